@@ -1,0 +1,1 @@
+"""Shipped files: robot models, icons, example experiments, pretrained policies."""

@@ -1,0 +1,226 @@
+"""The Data & embodiment panel: source and target side by side, their robots, tasks and datasets."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
+
+from studio.contracts import PanelInfo, Problem
+from studio.errors import StudioError
+from studio.experiment import Domain, Experiment
+from widgets import theme
+from widgets.bench import Bench
+from widgets.dataset_view import DatasetView, Summary, summarize
+from widgets.domain_column import FIELDS, DomainColumn
+from widgets.robot_preview import render
+
+WAIT_MS = 300  # the hand rests this long before files are read and robots drawn
+LABEL_WIDTH = 76
+
+
+class DataEmbodimentPanel(QWidget):
+    """See the module."""
+
+    def __init__(self, bench: Bench) -> None:
+        super().__init__()
+        self._bench = bench
+        self.columns = {
+            "source": DomainColumn("source", self.tr("Source"), self),
+            "target": DomainColumn("target", self.tr("Target"), self),
+        }
+        self.views = {"source": DatasetView(), "target": DatasetView()}
+        self._refused: dict[str, StudioError] = {}  # edits that did not fit, by field
+        self._found: dict[str, StudioError] = {}  # what reading or drawing found, by field
+        self._pictures: dict[tuple[str, str, str], Any] = {}
+        self._wanted: dict[str, Any] = {}  # what was last asked for, by purpose: older answers are dropped
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(WAIT_MS)
+        self._timer.timeout.connect(self._refresh)
+        self._lay_out()
+        for column in self.columns.values():
+            column.edited.connect(self._edit)
+        self._take_experiment(bench.experiment)
+        bench.experiment_changed.connect(self._take_experiment)
+        bench.problems_changed.connect(lambda _: self._show_problems())
+        bench.registry_ready.connect(self._fill)
+        bench.runs_changed.connect(self._look_again)
+        if bench.registry_is_ready:
+            self._fill()
+
+    def show_field(self, dotted: str) -> bool:
+        """Gives a field of source or target the focus."""
+        role, _, name = dotted.partition(".")
+        return role in self.columns and self.columns[role].show_field(name.split(".")[0])
+
+    def show_dataset(self, role: str) -> None:
+        """Shows the statistics of the source's or the target's dataset."""
+        for name, view in self.views.items():
+            view.setVisible(name == role)
+            self._tabs[name].setChecked(name == role)
+
+    def _lay_out(self) -> None:
+        content = QWidget()
+        content.setObjectName("scrolled")
+        outer = QVBoxLayout(content)
+        outer.setContentsMargins(12, theme.SMALL, 12, 12)
+        outer.setSpacing(theme.MEDIUM)
+        grid = QGridLayout()
+        grid.setHorizontalSpacing(theme.MEDIUM)
+        grid.setVerticalSpacing(theme.SMALL)
+        grid.setColumnMinimumWidth(0, LABEL_WIDTH)
+        for at, column in enumerate(self.columns.values(), 1):
+            grid.setColumnStretch(at, 1)
+            grid.addWidget(column.title, 0, at)
+            grid.addWidget(column.preview, 1, at)
+            for row, name in enumerate(FIELDS):
+                grid.addWidget(column.editors[name], 2 + 2 * row, at)
+                grid.addWidget(column.problems[name], 3 + 2 * row, at, Qt.AlignmentFlag.AlignTop)
+        for row, name in enumerate(FIELDS):
+            label = QLabel(Domain.model_fields[name].title)
+            label.setToolTip(Domain.model_fields[name].description or "")
+            grid.addWidget(label, 2 + 2 * row, 0)
+        outer.addLayout(grid)
+        line = QFrame()
+        line.setProperty("role", "line")
+        outer.addWidget(line)
+        outer.addLayout(self._switch())
+        for view in self.views.values():
+            outer.addWidget(view)
+        outer.addStretch(1)
+        area = QScrollArea()
+        area.setWidgetResizable(True)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        area.setWidget(content)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(area)
+        self.show_dataset("target")
+
+    def _switch(self) -> QHBoxLayout:
+        row = QHBoxLayout()
+        row.setSpacing(theme.SMALL)
+        head = QLabel(self.tr("Demonstrations"))
+        head.setProperty("role", "title")
+        row.addWidget(head)
+        row.addStretch(1)
+        self._tabs = {}
+        for role, words in (("source", self.tr("Source")), ("target", self.tr("Target"))):
+            button = QPushButton(words)
+            button.setCheckable(True)
+            button.setProperty("small", True)
+            button.setAccessibleName(self.tr("Show the dataset of: {role}").format(role=words))
+            button.clicked.connect(lambda _=False, role=role: self.show_dataset(role))
+            row.addWidget(button)
+            self._tabs[role] = button
+        return row
+
+    def _fill(self) -> None:
+        for role, column in self.columns.items():
+            column.fill(self._bench.registry)
+            column.show_domain(self._domain(role))
+        self._timer.start()
+
+    def _domain(self, role: str) -> Domain:
+        domain: Domain = getattr(self._bench.experiment, role)
+        return domain
+
+    def _take_experiment(self, experiment: Experiment) -> None:
+        for role, column in self.columns.items():
+            column.show_domain(getattr(experiment, role))
+        self._timer.start()
+
+    def _edit(self, dotted: str, value: object) -> None:
+        error = self._bench.edit(**{dotted: value})
+        self._refused.pop(dotted, None)
+        if error is not None:
+            self._refused[dotted] = StudioError(error.message, dotted, error.remedy)
+        self._show_problems()
+
+    def _show_problems(self) -> None:
+        own = {**self._found, **self._refused}
+        problems: list[Problem | StudioError] = [
+            *(p for p in self._bench.problems if p.field not in own),
+            *own.values(),
+        ]
+        for column in self.columns.values():
+            column.set_problems(problems)
+
+    def _look_again(self) -> None:
+        """A run may have made the episodes that were missing."""
+        self._wanted = {key: value for key, value in self._wanted.items() if not key.endswith("dataset")}
+        self._timer.start()
+
+    def _refresh(self) -> None:
+        if not self._bench.registry_is_ready:
+            return
+        for role in self.columns:
+            self._ask_picture(role)
+            self._ask_summary(role)
+
+    def _ask_picture(self, role: str) -> None:
+        domain, column = self._domain(role), self.columns[role]
+        key = (domain.embodiment, domain.task, domain.camera)
+        if self._wanted.get(f"{role}.embodiment") == key:
+            return
+        self._wanted[f"{role}.embodiment"] = key
+        if key in self._pictures:
+            self._found.pop(f"{role}.embodiment", None)
+            column.preview.show_image(self._pictures[key])
+            return
+        column.preview.show_image(None, self.tr("Drawing …"))
+
+        def done(image: Any) -> None:
+            self._pictures[key] = image
+            if self._wanted.get(f"{role}.embodiment") == key:
+                self._settle(f"{role}.embodiment", None)
+                column.preview.show_image(image)
+
+        def failed(error: Exception) -> None:
+            if self._wanted.get(f"{role}.embodiment") == key:
+                self._settle(f"{role}.embodiment", error)
+                column.preview.show_image(None, self.tr("No picture"))
+
+        self._bench.background(partial(render, domain, self._bench.registry), done, failed)
+
+    def _ask_summary(self, role: str) -> None:
+        domain, view, experiment = self._domain(role), self.views[role], self._bench.experiment
+        seed = experiment.pretraining.seed if role == "source" else experiment.seed
+        key = (domain.model_dump_json(exclude={"episodes"}), seed)
+        if self._wanted.get(f"{role}.dataset") == key:
+            return
+        self._wanted[f"{role}.dataset"] = key
+
+        def done(summary: Summary) -> None:
+            if self._wanted.get(f"{role}.dataset") == key:
+                self._settle(f"{role}.dataset", None)
+                view.show_summary(summary)
+
+        def failed(error: Exception) -> None:
+            if self._wanted.get(f"{role}.dataset") == key:
+                # without a file there is nothing wrong with the file: the robot's own field tells
+                self._settle(f"{role}.dataset", error if domain.dataset is not None else None)
+                view.show_words(self.tr("The dataset cannot be shown."))
+
+        self._bench.background(partial(summarize, domain, seed, self._bench.registry), done, failed)
+
+    def _settle(self, field: str, error: Exception | None) -> None:
+        self._found.pop(field, None)
+        if isinstance(error, StudioError):
+            self._found[field] = StudioError(error.message, field, error.remedy)
+        elif error is not None:
+            self._found[field] = StudioError(f"{type(error).__name__}: {error}.", field)
+        self._show_problems()
+
+
+PANEL = PanelInfo(
+    id="data_embodiment",
+    title="Data & embodiment",
+    summary="Source and target side by side: robot, task, what is seen and done, and the demonstrations.",
+    area="left",
+    order=10,
+    factory=DataEmbodimentPanel,
+)

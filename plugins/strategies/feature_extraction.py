@@ -1,0 +1,32 @@
+"""Freeze the source policy's features and train a new action head on them."""
+
+from torch import nn
+
+from studio.contracts import SLOTS
+from studio.experiment import setting
+from studio.il.strategy import CloningParams, CloningStrategy
+from studio.run.context import Context
+
+
+class FeatureExtraction(CloningStrategy):
+    """Everything before the action head is frozen; its features are computed once for the whole dataset."""
+
+    id = "feature_extraction"
+    title = "Feature extraction"
+    summary = "The source policy's features are frozen; only an action head is trained on the target."
+    reference = "User document 1, section 2.2"
+    tags = ("imitation", "frozen")
+
+    class Params(CloningParams):
+        """Optimization and head."""
+
+        learning_rate: float = setting(2e-3, "Learning rate", "Peak of the cosine schedule (AdamW).", gt=0, le=1)
+        fresh_head: bool = setting(False, "Fresh head", "Start the head anew instead of from the source policy's.")
+
+    def setup(self, context: Context) -> None:
+        policy = context.source_policy().requires_grad_(False)
+        if self.params.fresh_head:
+            width = policy.params.width
+            policy.action_head = nn.Sequential(nn.Linear(width, 256), nn.ReLU(), nn.Linear(256, SLOTS)).to(context.device)
+        policy.action_head.requires_grad_(True)
+        self.clone(context, policy, list(policy.action_head.parameters()), frozen_features=True)

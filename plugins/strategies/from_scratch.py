@@ -1,0 +1,25 @@
+"""Train on the target alone: what every transfer must beat."""
+
+from studio.experiment import setting
+from studio.il.strategy import CloningParams, CloningStrategy
+from studio.run.context import Context
+
+
+class FromScratch(CloningStrategy):
+    """Behavior cloning on the target's demonstrations from a fresh initialization."""
+
+    id = "from_scratch"
+    title = "From scratch"
+    summary = "A new policy learns from the target's demonstrations alone: what every transfer must beat."
+    reference = "User document 1, section 7.2, first row"
+    needs_source = False
+    tags = ("baseline", "imitation")
+
+    class Params(CloningParams):
+        """Optimization."""
+
+        learning_rate: float = setting(2e-3, "Learning rate", "Peak of the cosine schedule (AdamW).", gt=0, le=1)
+
+    def setup(self, context: Context) -> None:
+        policy = context.fresh_policy()
+        self.clone(context, policy, list(policy.parameters()))

@@ -1,0 +1,18 @@
+"""Continue training every weight of the source policy on the target."""
+
+from studio.il.strategy import CloningStrategy
+from studio.run.context import Context
+
+
+class FullFineTuning(CloningStrategy):
+    """All parameters of the pretrained policy are trained on the target's demonstrations."""
+
+    id = "full_finetuning"
+    title = "Full fine-tuning"
+    summary = "Every weight of the source policy goes on learning on the target."
+    reference = "User document 1, sections 2.1 and 2.3"
+    tags = ("imitation", "fine-tuning")
+
+    def setup(self, context: Context) -> None:
+        policy = context.source_policy().train().requires_grad_(True)
+        self.clone(context, policy, list(policy.parameters()))

@@ -1,0 +1,76 @@
+"""Low-rank adapters on the attention projections, through PEFT."""
+
+from __future__ import annotations
+
+import copy
+import shutil
+from pathlib import Path
+from typing import Any
+
+from studio.contracts import Problem
+from studio.experiment import Experiment, setting
+from studio.il.strategy import CloningParams, CloningStrategy
+from studio.run.context import Context
+
+SAVED_WHOLE = ["action_head", "joint_embedding", "end_effector_embedding", "spaces", "fingerprint"]
+
+
+class LoRA(CloningStrategy):
+    """W′ = W₀ + (alpha / r)·B·A on the target modules; head and body embeddings are trained whole (modules_to_save)."""
+
+    id = "lora"
+    title = "LoRA"
+    summary = "Low-rank updates of the attention projections, with a new head; exported as a PEFT adapter."
+    reference = "Hu et al. 2021, arXiv:2106.09685, eq. 3; user document 1, sections 2.4 and 7.1"
+    tags = ("imitation", "adapter", "peft")
+
+    class Params(CloningParams):
+        """Optimization and adapter; the defaults are the document's."""
+
+        learning_rate: float = setting(2e-3, "Learning rate", "Peak of the cosine schedule (AdamW).", gt=0, le=1)
+        rank: int = setting(16, "Rank", "r: the update's rank.", ge=1, le=1024)
+        alpha: float = setting(32.0, "Alpha", "The update is scaled by alpha / r.", gt=0, le=4096)
+        dropout: float = setting(0.05, "Dropout", "On the adapter's input, in training.", ge=0, lt=1)
+        target_modules: list[str] = setting(
+            ["q_proj", "k_proj", "v_proj", "o_proj"], "Target modules", "Linear layers that get an adapter."
+        )
+
+    def check(self, experiment: Experiment) -> list[Problem]:
+        if not self.params.target_modules:
+            return [Problem("strategy.params.target_modules", "No layer gets an adapter.", "Name at least one.")]
+        return []
+
+    def setup(self, context: Context) -> None:
+        from peft import LoraConfig, get_peft_model  # slow to import; only a run needs it
+
+        from studio.errors import ExperimentError
+
+        self._base = context.base
+        config = LoraConfig(
+            r=self.params.rank,
+            lora_alpha=self.params.alpha,
+            lora_dropout=self.params.dropout,
+            target_modules=list(self.params.target_modules),
+            modules_to_save=SAVED_WHOLE,
+        )
+        try:
+            self._peft = get_peft_model(context.source_policy(), config)
+        except ValueError as error:
+            raise ExperimentError(
+                f"The adapter cannot be placed ({error}).", "strategy.params.target_modules", "Name layers of the policy."
+            ) from None
+        policy = self._peft.base_model.model.train()
+        self.clone(context, policy, [p for p in policy.parameters() if p.requires_grad])
+
+    def merged_policy(self) -> Any:
+        return copy.deepcopy(self._peft).merge_and_unload()
+
+    def export(self, folder: Path) -> None:
+        from studio.run.export import adapter_readme
+
+        temporary = folder / ".adapter.tmp"
+        shutil.rmtree(temporary, ignore_errors=True)
+        self._peft.save_pretrained(temporary)
+        (temporary / "README.md").write_text(adapter_readme(self, self._policy), encoding="utf-8")
+        shutil.rmtree(folder / "adapter", ignore_errors=True)
+        temporary.rename(folder / "adapter")

@@ -1,0 +1,109 @@
+"""Touch the red ball among balls of other colors."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from studio.contracts import Embodiment, Problem, Simulation, Task
+
+if TYPE_CHECKING:
+    import mujoco
+
+Array = np.ndarray
+
+COLORS = {
+    "goal": (0.86, 0.12, 0.12, 1.0),
+    "distractor_green": (0.18, 0.62, 0.24, 1.0),
+    "distractor_blue": (0.16, 0.34, 0.80, 1.0),
+    "distractor_yellow": (0.88, 0.76, 0.14, 1.0),
+    "distractor_orange": (0.90, 0.45, 0.10, 1.0),
+    "distractor_purple": (0.55, 0.20, 0.62, 1.0),
+}
+# What differs between a table and a floor, m: ball radius; where balls lie (x, y ranges, or a ring of radii around a
+# driving base); least distance between balls; how near the centre counts as a touch; a step of the end effector.
+TABLE = {"radius": 0.035, "x": (0.30, 0.64), "y": (-0.30, 0.30), "apart": 0.09, "touch": 0.04}
+FLOOR = {"radius": 0.12, "ring": (0.85, 1.35), "apart": 0.40, "touch": 0.14}
+MIDDLE = 0.07  # half-width of the strip before a two-armed robot where no ball lies: either arm could claim it
+
+
+class Reach(Task):
+    """Touch the red ball. It is seen, not told: the goal's coordinates are no part of an image observation."""
+
+    id = "reach"
+    title = "Reach"
+    summary = "Touch the red ball among balls of other colors, seen through a camera."
+    reference = "Transfer Studio; after Gymnasium-Robotics' FetchReach (Plappert et al. 2018, arXiv:1802.09464)"
+    horizon = 40
+    control_hz = 10
+    step_size = 0.03
+
+    def check(self, embodiment: Embodiment) -> list[Problem]:
+        if not embodiment.limbs:
+            return [Problem("embodiment", f"'{embodiment.id}' has nothing to touch with.", "Add a site to its model.")]
+        return []
+
+    def build(self, spec: mujoco.MjSpec, embodiment: Embodiment) -> None:
+        import mujoco
+
+        size = FLOOR if embodiment.kind == "base" else TABLE
+        for i, (name, color) in enumerate(COLORS.items()):
+            body = spec.worldbody.add_body(name=name, mocap=True, pos=[0.4, 0.1 * i, size["radius"]])
+            body.add_geom(
+                type=mujoco.mjtGeom.mjGEOM_SPHERE, size=[size["radius"], 0, 0], rgba=color, contype=0, conaffinity=0
+            )
+
+    def reset(self, world: Simulation, ids: Array, rngs: list[np.random.Generator]) -> None:
+        mocap = world.mocap()
+        for i, rng in zip(ids, rngs, strict=True):
+            mocap[i] = self._place(world.embodiment, rng, mocap.shape[1])
+
+    def goal(self, world: Simulation, ids: Array) -> Array:
+        return world.mocap()[ids, 0].copy()
+
+    def reward(self, world: Simulation, ids: Array) -> Array:
+        return -self._distance(world, ids).min(1)
+
+    def success(self, world: Simulation, ids: Array) -> Array:
+        size = FLOOR if world.embodiment.kind == "base" else TABLE
+        return np.asarray(self._distance(world, ids).min(1) < size["touch"])
+
+    def expert(self, world: Simulation, ids: Array) -> Array:
+        offset = self.goal(world, ids)[:, None] - world.end_effectors(ids)  # (n, limbs, 3), world frame
+        if world.embodiment.kind == "base":
+            return self._drive(world, ids, offset[:, 0])
+        action = np.clip(offset / self.step_size, -1, 1)
+        if action.shape[1] == 2:  # the arm on the ball's side goes, the other waits
+            left = self.goal(world, ids)[:, 1] > 0
+            action[left, 0] = 0
+            action[~left, 1] = 0
+        return action
+
+    def _distance(self, world: Simulation, ids: Array) -> Array:
+        return np.linalg.norm(world.mocap()[ids, :1] - world.end_effectors(ids), axis=-1)
+
+    def _drive(self, world: Simulation, ids: Array, offset: Array) -> Array:
+        """Body-frame x, y and a turn towards the ball."""
+        yaw = world.yaw(ids)
+        cos, sin = np.cos(yaw), np.sin(yaw)
+        forward = cos * offset[:, 0] + sin * offset[:, 1]
+        leftward = -sin * offset[:, 0] + cos * offset[:, 1]
+        move = np.stack([forward, leftward], 1) / (2 * self.step_size)
+        turn = np.arctan2(leftward, np.maximum(forward, 0.2))
+        return np.concatenate([np.clip(move, -1, 1), np.clip(turn, -1, 1)[:, None]], 1)[:, None]
+
+    def _place(self, embodiment: Embodiment, rng: np.random.Generator, balls: int) -> Array:
+        size = FLOOR if embodiment.kind == "base" else TABLE
+        placed: list[Array] = []
+        while len(placed) < balls:
+            if embodiment.kind == "base":
+                angle, distance = rng.uniform(-np.pi, np.pi), rng.uniform(*size["ring"])
+                xy = distance * np.array([np.cos(angle), np.sin(angle)])
+            else:
+                xy = np.array([rng.uniform(*size["x"]), rng.uniform(*size["y"])])
+                if len(embodiment.limbs) == 2 and abs(xy[1]) < MIDDLE:
+                    continue
+            if all(np.linalg.norm(xy - other[:2]) > size["apart"] for other in placed):
+                placed.append(np.array([*xy, size["radius"]]))
+        return np.stack(placed)

@@ -1,0 +1,274 @@
+"""What each command does. Progress goes to stderr, results to stdout."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+from studio import paths
+from studio.errors import DataError, ExperimentError, StudioError
+
+
+def is_request(error: StudioError) -> bool:
+    """Whether the request was wrong (exit 2), rather than the run having failed (exit 1)."""
+    return isinstance(error, ExperimentError | DataError)
+
+
+def window(options: argparse.Namespace) -> int:
+    """Opens the studio."""
+    from widgets.app import main
+
+    if options.experiment is not None and not options.experiment.is_file():
+        raise ExperimentError("The experiment file does not exist.", str(options.experiment), "Check the path.")
+    return int(main(options.experiment))
+
+
+def run(options: argparse.Namespace) -> int:
+    """Runs one experiment."""
+    from studio.registry import Registry
+    from studio.run.session import Session
+
+    experiment = _load(options.experiment_file, options)
+    with _Follower(1) as follower:
+        session = Session(experiment, Registry(), follower.channels(0, experiment), options.out or paths.runs())
+        follower.drive(session)
+    return _report(session, options.json)
+
+
+def resume(options: argparse.Namespace) -> int:
+    """Goes on with a run."""
+    from studio.registry import Registry
+    from studio.run.session import Session
+
+    with _Follower(1) as follower:
+        channels = follower.channels(0, None)
+        session = Session.resume(options.folder, Registry(), channels)
+        follower.drive(session)
+    return _report(session, options.json)
+
+
+def compare(options: argparse.Namespace) -> int:
+    """Runs a comparison, or tabulates runs that exist."""
+    from studio.registry import Registry
+    from studio.run.compare import format_table, matrix, run_all, table
+    from studio.run.runs import RunInfo, read_run
+
+    runs: list[RunInfo] = []
+    for source in options.sources:
+        if source.is_dir():
+            runs.append(read_run(source))
+            continue
+        experiments = matrix(_load(source, options))
+        with _Follower(len(experiments)) as follower:
+            runs += run_all(experiments, Registry(), options.out or paths.runs(), follower.channels, follower.drive)
+    rows = table(runs)
+    style = "json" if options.json else options.format
+    print(json.dumps({"rows": rows}) if style == "json" else format_table(rows, style))
+    if options.screenshot:
+        from widgets.app import screenshot
+
+        first = options.sources[0]
+        screenshot(options.screenshot, None if first.is_dir() else first, [run.folder for run in runs])
+        print(f"Screenshot: {options.screenshot}", file=sys.stderr)
+    return 0 if runs and all(run.state == "finished" for run in runs) else 1
+
+
+def list(options: argparse.Namespace) -> int:
+    """Lists contributions of a kind."""
+    from studio.registry import Registry
+
+    registry = Registry()
+    rows = [_described(options.kind, item) for item in registry.all(options.kind).values()]
+    for broken in [*registry.broken(options.kind), *registry.broken("plugins")]:
+        print(f"transfer-studio: {broken}", file=sys.stderr)
+    if options.json:
+        print(json.dumps({options.kind: rows}))
+    else:
+        width = max((len(row["id"]) for row in rows), default=0)
+        for row in rows:
+            print(f"{row['id']:<{width}}  {row['title']}: {row['summary']}")
+            print(f"{'':<{width}}  {row['reference']}")
+    return 0
+
+
+def inspect(options: argparse.Namespace) -> int:
+    """Describes a file or folder."""
+    from studio.registry import Registry
+    from studio.run.inspect import describe
+
+    about = describe(options.path, Registry())
+    print(json.dumps(about, default=str) if options.json else _lines(about))
+    return 0
+
+
+def export(options: argparse.Namespace) -> int:
+    """Copies a run's result."""
+    from studio.run.export import export_run
+
+    to = export_run(options.folder, options.to, options.merged)
+    print(json.dumps({"exported": str(to)}) if options.json else f"Exported to {to}")
+    return 0
+
+
+def doctor(options: argparse.Namespace) -> int:
+    """Says what this machine has."""
+    from studio.run.doctor import examine
+
+    findings = examine()
+    if options.json:
+        print(json.dumps({"findings": findings}))
+    else:
+        for finding in findings:
+            print(f"{'ok ' if finding['ok'] else 'NO '} {finding['what']}: {finding['found']}")
+            if finding["remedy"]:
+                print(f"    {finding['remedy']}")
+    return 0 if all(f["ok"] or not f["needed"] for f in findings) else 1
+
+
+def bench(options: argparse.Namespace) -> int:
+    """Measures."""
+    from studio.run.bench import available, measure
+
+    if not options.names:
+        print(json.dumps({"benches": available()}) if options.json else "\n".join(available()))
+        return 0
+    results = [measure(name) for name in options.names]
+    if options.json:
+        print(json.dumps(results[0] if len(results) == 1 else {"benches": results}))
+    else:
+        for result in results:
+            for row in result["rows"]:
+                met = {True: "met", False: "NOT MET", None: ""}[row["met"]]
+                print(f"{result['bench']}  {row['id']}: {row['value']:.4g} {row['unit']} (target {row['target']}) {met}")
+    return 0
+
+
+class _Follower:
+    """A progress line on stderr, and Ctrl-C as a clean stop."""
+
+    def __init__(self, total: int) -> None:
+        self._total, self._index, self._name = total, 0, ""
+        self._current: Any = None
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._show, daemon=True)
+        self._sessions: Any = None
+        self.interrupted = False
+
+    def __enter__(self) -> _Follower:
+        self._old = signal.signal(signal.SIGINT, self._interrupt)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self._done.set()
+        self._thread.join()
+        signal.signal(signal.SIGINT, self._old)
+
+    def channels(self, index: int, experiment: Any) -> Any:
+        """Fresh channels for the next session, which the progress line follows."""
+        from studio.run.channels import Channels
+
+        self._index, self._name = index, experiment.name if experiment is not None else "resume"
+        self._current = (Channels(),)
+        return self._current[0]
+
+    def drive(self, session: Any) -> None:
+        """Runs a session; the first Ctrl-C stops it cleanly, the second at once."""
+        self._sessions = session
+        if self.interrupted:
+            session.stop()
+        subscription = session.channels.events.subscribe()
+        try:
+            session.run()
+        finally:
+            self._tell(subscription)
+
+    def _interrupt(self, *_: Any) -> None:
+        if self.interrupted or self._sessions is None:
+            raise KeyboardInterrupt
+        self.interrupted = True
+        print("\nStopping after this step (Ctrl-C again: at once) …", file=sys.stderr)
+        self._sessions.stop()
+
+    def _tell(self, subscription: Any) -> None:
+        from studio.run.channels import Logged
+
+        for event in subscription.drain():
+            if isinstance(event, Logged):
+                print(f"\r\033[K{event.text}" if sys.stderr.isatty() else event.text, file=sys.stderr)
+
+    def _show(self) -> None:
+        last = ""
+        live = sys.stderr.isatty()
+        while not self._done.wait(0.2 if live else 5.0):
+            if self._current is None:
+                continue
+            _, progress = self._current[0].progress.get()
+            if progress is None:
+                continue
+            filled = round(20 * progress.fraction)
+            bar = "█" * filled + "·" * (20 - filled)
+            left = "" if math.isnan(progress.seconds_left) else f"  {progress.seconds_left:.0f} s left"
+            count = f"[{self._index + 1}/{self._total}] " if self._total > 1 else ""
+            line = f"{count}{self._name}  {bar} {progress.stage} {progress.step}/{progress.total}{left}"
+            if line != last:
+                print(f"\r\033[K{line}" if live else line, end="" if live else "\n", file=sys.stderr, flush=True)
+                last = line
+        if live:
+            print("\r\033[K", end="", file=sys.stderr)
+
+
+def _load(path: Path, options: argparse.Namespace) -> Any:
+    from studio.experiment import Experiment
+
+    overrides = [*options.set]
+    if options.device:
+        overrides.append(f"device={options.device}")
+    if getattr(options, "seed", None) is not None:
+        overrides.append(f"seed={options.seed}")
+    for name in ("strategies", "episodes", "seeds"):
+        given = getattr(options, name, None)
+        if given:
+            overrides.append(f"comparison.{name}={json.dumps(given)}")
+    return Experiment.load(path, overrides)
+
+
+def _report(session: Any, as_json: bool) -> int:
+    if as_json:
+        print(json.dumps({"run": str(session.folder), "state": session.state, "evaluations": session.evaluations}))
+    else:
+        for row in session.evaluations:
+            print(
+                f"{row['domain']} at step {row['step']}: success {row['success']:.3f} "
+                f"[{row['low']:.3f}, {row['high']:.3f}] over {row['episodes']} episodes"
+            )
+        print(f"{session.state}: {session.folder}")
+    return 0 if session.state in ("finished", "stopped") else 1
+
+
+def _described(kind: str, item: Any) -> dict[str, Any]:
+    row = {"id": item.id, "title": item.title, "summary": item.summary, "reference": item.reference}
+    params = getattr(item, "Params", None)
+    row["parameters"] = params.model_json_schema() if params is not None else {}
+    if kind == "embodiments":
+        row["dof"] = item.dof
+        row["cameras"] = [*item.cameras]
+    return row
+
+
+def _lines(about: dict[str, Any], indent: str = "") -> str:
+    lines = []
+    for key, value in about.items():
+        if isinstance(value, dict):
+            lines += [f"{indent}{key}:", _lines(value, indent + "  ")]
+        else:
+            lines.append(f"{indent}{key}: {value}")
+    return "\n".join(lines)
+
+

@@ -1,0 +1,290 @@
+"""Experiment: the validated, versioned description of one run, and its YAML form.
+
+Every field carries a title, a help line, a unit and a range; the window builds its forms from them.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from studio.errors import ExperimentError
+
+VERSION = 1
+
+RandomizationField = Literal[
+    "friction",
+    "mass",
+    "damping",
+    "actuator_gain",
+    "actuator_delay",
+    "camera_position",
+    "camera_fov",
+    "brightness",
+    "contrast",
+    "saturation",
+    "blur",
+    "sharpness",
+]
+
+
+def setting(default: Any, title: str, help: str, unit: str = "", **limits: Any) -> Any:
+    """A pydantic field that a form can show: title, help line, unit, range (``ge``, ``le``, ``gt``, ``lt``)."""
+    return Field(default, title=title, description=help, json_schema_extra={"unit": unit}, **limits)
+
+
+class Settings(BaseModel):
+    """Base of everything a form can show: unknown keys are refused, assignments are checked."""
+
+    model_config = ConfigDict(extra="forbid", validate_assignment=True)
+
+
+class RandomizationTerm(Settings):
+    """One randomized quantity. Scale factors multiply the nominal value; others are absolute, in their unit."""
+
+    field: RandomizationField = setting("friction", "Field", "What is randomized.")
+    low: float = setting(1.0, "Low", "Lower end of the range.")
+    high: float = setting(1.0, "High", "Upper end of the range.")
+    distribution: Literal["uniform", "log_uniform"] = setting("uniform", "Distribution", "How values are drawn.")
+    probability: float = setting(1.0, "Probability", "How often the term is applied at all.", ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _range(self) -> RandomizationTerm:
+        if self.low > self.high:
+            raise ValueError(f"the range {self.low:g} to {self.high:g} is reversed; put the smaller value first")
+        if self.distribution == "log_uniform" and self.low <= 0:
+            raise ValueError("a log-uniform range must lie above 0")
+        unsigned = {"friction", "mass", "damping", "actuator_gain", "actuator_delay", "blur"}
+        if self.field in unsigned and self.low < 0:
+            raise ValueError(f"{self.field} cannot be negative")
+        return self
+
+
+class Domain(Settings):
+    """Task × embodiment × shift, and optionally a dataset of episodes from it."""
+
+    embodiment: str = setting("franka_7dof", "Embodiment", "A registered robot, or the path of an MJCF or URDF file.")
+    task: str = setting("reach", "Task", "What the robot is to do.")
+    control: Literal["end_effector", "joint"] = setting(
+        "end_effector", "Control", "What an action means: a step of the end effector, or of each joint."
+    )
+    observation: Literal["image", "goal"] = setting(
+        "image", "Observation", "A camera image, or the goal's coordinates (to study what transfers without vision)."
+    )
+    camera: str = setting("front", "Camera", "The camera the policy looks through.")
+    image_size: int = setting(64, "Image size", "Width and height of the camera image.", "px", ge=32, le=256)
+    episodes: int = setting(50, "Episodes", "Demonstrations the policy may learn from.", "episodes", ge=1, le=100_000)
+    dataset: Path | None = setting(
+        None, "Dataset", "An HDF5 file of demonstrations; empty: the scripted expert makes them."
+    )
+    randomization: list[RandomizationTerm] = setting([], "Randomization", "What varies from episode to episode.")
+
+
+class Selection(Settings):
+    """A registered contribution and its own parameters (checked against its ``Params``)."""
+
+    id: str = setting("", "Id", "Which one.")
+    params: dict[str, Any] = setting({}, "Parameters", "Its own settings; what is left out keeps its default.")
+
+
+class Pretraining(Settings):
+    """How the source policy is made. Cached by the content hash of everything that goes into it."""
+
+    iterations: int = setting(3000, "Iterations", "Gradient steps on the source.", "steps", ge=1, le=10_000_000)
+    batch_size: int = setting(128, "Batch size", "Frames in a gradient step.", "frames", ge=1, le=65_536)
+    learning_rate: float = setting(1e-3, "Learning rate", "Peak of the cosine schedule (AdamW).", gt=0, le=1)
+    seed: int = setting(0, "Seed", "Of the source policy's own training.", ge=0)
+
+
+class Budget(Settings):
+    """What the adaptation may spend."""
+
+    iterations: int = setting(800, "Iterations", "Gradient steps on the target.", "steps", ge=1, le=10_000_000)
+    batch_size: int = setting(64, "Batch size", "Frames in a gradient step.", "frames", ge=1, le=65_536)
+    checkpoint_every: int = setting(200, "Checkpoint every", "Steps between checkpoints.", "steps", ge=1)
+    threads: int = setting(0, "Threads", "Torch and simulation threads; 0: every core.", "threads", ge=0, le=1024)
+
+
+class EvaluationPlan(Settings):
+    """How the result is scored. Evaluation seeds are never used for demonstrations."""
+
+    episodes: int = setting(200, "Target episodes", "Episodes on the target at the end.", "episodes", ge=1, le=100_000)
+    source_episodes: int = setting(
+        100, "Source episodes", "Episodes on the source at the end, to measure forgetting.", "episodes", ge=0, le=100_000
+    )
+    every: int = setting(0, "Evaluate every", "Steps between short evaluations; 0: only at the end.", "steps", ge=0)
+    short_episodes: int = setting(50, "Short evaluation", "Episodes of those.", "episodes", ge=1, le=100_000)
+    seed: int = setting(10_000, "Seed", "First seed of the evaluation episodes.", ge=0)
+
+
+class Comparison(Settings):
+    """What ``compare`` runs: strategies × data sizes × seeds."""
+
+    strategies: list[str] = setting([], "Strategies", "Ids of the strategies; empty: the experiment's own.")
+    episodes: list[int] = setting([], "Episodes", "Numbers of target demonstrations; empty: the target's own.")
+    seeds: list[int] = setting([], "Seeds", "Seeds; empty: the experiment's own.")
+
+
+class Experiment(Settings):
+    """One run, complete: source, target, strategy, budget, seeds, evaluation."""
+
+    version: Literal[1] = setting(VERSION, "Version", "Version of this file's format.")
+    name: str = setting("experiment", "Name", "Names the run folder.", min_length=1, max_length=80, pattern=r"^[\w.-]+$")
+    description: str = setting("", "Description", "What is asked, for people.")
+    source: Domain = setting(Domain(episodes=400), "Source", "Where the knowledge comes from.")
+    target: Domain = setting(Domain(embodiment="ur5_6dof"), "Target", "Where it is carried to.")
+    policy: Selection = setting(Selection(id="token_transformer"), "Policy", "The network.")
+    pretraining: Pretraining = setting(Pretraining(), "Pretraining", "How the source policy is made.")
+    strategy: Selection = setting(Selection(id="lora"), "Strategy", "How the knowledge is carried over.")
+    budget: Budget = setting(Budget(), "Budget", "What the adaptation may spend.")
+    evaluation: EvaluationPlan = setting(EvaluationPlan(), "Evaluation", "How the result is scored.")
+    comparison: Comparison = setting(Comparison(), "Comparison", "What `compare` runs.")
+    seed: int = setting(0, "Seed", "Of the demonstrations, the initialization and the batches.", ge=0)
+    device: Literal["auto", "cpu", "cuda"] = setting("auto", "Device", "Where the networks are trained.")
+
+    @classmethod
+    def load(cls, path: Path | str, overrides: Iterable[str] = ()) -> Experiment:
+        """Reads a YAML file.
+
+        Args:
+            path: the file.
+            overrides: ``a.b=value`` strings, values in YAML syntax.
+
+        Raises:
+            ExperimentError: the file is missing, is not YAML, has an unknown key, or a value out of range.
+        """
+        path = Path(path)
+        try:
+            text = path.read_text(encoding="utf-8")
+        except OSError as error:
+            reason = "does not exist" if isinstance(error, FileNotFoundError) else f"cannot be read ({error.strerror})"
+            raise ExperimentError(f"The experiment file {reason}.", str(path), "Check the path.") from None
+        except UnicodeDecodeError:
+            raise ExperimentError("The experiment file is not text.", str(path), "Choose a YAML file.") from None
+        return cls.from_yaml(text, overrides, str(path))
+
+    @classmethod
+    def from_yaml(cls, text: str, overrides: Iterable[str] = (), where: str = "") -> Experiment:
+        """Reads YAML text; see :meth:`load`."""
+        try:
+            raw = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            mark = getattr(error, "problem_mark", None)
+            line = f" at line {mark.line + 1}" if mark else ""
+            raise ExperimentError(f"The file is not valid YAML{line}.", where, "Mend that line.") from None
+        if not isinstance(raw, dict):
+            raise ExperimentError("The file holds no experiment.", where, "Start from assets/experiments/demo.yaml.")
+        for override in overrides:
+            _override(raw, override)
+        return cls.from_dict(raw)
+
+    @classmethod
+    def from_dict(cls, raw: dict[str, Any]) -> Experiment:
+        """Checks plain data and gives the experiment; see :meth:`load` for errors."""
+        try:
+            return cls.model_validate(_migrate(raw))
+        except ValidationError as error:
+            raise _plain(error, cls) from None
+
+    def to_yaml(self) -> str:
+        """YAML text, complete with defaults."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+    def changed(self, **changes: Any) -> Experiment:
+        """A copy with dotted fields replaced (``changed(**{"target.episodes": 20})``), checked anew."""
+        raw = self.model_dump(mode="json")
+        for dotted, value in changes.items():
+            _assign(raw, dotted, value)
+        return type(self).from_dict(raw)
+
+    def content_hash(self) -> str:
+        """SHA-256 of what decides the result: everything but name, description, comparison."""
+        return content_hash(self.model_dump(mode="json", exclude={"name", "description", "comparison"}))
+
+
+def content_hash(data: Any) -> str:
+    """SHA-256 (hex) of plain data, independent of key order."""
+    return hashlib.sha256(json.dumps(data, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def _migrate(raw: dict[str, Any]) -> dict[str, Any]:
+    version = raw.get("version", VERSION)
+    if isinstance(version, int) and version > VERSION:
+        raise ExperimentError(
+            f"The experiment has format version {version}; this program reads up to {VERSION}.",
+            "version",
+            "Update Transfer Studio.",
+        )
+    return raw
+
+
+def _assign(raw: dict[str, Any], dotted: str, value: Any) -> None:
+    *parents, last = dotted.split(".")
+    node = raw
+    for parent in parents:
+        node = node.setdefault(parent, {})
+        if not isinstance(node, dict):
+            raise ExperimentError(f"{parent} has no field {last}.", dotted, "Check the name.")
+    node[last] = value
+
+
+def _override(raw: dict[str, Any], override: str) -> None:
+    dotted, equals, value = override.partition("=")
+    if not equals:
+        raise ExperimentError(f"'{override}' is not of the form a.b=value.", "--set", "Write --set target.episodes=20.")
+    try:
+        parsed = yaml.safe_load(value)
+    except yaml.YAMLError:
+        raise ExperimentError(f"'{value}' is not a YAML value.", dotted, "Quote it.") from None
+    _assign(raw, dotted.strip(), parsed)
+
+
+def plain_validation(error: ValidationError, model: type[BaseModel], prefix: str = "") -> list[ExperimentError]:
+    """Pydantic's findings as plain sentences, each with its dotted field and a remedy."""
+    found = []
+    for item in error.errors():
+        field = prefix + ".".join(str(part) for part in item["loc"])
+        context, kind = item.get("ctx", {}), item["type"]
+        value = json.dumps(item.get("input"), default=str)
+        value = value if len(value) <= 60 else value[:57] + "…"
+        if kind == "extra_forbidden":
+            close = difflib.get_close_matches(str(item["loc"][-1]), _keys(model, item["loc"][:-1]), 1)
+            remedy = f"Did you mean '{close[0]}'?" if close else "Remove it."
+            found.append(ExperimentError("There is no such setting.", field, remedy))
+        elif kind in ("greater_than", "greater_than_equal", "less_than", "less_than_equal"):
+            bound = next(iter(context.values()))
+            word = {"greater_than": "above", "greater_than_equal": "at least", "less_than": "below"}.get(kind, "at most")
+            found.append(ExperimentError(f"{value} is out of range.", field, f"It must be {word} {bound:g}."))
+        elif kind == "literal_error":
+            found.append(ExperimentError(f"{value} is not a choice.", field, f"Choose {context['expected']}."))
+        elif kind == "value_error":
+            found.append(ExperimentError(str(context["error"]).capitalize() + ".", field))
+        else:
+            found.append(ExperimentError(f"{value} does not fit.", field, f"{item['msg']}."))
+    return found
+
+
+def _plain(error: ValidationError, model: type[BaseModel]) -> ExperimentError:
+    found = plain_validation(error, model)
+    first = found[0]
+    if len(found) > 1:
+        rest = "; ".join(f"{e.field}: {e.message}" for e in found[1:])
+        return ExperimentError(first.message, first.field, f"{first.remedy} Also wrong: {rest}".strip())
+    return first
+
+
+def _keys(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
+    for part in loc:
+        field = model.model_fields.get(str(part))
+        annotation = field.annotation if field else None
+        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+            return []
+        model = annotation
+    return list(model.model_fields)

@@ -1,0 +1,1 @@
+"""Imitation learning: behavior cloning on demonstrations."""

@@ -1,0 +1,104 @@
+"""Behavior cloning: AdamW on the squared error to the expert's actions, with a warm-up and a cosine schedule.
+
+The batches of an iteration depend on (seed, iteration) alone, so a resumed training sees the same ones.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from studio.contracts import Metrics
+from studio.data.episodes import Episodes
+
+UNITS: dict[str, str] = {"loss": "normalized action²", "gradient_norm": "", "learning_rate": ""}
+WARMUP = 0.05  # share of the iterations over which the learning rate rises
+
+
+class BehaviorCloning:
+    """Trains some parameters of a policy on demonstrations.
+
+    Args:
+        policy: has ``tensors``, ``features``, ``head``, ``targets``, ``loss``.
+        episodes: the demonstrations.
+        parameters: what is trained.
+        frozen_features: the features do not change, so they are computed once, and only the head runs in training.
+    """
+
+    units = UNITS
+
+    def __init__(
+        self,
+        policy: Any,
+        episodes: Episodes,
+        parameters: list[nn.Parameter],
+        *,
+        iterations: int,
+        batch_size: int,
+        learning_rate: float,
+        seed: int,
+        weight_decay: float = 1e-4,
+        frozen_features: bool = False,
+    ) -> None:
+        self.policy, self.iterations, self.batch_size, self.seed = policy, iterations, batch_size, seed
+        self.learning_rate, self.parameters = learning_rate, parameters
+        self.iteration = 0
+        self._inputs = policy.tensors(episodes.observations)
+        self._targets = policy.targets(policy.tensors({"a": episodes.actions})["a"].float())
+        self._predict: Callable[[dict[str, Tensor]], Tensor] = policy.forward
+        if frozen_features:
+            self._inputs = {"features": _all_features(policy, self._inputs)}
+            self._predict = lambda batch: policy.head(batch["features"])
+        fused = all(p.device.type in ("cpu", "cuda") for p in parameters)
+        self.optimizer = torch.optim.AdamW(parameters, lr=learning_rate, weight_decay=weight_decay, fused=fused)
+
+    def iterate(self) -> Iterator[Metrics]:
+        """Yields loss, gradient norm and learning rate after every gradient step."""
+        while self.iteration < self.iterations:
+            rate = self._rate(self.iteration)
+            for group in self.optimizer.param_groups:
+                group["lr"] = rate
+            rows = self._rows(self.iteration)
+            batch = {key: value[rows] for key, value in self._inputs.items()}
+            loss = self.policy.loss(self._predict(batch), self._targets[rows])
+            self.optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            norm = nn.utils.clip_grad_norm_(self.parameters, 1.0)
+            self.optimizer.step()
+            self.iteration += 1
+            values = {"loss": loss.item(), "gradient_norm": norm.item(), "learning_rate": rate}
+            yield Metrics(self.iteration, self.iterations, values)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Optimizer and iteration; the policy's weights are the strategy's to keep."""
+        return {"iteration": self.iteration, "optimizer": self.optimizer.state_dict()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.iteration = int(state["iteration"])
+        self.optimizer.load_state_dict(state["optimizer"])
+
+    def _rate(self, iteration: int) -> float:
+        warm = max(1, round(WARMUP * self.iterations))
+        if iteration < warm:
+            return self.learning_rate * (iteration + 1) / warm
+        share = (iteration - warm) / max(1, self.iterations - warm)
+        return self.learning_rate * 0.5 * (1 + math.cos(math.pi * share))
+
+    def _rows(self, iteration: int) -> Tensor:
+        generator = torch.Generator().manual_seed((self.seed << 32) + iteration)
+        rows = torch.randint(len(self._targets), (self.batch_size,), generator=generator)
+        return rows.to(self._targets.device)
+
+
+def _all_features(policy: Any, inputs: dict[str, Tensor], chunk: int = 512) -> Tensor:
+    policy.eval()
+    count = len(next(iter(inputs.values())))
+    with torch.no_grad():
+        parts = [
+            policy.features({k: v[start : start + chunk] for k, v in inputs.items()}) for start in range(0, count, chunk)
+        ]
+    return torch.cat(parts)

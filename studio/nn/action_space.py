@@ -1,0 +1,43 @@
+"""The unified action space: every embodiment's actions in 32 slots, with a mask of those it has.
+
+Two layouts: ``semantic`` gives a meaning to every slot (right arm's joints, left arm's joints, end effectors, base), as
+RDT does (Liu et al. 2024, arXiv:2410.07864, section 4.2); ``front`` pads at the end, as the user document does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from studio.contracts import SLOTS
+
+Layout = Literal["semantic", "front"]
+
+
+def slot_mask(slots: Sequence[int], layout: Layout) -> Tensor:
+    """(32,) bool: which slots are used. Native components lie in them in ascending order."""
+    mask = torch.zeros(SLOTS, dtype=torch.bool)
+    mask[list(slots) if layout == "semantic" else list(range(len(slots)))] = True
+    if list(slots) != sorted(slots):
+        raise ValueError("native action components must be in the order of their slots")
+    return mask
+
+
+def pad(native: Tensor, mask: Tensor) -> Tensor:
+    """(n, d) native → (n, 32), zeros elsewhere."""
+    unified = native.new_zeros(*native.shape[:-1], len(mask))
+    unified[..., mask] = native
+    return unified
+
+
+def unpad(unified: Tensor, mask: Tensor) -> Tensor:
+    """(n, 32) → (n, d) native."""
+    return unified[..., mask]
+
+
+def masked_mse(prediction: Tensor, target: Tensor, mask: Tensor) -> Tensor:
+    """Mean squared error over used slots; what lies in padded slots changes neither loss nor gradient."""
+    return (unpad(prediction, mask) - unpad(target, mask)).square().mean()

@@ -1,0 +1,31 @@
+"""Where things lie: the shipped assets, the user's runs, the cache, drop-in plugins."""
+
+from __future__ import annotations
+
+import os
+from importlib.resources import files
+from pathlib import Path
+
+import platformdirs
+
+APP = "transfer-studio"
+
+
+def assets() -> Path:
+    """The shipped assets (models, example experiments, pretrained policies)."""
+    return Path(str(files("assets")))
+
+
+def runs() -> Path:
+    """Where runs are kept: ``TRANSFER_STUDIO_RUNS``, else ``runs`` in the working folder."""
+    return Path(os.environ.get("TRANSFER_STUDIO_RUNS", "runs"))
+
+
+def cache() -> Path:
+    """Datasets and source policies by content hash: ``TRANSFER_STUDIO_CACHE``, else the user's cache folder."""
+    return Path(os.environ.get("TRANSFER_STUDIO_CACHE") or platformdirs.user_cache_dir(APP))
+
+
+def plugins() -> Path:
+    """Drop-in plugins, one file each: ``TRANSFER_STUDIO_PLUGINS``, else ``plugins`` in the user's data folder."""
+    return Path(os.environ.get("TRANSFER_STUDIO_PLUGINS") or Path(platformdirs.user_data_dir(APP)) / "plugins")

@@ -1,0 +1,144 @@
+"""Finds contributions: through entry points, and as single files in the drop-in folder.
+
+A contribution that cannot be imported is reported with its name, file and line; it never takes the others down.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import threading
+import traceback
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from studio import paths
+from studio.contracts import Embodiment, Format, PanelInfo, Strategy, Task
+from studio.errors import ExperimentError
+
+KINDS = ("strategies", "policies", "tasks", "embodiments", "formats", "panels")
+_TYPES: dict[str, type] = {
+    "strategies": Strategy,
+    "tasks": Task,
+    "embodiments": Embodiment,
+    "formats": Format,
+    "panels": PanelInfo,
+}
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A contribution that could not be loaded."""
+
+    kind: str
+    name: str
+    file: str
+    line: int
+    message: str
+    traceback: str
+
+    def __str__(self) -> str:
+        return f"Plugin '{self.name}' ({self.kind}) failed at {self.file}, line {self.line}: {self.message}"
+
+
+def describe_failure(kind: str, name: str, error: BaseException) -> Broken:
+    """Where a plugin failed: the innermost frame of the plugin's own file, else the innermost of all."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [f for f in frames if "importlib" not in f.filename and Path(f.filename).name != "registry.py"]
+    last = own[-1] if own else (frames[-1] if frames else None)
+    if isinstance(error, SyntaxError) and error.filename:
+        place, line = error.filename, error.lineno or 0
+    else:
+        place, line = (last.filename, last.lineno or 0) if last else ("?", 0)
+    text = "".join(traceback.format_exception(error))
+    return Broken(kind, name, place, line, f"{type(error).__name__}: {error}", text)
+
+
+class Registry:
+    """The contributions of each kind, imported when first asked for. Safe to share between threads."""
+
+    def __init__(self, drop_in: Path | None = None) -> None:
+        self._drop_in = drop_in
+        self._loaded: dict[str, dict[str, Any]] = {}
+        self._broken: dict[str, list[Broken]] = {}
+        self._modules: list[tuple[str, ModuleType]] | None = None
+        self._lock = threading.RLock()
+
+    def all(self, kind: str) -> dict[str, Any]:
+        """Contributions of a kind, by id, in the order of their titles."""
+        with self._lock:
+            if kind not in self._loaded:
+                self._broken[kind] = []
+                found = {c.id: c for c in self._find(kind)}
+                self._loaded[kind] = dict(sorted(found.items(), key=lambda item: str(item[1].title)))
+            return self._loaded[kind]
+
+    def get(self, kind: str, id: str, field: str = "") -> Any:
+        """One contribution. Raises ExperimentError, naming the choices, where it is unknown or broken."""
+        known = self.all(kind)
+        if id in known:
+            return known[id]
+        for broken in self.broken(kind):
+            if broken.name == id:
+                raise ExperimentError(str(broken), field, "Mend the plugin or choose another.")
+        raise ExperimentError(
+            f"'{id}' is not among the {kind}.", field, f"Choose one of: {', '.join(known) or 'none found'}."
+        )
+
+    def broken(self, kind: str | None = None) -> list[Broken]:
+        """What could not be loaded so far."""
+        with self._lock:
+            kinds = [kind] if kind else list(self._broken)
+            return [b for k in kinds for b in self._broken.get(k, [])]
+
+    def _find(self, kind: str) -> Iterator[Any]:
+        for point in entry_points(group=f"transfer_studio.{kind}"):
+            try:
+                yield self._checked(kind, point.load())
+            except Exception as error:
+                self._broken[kind].append(describe_failure(kind, point.name, error))
+        for name, module in self._drop_ins(kind):
+            yield from self._contributions(kind, name, module)
+
+    def _checked(self, kind: str, contribution: Any) -> Any:
+        for attribute in ("id", "title", "summary", "reference"):
+            if not isinstance(getattr(contribution, attribute, None), str):
+                raise TypeError(f"{contribution!r} has no text '{attribute}'")
+        return contribution
+
+    def _contributions(self, kind: str, name: str, module: ModuleType) -> Iterator[Any]:
+        wanted = _TYPES.get(kind)
+        for value in list(vars(module).values()):
+            if wanted is None:
+                fits = isinstance(value, type) and getattr(value, "contributes", None) == kind
+            elif isinstance(value, type):
+                fits = issubclass(value, wanted) and value is not wanted
+            else:
+                fits = isinstance(value, wanted)
+            if fits and getattr(value, "__module__", module.__name__) == module.__name__:
+                try:
+                    yield self._checked(kind, value)
+                except TypeError as error:
+                    self._broken[kind].append(Broken(kind, name, str(module.__file__), 0, str(error), ""))
+
+    def _drop_ins(self, kind: str) -> list[tuple[str, ModuleType]]:
+        if self._modules is None:
+            self._modules = []
+            folder = self._drop_in if self._drop_in is not None else paths.plugins()
+            for file in sorted(folder.glob("*.py")) if folder.is_dir() else []:
+                name = f"transfer_studio_drop_in_{file.stem}"
+                try:
+                    spec = importlib.util.spec_from_file_location(name, file)
+                    assert spec is not None and spec.loader is not None
+                    module = importlib.util.module_from_spec(spec)
+                    sys.modules[name] = module
+                    spec.loader.exec_module(module)
+                    self._modules.append((file.stem, module))
+                except Exception as error:
+                    sys.modules.pop(name, None)
+                    self._broken.setdefault("plugins", []).append(describe_failure("plugins", file.stem, error))
+        return self._modules

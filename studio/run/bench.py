@@ -1,0 +1,57 @@
+"""Measurements, one script each in ``tests/bench``; each prints rows with value, unit and target as JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from studio.errors import ExperimentError
+
+
+def folder() -> Path:
+    """Where the bench scripts lie: in the source tree."""
+    return Path(__file__).resolve().parents[2] / "tests" / "bench"
+
+
+def available() -> list[str]:
+    """Names of the benches."""
+    return sorted(path.stem for path in folder().glob("*.py") if not path.stem.startswith("_"))
+
+
+def measure(name: str) -> dict[str, Any]:
+    """Runs one bench in a process of its own and keeps its result beside it as JSON.
+
+    Raises:
+        ExperimentError: there is no such bench, or it failed.
+    """
+    if name not in available():
+        known = ", ".join(available()) or "none (they come with the source tree)"
+        raise ExperimentError(f"There is no bench '{name}'.", "bench", f"Known: {known}.")
+    script = folder() / f"{name}.py"
+    done = subprocess.run([sys.executable, str(script)], stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode != 0:
+        raise ExperimentError(f"The bench ended with status {done.returncode}.", str(script), "Read its messages above.")
+    rows = json.loads(done.stdout.strip().splitlines()[-1])["rows"]
+    result = {"bench": name, "machine": _machine(), "commit": _commit(), "rows": rows}
+    text = json.dumps({**result, "command": f"transfer-studio bench {name} --json"}, indent=2)
+    (folder() / f"{name}.json").write_text(text + "\n", encoding="utf-8")
+    return result
+
+
+def _machine() -> str:
+    return f"{os.cpu_count()} CPU cores, {platform.machine()}, Python {platform.python_version()}"
+
+
+def _commit() -> str:
+    try:
+        found = subprocess.run(
+            ["git", "-C", str(folder()), "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return found.stdout.strip()

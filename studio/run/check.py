@@ -1,0 +1,83 @@
+"""Whether an experiment can start: every problem in plain words, at its field."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from studio.contracts import Problem
+from studio.errors import StudioError
+from studio.experiment import Domain, Experiment
+from studio.registry import Registry
+from studio.run import devices
+from studio.run.datasets import embodiment_of, format_of, task_of
+from studio.run.policies import check_params
+
+
+def strategy_of(experiment: Experiment, registry: Registry) -> tuple[Any, Any]:
+    """The strategy's class and its checked parameters. Raises ExperimentError."""
+    kind = registry.get("strategies", experiment.strategy.id, "strategy.id")
+    return kind, check_params(kind, experiment.strategy.params, "strategy.params")
+
+
+def check(experiment: Experiment, registry: Registry) -> list[Problem]:
+    """All problems; an experiment starts with none."""
+    problems: list[Problem] = []
+
+    def attempt(prefix: str, work: Any) -> Any:
+        try:
+            return work()
+        except StudioError as error:
+            inside = error.field if error.field in ("embodiment", "task", "camera") else ""
+            field = error.field if error.field.startswith(("strategy", "policy", "device")) else prefix
+            problems.append(Problem(f"{field}.{inside}" if inside and not field.endswith(inside) else field, error.message, error.remedy))
+            return None
+
+    for name, domain in (("target", experiment.target), ("source", experiment.source)):
+        problems += _domain(name, domain, registry, attempt)
+    attempt("device", lambda: devices.choose(experiment.device))
+    attempt("policy.params", lambda: check_params(
+        registry.get("policies", experiment.policy.id, "policy.id"), experiment.policy.params, "policy.params"
+    ))  # fmt: skip
+    found = attempt("strategy.id", lambda: strategy_of(experiment, registry))
+    if found is not None:
+        kind, params = found
+        strategy = attempt("strategy.id", lambda: kind(params))
+        if strategy is not None:
+            problems += strategy.check(experiment)
+            if kind.needs_source and experiment.source.observation != experiment.target.observation:
+                problems.append(
+                    Problem("target.observation", "Source and target observe differently.", "Choose the same for both.")
+                )
+            if kind.needs_source and experiment.source.image_size != experiment.target.image_size:
+                problems.append(
+                    Problem("target.image_size", "Source and target images differ in size.", "Choose the same for both.")
+                )
+    return problems
+
+
+def _domain(name: str, domain: Domain, registry: Registry, attempt: Any) -> list[Problem]:
+    problems: list[Problem] = []
+    embodiment = attempt(f"{name}.embodiment", lambda: embodiment_of(domain, registry))
+    task = attempt(f"{name}.task", lambda: task_of(domain, registry))
+    if embodiment is not None and task is not None:
+        problems += [Problem(f"{name}.{p.field}", p.message, p.remedy) for p in task.check(embodiment)]
+    if embodiment is not None and domain.observation == "image" and domain.camera not in embodiment.cameras:
+        has = ", ".join(embodiment.cameras) or "none"
+        problems.append(Problem(f"{name}.camera", f"There is no camera '{domain.camera}'.", f"It has: {has}."))
+    if domain.dataset is not None:
+        attempt(f"{name}.dataset", lambda: _dataset(domain, registry))
+    return problems
+
+
+def _dataset(domain: Domain, registry: Registry) -> None:
+    assert domain.dataset is not None
+    about = format_of(domain.dataset, registry).describe(domain.dataset)
+    width = len(embodiment_of(domain, registry).slots(domain.control))
+    if about["action_width"] != width:
+        from studio.errors import DataError
+
+        raise DataError(
+            f"Actions are {about['action_width']} wide; this embodiment and control need {width}.",
+            str(domain.dataset),
+            "Choose the embodiment the data was recorded on, or the other control.",
+        )

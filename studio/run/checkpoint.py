@@ -1,0 +1,144 @@
+"""Checkpoints: the complete state of a training as safetensors and JSON, written beside and renamed. Never pickled.
+
+A state is a nest of dicts and lists of tensors, numbers, strings, booleans and None. Tensors go to
+``state.safetensors`` under their path in the nest; the nest with placeholders goes to ``state.json``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from studio.errors import DataError
+
+KEPT = 3  # checkpoints of a run's stage that are kept besides the last
+TENSOR = "$tensor"
+
+
+def save_state(folder: Path, state: dict[str, Any]) -> None:
+    """Writes a state into an existing folder."""
+    tensors: dict[str, torch.Tensor] = {}
+    skeleton = _strip(state, "", tensors)
+    save_file({name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}, folder / "state.safetensors")
+    (folder / "state.json").write_text(json.dumps(skeleton), encoding="utf-8")
+
+
+def load_state(folder: Path) -> dict[str, Any]:
+    """Reads what :func:`save_state` wrote. Raises DataError where it is missing or damaged."""
+    try:
+        skeleton = json.loads((folder / "state.json").read_text(encoding="utf-8"))
+        tensors = load_file(folder / "state.safetensors")
+        restored: dict[str, Any] = _fill(skeleton, tensors)
+        return restored
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
+        raise DataError(f"The checkpoint is damaged ({error}).", str(folder), "Resume from an earlier one.") from None
+
+
+def save_checkpoint(
+    run: Path, stage: str, step: int, state: dict[str, Any], policy: Callable[[Path], None] | None = None
+) -> Path:
+    """Writes ``checkpoints/<stage>-<step>`` under a temporary name and renames it; drops the oldest beyond those kept.
+
+    Args:
+        policy: writes the acting policy into the folder it is given, so that a viewer can play this checkpoint.
+    """
+    parent = run / "checkpoints"
+    folder = parent / f"{stage}-{step:08d}"
+    temporary = parent / f".{folder.name}.{os.getpid()}.tmp"
+    try:
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir(parents=True)
+        save_state(temporary, state)
+        if policy is not None:
+            policy(temporary / "policy")
+        if folder.exists():
+            shutil.rmtree(folder)
+        os.replace(temporary, folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    same = [path for s, _, path in list_checkpoints(run) if s == stage]
+    for old in same[: -KEPT - 1]:
+        shutil.rmtree(old / "state", ignore_errors=True)
+        for name in ("state.safetensors", "state.json"):  # the policy stays: it can still be played
+            (old / name).unlink(missing_ok=True)
+    return folder
+
+
+def list_checkpoints(run: Path) -> list[tuple[str, int, Path]]:
+    """(stage, step, folder) of a run's checkpoints: source training first, each in order of steps."""
+    found = []
+    for folder in (run / "checkpoints").glob("*-*"):
+        stage, _, step = folder.name.rpartition("-")
+        if step.isdigit() and not folder.name.startswith("."):
+            found.append((stage, int(step), folder))
+    return sorted(found, key=lambda item: (item[0] != "pretrain", item[0], item[1]))
+
+
+def latest_state(run: Path, stage: str) -> tuple[int, dict[str, Any]] | None:
+    """The newest readable state of a stage, or None. A damaged one is passed over for the one before."""
+    for found, step, folder in reversed(list_checkpoints(run)):
+        if found == stage and (folder / "state.json").exists():
+            try:
+                return step, load_state(folder)
+            except DataError:
+                continue
+    return None
+
+
+def load_policy(folder: Path, step: int | None = None) -> Any:
+    """The policy of a run (its final one, or that of a checkpoint), of a checkpoint folder, or of a policy folder."""
+    from studio.run.policies import load_policy_folder
+
+    folder = Path(folder)
+    if (folder / "config.json").exists():
+        return load_policy_folder(folder)
+    if (folder / "state.json").exists():
+        return load_policy_folder(folder / "policy")
+    if step is None and (folder / "policy" / "config.json").exists():
+        return load_policy_folder(folder / "policy")
+    found = [(at, path) for stage, at, path in list_checkpoints(folder) if stage == "adapt" and (step is None or at == step)]
+    if not found:
+        wanted = "" if step is None else f" at step {step}"
+        raise DataError(f"The run has no checkpoint{wanted}.", str(folder), "Choose another step or run.")
+    return load_policy_folder(found[-1][1] / "policy")
+
+
+def _strip(value: Any, path: str, tensors: dict[str, torch.Tensor]) -> Any:
+    if isinstance(value, torch.Tensor):
+        tensors[path] = value
+        return {TENSOR: path}
+    if isinstance(value, dict):
+        pairs = [[_key(k), _strip(v, f"{path}/{k}", tensors)] for k, v in value.items()]
+        return {"$dict": pairs}
+    if isinstance(value, list | tuple):
+        kind = "$list" if isinstance(value, list) else "$tuple"
+        return {kind: [_strip(v, f"{path}/{i}", tensors) for i, v in enumerate(value)]}
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    raise TypeError(f"{path} is a {type(value).__name__}; a state holds tensors, numbers, strings, dicts and lists")
+
+
+def _key(key: Any) -> Any:
+    if not isinstance(key, str | int):
+        raise TypeError(f"a state's keys are strings or integers, not {type(key).__name__}")
+    return key
+
+
+def _fill(value: Any, tensors: dict[str, torch.Tensor]) -> Any:
+    if isinstance(value, dict):
+        if TENSOR in value:
+            return tensors[value[TENSOR]]
+        if "$dict" in value:
+            return {key: _fill(item, tensors) for key, item in value["$dict"]}
+        if "$list" in value:
+            return [_fill(item, tensors) for item in value["$list"]]
+        return tuple(_fill(item, tensors) for item in value["$tuple"])
+    return value

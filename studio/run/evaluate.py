@@ -1,0 +1,88 @@
+"""Scores a policy on a domain: fixed seeds, many episodes at once, intervals by bootstrap."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from studio.contracts import Policy
+from studio.experiment import Domain
+from studio.registry import Registry
+from studio.run.datasets import embodiment_of, task_of
+
+RESAMPLES = 10_000
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A score with its 95% interval, and the episodes behind it."""
+
+    episodes: int
+    success: float
+    low: float
+    high: float
+    mean_return: float
+    outcome: object
+
+    def to_dict(self) -> dict[str, float]:
+        return {
+            "episodes": self.episodes,
+            "success": self.success,
+            "low": self.low,
+            "high": self.high,
+            "mean_return": self.mean_return,
+        }
+
+
+def evaluate(
+    policy: Policy | str,
+    domain: Domain,
+    registry: Registry,
+    episodes: int,
+    seed: int,
+    threads: int = 0,
+    stop: Callable[[], None] | None = None,
+) -> Evaluation:
+    """Runs ``episodes`` episodes, seeds ``seed`` and up, in one batch (chunks of at most 512).
+
+    Args:
+        policy: a policy, or ``"expert"``.
+        stop: called every control step; it may raise to leave.
+    """
+    from studio.sim.rollout import MAX_AT_ONCE, Outcome, expert_actions, policy_actions, run_episodes
+    from studio.sim.world import World
+
+    act = expert_actions if isinstance(policy, str) else policy_actions(policy)
+    parts: list[Outcome] = []
+    world = World(domain, task_of(domain, registry), embodiment_of(domain, registry), min(episodes, MAX_AT_ONCE), threads)
+    try:
+        for start in range(0, episodes, MAX_AT_ONCE):
+            seeds = range(seed + start, seed + min(start + MAX_AT_ONCE, episodes))
+            parts.append(run_episodes(world, act, seeds, needs_observation=not isinstance(policy, str), stop=stop))
+    finally:
+        world.close()
+    whole = Outcome(
+        *(np.concatenate([getattr(p, name) for p in parts]) for name in ("seeds", "successes", "returns", "lengths")),
+        {key: np.concatenate([p.randomization[key] for p in parts]) for key in parts[0].randomization},
+    )
+    success = whole.successes.astype(float)
+    low, high = bootstrap_interval(success)
+    return Evaluation(episodes, float(success.mean()), low, high, float(whole.returns.mean()), whole)
+
+
+def bootstrap_interval(values: np.ndarray, seed: int = 0) -> tuple[float, float]:
+    """95% percentile bootstrap interval of the mean.
+
+    Where all values are equal a bootstrap sees no spread at all; for proportions of 0 or 1 the exact (Clopper-Pearson)
+    bound is given instead, so that 200 of 200 does not read as certainty.
+    """
+    n = len(values)
+    if np.ptp(values) == 0 and values[0] in (0.0, 1.0):
+        miss = 0.025 ** (1 / n)
+        return (miss, 1.0) if values[0] == 1.0 else (0.0, 1 - miss)
+    rng = np.random.default_rng(seed)
+    means = np.concatenate([values[rng.integers(0, n, (500, n))].mean(1) for _ in range(RESAMPLES // 500)])
+    low, high = np.quantile(means, [0.025, 0.975])
+    return float(low), float(high)

@@ -1,0 +1,55 @@
+"""Takes results away: adapters in PEFT's layout, merged policies, the base they need."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from studio.errors import DataError
+
+
+def adapter_readme(strategy: Any, policy: Any) -> str:
+    """The README.md that lies beside an adapter: what it is, on which base, how it is loaded."""
+    params = "\n".join(f"- {name}: {value}" for name, value in strategy.params.model_dump().items())
+    return f"""# {strategy.title} adapter
+
+Made by Transfer Studio. Base policy weights (SHA-256): `{policy.fingerprint.hash}`.
+Another base is refused when the adapter is loaded.
+
+{params}
+
+```python
+from pathlib import Path
+from peft import PeftModel
+from studio.run.policies import load_policy_folder
+
+base = load_policy_folder(Path("base"))            # the folder beside this one
+policy = PeftModel.from_pretrained(base, "adapter").eval()
+actions, _ = policy.base_model.model.act(observation)
+```
+"""
+
+
+def export_run(run: Path, to: Path, merged: bool = False) -> Path:
+    """Copies a run's result into a new folder ``to``.
+
+    An adapter with the base it needs where the strategy made one; the whole (merged) policy otherwise, or where asked.
+
+    Raises:
+        DataError: the run has no result yet, or ``to`` exists and is not empty, or cannot be written.
+    """
+    run, to = Path(run), Path(to)
+    if not (run / "policy" / "config.json").exists():
+        raise DataError("The run has no result yet.", str(run), "Let it finish: transfer-studio resume.")
+    if to.exists() and (not to.is_dir() or any(to.iterdir())):
+        raise DataError("The folder to export to is not empty.", str(to), "Name a new one.")
+    parts = ["policy"] if merged or not (run / "adapter").exists() else ["adapter", "base"]
+    try:
+        to.mkdir(parents=True, exist_ok=True)
+        for part in parts:
+            shutil.copytree(run / part, to / part)
+        shutil.copy2(run / "experiment.yaml", to / "experiment.yaml")
+    except OSError as error:
+        raise DataError(f"It cannot be written ({error.strerror or error}).", str(to), "Choose another folder.") from None
+    return to

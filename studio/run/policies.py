@@ -1,0 +1,89 @@
+"""Policies on disk: ``policy.safetensors`` with ``config.json``, and making a policy from an experiment."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from studio.contracts import Embodiment
+from studio.data.episodes import Episodes
+from studio.errors import DataError, ExperimentError
+from studio.experiment import Domain, Selection, plain_validation
+from studio.nn.fingerprint import weights_hash
+from studio.registry import Registry
+
+
+def check_params(contribution: Any, params: dict[str, Any], field: str) -> Any:
+    """The contribution's own settings, checked. Raises ExperimentError at the field that is wrong."""
+    from pydantic import ValidationError
+
+    try:
+        return contribution.Params.model_validate(params)
+    except ValidationError as error:
+        raise plain_validation(error, contribution.Params, f"{field}.")[0] from None
+
+
+def new_policy(selection: Selection, observation: str, registry: Registry, seed: int) -> Any:
+    """A freshly initialized policy; the same seed gives the same weights."""
+    kind = registry.get("policies", selection.id, "policy.id")
+    params = check_params(kind, selection.params, "policy.params")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        try:
+            return kind(params, observation)
+        except ValueError as error:
+            raise ExperimentError(f"The policy cannot be built ({error}).", "policy.params", "Change its size.") from None
+
+
+def bind(policy: Any, embodiment: Embodiment, domain: Domain, episodes: Episodes, keep: bool) -> None:
+    """Fits a policy's slots and normalization to a domain's data."""
+    policy.bind(embodiment, domain, episodes.statistics(), keep=keep)
+
+
+def save_policy(policy: Any, folder: Path, **about: Any) -> None:
+    """Writes a whole policy (no adapter layers in it) under a temporary name, then renames."""
+    temporary = folder.with_name(f".{folder.name}.tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    try:
+        state = {name: t.detach().cpu().contiguous().clone() for name, t in policy.state_dict().items()}
+        save_file(state, temporary / "policy.safetensors", metadata={"format": "pt"})
+        config = {
+            "policy": policy.id,
+            "params": policy.params.model_dump(mode="json"),
+            "observation": policy.observation,
+            "weights_sha256": weights_hash(state),
+            **about,
+        }
+        (temporary / "config.json").write_text(json.dumps(config, indent=2), encoding="utf-8")
+        shutil.rmtree(folder, ignore_errors=True)
+        temporary.rename(folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def load_policy_folder(folder: Path, registry: Registry | None = None) -> Any:
+    """Reads what :func:`save_policy` wrote, in evaluation mode. Raises DataError where it is missing or altered."""
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        state = load_file(folder / "policy.safetensors")
+    except (OSError, ValueError, SafetensorError) as error:
+        raise DataError(f"The policy cannot be read ({error}).", str(folder), "Choose a policy folder.") from None
+    found = weights_hash(state)
+    if found != config.get("weights_sha256"):
+        raise DataError(
+            f"The weights' hash is {found[:16]}…, the config says {str(config.get('weights_sha256'))[:16]}….",
+            str(folder),
+            "The files were changed; export them again.",
+        )
+    kind = (registry or Registry()).get("policies", config["policy"], str(folder))
+    policy = kind(check_params(kind, config["params"], "policy.params"), config["observation"])
+    policy.load_state_dict(state)
+    policy.eval()
+    return policy

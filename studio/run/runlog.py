@@ -1,0 +1,262 @@
+"""The run's HDF5 log: one writer thread, many readers (SWMR).
+
+Tables, each one growing dataset of a compound type: ``metrics`` (stage, name, unit, step, seconds, value),
+``evaluations``, ``episodes``, ``randomization`` and ``devices``. Once SWMR is on, HDF5 allows no new datasets; long tables
+take any metric a strategy thinks of. The file's attributes carry schema version, experiment text, seed and versions.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import threading
+import time
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from studio.errors import DataError
+from studio.experiment import Experiment
+from studio.run.channels import (
+    DeviceSample,
+    EpisodesEnded,
+    Evaluated,
+    Event,
+    Events,
+    Logged,
+    MetricsLogged,
+)
+
+SCHEMA = 1
+FLUSH_SECONDS = 1.0
+PACKAGES = ("torch", "mujoco", "numpy", "h5py", "peft", "gymnasium", "transfer-studio")
+TABLES: dict[str, list[tuple[str, str]]] = {
+    "metrics": [("stage", "S16"), ("name", "S48"), ("unit", "S24"), ("step", "i8"), ("seconds", "f8"), ("value", "f8")],
+    "evaluations": [
+        ("stage", "S16"), ("domain", "S8"), ("step", "i8"), ("episodes", "i8"), ("seed", "i8"), ("success", "f8"),
+        ("low", "f8"), ("high", "f8"), ("mean_return", "f8"), ("final", "?"),
+    ],
+    "episodes": [
+        ("domain", "S8"), ("step", "i8"), ("seed", "i8"), ("success", "?"), ("return", "f8"), ("length", "i8"),
+    ],
+    "randomization": [("domain", "S8"), ("step", "i8"), ("seed", "i8"), ("name", "S32"), ("value", "f8")],
+    "devices": [
+        ("time", "f8"), ("cpu_percent", "f8"), ("memory_mb", "f8"), ("gpu_percent", "f8"), ("gpu_memory_mb", "f8"),
+    ],
+}  # fmt: skip
+UNITS = {
+    "metrics": {"seconds": "s of training, pauses excluded", "step": "iterations"},
+    "evaluations": {"success": "share of episodes", "low": "95% interval", "high": "95% interval", "step": "iterations"},
+    "episodes": {"return": "sum of rewards", "length": "control steps"},
+    "randomization": {"value": "factor of nominal; s for delay; m for camera position; degrees for field of view"},
+    "devices": {"time": "s since the epoch", "cpu_percent": "% of one core", "memory_mb": "MB", "gpu_percent": "%",
+                "gpu_memory_mb": "MB"},
+}  # fmt: skip
+
+
+class RunLog:
+    """Writes a session's events to ``log.h5`` from a thread of its own. Nothing waits for it.
+
+    Args:
+        path: the file. An existing one is continued.
+        events: the channel to listen to.
+        experiment: what is being run; its text goes into the file.
+    """
+
+    def __init__(self, path: Path, events: Events, experiment: Experiment) -> None:
+        self._events = events
+        self._path, self._experiment = path, experiment
+        self._subscription = events.subscribe()
+        self._commands: queue.Queue[str] = queue.Queue()
+        self._ready = threading.Event()
+        self._failure: OSError | None = None
+        self._thread = threading.Thread(target=self._write, name="run log", daemon=True)
+        self._thread.start()
+        self._ready.wait()
+        if self._failure is not None:
+            raise self._failure
+
+    def close(self) -> None:
+        """Writes what is left and closes the file."""
+        self._commands.put("close")
+        self._thread.join()
+        self._events.unsubscribe(self._subscription)
+
+    def _write(self) -> None:
+        try:
+            file = _create(self._path, self._experiment)
+        except OSError as error:
+            self._failure = error
+            return
+        finally:
+            if self._failure is None:
+                self._ready.set()
+            else:
+                self._ready.set()
+        complained = False
+        closing = False
+        with file:
+            while not closing:
+                try:
+                    closing = self._commands.get(timeout=FLUSH_SECONDS) == "close"
+                except queue.Empty:
+                    closing = False
+                try:
+                    _append(file, self._subscription.drain(1_000_000))
+                except OSError as error:  # a full disk: training goes on, the person is told once
+                    if not complained:
+                        self._events.publish(Logged("error", f"The run log cannot be written: {error}. Free disk space."))
+                        complained = True
+
+
+def _create(path: Path, experiment: Experiment) -> h5py.File:
+    if path.exists():
+        recover(path)
+        file = h5py.File(path, "r+", libver="latest")
+    else:
+        file = h5py.File(path, "w", libver="latest")
+        for name, columns in TABLES.items():
+            table = file.create_dataset(name, (0,), np.dtype(columns), maxshape=(None,), chunks=(256,))
+            for column, unit in UNITS[name].items():
+                table.attrs[f"unit of {column}"] = unit
+        file.attrs["schema"] = SCHEMA
+        file.attrs["created"] = time.strftime("%Y-%m-%dT%H:%M:%S%z")
+        file.attrs["seed"] = experiment.seed
+        file.attrs["experiment"] = experiment.to_yaml()
+        for package, number in package_versions().items():
+            file.attrs[f"version of {package}"] = number
+    file.swmr_mode = True
+    return file
+
+
+def package_versions() -> dict[str, str]:
+    """Versions of what a result depends on."""
+    found = {}
+    for package in PACKAGES:
+        with contextlib.suppress(PackageNotFoundError):
+            found[package] = version(package)
+    return found
+
+
+def _append(file: h5py.File, events: list[Event]) -> None:
+    rows: dict[str, list[tuple[Any, ...]]] = {}
+    for event in events:
+        for table, row in _rows(event):
+            rows.setdefault(table, []).append(row)
+    for name, new in rows.items():
+        table = file[name]
+        start = len(table)
+        table.resize(start + len(new), 0)
+        table[start:] = np.array(new, table.dtype)
+        table.flush()
+
+
+def _rows(event: Event) -> list[tuple[str, tuple[Any, ...]]]:
+    if isinstance(event, MetricsLogged):
+        return [
+            ("metrics", (event.stage, name, event.units.get(name, ""), event.step, event.seconds, value))
+            for name, value in event.values.items()
+        ]
+    if isinstance(event, Evaluated):
+        return [
+            (
+                "evaluations",
+                (event.stage, event.domain, event.step, event.episodes, event.seed, event.success, event.low,
+                 event.high, event.mean_return, event.final),
+            )
+        ]  # fmt: skip
+    if isinstance(event, EpisodesEnded):
+        columns = zip(event.seeds, event.successes, event.returns, event.lengths, strict=True)
+        rows: list[tuple[str, tuple[Any, ...]]] = [
+            ("episodes", (event.domain, event.step, seed, success, total, length))
+            for seed, success, total, length in columns
+        ]
+        for name, values in event.randomization.items():
+            for axis, column in _columns(name, np.asarray(values)):
+                rows += [
+                    ("randomization", (event.domain, event.step, seed, axis, value))
+                    for seed, value in zip(event.seeds, column, strict=True)
+                ]
+        return rows
+    if isinstance(event, DeviceSample):
+        load = (event.cpu_percent, event.memory_mb, event.gpu_percent, event.gpu_memory_mb)
+        return [("devices", (event.time, *load))]
+    return []
+
+
+def _columns(name: str, values: np.ndarray) -> list[tuple[str, np.ndarray]]:
+    if values.ndim == 1:
+        return [(name, values)]
+    return [(f"{name}_{axis}", values[:, i]) for i, axis in enumerate("xyz")]
+
+
+def recover(path: Path) -> None:
+    """Makes a log that a killed process left open for writing an ordinary file again, with all that was flushed."""
+    try:
+        with h5py.File(path, "r"):
+            return
+    except OSError:
+        pass
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with h5py.File(path, "r", swmr=True) as old, h5py.File(temporary, "w", libver="latest") as new:
+            for name, value in old.attrs.items():
+                new.attrs[name] = value
+            for name in TABLES:
+                old.copy(name, new)
+        os.replace(temporary, path)
+    except OSError as error:
+        raise DataError(f"The run log is damaged ({error}).", str(path), "Delete the run or its log.h5.") from None
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True)
+class Series:
+    """One metric over a run."""
+
+    step: np.ndarray
+    time: np.ndarray
+    value: np.ndarray
+    unit: str
+
+
+@dataclass(frozen=True)
+class LogData:
+    """A run's log, read: metrics by (stage, name), evaluations as rows, device samples as columns."""
+
+    metrics: dict[tuple[str, str], Series] = field(default_factory=dict)
+    evaluations: list[dict[str, Any]] = field(default_factory=list)
+    devices: dict[str, np.ndarray] = field(default_factory=dict)
+
+
+def read_log(folder: Path) -> LogData:
+    """Reads a run's log; works while the run goes on, and after it was killed."""
+    path = Path(folder) / "log.h5"
+    if not path.exists():
+        return LogData()
+    try:
+        with h5py.File(path, "r", swmr=True) as file:
+            metrics, evaluations, devices = (file[name][:] for name in ("metrics", "evaluations", "devices"))
+    except (OSError, KeyError) as error:
+        raise DataError(f"The run log cannot be read ({error}).", str(path), "Delete the run or its log.h5.") from None
+    series = {}
+    keys = np.unique(metrics[["stage", "name"]]) if len(metrics) else []
+    for stage, name in keys:
+        rows = metrics[(metrics["stage"] == stage) & (metrics["name"] == name)]
+        # a resumed run repeats the steps since its last checkpoint: the later ones count
+        _, last = np.unique(rows["step"][::-1], return_index=True)
+        rows = rows[::-1][last]
+        series[(stage.decode(), name.decode())] = Series(
+            rows["step"], rows["seconds"], rows["value"], rows["unit"][0].decode()
+        )
+    plain = [
+        {key: (value.decode() if isinstance(value, bytes) else value.item()) for key, value in zip(row.dtype.names, row, strict=True)}
+        for row in evaluations
+    ]
+    return LogData(series, plain, {name: devices[name] for name in devices.dtype.names or ()})

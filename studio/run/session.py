@@ -1,0 +1,385 @@
+"""Session: one experiment being run, from prepare to finished.
+
+The session owns stop, pause, checkpoints, evaluation and the clock; it knows no strategy. It runs the same headless, in
+the window's thread, or in a process of its own.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import random
+import time
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from studio.contracts import Metrics, Problem, Strategy
+from studio.errors import DataError, ExperimentError, Stopped, StudioError
+from studio.experiment import Experiment
+from studio.registry import Registry
+from studio.run import devices, pretrain
+from studio.run.channels import (
+    Channels,
+    CheckpointSaved,
+    DeviceSample,
+    EpisodesEnded,
+    Evaluated,
+    Exported,
+    Failed,
+    Logged,
+    MetricsLogged,
+    Progress,
+    StageChanged,
+    StateChanged,
+)
+from studio.run.checkpoint import latest_state, save_checkpoint
+from studio.run.check import check, strategy_of
+from studio.run.clock import Clock
+from studio.run.context import Context
+from studio.run.datasets import demonstrations, embodiment_of
+from studio.run.evaluate import evaluate
+from studio.run.files import write_text
+from studio.run.policies import load_policy_folder, save_policy
+from studio.run.runlog import RunLog, package_versions
+from studio.run.runs import new_folder, read_status, write_status
+
+STAGES = ("source", "pretrain", "adapt", "evaluate", "export")
+WEIGHTS = {"source": 0.05, "pretrain": 0.45, "adapt": 0.3, "evaluate": 0.19, "export": 0.01}
+WATCH_SECONDS = 1.0  # how often watchers get a fresh copy of the policy
+HEARTBEAT_SECONDS = 5.0
+
+__all__ = ["STAGES", "Session", "check"]
+
+
+class Session:
+    """Runs an experiment into a folder.
+
+    Args:
+        experiment: what is asked.
+        registry: where strategies, policies, tasks, embodiments and formats come from.
+        channels: where events, progress and the latest policy go.
+        runs_folder: where the run's own folder is made.
+    """
+
+    def __init__(self, experiment: Experiment, registry: Registry, channels: Channels, runs_folder: Path) -> None:
+        self.experiment, self.registry, self.channels = experiment, registry, channels
+        self._parent = Path(runs_folder)
+        self._folder: Path | None = None
+        self.state = "preparing"
+        self.evaluations: list[dict[str, Any]] = []
+        self.clock = Clock()
+        self._status: dict[str, Any] = {"created": time.time(), "summary": {}}
+        self._resumed = False
+        self._stage = "source"
+        self._done = 0.0  # share of the whole that lies behind the present stage
+        self._log: RunLog | None = None
+        self._sampler: devices.Sampler | None = None
+        self._watched = self._beaten = 0.0
+
+    @classmethod
+    def resume(cls, folder: Path, registry: Registry, channels: Channels) -> Session:
+        """A session that goes on where a stopped, failed or killed one left off. Raises DataError, ExperimentError."""
+        folder = Path(folder)
+        status = read_status(folder)
+        if status["state"] == "finished":
+            raise DataError("The run is finished; there is nothing to resume.", str(folder), "Start a new one.")
+        if status["state"] in ("preparing", "running", "paused"):
+            raise DataError("The run is still going on.", str(folder), "Stop it first.")
+        session = cls(Experiment.load(folder / "experiment.yaml"), registry, channels, folder.parent)
+        session._folder, session._resumed = folder, True
+        session._status |= {"created": status.get("created", time.time())}
+        return session
+
+    @property
+    def folder(self) -> Path:
+        """The run's folder; made when :meth:`run` starts."""
+        assert self._folder is not None, "the session has not started"
+        return self._folder
+
+    def stop(self) -> None:
+        """Asks the session to end with a checkpoint; it can be resumed."""
+        self.clock.stop()
+
+    def pause(self) -> None:
+        """Asks the session to hold."""
+        self.clock.pause()
+
+    def unpause(self) -> None:
+        """Lets it go on."""
+        self.clock.unpause()
+
+    def run(self) -> Path:
+        """Runs to the end, or until stopped. Returns the run's folder; raises what made it fail."""
+        try:
+            self._open()
+            self._run()
+            self._set_state("finished")
+        except Stopped:
+            self._say("info", f"Stopped. Resume with: transfer-studio resume {self.folder}")
+            self._set_state("stopped")
+        except Exception as error:
+            self._fail(error)
+            raise
+        finally:
+            self._close()
+        return self.folder
+
+    # -- the way of an experiment --------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        import torch
+
+        plan = self.experiment
+        device = devices.choose(plan.device)
+        if plan.budget.threads:
+            torch.set_num_threads(plan.budget.threads)
+        strategy, params = strategy_of(plan, self.registry)
+        self._set_state("running")
+        self._enter("source")
+        base = self._source(device) if strategy.needs_source else None
+        embodiment = embodiment_of(plan.target, self.registry)
+        episodes = demonstrations(plan.target, self.registry, plan.seed, self._count)
+        self._enter("adapt")
+        instance: Strategy = strategy(params)
+        torch.manual_seed(plan.seed)
+        random.seed(plan.seed)
+        instance.setup(Context(plan, self.registry, device, embodiment, episodes, base))
+        trainable = sum(p.numel() for p in instance.policy().parameters() if p.requires_grad)
+        self._status["summary"]["trainable_parameters"] = trainable
+        began = self.clock.seconds
+        self._train("adapt", instance, instance.iterate(), dict(instance.units), instance)
+        self._status["summary"]["seconds"] = self.clock.seconds - began
+        self._enter("evaluate")
+        step = plan.budget.iterations
+        self._score(instance, "target", step, plan.evaluation.episodes, final=True)
+        if plan.evaluation.source_episodes:
+            self._score(instance, "source", step, plan.evaluation.source_episodes, final=True)
+        self._enter("export")
+        self._export(instance, base)
+
+    def _source(self, device: str) -> Path:
+        """The source policy's folder: found, or trained now."""
+        kept = self.folder / "base"
+        if (kept / "config.json").exists():
+            found: Path | None = kept
+        else:
+            found = pretrain.find(self.experiment, self.registry)
+        if found is None:
+            episodes = demonstrations(
+                self.experiment.source, self.registry, self.experiment.pretraining.seed, self._count
+            )
+            self._enter("pretrain")
+            training = pretrain.Pretraining(self.experiment, self.registry, episodes, device)
+            self._train("pretrain", training, training.learner.iterate(), training.learner.units, None)
+            found = training.save()
+        else:
+            self._enter("pretrain", cached=True)
+        if found != kept:
+            save_policy(load_policy_folder(found, self.registry), kept)
+        return kept
+
+    def _train(self, stage: str, state: Any, iterations: Iterator[Metrics], units: Any, strategy: Strategy | None) -> None:
+        """Drives a training to its end from its newest checkpoint; the last state is kept when it is stopped."""
+        budget, evaluation = self.experiment.budget, self.experiment.evaluation
+        step = self._restore(stage, state)
+        saved = step
+        try:
+            for metrics in iterations:
+                step = metrics.step
+                self.channels.events.publish(
+                    MetricsLogged(stage, step, self.clock.seconds, dict(metrics.values), units)
+                )
+                if not math.isfinite(metrics.values.get("loss", 0.0)):
+                    raise StudioError(
+                        f"The loss is {metrics.values['loss']} at step {step}.",
+                        "strategy.params.learning_rate",
+                        "Lower the learning rate, or look for broken values in the data.",
+                    )
+                self._advance(step, metrics.total)
+                if strategy is not None:
+                    self._watch(strategy)
+                    if evaluation.every and step % evaluation.every == 0 and step < metrics.total:
+                        self._score(strategy, "target", step, evaluation.short_episodes, final=False)
+                if step % budget.checkpoint_every == 0 or step == metrics.total:
+                    self._checkpoint(stage, step, state, strategy)
+                    saved = step
+                self.clock.tick()
+        except Stopped:
+            if step > saved:
+                self._checkpoint(stage, step, state, strategy)
+            raise
+
+    def _score(self, strategy: Strategy, name: str, step: int, episodes: int, final: bool) -> None:
+        """Evaluates the policy on the target, or fitted back to the source: what was forgotten is a result."""
+        plan = self.experiment.evaluation
+        policy = copy.deepcopy(strategy.policy()).eval()
+        domain = self.experiment.target
+        if name == "source":
+            domain = self.experiment.source
+            policy = self._on_source(policy)
+            if policy is None:
+                return
+        result = evaluate(
+            policy, domain, self.registry, episodes, plan.seed, self.experiment.budget.threads, self.clock.tick
+        )
+        stage = "evaluate" if final else "adapt"
+        self.evaluations.append({"domain": name, "step": step, "final": final, **result.to_dict()})
+        self.channels.events.publish(
+            Evaluated(stage, name, step, episodes, result.success, result.low, result.high, result.mean_return, final, plan.seed)
+        )
+        outcome: Any = result.outcome
+        self.channels.events.publish(
+            EpisodesEnded(
+                name, step, outcome.seeds, outcome.returns, outcome.lengths, outcome.successes, outcome.randomization
+            )
+        )
+        if final:
+            values = {"success": result.success, "low": result.low, "high": result.high, "return": result.mean_return}
+            prefix = "" if name == "target" else "source_"
+            self._status["summary"] |= {prefix + key: value for key, value in values.items()}
+            self._status["evaluations"] = self.evaluations
+
+    def _on_source(self, policy: Any) -> Any:
+        """The policy with the slots and statistics its source policy had; None where it descends from none."""
+        kept = self.folder / "base"
+        if not kept.exists():
+            return None
+        policy.spaces.load_state_dict(load_policy_folder(kept, self.registry).spaces.state_dict())
+        return policy
+
+    def _export(self, strategy: Strategy, base: Path | None) -> None:
+        save_policy(strategy.merged_policy(), self.folder / "policy")
+        strategy.export(self.folder)
+        self.channels.events.publish(Exported(str(self.folder)))
+
+    # -- checkpoints ---------------------------------------------------------------------------------------------
+
+    def _checkpoint(self, stage: str, step: int, training: Any, strategy: Strategy | None) -> None:
+        import torch
+
+        state = {"training": training.state_dict(), "torch_rng": torch.get_rng_state(), "seconds": self.clock.seconds}
+        if torch.cuda.is_available():
+            state["cuda_rng"] = torch.cuda.get_rng_state()
+        write = None
+        if strategy is not None:
+            merged = strategy.merged_policy()
+
+            def write(folder: Path) -> None:
+                save_policy(merged, folder)
+
+        try:
+            path = save_checkpoint(self.folder, stage, step, state, write)
+        except OSError as error:
+            raise StudioError(
+                f"The checkpoint cannot be written ({error.strerror or error}).", str(self.folder), "Free disk space, then resume."
+            ) from None
+        self.channels.events.publish(CheckpointSaved(stage, step, str(path)))
+
+    def _restore(self, stage: str, training: Any) -> int:
+        import torch
+
+        found = latest_state(self.folder, stage) if self._resumed else None
+        if found is None:
+            return 0
+        step, state = found
+        training.load_state_dict(state["training"])
+        torch.set_rng_state(state["torch_rng"])
+        if "cuda_rng" in state and torch.cuda.is_available():
+            torch.cuda.set_rng_state(state["cuda_rng"])
+        self.clock.offset = max(self.clock.offset, float(state["seconds"]))
+        self._say("info", f"Resumed {stage} at step {step}.")
+        return step
+
+    # -- telling -------------------------------------------------------------------------------------------------
+
+    def _open(self) -> None:
+        problems: list[Problem] = check(self.experiment, self.registry)
+        if problems:
+            first = problems[0]
+            raise ExperimentError(first.message, first.field, first.remedy)
+        try:
+            if self._folder is None:
+                self._folder = new_folder(self._parent, self.experiment)
+                write_text(self._folder / "experiment.yaml", self.experiment.to_yaml())
+            self._status["versions"] = package_versions()
+            self._set_state("preparing")
+            self._log = RunLog(self._folder / "log.h5", self.channels.events, self.experiment)
+        except OSError as error:
+            raise ExperimentError(
+                f"The run folder cannot be written ({error.strerror or error}).", str(self._parent), "Choose another with --out."
+            ) from None
+        self._sampler = devices.Sampler(self._sampled)
+
+    def _close(self) -> None:
+        if self._sampler is not None:
+            self._sampler.close()
+        if self._log is not None:
+            self._log.close()
+
+    def _sampled(self, sample: DeviceSample) -> None:
+        self.channels.events.publish(sample)
+        if time.monotonic() - self._beaten > HEARTBEAT_SECONDS:
+            self._beat()
+
+    def _beat(self) -> None:
+        self._beaten = time.monotonic()
+        if self._sampler is not None:
+            self._status["summary"]["peak_memory_mb"] = self._sampler.peak_memory_mb
+        try:
+            write_status(self.folder, {**self._status, "state": self.state, "stage": self._stage})
+        except OSError as error:  # a full disk must not end a training that can still finish
+            self._say("error", f"run.json cannot be written ({error.strerror}). Free disk space.")
+
+    def _set_state(self, state: str) -> None:
+        self.state = state
+        self.channels.events.publish(StateChanged(str(self.folder), state))
+        if state == "preparing":
+            write_status(self.folder, {**self._status, "state": state, "stage": self._stage})
+        else:
+            self._beat()
+
+    def _enter(self, stage: str, cached: bool = False) -> None:
+        self._stage = stage
+        self._done = sum(WEIGHTS[s] for s in STAGES[: STAGES.index(stage)])
+        self.channels.events.publish(StageChanged(stage, cached))
+        self._advance(0, 1)
+        self.clock.tick()
+
+    def _count(self, made: int, wanted: int) -> None:
+        self._advance(made, wanted)
+        self.clock.tick()
+
+    def _advance(self, step: int, total: int) -> None:
+        share = step / max(1, total)
+        whole = self._done + WEIGHTS[self._stage] * share
+        seconds = self.clock.seconds
+        left = seconds * (1 - whole) / whole if whole > 0.02 and seconds > 2 else math.nan
+        self.channels.progress.set(Progress(self._stage, step, total, share, whole, left))
+        if self.clock.paused and self.state == "running":
+            self._set_state("paused")
+            self.clock.tick()
+            self._set_state("running")
+
+    def _watch(self, strategy: Strategy) -> None:
+        now = time.monotonic()
+        if now - self._watched > WATCH_SECONDS:
+            self._watched = now
+            self.channels.policy.set(copy.deepcopy(strategy.policy()).eval())
+
+    def _say(self, level: str, text: str) -> None:
+        self.channels.events.publish(Logged(level, text))
+
+    def _fail(self, error: Exception) -> None:
+        trace = "".join(traceback.format_exception(error))
+        if isinstance(error, StudioError):
+            failed = Failed(error.message, error.field, error.remedy, trace)
+        else:
+            frame = traceback.extract_tb(error.__traceback__)[-1]
+            place = f"{frame.filename}, line {frame.lineno}"
+            failed = Failed(f"{type(error).__name__}: {error}", place, "See the log's details.", trace)
+        self.channels.events.publish(failed)
+        if self._folder is not None:
+            self._status["error"] = {"message": failed.message, "field": failed.field, "remedy": failed.remedy}
+            self._set_state("failed")

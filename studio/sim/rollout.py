@@ -1,0 +1,81 @@
+"""Episodes of a world: every one from its own seed, all at once, each simulation frozen when its episode ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from studio.contracts import Observation, Policy
+from studio.sim.world import World
+
+Array = np.ndarray
+MAX_AT_ONCE = 512
+
+
+@dataclass
+class Outcome:
+    """What became of each episode: (episodes,) arrays, and the randomization drawn for each."""
+
+    seeds: Array
+    successes: Array
+    returns: Array
+    lengths: Array
+    randomization: dict[str, Array]
+
+
+def run_episodes(
+    world: World,
+    actions: Callable[[World, Array, Observation | None], Array],
+    seeds: Sequence[int],
+    *,
+    needs_observation: bool = True,
+    record: Callable[[Array, Observation, Array, Array], None] | None = None,
+    stop: Callable[[], None] | None = None,
+) -> Outcome:
+    """Runs one episode per seed (at most ``world.num_envs`` seeds).
+
+    Args:
+        actions: (world, ids, observation) → native actions (n, dof).
+        record: called before every step with (ids, observation, actions, rewards of the state acted in).
+        stop: called every step; raises to leave.
+    """
+    ids = np.arange(len(seeds))
+    world.begin(ids, seeds)
+    outcome = Outcome(
+        np.asarray(seeds), np.zeros(len(ids), bool), np.zeros(len(ids)), np.zeros(len(ids), int),
+        {name: values[ids].copy() for name, values in world.randomization.items()},
+    )  # fmt: skip
+    active = ids
+    while len(active):
+        if stop is not None:
+            stop()
+        observation = world.observe(active) if needs_observation or record else None
+        action = actions(world, active, observation)
+        if record is not None:
+            assert observation is not None
+            record(active, observation, action, world.task.reward(world, active))
+        world.advance(action, active)
+        outcome.returns[active] += world.task.reward(world, active)
+        outcome.lengths[active] += 1
+        success = world.task.success(world, active)
+        outcome.successes[active] = success
+        active = active[~(success | (outcome.lengths[active] >= world.task.horizon))]
+    return outcome
+
+
+def policy_actions(policy: Policy) -> Callable[[World, Array, Observation | None], Array]:
+    """A policy as the ``actions`` of :func:`run_episodes`."""
+
+    def act(world: World, ids: Array, observation: Observation | None) -> Any:
+        assert observation is not None
+        return policy.act(observation)[0]
+
+    return act
+
+
+def expert_actions(world: World, ids: Array, observation: Observation | None) -> Array:
+    """The scripted expert as the ``actions`` of :func:`run_episodes`."""
+    return world.expert(ids)

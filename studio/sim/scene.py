@@ -1,0 +1,113 @@
+"""From an embodiment and a task to a compiled model, and the indices the simulator needs of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import mujoco
+import numpy as np
+
+from studio.contracts import Embodiment, Limb, Task
+from studio.errors import DataError
+
+DELAY_SAMPLES = 26  # ring buffer for actuator delay: up to 50 ms at 2 ms steps, and one
+
+
+@dataclass(frozen=True)
+class LimbIndex:
+    """Where one limb lies in the model's arrays."""
+
+    site: int
+    body: int
+    qpos: np.ndarray
+    dofs: np.ndarray
+    ctrl: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    velocity_controlled: bool
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A compiled model with its limbs' indices and resting pose."""
+
+    model: mujoco.MjModel
+    limbs: tuple[LimbIndex, ...]
+    home_qpos: np.ndarray
+    home_ctrl: np.ndarray
+
+
+def load_spec(path: Path) -> mujoco.MjSpec:
+    """Reads MJCF or URDF. Raises DataError where the file is missing or is neither."""
+    if not path.is_file():
+        raise DataError("The model file does not exist.", str(path), "Check the path.")
+    try:
+        return mujoco.MjSpec.from_file(str(path))
+    except (ValueError, mujoco.FatalError) as error:
+        raise DataError(
+            f"The model does not compile: {_one_line(error)}.", str(path), "Mend the MJCF or URDF file."
+        ) from None
+
+
+def compile_spec(spec: mujoco.MjSpec, where: str) -> mujoco.MjModel:
+    """Compiles; raises DataError with MuJoCo's own finding."""
+    try:
+        return spec.compile()
+    except (ValueError, mujoco.FatalError) as error:
+        raise DataError(
+            f"The model does not compile: {_one_line(error)}.", where, "Mend the MJCF or URDF file."
+        ) from None
+
+
+def build(embodiment: Embodiment, task: Task | None = None) -> Scene:
+    """Compiles the embodiment with the task's bodies in it."""
+    spec = load_spec(embodiment.model)
+    if task is not None:
+        task.build(spec, embodiment)
+    for actuator in spec.actuators:
+        actuator.nsample = DELAY_SAMPLES  # so that delay can be randomized; 0 s by default
+    model = compile_spec(spec, str(embodiment.model))
+    limbs = tuple(_index(model, limb, embodiment) for limb in embodiment.limbs)
+    key = model.keyframe(embodiment.home).id if embodiment.home and _has_key(model, embodiment.home) else -1
+    if key >= 0:
+        qpos, ctrl = model.key_qpos[key].copy(), model.key_ctrl[key].copy()
+    else:
+        qpos, ctrl = model.qpos0.copy(), np.zeros(model.nu)
+        for limb in limbs:
+            ctrl[limb.ctrl] = 0.0 if limb.velocity_controlled else qpos[limb.qpos]
+    return Scene(model, limbs, qpos, ctrl)
+
+
+def _index(model: mujoco.MjModel, limb: Limb, embodiment: Embodiment) -> LimbIndex:
+    try:
+        joints = [model.joint(name) for name in limb.joints]
+        actuators = [model.actuator(name) for name in limb.actuators]
+        site = model.site(limb.site)
+    except KeyError as error:
+        raise DataError(
+            f"The model of '{embodiment.id}' lacks a part: {_one_line(error)}.",
+            str(embodiment.model),
+            "Name the joints, actuators and sites as the embodiment does.",
+        ) from None
+    ids = np.array([j.id for j in joints])
+    limited = model.jnt_limited[ids].astype(bool)
+    ctrl = np.array([a.id for a in actuators])
+    return LimbIndex(
+        site=site.id,
+        body=int(model.site_bodyid[site.id]),
+        qpos=model.jnt_qposadr[ids],
+        dofs=model.jnt_dofadr[ids],
+        ctrl=ctrl,
+        low=np.where(limited, model.jnt_range[ids, 0], -np.inf),
+        high=np.where(limited, model.jnt_range[ids, 1], np.inf),
+        velocity_controlled=bool(np.all(model.actuator_biasprm[ctrl, 1] == 0)),
+    )
+
+
+def _has_key(model: mujoco.MjModel, name: str) -> bool:
+    return mujoco.mj_name2id(model, mujoco.mjtObj.mjOBJ_KEY, name) >= 0
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split()).rstrip(".")

@@ -1,0 +1,100 @@
+"""A player over a small scene, or a shipped robot, that waves its first joint; it stands in for studio.sim.player."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+SMALL = """
+<mujoco>
+  <visual><global azimuth="120" elevation="-20"/></visual>
+  <worldbody>
+    <light pos="0 0 3"/>
+    <geom name="floor" type="plane" size="0 0 1" rgba="0.5 0.6 0.7 1"/>
+    <body name="arm" pos="0 0 0.2">
+      <joint name="turn" axis="0 0 1"/>
+      <geom type="box" size="0.3 0.05 0.05" pos="0.3 0 0" rgba="1 0 0 1"/>
+    </body>
+    <camera name="front" pos="1.6 0 0.6" xyaxes="0 1 0 -0.3 0 1"/>
+    <camera name="top" pos="0 0 2" xyaxes="1 0 0 0 1 0"/>
+  </worldbody>
+</mujoco>
+"""
+EPISODE = 2.0  # s
+STEP = 0.1  # s, one control step
+
+
+class FakePlayer:
+    """Has the API of studio.sim.player.Player; records what it is told and on which thread."""
+
+    def __init__(self, model: Path | None = None, fails: bool = False) -> None:
+        import studio.sim  # noqa: F401  # chooses the GL backend
+
+        import mujoco  # isort: skip
+
+        self._mj = mujoco
+        source = mujoco.MjModel.from_xml_path(str(model)) if model else mujoco.MjModel.from_xml_string(SMALL)
+        self.model, self.data = source, mujoco.MjData(source)
+        self._home = source.key_qpos[0].copy() if source.nkey else source.qpos0.copy()
+        self.fails = fails
+        self.policy: Any = "expert"
+        self.values: dict[str, float] = {}
+        self.seed: int | None = 0
+        self.steps = self.episode = self.successes = 0
+        self.time = 0.0
+        self.threads = {threading.get_ident()}
+        self.closed = False
+        self._pose()
+
+    def advance(self, seconds: float) -> None:
+        self.threads.add(threading.get_ident())
+        if self.fails:
+            raise ValueError("the policy gave NaN")
+        self.time += seconds
+        if self.time >= EPISODE:
+            self.time -= EPISODE
+            self.episode += 1
+            self.successes += 1
+        self._pose()
+
+    def step(self) -> None:
+        self.steps += 1
+        self.advance(STEP)
+
+    def reset(self, seed: int | None = None) -> None:
+        self.seed = seed if seed is not None else self.seed
+        self.time = 0.0
+        self._pose()
+
+    def set_policy(self, policy: Any) -> None:
+        self.policy = policy
+
+    def randomize(self, values: dict[str, float]) -> None:
+        self.values = dict(values)
+
+    def observation_image(self) -> np.ndarray:
+        image = np.zeros((64, 64, 3), np.uint8)
+        image[:, :, 1] = np.clip(128 * self.values.get("brightness", 1.0), 0, 255)
+        return image
+
+    @property
+    def info(self) -> dict[str, Any]:
+        return {
+            "time": self.time,
+            "episode": self.episode,
+            "step": int(self.time / STEP),
+            "success": False,
+            "successes": self.successes,
+            "return_": 0.0,
+        }
+
+    def close(self) -> None:
+        self.closed = True
+
+    def _pose(self) -> None:
+        self.data.qpos[:] = self._home
+        self.data.qpos[0] += np.sin(2 * np.pi * self.time / EPISODE)
+        self._mj.mj_forward(self.model, self.data)

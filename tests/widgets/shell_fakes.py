@@ -1,0 +1,147 @@
+"""Stand-ins for the shell's tests: a registry with given contributions, and sessions that do as they are told."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+import types
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import pytest
+
+from studio.contracts import Embodiment, Format, PanelInfo, Problem, Strategy, Task
+from studio.experiment import Experiment, Settings, setting
+from studio.registry import Broken, Registry
+from studio.run.channels import Channels, Failed, Progress, StageChanged, StateChanged
+
+
+class FakeRegistry(Registry):
+    """Holds what it is given."""
+
+    def __init__(self, **contributions: Sequence[Any]) -> None:
+        super().__init__(Path("/nonexistent"))
+        self._given = contributions
+        self.failed: list[Broken] = []
+
+    def _find(self, kind: str) -> Any:
+        yield from self._given.get(kind, ())
+        self._broken[kind] += [b for b in self.failed if b.kind == kind]
+
+
+class Lora(Strategy):
+    id = "lora"
+    title = "LoRA"
+    summary = "Learns a low-rank change."
+    reference = "Hu et al. 2022"
+    tags = ("adapter",)
+
+    class Params(Settings):
+        rank: int = setting(8, "Rank", "Rank of the update.", ge=1, le=256)
+        alpha: float = setting(16.0, "Alpha", "Scale of the update.", gt=0)
+        targets: list[str] = setting(["q_proj", "v_proj"], "Modules", "What is adapted.")
+        bias: Literal["none", "all"] = setting("none", "Bias", "Which biases are learnt.")
+        merge: bool = setting(True, "Merge", "Fold in at export.")
+        weights: Path | None = setting(None, "Weights", "A file.")
+
+
+class Full(Strategy):
+    id = "full_finetuning"
+    title = "Full fine-tuning"
+    summary = "All weights go on learning."
+    reference = "Yosinski et al. 2014"
+
+
+class Reach(Task):
+    id = "reach"
+    title = "Reach"
+    summary = "Touch the red ball."
+    reference = "–"
+    horizon = 40
+    control_hz = 10
+    step_size = 0.05
+
+
+def robot(id: str, title: str) -> Embodiment:
+    return Embodiment(id, title, "A robot.", "–", Path("none.xml"), "arm", (), ("front",))
+
+
+def registry(panels: Sequence[PanelInfo] = (), formats: Sequence[type[Format]] = ()) -> FakeRegistry:
+    robots = [robot("franka_7dof", "Franka arm, 7 joints"), robot("ur5_6dof", "UR5e arm, 6 joints")]
+    return FakeRegistry(
+        strategies=[Lora, Full], tasks=[Reach], embodiments=robots, panels=list(panels), formats=list(formats)
+    )
+
+
+class FakeSession:
+    """A session of a few short steps. Class attributes tell it what to do and what was done."""
+
+    made: ClassVar[list[FakeSession]] = []
+    fail: ClassVar[Callable[[FakeSession], None] | None] = None
+    seconds: ClassVar[float] = 0.2
+
+    def __init__(self, experiment: Experiment, registry: Any, channels: Channels, runs_folder: Path) -> None:
+        self.experiment, self.channels = experiment, channels
+        self.folder = runs_folder / experiment.name
+        self.thread: threading.Thread | None = None
+        self.resumed = False
+        self.pauses: list[str] = []
+        self._stop = threading.Event()
+        type(self).made.append(self)
+
+    @classmethod
+    def resume(cls, folder: Path, registry: Any, channels: Channels) -> FakeSession:
+        session = cls(Experiment(name=folder.name), registry, channels, folder.parent)
+        session.resumed = True
+        return session
+
+    def stop(self) -> None:
+        self._stop.set()
+
+    def pause(self) -> None:
+        self.pauses.append("pause")
+        self.channels.events.publish(StateChanged(str(self.folder), "paused"))
+
+    def unpause(self) -> None:
+        self.pauses.append("unpause")
+        self.channels.events.publish(StateChanged(str(self.folder), "running"))
+
+    def run(self) -> Path:
+        self.thread = threading.current_thread()
+        events = self.channels.events
+        events.publish(StateChanged(str(self.folder), "running"))
+        events.publish(StageChanged("pretrain", cached=True))
+        events.publish(StageChanged("adapt"))
+        if type(self).fail is not None:
+            type(self).fail(self)
+        deadline = time.monotonic() + type(self).seconds
+        while time.monotonic() < deadline:
+            self.channels.progress.set(Progress("adapt", 320, 800, 0.4, 0.5, 80.0))
+            if self._stop.wait(0.01):
+                events.publish(StateChanged(str(self.folder), "stopped"))
+                return self.folder
+        events.publish(StateChanged(str(self.folder), "finished"))
+        return self.folder
+
+
+def fail_with_event(session: FakeSession) -> None:
+    session.channels.events.publish(Failed("It broke.", "target", "Mend it.", "Traceback: deep"))
+    raise RuntimeError("It broke")
+
+
+def install(monkeypatch: pytest.MonkeyPatch, problems: Callable[[Experiment], list[Problem]] | None = None) -> None:
+    """Puts the fakes where the window looks for sessions, comparisons and runs."""
+    session: Any = types.ModuleType("studio.run.session")
+    session.Session = FakeSession
+    session.check = lambda experiment, registry: problems(experiment) if problems else []
+    compare: Any = types.ModuleType("studio.run.compare")
+    compare.matrix = lambda e: [e.changed(**{"target.episodes": n, "name": f"n{n}"}) for n in (5, 20, 100)]
+    runs: Any = types.ModuleType("studio.run.runs")
+    runs.list_runs = lambda folder: []
+    for module in (session, compare, runs):
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+    monkeypatch.setattr(FakeSession, "made", [])
+    monkeypatch.setattr(FakeSession, "fail", None)
+    monkeypatch.setattr(FakeSession, "seconds", 0.2)

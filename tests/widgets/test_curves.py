@@ -1,0 +1,445 @@
+"""The Curves panel: what comes is drawn, overlaid, read, exported; and it stays cheap."""
+
+from __future__ import annotations
+
+import csv
+import gc
+import math
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QPointF, QTimer
+from PySide6.QtGui import QImage
+from PySide6.QtSvg import QSvgRenderer
+
+from plugins.panels import curves
+from plugins.panels.curves import CurvesPanel, tell_apart
+from studio.errors import StudioError
+from studio.experiment import Experiment
+from studio.run.channels import CheckpointSaved, DeviceSample, Evaluated, Events, MetricsLogged, StateChanged
+from studio.run.runlog import RunLog
+from widgets import curve_export, theme
+from widgets.bench import Bench
+from widgets.curve_content import Options, available, build
+from widgets.curve_data import VALUE, RunData, Series
+from widgets.curve_layer import decimate
+from widgets.overlay import Overlay, key_of
+
+
+def fake_run(folder: Path, points: int = 300, scale: float = 1.0) -> RunData:
+    run = RunData(key_of(folder), f"lora · 50 ep · seed {folder.name[-1]}")
+    for step in range(points):
+        run.add_metrics("adapt", step, step * 0.1, {"loss": scale * (1 + math.cos(step / 20)), "accuracy": 0.5}, {})
+    run.add_score("adapt", "target", points, 0.34, 0.28, 0.41)
+    run.add_score("adapt", "source", points, 0.8, 0.7, 0.9)
+    for step in (100, 200):
+        run.add_checkpoint("adapt", step)
+    return run
+
+
+@pytest.fixture
+def bench(qtbot: Any, tmp_path: Path) -> Iterator[Bench]:
+    theme.force("light")
+    made = Bench(tmp_path / "runs")
+    yield made
+    made.close()
+    theme.force(None)
+
+
+@pytest.fixture
+def panel(qtbot: Any, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> CurvesPanel:
+    monkeypatch.setattr(curves, "load_run", lambda folder: fake_run(folder))
+    made = CurvesPanel(bench)
+    qtbot.addWidget(made)
+    made.resize(1000, 420)
+    made.show()
+    qtbot.waitExposed(made)
+    return made
+
+
+def begin(bench: Bench, run: str = "first") -> Path:
+    folder = bench.runs_folder / run
+    bench.events.emit([StateChanged(str(folder), "running")])
+    return key_of(folder)
+
+
+def loss(step: int, value: float = 1.0, stage: str = "adapt") -> MetricsLogged:
+    return MetricsLogged(stage, step, step * 0.5, {"loss": value}, {"loss": ""})
+
+
+def drawn(qtbot: Any, panel: CurvesPanel, key: tuple[str, str], curves: int = 1) -> Any:
+    qtbot.waitUntil(
+        lambda: (
+            key in panel.view.plots and len(panel.view.plots[key].content.curves) == curves and not panel.view._dirty
+        ),
+        timeout=5000,
+    )
+    return panel.view.plots[key]
+
+
+# -- data
+
+
+def test_a_series_grows_and_a_resumed_run_overwrites() -> None:
+    series = Series(capacity=2)
+    for step in range(100):
+        series.append(step, step, step * 2.0)
+    series.append(60, 60, -1.0)
+    assert len(series) == 61 and series.column(VALUE)[59] == 118 and series.column(VALUE)[60] == -1
+    whole = Series.of([0, 1, 2, 1, 2, 3], [0, 1, 2, 3, 4, 5], [0, 10, 20, 11, 21, 31])
+    assert list(whole.column(VALUE)) == [0, 11, 21, 31]
+
+
+def test_a_log_is_read_with_evaluations_load_and_checkpoints() -> None:
+    log = SimpleNamespace(
+        metrics={
+            ("pretrain", "loss"): SimpleNamespace(step=[0, 1], time=[0.0, 2.0], value=[1.0, 0.5], unit="nats"),
+            ("adapt", "loss"): SimpleNamespace(step=[0, 10], time=[4.0, 8.0], value=[0.9, np.nan], unit="nats"),
+        },
+        evaluations=[
+            {"stage": "evaluate", "domain": "target", "step": 5, "success": 0.3, "low": 0.2, "high": 0.4},
+        ],
+        devices={
+            "time": np.array([1000.0, 1001.0]),
+            "cpu_percent": np.array([50.0, 60.0]),
+            "gpu_percent": np.array([np.nan, np.nan]),
+        },
+    )
+    run = RunData.from_log(Path("x"), "x", log, [("adapt", 10)])
+    assert available([run])[:3] == [("loss", "pretrain"), ("loss", "adapt"), ("success", "adapt")]
+    assert run.scores["adapt", "target"].x("time")[0] == 6.0  # half way between the logged steps
+    assert list(run.devices) == ["cpu_percent"] and list(run.devices["cpu_percent"].x("time")) == [0.0, 1.0]
+    content = build(("loss", "adapt"), [run], Options(log_y=True), lambda _: theme.series(0))
+    assert content.unit == "nats" and list(content.curves[0].y) == [math.log10(0.9)]  # the NaN is left out
+    assert run.nearest_checkpoint("adapt", 3) == 10 and run.nearest_checkpoint("pretrain", 3) is None
+
+
+def test_a_real_log_is_drawn(qtbot: Any, bench: Bench, tmp_path: Path) -> None:
+    """The engine's own writer and reader, without a fake in between."""
+    folder = tmp_path / "runs" / "real"
+    (folder / "checkpoints" / "adapt-40").mkdir(parents=True)
+    experiment = Experiment().changed(**{"strategy.id": "full_finetuning"})
+    (folder / "experiment.yaml").write_text(experiment.to_yaml())
+    events = Events()
+    log = RunLog(folder / "log.h5", events, experiment)
+    for step in range(50):
+        events.publish(loss(step, float(step)))
+    events.publish(Evaluated("evaluate", "target", 49, 200, 0.34, 0.28, 0.41, 1.0, True))
+    events.publish(DeviceSample(150.0, 900.0, math.nan, math.nan))
+    log.close()
+    panel = CurvesPanel(bench)
+    qtbot.addWidget(panel)
+    panel.resize(1000, 420)
+    panel.show()
+    bench.runs_selected.emit([folder])
+    plot = drawn(qtbot, panel, ("loss", "adapt"))
+    run = panel.view.runs[0]
+    assert run.name == "full_finetuning · 50 ep · seed 0" and run.checkpoints == [("adapt", 40)]
+    assert list(plot.content.curves[0].raw_y) == [float(step) for step in range(50)]
+    assert run.scores["adapt", "target"].column(VALUE)[0] == 0.34
+    assert [c.kind for c in drawn(qtbot, panel, ("load", "")).content.curves] == ["CPU"]
+
+
+def test_decimation_keeps_peaks_and_bounds_the_points() -> None:
+    x, y = np.arange(100_000.0), np.zeros(100_000)
+    y[54_321] = 7.0
+    near_x, near_y = decimate(x, y, 0, 100_000, 400)
+    assert len(near_x) <= 1000 and near_y.max() == 7.0 and np.all(np.diff(near_x) >= 0)
+    part, _ = decimate(x, y, 500, 600, 400)
+    assert part[0] <= 500 and part[-1] >= 600 and len(part) < 110
+
+
+def test_labels_are_as_short_as_tells_runs_apart() -> None:
+    runs = [RunData(Path(f"/r/{i}"), name) for i, name in enumerate(["lora · 50 ep · seed 0", "maml · 50 ep · seed 0"])]
+    tell_apart(runs)
+    assert [run.label for run in runs] == ["lora", "maml"]
+    same = [RunData(Path(f"/r/{i}"), "lora · 50 ep · seed 0") for i in "ab"]
+    tell_apart(same)
+    assert len({run.label for run in same}) == 2
+
+
+# -- live
+
+
+def test_nothing_yet_is_a_friendly_sentence(panel: CurvesPanel) -> None:
+    assert panel.stack.currentIndex() == 0 and not panel.bar.isEnabled()
+
+
+def test_a_run_is_drawn_as_it_goes(qtbot: Any, bench: Bench, panel: CurvesPanel) -> None:
+    folder = begin(bench)
+    bench.events.emit([loss(step, 2.0, "pretrain") for step in range(50)])
+    bench.events.emit([loss(step, 1.0 + step) for step in range(100)])
+    bench.events.emit([Evaluated("adapt", "target", 90, 200, 0.34, 0.28, 0.41, 1.0, True)])
+    bench.events.emit([DeviceSample(150.0, 900.0, math.nan, math.nan)])
+    plot = drawn(qtbot, panel, ("loss", "adapt"))
+    assert panel.stack.currentIndex() == 1 and plot.content.curves[0].run == folder
+    assert list(plot.content.curves[0].raw_y) == [1.0 + step for step in range(100)]
+    assert ("loss", "pretrain") in panel.view.plots  # the stages stand apart
+    success = drawn(qtbot, panel, ("success", "adapt")).content.curves[0]
+    assert (success.y[0], success.low[0], success.high[0]) == (0.34, 0.28, 0.41)
+    assert "0.34" in panel.view.plots["success", "adapt"].readout.text()
+    assert [c.kind for c in panel.view.plots["load", ""].content.curves] == ["CPU"]  # no GPU here
+    bench.events.emit([loss(100, 500.0)])
+    qtbot.waitUntil(lambda: len(plot.content.curves[0].x) == 101)
+    assert plot.box.viewRange()[0][1] >= 100
+
+
+def test_hidden_plots_cost_nothing(qtbot: Any, bench: Bench, panel: CurvesPanel, monkeypatch: Any) -> None:
+    begin(bench)
+    bench.events.emit([loss(0)])
+    drawn(qtbot, panel, ("loss", "adapt"))
+    panel.hide()
+    built: list[Any] = []
+    monkeypatch.setattr("widgets.curve_view.build", lambda *a: built.append(a))
+    bench.events.emit([loss(step) for step in range(1, 50)])
+    qtbot.wait(250)
+    assert built == []
+    monkeypatch.undo()
+    panel.show()
+    qtbot.waitUntil(lambda: len(panel.view.plots["loss", "adapt"].content.curves[0].x) == 50)
+
+
+def test_a_new_run_takes_a_colour_of_its_own(qtbot: Any, bench: Bench, panel: CurvesPanel) -> None:
+    first, overlay = begin(bench, "a"), Overlay.of(bench)
+    bench.events.emit([loss(0), loss(1)])
+    bench.events.emit([StateChanged(str(first), "finished")])
+    second = begin(bench, "b")
+    bench.events.emit([loss(0, 5.0), loss(1, 5.0)])
+    plot = drawn(qtbot, panel, ("loss", "adapt"), curves=2)
+    assert overlay.shown == [first, second] and overlay.color(first) != overlay.color(second)
+    assert [c.color for c in plot.content.curves] == [overlay.color(first), overlay.color(second)]
+    assert [c.y[-1] for c in plot.content.curves] == [1.0, 5.0]  # the second's numbers did not go to the first
+
+
+def test_a_resumed_run_goes_on_from_its_log(qtbot: Any, bench: Bench, panel: CurvesPanel) -> None:
+    bench.job_changed.emit(0, 1, bench.runs_folder / "old0")
+    begin(bench, "old0")
+    bench.events.emit([loss(250, 9.0), loss(251, 9.0)])
+    plot = drawn(qtbot, panel, ("loss", "adapt"))
+    qtbot.waitUntil(lambda: len(plot.content.curves[0].x) == 252, timeout=3000)
+    assert plot.content.curves[0].raw_y[-1] == 9.0 and plot.content.curves[0].steps[0] == 0
+
+
+def test_the_label_of_the_running_session_is_its_experiment(qtbot: Any, bench: Bench, panel: CurvesPanel) -> None:
+    bench.job_changed.emit(0, 1, Experiment().changed(**{"strategy.id": "maml", "target.episodes": 20}))
+    begin(bench)
+    assert panel.live is not None and panel.live.name == "maml · 20 ep · seed 0"
+
+
+def test_plots_fill_the_room_they_have(qtbot: Any, panel: CurvesPanel, bench: Bench) -> None:
+    bench.runs_selected.emit([bench.runs_folder / "run0"])
+    drawn(qtbot, panel, ("loss", "adapt"))
+    for size, columns in (((1400, 260), 4), ((1000, 600), 2), ((330, 900), 1)):
+        panel.resize(*size)
+        qtbot.waitUntil(lambda columns=columns: panel.view.columns == columns)
+
+
+# -- overlay, cursor, options
+
+
+@pytest.fixture
+def two(qtbot: Any, bench: Bench, panel: CurvesPanel) -> Any:
+    bench.runs_selected.emit([bench.runs_folder / "run0", bench.runs_folder / "run1"])
+    return drawn(qtbot, panel, ("loss", "adapt"), curves=2)
+
+
+def test_selected_runs_are_read_in_the_background_and_laid_over(panel: CurvesPanel, bench: Bench, two: Any) -> None:
+    assert [c.label for c in two.content.curves] == ["seed 0", "seed 1"]
+    assert panel.view.legend.isVisible() and panel.view.legend.model.rowCount() == 2
+    bench.runs_selected.emit([])
+    assert panel.stack.currentIndex() == 0 and panel.loaded == {}
+
+
+def test_a_run_that_cannot_be_read_is_told_once(qtbot: Any, bench: Bench, panel: CurvesPanel, monkeypatch: Any) -> None:
+    def broken(folder: Path) -> RunData:
+        raise StudioError("The log cannot be read.", str(folder))
+
+    monkeypatch.setattr(curves, "load_run", broken)
+    toasts: list[str] = []
+    bench.toast.connect(lambda level, text, _: toasts.append(text))
+    bench.runs_selected.emit([bench.runs_folder / "bad"])
+    qtbot.waitUntil(lambda: bool(toasts))
+    bench.events.emit([StateChanged(str(bench.runs_folder / "other"), "running")])
+    qtbot.wait(100)
+    assert len(toasts) == 1 and "The log cannot be read." in toasts[0]
+
+
+def test_the_crosshair_reads_every_curve(qtbot: Any, panel: CurvesPanel, two: Any) -> None:
+    panel.slider.setValue(0)
+    qtbot.waitUntil(lambda: two.content.curves[0].raw_y is None)
+    two.hovered.emit(two.key, 120.2)
+    qtbot.waitUntil(lambda: "step 120" in panel.view.legend.caption.text())
+    expected = f"{1 + math.cos(6):.3g}"
+    assert [row.value for row in panel.view.legend.model.rows] == [expected, expected]
+    two.hovered.emit(two.key, None)
+    qtbot.waitUntil(lambda: "latest" in panel.view.legend.caption.text())
+
+
+def test_a_click_on_a_curve_plays_the_nearest_checkpoint(
+    qtbot: Any, bench: Bench, panel: CurvesPanel, two: Any
+) -> None:
+    panel.slider.setValue(0)
+    qtbot.waitUntil(lambda: two.content.curves[0].raw_y is None)
+    curve = two.content.curves[0]
+    place = two.box.mapViewToScene(QPointF(180.0, float(curve.y[180])))
+    assert two.nearest(place) is not None and two.nearest(place + QPointF(0, 60)) is None
+    at = two.view.mapFromScene(place)
+    with qtbot.waitSignal(bench.checkpoint_chosen) as caught:
+        qtbot.mouseMove(two.view.viewport(), at)
+        qtbot.mouseClick(two.view.viewport(), _left(), pos=at)
+    assert caught.args[0] in [c.run for c in two.content.curves] and caught.args[1] == 200
+
+
+def _left() -> Any:
+    from PySide6.QtCore import Qt
+
+    return Qt.MouseButton.LeftButton
+
+
+def test_log_axis_time_axis_and_smoothing(qtbot: Any, panel: CurvesPanel, two: Any) -> None:
+    raw = two.content.curves[0].raw_y.copy()
+    panel.log_y.setChecked(True)
+    qtbot.waitUntil(lambda: two.content.log and not panel.view._dirty)
+    low, high = two.box.viewRange()[1]
+    assert high == pytest.approx(math.log10(2), abs=0.5) and low < -1
+    panel.log_y.setChecked(False)
+    panel.by_time.trigger()
+    qtbot.waitUntil(lambda: not two.content.log and two.content.curves[0].x[-1] == pytest.approx(29.9))
+    panel.slider.setValue(99)
+    qtbot.waitUntil(lambda: not panel.view._dirty)
+    assert np.ptp(two.content.curves[0].y) < 0.8 * np.ptp(raw)
+
+
+def test_linked_plots_move_together_and_fit_shows_all_again(qtbot: Any, panel: CurvesPanel, two: Any) -> None:
+    panel.view.set_shown(("accuracy", "adapt"), True)
+    other = drawn(qtbot, panel, ("accuracy", "adapt"), curves=2)
+    two.box.setXRange(50, 100, padding=0)
+    two.box.sigRangeChangedManually.emit([True, False])
+    assert other.box.viewRange()[0] == pytest.approx([50, 100])
+    panel.link_x.setChecked(False)
+    two.box.setXRange(10, 20, padding=0)
+    two.box.sigRangeChangedManually.emit([True, False])
+    assert other.box.viewRange()[0] == pytest.approx([50, 100])
+    panel.fit.trigger()
+    qtbot.waitUntil(lambda: other.box.viewRange()[0][1] > 290 and two.box.viewRange()[0][1] > 290)
+
+
+def test_plots_are_chosen_by_search(qtbot: Any, panel: CurvesPanel, two: Any) -> None:
+    panel.chooser.open()
+    panel.chooser.search.setText("accu")
+    assert panel.chooser.proxy.rowCount() == 1 and ("accuracy", "adapt") not in panel.view.plots
+    panel.chooser.search.returnPressed.emit()
+    assert ("accuracy", "adapt") in panel.view.plots
+    panel.chooser.popup.hide()
+    panel.view.set_shown(("loss", "adapt"), False)
+    assert ("loss", "adapt") not in panel.view.plots
+
+
+def test_reference_lines_follow_the_axis(panel: CurvesPanel, two: Any) -> None:
+    panel.view.set_references("success", [("expert", 1.0)])
+    success = panel.view.plots["success", "adapt"]
+    (line,) = [line for _, _, line in success._references]
+    assert line.value() == 1.0 and "expert 1.00" in line.label.format
+    assert success.box.viewRange()[1][1] > 1.1  # room for the label
+
+
+def test_the_look_follows_the_scheme(qtbot: Any, panel: CurvesPanel, two: Any) -> None:
+    light = two.content.curves[0].color
+    theme.force("dark")
+    theme.changed.emit()
+    qtbot.waitUntil(lambda: two.content.curves[0].color != light)
+    assert two.view.backgroundBrush().color() == theme.color("plot_background")
+
+
+# -- export
+
+
+def test_export_png_svg_csv(qtbot: Any, bench: Bench, panel: CurvesPanel, two: Any, tmp_path: Path) -> None:
+    for kind in ("png", "svg", "csv"):
+        panel.export(tmp_path / f"figure.{kind}")
+    qtbot.waitUntil(lambda: all((tmp_path / f"figure.{k}").exists() for k in ("png", "svg", "csv")), timeout=10_000)
+    image = QImage(str(tmp_path / "figure.png"))
+    assert image.width() > 800
+    colors = {image.pixelColor(x, y).name() for x in range(0, image.width(), 2) for y in range(0, image.height(), 2)}
+    assert two.content.curves[0].color.name() in colors  # something is drawn, in the run's colour
+    assert QSvgRenderer(str(tmp_path / "figure.svg")).isValid()
+    assert "seed 1" in (tmp_path / "figure.svg").read_text()
+    with (tmp_path / "figure.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert tuple(rows[0]) == ("run", "stage", "metric", "step", "seconds", "value")
+    first = [row for row in rows if row["run"] == "run0" and row["metric"] == "loss"]
+    assert len(first) == 300 and float(first[7]["value"]) == 1 + math.cos(7 / 20)  # as logged, not smoothed
+    assert {row["metric"] for row in rows} >= {"target_success", "target_success_low", "source_success_high"}
+    assert "accuracy" not in {row["metric"] for row in rows}  # it has no plot
+    assert not [p for p in tmp_path.iterdir() if p.name.startswith(".")]
+
+
+def test_export_into_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(StudioError, match="cannot be written"):
+        curve_export.write(tmp_path / "none" / "x.csv", b"1")
+
+
+# -- cost and end
+
+
+def _paint(plot: Any) -> float:
+    began = time.perf_counter()
+    plot.box.prepareForPaint()
+    plot.view.viewport().repaint()
+    return time.perf_counter() - began
+
+
+def test_panning_twenty_runs_of_5000_points_stays_smooth(
+    qtbot: Any, bench: Bench, panel: CurvesPanel, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(curves, "load_run", lambda folder: fake_run(folder, 5000, 1 + int(folder.name[1:]) / 10))
+    bench.runs_selected.emit([bench.runs_folder / f"r{i}" for i in range(20)])
+    qtbot.waitUntil(lambda: len(panel.view.runs) == 20 and not panel.view._dirty and not panel._reading, timeout=30_000)
+    plot = panel.view.plots["loss", "adapt"]
+    spent = []
+    for shift in range(15):
+        plot.box.setXRange(1000 + 30 * shift, 4000 + 30 * shift, padding=0)
+        spent.append(_paint(plot))
+    assert np.median(spent) < 0.025
+
+
+def test_a_thousand_more_live_points_cost_no_more_to_paint(qtbot: Any, bench: Bench, panel: CurvesPanel) -> None:
+    begin(bench)
+    bench.events.emit([loss(step, abs(math.sin(step))) for step in range(100_000)])
+    plot = drawn(qtbot, panel, ("loss", "adapt"))
+
+    def cost() -> float:
+        spent = []
+        for _ in range(9):
+            plot.layer._lines_for = None
+            spent.append(_paint(plot))
+        return float(np.median(spent))
+
+    before = cost()
+    began = time.perf_counter()
+    bench.events.emit([loss(step, abs(math.sin(step))) for step in range(100_000, 101_000)])
+    assert time.perf_counter() - began < 0.2
+    qtbot.waitUntil(lambda: len(plot.content.curves[0].x) == 101_000, timeout=5000)
+    assert cost() < 1.5 * before + 0.003
+
+
+def test_nothing_is_left_after_the_end(qtbot: Any, bench: Bench, monkeypatch: Any) -> None:
+    monkeypatch.setattr(curves, "load_run", lambda folder: fake_run(folder))
+    made = CurvesPanel(bench)
+    made.resize(800, 300)
+    made.show()
+    bench.runs_selected.emit([bench.runs_folder / "run0"])
+    qtbot.waitUntil(lambda: bool(made.view.plots) and not made.view._dirty)
+    timers = made.findChildren(QTimer)
+    made.hide()
+    assert not any(timer.isActive() for timer in timers)
+    with qtbot.waitSignal(made.destroyed):
+        made.deleteLater()
+    bench.events.emit([CheckpointSaved("adapt", 1, "x")])  # reaches nobody, and nobody falls over it
+    theme.changed.emit()
+    gc.collect()

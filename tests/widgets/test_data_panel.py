@@ -1,0 +1,159 @@
+"""The Data & embodiment panel: both domains, pictures, datasets, refusals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+from PySide6.QtGui import QImage
+
+from plugins.formats.robomimic import Robomimic
+from plugins.panels import data_embodiment
+from plugins.panels.data_embodiment import PANEL, DataEmbodimentPanel
+from studio.contracts import Problem
+from studio.data.episodes import Episodes
+from studio.errors import DataError
+from tests.widgets import shell_fakes as fakes
+from widgets.bench import Bench
+from widgets.dataset_view import THUMBNAILS
+
+
+def write_dataset(path: Path, episodes: int = 5, frames: int = 6) -> Path:
+    total = episodes * frames
+    rng = np.random.default_rng(0)
+    actions = rng.uniform(-1, 1, (total, 3)).astype(np.float32)
+    actions[:, 1] = 0.25
+    observations = {
+        "image": rng.integers(0, 255, (total, 32, 32, 3), dtype=np.uint8),
+        "joint_pos": np.zeros((total, 6), np.float32),
+    }
+    Robomimic().write(Episodes(observations, actions, np.full(episodes, frames)), path)
+    return path
+
+
+@pytest.fixture
+def bench(qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+    fakes.install(monkeypatch)
+    monkeypatch.setenv("TRANSFER_STUDIO_CACHE", str(tmp_path / "cache"))
+    drawn: list[str] = []
+
+    def render(domain: Any, registry: Any) -> QImage:
+        drawn.append(domain.embodiment)
+        if domain.embodiment.endswith(".xml"):
+            raise DataError("The model does not compile: no joints.", domain.embodiment, "Mend the MJCF or URDF file.")
+        image = QImage(32, 20, QImage.Format.Format_RGB888)
+        image.fill(0x336699)
+        return image
+
+    monkeypatch.setattr(data_embodiment, "render", render)
+    made = Bench(tmp_path, registry=fakes.registry(formats=[Robomimic]))
+    made.drawn = drawn  # type: ignore[attr-defined]
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def panel(qtbot: Any, bench: Bench) -> DataEmbodimentPanel:
+    made = PANEL.factory(bench)
+    qtbot.addWidget(made)
+    made.resize(340, 700)
+    made.show()
+    with qtbot.waitSignals([bench.registry_ready, bench.problems_changed], timeout=3000):
+        bench.load_plugins()
+    qtbot.waitUntil(lambda: all(c.preview.image is not None for c in made.columns.values()), timeout=3000)
+    return made
+
+
+def test_both_domains_are_shown_and_each_robot_drawn_once(qtbot: Any, bench: Bench, panel: DataEmbodimentPanel) -> None:
+    source, target = panel.columns["source"], panel.columns["target"]
+    assert source.editors["embodiment"].currentText() == "Franka arm"
+    assert target.editors["embodiment"].currentText() == "UR5e arm"
+    assert (source.editors["episodes"].value(), target.editors["episodes"].value()) == (400, 50)
+    bench.edit(**{"target.embodiment": "franka_7dof"})
+    bench.edit(**{"target.episodes": 7})
+    qtbot.wait(450)
+    assert sorted(bench.drawn) == ["franka_7dof", "ur5_6dof"]  # type: ignore[attr-defined]
+
+
+def test_editing_a_field_edits_its_domain_only(bench: Bench, panel: DataEmbodimentPanel) -> None:
+    column = panel.columns["target"]
+    column.editors["control"].setCurrentIndex(1)
+    column.editors["control"].activated.emit(1)
+    column.editors["episodes"].setValue(20)
+    assert (bench.experiment.target.control, bench.experiment.target.episodes) == ("joint", 20)
+    assert (bench.experiment.source.control, bench.experiment.source.episodes) == ("end_effector", 400)
+
+
+def test_a_dataset_is_read_and_its_numbers_and_frames_shown(
+    qtbot: Any, bench: Bench, panel: DataEmbodimentPanel, tmp_path: Path
+) -> None:
+    view = panel.views["target"]
+    assert "No episodes yet" in view.words.text() and not view.bars.isVisible()
+    path = write_dataset(tmp_path / "d.hdf5")
+    panel.columns["target"].editors["dataset"].take(path)
+    qtbot.waitUntil(lambda: "5 episodes" in view.words.text(), timeout=3000)
+    assert "30 frames" in view.words.text() and "6–6 frames each" in view.words.text()
+    assert view.bars.isVisible() and "action 2: 0.25 to 0.25, mean 0.25" in view.bars.accessibleDescription()
+    assert len(view.thumbnails._images) == min(5, THUMBNAILS)
+    with h5py.File(path) as file:
+        first = file["data/demo_0/obs/agentview_image"][3]
+    color = view.thumbnails._images[0].pixelColor(0, 0)
+    assert (color.red(), color.green(), color.blue()) == tuple(first[0, 0])
+
+
+@pytest.mark.parametrize(
+    ("content", "words"), [(None, "does not exist"), (b"not hdf5 at all", "not HDF5"), ("empty", "no /data group")]
+)
+def test_a_bad_dataset_is_told_at_its_field(
+    qtbot: Any, panel: DataEmbodimentPanel, tmp_path: Path, content: Any, words: str
+) -> None:
+    path = tmp_path / "bad.hdf5"
+    if content == "empty":
+        h5py.File(path, "w").close()
+    elif content is not None:
+        path.write_bytes(content)
+    panel.columns["target"].editors["dataset"].take(path)
+    label = panel.columns["target"].problems["dataset"]
+    qtbot.waitUntil(label.isVisible, timeout=3000)
+    assert words in label.text() and not panel.columns["source"].problems["dataset"].isVisible()
+    panel.columns["target"].editors["dataset"]._clear()
+    qtbot.waitUntil(lambda: not label.isVisible(), timeout=3000)
+
+
+def test_a_model_that_does_not_compile_is_told_at_the_robot(qtbot: Any, panel: DataEmbodimentPanel) -> None:
+    column = panel.columns["target"]
+    column.preview.dropped.emit(Path("/tmp/broken_robot.xml"))
+    label = column.problems["embodiment"]
+    qtbot.waitUntil(label.isVisible, timeout=3000)
+    assert "does not compile" in label.text() and column.editors["embodiment"].currentText() == "broken_robot.xml"
+    assert column.preview.image is None
+
+
+def test_problems_and_refusals_stand_at_their_fields(bench: Bench, panel: DataEmbodimentPanel) -> None:
+    bench.problems = [Problem("source.task", "This robot cannot reach.", "Choose an arm."), Problem("budget.x", "?")]
+    bench.problems_changed.emit(bench.problems)
+    assert panel.columns["source"].problems["task"].text() == "This robot cannot reach. Choose an arm."
+    panel._edit("target.episodes", 0)
+    assert "out of range" in panel.columns["target"].problems["episodes"].text()
+    panel._edit("target.episodes", 5)
+    assert panel.columns["target"].problems["episodes"].text() == ""
+    assert panel.show_field("source.task") and not panel.show_field("budget.x")
+
+
+def test_the_picture_of_a_real_robot_is_drawn() -> None:
+    from plugins.embodiments.ur5_6dof import EMBODIMENT
+    from plugins.tasks import reach
+    from studio.contracts import Task
+    from studio.experiment import Domain
+    from widgets.robot_preview import HEIGHT, WIDTH, render
+
+    tasks = [t for t in vars(reach).values() if isinstance(t, type) and issubclass(t, Task) and t is not Task]
+    registry = fakes.FakeRegistry(embodiments=[EMBODIMENT], tasks=tasks)
+    image = render(Domain(embodiment="ur5_6dof"), registry)
+    assert (image.width(), image.height()) == (WIDTH, HEIGHT)
+    colors = {image.pixel(x, y) for x in range(0, WIDTH, 8) for y in range(0, HEIGHT, 8)}
+    assert len(colors) > 50

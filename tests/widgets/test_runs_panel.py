@@ -1,0 +1,383 @@
+"""The Runs panel: listing off the UI thread, sorting, searching, overlay, and what can be done with a run."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PySide6.QtCore import QPoint, Qt, QTimer
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QMessageBox
+
+from plugins.panels import runs
+from plugins.panels.runs import RunsPanel
+from studio.errors import DataError
+from studio.experiment import Experiment
+from studio.run.channels import Progress, StateChanged
+from widgets import theme
+from widgets.bench import Bench
+from widgets.overlay import Overlay, key_of
+from widgets.run_disk import fingerprint
+from widgets.run_table import CREATED, EPISODES, ON_SOURCE, SHOWN, STATE, SUCCESS, summary
+
+
+@dataclass(frozen=True)
+class Info:
+    """The fields of studio.run.runs.RunInfo that the panel may rely on."""
+
+    folder: Path
+    strategy: str = "lora"
+    seed: int = 0
+    success: float = 0.34
+    state: str = "finished"
+    episodes: int = 50
+    name: str = "demo"
+    source: str = "franka_7dof"
+    target: str = "ur5_6dof"
+    created: float = 0.0
+    seconds: float = 125.0
+    low: float = 0.28
+    high: float = 0.41
+    source_success: float = 0.9
+    trainable_parameters: int = 12_000
+    has_adapter: bool = True
+
+
+@pytest.fixture
+def disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    folder = key_of(tmp_path / "runs")
+    nan = math.nan
+    now = time.time()
+    made = {
+        "runs": [
+            Info(folder / "a", "lora", 0, 0.30, created=now - 400),
+            Info(folder / "b", "lora", 1, 0.40, created=now - 300, source_success=0.5),
+            Info(folder / "c", "from_scratch", 0, 0.06, created=now - 200, has_adapter=False, episodes=5),
+            Info(folder / "d", "full_finetuning", 0, nan, "stopped", created=now - 100, low=nan, high=nan),
+        ],
+        "threads": [],
+        "error": None,
+    }
+
+    def list_runs(asked: Path) -> list[Info]:
+        made["threads"].append(threading.current_thread())
+        if made["error"]:
+            raise made["error"]
+        return list(made["runs"])
+
+    monkeypatch.setattr(runs, "list_runs", list_runs)
+    return made
+
+
+@pytest.fixture
+def bench(qtbot: Any, tmp_path: Path) -> Iterator[Bench]:
+    made = Bench(tmp_path / "runs")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def panel(qtbot: Any, bench: Bench, disk: dict[str, Any]) -> RunsPanel:
+    made = RunsPanel(bench)
+    qtbot.addWidget(made)
+    made.resize(1100, 300)
+    made.show()
+    qtbot.waitUntil(lambda: made.table.rowCount() == 4)
+    return made
+
+
+def names(panel: RunsPanel) -> list[str]:
+    return [panel.proxy.index(row, 0).data(runs.INFO).folder.name for row in range(panel.proxy.rowCount())]
+
+
+def choose(panel: RunsPanel, *wanted: str) -> None:
+    panel.select([panel.bench.runs_folder / name for name in wanted])
+    assert {run.folder.name for run in panel.selected()} == set(wanted)
+
+
+# -- listing
+
+
+def test_runs_are_listed_newest_first_and_off_the_ui_thread(panel: RunsPanel, disk: dict[str, Any]) -> None:
+    assert names(panel) == ["d", "c", "b", "a"]
+    assert disk["threads"] and threading.main_thread() not in disk["threads"]
+    row = [panel.proxy.index(3, column).data() for column in range(panel.proxy.columnCount())]
+    assert row[1:] == [
+        "lora", "0.30", "finished", "50", "0", "demo", "franka_7dof → ur5_6dof", "0.90", "2:05", "7 min ago",
+    ]  # fmt: skip
+
+
+def test_an_empty_folder_says_what_to_do(qtbot: Any, bench: Bench, disk: dict[str, Any]) -> None:
+    disk["runs"] = []
+    panel = RunsPanel(bench)
+    qtbot.addWidget(panel)
+    qtbot.waitUntil(lambda: bench.is_idle)
+    assert panel.stack.currentWidget() is panel.empty and "Press Run" in panel.empty.text()
+
+
+def test_a_selection_outlives_a_refresh(qtbot: Any, bench: Bench, panel: RunsPanel, disk: dict[str, Any]) -> None:
+    choose(panel, "a", "c")
+    old = disk["runs"]
+    disk["runs"] = [
+        Info(old[0].folder.parent / "e", created=time.time()),
+        replace(old[0], success=0.99),
+        old[2],
+        old[3],
+    ]
+    bench.runs_changed.emit()
+    qtbot.waitUntil(lambda: names(panel) == ["e", "d", "c", "a"])
+    assert {run.folder.name for run in panel.selected()} == {"a", "c"}
+    assert panel.proxy.index(3, SUCCESS).data() == "0.99"
+
+
+def test_what_other_programs_do_is_seen(qtbot: Any, panel: RunsPanel, disk: dict[str, Any], tmp_path: Path) -> None:
+    before = len(disk["threads"])
+    panel._look()
+    qtbot.waitUntil(lambda: panel.bench.is_idle)
+    assert len(disk["threads"]) == before  # nothing changed on disk: nothing is read
+    (tmp_path / "runs" / "new").mkdir(parents=True)
+    (tmp_path / "runs" / "new" / "run.json").write_text("{}")
+    disk["runs"] = disk["runs"][:1]
+    panel._look()
+    qtbot.waitUntil(lambda: panel.table.rowCount() == 1)
+    assert fingerprint(tmp_path / "nowhere") == ()
+
+
+def test_a_listing_that_fails_is_told_and_the_next_one_works(
+    qtbot: Any, bench: Bench, panel: RunsPanel, disk: dict[str, Any]
+) -> None:
+    disk["error"] = DataError("The folder cannot be read.", "runs")
+    with qtbot.waitSignal(bench.toast) as told:
+        bench.runs_changed.emit()
+    assert told.args[0] == "error" and "cannot be read" in told.args[1]
+    disk["error"], disk["runs"] = None, disk["runs"][:2]
+    bench.runs_changed.emit()
+    qtbot.waitUntil(lambda: panel.table.rowCount() == 2)
+
+
+def test_several_hundred_runs(qtbot: Any, bench: Bench, panel: RunsPanel, disk: dict[str, Any]) -> None:
+    parent = disk["runs"][0].folder.parent
+    disk["runs"] = [Info(parent / f"r{i}", seed=i, success=i / 600, created=float(i)) for i in range(600)]
+    longest, last = 0.0, time.perf_counter()
+
+    def beat() -> None:
+        nonlocal longest, last
+        longest, last = max(longest, time.perf_counter() - last), time.perf_counter()
+
+    timer = QTimer()
+    timer.timeout.connect(beat)
+    timer.start(5)
+    bench.runs_changed.emit()
+    qtbot.waitUntil(lambda: panel.proxy.rowCount() == 600)
+    panel.search.setText("r59 lora")
+    qtbot.waitUntil(lambda: panel.proxy.rowCount() == 11)
+    timer.stop()
+    assert longest < 0.5
+
+
+# -- sorting and searching
+
+
+def test_every_column_sorts_and_unknown_numbers_come_last(panel: RunsPanel) -> None:
+    panel.view.sortByColumn(SUCCESS, Qt.SortOrder.DescendingOrder)
+    assert names(panel) == ["b", "a", "c", "d"]
+    panel.view.sortByColumn(EPISODES, Qt.SortOrder.AscendingOrder)
+    assert names(panel)[0] == "c"
+    panel.view.sortByColumn(ON_SOURCE, Qt.SortOrder.AscendingOrder)
+    assert names(panel)[0] == "b"
+    for column in range(panel.proxy.columnCount()):
+        panel.view.sortByColumn(column, Qt.SortOrder.AscendingOrder)
+        assert sorted(names(panel)) == ["a", "b", "c", "d"]
+
+
+def test_search_looks_into_every_column_for_every_word(panel: RunsPanel) -> None:
+    panel.search.setText("LORA 0.40")
+    assert names(panel) == ["b"] and panel.summary.text() == "1 of 4 runs"
+    panel.search.setText("stopped")
+    assert names(panel) == ["d"]
+    panel.search.setText("nonsense")
+    assert names(panel) == []
+    panel.search.clear()
+    assert len(names(panel)) == 4
+
+
+# -- overlay
+
+
+def test_a_click_on_the_square_draws_the_run(qtbot: Any, bench: Bench, panel: RunsPanel) -> None:
+    square = panel.view.visualRect(panel.proxy.index(0, SHOWN)).center()
+    with qtbot.waitSignal(bench.runs_selected) as drawn:
+        qtbot.mouseClick(panel.view.viewport(), Qt.MouseButton.LeftButton, pos=square)
+    assert drawn.args[0] == [key_of(bench.runs_folder / "d")]
+    index = panel.proxy.index(0, SHOWN)
+    assert Qt.CheckState(index.data(Qt.ItemDataRole.CheckStateRole)) == Qt.CheckState.Checked
+    assert index.data(Qt.ItemDataRole.AccessibleTextRole) == "shown in the curves"
+    qtbot.mouseClick(panel.view.viewport(), Qt.MouseButton.LeftButton, pos=square)
+    assert Overlay.of(bench).shown == []
+
+
+def test_the_square_has_the_colour_of_the_curve(qtbot: Any, bench: Bench, panel: RunsPanel) -> None:
+    choose(panel, "a", "b")
+    panel.actions_["show"].trigger()
+    overlay = Overlay.of(bench)
+    assert len(overlay.shown) == 2
+    image = panel.view.viewport().grab().toImage()
+    for row, name in enumerate(names(panel)):
+        place = panel.view.visualRect(panel.proxy.index(row, SHOWN)).center() + QPoint(1, 1)
+        if name in "ab":
+            assert image.pixelColor(place) == overlay.color(bench.runs_folder / name)
+    assert overlay.color(bench.runs_folder / "a") != overlay.color(bench.runs_folder / "b")
+
+
+def test_space_turns_the_selected_over(qtbot: Any, bench: Bench, panel: RunsPanel) -> None:
+    choose(panel, "a", "c")
+    panel.view.setFocus()
+    qtbot.keyClick(panel.view, Qt.Key.Key_Space)
+    assert set(Overlay.of(bench).shown) == {key_of(bench.runs_folder / n) for n in "ac"}
+    qtbot.keyClick(panel.view, Qt.Key.Key_Space)
+    assert Overlay.of(bench).shown == []
+
+
+def test_a_run_keeps_its_colour_when_others_come_and_go(bench: Bench) -> None:
+    overlay = Overlay.of(bench)
+    a, b, c = (bench.runs_folder / n for n in "abc")
+    overlay.select([a, b])
+    blue, orange = overlay.color(a), overlay.color(b)
+    overlay.select([b, c])
+    assert overlay.color(b) == orange and overlay.color(c) == blue  # the free one is given out again
+    assert overlay is Overlay.of(bench)
+
+
+def test_a_running_session_is_drawn_and_shows_its_progress(
+    qtbot: Any, bench: Bench, panel: RunsPanel, disk: dict[str, Any]
+) -> None:
+    live = disk["runs"][3].folder
+    disk["runs"][3] = replace(disk["runs"][3], state="running")
+    bench.events.emit([StateChanged(str(live), "running")])
+    bench.runs_changed.emit()
+    bench.progress.emit(Progress("adapt", 420, 800, 0.525, 0.6, 30.0))
+    qtbot.waitUntil(lambda: panel.proxy.index(0, STATE).data() == "adapt 52%")
+    assert Overlay.of(bench).shown == [live]
+    choose(panel, "d")
+    assert not panel.actions_["delete"].isEnabled()
+
+
+# -- what can be done
+
+
+def test_experiment_is_loaded_into_the_forms(qtbot: Any, bench: Bench, panel: RunsPanel, disk: dict[str, Any]) -> None:
+    folder = disk["runs"][0].folder
+    folder.mkdir(parents=True)
+    wanted = Experiment().changed(**{"target.episodes": 7, "name": "kept"})
+    (folder / "experiment.yaml").write_text(wanted.to_yaml())
+    choose(panel, "a")
+    with qtbot.waitSignal(bench.experiment_changed):
+        panel.actions_["load"].trigger()
+    assert bench.experiment == wanted
+
+
+def test_a_missing_experiment_is_told(qtbot: Any, bench: Bench, panel: RunsPanel) -> None:
+    choose(panel, "b")
+    with qtbot.waitSignal(bench.toast) as told:
+        panel.actions_["load"].trigger()
+    assert told.args[0] == "error" and "does not exist" in told.args[1]
+
+
+def test_only_stopped_runs_can_be_resumed(bench: Bench, panel: RunsPanel, monkeypatch: Any) -> None:
+    resumed: list[Path] = []
+    monkeypatch.setattr(bench, "resume", resumed.append)
+    choose(panel, "a")
+    assert not panel.actions_["resume"].isEnabled()
+    choose(panel, "d")
+    panel.actions_["resume"].trigger()
+    assert [folder.name for folder in resumed] == ["d"]
+
+
+def test_export_goes_into_a_folder_for_each_run(
+    qtbot: Any, bench: Bench, panel: RunsPanel, monkeypatch: Any, tmp_path: Path
+) -> None:
+    asked: list[tuple[list[str], Path]] = []
+    monkeypatch.setattr(
+        runs, "export_runs", lambda folders, to: (asked.append(([f.name for f in folders], to)), [to / "b"])[1]
+    )
+    monkeypatch.setattr(runs.QFileDialog, "getExistingDirectory", lambda *a: str(tmp_path))
+    choose(panel, "d")
+    assert not panel.actions_["export"].isEnabled()  # it has no result
+    choose(panel, "c")
+    assert "policy" in panel.actions_["export"].text()  # it has no adapter
+    choose(panel, "b")
+    assert "adapter" in panel.actions_["export"].text()
+    with qtbot.waitSignal(bench.toast) as told:
+        panel.actions_["export"].trigger()
+    assert asked == [(["b"], tmp_path)] and told.args[0] == "info"
+
+
+def test_delete_asks_first_and_takes_the_curves_away(
+    qtbot: Any, bench: Bench, panel: RunsPanel, disk: dict[str, Any], monkeypatch: Any
+) -> None:
+    gone: list[str] = []
+    monkeypatch.setattr(runs, "trash", lambda folders: gone.extend(f.name for f in folders))
+    Overlay.of(bench).select([bench.runs_folder / "a", bench.runs_folder / "b"])
+    choose(panel, "a", "c")
+    monkeypatch.setattr(QMessageBox, "question", lambda *a: QMessageBox.StandardButton.No)
+    panel.actions_["delete"].trigger()
+    assert gone == []
+    monkeypatch.setattr(QMessageBox, "question", lambda *a: QMessageBox.StandardButton.Yes)
+    disk["runs"] = [run for run in disk["runs"] if run.folder.name in "bd"]
+    panel.actions_["delete"].trigger()
+    qtbot.waitUntil(lambda: names(panel) == ["d", "b"])
+    assert sorted(gone) == ["a", "c"]
+    assert Overlay.of(bench).shown == [key_of(bench.runs_folder / "b")]
+
+
+def test_tables_on_the_clipboard(panel: RunsPanel) -> None:
+    choose(panel, "a", "c")
+    panel.actions_["markdown"].trigger()
+    text = QGuiApplication.clipboard().text()
+    assert "| lora | franka_7dof → ur5_6dof | 50 | 0 | 0.30 [0.28, 0.41] | 0.90 | 12,000 | 2:05 |" in text
+    panel.actions_["csv"].trigger()
+    rows = list(csv.DictReader(io.StringIO(QGuiApplication.clipboard().text())))
+    assert [row["strategy"] for row in rows] == ["from_scratch", "lora"] and rows[1]["success"] == "0.3"
+    panel.actions_["path"].trigger()
+    assert QGuiApplication.clipboard().text().count("\n") == 1
+
+
+def test_runs_of_one_strategy_are_averaged(panel: RunsPanel) -> None:
+    choose(panel, "a", "b", "d")
+    assert panel.summary.text() == "3 selected  ·  lora ×2  0.35 (0.30–0.40)"
+    chosen = [Info(Path("x"), episodes=5, success=0.1), Info(Path("y"), episodes=50, success=0.3)]
+    assert [row[:3] for row in summary(chosen)] == [("lora · 50 ep", 1, 0.3), ("lora · 5 ep", 1, 0.1)]
+
+
+def test_buttons_have_names_and_need_a_selection(panel: RunsPanel) -> None:
+    panel.view.clearSelection()
+    assert not any(action.isEnabled() for action in panel.actions_.values())
+    assert all(action.toolTip() for action in panel.actions_.values())
+
+
+def test_both_schemes_paint(panel: RunsPanel) -> None:
+    try:
+        for scheme in ("light", "dark"):
+            theme.force(scheme)  # type: ignore[arg-type]
+            assert not panel.grab().isNull()
+    finally:
+        theme.force(None)
+
+
+def test_the_poll_stops_with_the_window(qtbot: Any, bench: Bench, panel: RunsPanel, disk: dict[str, Any]) -> None:
+    assert panel._poll.isActive()
+    panel.hide()
+    assert not panel._poll.isActive()
+    other = RunsPanel(bench)
+    with qtbot.waitSignal(other.destroyed):  # while its first listing is still on the way
+        other.deleteLater()
+    qtbot.waitUntil(lambda: bench.is_idle)
+    assert panel.proxy.columnCount() - 1 == CREATED

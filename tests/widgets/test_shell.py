@@ -1,0 +1,387 @@
+"""The window: docks, broken panels, commands, files, layout, closing, toasts, way strip, theme, log, palette."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PySide6.QtCore import QMimeData, QPoint, QPointF, QSettings, Qt, QThread, QTimer, QUrl
+from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication
+from PySide6.QtWidgets import QApplication, QLabel
+
+from plugins.panels import log as log_panel
+from studio.contracts import PanelInfo, Problem
+from studio.experiment import Experiment
+from studio.registry import Broken
+from studio.run.channels import DeviceSample, Failed, Logged, Progress, StageChanged, StateChanged
+from tests.widgets import shell_fakes as fakes
+from tests.widgets.shell_fakes import FakeSession
+from widgets import opening, theme
+from widgets.bench import Bench
+from widgets.main_window import MainWindow
+from widgets.palette import Palette
+from widgets.way_strip import duration
+
+
+def plain(id: str, area: Any, order: int) -> PanelInfo:
+    return PanelInfo(id, id.title(), "A panel.", area, order, lambda bench: QLabel(id))
+
+
+def explode(bench: Any) -> Any:
+    raise ValueError("no lens")
+
+
+PANELS = [
+    plain("strategy", "left", 20),
+    plain("data", "left", 10),
+    plain("viewport", "center", 10),
+    plain("curves", "center", 20),
+    plain("runs", "right", 20),
+    log_panel.PANEL,
+    PanelInfo("lens", "Lens", "Broken.", "right", 10, explode),
+]
+
+
+@pytest.fixture
+def window(qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MainWindow]:
+    fakes.install(monkeypatch)
+    theme.apply(QApplication.instance())
+    made = MainWindow(Bench(tmp_path, registry=fakes.registry(PANELS)))
+    qtbot.addWidget(made)
+    made.show()
+    qtbot.waitExposed(made)
+    yield made
+    made.bench.stop()
+    qtbot.waitUntil(lambda: not made.bench.is_running, timeout=5000)
+    made.close()
+    theme.force(None)
+
+
+def ready(qtbot: Any, window: MainWindow) -> None:
+    with qtbot.waitSignals([window.bench.registry_ready, window.bench.problems_changed], timeout=3000):
+        window.bench.load_plugins()
+
+
+def test_every_panel_has_a_dock_in_its_place(qtbot: Any, window: MainWindow) -> None:
+    qtbot.wait(50)
+    box = {id: dock.geometry() for id, dock in window.docks.items()}
+    assert box["data"].right() < box["viewport"].left() < box["viewport"].right() < box["runs"].left()
+    assert box["data"].bottom() < box["strategy"].top()
+    assert box["viewport"].bottom() < box["curves"].top() < box["log"].top()
+    assert box["viewport"].width() > 1.8 * box["data"].width()
+
+
+def test_a_panel_that_raises_is_told_and_the_others_live(window: MainWindow) -> None:
+    broken = window.docks["lens"].broken
+    assert broken is not None and broken.file == __file__ and broken.line > 0
+    text = " ".join(label.text() for label in window.docks["lens"].findChildren(QLabel))
+    assert "Plugin 'lens'" in text and f"line {broken.line}" in text and "no lens" in text
+    assert window.docks["viewport"].broken is None
+    assert any("lens" in toast.text for toast in window.toasts.visible())
+
+
+def test_plugins_that_did_not_load_are_told_in_a_toast_and_the_log(qtbot: Any, window: MainWindow) -> None:
+    registry = window.bench.registry
+    assert isinstance(registry, fakes.FakeRegistry)
+    registry.failed.append(Broken("strategies", "dann", "/x/dann.py", 12, "ImportError: no lib", "Traceback dann"))
+    ready(qtbot, window)
+    assert any("dann" in t.text and "line 12" in t.text for t in window.toasts.visible())
+    lines = window.docks["log"].panel.model.lines  # type: ignore[attr-defined]
+    assert any("dann" in line.text and line.details == "Traceback dann" for line in lines)
+
+
+def test_run_is_barred_with_the_reason_until_all_is_well(
+    qtbot: Any, window: MainWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = window.commands.run
+    assert not run.isEnabled() and "loaded" in run.toolTip()
+    ready(qtbot, window)
+    assert run.isEnabled()
+    fakes.install(monkeypatch, lambda _: [Problem("target.dataset", "The dataset does not exist.", "Check the path.")])
+    with qtbot.waitSignal(window.bench.problems_changed, timeout=3000):
+        window.bench.edit(seed=3)
+    assert not run.isEnabled() and "target.dataset: The dataset does not exist. Check the path." in run.toolTip()
+    qtbot.keyClick(window, Qt.Key.Key_F5)
+    assert FakeSession.made == []
+
+
+def test_f5_runs_and_the_buttons_follow(qtbot: Any, window: MainWindow) -> None:
+    ready(qtbot, window)
+    FakeSession.seconds = 30
+    with qtbot.waitSignal(window.bench.progress, timeout=3000):
+        qtbot.keyClick(window, Qt.Key.Key_F5)
+    commands = window.commands
+    assert not commands.run.isEnabled() and commands.stop.isEnabled() and commands.pause.isEnabled()
+    with qtbot.waitSignal(window.bench.state_changed, timeout=3000):
+        commands.pause.trigger()
+    assert commands.pause.isChecked() and commands.pause.iconText() == "Go on"
+    with qtbot.waitSignal(window.bench.running_changed, timeout=3000):
+        commands.stop.trigger()
+    assert commands.run.isEnabled() and not commands.stop.isEnabled()
+
+
+def test_the_strip_follows_the_way(qtbot: Any, window: MainWindow) -> None:
+    ready(qtbot, window)
+    bench, way = window.bench, window.way
+    assert way.headline == "Franka arm → UR5e arm  ·  LoRA  ·  50 episodes"
+    bench.job_changed.emit(1, 8, bench.experiment)
+    bench.state_changed.emit("running")
+    bench.events.emit([StageChanged("source"), StageChanged("pretrain", cached=True), StageChanged("adapt")])
+    bench.progress.emit(Progress("adapt", 320, 800, 0.4, 0.5, 80.0))
+    looks = {name: stage.look for name, stage in way.stages.items()}
+    assert looks == {"source": "done", "pretrain": "cached", "adapt": "active", "evaluate": "idle", "export": "idle"}
+    assert way.stages["adapt"].fraction == 0.4
+    bench._set_state("running")
+    assert "step 320 / 800" in way.status and "1 min 20 s left" in way.status
+    assert "Adapt 40%" in way.accessibleDescription()
+    bench.events.emit([Failed("It broke.", "", "", "")])
+    assert way.stages["adapt"].look == "failed"
+    bench._set_state("preparing")
+    bench.job_changed.emit(0, 1, bench.experiment)
+    assert all(stage.look == "idle" for stage in way.stages.values())
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(7.4, "7 s"), (80, "1 min 20 s"), (1500, "25 min"), (7500, "2 h 5 min")]
+)
+def test_durations_in_words(seconds: float, words: str) -> None:
+    assert duration(seconds) == words
+
+
+def test_a_failure_shows_one_toast_with_its_traceback(qtbot: Any, window: MainWindow) -> None:
+    window.bench.events.emit([Failed("The disk is full.", "", "Free some space.", "Traceback: write")])
+    (toast,) = [t for t in window.toasts.visible() if "disk" in t.text]
+    assert toast.text == "The disk is full. Free some space." and toast._details.toPlainText() == "Traceback: write"
+    assert toast.geometry().right() < window.width() and toast.geometry().bottom() < window.height()
+    window.bench.toast.emit("error", toast.text, "")
+    assert len([t for t in window.toasts.visible() if "disk" in t.text]) == 1
+    toast.dismiss()
+    qtbot.wait(10)
+    assert not any("disk" in t.text for t in window.toasts.visible())
+
+
+def drop(window: MainWindow, path: Path) -> bool:
+    mime = QMimeData()
+    mime.setUrls([QUrl.fromLocalFile(str(path))])
+    buttons, keys = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    enter = QDragEnterEvent(QPoint(50, 50), Qt.DropAction.CopyAction, mime, buttons, keys)
+    enter.ignore()
+    window.dragEnterEvent(enter)
+    if enter.isAccepted():
+        window.dropEvent(QDropEvent(QPointF(50, 50), Qt.DropAction.CopyAction, mime, buttons, keys))
+    return enter.isAccepted()
+
+
+def test_dropped_files_find_their_place(qtbot: Any, window: MainWindow, tmp_path: Path) -> None:
+    bench = window.bench
+    (tmp_path / "e.yaml").write_text(Experiment(name="dropped", seed=9).to_yaml())
+    (tmp_path / "d.hdf5").write_bytes(b"")
+    (tmp_path / "r.xml").write_text("<mujoco/>")
+    for name, seen in (
+        ("e.yaml", lambda: bench.experiment.name == "dropped" and bench.experiment.seed == 9),
+        ("d.hdf5", lambda: bench.experiment.target.dataset == tmp_path / "d.hdf5"),
+        ("r.xml", lambda: bench.experiment.target.embodiment == str(tmp_path / "r.xml")),
+    ):
+        assert drop(window, tmp_path / name)
+        qtbot.waitUntil(seen, timeout=3000)
+    assert not drop(window, tmp_path / "picture.png")
+
+
+def test_a_broken_file_is_told_in_one_sentence_and_changes_nothing(
+    qtbot: Any, window: MainWindow, tmp_path: Path
+) -> None:
+    before = window.bench.experiment
+    (tmp_path / "bad.yaml").write_text("target: {episodez: 5}")
+    with qtbot.waitSignal(window.bench.toast, timeout=3000) as heard:
+        window.open_path(tmp_path / "bad.yaml")
+    assert heard.args[1] == "target.episodez: There is no such setting. Did you mean 'episodes'?"
+    assert window.bench.experiment is before
+
+
+def test_saving_writes_whole_or_not_at_all(qtbot: Any, window: MainWindow, tmp_path: Path) -> None:
+    window.bench.edit(**{"target.episodes": 20})
+    window.commands.save_to(tmp_path / "mine.yaml")
+    qtbot.waitUntil((tmp_path / "mine.yaml").exists, timeout=3000)
+    assert Experiment.load(tmp_path / "mine.yaml") == window.bench.experiment
+    with qtbot.waitSignal(window.bench.toast, timeout=3000) as heard:
+        window.commands.save_to(tmp_path / "nowhere" / "mine.yaml")
+    assert "cannot be written" in heard.args[1] and "Choose another folder" in heard.args[1]
+    assert [f.name for f in tmp_path.iterdir()] == ["mine.yaml"]
+
+
+def test_the_copied_command_line_gives_the_same_experiment(tmp_path: Path) -> None:
+    base = Experiment(name="demo")
+    mine = base.changed(
+        **{"target.episodes": 20, "strategy": {"id": "lora", "params": {"rank": 4, "targets": ["q_proj"]}}, "seed": 2}
+    )
+    path = tmp_path / "with space.yaml"
+    opening.write(base, path)
+    words = subprocess.run(
+        [
+            "sh",
+            "-c",
+            f"for w in {opening.command_line(mine, base, path)[len('transfer-studio run ') :]}; do printf '%s\\n' \"$w\"; done",
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.splitlines()
+    assert Experiment.load(words[0], [w for w in words[1:] if w != "--set"]) == mine
+    assert "<<'EXPERIMENT'" in opening.command_line(mine, None, None)
+
+
+def test_copy_as_yaml_is_the_experiment(window: MainWindow) -> None:
+    window.commands.copy_yaml.trigger()
+    assert Experiment.from_yaml(QGuiApplication.clipboard().text()) == window.bench.experiment
+
+
+def test_the_layout_is_kept_and_can_be_reset(qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fakes.install(monkeypatch)
+    settings = QSettings(str(tmp_path / "s.ini"), QSettings.Format.IniFormat)
+
+    def start() -> MainWindow:
+        made = MainWindow(Bench(tmp_path, registry=fakes.registry(PANELS)), settings)
+        qtbot.addWidget(made)
+        made.show()
+        qtbot.wait(50)
+        return made
+
+    first = start()
+    first.docks["runs"].close()
+    first.close()
+    second = start()
+    assert second.docks["runs"].isHidden() and second.docks["curves"].isVisible()
+    second.commands.reset_layout.trigger()
+    assert second.docks["runs"].isVisible()
+    second.close()
+
+
+def test_closing_while_running_asks_stops_and_then_closes(
+    qtbot: Any, window: MainWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    FakeSession.seconds = 30
+    with qtbot.waitSignal(window.bench.progress, timeout=3000):
+        window.bench.run()
+    monkeypatch.setattr(window, "_ask_to_stop", lambda: False)
+    window.close()
+    assert window.isVisible() and window.bench.is_running
+    monkeypatch.setattr(window, "_ask_to_stop", lambda: True)
+    window.close()
+    qtbot.waitUntil(lambda: not window.isVisible(), timeout=3000)
+    assert not window.bench.is_running
+    assert not any(timer.isActive() for timer in window.bench.findChildren(QTimer))
+    assert not any(thread.isRunning() for thread in window.bench.findChildren(QThread))
+
+
+def test_interrupted_runs_are_offered_at_the_start(
+    qtbot: Any, window: MainWindow, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    class Run:
+        def __init__(self, name: str, state: str, created: float) -> None:
+            self.name, self.state, self.created, self.folder = name, state, created, tmp_path / name
+
+    runs = [Run("old", "interrupted", 1.0), Run("late", "interrupted", 2.0), Run("done", "finished", 3.0)]
+    monkeypatch.setattr(sys.modules["studio.run.runs"], "list_runs", lambda folder: runs)
+    ready(qtbot, window)
+    qtbot.waitUntil(lambda: any("late was interrupted" in t.text for t in window.toasts.visible()), timeout=3000)
+    (toast,) = [t for t in window.toasts.visible() if "late" in t.text]
+    from PySide6.QtWidgets import QPushButton
+
+    (button,) = toast.findChildren(QPushButton)
+    with qtbot.waitSignal(window.bench.running_changed, timeout=3000):
+        button.click()
+    qtbot.waitUntil(lambda: bool(FakeSession.made), timeout=3000)
+    assert FakeSession.made[0].resumed and FakeSession.made[0].folder == tmp_path / "late"
+
+
+def test_light_and_dark_reach_palette_sheet_icons_and_painters(window: MainWindow) -> None:
+    looks = {}
+    for scheme in ("light", "dark"):
+        theme.force(scheme)  # type: ignore[arg-type]
+        app = QApplication.instance()
+        assert isinstance(app, QApplication) and "@" not in app.styleSheet()
+        image = window.grab().toImage()
+        icon = window.commands.open.icon().pixmap(16).toImage()
+        ink = max(
+            (icon.pixelColor(x, y) for x in range(icon.width()) for y in range(icon.height())), key=lambda c: c.alpha()
+        )
+        looks[scheme] = (
+            app.palette().window().color().lightness(),
+            image.pixelColor(700, 8).lightness(),
+            ink.lightness(),
+        )
+    assert looks["light"][0] > 200 and looks["light"][1] > 200 and looks["light"][2] < 80
+    assert looks["dark"][0] < 60 and looks["dark"][1] < 60 and looks["dark"][2] > 180
+
+
+def contrast(one: Any, other: Any) -> float:
+    def luminance(c: Any) -> float:
+        parts = [v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in c.getRgbF()[:3]]
+        return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
+
+    high, low = sorted((luminance(one), luminance(other)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_words_can_be_read_and_lines_seen_in_both_schemes(qtbot: Any, scheme: Any) -> None:
+    theme.force(scheme)
+    for ground in ("surface", "raised", "window"):
+        for ink in ("text", "muted", "error", "warning", "success", "accent"):
+            assert contrast(theme.color(ink), theme.color(ground)) >= 4.0, (ink, ground)
+    assert contrast(theme.color("accent_text"), theme.color("accent")) >= 4.5
+    for i in range(7):
+        assert contrast(theme.series(i), theme.color("plot_background")) >= 3.0, i
+    theme.force(None)
+
+
+def test_the_log_filters_searches_copies_and_forgets_the_oldest(qtbot: Any, window: MainWindow) -> None:
+    panel = window.docks["log"].panel
+    assert isinstance(panel, log_panel.LogPanel)
+    panel.model.clear()
+    window.bench.events.emit(
+        [Logged("debug", "fine"), Logged("info", "hello"), Logged("error", "bad"), StateChanged("/r/a", "running")]
+    )
+    shown = lambda: [panel.filter.index(r, 0).data() for r in range(panel.filter.rowCount())]  # noqa: E731
+    assert len(shown()) == 3 and not any("fine" in line for line in shown())
+    panel.set_filter(level="debug", words="FINE")
+    assert len(shown()) == 1
+    panel.set_filter(level="info", words="")
+    panel.copy()
+    assert "hello" in QGuiApplication.clipboard().text() and "a: running" in QGuiApplication.clipboard().text()
+    panel.add([log_panel.Line(0.0, "info", str(i)) for i in range(log_panel.CAPACITY + 7)])
+    assert len(panel.model.lines) == log_panel.CAPACITY and panel.model.lines[-1].text == str(log_panel.CAPACITY + 6)
+    panel.add([log_panel.Line(0.0, "error", "boom", "Traceback here")])
+    panel.view.setCurrentIndex(panel.filter.index(panel.filter.rowCount() - 1, 0))
+    assert panel.details.isVisible() and panel.details.toPlainText() == "Traceback here"
+
+
+def test_the_palette_finds_a_command_by_its_letters_and_triggers_it(qtbot: Any, window: MainWindow) -> None:
+    palette = Palette(window, window.commands.all())
+    palette.show()
+    qtbot.keyClicks(palette.search, "copy yaml")
+    assert palette.found.count() == 1
+    QGuiApplication.clipboard().clear()
+    qtbot.keyClick(palette.search, Qt.Key.Key_Return)
+    assert "version: 1" in QGuiApplication.clipboard().text()
+
+
+def test_device_load_is_shown(window: MainWindow) -> None:
+    window.bench.events.emit([DeviceSample(184.0, 812.0, float("nan"), float("nan"))])
+    texts = [label.text() for label in window.statusBar().findChildren(QLabel)]
+    assert "CPU 184 %  ·  memory 812 MB" in texts
+
+
+def test_the_window_loads_neither_torch_nor_mujoco_before_its_first_frame() -> None:
+    code = (
+        "import sys; from pathlib import Path; from widgets import app; from widgets.bench import Bench;"
+        "from widgets.main_window import MainWindow; from studio.registry import Registry;"
+        "a = app.application(); w = MainWindow(Bench(Path('.'), registry=Registry(Path('/nonexistent'))));"
+        "w.show(); a.processEvents(); print([m for m in ('torch', 'mujoco', 'h5py') if m in sys.modules]); w.close()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.strip().splitlines()[-1] == "[]"

@@ -1,0 +1,327 @@
+"""One plot of the small multiples: a title with the value under the cursor, and the curves.
+
+Wheel and drag move along x while y keeps what is visible in view; on the y axis (or with Shift) they move y. A double
+click, or :meth:`CurvePlot.fit`, shows everything again.
+"""
+
+from __future__ import annotations
+
+import math
+from html import escape
+from typing import Any
+
+import pyqtgraph as pg
+from PySide6.QtCore import QEvent, QPointF, Qt, Signal
+from PySide6.QtGui import QContextMenuEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QVBoxLayout
+
+from widgets import theme
+from widgets.curve_axis import PlotAxis, kind_name, mark_of, metric_name, number, stage_name
+from widgets.curve_content import LOAD, SUCCESS, Content, Curve, Key
+from widgets.curve_layer import Cursor, CurveLayer
+
+_NEAR = 14.0  # px: how near a click has to be to a curve
+
+
+class _Box(pg.ViewBox):  # type: ignore[misc]
+    """Wheel and drag act on x alone, unless they come from an axis or Shift is held."""
+
+    def wheelEvent(self, ev: Any, axis: int | None = None) -> None:
+        super().wheelEvent(ev, axis=0 if axis is None and not self._shift(ev) else axis)
+
+    def mouseDragEvent(self, ev: Any, axis: int | None = None) -> None:
+        super().mouseDragEvent(ev, axis=0 if axis is None and not self._shift(ev) else axis)
+
+    @staticmethod
+    def _shift(event: Any) -> bool:
+        return bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
+
+
+class CurvePlot(QFrame):
+    """One plot; see the module."""
+
+    hovered = Signal(object, object)  # (this plot's key, x or None)
+    clicked = Signal(object, object, float)  # (key, Curve, step): near a curve
+    ranged = Signal(object, float, float)  # (key, left, right): the person moved x
+    menu_asked = Signal(object, object)  # (key, global position)
+    uncovered = Signal()  # it came into view or changed its size
+
+    def __init__(self, key: Key) -> None:
+        super().__init__()
+        self.key = key
+        self.content = Content(key)
+        self.auto_x = self.auto_y = True
+        self.shows_time = False
+        self.playable = False  # some run has checkpoints of this stage
+        self._setting = False
+        self._cursor_x: float | None = None
+        self._references: list[tuple[str, float, pg.InfiniteLine]] = []
+        self.title = QLabel()
+        self.title.setTextFormat(Qt.TextFormat.RichText)
+        self.readout = QLabel()
+        self.readout.setTextFormat(Qt.TextFormat.RichText)
+        self.note = QLabel(self)
+        self.note.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.note.setProperty("role", "muted")
+        self.note.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self.note.hide()
+        self.box = _Box(enableMenu=False)
+        self._x_axis, self._y_axis = PlotAxis("bottom"), PlotAxis("left")
+        self.view = pg.PlotWidget(viewBox=self.box, axisItems={"bottom": self._x_axis, "left": self._y_axis})
+        self.view.hideButtons()
+        self.view.getPlotItem().setContentsMargins(0, 7, 12, 0)  # room for half a label at the ends of the axes
+        self.view.setMenuEnabled(False)
+        self.view.setFrameShape(QFrame.Shape.NoFrame)
+        self.view.setContextMenuPolicy(Qt.ContextMenuPolicy.NoContextMenu)
+        self.view.viewport().installEventFilter(self)
+        if key[0] == SUCCESS:
+            self._y_axis.setTicks([[(v, f"{v:g}") for v in (0.0, 0.5, 1.0)], [(0.25, ""), (0.75, "")]])
+        self.layer, self.crosshair = CurveLayer(self._y_axis), Cursor()
+        self.box.addItem(self.layer, ignoreBounds=True)
+        self.box.addItem(self.crosshair, ignoreBounds=True)
+        self.box.disableAutoRange()
+        self.box.setDefaultPadding(0)
+        head = QHBoxLayout()
+        head.setContentsMargins(theme.MEDIUM, theme.SMALL, theme.MEDIUM, 0)
+        head.setSpacing(theme.MEDIUM)
+        head.addWidget(self.title)
+        head.addStretch()
+        head.addWidget(self.readout)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(1, 1, 1, 1)
+        column.setSpacing(0)
+        column.addLayout(head)
+        column.addWidget(self.view)
+        self.box.sigXRangeChanged.connect(self._x_moved)
+        self.box.sigRangeChangedManually.connect(self._by_hand)
+        self.view.scene().sigMouseMoved.connect(self._mouse_moved)
+        self.view.scene().sigMouseClicked.connect(self._mouse_clicked)
+        self.setObjectName("plot")
+        self.restyle()
+
+    # -- what is shown
+
+    def name(self) -> str:
+        """The plot's name in words."""
+        return metric_name(self.key[0])
+
+    def stage_name(self) -> str:
+        """The stage in words; empty for the load."""
+        return stage_name(self.key[1])
+
+    def set_content(self, content: Content, x_is_time: bool) -> None:
+        """Takes new curves and keeps the view where the person left it."""
+        self.content = content
+        self.shows_time = self._x_axis.time = x_is_time
+        if bool(self._y_axis.logMode) != content.log:
+            self._y_axis.setLogMode(False, content.log)
+            self.auto_y = True
+            for _, value, line in self._references:
+                line.setPos(math.log10(value) if content.log and value > 0 else value)
+        self.playable = any(len(places) for _, places in content.checkpoints)
+        self.layer.set_content(content)
+        self._head()
+        self.fit_y()
+        self.show_cursor(self._cursor_x)
+
+    def set_note(self, text: str) -> None:
+        """A quiet sentence in the middle, for a plot without curves; empty hides it."""
+        self.note.setText(text)
+        self.note.setVisible(bool(text))
+
+    def set_references(self, references: list[tuple[str, float]]) -> None:
+        """Horizontal lines with a label, such as ("expert", 1.0)."""
+        for _, _, line in self._references:
+            self.box.removeItem(line)
+        self._references = []
+        tint = theme.color("muted")
+        for label, value in references:
+            place = math.log10(value) if self.content.log and value > 0 else value
+            line = pg.InfiniteLine(
+                place,
+                angle=0,
+                pen=pg.mkPen(tint, width=1, style=Qt.PenStyle.DotLine),
+                label=f"{label} {value:.2f}",
+                labelOpts={"position": 0.02, "anchors": [(0, 1), (0, 1)], "color": tint, "movable": False},
+            )
+            line.label.setFont(theme.small_font(self.font()))
+            self.box.addItem(line, ignoreBounds=True)
+            self._references.append((label, value, line))
+        self.fit_y()
+
+    def restyle(self) -> None:
+        """Takes the colours of the present scheme."""
+        ground = theme.color("plot_background")
+        self.setStyleSheet(
+            f"#plot {{ background: {ground.name()}; border: 1px solid {theme.color('border').name()};"
+            f" border-radius: {theme.RADIUS}px; }}"
+        )
+        self.view.setBackground(ground)
+        for axis in (self._x_axis, self._y_axis):
+            axis.setPen(pg.mkPen(theme.color("border")))
+            axis.setTextPen(pg.mkPen(theme.color("muted")))
+            axis.setStyle(tickFont=theme.small_font(self.font()), tickLength=0, tickTextOffset=5, tickAlpha=0)
+            axis.setStyle(hideOverlappingLabels=8)  # px a label may stick out
+        self._y_axis.setPen(pg.mkPen(None))
+        height = self.fontMetrics().height()
+        self._y_axis.setWidth(self.fontMetrics().horizontalAdvance("0.0000") + 8)
+        self._x_axis.setHeight(height + 6)
+        small = theme.small_font(self.font())
+        self.readout.setFont(small)
+        self.set_references([(label, value) for label, value, _ in self._references])
+        self._head()
+
+    # -- ranges
+
+    def set_x(self, left: float, right: float) -> None:
+        """Sets the horizontal range without counting as the person's move."""
+        if right <= left:
+            right = left + 1.0
+        self._setting = True
+        self.box.setXRange(left, right, padding=0)
+        self._setting = False
+        self.fit_y()
+
+    def fit_y(self) -> None:
+        """Brings what is visible into view vertically, unless the person chose a range."""
+        if not self.auto_y:
+            return
+        bounds = self.layer.y_bounds()
+        if self.key[0] == SUCCESS:
+            low, high = -0.06, 1.2 if self._references else 1.08
+        elif bounds is None:
+            low, high = 0.0, 1.0
+        elif self.key[0] == LOAD:
+            low, high = 0.0, max(100.0, bounds[1]) * 1.05
+        else:
+            margin = (bounds[1] - bounds[0]) * 0.06 or abs(bounds[1]) * 0.1 or 0.5
+            low, high = bounds[0] - margin, bounds[1] + margin
+            if not self.content.log and 0 <= bounds[0] < 0.25 * bounds[1]:
+                low = min(0.0, low)  # a scale that nearly reaches zero may as well show it
+                low = max(low, 0.0)
+        self._setting = True
+        self.box.setYRange(low, high, padding=0)
+        self._setting = False
+
+    def show_cursor(self, x: float | None) -> None:
+        """Draws the crosshair at x, and this plot's value there in its head."""
+        self._cursor_x = x
+        dots = []
+        if x is not None and len(self.content.curves) <= 40:
+            for curve in self.content.curves:
+                index = curve.at(x)
+                if index is not None:
+                    dots.append((float(curve.x[index]), float(curve.y[index]), curve.color))
+        self.crosshair.show_at(x, dots)
+        self._read(x)
+
+    # -- inside
+
+    def _head(self) -> None:
+        """The title, and which line is which where there is room to say it."""
+        muted = theme.color("muted").name()
+        text = f"<b>{escape(self.name())}</b>"
+        if self.stage_name():
+            text += f"&nbsp; <span style='color:{muted}'>{escape(self.stage_name())}</span>"
+        kinds = {c.kind: c for c in self.content.curves if c.kind}
+        longer = text + "".join(
+            f"&nbsp; <span style='color:{self._kind_color(curve)}'>{mark_of(curve)}</span>"
+            f" <span style='color:{muted}'>{escape(kind_name(kind))}</span>"
+            for kind, curve in kinds.items()
+        )
+        self.title.setText(longer)
+        if len(kinds) < 2 or self.title.sizeHint().width() > self.width() - 2 * theme.MEDIUM:
+            self.title.setText(text)
+        self.view.setAccessibleName(f"{self.name()} {self.stage_name()}".strip())
+        self._read(None)
+
+    def _kind_color(self, curve: Curve) -> str:
+        one = len({c.run for c in self.content.curves}) == 1
+        tint = curve.color if one else theme.color("muted")
+        if curve.secondary and curve.low is None:
+            tint = theme.blend(tint, theme.color("plot_background"), 0.5)
+        return tint.name()
+
+    def value_text(self, curve: Curve, index: int, interval: bool = True) -> str:
+        """A curve's value for reading, with its interval and unit."""
+        if curve.low is not None and curve.high is not None:
+            text = f"{curve.value(index):.2f}"
+            return f"{text}  [{curve.low[index]:.2f}, {curve.high[index]:.2f}]" if interval else text
+        return f"{number(curve.value(index))} {curve.unit}".strip()
+
+    def _read(self, x: float | None) -> None:
+        """One run's values in the head, as much of them as fits beside the title."""
+        if len({c.run for c in self.content.curves}) != 1:
+            self.readout.setText("")
+            return
+        found = [(c, c.at(x) if x is not None else len(c.x) - 1) for c in self.content.curves if len(c.x)]
+        room = self.width() - self.title.sizeHint().width() - 4 * theme.MEDIUM
+        for interval in (True, False):
+            texts = [(c.color.name(), self.value_text(c, i, interval)) for c, i in found[:2] if i is not None]
+            if self.readout.fontMetrics().horizontalAdvance("   ".join(t for _, t in texts)) <= room:
+                self.readout.setText(" &nbsp;".join(f"<span style='color:{tint}'>{t}</span>" for tint, t in texts))
+                return
+        self.readout.setText("")
+
+    def _x_moved(self, *_: Any) -> None:
+        if not self._setting:
+            self.fit_y()
+
+    def _by_hand(self, axes: Any) -> None:
+        if axes[0]:
+            self.auto_x = False
+            left, right = self.box.viewRange()[0]
+            self.ranged.emit(self.key, left, right)
+        if len(axes) > 1 and axes[1]:
+            self.auto_y = False
+
+    def _mouse_moved(self, place: QPointF) -> None:
+        if self.box.sceneBoundingRect().contains(place):
+            near = self.playable and self.nearest(place) is not None
+            self.view.viewport().setCursor(Qt.CursorShape.PointingHandCursor if near else Qt.CursorShape.CrossCursor)
+            self.hovered.emit(self.key, self.box.mapSceneToView(place).x())
+        else:
+            self.hovered.emit(self.key, None)
+
+    def _mouse_clicked(self, event: Any) -> None:
+        if event.button() != Qt.MouseButton.LeftButton:
+            return
+        if event.double():
+            self.auto_x = self.auto_y = True
+            self.ranged.emit(self.key, math.nan, math.nan)
+            return
+        found = self.nearest(event.scenePos())
+        if found is not None:
+            self.clicked.emit(self.key, found[0], float(found[0].steps[found[1]]))
+
+    def nearest(self, place: QPointF) -> tuple[Curve, int] | None:
+        """The curve near a point of the scene, and the index of its point there."""
+        x = self.box.mapSceneToView(place).x()
+        best: tuple[float, Curve, int] | None = None
+        for curve in self.content.curves:
+            index = curve.at(x)
+            if index is None:
+                continue
+            there = self.box.mapViewToScene(QPointF(float(curve.x[index]), float(curve.y[index])))
+            away = math.hypot(there.x() - place.x(), there.y() - place.y())
+            if away <= _NEAR and (best is None or away < best[0]):
+                best = (away, curve, index)
+        return (best[1], best[2]) if best else None
+
+    def eventFilter(self, watched: Any, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Leave:
+            self.hovered.emit(self.key, None)
+        if isinstance(event, QContextMenuEvent):
+            self.menu_asked.emit(self.key, event.globalPos())
+            return True
+        return super().eventFilter(watched, event)
+
+    def resizeEvent(self, event: Any) -> None:
+        super().resizeEvent(event)
+        self.note.setGeometry(self.view.geometry())
+        self._head()
+        self.uncovered.emit()
+
+    def showEvent(self, event: Any) -> None:
+        super().showEvent(event)
+        self.uncovered.emit()

@@ -1,0 +1,160 @@
+"""One domain's fields, for a grid that shows source and target side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtWidgets import QFileDialog, QLabel, QSizePolicy, QWidget
+
+from studio.contracts import Problem
+from studio.errors import StudioError
+from studio.experiment import Domain
+from studio.registry import Registry
+from widgets import opening, theme
+from widgets.editors import Choice, PathField, Whole, limits
+from widgets.robot_preview import RobotPreview
+
+FIELDS = ("embodiment", "task", "control", "observation", "episodes", "dataset")
+DATASET_FILTER = "HDF5 (*.hdf5 *.h5)"
+MODEL_FILTER = "MJCF, URDF (*.xml *.mjcf *.urdf)"
+OPEN = "open-a-file"  # data of the combo's last line
+
+
+class RobotChoice(Choice):
+    """The registered robots, and a line that opens a model file."""
+
+    def __init__(self) -> None:
+        super().__init__([])
+        self._before: Any = None
+        self.activated.disconnect()
+        self.activated.connect(self._picked)
+
+    def set_robots(self, robots: Sequence[tuple[str, str, str]]) -> None:
+        """Takes (id, title, summary) of what is registered."""
+        present = self.value()
+        self.clear()
+        for id, title, summary in robots:
+            self.addItem(title.split(",")[0], id)
+            self.setItemData(self.count() - 1, f"{title}\n{summary}", Qt.ItemDataRole.ToolTipRole)
+        self.insertSeparator(self.count())
+        self.addItem(self.tr("Open a model file…"), OPEN)
+        if present is not None:
+            self.set_value(present)
+        width = self.view().sizeHintForColumn(0) + theme.WIDE
+        self.view().setMinimumWidth(width)
+
+    def set_value(self, value: Any) -> None:
+        index = self.findData(value)
+        if index < 0:
+            index = 0
+            self.insertItem(0, opening.short_name(str(value)), value)
+        self.setCurrentIndex(index)
+        self.setToolTip(str(self.itemData(index, Qt.ItemDataRole.ToolTipRole) or value))
+        self._before = value
+
+    def _picked(self, index: int) -> None:
+        if self.itemData(index) != OPEN:
+            self._before = self.itemData(index)
+            self.edited.emit()
+            return
+        self.set_value(self._before)
+        name, _ = QFileDialog.getOpenFileName(self, self.tr("Open a robot's model"), "", MODEL_FILTER)
+        if name:
+            self.set_value(name)
+            self.edited.emit()
+
+
+class DomainColumn(QObject):
+    """The editors of one domain. ``edited`` carries the dotted field and its new value."""
+
+    edited = Signal(str, object)
+
+    def __init__(self, role: Literal["source", "target"], title: str, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.role = role
+        self.title = QLabel(title)
+        self.title.setProperty("role", "title")
+        self.preview = RobotPreview()
+        self.preview.setAccessibleName(self.tr("Picture of the robot, {role}").format(role=title))
+        self.preview.dropped.connect(self._take_file)
+        fields = Domain.model_fields
+        self.editors: dict[str, Any] = {
+            "embodiment": RobotChoice(),
+            "task": Choice([]),
+            "control": Choice(["end_effector", "joint"]),
+            "observation": Choice(["image", "goal"]),
+            "episodes": Whole(*limits(fields["episodes"])),
+            "dataset": PathField(DATASET_FILTER),
+        }
+        self.editors["dataset"].line.setPlaceholderText(self.tr("expert"))
+        self.problems: dict[str, QLabel] = {}
+        for name, editor in self.editors.items():
+            editor.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+            editor.setMinimumWidth(60)
+            editor.setAccessibleName(f"{title}: {fields[name].title}")
+            editor.setToolTip(fields[name].description or "")
+            editor.edited.connect(lambda name=name: self._changed(name))
+            problem = QLabel()
+            problem.setProperty("role", "problem")
+            problem.setFont(theme.small_font())
+            problem.setWordWrap(True)
+            problem.hide()
+            self.problems[name] = problem
+
+    def fill(self, registry: Registry) -> None:
+        """Takes the choices from the registry."""
+        robots = [(e.id, e.title, e.summary) for e in registry.all("embodiments").values()]
+        self.editors["embodiment"].set_robots(robots)
+        task = self.editors["task"]
+        present = task.value()
+        task.clear()
+        for id, contribution in registry.all("tasks").items():
+            task.addItem(contribution.title, id)
+            task.setItemData(task.count() - 1, contribution.summary, Qt.ItemDataRole.ToolTipRole)
+        if present is not None:
+            task.set_value(present)
+
+    def show_domain(self, domain: Domain) -> None:
+        """Shows a domain; nothing is emitted."""
+        for name, editor in self.editors.items():
+            value = getattr(domain, name)
+            if editor.value() != (str(value) if isinstance(value, Path) else value):
+                editor.blockSignals(True)
+                editor.set_value(value)
+                editor.blockSignals(False)
+
+    def set_problems(self, problems: Sequence[Problem | StudioError]) -> None:
+        """Shows what is wrong at each field; a problem of the domain as a whole stands at the embodiment."""
+        texts: dict[str, list[str]] = {}
+        for problem in problems:
+            part, _, rest = problem.field.partition(".")
+            if part == self.role:
+                name = rest.split(".")[0]
+                name = name if name in self.editors else "embodiment"
+                texts.setdefault(name, []).append(f"{problem.message} {problem.remedy}".strip())
+        for name, label in self.problems.items():
+            words = "\n".join(dict.fromkeys(texts.get(name, [])))
+            label.setText(words)
+            label.setVisible(bool(words))
+            editor = self.editors[name]
+            target = editor.line if isinstance(editor, PathField) else editor
+            target.setProperty("problem", bool(words))
+            target.style().unpolish(target)
+            target.style().polish(target)
+
+    def show_field(self, name: str) -> bool:
+        """Gives a field the focus."""
+        if name and name not in self.editors:
+            return False
+        self.editors[name or "embodiment"].setFocus()
+        return True
+
+    def _changed(self, name: str) -> None:
+        self.edited.emit(f"{self.role}.{name}", self.editors[name].value())
+
+    def _take_file(self, path: Path) -> None:
+        name = "dataset" if opening.kind_of(path) == "dataset" else "embodiment"
+        self.edited.emit(f"{self.role}.{name}", str(path))

@@ -1,0 +1,114 @@
+"""The viewport's camera: free, following the robot, or one of the model's own. Plain numbers; it needs no MuJoCo."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+FREE, FOLLOW = "free", "follow"
+EASE = 0.35  # share of the way to a new centre that a frame takes
+
+
+class OrbitCamera:
+    """What the mouse moves. Angles in degrees, lengths in m; ``mode`` is free, follow, or a camera's name."""
+
+    def __init__(self) -> None:
+        self.mode = FREE
+        self.lookat = np.zeros(3)
+        self.distance = 2.0
+        self.azimuth, self.elevation = 140.0, -22.0
+        self._goal: np.ndarray | None = None
+        self._body = -1
+        self._extent = 1.0
+
+    def frame(self, model: Any) -> None:
+        """Looks at a model as its author meant it to be seen."""
+        visual, stat = model.vis.global_, model.stat
+        self._extent = float(stat.extent)
+        self.lookat = np.array(stat.center, float)
+        self.distance = 1.5 * self._extent
+        self.azimuth, self.elevation = float(visual.azimuth), float(visual.elevation)
+        self._goal = None
+        self._body = moving_body(model)
+        if self.mode not in (FREE, FOLLOW) and self.mode not in names(model):
+            self.mode = FREE
+
+    def orbit(self, dx: float, dy: float) -> None:
+        """Turns by a drag of (dx, dy), in heights of the view."""
+        self.azimuth = (self.azimuth - 180 * dx) % 360
+        self.elevation = float(np.clip(self.elevation - 180 * dy, -89.9, 89.9))
+
+    def pan(self, dx: float, dy: float) -> None:
+        """Shifts by a drag of (dx, dy), in heights of the view."""
+        right, up, _ = self._axes()
+        scale = 0.83 * self.distance  # what a 45° view sees over its height
+        self.lookat = self.lookat - scale * (dx * right - dy * up)
+        self._goal = None
+
+    def zoom(self, notches: float) -> None:
+        """Comes closer by so many notches of the wheel."""
+        self.distance = float(np.clip(self.distance * 0.9**notches, 0.02 * self._extent, 50 * self._extent))
+
+    def center(self, point: np.ndarray) -> None:
+        """Eases to a new centre over the next frames."""
+        self._goal = np.array(point, float)
+
+    def advance(self, data: Any) -> bool:
+        """Takes a frame's share of easing and following; says whether the view moved."""
+        if self.mode == FOLLOW and self._body >= 0:
+            self._goal = np.array(data.xpos[self._body])
+        if self._goal is None:
+            return False
+        step = self._goal - self.lookat
+        if np.linalg.norm(step) < 1e-3 * self.distance:
+            if self.mode != FOLLOW:
+                self._goal = None
+            return False
+        self.lookat = self.lookat + (EASE if self.mode != FOLLOW else 0.15) * step
+        return True
+
+    def leave_fixed(self, model: Any, data: Any) -> None:
+        """Goes over from one of the model's cameras to a free one with the same view."""
+        if self.mode in (FREE, FOLLOW):
+            return
+        camera = names(model).index(self.mode)
+        position, forward = np.array(data.cam_xpos[camera]), -np.array(data.cam_xmat[camera]).reshape(3, 3)[:, 2]
+        along = float(np.dot(np.array(model.stat.center) - position, forward))
+        self.distance = max(along, 0.1 * self._extent)
+        self.lookat = position + self.distance * forward
+        self.azimuth = float(np.degrees(np.arctan2(forward[1], forward[0]))) % 360
+        self.elevation = float(np.degrees(np.arcsin(np.clip(forward[2], -1, 1))))
+        self._goal, self.mode = None, FREE
+
+    def write(self, camera: Any, model: Any, free: int, fixed: int) -> None:
+        """Into an ``MjvCamera``; ``free`` and ``fixed`` are MuJoCo's camera types."""
+        known = names(model)
+        if self.mode in known:
+            camera.type, camera.fixedcamid = fixed, known.index(self.mode)
+            return
+        camera.type, camera.fixedcamid = free, -1
+        camera.lookat[:] = self.lookat
+        camera.distance, camera.azimuth, camera.elevation = self.distance, self.azimuth, self.elevation
+
+    def _axes(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        a, e = np.radians(self.azimuth), np.radians(self.elevation)
+        forward = np.array([np.cos(a) * np.cos(e), np.sin(a) * np.cos(e), np.sin(e)])
+        right = np.array([np.sin(a), -np.cos(a), 0.0])
+        return right, np.cross(right, forward), forward
+
+
+def names(model: Any) -> list[str]:
+    """The model's cameras, in order."""
+    return [model.camera(i).name or f"camera {i}" for i in range(model.ncam)]
+
+
+def moving_body(model: Any) -> int:
+    """The body worth following: the one behind the most joints, as a hand is; −1 where nothing moves."""
+    best, most = -1, 0
+    joints = [0] * model.nbody
+    for body in range(1, model.nbody):
+        joints[body] = joints[model.body_parentid[body]] + int(model.body_jntnum[body])
+        if joints[body] > most and model.body_jntnum[body]:
+            best, most = body, joints[body]
+    return best

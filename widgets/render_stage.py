@@ -1,0 +1,278 @@
+"""What the render thread owns: the player, the camera, the quality, the clock; and the frame it makes of them.
+
+Nothing here is touched from another thread, and nothing here knows of threads.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from PySide6.QtGui import QImage
+
+from widgets.orbit_camera import FREE, OrbitCamera, names
+from widgets.scene_renderer import LEVELS, STILL_LEVEL, Quality, QualityControl, SceneRenderer
+
+CATCH_UP = 0.1  # s; a longer gap between two frames is not made good
+SLICE = 0.02  # s of simulation between two looks at the clock
+INSET_SECONDS = 0.1  # between two pictures of what the policy sees
+POLL_SECONDS = 1.0  # between two looks for a newer training policy
+STILL_SECONDS = 0.3  # of rest, before a standing picture is drawn finely
+
+PolicySource = Callable[[], tuple[int, Any]]  # (version, policy); version 0 or policy None: nothing yet
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What the viewport shows. ``image`` is None where there is only a ``message`` to read."""
+
+    image: QImage | None = None
+    inset: QImage | None = None
+    message: str = ""
+    info: Mapping[str, Any] = field(default_factory=dict)
+    playing: bool = False
+    waiting: bool = False  # for the training's first policy
+    preview: bool = False
+    fps: float = 0.0
+    speed: float = 0.0  # simulated seconds in a second, measured
+    level: int = 0
+    camera: str = FREE
+    cameras: tuple[str, ...] = ()
+    model: int = 0  # counts the models shown
+
+
+class Stage:
+    """What the thread owns. Nothing of it is touched from outside."""
+
+    def __init__(self) -> None:
+        self.renderer = SceneRenderer()
+        import mujoco
+
+        self._mj = mujoco
+        self._view = mujoco.MjvCamera()
+        self.camera = OrbitCamera()
+        self.quality = QualityControl()
+        self.player: Any = None
+        self.visible, self.playing, self.dirty = True, True, True
+        self.speed = 1.0
+        self.size = (640, 480)
+        self.inset = False
+        self._policy: Any = "expert"
+        self._source: PolicySource | None = None
+        self._version = 0
+        self._polled = 0.0
+        self._preview: dict[str, float] = {}
+        self._episode: Any = None
+        self._inset_image: QImage | None = None
+        self._inset_at = 0.0
+        self._fine = False  # the standing picture is the fine one
+        self._changed = 0.0  # when something else than the fineness of the picture last changed
+        self._message = ""
+        self._models = 0
+        self._last = 0.0  # when the player was last advanced
+        self._frames: deque[float] = deque(maxlen=240)
+        self._pace: deque[tuple[float, float]] = deque(maxlen=240)  # (when, simulated seconds until then)
+        self._simulated = 0.0
+        self._names: tuple[str, ...] = ()
+
+    def close(self) -> None:
+        self._let_go()
+        self.renderer.close()
+
+    def _let_go(self) -> None:
+        close = getattr(self.player, "close", None)
+        self.player = None
+        if close is not None:
+            close()
+
+    @property
+    def moving(self) -> bool:
+        """Whether the simulation goes on by itself."""
+        return self.playing and not self.waiting
+
+    @property
+    def waiting(self) -> bool:
+        """For the training's first policy; the robot holds still meanwhile."""
+        return self._source is not None and self._policy is None
+
+    def obey(self, key: str, value: Any) -> None:
+        """One message of the UI thread."""
+        self.dirty = True
+        if key in ("player", "policy", "play", "step", "reset"):
+            self._message = ""
+        if key == "player":
+            self._rebuild(value)
+        elif key == "policy":
+            self._policy, self._source = value
+            self._version, self._polled = 0, 0.0
+            self._poll(time.perf_counter())
+            if not self.waiting and self.player is not None:
+                self.player.set_policy(self._policy)
+        elif key == "play":
+            self.playing, self._last = value, 0.0
+        elif key == "step":
+            self.playing = False
+            for _ in range(int(value[0]) if self.player is not None and not self.waiting else 0):
+                self.player.step()
+        elif key == "reset" and self.player is not None:
+            self.player.reset(*value) if value[0] is not None else self.player.reset()
+            self._hold_preview()
+        elif key == "preview":
+            self._preview = value
+            self._hold_preview()
+            self._inset_at = 0.0
+        elif key in ("orbit", "pan", "zoom"):
+            if self.player is not None:
+                self.camera.leave_fixed(self.player.model, self.player.data)
+            getattr(self.camera, key)(*value)
+        elif key == "center":
+            self._center(*value)
+        elif key == "camera":
+            self.camera.mode = value
+        elif key in ("size", "speed", "visible", "inset"):
+            setattr(self, key, value)
+            self._inset_at = 0.0
+
+    def advance(self, now: float, interval: float) -> bool:
+        """Plays on by the time that has passed; says whether anything moved."""
+        if self.player is None or not self.visible:
+            self._last = 0.0
+            return False
+        self._poll(now)
+        if not self.moving:
+            self._last = 0.0
+            return self.camera.advance(self.player.data)
+        elapsed = min(now - self._last, CATCH_UP) if self._last else 0.0
+        self._last = now
+        wanted = elapsed * self.speed
+        while wanted > 0 and time.perf_counter() - now < 0.6 * interval:
+            part = min(wanted, SLICE)
+            self.player.advance(part)
+            wanted -= part
+            self._simulated += part
+        self._pace.append((now, self._simulated))
+        episode = self.player.info.get("episode")
+        if episode != self._episode:
+            self._episode = episode
+            self._hold_preview()  # a new episode drew its own values
+        self.camera.advance(self.player.data)
+        return True
+
+    def wants_picture(self, moved: bool) -> bool:
+        """Whether a frame is to be drawn now: something changed, or what stands still may be drawn finely."""
+        if self.player is None or not self.visible:
+            return False
+        return moved or self.dirty or (not self._fine and self._rest_left() <= 0)
+
+    def draw(self, moved: bool, budget: float, spent: float) -> Frame:
+        """A frame at the level the machine can hold within ``budget`` seconds, of which ``spent`` are gone."""
+        began = time.perf_counter()
+        self._fine = not moved and not self.dirty
+        level = min(STILL_LEVEL, self.quality.level) if self._fine else self.quality.level
+        image = self.paint(LEVELS[level])
+        if not self._fine:
+            self._changed = began
+        if moved and self.moving:
+            self._frames.append(began)
+            self.quality.record(time.perf_counter() - began, max(budget - spent, 0.25 * budget))
+        self.dirty = False
+        if self.inset and began - self._inset_at > INSET_SECONDS:
+            self._inset_image, self._inset_at = _image(self.player.observation_image()), began
+        return self.frame(image)
+
+    def paint(self, quality: Quality) -> QImage:
+        """The present view."""
+        camera = self._mj.mjtCamera
+        self.camera.write(self._view, self.player.model, camera.mjCAMERA_FREE.value, camera.mjCAMERA_FIXED.value)
+        return self.renderer.draw(self.player.data, self._view, *self.size, quality)
+
+    def frame(self, image: QImage | None) -> Frame:
+        """What is to be shown, with the present numbers."""
+        return Frame(
+            image=image,
+            inset=self._inset_image if self.inset else None,
+            message=self._message,
+            info=dict(self.player.info) if self.player is not None else {},
+            playing=self.playing,
+            waiting=self.waiting,
+            preview=bool(self._preview),
+            fps=_slope([(t, i) for i, t in enumerate(self._frames)]) if self.moving else 0.0,
+            speed=_slope(list(self._pace)) if self.moving else 0.0,
+            level=self.quality.level,
+            camera=self.camera.mode,
+            cameras=self._names,
+            model=self._models,
+        )
+
+    def rest(self) -> float | None:
+        """How long nothing has to be done, in s; None: until the next message."""
+        if self.player is None or not self.visible:
+            return None
+        if self.moving or self.dirty:
+            return 0.0
+        if not self._fine:
+            return max(0.0, self._rest_left())
+        return POLL_SECONDS if self.playing else None
+
+    def fail(self, message: str) -> Frame:
+        """After an exception: no further step until a person asks for one. The frame says why."""
+        self.playing, self.dirty, self._last = False, False, 0.0
+        self._message = message
+        return self.frame(None)
+
+    def _rest_left(self) -> float:
+        return self._changed + STILL_SECONDS - time.perf_counter()
+
+    def _rebuild(self, factory: Callable[[], Any]) -> None:
+        self._let_go()
+        player = factory()
+        if not self.waiting and self._policy != "expert":
+            player.set_policy(self._policy)
+        self.player = player
+        self._models += 1
+        self._names = tuple(names(player.model))
+        self.renderer.use(player.model)
+        self.camera.frame(player.model)
+        self._episode, self._inset_image, self._last = None, None, 0.0
+        self._hold_preview()
+
+    def _hold_preview(self) -> None:
+        if self._preview and self.player is not None:
+            self.player.randomize(self._preview)
+
+    def _poll(self, now: float) -> None:
+        if self._source is None or now - self._polled < POLL_SECONDS:
+            return
+        self._polled = now
+        version, policy = self._source()
+        if policy is not None and version != self._version:
+            self._version, self._policy = version, policy
+            if self.player is not None:
+                self.player.set_policy(policy)
+            self.dirty = True
+
+    def _center(self, x: float, y: float) -> None:
+        if self.player is None:
+            return
+        self.camera.leave_fixed(self.player.model, self.player.data)
+        point = self.renderer.pick(self.player.data, x, y, self.size[0] / max(1, self.size[1]))
+        self.camera.center(point if point is not None else self.player.model.stat.center)
+
+
+def _image(pixels: Any) -> QImage | None:
+    if pixels is None:
+        return None
+    height, width = pixels.shape[:2]
+    picture = QImage(pixels.tobytes(), width, height, 3 * width, QImage.Format.Format_RGB888)
+    return picture.convertToFormat(QImage.Format.Format_RGB32)
+
+
+def _slope(points: list[tuple[float, float]], window: float = 1.5) -> float:
+    """How fast the second number grows with the first, over the last ``window`` seconds."""
+    recent = [p for p in points if p[0] > points[-1][0] - window] if points else []
+    if len(recent) < 2:
+        return 0.0
+    return (recent[-1][1] - recent[0][1]) / (recent[-1][0] - recent[0][0])

@@ -1,0 +1,184 @@
+"""The render thread: a player, a camera and a GL context of its own; commands come in, the newest picture goes out.
+
+The UI thread never waits for it: commands replace or sum up what was not read yet, and a picture that was not taken is
+replaced by the next. MuJoCo is imported on this thread only.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from PySide6.QtCore import QCoreApplication, QObject, QThread, Signal
+from PySide6.QtGui import QImage
+
+from studio.errors import StudioError
+from widgets.mailbox import Mailbox, Slot
+from widgets.render_stage import Frame, PolicySource, Stage
+from widgets.scene_renderer import LEVELS
+
+_alive: set[RenderThread] = set()  # a QThread must not be collected while it runs, whatever became of its panel
+
+
+class RenderThread(QThread):
+    """Plays and draws. All public methods may be called from the UI thread and return at once.
+
+    Args:
+        fps: frames a second to aim at, 1 to 60.
+    """
+
+    frame_ready = Signal()  # take it with :meth:`take`
+    failed = Signal(object)  # an exception of the player or its policy; the thread lives on, paused
+    captured = Signal(QImage)  # answer to :meth:`capture`
+
+    def __init__(self, fps: int = 30, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("render")
+        self._interval = 1 / min(60, max(1, fps))
+        self._mail = Mailbox()
+        self._slot = Slot()
+        self._share = 0.75  # of the frame interval that drawing may take
+
+    # -- what the UI thread says -----------------------------------------------------------------------------------
+
+    def show_domain(self, factory: Callable[[], Any]) -> None:
+        """Replaces the player. ``factory`` is called on the render thread."""
+        self._mail.post("player", factory)
+
+    def set_policy(self, policy: Any, source: PolicySource | None = None) -> None:
+        """``"expert"``, ``"random"`` or a policy; or None and a ``source`` that is asked once a second."""
+        self._mail.post("policy", (policy, source))
+
+    def play(self, on: bool) -> None:
+        self._mail.post("play", on)
+
+    def set_speed(self, factor: float) -> None:
+        self._mail.post("speed", factor)
+
+    def step(self) -> None:
+        """One control step; pauses."""
+        self._mail.add("step", 1)
+
+    def reset(self, seed: int | None = None) -> None:
+        """A new episode; without a seed, the same one again."""
+        self._mail.post("reset", (seed,))
+
+    def preview(self, values: Mapping[str, float]) -> None:
+        """Holds these randomization values, episode after episode; empty: the domain's own draws again."""
+        self._mail.post("preview", dict(values))
+
+    def set_size(self, width: int, height: int) -> None:
+        """Device pixels."""
+        self._mail.post("size", (width, height))
+
+    def set_visible(self, on: bool) -> None:
+        self._mail.post("visible", on)
+
+    def set_inset(self, on: bool) -> None:
+        self._mail.post("inset", on)
+
+    def set_camera(self, mode: str) -> None:
+        """free, follow, or the name of one of the model's cameras."""
+        self._mail.post("camera", mode)
+
+    def move_camera(self, how: str, *amounts: float) -> None:
+        """``orbit`` or ``pan`` by (dx, dy) in heights of the view, ``zoom`` by notches."""
+        self._mail.add(how, *amounts)
+
+    def center_at(self, x: float, y: float) -> None:
+        """Centres what lies at (x, y), in [0, 1] from the upper left; the whole model where nothing does."""
+        self._mail.post("center", (x, y))
+
+    def capture(self) -> None:
+        """Draws the present view once, finely, and emits it with :attr:`captured`."""
+        self._mail.post("capture")
+
+    def set_busy(self, on: bool) -> None:
+        """Training is going on: drawing takes a smaller share of the machine."""
+        self._mail.post("share", 0.4 if on else 0.75)
+
+    def take(self) -> Frame | None:
+        """The newest frame, once."""
+        frame: Frame | None = self._slot.take()
+        return frame
+
+    def stop(self) -> None:
+        """Asks the thread to end; then ``wait()``."""
+        self._mail.close()
+
+    def end(self, milliseconds: int = 2_000) -> bool:
+        """Stops and waits; False if the thread is still in a long call (it ends by itself then)."""
+        self.stop()
+        return self.wait(milliseconds)
+
+    # -- the thread ------------------------------------------------------------------------------------------------
+
+    def start(self, *args: Any) -> None:
+        """As QThread's; keeps the thread alive until it has ended."""
+        if not self.isRunning():
+            _alive.add(self)
+            self.finished.connect(self._forget)
+            app = QCoreApplication.instance()
+            if app is not None:
+                app.aboutToQuit.connect(self.end)
+            super().start(*args)
+
+    def _forget(self) -> None:
+        _alive.discard(self)
+
+    def run(self) -> None:
+        try:
+            stage = Stage()
+        except Exception as error:  # no GL on this machine: said once, in place of a picture
+            self._emit(Frame(message=_sentence(error)))
+            self.failed.emit(error)
+            return
+        try:
+            self._loop(stage)
+        finally:
+            stage.close()
+
+    def _loop(self, stage: Stage) -> None:
+        deadline = time.perf_counter()
+        while not self._mail.closed:
+            began = time.perf_counter()
+            drawn = False
+            try:
+                self._obey(stage, self._mail.take())
+                moved = stage.advance(began, self._interval)
+                if stage.wants_picture(moved):
+                    self._emit(stage.draw(moved, self._interval * self._share, time.perf_counter() - began))
+                    drawn = True
+            except Exception as error:  # of the player or its policy: shown, and the thread lives on
+                self._emit(stage.fail(_sentence(error)))
+                self.failed.emit(error)
+            deadline = max(deadline + self._interval, began)
+            if drawn:  # whatever woke us, no more pictures than the rate allows
+                self._mail.sleep(deadline - time.perf_counter())
+            else:
+                self._mail.wait(stage.rest())
+
+    def _obey(self, stage: Stage, letters: dict[str, Any]) -> None:
+        first: Exception | None = None
+        for key, value in letters.items():  # one that fails does not take the others with it
+            try:
+                if key == "share":
+                    self._share = value
+                elif key == "capture":
+                    if stage.player is not None:
+                        self.captured.emit(stage.paint(LEVELS[0]))
+                else:
+                    stage.obey(key, value)
+            except Exception as error:
+                first = first or error
+        if first is not None:
+            raise first
+
+    def _emit(self, frame: Frame) -> None:
+        if self._slot.put(frame):
+            self.frame_ready.emit()
+
+
+def _sentence(error: BaseException) -> str:
+    return str(error) if isinstance(error, StudioError) else f"{type(error).__name__}: {error}"

@@ -1,0 +1,130 @@
+"""The slim bar under the viewport: what is played, how fast, through which camera, by which policy."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QSizePolicy, QToolButton, QWidget
+
+from widgets import theme
+from widgets.orbit_camera import FOLLOW, FREE
+from widgets.segmented import Segmented
+
+SPEEDS = {
+    "1/32×": 1 / 32,
+    "1/16×": 1 / 16,
+    "1/8×": 1 / 8,
+    "1/4×": 1 / 4,
+    "1/2×": 1 / 2,
+    "1×": 1.0,
+    "2×": 2.0,
+    "4×": 4.0,
+    "8×": 8.0,
+}
+
+
+class ViewportBar(QWidget):
+    """Signals are for what a person did; the setters tell nobody."""
+
+    play_toggled = Signal()
+    step_asked = Signal()
+    reset_asked = Signal()
+    seed_asked = Signal()
+    picture_asked = Signal()
+    inset_toggled = Signal(bool)
+    speed_chosen = Signal(float)
+    camera_chosen = Signal(str)
+    policy_chosen = Signal(str)  # expert, current, checkpoint, random
+    domain_chosen = Signal(str)  # source, target
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.play = self._button("pause", self.tr("Play or pause (Space)"), self.play_toggled)
+        self.step = self._button("step", self.tr("One control step (Right arrow)"), self.step_asked)
+        self.reset = self._button("reset", self.tr("The same episode from its start (R)"), self.reset_asked)
+        self.seed = self._button("dice", self.tr("An episode from a new seed"), self.seed_asked)
+        self.inset = self._button("inset", self.tr("Show what the policy sees"), None)
+        self.inset.setCheckable(True)
+        self.inset.toggled.connect(self.inset_toggled)
+        self.picture = self._button("camera", self.tr("Save a picture of the view"), self.picture_asked)
+        self.speed = self._combo(self.tr("Speed"), self.tr("Simulated seconds in a second"), 58)
+        for label, factor in SPEEDS.items():
+            self.speed.addItem(label, factor)
+        self.speed.setCurrentIndex(5)
+        self.speed.activated.connect(lambda index: self.speed_chosen.emit(self.speed.itemData(index)))
+        self.camera = self._combo(self.tr("Camera"), self.tr("Which camera (0 free, 1 to 9 the model's)"), 72)
+        self.camera.activated.connect(lambda index: self.camera_chosen.emit(self.camera.itemData(index)))
+        self.set_cameras((), FREE)
+        self.policy = self._combo(self.tr("Policy"), self.tr("Who drives the robot"), 84)
+        for key, label in (
+            ("expert", self.tr("Expert")),
+            ("current", self.tr("Current policy")),
+            ("checkpoint", self.tr("Checkpoint…")),
+            ("random", self.tr("Random")),
+        ):
+            self.policy.addItem(label, key)
+        self.policy.activated.connect(lambda index: self.policy_chosen.emit(self.policy.itemData(index)))
+        self.domain = Segmented(
+            (
+                ("source", self.tr("Source"), self.tr("Show the source domain")),
+                ("target", self.tr("Target"), self.tr("Show the target domain")),
+            ),
+            self.tr("Domain"),
+        )
+        self.domain.set_key("target")
+        self.domain.chosen.connect(self.domain_chosen)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(theme.MEDIUM, theme.SMALL, theme.MEDIUM, theme.SMALL)
+        layout.setSpacing(theme.SMALL)
+        for widget in (self.play, self.step, self.reset, self.seed, self.speed):
+            layout.addWidget(widget)
+        layout.addStretch(1)
+        layout.addWidget(self.domain)
+        layout.addWidget(self.policy, 3)
+        layout.addWidget(self.camera, 2)
+        layout.addStretch(1)
+        layout.addWidget(self.inset)
+        layout.addWidget(self.picture)
+
+    def set_playing(self, on: bool) -> None:
+        """The button shows what pressing it does."""
+        theme.set_icon(self.play, "pause" if on else "run")
+        self.play.setAccessibleName(self.tr("Pause") if on else self.tr("Play"))
+
+    def set_cameras(self, cameras: tuple[str, ...], current: str) -> None:
+        """Free, following, and the model's own."""
+        wanted = [(self.tr("Free"), FREE), (self.tr("Follow"), FOLLOW), *((name, name) for name in cameras)]
+        if [self.camera.itemData(i) for i in range(self.camera.count())] != [key for _, key in wanted]:
+            self.camera.clear()
+            for label, key in wanted:
+                self.camera.addItem(label, key)
+        index = max(0, self.camera.findData(current))
+        if index != self.camera.currentIndex():
+            self.camera.setCurrentIndex(index)
+
+    def set_policy(self, key: str, checkpoint: str = "") -> None:
+        """``checkpoint`` names the one that is played."""
+        self.policy.setCurrentIndex(self.policy.findData(key))
+        label = self.tr("Checkpoint {0}").format(checkpoint) if checkpoint else self.tr("Checkpoint…")
+        self.policy.setItemText(self.policy.findData("checkpoint"), label)
+
+    def _button(self, icon: str, words: str, signal: object) -> QToolButton:
+        button = QToolButton()
+        button.setToolTip(words)
+        button.setAccessibleName(words)
+        button.setFixedSize(28, 26)
+        button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        theme.set_icon(button, icon)
+        if signal is not None:
+            button.clicked.connect(lambda: signal.emit())  # type: ignore[attr-defined]
+        return button
+
+    def _combo(self, name: str, words: str, least: int) -> QComboBox:
+        combo = QComboBox()
+        combo.setAccessibleName(name)
+        combo.setToolTip(words)
+        combo.setMinimumWidth(least)
+        combo.setMaximumWidth(220)
+        combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        combo.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+        combo.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        return combo
