@@ -25,7 +25,8 @@ run: setup  ## the demo experiment in the window; without a display the same dem
 	    exec $(bin)/transfer-studio --experiment "$(EXPERIMENT)"; \
 	else \
 	    echo "No display: running the demo headless. Its picture goes to demo-screenshot.png" >&2; \
-	    QT_QPA_PLATFORM=$${QT_QPA_PLATFORM:-offscreen} exec $(bin)/transfer-studio demo; \
+	    QT_QPA_PLATFORM=$${QT_QPA_PLATFORM:-offscreen} exec $(bin)/transfer-studio compare "$(EXPERIMENT)" \
+	        --episodes 50 --seeds 0 --screenshot demo-screenshot.png; \
 	fi
 
 test: check  ## all checks, then all tests; the last line is pytest's

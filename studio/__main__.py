@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import sys
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,21 @@ def main(arguments: list[str] | None = None) -> int:
         return 2 if commands.is_request(error) else 1
     except BrokenPipeError:
         sys.stderr.close()
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except Exception as error:  # a plugin's fault, or ours: one sentence with its place; the traceback on request
+        if os.environ.get("TRANSFER_STUDIO_DEBUG"):
+            raise
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        place = f"{frame.filename}, line {frame.lineno}"
+        failure = {
+            "error": f"{type(error).__name__}: {error}",
+            "field": place,
+            "remedy": "Set TRANSFER_STUDIO_DEBUG=1 to see the traceback.",
+        }
+        text = json.dumps(failure) if as_json else "transfer-studio: {field}: {error} {remedy}".format(**failure)
+        print(text, file=sys.stdout if as_json else sys.stderr)
         return 1
 
 

@@ -64,6 +64,10 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{whole:02d}" if hours else f"{minutes}:{whole:02d}"
 
 
+_LABEL_PX = 44.0  # from label to label
+_TIMES = (2, 5, 10, 15, 20, 30, 40, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400)  # s
+
+
 class PlotAxis(pg.AxisItem):  # type: ignore[misc]
     """Quiet tick labels: thousands as k, seconds as a clock."""
 
@@ -77,6 +81,18 @@ class PlotAxis(pg.AxisItem):  # type: ignore[misc]
             decades = decades[:: math.ceil(12 / room)]
         between = [d + math.log10(m) for d in decades for m in (2, 5)] if room > 60 else []
         return [(1.0, [v for v in (*decades, *between) if minVal <= v <= maxVal])]
+
+    def tickSpacing(self, minVal: float, maxVal: float, size: float) -> Any:
+        """Below: one row of labels that never touch, at round numbers or round times."""
+        if self.orientation != "bottom":
+            return super().tickSpacing(minVal, maxVal, size)
+        least = (maxVal - minVal) * _LABEL_PX / max(size, 1.0)
+        if self.time and least > 1:
+            step = float(next((s for s in _TIMES if s >= least), math.ceil(least / 3600) * 3600))
+        else:
+            power = 10.0 ** math.floor(math.log10(max(least, 1e-12)))
+            step = next(m * power for m in (1, 2, 5, 10) if m * power >= least * 0.999)
+        return [(step, 0)]
 
     def tickStrings(self, values: Any, scale: float, spacing: float) -> list[str]:
         if self.time:

@@ -22,6 +22,7 @@ from widgets.curve_content import Content, Curve
 
 _SMOOTH_UP_TO = 8  # curves; antialiasing more of them costs too much
 _BANDS_UP_TO = 4  # runs; more overlapping bands hide each other
+_MARKS_UP_TO = 160  # evaluations with whiskers; of more, only each run's last has them
 _POINT = 3.0  # px, radius of an evaluation's dot
 _DODGE = 7.0  # px between evaluations that would lie on each other
 
@@ -201,18 +202,25 @@ class CurveLayer(pg.GraphicsObject):  # type: ignore[misc]
                 painter.drawPolygon(
                     polygon(np.r_[curve.x, curve.x[::-1]], np.r_[curve.low, curve.high[::-1]])  # type: ignore[index]
                 )
+        every = sum(len(c.x) for c in curves) <= _MARKS_UP_TO
+        wing = 3 * dx
         for curve, shift in zip(curves, _dodged(curves, dx), strict=True):
-            stroke = pen(curve.color, width=1.4)
-            wing = 3 * dx
-            shown = range(len(curve.x)) if len(curve.x) <= 40 else [len(curve.x) - 1]
+            low, high = curve.low, curve.high
+            assert low is not None and high is not None
+            shown = range(len(curve.x)) if every else [len(curve.x) - 1]
+            whiskers = []
             for i in shown:
-                x, low, high = curve.x[i] + shift, curve.low[i], curve.high[i]  # type: ignore[index]
-                painter.setPen(stroke)
-                painter.drawLine(QPointF(x, low), QPointF(x, high))
-                painter.drawLine(QPointF(x - wing, low), QPointF(x + wing, low))
-                painter.drawLine(QPointF(x - wing, high), QPointF(x + wing, high))
-                painter.setBrush(ground if curve.secondary else curve.color)
-                painter.drawEllipse(QPointF(x, curve.y[i]), _POINT * dx, _POINT * dy)
+                x = curve.x[i] + shift
+                whiskers += [
+                    QLineF(x, low[i], x, high[i]),
+                    QLineF(x - wing, low[i], x + wing, low[i]),
+                    QLineF(x - wing, high[i], x + wing, high[i]),
+                ]
+            painter.setPen(pen(curve.color, width=1.4))
+            painter.drawLines(whiskers)
+            painter.setBrush(ground if curve.secondary else curve.color)
+            for i in shown:
+                painter.drawEllipse(QPointF(curve.x[i] + shift, curve.y[i]), _POINT * dx, _POINT * dy)
         painter.setBrush(Qt.BrushStyle.NoBrush)
 
     def _checkpoints(self, painter: QPainter) -> None:

@@ -161,7 +161,8 @@ class CurvePlot(QFrame):
             axis.setPen(pg.mkPen(theme.color("border")))
             axis.setTextPen(pg.mkPen(theme.color("muted")))
             axis.setStyle(tickFont=theme.small_font(self.font()), tickLength=0, tickTextOffset=5, tickAlpha=0)
-            axis.setStyle(hideOverlappingLabels=8)  # px a label may stick out
+        self._x_axis.setStyle(hideOverlappingLabels=14)  # px a label may stick out
+        self._y_axis.setStyle(hideOverlappingLabels=8)
         self._y_axis.setPen(pg.mkPen(None))
         height = self.fontMetrics().height()
         self._y_axis.setWidth(self.fontMetrics().horizontalAdvance("0.0000") + 8)
@@ -188,7 +189,10 @@ class CurvePlot(QFrame):
             return
         bounds = self.layer.y_bounds()
         if self.key[0] == SUCCESS:
-            low, high = -0.06, 1.2 if self._references else 1.08
+            low, high = -0.06, 1.08
+            if self._references:  # a line at 1 has its label above it
+                room = self.fontMetrics().height() + 2.0
+                high = max(high, 1 + (1 - low) * room / max(self.box.height() - room, 1.0))
         elif bounds is None:
             low, high = 0.0, 1.0
         elif self.key[0] == LOAD:
@@ -320,6 +324,7 @@ class CurvePlot(QFrame):
         super().resizeEvent(event)
         self.note.setGeometry(self.view.geometry())
         self._head()
+        self.fit_y()
         self.uncovered.emit()
 
     def showEvent(self, event: Any) -> None:

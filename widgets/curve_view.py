@@ -26,7 +26,7 @@ from widgets.curve_plot import CurvePlot
 
 REDRAW_MS = 80
 HOVER_MS = 25
-_MIN_PLOT = QSize(190, 132)
+_MIN_PLOT = QSize(150, 98)
 _SHARE = 6.0  # drawing may take at most about a sixth of the UI thread's time
 
 
@@ -77,7 +77,7 @@ class CurveView(QWidget):
         self.splitter.addWidget(scroll)
         self.splitter.addWidget(self.legend)
         self.splitter.setStretchFactor(0, 1)
-        self.splitter.setSizes([800, 220])
+        self.splitter.setSizes([900, 190])
         column = QGridLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.splitter)

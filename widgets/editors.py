@@ -156,8 +156,8 @@ class Real(QDoubleSpinBox):
             ladder = [m * 10.0**e for e in (exponent - 1, exponent, exponent + 1) for m in (1, 2, 5)]
             beyond = [x for x in ladder if (x > value * 1.000001 if up else x < value * 0.999999)]
             return min(beyond) if up else max(beyond)
-        size = 10.0 ** math.floor(math.log10(max(abs(value), 0.1))) / (1 if abs(value) >= 10 else 10)
-        return round(value / size + (1 if up else -1)) * size
+        size = 0.05 if abs(value) < 1 else 10.0 ** (math.floor(math.log10(abs(value)) + 1e-9) - 1)
+        return (math.floor(value / size + 1e-6) + 1 if up else math.ceil(value / size - 1e-6) - 1) * size
 
 
 class Text(QLineEdit):

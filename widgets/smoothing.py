@@ -34,7 +34,7 @@ def time_weighted_ema(x: np.ndarray, y: np.ndarray, smoothing: float) -> np.ndar
     weight = min(float(np.sqrt(smoothing)), _MAX_WEIGHT)
     # The decay from point to point, as a logarithm: the recurrence s[i] = exp(-decay[i]) * s[i-1] + y[i] then has the
     # closed form of a cumulative sum. It is taken in blocks, because exp(total decay) would overflow.
-    decay = np.diff(x, prepend=x[0]) * (SPAN / extent * -np.log(weight))
+    decay = np.diff(x, prepend=x[0]) / extent * (SPAN * -np.log(weight))
     total = np.cumsum(decay)
     result = np.empty_like(y)
     start, carried, mass = 0, 0.0, 0.0

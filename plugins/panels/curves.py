@@ -84,7 +84,10 @@ class CurvesPanel(QWidget):
     def _tool_bar(self) -> QToolBar:
         bar = QToolBar()
         bar.setObjectName("curves_bar")
-        bar.setStyleSheet("QToolBar#curves_bar { background: transparent; padding: 0; spacing: 2px; }")
+        bar.setStyleSheet(
+            "QToolBar#curves_bar { background: transparent; padding: 0; spacing: 2px; }"
+            "QToolButton#qt_toolbar_ext_button { padding: 0; border: none; }"
+        )
         self.chooser = MetricChooser()
         self.chooser.ask.connect(self._fill_chooser)
         self.chooser.chosen.connect(self.view.set_shown)
@@ -126,15 +129,18 @@ class CurvesPanel(QWidget):
         space.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         bar.addWidget(space)
         self.export_button = QToolButton()
-        self.export_button.setText(self.tr("E&xport"))
+        self.export_button.setAccessibleName(self.tr("Export"))
         self.export_button.setToolTip(self.tr("Save what is shown: a picture, a drawing, or the numbers"))
-        self.export_button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.export_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         theme.set_icon(self.export_button, "save")
         menu = QMenu(self.export_button)
         self._fill_export(menu)
         self.export_button.setMenu(menu)
         bar.addWidget(self.export_button)
+        more = bar.findChild(QToolButton, "qt_toolbar_ext_button")  # what a narrow dock has no room for
+        if more is not None:
+            more.setAccessibleName(self.tr("More"))
+            theme.set_icon(more, "right")
         return bar
 
     def _toggle(self, bar: QToolBar, text: str, help: str, checked: bool) -> QAction:
@@ -202,10 +208,8 @@ class CurvesPanel(QWidget):
         if self.live is not None and running and self.live not in runs:
             runs.append(self.live)
         for folder in folders:
-            going = (
-                folder == self.overlay.live and self.overlay.live_state not in ENDED
-            )  # its numbers come by themselves
-            if folder not in self.loaded and folder not in self._unreadable and not going:
+            going = folder == self.overlay.live and self.overlay.live_state not in ENDED
+            if folder not in self.loaded and folder not in self._unreadable and not going:  # its numbers come as events
                 self._read(folder)
         self._unreadable &= set(folders)
         for folder in [f for f in self.loaded if f not in folders and self.loaded[f] is not self.live]:

@@ -90,7 +90,7 @@ class Reach(Task):
         forward = cos * offset[:, 0] + sin * offset[:, 1]
         leftward = -sin * offset[:, 0] + cos * offset[:, 1]
         move = np.stack([forward, leftward], 1) / (2 * self.step_size)
-        turn = np.arctan2(leftward, np.maximum(forward, 0.2))
+        turn = np.arctan2(leftward, forward)
         return np.concatenate([np.clip(move, -1, 1), np.clip(turn, -1, 1)[:, None]], 1)[:, None]
 
     def _place(self, embodiment: Embodiment, rng: np.random.Generator, balls: int) -> Array:

@@ -94,10 +94,7 @@ class RunLog:
             self._failure = error
             return
         finally:
-            if self._failure is None:
-                self._ready.set()
-            else:
-                self._ready.set()
+            self._ready.set()
         complained = False
         closing = False
         with file:
@@ -108,9 +105,9 @@ class RunLog:
                     closing = False
                 try:
                     _append(file, self._subscription.drain(1_000_000))
-                except OSError as error:  # a full disk: training goes on, the person is told once
+                except Exception as error:  # a full disk, a value that fits no column: training goes on, it is told once
                     if not complained:
-                        self._events.publish(Logged("error", f"The run log cannot be written: {error}. Free disk space."))
+                        self._events.publish(Logged("error", f"The run log cannot be written ({error}). Free disk space."))
                         complained = True
 
 
@@ -152,7 +149,7 @@ def _append(file: h5py.File, events: list[Event]) -> None:
         table = file[name]
         start = len(table)
         table.resize(start + len(new), 0)
-        table[start:] = np.array(new, table.dtype)
+        table[start:] = np.array([tuple(map(_encoded, row)) for row in new], table.dtype)
         table.flush()
 
 
@@ -187,6 +184,10 @@ def _rows(event: Event) -> list[tuple[str, tuple[Any, ...]]]:
         load = (event.cpu_percent, event.memory_mb, event.gpu_percent, event.gpu_memory_mb)
         return [("devices", (event.time, *load))]
     return []
+
+
+def _encoded(value: Any) -> Any:
+    return value.encode() if isinstance(value, str) else value
 
 
 def _columns(name: str, values: np.ndarray) -> list[tuple[str, np.ndarray]]:

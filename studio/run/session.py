@@ -214,13 +214,13 @@ class Session:
     def _score(self, strategy: Strategy, name: str, step: int, episodes: int, final: bool) -> None:
         """Evaluates the policy on the target, or fitted back to the source: what was forgotten is a result."""
         plan = self.experiment.evaluation
-        policy = copy.deepcopy(strategy.policy()).eval()
+        policy: Any = copy.deepcopy(strategy.policy()).eval()
         domain = self.experiment.target
         if name == "source":
+            if not (self.folder / "base").exists():
+                return  # it descends from no source: there is nothing it could forget
             domain = self.experiment.source
-            policy = self._on_source(policy)
-            if policy is None:
-                return
+            policy = self._on_source(copy.deepcopy(strategy.merged_policy()).eval())
         result = evaluate(
             policy, domain, self.registry, episodes, plan.seed, self.experiment.budget.threads, self.clock.tick
         )
@@ -242,11 +242,9 @@ class Session:
             self._status["evaluations"] = self.evaluations
 
     def _on_source(self, policy: Any) -> Any:
-        """The policy with the slots and statistics its source policy had; None where it descends from none."""
-        kept = self.folder / "base"
-        if not kept.exists():
-            return None
-        policy.spaces.load_state_dict(load_policy_folder(kept, self.registry).spaces.state_dict())
+        """The policy with the slots and statistics its source policy had."""
+        base = load_policy_folder(self.folder / "base", self.registry)
+        policy.spaces.load_state_dict(base.spaces.state_dict())
         return policy
 
     def _export(self, strategy: Strategy, base: Path | None) -> None:

@@ -65,7 +65,7 @@ class Reach(Task):
 
 
 def robot(id: str, title: str) -> Embodiment:
-    return Embodiment(id, title, "A robot.", "–", Path("none.xml"), "arm", (), ("front",))
+    return Embodiment(id, title, "A robot.", "–", Path(__file__), "arm", (), ("front",))
 
 
 def registry(panels: Sequence[PanelInfo] = (), formats: Sequence[type[Format]] = ()) -> FakeRegistry:

@@ -8,7 +8,6 @@ import math
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -18,16 +17,14 @@ from PySide6.QtGui import QImage
 from PySide6.QtSvg import QSvgRenderer
 
 from plugins.panels import curves
-from plugins.panels.curves import CurvesPanel, tell_apart
+from plugins.panels.curves import CurvesPanel
 from studio.errors import StudioError
 from studio.experiment import Experiment
 from studio.run.channels import CheckpointSaved, DeviceSample, Evaluated, Events, MetricsLogged, StateChanged
 from studio.run.runlog import RunLog
-from widgets import curve_export, theme
+from widgets import theme
 from widgets.bench import Bench
-from widgets.curve_content import Options, available, build
-from widgets.curve_data import VALUE, RunData, Series
-from widgets.curve_layer import decimate
+from widgets.curve_data import VALUE, RunData
 from widgets.overlay import Overlay, key_of
 
 
@@ -82,43 +79,6 @@ def drawn(qtbot: Any, panel: CurvesPanel, key: tuple[str, str], curves: int = 1)
     return panel.view.plots[key]
 
 
-# -- data
-
-
-def test_a_series_grows_and_a_resumed_run_overwrites() -> None:
-    series = Series(capacity=2)
-    for step in range(100):
-        series.append(step, step, step * 2.0)
-    series.append(60, 60, -1.0)
-    assert len(series) == 61 and series.column(VALUE)[59] == 118 and series.column(VALUE)[60] == -1
-    whole = Series.of([0, 1, 2, 1, 2, 3], [0, 1, 2, 3, 4, 5], [0, 10, 20, 11, 21, 31])
-    assert list(whole.column(VALUE)) == [0, 11, 21, 31]
-
-
-def test_a_log_is_read_with_evaluations_load_and_checkpoints() -> None:
-    log = SimpleNamespace(
-        metrics={
-            ("pretrain", "loss"): SimpleNamespace(step=[0, 1], time=[0.0, 2.0], value=[1.0, 0.5], unit="nats"),
-            ("adapt", "loss"): SimpleNamespace(step=[0, 10], time=[4.0, 8.0], value=[0.9, np.nan], unit="nats"),
-        },
-        evaluations=[
-            {"stage": "evaluate", "domain": "target", "step": 5, "success": 0.3, "low": 0.2, "high": 0.4},
-        ],
-        devices={
-            "time": np.array([1000.0, 1001.0]),
-            "cpu_percent": np.array([50.0, 60.0]),
-            "gpu_percent": np.array([np.nan, np.nan]),
-        },
-    )
-    run = RunData.from_log(Path("x"), "x", log, [("adapt", 10)])
-    assert available([run])[:3] == [("loss", "pretrain"), ("loss", "adapt"), ("success", "adapt")]
-    assert run.scores["adapt", "target"].x("time")[0] == 6.0  # half way between the logged steps
-    assert list(run.devices) == ["cpu_percent"] and list(run.devices["cpu_percent"].x("time")) == [0.0, 1.0]
-    content = build(("loss", "adapt"), [run], Options(log_y=True), lambda _: theme.series(0))
-    assert content.unit == "nats" and list(content.curves[0].y) == [math.log10(0.9)]  # the NaN is left out
-    assert run.nearest_checkpoint("adapt", 3) == 10 and run.nearest_checkpoint("pretrain", 3) is None
-
-
 def test_a_real_log_is_drawn(qtbot: Any, bench: Bench, tmp_path: Path) -> None:
     """The engine's own writer and reader, without a fake in between."""
     folder = tmp_path / "runs" / "real"
@@ -143,24 +103,6 @@ def test_a_real_log_is_drawn(qtbot: Any, bench: Bench, tmp_path: Path) -> None:
     assert list(plot.content.curves[0].raw_y) == [float(step) for step in range(50)]
     assert run.scores["adapt", "target"].column(VALUE)[0] == 0.34
     assert [c.kind for c in drawn(qtbot, panel, ("load", "")).content.curves] == ["CPU"]
-
-
-def test_decimation_keeps_peaks_and_bounds_the_points() -> None:
-    x, y = np.arange(100_000.0), np.zeros(100_000)
-    y[54_321] = 7.0
-    near_x, near_y = decimate(x, y, 0, 100_000, 400)
-    assert len(near_x) <= 1000 and near_y.max() == 7.0 and np.all(np.diff(near_x) >= 0)
-    part, _ = decimate(x, y, 500, 600, 400)
-    assert part[0] <= 500 and part[-1] >= 600 and len(part) < 110
-
-
-def test_labels_are_as_short_as_tells_runs_apart() -> None:
-    runs = [RunData(Path(f"/r/{i}"), name) for i, name in enumerate(["lora · 50 ep · seed 0", "maml · 50 ep · seed 0"])]
-    tell_apart(runs)
-    assert [run.label for run in runs] == ["lora", "maml"]
-    same = [RunData(Path(f"/r/{i}"), "lora · 50 ep · seed 0") for i in "ab"]
-    tell_apart(same)
-    assert len({run.label for run in same}) == 2
 
 
 # -- live
@@ -377,11 +319,6 @@ def test_export_png_svg_csv(qtbot: Any, bench: Bench, panel: CurvesPanel, two: A
     assert {row["metric"] for row in rows} >= {"target_success", "target_success_low", "source_success_high"}
     assert "accuracy" not in {row["metric"] for row in rows}  # it has no plot
     assert not [p for p in tmp_path.iterdir() if p.name.startswith(".")]
-
-
-def test_export_into_a_folder_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(StudioError, match="cannot be written"):
-        curve_export.write(tmp_path / "none" / "x.csv", b"1")
 
 
 # -- cost and end

@@ -115,6 +115,22 @@ def test_runs_are_listed_newest_first_and_off_the_ui_thread(panel: RunsPanel, di
     ]  # fmt: skip
 
 
+def test_the_engines_own_runs_are_listed(qtbot: Any, bench: Bench) -> None:
+    """Without a fake: what the engine writes to disk is what the table shows."""
+    from studio.run.runs import new_folder, write_status
+
+    experiment = Experiment().changed(**{"strategy.id": "lora", "target.episodes": 20})
+    folder = new_folder(bench.runs_folder, experiment)
+    (folder / "experiment.yaml").write_text(experiment.to_yaml())
+    scores = {"success": 0.34, "low": 0.28, "high": 0.41, "seconds": 65.0, "trainable_parameters": 12}
+    write_status(folder, {"created": time.time(), "state": "finished", "summary": scores})
+    panel = RunsPanel(bench)
+    qtbot.addWidget(panel)
+    qtbot.waitUntil(lambda: panel.table.rowCount() == 1, timeout=15_000)
+    row = [panel.proxy.index(0, column).data() for column in range(panel.proxy.columnCount())]
+    assert row[1:6] == ["lora", "0.34", "finished", "20", "0"] and row[9:] == ["65 s", "just now"]
+
+
 def test_an_empty_folder_says_what_to_do(qtbot: Any, bench: Bench, disk: dict[str, Any]) -> None:
     disk["runs"] = []
     panel = RunsPanel(bench)

@@ -54,10 +54,10 @@ def window(qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
     qtbot.addWidget(made)
     made.show()
     qtbot.waitExposed(made)
+    bench = made.bench
+    monkeypatch.setattr(made, "_ask_to_stop", lambda: True)  # a test that fails in mid-run must not wait for an answer
     yield made
-    made.bench.stop()
-    qtbot.waitUntil(lambda: not made.bench.is_running, timeout=5000)
-    made.close()
+    bench.close()
     theme.force(None)
 
 
@@ -220,16 +220,9 @@ def test_the_copied_command_line_gives_the_same_experiment(tmp_path: Path) -> No
     )
     path = tmp_path / "with space.yaml"
     opening.write(base, path)
-    words = subprocess.run(
-        [
-            "sh",
-            "-c",
-            f"for w in {opening.command_line(mine, base, path)[len('transfer-studio run ') :]}; do printf '%s\\n' \"$w\"; done",
-        ],
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout.splitlines()
+    arguments = opening.command_line(mine, base, path).removeprefix("transfer-studio run ")
+    script = f"for word in {arguments}; do echo \"$word\"; done"
+    words = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True).stdout.splitlines()
     assert Experiment.load(words[0], [w for w in words[1:] if w != "--set"]) == mine
     assert "<<'EXPERIMENT'" in opening.command_line(mine, None, None)
 
@@ -296,6 +289,7 @@ def test_interrupted_runs_are_offered_at_the_start(
         button.click()
     qtbot.waitUntil(lambda: bool(FakeSession.made), timeout=3000)
     assert FakeSession.made[0].resumed and FakeSession.made[0].folder == tmp_path / "late"
+    qtbot.waitUntil(lambda: not window.bench.is_running, timeout=3000)
 
 
 def test_light_and_dark_reach_palette_sheet_icons_and_painters(window: MainWindow) -> None:

@@ -7,7 +7,7 @@ import time
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from widgets.smoothing import time_weighted_ema
@@ -39,6 +39,7 @@ def test_equals_the_recurrence(smoothing: float, spacing: str) -> None:
 
 
 @settings(max_examples=60, deadline=None)
+@example([(0.0, 1.0), (5e-324, 2.0)], 0.5)  # the narrowest range there is
 @given(
     st.lists(st.tuples(st.floats(0, 100), st.floats(-1e6, 1e6)), min_size=2, max_size=40),
     st.floats(0.001, 1),
