@@ -6,7 +6,6 @@ import argparse
 import json
 import os
 import sys
-import traceback
 from pathlib import Path
 from typing import Any
 
@@ -41,11 +40,12 @@ def main(arguments: list[str] | None = None) -> int:
     except Exception as error:  # a plugin's fault, or ours: one sentence with its place; the traceback on request
         if os.environ.get("TRANSFER_STUDIO_DEBUG"):
             raise
-        frame = traceback.extract_tb(error.__traceback__)[-1]
-        place = f"{frame.filename}, line {frame.lineno}"
+        from studio.registry import place_of
+
+        file, line = place_of(error)
         failure = {
             "error": f"{type(error).__name__}: {error}",
-            "field": place,
+            "field": f"{file}, line {line}",
             "remedy": "Set TRANSFER_STUDIO_DEBUG=1 to see the traceback.",
         }
         text = json.dumps(failure) if as_json else "transfer-studio: {field}: {error} {remedy}".format(**failure)

@@ -6,6 +6,7 @@ A contribution that cannot be imported is reported with its name, file and line;
 from __future__ import annotations
 
 import importlib.util
+import inspect
 import sys
 import threading
 import traceback
@@ -21,6 +22,7 @@ from studio.contracts import Embodiment, Format, PanelInfo, Strategy, Task
 from studio.errors import ExperimentError
 
 KINDS = ("strategies", "policies", "tasks", "embodiments", "formats", "panels")
+DROP_IN = "transfer_studio_drop_in_"  # begins the module names of drop-in files
 _TYPES: dict[str, type] = {
     "strategies": Strategy,
     "tasks": Task,
@@ -45,17 +47,24 @@ class Broken:
         return f"Plugin '{self.name}' ({self.kind}) failed at {self.file}, line {self.line}: {self.message}"
 
 
-def describe_failure(kind: str, name: str, error: BaseException) -> Broken:
-    """Where a plugin failed: the innermost frame of the plugin's own file, else the innermost of all."""
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [f for f in frames if "importlib" not in f.filename and Path(f.filename).name != "registry.py"]
-    last = own[-1] if own else (frames[-1] if frames else None)
+def place_of(error: BaseException) -> tuple[str, int]:
+    """File and line where something failed: the innermost frame in a plugin's own file, else the innermost of all."""
     if isinstance(error, SyntaxError) and error.filename:
-        place, line = error.filename, error.lineno or 0
-    else:
-        place, line = (last.filename, last.lineno or 0) if last else ("?", 0)
+        return error.filename, error.lineno or 0
+    plugins = {point.module for kind in KINDS for point in entry_points(group=f"transfer_studio.{kind}")}
+    frames = [
+        (str(frame.f_globals.get("__name__", "")), frame.f_code.co_filename, line)
+        for frame, line in traceback.walk_tb(error.__traceback__)
+    ]
+    own = [frame for frame in frames if frame[0] in plugins or frame[0].startswith(DROP_IN)]
+    _, file, line = (own or frames or [("", "?", 0)])[-1]
+    return file, line
+
+
+def describe_failure(kind: str, name: str, error: BaseException) -> Broken:
+    """What the registry says of a plugin that failed."""
     text = "".join(traceback.format_exception(error))
-    return Broken(kind, name, place, line, f"{type(error).__name__}: {error}", text)
+    return Broken(kind, name, *place_of(error), f"{type(error).__name__}: {error}", text)
 
 
 class Registry:
@@ -82,7 +91,7 @@ class Registry:
         known = self.all(kind)
         if id in known:
             return known[id]
-        for broken in self.broken(kind):
+        for broken in [*self.broken(kind), *self.broken("plugins")]:
             if broken.name == id:
                 raise ExperimentError(str(broken), field, "Mend the plugin or choose another.")
         raise ExperimentError(
@@ -98,17 +107,22 @@ class Registry:
     def _find(self, kind: str) -> Iterator[Any]:
         for point in entry_points(group=f"transfer_studio.{kind}"):
             try:
-                yield self._checked(kind, point.load())
+                contribution = point.load()
             except Exception as error:
                 self._broken[kind].append(describe_failure(kind, point.name, error))
+            else:
+                yield from self._checked(kind, point.name, contribution)
         for name, module in self._drop_ins(kind):
             yield from self._contributions(kind, name, module)
 
-    def _checked(self, kind: str, contribution: Any) -> Any:
-        for attribute in ("id", "title", "summary", "reference"):
-            if not isinstance(getattr(contribution, attribute, None), str):
-                raise TypeError(f"{contribution!r} has no text '{attribute}'")
-        return contribution
+    def _checked(self, kind: str, name: str, contribution: Any) -> Iterator[Any]:
+        """The contribution, where it says what every contribution must."""
+        lacking = [a for a in ("id", "title", "summary", "reference") if not isinstance(getattr(contribution, a, None), str)]
+        if not lacking:
+            yield contribution
+            return
+        message = f"{getattr(contribution, '__name__', repr(contribution))} has no text '{lacking[0]}'"
+        self._broken[kind].append(Broken(kind, name, *_written_at(contribution), message, ""))
 
     def _contributions(self, kind: str, name: str, module: ModuleType) -> Iterator[Any]:
         wanted = _TYPES.get(kind)
@@ -120,17 +134,14 @@ class Registry:
             else:
                 fits = isinstance(value, wanted)
             if fits and getattr(value, "__module__", module.__name__) == module.__name__:
-                try:
-                    yield self._checked(kind, value)
-                except TypeError as error:
-                    self._broken[kind].append(Broken(kind, name, str(module.__file__), 0, str(error), ""))
+                yield from self._checked(kind, name, value)
 
     def _drop_ins(self, kind: str) -> list[tuple[str, ModuleType]]:
         if self._modules is None:
             self._modules = []
             folder = self._drop_in if self._drop_in is not None else paths.plugins()
             for file in sorted(folder.glob("*.py")) if folder.is_dir() else []:
-                name = f"transfer_studio_drop_in_{file.stem}"
+                name = f"{DROP_IN}{file.stem}"
                 try:
                     spec = importlib.util.spec_from_file_location(name, file)
                     assert spec is not None and spec.loader is not None
@@ -142,3 +153,12 @@ class Registry:
                     sys.modules.pop(name, None)
                     self._broken.setdefault("plugins", []).append(describe_failure("plugins", file.stem, error))
         return self._modules
+
+
+def _written_at(contribution: Any) -> tuple[str, int]:
+    """File and line of a contribution's class."""
+    kind = contribution if isinstance(contribution, type) else type(contribution)
+    try:
+        return inspect.getfile(kind), inspect.getsourcelines(kind)[1]
+    except (OSError, TypeError):
+        return "?", 0

@@ -91,7 +91,7 @@ class PlotAxis(pg.AxisItem):  # type: ignore[misc]
             step = float(next((s for s in _TIMES if s >= least), math.ceil(least / 3600) * 3600))
         else:
             power = 10.0 ** math.floor(math.log10(max(least, 1e-12)))
-            step = next(m * power for m in (1, 2, 5, 10) if m * power >= least * 0.999)
+            step = next(m * power for m in (1, 2, 4, 5, 10) if m * power >= least * 0.999)
         return [(step, 0)]
 
     def tickStrings(self, values: Any, scale: float, spacing: float) -> list[str]:

@@ -18,7 +18,7 @@ from typing import Any
 from studio.contracts import Metrics, Problem, Strategy
 from studio.errors import DataError, ExperimentError, Stopped, StudioError
 from studio.experiment import Experiment
-from studio.registry import Registry
+from studio.registry import Registry, place_of
 from studio.run import devices, pretrain
 from studio.run.channels import (
     Channels,
@@ -374,9 +374,8 @@ class Session:
         if isinstance(error, StudioError):
             failed = Failed(error.message, error.field, error.remedy, trace)
         else:
-            frame = traceback.extract_tb(error.__traceback__)[-1]
-            place = f"{frame.filename}, line {frame.lineno}"
-            failed = Failed(f"{type(error).__name__}: {error}", place, "See the log's details.", trace)
+            file, line = place_of(error)
+            failed = Failed(f"{type(error).__name__}: {error}", f"{file}, line {line}", "See the log's details.", trace)
         self.channels.events.publish(failed)
         if self._folder is not None:
             self._status["error"] = {"message": failed.message, "field": failed.field, "remedy": failed.remedy}
