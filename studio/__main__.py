@@ -24,7 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     as_json = bool(getattr(options, "json", False))
     try:
-        command = getattr(commands, options.command or "window")
+        command = commands.COMMANDS[options.command or "window"]
         return int(command(options))
     except StudioError as error:
         if as_json:
@@ -76,7 +76,9 @@ def _parser() -> argparse.ArgumentParser:
     compare.add_argument("--episodes", type=int, nargs="+", metavar="N", help="only these numbers of target episodes")
     compare.add_argument("--seeds", type=int, nargs="+", metavar="N", help="only these seeds")
     compare.add_argument("--format", choices=("table", "json", "csv", "md"), default="table", help="of the table")
-    compare.add_argument("--screenshot", type=Path, metavar="PNG", help="also write a picture of the window with these runs")
+    compare.add_argument(
+        "--screenshot", type=Path, metavar="PNG", help="also write a picture of the window with these runs"
+    )
 
     listing = _command(commands, "list", "list what is registered")
     listing.add_argument("kind", choices=KINDS)

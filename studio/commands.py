@@ -79,7 +79,7 @@ def compare(options: argparse.Namespace) -> int:
     return 0 if runs and all(run.state == "finished" for run in runs) else 1
 
 
-def list(options: argparse.Namespace) -> int:
+def list_(options: argparse.Namespace) -> int:
     """Lists contributions of a kind."""
     from studio.registry import Registry
 
@@ -145,7 +145,9 @@ def bench(options: argparse.Namespace) -> int:
         for result in results:
             for row in result["rows"]:
                 met = {True: "met", False: "NOT MET", None: ""}[row["met"]]
-                print(f"{result['bench']}  {row['id']}: {row['value']:.4g} {row['unit']} (target {row['target']}) {met}")
+                print(
+                    f"{result['bench']}  {row['id']}: {row['value']:.4g} {row['unit']} (target {row['target']}) {met}"
+                )
     return 0
 
 
@@ -272,3 +274,14 @@ def _lines(about: dict[str, Any], indent: str = "") -> str:
     return "\n".join(lines)
 
 
+COMMANDS = {
+    "window": window,
+    "run": run,
+    "resume": resume,
+    "compare": compare,
+    "list": list_,
+    "inspect": inspect,
+    "export": export,
+    "doctor": doctor,
+    "bench": bench,
+}

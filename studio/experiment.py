@@ -43,7 +43,7 @@ def setting(default: Any, title: str, help: str, unit: str = "", **limits: Any) 
 class Settings(BaseModel):
     """Base of everything a form can show: unknown keys are refused, assignments are checked."""
 
-    model_config = ConfigDict(extra="forbid", validate_assignment=True)
+    model_config = ConfigDict(extra="forbid", validate_assignment=True, allow_inf_nan=False)
 
 
 class RandomizationTerm(Settings):
@@ -60,10 +60,10 @@ class RandomizationTerm(Settings):
         if self.low > self.high:
             raise ValueError(f"the range {self.low:g} to {self.high:g} is reversed; put the smaller value first")
         if self.distribution == "log_uniform" and self.low <= 0:
-            raise ValueError("a log-uniform range must lie above 0")
+            raise ValueError("a log-uniform range reaches 0 or below; raise its lower end above 0")
         unsigned = {"friction", "mass", "damping", "actuator_gain", "actuator_delay", "blur"}
         if self.field in unsigned and self.low < 0:
-            raise ValueError(f"{self.field} cannot be negative")
+            raise ValueError(f"{self.field} cannot be negative; raise the lower end to 0 or more")
         return self
 
 
@@ -117,7 +117,12 @@ class EvaluationPlan(Settings):
 
     episodes: int = setting(200, "Target episodes", "Episodes on the target at the end.", "episodes", ge=1, le=100_000)
     source_episodes: int = setting(
-        100, "Source episodes", "Episodes on the source at the end, to measure forgetting.", "episodes", ge=0, le=100_000
+        100,
+        "Source episodes",
+        "Episodes on the source at the end, to measure forgetting.",
+        "episodes",
+        ge=0,
+        le=100_000,
     )
     every: int = setting(0, "Evaluate every", "Steps between short evaluations; 0: only at the end.", "steps", ge=0)
     short_episodes: int = setting(50, "Short evaluation", "Episodes of those.", "episodes", ge=1, le=100_000)
@@ -136,7 +141,9 @@ class Experiment(Settings):
     """One run, complete: source, target, strategy, budget, seeds, evaluation."""
 
     version: Literal[1] = setting(VERSION, "Version", "Version of this file's format.")
-    name: str = setting("experiment", "Name", "Names the run folder.", min_length=1, max_length=80, pattern=r"^[\w.-]+$")
+    name: str = setting(
+        "experiment", "Name", "Names the run folder.", min_length=1, max_length=80, pattern=r"^[\w.-]+$"
+    )
     description: str = setting("", "Description", "What is asked, for people.")
     source: Domain = setting(Domain(episodes=400), "Source", "Where the knowledge comes from.")
     target: Domain = setting(Domain(embodiment="ur5_6dof"), "Target", "Where it is carried to.")
@@ -260,12 +267,15 @@ def plain_validation(error: ValidationError, model: type[BaseModel], prefix: str
             found.append(ExperimentError("There is no such setting.", field, remedy))
         elif kind in ("greater_than", "greater_than_equal", "less_than", "less_than_equal"):
             bound = next(iter(context.values()))
-            word = {"greater_than": "above", "greater_than_equal": "at least", "less_than": "below"}.get(kind, "at most")
+            word = {"greater_than": "above", "greater_than_equal": "at least", "less_than": "below"}.get(
+                kind, "at most"
+            )
             found.append(ExperimentError(f"{value} is out of range.", field, f"It must be {word} {bound:g}."))
         elif kind == "literal_error":
             found.append(ExperimentError(f"{value} is not a choice.", field, f"Choose {context['expected']}."))
         elif kind == "value_error":
-            found.append(ExperimentError(str(context["error"]).capitalize() + ".", field))
+            message, _, remedy = (f"{part[:1].upper()}{part[1:]}." for part in str(context["error"]).partition("; "))
+            found.append(ExperimentError(message, field, remedy if len(remedy) > 1 else ""))
         else:
             found.append(ExperimentError(f"{value} does not fit.", field, f"{item['msg']}."))
     return found

@@ -117,7 +117,9 @@ class Registry:
 
     def _checked(self, kind: str, name: str, contribution: Any) -> Iterator[Any]:
         """The contribution, where it says what every contribution must."""
-        lacking = [a for a in ("id", "title", "summary", "reference") if not isinstance(getattr(contribution, a, None), str)]
+        lacking = [
+            a for a in ("id", "title", "summary", "reference") if not isinstance(getattr(contribution, a, None), str)
+        ]
         if not lacking:
             yield contribution
             return
@@ -133,7 +135,8 @@ class Registry:
                 fits = issubclass(value, wanted) and value is not wanted
             else:
                 fits = isinstance(value, wanted)
-            if fits and getattr(value, "__module__", module.__name__) == module.__name__:
+            # a class only imported there is another's; an instance's __module__ is its class's and says nothing
+            if fits and (not isinstance(value, type) or value.__module__ == module.__name__):
                 yield from self._checked(kind, name, value)
 
     def _drop_ins(self, kind: str) -> list[tuple[str, ModuleType]]:

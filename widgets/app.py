@@ -84,6 +84,8 @@ def screenshot(
     window = MainWindow(bench)
     try:
         window.resize(*size)
+        if experiment is None and run_folders:
+            experiment = Path(run_folders[0]) / "experiment.yaml"
         if isinstance(experiment, Path):
             experiment = Experiment.load(experiment)
         if experiment is not None:

@@ -135,7 +135,7 @@ class Real(QDoubleSpinBox):
         except ValueError:
             return self.value()
 
-    def validate(self, text: str, position: int) -> object:
+    def validate(self, text: str, position: int) -> tuple[QValidator.State, str, int]:
         try:
             number = float(text.replace(",", "."))
         except ValueError:
@@ -304,8 +304,8 @@ def limits(field: FieldInfo) -> tuple[float, float]:
     """The range a number's editor keeps to. An open end is left to the model, which tells what is wrong."""
     low, high = -math.inf, math.inf
     for bound in field.metadata:
-        low = max(low, getattr(bound, "ge", None) if getattr(bound, "ge", None) is not None else low)
-        low = max(low, getattr(bound, "gt", None) if getattr(bound, "gt", None) is not None else low)
-        high = min(high, getattr(bound, "le", None) if getattr(bound, "le", None) is not None else high)
-        high = min(high, getattr(bound, "lt", None) if getattr(bound, "lt", None) is not None else high)
+        below = [getattr(bound, name, None) for name in ("ge", "gt")]
+        above = [getattr(bound, name, None) for name in ("le", "lt")]
+        low = max([low, *(float(value) for value in below if value is not None)])
+        high = min([high, *(float(value) for value in above if value is not None)])
     return low, high

@@ -25,7 +25,7 @@ def render(domain: Domain, registry: Registry) -> QImage:
     Raises:
         StudioError: the robot, its task or its model cannot be had, or the machine has no OpenGL.
     """
-    from studio.run.datasets import embodiment_of, task_of
+    from studio.sim.domains import embodiment_of, task_of
     from studio.sim import scene as scenes
 
     embodiment = embodiment_of(domain, registry)

@@ -99,7 +99,7 @@ class RunThread(QThread):
             self._channels.events.unsubscribe(heard)
             with self._lock:
                 self._session = None
-        return getattr(session, "folder", None)
+        return folder_of(session)
 
     def _announce(self, error: Exception, job: Experiment | Path, session: Any, heard: Subscription) -> None:
         """Publishes the failure where the session could not do so itself (it may have failed while being made)."""
@@ -116,6 +116,14 @@ class RunThread(QThread):
                 )
             )
         if not any(isinstance(event, StateChanged) and event.state == "failed" for event in told):
-            folder = getattr(session, "folder", None)
+            folder = folder_of(session)
             name = str(folder) if folder else (str(job) if isinstance(job, Path) else job.name)
             publish(StateChanged(run=name, state="failed"))
+
+
+def folder_of(session: Any) -> Path | None:
+    """The session's folder; None where it was not made, as when the runs' folder cannot be written."""
+    try:
+        return Path(session.folder) if session is not None else None
+    except AssertionError:  # the session has not come so far as to make one
+        return None

@@ -87,8 +87,11 @@ def series(index: int) -> QColor:
 
 def blend(over: QColor, under: QColor, share: float) -> QColor:
     """An opaque mix, ``share`` of ``over``: opaque pens draw much faster than transparent ones."""
-    mixed = [round(a * share + b * (1 - share)) for a, b in zip(over.getRgb()[:3], under.getRgb()[:3], strict=True)]
-    return QColor(*mixed)
+
+    def mixed(one: int, other: int) -> int:
+        return round(one * share + other * (1 - share))
+
+    return QColor(mixed(over.red(), under.red()), mixed(over.green(), under.green()), mixed(over.blue(), under.blue()))
 
 
 def small_font(base: QFont | None = None, bold: bool = False) -> QFont:

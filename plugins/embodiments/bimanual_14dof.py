@@ -16,7 +16,7 @@ EMBODIMENT = Embodiment(
     model=assets() / "embodiments" / "bimanual_14dof.xml",
     kind="arm",
     limbs=(
-        Limb("right_ee", _joints("right"), _joints("right"), tuple(range(0, 7)), (16, 17, 18)),
+        Limb("right_ee", _joints("right"), _joints("right"), tuple(range(7)), (16, 17, 18)),
         Limb("left_ee", _joints("left"), _joints("left"), tuple(range(7, 14)), (22, 23, 24)),
     ),
     cameras=("front", "top", "right_wrist", "left_wrist"),

@@ -12,6 +12,6 @@ EMBODIMENT = Embodiment(
     reference="Universal Robots: UR5e data sheet; DH parameters and masses for calculations of kinematics and dynamics",
     model=assets() / "embodiments" / "ur5_6dof.xml",
     kind="arm",
-    limbs=(Limb("ee", JOINTS, JOINTS, tuple(range(0, 6)), (16, 17, 18)),),
+    limbs=(Limb("ee", JOINTS, JOINTS, tuple(range(6)), (16, 17, 18)),),
     cameras=("front", "top", "wrist"),
 )

@@ -12,7 +12,7 @@ import numpy as np
 from studio.contracts import Format
 from studio.data.episodes import Episodes
 from studio.errors import DataError
-from studio.run.files import write_whole
+from studio.files import write_whole
 
 # our observation keys and robomimic's names for them; the image may come from any camera
 NAMES = {"joint_pos": "robot0_joint_pos", "eef_pos": "robot0_eef_pos", "goal": "object", "image": "agentview_image"}
@@ -58,17 +58,30 @@ class Robomimic(Format):
     def describe(self, path: Path) -> dict[str, Any]:
         with _open(path) as file:
             names = _demos(file, path)
-            first = file["data"][names[0]]
-            lengths = [len(file["data"][name]["actions"]) for name in names]
-            keys = {key: {"shape": list(v.shape[1:]), "dtype": str(v.dtype)} for key, v in first["obs"].items()}
-            kwargs = json.loads(file["data"].attrs.get("env_args", "{}")).get("env_kwargs", {})
-            return {
+            try:
+                return self._described(file["data"], names)
+            except (KeyError, IndexError, AttributeError, TypeError, ValueError, OSError) as error:
+                raise DataError(f"The episodes cannot be read ({error}).", str(path), "Check the file.") from None
+
+    def _described(self, data: h5py.Group, names: list[str]) -> dict[str, Any]:
+        first = data[names[0]]
+        actions = [data[name]["actions"][:] for name in names]
+        lengths = [len(a) for a in actions]
+        broken = [name for name, a in zip(names, actions, strict=True) if not np.isfinite(a).all()]
+        reach = [v for a in actions if np.isfinite(a).any() for v in (np.nanmin(a), np.nanmax(a)) if np.isfinite(v)]
+        keys = {key: {"shape": list(v.shape[1:]), "dtype": str(v.dtype)} for key, v in first["obs"].items()}
+        image = _key(first["obs"], "image")
+        kwargs = json.loads(data.attrs.get("env_args", "{}")).get("env_kwargs", {})
+        return {
                 "kind": "dataset",
                 "format": self.title,
                 "episodes": len(names),
                 "frames": int(sum(lengths)),
                 "frames_per_episode": [min(lengths), max(lengths)],
                 "action_width": int(first["actions"].shape[1]),
+                "action_range": [float(min(reach)), float(max(reach))] if reach else [],
+                "episodes_with_nan": broken,
+                "image_size": keys[image]["shape"][0] if image else 0,
                 "observations": keys,
                 "embodiment": kwargs.get("embodiment", ""),
                 "task": kwargs.get("task", ""),

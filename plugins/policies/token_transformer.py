@@ -79,7 +79,10 @@ class TokenTransformer(nn.Module):
     def tensors(self, observation: Observation) -> dict[str, Tensor]:
         """Arrays → tensors on the policy's device; images stay uint8."""
         device = self.token_kind.device
-        return {k: torch.as_tensor(np.asarray(v) if not torch.is_tensor(v) else v).to(device) for k, v in observation.items()}
+        return {
+            k: torch.as_tensor(np.asarray(v) if not torch.is_tensor(v) else v).to(device)
+            for k, v in observation.items()
+        }
 
     def forward(self, observation: dict[str, Tensor]) -> Tensor:
         """Normalized unified actions, (n, 32)."""

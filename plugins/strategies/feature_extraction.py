@@ -27,6 +27,8 @@ class FeatureExtraction(CloningStrategy):
         policy = context.source_policy().requires_grad_(False)
         if self.params.fresh_head:
             width = policy.params.width
-            policy.action_head = nn.Sequential(nn.Linear(width, 256), nn.ReLU(), nn.Linear(256, SLOTS)).to(context.device)
+            policy.action_head = nn.Sequential(nn.Linear(width, 256), nn.ReLU(), nn.Linear(256, SLOTS)).to(
+                context.device
+            )
         policy.action_head.requires_grad_(True)
         self.clone(context, policy, list(policy.action_head.parameters()), frozen_features=True)

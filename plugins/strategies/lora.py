@@ -57,7 +57,9 @@ class LoRA(CloningStrategy):
             self._peft = get_peft_model(context.source_policy(), config)
         except ValueError as error:
             raise ExperimentError(
-                f"The adapter cannot be placed ({error}).", "strategy.params.target_modules", "Name layers of the policy."
+                f"The adapter cannot be placed ({error}).",
+                "strategy.params.target_modules",
+                "Name layers of the policy.",
             ) from None
         policy = self._peft.base_model.model.train()
         self.clone(context, policy, [p for p in policy.parameters() if p.requires_grad])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,8 +23,8 @@ COLORS = {
 }
 # What differs between a table and a floor, m: ball radius; where balls lie (x, y ranges, or a ring of radii around a
 # driving base); least distance between balls; how near the centre counts as a touch; a step of the end effector.
-TABLE = {"radius": 0.035, "x": (0.30, 0.64), "y": (-0.30, 0.30), "apart": 0.09, "touch": 0.04}
-FLOOR = {"radius": 0.12, "ring": (0.85, 1.35), "apart": 0.40, "touch": 0.14}
+TABLE: dict[str, Any] = {"radius": 0.035, "x": (0.30, 0.64), "y": (-0.30, 0.30), "apart": 0.09, "touch": 0.04}
+FLOOR: dict[str, Any] = {"radius": 0.12, "ring": (0.85, 1.35), "apart": 0.40, "touch": 0.14}
 MIDDLE = 0.07  # half-width of the strip before a two-armed robot where no ball lies: either arm could claim it
 
 

@@ -99,6 +99,7 @@ def _all_features(policy: Any, inputs: dict[str, Tensor], chunk: int = 512) -> T
     count = len(next(iter(inputs.values())))
     with torch.no_grad():
         parts = [
-            policy.features({k: v[start : start + chunk] for k, v in inputs.items()}) for start in range(0, count, chunk)
+            policy.features({k: v[start : start + chunk] for k, v in inputs.items()})
+            for start in range(0, count, chunk)
         ]
     return torch.cat(parts)

@@ -23,12 +23,11 @@ class CloningStrategy(Strategy):
     """A subclass's ``setup`` chooses the policy and what of it is trained, and calls :meth:`clone`."""
 
     units = UNITS
-    tags = ("imitation",)
-    Params = CloningParams
 
-    def clone(
-        self, context: Any, policy: Any, parameters: list[nn.Parameter], frozen_features: bool = False
-    ) -> None:
+    class Params(CloningParams):
+        """Optimization."""
+
+    def clone(self, context: Any, policy: Any, parameters: list[nn.Parameter], frozen_features: bool = False) -> None:
         """Prepares behavior cloning of ``parameters`` on the target's demonstrations, within the budget."""
         budget = context.experiment.budget
         self._policy = policy

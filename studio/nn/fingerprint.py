@@ -54,7 +54,7 @@ class Fingerprint(nn.Module):
         if given is not None and self.base.any() and given.any() and not torch.equal(given.cpu(), self.base.cpu()):
             wanted = bytes(given.cpu().tolist()).hex()
             raise DataError(
-                f"The adapter was trained on base {wanted[:16]}…, this base is {self.hash[:16]}… ({wanted} ≠ {self.hash}).",
+                f"The adapter was trained on base {wanted}, this base is {self.hash}.",
                 "adapter",
                 "Load it on the base it was trained on.",
             )

@@ -69,7 +69,7 @@ class FeaturePoints(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         maps = self.layers((image - 0.5) / 0.25)
-        n, points, h, w = maps.shape
+        h, w = maps.shape[2:]
         weights = torch.softmax(maps.flatten(2) * self.log_temperature.exp(), -1)
         ys = torch.linspace(-1, 1, h, device=maps.device)
         xs = torch.linspace(-1, 1, w, device=maps.device)

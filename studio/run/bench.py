@@ -35,7 +35,9 @@ def measure(name: str) -> dict[str, Any]:
     script = folder() / f"{name}.py"
     done = subprocess.run([sys.executable, str(script)], stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode != 0:
-        raise ExperimentError(f"The bench ended with status {done.returncode}.", str(script), "Read its messages above.")
+        raise ExperimentError(
+            f"The bench ended with status {done.returncode}.", str(script), "Read its messages above."
+        )
     rows = json.loads(done.stdout.strip().splitlines()[-1])["rows"]
     result = {"bench": name, "machine": _machine(), "commit": _commit(), "rows": rows}
     text = json.dumps({**result, "command": f"transfer-studio bench {name} --json"}, indent=2)

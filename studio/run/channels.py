@@ -160,7 +160,7 @@ class Subscription:
 
     def drain(self, limit: int = 10_000) -> list[Event]:
         """Takes what has come since the last call, oldest first."""
-        taken = []
+        taken: list[Event] = []
         while self._queue and len(taken) < limit:
             taken.append(self._queue.popleft())
         return taken

@@ -9,8 +9,9 @@ from studio.errors import StudioError
 from studio.experiment import Domain, Experiment
 from studio.registry import Registry
 from studio.run import devices
-from studio.run.datasets import embodiment_of, format_of, task_of
+from studio.run.datasets import format_of
 from studio.run.policies import check_params
+from studio.sim.domains import embodiment_of, task_of
 
 
 def strategy_of(experiment: Experiment, registry: Registry) -> tuple[Any, Any]:
@@ -29,7 +30,11 @@ def check(experiment: Experiment, registry: Registry) -> list[Problem]:
         except StudioError as error:
             inside = error.field if error.field in ("embodiment", "task", "camera") else ""
             field = error.field if error.field.startswith(("strategy", "policy", "device")) else prefix
-            problems.append(Problem(f"{field}.{inside}" if inside and not field.endswith(inside) else field, error.message, error.remedy))
+            problems.append(
+                Problem(
+                    f"{field}.{inside}" if inside and not field.endswith(inside) else field, error.message, error.remedy
+                )
+            )
             return None
 
     for name, domain in (("target", experiment.target), ("source", experiment.source)):
@@ -50,7 +55,9 @@ def check(experiment: Experiment, registry: Registry) -> list[Problem]:
                 )
             if kind.needs_source and experiment.source.image_size != experiment.target.image_size:
                 problems.append(
-                    Problem("target.image_size", "Source and target images differ in size.", "Choose the same for both.")
+                    Problem(
+                        "target.image_size", "Source and target images differ in size.", "Choose the same for both."
+                    )
                 )
     return problems
 

@@ -27,7 +27,9 @@ def save_state(folder: Path, state: dict[str, Any]) -> None:
     """Writes a state into an existing folder."""
     tensors: dict[str, torch.Tensor] = {}
     skeleton = _strip(state, "", tensors)
-    save_file({name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}, folder / "state.safetensors")
+    save_file(
+        {name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}, folder / "state.safetensors"
+    )
     (folder / "state.json").write_text(json.dumps(skeleton), encoding="utf-8")
 
 
@@ -61,7 +63,7 @@ def save_checkpoint(
             policy(temporary / "policy")
         if folder.exists():
             shutil.rmtree(folder)
-        os.replace(temporary, folder)
+        temporary.replace(folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     same = [path for s, _, path in list_checkpoints(run) if s == stage]
@@ -104,7 +106,9 @@ def load_policy(folder: Path, step: int | None = None) -> Any:
         return load_policy_folder(folder / "policy")
     if step is None and (folder / "policy" / "config.json").exists():
         return load_policy_folder(folder / "policy")
-    found = [(at, path) for stage, at, path in list_checkpoints(folder) if stage == "adapt" and (step is None or at == step)]
+    found = [
+        (at, path) for stage, at, path in list_checkpoints(folder) if stage == "adapt" and (step is None or at == step)
+    ]
     if not found:
         wanted = "" if step is None else f" at step {step}"
         raise DataError(f"The run has no checkpoint{wanted}.", str(folder), "Choose another step or run.")

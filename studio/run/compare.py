@@ -24,7 +24,7 @@ COLUMNS = (
 
 
 def matrix(experiment: Experiment) -> list[Experiment]:
-    """The experiments of a comparison, strategy by strategy. Parameters given apply to the experiment's own strategy."""
+    """The experiments of a comparison. The experiment's strategy parameters apply to its own strategy alone."""
     plan = experiment.comparison
     runs = []
     for episodes in plan.episodes or [experiment.target.episodes]:
@@ -74,8 +74,8 @@ def table(runs: Iterable[RunInfo | Path]) -> list[dict[str, Any]]:
     """One row for each strategy and number of episodes, over seeds.
 
     ``low`` and ``high`` are the 95% interval of the mean: with one seed the run's own over episodes, with more a
-    two-level bootstrap, over seeds and over each seed's episodes. ``transfer`` compares with ``from_scratch`` at the same
-    number of episodes: positive, negative, or unclear where the interval of the difference holds zero.
+    two-level bootstrap, over seeds and over each seed's episodes. ``transfer`` compares with ``from_scratch`` at the
+    same number of episodes: positive, negative, or unclear where the interval of the difference holds zero.
     """
     groups: dict[tuple[str, int], list[RunInfo]] = {}
     for item in runs:
@@ -156,7 +156,9 @@ def _transfer(samples: dict[tuple[str, int], np.ndarray], strategy: str, episode
     scratch = samples.get(("from_scratch", episodes))
     if scratch is None or strategy == "from_scratch":
         return ""
-    low, high = np.quantile(samples[(strategy, episodes)] - np.random.default_rng(1).permutation(scratch), [0.025, 0.975])
+    low, high = np.quantile(
+        samples[(strategy, episodes)] - np.random.default_rng(1).permutation(scratch), [0.025, 0.975]
+    )
     return "positive" if low > 0 else "negative" if high < 0 else "unclear"
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import platform
 import shutil
-import sys
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -48,8 +47,6 @@ class _Missing(Exception):
 
 
 def _python() -> str:
-    if sys.version_info < (3, 11):
-        raise _Missing(platform.python_version(), "Install Python 3.11 or newer.")
     return f"{platform.python_version()}, {os.cpu_count()} cores"
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from studio.contracts import Policy
 from studio.experiment import Domain
 from studio.registry import Registry
-from studio.run.datasets import embodiment_of, task_of
+from studio.sim.domains import embodiment_of, task_of
 
 RESAMPLES = 10_000
 
@@ -56,17 +56,16 @@ def evaluate(
 
     act = expert_actions if isinstance(policy, str) else policy_actions(policy)
     parts: list[Outcome] = []
-    world = World(domain, task_of(domain, registry), embodiment_of(domain, registry), min(episodes, MAX_AT_ONCE), threads)
+    world = World(
+        domain, task_of(domain, registry), embodiment_of(domain, registry), min(episodes, MAX_AT_ONCE), threads
+    )
     try:
         for start in range(0, episodes, MAX_AT_ONCE):
             seeds = range(seed + start, seed + min(start + MAX_AT_ONCE, episodes))
             parts.append(run_episodes(world, act, seeds, needs_observation=not isinstance(policy, str), stop=stop))
     finally:
         world.close()
-    whole = Outcome(
-        *(np.concatenate([getattr(p, name) for p in parts]) for name in ("seeds", "successes", "returns", "lengths")),
-        {key: np.concatenate([p.randomization[key] for p in parts]) for key in parts[0].randomization},
-    )
+    whole = Outcome.joined(parts)
     success = whole.successes.astype(float)
     low, high = bootstrap_interval(success)
     return Evaluation(episodes, float(success.mean()), low, high, float(whole.returns.mean()), whole)

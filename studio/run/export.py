@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 from typing import Any
 
 from studio.errors import DataError
+from studio.files import disk_full
 
 
 def adapter_readme(strategy: Any, policy: Any) -> str:
@@ -45,11 +47,17 @@ def export_run(run: Path, to: Path, merged: bool = False) -> Path:
     if to.exists() and (not to.is_dir() or any(to.iterdir())):
         raise DataError("The folder to export to is not empty.", str(to), "Name a new one.")
     parts = ["policy"] if merged or not (run / "adapter").exists() else ["adapter", "base"]
+    whole = to.resolve()
+    temporary = whole.with_name(f".{whole.name}.{os.getpid()}.tmp")
     try:
-        to.mkdir(parents=True, exist_ok=True)
+        temporary.mkdir(parents=True)
         for part in parts:
-            shutil.copytree(run / part, to / part)
-        shutil.copy2(run / "experiment.yaml", to / "experiment.yaml")
+            shutil.copytree(run / part, temporary / part)
+        shutil.copy2(run / "experiment.yaml", temporary / "experiment.yaml")
+        temporary.replace(whole)  # an empty folder of that name gives way
     except OSError as error:
-        raise DataError(f"It cannot be written ({error.strerror or error}).", str(to), "Choose another folder.") from None
+        reason = "the disk is full" if disk_full(error) else error.strerror or error
+        raise DataError(f"It cannot be written ({reason}).", str(to), "Choose another folder.") from None
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
     return to

@@ -34,7 +34,9 @@ def describe(path: Path, registry: Registry) -> dict[str, Any]:
         config.pop("made_by", None)
         return {"kind": "policy", **config, **_weights(path / "policy.safetensors")}
     raise DataError(
-        "The folder is no run, checkpoint, policy or adapter.", str(path), "Name one of these, or a dataset or model file."
+        "The folder is no run, checkpoint, policy or adapter.",
+        str(path),
+        "Name one of these, or a dataset or model file.",
     )
 
 
@@ -60,7 +62,9 @@ def _run(path: Path) -> dict[str, Any]:
         "seconds": run.seconds,
         "trainable_parameters": run.trainable_parameters,
         "evaluations": log.evaluations,
-        "metrics": {"/".join(key): {"steps": len(s.step), "last": float(s.value[-1])} for key, s in log.metrics.items()},
+        "metrics": {
+            "/".join(key): {"steps": len(s.step), "last": float(s.value[-1])} for key, s in log.metrics.items()
+        },
         "checkpoints": [f"{stage} {step}" for stage, step, _ in list_checkpoints(path)],
         "adapter": run.has_adapter,
     }

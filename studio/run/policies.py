@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,9 @@ def new_policy(selection: Selection, observation: str, registry: Registry, seed:
         try:
             return kind(params, observation)
         except ValueError as error:
-            raise ExperimentError(f"The policy cannot be built ({error}).", "policy.params", "Change its size.") from None
+            raise ExperimentError(
+                f"The policy cannot be built ({error}).", "policy.params", "Change its size."
+            ) from None
 
 
 def bind(policy: Any, embodiment: Embodiment, domain: Domain, episodes: Episodes, keep: bool) -> None:
@@ -48,7 +51,7 @@ def bind(policy: Any, embodiment: Embodiment, domain: Domain, episodes: Episodes
 
 def save_policy(policy: Any, folder: Path, **about: Any) -> None:
     """Writes a whole policy (no adapter layers in it) under a temporary name, then renames."""
-    temporary = folder.with_name(f".{folder.name}.tmp")
+    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
     try:

@@ -8,12 +8,13 @@ from typing import Any
 from studio import paths
 from studio.data.episodes import Episodes
 from studio.experiment import Experiment, content_hash
+from studio.files import file_hash
 from studio.il.cloning import BehaviorCloning
 from studio.nn.fingerprint import weights_hash
 from studio.registry import Registry
-from studio.run.datasets import embodiment_of, model_hash
-from studio.run.files import file_hash
+from studio.run.datasets import model_hash
 from studio.run.policies import bind, load_policy_folder, new_policy, save_policy
+from studio.sim.domains import embodiment_of
 
 VERSION = 1  # raise it when training changes, so that cached source policies are made anew
 
@@ -77,9 +78,13 @@ class Pretraining:
         self.learner.load_state_dict(state["learner"])
 
     def save(self) -> Path:
-        """Writes the finished source policy into the cache, its own hash marked as the base of what descends from it."""
+        """Writes the finished source policy into the cache; its hash is marked as the base of what descends from it."""
         folder = paths.cache() / "policies" / key(self._experiment, self._registry)
         folder.parent.mkdir(parents=True, exist_ok=True)
         self.policy.fingerprint.mark(weights_hash(self.policy.state_dict()))
-        save_policy(self.policy, folder, made_by=self._experiment.model_dump(mode="json", include={"source", "policy", "pretraining"}))
+        save_policy(
+            self.policy,
+            folder,
+            made_by=self._experiment.model_dump(mode="json", include={"source", "policy", "pretraining"}),
+        )
         return folder

@@ -1,15 +1,18 @@
 """The run's HDF5 log: one writer thread, many readers (SWMR).
 
 Tables, each one growing dataset of a compound type: ``metrics`` (stage, name, unit, step, seconds, value),
-``evaluations``, ``episodes``, ``randomization`` and ``devices``. Once SWMR is on, HDF5 allows no new datasets; long tables
-take any metric a strategy thinks of. The file's attributes carry schema version, experiment text, seed and versions.
+``evaluations``, ``episodes``, ``randomization`` and ``devices``. Once SWMR is on, HDF5 allows no new datasets; long
+tables take any metric a strategy thinks of. The file's attributes carry schema version, experiment text, seed and
+versions.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import queue
+import shutil
 import threading
 import time
 from dataclasses import dataclass, field
@@ -34,6 +37,7 @@ from studio.run.channels import (
 
 SCHEMA = 1
 FLUSH_SECONDS = 1.0
+ROOM = 1024 * 1024  # bytes that must be free before the log is written
 PACKAGES = ("torch", "mujoco", "numpy", "h5py", "peft", "gymnasium", "transfer-studio")
 TABLES: dict[str, list[tuple[str, str]]] = {
     "metrics": [("stage", "S16"), ("name", "S48"), ("unit", "S24"), ("step", "i8"), ("seconds", "f8"), ("value", "f8")],
@@ -51,7 +55,7 @@ TABLES: dict[str, list[tuple[str, str]]] = {
 }  # fmt: skip
 UNITS = {
     "metrics": {"seconds": "s of training, pauses excluded", "step": "iterations"},
-    "evaluations": {"success": "share of episodes", "low": "95% interval", "high": "95% interval", "step": "iterations"},
+    "evaluations": {"success": "share of episodes", "low": "of 95% interval", "high": "of 95% interval"},
     "episodes": {"return": "sum of rewards", "length": "control steps"},
     "randomization": {"value": "factor of nominal; s for delay; m for camera position; degrees for field of view"},
     "devices": {"time": "s since the epoch", "cpu_percent": "% of one core", "memory_mb": "MB", "gpu_percent": "%",
@@ -74,7 +78,7 @@ class RunLog:
         self._subscription = events.subscribe()
         self._commands: queue.Queue[str] = queue.Queue()
         self._ready = threading.Event()
-        self._failure: OSError | None = None
+        self._failure: OSError | DataError | None = None
         self._thread = threading.Thread(target=self._write, name="run log", daemon=True)
         self._thread.start()
         self._ready.wait()
@@ -90,7 +94,7 @@ class RunLog:
     def _write(self) -> None:
         try:
             file = _create(self._path, self._experiment)
-        except OSError as error:
+        except (OSError, DataError) as error:
             self._failure = error
             return
         finally:
@@ -104,14 +108,25 @@ class RunLog:
                 except queue.Empty:
                     closing = False
                 try:
+                    _need_room(self._path)
                     _append(file, self._subscription.drain(1_000_000))
-                except Exception as error:  # a full disk, a value that fits no column: training goes on, it is told once
+                except (
+                    Exception
+                ) as error:  # a full disk, a value that fits no column: training goes on, it is told once
                     if not complained:
-                        self._events.publish(Logged("error", f"The run log cannot be written ({error}). Free disk space."))
+                        text = f"The run log cannot be written ({error}). Free disk space."
+                        self._events.publish(Logged("error", text))
                         complained = True
 
 
+def _need_room(path: Path) -> None:
+    """Raises OSError on a nearly full disk. HDF5 cannot close a file it failed to write, and crashes when Python ends."""
+    if shutil.disk_usage(path.parent).free < ROOM:
+        raise OSError(errno.ENOSPC, "no space is left on the disk")
+
+
 def _create(path: Path, experiment: Experiment) -> h5py.File:
+    _need_room(path)
     if path.exists():
         recover(path)
         file = h5py.File(path, "r+", libver="latest")
@@ -210,7 +225,7 @@ def recover(path: Path) -> None:
                 new.attrs[name] = value
             for name in TABLES:
                 old.copy(name, new)
-        os.replace(temporary, path)
+        temporary.replace(path)
     except OSError as error:
         raise DataError(f"The run log is damaged ({error}).", str(path), "Delete the run or its log.h5.") from None
     finally:
@@ -247,7 +262,7 @@ def read_log(folder: Path) -> LogData:
     except (OSError, KeyError) as error:
         raise DataError(f"The run log cannot be read ({error}).", str(path), "Delete the run or its log.h5.") from None
     series = {}
-    keys = np.unique(metrics[["stage", "name"]]) if len(metrics) else []
+    keys: Any = np.unique(metrics[["stage", "name"]]) if len(metrics) else []
     for stage, name in keys:
         rows = metrics[(metrics["stage"] == stage) & (metrics["name"] == name)]
         # a resumed run repeats the steps since its last checkpoint: the later ones count
@@ -257,7 +272,10 @@ def read_log(folder: Path) -> LogData:
             rows["step"], rows["seconds"], rows["value"], rows["unit"][0].decode()
         )
     plain = [
-        {key: (value.decode() if isinstance(value, bytes) else value.item()) for key, value in zip(row.dtype.names, row, strict=True)}
+        {
+            key: (value.decode() if isinstance(value, bytes) else value.item())
+            for key, value in zip(row.dtype.names, row, strict=True)
+        }
         for row in evaluations
     ]
     return LogData(series, plain, {name: devices[name] for name in devices.dtype.names or ()})

@@ -14,7 +14,7 @@ import psutil
 
 from studio.errors import DataError, ExperimentError
 from studio.experiment import Experiment
-from studio.run.files import write_text
+from studio.files import write_text
 
 ALIVE_SECONDS = 30  # a heartbeat older than this is a dead session's, whatever its pid says
 
@@ -80,7 +80,12 @@ def read_status(folder: Path) -> dict[str, Any]:
 
 
 def _alive(status: dict[str, Any]) -> bool:
-    return psutil.pid_exists(int(status.get("pid", 0))) and time.time() - status.get("heartbeat", 0) < ALIVE_SECONDS
+    try:
+        process = psutil.Process(int(status.get("pid", 0)))
+        dead = process.status() == psutil.STATUS_ZOMBIE  # killed, and nobody has asked for its exit status yet
+    except psutil.Error:
+        return False
+    return not dead and time.time() - status.get("heartbeat", 0) < ALIVE_SECONDS
 
 
 def read_run(folder: Path) -> RunInfo:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import copy
 import math
 import random
+import shutil
+import threading
 import time
 import traceback
 from collections.abc import Iterator
@@ -18,6 +20,7 @@ from typing import Any
 from studio.contracts import Metrics, Problem, Strategy
 from studio.errors import DataError, ExperimentError, Stopped, StudioError
 from studio.experiment import Experiment
+from studio.files import disk_full, write_text
 from studio.registry import Registry, place_of
 from studio.run import devices, pretrain
 from studio.run.channels import (
@@ -34,16 +37,16 @@ from studio.run.channels import (
     StageChanged,
     StateChanged,
 )
-from studio.run.checkpoint import latest_state, save_checkpoint
 from studio.run.check import check, strategy_of
+from studio.run.checkpoint import latest_state, save_checkpoint
 from studio.run.clock import Clock
 from studio.run.context import Context
-from studio.run.datasets import demonstrations, embodiment_of
+from studio.run.datasets import demonstrations
 from studio.run.evaluate import evaluate
-from studio.run.files import write_text
 from studio.run.policies import load_policy_folder, save_policy
 from studio.run.runlog import RunLog, package_versions
 from studio.run.runs import new_folder, read_status, write_status
+from studio.sim.domains import embodiment_of
 
 STAGES = ("source", "pretrain", "adapt", "evaluate", "export")
 WEIGHTS = {"source": 0.05, "pretrain": 0.45, "adapt": 0.3, "evaluate": 0.19, "export": 0.01}
@@ -71,6 +74,7 @@ class Session:
         self.evaluations: list[dict[str, Any]] = []
         self.clock = Clock()
         self._status: dict[str, Any] = {"created": time.time(), "summary": {}}
+        self._status_lock = threading.RLock()  # the heartbeat writes it from the devices' thread
         self._resumed = False
         self._stage = "source"
         self._done = 0.0  # share of the whole that lies behind the present stage
@@ -119,9 +123,14 @@ class Session:
         except Stopped:
             self._say("info", f"Stopped. Resume with: transfer-studio resume {self.folder}")
             self._set_state("stopped")
-        except Exception as error:
+        except Exception as failure:
+            error = failure
+            if disk_full(failure) and not isinstance(failure, StudioError):
+                where = str(getattr(failure, "filename", None) or self._folder or self._parent)
+                error = StudioError("The disk is full.", where, "Free space, then resume the run.")
+                error.__cause__ = failure
             self._fail(error)
-            raise
+            raise error from error.__cause__
         finally:
             self._close()
         return self.folder
@@ -147,10 +156,10 @@ class Session:
         random.seed(plan.seed)
         instance.setup(Context(plan, self.registry, device, embodiment, episodes, base))
         trainable = sum(p.numel() for p in instance.policy().parameters() if p.requires_grad)
-        self._status["summary"]["trainable_parameters"] = trainable
+        self._note(trainable_parameters=trainable)
         began = self.clock.seconds
         self._train("adapt", instance, instance.iterate(), dict(instance.units), instance)
-        self._status["summary"]["seconds"] = self.clock.seconds - began
+        self._note(seconds=self.clock.seconds - began)
         self._enter("evaluate")
         step = plan.budget.iterations
         self._score(instance, "target", step, plan.evaluation.episodes, final=True)
@@ -180,7 +189,9 @@ class Session:
             save_policy(load_policy_folder(found, self.registry), kept)
         return kept
 
-    def _train(self, stage: str, state: Any, iterations: Iterator[Metrics], units: Any, strategy: Strategy | None) -> None:
+    def _train(
+        self, stage: str, state: Any, iterations: Iterator[Metrics], units: Any, strategy: Strategy | None
+    ) -> None:
         """Drives a training to its end from its newest checkpoint; the last state is kept when it is stopped."""
         budget, evaluation = self.experiment.budget, self.experiment.evaluation
         step = self._restore(stage, state)
@@ -227,7 +238,18 @@ class Session:
         stage = "evaluate" if final else "adapt"
         self.evaluations.append({"domain": name, "step": step, "final": final, **result.to_dict()})
         self.channels.events.publish(
-            Evaluated(stage, name, step, episodes, result.success, result.low, result.high, result.mean_return, final, plan.seed)
+            Evaluated(
+                stage,
+                name,
+                step,
+                episodes,
+                result.success,
+                result.low,
+                result.high,
+                result.mean_return,
+                final,
+                plan.seed,
+            )
         )
         outcome: Any = result.outcome
         self.channels.events.publish(
@@ -238,8 +260,9 @@ class Session:
         if final:
             values = {"success": result.success, "low": result.low, "high": result.high, "return": result.mean_return}
             prefix = "" if name == "target" else "source_"
-            self._status["summary"] |= {prefix + key: value for key, value in values.items()}
-            self._status["evaluations"] = self.evaluations
+            self._note(**{prefix + key: value for key, value in values.items()})
+            with self._status_lock:
+                self._status["evaluations"] = [*self.evaluations]
 
     def _on_source(self, policy: Any) -> Any:
         """The policy with the slots and statistics its source policy had."""
@@ -271,7 +294,9 @@ class Session:
             path = save_checkpoint(self.folder, stage, step, state, write)
         except OSError as error:
             raise StudioError(
-                f"The checkpoint cannot be written ({error.strerror or error}).", str(self.folder), "Free disk space, then resume."
+                f"The checkpoint cannot be written ({error.strerror or error}).",
+                str(self.folder),
+                "Free disk space, then resume.",
             ) from None
         self.channels.events.publish(CheckpointSaved(stage, step, str(path)))
 
@@ -297,6 +322,7 @@ class Session:
         if problems:
             first = problems[0]
             raise ExperimentError(first.message, first.field, first.remedy)
+        made = self._folder is None
         try:
             if self._folder is None:
                 self._folder = new_folder(self._parent, self.experiment)
@@ -305,8 +331,13 @@ class Session:
             self._set_state("preparing")
             self._log = RunLog(self._folder / "log.h5", self.channels.events, self.experiment)
         except OSError as error:
+            if made and self._folder is not None:  # nothing has happened in it yet
+                shutil.rmtree(self._folder, ignore_errors=True)
+                self._folder = None
             raise ExperimentError(
-                f"The run folder cannot be written ({error.strerror or error}).", str(self._parent), "Choose another with --out."
+                f"The run folder cannot be written ({error.strerror or error}).",
+                str(self._parent),
+                "Choose another with --out.",
             ) from None
         self._sampler = devices.Sampler(self._sampled)
 
@@ -321,12 +352,17 @@ class Session:
         if time.monotonic() - self._beaten > HEARTBEAT_SECONDS:
             self._beat()
 
+    def _note(self, **summary: Any) -> None:
+        with self._status_lock:
+            self._status["summary"] |= summary
+
     def _beat(self) -> None:
         self._beaten = time.monotonic()
         if self._sampler is not None:
-            self._status["summary"]["peak_memory_mb"] = self._sampler.peak_memory_mb
+            self._note(peak_memory_mb=self._sampler.peak_memory_mb)
         try:
-            write_status(self.folder, {**self._status, "state": self.state, "stage": self._stage})
+            with self._status_lock:
+                write_status(self.folder, {**self._status, "state": self.state, "stage": self._stage})
         except OSError as error:  # a full disk must not end a training that can still finish
             self._say("error", f"run.json cannot be written ({error.strerror}). Free disk space.")
 

@@ -7,9 +7,7 @@ import numpy as np
 Array = np.ndarray
 
 
-def damped_least_squares(
-    jacobian: Array, error: Array, posture: Array | None = None, damping: float = 0.05
-) -> Array:
+def damped_least_squares(jacobian: Array, error: Array, posture: Array | None = None, damping: float = 0.05) -> Array:
     """Joint step that moves a point by ``error``: dq = Jᵀ(JJᵀ + λ²I)⁻¹e + (I − J⁺J)·posture.
 
     Args:

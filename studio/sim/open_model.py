@@ -45,7 +45,7 @@ def _opened(path: Path, changed: int) -> Embodiment:
     if added:
         from studio import paths
         from studio.experiment import content_hash
-        from studio.run.files import file_hash, write_text
+        from studio.files import file_hash, write_text
 
         model = compile_spec(spec, str(path))
         ours = paths.cache() / "models" / f"{path.stem}-{content_hash(file_hash(path))[:12]}.xml"

@@ -12,6 +12,7 @@ from studio.contracts import Policy
 from studio.experiment import Domain
 from studio.registry import Registry
 from studio.sim import randomization
+from studio.sim.domains import embodiment_of, task_of
 from studio.sim.world import PARTS, World
 
 HOLD_SECONDS = 0.5  # how long the end of an episode stays before the next one begins
@@ -26,8 +27,6 @@ class Player:
     """
 
     def __init__(self, domain: Domain, registry: Registry, policy: Policy | str = "expert", seed: int = 0) -> None:
-        from studio.run.datasets import embodiment_of, task_of  # resolving names is run's business
-
         self.world = World(domain, task_of(domain, registry), embodiment_of(domain, registry), 1, threads=1)
         self.model: mujoco.MjModel = self.world.model
         self.data = mujoco.MjData(self.model)

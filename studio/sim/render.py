@@ -136,7 +136,7 @@ def make_context(width: int, height: int) -> mujoco.GLContext:
 
 
 def lean_copy(model: mujoco.MjModel, page: int) -> mujoco.MjModel:
-    """A copy whose offscreen rendering is cheap: MuJoCo's defaults (4096 px shadow map, 4 samples) cost 20 times more."""
+    """A copy that renders cheaply: MuJoCo's defaults (4096 px shadow map, 4 samples) cost 20 times more."""
     lean = copy.copy(model)
     lean.vis.global_.offwidth = max(page, 16)
     lean.vis.global_.offheight = max(page, 16)

@@ -25,6 +25,17 @@ class Outcome:
     lengths: Array
     randomization: dict[str, Array]
 
+    @staticmethod
+    def joined(parts: Sequence[Outcome]) -> Outcome:
+        """Several outcomes one after the other."""
+        return Outcome(
+            np.concatenate([p.seeds for p in parts]),
+            np.concatenate([p.successes for p in parts]),
+            np.concatenate([p.returns for p in parts]),
+            np.concatenate([p.lengths for p in parts]),
+            {key: np.concatenate([p.randomization[key] for p in parts]) for key in parts[0].randomization},
+        )
+
 
 def run_episodes(
     world: World,

@@ -138,7 +138,9 @@ class World(VectorEnv):
         if self._renderer is None:
             self._renderer = CameraRenderer(self.model, self.domain.camera, self.domain.image_size)
         values = {name: value[ids] for name, value in self.randomization.items()}
-        fov = np.where(np.isnan(values["camera_fov"]), self.model.camera(self.domain.camera).fovy[0], values["camera_fov"])
+        fov = np.where(
+            np.isnan(values["camera_fov"]), self.model.camera(self.domain.camera).fovy[0], values["camera_fov"]
+        )
         raw = self._renderer.render(self._qpos[ids], self._mocap[ids], values["camera_position"], fov)
         return randomization.transform_images(raw, values)
 

@@ -33,11 +33,15 @@ def main() -> None:
     rows = []
     for name, domain in (("source", experiment.source), ("target", experiment.target)):
         expert = evaluate("expert", domain, registry, 200, experiment.evaluation.seed)
-        rows.append(row(f"expert on the {name}", expert.success, "share of 200 episodes", ">= 0.99", expert.success >= 0.99))
+        rows.append(
+            row(f"expert on the {name}", expert.success, "share of 200 episodes", ">= 0.99", expert.success >= 0.99)
+        )
     folder = pretrain.find(experiment, registry)
     assert folder is not None
     base = evaluate(load_policy_folder(folder, registry), experiment.source, registry, 200, experiment.evaluation.seed)
-    rows.append(row("source policy on its source", base.success, "share of 200 episodes", ">= 0.9", base.success >= 0.9))
+    rows.append(
+        row("source policy on its source", base.success, "share of 200 episodes", ">= 0.9", base.success >= 0.9)
+    )
     at = {(r["strategy"], r["episodes"]): r for r in table}
     for strategy in ("full_finetuning", "lora"):
         gap = at[(strategy, 50)]["success"] - at[("from_scratch", 50)]["success"]

@@ -48,7 +48,9 @@ def first_frame() -> tuple[float, str]:
         environment["QT_QPA_PLATFORM"] = "offscreen"
     for _ in range(RUNS + 1):
         began = time.time()
-        done = subprocess.run([sys.executable, "-c", WINDOW], env=environment, stdout=subprocess.PIPE, text=True, check=True)
+        done = subprocess.run(
+            [sys.executable, "-c", WINDOW], env=environment, stdout=subprocess.PIPE, text=True, check=True
+        )
         stamp, _, heavy = done.stdout.strip().splitlines()[-1].partition(" ")
         times.append(float(stamp) - began)
     return statistics.median(times[1:]), heavy

@@ -1,0 +1,52 @@
+"""What every test gets: a cache, a runs folder and a drop-in folder of its own, and a tiny experiment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from studio.experiment import Experiment
+from tests import tiny
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Keeps the user's cache, runs and plugins out of the tests. One cache for all: the tiny source is trained once."""
+    home = tmp_path_factory.mktemp("studio")
+    wanted = {
+        "TRANSFER_STUDIO_CACHE": home / "cache",
+        "TRANSFER_STUDIO_RUNS": home / "runs",
+        "TRANSFER_STUDIO_PLUGINS": home / "plugins",
+    }
+    before = {name: os.environ.get(name) for name in wanted}
+    os.environ.update({name: str(path) for name, path in wanted.items()})
+    (home / "plugins").mkdir()
+    yield home
+    for name, value in before.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
+
+
+@pytest.fixture
+def experiment() -> Experiment:
+    """A whole experiment that takes about a second, once the source policy is cached."""
+    return tiny.experiment()
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Path:
+    """An empty folder for runs."""
+    folder = tmp_path / "runs"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def finished(own_folders: Path) -> dict[str, Path]:
+    """One finished run of each built-in strategy, uninterrupted."""
+    return {strategy: tiny.run(tiny.experiment(strategy), own_folders / "finished").folder for strategy in tiny.STRATEGIES}

@@ -1,0 +1,137 @@
+"""A tiny experiment and ways to run it: in this process, in another one, and in one that is killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from studio.experiment import Experiment
+from studio.registry import Registry
+from studio.run.channels import Channels, Event, Subscription
+from studio.run.session import Session
+
+STRATEGIES = ("from_scratch", "feature_extraction", "full_finetuning", "lora")
+POLICY = {"width": 16, "layers": 1, "points": 4, "channels": 8}
+
+# Runs a command, and holds still at a step of a stage, after its metrics were published and before anything else.
+HOLDING = """
+import sys, time
+from studio.run import channels
+stage, step, publish = sys.argv[1], int(sys.argv[2]), channels.Events.publish
+
+def hold(self, event):
+    publish(self, event)
+    if isinstance(event, channels.MetricsLogged) and (event.stage, event.step) == (stage, step):
+        print("holding", flush=True)
+        time.sleep(300)
+
+channels.Events.publish = hold
+from studio.__main__ import main
+sys.exit(main(sys.argv[3:]))
+"""
+
+
+def experiment(strategy: str = "full_finetuning", **changes: Any) -> Experiment:
+    """Franka to UR5e from 32 px images in a handful of steps."""
+    plan = Experiment.from_dict(
+        {
+            "name": "tiny",
+            "source": {"embodiment": "franka_7dof", "image_size": 32, "episodes": 3},
+            "target": {"embodiment": "ur5_6dof", "image_size": 32, "episodes": 2},
+            "policy": {"id": "token_transformer", "params": POLICY},
+            "pretraining": {"iterations": 8, "batch_size": 8},
+            "strategy": {"id": strategy},
+            "budget": {"iterations": 10, "batch_size": 8, "checkpoint_every": 3, "threads": 1},
+            "evaluation": {"episodes": 2, "source_episodes": 1},
+            "device": "cpu",
+        }
+    )
+    return plan.changed(**changes) if changes else plan
+
+
+def run(plan: Experiment, runs: Path, registry: Registry | None = None) -> Session:
+    """Runs an experiment in this process; what it published lies in ``session.published``."""
+    session = Session(plan, registry or Registry(), Channels(), runs)
+    listen(session)
+    session.run()
+    return session
+
+
+def listen(session: Session) -> Callable[[], list[Event]]:
+    """Collects what a session publishes; the result gives all of it so far."""
+    subscription: Subscription = session.channels.events.subscribe()
+    seen: list[Event] = []
+
+    def published() -> list[Event]:
+        seen.extend(subscription.drain(1_000_000))
+        return seen
+
+    return published
+
+
+def write(plan: Experiment, folder: Path) -> Path:
+    """The experiment as a YAML file in a folder."""
+    path = folder / f"{plan.name}.yaml"
+    path.write_text(plan.to_yaml(), encoding="utf-8")
+    return path
+
+
+def environment(**more: str) -> dict[str, str]:
+    """This process's environment for another one: one thread, no terminal's habits."""
+    return os.environ | {"OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"} | more
+
+
+def call(*arguments: str | Path, timeout: float = 120, **more: str) -> subprocess.CompletedProcess[str]:
+    """``transfer-studio`` in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "studio", *map(str, arguments)],
+        env=environment(**more), capture_output=True, text=True, timeout=timeout, check=False,
+    )  # fmt: skip
+
+
+def held(stage: str, step: int, *arguments: str | Path, **more: str) -> subprocess.Popen[str]:
+    """``transfer-studio`` in a process that now holds still right after the step's metrics were published."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLDING, stage, str(step), *map(str, arguments)],
+        env=environment(**more), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout is not None and process.stderr is not None
+    line = process.stdout.readline()
+    if line != "holding\n":
+        process.kill()
+        raise AssertionError(f"it never came to step {step} of {stage}: {line}{process.stderr.read()}")
+    return process
+
+
+def kill(process: subprocess.Popen[str]) -> None:
+    """``kill -9``."""
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
+
+
+def only_run(runs: Path) -> Path:
+    """The one run folder there is."""
+    (folder,) = [path for path in runs.iterdir() if (path / "run.json").exists()]
+    return folder
+
+
+def wait_for(true: Callable[[], Any], seconds: float = 20) -> None:
+    """Waits until something holds; fails if it never does."""
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "it never happened"
+        time.sleep(0.05)
+
+
+def tensors(file: Path) -> dict[str, Any]:
+    """The tensors of a safetensors file."""
+    from safetensors.torch import load_file
+
+    return load_file(file)
