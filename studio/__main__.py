@@ -18,8 +18,6 @@ KINDS = ("strategies", "policies", "tasks", "embodiments", "formats", "panels")
 def main(arguments: list[str] | None = None) -> int:
     """Runs one command. Returns 0 done, 1 the run failed, 2 the request was wrong."""
     options = _parser().parse_args(arguments)
-    # the CPU threads of MuJoCo and torch share the cores; Mesa's own would only get in their way
-    os.environ.setdefault("LP_NUM_THREADS", "0")
     from studio import commands
 
     as_json = bool(getattr(options, "json", False))

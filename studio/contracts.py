@@ -110,6 +110,7 @@ class Task:
     horizon: ClassVar[int]  # control steps in an episode
     control_hz: ClassVar[int]  # control steps a second
     step_size: ClassVar[float]  # m an end effector moves in one step at action 1
+    version: ClassVar[int] = 1  # raise it when the task changes: cached demonstrations and source policies are made anew
 
     def check(self, embodiment: Embodiment) -> list[Problem]:
         """Why this embodiment cannot do this task; empty if it can."""
@@ -221,7 +222,11 @@ class Format:
         raise NotImplementedError
 
     def describe(self, path: Path) -> dict[str, Any]:
-        """What ``inspect`` shows: episodes, frames, keys with shapes, action range, task, embodiment."""
+        """What ``inspect`` shows: episodes, frames, keys with shapes, action range, task, embodiment.
+
+        A check before a run reads ``episodes``, ``frames``, ``action_width``, ``episodes_with_nan`` (their names) and
+        ``image_size`` (px, 0 where there are no images).
+        """
         raise NotImplementedError
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from importlib.resources import files
 from pathlib import Path
 
 import platformdirs
+
+from studio.errors import ExperimentError
 
 APP = "transfer-studio"
 
@@ -24,6 +27,22 @@ def runs() -> Path:
 def cache() -> Path:
     """Datasets and source policies by content hash: ``TRANSFER_STUDIO_CACHE``, else the user's cache folder."""
     return Path(os.environ.get("TRANSFER_STUDIO_CACHE") or platformdirs.user_cache_dir(APP))
+
+
+def cache_folder(kind: str) -> Path:
+    """A folder of the cache, made where it is missing. Raises ExperimentError where it cannot be written."""
+    folder = cache() / kind
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK):
+            raise PermissionError(errno.EACCES, "it is read-only")
+    except OSError as error:
+        raise ExperimentError(
+            f"The cache cannot be written ({error.strerror}).",
+            str(folder),
+            "Set TRANSFER_STUDIO_CACHE to a folder that can be.",
+        ) from None
+    return folder
 
 
 def plugins() -> Path:

@@ -49,4 +49,6 @@ def runs(tmp_path: Path) -> Path:
 @pytest.fixture(scope="session")
 def finished(own_folders: Path) -> dict[str, Path]:
     """One finished run of each built-in strategy, uninterrupted."""
-    return {strategy: tiny.run(tiny.experiment(strategy), own_folders / "finished").folder for strategy in tiny.STRATEGIES}
+    return {
+        strategy: tiny.run(tiny.experiment(strategy), own_folders / "finished").folder for strategy in tiny.STRATEGIES
+    }

@@ -67,26 +67,26 @@ class Robomimic(Format):
         first = data[names[0]]
         actions = [data[name]["actions"][:] for name in names]
         lengths = [len(a) for a in actions]
-        broken = [name for name, a in zip(names, actions, strict=True) if not np.isfinite(a).all()]
-        reach = [v for a in actions if np.isfinite(a).any() for v in (np.nanmin(a), np.nanmax(a)) if np.isfinite(v)]
+        flat = np.concatenate(actions)
+        numbers = flat[np.isfinite(flat)]
         keys = {key: {"shape": list(v.shape[1:]), "dtype": str(v.dtype)} for key, v in first["obs"].items()}
         image = _key(first["obs"], "image")
         kwargs = json.loads(data.attrs.get("env_args", "{}")).get("env_kwargs", {})
         return {
-                "kind": "dataset",
-                "format": self.title,
-                "episodes": len(names),
-                "frames": int(sum(lengths)),
-                "frames_per_episode": [min(lengths), max(lengths)],
-                "action_width": int(first["actions"].shape[1]),
-                "action_range": [float(min(reach)), float(max(reach))] if reach else [],
-                "episodes_with_nan": broken,
-                "image_size": keys[image]["shape"][0] if image else 0,
-                "observations": keys,
-                "embodiment": kwargs.get("embodiment", ""),
-                "task": kwargs.get("task", ""),
-                "control": kwargs.get("control", ""),
-            }
+            "kind": "dataset",
+            "format": self.title,
+            "episodes": len(names),
+            "frames": int(sum(lengths)),
+            "frames_per_episode": [min(lengths), max(lengths)],
+            "action_width": int(first["actions"].shape[1]),
+            "action_range": [float(numbers.min()), float(numbers.max())] if numbers.size else [],
+            "episodes_with_nan": [n for n, a in zip(names, actions, strict=True) if not np.isfinite(a).all()],
+            "image_size": keys[image]["shape"][0] if image else 0,
+            "observations": keys,
+            "embodiment": kwargs.get("embodiment", ""),
+            "task": kwargs.get("task", ""),
+            "control": kwargs.get("control", ""),
+        }
 
     def _fill(self, episodes: Episodes, path: Path) -> None:
         with h5py.File(path, "w") as file:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from studio.contracts import Problem
-from studio.errors import StudioError
+from studio.errors import DataError, StudioError
 from studio.experiment import Domain, Experiment
 from studio.registry import Registry
 from studio.run import devices
@@ -77,14 +77,34 @@ def _domain(name: str, domain: Domain, registry: Registry, attempt: Any) -> list
 
 
 def _dataset(domain: Domain, registry: Registry) -> None:
+    """Finds what would stop a run later, before it has begun."""
     assert domain.dataset is not None
+    where = str(domain.dataset)
     about = format_of(domain.dataset, registry).describe(domain.dataset)
     width = len(embodiment_of(domain, registry).slots(domain.control))
+    if not about["frames"]:
+        raise DataError("The dataset holds no episodes.", where, "Choose one with at least one demonstration.")
     if about["action_width"] != width:
-        from studio.errors import DataError
-
         raise DataError(
             f"Actions are {about['action_width']} wide; this embodiment and control need {width}.",
-            str(domain.dataset),
+            where,
             "Choose the embodiment the data was recorded on, or the other control.",
+        )
+    if about["episodes_with_nan"]:
+        first = about["episodes_with_nan"][0]
+        raise DataError(f"The actions hold NaN or infinity, first in {first}.", where, "Remove those episodes.")
+    if about["episodes"] < domain.episodes:
+        raise DataError(
+            f"The dataset holds {about['episodes']} episodes; {domain.episodes} are asked for.",
+            where,
+            "Ask for fewer episodes or choose a larger dataset.",
+        )
+    size = about["image_size"]
+    if domain.observation == "image" and size != domain.image_size:
+        raise DataError(
+            f"The dataset's images are {size} px; {domain.image_size} px are asked for."
+            if size
+            else "The dataset has no images.",
+            where,
+            f"Set image_size to {size}." if size else "Choose another dataset, or observe the goal.",
         )

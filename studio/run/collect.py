@@ -58,7 +58,7 @@ def collect(
                 "embodiment",
                 "Check the model's reach and its actuators.",
             )
-        made += [episode for episode, ok in zip(recorder.episodes(), outcome.successes, strict=True) if ok]
+        made.extend(episode for episode, ok in zip(recorder.episodes(), outcome.successes, strict=True) if ok)
         first += wanted
     return _joined(made[:count], domain, task)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import contextlib
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -80,6 +80,7 @@ def cache_path(domain: Domain, registry: Registry, seed: int) -> Path:
         "seed": seed,
         "model": model_hash(embodiment.model),
         "collector": COLLECTOR_VERSION,
+        "task": task_of(domain, registry).version,
     }
     return paths.cache() / "datasets" / f"{content_hash(made_of)[:32]}.hdf5"
 
@@ -106,17 +107,17 @@ def _expert_episodes(
     store: Format = registry.get("formats", "robomimic")()
     path = cache_path(domain, registry, seed)
     if path.exists():
-        episodes = store.read(path)
-        if len(episodes) >= domain.episodes:
-            return episodes.take(domain.episodes)
+        with contextlib.suppress(DataError):  # a damaged one is made anew
+            episodes = store.read(path)
+            if len(episodes) >= domain.episodes:
+                return episodes.take(domain.episodes)
     episodes = collect(domain, task_of(domain, registry), embodiment, domain.episodes, seed, tick)
+    paths.cache_folder("datasets")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         store.write(episodes, path)
     except OSError as error:
+        reason = "the disk is full" if disk_full(error) else error.strerror
         raise ExperimentError(
-            f"The cache cannot be written ({error.strerror}).",
-            str(path.parent),
-            "Free space, or set TRANSFER_STUDIO_CACHE.",
+            f"The cache cannot be written ({reason}).", str(path.parent), "Free space, or set TRANSFER_STUDIO_CACHE."
         ) from None
     return episodes

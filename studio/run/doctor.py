@@ -110,4 +110,4 @@ def _plugins() -> str:
     broken = registry.broken()
     if broken:
         raise _Missing("; ".join(str(b) for b in broken), "Mend or remove the plugin.")
-    return ", ".join(f"{count} {kind}" for kind, count in counts.items())
+    return ", ".join(f"{count} {kind}" for kind, count in counts.items()) + f"; drop-in folder {paths.plugins()}"

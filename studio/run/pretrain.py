@@ -14,7 +14,7 @@ from studio.nn.fingerprint import weights_hash
 from studio.registry import Registry
 from studio.run.datasets import model_hash
 from studio.run.policies import bind, load_policy_folder, new_policy, save_policy
-from studio.sim.domains import embodiment_of
+from studio.sim.domains import embodiment_of, task_of
 
 VERSION = 1  # raise it when training changes, so that cached source policies are made anew
 
@@ -30,6 +30,7 @@ def key(experiment: Experiment, registry: Registry) -> str:
             "policy": experiment.policy.model_dump(mode="json"),
             "pretraining": experiment.pretraining.model_dump(mode="json"),
             "version": VERSION,
+            "task": task_of(source, registry).version,
         }
     )[:32]
 
@@ -79,8 +80,7 @@ class Pretraining:
 
     def save(self) -> Path:
         """Writes the finished source policy into the cache; its hash is marked as the base of what descends from it."""
-        folder = paths.cache() / "policies" / key(self._experiment, self._registry)
-        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder = paths.cache_folder("policies") / key(self._experiment, self._registry)
         self.policy.fingerprint.mark(weights_hash(self.policy.state_dict()))
         save_policy(
             self.policy,

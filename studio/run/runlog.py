@@ -120,7 +120,7 @@ class RunLog:
 
 
 def _need_room(path: Path) -> None:
-    """Raises OSError on a nearly full disk. HDF5 cannot close a file it failed to write, and crashes when Python ends."""
+    """Raises OSError on a nearly full disk: HDF5 cannot close a file it failed to write, and crashes at exit."""
     if shutil.disk_usage(path.parent).free < ROOM:
         raise OSError(errno.ENOSPC, "no space is left on the disk")
 

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from studio import paths
 from studio.contracts import Metrics, Problem, Strategy
 from studio.errors import DataError, ExperimentError, Stopped, StudioError
 from studio.experiment import Experiment
@@ -322,6 +323,8 @@ class Session:
         if problems:
             first = problems[0]
             raise ExperimentError(first.message, first.field, first.remedy)
+        for kind in ("datasets", "policies"):
+            paths.cache_folder(kind)
         made = self._folder is None
         try:
             if self._folder is None:

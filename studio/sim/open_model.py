@@ -19,8 +19,8 @@ def open_model(path: Path) -> Embodiment:
     """Describes the model in a file.
 
     The limb is the chain from the root to the deepest body. Where the model has no actuators its joints get position
-    servos, and where it has no cameras a front camera: they are written beside the original as ``<name>.studio.xml`` in
-    the studio's cache, never into the file itself.
+    servos, and where it has no cameras a front camera: they are written to a copy
+    in the studio's cache, never into the file itself.
 
     Raises:
         DataError: the file is missing, does not compile, or has no joint that could be moved.
@@ -32,6 +32,8 @@ def open_model(path: Path) -> Embodiment:
 def _opened(path: Path, changed: int) -> Embodiment:
     spec = load_spec(path)
     model = compile_spec(spec, str(path))
+    # what is written elsewhere still finds its meshes and textures here
+    spec.meshdir, spec.texturedir = (str((path.parent / folder).resolve()) for folder in (spec.meshdir, spec.texturedir))
     chain = _chain(model)
     if not chain:
         raise DataError("The model has no hinge or slide joint to move.", str(path), "Choose a robot's model.")
@@ -48,8 +50,7 @@ def _opened(path: Path, changed: int) -> Embodiment:
         from studio.files import file_hash, write_text
 
         model = compile_spec(spec, str(path))
-        ours = paths.cache() / "models" / f"{path.stem}-{content_hash(file_hash(path))[:12]}.xml"
-        ours.parent.mkdir(parents=True, exist_ok=True)
+        ours = paths.cache_folder("models") / f"{path.stem}-{content_hash(file_hash(path))[:12]}.xml"
         write_text(ours, spec.to_xml())
     site = next(model.site(i).name for i in range(model.nsite) if model.site_bodyid[i] == tip and model.site(i).name)
     actuators = tuple(_actuator(model, model.joint(name).id) for name in joints)
@@ -78,7 +79,7 @@ def _chain(model: mujoco.MjModel) -> list[int]:
         body = leaf
         while body:
             first, count = model.body_jntadr[body], model.body_jntnum[body]
-            chain = [j for j in range(first, first + count) if model.jnt_type[j] in movable] + chain
+            chain = [j for j in range(first, first + count) if int(model.jnt_type[j]) in movable] + chain
             body = int(model.body_parentid[body])
         if len(chain) > len(best):
             best = chain
@@ -111,11 +112,13 @@ def _complete(spec: mujoco.MjSpec, model: mujoco.MjModel, chain: list[int], tip:
             added = True
     if not any(model.camera(i).name for i in range(model.ncam)):
         name, place, target, fov = FRONT
-        forward = np.array(target) - place
-        right = np.cross(forward, (0, 0, 1))
-        up = np.cross(right, forward)
-        camera = spec.worldbody.add_camera(name=name, pos=place, fovy=fov)
-        camera.alt.xyaxes = [*right / np.linalg.norm(right), *up / np.linalg.norm(up)]
+        backward = np.subtract(place, target) / np.linalg.norm(np.subtract(place, target))
+        right = np.cross((0, 0, 1), backward)
+        right /= np.linalg.norm(right)
+        axes = np.stack([right, np.cross(backward, right), backward], 1)
+        turn = np.empty(4)
+        mujoco.mju_mat2Quat(turn, axes.ravel())
+        spec.worldbody.add_camera(name=name, pos=place, quat=turn, fovy=fov)
         added = True
     return added
 
