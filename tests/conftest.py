@@ -11,6 +11,8 @@ import pytest
 from studio.experiment import Experiment
 from tests import tiny
 
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")  # the same picture with a display and without
+
 
 @pytest.fixture(scope="session", autouse=True)
 def own_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:

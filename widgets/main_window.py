@@ -12,7 +12,7 @@ from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QShowEvent
 from PySide6.QtWidgets import QMainWindow, QMessageBox, QTabWidget, QToolBar, QWidget
 
 from studio.run.channels import Event, Failed
-from widgets import opening, theme
+from widgets import dock_layout, opening, theme
 from widgets.bench import Bench
 from widgets.commands import Commands
 from widgets.dock import PanelDock
@@ -21,18 +21,8 @@ from widgets.status import DeviceStatus
 from widgets.toasts import Toasts
 from widgets.way_strip import WayStrip
 
-LAYOUT_VERSION = 1
+LAYOUT_VERSION = 2
 SIZE = QSize(1440, 900)
-AREAS = {
-    "left": Qt.DockWidgetArea.LeftDockWidgetArea,
-    "center": Qt.DockWidgetArea.TopDockWidgetArea,  # there is no central widget: top and bottom share the middle
-    "right": Qt.DockWidgetArea.RightDockWidgetArea,
-    "bottom": Qt.DockWidgetArea.BottomDockWidgetArea,
-}
-STACKED = {"left": 2, "center": 2, "right": 2, "bottom": 1}  # further panels of an area become tabs
-SHARES = {"left": (50, 50), "center": (56, 44), "right": (58, 42), "bottom": (100,)}
-SIDE_SHARE = {"left": 0.255, "right": 0.255}
-BOTTOM_SHARE = 0.15
 
 
 class MainWindow(QMainWindow):
@@ -54,13 +44,6 @@ class MainWindow(QMainWindow):
         self.setDockNestingEnabled(True)
         self.setDockOptions(self.dockOptions() | QMainWindow.DockOption.GroupedDragging)
         self.setTabPosition(Qt.DockWidgetArea.AllDockWidgetAreas, QTabWidget.TabPosition.North)
-        for corner, area in (
-            (Qt.Corner.TopLeftCorner, "left"),
-            (Qt.Corner.BottomLeftCorner, "left"),
-            (Qt.Corner.TopRightCorner, "right"),
-            (Qt.Corner.BottomRightCorner, "right"),
-        ):
-            self.setCorner(corner, AREAS[area])
         self.setContentsMargins(theme.SMALL, 0, theme.SMALL, 0)
         self.setAcceptDrops(True)
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
@@ -83,10 +66,8 @@ class MainWindow(QMainWindow):
 
     def reset_layout(self) -> None:
         """Puts every panel back to its place."""
-        for dock in self.docks.values():
-            dock.setFloating(False)
-            self.removeDockWidget(dock)
-        self._place_docks()
+        dock_layout.place(self, self.docks.values())
+        dock_layout.size(self, self.docks.values())
 
     def save_layout(self) -> None:
         """Keeps geometry and docks for the next start."""
@@ -112,38 +93,7 @@ class MainWindow(QMainWindow):
             self.docks[info.id] = dock
             if dock.broken is not None:
                 self.bench.toast.emit("error", str(dock.broken), dock.broken.traceback)
-        self._place_docks()
-
-    def _place_docks(self) -> None:
-        for area, place in AREAS.items():
-            stack: list[PanelDock] = []
-            for dock in self._of_area(area):
-                self.addDockWidget(place, dock, Qt.Orientation.Vertical)
-                if len(stack) < STACKED[area]:
-                    stack.append(dock)
-                else:
-                    self.tabifyDockWidget(stack[-1], dock)
-                dock.show()
-            if stack:
-                stack[-1].raise_()
-        self._size_docks()
-
-    def _size_docks(self) -> None:
-        for area in AREAS:
-            stack = self._of_area(area)[: STACKED[area]]
-            height = self.height() * (BOTTOM_SHARE if area == "bottom" else 1 - BOTTOM_SHARE)
-            parts = SHARES[area][: len(stack)]
-            self.resizeDocks(stack, [round(height * p / 100) for p in parts], Qt.Orientation.Vertical)
-        sides = [(self._of_area(area)[0], share) for area, share in SIDE_SHARE.items() if self._of_area(area)]
-        middle = self._of_area("center")
-        docks = [dock for dock, _ in sides] + middle[:1]
-        widths = [round(self.width() * share) for _, share in sides]
-        widths += [self.width() - sum(widths)] if middle else []
-        self.resizeDocks(docks, widths, Qt.Orientation.Horizontal)
-
-    def _of_area(self, area: str) -> list[PanelDock]:
-        fallback = "right" if area == "right" else None
-        return [d for d in self.docks.values() if d.info.area == area or (d.info.area not in AREAS and fallback)]
+        dock_layout.place(self, self.docks.values())
 
     def _restore_layout(self) -> None:
         if self._settings is None:
@@ -158,7 +108,7 @@ class MainWindow(QMainWindow):
         super().showEvent(event)
         if not self._placed:  # sizes hold only once the window has its own
             self._placed = True
-            QTimer.singleShot(0, self, self._size_docks)
+            QTimer.singleShot(0, self, lambda: dock_layout.size(self, self.docks.values()))
 
     # -- bars ----------------------------------------------------------------------------------------------------
 

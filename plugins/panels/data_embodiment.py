@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QPushBut
 from studio.contracts import PanelInfo, Problem
 from studio.errors import StudioError
 from studio.experiment import Domain, Experiment
+from studio.run.channels import Event, StageChanged
 from widgets import theme
 from widgets.bench import Bench
 from widgets.dataset_view import DatasetView, Summary, summarize
@@ -48,6 +49,7 @@ class DataEmbodimentPanel(QWidget):
         bench.problems_changed.connect(lambda _: self._show_problems())
         bench.registry_ready.connect(self._fill)
         bench.runs_changed.connect(self._look_again)
+        bench.events.connect(self._take_events)
         if bench.registry_is_ready:
             self._fill()
 
@@ -148,6 +150,10 @@ class DataEmbodimentPanel(QWidget):
         ]
         for column in self.columns.values():
             column.set_problems(problems)
+
+    def _take_events(self, events: list[Event]) -> None:
+        if any(isinstance(event, StageChanged) for event in events):
+            self._look_again()
 
     def _look_again(self) -> None:
         """A run may have made the episodes that were missing."""

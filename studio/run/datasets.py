@@ -12,7 +12,7 @@ from studio.contracts import Embodiment, Format
 from studio.data.episodes import Episodes
 from studio.errors import DataError, ExperimentError
 from studio.experiment import Domain, content_hash
-from studio.files import file_hash
+from studio.files import disk_full, file_hash
 from studio.registry import Registry
 from studio.run.collect import collect
 from studio.sim.domains import embodiment_of, task_of

@@ -1,0 +1,172 @@
+"""Experiment: YAML in and out, and what it says of wrong input."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from studio.errors import ExperimentError
+from studio.experiment import Experiment
+from studio.paths import assets
+
+
+def refused(text: str, *overrides: str) -> ExperimentError:
+    with pytest.raises(ExperimentError) as caught:
+        Experiment.from_yaml(text, overrides, "file.yaml")
+    assert caught.value.message.endswith("."), "a plain sentence"
+    return caught.value
+
+
+def test_yaml_round_trip_keeps_everything(experiment: Experiment) -> None:
+    changed = experiment.changed(
+        **{
+            "target.dataset": "/data/some.hdf5",
+            "target.randomization": [{"field": "friction", "low": 0.5, "high": 1.5, "probability": 0.5}],
+            "description": "Umlaute und 中文",
+            "strategy": {"id": "lora", "params": {"rank": 4}},
+        }
+    )
+    again = Experiment.from_yaml(changed.to_yaml())
+    assert again == changed
+    assert again.target.randomization[0].probability == 0.5
+    assert again.target.dataset == Path("/data/some.hdf5")
+
+
+@pytest.mark.parametrize("file", sorted((assets() / "experiments").glob("*.yaml")), ids=lambda f: f.name)
+def test_shipped_experiments_are_valid(file: Path) -> None:
+    plan = Experiment.load(file)
+    assert Experiment.from_yaml(plan.to_yaml()) == plan
+
+
+def test_written_yaml_is_complete_with_defaults(experiment: Experiment) -> None:
+    raw = yaml.safe_load(experiment.to_yaml())
+    assert set(raw) == set(Experiment.model_fields)
+    assert set(raw["target"]) == set(type(experiment.target).model_fields)
+
+
+@pytest.mark.parametrize(
+    ("text", "field", "remedy"),
+    [
+        ("buget: {}", "buget", "Did you mean 'budget'?"),
+        ("target: {emboddiment: x}", "target.emboddiment", "Did you mean 'embodiment'?"),
+        ("qqqq: 1", "qqqq", "Remove it."),
+        ("budget: {iterations: 0}", "budget.iterations", "It must be at least 1."),
+        ("pretraining: {learning_rate: 0}", "pretraining.learning_rate", "It must be above 0."),
+        ("target: {image_size: 1000}", "target.image_size", "It must be at most 256."),
+        ("device: tpu", "device", "Choose 'auto', 'cpu' or 'cuda'."),
+        ("name: 'a/b'", "name", ""),
+        ("seed: many", "seed", ""),
+        ("target: {randomization: [{field: mass, low: .nan}]}", "target.randomization.0.low", ""),
+        ("target: {randomization: [{field: mass, high: .inf}]}", "target.randomization.0.high", ""),
+        ("target: {randomization: [{field: mass, low: -1}]}", "target.randomization.0", "Raise the lower end to 0 or more."),
+    ],
+)
+def test_wrong_values_name_the_field_and_the_remedy(text: str, field: str, remedy: str) -> None:
+    error = refused(text)
+    assert error.field == field
+    assert error.remedy
+    assert error.remedy == remedy or not remedy
+
+
+def test_reversed_range() -> None:
+    error = refused("target: {randomization: [{field: friction, low: 1.5, high: 0.5}]}")
+    assert error.field == "target.randomization.0"
+    assert error.message == "The range 1.5 to 0.5 is reversed."
+    assert error.remedy == "Put the smaller value first."
+
+
+def test_several_faults_are_all_named() -> None:
+    error = refused("budget: {iterations: 0}\nseed: -1")
+    assert error.field == "budget.iterations"
+    assert "seed" in error.remedy
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a: [", "The file is not valid YAML at line 1."),
+        ("- 1\n- 2", "The file holds no experiment."),
+        ("", "The file holds no experiment."),
+        ("name: !!python/object/apply:os.system [true]", "The file is not valid YAML at line 1."),
+    ],
+)
+def test_what_is_no_experiment(text: str, message: str) -> None:
+    error = refused(text)
+    assert (error.message, error.field) == (message, "file.yaml")
+    assert error.remedy
+
+
+def test_missing_file_and_file_that_is_no_text(tmp_path: Path) -> None:
+    with pytest.raises(ExperimentError, match="does not exist"):
+        Experiment.load(tmp_path / "none.yaml")
+    (tmp_path / "picture.yaml").write_bytes(b"\x89PNG\xff\xfe")
+    with pytest.raises(ExperimentError, match="not text"):
+        Experiment.load(tmp_path / "picture.yaml")
+
+
+def test_set_changes_nested_values_of_any_type() -> None:
+    plan = Experiment.from_yaml(
+        "name: x", ["target.episodes=7", "strategy.params={rank: 4}", "comparison.seeds=[0, 1]", "device=cpu"]
+    )
+    assert (plan.target.episodes, plan.strategy.params, plan.comparison.seeds, plan.device) == (7, {"rank": 4}, [0, 1], "cpu")
+
+
+@pytest.mark.parametrize(
+    ("override", "field"),
+    [
+        ("target.episodes", "--set"),
+        ("target.episodes=[", "target.episodes"),
+        ("target.episods=3", "target.episods"),
+        ("name.first=3", "name.first"),
+        ("target.episodes=0", "target.episodes"),
+    ],
+)
+def test_wrong_set(override: str, field: str) -> None:
+    assert refused("name: x", override).field == field
+
+
+def test_a_file_of_a_newer_program_is_refused() -> None:
+    error = refused("version: 2")
+    assert error.field == "version"
+    assert "version 2" in error.message and "up to 1" in error.message
+    assert error.remedy == "Update Transfer Studio."
+
+
+def test_a_file_without_a_version_is_of_the_first() -> None:
+    assert Experiment.from_yaml("name: old").version == 1
+
+
+@pytest.mark.parametrize("change", [{"name": "other"}, {"description": "words"}, {"comparison.seeds": [1, 2]}])
+def test_content_hash_ignores_what_does_not_change_the_result(experiment: Experiment, change: dict[str, Any]) -> None:
+    assert experiment.changed(**change).content_hash() == experiment.content_hash()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"seed": 1}, {"target.episodes": 9}, {"strategy.params": {"rank": 3}}, {"budget.iterations": 11}, {"evaluation.seed": 1}],
+)
+def test_content_hash_sees_what_does(experiment: Experiment, change: dict[str, Any]) -> None:
+    assert experiment.changed(**change).content_hash() != experiment.content_hash()
+
+
+def test_every_setting_can_be_shown_in_a_form() -> None:
+    waiting: list[Any] = [Experiment]
+    while waiting:
+        model = waiting.pop()
+        for name, field in model.model_fields.items():
+            assert field.title and field.description, f"{model.__name__}.{name}"
+            assert "unit" in (field.json_schema_extra or {}), f"{model.__name__}.{name}"
+            if isinstance(field.annotation, type) and hasattr(field.annotation, "model_fields"):
+                waiting.append(field.annotation)
+
+
+def test_assignment_is_checked() -> None:
+    plan = Experiment()
+    with pytest.raises(ValueError):
+        plan.budget.iterations = 0
+    with pytest.raises(ValueError):
+        plan.pretraining.learning_rate = math.nan
