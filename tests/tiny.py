@@ -56,9 +56,8 @@ def experiment(strategy: str = "full_finetuning", **changes: Any) -> Experiment:
 
 
 def run(plan: Experiment, runs: Path, registry: Registry | None = None) -> Session:
-    """Runs an experiment in this process; what it published lies in ``session.published``."""
+    """Runs an experiment in this process."""
     session = Session(plan, registry or Registry(), Channels(), runs)
-    listen(session)
     session.run()
     return session
 

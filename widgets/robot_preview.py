@@ -25,8 +25,8 @@ def render(domain: Domain, registry: Registry) -> QImage:
     Raises:
         StudioError: the robot, its task or its model cannot be had, or the machine has no OpenGL.
     """
-    from studio.sim.domains import embodiment_of, task_of
     from studio.sim import scene as scenes
+    from studio.sim.domains import embodiment_of, task_of
 
     embodiment = embodiment_of(domain, registry)
     task = task_of(domain, registry)

@@ -60,7 +60,8 @@ QAbstractSpinBox::up-button, QAbstractSpinBox::down-button { border: none; backg
 QAbstractSpinBox::up-button { subcontrol-origin: border; subcontrol-position: top right; margin: 2px 2px 0 0; }
 QAbstractSpinBox::down-button { subcontrol-origin: border; subcontrol-position: bottom right; margin: 0 2px 2px 0; }
 QAbstractSpinBox::up-button:hover, QAbstractSpinBox::down-button:hover { background: @hover; border-radius: 2px; }
-QAbstractSpinBox[buttonSymbols="NoButtons"]::up-button, QAbstractSpinBox[buttonSymbols="NoButtons"]::down-button { width: 0; }
+QAbstractSpinBox[buttonSymbols="NoButtons"]::up-button, QAbstractSpinBox[buttonSymbols="NoButtons"]::down-button {
+  width: 0; }
 QAbstractSpinBox::up-arrow { image: url("@icons/arrow-up.svg"); width: 9px; height: 9px; }
 QAbstractSpinBox::down-arrow { image: url("@icons/arrow-down.svg"); width: 9px; height: 9px; }
 QAbstractSpinBox[buttonSymbols="NoButtons"]::up-arrow, QAbstractSpinBox[buttonSymbols="NoButtons"]::down-arrow {
@@ -104,11 +105,13 @@ QAbstractSpinBox::up-button, QAbstractSpinBox::down-button { border: none; backg
 QAbstractSpinBox::up-button { subcontrol-origin: border; subcontrol-position: top right; margin: 2px 2px 0 0; }
 QAbstractSpinBox::down-button { subcontrol-origin: border; subcontrol-position: bottom right; margin: 0 2px 2px 0; }
 QAbstractSpinBox::up-button:hover, QAbstractSpinBox::down-button:hover { background: @hover; border-radius: 2px; }
-QAbstractSpinBox[buttonSymbols="NoButtons"]::up-button, QAbstractSpinBox[buttonSymbols="NoButtons"]::down-button { width: 0; }
+QAbstractSpinBox[buttonSymbols="NoButtons"]::up-button, QAbstractSpinBox[buttonSymbols="NoButtons"]::down-button {
+  width: 0; }
 QAbstractSpinBox::up-arrow { image: url("@icons/arrow-up.svg"); width: 9px; height: 9px; }
 QAbstractSpinBox::down-arrow { image: url("@icons/arrow-down.svg"); width: 9px; height: 9px; }
 QAbstractSpinBox[buttonSymbols="NoButtons"]::up-arrow, QAbstractSpinBox[buttonSymbols="NoButtons"]::down-arrow,
-QAbstractSpinBox[buttonSymbols="2"]::up-arrow, QAbstractSpinBox[buttonSymbols="2"]::down-arrow { image: none; width: 0; }
+QAbstractSpinBox[buttonSymbols="2"]::up-arrow, QAbstractSpinBox[buttonSymbols="2"]::down-arrow { image: none;
+  width: 0; }
 QComboBox QAbstractItemView { background: @raised; border: 1px solid @border; outline: none; padding: 2px;
   selection-background-color: @accent_soft; selection-color: @text; }
 
@@ -116,7 +119,8 @@ QCheckBox, QRadioButton { spacing: 6px; }
 QCheckBox::indicator, QAbstractItemView::indicator {
   width: 13px; height: 13px; background: @raised; border: 1px solid @disabled; border-radius: 3px; }
 QCheckBox::indicator:hover, QCheckBox::indicator:focus { border-color: @accent; }
-QCheckBox::indicator:checked, QAbstractItemView::indicator:checked { image: url("@icons/tick.svg"); border-color: @accent; }
+QCheckBox::indicator:checked, QAbstractItemView::indicator:checked { image: url("@icons/tick.svg");
+  border-color: @accent; }
 QCheckBox::indicator:disabled { border-color: @border; background: @surface; }
 QGroupBox { border: none; margin-top: 20px; font-weight: 600; }
 QGroupBox::title { subcontrol-origin: margin; left: 0; padding: 0; color: @text; }

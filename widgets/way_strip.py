@@ -11,7 +11,7 @@ from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPaintEvent, QPen, QPo
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from studio.experiment import Experiment
-from studio.run.channels import Event, Failed, Progress, StageChanged, StateChanged
+from studio.run.channels import Evaluated, Event, Failed, Progress, StageChanged, StateChanged
 from widgets import theme
 from widgets.bench import Bench
 from widgets.opening import short_name
@@ -39,6 +39,7 @@ class WayStrip(QWidget):
         self.stages = {name: Stage() for name in STAGES}
         self._state = bench.state
         self._progress: Progress | None = None
+        self._score: Evaluated | None = None
         self._job = (0, 1)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setAccessibleName(self.tr("Way of the experiment"))
@@ -90,6 +91,9 @@ class WayStrip(QWidget):
                 parts.append(self.tr("step {step} / {total}").format(step=progress.step, total=progress.total))
             if math.isfinite(progress.seconds_left):
                 parts.append(self.tr("{time} left").format(time=duration(progress.seconds_left)))
+        if self._score is not None and self._state == "finished":
+            scored = self.tr("success on the target {value:.2f} ({low:.2f}–{high:.2f})")
+            parts.append(scored.format(value=self._score.success, low=self._score.low, high=self._score.high))
         return "  ·  ".join(parts)
 
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -193,7 +197,7 @@ class WayStrip(QWidget):
 
     def _begin(self, index: int, count: int, _job: object) -> None:
         self._job = (index, count)
-        self._progress = None
+        self._progress = self._score = None
         self.stages = {name: Stage() for name in STAGES}
         self._describe()
 
@@ -208,6 +212,8 @@ class WayStrip(QWidget):
         for event in events:
             if isinstance(event, StageChanged) and event.stage in self.stages:
                 self._enter(event)
+            elif isinstance(event, Evaluated) and event.final and event.domain == "target":
+                self._score = event
             elif isinstance(event, Failed):
                 self._close_active("failed")
             elif isinstance(event, StateChanged):

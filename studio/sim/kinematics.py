@@ -21,6 +21,8 @@ def damped_least_squares(jacobian: Array, error: Array, posture: Array | None = 
 
     Source: Nakamura and Hanafusa 1986; Buss, "Introduction to inverse kinematics", 2004, eq. 11.
     """
+    # the layout decides which routine multiplies, and so the last bit: the same for one simulation as among many
+    jacobian = np.ascontiguousarray(jacobian)
     transposed = np.swapaxes(jacobian, 1, 2)
     gram = jacobian @ transposed + damping**2 * np.eye(jacobian.shape[1])
     step = transposed @ np.linalg.solve(gram, error[..., None])

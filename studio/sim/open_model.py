@@ -71,7 +71,7 @@ def _opened(path: Path, changed: int) -> Embodiment:
 
 
 def _chain(model: mujoco.MjModel) -> list[int]:
-    """Hinges and slides on the way to the deepest body, at most fourteen."""
+    """Hinges and slides on the way to the deepest body, at most fourteen; without the fingers of a hand."""
     movable = (mujoco.mjtJoint.mjJNT_HINGE, mujoco.mjtJoint.mjJNT_SLIDE)
     best: list[int] = []
     for leaf in range(1, model.nbody):
@@ -83,7 +83,16 @@ def _chain(model: mujoco.MjModel) -> list[int]:
             body = int(model.body_parentid[body])
         if len(chain) > len(best):
             best = chain
-    return best[:14]
+    # a hand is where the chain forks into fingers, shorter than the arm that carries them
+    forks = [i for i, joint in enumerate(best) if _siblings(model, int(model.jnt_bodyid[joint])) > 1]
+    hand = next((i for i in forks if len(best) - i < i), len(best))
+    return best[: min(hand, 14)]
+
+
+def _siblings(model: mujoco.MjModel, body: int) -> int:
+    """How many bodies with joints hang on this body's parent, itself included."""
+    parent = int(model.body_parentid[body])
+    return sum(model.body_parentid[b] == parent and model.body_jntnum[b] > 0 for b in range(1, model.nbody))
 
 
 def _deepest(model: mujoco.MjModel, body: int) -> int:
@@ -100,7 +109,7 @@ def _complete(spec: mujoco.MjSpec, model: mujoco.MjModel, chain: list[int], tip:
     """Adds what is missing to the spec: a site at the tip, servos, a front camera. Whether anything was."""
     added = False
     if not any(model.site_bodyid[i] == tip and model.site(i).name for i in range(model.nsite)):
-        spec.body(model.body(tip).name).add_site(name="studio_tip", size=[0.005, 0, 0])
+        spec.body(model.body(tip).name).add_site(name="studio_tip", size=[0.005, 0, 0], pos=model.body_ipos[tip])
         added = True
     for joint in chain:
         if not _actuator(model, joint):

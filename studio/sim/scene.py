@@ -79,6 +79,17 @@ def build(embodiment: Embodiment, task: Task | None = None) -> Scene:
     return Scene(model, limbs, qpos, ctrl)
 
 
+def command_history(model: mujoco.MjModel) -> np.ndarray:
+    """Columns of ``MjData.history`` that hold each actuator's past commands, (nu, samples)."""
+    columns = []
+    for actuator in range(model.nu):
+        data = mujoco.MjData(model)
+        before = data.history.copy()
+        mujoco.mj_initCtrlHistory(model, data, actuator, None, np.ones(model.actuator_history[actuator, 0]))
+        columns.append(np.flatnonzero(data.history != before))
+    return np.array(columns).reshape(model.nu, -1)
+
+
 def _index(model: mujoco.MjModel, limb: Limb, embodiment: Embodiment) -> LimbIndex:
     try:
         joints = [model.joint(name) for name in limb.joints]

@@ -21,7 +21,7 @@ from studio.experiment import Domain
 from studio.sim import randomization
 from studio.sim.kinematics import damped_least_squares
 from studio.sim.render import CameraRenderer
-from studio.sim.scene import Scene, build
+from studio.sim.scene import Scene, build, command_history
 
 Array = np.ndarray
 
@@ -50,6 +50,8 @@ class World(VectorEnv):
         self.batch = mujoco.batch.Batch(model, num_envs, threads)
         self._qpos, self._ctrl = self.batch.bind("qpos"), self.batch.bind("ctrl")
         self._mocap = self.batch.bind("mocap_pos")
+        self._history = self.batch.bind("history")
+        self._remembered = command_history(model)
         self._sites = self.batch.bind("site_xpos")
         self._sites_at = [limb.site for limb in self.scene.limbs]
         self._command = np.repeat(self.scene.home_ctrl[None], num_envs, 0)
@@ -93,6 +95,8 @@ class World(VectorEnv):
         self.task.reset(self, ids, rngs)
         self.randomize(ids, [randomization.draw(self.domain.randomization, rng) for rng in rngs])
         self._ctrl[ids] = self._command[ids]
+        # a delayed servo has been told to hold its pose all along; MuJoCo's own past is a command of zero
+        self._history[ids[:, None, None], self._remembered] = self._command[ids][:, :, None]
         self.batch.forward(ids, stage=mujoco.mjtStage.mjSTAGE_POS)
 
     def randomize(self, ids: Array, draws: Sequence[dict[str, Any]]) -> None:
@@ -185,7 +189,7 @@ class World(VectorEnv):
         if done.any():
             final = np.full(self.num_envs, None, object)
             for i in ids[done]:
-                final[i] = {key: value[i] for key, value in observation.items()}
+                final[i] = {key: value[i].copy() for key, value in observation.items()}
             info |= {"final_obs": final, "_final_obs": done}
             self.begin(ids[done], self._take_seeds(int(done.sum())))
             fresh = self.observe(ids[done])

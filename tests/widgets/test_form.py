@@ -109,7 +109,16 @@ def test_a_problem_stands_under_its_field_and_others_are_given_back(form: Form) 
 
 @pytest.mark.parametrize(
     ("start", "steps", "end"),
-    [(1e-3, 1, 2e-3), (1e-3, -1, 5e-4), (3e-4, 1, 5e-4), (0.1, 1, 0.2), (16.0, 1, 17.0), (0.5, 1, 0.55), (250.0, -1, 240.0), (1e-6, -2, 2e-7)],
+    [
+        (1e-3, 1, 2e-3),
+        (1e-3, -1, 5e-4),
+        (3e-4, 1, 5e-4),
+        (0.1, 1, 0.2),
+        (16.0, 1, 17.0),
+        (0.5, 1, 0.55),
+        (250.0, -1, 240.0),
+        (1e-6, -2, 2e-7),
+    ],
 )
 def test_small_numbers_step_by_their_own_size(qtbot: Any, start: float, steps: int, end: float) -> None:
     editor = Real(0, 1000)

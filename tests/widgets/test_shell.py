@@ -17,7 +17,7 @@ from plugins.panels import log as log_panel
 from studio.contracts import PanelInfo, Problem
 from studio.experiment import Experiment
 from studio.registry import Broken
-from studio.run.channels import DeviceSample, Failed, Logged, Progress, StageChanged, StateChanged
+from studio.run.channels import DeviceSample, Evaluated, Failed, Logged, Progress, StageChanged, StateChanged
 from tests.widgets import shell_fakes as fakes
 from tests.widgets.shell_fakes import FakeSession
 from widgets import opening, theme
@@ -140,6 +140,9 @@ def test_the_strip_follows_the_way(qtbot: Any, window: MainWindow) -> None:
     assert "Adapt 40%" in way.accessibleDescription()
     bench.events.emit([Failed("It broke.", "", "", "")])
     assert way.stages["adapt"].look == "failed"
+    bench.events.emit([Evaluated("evaluate", "target", 800, 200, 0.78, 0.72, 0.84, 0.0, True)])
+    bench._set_state("finished")
+    assert way.status == "Finished  ·  success on the target 0.78 (0.72–0.84)"
     bench._set_state("preparing")
     bench.job_changed.emit(0, 1, bench.experiment)
     assert all(stage.look == "idle" for stage in way.stages.values())
@@ -221,7 +224,7 @@ def test_the_copied_command_line_gives_the_same_experiment(tmp_path: Path) -> No
     path = tmp_path / "with space.yaml"
     opening.write(base, path)
     arguments = opening.command_line(mine, base, path).removeprefix("transfer-studio run ")
-    script = f"for word in {arguments}; do echo \"$word\"; done"
+    script = f'for word in {arguments}; do echo "$word"; done'
     words = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True).stdout.splitlines()
     assert Experiment.load(words[0], [w for w in words[1:] if w != "--set"]) == mine
     assert "<<'EXPERIMENT'" in opening.command_line(mine, None, None)

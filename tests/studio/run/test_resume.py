@@ -1,0 +1,137 @@
+"""Resume: after kill -9 the result is the uninterrupted run's, bit for bit."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from studio.errors import DataError
+from studio.registry import Registry
+from studio.run.channels import Channels, Logged
+from studio.run.checkpoint import list_checkpoints, load_state, save_state
+from studio.run.runs import read_run
+from studio.run.session import Session
+from tests import tiny
+
+
+def resumed(folder: Path) -> list[str]:
+    """Resumes in this process; gives the lines it logged."""
+    session = Session.resume(folder, Registry(), Channels())
+    published = tiny.listen(session)
+    session.run()
+    assert read_run(folder).state == "finished"
+    return [e.text for e in published() if isinstance(e, Logged)]
+
+
+def killed(runs: Path, tmp_path: Path, stage: str, step: int, strategy: str = "full_finetuning", **environment: str) -> Path:
+    plan = tiny.write(tiny.experiment(strategy), tmp_path)
+    tiny.kill(tiny.held(stage, step, "run", plan, "--out", runs, **environment))
+    folder = tiny.only_run(runs)
+    assert read_run(folder).state == "interrupted"
+    assert not (folder / "policy").exists()
+    return folder
+
+
+def assert_same(run: Path, wanted: Path) -> None:
+    files = ["policy/policy.safetensors"]
+    if (wanted / "adapter").exists():
+        files.append("adapter/adapter_model.safetensors")
+    for file in files:
+        found, expected = tiny.tensors(run / file), tiny.tensors(wanted / file)
+        assert found.keys() == expected.keys() and len(found) > 3
+        different = [name for name in expected if not torch.equal(found[name], expected[name])]
+        assert not different, f"{file}: {different}"
+    scores = [read_run(folder) for folder in (run, wanted)]
+    assert scores[0].success == scores[1].success
+
+
+@pytest.mark.parametrize("strategy", tiny.STRATEGIES)
+def test_killed_in_mid_adaptation(strategy: str, finished: dict[str, Path], runs: Path, tmp_path: Path) -> None:
+    folder = killed(runs, tmp_path, "adapt", 8, strategy)
+    assert [step for stage, step, _ in list_checkpoints(folder) if stage == "adapt"] == [3, 6]
+    if strategy == "lora":  # dropout draws from torch's generator: the one that could go astray; by the command line
+        done = tiny.call("resume", folder)
+        assert done.returncode == 0, done.stderr
+        assert "Resumed adapt at step 6." in done.stderr
+    else:
+        assert "Resumed adapt at step 6." in resumed(folder)
+    assert_same(folder, finished[strategy])
+    assert not list(folder.rglob("*.tmp"))
+
+
+def test_killed_during_pretraining(finished: dict[str, Path], runs: Path, tmp_path: Path, monkeypatch: Any) -> None:
+    cache = tmp_path / "cache"
+    monkeypatch.setenv("TRANSFER_STUDIO_CACHE", str(cache))
+    folder = killed(runs, tmp_path, "pretrain", 5, TRANSFER_STUDIO_CACHE=str(cache))
+    assert [step for stage, step, _ in list_checkpoints(folder)] == [3]
+    assert not list((cache / "policies").iterdir())
+    assert "Resumed pretrain at step 3." in resumed(folder)
+    assert_same(folder, finished["full_finetuning"])
+    found, wanted = (tiny.tensors(f / "base" / "policy.safetensors") for f in (folder, finished["full_finetuning"]))
+    assert all(torch.equal(found[name], wanted[name]) for name in wanted)
+
+
+def test_killed_before_the_first_checkpoint(finished: dict[str, Path], runs: Path, tmp_path: Path) -> None:
+    folder = killed(runs, tmp_path, "adapt", 2, "lora")
+    assert not list_checkpoints(folder)
+    resumed(folder)
+    assert_same(folder, finished["lora"])
+
+
+@pytest.mark.parametrize("damage", ["truncated", "gone", "not json"])
+def test_a_corrupted_newest_checkpoint_falls_back_to_the_one_before(
+    damage: str, finished: dict[str, Path], tmp_path: Path
+) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(finished["lora"], folder)
+    for part in ("policy", "adapter", "checkpoints/adapt-00000010"):
+        shutil.rmtree(folder / part)
+    status = (folder / "run.json").read_text()
+    (folder / "run.json").write_text(status.replace('"finished"', '"failed"'))
+    newest = folder / "checkpoints" / "adapt-00000009"
+    if damage == "truncated":
+        (newest / "state.safetensors").write_bytes((newest / "state.safetensors").read_bytes()[:-100])
+    elif damage == "gone":
+        (newest / "state.safetensors").unlink()
+    else:
+        (newest / "state.json").write_text("{")
+    assert "Resumed adapt at step 6." in resumed(folder)
+    assert_same(folder, finished["lora"])
+
+
+def test_what_cannot_be_resumed(finished: dict[str, Path], tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="finished"):
+        Session.resume(finished["lora"], Registry(), Channels())
+    with pytest.raises(DataError, match="no run"):
+        Session.resume(tmp_path, Registry(), Channels())
+
+
+def test_a_run_that_goes_on_cannot_be_resumed(runs: Path, tmp_path: Path) -> None:
+    process = tiny.held("adapt", 4, "run", tiny.write(tiny.experiment(), tmp_path), "--out", runs)
+    try:
+        with pytest.raises(DataError, match="still going on"):
+            Session.resume(tiny.only_run(runs), Registry(), Channels())
+    finally:
+        tiny.kill(process)
+
+
+def test_state_of_any_nesting_round_trips(tmp_path: Path) -> None:
+    state = {
+        "a": torch.arange(6.0).reshape(2, 3),
+        "nested": {0: {"step": torch.tensor(3), "flag": True}, "none": None},
+        "list": [1, 2.5, "x", torch.zeros(0)],
+        "tuple": (0.9, 0.999),
+        "shared": {"weight/with/slashes": torch.ones(1, dtype=torch.bfloat16)},
+    }
+    save_state(tmp_path, state)
+    found = load_state(tmp_path)
+    assert found["nested"][0]["flag"] is True and found["nested"]["none"] is None
+    assert torch.equal(found["a"], state["a"])  # type: ignore[arg-type]
+    assert found["tuple"] == (0.9, 0.999) and found["list"][:3] == [1, 2.5, "x"]
+    assert found["shared"]["weight/with/slashes"].dtype == torch.bfloat16
+    with pytest.raises(TypeError, match="state holds"):
+        save_state(tmp_path, {"a": {"b": object()}})

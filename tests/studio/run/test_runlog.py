@@ -1,0 +1,144 @@
+"""The run log: readable while it is written, after a kill, and complete."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from studio.errors import DataError
+from studio.experiment import Experiment
+from studio.registry import Registry
+from studio.run.channels import Channels, Events, Logged, MetricsLogged
+from studio.run.runlog import RunLog, read_log
+from studio.run.runs import read_run
+from studio.run.session import Session
+from tests import tiny
+
+
+def steps(file: h5py.File, stage: str = "adapt") -> list[int]:
+    rows = file["metrics"][:]
+    return sorted(set(rows["step"][(rows["stage"] == stage.encode()) & (rows["name"] == b"loss")].tolist()))
+
+
+def test_it_is_readable_while_a_session_writes(runs: Path) -> None:
+    session = Session(tiny.experiment(), Registry(), Channels(), runs)
+    publish = session.channels.events.publish
+    reached, go_on = threading.Event(), threading.Event()
+
+    def hold(event: object) -> None:
+        publish(event)  # type: ignore[arg-type]
+        if isinstance(event, MetricsLogged) and (event.stage, event.step) == ("adapt", 5):
+            reached.set()
+            go_on.wait(60)
+
+    session.channels.events.publish = hold  # type: ignore[method-assign]
+    thread = threading.Thread(target=session.run)
+    thread.start()
+    try:
+        assert reached.wait(60)
+        with h5py.File(session.folder / "log.h5", "r", swmr=True) as file:
+
+            def written() -> bool:
+                file["metrics"].refresh()
+                return steps(file) == [1, 2, 3, 4, 5]
+
+            tiny.wait_for(written)
+        assert read_log(session.folder).metrics[("adapt", "loss")].step.tolist() == [1, 2, 3, 4, 5]
+    finally:
+        go_on.set()
+        thread.join(60)
+    assert session.state == "finished"
+    with h5py.File(session.folder / "log.h5") as file:
+        assert steps(file) == list(range(1, 11))
+
+
+def test_contents(finished: dict[str, Path]) -> None:
+    run = finished["lora"]
+    plan = Experiment.load(run / "experiment.yaml")
+    with h5py.File(run / "log.h5") as file:
+        assert Experiment.from_yaml(file.attrs["experiment"]) == plan
+        assert (file.attrs["schema"], file.attrs["seed"]) == (1, plan.seed)
+        for package in ("torch", "mujoco", "numpy", "h5py", "peft", "transfer-studio"):
+            assert file.attrs[f"version of {package}"][0].isdigit(), package
+        metrics = file["metrics"][:]
+        assert {"loss", "gradient_norm", "learning_rate"} <= {name.decode() for name in metrics["name"]}
+        assert set(metrics["unit"][metrics["name"] == b"loss"]) == {"normalized action²".encode()}
+        assert file["metrics"].attrs["unit of seconds"]
+        seconds = metrics["seconds"][metrics["name"] == b"loss"]
+        assert np.all(np.diff(seconds) >= 0) and seconds[0] > 0
+        evaluations = file["evaluations"][:]
+        assert sorted(evaluations["domain"].tolist()) == [b"source", b"target"]
+        assert np.all((evaluations["low"] <= evaluations["success"]) & (evaluations["success"] <= evaluations["high"]))
+        episodes = file["episodes"][:]
+        assert len(episodes) == plan.evaluation.episodes + plan.evaluation.source_episodes
+        target = episodes[episodes["domain"] == b"target"]
+        wanted = next(e for e in read_log(run).evaluations if e["domain"] == "target")
+        assert target["success"].mean() == wanted["success"]
+        assert target["return"].mean() == pytest.approx(wanted["mean_return"])
+        drawn = file["randomization"][:]
+        assert {b"friction", b"mass", b"camera_position_x"} <= set(drawn["name"].tolist())
+
+
+def test_after_kill_9_it_opens_and_after_resume_it_is_an_ordinary_file(runs: Path, tmp_path: Path) -> None:
+    plan = tiny.write(tiny.experiment(), tmp_path)
+    process = tiny.held("adapt", 8, "run", plan, "--out", runs)
+    folder = tiny.only_run(runs)
+    try:
+        tiny.wait_for(lambda: ("adapt", "loss") in (m := read_log(folder).metrics) and m[("adapt", "loss")].step[-1] == 8)
+    finally:
+        tiny.kill(process)
+    assert read_run(folder).state == "interrupted"
+    assert read_log(folder).metrics[("adapt", "loss")].step.tolist() == list(range(1, 9))
+    with h5py.File(folder / "log.h5", "r", swmr=True) as file:
+        assert steps(file) == list(range(1, 9))
+        assert file.attrs["experiment"] and file.attrs["version of torch"]
+    Session.resume(folder, Registry(), Channels()).run()
+    with h5py.File(folder / "log.h5") as file:
+        rows = file["metrics"][:]
+        assert steps(file) == list(range(1, 11))
+        # steps 7 and 8 were done twice: once before the kill, once from the checkpoint at 6
+        assert np.count_nonzero((rows["stage"] == b"adapt") & (rows["name"] == b"loss") & (rows["step"] == 8)) == 2
+    series = read_log(folder).metrics[("adapt", "loss")]
+    assert series.step.tolist() == list(range(1, 11))
+    assert not list(folder.rglob("*.tmp"))
+
+
+def test_a_value_that_does_not_fit_is_told_and_the_rest_is_written(tmp_path: Path, experiment: Experiment) -> None:
+    events = Events()
+    seen = events.subscribe()
+    log = RunLog(tmp_path / "log.h5", events, experiment)
+    events.publish(MetricsLogged("adapt", 1, 0.0, {"loss": 1.0}, {}))
+    tiny.wait_for(lambda: ("adapt", "loss") in read_log(tmp_path).metrics)
+    events.publish(MetricsLogged("adapt", 2, 0.0, {"loss": "many"}, {}))  # type: ignore[dict-item]
+    told: list[Logged] = []
+    tiny.wait_for(lambda: told.extend(e for e in seen.drain() if isinstance(e, Logged)) or told)
+    events.publish(MetricsLogged("adapt", 3, 0.0, {"loss": 3.0}, {}))
+    log.close()
+    assert read_log(tmp_path).metrics[("adapt", "loss")].step.tolist() == [1, 3]
+    assert told[0].level == "error"
+
+
+def test_long_text_of_any_language_is_kept(tmp_path: Path, experiment: Experiment) -> None:
+    events = Events()
+    plan = experiment.changed(description="迁移学习 " * 20_000)
+    log = RunLog(tmp_path / "log.h5", events, plan)
+    log.close()
+    with h5py.File(tmp_path / "log.h5") as file:
+        assert Experiment.from_yaml(file.attrs["experiment"]) == plan
+
+
+def test_a_damaged_log_is_refused_in_plain_words(finished: dict[str, Path], tmp_path: Path, experiment: Experiment) -> None:
+    (tmp_path / "log.h5").write_bytes((finished["lora"] / "log.h5").read_bytes()[:700])
+    with pytest.raises(DataError, match="run log"):
+        read_log(tmp_path)
+    with pytest.raises(DataError, match="run log") as caught:
+        RunLog(tmp_path / "log.h5", Events(), experiment)
+    assert caught.value.remedy
+
+
+def test_a_run_without_a_log_has_none(tmp_path: Path) -> None:
+    assert read_log(tmp_path).metrics == {}

@@ -1,0 +1,235 @@
+"""A session's life: what it publishes, how it stops, and how it fails."""
+
+from __future__ import annotations
+
+import json
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from studio.__main__ import main
+from studio.errors import ExperimentError, StudioError
+from studio.experiment import Experiment
+from studio.registry import Registry
+from studio.run.channels import (
+    Channels,
+    CheckpointSaved,
+    EpisodesEnded,
+    Evaluated,
+    Exported,
+    Failed,
+    MetricsLogged,
+    StageChanged,
+    StateChanged,
+)
+from studio.run.runs import list_runs, read_run
+from studio.run.session import STAGES, Session
+from tests import tiny
+
+BROKEN = """
+import torch
+from studio.contracts import Metrics
+from studio.il.strategy import CloningStrategy
+
+class Broken(CloningStrategy):
+    id = "broken"
+    title = "Broken"
+    summary = "Fails."
+    reference = "none"
+
+    def setup(self, context):
+        {setup}
+        policy = context.source_policy()
+        self.clone(context, policy, list(policy.parameters()))
+
+    def iterate(self):
+        {iterate}
+        yield Metrics(1, 2, {{"loss": {loss}}})
+        yield Metrics(2, 2, {{"loss": 0.1}})
+"""
+
+
+def started(plan: Experiment, runs: Path, registry: Registry | None = None) -> tuple[Session, Any]:
+    session = Session(plan, registry or Registry(), Channels(), runs)
+    return session, tiny.listen(session)
+
+
+def plugin(folder: Path, setup: str = "pass", iterate: str = "pass", loss: str = "0.5") -> Path:
+    folder.mkdir(exist_ok=True)
+    file = folder / "broken.py"
+    file.write_text(BROKEN.format(setup=setup, iterate=iterate, loss=loss))
+    return file
+
+
+def test_a_session_tells_its_way(experiment: Experiment, runs: Path) -> None:
+    session, published = started(experiment, runs)
+    folder = session.run()
+    events = published()
+    states = [e.state for e in events if isinstance(e, StateChanged)]
+    assert states == ["preparing", "running", "finished"]
+    stages = [e.stage for e in events if isinstance(e, StageChanged)]
+    assert stages == list(STAGES)
+    steps = [e.step for e in events if isinstance(e, MetricsLogged) and e.stage == "adapt"]
+    assert steps == list(range(1, 11))
+    metrics = next(e for e in events if isinstance(e, MetricsLogged))
+    assert {"loss", "gradient_norm", "learning_rate"} <= set(metrics.values)
+    assert metrics.units["loss"] == "normalized action²"
+    saved = [e.step for e in events if isinstance(e, CheckpointSaved) and e.stage == "adapt"]
+    assert saved == [3, 6, 9, 10]
+    scores = {e.domain: e for e in events if isinstance(e, Evaluated)}
+    assert set(scores) == {"target", "source"}
+    assert all(e.low <= e.success <= e.high for e in scores.values())
+    ended = {e.domain: e for e in events if isinstance(e, EpisodesEnded)}
+    assert list(ended["target"].seeds) == [experiment.evaluation.seed, experiment.evaluation.seed + 1]
+    assert [e.path for e in events if isinstance(e, Exported)] == [str(folder)]
+    version, progress = session.channels.progress.get()
+    assert version > 10 and progress is not None and progress.fraction == pytest.approx(1, abs=0.02)
+    status = json.loads((folder / "run.json").read_text())
+    assert status["state"] == "finished" and status["summary"]["trainable_parameters"] > 1000
+    assert Experiment.load(folder / "experiment.yaml") == experiment
+
+
+def test_runs_with_the_same_seed_are_the_same_and_the_source_is_trained_once(finished: dict[str, Path], runs: Path) -> None:
+    import torch
+
+    session, published = started(tiny.experiment("full_finetuning"), runs)
+    session.run()
+    assert not [e for e in published() if isinstance(e, MetricsLogged) and e.stage == "pretrain"]
+    first, second = (tiny.tensors(f / "policy" / "policy.safetensors") for f in (finished["full_finetuning"], session.folder))
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_trainable_parameters_are_the_strategys(finished: dict[str, Path]) -> None:
+    count = {strategy: read_run(folder).trainable_parameters for strategy, folder in finished.items()}
+    assert count["from_scratch"] == count["full_finetuning"]
+    assert 0 < count["feature_extraction"] < count["lora"] < count["full_finetuning"]
+
+
+def test_feature_extraction_changes_the_head_alone(finished: dict[str, Path]) -> None:
+    import torch
+
+    run = finished["feature_extraction"]
+    base, tuned = (tiny.tensors(run / part / "policy.safetensors") for part in ("base", "policy"))
+    changed = {name.split(".")[0] for name in base if not torch.equal(base[name], tuned[name])}
+    assert "action_head" in changed
+    assert changed <= {"action_head", "spaces", "fingerprint"}
+
+
+@pytest.mark.parametrize(
+    ("fault", "line", "said"),
+    [
+        ({"setup": "raise KeyError('no such thing')"}, 13, "no such thing"),
+        ({"setup": "torch.zeros(2) @ torch.zeros(3)"}, 13, "RuntimeError"),  # torch's frames lie deeper; this line is ours
+        ({"iterate": "raise ValueError('in iterate')"}, 18, "ValueError: in iterate"),
+        ({"setup": "context.source_policy().forward(1)"}, None, "TypeError"),
+    ],
+)
+def test_a_strategy_that_raises_is_named_with_its_line(
+    tmp_path: Path, runs: Path, fault: dict[str, str], line: int | None, said: str
+) -> None:
+    file = plugin(tmp_path / "plugins", **fault)
+    session, published = started(tiny.experiment("broken"), runs, Registry(file.parent))
+    with pytest.raises((KeyError, RuntimeError, ValueError, TypeError)):
+        session.run()
+    (failed,) = [e for e in published() if isinstance(e, Failed)]
+    assert said in failed.message
+    assert "Traceback" in failed.traceback and failed.remedy
+    if line is not None:
+        assert failed.field == f"{file}, line {line}"
+    assert session.state == "failed"
+    status = json.loads((session.folder / "run.json").read_text())
+    assert status["state"] == "failed"
+    assert said in status["error"]["message"]
+    assert read_run(session.folder).state == "failed"
+
+
+@pytest.mark.parametrize("loss", ["float('nan')", "float('inf')"])
+def test_a_loss_that_is_no_number_ends_the_run(tmp_path: Path, runs: Path, loss: str) -> None:
+    file = plugin(tmp_path / "plugins", loss=loss)
+    session, published = started(tiny.experiment("broken"), runs, Registry(file.parent))
+    with pytest.raises(StudioError, match="The loss is"):
+        session.run()
+    (failed,) = [e for e in published() if isinstance(e, Failed)]
+    assert (failed.field, session.state) == ("strategy.params.learning_rate", "failed")
+    assert "Lower the learning rate" in failed.remedy
+    assert read_run(session.folder).state == "failed"
+    assert not (session.folder / "policy").exists()
+
+
+@pytest.mark.parametrize("fault", [{"setup": "raise KeyError('boom')"}, {"iterate": "1 / 0"}, {"loss": "float('nan')"}])
+def test_the_command_line_says_it_in_one_sentence(
+    tmp_path: Path, runs: Path, fault: dict[str, str], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    file = plugin(tmp_path / "plugins", **fault)
+    monkeypatch.setenv("TRANSFER_STUDIO_PLUGINS", str(file.parent))
+    plan = tiny.write(tiny.experiment("broken"), tmp_path)
+    assert main(["run", str(plan), "--out", str(runs)]) == 1
+    out, err = capfd.readouterr()
+    assert "Traceback" not in out + err
+    (line,) = [line for line in err.splitlines() if line.startswith("transfer-studio:")]
+    assert "loss" in fault or f"{file}, line" in line
+
+
+def test_stop_ends_with_a_checkpoint_and_resume_goes_on(runs: Path) -> None:
+    session, _ = started(tiny.experiment(**{"budget.checkpoint_every": 1000}), runs)
+    publish = session.channels.events.publish
+
+    def stop_at_four(event: Any) -> None:
+        publish(event)
+        if isinstance(event, MetricsLogged) and (event.stage, event.step) == ("adapt", 4):
+            session.stop()
+
+    session.channels.events.publish = stop_at_four  # type: ignore[method-assign]
+    folder = session.run()
+    assert session.state == "stopped" and read_run(folder).state == "stopped"
+    assert (folder / "checkpoints" / "adapt-00000004" / "state.json").exists()
+    again = Session.resume(folder, Registry(), Channels())
+    published = tiny.listen(again)
+    again.run()
+    assert [e.step for e in published() if isinstance(e, MetricsLogged)] == list(range(5, 11))
+    assert read_run(folder).state == "finished"
+
+
+def test_pause_holds_and_unpause_goes_on(runs: Path) -> None:
+    session, published = started(tiny.experiment(), runs)
+    session.pause()
+    thread = threading.Thread(target=session.run)
+    thread.start()
+    try:
+        tiny.wait_for(lambda: session.state == "paused" or session.clock.hold())
+        seconds = session.clock.seconds
+        count = len(published())
+        assert not thread.join(0.5) and thread.is_alive()
+        assert len([e for e in published()[count:] if isinstance(e, MetricsLogged)]) == 0
+        session.unpause()
+        thread.join(60)
+        assert session.state == "finished"
+        assert seconds >= 0
+    finally:
+        session.stop()
+        thread.join()
+
+
+def test_a_problem_is_found_before_anything_is_made(runs: Path) -> None:
+    session, _ = started(tiny.experiment(**{"target.camera": "nowhere"}), runs)
+    with pytest.raises(ExperimentError) as caught:
+        session.run()
+    assert caught.value.field == "target.camera" and "front" in caught.value.remedy
+    assert not any(runs.iterdir())
+
+
+def test_a_damaged_cached_policy_is_made_anew(runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRANSFER_STUDIO_CACHE", str(tmp_path / "cache"))
+    plan = tiny.experiment(**{"budget.iterations": 1, "pretraining.iterations": 2, "evaluation.source_episodes": 0})
+    tiny.run(plan, runs)
+    (weights,) = (tmp_path / "cache" / "policies").glob("*/policy.safetensors")
+    whole = weights.read_bytes()
+    weights.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    for file in (tmp_path / "cache" / "datasets").iterdir():
+        file.write_bytes(b"no HDF5")
+    again, published = started(plan, runs)
+    again.run()
+    assert [e for e in published() if isinstance(e, MetricsLogged) and e.stage == "pretrain"]
+    assert len(list_runs(runs)) == 2
