@@ -36,6 +36,7 @@ from studio.run.channels import (
 )
 
 SCHEMA = 1
+TRUNCATED = "truncated file"  # in HDF5's message
 FLUSH_SECONDS = 1.0
 ROOM = 1024 * 1024  # bytes that must be free before the log is written
 PACKAGES = ("torch", "mujoco", "numpy", "h5py", "peft", "gymnasium", "transfer-studio")
@@ -216,8 +217,9 @@ def recover(path: Path) -> None:
     try:
         with h5py.File(path, "r"):
             return
-    except OSError:
-        pass
+    except OSError as error:
+        if TRUNCATED in str(error):
+            raise DataError("The run log is cut off.", str(path), "Delete the run or its log.h5.") from None
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with h5py.File(path, "r", swmr=True) as old, h5py.File(temporary, "w", libver="latest") as new:
@@ -230,6 +232,16 @@ def recover(path: Path) -> None:
         raise DataError(f"The run log is damaged ({error}).", str(path), "Delete the run or its log.h5.") from None
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _opened(path: Path) -> h5py.File:
+    """Opens a log for reading, whether it is being written or not."""
+    try:
+        return h5py.File(path, "r")
+    except OSError as error:
+        if TRUNCATED in str(error):  # as a SWMR reader HDF5 would wait forever for the rest
+            raise
+        return h5py.File(path, "r", swmr=True)
 
 
 @dataclass(frozen=True)
@@ -257,7 +269,7 @@ def read_log(folder: Path) -> LogData:
     if not path.exists():
         return LogData()
     try:
-        with h5py.File(path, "r", swmr=True) as file:
+        with _opened(path) as file:
             metrics, evaluations, devices = (file[name][:] for name in ("metrics", "evaluations", "devices"))
     except (OSError, KeyError) as error:
         raise DataError(f"The run log cannot be read ({error}).", str(path), "Delete the run or its log.h5.") from None
