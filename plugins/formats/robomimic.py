@@ -53,7 +53,16 @@ class Robomimic(Format):
         return episodes
 
     def write(self, episodes: Episodes, path: Path) -> None:
-        write_whole(path, lambda temporary: self._fill(episodes, temporary))
+        # HDF5 writes into memory: a file that it failed to write, on a full disk, crashes the process when it ends
+        with h5py.File(str(path), "w", driver="core", backing_store=False) as file:
+            self._fill(episodes, file)
+            file.flush()
+            content: bytes = file.id.get_file_image()
+
+        def write(temporary: Path) -> None:
+            temporary.write_bytes(content)
+
+        write_whole(path, write)
 
     def describe(self, path: Path) -> dict[str, Any]:
         with _open(path) as file:
@@ -88,32 +97,31 @@ class Robomimic(Format):
             "control": kwargs.get("control", ""),
         }
 
-    def _fill(self, episodes: Episodes, path: Path) -> None:
-        with h5py.File(path, "w") as file:
-            data = file.create_group("data")
-            for key, value in episodes.attributes.items():
-                data.attrs[key] = value
-            data.attrs["total"] = episodes.frames
-            for i, (start, length) in enumerate(zip(episodes.starts, episodes.lengths, strict=True)):
-                rows = slice(int(start), int(start + length))
-                demo = data.create_group(f"demo_{i}")
-                demo.attrs["num_samples"] = int(length)
-                demo["actions"] = episodes.actions[rows]
-                demo["dones"] = np.arange(length) == length - 1
-                demo["rewards"] = np.zeros(length) if episodes.rewards is None else episodes.rewards[rows]
-                if episodes.states is not None:
-                    demo["states"] = episodes.states[rows]
-                seen, after = demo.create_group("obs"), demo.create_group("next_obs")
-                following = np.minimum(np.arange(length) + 1, length - 1)
-                for key, value in episodes.observations.items():
-                    options = {"compression": "gzip", "compression_opts": 1} if key == "image" else {}
-                    seen.create_dataset(NAMES[key], data=value[rows], **options)
-                    if key != "image":  # images are kept once; they are nine tenths of the file
-                        after.create_dataset(NAMES[key], data=value[rows][following])
-            mask = file.create_group("mask")
-            names = np.array([f"demo_{i}" for i in range(len(episodes))], dtype="S")
-            held_out = max(1, len(names) // 10) if len(names) > 1 else 0
-            mask["train"], mask["valid"] = names[: len(names) - held_out], names[len(names) - held_out :]
+    def _fill(self, episodes: Episodes, file: h5py.File) -> None:
+        data = file.create_group("data")
+        for key, value in episodes.attributes.items():
+            data.attrs[key] = value
+        data.attrs["total"] = episodes.frames
+        for i, (start, length) in enumerate(zip(episodes.starts, episodes.lengths, strict=True)):
+            rows = slice(int(start), int(start + length))
+            demo = data.create_group(f"demo_{i}")
+            demo.attrs["num_samples"] = int(length)
+            demo["actions"] = episodes.actions[rows]
+            demo["dones"] = np.arange(length) == length - 1
+            demo["rewards"] = np.zeros(length) if episodes.rewards is None else episodes.rewards[rows]
+            if episodes.states is not None:
+                demo["states"] = episodes.states[rows]
+            seen, after = demo.create_group("obs"), demo.create_group("next_obs")
+            following = np.minimum(np.arange(length) + 1, length - 1)
+            for key, value in episodes.observations.items():
+                options = {"compression": "gzip", "compression_opts": 1} if key == "image" else {}
+                seen.create_dataset(NAMES[key], data=value[rows], **options)
+                if key != "image":  # images are kept once; they are nine tenths of the file
+                    after.create_dataset(NAMES[key], data=value[rows][following])
+        mask = file.create_group("mask")
+        names = np.array([f"demo_{i}" for i in range(len(episodes))], dtype="S")
+        held_out = max(1, len(names) // 10) if len(names) > 1 else 0
+        mask["train"], mask["valid"] = names[: len(names) - held_out], names[len(names) - held_out :]
 
 
 def _open(path: Path) -> h5py.File:

@@ -33,7 +33,9 @@ def _opened(path: Path, changed: int) -> Embodiment:
     spec = load_spec(path)
     model = compile_spec(spec, str(path))
     # what is written elsewhere still finds its meshes and textures here
-    spec.meshdir, spec.texturedir = (str((path.parent / folder).resolve()) for folder in (spec.meshdir, spec.texturedir))
+    spec.meshdir, spec.texturedir = (
+        str((path.parent / folder).resolve()) for folder in (spec.meshdir, spec.texturedir)
+    )
     chain = _chain(model)
     if not chain:
         raise DataError("The model has no hinge or slide joint to move.", str(path), "Choose a robot's model.")

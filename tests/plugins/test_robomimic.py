@@ -25,7 +25,9 @@ def episodes() -> Episodes:
         "joint_pos": rng.normal(size=(n, 6)).astype(np.float32),
         "eef_pos": rng.normal(size=(n, 3)).astype(np.float32),
     }
-    env = json.dumps({"env_name": "reach-ur5", "env_type": 4, "env_kwargs": {"embodiment": "ur5_6dof", "task": "reach"}})
+    env = json.dumps(
+        {"env_name": "reach-ur5", "env_type": 4, "env_kwargs": {"embodiment": "ur5_6dof", "task": "reach"}}
+    )
     return Episodes(
         observations, rng.uniform(-1, 1, (n, 3)).astype(np.float32), np.array(LENGTHS), rng.normal(size=n),
         rng.normal(size=(n, 9)), {"env_args": env},

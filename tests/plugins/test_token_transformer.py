@@ -41,7 +41,9 @@ def bound(robot: str, control: str = "end_effector", kind: str = "image", layout
     width = len(embodiment.slots(control))
     actions = np.random.default_rng(1).uniform(-1, 1, (FRAMES, width)).astype(np.float32)
     statistics = {
-        key: {"mean": value.mean(0), "std": value.std(0)} for key, value in (seen | {"actions": actions}).items() if key != "image"
+        key: {"mean": value.mean(0), "std": value.std(0)}
+        for key, value in (seen | {"actions": actions}).items()
+        if key != "image"
     }
     torch.manual_seed(0)
     policy = TokenTransformer(TokenTransformer.Params(**tiny.POLICY, layout=layout), kind)  # type: ignore[arg-type]
@@ -63,7 +65,9 @@ def test_garbage_in_padded_slots_changes_neither_loss_nor_gradient(robot: str, l
         prediction = policy(inputs)
         loss = policy.loss(prediction, dirty)
         loss.backward()
-        found.append((loss.item(), {name: p.grad.clone() for name, p in policy.named_parameters() if p.grad is not None}))
+        found.append(
+            (loss.item(), {name: p.grad.clone() for name, p in policy.named_parameters() if p.grad is not None})
+        )
     (loss, gradients), *others = found
     assert padded.any() and np.isfinite(loss)
     for other, grads in others:

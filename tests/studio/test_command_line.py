@@ -103,7 +103,9 @@ def test_run_compare_inspect_and_export_give_their_shapes(
     tmp_path: Path, runs: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     plan = tiny.write(tiny.experiment("feature_extraction"), tmp_path)
-    status, out, _ = answered(capfd, "run", plan, "--out", runs, "--seed", "3", "--set", "evaluation.episodes=1", "--json")
+    status, out, _ = answered(
+        capfd, "run", plan, "--out", runs, "--seed", "3", "--set", "evaluation.episodes=1", "--json"
+    )
     run = json.loads(out.splitlines()[-1])
     assert status == 0 and set(run) == {"run", "state", "evaluations"} and run["state"] == "finished"
     assert read_run(Path(run["run"])).seed == 3
@@ -161,7 +163,12 @@ def test_inspect_knows_what_a_run_is_made_of(finished: dict[str, Path], capfd: p
     ],
 )
 def test_a_wrong_experiment(
-    text: str | None, field: str, tmp_path: Path, runs: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    text: str | None,
+    field: str,
+    tmp_path: Path,
+    runs: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "BROKEN.xml").write_text("<mujoco><worldbody><geom type='none'/></worldbody></mujoco>")
@@ -335,7 +342,9 @@ def test_a_full_disk_before_the_run(
     assert [p.name for p in disk.iterdir()] == ["mine"] and (disk / "mine").stat().st_size == 60 * 1024
 
 
-def test_a_disk_that_fills_up_during_the_run(finished: dict[str, Path], tmp_path: Path, small_disk: Callable[[int], Path]) -> None:
+def test_a_disk_that_fills_up_during_the_run(
+    finished: dict[str, Path], tmp_path: Path, small_disk: Callable[[int], Path]
+) -> None:
     disk = small_disk(1600)
     plan = tiny.write(tiny.experiment(**{"budget.checkpoint_every": 1, "budget.iterations": 100}), tmp_path)
     done = tiny.call("run", plan, "--out", disk)

@@ -62,7 +62,11 @@ def test_written_yaml_is_complete_with_defaults(experiment: Experiment) -> None:
         ("seed: many", "seed", ""),
         ("target: {randomization: [{field: mass, low: .nan}]}", "target.randomization.0.low", ""),
         ("target: {randomization: [{field: mass, high: .inf}]}", "target.randomization.0.high", ""),
-        ("target: {randomization: [{field: mass, low: -1}]}", "target.randomization.0", "Raise the lower end to 0 or more."),
+        (
+            "target: {randomization: [{field: mass, low: -1}]}",
+            "target.randomization.0",
+            "Raise the lower end to 0 or more.",
+        ),
     ],
 )
 def test_wrong_values_name_the_field_and_the_remedy(text: str, field: str, remedy: str) -> None:
@@ -112,7 +116,12 @@ def test_set_changes_nested_values_of_any_type() -> None:
     plan = Experiment.from_yaml(
         "name: x", ["target.episodes=7", "strategy.params={rank: 4}", "comparison.seeds=[0, 1]", "device=cpu"]
     )
-    assert (plan.target.episodes, plan.strategy.params, plan.comparison.seeds, plan.device) == (7, {"rank": 4}, [0, 1], "cpu")
+    assert (plan.target.episodes, plan.strategy.params, plan.comparison.seeds, plan.device) == (
+        7,
+        {"rank": 4},
+        [0, 1],
+        "cpu",
+    )
 
 
 @pytest.mark.parametrize(
@@ -147,7 +156,13 @@ def test_content_hash_ignores_what_does_not_change_the_result(experiment: Experi
 
 @pytest.mark.parametrize(
     "change",
-    [{"seed": 1}, {"target.episodes": 9}, {"strategy.params": {"rank": 3}}, {"budget.iterations": 11}, {"evaluation.seed": 1}],
+    [
+        {"seed": 1},
+        {"target.episodes": 9},
+        {"strategy.params": {"rank": 3}},
+        {"budget.iterations": 11},
+        {"evaluation.seed": 1},
+    ],
 )
 def test_content_hash_sees_what_does(experiment: Experiment, change: dict[str, Any]) -> None:
     assert experiment.changed(**change).content_hash() != experiment.content_hash()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -52,7 +51,9 @@ def act(policy: Any, seen: dict[str, np.ndarray]) -> np.ndarray:
     return actions
 
 
-def test_peft_alone_gives_the_runs_actions(finished: dict[str, Path], seen: dict[str, np.ndarray], tmp_path: Path) -> None:
+def test_peft_alone_gives_the_runs_actions(
+    finished: dict[str, Path], seen: dict[str, np.ndarray], tmp_path: Path
+) -> None:
     run = finished["lora"]
     np.savez(tmp_path / "seen.npz", **seen)
     subprocess.run(
@@ -119,7 +120,9 @@ def test_the_adapter_is_in_pefts_layout(finished: dict[str, Path]) -> None:
     assert all(not (run / "adapter").exists() for name, run in finished.items() if name != "lora")
 
 
-def test_export_gives_the_adapter_with_its_base(finished: dict[str, Path], seen: dict[str, np.ndarray], tmp_path: Path) -> None:
+def test_export_gives_the_adapter_with_its_base(
+    finished: dict[str, Path], seen: dict[str, np.ndarray], tmp_path: Path
+) -> None:
     to = export_run(finished["lora"], tmp_path / "out")
     assert {p.name for p in to.iterdir()} == {"adapter", "base", "experiment.yaml"}
     adapted = PeftModel.from_pretrained(load_policy_folder(to / "base"), to / "adapter").eval()
@@ -163,7 +166,7 @@ def test_a_policy_folder_round_trips(tmp_path: Path, seen: dict[str, np.ndarray]
     again = load_policy_folder(tmp_path / "again")
     np.testing.assert_array_equal(act(policy, seen), act(again, seen))
     assert json.loads((tmp_path / "again" / "config.json").read_text())["note"] == "x"
-    assert os.listdir(tmp_path) == ["again"]
+    assert [p.name for p in tmp_path.iterdir()] == ["again"]
 
 
 def test_new_policies_come_from_the_seed_and_leave_the_generator_alone(experiment: Any) -> None:

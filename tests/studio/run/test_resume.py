@@ -27,7 +27,9 @@ def resumed(folder: Path) -> list[str]:
     return [e.text for e in published() if isinstance(e, Logged)]
 
 
-def killed(runs: Path, tmp_path: Path, stage: str, step: int, strategy: str = "full_finetuning", **environment: str) -> Path:
+def killed(
+    runs: Path, tmp_path: Path, stage: str, step: int, strategy: str = "full_finetuning", **environment: str
+) -> Path:
     plan = tiny.write(tiny.experiment(strategy), tmp_path)
     tiny.kill(tiny.held(stage, step, "run", plan, "--out", runs, **environment))
     folder = tiny.only_run(runs)

@@ -88,7 +88,9 @@ def test_after_kill_9_it_opens_and_after_resume_it_is_an_ordinary_file(runs: Pat
     process = tiny.held("adapt", 8, "run", plan, "--out", runs)
     folder = tiny.only_run(runs)
     try:
-        tiny.wait_for(lambda: ("adapt", "loss") in (m := read_log(folder).metrics) and m[("adapt", "loss")].step[-1] == 8)
+        tiny.wait_for(
+            lambda: ("adapt", "loss") in (m := read_log(folder).metrics) and m[("adapt", "loss")].step[-1] == 8
+        )
     finally:
         tiny.kill(process)
     assert read_run(folder).state == "interrupted"
@@ -131,7 +133,9 @@ def test_long_text_of_any_language_is_kept(tmp_path: Path, experiment: Experimen
         assert Experiment.from_yaml(file.attrs["experiment"]) == plan
 
 
-def test_a_damaged_log_is_refused_in_plain_words(finished: dict[str, Path], tmp_path: Path, experiment: Experiment) -> None:
+def test_a_damaged_log_is_refused_in_plain_words(
+    finished: dict[str, Path], tmp_path: Path, experiment: Experiment
+) -> None:
     (tmp_path / "log.h5").write_bytes((finished["lora"] / "log.h5").read_bytes()[:700])
     with pytest.raises(DataError, match="run log"):
         read_log(tmp_path)

@@ -91,13 +91,17 @@ def test_a_session_tells_its_way(experiment: Experiment, runs: Path) -> None:
     assert Experiment.load(folder / "experiment.yaml") == experiment
 
 
-def test_runs_with_the_same_seed_are_the_same_and_the_source_is_trained_once(finished: dict[str, Path], runs: Path) -> None:
+def test_runs_with_the_same_seed_are_the_same_and_the_source_is_trained_once(
+    finished: dict[str, Path], runs: Path
+) -> None:
     import torch
 
     session, published = started(tiny.experiment("full_finetuning"), runs)
     session.run()
     assert not [e for e in published() if isinstance(e, MetricsLogged) and e.stage == "pretrain"]
-    first, second = (tiny.tensors(f / "policy" / "policy.safetensors") for f in (finished["full_finetuning"], session.folder))
+    first, second = (
+        tiny.tensors(f / "policy" / "policy.safetensors") for f in (finished["full_finetuning"], session.folder)
+    )
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
@@ -121,7 +125,11 @@ def test_feature_extraction_changes_the_head_alone(finished: dict[str, Path]) ->
     ("fault", "line", "said"),
     [
         ({"setup": "raise KeyError('no such thing')"}, 13, "no such thing"),
-        ({"setup": "torch.zeros(2) @ torch.zeros(3)"}, 13, "RuntimeError"),  # torch's frames lie deeper; this line is ours
+        (
+            {"setup": "torch.zeros(2) @ torch.zeros(3)"},
+            13,
+            "RuntimeError",
+        ),  # torch's frames lie deeper; this line is ours
         ({"iterate": "raise ValueError('in iterate')"}, 18, "ValueError: in iterate"),
         ({"setup": "context.source_policy().forward(1)"}, None, "TypeError"),
     ],
@@ -160,7 +168,11 @@ def test_a_loss_that_is_no_number_ends_the_run(tmp_path: Path, runs: Path, loss:
 
 @pytest.mark.parametrize("fault", [{"setup": "raise KeyError('boom')"}, {"iterate": "1 / 0"}, {"loss": "float('nan')"}])
 def test_the_command_line_says_it_in_one_sentence(
-    tmp_path: Path, runs: Path, fault: dict[str, str], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    runs: Path,
+    fault: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     file = plugin(tmp_path / "plugins", **fault)
     monkeypatch.setenv("TRANSFER_STUDIO_PLUGINS", str(file.parent))

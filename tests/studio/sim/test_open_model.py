@@ -19,7 +19,8 @@ from studio.sim.world import World
 
 URDF = """<robot name="two_link">
   <link name="world"/>
-  <link name="base"><inertial><mass value="2"/><inertia ixx=".01" iyy=".01" izz=".01" ixy="0" ixz="0" iyz="0"/></inertial></link>
+  <link name="base"><inertial><mass value="2"/>
+    <inertia ixx=".01" iyy=".01" izz=".01" ixy="0" ixz="0" iyz="0"/></inertial></link>
   <joint name="mount" type="fixed"><parent link="world"/><child link="base"/><origin xyz="0 0 0.3"/></joint>
   <link name="upper"><inertial><origin xyz="0.15 0 0"/><mass value="1"/>
     <inertia ixx=".01" iyy=".01" izz=".01" ixy="0" ixz="0" iyz="0"/></inertial>
@@ -28,14 +29,17 @@ URDF = """<robot name="two_link">
     <limit lower="-1.5" upper="1.5" effort="100" velocity="3"/></joint>
   <link name="fore"><inertial><origin xyz="0.15 0 0"/><mass value="0.5"/>
     <inertia ixx=".01" iyy=".01" izz=".01" ixy="0" ixz="0" iyz="0"/></inertial></link>
-  <joint name="elbow" type="revolute"><parent link="upper"/><child link="fore"/><origin xyz="0.3 0 0"/><axis xyz="0 0 1"/>
+  <joint name="elbow" type="revolute"><parent link="upper"/><child link="fore"/><origin xyz="0.3 0 0"/>
+    <axis xyz="0 0 1"/>
     <limit lower="-2" upper="2" effort="100" velocity="3"/></joint>
 </robot>
 """
-BARE = """<mujoco model="bare"><compiler meshdir="parts"/><asset><mesh name="wedge" file="wedge.obj"/></asset><worldbody>
+BARE = """<mujoco model="bare"><compiler meshdir="parts"/>
+  <asset><mesh name="wedge" file="wedge.obj"/></asset><worldbody>
   <body name="upper" pos="0 0 .3"><joint name="shoulder" axis="0 0 1" range="-90 90" limited="true"/>
     <geom type="mesh" mesh="wedge" mass="1"/>
-    <body name="fore" pos=".3 0 0"><joint name="elbow" axis="0 1 0"/><geom type="capsule" fromto="0 0 0 .3 0 0" size=".02" mass=".5"/>
+    <body name="fore" pos=".3 0 0"><joint name="elbow" axis="0 1 0"/>
+      <geom type="capsule" fromto="0 0 0 .3 0 0" size=".02" mass=".5"/>
     </body></body></worldbody></mujoco>"""
 WEDGE = "v 0 0 0\nv .1 0 0\nv 0 .1 0\nv 0 0 .1\nf 1 3 2\nf 1 2 4\nf 2 3 4\nf 1 4 3\n"
 

@@ -58,7 +58,8 @@ def test_friction_changes_what_touches() -> None:
     import mujoco.batch
 
     xml = """<mujoco><option gravity="4 0 -9"/><worldbody><geom type="plane" size="2 2 .1" friction="1"/>
-    <body pos="0 0 .05"><freejoint/><geom type="box" size=".1 .1 .05" mass="1" friction="1"/></body></worldbody></mujoco>"""
+    <body pos="0 0 .05"><freejoint/><geom type="box" size=".1 .1 .05" mass="1" friction="1"/></body>
+    </worldbody></mujoco>"""
     model = mujoco.MjModel.from_xml_string(xml)
     ends = []
     for factors in ([1.0, 0.2], [1.0, 1.0], None):
@@ -151,7 +152,9 @@ def test_transforms_mean_what_they_are_called() -> None:
     images = np.random.default_rng(0).integers(60, 180, (1, 16, 16, 3), dtype=np.uint8)
 
     def with_(**values: float) -> np.ndarray:
-        return transform_images(images, {n: np.array([values.get(n, NOMINAL[n])]) for n in randomization.IMAGE}).astype(float)
+        return transform_images(images, {n: np.array([values.get(n, NOMINAL[n])]) for n in randomization.IMAGE}).astype(
+            float
+        )
 
     plain = images.astype(float)
     np.testing.assert_allclose(with_(brightness=1.2), plain * 1.2, atol=1)

@@ -153,7 +153,9 @@ def test_spaces_contain_what_reset_and_step_give(robot: str, kind: str) -> None:
     assert world.observation_space.contains(observation)
     assert (reward.shape, reward.dtype.kind) == ((2,), "f")
     assert terminated.dtype == truncated.dtype == np.bool_
-    np.testing.assert_allclose(reward, -np.linalg.norm(world.mocap()[:, :1] - world.end_effectors(np.arange(2)), axis=-1).min(1))
+    np.testing.assert_allclose(
+        reward, -np.linalg.norm(world.mocap()[:, :1] - world.end_effectors(np.arange(2)), axis=-1).min(1)
+    )
     world.close()
 
 
