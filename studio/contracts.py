@@ -110,7 +110,7 @@ class Task:
     horizon: ClassVar[int]  # control steps in an episode
     control_hz: ClassVar[int]  # control steps a second
     step_size: ClassVar[float]  # m an end effector moves in one step at action 1
-    version: ClassVar[int] = 1  # raise it when the task changes: cached demonstrations and source policies are made anew
+    version: ClassVar[int] = 1  # raise it when the task changes: what was cached for it is made anew
 
     def check(self, embodiment: Embodiment) -> list[Problem]:
         """Why this embodiment cannot do this task; empty if it can."""

@@ -43,13 +43,13 @@ def evaluate(
     episodes: int,
     seed: int,
     threads: int = 0,
-    stop: Callable[[], None] | None = None,
+    tick: Callable[[int, int], None] | None = None,
 ) -> Evaluation:
     """Runs ``episodes`` episodes, seeds ``seed`` and up, in one batch (chunks of at most 512).
 
     Args:
         policy: a policy, or ``"expert"``.
-        stop: called every control step; it may raise to leave.
+        tick: called every control step with (episodes ended, episodes); it may raise to leave.
     """
     from studio.sim.rollout import MAX_AT_ONCE, Outcome, expert_actions, policy_actions, run_episodes
     from studio.sim.world import World
@@ -62,7 +62,8 @@ def evaluate(
     try:
         for start in range(0, episodes, MAX_AT_ONCE):
             seeds = range(seed + start, seed + min(start + MAX_AT_ONCE, episodes))
-            parts.append(run_episodes(world, act, seeds, needs_observation=not isinstance(policy, str), stop=stop))
+            count = None if tick is None else lambda ended, start=start: tick(start + ended, episodes)
+            parts.append(run_episodes(world, act, seeds, needs_observation=not isinstance(policy, str), tick=count))
     finally:
         world.close()
     whole = Outcome.joined(parts)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,6 +67,29 @@ def write_status(folder: Path, status: dict[str, Any]) -> None:
     """Writes ``run.json`` with this process's pid and a fresh heartbeat."""
     text = json.dumps({**status, "pid": os.getpid(), "heartbeat": time.time()}, indent=2, allow_nan=True)
     write_text(folder / "run.json", text)
+
+
+class Status:
+    """What a session writes into ``run.json``. The devices' thread saves it too, as a heartbeat."""
+
+    def __init__(self) -> None:
+        self._values: dict[str, Any] = {"created": time.time(), "summary": {}}
+        self._lock = threading.Lock()
+
+    def put(self, **values: Any) -> None:
+        """Sets entries."""
+        with self._lock:
+            self._values |= values
+
+    def note(self, **summary: Any) -> None:
+        """Sets entries of the summary, which the run table shows."""
+        with self._lock:
+            self._values["summary"] |= summary
+
+    def save(self, folder: Path, state: str, stage: str) -> None:
+        """Writes the file."""
+        with self._lock:
+            write_status(folder, {**self._values, "state": state, "stage": stage})
 
 
 def read_status(folder: Path) -> dict[str, Any]:

@@ -10,7 +10,6 @@ import copy
 import math
 import random
 import shutil
-import threading
 import time
 import traceback
 from collections.abc import Iterator
@@ -34,7 +33,6 @@ from studio.run.channels import (
     Failed,
     Logged,
     MetricsLogged,
-    Progress,
     StageChanged,
     StateChanged,
 )
@@ -46,11 +44,10 @@ from studio.run.datasets import demonstrations
 from studio.run.evaluate import evaluate
 from studio.run.policies import load_policy_folder, save_policy
 from studio.run.runlog import RunLog, package_versions
-from studio.run.runs import new_folder, read_status, write_status
+from studio.run.runs import Status, new_folder, read_status
+from studio.run.way import STAGES, Way
 from studio.sim.domains import embodiment_of
 
-STAGES = ("source", "pretrain", "adapt", "evaluate", "export")
-WEIGHTS = {"source": 0.05, "pretrain": 0.45, "adapt": 0.3, "evaluate": 0.19, "export": 0.01}
 WATCH_SECONDS = 1.0  # how often watchers get a fresh copy of the policy
 HEARTBEAT_SECONDS = 5.0
 
@@ -74,14 +71,12 @@ class Session:
         self.state = "preparing"
         self.evaluations: list[dict[str, Any]] = []
         self.clock = Clock()
-        self._status: dict[str, Any] = {"created": time.time(), "summary": {}}
-        self._status_lock = threading.RLock()  # the heartbeat writes it from the devices' thread
+        self._status = Status()
         self._resumed = False
-        self._stage = "source"
-        self._done = 0.0  # share of the whole that lies behind the present stage
+        self._way = Way()
         self._log: RunLog | None = None
         self._sampler: devices.Sampler | None = None
-        self._watched = self._beaten = 0.0
+        self._began = self._watched = self._beaten = 0.0  # when the stage, the last copy, the last heartbeat were
 
     @classmethod
     def resume(cls, folder: Path, registry: Registry, channels: Channels) -> Session:
@@ -94,7 +89,7 @@ class Session:
             raise DataError("The run is still going on.", str(folder), "Stop it first.")
         session = cls(Experiment.load(folder / "experiment.yaml"), registry, channels, folder.parent)
         session._folder, session._resumed = folder, True
-        session._status |= {"created": status.get("created", time.time())}
+        session._status.put(created=status.get("created", time.time()))
         return session
 
     @property
@@ -157,10 +152,9 @@ class Session:
         random.seed(plan.seed)
         instance.setup(Context(plan, self.registry, device, embodiment, episodes, base))
         trainable = sum(p.numel() for p in instance.policy().parameters() if p.requires_grad)
-        self._note(trainable_parameters=trainable)
-        began = self.clock.seconds
+        self._status.note(trainable_parameters=trainable)
         self._train("adapt", instance, instance.iterate(), dict(instance.units), instance)
-        self._note(seconds=self.clock.seconds - began)
+        self._status.note(seconds=self.clock.seconds - self._began)
         self._enter("evaluate")
         step = plan.budget.iterations
         self._score(instance, "target", step, plan.evaluation.episodes, final=True)
@@ -195,6 +189,7 @@ class Session:
     ) -> None:
         """Drives a training to its end from its newest checkpoint; the last state is kept when it is stopped."""
         budget, evaluation = self.experiment.budget, self.experiment.evaluation
+        self._began = self.clock.seconds
         step = self._restore(stage, state)
         saved = step
         try:
@@ -233,9 +228,10 @@ class Session:
                 return  # it descends from no source: there is nothing it could forget
             domain = self.experiment.source
             policy = self._on_source(copy.deepcopy(strategy.merged_policy()).eval())
-        result = evaluate(
-            policy, domain, self.registry, episodes, plan.seed, self.experiment.budget.threads, self.clock.tick
-        )
+        # a short evaluation in the middle of a training is no progress of its own
+        tick = self._count if final else lambda ended, wanted: self.clock.tick()
+        threads = self.experiment.budget.threads
+        result = evaluate(policy, domain, self.registry, episodes, plan.seed, threads, tick)
         stage = "evaluate" if final else "adapt"
         self.evaluations.append({"domain": name, "step": step, "final": final, **result.to_dict()})
         self.channels.events.publish(
@@ -261,9 +257,8 @@ class Session:
         if final:
             values = {"success": result.success, "low": result.low, "high": result.high, "return": result.mean_return}
             prefix = "" if name == "target" else "source_"
-            self._note(**{prefix + key: value for key, value in values.items()})
-            with self._status_lock:
-                self._status["evaluations"] = [*self.evaluations]
+            self._status.note(**{prefix + key: value for key, value in values.items()})
+            self._status.put(evaluations=[*self.evaluations])
 
     def _on_source(self, policy: Any) -> Any:
         """The policy with the slots and statistics its source policy had."""
@@ -281,7 +276,8 @@ class Session:
     def _checkpoint(self, stage: str, step: int, training: Any, strategy: Strategy | None) -> None:
         import torch
 
-        state = {"training": training.state_dict(), "torch_rng": torch.get_rng_state(), "seconds": self.clock.seconds}
+        state = {"training": training.state_dict(), "torch_rng": torch.get_rng_state()}
+        state |= {"seconds": self.clock.seconds, "stage_seconds": self.clock.seconds - self._began}
         if torch.cuda.is_available():
             state["cuda_rng"] = torch.cuda.get_rng_state()
         write = None
@@ -312,7 +308,8 @@ class Session:
         torch.set_rng_state(state["torch_rng"])
         if "cuda_rng" in state and torch.cuda.is_available():
             torch.cuda.set_rng_state(state["cuda_rng"])
-        self.clock.offset = max(self.clock.offset, float(state["seconds"]))
+        self.clock.offset += max(0.0, float(state["seconds"]) - self.clock.seconds)
+        self._began = self.clock.seconds - float(state["stage_seconds"])
         self._say("info", f"Resumed {stage} at step {step}.")
         return step
 
@@ -330,7 +327,7 @@ class Session:
             if self._folder is None:
                 self._folder = new_folder(self._parent, self.experiment)
                 write_text(self._folder / "experiment.yaml", self.experiment.to_yaml())
-            self._status["versions"] = package_versions()
+            self._status.put(versions=package_versions())
             self._set_state("preparing")
             self._log = RunLog(self._folder / "log.h5", self.channels.events, self.experiment)
         except OSError as error:
@@ -355,17 +352,12 @@ class Session:
         if time.monotonic() - self._beaten > HEARTBEAT_SECONDS:
             self._beat()
 
-    def _note(self, **summary: Any) -> None:
-        with self._status_lock:
-            self._status["summary"] |= summary
-
     def _beat(self) -> None:
         self._beaten = time.monotonic()
         if self._sampler is not None:
-            self._note(peak_memory_mb=self._sampler.peak_memory_mb)
+            self._status.note(peak_memory_mb=self._sampler.peak_memory_mb)
         try:
-            with self._status_lock:
-                write_status(self.folder, {**self._status, "state": self.state, "stage": self._stage})
+            self._status.save(self.folder, self.state, self._way.stage)
         except OSError as error:  # a full disk must not end a training that can still finish
             self._say("error", f"run.json cannot be written ({error.strerror}). Free disk space.")
 
@@ -373,13 +365,12 @@ class Session:
         self.state = state
         self.channels.events.publish(StateChanged(str(self.folder), state))
         if state == "preparing":
-            write_status(self.folder, {**self._status, "state": state, "stage": self._stage})
+            self._status.save(self.folder, state, self._way.stage)
         else:
             self._beat()
 
     def _enter(self, stage: str, cached: bool = False) -> None:
-        self._stage = stage
-        self._done = sum(WEIGHTS[s] for s in STAGES[: STAGES.index(stage)])
+        self._way.enter(stage, cached)
         self.channels.events.publish(StageChanged(stage, cached))
         self._advance(0, 1)
         self.clock.tick()
@@ -389,11 +380,7 @@ class Session:
         self.clock.tick()
 
     def _advance(self, step: int, total: int) -> None:
-        share = step / max(1, total)
-        whole = self._done + WEIGHTS[self._stage] * share
-        seconds = self.clock.seconds
-        left = seconds * (1 - whole) / whole if whole > 0.02 and seconds > 2 else math.nan
-        self.channels.progress.set(Progress(self._stage, step, total, share, whole, left))
+        self.channels.progress.set(self._way.progress(step, total, self.clock.seconds))
         if self.clock.paused and self.state == "running":
             self._set_state("paused")
             self.clock.tick()
@@ -417,5 +404,5 @@ class Session:
             failed = Failed(f"{type(error).__name__}: {error}", f"{file}, line {line}", "See the log's details.", trace)
         self.channels.events.publish(failed)
         if self._folder is not None:
-            self._status["error"] = {"message": failed.message, "field": failed.field, "remedy": failed.remedy}
+            self._status.put(error={"message": failed.message, "field": failed.field, "remedy": failed.remedy})
             self._set_state("failed")

@@ -44,14 +44,14 @@ def run_episodes(
     *,
     needs_observation: bool = True,
     record: Callable[[Array, Observation, Array, Array], None] | None = None,
-    stop: Callable[[], None] | None = None,
+    tick: Callable[[int], None] | None = None,
 ) -> Outcome:
     """Runs one episode per seed (at most ``world.num_envs`` seeds).
 
     Args:
         actions: (world, ids, observation) → native actions (n, dof).
         record: called before every step with (ids, observation, actions, rewards of the state acted in).
-        stop: called every step; raises to leave.
+        tick: called every step with the number of episodes that have ended; it may raise to leave.
     """
     ids = np.arange(len(seeds))
     world.begin(ids, seeds)
@@ -61,8 +61,8 @@ def run_episodes(
     )  # fmt: skip
     active = ids
     while len(active):
-        if stop is not None:
-            stop()
+        if tick is not None:
+            tick(len(ids) - len(active))
         observation = world.observe(active) if needs_observation or record else None
         action = actions(world, active, observation)
         if record is not None:
