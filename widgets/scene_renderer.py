@@ -90,17 +90,17 @@ class QualityControl:
 
 
 class SceneRenderer:
-    """One GL context, and for each quality in use one MuJoCo context in it.
+    """For each quality in use one MuJoCo context, in the thread's GL context.
 
     Raises:
         StudioError: the machine can make no GL context.
     """
 
     def __init__(self) -> None:
-        from studio.sim.render import make_context  # the package chooses the GL backend before it imports MuJoCo
+        from studio.sim.render import thread_context  # the package chooses the GL backend before it imports MuJoCo
 
         self._mj: Any = import_module("mujoco")
-        self._gl = make_context(64, 64)
+        self._gl = thread_context()
         self._contexts: dict[tuple[int, int, int], Any] = {}
         self._sizes: dict[tuple[int, int, int], tuple[int, int]] = {}
         self._model: Any = None
@@ -156,7 +156,6 @@ class SceneRenderer:
     def close(self) -> None:
         """Frees everything; call it on the thread that made the renderer."""
         self._free_contexts()
-        self._gl.free()
 
     def _context(self, quality: Quality, width: int, height: int) -> Any:
         key = (quality.shadow, quality.samples, quality.slices)

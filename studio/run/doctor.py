@@ -60,10 +60,10 @@ def _package(name: str) -> str:
 def _rendering() -> str:
     import studio.sim  # noqa: F401  (chooses the GL backend before MuJoCo is imported)
     from studio.errors import StudioError
-    from studio.sim.render import make_context
+    from studio.sim.render import thread_context
 
     try:
-        make_context(16, 16).free()
+        thread_context()
     except StudioError as error:
         raise _Missing(error.message, error.remedy) from None
     return f"offscreen through {os.environ.get('MUJOCO_GL', 'the default')}"

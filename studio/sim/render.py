@@ -15,6 +15,7 @@ from studio.errors import StudioError
 
 PAGE = 512  # px; images are drawn as tiles of one framebuffer, which is read back once
 FULL_TURN_SLICES = 12
+_OWN = threading.local()  # .context: each thread's GL context
 _MAKING = threading.Lock()  # MuJoCo's EGL binding keeps global state while it makes a context
 PLANE = (20.0, 20.0, 20.0)  # m: half-widths and the spacing of a floor's subdivisions
 
@@ -44,7 +45,7 @@ class CameraRenderer:
         self._nominal_pos = self._model.cam_pos[index].copy()
         self._nominal_fovy = float(self._model.cam_fovy[index])
         page = self._per_row * size
-        self._gl = make_context(page, page)
+        self._gl = thread_context()
         self._context = mujoco.MjrContext(self._model, mujoco.mjtFontScale.mjFONTSCALE_100.value)
         mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN.value, self._context)
         self._scene = mujoco.MjvScene(self._model, maxgeom=2_000)
@@ -115,17 +116,26 @@ class CameraRenderer:
         mujoco.mj_comPos(self._model, self._data)
 
     def close(self) -> None:
-        """Frees the GL context; call it on the thread that made the renderer."""
+        """Frees what lies in the thread's GL context; call it on the thread that made the renderer."""
+        self._gl.make_current()
         self._context.free()
-        self._gl.free()
 
 
-def make_context(width: int, height: int) -> mujoco.GLContext:
-    """A current offscreen GL context. Raises StudioError where the machine has none."""
+def thread_context() -> mujoco.GLContext:
+    """This thread's offscreen GL context, made at its first use and now current.
+
+    One for all renderers of a thread: making one takes half a second with software GL, and leaves memory behind.
+    Pictures are drawn into MuJoCo's own framebuffers, so its size does not matter.
+
+    Raises:
+        StudioError: the machine has no GL.
+    """
     try:
-        with _MAKING:
-            context = mujoco.GLContext(width, height)
-            context.make_current()
+        context = getattr(_OWN, "context", None)
+        if context is None:
+            with _MAKING:
+                context = _OWN.context = mujoco.GLContext(16, 16)
+        context.make_current()
     except Exception as error:
         raise StudioError(
             f"No OpenGL context can be made ({error}).",

@@ -213,10 +213,10 @@ def test_a_domain_that_cannot_be_built_leaves_the_other_commands_standing(watche
 def test_without_gl_it_says_so_once_and_ends(qtbot: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     import studio.sim.render
 
-    def none(width: int, height: int) -> Any:
+    def none() -> Any:
         raise StudioError("No OpenGL context can be made.", "", "Install Mesa's drivers.")
 
-    monkeypatch.setattr(studio.sim.render, "make_context", none)
+    monkeypatch.setattr(studio.sim.render, "thread_context", none)
     watched = Watched(qtbot)
     watched.worker.start()
     watched.until(lambda: "Install Mesa's drivers" in watched.frame.message)
