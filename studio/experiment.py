@@ -109,7 +109,9 @@ class Budget(Settings):
     iterations: int = setting(800, "Iterations", "Gradient steps on the target.", "steps", ge=1, le=10_000_000)
     batch_size: int = setting(64, "Batch size", "Frames in a gradient step.", "frames", ge=1, le=65_536)
     checkpoint_every: int = setting(200, "Checkpoint every", "Steps between checkpoints.", "steps", ge=1)
-    threads: int = setting(0, "Threads", "Torch and simulation threads; 0: every core.", "threads", ge=0, le=1024)
+    threads: int = setting(
+        1, "Threads", "Torch's CPU threads; 0: every core. One is as fast for small policies.", "threads", ge=0, le=1024
+    )
 
 
 class EvaluationPlan(Settings):
@@ -212,8 +214,10 @@ class Experiment(Settings):
         return type(self).from_dict(raw)
 
     def content_hash(self) -> str:
-        """SHA-256 of what decides the result: everything but name, description, comparison."""
-        return content_hash(self.model_dump(mode="json", exclude={"name", "description", "comparison"}))
+        """SHA-256 of what decides the result: everything but name, description, comparison, and the threads."""
+        decisive = self.model_dump(mode="json", exclude={"name", "description", "comparison"})
+        del decisive["budget"]["threads"]
+        return content_hash(decisive)
 
 
 def content_hash(data: Any) -> str:

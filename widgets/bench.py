@@ -23,6 +23,7 @@ from studio.run.channels import Channels, StateChanged
 from widgets.run_thread import RunThread
 
 DRAIN_MS = 33
+PROGRESS_EVERY = 3  # ticks of the drain
 CHECK_MS = 250  # an edit is checked when the hand has rested this long
 
 
@@ -80,7 +81,7 @@ class Bench(QObject):
         self._open_jobs = 0
         self._closed = False
         self._subscription = self.channels.events.subscribe()
-        self._progress_version = 0
+        self._progress_version = self._tick = 0
         self._pool = QThreadPool(self)
         self._job_ended.connect(self._finish_job)
         self._timer = QTimer(self)
@@ -292,6 +293,8 @@ class Bench(QObject):
         if events:
             self.events.emit(events)
         version, progress = self.channels.progress.get()
-        if version != self._progress_version:
+        # ten times a second is enough for the eye, and every repaint costs training some of the interpreter
+        self._tick += 1
+        if version != self._progress_version and self._tick % PROGRESS_EVERY == 0:
             self._progress_version = version
             self.progress.emit(progress)

@@ -21,6 +21,7 @@ from widgets.curve_content import LOAD, SUCCESS, Content, Curve, Key
 from widgets.curve_layer import Cursor, CurveLayer
 
 _NEAR = 14.0  # px: how near a click has to be to a curve
+ROOMY = 0.75  # a vertical range is kept while what is shown fills this share of it
 
 
 class _Box(pg.ViewBox):  # type: ignore[misc]
@@ -203,6 +204,9 @@ class CurvePlot(QFrame):
             if not self.content.log and 0 <= bounds[0] < 0.25 * bounds[1]:
                 low = min(0.0, low)  # a scale that nearly reaches zero may as well show it
                 low = max(low, 0.0)
+        kept_low, kept_high = self.box.viewRange()[1]
+        if kept_low <= low and high <= kept_high and (high - low) > ROOMY * (kept_high - kept_low):
+            return  # still fits well: an axis that stands still need not be drawn again
         self._setting = True
         self.box.setYRange(low, high, padding=0)
         self._setting = False

@@ -27,7 +27,7 @@ from widgets.curve_plot import CurvePlot
 REDRAW_MS = 80
 HOVER_MS = 25
 _MIN_PLOT = QSize(150, 98)
-_SHARE = 6.0  # drawing may take at most about a sixth of the UI thread's time
+_SHARE = 12.0  # drawing may take at most about a twelfth of the UI thread's time: training wants the interpreter too
 
 
 class _Canvas(QWidget):
@@ -56,6 +56,7 @@ class CurveView(QWidget):
         self._chosen: dict[Key, bool] = {}
         self._references: dict[str, list[tuple[str, float]]] = {}
         self._dirty: set[Key] = set()
+        self._drawn: dict[Key, float] = {}  # when each plot was last drawn
         self._highlight: Path | None = None
         self._focus: Key | None = None
         self._cursor: float | None = None
@@ -168,15 +169,22 @@ class CurveView(QWidget):
     def _redraw(self, everything: bool = False) -> None:
         began = time.perf_counter()
         seen = {k: p for k, p in self.plots.items() if everything or not p.visibleRegion().isEmpty()}
-        for key in [k for k in self._dirty if k in seen]:
+        waiting = sorted((k for k in self._dirty if k in seen), key=lambda k: self._drawn.get(k, 0.0))
+        if not everything:
+            # painting a plot takes some ms of Python: one at a time, the longest untouched first
+            waiting = waiting[:1]
+        for key in waiting:
             plot = seen[key]
+            self._drawn[key] = began
             content = build(key, self.runs, self.options, self._tint)
             plot.set_content(content, horizontal(key, self.options.axis)[0] == "time")
             plot.set_note(self._note(key) if not content.curves else "")
             self._dirty.discard(key)
-        self._fit_x(seen)
+        self._fit_x({key: seen[key] for key in waiting})
         self._show_legend()
-        self._last_cost = time.perf_counter() - began + sum(p.layer.paint_seconds for p in seen.values())
+        self._last_cost = time.perf_counter() - began + sum(seen[key].layer.paint_seconds for key in waiting)
+        if any(key in seen for key in self._dirty):
+            self._schedule()
 
     def _fit_x(self, plots: dict[Key, CurvePlot]) -> None:
         """Plots that share their horizontal axis share their range, so that what happened together stands together."""
@@ -192,6 +200,7 @@ class CurveView(QWidget):
                 left, right = bounds.get(horizontal(key, self.options.axis), (0.0, 1.0))
                 if key[0] == SUCCESS:
                     left = min(left, 0.0)
+                right = left + _round_up(right - left)
                 margin = (right - left) * 0.02
                 plot.set_x(left - (margin if key[0] == SUCCESS else 0), right + margin)
 
@@ -338,3 +347,11 @@ class CurveView(QWidget):
         timed = horizontal(plot.key, self.options.axis)[0] == "time"
         where = self.tr("latest") if x is None else clock(x) if timed else self.tr("step %1").replace("%1", f"{x:,.0f}")
         self.legend.set_rows(" · ".join(t for t in (plot.name(), plot.stage_name(), where) if t), rows)
+
+
+def _round_up(span: float) -> float:
+    """The next round length: a growing curve then moves its axis now and then, not at every step."""
+    if span <= 0:
+        return span
+    power = 10.0 ** math.floor(math.log10(span))
+    return power * next(m for m in (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10) if span <= m * power * (1 + 1e-9))

@@ -42,7 +42,6 @@ def evaluate(
     registry: Registry,
     episodes: int,
     seed: int,
-    threads: int = 0,
     tick: Callable[[int, int], None] | None = None,
 ) -> Evaluation:
     """Runs ``episodes`` episodes, seeds ``seed`` and up, in one batch (chunks of at most 512).
@@ -56,9 +55,7 @@ def evaluate(
 
     act = expert_actions if isinstance(policy, str) else policy_actions(policy)
     parts: list[Outcome] = []
-    world = World(
-        domain, task_of(domain, registry), embodiment_of(domain, registry), min(episodes, MAX_AT_ONCE), threads
-    )
+    world = World(domain, task_of(domain, registry), embodiment_of(domain, registry), min(episodes, MAX_AT_ONCE))
     try:
         for start in range(0, episodes, MAX_AT_ONCE):
             seeds = range(seed + start, seed + min(start + MAX_AT_ONCE, episodes))

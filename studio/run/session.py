@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import math
+import os
 import random
 import shutil
 import time
@@ -138,8 +139,7 @@ class Session:
 
         plan = self.experiment
         device = devices.choose(plan.device)
-        if plan.budget.threads:
-            torch.set_num_threads(plan.budget.threads)
+        torch.set_num_threads(plan.budget.threads or os.cpu_count() or 1)
         strategy, params = strategy_of(plan, self.registry)
         self._set_state("running")
         self._enter("source")
@@ -230,8 +230,7 @@ class Session:
             policy = self._on_source(copy.deepcopy(strategy.merged_policy()).eval())
         # a short evaluation in the middle of a training is no progress of its own
         tick = self._count if final else lambda ended, wanted: self.clock.tick()
-        threads = self.experiment.budget.threads
-        result = evaluate(policy, domain, self.registry, episodes, plan.seed, threads, tick)
+        result = evaluate(policy, domain, self.registry, episodes, plan.seed, tick)
         stage = "evaluate" if final else "adapt"
         self.evaluations.append({"domain": name, "step": step, "final": final, **result.to_dict()})
         self.channels.events.publish(

@@ -43,8 +43,13 @@ CAMERAS = {
 
 # Franka documentation, Panda: joint limits [rad], torque limits [Nm]
 FRANKA_RANGE = [
-    (-2.8973, 2.8973), (-1.7628, 1.7628), (-2.8973, 2.8973), (-3.0718, -0.0698),
-    (-2.8973, 2.8973), (-0.0175, 3.7525), (-2.8973, 2.8973),
+    (-2.8973, 2.8973),
+    (-1.7628, 1.7628),
+    (-2.8973, 2.8973),
+    (-3.0718, -0.0698),
+    (-2.8973, 2.8973),
+    (-0.0175, 3.7525),
+    (-2.8973, 2.8973),
 ]
 FRANKA_TORQUE = [87.0] * 4 + [12.0] * 3
 # Gaz et al. 2019, links 0-7 [kg]
@@ -145,7 +150,9 @@ def test_names_and_actuators(name):
     assert (model.vis.global_.offwidth, model.vis.global_.offheight) == (1920, 1080)
 
 
-@pytest.mark.parametrize("name, prefix", [("franka_7dof", ""), ("bimanual_14dof", "right_"), ("bimanual_14dof", "left_")])
+@pytest.mark.parametrize(
+    "name, prefix", [("franka_7dof", ""), ("bimanual_14dof", "right_"), ("bimanual_14dof", "left_")]
+)
 def test_franka_data_sheet(name, prefix):
     model = load(name)
     for i, joint in enumerate(FRANKA_JOINTS):
