@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 import mujoco
@@ -60,7 +60,7 @@ UR_TORQUE = [150.0] * 3 + [28.0] * 3
 UR_LINKS = ["shoulder_link", "upper_arm_link", "forearm_link", "wrist_1_link", "wrist_2_link", "wrist_3_link"]
 
 
-@lru_cache(maxsize=None)
+@cache
 def load(name: str) -> mujoco.MjModel:
     return mujoco.MjModel.from_xml_path(str(FOLDER / f"{name}.xml"))
 
