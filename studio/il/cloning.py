@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from studio.contracts import Metrics
 from studio.data.episodes import Episodes
 
-UNITS: dict[str, str] = {"loss": "normalized action²", "gradient_norm": "", "learning_rate": ""}
+UNITS: dict[str, str] = {"loss": "MSE", "gradient_norm": "", "learning_rate": ""}
 WARMUP = 0.05  # share of the iterations over which the learning rate rises
 
 

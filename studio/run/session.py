@@ -269,6 +269,7 @@ class Session:
         save_policy(strategy.merged_policy(), self.folder / "policy")
         strategy.export(self.folder)
         self.channels.events.publish(Exported(str(self.folder)))
+        self._advance(1, 1)
 
     # -- checkpoints ---------------------------------------------------------------------------------------------
 

@@ -66,7 +66,7 @@ def test_contents(finished: dict[str, Path]) -> None:
             assert file.attrs[f"version of {package}"][0].isdigit(), package
         metrics = file["metrics"][:]
         assert {"loss", "gradient_norm", "learning_rate"} <= {name.decode() for name in metrics["name"]}
-        assert set(metrics["unit"][metrics["name"] == b"loss"]) == {"normalized action²".encode()}
+        assert set(metrics["unit"][metrics["name"] == b"loss"]) == {b"MSE"}
         assert file["metrics"].attrs["unit of seconds"]
         seconds = metrics["seconds"][metrics["name"] == b"loss"]
         assert np.all(np.diff(seconds) >= 0) and seconds[0] > 0

@@ -75,7 +75,7 @@ def test_a_session_tells_its_way(experiment: Experiment, runs: Path) -> None:
     assert steps == list(range(1, 11))
     metrics = next(e for e in events if isinstance(e, MetricsLogged))
     assert {"loss", "gradient_norm", "learning_rate"} <= set(metrics.values)
-    assert metrics.units["loss"] == "normalized action²"
+    assert metrics.units["loss"] == "MSE"
     saved = [e.step for e in events if isinstance(e, CheckpointSaved) and e.stage == "adapt"]
     assert saved == [3, 6, 9, 10]
     scores = {e.domain: e for e in events if isinstance(e, Evaluated)}
