@@ -45,6 +45,8 @@ def main(experiment: Path | None = None, runs_folder: Path | None = None) -> int
         experiment: the YAML file to open; None opens the demo.
         runs_folder: where runs are kept; None is the program's own place.
     """
+    # software GL draws on the render thread alone: its own threads would crowd training and the UI off the cores
+    os.environ.setdefault("LP_NUM_THREADS", "0")
     app = application()
     bench = Bench(runs_folder)
     catch_everything(bench)

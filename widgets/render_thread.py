@@ -6,6 +6,10 @@ replaced by the next. MuJoCo is imported on this thread only.
 
 from __future__ import annotations
 
+import contextlib
+import os
+import sys
+import threading
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -18,7 +22,16 @@ from widgets.mailbox import Mailbox, Slot
 from widgets.render_stage import Frame, PolicySource, Stage
 from widgets.scene_renderer import LEVELS
 
+PATIENCE = 10  # nice value of the drawing thread
+
 _alive: set[RenderThread] = set()  # a QThread must not be collected while it runs, whatever became of its panel
+
+
+def _step_back() -> None:
+    """Lets the UI and training go first where drawing contends with them for a core; Linux counts it by thread."""
+    if sys.platform.startswith("linux"):
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), PATIENCE)
 
 
 class RenderThread(QThread):
@@ -128,6 +141,7 @@ class RenderThread(QThread):
         _alive.discard(self)
 
     def run(self) -> None:
+        _step_back()
         try:
             stage = Stage()
         except Exception as error:  # no GL on this machine: said once, in place of a picture

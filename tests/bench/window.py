@@ -31,6 +31,7 @@ from widgets.main_window import MainWindow
 from widgets.viewport import Viewport
 
 plan, runs = Experiment.load(sys.argv[1]), Path(sys.argv[2])
+os.environ.setdefault("LP_NUM_THREADS", "0")  # as widgets.app.main does
 app = application()
 bench = Bench(runs)
 window = MainWindow(bench, QSettings(str(runs / "layout.ini"), QSettings.Format.IniFormat))
