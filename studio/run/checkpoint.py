@@ -95,6 +95,21 @@ def latest_state(run: Path, stage: str) -> tuple[int, dict[str, Any]] | None:
     return None
 
 
+def rng_state() -> dict[str, torch.Tensor]:
+    """Torch's random number generators, of the CPU and of the GPU where there is one."""
+    state = {"cpu": torch.get_rng_state()}
+    if torch.cuda.is_available():
+        state["cuda"] = torch.cuda.get_rng_state()
+    return state
+
+
+def set_rng_state(state: dict[str, torch.Tensor]) -> None:
+    """Takes back what :func:`rng_state` gave."""
+    torch.set_rng_state(state["cpu"])
+    if "cuda" in state and torch.cuda.is_available():
+        torch.cuda.set_rng_state(state["cuda"])
+
+
 def load_policy(folder: Path, step: int | None = None) -> Any:
     """The policy of a run (its final one, or that of a checkpoint), of a checkpoint folder, or of a policy folder."""
     from studio.run.policies import load_policy_folder

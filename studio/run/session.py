@@ -14,6 +14,7 @@ import shutil
 import time
 import traceback
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ from studio.run.channels import (
     StateChanged,
 )
 from studio.run.check import check, strategy_of
-from studio.run.checkpoint import latest_state, save_checkpoint
+from studio.run.checkpoint import latest_state, rng_state, save_checkpoint, set_rng_state
 from studio.run.clock import Clock
 from studio.run.context import Context
 from studio.run.datasets import demonstrations
@@ -274,19 +275,9 @@ class Session:
     # -- checkpoints ---------------------------------------------------------------------------------------------
 
     def _checkpoint(self, stage: str, step: int, training: Any, strategy: Strategy | None) -> None:
-        import torch
-
-        state = {"training": training.state_dict(), "torch_rng": torch.get_rng_state()}
+        state = {"training": training.state_dict(), "rng": rng_state()}
         state |= {"seconds": self.clock.seconds, "stage_seconds": self.clock.seconds - self._began}
-        if torch.cuda.is_available():
-            state["cuda_rng"] = torch.cuda.get_rng_state()
-        write = None
-        if strategy is not None:
-            merged = strategy.merged_policy()
-
-            def write(folder: Path) -> None:
-                save_policy(merged, folder)
-
+        write = None if strategy is None else partial(save_policy, strategy.merged_policy())
         try:
             path = save_checkpoint(self.folder, stage, step, state, write)
         except OSError as error:
@@ -298,16 +289,12 @@ class Session:
         self.channels.events.publish(CheckpointSaved(stage, step, str(path)))
 
     def _restore(self, stage: str, training: Any) -> int:
-        import torch
-
         found = latest_state(self.folder, stage) if self._resumed else None
         if found is None:
             return 0
         step, state = found
         training.load_state_dict(state["training"])
-        torch.set_rng_state(state["torch_rng"])
-        if "cuda_rng" in state and torch.cuda.is_available():
-            torch.cuda.set_rng_state(state["cuda_rng"])
+        set_rng_state(state["rng"])
         self.clock.offset += max(0.0, float(state["seconds"]) - self.clock.seconds)
         self._began = self.clock.seconds - float(state["stage_seconds"])
         self._say("info", f"Resumed {stage} at step {step}.")

@@ -151,12 +151,12 @@ def test_windows_leave_no_thread_timer_or_widget_behind(qtbot: Any, runs: Path, 
         QApplication.sendPostedEvents(None, 52)  # QEvent.DeferredDelete
 
     once(0)  # what is made once for the whole program
-    before = {kind: settled(qtbot, lambda kind=kind: alive(kind), 0) for kind in (QThread, QTimer)}  # type: ignore[misc]
+    before = {kind: settled(qtbot, lambda kind=kind: alive(kind), 0) for kind in (QThread, QTimer)}
     threads, windows = threading.active_count(), len(QApplication.topLevelWidgets())
     for number in (1, 2, 3):
         once(number)
     for kind, most in before.items():
-        assert settled(qtbot, lambda kind=kind: alive(kind), most) <= most, kind  # type: ignore[misc]
+        assert settled(qtbot, lambda kind=kind: alive(kind), most) <= most, kind
     assert settled(qtbot, threading.active_count, threads) <= threads
     assert settled(qtbot, lambda: len(QApplication.topLevelWidgets()), windows) <= windows
 

@@ -48,8 +48,8 @@ def test_round_trip(written: Path) -> None:
     for key, value in wanted.observations.items():
         np.testing.assert_array_equal(found.observations[key], value)
     np.testing.assert_array_equal(found.actions, wanted.actions)
-    np.testing.assert_array_equal(found.rewards, wanted.rewards)  # type: ignore[arg-type]
-    np.testing.assert_array_equal(found.states, wanted.states)  # type: ignore[arg-type]
+    np.testing.assert_array_equal(found.rewards, wanted.rewards)
+    np.testing.assert_array_equal(found.states, wanted.states)
     assert found.attributes["env_args"] == wanted.attributes["env_args"]
     assert not list(written.parent.glob(".*"))
 

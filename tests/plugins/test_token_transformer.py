@@ -36,7 +36,7 @@ def observation(embodiment: Embodiment, kind: str = "image", n: int = FRAMES, si
 def bound(robot: str, control: str = "end_effector", kind: str = "image", layout: str = "semantic") -> Any:
     """(policy, observation, native actions, statistics, embodiment, domain)."""
     embodiment = Registry().get("embodiments", robot)
-    domain = Domain(embodiment=robot, control=control, observation=kind, image_size=32)  # type: ignore[arg-type]
+    domain = Domain(embodiment=robot, control=control, observation=kind, image_size=32)
     seen = observation(embodiment, kind)
     width = len(embodiment.slots(control))
     actions = np.random.default_rng(1).uniform(-1, 1, (FRAMES, width)).astype(np.float32)
@@ -46,7 +46,7 @@ def bound(robot: str, control: str = "end_effector", kind: str = "image", layout
         if key != "image"
     }
     torch.manual_seed(0)
-    policy = TokenTransformer(TokenTransformer.Params(**tiny.POLICY, layout=layout), kind)  # type: ignore[arg-type]
+    policy = TokenTransformer(TokenTransformer.Params(**tiny.POLICY, layout=layout), kind)
     policy.bind(embodiment, domain, statistics, keep=False)
     return policy, seen, actions, statistics, embodiment, domain
 

@@ -51,7 +51,7 @@ def bench(qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
 
     monkeypatch.setattr(data_embodiment, "render", render)
     made = Bench(tmp_path, registry=fakes.registry(formats=[Robomimic]))
-    made.drawn = drawn  # type: ignore[attr-defined]
+    made.drawn = drawn
     yield made
     made.close()
 
@@ -76,7 +76,7 @@ def test_both_domains_are_shown_and_each_robot_drawn_once(qtbot: Any, bench: Ben
     bench.edit(**{"target.embodiment": "franka_7dof"})
     bench.edit(**{"target.episodes": 7})
     qtbot.wait(450)
-    assert sorted(bench.drawn) == ["franka_7dof", "ur5_6dof"]  # type: ignore[attr-defined]
+    assert sorted(bench.drawn) == ["franka_7dof", "ur5_6dof"]
 
 
 def test_editing_a_field_edits_its_domain_only(bench: Bench, panel: DataEmbodimentPanel) -> None:

@@ -382,7 +382,7 @@ def test_buttons_have_names_and_need_a_selection(panel: RunsPanel) -> None:
 def test_both_schemes_paint(panel: RunsPanel) -> None:
     try:
         for scheme in ("light", "dark"):
-            theme.force(scheme)  # type: ignore[arg-type]
+            theme.force(scheme)
             assert not panel.grab().isNull()
     finally:
         theme.force(None)

@@ -90,7 +90,7 @@ def test_plugins_that_did_not_load_are_told_in_a_toast_and_the_log(qtbot: Any, w
     registry.failed.append(Broken("strategies", "dann", "/x/dann.py", 12, "ImportError: no lib", "Traceback dann"))
     ready(qtbot, window)
     assert any("dann" in t.text and "line 12" in t.text for t in window.toasts.visible())
-    lines = window.docks["log"].panel.model.lines  # type: ignore[attr-defined]
+    lines = window.docks["log"].panel.model.lines
     assert any("dann" in line.text and line.details == "Traceback dann" for line in lines)
 
 
@@ -298,7 +298,7 @@ def test_interrupted_runs_are_offered_at_the_start(
 def test_light_and_dark_reach_palette_sheet_icons_and_painters(window: MainWindow) -> None:
     looks = {}
     for scheme in ("light", "dark"):
-        theme.force(scheme)  # type: ignore[arg-type]
+        theme.force(scheme)
         app = QApplication.instance()
         assert isinstance(app, QApplication) and "@" not in app.styleSheet()
         image = window.grab().toImage()

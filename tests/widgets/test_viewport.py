@@ -57,7 +57,7 @@ def recorder() -> Recorder:
 
 @pytest.fixture
 def view(qtbot: Any, recorder: Recorder) -> Viewport:
-    made = Viewport(recorder)  # type: ignore[arg-type]
+    made = Viewport(recorder)
     qtbot.addWidget(made)
     made.resize(400, 300)
     made.show()
@@ -248,7 +248,7 @@ def test_a_checkpoint_plays_in_its_own_domain(
 
     shown.ready()
     loaded = ModuleType("studio.run.checkpoint")
-    loaded.load_policy = lambda folder, step=None: f"policy of step {step}"  # type: ignore[attr-defined]
+    loaded.load_policy = lambda folder, step=None: f"policy of step {step}"
     monkeypatch.setitem(sys.modules, "studio.run.checkpoint", loaded)
     run = tmp_path / "run"
     run.mkdir()

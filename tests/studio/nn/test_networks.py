@@ -91,7 +91,7 @@ def test_normalizer_does_not_blow_up_on_a_constant() -> None:
 @pytest.mark.parametrize("layout", ["semantic", "front"])
 @pytest.mark.parametrize("control", ["joint", "end_effector"])
 @pytest.mark.parametrize("embodiment", [FRANKA, UR5, BIMANUAL, MOBILE], ids=lambda e: e.id)
-def test_actions_round_trip_through_the_unified_space(embodiment, control: str, layout) -> None:  # type: ignore[no-untyped-def]
+def test_actions_round_trip_through_the_unified_space(embodiment, control: str, layout) -> None:
     slots = embodiment.slots(control)
     mask = slot_mask(slots, layout)
     native = torch.randn(4, len(slots))

@@ -132,7 +132,7 @@ def test_state_of_any_nesting_round_trips(tmp_path: Path) -> None:
     save_state(tmp_path, state)
     found = load_state(tmp_path)
     assert found["nested"][0]["flag"] is True and found["nested"]["none"] is None
-    assert torch.equal(found["a"], state["a"])  # type: ignore[arg-type]
+    assert torch.equal(found["a"], state["a"])
     assert found["tuple"] == (0.9, 0.999) and found["list"][:3] == [1, 2.5, "x"]
     assert found["shared"]["weight/with/slashes"].dtype == torch.bfloat16
     with pytest.raises(TypeError, match="state holds"):

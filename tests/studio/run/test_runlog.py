@@ -30,12 +30,12 @@ def test_it_is_readable_while_a_session_writes(runs: Path) -> None:
     reached, go_on = threading.Event(), threading.Event()
 
     def hold(event: object) -> None:
-        publish(event)  # type: ignore[arg-type]
+        publish(event)
         if isinstance(event, MetricsLogged) and (event.stage, event.step) == ("adapt", 5):
             reached.set()
             go_on.wait(60)
 
-    session.channels.events.publish = hold  # type: ignore[method-assign]
+    session.channels.events.publish = hold
     thread = threading.Thread(target=session.run)
     thread.start()
     try:
@@ -115,7 +115,7 @@ def test_a_value_that_does_not_fit_is_told_and_the_rest_is_written(tmp_path: Pat
     log = RunLog(tmp_path / "log.h5", events, experiment)
     events.publish(MetricsLogged("adapt", 1, 0.0, {"loss": 1.0}, {}))
     tiny.wait_for(lambda: ("adapt", "loss") in read_log(tmp_path).metrics)
-    events.publish(MetricsLogged("adapt", 2, 0.0, {"loss": "many"}, {}))  # type: ignore[dict-item]
+    events.publish(MetricsLogged("adapt", 2, 0.0, {"loss": "many"}, {}))
     told: list[Logged] = []
     tiny.wait_for(lambda: told.extend(e for e in seen.drain() if isinstance(e, Logged)) or told)
     events.publish(MetricsLogged("adapt", 3, 0.0, {"loss": 3.0}, {}))

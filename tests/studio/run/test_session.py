@@ -193,7 +193,7 @@ def test_stop_ends_with_a_checkpoint_and_resume_goes_on(runs: Path) -> None:
         if isinstance(event, MetricsLogged) and (event.stage, event.step) == ("adapt", 4):
             session.stop()
 
-    session.channels.events.publish = stop_at_four  # type: ignore[method-assign]
+    session.channels.events.publish = stop_at_four
     folder = session.run()
     assert session.state == "stopped" and read_run(folder).state == "stopped"
     assert (folder / "checkpoints" / "adapt-00000004" / "state.json").exists()

@@ -74,11 +74,11 @@ def test_what_is_drawn_is_what_is_simulated(player: Player) -> None:
 
 def test_chance_and_a_policy_play_too(player: Player) -> None:
     class Up:
-        def act(self, observation, memory=None):  # type: ignore[no-untyped-def]
+        def act(self, observation, memory=None):
             return np.tile([0.0, 0.0, 1.0], (len(observation["joint_pos"]), 1)), memory
 
     tip = player.world.scene.limbs[0].site
-    player.set_policy(Up())  # type: ignore[arg-type]
+    player.set_policy(Up())
     before = player.data.site_xpos[tip][2]
     for _ in range(3):
         player.step()

@@ -19,7 +19,7 @@ IDS = np.arange(2)
 
 
 def make(kind: str = "goal", robot: str = "ur5_6dof", terms: list[dict[str, Any]] | None = None) -> World:
-    domain = Domain(embodiment=robot, observation=kind, image_size=32, randomization=terms or [])  # type: ignore[arg-type]
+    domain = Domain(embodiment=robot, observation=kind, image_size=32, randomization=terms or [])
     return World(domain, task_of(domain, REGISTRY), embodiment_of(domain, REGISTRY), 2, 1)
 
 

@@ -64,7 +64,7 @@ def test_leaving_simulations_out_of_a_step_leaves_them_as_they_are() -> None:
 @pytest.mark.parametrize("control", ["end_effector", "joint"])
 @pytest.mark.parametrize("robot", ROBOTS)
 def test_the_expert_succeeds_in_at_least_99_of_100_episodes(robot: str, control: str) -> None:
-    domain = Domain(embodiment=robot, control=control, observation="goal")  # type: ignore[arg-type]
+    domain = Domain(embodiment=robot, control=control, observation="goal")
     found = evaluate("expert", domain, REGISTRY, 100, 10_000)
     assert found.success >= 0.99
     assert found.low <= found.success <= found.high
