@@ -20,9 +20,13 @@ if TYPE_CHECKING:
 
     from studio.data.episodes import Episodes
     from studio.run.context import Context
+    from studio.sim.draws import Draws
 
 Array = np.ndarray
-Observation = dict[str, Any]  # "image" (n, h, w, 3) uint8, "joint_pos", "eef_pos", "goal": see studio.sim.world
+Ids = Array | slice  # which simulations: sorted indices, or all
+Observation = dict[
+    str, Any
+]  # "image" (n, h, w, 3) uint8, "joint_pos", "eef_pos", "goal", "state": see studio.sim.world
 SLOTS = 32  # width of the unified action space
 
 
@@ -57,6 +61,8 @@ class Limb:
     actuators: tuple[str, ...]
     joint_slots: tuple[int, ...]
     end_effector_slots: tuple[int, ...]
+    gripper: str = ""  # actuator that opens and closes the hand; empty: it has none
+    gripper_slot: int = -1  # after the limb's other slots
 
 
 @dataclass(frozen=True)
@@ -68,49 +74,75 @@ class Embodiment:
     summary: str
     reference: str
     model: Path
-    kind: Literal["arm", "base"]
+    kind: Literal["arm", "base", "body"]
     limbs: tuple[Limb, ...]
     cameras: tuple[str, ...]
     home: str = "home"  # the keyframe of the resting pose; empty: the model's defaults
+    motors: int = 0  # of a body whose actuators are commanded directly
 
     @property
     def dof(self) -> int:
         """Controlled degrees of freedom."""
-        return sum(len(limb.joints) for limb in self.limbs)
+        return self.motors or sum(len(limb.joints) for limb in self.limbs)
 
-    def slots(self, control: str) -> tuple[int, ...]:
+    def slots(self, control: str, gripper: bool = False) -> tuple[int, ...]:
         """Places of the native action's components in the unified action space, in native order."""
-        joint = control == "joint"
-        return tuple(s for limb in self.limbs for s in (limb.joint_slots if joint else limb.end_effector_slots))
+        if control == "motor":
+            return tuple(range(self.motors))
+        slots: list[int] = []
+        for limb in self.limbs:
+            slots += limb.joint_slots if control == "joint" else limb.end_effector_slots
+            if gripper and limb.gripper:
+                slots.append(limb.gripper_slot)
+        return tuple(slots)
 
 
 class Simulation(Protocol):
-    """What a task sees of the batched simulator. Rows are simulations; ``ids`` selects some of them."""
+    """What a task sees of the batched simulator. Rows are simulations; ``ids`` selects some: an array, or a slice."""
 
     embodiment: Embodiment
     num_envs: int
+    model: mujoco.MjModel
+    actions: Array  # (num_envs, width): what each simulation was last told, in native units
 
-    def end_effectors(self, ids: Array) -> Array:
+    def bind(self, name: str) -> Array:
+        """Live rows of an ``MjData`` field, (num_envs, …). Only state fields may be written."""
+
+    def end_effectors(self, ids: Ids) -> Array:
         """World positions of the limbs' sites, (n, limbs, 3), m."""
 
-    def yaw(self, ids: Array) -> Array:
+    def yaw(self, ids: Ids) -> Array:
         """Heading of a driving base, (n,), rad; 0 for an arm."""
+
+    def contact_forces(self, ids: Ids) -> Array:
+        """Contact torque and force on each body, (n, bodies, 6), of tasks that ask for them; 0 before a first step."""
 
     def mocap(self) -> Array:
         """Live positions of the task's mocap bodies, (num_envs, bodies, 3), m. Write to move them."""
 
 
 class Task:
-    """What is to be done. Written once, over batch-first arrays, for every embodiment it makes sense for."""
+    """What is to be done. Written once, over batch-first arrays, for every embodiment it makes sense for.
+
+    A world makes a task of its own, so a task may keep arrays of its world's simulations.
+    """
 
     id: ClassVar[str]
     title: ClassVar[str]
     summary: ClassVar[str]
     reference: ClassVar[str]
     horizon: ClassVar[int]  # control steps in an episode
-    control_hz: ClassVar[int]  # control steps a second
-    step_size: ClassVar[float]  # m an end effector moves in one step at action 1
+    control_hz: ClassVar[float]  # control steps a second
+    step_size: ClassVar[float] = 0.0  # m an end effector moves in one step at action 1
     version: ClassVar[int] = 1  # raise it when the task changes: what was cached for it is made anew
+    gymnasium_id: ClassVar[str] = ""  # such as "Reach-{embodiment}-v0"
+    controls: ClassVar[tuple[str, ...]] = ("end_effector", "joint")
+    observations: ClassVar[tuple[str, ...]] = ("image", "goal")
+    goal_width: ClassVar[int] = 3
+    grips: ClassVar[bool] = False  # actions open and close the grippers too
+    has_success: ClassVar[bool] = True  # False: an episode is judged by its return
+    has_expert: ClassVar[bool] = True
+    contact_forces: ClassVar[bool] = False  # it reads them
 
     def check(self, embodiment: Embodiment) -> list[Problem]:
         """Why this embodiment cannot do this task; empty if it can."""
@@ -118,26 +150,40 @@ class Task:
 
     def build(self, spec: mujoco.MjSpec, embodiment: Embodiment) -> None:
         """Adds the task's bodies to the embodiment's model."""
+
+    def prepare(self, world: Simulation) -> None:
+        """Called once, when the task's world has been made: the place to bind fields and make arrays."""
+
+    def reset(self, world: Simulation, ids: Array, draws: Draws) -> None:
+        """Draws a new episode for each simulation in ``ids``."""
         raise NotImplementedError
 
-    def reset(self, world: Simulation, ids: Array, rngs: list[np.random.Generator]) -> None:
-        """Draws a new episode for each simulation in ``ids``, one generator each."""
+    def before(self, world: Simulation, ids: Ids) -> None:
+        """Called before each control step: the place to keep what the reward compares with."""
+
+    def observe(self, world: Simulation, ids: Ids) -> Observation:
+        """What the task adds to an observation; ``state`` (n, width) where the domain observes the state."""
+        return {}
+
+    def goal(self, world: Simulation, ids: Ids) -> Array:
+        """The goal's coordinates, (n, goal_width), m. Policies see them only where the domain observes the goal."""
         raise NotImplementedError
 
-    def goal(self, world: Simulation, ids: Array) -> Array:
-        """The goal's coordinates, (n, 3), m. Policies see them only where the domain's observation is ``goal``."""
-        raise NotImplementedError
-
-    def reward(self, world: Simulation, ids: Array) -> Array:
+    def reward(self, world: Simulation, ids: Ids) -> Array:
         """Reward of the present state, (n,)."""
         raise NotImplementedError
 
-    def success(self, world: Simulation, ids: Array) -> Array:
-        """Whether the present state is a success, (n,) bool. A success ends the episode."""
+    def success(self, world: Simulation, ids: Ids) -> Array:
+        """Whether the present state is a success, (n,) bool."""
         raise NotImplementedError
 
-    def expert(self, world: Simulation, ids: Array) -> Array:
-        """The scripted expert's end-effector action, (n, limbs, 3), in [−1, 1]."""
+    def terminated(self, world: Simulation, ids: Ids) -> Array:
+        """Whether the present state ends the episode, (n,) bool: by default a success does."""
+        return self.success(world, ids)
+
+    def expert(self, world: Simulation, ids: Ids) -> Array:
+        """The scripted expert's end-effector action, (n, limbs, 3) in [−1, 1], or (n, limbs, 4) with the gripper's
+        opening last where the task grips."""
         raise NotImplementedError
 
 

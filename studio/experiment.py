@@ -23,16 +23,29 @@ RandomizationField = Literal[
     "friction",
     "mass",
     "damping",
+    "armature",
+    "gravity",
     "actuator_gain",
     "actuator_delay",
+    "sensor_noise",
     "camera_position",
     "camera_fov",
+    "light_position",
+    "light_intensity",
+    "color",
     "brightness",
     "contrast",
     "saturation",
     "blur",
     "sharpness",
 ]
+# fields of which a term may choose some parts of the model by name
+PARTED = ("friction", "mass", "damping", "armature", "actuator_gain")
+_POSITIVE = ("mass", "actuator_gain", "camera_fov")
+_UNSIGNED = (
+    "friction", "damping", "armature", "actuator_delay", "sensor_noise", "light_intensity", "color", "brightness",
+    "contrast", "saturation", "blur", "sharpness",
+)  # fmt: skip
 
 
 def setting(default: Any, title: str, help: str, unit: str = "", **limits: Any) -> Any:
@@ -52,8 +65,25 @@ class RandomizationTerm(Settings):
     field: RandomizationField = setting("friction", "Field", "What is randomized.")
     low: float = setting(1.0, "Low", "Lower end of the range.")
     high: float = setting(1.0, "High", "Upper end of the range.")
-    distribution: Literal["uniform", "log_uniform"] = setting("uniform", "Distribution", "How values are drawn.")
+    distribution: Literal["uniform", "log_uniform", "normal"] = setting(
+        "uniform", "Distribution", "How values are drawn; a normal one is cut off at the range's ends."
+    )
+    std: float = setting(
+        0.0, "Standard deviation", "Of the normal distribution around the middle; 0: a quarter of the range.", ge=0
+    )
     probability: float = setting(1.0, "Probability", "How often the term is applied at all.", ge=0, le=1)
+    moment: Literal["reset", "once", "interval"] = setting(
+        "reset", "Moment", "Drawn anew for every episode, once for each simulation, or again and again in an episode."
+    )
+    interval: float = setting(1.0, "Interval", "Time between draws where the moment is an interval.", "s", gt=0)
+    parts: str = setting(
+        "", "Parts", "Names of bodies, geoms, joints or actuators (with * and ?); empty: the whole model."
+    )
+
+    @property
+    def key(self) -> str:
+        """What tells this term's values from another's: the field, and the parts where only some are meant."""
+        return f"{self.field}:{self.parts}" if self.parts else self.field
 
     @model_validator(mode="after")
     def _range(self) -> RandomizationTerm:
@@ -61,9 +91,12 @@ class RandomizationTerm(Settings):
             raise ValueError(f"the range {self.low:g} to {self.high:g} is reversed; put the smaller value first")
         if self.distribution == "log_uniform" and self.low <= 0:
             raise ValueError("a log-uniform range reaches 0 or below; raise its lower end above 0")
-        unsigned = {"friction", "mass", "damping", "actuator_gain", "actuator_delay", "blur"}
-        if self.field in unsigned and self.low < 0:
+        if self.field in _UNSIGNED and self.low < 0:
             raise ValueError(f"{self.field} cannot be negative; raise the lower end to 0 or more")
+        if self.field in _POSITIVE and self.low <= 0:
+            raise ValueError(f"{self.field} must stay above 0; raise the lower end above 0")
+        if self.parts and self.field not in PARTED:
+            raise ValueError(f"{self.field} has no parts; leave the parts empty")
         return self
 
 
@@ -72,11 +105,15 @@ class Domain(Settings):
 
     embodiment: str = setting("franka_7dof", "Embodiment", "A registered robot, or the path of an MJCF or URDF file.")
     task: str = setting("reach", "Task", "What the robot is to do.")
-    control: Literal["end_effector", "joint"] = setting(
-        "end_effector", "Control", "What an action means: a step of the end effector, or of each joint."
+    control: Literal["end_effector", "joint", "motor"] = setting(
+        "end_effector",
+        "Control",
+        "What an action means: a step of the end effector, a step of each joint, or each motor's own command.",
     )
-    observation: Literal["image", "goal"] = setting(
-        "image", "Observation", "A camera image, or the goal's coordinates (to study what transfers without vision)."
+    observation: Literal["image", "goal", "state"] = setting(
+        "image",
+        "Observation",
+        "A camera image, the goal's coordinates (to study what transfers without vision), or the body's state.",
     )
     camera: str = setting("front", "Camera", "The camera the policy looks through.")
     image_size: int = setting(64, "Image size", "Width and height of the camera image.", "px", ge=32, le=256)

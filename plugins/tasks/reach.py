@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from studio.contracts import Embodiment, Problem, Simulation, Task
+from studio.contracts import Embodiment, Ids, Problem, Simulation, Task
 
 if TYPE_CHECKING:
     import mujoco
+
+    from studio.sim.draws import Draws
 
 Array = np.ndarray
 
@@ -38,10 +40,13 @@ class Reach(Task):
     horizon = 40
     control_hz = 10
     step_size = 0.03
+    version = 2
+    gymnasium_id = "Reach-{embodiment}-v0"
 
     def check(self, embodiment: Embodiment) -> list[Problem]:
         if not embodiment.limbs:
-            return [Problem("embodiment", f"'{embodiment.id}' has nothing to touch with.", "Add a site to its model.")]
+            words = f"'{embodiment.id}' has nothing to touch with."
+            return [Problem("embodiment", words, "Choose an arm or a driving base, or add a site to its model.")]
         return []
 
     def build(self, spec: mujoco.MjSpec, embodiment: Embodiment) -> None:
@@ -54,22 +59,22 @@ class Reach(Task):
                 type=mujoco.mjtGeom.mjGEOM_SPHERE, size=[size["radius"], 0, 0], rgba=color, contype=0, conaffinity=0
             )
 
-    def reset(self, world: Simulation, ids: Array, rngs: list[np.random.Generator]) -> None:
+    def reset(self, world: Simulation, ids: Array, draws: Draws) -> None:
         mocap = world.mocap()
-        for i, rng in zip(ids, rngs, strict=True):
+        for i, rng in zip(ids, draws.generators(), strict=True):
             mocap[i] = self._place(world.embodiment, rng, mocap.shape[1])
 
-    def goal(self, world: Simulation, ids: Array) -> Array:
+    def goal(self, world: Simulation, ids: Ids) -> Array:
         return world.mocap()[ids, 0].copy()
 
-    def reward(self, world: Simulation, ids: Array) -> Array:
+    def reward(self, world: Simulation, ids: Ids) -> Array:
         return -self._distance(world, ids).min(1)
 
-    def success(self, world: Simulation, ids: Array) -> Array:
+    def success(self, world: Simulation, ids: Ids) -> Array:
         size = FLOOR if world.embodiment.kind == "base" else TABLE
         return np.asarray(self._distance(world, ids).min(1) < size["touch"])
 
-    def expert(self, world: Simulation, ids: Array) -> Array:
+    def expert(self, world: Simulation, ids: Ids) -> Array:
         offset = self.goal(world, ids)[:, None] - world.end_effectors(ids)  # (n, limbs, 3), world frame
         if world.embodiment.kind == "base":
             return self._drive(world, ids, offset[:, 0])
@@ -80,10 +85,10 @@ class Reach(Task):
             action[~left, 1] = 0
         return action
 
-    def _distance(self, world: Simulation, ids: Array) -> Array:
+    def _distance(self, world: Simulation, ids: Ids) -> Array:
         return np.linalg.norm(world.mocap()[ids, :1] - world.end_effectors(ids), axis=-1)
 
-    def _drive(self, world: Simulation, ids: Array, offset: Array) -> Array:
+    def _drive(self, world: Simulation, ids: Ids, offset: Array) -> Array:
         """Body-frame x, y and a turn towards the ball."""
         yaw = world.yaw(ids)
         cos, sin = np.cos(yaw), np.sin(yaw)

@@ -9,3 +9,8 @@ import sys
 
 if sys.platform.startswith("linux") and "MUJOCO_GL" not in os.environ:
     os.environ["MUJOCO_GL"] = "egl" if ctypes.util.find_library("EGL") else "osmesa"
+
+from studio.registry import Registry
+from studio.sim.gymnasium_ids import register_all
+
+register_all(Registry())

@@ -1,51 +1,99 @@
-"""Randomization: what a domain's terms draw for an episode, and how a draw reaches physics, camera and image."""
+"""Randomization: what a domain's terms draw for an episode, and how a draw reaches the physics.
+
+Values are kept by the term's key: its field, or ``field:parts`` where it speaks of some parts of the model only.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from fnmatch import fnmatchcase
 
 import mujoco
 import mujoco.batch
 import numpy as np
 
+from studio.contracts import Problem
 from studio.experiment import RandomizationTerm
+from studio.sim.draws import Draws
 
 Array = np.ndarray
 
-# What leaves the model as it is. Scale factors are 1; delay is in s; camera position in m (each axis); fov in degrees,
-# where NaN stands for the model's own.
+# What leaves the model as it is. Scale factors are 1; delay is in s; sensor noise in the sensor's own units; camera and
+# light position in m (each axis); fov in degrees, where NaN stands for the model's own; color is a factor for each of
+# red, green and blue.
 NOMINAL: dict[str, float] = {
     "friction": 1.0,
     "mass": 1.0,
     "damping": 1.0,
+    "armature": 1.0,
+    "gravity": 1.0,
     "actuator_gain": 1.0,
     "actuator_delay": 0.0,
+    "sensor_noise": 0.0,
     "camera_position": 0.0,
     "camera_fov": float("nan"),
+    "light_position": 0.0,
+    "light_intensity": 1.0,
+    "color": 1.0,
     "brightness": 1.0,
     "contrast": 1.0,
     "saturation": 1.0,
     "blur": 0.0,
     "sharpness": 1.0,
 }
-PHYSICS = ("friction", "mass", "damping", "actuator_gain", "actuator_delay")
+PHYSICS = ("friction", "mass", "damping", "armature", "gravity", "actuator_gain", "actuator_delay")
+CAMERA = ("camera_position", "camera_fov", "light_position", "light_intensity", "color")
 IMAGE = ("brightness", "contrast", "saturation", "blur", "sharpness")
-_SCALED = {"friction": "geom_friction", "mass": "body_mass", "damping": "dof_damping"}
+VECTORS = ("camera_position", "light_position", "color")  # three numbers each
+DERIVED_FROM = ("mass", "armature", "gravity")  # MuJoCo derives constants from these
+
+_SCALED = {"friction": "geom_friction", "mass": "body_mass", "damping": "dof_damping", "armature": "dof_armature"}
+_TABLE = 4096  # points of a truncated normal's distribution function
 
 
-def draw(terms: Sequence[RandomizationTerm], rng: np.random.Generator) -> dict[str, float | Array]:
-    """One episode's values, nominal where no term speaks. A camera position is a vector (3,)."""
-    values: dict[str, float | Array] = dict(NOMINAL)
+def base_field(key: str) -> str:
+    """The field of a key."""
+    return key.partition(":")[0]
+
+
+def nominal(key: str, count: int) -> Array:
+    """Nominal values for ``count`` simulations, (count,) or (count, 3)."""
+    field = base_field(key)
+    return np.full((count, 3) if field in VECTORS else count, NOMINAL[field])
+
+
+def draw(terms: Sequence[RandomizationTerm], draws: Draws) -> dict[str, Array]:
+    """Each episode's values of each term, (n,) or (n, 3), by key; nominal where a term's probability skips it."""
+    values: dict[str, Array] = {}
     for term in terms:
-        applied = rng.random() < term.probability
-        shape = 3 if term.field == "camera_position" else None
-        if term.distribution == "log_uniform":
-            value = np.exp(rng.uniform(np.log(term.low), np.log(term.high), shape))
-        else:
-            value = rng.uniform(term.low, term.high, shape)
-        if applied:
-            values[term.field] = value
+        shape = (3,) if term.field in VECTORS else ()
+        applied = draws.uniform() < term.probability if term.probability < 1 else None
+        value = _sample(term, draws.uniform(shape=shape))
+        if applied is not None:
+            rest = values.get(term.key, nominal(term.key, len(draws)))  # of two terms of a field the later one wins
+            value = np.where(applied[:, None] if shape else applied, value, rest)
+        values[term.key] = value
     return values
+
+
+def _sample(term: RandomizationTerm, unit: Array) -> Array:
+    """The term's quantiles at ``unit`` in [0, 1)."""
+    if term.distribution == "log_uniform":
+        return np.asarray(np.exp(math.log(term.low) + unit * (math.log(term.high) - math.log(term.low))))
+    if term.distribution == "normal" and term.high > term.low:
+        return np.interp(unit, *_normal_table(term.low, term.high, term.std or (term.high - term.low) / 4))
+    return np.asarray(term.low + unit * (term.high - term.low))
+
+
+@functools.lru_cache(maxsize=256)
+def _normal_table(low: float, high: float, std: float) -> tuple[Array, Array]:
+    """Distribution function and values of a normal around the middle, cut off at the ends."""
+    values = np.linspace(low, high, _TABLE)
+    z = (values - (low + high) / 2) / (std * math.sqrt(2))
+    below = np.array([math.erf(x) for x in z])
+    return (below - below[0]) / (below[-1] - below[0]), values
 
 
 class PhysicsRandomizer:
@@ -55,36 +103,97 @@ class PhysicsRandomizer:
         self._batch = batch
         self._model = model
         self._touched: set[str] = set()
+        self._masks: dict[str, Array] = {}
 
-    def apply(self, ids: Array, values: dict[str, Array]) -> None:
-        """Gives simulations ``ids`` the values (n,) of each physics field in ``values``."""
+    def apply(self, ids: Array, values: Mapping[str, Array]) -> None:
+        """Gives simulations ``ids`` the values (n,) of each physics key in ``values``; other fields stay as they are.
+
+        Raises:
+            ValueError: a key's parts match nothing of the model.
+        """
+        derive = False
         for field in PHYSICS:
-            scale = values.get(field)
-            if scale is None or (field not in self._touched and np.all(scale == NOMINAL[field])):
+            keys = [key for key in values if base_field(key) == field]
+            if not keys or (field not in self._touched and all(np.all(values[k] == NOMINAL[field]) for k in keys)):
                 continue
             self._touched.add(field)
-            self._write(field, ids, scale)
-        if "mass" in self._touched:
-            self._batch.set_const(ids)  # mass enters constants that mj_setConst derives
+            self._write(field, ids, keys, values)
+            derive |= field in DERIVED_FROM
+        if derive:
+            self._batch.set_const(ids)
 
-    def _write(self, field: str, ids: Array, value: Array) -> None:
+    def _write(self, field: str, ids: Array, keys: list[str], values: Mapping[str, Array]) -> None:
         batch, model = self._batch, self._model
-        if field in _SCALED:
-            name = _SCALED[field]
-            nominal = getattr(model, name)
-            batch.expand(name)[ids] = nominal * value.reshape(-1, *[1] * nominal.ndim)
-            if field == "mass":  # a heavier body of the same shape
-                batch.expand("body_inertia")[ids] = model.body_inertia * value[:, None, None]
-        elif field == "actuator_gain":  # the servo's stiffness: gain and position bias scale together
-            batch.expand("actuator_gainprm")[ids] = model.actuator_gainprm * value[:, None, None]
-            bias = np.repeat(model.actuator_biasprm[None], len(ids), 0)
-            bias[:, :, 1] *= value[:, None]
-            batch.expand("actuator_biasprm")[ids] = bias
+        if field == "gravity":
+            batch.expand("opt.gravity")[ids] = model.opt.gravity * values["gravity"][:, None]
+        elif field == "actuator_delay":
+            batch.expand("actuator_delay")[ids] = values["actuator_delay"][:, None]
         else:
-            batch.expand("actuator_delay")[ids] = value[:, None]
+            scale = self._scale(field, keys, values)  # (n, parts)
+            if field == "actuator_gain":  # the servo's stiffness: gain and position bias scale together
+                batch.expand("actuator_gainprm")[ids] = model.actuator_gainprm * scale[..., None]
+                bias = np.repeat(model.actuator_biasprm[None], len(scale), 0)
+                bias[:, :, 1] *= scale
+                batch.expand("actuator_biasprm")[ids] = bias
+                return
+            name = _SCALED[field]
+            whole = getattr(model, name)
+            batch.expand(name)[ids] = whole * scale.reshape(*scale.shape, *[1] * (whole.ndim - 1))
+            if field == "mass":  # a heavier body of the same shape
+                batch.expand("body_inertia")[ids] = model.body_inertia * scale[..., None]
+
+    def _scale(self, field: str, keys: list[str], values: Mapping[str, Array]) -> Array:
+        """The factor of each part of the model in each simulation, (n, parts)."""
+        if keys == [field]:
+            return np.repeat(values[field][:, None], len(parts_of(self._model, field)), 1)
+        scale = np.ones((len(values[keys[0]]), len(parts_of(self._model, field))))
+        for key in keys:
+            if key not in self._masks:
+                self._masks[key] = mask_of(self._model, key)
+            scale[:, self._masks[key]] *= values[key][:, None]
+        return scale
 
 
-def transform_images(images: Array, values: dict[str, Array]) -> Array:
+def parts_of(model: mujoco.MjModel, field: str) -> list[str]:
+    """Names of the parts that a field has a value for: geoms, bodies, the joints of degrees of freedom, actuators."""
+    if field == "friction":
+        return [model.geom(i).name or model.body(model.geom_bodyid[i]).name for i in range(model.ngeom)]
+    if field == "mass":
+        return [model.body(i).name for i in range(model.nbody)]
+    if field in ("damping", "armature"):
+        return [model.joint(j).name for j in model.dof_jntid]
+    return [model.actuator(i).name for i in range(model.nu)]
+
+
+def mask_of(model: mujoco.MjModel, key: str) -> Array:
+    """(parts,) bool: what of the model a key means."""
+    field, _, pattern = key.partition(":")
+    patterns = [p.strip() for p in (pattern or "*").split(",")]
+    return np.array([any(fnmatchcase(name, p) for p in patterns) for name in parts_of(model, field)], bool)
+
+
+def check_terms(terms: Iterable[RandomizationTerm], model: mujoco.MjModel) -> list[Problem]:
+    """What of a domain's terms the model does not have, each at ``randomization``."""
+    problems = []
+    for term in terms:
+        mask = mask_of(model, term.key) if term.field in (*_SCALED, "actuator_gain") else np.ones(1, bool)
+        if not mask.any():
+            known = ", ".join(sorted({n for n in parts_of(model, term.field) if n})[:12])
+            problems.append(
+                Problem("randomization", f"{term.field}: nothing is named '{term.parts}'.", f"The model has: {known}.")
+            )
+        elif term.field in _SCALED and not np.any(getattr(model, _SCALED[term.field])[mask]):
+            problems.append(
+                Problem(
+                    "randomization",
+                    f"{term.field}: the model has none, so a factor changes nothing.",
+                    "Remove the term, or give the model's parts a value.",
+                )
+            )
+    return problems
+
+
+def transform_images(images: Array, values: Mapping[str, Array]) -> Array:
     """Applies brightness, contrast, saturation, blur and sharpness, each image its own values.
 
     Args:

@@ -67,13 +67,13 @@ def run_episodes(
         action = actions(world, active, observation)
         if record is not None:
             assert observation is not None
-            record(active, observation, action, world.task.reward(world, active))
+            record(active, observation, action, world.reward(active))
         world.advance(action, active)
-        outcome.returns[active] += world.task.reward(world, active)
+        outcome.returns[active] += world.reward(active)
         outcome.lengths[active] += 1
-        success = world.task.success(world, active)
-        outcome.successes[active] = success
-        active = active[~(success | (outcome.lengths[active] >= world.task.horizon))]
+        if world.task.has_success:
+            outcome.successes[active] = world.success(active)
+        active = active[~(world.terminated(active) | world.truncated(active))]
     return outcome
 
 

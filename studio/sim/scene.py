@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,8 +12,9 @@ import numpy as np
 
 from studio.contracts import Embodiment, Limb, Task
 from studio.errors import DataError
+from studio.sim.contact_forces import add_contact_forces
 
-DELAY_SAMPLES = 26  # ring buffer for actuator delay: up to 50 ms at 2 ms steps, and one
+MAX_DELAY = 0.05  # s; the ring buffer for actuator delay holds this much, or what the domain's terms ask for
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,7 @@ class LimbIndex:
     low: np.ndarray
     high: np.ndarray
     velocity_controlled: bool
+    gripper: int  # actuator; −1: none
 
 
 @dataclass(frozen=True)
@@ -53,20 +57,31 @@ def load_spec(path: Path) -> mujoco.MjSpec:
 def compile_spec(spec: mujoco.MjSpec, where: str) -> mujoco.MjModel:
     """Compiles; raises DataError with MuJoCo's own finding."""
     try:
-        return spec.compile()
+        with warnings.catch_warnings():
+            # Gymnasium's HalfCheetah says this at every load; what it does is still what it says
+            warnings.filterwarnings("ignore", message=".*settotalmass.*")
+            return spec.compile()
     except (ValueError, mujoco.FatalError) as error:
         raise DataError(
             f"The model does not compile: {_one_line(error)}.", where, "Mend the MJCF or URDF file."
         ) from None
 
 
-def build(embodiment: Embodiment, task: Task | None = None) -> Scene:
-    """Compiles the embodiment with the task's bodies in it."""
+def build(embodiment: Embodiment, task: Task | None = None, max_delay: float = MAX_DELAY) -> Scene:
+    """Compiles the embodiment with the task's bodies in it.
+
+    Args:
+        max_delay: how far actuators' commands can be delayed, s; 0: not at all, and no past is kept.
+    """
     spec = load_spec(embodiment.model)
     if task is not None:
         task.build(spec, embodiment)
-    for actuator in spec.actuators:
-        actuator.nsample = DELAY_SAMPLES  # so that delay can be randomized; 0 s by default
+        if task.contact_forces:
+            add_contact_forces(spec)
+    if max_delay:
+        samples = math.ceil(round(max_delay / spec.option.timestep, 6)) + 1
+        for actuator in spec.actuators:
+            actuator.nsample = samples
     model = compile_spec(spec, str(embodiment.model))
     limbs = tuple(_index(model, limb, embodiment) for limb in embodiment.limbs)
     key = model.keyframe(embodiment.home).id if embodiment.home and _has_key(model, embodiment.home) else -1
@@ -82,6 +97,8 @@ def build(embodiment: Embodiment, task: Task | None = None) -> Scene:
 def command_history(model: mujoco.MjModel) -> np.ndarray:
     """Columns of ``MjData.history`` that hold each actuator's past commands, (nu, samples)."""
     columns = []
+    if not model.nhistory:
+        return np.zeros((model.nu, 0), int)
     for actuator in range(model.nu):
         data = mujoco.MjData(model)
         before = data.history.copy()
@@ -113,6 +130,7 @@ def _index(model: mujoco.MjModel, limb: Limb, embodiment: Embodiment) -> LimbInd
         low=np.where(limited, model.jnt_range[ids, 0], -np.inf),
         high=np.where(limited, model.jnt_range[ids, 1], np.inf),
         velocity_controlled=bool(np.all(model.actuator_biasprm[ctrl, 1] == 0)),
+        gripper=mujoco.mj_name2id(model, mujoco.mjtObj.mjOBJ_ACTUATOR, limb.gripper) if limb.gripper else -1,
     )
 
 

@@ -1,12 +1,12 @@
 """World: task × embodiment × randomization as a Gymnasium vector environment on one ``mujoco.batch.Batch``.
 
 Everything that is drawn for an episode comes from that episode's own seed, so a simulation's trajectory does not depend
-on how many others run beside it.
+on how many others run beside it, nor on the number of threads.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import gymnasium
@@ -16,67 +16,122 @@ import numpy as np
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
-from studio.contracts import Embodiment, Observation, Task
+from studio.contracts import Embodiment, Ids, Observation, Task
 from studio.experiment import Domain
 from studio.sim import randomization
-from studio.sim.kinematics import damped_least_squares
+from studio.sim.control import PARTS, MotorControl, ServoControl
+from studio.sim.draws import Draws
 from studio.sim.render import CameraRenderer
-from studio.sim.scene import Scene, build, command_history
+from studio.sim.scene import MAX_DELAY, Scene, build
 
 Array = np.ndarray
+ALL = slice(None)
+STAGE = mujoco.mjtStage
 
-PARTS = 4  # the commanded pose moves in this many small steps within a control step, so that servos are not jerked
-START_NOISE = 0.08  # rad; how far an arm's joints start from home
-POSTURE_GAIN = 0.1  # share of the way home that the null space takes in a control step
-TURN_STEP = 0.15  # rad a driving base turns in one control step at action 1
-JOINT_STEP = 0.15  # rad a joint moves in one control step at action 1 under joint control
+# streams of an episode's random numbers
+_EPISODE, _NOISE, _ONCE, _INTERVAL, _RANDOMIZATION = 0, 1, 2, 3, 4
+_BAD = [
+    mujoco.mjtWarning.mjWARN_BADQPOS.value,
+    mujoco.mjtWarning.mjWARN_BADQVEL.value,
+    mujoco.mjtWarning.mjWARN_BADQACC.value,
+]
+
+__all__ = ["ALL", "PARTS", "World"]
 
 
 class World(VectorEnv):
     """``num_envs`` simulations of one domain.
 
-    Actions are native: (n, dof of the control), in [−1, 1]; end-effector control moves each limb's site by
-    ``task.step_size`` a step. Observations: ``image`` (n, h, w, 3) uint8 or ``goal`` (n, 3) m; ``joint_pos``
-    (n, joints) rad or m; ``eef_pos`` (n, 3·limbs) m. Autoreset is SAME_STEP with ``final_obs``.
+    Actions are native, (n, width): in [−1, 1] for an arm or a base (end-effector control moves each limb's site by
+    ``task.step_size`` a step), in the motors' own ranges for a body. Observations of an arm or base: ``image``
+    (n, h, w, 3) uint8 or ``goal`` (n, task.goal_width) m; ``joint_pos`` (n, joints) rad or m; ``eef_pos`` (n, 3·limbs)
+    m. A body's is its state, (n, width), as Gymnasium gives it. Autoreset is SAME_STEP with ``final_obs``. A simulation
+    that diverges is reset like one that ran out of time, and counted: ``info["diverged"]``, :attr:`diverged`.
+
+    Args:
+        threads: for physics and drawing; 0: one for each core.
+        max_delay: how far actuators' commands can be delayed, s; None: as far as the domain's terms ask for.
     """
 
-    def __init__(self, domain: Domain, task: Task, embodiment: Embodiment, num_envs: int, threads: int = 0) -> None:
+    def __init__(
+        self,
+        domain: Domain,
+        task: Task,
+        embodiment: Embodiment,
+        num_envs: int,
+        threads: int = 0,
+        max_delay: float | None = None,
+    ) -> None:
         self.domain, self.task, self.embodiment, self.num_envs = domain, task, embodiment, num_envs
         self.metadata = {"autoreset_mode": AutoresetMode.SAME_STEP}
-        self.scene: Scene = build(embodiment, task)
-        model = self.scene.model
-        self.model = model
-        self._substeps = max(1, round(1 / (task.control_hz * model.opt.timestep * PARTS)))
-        self.batch = mujoco.batch.Batch(model, num_envs, threads)
-        self._qpos, self._ctrl = self.batch.bind("qpos"), self.batch.bind("ctrl")
-        self._mocap = self.batch.bind("mocap_pos")
-        self._history = self.batch.bind("history")
-        self._remembered = command_history(model)
-        self._sites = self.batch.bind("site_xpos")
+        terms = domain.randomization
+        if max_delay is None:
+            asked = max((t.high for t in terms if t.field == "actuator_delay"), default=0.0)
+            max_delay = max(asked, 0.0 if embodiment.kind == "body" else MAX_DELAY)
+        self.scene: Scene = build(embodiment, task, max_delay)
+        self.model: mujoco.MjModel = self.scene.model
+        self.batch = mujoco.batch.Batch(self.model, num_envs, threads)
+        self._fields: dict[str, Array] = {}
+        self._every = np.arange(num_envs)
+        self._qpos, self._mocap = self.bind("qpos"), self.bind("mocap_pos")
+        self._sites = self.bind("site_xpos")
         self._sites_at = [limb.site for limb in self.scene.limbs]
-        self._command = np.repeat(self.scene.home_ctrl[None], num_envs, 0)
-        self._physics = randomization.PhysicsRandomizer(self.batch, model)
+        self._warnings = self.batch.warning  # (num_envs, warnings, 2)
+        self.control: MotorControl | ServoControl = (
+            MotorControl(self) if domain.control == "motor" else ServoControl(self)
+        )
+        self.actions = np.zeros((num_envs, len(self.control.low)))
+        self._physics = randomization.PhysicsRandomizer(self.batch, self.model)
         self.randomization: dict[str, Array] = {
-            name: np.full((num_envs, 3) if name == "camera_position" else num_envs, value)
-            for name, value in randomization.NOMINAL.items()
+            name: randomization.nominal(name, num_envs) for name in randomization.NOMINAL
         }
+        self._reset_terms = [t for t in terms if t.moment != "once"]
+        self._interval_terms = [t for t in terms if t.moment == "interval"]
+        for term in terms:
+            self.randomization.setdefault(term.key, randomization.nominal(term.key, num_envs))
+        self._own = {t.key for t in terms}
+        self._foreign: set[str] = set()  # keys that no term speaks of and that were given by hand
+        self._noisy = any(t.field == "sensor_noise" for t in terms)
         self._renderer: CameraRenderer | None = None
         self._steps = np.zeros(num_envs, int)
         self._episode_seed = np.zeros(num_envs, int)
+        self._bad = np.zeros(num_envs, bool)  # diverged in the last step
+        self.diverged = 0  # simulations that diverged so far
         self._next_seed = 0
+        task.prepare(self)
+        once = [t for t in terms if t.moment == "once"]
+        if once:
+            self._give(self._every, randomization.draw(once, Draws(self._every, _ONCE)))
         self._spaces()
 
     # -- what tasks see ------------------------------------------------------------------------------------------
 
-    def end_effectors(self, ids: Array) -> Array:
-        return self._sites[np.asarray(ids)[:, None], self._sites_at].copy()
+    def bind(self, name: str) -> Array:
+        if name not in self._fields:
+            self._fields[name] = self.batch.bind(name)
+        return self._fields[name]
+
+    def rows(self, ids: Ids) -> Array:
+        """``ids`` as indices."""
+        return self._every[ids]
+
+    def end_effectors(self, ids: Ids) -> Array:
+        return self._sites[self.rows(ids)[:, None], self._sites_at].copy()
 
     def mocap(self) -> Array:
         return self._mocap
 
-    def yaw(self, ids: Array) -> Array:
+    def contact_forces(self, ids: Ids) -> Array:
+        forces = self.bind("cfrc_ext")[ids]
+        # no step of the episode has computed them yet: the rows hold whatever simulation came before
+        fresh = self._steps[ids] == 0
+        if fresh.any():
+            forces = np.where(fresh[:, None, None], 0.0, forces)
+        return forces
+
+    def yaw(self, ids: Ids) -> Array:
         if self.embodiment.kind != "base":
-            return np.zeros(len(ids))
+            return np.zeros(len(self.rows(ids)))
         return self._qpos[ids, self.scene.limbs[0].qpos[2]].copy()
 
     # -- episodes ------------------------------------------------------------------------------------------------
@@ -84,60 +139,99 @@ class World(VectorEnv):
     def begin(self, ids: Array, seeds: Sequence[int]) -> None:
         """Starts a new episode in each of the simulations ``ids``, drawn from its seed."""
         ids = np.asarray(ids)
-        rngs = [np.random.default_rng(seed) for seed in seeds]
+        draws = Draws(seeds, _EPISODE)
         self._episode_seed[ids] = seeds
         self._steps[ids] = 0
-        self.batch.reset(ids, stage=mujoco.mjtStage.mjSTAGE_NONE)
-        self._qpos[ids] = self.scene.home_qpos
-        self._command[ids] = self.scene.home_ctrl
-        for i, rng in zip(ids, rngs, strict=True):
-            self._scatter(int(i), rng)
-        self.task.reset(self, ids, rngs)
-        self.randomize(ids, [randomization.draw(self.domain.randomization, rng) for rng in rngs])
-        self._ctrl[ids] = self._command[ids]
-        # a delayed servo has been told to hold its pose all along; MuJoCo's own past is a command of zero
-        self._history[ids[:, None, None], self._remembered] = self._command[ids][:, :, None]
-        self.batch.forward(ids, stage=mujoco.mjtStage.mjSTAGE_POS)
+        self.actions[ids] = 0
+        self._bad[ids] = False
+        self.batch.reset(ids, stage=STAGE.mjSTAGE_NONE)
+        self.control.begin(ids, draws)
+        self.task.reset(self, ids, draws)
+        if self._foreign:  # what was given by hand ends with the episode
+            self._give(ids, {key: randomization.nominal(key, len(ids)) for key in self._foreign})
+        if self._reset_terms:
+            self.draw_again(ids)
+        self.control.hold(ids)
+        self.batch.forward(ids)
 
-    def randomize(self, ids: Array, draws: Sequence[dict[str, Any]]) -> None:
-        """Gives each simulation its drawn values; they hold until its next episode."""
-        for name, values in self.randomization.items():
-            values[ids] = np.stack([np.broadcast_to(d[name], values.shape[1:]) for d in draws])
-        self._physics.apply(ids, {name: self.randomization[name][ids] for name in randomization.PHYSICS})
+    def randomize(self, ids: Array, values: Mapping[str, Array]) -> None:
+        """Gives each simulation its values, (n,) or (n, 3) by key, until its next episode; other keys stay."""
+        self._foreign |= values.keys() - self._own
+        self._give(ids, values)
 
-    def advance(self, actions: Array, ids: Array) -> None:
-        """One control step of the simulations ``ids`` under ``actions`` (n, dof)."""
-        for _ in self.advance_parts(actions, ids):
-            pass
+    def _give(self, ids: Array, values: Mapping[str, Array]) -> None:
+        for key, value in values.items():
+            self.randomization[key][ids] = value
+        self._physics.apply(ids, values)
 
-    def advance_parts(self, actions: Array, ids: Array) -> Any:
+    def draw_again(self, ids: Array) -> None:
+        """Gives each simulation what its episode's seed draws, whatever it was given since."""
+        self._give(ids, randomization.draw(self._reset_terms, Draws(self._episode_seed[ids], _RANDOMIZATION)))
+
+    def set_state(self, ids: Array, qpos: Array, qvel: Array) -> None:
+        """Puts simulations ``ids`` into given states, (n, nq) and (n, nv), within the present episode."""
+        self._qpos[ids], self.bind("qvel")[ids] = qpos, qvel
+        self.batch.forward(ids)
+
+    def advance(self, actions: Array, ids: Ids) -> None:
+        """One control step of the simulations ``ids`` under ``actions`` (n, width)."""
+        self._before(actions, ids)
+        self.control.advance(actions, ids)
+        self._after(ids)
+
+    def advance_parts(self, actions: Array, ids: Ids) -> Iterator[float]:
         """As :meth:`advance`, pausing after each of ``PARTS`` parts: a viewer shows the motion in between."""
-        ids = np.asarray(ids)
-        start = self._command[ids]
-        goal = self._commanded(np.clip(np.asarray(actions, float), -1, 1), ids)
-        self._command[ids] = goal
-        self._steps[ids] += 1
-        for part in range(1, PARTS + 1):
-            self._ctrl[ids] = start + (goal - start) * (part / PARTS)
-            # the last part brings the sites up to the new state, which observation, reward and success read
-            self.batch.step(ids, nstep=self._substeps, stage=mujoco.mjtStage.mjSTAGE_POS)
-            yield part / PARTS
+        self._before(actions, ids)
+        yield from self.control.advance_parts(actions, ids)
+        self._after(ids)
 
-    def observe(self, ids: Array) -> Observation:
+    def physics_step(self, ids: Ids, substeps: int, stage: Any = STAGE.mjSTAGE_NONE) -> None:
+        """``substeps`` of the integrator. One that raises an error keeps its state and counts as diverged."""
+        try:
+            self.batch.step(None if isinstance(ids, slice) else ids, nstep=substeps, stage=stage)
+        except mujoco.batch.SimulationError as error:
+            self._count(np.asarray(error.ids))
+
+    def reward(self, ids: Ids) -> Array:
+        """Reward of the present state, (n,); 0 where the simulation has just diverged."""
+        reward = self.task.reward(self, ids)
+        bad = self._bad[ids]
+        return np.where(bad, 0.0, reward) if bad.any() else reward
+
+    def success(self, ids: Ids) -> Array:
+        """Whether the present state is a success, (n,) bool."""
+        return self.task.success(self, ids)
+
+    def terminated(self, ids: Ids) -> Array:
+        """Whether the present state ends the episode, (n,) bool."""
+        return self.task.terminated(self, ids)
+
+    def truncated(self, ids: Ids) -> Array:
+        """Whether time is up, or the simulation has diverged, (n,) bool."""
+        return np.asarray((self._steps[ids] >= self.task.horizon) | self._bad[ids])
+
+    def diverging(self, ids: Ids) -> Array:
+        """Whether the last step made the state NaN or raised an error, (n,) bool. MuJoCo has reset such a state."""
+        return self._bad[ids].copy()
+
+    def observe(self, ids: Ids) -> Observation:
         """What a policy sees of the simulations ``ids``."""
-        ids = np.asarray(ids)
-        joints = np.concatenate([self._qpos[ids][:, limb.qpos] for limb in self.scene.limbs], 1)
-        observation: Observation = {
-            "joint_pos": joints.astype(np.float32),
-            "eef_pos": self.end_effectors(ids).reshape(len(ids), -1).astype(np.float32),
-        }
+        observation: Observation = {}
+        if self.scene.limbs:
+            qpos = self._qpos[ids]
+            joints = np.concatenate([qpos[:, limb.qpos] for limb in self.scene.limbs], 1)
+            observation["joint_pos"] = joints.astype(np.float32)
+            observation["eef_pos"] = self.end_effectors(ids).reshape(len(qpos), -1).astype(np.float32)
         if self.domain.observation == "goal":
             observation["goal"] = self.task.goal(self, ids).astype(np.float32)
-        else:
+        elif self.domain.observation == "image":
             observation["image"] = self.images(ids)
+        observation |= self.task.observe(self, ids)
+        if self._noisy:
+            self._add_noise(observation, ids)
         return observation
 
-    def images(self, ids: Array) -> Array:
+    def images(self, ids: Ids) -> Array:
         """Camera images, (n, h, w, 3) uint8, with the episode's camera and image randomization."""
         if self._renderer is None:
             self._renderer = CameraRenderer(self.model, self.domain.camera, self.domain.image_size)
@@ -148,14 +242,9 @@ class World(VectorEnv):
         raw = self._renderer.render(self._qpos[ids], self._mocap[ids], values["camera_position"], fov)
         return randomization.transform_images(raw, values)
 
-    def expert(self, ids: Array) -> Array:
-        """The scripted expert's native actions, (n, dof)."""
-        moves = self.task.expert(self, ids)  # (n, limbs, 3)
-        if self.domain.control == "end_effector":
-            return moves.reshape(len(ids), -1)
-        target = self._inverse_kinematics(moves, ids)
-        steps = [(target[:, l.ctrl] - self._command[ids][:, l.ctrl]) / JOINT_STEP for l in self.scene.limbs]
-        return np.clip(np.concatenate(steps, 1), -1, 1)
+    def expert(self, ids: Ids) -> Array:
+        """The scripted expert's native actions, (n, width)."""
+        return self.control.native(self.task.expert(self, ids), self.rows(ids))
 
     def state(self, sim: int) -> tuple[Array, Array]:
         """(qpos, mocap_pos) of one simulation, copied: what another thread needs to draw it."""
@@ -169,32 +258,31 @@ class World(VectorEnv):
     # -- Gymnasium's vector interface ----------------------------------------------------------------------------
 
     def reset(self, *, seed: int | list[int | None] | None = None, options: dict[str, Any] | None = None) -> Any:
-        ids = np.arange(self.num_envs)
         if isinstance(seed, int):
             self._next_seed = seed
         seeds = self._take_seeds(self.num_envs)
         if isinstance(seed, list):
             seeds = [given if given is not None else own for given, own in zip(seed, seeds, strict=True)]
-        self.begin(ids, seeds)
-        return self.observe(ids), {}
+        self.begin(self._every, seeds)
+        return self._public(self.observe(ALL), copied=False), {}
 
     def step(self, actions: Array) -> Any:
-        ids = np.arange(self.num_envs)
-        self.advance(actions, ids)
-        reward = self.task.reward(self, ids)
-        terminated = self.task.success(self, ids)
-        truncated = ~terminated & (self._steps >= self.task.horizon)
-        observation, info = self.observe(ids), {"success": terminated.copy()}
+        self.advance(actions, ALL)
+        reward = self.reward(ALL)
+        terminated, truncated = self.terminated(ALL), self.truncated(ALL)
+        truncated &= ~terminated
+        observation, info = self._public(self.observe(ALL), copied=False), {}
+        if self.task.has_success:
+            info["success"] = self.success(ALL)
         done = terminated | truncated
         if done.any():
+            ids = np.flatnonzero(done)
             final = np.full(self.num_envs, None, object)
-            for i in ids[done]:
-                final[i] = {key: value[i].copy() for key, value in observation.items()}
-            info |= {"final_obs": final, "_final_obs": done}
-            self.begin(ids[done], self._take_seeds(int(done.sum())))
-            fresh = self.observe(ids[done])
-            for key, value in fresh.items():
-                observation[key][done] = value
+            for i in ids.tolist():
+                final[i] = _row(observation, i)
+            info |= {"final_obs": final, "_final_obs": done, "diverged": self.diverging(ALL)}
+            self.begin(ids, self._take_seeds(len(ids)))
+            _overwrite(observation, ids, self._public(self.observe(ids), copied=True))
         return observation, reward, terminated, truncated, info
 
     def close_extras(self, **kwargs: Any) -> None:
@@ -204,70 +292,79 @@ class World(VectorEnv):
 
     # -- inside --------------------------------------------------------------------------------------------------
 
+    def _before(self, actions: Array, ids: Ids) -> None:
+        self.actions[ids] = actions
+        self.task.before(self, ids)
+        if self._interval_terms:
+            self._draw_within(self.rows(ids))
+        self._steps[ids] += 1
+
+    def _after(self, ids: Ids) -> None:
+        bad = (self._warnings[ids][:, _BAD, 1] > 0).any(1)
+        if bad.any():
+            self._count(self.rows(ids)[bad])
+
+    def _count(self, bad: Array) -> None:
+        self.diverged += int((~self._bad[bad]).sum())
+        self._bad[bad] = True
+
+    def _draw_within(self, ids: Array) -> None:
+        """Draws the interval terms whose time has come, from the episode's seed and step."""
+        for term in self._interval_terms:
+            period = max(1, round(term.interval * self.task.control_hz))
+            due = ids[(self._steps[ids] % period == 0) & (self._steps[ids] > 0)]
+            if len(due):
+                draws = Draws(self._episode_seed[due], (self._steps[due] << 2) + _INTERVAL)
+                self._give(due, randomization.draw([term], draws))
+
+    def _add_noise(self, observation: Observation, ids: Ids) -> None:
+        draws = Draws(self._episode_seed[ids], (self._steps[ids] << 2) + _NOISE)
+        spread = self.randomization["sensor_noise"][ids][:, None]
+        for name in ("joint_pos", "eef_pos", "state"):
+            if name in observation:
+                seen = observation[name]
+                observation[name] = (seen + spread * draws.normal(seen.shape[1:])).astype(seen.dtype)
+
+    def _public(self, observation: Observation, copied: bool) -> Any:
+        """As Gymnasium shows it: a body's state is an array, not a dictionary of one."""
+        if self._flat:
+            state = observation["state"]
+            return state if copied or state.base is None else state.copy()
+        return observation
+
     def _take_seeds(self, count: int) -> list[int]:
         first, self._next_seed = self._next_seed, self._next_seed + count
         return list(range(first, first + count))
 
-    def _scatter(self, sim: int, rng: np.random.Generator) -> None:
-        """Moves the start a little away from home."""
-        for limb in self.scene.limbs:
-            noise = rng.uniform(-START_NOISE, START_NOISE, len(limb.qpos))
-            if self.embodiment.kind == "base":
-                noise[2] = rng.uniform(-np.pi, np.pi)
-            pose = np.clip(self.scene.home_qpos[limb.qpos] + noise, limb.low, limb.high)
-            self._qpos[sim, limb.qpos] = pose
-            self._command[sim, limb.ctrl] = 0.0 if limb.velocity_controlled else pose
-
-    def _commanded(self, actions: Array, ids: Array) -> Array:
-        """The servo targets after this control step, (n, nu)."""
-        limbs = self.scene.limbs
-        if self.domain.control == "end_effector":
-            return self._inverse_kinematics(actions.reshape(len(ids), len(limbs), 3), ids)
-        command, start = self._command[ids].copy(), 0
-        for limb in limbs:
-            end = start + len(limb.ctrl)
-            self._drive(command, limb, actions[:, start:end] * JOINT_STEP)
-            start = end
-        return command
-
-    def _inverse_kinematics(self, moves: Array, ids: Array) -> Array:
-        """Servo targets that move each limb's site by ``moves`` (n, limbs, 3), in steps."""
-        command, sites = self._command[ids].copy(), self.end_effectors(ids)
-        for index, limb in enumerate(self.scene.limbs):
-            move = moves[:, index]
-            if self.embodiment.kind == "base":
-                yaw = self.yaw(ids)
-                x = np.cos(yaw) * move[:, 0] - np.sin(yaw) * move[:, 1]
-                y = np.sin(yaw) * move[:, 0] + np.cos(yaw) * move[:, 1]
-                scale = (2 * self.task.step_size, 2 * self.task.step_size, TURN_STEP)
-                self._drive(command, limb, np.stack([x, y, move[:, 2]], 1) * scale)
-                continue
-            jacobian = self.batch.jac(limb.body, sites[:, index], ids)[0][:, :, limb.dofs]
-            posture = POSTURE_GAIN * (self.scene.home_qpos[limb.qpos] - command[:, limb.ctrl])
-            still = np.all(move == 0, axis=1)
-            posture[still] = 0  # an arm that is not asked to move keeps still
-            self._drive(command, limb, damped_least_squares(jacobian, move * self.task.step_size, posture))
-        return command
-
-    def _drive(self, command: Array, limb: Any, step: Array) -> None:
-        if limb.velocity_controlled:
-            command[:, limb.ctrl] = step * self.task.control_hz
-        else:
-            command[:, limb.ctrl] = np.clip(command[:, limb.ctrl] + step, limb.low, limb.high)
-
     def _spaces(self) -> None:
         size, joints = self.domain.image_size, sum(len(l.qpos) for l in self.scene.limbs)
         box = gymnasium.spaces.Box
-        spaces: dict[str, gymnasium.Space[Any]] = {
-            "joint_pos": box(-np.inf, np.inf, (joints,), np.float32),
-            "eef_pos": box(-np.inf, np.inf, (3 * len(self.scene.limbs),), np.float32),
-        }
+        spaces: dict[str, gymnasium.Space[Any]] = {}
+        if self.scene.limbs:
+            spaces["joint_pos"] = box(-np.inf, np.inf, (joints,), np.float32)
+            spaces["eef_pos"] = box(-np.inf, np.inf, (3 * len(self.scene.limbs),), np.float32)
         if self.domain.observation == "goal":
-            spaces["goal"] = box(-np.inf, np.inf, (3,), np.float32)
-        else:
+            spaces["goal"] = box(-np.inf, np.inf, (self.task.goal_width,), np.float32)
+        elif self.domain.observation == "image":
             spaces["image"] = box(0, 255, (size, size, 3), np.uint8)
-        width = len(self.embodiment.slots(self.domain.control))
-        self.single_observation_space = gymnasium.spaces.Dict(spaces)
-        self.single_action_space = box(-1, 1, (width,), np.float32)
+        for name, value in self.task.observe(self, self._every[:1]).items():
+            spaces[name] = box(-np.inf, np.inf, value.shape[1:], value.dtype.type)
+        self._flat = list(spaces) == ["state"]
+        self.single_observation_space = spaces["state"] if self._flat else gymnasium.spaces.Dict(spaces)
+        self.single_action_space = box(self.control.low, self.control.high, dtype=np.float32)
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
         self.action_space = batch_space(self.single_action_space, self.num_envs)
+
+
+def _row(observation: Any, i: int) -> Any:
+    if isinstance(observation, dict):
+        return {key: value[i].copy() for key, value in observation.items()}
+    return observation[i].copy()
+
+
+def _overwrite(observation: Any, ids: Array, fresh: Any) -> None:
+    if isinstance(observation, dict):
+        for key, value in fresh.items():
+            observation[key][ids] = value
+    else:
+        observation[ids] = fresh

@@ -65,7 +65,7 @@ def test_written_yaml_is_complete_with_defaults(experiment: Experiment) -> None:
         (
             "target: {randomization: [{field: mass, low: -1}]}",
             "target.randomization.0",
-            "Raise the lower end to 0 or more.",
+            "Raise the lower end above 0.",
         ),
     ],
 )

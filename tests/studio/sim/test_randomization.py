@@ -11,6 +11,7 @@ from studio.experiment import Domain, RandomizationTerm
 from studio.registry import Registry
 from studio.sim import randomization
 from studio.sim.domains import embodiment_of, task_of
+from studio.sim.draws import Draws
 from studio.sim.randomization import NOMINAL, draw, transform_images
 from studio.sim.world import World
 
@@ -23,11 +24,20 @@ def make(kind: str = "goal", robot: str = "ur5_6dof", terms: list[dict[str, Any]
     return World(domain, task_of(domain, REGISTRY), embodiment_of(domain, REGISTRY), 2, 1)
 
 
+def give(world: World, values: dict[str, Any]) -> None:
+    """The second simulation gets the values, the first the nominal ones."""
+    whole = {}
+    for key, value in values.items():
+        whole[key] = randomization.nominal(key, 2)
+        whole[key][1] = value
+    world.randomize(IDS, whole)
+
+
 def rolled(world: World, values: dict[str, float] | None = None, steps: int = 4) -> np.ndarray:
     """Positions of both simulations over some steps; only the second has the values."""
     world.begin(IDS, [3, 3])
     if values is not None:
-        world.randomize(IDS, [dict(NOMINAL), NOMINAL | values])
+        give(world, values)
     rng = np.random.default_rng(0)
     states = []
     for _ in range(steps):
@@ -78,7 +88,7 @@ def test_friction_changes_what_touches() -> None:
 def test_mass_reaches_the_constants_derived_from_it() -> None:
     world = make()
     world.begin(IDS, [0, 0])
-    world.randomize(IDS, [dict(NOMINAL), NOMINAL | {"mass": 2.0}])
+    give(world, {"mass": 2.0})
     masses, inertias = world.batch.expand("body_mass"), world.batch.expand("body_inertia")
     weights = world.batch.expand("body_subtreemass")
     np.testing.assert_allclose(masses[1], 2 * world.model.body_mass)
@@ -91,7 +101,7 @@ def test_delay_is_the_delay_that_was_asked_for() -> None:
     """A step of the command reaches the arm 50 ms later and not before."""
     world = make()
     world.begin(IDS, [0, 0])
-    world.randomize(IDS, [dict(NOMINAL), NOMINAL | {"actuator_delay": 0.05}])
+    give(world, {"actuator_delay": 0.05})
     for _ in range(3):
         world.advance(np.zeros((2, 3)), IDS)
     at_rest = [world.state(i)[0] for i in IDS]
@@ -111,11 +121,11 @@ def test_camera_moves_and_nominal_leaves_the_image_as_it_was() -> None:
     plain = world.images(IDS)
     np.testing.assert_array_equal(plain[0], plain[1])
     for field, value in (("camera_position", 0.05), ("camera_fov", 75.0)):
-        world.randomize(IDS, [dict(NOMINAL), NOMINAL | {field: value}])
+        give(world, {field: value})
         changed = world.images(IDS)
         np.testing.assert_array_equal(changed[0], plain[0])
         assert np.abs(changed[1].astype(int) - plain[1]).mean() > 1, field
-        world.randomize(IDS, [dict(NOMINAL), dict(NOMINAL)])
+        give(world, {field: NOMINAL[field]})
         np.testing.assert_array_equal(world.images(IDS), plain)
     world.close()
 
@@ -123,7 +133,7 @@ def test_camera_moves_and_nominal_leaves_the_image_as_it_was() -> None:
 def test_a_wider_view_shows_smaller_balls() -> None:
     world = make("image")
     world.begin(IDS, [3, 3])
-    world.randomize(IDS, [NOMINAL | {"camera_fov": 45.0}, NOMINAL | {"camera_fov": 85.0}])
+    world.randomize(IDS, {"camera_fov": np.array([45.0, 85.0])})
     narrow, wide = world.images(IDS).astype(int)
     assert _red(narrow) > 1.5 * _red(wide)
     world.close()
@@ -173,15 +183,14 @@ def test_draws_lie_in_their_range_and_come_from_the_seed() -> None:
         RandomizationTerm(field="camera_position", low=-0.02, high=0.02),
         RandomizationTerm(field="blur", low=1, high=2, probability=0.5),
     ]
-    draws = [draw(terms, np.random.default_rng(seed)) for seed in range(300)]
-    friction = np.array([d["friction"] for d in draws])
+    values = draw(terms, Draws(range(300)))
+    friction = values["friction"]
     assert 0.5 <= friction.min() < 0.6 and 1.4 < friction.max() <= 1.5
-    assert np.median([d["mass"] for d in draws]) == pytest.approx(1.0, abs=0.35)  # the middle of the logarithms
-    assert np.stack([d["camera_position"] for d in draws]).shape == (300, 3)
-    blurred = np.mean([d["blur"] != 0 for d in draws])
-    assert 0.4 < blurred < 0.6
-    assert draw(terms, np.random.default_rng(5))["mass"] == draws[5]["mass"]
-    assert all(d["damping"] == 1.0 for d in draws)
+    assert np.median(values["mass"]) == pytest.approx(1.0, abs=0.35)  # the middle of the logarithms
+    assert values["camera_position"].shape == (300, 3)
+    assert 0.4 < np.mean(values["blur"] != 0) < 0.6
+    assert draw(terms, Draws([5]))["mass"][0] == values["mass"][5]
+    assert "damping" not in values
 
 
 def test_a_world_draws_its_domains_terms_for_every_episode() -> None:

@@ -1,0 +1,184 @@
+"""Controls: how native actions become the simulator's commands, and how a control step passes.
+
+An arm's or base's action is a step of its end effectors or joints; its servos follow a command that moves smoothly
+within the step. A body's action is what its motors get, for the whole step, as in Gymnasium's MuJoCo tasks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import mujoco
+import numpy as np
+
+from studio.contracts import Ids
+from studio.sim.draws import Draws
+from studio.sim.kinematics import damped_least_squares
+from studio.sim.scene import command_history
+
+if TYPE_CHECKING:
+    from studio.sim.world import World
+
+Array = np.ndarray
+
+PARTS = 4  # a control step passes in this many parts: servos are not jerked, and a viewer sees what is between
+START_NOISE = 0.08  # rad; how far an arm's joints start from home
+POSTURE_GAIN = 0.1  # share of the way home that the null space takes in a control step
+TURN_STEP = 0.15  # rad a driving base turns in one control step at action 1
+JOINT_STEP = 0.15  # rad a joint moves in one control step at action 1 under joint control
+
+
+class MotorControl:
+    """Actions are the motors' commands, within their control ranges, held for the whole control step."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._substeps = max(1, round(1 / (world.task.control_hz * world.model.opt.timestep)))
+        self._ctrl = world.bind("ctrl")
+        low, high = world.model.actuator_ctrlrange.astype(np.float32).T
+        self.low, self.high = low, high
+
+    def begin(self, ids: Array, draws: Draws) -> None:
+        """The rest pose is the model's own; tasks add their noise."""
+
+    def hold(self, ids: Array) -> None:
+        """Nothing is commanded before the first action."""
+
+    def advance(self, actions: Array, ids: Ids) -> None:
+        self._ctrl[ids] = actions
+        self._world.physics_step(ids, self._substeps)
+
+    def native(self, moves: Array, ids: Array) -> Array:
+        """An expert's commands are native already."""
+        return moves
+
+    def advance_parts(self, actions: Array, ids: Ids) -> Iterator[float]:
+        self._ctrl[ids] = actions
+        done = 0
+        for part in range(1, PARTS + 1):
+            until = round(self._substeps * part / PARTS)
+            if until > done:
+                self._world.physics_step(ids, until - done)
+            done = until
+            yield part / PARTS
+
+
+class ServoControl:
+    """Actions in [−1, 1] move each limb's site, or each joint, by a step; grippers open at 1 and close at −1."""
+
+    def __init__(self, world: World) -> None:
+        self._world, self._limbs = world, world.scene.limbs
+        self._grip = world.task.grips
+        self._joint = world.domain.control == "joint"
+        self._substeps = max(1, round(1 / (world.task.control_hz * world.model.opt.timestep * PARTS)))
+        self._qpos, self._ctrl = world.bind("qpos"), world.bind("ctrl")
+        self._history = world.bind("history")
+        self._remembered = command_history(world.model)
+        self._command = np.repeat(world.scene.home_ctrl[None], world.num_envs, 0)
+        width = len(world.embodiment.slots(world.domain.control, self._grip))
+        self.low, self.high = np.full(width, -1.0, np.float32), np.full(width, 1.0, np.float32)
+        # stale without a last pass: observation, reward and success read the sites of the new state
+        self._stage = mujoco.mjtStage.mjSTAGE_POS
+
+    def begin(self, ids: Array, draws: Draws) -> None:
+        """Starts from the home pose, a little scattered."""
+        home = self._world.scene
+        self._qpos[ids], self._command[ids] = home.home_qpos, home.home_ctrl
+        for limb in self._limbs:
+            noise = draws.uniform(-START_NOISE, START_NOISE, (len(limb.qpos),))
+            if self._world.embodiment.kind == "base":
+                noise[:, 2] *= np.pi / START_NOISE
+            pose = np.clip(home.home_qpos[limb.qpos] + noise, limb.low, limb.high)
+            self._qpos[ids[:, None], limb.qpos] = pose
+            self._command[ids[:, None], limb.ctrl] = 0.0 if limb.velocity_controlled else pose
+
+    def hold(self, ids: Array) -> None:
+        self._ctrl[ids] = self._command[ids]
+        # a delayed servo has been told to hold its pose all along; MuJoCo's own past is a command of zero
+        self._history[ids[:, None, None], self._remembered] = self._command[ids][:, :, None]
+
+    @property
+    def command(self) -> Array:
+        """What the servos were last told, (num_envs, nu)."""
+        return self._command
+
+    def advance(self, actions: Array, ids: Ids) -> None:
+        for _ in self.advance_parts(actions, ids):
+            pass
+
+    def advance_parts(self, actions: Array, ids: Ids) -> Iterator[float]:
+        ids = self._world.rows(ids)
+        start = self._command[ids]
+        goal = self._commanded(np.clip(np.asarray(actions, float), -1, 1), ids)
+        self._command[ids] = goal
+        for part in range(1, PARTS + 1):
+            self._ctrl[ids] = start + (goal - start) * (part / PARTS)
+            self._world.physics_step(ids, self._substeps, self._stage)
+            yield part / PARTS
+
+    def native(self, moves: Array, ids: Array) -> Array:
+        """An expert's end-effector moves (n, limbs, 3 or 4) as native actions (n, width)."""
+        if not self._joint:
+            return self._trim(moves)
+        target = self._inverse_kinematics(moves[..., :3], ids)
+        parts = []
+        for index, limb in enumerate(self._limbs):
+            parts.append(np.clip((target[:, limb.ctrl] - self._command[ids][:, limb.ctrl]) / JOINT_STEP, -1, 1))
+            if self._grip and limb.gripper >= 0:
+                parts.append(moves[:, index, 3:])
+        return np.concatenate(parts, 1)
+
+    def _trim(self, moves: Array) -> Array:
+        """Drops the gripper's column of limbs that have none."""
+        parts = [
+            moves[:, index, : 4 if self._grip and limb.gripper >= 0 else 3] for index, limb in enumerate(self._limbs)
+        ]
+        return np.concatenate(parts, 1)
+
+    def _commanded(self, actions: Array, ids: Array) -> Array:
+        """The servo targets after this control step, (n, nu)."""
+        moves, grips, start = [], [], 0
+        for limb in self._limbs:
+            end = start + (len(limb.ctrl) if self._joint else 3)
+            moves.append(actions[:, start:end])
+            start = end
+            if self._grip and limb.gripper >= 0:
+                grips.append((limb, actions[:, start]))
+                start += 1
+        if self._joint:
+            command = self._command[ids].copy()
+            for limb, move in zip(self._limbs, moves, strict=True):
+                self._drive(command, limb, move * JOINT_STEP)
+        else:
+            command = self._inverse_kinematics(np.stack(moves, 1), ids)
+        for limb, opening in grips:
+            low, high = self._world.model.actuator_ctrlrange[limb.gripper]
+            command[:, limb.gripper] = low + (high - low) * (opening + 1) / 2
+        return command
+
+    def _inverse_kinematics(self, moves: Array, ids: Array) -> Array:
+        """Servo targets that move each limb's site by ``moves`` (n, limbs, 3), in steps."""
+        world = self._world
+        command, sites = self._command[ids].copy(), world.end_effectors(ids)
+        for index, limb in enumerate(self._limbs):
+            move = moves[:, index]
+            if world.embodiment.kind == "base":
+                yaw = world.yaw(ids)
+                x = np.cos(yaw) * move[:, 0] - np.sin(yaw) * move[:, 1]
+                y = np.sin(yaw) * move[:, 0] + np.cos(yaw) * move[:, 1]
+                scale = (2 * world.task.step_size, 2 * world.task.step_size, TURN_STEP)
+                self._drive(command, limb, np.stack([x, y, move[:, 2]], 1) * scale)
+                continue
+            jacobian = world.batch.jac(limb.body, sites[:, index], ids)[0][:, :, limb.dofs]
+            posture = POSTURE_GAIN * (world.scene.home_qpos[limb.qpos] - command[:, limb.ctrl])
+            still = np.all(move == 0, axis=1)
+            posture[still] = 0  # an arm that is not asked to move keeps still
+            self._drive(command, limb, damped_least_squares(jacobian, move * world.task.step_size, posture))
+        return command
+
+    def _drive(self, command: Array, limb: Any, step: Array) -> None:
+        if limb.velocity_controlled:
+            command[:, limb.ctrl] = step * self._world.task.control_hz
+        else:
+            command[:, limb.ctrl] = np.clip(command[:, limb.ctrl] + step, limb.low, limb.high)

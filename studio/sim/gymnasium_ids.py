@@ -1,0 +1,113 @@
+"""Gymnasium ids for the worlds: ``studio/HalfCheetah-v5``, ``studio/Reach-franka_7dof-v0``, for one world or many.
+
+Registered when ``studio.sim`` is imported, so that ``gymnasium.make("studio.sim:studio/Hopper-v5")`` finds them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gymnasium
+import numpy as np
+
+from studio.contracts import Embodiment, Task
+from studio.experiment import Domain
+from studio.registry import Registry
+
+NAMESPACE = "studio"
+
+
+def register_all(registry: Registry) -> list[str]:
+    """Registers an id for every task and embodiment that go together; gives the ids."""
+    ids = []
+    for task in registry.all("tasks").values():
+        for embodiment in registry.all("embodiments").values():
+            if not task.gymnasium_id or task().check(embodiment):
+                continue
+            id = f"{NAMESPACE}/{task.gymnasium_id.format(embodiment=embodiment.id)}"
+            gymnasium.register(
+                id,
+                entry_point="studio.sim.gymnasium_ids:SingleWorld",
+                vector_entry_point="studio.sim.gymnasium_ids:make_vector",
+                kwargs={"task": task.id, "embodiment": embodiment.id},
+            )
+            ids.append(id)
+    return ids
+
+
+def default_domain(task: type[Task], embodiment: Embodiment, **settings: Any) -> Domain:
+    """The domain of a task and an embodiment with the task's own control and observation."""
+    observation = "goal" if "goal" in task.observations else task.observations[0]
+    usual: dict[str, Any] = {"control": task.controls[0], "observation": observation}
+    if "state" in task.observations:
+        usual["observation"] = "state"
+    if embodiment.cameras:
+        usual["camera"] = embodiment.cameras[0]
+    return Domain(**usual | {"task": task.id, "embodiment": embodiment.id} | settings)
+
+
+def make_vector(num_envs: int, task: str, embodiment: str, threads: int = 0, **settings: Any) -> Any:
+    """A :class:`studio.sim.world.World`; ``settings`` are fields of the domain (``observation="image"`` …)."""
+    from studio.sim.world import World
+
+    registry = Registry()
+    body, kind = registry.get("embodiments", embodiment), registry.get("tasks", task)
+    return World(default_domain(kind, body, **settings), kind(), body, num_envs, threads)
+
+
+class SingleWorld(gymnasium.Env[Any, Any]):
+    """One world as a plain Gymnasium environment; ``settings`` are fields of the domain."""
+
+    metadata = {"render_modes": ["rgb_array"]}
+
+    def __init__(
+        self, task: str, embodiment: str, render_mode: str | None = None, size: int = 480, **settings: Any
+    ) -> None:
+        self.world = make_vector(1, task, embodiment, threads=1, **settings)
+        self.metadata = {"render_modes": ["rgb_array"], "render_fps": round(self.world.task.control_hz)}
+        self.render_mode, self._size = render_mode, size
+        self.observation_space = self.world.single_observation_space
+        self.action_space = self.world.single_action_space
+        self._one = np.zeros(1, int)
+        self._renderer: Any = None
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        super().reset(seed=seed)
+        self.world.begin(self._one, [seed if seed is not None else int(self.np_random.integers(2**62))])
+        return self._observation(), {}
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        world, one = self.world, self._one
+        world.advance(np.asarray(action)[None], one)
+        terminated, late = bool(world.terminated(one)[0]), bool(world.truncated(one)[0])
+        info = {"diverged": bool(world.diverging(one)[0])}
+        if world.task.has_success:
+            info["success"] = bool(world.success(one)[0])
+        return self._observation(), float(world.reward(one)[0]), terminated, late and not terminated, info
+
+    def set_state(self, qpos: np.ndarray, qvel: np.ndarray) -> None:
+        """Puts the simulation into a given state, as Gymnasium's MuJoCo environments have it."""
+        self.world.set_state(self._one, np.asarray(qpos)[None], np.asarray(qvel)[None])
+
+    def render(self) -> Any:
+        """The scene as the domain's camera sees it, (size, size, 3) uint8."""
+        from studio.sim.render import CameraRenderer
+
+        if self.render_mode is None:
+            return None
+        if self._renderer is None:
+            self._renderer = CameraRenderer(self.world.model, self.world.domain.camera, self._size)
+        qpos, mocap = self.world.state(0)
+        return self._renderer.render(qpos[None], mocap[None])[0]
+
+    def close(self) -> None:
+        if self._renderer is not None:
+            self._renderer.close()
+            self._renderer = None
+        self.world.close()
+
+    def _observation(self) -> Any:
+        seen = self.world.observe(self._one)
+        if isinstance(self.observation_space, gymnasium.spaces.Dict):
+            return {key: value[0] for key, value in seen.items()}
+        return seen["state"][0]
