@@ -1,82 +1,76 @@
-"""One simulation for watching: a domain played by an expert, a policy, or chance, at any speed. Single-threaded."""
+"""One simulation for watching: a domain played by an expert, a policy, chance or the user's hand. Single-threaded."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import mujoco
 import numpy as np
 
 from studio.contracts import Policy
+from studio.errors import StudioError
 from studio.experiment import Domain
 from studio.registry import Registry
 from studio.sim import randomization
 from studio.sim.domains import embodiment_of, task_of
+from studio.sim.live import LiveSimulation
+from studio.sim.scene import MAX_DELAY
 from studio.sim.world import PARTS, World
 
 HOLD_SECONDS = 0.5  # how long the end of an episode stays before the next one begins
 
 
-class Player:
+class Player(LiveSimulation):
     """Plays episodes of a domain; made and used on one thread.
 
     Args:
-        policy: ``"expert"``, ``"random"`` or a policy.
+        policy: ``"expert"``, ``"random"``, ``"hand"`` or a policy.
         seed: of the first episode; each further episode takes the next.
     """
 
+    kind: ClassVar[str] = "world"
+
     def __init__(self, domain: Domain, registry: Registry, policy: Policy | str = "expert", seed: int = 0) -> None:
-        self.world = World(domain, task_of(domain, registry), embodiment_of(domain, registry), 1, threads=1)
-        self.model: mujoco.MjModel = self.world.model
-        self.data = mujoco.MjData(self.model)
+        task = task_of(domain, registry)
+        self.world = World(domain, task, embodiment_of(domain, registry), 1, threads=1, max_delay=MAX_DELAY)
+        world = self.world
+        super().__init__(world.batch, task.control_hz, PARTS, (world, world.control, task))
         self._policy: Policy | str = policy
         self._seed = seed
         self._ids = np.zeros(1, int)
-        self._part = 1 / (self.world.task.control_hz * PARTS)
+        self._substeps = max(1, round(1 / (task.control_hz * world.model.opt.timestep)))
         self._preview: dict[str, float] = {}
-        self._debt = 0.0
         self._episode = self._successes = 0
+        self._has_success = task.has_success
+        self.set_policy(policy)
         self.reset(seed)
 
     def set_policy(self, policy: Policy | str) -> None:
         """Changes who acts, from the next control step on."""
         self._policy = policy
+        self.by_hand = isinstance(policy, str) and policy == "hand"
 
     def reset(self, seed: int | None = None) -> None:
         """Starts an episode: the given seed's, or the present one again."""
         if seed is not None:
             self._seed = seed
         self.world.begin(self._ids, [self._seed])
-        self._parts: Iterator[float] = iter(())
-        self._part_index = 0  # parts of the present control step that lie behind
-        self._ended, self._success, self._return = 0.0, False, 0.0
+        self._drop_step()
+        self._ended, self._success, self._return, self._reward = 0.0, False, 0.0, 0.0
         if self._preview:
-            self.randomize(self._preview)
-        self._show()
-
-    def advance(self, seconds: float) -> None:
-        """Lets simulated time pass, in parts of a control step; what is left over is kept for the next call."""
-        self._debt += seconds
-        while self._debt >= self._part:
-            self._debt -= self._part
-            self._one_part()
-        self._show()
-
-    def step(self) -> None:
-        """One whole control step."""
-        for _ in range(PARTS):
-            self._one_part()
+            self._apply(self._preview)
+        self._randomized()
+        self._remember()
         self._show()
 
     def randomize(self, values: dict[str, float]) -> None:
         """Applies values at once (fields not named are nominal); empty: the episode's own draw."""
         self._preview = dict(values)
-        draw: dict[str, Any] = randomization.NOMINAL | values
+        self._apply(self._preview)
         if not values:
-            rng = np.random.default_rng(self._seed)
-            draw = randomization.draw(self.world.domain.randomization, rng)
-        self.world.randomize(self._ids, [draw])
+            self.world.draw_again(self._ids)
+        self._randomized()
         self._show()
 
     def observation_image(self) -> np.ndarray | None:
@@ -88,12 +82,13 @@ class Player:
 
     @property
     def info(self) -> dict[str, Any]:
-        """time (s), episode, seed, step, success, successes, return_ of the present episode."""
+        """time (s), episode, seed, step, reward (of the last step), success, successes, return_ of this episode."""
         return {
             "time": float(self.data.time),
             "episode": self._episode,
             "seed": self._seed,
             "step": int(self.world.steps[0]),
+            "reward": self._reward,
             "success": self._success,
             "successes": self._successes,
             "return_": self._return,
@@ -103,39 +98,81 @@ class Player:
         """Frees the observation renderer."""
         self.world.close()
 
-    def _one_part(self) -> None:
-        if self._ended:
-            self._ended -= self._part
-            if self._ended <= 0:
-                self._episode += 1
-                self.reset(self._seed + 1)
-            return
-        if self._part_index == 0:
-            self._parts = self.world.advance_parts(self._action(), self._ids)
-        next(self._parts)
-        self._part_index = (self._part_index + 1) % PARTS
-        if self._part_index == 0:
-            self._judge()
+    # -- how a control step passes -------------------------------------------------------------------------------
 
-    def _judge(self) -> None:
-        self._return += float(self.world.task.reward(self.world, self._ids)[0])
-        self._success = bool(self.world.task.success(self.world, self._ids)[0])
+    def _control_step(self) -> Iterator[Any]:
+        return self._step_by_hand() if self.by_hand else self.world.advance_parts(self._action(), self._ids)
+
+    def _step_by_hand(self) -> Iterator[float]:
+        """The actuators keep what their sliders tell them; task and clock go on as under a policy."""
+        world = self.world
+        world.task.before(world, self._ids)
+        world.steps[0] += 1
+        if world.domain.control == "motor":
+            world.actions[0] = self._ctrl[0]
+        self._obey_pose()
+        done = 0
+        for part in range(1, PARTS + 1):
+            until = round(self._substeps * part / PARTS)
+            if until > done:
+                world.physics_step(self._ids, until - done, mujoco.mjtStage.mjSTAGE_POS)
+            done = until
+            yield part / PARTS
+
+    def _step_over(self) -> None:
+        world = self.world
+        self._reward = float(world.reward(self._ids)[0])
+        self._return += self._reward
+        self._success = self._has_success and bool(world.success(self._ids)[0])
         self._successes += self._success
-        if self._success or self.world.steps[0] >= self.world.task.horizon:
+        if world.terminated(self._ids)[0] or world.truncated(self._ids)[0]:
             self._ended = HOLD_SECONDS
 
+    def _holding(self) -> bool:
+        if not self._ended:
+            return False
+        self._ended -= self._part
+        if self._ended <= 0:
+            self._episode += 1
+            self.reset(self._seed + 1)
+        return True
+
+    def _obey_pose(self) -> None:
+        """Servos that are commanded step by step go on from what the hand set."""
+        command = getattr(self.world.control, "command", None)
+        if command is None:
+            return
+        if self.by_hand:
+            command[0] = self._ctrl[0]
+            return
+        for limb in self.world.scene.limbs:
+            command[0, limb.ctrl] = 0.0 if limb.velocity_controlled else self._qpos[0, limb.qpos]
+        self.world.control.hold(self._ids)
+
     def _action(self) -> np.ndarray:
+        space = self.world.single_action_space
         if isinstance(self._policy, str):
             if self._policy == "expert":
+                if not self.world.task.has_expert:
+                    raise StudioError(
+                        f"The task '{self.world.task.id}' has no scripted expert.", "", "Choose another policy to play."
+                    )
                 return self.world.expert(self._ids)
             rng = np.random.default_rng([self._seed, int(self.world.steps[0]), 2])
-            return rng.uniform(-1, 1, (1, *self.world.single_action_space.shape))
+            return rng.uniform(space.low, space.high, (1, *space.shape))
         action: np.ndarray = self._policy.act(self.world.observe(self._ids))[0]
         return action
 
-    def _show(self) -> None:
-        """Copies the state to the data that is drawn, with the camera as randomized."""
-        qpos, mocap = self.world.state(0)
-        self.data.qpos[:], self.data.mocap_pos[:] = qpos, mocap
-        self.data.time = self.world.steps[0] / self.world.task.control_hz
-        mujoco.mj_forward(self.model, self.data)
+    def _apply(self, values: dict[str, float]) -> None:
+        shown = randomization.NOMINAL | values
+        rows = {key: np.broadcast_to(shown[key], randomization.nominal(key, 1).shape) for key in shown}
+        self.world.randomize(self._ids, rows)
+
+    def _time(self) -> float:
+        return float(self.world.steps[0] / self.world.task.control_hz)
+
+    def _more(self) -> Any:
+        return self._seed, self._episode, self._successes, self._ended, self._success, self._return, self._reward
+
+    def _take_back(self, more: Any) -> None:
+        self._seed, self._episode, self._successes, self._ended, self._success, self._return, self._reward = more

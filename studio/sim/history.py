@@ -1,0 +1,137 @@
+"""Exact snapshots of a batch's only simulation, and a bounded history of them to step back through.
+
+A snapshot holds all that the next step depends on: MuJoCo's integration state, the outputs that lag behind it and that
+tasks read, the values of the model that were randomized, and what the world, its control and its task keep for each
+simulation. Restored, the simulation goes on bit for bit as it did.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import mujoco.batch
+import numpy as np
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One moment. ``more`` is the owner's own: counters that no array holds."""
+
+    state: Array
+    warning: Array
+    outputs: dict[str, Array]
+    model: dict[str, Array]  # shared by all snapshots between two randomizations
+    kept: list[tuple[Any, str, Array]]  # (object or dict, name, value)
+    more: Any
+
+
+class Keeper:
+    """Takes and restores snapshots of a batch of one simulation.
+
+    Args:
+        owners: objects that keep arrays of one row for each simulation, as attributes or in dicts that are attributes.
+    """
+
+    def __init__(self, batch: mujoco.batch.Batch, owners: tuple[object, ...] = ()) -> None:
+        self._batch, self._owners = batch, owners
+        self._fields: tuple[str, ...] = ()
+        self._model: dict[str, Array] = {}
+
+    def note_randomization(self) -> None:
+        """To be called when the model's values may have become the simulation's own."""
+        expanded = self._batch.expanded
+        self._fields = tuple(f for f in sorted(mujoco.batch.MODEL_FIELDS) if expanded(f) is not None)
+
+    def take(self, more: Any = None) -> Snapshot:
+        """The present moment, copied."""
+        batch = self._batch
+        outputs, kept, seen = {}, [], set()
+        for owner, name, value in self._arrays():
+            if id(value) in seen:
+                continue
+            seen.add(id(value))
+            if not value.flags.writeable:
+                outputs[f"{id(owner)}.{name}"] = value.copy()
+            elif not np.may_share_memory(value, batch.state):
+                kept.append((owner, name, value.copy()))
+        values = {name: batch.expanded(name) for name in self._fields}
+        if values.keys() != self._model.keys() or any(
+            not np.array_equal(value, self._model[name], equal_nan=True) for name, value in values.items()
+        ):
+            self._model = {name: np.array(value) for name, value in values.items()}
+        return Snapshot(batch.state[0].copy(), batch.warning[0].copy(), outputs, self._model, kept, more)
+
+    def restore(self, snapshot: Snapshot) -> bool:
+        """Puts everything back; says whether the model's values changed with it."""
+        batch = self._batch
+        batch.state[0] = snapshot.state
+        batch.warning[0] = snapshot.warning
+        for owner, name, value in self._arrays():
+            saved = snapshot.outputs.get(f"{id(owner)}.{name}")
+            if saved is not None and not value.flags.writeable:
+                live = value.view()
+                live.setflags(write=True)  # an output, which the batch offers for reading only
+                live[...] = saved
+        for owner, name, saved in snapshot.kept:
+            held = owner[name] if isinstance(owner, dict) else getattr(owner, name)
+            if held.shape == saved.shape and held.flags.writeable:
+                held[...] = saved
+            elif not isinstance(owner, dict):
+                setattr(owner, name, saved.copy())
+        changed = snapshot.model is not self._model
+        for name, value in snapshot.model.items():
+            batch.expand(name)[...] = value
+        self._model = snapshot.model
+        return changed
+
+    def _arrays(self) -> Iterator[tuple[Any, str, Array]]:
+        """Arrays of one row for each simulation, of which there is one."""
+        for owner in self._owners:
+            for name, value in vars(owner).items():
+                if isinstance(value, dict):
+                    yield from ((value, str(key), v) for key, v in value.items() if _is_row(v))
+                elif _is_row(value):
+                    yield owner, name, value
+
+
+def _is_row(value: Any) -> bool:
+    return isinstance(value, np.ndarray) and value.ndim > 0 and len(value) == 1 and value.dtype != object
+
+
+class History:
+    """The last ``capacity`` entries and a cursor among them; going on from the past forgets what came after it."""
+
+    def __init__(self, capacity: int) -> None:
+        self._capacity = max(2, capacity)
+        self._entries: list[Snapshot] = []
+        self.cursor = -1
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    @property
+    def at_end(self) -> bool:
+        """Nothing is known of what comes after the cursor."""
+        return self.cursor >= len(self._entries) - 1
+
+    def push(self, entry: Snapshot) -> None:
+        """Adds the moment that follows the cursor's."""
+        del self._entries[self.cursor + 1 :]
+        self._entries.append(entry)
+        if len(self._entries) > self._capacity:
+            del self._entries[0]
+        self.cursor = len(self._entries) - 1
+
+    def replace(self, entry: Snapshot) -> None:
+        """Puts another moment in the cursor's place: a hand changed it. What came after is no longer true."""
+        self.cursor -= 1
+        self.push(entry)
+
+    def go(self, index: int) -> Snapshot:
+        """Moves the cursor, within what there is."""
+        self.cursor = min(max(index, 0), len(self._entries) - 1)
+        return self._entries[self.cursor]

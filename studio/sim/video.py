@@ -1,0 +1,172 @@
+"""MP4 films of pictures as they come: encoded by ffmpeg from a thread of its own, streaming, at a constant rate."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import queue
+import shutil
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import imageio_ffmpeg
+
+from studio.errors import DataError
+
+FPS = 30
+WAITING = 6  # pictures the encoder may lag behind; further ones are left out and the one before stands longer
+LEAST_FREE = 4 * 1024 * 1024  # bytes; below this a disk counts as full
+
+
+class VideoWriter:
+    """Writes pictures of one size. :meth:`add` never waits for the encoder.
+
+    The film keeps the clock of its pictures: each is shown until the next one's time. It is written under a temporary
+    name and gets its own when it is complete.
+
+    Args:
+        width, height: px; odd ones lose a row or column, for H.264 has none.
+        layout: of the pictures' bytes, in ffmpeg's words.
+        ended: called once, from the writing thread, with the error that ended the film, or None.
+
+    Raises:
+        DataError: the folder cannot be written, or there is no ffmpeg.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        width: int,
+        height: int,
+        layout: str = "bgr0",
+        ended: Callable[[DataError | None], None] | None = None,
+    ) -> None:
+        self.path, self.width, self.height = path, width, height
+        self.frames = 0  # in the film so far
+        self._layout, self._ended = layout, ended
+        self._temporary = path.with_name(f".{path.stem}.part.mp4")
+        self._queue: queue.Queue[tuple[float, bytes] | None] = queue.Queue(WAITING)
+        self._begun: float | None = None
+        self._error: DataError | None = None
+        self._closing = threading.Event()
+        self._until = 0.0
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._temporary.touch()
+        except OSError as error:
+            raise _unwritable(path, error) from None
+        self._thread = threading.Thread(target=self._write, name="video", daemon=True)
+        self._thread.start()
+
+    def add(self, picture: bytes, when: float | None = None) -> bool:
+        """A picture (rows from the top) and its time, s; False where the encoder lags and it is left out."""
+        if self._error is not None or self._closing.is_set():
+            return False
+        now = time.monotonic() if when is None else when
+        if self._begun is None:
+            self._begun = now
+        self._until = now - self._begun
+        try:
+            self._queue.put_nowait((now - self._begun, picture))
+        except queue.Full:
+            return False
+        return True
+
+    @property
+    def seconds(self) -> float:
+        """Length of the film so far."""
+        return self._until
+
+    def close(self, wait: bool = False) -> None:
+        """Ends the film; the thread completes it. Raises what went wrong if asked to ``wait``."""
+        self._closing.set()
+        with contextlib.suppress(queue.Full):
+            self._queue.put_nowait(None)
+        if wait:
+            self._thread.join()
+            if self._error is not None:
+                raise self._error
+
+    # -- the thread ------------------------------------------------------------------------------------------------
+
+    def _write(self) -> None:
+        error: DataError | None = None
+        try:
+            self._encode()
+            if self.frames == 0:
+                raise DataError("The film has no pictures.", str(self.path), "Record while the view is shown.")
+            self._temporary.replace(self.path)
+        except DataError as caught:
+            error = caught
+        except Exception as caught:  # ffmpeg's end shows as a broken pipe, whatever its reason
+            error = _failed(self.path, caught)
+        finally:
+            self._error = error
+            self._temporary.unlink(missing_ok=True)
+        if self._ended is not None:
+            self._ended(error)
+
+    def _encode(self) -> None:
+        even = f"crop={self.width // 2 * 2}:{self.height // 2 * 2}:0:0"
+        sink = imageio_ffmpeg.write_frames(
+            str(self._temporary), (self.width, self.height), pix_fmt_in=self._layout, fps=FPS, codec="libx264",
+            quality=None, macro_block_size=1, ffmpeg_log_level="error",
+            # one thread and a fast preset: training goes first
+            output_params=["-vf", even, "-preset", "veryfast", "-crf", "20", "-threads", "1",
+                           "-movflags", "+faststart"],
+        )  # fmt: skip
+        try:
+            sink.send(None)
+            last: bytes | None = None
+            while True:
+                entry = self._next()
+                if entry is None:
+                    break
+                when, picture = entry
+                # the one before stands until this one's time; of two in one frame's time the later is shown
+                self._fill(sink, last, round(when * FPS))
+                last = picture
+            if last is not None:
+                self._fill(sink, last, max(round(self._until * FPS), self.frames) + 1)
+        finally:
+            sink.close()
+        with self._temporary.open("rb") as film:  # the index comes first, once the film is complete
+            if self.frames and b"moov" not in film.read(1 << 20):
+                _need_room(self.path)
+                raise OSError(errno.EIO, "ffmpeg ended before the film was complete")
+
+    def _fill(self, sink: object, picture: bytes | None, until: int) -> None:
+        while picture is not None and self.frames < until:
+            if self.frames % FPS == 0:
+                _need_room(self.path)
+            sink.send(picture)  # type: ignore[attr-defined]
+            self.frames += 1
+
+    def _next(self) -> tuple[float, bytes] | None:
+        while True:
+            try:
+                return self._queue.get(timeout=0.2)
+            except queue.Empty:
+                if self._closing.is_set():
+                    return None
+
+
+def _need_room(path: Path) -> None:
+    if shutil.disk_usage(path.parent).free < LEAST_FREE:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def _failed(path: Path, error: Exception) -> DataError:
+    with contextlib.suppress(OSError):
+        if getattr(error, "errno", None) == errno.ENOSPC or shutil.disk_usage(path.parent).free < LEAST_FREE:
+            return DataError("The film cannot be written: the disk is full.", str(path), "Free some space.")
+    if isinstance(error, OSError) and error.strerror and error.errno != errno.EPIPE:
+        return _unwritable(path, error)
+    reason = " ".join(str(error).split())[-160:] or type(error).__name__
+    return DataError(f"ffmpeg could not write the film ({reason}).", str(path), "Choose another folder.")
+
+
+def _unwritable(path: Path, error: OSError) -> DataError:
+    return DataError(f"The film cannot be written ({error.strerror}).", str(path), "Choose another folder.")
