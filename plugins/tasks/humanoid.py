@@ -33,7 +33,8 @@ class Humanoid(ForwardTask):
         self._shares = world.model.body_mass / world.model.body_mass.sum()
 
     def place(self, ids: Ids) -> np.ndarray:
-        return np.asarray(self._centers[ids][:, :, 0] @ self._shares)
+        # a product of matrices would add in another order for one simulation than for many
+        return np.asarray((self._centers[ids][:, :, 0] * self._shares).sum(1))
 
     def state(self, ids: Ids) -> np.ndarray:
         parts = [super().state(ids), *(flat(field[ids]) for field in self._seen)]
