@@ -5,6 +5,7 @@ Arrays are batch first. Nothing here imports torch, MuJoCo or Qt.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -41,11 +42,17 @@ class Problem:
 
 @dataclass(frozen=True)
 class Metrics:
-    """What one iteration found. ``values`` maps a name to a number; names in ``Strategy.units`` carry units."""
+    """What one iteration found. ``values`` maps a name to a number; names in ``Strategy.units`` carry units.
+
+    ``step`` only grows, over all of a strategy's own stages; ``share`` is how much of the present one is done, and
+    NaN stands for step / total.
+    """
 
     step: int
     total: int
     values: Mapping[str, float]
+    stage: str = ""  # one of Strategy.stages; empty: "adapt"
+    share: float = math.nan
 
 
 @dataclass(frozen=True)
@@ -205,6 +212,8 @@ class Strategy:
     summary: ClassVar[str]
     reference: ClassVar[str]  # the paper or document
     needs_source: ClassVar[bool] = True  # False: no source policy is trained for it
+    needs_demonstrations: ClassVar[bool] = True  # False: it makes its own experience
+    stages: ClassVar[tuple[str, ...]] = ()  # of its own, in order, shown on the way; empty: "adapt" alone
     units: ClassVar[Mapping[str, str]] = {}
     tags: ClassVar[tuple[str, ...]] = ()
 

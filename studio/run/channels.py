@@ -51,10 +51,12 @@ class StateChanged(Event):
 
 @dataclass(frozen=True)
 class StageChanged(Event):
-    """The way of the experiment: source, pretrain, adapt, evaluate, export. ``cached``: nothing had to be done."""
+    """The way of the experiment: source, pretrain, adapt (or the strategy's own stages), evaluate, export. ``way``: all
+    of them, in order. ``cached``: nothing had to be done."""
 
     stage: str
     cached: bool = False
+    way: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,8 @@ class MetricsLogged(Event):
 
 @dataclass(frozen=True)
 class Evaluated(Event):
-    """A score. ``domain`` is source or target; ``step`` the iteration of the policy that was scored."""
+    """A score. ``domain`` is source or target; ``step`` the iteration of the policy that was scored; ``success``, ``low``
+    and ``high`` are of the ``measure``: the share of successes, or the return where the task has no success."""
 
     stage: str
     domain: str
@@ -82,6 +85,7 @@ class Evaluated(Event):
     mean_return: float
     final: bool
     seed: int = 0
+    measure: str = "success"
 
 
 @dataclass(frozen=True)

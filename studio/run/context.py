@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from studio.contracts import Embodiment
 from studio.data.episodes import Episodes
-from studio.experiment import Experiment
+from studio.experiment import Domain, Experiment
 from studio.registry import Registry
 from studio.run.policies import load_policy_folder, new_policy
+from studio.sim.domains import embodiment_of, task_of
+
+if TYPE_CHECKING:
+    from studio.sim.world import World
 
 
 @dataclass
@@ -21,8 +26,17 @@ class Context:
     registry: Registry
     device: str
     embodiment: Embodiment  # the target's
-    episodes: Episodes  # the target's demonstrations
+    episodes: Episodes | None  # the target's demonstrations; None where the strategy needs none
     base: Path | None  # folder of the source policy; None where the strategy needs none
+    tick: Callable[[int, int], None] = lambda made, wanted: (
+        None
+    )  # for long work: (done, of how many); may raise to stop
+
+    def world(self, domain: Domain, num_envs: int, threads: int = 0) -> World:
+        """Simulations of a domain; the strategy closes them."""
+        from studio.sim.world import World
+
+        return World(domain, task_of(domain, self.registry), embodiment_of(domain, self.registry), num_envs, threads)
 
     def source_policy(self) -> Any:
         """A fresh copy of the pretrained source policy, fitted to the target's slots; its weights' hash marked as base.
@@ -43,4 +57,5 @@ class Context:
         return policy.to(self.device)
 
     def _bind(self, policy: Any, keep: bool) -> None:
+        assert self.episodes is not None, "the strategy says that it needs no demonstrations"
         policy.bind(self.embodiment, self.experiment.target, self.episodes.statistics(), keep=keep)

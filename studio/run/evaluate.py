@@ -17,7 +17,11 @@ RESAMPLES = 10_000
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A score with its 95% interval, and the episodes behind it."""
+    """A score with its 95% interval, and the episodes behind it.
+
+    ``success``, ``low`` and ``high`` are of the ``measure``: the share of successes, or the mean return where the task
+    has no success.
+    """
 
     episodes: int
     success: float
@@ -25,14 +29,16 @@ class Evaluation:
     high: float
     mean_return: float
     outcome: object
+    measure: str = "success"
 
-    def to_dict(self) -> dict[str, float]:
+    def to_dict(self) -> dict[str, float | str]:
         return {
             "episodes": self.episodes,
             "success": self.success,
             "low": self.low,
             "high": self.high,
             "mean_return": self.mean_return,
+            "measure": self.measure,
         }
 
 
@@ -64,9 +70,10 @@ def evaluate(
     finally:
         world.close()
     whole = Outcome.joined(parts)
-    success = whole.successes.astype(float)
-    low, high = bootstrap_interval(success)
-    return Evaluation(episodes, float(success.mean()), low, high, float(whole.returns.mean()), whole)
+    measure = "success" if world.task.has_success else "return"
+    values = whole.successes.astype(float) if world.task.has_success else whole.returns
+    low, high = bootstrap_interval(values)
+    return Evaluation(episodes, float(values.mean()), low, high, float(whole.returns.mean()), whole, measure)
 
 
 def bootstrap_interval(values: np.ndarray, seed: int = 0) -> tuple[float, float]:

@@ -142,16 +142,19 @@ class Session:
         device = devices.choose(plan.device)
         torch.set_num_threads(plan.budget.threads or os.cpu_count() or 1)
         strategy, params = strategy_of(plan, self.registry)
+        self._way = Way(strategy.stages)
         self._set_state("running")
         self._enter("source")
         base = self._source(device) if strategy.needs_source else None
         embodiment = embodiment_of(plan.target, self.registry)
-        episodes = demonstrations(plan.target, self.registry, plan.seed, self._count)
-        self._enter("adapt")
+        episodes = None
+        if strategy.needs_demonstrations:
+            episodes = demonstrations(plan.target, self.registry, plan.seed, self._count)
+        self._enter(self._way.stages[2])
         instance: Strategy = strategy(params)
         torch.manual_seed(plan.seed)
         random.seed(plan.seed)
-        instance.setup(Context(plan, self.registry, device, embodiment, episodes, base))
+        instance.setup(Context(plan, self.registry, device, embodiment, episodes, base, self._count))
         trainable = sum(p.numel() for p in instance.policy().parameters() if p.requires_grad)
         self._status.note(trainable_parameters=trainable)
         self._train("adapt", instance, instance.iterate(), dict(instance.units), instance)
@@ -196,8 +199,10 @@ class Session:
         try:
             for metrics in iterations:
                 step = metrics.step
+                if metrics.stage and metrics.stage != self._way.stage:
+                    self._enter(metrics.stage)
                 self.channels.events.publish(
-                    MetricsLogged(stage, step, self.clock.seconds, dict(metrics.values), units)
+                    MetricsLogged(metrics.stage or stage, step, self.clock.seconds, dict(metrics.values), units)
                 )
                 if not math.isfinite(metrics.values.get("loss", 0.0)):
                     raise StudioError(
@@ -205,7 +210,10 @@ class Session:
                         "strategy.params.learning_rate",
                         "Lower the learning rate, or look for broken values in the data.",
                     )
-                self._advance(step, metrics.total)
+                if math.isnan(metrics.share):
+                    self._advance(step, metrics.total)
+                else:
+                    self._advance(round(1000 * metrics.share), 1000)
                 if strategy is not None:
                     self._watch(strategy)
                     if evaluation.every and step % evaluation.every == 0 and step < metrics.total:
@@ -232,7 +240,7 @@ class Session:
         # a short evaluation in the middle of a training is no progress of its own
         tick = self._count if final else lambda ended, wanted: self.clock.tick()
         result = evaluate(policy, domain, self.registry, episodes, plan.seed, tick)
-        stage = "evaluate" if final else "adapt"
+        stage = "evaluate" if final else self._way.stage
         self.evaluations.append({"domain": name, "step": step, "final": final, **result.to_dict()})
         self.channels.events.publish(
             Evaluated(
@@ -246,6 +254,7 @@ class Session:
                 result.mean_return,
                 final,
                 plan.seed,
+                result.measure,
             )
         )
         outcome: Any = result.outcome
@@ -258,6 +267,7 @@ class Session:
             values = {"success": result.success, "low": result.low, "high": result.high, "return": result.mean_return}
             prefix = "" if name == "target" else "source_"
             self._status.note(**{prefix + key: value for key, value in values.items()})
+            self._status.note(measure=result.measure)
             self._status.put(evaluations=[*self.evaluations])
 
     def _on_source(self, policy: Any) -> Any:
@@ -358,7 +368,7 @@ class Session:
 
     def _enter(self, stage: str, cached: bool = False) -> None:
         self._way.enter(stage, cached)
-        self.channels.events.publish(StageChanged(stage, cached))
+        self.channels.events.publish(StageChanged(stage, cached, self._way.stages))
         self._advance(0, 1)
         self.clock.tick()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from studio.run.channels import Progress
 
@@ -14,9 +15,12 @@ WEIGHTS = {"source": 0.10, "pretrain": 0.55, "adapt": 0.2, "evaluate": 0.14, "ex
 class Way:
     """Turns a stage's own progress into that of the whole, and into the time left."""
 
-    def __init__(self) -> None:
+    def __init__(self, own: Sequence[str] = ()) -> None:
+        """``own``: a strategy's stages, in place of "adapt"."""
+        own = tuple(own) or ("adapt",)
+        self.stages = tuple(s for stage in STAGES for s in (own if stage == "adapt" else (stage,)))
         self.stage = STAGES[0]
-        self._weights = dict(WEIGHTS)
+        self._weights = {s: WEIGHTS.get(s, WEIGHTS["adapt"] / len(own)) for s in self.stages}
 
     def enter(self, stage: str, cached: bool = False) -> None:
         """Begins a stage; ``cached``: nothing has to be done in it."""
@@ -27,7 +31,7 @@ class Way:
     def progress(self, step: int, total: int, seconds: float) -> Progress:
         """Where the session is, ``seconds`` after it began."""
         share = step / max(1, total)
-        behind = sum(self._weights[stage] for stage in STAGES[: STAGES.index(self.stage)])
+        behind = sum(self._weights[stage] for stage in self.stages[: self.stages.index(self.stage)])
         whole = (behind + self._weights[self.stage] * share) / sum(self._weights.values())
         left = seconds * (1 - whole) / whole if whole > 0.02 and seconds > 2 else math.nan
         return Progress(self.stage, step, total, share, whole, left)
