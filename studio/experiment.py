@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -57,6 +57,15 @@ class Settings(BaseModel):
     """Base of everything a form can show: unknown keys are refused, assignments are checked."""
 
     model_config = ConfigDict(extra="forbid", validate_assignment=True, allow_inf_nan=False)
+
+    def changed(self, **changes: Any) -> Self:
+        """A copy with dotted fields replaced (``changed(**{"target.episodes": 20})``), checked anew."""
+        raw = self.model_dump(mode="json")
+        for dotted, value in changes.items():
+            if isinstance(value, list):
+                value = [v.model_dump(mode="json") if isinstance(v, BaseModel) else v for v in value]
+            _assign(raw, dotted, value)
+        return type(self).model_validate(raw)
 
 
 class RandomizationTerm(Settings):
@@ -122,6 +131,11 @@ class Domain(Settings):
         None, "Dataset", "An HDF5 file of demonstrations; empty: the scripted expert makes them."
     )
     randomization: list[RandomizationTerm] = setting([], "Randomization", "What varies from episode to episode.")
+    stand_in: Path | None = setting(
+        None,
+        "Stand-in robot",
+        "A robot with hidden parameters that stands in for a real one: its file, or the name of a shipped one (heavy).",
+    )
 
 
 class Selection(Settings):
@@ -244,11 +258,11 @@ class Experiment(Settings):
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 
     def changed(self, **changes: Any) -> Experiment:
-        """A copy with dotted fields replaced (``changed(**{"target.episodes": 20})``), checked anew."""
-        raw = self.model_dump(mode="json")
-        for dotted, value in changes.items():
-            _assign(raw, dotted, value)
-        return type(self).from_dict(raw)
+        """As :meth:`Settings.changed`; raises ExperimentError where a value does not fit."""
+        try:
+            return super().changed(**changes)
+        except ValidationError as error:
+            raise _plain(error, type(self)) from None
 
     def content_hash(self) -> str:
         """SHA-256 of what decides the result: everything but name, description, comparison, and the threads."""

@@ -11,7 +11,7 @@ from studio.contracts import Embodiment
 from studio.data.episodes import Episodes
 from studio.experiment import Domain, Experiment
 from studio.registry import Registry
-from studio.run.policies import load_policy_folder, new_policy
+from studio.run.policies import bind, load_policy_folder, new_policy
 from studio.sim.domains import embodiment_of, task_of
 
 if TYPE_CHECKING:
@@ -50,12 +50,19 @@ class Context:
 
     def fresh_policy(self) -> Any:
         """A newly initialized policy, fitted to the target's slots and statistics."""
-        policy = new_policy(
-            self.experiment.policy, self.experiment.target.observation, self.registry, self.experiment.seed
-        )
+        policy = self.empty_policy()
         self._bind(policy, keep=False)
-        return policy.to(self.device)
+        return policy
+
+    def empty_policy(self) -> Any:
+        """A newly initialized policy that knows neither slots nor statistics yet; see :meth:`bind`."""
+        plan = self.experiment
+        return new_policy(plan.policy, plan.target.observation, self.registry, plan.seed).to(self.device)
+
+    def bind(self, policy: Any, episodes: Episodes) -> None:
+        """Fits an empty policy to the target's slots and to the statistics of episodes."""
+        bind(policy, self.embodiment, self.experiment.target, episodes, keep=False)
 
     def _bind(self, policy: Any, keep: bool) -> None:
         assert self.episodes is not None, "the strategy says that it needs no demonstrations"
-        policy.bind(self.embodiment, self.experiment.target, self.episodes.statistics(), keep=keep)
+        bind(policy, self.embodiment, self.experiment.target, self.episodes, keep=keep)

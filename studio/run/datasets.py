@@ -16,6 +16,7 @@ from studio.files import disk_full, file_hash
 from studio.registry import Registry
 from studio.run.collect import collect
 from studio.sim.domains import embodiment_of, task_of
+from studio.sim.stand_in import stand_in_file
 
 COLLECTOR_VERSION = 1  # raise it when collection changes, so that cached datasets are made anew
 
@@ -76,7 +77,8 @@ def format_of(path: Path, registry: Registry) -> Format:
 def cache_path(domain: Domain, registry: Registry, seed: int) -> Path:
     """Where the expert's episodes of a domain lie, or will."""
     embodiment = embodiment_of(domain, registry)
-    made_of = domain.model_dump(mode="json", exclude={"episodes", "dataset"}) | {
+    made_of = domain.model_dump(mode="json", exclude={"episodes", "dataset", "stand_in"}) | {
+        "stand_in": file_hash(stand_in_file(domain.stand_in)) if domain.stand_in else None,
         "seed": seed,
         "model": model_hash(embodiment.model),
         "collector": COLLECTOR_VERSION,

@@ -13,6 +13,7 @@ import numpy as np
 from studio.contracts import Embodiment, Limb, Task
 from studio.errors import DataError
 from studio.sim.contact_forces import add_contact_forces
+from studio.sim.stand_in import read_stand_in, take_its_place
 
 MAX_DELAY = 0.05  # s; the ring buffer for actuator delay holds this much, or what the domain's terms ask for
 
@@ -67,12 +68,18 @@ def compile_spec(spec: mujoco.MjSpec, where: str) -> mujoco.MjModel:
         ) from None
 
 
-def build(embodiment: Embodiment, task: Task | None = None, max_delay: float = MAX_DELAY) -> Scene:
+def build(
+    embodiment: Embodiment, task: Task | None = None, max_delay: float = MAX_DELAY, stand_in: Path | None = None
+) -> Scene:
     """Compiles the embodiment with the task's bodies in it.
 
     Args:
         max_delay: how far actuators' commands can be delayed, s; 0: not at all, and no past is kept.
+        stand_in: a file with the hidden parameters of a robot that stands in for a real one.
     """
+    hidden = read_stand_in(stand_in) if stand_in is not None else None
+    if hidden is not None:
+        max_delay = max(max_delay, hidden.actuator_delay)
     spec = load_spec(embodiment.model)
     if task is not None:
         task.build(spec, embodiment)
@@ -83,6 +90,8 @@ def build(embodiment: Embodiment, task: Task | None = None, max_delay: float = M
         for actuator in spec.actuators:
             actuator.nsample = samples
     model = compile_spec(spec, str(embodiment.model))
+    if hidden is not None:
+        take_its_place(model, hidden)
     limbs = tuple(_index(model, limb, embodiment) for limb in embodiment.limbs)
     key = model.keyframe(embodiment.home).id if embodiment.home and _has_key(model, embodiment.home) else -1
     if key >= 0:

@@ -68,7 +68,7 @@ class World(VectorEnv):
         if max_delay is None:
             asked = max((t.high for t in terms if t.field == "actuator_delay"), default=0.0)
             max_delay = max(asked, 0.0 if embodiment.kind == "body" else MAX_DELAY)
-        self.scene: Scene = build(embodiment, task, max_delay)
+        self.scene: Scene = build(embodiment, task, max_delay, domain.stand_in)
         self.model: mujoco.MjModel = self.scene.model
         self.batch = mujoco.batch.Batch(self.model, num_envs, threads)
         self._fields: dict[str, Array] = {}

@@ -1,0 +1,230 @@
+"""Real-to-sim-to-real: calibrate the simulation by the robot, train in it, and fine-tune on the robot."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Literal
+
+from studio.contracts import Metrics, Problem, Strategy
+from studio.experiment import Domain, Experiment, RandomizationTerm, Settings, setting
+from studio.il.cloning import UNITS, BehaviorCloning
+from studio.run.context import Context
+from studio.run.datasets import demonstrations
+
+STAGES = ("real_data", "identification", "calibrated_data", "training", "fine_tuning")
+
+
+class RealToSimToReal(Strategy):
+    """Five stages: recordings and a few demonstrations of the real robot; identification of its parameters; expert
+    demonstrations in the simulation calibrated by them; cloning of those, with randomization around the estimate; and
+    fine-tuning on the real demonstrations. The evaluation on the target is the deployment score.
+
+    The target is the real robot: a stand-in whose parameters only its simulation knows, or a dataset of its episodes.
+    Whatever varies in the source's simulation besides the identified parameters stays as the source says.
+    """
+
+    id = "real_to_sim_to_real"
+    title = "Real to sim to real"
+    summary = (
+        "Identify the robot, calibrate and randomize the simulation around it, train there, fine-tune on the robot."
+    )
+    reference = "User document 1, section 4.3; after Chebotar et al. 2019, arXiv:1810.05687"
+    needs_source = False
+    needs_demonstrations = False
+    stages = STAGES
+    units = UNITS | {"misfit": "sensor noise", "misfit_nominal": "sensor noise"}
+    tags = ("imitation", "sim-to-real", "identification")
+
+    class Params(Settings):
+        """What is simulated, and how it is learned."""
+
+        simulation: Literal["identified", "randomized", "nominal"] = setting(
+            "identified",
+            "Simulation",
+            "Calibrated by identification; randomized as the source says; or nominal. The latter two are for comparison.",
+        )
+        method: Literal["lstm", "sysid"] = setting("lstm", "Identification", "A trained LSTM, or MuJoCo's optimizer.")
+        fields: list[str] = setting(
+            ["mass", "damping", "friction", "actuator_gain", "actuator_delay"],
+            "Parameters",
+            "Physics fields that are identified.",
+        )
+        margin: float = setting(
+            0.05,
+            "Margin",
+            "The randomization reaches this much beyond the estimate's interval, as a share.",
+            ge=0,
+            le=1,
+        )
+        simulated_episodes: int = setting(
+            100, "Simulated episodes", "Expert demonstrations in simulation.", "episodes", ge=1, le=100_000
+        )
+        real_episodes: int = setting(
+            10, "Real episodes", "Demonstrations on the robot; 0: no fine-tuning.", "episodes", ge=0, le=10_000
+        )
+        learning_rate: float = setting(1e-3, "Learning rate", "Peak of the cosine schedule (AdamW).", gt=0, le=1)
+        fine_tuning_iterations: int = setting(
+            150, "Fine-tuning", "Gradient steps on the real demonstrations.", "steps", ge=1, le=1_000_000
+        )
+        fine_tuning_rate: float = setting(2e-4, "Fine-tuning rate", "Learning rate of those.", gt=0, le=1)
+
+    def check(self, experiment: Experiment) -> list[Problem]:
+        problems = []
+        if experiment.target.stand_in is None and experiment.target.dataset is None:
+            problems.append(
+                Problem(
+                    "target.stand_in",
+                    "There is no robot to identify.",
+                    "Name a stand-in robot's file, or a dataset of the robot's episodes.",
+                )
+            )
+        unknown = [name for name in self.params.fields if name not in _identifiable()]
+        if unknown:
+            words = f"'{unknown[0]}' cannot be identified."
+            problems.append(Problem("strategy.params.fields", words, f"Known: {', '.join(_identifiable())}."))
+        for name in ("task", "embodiment", "control", "observation"):
+            if getattr(experiment.source, name) != getattr(experiment.target, name):
+                words = "The simulation (source) and the robot (target) differ."
+                problems.append(Problem(f"source.{name}", words, "Choose the same for both."))
+        return problems
+
+    def setup(self, context: Context) -> None:
+        self._context = context
+        plan = context.experiment
+        self._real = plan.target.changed(episodes=max(1, self.params.real_episodes))
+        self._simulation = plan.source.changed(
+            episodes=self.params.simulated_episodes, dataset=None, stand_in=None,
+            **({"randomization": []} if self.params.simulation == "nominal" else {}),
+        )  # fmt: skip
+        self._step, self._done = 0, 0  # iterations, and stages that are over
+        self._estimates: dict[str, list[float]] = {}  # field → value, low, high
+        self._misfit: dict[str, float] = {}
+        self._policy: Any = context.empty_policy()
+        self._learner: BehaviorCloning | None = None
+        self._pending: dict[str, Any] | None = None  # a learner's state, until its data is there
+        self._total = (
+            3 + plan.budget.iterations + (self.params.fine_tuning_iterations if self.params.real_episodes else 0)
+        )
+
+    def iterate(self) -> Iterator[Metrics]:
+        context, params = self._context, self.params
+        real = demonstrations(self._real, context.registry, context.experiment.seed, context.tick)
+        if self._done < 1:
+            yield self._over("real_data", {"real_episodes": params.real_episodes})
+        if self._done < 2:
+            if params.simulation == "identified":
+                self._identify()
+            yield self._over("identification", self._found() | self._misfit)
+        domain = self._calibrated()
+        simulated = demonstrations(domain, context.registry, context.experiment.seed, context.tick)
+        if self._done < 3:
+            context.bind(self._policy, simulated)
+            yield self._over("calibrated_data", {"simulated_episodes": len(simulated)})
+        if self._done < 4:
+            budget = context.experiment.budget
+            yield from self._learn("training", simulated, budget.iterations, params.learning_rate)
+        if self._done < 5 and params.real_episodes:
+            yield from self._learn("fine_tuning", real, params.fine_tuning_iterations, params.fine_tuning_rate)
+
+    def policy(self) -> Any:
+        return self._policy
+
+    def state_dict(self) -> dict[str, Any]:
+        return {
+            "step": self._step,
+            "done": self._done,
+            "estimates": dict(self._estimates),
+            "misfit": dict(self._misfit),
+            "policy": self._policy.state_dict(),
+            "learner": self._learner.state_dict() if self._learner is not None else {},
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self._step, self._done = int(state["step"]), int(state["done"])
+        self._estimates = {name: [float(v) for v in values] for name, values in state["estimates"].items()}
+        self._misfit = dict(state["misfit"])
+        self._policy.load_state_dict(state["policy"])
+        self._pending = state["learner"] or None
+
+    # -- the stages ----------------------------------------------------------------------------------------------
+
+    def _over(self, stage: str, values: dict[str, float]) -> Metrics:
+        self._step += 1
+        self._done += 1
+        return Metrics(self._step, self._total, values, stage, 1.0)
+
+    def _identify(self) -> None:
+        """Fills estimates and misfit from recordings of the robot."""
+        from studio.sim.identify import Plant, chosen, identify, misfit
+
+        context, seed = self._context, self._context.experiment.seed
+        recordings = self._recordings()
+        model = self._simulation
+        found = identify(
+            model,
+            context.registry,
+            recordings,
+            self.params.fields,
+            method=self.params.method,
+            seed=seed,
+            tick=self._tick,
+        )
+        self._estimates = {n: [e.value, e.low, e.high] for n, e in found.items() if e.identifiable}
+        plant = Plant.of(model, context.registry)
+        self._misfit = {
+            "misfit_nominal": misfit(plant, recordings, {}),
+            "misfit": misfit(plant, recordings, chosen(found)),
+        }
+
+    def _recordings(self) -> Any:
+        from studio.sim.identify import read_recordings, record
+
+        context = self._context
+        if self._real.dataset is not None:
+            return read_recordings(self._real.dataset, context.registry)
+        return record(self._real, context.registry, None, None, context.experiment.seed, tick=self._tick)
+
+    def _tick(self, share: float) -> None:
+        self._context.tick(round(1000 * share), 1000)
+
+    def _found(self) -> dict[str, float]:
+        return {f"estimate_{name}": value for name, (value, *_) in self._estimates.items()}
+
+    def _calibrated(self) -> Domain:
+        """The simulation with the identified parameters drawn from around their estimates."""
+        if self.params.simulation != "identified":
+            return self._simulation
+        kept = [term for term in self._simulation.randomization if term.field not in self._estimates]
+        around = []
+        for name, (value, low, high) in self._estimates.items():
+            beyond = self.params.margin * (value or high)
+            around.append(RandomizationTerm(field=name, low=max(low - beyond, 0.0), high=high + beyond))  # type: ignore[arg-type]
+        return self._simulation.changed(randomization=[*kept, *around])
+
+    def _learn(self, stage: str, episodes: Any, iterations: int, rate: float) -> Iterator[Metrics]:
+        plan = self._context.experiment
+        learner = BehaviorCloning(
+            self._policy,
+            episodes,
+            list(self._policy.parameters()),
+            iterations=iterations,
+            batch_size=plan.budget.batch_size,
+            learning_rate=rate,
+            seed=plan.seed,
+        )
+        if self._pending is not None:
+            learner.load_state_dict(self._pending)
+            self._pending = None
+        self._learner = learner
+        for metrics in learner.iterate():
+            self._step += 1
+            if metrics.step == metrics.total:
+                self._done += 1
+                self._learner = None
+            yield Metrics(self._step, self._total, metrics.values, stage, metrics.step / metrics.total)
+
+
+def _identifiable() -> tuple[str, ...]:
+    from studio.sim.identify import FIELDS
+
+    return tuple(FIELDS)
