@@ -18,7 +18,7 @@ from gymnasium.vector.utils import batch_space
 
 from studio.contracts import Embodiment, Ids, Observation, Task
 from studio.experiment import Domain
-from studio.sim import randomization
+from studio.sim import randomization, world_state
 from studio.sim.control import PARTS, MotorControl, ServoControl
 from studio.sim.draws import Draws
 from studio.sim.render import CameraRenderer
@@ -295,6 +295,28 @@ class World(VectorEnv):
         if self._renderer is not None:
             self._renderer.close()
             self._renderer = None
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that the next steps depend on, copied: see :func:`studio.sim.world_state.take`."""
+        return world_state.take(self)
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Takes back what :meth:`state_dict` gave, bit for bit. Raises DataError where it is of other simulations."""
+        world_state.restore(self, state)
+
+    @property
+    def fields(self) -> Mapping[str, Array]:
+        """The fields bound so far."""
+        return self._fields
+
+    def counters(self) -> dict[str, Any]:
+        """What the world counts and no array holds."""
+        return {"next_seed": self._next_seed, "diverged": self.diverged, "foreign": sorted(self._foreign)}
+
+    def set_counters(self, counters: Mapping[str, Any]) -> None:
+        """Takes back what :meth:`counters` gave."""
+        self._next_seed, self.diverged = int(counters["next_seed"]), int(counters["diverged"])
+        self._foreign = set(counters["foreign"])
 
     # -- inside --------------------------------------------------------------------------------------------------
 
