@@ -26,7 +26,7 @@ class RealToSimToReal(Strategy):
     id = "real_to_sim_to_real"
     title = "Real to sim to real"
     summary = (
-        "Identify the robot, calibrate and randomize the simulation around it, train there, fine-tune on the robot."
+        "Identify the robot, calibrate the simulation and randomize around it, train there, fine-tune on the robot."
     )
     reference = "User document 1, section 4.3; after Chebotar et al. 2019, arXiv:1810.05687"
     needs_source = False
@@ -41,7 +41,7 @@ class RealToSimToReal(Strategy):
         simulation: Literal["identified", "randomized", "nominal"] = setting(
             "identified",
             "Simulation",
-            "Calibrated by identification; randomized as the source says; or nominal. The latter two are for comparison.",
+            "Calibrated by identification; or, to compare, randomized as the source says, or nominal.",
         )
         method: Literal["lstm", "sysid"] = setting("lstm", "Identification", "A trained LSTM, or MuJoCo's optimizer.")
         fields: list[str] = setting(
@@ -52,7 +52,7 @@ class RealToSimToReal(Strategy):
         margin: float = setting(
             0.05,
             "Margin",
-            "The randomization reaches this much beyond the estimate's interval, as a share.",
+            "How far the randomization reaches beyond the estimate's interval, as a share.",
             ge=0,
             le=1,
         )

@@ -72,8 +72,10 @@ class MetricsLogged(Event):
 
 @dataclass(frozen=True)
 class Evaluated(Event):
-    """A score. ``domain`` is source or target; ``step`` the iteration of the policy that was scored; ``success``, ``low``
-    and ``high`` are of the ``measure``: the share of successes, or the return where the task has no success."""
+    """A score. ``domain`` is source or target; ``step`` the iteration of the policy that was scored.
+
+    ``success``, ``low`` and ``high`` are of ``measure``: the share of successes, or the return where the task has none.
+    """
 
     stage: str
     domain: str

@@ -74,7 +74,8 @@ def table(runs: Iterable[RunInfo | Path]) -> list[dict[str, Any]]:
     """One row for each strategy and number of episodes, over seeds.
 
     ``low`` and ``high`` are the 95% interval of the mean: with one seed the run's own over episodes, with more a
-    two-level bootstrap, over seeds and over each seed's episodes. ``transfer`` compares with ``from_scratch`` at the
+    two-level bootstrap, over seeds and over each seed's episodes. Where the task has no success these are returns.
+    ``transfer`` compares with ``from_scratch`` at the
     same number of episodes: positive, negative, or unclear where the interval of the difference holds zero.
     """
     groups: dict[tuple[str, int], list[RunInfo]] = {}
@@ -140,8 +141,13 @@ def format_table(rows: list[dict[str, Any]], style: str) -> str:
 
 
 def _resampled(group: list[RunInfo], resamples: int = 10_000) -> np.ndarray:
-    """Bootstrap means over seeds, and within each over its episodes (binomial, as success is)."""
+    """Bootstrap means over seeds, and within each over its episodes: binomial for successes; for returns normal, with
+    the spread that the run's own interval shows."""
     rng = np.random.default_rng(0)
+    if group[0].measure == "return":
+        chosen = rng.integers(0, len(group), (resamples, len(group)))
+        means, spreads = (np.array(v) for v in zip(*((r.success, (r.high - r.low) / 3.92) for r in group), strict=True))
+        return np.asarray(rng.normal(means[chosen], spreads[chosen]).mean(1))
     rates = np.array([run.success for run in group])
     episodes = np.array([_episodes_of(run) for run in group])
     chosen = rng.integers(0, len(group), (resamples, len(group)))

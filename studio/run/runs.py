@@ -42,6 +42,7 @@ class RunInfo:
     peak_memory_mb: float
     has_adapter: bool
     experiment_hash: str
+    measure: str = "success"  # what success, low and high are of; "return" where the task has no success
 
 
 def new_folder(parent: Path, experiment: Experiment) -> Path:
@@ -141,6 +142,7 @@ def read_run(folder: Path) -> RunInfo:
         peak_memory_mb=number("peak_memory_mb"),
         has_adapter=(folder / "adapter" / "adapter_config.json").exists(),
         experiment_hash=experiment.content_hash(),
+        measure=str(summary.get("measure", "success")),
     )
 
 
