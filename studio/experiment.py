@@ -10,103 +10,21 @@ import hashlib
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ValidationError, field_validator
 
 from studio.errors import ExperimentError
+from studio.randomization_terms import PARTED, Curriculum, RandomizationField, RandomizationTerm, expand
+from studio.settings import Settings, assign, setting
 
 VERSION = 1
 
-RandomizationField = Literal[
-    "friction",
-    "mass",
-    "damping",
-    "armature",
-    "gravity",
-    "actuator_gain",
-    "actuator_delay",
-    "sensor_noise",
-    "camera_position",
-    "camera_fov",
-    "light_position",
-    "light_intensity",
-    "color",
-    "brightness",
-    "contrast",
-    "saturation",
-    "blur",
-    "sharpness",
-]
-# fields of which a term may choose some parts of the model by name
-PARTED = ("friction", "mass", "damping", "armature", "actuator_gain")
-_POSITIVE = ("mass", "actuator_gain", "camera_fov")
-_UNSIGNED = (
-    "friction", "damping", "armature", "actuator_delay", "sensor_noise", "light_intensity", "color", "brightness",
-    "contrast", "saturation", "blur", "sharpness",
-)  # fmt: skip
-
-
-def setting(default: Any, title: str, help: str, unit: str = "", **limits: Any) -> Any:
-    """A pydantic field that a form can show: title, help line, unit, range (``ge``, ``le``, ``gt``, ``lt``)."""
-    return Field(default, title=title, description=help, json_schema_extra={"unit": unit}, **limits)
-
-
-class Settings(BaseModel):
-    """Base of everything a form can show: unknown keys are refused, assignments are checked."""
-
-    model_config = ConfigDict(extra="forbid", validate_assignment=True, allow_inf_nan=False)
-
-    def changed(self, **changes: Any) -> Self:
-        """A copy with dotted fields replaced (``changed(**{"target.episodes": 20})``), checked anew."""
-        raw = self.model_dump(mode="json")
-        for dotted, value in changes.items():
-            if isinstance(value, list):
-                value = [v.model_dump(mode="json") if isinstance(v, BaseModel) else v for v in value]
-            _assign(raw, dotted, value)
-        return type(self).model_validate(raw)
-
-
-class RandomizationTerm(Settings):
-    """One randomized quantity. Scale factors multiply the nominal value; others are absolute, in their unit."""
-
-    field: RandomizationField = setting("friction", "Field", "What is randomized.")
-    low: float = setting(1.0, "Low", "Lower end of the range.")
-    high: float = setting(1.0, "High", "Upper end of the range.")
-    distribution: Literal["uniform", "log_uniform", "normal"] = setting(
-        "uniform", "Distribution", "How values are drawn; a normal one is cut off at the range's ends."
-    )
-    std: float = setting(
-        0.0, "Standard deviation", "Of the normal distribution around the middle; 0: a quarter of the range.", ge=0
-    )
-    probability: float = setting(1.0, "Probability", "How often the term is applied at all.", ge=0, le=1)
-    moment: Literal["reset", "once", "interval"] = setting(
-        "reset", "Moment", "Drawn anew for every episode, once for each simulation, or again and again in an episode."
-    )
-    interval: float = setting(1.0, "Interval", "Time between draws where the moment is an interval.", "s", gt=0)
-    parts: str = setting(
-        "", "Parts", "Names of bodies, geoms, joints or actuators (with * and ?); empty: the whole model."
-    )
-
-    @property
-    def key(self) -> str:
-        """What tells this term's values from another's: the field, and the parts where only some are meant."""
-        return f"{self.field}:{self.parts}" if self.parts else self.field
-
-    @model_validator(mode="after")
-    def _range(self) -> RandomizationTerm:
-        if self.low > self.high:
-            raise ValueError(f"the range {self.low:g} to {self.high:g} is reversed; put the smaller value first")
-        if self.distribution == "log_uniform" and self.low <= 0:
-            raise ValueError("a log-uniform range reaches 0 or below; raise its lower end above 0")
-        if self.field in _UNSIGNED and self.low < 0:
-            raise ValueError(f"{self.field} cannot be negative; raise the lower end to 0 or more")
-        if self.field in _POSITIVE and self.low <= 0:
-            raise ValueError(f"{self.field} must stay above 0; raise the lower end above 0")
-        if self.parts and self.field not in PARTED:
-            raise ValueError(f"{self.field} has no parts; leave the parts empty")
-        return self
+__all__ = [
+    "PARTED", "Budget", "Comparison", "Curriculum", "Domain", "EvaluationPlan", "Experiment", "Pretraining",
+    "RandomizationField", "RandomizationTerm", "Selection", "Settings", "content_hash", "plain_validation", "setting",
+]  # fmt: skip
 
 
 class Domain(Settings):
@@ -130,12 +48,34 @@ class Domain(Settings):
     dataset: Path | None = setting(
         None, "Dataset", "An HDF5 file of demonstrations; empty: the scripted expert makes them."
     )
-    randomization: list[RandomizationTerm] = setting([], "Randomization", "What varies from episode to episode.")
+    randomization: list[RandomizationTerm] = setting(
+        [], "Randomization", "What varies from episode to episode: a list of terms, or the name of a preset."
+    )
+    curriculum: Curriculum = setting(
+        Curriculum(), "Curriculum", "Widens the ranges while the policy in training succeeds at their ends."
+    )
     stand_in: Path | None = setting(
         None,
         "Stand-in robot",
         "A robot with hidden parameters that stands in for a real one: its file, or the name of a shipped one (heavy).",
     )
+
+    @field_validator("randomization", mode="before")
+    @classmethod
+    def _preset(cls, value: Any) -> Any:
+        return expand(value) if isinstance(value, str) else value
+
+    def made_of(self) -> dict[str, Any]:
+        """What decides the episodes drawn from it, for content hashes, but for the files it names. Settings of a term
+        that came later are left out at their defaults, so that what was made before them is still found; the curriculum
+        is of training alone."""
+        whole = self.model_dump(mode="json", exclude={"dataset", "stand_in", "curriculum"})
+        whole["randomization"] = [term.made_of() for term in self.randomization]
+        return whole
+
+    def full_ranges(self) -> Domain:
+        """The same without a curriculum: for evaluation, demonstrations and watching."""
+        return self.model_copy(update={"curriculum": Curriculum()}) if self.curriculum.enabled else self
 
 
 class Selection(Settings):
@@ -268,6 +208,9 @@ class Experiment(Settings):
         """SHA-256 of what decides the result: everything but name, description, comparison, and the threads."""
         decisive = self.model_dump(mode="json", exclude={"name", "description", "comparison"})
         del decisive["budget"]["threads"]
+        for name in ("source", "target"):
+            if not getattr(self, name).curriculum.enabled:
+                del decisive[name]["curriculum"]
         return content_hash(decisive)
 
 
@@ -287,16 +230,6 @@ def _migrate(raw: dict[str, Any]) -> dict[str, Any]:
     return raw
 
 
-def _assign(raw: dict[str, Any], dotted: str, value: Any) -> None:
-    *parents, last = dotted.split(".")
-    node = raw
-    for parent in parents:
-        node = node.setdefault(parent, {})
-        if not isinstance(node, dict):
-            raise ExperimentError(f"{parent} has no field {last}.", dotted, "Check the name.")
-    node[last] = value
-
-
 def _override(raw: dict[str, Any], override: str) -> None:
     dotted, equals, value = override.partition("=")
     if not equals:
@@ -305,7 +238,7 @@ def _override(raw: dict[str, Any], override: str) -> None:
         parsed = yaml.safe_load(value)
     except yaml.YAMLError:
         raise ExperimentError(f"'{value}' is not a YAML value.", dotted, "Quote it.") from None
-    _assign(raw, dotted.strip(), parsed)
+    assign(raw, dotted.strip(), parsed)
 
 
 def plain_validation(error: ValidationError, model: type[BaseModel], prefix: str = "") -> list[ExperimentError]:

@@ -77,8 +77,8 @@ def format_of(path: Path, registry: Registry) -> Format:
 def cache_path(domain: Domain, registry: Registry, seed: int) -> Path:
     """Where the expert's episodes of a domain lie, or will."""
     embodiment = embodiment_of(domain, registry)
-    made_of = domain.model_dump(mode="json", exclude={"episodes", "dataset", "stand_in"}) | {
-        "stand_in": file_hash(stand_in_file(domain.stand_in)) if domain.stand_in else None,
+    made_of = {name: value for name, value in domain.made_of().items() if name != "episodes"} | {
+        **({"stand_in": file_hash(stand_in_file(domain.stand_in))} if domain.stand_in else {}),
         "seed": seed,
         "model": model_hash(embodiment.model),
         "collector": COLLECTOR_VERSION,

@@ -15,6 +15,7 @@ from studio.registry import Registry
 from studio.run.datasets import model_hash
 from studio.run.policies import bind, load_policy_folder, new_policy, save_policy
 from studio.sim.domains import embodiment_of, task_of
+from studio.sim.stand_in import stand_in_file
 
 VERSION = 1  # raise it when training changes, so that cached source policies are made anew
 
@@ -24,7 +25,8 @@ def key(experiment: Experiment, registry: Registry) -> str:
     source = experiment.source
     return content_hash(
         {
-            "domain": source.model_dump(mode="json", exclude={"dataset"}),
+            "domain": source.made_of(),
+            **({"stand_in": file_hash(stand_in_file(source.stand_in))} if source.stand_in else {}),
             "dataset": file_hash(source.dataset) if source.dataset else None,
             "model": model_hash(embodiment_of(source, registry).model),
             "policy": experiment.policy.model_dump(mode="json"),

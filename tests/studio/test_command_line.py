@@ -148,7 +148,7 @@ def test_inspect_knows_what_a_run_is_made_of(finished: dict[str, Path], capfd: p
         ("just words", "plan.yaml"),
         ("name: x\nbugdet: {}", "bugdet"),
         ("name: x\nbudget: {iterations: -5}", "budget.iterations"),
-        ("name: x\ntarget: {randomization: [{field: mass, low: 2, high: 1}]}", "target.randomization.0"),
+        ("name: x\ntarget: {randomization: [{field: mass, low: 2, high: 1}]}", "target.randomization.0.high"),
         ("name: x\nstrategy: {id: nothing}", "strategy.id"),
         ("name: x\nstrategy: {id: lora, params: {rank: 0}}", "strategy.params.rank"),
         ("name: x\nstrategy: {id: lora, params: {rnk: 4}}", "strategy.params.rnk"),

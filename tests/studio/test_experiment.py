@@ -64,7 +64,7 @@ def test_written_yaml_is_complete_with_defaults(experiment: Experiment) -> None:
         ("target: {randomization: [{field: mass, high: .inf}]}", "target.randomization.0.high", ""),
         (
             "target: {randomization: [{field: mass, low: -1}]}",
-            "target.randomization.0",
+            "target.randomization.0.low",
             "Raise the lower end above 0.",
         ),
     ],
@@ -78,7 +78,7 @@ def test_wrong_values_name_the_field_and_the_remedy(text: str, field: str, remed
 
 def test_reversed_range() -> None:
     error = refused("target: {randomization: [{field: friction, low: 1.5, high: 0.5}]}")
-    assert error.field == "target.randomization.0"
+    assert error.field == "target.randomization.0.high"
     assert error.message == "The range 1.5 to 0.5 is reversed."
     assert error.remedy == "Put the smaller value first."
 
