@@ -73,10 +73,6 @@ class Domain(Settings):
         whole["randomization"] = [term.made_of() for term in self.randomization]
         return whole
 
-    def full_ranges(self) -> Domain:
-        """The same without a curriculum: for evaluation, demonstrations and watching."""
-        return self.model_copy(update={"curriculum": Curriculum()}) if self.curriculum.enabled else self
-
 
 class Selection(Settings):
     """A registered contribution and its own parameters (checked against its ``Params``)."""

@@ -33,10 +33,17 @@ class Context:
     )  # for long work: (done, of how many); may raise to stop
 
     def world(self, domain: Domain, num_envs: int, threads: int = 0) -> World:
-        """Simulations of a domain; the strategy closes them."""
+        """Simulations of a domain, to train in: its curriculum is at work. The strategy closes them."""
         from studio.sim.world import World
 
-        return World(domain, task_of(domain, self.registry), embodiment_of(domain, self.registry), num_envs, threads)
+        return World(
+            domain,
+            task_of(domain, self.registry),
+            embodiment_of(domain, self.registry),
+            num_envs,
+            threads,
+            curriculum=True,
+        )
 
     def source_policy(self) -> Any:
         """A fresh copy of the pretrained source policy, fitted to the target's slots; its weights' hash marked as base.

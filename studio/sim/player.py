@@ -164,7 +164,8 @@ class Player(LiveSimulation):
         return action
 
     def _apply(self, values: dict[str, float]) -> None:
-        shown = randomization.NOMINAL | values
+        # the domain's own terms of some parts too
+        shown = {key: randomization.NOMINAL[randomization.base_field(key)] for key in self.world.randomization} | values
         rows = {key: np.broadcast_to(shown[key], randomization.nominal(key, 1).shape) for key in shown}
         self.world.randomize(self._ids, rows)
 

@@ -15,7 +15,7 @@ import mujoco.batch
 import numpy as np
 
 from studio.contracts import Problem
-from studio.experiment import RandomizationTerm
+from studio.experiment import PARTED, RandomizationTerm
 from studio.sim.draws import Draws
 
 Array = np.ndarray
@@ -49,6 +49,15 @@ IMAGE = ("brightness", "contrast", "saturation", "blur", "sharpness")
 VECTORS = ("camera_position", "light_position", "color")  # three numbers each
 DERIVED_FROM = ("mass", "armature", "gravity")  # MuJoCo derives constants from these
 
+# what a field's parts are
+KINDS = {
+    "friction": "geoms",
+    "mass": "bodies",
+    "damping": "joints",
+    "armature": "joints",
+    "actuator_gain": "actuators",
+}
+
 _SCALED = {"friction": "geom_friction", "mass": "body_mass", "damping": "dof_damping", "armature": "dof_armature"}
 _TABLE = 4096  # points of a truncated normal's distribution function
 
@@ -62,6 +71,21 @@ def nominal(key: str, count: int) -> Array:
     """Nominal values for ``count`` simulations, (count,) or (count, 3)."""
     field = base_field(key)
     return np.full((count, 3) if field in VECTORS else count, NOMINAL[field])
+
+
+def is_nominal(key: str, values: Array) -> bool:
+    """Whether all values leave the model as it is."""
+    rest = NOMINAL[base_field(key)]
+    return bool(np.all(np.isnan(values) if math.isnan(rest) else values == rest))
+
+
+def nominal_value(key: str, model: mujoco.MjModel, camera: str = "") -> float:
+    """The value that leaves the model as it is, as a number: the camera's own angle for its field of view."""
+    value = NOMINAL[base_field(key)]
+    if not math.isnan(value):
+        return value
+    index = mujoco.mj_name2id(model, mujoco.mjtObj.mjOBJ_CAMERA, camera)
+    return float(model.cam_fovy[index]) if index >= 0 else float(model.vis.global_.fovy)
 
 
 def draw(terms: Sequence[RandomizationTerm], draws: Draws) -> dict[str, Array]:
@@ -83,15 +107,17 @@ def _sample(term: RandomizationTerm, unit: Array) -> Array:
     if term.distribution == "log_uniform":
         return np.asarray(np.exp(math.log(term.low) + unit * (math.log(term.high) - math.log(term.low))))
     if term.distribution == "normal" and term.high > term.low:
-        return np.interp(unit, *_normal_table(term.low, term.high, term.std or (term.high - term.low) / 4))
+        return np.interp(unit, *_normal_table(term.low, term.high, term.spread))
     return np.asarray(term.low + unit * (term.high - term.low))
 
 
 @functools.lru_cache(maxsize=256)
 def _normal_table(low: float, high: float, std: float) -> tuple[Array, Array]:
     """Distribution function and values of a normal around the middle, cut off at the ends."""
-    values = np.linspace(low, high, _TABLE)
-    z = (values - (low + high) / 2) / (std * math.sqrt(2))
+    middle = (low + high) / 2
+    # beyond eight deviations nothing is ever drawn, and a narrow peak wants the table's points
+    values = np.linspace(max(low, middle - 8 * std), min(high, middle + 8 * std), _TABLE)
+    z = (values - middle) / (std * math.sqrt(2))
     below = np.array([math.erf(x) for x in z])
     return (below - below[0]) / (below[-1] - below[0]), values
 
@@ -108,8 +134,7 @@ class PhysicsRandomizer:
     def apply(self, ids: Array, values: Mapping[str, Array]) -> None:
         """Gives simulations ``ids`` the values (n,) of each physics key in ``values``; other fields stay as they are.
 
-        Raises:
-            ValueError: a key's parts match nothing of the model.
+        All keys of a field must be given at once: their factors are multiplied.
         """
         derive = False
         for field in PHYSICS:
@@ -139,6 +164,9 @@ class PhysicsRandomizer:
             name = _SCALED[field]
             whole = getattr(model, name)
             batch.expand(name)[ids] = whole * scale.reshape(*scale.shape, *[1] * (whole.ndim - 1))
+            if field == "friction" and model.npair:  # as between two geoms, the larger factor counts
+                pair = np.maximum(scale[:, model.pair_geom1], scale[:, model.pair_geom2])
+                batch.expand("pair_friction")[ids] = model.pair_friction * pair[..., None]
             if field == "mass":  # a heavier body of the same shape
                 batch.expand("body_inertia")[ids] = model.body_inertia * scale[..., None]
 
@@ -173,67 +201,40 @@ def mask_of(model: mujoco.MjModel, key: str) -> Array:
 
 
 def check_terms(terms: Iterable[RandomizationTerm], model: mujoco.MjModel) -> list[Problem]:
-    """What of a domain's terms the model does not have, each at ``randomization``."""
+    """What is wrong with a domain's terms for a model, each problem at the term's own field."""
     problems = []
-    for term in terms:
-        mask = mask_of(model, term.key) if term.field in (*_SCALED, "actuator_gain") else np.ones(1, bool)
-        if not mask.any():
-            known = ", ".join(sorted({n for n in parts_of(model, term.field) if n})[:12])
+    for index, term in enumerate(terms):
+        at = f"randomization.{index}"
+        if term.low == term.high == NOMINAL[term.field]:
             problems.append(
-                Problem("randomization", f"{term.field}: nothing is named '{term.parts}'.", f"The model has: {known}.")
+                Problem(
+                    f"{at}.high",
+                    f"{term.field}: the range from {term.low:g} to {term.high:g} is empty and changes nothing.",
+                    "Widen the range, or remove the term.",
+                )
             )
+            continue
+        if term.field not in PARTED:
+            if term.field == "actuator_delay" and not model.nu:
+                problems.append(
+                    Problem(f"{at}.field", f"{term.field}: the model has no actuators.", "Remove the term.")
+                )
+            continue
+        mask = mask_of(model, term.key)
+        if not mask.any():
+            names = list(dict.fromkeys(n for n in parts_of(model, term.field) if n and n != "world"))
+            known = ", ".join(names[:12]) + (", …" if len(names) > 12 else "")
+            if term.parts and known:
+                words, remedy = f"{term.field}: nothing is named '{term.parts}'.", f"The model has: {known}."
+            else:
+                words, remedy = f"{term.field}: the model has no {KINDS[term.field]}.", "Remove the term."
+            problems.append(Problem(f"{at}.parts", words, remedy))
         elif term.field in _SCALED and not np.any(getattr(model, _SCALED[term.field])[mask]):
             problems.append(
                 Problem(
-                    "randomization",
-                    f"{term.field}: the model has none, so a factor changes nothing.",
-                    "Remove the term, or give the model's parts a value.",
+                    f"{at}.field",
+                    f"{term.field}: the model has none there, so a factor changes nothing.",
+                    "Remove the term, choose other parts, or give the model's parts a value.",
                 )
             )
     return problems
-
-
-def transform_images(images: Array, values: Mapping[str, Array]) -> Array:
-    """Applies brightness, contrast, saturation, blur and sharpness, each image its own values.
-
-    Args:
-        images: (n, h, w, 3) uint8.
-        values: field → (n,). Factors as torchvision's ``adjust_*``; blur is a Gaussian sigma in px.
-    """
-    if all(np.all(values[f] == NOMINAL[f]) for f in IMAGE if f in values):
-        return images
-    x = images.astype(np.float32)
-
-    def factor(name: str) -> Array:
-        return np.asarray(values.get(name, np.full(len(x), NOMINAL[name])), np.float32)[:, None, None, None]
-
-    x = np.clip(x * factor("brightness"), 0, 255)
-    gray = x @ np.array([0.2989, 0.587, 0.114], np.float32)
-    mean = gray.mean((1, 2))[:, None, None, None]
-    x = np.clip(mean + (x - mean) * factor("contrast"), 0, 255)
-    gray = (x @ np.array([0.2989, 0.587, 0.114], np.float32))[..., None]
-    x = np.clip(gray + (x - gray) * factor("saturation"), 0, 255)
-    for i, sigma in enumerate(np.broadcast_to(values.get("blur", 0.0), len(x))):
-        if sigma > 0:
-            x[i] = _gaussian(x[i], float(sigma))
-    sharp = factor("sharpness")
-    if np.any(sharp != 1):
-        smooth = np.stack([_convolve(_convolve(i, [0.25, 0.5, 0.25], 0), [0.25, 0.5, 0.25], 1) for i in x])
-        x = np.clip(smooth + (x - smooth) * sharp, 0, 255)
-    return x.astype(np.uint8)
-
-
-def _gaussian(image: Array, sigma: float) -> Array:
-    offsets = np.arange(-2, 3)  # the document's kernel of 5
-    kernel = np.exp(-(offsets**2) / (2 * sigma**2))
-    kernel /= kernel.sum()
-    return _convolve(_convolve(image, list(kernel), 0), list(kernel), 1)
-
-
-def _convolve(image: Array, kernel: list[float], axis: int) -> Array:
-    half = len(kernel) // 2
-    pad = [(half, half) if a == axis else (0, 0) for a in range(image.ndim)]
-    padded = np.pad(image, pad, mode="edge")
-    size = image.shape[axis]
-    parts = [w * np.take(padded, range(k, k + size), axis) for k, w in enumerate(kernel)]
-    return np.asarray(sum(parts), image.dtype)

@@ -17,7 +17,8 @@ MAX_AT_ONCE = 512
 
 @dataclass
 class Outcome:
-    """What became of each episode: (episodes,) arrays, and the randomization drawn for each."""
+    """What became of each episode: (episodes,) arrays, and the randomization drawn for each, (episodes,) or
+    (episodes, 3) by key: of the domain's own terms; where one is drawn again within the episode, its mean over it."""
 
     seeds: Array
     successes: Array
@@ -55,9 +56,11 @@ def run_episodes(
     """
     ids = np.arange(len(seeds))
     world.begin(ids, seeds)
+    terms = world.domain.randomization
+    drawn = {term.key: world.randomization[term.key][ids].copy() for term in terms}
+    changing = {term.key: np.zeros_like(drawn[term.key]) for term in terms if term.moment == "interval"}
     outcome = Outcome(
-        np.asarray(seeds), np.zeros(len(ids), bool), np.zeros(len(ids)), np.zeros(len(ids), int),
-        {name: values[ids].copy() for name, values in world.randomization.items()},
+        np.asarray(seeds), np.zeros(len(ids), bool), np.zeros(len(ids)), np.zeros(len(ids), int), drawn
     )  # fmt: skip
     active = ids
     while len(active):
@@ -69,11 +72,21 @@ def run_episodes(
             assert observation is not None
             record(active, observation, action, world.reward(active))
         world.advance(action, active)
-        outcome.returns[active] += world.reward(active)
+        rewards = world.reward(active)
+        outcome.returns[active] += rewards
         outcome.lengths[active] += 1
+        for key, total in changing.items():
+            total[active] += world.randomization[key][active]
         if world.task.has_success:
             outcome.successes[active] = world.success(active)
-        active = active[~(world.terminated(active) | world.truncated(active))]
+        over = world.terminated(active) | world.truncated(active)
+        if world.curriculum is not None:
+            world.curriculum.note(active, rewards)
+            if over.any():
+                world.curriculum.ended(active[over], outcome.successes[active[over]])
+        active = active[~over]
+    for key, total in changing.items():
+        drawn[key] = (total.T / outcome.lengths).T
     return outcome
 
 

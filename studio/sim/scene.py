@@ -41,6 +41,7 @@ class Scene:
     limbs: tuple[LimbIndex, ...]
     home_qpos: np.ndarray
     home_ctrl: np.ndarray
+    added: tuple[str, ...] = ()  # names of the bodies that the task added
 
 
 def load_spec(path: Path) -> mujoco.MjSpec:
@@ -81,6 +82,7 @@ def build(
     if hidden is not None:
         max_delay = max(max_delay, hidden.actuator_delay)
     spec = load_spec(embodiment.model)
+    own = {body.name for body in spec.bodies}
     if task is not None:
         task.build(spec, embodiment)
         if task.contact_forces:
@@ -100,7 +102,8 @@ def build(
         qpos, ctrl = model.qpos0.copy(), np.zeros(model.nu)
         for limb in limbs:
             ctrl[limb.ctrl] = 0.0 if limb.velocity_controlled else qpos[limb.qpos]
-    return Scene(model, limbs, qpos, ctrl)
+    added = tuple(model.body(i).name for i in range(model.nbody) if model.body(i).name not in own)
+    return Scene(model, limbs, qpos, ctrl, added)
 
 
 def command_history(model: mujoco.MjModel) -> np.ndarray:

@@ -18,9 +18,12 @@ from gymnasium.vector.utils import batch_space
 
 from studio.contracts import Embodiment, Ids, Observation, Task
 from studio.experiment import Domain
+from studio.images import adjust_arrays
 from studio.sim import randomization, world_state
 from studio.sim.control import PARTS, MotorControl, ServoControl
+from studio.sim.curriculum import RangeCurriculum
 from studio.sim.draws import Draws
+from studio.sim.looks import VISUALS
 from studio.sim.render import CameraRenderer
 from studio.sim.scene import MAX_DELAY, Scene, build
 
@@ -30,6 +33,7 @@ STAGE = mujoco.mjtStage
 
 # streams of an episode's random numbers
 _EPISODE, _NOISE, _ONCE, _INTERVAL, _RANDOMIZATION = 0, 1, 2, 3, 4
+_CURRICULUM = 1 << 62
 _BAD = [
     mujoco.mjtWarning.mjWARN_BADQPOS.value,
     mujoco.mjtWarning.mjWARN_BADQVEL.value,
@@ -51,6 +55,9 @@ class World(VectorEnv):
     Args:
         threads: for physics and drawing; 0: one for each core.
         max_delay: how far actuators' commands can be delayed, s; None: as far as the domain's terms ask for.
+        curriculum: for training: where the domain has a curriculum its ranges begin at the nominal values and widen.
+            Trajectories then depend on the seed and on what the world has lived through; see
+            :mod:`studio.sim.curriculum`.
     """
 
     def __init__(
@@ -61,6 +68,7 @@ class World(VectorEnv):
         num_envs: int,
         threads: int = 0,
         max_delay: float | None = None,
+        curriculum: bool = False,
     ) -> None:
         self.domain, self.task, self.embodiment, self.num_envs = domain, task, embodiment, num_envs
         self.metadata = {"autoreset_mode": AutoresetMode.SAME_STEP}
@@ -73,7 +81,7 @@ class World(VectorEnv):
         self.batch = mujoco.batch.Batch(self.model, num_envs, threads)
         self._fields: dict[str, Array] = {}
         self._every = np.arange(num_envs)
-        self._qpos, self._mocap = self.bind("qpos"), self.bind("mocap_pos")
+        self._qpos, self._mocap, self._mocap_quat = self.bind("qpos"), self.bind("mocap_pos"), self.bind("mocap_quat")
         self._sites = self.bind("site_xpos")
         self._sites_at = [limb.site for limb in self.scene.limbs]
         self.batch.reset(stage=STAGE.mjSTAGE_NONE)
@@ -92,6 +100,11 @@ class World(VectorEnv):
         for term in terms:
             self.randomization.setdefault(term.key, randomization.nominal(term.key, num_envs))
         self._own = {t.key for t in terms}
+        self._parted = any(t.parts for t in terms)
+        self.curriculum: RangeCurriculum | None = None
+        if curriculum and domain.curriculum.enabled:
+            own = {key: randomization.nominal_value(key, self.model, domain.camera) for key in self._own}
+            self.curriculum = RangeCurriculum(domain.curriculum, terms, own, task.has_success, num_envs)
         self._foreign: set[str] = set()  # keys that no term speaks of and that were given by hand
         self._noisy = any(t.field == "sensor_noise" for t in terms)
         self._renderer: CameraRenderer | None = None
@@ -155,6 +168,8 @@ class World(VectorEnv):
         self.task.reset(self, ids, draws)
         if self._foreign:  # what was given by hand ends with the episode
             self._give(ids, {key: randomization.nominal(key, len(ids)) for key in self._foreign})
+        if self.curriculum is not None:
+            self.curriculum.begin(ids, Draws(seeds, _CURRICULUM))
         if self._reset_terms:
             self.draw_again(ids)
         self.control.hold(ids)
@@ -163,16 +178,24 @@ class World(VectorEnv):
     def randomize(self, ids: Array, values: Mapping[str, Array]) -> None:
         """Gives each simulation its values, (n,) or (n, 3) by key, until its next episode; other keys stay."""
         self._foreign |= values.keys() - self._own
+        self._parted |= any(":" in key for key in values)
         self._give(ids, values)
 
     def _give(self, ids: Array, values: Mapping[str, Array]) -> None:
         for key, value in values.items():
+            if key not in self.randomization:
+                self.randomization[key] = randomization.nominal(key, self.num_envs)
             self.randomization[key][ids] = value
+        if self._parted:  # factors of a field's parts meet in one array
+            fields = {randomization.base_field(key) for key in values}
+            values = {k: v[ids] for k, v in self.randomization.items() if randomization.base_field(k) in fields}
         self._physics.apply(ids, values)
 
     def draw_again(self, ids: Array) -> None:
         """Gives each simulation what its episode's seed draws, whatever it was given since."""
-        self._give(ids, randomization.draw(self._reset_terms, Draws(self._episode_seed[ids], _RANDOMIZATION)))
+        terms = self._reset_terms if self.curriculum is None else self.curriculum.terms
+        values = randomization.draw(terms, Draws(self._episode_seed[ids], _RANDOMIZATION))
+        self._give(ids, values if self.curriculum is None else self.curriculum.at_ends(ids, values))
 
     def set_state(self, ids: Array, qpos: Array, qvel: Array) -> None:
         """Puts simulations ``ids`` into given states, (n, nq) and (n, nv), within the present episode."""
@@ -240,13 +263,12 @@ class World(VectorEnv):
     def images(self, ids: Ids) -> Array:
         """Camera images, (n, h, w, 3) uint8, with the episode's camera and image randomization."""
         if self._renderer is None:
-            self._renderer = CameraRenderer(self.model, self.domain.camera, self.domain.image_size)
-        values = {name: value[ids] for name, value in self.randomization.items()}
-        fov = np.where(
-            np.isnan(values["camera_fov"]), self.model.camera(self.domain.camera).fovy[0], values["camera_fov"]
-        )
-        raw = self._renderer.render(self._qpos[ids], self._mocap[ids], values["camera_position"], fov)
-        return randomization.transform_images(raw, values)
+            size, keep = self.domain.image_size, self.scene.added
+            self._renderer = CameraRenderer(self.model, self.domain.camera, size, keep=keep)
+        values = {name: self.randomization[name][ids] for name in (*randomization.CAMERA, *randomization.IMAGE)}
+        visuals = {name: values[name] for name in VISUALS if not randomization.is_nominal(name, values[name])}
+        raw = self._renderer.render(self._qpos[ids], self._mocap[ids], visuals, mocap_quat=self._mocap_quat[ids])
+        return adjust_arrays(raw, values)
 
     def expert(self, ids: Ids) -> Array:
         """The scripted expert's native actions, (n, width)."""
@@ -277,6 +299,8 @@ class World(VectorEnv):
         reward = self.reward(ALL)
         terminated, truncated = self.terminated(ALL), self.truncated(ALL)
         truncated &= ~terminated
+        if self.curriculum is not None:
+            self.curriculum.note(ALL, reward)
         observation, info = self._public(self.observe(ALL), copied=False), {}
         if self.task.has_success:
             info["success"] = self.success(ALL)
@@ -287,6 +311,8 @@ class World(VectorEnv):
             for i in ids.tolist():
                 final[i] = _row(observation, i)
             info |= {"final_obs": final, "_final_obs": done, "diverged": self.diverging(ALL)}
+            if self.curriculum is not None:
+                self.curriculum.ended(ids, info["success"][ids] if self.task.has_success else None)
             self.begin(ids, self._take_seeds(len(ids)))
             _overwrite(observation, ids, self._public(self.observe(ids), copied=True))
         return observation, reward, terminated, truncated, info
@@ -311,12 +337,16 @@ class World(VectorEnv):
 
     def counters(self) -> dict[str, Any]:
         """What the world counts and no array holds."""
-        return {"next_seed": self._next_seed, "diverged": self.diverged, "foreign": sorted(self._foreign)}
+        return {"next_seed": self._next_seed, "diverged": self.diverged, "foreign": sorted(self._foreign)} | (
+            {} if self.curriculum is None else {"curriculum": self.curriculum.state_dict()}
+        )
 
     def set_counters(self, counters: Mapping[str, Any]) -> None:
         """Takes back what :meth:`counters` gave."""
         self._next_seed, self.diverged = int(counters["next_seed"]), int(counters["diverged"])
         self._foreign = set(counters["foreign"])
+        if self.curriculum is not None and "curriculum" in counters:
+            self.curriculum.load_state_dict(counters["curriculum"])
 
     # -- inside --------------------------------------------------------------------------------------------------
 
@@ -338,12 +368,17 @@ class World(VectorEnv):
 
     def _draw_within(self, ids: Array) -> None:
         """Draws the interval terms whose time has come, from the episode's seed and step."""
-        for term in self._interval_terms:
+        for place, term in enumerate(self._interval_terms):
             period = max(1, round(term.interval * self.task.control_hz))
             due = ids[(self._steps[ids] % period == 0) & (self._steps[ids] > 0)]
             if len(due):
-                draws = Draws(self._episode_seed[due], (self._steps[due] << 2) + _INTERVAL)
-                self._give(due, randomization.draw([term], draws))
+                # each term has numbers of its own
+                draws = Draws(self._episode_seed[due], (self._steps[due] << 2) + _INTERVAL + (place << 40))
+                if self.curriculum is None:
+                    self._give(due, randomization.draw([term], draws))
+                else:
+                    now = next(t for t in self.curriculum.terms if t.key == term.key and t.moment == "interval")
+                    self._give(due, self.curriculum.at_ends(due, randomization.draw([now], draws)))
 
     def _add_noise(self, observation: Observation, ids: Ids) -> None:
         draws = Draws(self._episode_seed[ids], (self._steps[ids] << 2) + _NOISE)

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 from studio.experiment import Domain, RandomizationTerm
+from studio.images import adjust_arrays
 from studio.registry import Registry
 from studio.sim import randomization
 from studio.sim.domains import embodiment_of, task_of
 from studio.sim.draws import Draws
-from studio.sim.randomization import NOMINAL, draw, transform_images
+from studio.sim.randomization import NOMINAL, draw
 from studio.sim.world import World
 
 REGISTRY = Registry()
@@ -150,11 +151,11 @@ def test_image_transforms_change_only_their_own_image(field: str, value: float) 
     images = np.random.default_rng(0).integers(0, 255, (2, 16, 16, 3), dtype=np.uint8)
     kept = images.copy()
     nominal = {name: np.full(2, NOMINAL[name]) for name in randomization.IMAGE}
-    changed = transform_images(images, nominal | {field: np.array([NOMINAL[field], value])})
+    changed = adjust_arrays(images, nominal | {field: np.array([NOMINAL[field], value])})
     assert changed.dtype == np.uint8
     assert np.abs(changed[0].astype(int) - images[0]).max() <= 1  # rounding
     assert np.abs(changed[1].astype(int) - images[1]).mean() > 2
-    np.testing.assert_array_equal(transform_images(images, nominal), images)
+    np.testing.assert_array_equal(adjust_arrays(images, nominal), images)
     np.testing.assert_array_equal(images, kept)
 
 
@@ -162,7 +163,7 @@ def test_transforms_mean_what_they_are_called() -> None:
     images = np.random.default_rng(0).integers(60, 180, (1, 16, 16, 3), dtype=np.uint8)
 
     def with_(**values: float) -> np.ndarray:
-        return transform_images(images, {n: np.array([values.get(n, NOMINAL[n])]) for n in randomization.IMAGE}).astype(
+        return adjust_arrays(images, {n: np.array([values.get(n, NOMINAL[n])]) for n in randomization.IMAGE}).astype(
             float
         )
 
