@@ -16,6 +16,7 @@ class FeatureExtraction(CloningStrategy):
     summary = "The source policy's features are frozen; only an action head is trained on the target."
     reference = "User document 1, section 2.2"
     tags = ("imitation", "frozen")
+    frozen_features = True
 
     class Params(CloningParams):
         """Optimization and head."""
@@ -31,4 +32,4 @@ class FeatureExtraction(CloningStrategy):
                 context.device
             )
         policy.action_head.requires_grad_(True)
-        self.clone(context, policy, list(policy.action_head.parameters()), frozen_features=True)
+        self.clone(context, policy, list(policy.action_head.parameters()))

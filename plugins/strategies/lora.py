@@ -36,9 +36,12 @@ class LoRA(CloningStrategy):
         )
 
     def check(self, experiment: Experiment) -> list[Problem]:
+        problems = super().check(experiment)
         if not self.params.target_modules:
-            return [Problem("strategy.params.target_modules", "No layer gets an adapter.", "Name at least one.")]
-        return []
+            problems.append(
+                Problem("strategy.params.target_modules", "No layer gets an adapter.", "Name at least one.")
+            )
+        return problems
 
     def setup(self, context: Context) -> None:
         from peft import LoraConfig, get_peft_model  # slow to import; only a run needs it

@@ -1,6 +1,7 @@
 """Behavior cloning: AdamW on the squared error to the expert's actions, with a warm-up and a cosine schedule.
 
-The batches of an iteration depend on (seed, iteration) alone, so a resumed training sees the same ones.
+The batches of an iteration, and what augmentation makes of them, depend on (seed, iteration) alone, so a resumed
+training sees the same ones.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from studio.contracts import Metrics
+from studio.data.augment import Augment
 from studio.data.episodes import Episodes
 
 UNITS: dict[str, str] = {"loss": "MSE", "gradient_norm": "", "learning_rate": ""}
@@ -27,6 +29,10 @@ class BehaviorCloning:
         episodes: the demonstrations.
         parameters: what is trained.
         frozen_features: the features do not change, so they are computed once, and only the head runs in training.
+        augment: varies the images of every batch; None: they are seen as they are.
+
+    Raises:
+        ValueError: augmentation of frozen features, which are computed before any batch, or without images.
     """
 
     units = UNITS
@@ -43,10 +49,13 @@ class BehaviorCloning:
         seed: int,
         weight_decay: float = 1e-4,
         frozen_features: bool = False,
+        augment: Augment | None = None,
     ) -> None:
+        if augment is not None and (frozen_features or "image" not in episodes.observations):
+            raise ValueError("augmentation needs images, and features that are computed from each batch")
         self.policy, self.iterations, self.batch_size, self.seed = policy, iterations, batch_size, seed
         self.learning_rate, self.parameters = learning_rate, parameters
-        self.iteration = 0
+        self.iteration, self._augment = 0, augment
         self._inputs = policy.tensors(episodes.observations)
         self._targets = policy.targets(policy.tensors({"a": episodes.actions})["a"].float())
         self._predict: Callable[[dict[str, Tensor]], Tensor] = policy.forward
@@ -62,9 +71,8 @@ class BehaviorCloning:
             rate = self._rate(self.iteration)
             for group in self.optimizer.param_groups:
                 group["lr"] = rate
-            rows = self._rows(self.iteration)
-            batch = {key: value[rows] for key, value in self._inputs.items()}
-            loss = self.policy.loss(self._predict(batch), self._targets[rows])
+            batch, targets = self._batch(self.iteration)
+            loss = self.policy.loss(self._predict(batch), targets)
             self.optimizer.zero_grad(set_to_none=True)
             loss.backward()
             norm = nn.utils.clip_grad_norm_(self.parameters, 1.0)
@@ -88,10 +96,14 @@ class BehaviorCloning:
         share = (iteration - warm) / max(1, self.iterations - warm)
         return self.learning_rate * 0.5 * (1 + math.cos(math.pi * share))
 
-    def _rows(self, iteration: int) -> Tensor:
+    def _batch(self, iteration: int) -> tuple[dict[str, Tensor], Tensor]:
+        """An iteration's inputs and targets."""
         generator = torch.Generator().manual_seed((self.seed << 32) + iteration)
-        rows = torch.randint(len(self._targets), (self.batch_size,), generator=generator)
-        return rows.to(self._targets.device)
+        rows = torch.randint(len(self._targets), (self.batch_size,), generator=generator).to(self._targets.device)
+        batch = {key: value[rows] for key, value in self._inputs.items()}
+        if self._augment is not None:
+            batch["image"] = self._augment(batch["image"], generator)
+        return batch, self._targets[rows]
 
 
 def _all_features(policy: Any, inputs: dict[str, Tensor], chunk: int = 512) -> Tensor:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 from torch import nn
 
-from studio.contracts import Metrics, Strategy
-from studio.experiment import Settings, setting
+from studio.contracts import Metrics, Problem, Strategy
+from studio.data.augment import Augment
+from studio.experiment import Experiment, Settings, setting
 from studio.il.cloning import UNITS, BehaviorCloning
 
 
@@ -17,17 +18,36 @@ class CloningParams(Settings):
 
     learning_rate: float = setting(1e-3, "Learning rate", "Peak of the cosine schedule (AdamW).", gt=0, le=1)
     weight_decay: float = setting(1e-4, "Weight decay", "AdamW's.", ge=0, le=1)
+    augment_images: bool = setting(
+        False,
+        "Augment images",
+        "Vary brightness, contrast, saturation, blur and sharpness of every image learned from, each by chance.",
+    )
 
 
 class CloningStrategy(Strategy):
     """A subclass's ``setup`` chooses the policy and what of it is trained, and calls :meth:`clone`."""
 
     units = UNITS
+    frozen_features: ClassVar[bool] = False  # True: the features never change, so each image is seen once
 
     class Params(CloningParams):
         """Optimization."""
 
-    def clone(self, context: Any, policy: Any, parameters: list[nn.Parameter], frozen_features: bool = False) -> None:
+    def check(self, experiment: Experiment) -> list[Problem]:
+        if not self.params.augment_images:
+            return []
+        if self.frozen_features:
+            message = "Frozen features are computed once, before any image could be varied."
+            remedy = "Turn augmentation off, or choose a strategy that trains the features."
+        elif experiment.target.observation != "image":
+            message = "There are no images to vary."
+            remedy = "Turn augmentation off, or let the target observe images."
+        else:
+            return []
+        return [Problem("strategy.params.augment_images", message, remedy)]
+
+    def clone(self, context: Any, policy: Any, parameters: list[nn.Parameter]) -> None:
         """Prepares behavior cloning of ``parameters`` on the target's demonstrations, within the budget."""
         budget = context.experiment.budget
         self._policy = policy
@@ -40,7 +60,8 @@ class CloningStrategy(Strategy):
             learning_rate=self.params.learning_rate,
             weight_decay=self.params.weight_decay,
             seed=context.experiment.seed,
-            frozen_features=frozen_features,
+            frozen_features=self.frozen_features,
+            augment=Augment() if self.params.augment_images else None,
         )
 
     def iterate(self) -> Iterator[Metrics]:
