@@ -31,6 +31,7 @@ class Context:
     tick: Callable[[int, int], None] = lambda made, wanted: (
         None
     )  # for long work: (done, of how many); may raise to stop
+    say: Callable[[str], None] = lambda text: None  # a sentence for the run's log
 
     def world(self, domain: Domain, num_envs: int, threads: int = 0) -> World:
         """Simulations of a domain, to train in: its curriculum is at work. The strategy closes them."""
