@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 import pyqtgraph as pg
-from PySide6.QtCore import QCoreApplication
+from PySide6.QtCore import QCoreApplication, QPointF, QRectF, Qt
+from PySide6.QtGui import QPainter
 
 from widgets.curve_content import LOAD, LOSS, MEMORY, SUCCESS, Curve
 
@@ -65,13 +66,94 @@ def clock(seconds: float) -> str:
 
 
 _LABEL_PX = 44.0  # from label to label
+_ROOM = QRectF(0, 0, 100, 100)  # any rectangle a label fits into, to measure it
+_KNOWN = 400  # labels whose size is remembered
 _TIMES = (2, 5, 10, 15, 20, 30, 40, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400)  # s
 
 
 class PlotAxis(pg.AxisItem):  # type: ignore[misc]
-    """Quiet tick labels: thousands as k, seconds as a clock."""
+    """Quiet tick labels: thousands as k, seconds as a clock. Below or at the left; no tick lines are drawn."""
 
     time = False
+    _ticks: tuple[Any, Any] = (None, None)  # the last answer of tickValues, and what it was asked
+
+    def tickValues(self, minVal: float, maxVal: float, size: float) -> Any:
+        """As pyqtgraph's, remembered: the grid asks for them at every drawing."""
+        asked = (minVal, maxVal, size, self.logMode, self.time)
+        if self._ticks[0] != asked:
+            self._ticks = (asked, super().tickValues(minVal, maxVal, size))
+        return self._ticks[1]
+
+    def __init__(self, orientation: str) -> None:
+        super().__init__(orientation)
+        self._sizes: dict[tuple[str, str], tuple[float, float]] = {}
+
+    def set_time(self, on: bool) -> None:
+        """Whether the values are seconds."""
+        if on != self.time:
+            self.time = on
+            self.picture = None  # its labels
+            self.update()
+
+    def generateDrawSpecs(self, p: QPainter) -> Any:
+        """As pyqtgraph's, which makes several hundred calls for a dozen labels: axis line, no ticks, labels."""
+        bounds: QRectF = self.mapRectFromParent(self.geometry())
+        left = self.orientation == "left"
+        length = bounds.height() if left else bounds.width()
+        (low, high), font = self.range, self.style["tickFont"]
+        if length <= 0 or low == high:
+            return None
+        if font is not None:
+            p.setFont(font)
+        if left:
+            x = bounds.right() - 1
+            line = (self.pen(), QPointF(x, bounds.top() - 1), QPointF(x, bounds.bottom() + 1))
+        else:
+            y = bounds.top() - 1
+            line = (self.pen(), QPointF(bounds.left() - 1, y), QPointF(bounds.right() + 1, y))
+        flags = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+        if not left:
+            flags = Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop
+        flags_text = flags | Qt.TextFlag.TextDontClip
+        offset, inside = self.style["tickTextOffset"][0 if left else 1], self.boundingRect()
+        texts: list[tuple[QRectF, Any, str]] = []
+        filled = breadth = 0.0
+        for level, (values, strings) in enumerate(self._levels(low, high, length)):
+            labels = []
+            for value, string in zip(values, strings, strict=True):
+                if low <= value <= high and string:
+                    width, height = self._size(p, string, font)
+                    filled += height if left else width
+                    breadth = max(breadth, width if left else height)
+                    labels.append((length * (value - low) / (high - low), width, height, string))
+            full = any(len(texts) >= n and filled / length >= limit for n, limit in self.style["textFillLimits"])
+            if level and full:  # finer labels would crowd
+                break
+            for place, width, height, string in labels:
+                if left:
+                    rect = QRectF(bounds.right() - offset - width, bounds.bottom() - place - height / 2, width, height)
+                else:
+                    rect = QRectF(bounds.left() + place - width / 2, bounds.top() + offset, width, height)
+                if inside & rect == rect:
+                    texts.append((rect, flags_text, string))
+        self._updateMaxTextSize(breadth)
+        return line, [], texts
+
+    def _levels(self, low: float, high: float, length: float) -> list[tuple[list[float], list[str]]]:
+        """Values and their labels, the coarsest first."""
+        if self._tickLevels is not None:
+            return [([v for v, _ in level], [text for _, text in level]) for level in self._tickLevels]
+        levels = self.tickValues(low, high, length)[: self.style["maxTextLevel"] + 1]
+        return [(values, self.tickStrings(values, self.scale, spacing)) for spacing, values in levels]
+
+    def _size(self, p: QPainter, text: str, font: Any) -> tuple[float, float]:
+        key = (text, font.key() if font is not None else "")
+        if key not in self._sizes:
+            if len(self._sizes) > _KNOWN:
+                self._sizes.clear()
+            box = p.boundingRect(_ROOM, int(Qt.AlignmentFlag.AlignCenter), text)
+            self._sizes[key] = (box.width(), box.height() * 0.8)  # a little less than the font's line
+        return self._sizes[key]
 
     def logTickValues(self, minVal: float, maxVal: float, size: float, stdTicks: Any) -> Any:
         """Powers of ten, with 2 and 5 between them where there is room."""

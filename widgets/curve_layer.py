@@ -73,6 +73,7 @@ class CurveLayer(pg.GraphicsObject):  # type: ignore[misc]
         super().__init__()
         self.content: Content | None = None
         self.paint_seconds = 0.0
+        self.paints = 0  # how often it was drawn, not counting what Qt took from its cache
         self.keep_inside = False  # a drawing (SVG) has no clipping: lines must not leave the plot by themselves
         self.fine = False  # antialiased at any cost
         self._axis_y = axis_y
@@ -113,6 +114,7 @@ class CurveLayer(pg.GraphicsObject):  # type: ignore[misc]
         if self.content is None or self.getViewBox() is None:
             return
         began = time.perf_counter()
+        self.paints += 1
         self._prepare()
         self._grid(painter)
         painter.setRenderHint(
@@ -122,10 +124,12 @@ class CurveLayer(pg.GraphicsObject):  # type: ignore[misc]
         for stroke, line in self._lines:
             painter.setPen(stroke)
             painter.drawPolyline(line)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
-        self._evaluations(painter)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
-        self._checkpoints(painter)
+        if any(curve.low is not None for curve in self.content.curves):
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
+            self._evaluations(painter)
+        if any(len(places) for _, places in self.content.checkpoints):
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+            self._checkpoints(painter)
         self.paint_seconds = time.perf_counter() - began
 
     # -- inside
@@ -150,8 +154,9 @@ class CurveLayer(pg.GraphicsObject):  # type: ignore[misc]
                 x, y = decimate(curve.raw_x, curve.raw_y, left, right, columns)
                 faint.append((pen(theme.blend(curve.color, ground, 0.25)), polygon(x, y)))
                 if len(y):  # the far ends of the raw line may leave the picture: the smoothed line is what is read
-                    lows.append(float(np.quantile(y, 0.01)))
-                    highs.append(float(np.quantile(y, 0.99)))
+                    ordered = np.sort(y)
+                    lows.append(float(ordered[round(0.01 * (len(y) - 1))]))
+                    highs.append(float(ordered[round(0.99 * (len(y) - 1))]))
             x, y = decimate(curve.x, curve.y, left, right, columns)
             if len(y):
                 lows.append(float((y if curve.low is None else curve.low).min()))
@@ -178,13 +183,12 @@ class CurveLayer(pg.GraphicsObject):  # type: ignore[misc]
         view = self.getViewBox()
         (left, right), (low, high) = view.viewRange()
         painter.setPen(pen(theme.color("grid")))
-        drawn = 0
+        lines: list[QLineF] = []
         for _, values in self._axis_y.tickValues(low, high, view.height()):
-            lines = [QLineF(left, v, right, v) for v in values if low <= v <= high]
-            painter.drawLines(lines)
-            drawn += len(lines)
-            if drawn >= 3:  # finer lines would be noise
+            lines += [QLineF(left, v, right, v) for v in values if low <= v <= high]
+            if len(lines) >= 3:  # finer lines would be noise
                 break
+        painter.drawLines(lines)
 
     def _evaluations(self, painter: QPainter) -> None:
         assert self.content is not None
@@ -258,12 +262,14 @@ class Cursor(pg.GraphicsObject):  # type: ignore[misc]
         self._x: float | None = None
         self._dots: list[tuple[float, float, QColor]] = []
         self.setZValue(10)
+        self.hide()
 
     def show_at(self, x: float | None, dots: list[tuple[float, float, QColor]]) -> None:
         """Moves it; None hides it."""
         if x is None and self._x is None:
             return
         self._x, self._dots = x, dots
+        self.setVisible(x is not None)  # what is hidden is not even asked to paint
         self.update()
 
     def boundingRect(self) -> QRectF:

@@ -13,12 +13,13 @@ from typing import Any
 import pyqtgraph as pg
 from PySide6.QtCore import QEvent, QPointF, Qt, Signal
 from PySide6.QtGui import QContextMenuEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QVBoxLayout
+from PySide6.QtWidgets import QFrame, QGraphicsItem, QHBoxLayout, QLabel, QVBoxLayout
 
 from widgets import theme
 from widgets.curve_axis import PlotAxis, kind_name, mark_of, metric_name, number, stage_name
 from widgets.curve_content import LOAD, SUCCESS, Content, Curve, Key
 from widgets.curve_layer import Cursor, CurveLayer
+from widgets.curve_readout import GAP, Readout
 
 _NEAR = 14.0  # px: how near a click has to be to a curve
 ROOMY = 0.75  # a vertical range is kept while what is shown fills this share of it
@@ -59,8 +60,8 @@ class CurvePlot(QFrame):
         self._references: list[tuple[str, float, pg.InfiniteLine]] = []
         self.title = QLabel()
         self.title.setTextFormat(Qt.TextFormat.RichText)
-        self.readout = QLabel()
-        self.readout.setTextFormat(Qt.TextFormat.RichText)
+        self._title_for: Any = None
+        self.readout = Readout()
         self.note = QLabel(self)
         self.note.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.note.setProperty("role", "muted")
@@ -80,14 +81,20 @@ class CurvePlot(QFrame):
         self.layer, self.crosshair = CurveLayer(self._y_axis), Cursor()
         self.box.addItem(self.layer, ignoreBounds=True)
         self.box.addItem(self.crosshair, ignoreBounds=True)
+        # Axes and curves are drawn when what they show changes; every other paint takes them from Qt's own cache,
+        # without a call into Python. Figures for export are made without it.
+        for item in (self._x_axis, self._y_axis, self.layer):
+            item.setCacheMode(QGraphicsItem.CacheMode.DeviceCoordinateCache)
+        for axis in (self._x_axis, self._y_axis):
+            axis.enableAutoSIPrefix(False)  # nothing of it is shown, and it would be set anew with every range
+        self.box.setFlag(QGraphicsItem.GraphicsItemFlag.ItemHasNoContents)
         self.box.disableAutoRange()
         self.box.setDefaultPadding(0)
         head = QHBoxLayout()
         head.setContentsMargins(theme.MEDIUM, theme.SMALL, theme.MEDIUM, 0)
         head.setSpacing(theme.MEDIUM)
         head.addWidget(self.title)
-        head.addStretch()
-        head.addWidget(self.readout)
+        head.addWidget(self.readout, 1)
         column = QVBoxLayout(self)
         column.setContentsMargins(1, 1, 1, 1)
         column.setSpacing(0)
@@ -113,7 +120,8 @@ class CurvePlot(QFrame):
     def set_content(self, content: Content, x_is_time: bool) -> None:
         """Takes new curves and keeps the view where the person left it."""
         self.content = content
-        self.shows_time = self._x_axis.time = x_is_time
+        self.shows_time = x_is_time
+        self._x_axis.set_time(x_is_time)
         if bool(self._y_axis.logMode) != content.log:
             self._y_axis.setLogMode(False, content.log)
             self.auto_y = True
@@ -127,7 +135,8 @@ class CurvePlot(QFrame):
 
     def set_note(self, text: str) -> None:
         """A quiet sentence in the middle, for a plot without curves; empty hides it."""
-        self.note.setText(text)
+        if text != self.note.text():
+            self.note.setText(text)
         self.note.setVisible(bool(text))
 
     def set_references(self, references: list[tuple[str, float]]) -> None:
@@ -172,6 +181,7 @@ class CurvePlot(QFrame):
         self.readout.setFont(small)
         self.set_references([(label, value) for label, value, _ in self._references])
         self._head()
+        self._read(self._cursor_x)
 
     # -- ranges
 
@@ -179,6 +189,8 @@ class CurvePlot(QFrame):
         """Sets the horizontal range without counting as the person's move."""
         if right <= left:
             right = left + 1.0
+        if [left, right] == self.box.viewRange()[0]:
+            return  # an axis that stands still need not be drawn again
         self._setting = True
         self.box.setXRange(left, right, padding=0)
         self._setting = False
@@ -227,21 +239,24 @@ class CurvePlot(QFrame):
 
     def _head(self) -> None:
         """The title, and which line is which where there is room to say it."""
+        kinds = {c.kind: c for c in self.content.curves if c.kind}
         muted = theme.color("muted").name()
+        marks = [(self._kind_color(curve), mark_of(curve), kind_name(kind)) for kind, curve in kinds.items()]
+        wanted = (marks, muted, self.width())
+        if wanted == self._title_for:
+            return
+        self._title_for = wanted
         text = f"<b>{escape(self.name())}</b>"
         if self.stage_name():
             text += f"&nbsp; <span style='color:{muted}'>{escape(self.stage_name())}</span>"
-        kinds = {c.kind: c for c in self.content.curves if c.kind}
         longer = text + "".join(
-            f"&nbsp; <span style='color:{self._kind_color(curve)}'>{mark_of(curve)}</span>"
-            f" <span style='color:{muted}'>{escape(kind_name(kind))}</span>"
-            for kind, curve in kinds.items()
+            f"&nbsp; <span style='color:{tint}'>{mark}</span> <span style='color:{muted}'>{escape(kind)}</span>"
+            for tint, mark, kind in marks
         )
         self.title.setText(longer)
         if len(kinds) < 2 or self.title.sizeHint().width() > self.width() - 2 * theme.MEDIUM:
             self.title.setText(text)
         self.view.setAccessibleName(f"{self.name()} {self.stage_name()}".strip())
-        self._read(None)
 
     def _kind_color(self, curve: Curve) -> str:
         one = len({c.run for c in self.content.curves}) == 1
@@ -260,16 +275,16 @@ class CurvePlot(QFrame):
     def _read(self, x: float | None) -> None:
         """One run's values in the head, as much of them as fits beside the title."""
         if len({c.run for c in self.content.curves}) != 1:
-            self.readout.setText("")
+            self.readout.set_parts([])
             return
         found = [(c, c.at(x) if x is not None else len(c.x) - 1) for c in self.content.curves if len(c.x)]
         room = self.width() - self.title.sizeHint().width() - 4 * theme.MEDIUM
         for interval in (True, False):
-            texts = [(c.color.name(), self.value_text(c, i, interval)) for c, i in found[:2] if i is not None]
-            if self.readout.fontMetrics().horizontalAdvance("   ".join(t for _, t in texts)) <= room:
-                self.readout.setText(" &nbsp;".join(f"<span style='color:{tint}'>{t}</span>" for tint, t in texts))
+            parts = [(c.color.name(), self.value_text(c, i, interval)) for c, i in found[:2] if i is not None]
+            if self.readout.fontMetrics().horizontalAdvance(GAP.join(t for _, t in parts)) <= room:
+                self.readout.set_parts(parts)
                 return
-        self.readout.setText("")
+        self.readout.set_parts([])
 
     def _x_moved(self, *_: Any) -> None:
         if not self._setting:
@@ -328,6 +343,7 @@ class CurvePlot(QFrame):
         super().resizeEvent(event)
         self.note.setGeometry(self.view.geometry())
         self._head()
+        self._read(self._cursor_x)
         self.fit_y()
         self.uncovered.emit()
 

@@ -1,7 +1,7 @@
 """Small multiples: one plot for each metric and stage, sharing cursor and range, with a legend of values.
 
-Data may come as often as it likes. Plots are redrawn at most about twelve times a second, only while they can be seen,
-and less often when drawing them is dear.
+Data may come as often as it likes. Plots follow it five times a second, and a person's wish twelve times; only while
+they can be seen, and less often when drawing them is dear.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ from widgets.curve_data import PRETRAIN, RunData
 from widgets.curve_legend import CurveLegend, LegendRow
 from widgets.curve_plot import CurvePlot
 
-REDRAW_MS = 80
+REDRAW_MS = 80  # after what a person did
+FOLLOW_MS = 200  # while numbers come: painting takes the interpreter from the training that makes them
 HOVER_MS = 25
 _MIN_PLOT = QSize(150, 98)
 _SHARE = 12.0  # drawing may take at most about a twelfth of the UI thread's time: training wants the interpreter too
@@ -56,6 +57,7 @@ class CurveView(QWidget):
         self._chosen: dict[Key, bool] = {}
         self._references: dict[str, list[tuple[str, float]]] = {}
         self._dirty: set[Key] = set()
+        self._quick = False  # a person waits for what is dirty
         self._drawn: dict[Key, float] = {}  # when each plot was last drawn
         self._highlight: Path | None = None
         self._focus: Key | None = None
@@ -106,6 +108,8 @@ class CurveView(QWidget):
             self._keys = keys
             self._rebuild()
         wanted = None if metrics is None else set(metrics)
+        if wanted is None:
+            self._hurry()
         self._dirty.update(key for key in self.plots if wanted is None or key[0] in wanted)
         self._schedule()
 
@@ -164,7 +168,14 @@ class CurveView(QWidget):
 
     def _schedule(self) -> None:
         if self._dirty and not self._timer.isActive() and self.isVisible():
-            self._timer.start(max(REDRAW_MS, int(1000 * self._last_cost * _SHARE)))
+            pace = REDRAW_MS if self._quick else FOLLOW_MS
+            self._timer.start(max(pace, int(1000 * self._last_cost * _SHARE)))
+
+    def _hurry(self) -> None:
+        """What is dirty is drawn soon, though the plots were only following a training."""
+        if not self._quick:
+            self._quick = True
+            self._timer.stop()
 
     def _redraw(self, everything: bool = False) -> None:
         began = time.perf_counter()
@@ -180,11 +191,14 @@ class CurveView(QWidget):
             plot.set_content(content, horizontal(key, self.options.axis)[0] == "time")
             plot.set_note(self._note(key) if not content.curves else "")
             self._dirty.discard(key)
-        self._fit_x({key: seen[key] for key in waiting})
+        if waiting:
+            self._fit_x(seen)
         self._show_legend()
         self._last_cost = time.perf_counter() - began + sum(seen[key].layer.paint_seconds for key in waiting)
         if any(key in seen for key in self._dirty):
             self._schedule()
+        else:
+            self._quick = False
 
     def _fit_x(self, plots: dict[Key, CurvePlot]) -> None:
         """Plots that share their horizontal axis share their range, so that what happened together stands together."""
@@ -240,7 +254,7 @@ class CurveView(QWidget):
         plot.ranged.connect(self._ranged)
         plot.clicked.connect(self._clicked)
         plot.menu_asked.connect(self.menu_asked)
-        plot.uncovered.connect(self._schedule)
+        plot.uncovered.connect(self._uncovered)
         self._dirty.add(key)
         return plot
 
@@ -269,6 +283,11 @@ class CurveView(QWidget):
             self.grid.setRowStretch(place, 1 if place < rows else 0)
         self._schedule()
 
+    def _uncovered(self) -> None:
+        if self._dirty:
+            self._hurry()
+            self._schedule()
+
     def _place_of(self, index: int) -> tuple[int, int]:
         place: Any = self.grid.getItemPosition(index)
         return place[0], place[1]
@@ -279,11 +298,15 @@ class CurveView(QWidget):
 
     def _place_legend(self) -> None:
         """One run has its values in the plots' heads; more need the legend, where there is room for it."""
-        self.legend.setVisible(len(self.runs) > 1 and self.width() >= 480)
+        wanted = len(self.runs) > 1 and self.width() >= 480
+        if wanted != self.legend.isVisibleTo(self):
+            self.legend.setVisible(wanted)
+            self._show_legend()
 
     def showEvent(self, event: Any) -> None:
         super().showEvent(event)
         self._dirty.update(self.plots)
+        self._hurry()
         self._schedule()
 
     def hideEvent(self, event: Any) -> None:
@@ -332,6 +355,8 @@ class CurveView(QWidget):
             self.checkpoint_clicked.emit(run.folder, chosen)
 
     def _show_legend(self) -> None:
+        if not self.legend.isVisibleTo(self):
+            return
         plot = self.plots.get(self._focus) if self._focus else None
         plot = plot or next(iter(self.plots.values()), None)
         if plot is None:

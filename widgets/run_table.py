@@ -56,9 +56,11 @@ class RunTable(QAbstractTableModel):
 
     def set_progress(self, folder: Path | None, stage: str = "", fraction: float = math.nan) -> None:
         """Where the running session is."""
-        self._progress = (key_of(folder), stage, fraction) if folder is not None else None
+        before, self._progress = self._progress, (key_of(folder), stage, fraction) if folder is not None else None
+        if self._progress is None or self._progress == before:
+            return
         for row, run in enumerate(self.rows):
-            if folder is not None and key_of(run.folder) == key_of(folder):
+            if key_of(run.folder) == self._progress[0]:
                 self.dataChanged.emit(self.index(row, STATE), self.index(row, STATE))
 
     def tick(self) -> None:

@@ -6,12 +6,21 @@ import itertools
 import math
 from dataclasses import dataclass
 
-from PySide6.QtCore import QPointF, QRectF, QSize, Qt
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt, QTimer
 from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPaintEvent, QPen, QPolygonF
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from studio.experiment import Experiment
-from studio.run.channels import Evaluated, Event, Failed, Progress, StageChanged, StateChanged
+from studio.run.channels import (
+    DeviceSample,
+    Evaluated,
+    Event,
+    Failed,
+    MetricsLogged,
+    Progress,
+    StageChanged,
+    StateChanged,
+)
 from widgets import theme
 from widgets.bench import Bench
 from widgets.opening import short_name
@@ -20,6 +29,7 @@ STAGES = ("source", "pretrain", "adapt", "evaluate", "export")
 HEIGHT = 62
 NODE = 9.0  # radius, px
 LEAST_CAPTION = 60
+PACE_MS = 250  # numbers that change faster than they are read only cost training some of the interpreter
 
 
 @dataclass
@@ -41,14 +51,20 @@ class WayStrip(QWidget):
         self._progress: Progress | None = None
         self._score: Evaluated | None = None
         self._job = (0, 1)
+        self._shown: tuple[object, ...] = ()  # what was last drawn
+        self._stale = False  # progress came that is not shown yet
+        self._pace = QTimer(self)
+        self._pace.setSingleShot(True)
+        self._pace.setInterval(PACE_MS)
+        self._pace.timeout.connect(self._catch_up)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setAccessibleName(self.tr("Way of the experiment"))
         bench.events.connect(self._take_events)
         bench.progress.connect(self._take_progress)
         bench.job_changed.connect(self._begin)
         bench.state_changed.connect(self._take_state)
-        bench.experiment_changed.connect(lambda _: self.update())
-        bench.registry_ready.connect(self.update)
+        bench.experiment_changed.connect(lambda _: self._describe())
+        bench.registry_ready.connect(self._describe)
         theme.on_change(self, self.update)
         self._describe()
 
@@ -209,7 +225,11 @@ class WayStrip(QWidget):
         self._describe()
 
     def _take_events(self, events: list[Event]) -> None:
+        told = False
         for event in events:
+            if isinstance(event, MetricsLogged | DeviceSample):  # nothing of them is shown here
+                continue
+            told = True
             if isinstance(event, StageChanged) and event.stage in self.stages:
                 self._enter(event)
             elif isinstance(event, Evaluated) and event.final and event.domain == "target":
@@ -221,7 +241,8 @@ class WayStrip(QWidget):
                     self._close_active("done")
                 elif event.state in ("stopped", "failed"):
                     self._close_active(event.state)
-        self._describe()
+        if told:
+            self._describe()
 
     def _enter(self, event: StageChanged) -> None:
         reached = STAGES.index(event.stage)
@@ -243,11 +264,27 @@ class WayStrip(QWidget):
         stage = self.stages.get(progress.stage)
         if stage is not None:
             stage.fraction = progress.stage_fraction
-        self._describe()
+        self._stale = True
+        if not self._pace.isActive():
+            self._catch_up()
+
+    def _catch_up(self) -> None:
+        if self._stale:
+            self._pace.start()
+            self._describe()
 
     def _describe(self) -> None:
-        active = [self._labels()[name] for name, stage in self.stages.items() if stage.look == "active"]
-        self.setAccessibleDescription("  ·  ".join([self.headline, *active, self.status]))
+        """Draws anew and tells assistive tools, if anything that is shown has changed."""
+        self._stale = False
+        labels = self._labels()
+        headline, status = self.headline, self.status
+        looks = [(stage.look, round(200 * stage.fraction)) for stage in self.stages.values()]
+        shown = (headline, status, self._state, *labels.values(), *looks)
+        if shown == self._shown:
+            return
+        self._shown = shown
+        active = [labels[name] for name, stage in self.stages.items() if stage.look == "active"]
+        self.setAccessibleDescription("  ·  ".join([headline, *active, status]))
         self.update()
 
 

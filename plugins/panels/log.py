@@ -22,7 +22,18 @@ from PySide6.QtWidgets import (
 )
 
 from studio.contracts import PanelInfo
-from studio.run.channels import CheckpointSaved, Evaluated, Event, Exported, Failed, Logged, StageChanged, StateChanged
+from studio.run.channels import (
+    CheckpointSaved,
+    DeviceSample,
+    Evaluated,
+    Event,
+    Exported,
+    Failed,
+    Logged,
+    MetricsLogged,
+    StageChanged,
+    StateChanged,
+)
 from widgets import theme
 from widgets.bench import Bench
 
@@ -205,7 +216,9 @@ class LogPanel(QWidget):
         self.details.setPlainText(line.details if line else "")
 
     def _take_events(self, events: list[Event]) -> None:
-        self.add([line for event in events if (line := self._line(event)) is not None])
+        lines = [line for event in events if (line := self._line(event)) is not None]
+        if lines:  # most events are numbers: they have their place in the curves
+            self.add(lines)
 
     def _take_toast(self, level: str, text: str, details: str) -> None:
         self.add([Line(time.time(), level, text, details)])
@@ -214,6 +227,8 @@ class LogPanel(QWidget):
         self.add([Line(time.time(), "error", str(b), b.traceback) for b in self._bench.registry.broken()])
 
     def _line(self, event: Event) -> Line | None:
+        if isinstance(event, MetricsLogged | DeviceSample):
+            return None
         if isinstance(event, Logged):
             return Line(event.time, event.level, event.text)
         if isinstance(event, Failed):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -35,6 +36,7 @@ from widgets.run_disk import export_runs, fingerprint, list_runs, trash
 from widgets.run_table import ALIVE, CREATED, INFO, SHOWN, STATE, SUCCESS, RunFilter, RunTable, rate, summary
 
 POLL_MS = 5_000  # runs of other programs
+PROGRESS_SECONDS = 0.5  # between two drawings of the running session's progress
 
 
 class RunsPanel(QWidget):
@@ -49,6 +51,7 @@ class RunsPanel(QWidget):
         self.view = self._make_view()
         self._listing = self._again = self._telling = False
         self._fingerprint: tuple[Any, ...] | None = None
+        self._told = (0.0, "")  # when the progress was last drawn, and of which stage
         self.actions_: dict[str, QAction] = {}
         self._make_actions()
         self.search = QLineEdit()
@@ -224,7 +227,11 @@ class RunsPanel(QWidget):
             self.bench.background(lambda: fingerprint(folder), done)
 
     def _progress(self, progress: Any) -> None:
-        if progress is not None and self.overlay.live is not None:
+        if progress is None or self.overlay.live is None:
+            return
+        now, (when, stage) = time.monotonic(), self._told
+        if now - when >= PROGRESS_SECONDS or stage != progress.stage or progress.stage_fraction >= 1:
+            self._told = (now, progress.stage)
             self.table.set_progress(self.overlay.live, progress.stage, progress.stage_fraction)
 
     def showEvent(self, event: Any) -> None:
