@@ -183,14 +183,26 @@ class PhysicsRandomizer:
 
 
 def parts_of(model: mujoco.MjModel, field: str) -> list[str]:
-    """Names of the parts that a field has a value for: geoms, bodies, the joints of degrees of freedom, actuators."""
+    """Names of the parts that a field has a value for: geoms, bodies, the joints of degrees of freedom, actuators.
+
+    A geom without a name goes by its body's, an actuator by its joint's.
+    """
     if field == "friction":
         return [model.geom(i).name or model.body(model.geom_bodyid[i]).name for i in range(model.ngeom)]
     if field == "mass":
         return [model.body(i).name for i in range(model.nbody)]
     if field in ("damping", "armature"):
         return [model.joint(j).name for j in model.dof_jntid]
-    return [model.actuator(i).name for i in range(model.nu)]
+    return [model.actuator(i).name or _driven(model, i) for i in range(model.nu)]
+
+
+def _driven(model: mujoco.MjModel, actuator: int) -> str:
+    """Name of the joint that an actuator without a name drives."""
+    joints = (mujoco.mjtTrn.mjTRN_JOINT.value, mujoco.mjtTrn.mjTRN_JOINTINPARENT.value)
+    if int(model.actuator_trntype[actuator]) not in joints:
+        return ""
+    name: str = model.joint(model.actuator_trnid[actuator, 0]).name
+    return name
 
 
 def mask_of(model: mujoco.MjModel, key: str) -> Array:

@@ -1,0 +1,335 @@
+"""Every term: what it draws is what was asked, it changes the physics or the picture, and nominal is nominal again."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, get_args
+
+import mujoco.batch
+import numpy as np
+import pytest
+from scipy import stats
+
+from studio.experiment import Domain, RandomizationField, RandomizationTerm
+from studio.registry import Registry
+from studio.sim import randomization
+from studio.sim.domains import embodiment_of, task_of
+from studio.sim.draws import Draws
+from studio.sim.randomization import CAMERA, IMAGE, NOMINAL, PHYSICS, VECTORS, draw
+from studio.sim.world import World
+
+REGISTRY = Registry()
+FIELDS: tuple[str, ...] = get_args(RandomizationField)
+COUNT = 10_000
+RANGES: dict[str, tuple[float, float]] = {
+    "friction": (0.5, 1.5),
+    "mass": (0.8, 1.2),
+    "damping": (0.25, 4.0),
+    "armature": (0.5, 2.0),
+    "gravity": (0.9, 1.1),
+    "actuator_gain": (0.7, 1.3),
+    "actuator_delay": (0.001, 0.05),
+    "sensor_noise": (0.001, 0.02),
+    "camera_position": (-0.02, 0.02),
+    "camera_fov": (55.0, 65.0),
+    "light_position": (-1.0, 1.0),
+    "light_intensity": (0.5, 1.5),
+    "color": (0.4, 1.6),
+    "brightness": (0.7, 1.3),
+    "contrast": (0.7, 1.3),
+    "saturation": (0.7, 1.3),
+    "blur": (0.1, 2.0),
+    "sharpness": (0.5, 2.0),
+}
+STRONG: dict[str, Any] = {
+    "friction": 0.4, "mass": 1.5, "damping": 4.0, "armature": 2.0, "gravity": 0.8, "actuator_gain": 0.6,
+    "actuator_delay": 0.04, "camera_position": 0.05, "camera_fov": 75.0, "light_position": (1.5, -1.0, 0.5),
+    "light_intensity": 0.5, "color": (0.3, 0.6, 1.4), "brightness": 0.6, "contrast": 0.5, "saturation": 0.2,
+    "blur": 1.5, "sharpness": 3.0,
+}  # fmt: skip
+
+
+def make(num_envs: int = 2, terms: list[dict[str, Any]] | str = "nominal", **more: Any) -> World:
+    """The Hopper: it stands, falls and rubs, and its joints have armature and damping."""
+    whole = {"embodiment": "hopper", "task": "hopper", "control": "motor", "observation": "state"} | more
+    domain = Domain(randomization=terms, **whole)
+    return World(domain, task_of(domain, REGISTRY), embodiment_of(domain, REGISTRY), num_envs, 1, max_delay=0.05)
+
+
+def picture_world() -> World:
+    domain = Domain(embodiment="ur5_6dof", task="reach", observation="image", image_size=48)
+    return World(domain, task_of(domain, REGISTRY), embodiment_of(domain, REGISTRY), 2, 1)
+
+
+def expected(term: RandomizationTerm) -> Any:
+    """SciPy's distribution of the same name."""
+    low, high = term.low, term.high
+    if term.distribution == "uniform":
+        return stats.uniform(low, high - low)
+    if term.distribution == "log_uniform":
+        return stats.loguniform(low, high)
+    middle, std = (low + high) / 2, term.std or (high - low) / 4
+    return stats.truncnorm((low - middle) / std, (high - middle) / std, middle, std)
+
+
+@pytest.mark.parametrize("shape", ["uniform", "log_uniform", "normal", "narrow normal", "wide normal"])
+@pytest.mark.parametrize("field", FIELDS)
+def test_ten_thousand_samples_have_the_mean_and_spread_that_were_asked_for(field: str, shape: str) -> None:
+    low, high = RANGES[field]
+    if shape == "log_uniform" and low <= 0:
+        with pytest.raises(ValueError, match="log-uniform"):
+            RandomizationTerm(field=field, low=low, high=high, distribution="log_uniform")
+        return
+    std = {"narrow normal": (high - low) / 40, "wide normal": high - low}.get(shape, 0.0)
+    term = RandomizationTerm(field=field, low=low, high=high, distribution=shape.split()[-1], std=std)
+    values = draw([term], Draws(range(COUNT)))[term.key]
+    assert values.shape == ((COUNT, 3) if field in VECTORS else (COUNT,))
+    for column in values.reshape(COUNT, -1).T:
+        wanted = expected(term)
+        assert column.min() >= low and column.max() <= high
+        assert column.mean() == pytest.approx(wanted.mean(), abs=4 * wanted.std() / math.sqrt(COUNT))
+        assert column.std() == pytest.approx(wanted.std(), rel=0.03)
+        assert stats.kstest(column, wanted.cdf).pvalue > 1e-3
+
+
+@pytest.mark.parametrize("field", FIELDS)
+def test_a_term_is_applied_as_often_as_its_probability_says(field: str) -> None:
+    low, high = RANGES[field]
+    term = RandomizationTerm(field=field, low=low, high=high, probability=0.25)
+    values = draw([term], Draws(range(COUNT)))[term.key].reshape(COUNT, -1)[:, 0]
+    skipped = np.isnan(values) if math.isnan(NOMINAL[field]) else values == NOMINAL[field]
+    assert (~skipped).mean() == pytest.approx(0.25, abs=4 * math.sqrt(0.25 * 0.75 / COUNT))
+    applied = values[~skipped]
+    assert applied.mean() == pytest.approx((low + high) / 2, abs=4 * (high - low) / math.sqrt(12 * len(applied)))
+
+
+def test_terms_and_axes_are_drawn_independently() -> None:
+    terms = [RandomizationTerm(field=f, low=RANGES[f][0], high=RANGES[f][1]) for f in ("mass", "friction", "color")]
+    values = draw(terms, Draws(range(COUNT)))
+    columns = np.column_stack([values["mass"], values["friction"], values["color"]])
+    assert np.abs(np.corrcoef(columns.T) - np.eye(5)).max() < 4 / math.sqrt(COUNT)
+
+
+def trajectory(world: World, values: dict[str, Any] | None = None, steps: int = 40) -> np.ndarray:
+    """States over some steps, (sim, time, nq); both have the same seed and actions, the second one the values."""
+    ids = np.arange(2)
+    world.begin(ids, [3, 3])
+    if values is not None:
+        given = {key: randomization.nominal(key, 2) for key in values}
+        for key, value in values.items():
+            given[key][1] = value
+        world.randomize(ids, given)
+    rng = np.random.default_rng(0)
+    states = []
+    for _ in range(steps):
+        action = rng.uniform(-1, 1, world.single_action_space.shape)
+        world.advance(np.stack([action, action]), ids)
+        states.append(world.bind("qpos")[ids].copy())
+    return np.stack(states, 1)
+
+
+def assert_nominal(world: World) -> None:
+    """Every value of the model that simulations have of their own is the model's, to the bit."""
+    found = 0
+    for name in mujoco.batch.MODEL_FIELDS:
+        own = world.batch.expanded(name)
+        if own is not None:
+            found += 1
+            holder: Any = world.model
+            for part in name.split("."):
+                holder = getattr(holder, part)
+            for row in own:
+                np.testing.assert_array_equal(row.ravel(), np.asarray(holder).ravel(), err_msg=name)
+    assert found
+
+
+@pytest.mark.parametrize("field", PHYSICS)
+def test_physics_change_and_nominal_values_restore_the_model_to_the_bit(field: str) -> None:
+    world = make()
+    plain = trajectory(world)
+    np.testing.assert_array_equal(plain[0], plain[1])
+    changed = trajectory(world, {field: STRONG[field]})
+    np.testing.assert_array_equal(changed[0], plain[0], err_msg="its neighbor is left alone")
+    assert np.abs(changed[1] - plain[1]).max() > 1e-3
+    np.testing.assert_array_equal(trajectory(world, {field: NOMINAL[field]}), plain)
+    assert_nominal(world)
+    np.testing.assert_array_equal(trajectory(world), plain)
+    assert_nominal(world)
+
+
+@pytest.mark.parametrize(
+    ("key", "name", "part"),
+    [
+        ("mass:torso", "body_mass", 1),
+        ("friction:foot_geom", "geom_friction", 4),
+        ("damping:foot_joint", "dof_damping", 5),
+        ("armature:foot*", "dof_armature", 5),
+        ("actuator_gain:foot*", "actuator_gainprm", 2),
+    ],
+)
+def test_parts_are_scaled_and_the_others_are_not(key: str, name: str, part: int) -> None:
+    world = make()
+    world.begin(np.arange(2), [0, 1])
+    world.randomize(np.array([1]), {key: np.array([1.5])})
+    own, model = world.batch.expand(name), getattr(world.model, name)
+    np.testing.assert_allclose(own[1, part], 1.5 * model[part])
+    np.testing.assert_array_equal(np.delete(own[1], part, 0), np.delete(model, part, 0))
+    np.testing.assert_array_equal(own[0], model)
+    world.begin(np.arange(2), [0, 1])
+    assert_nominal(world)
+
+
+def test_factors_of_one_field_are_multiplied_whenever_they_are_drawn() -> None:
+    """A torso drawn once keeps its mass when every episode draws the foot's, and a hand gives the whole body's."""
+    terms = [
+        {"field": "mass", "parts": "torso", "low": 1.5, "high": 2.0, "moment": "once"},
+        {"field": "mass", "parts": "foot", "low": 0.5, "high": 0.8},
+    ]
+    world = make(3, terms)
+    ids, model = np.arange(3), world.model.body_mass
+    torso = world.randomization["mass:torso"].copy()
+    assert len(set(torso)) == 3
+    for episode in range(2):
+        world.begin(ids, ids + 10 * episode)
+        own = world.batch.expand("body_mass")
+        np.testing.assert_allclose(own[:, 1], model[1] * torso)
+        np.testing.assert_allclose(own[:, 4], model[4] * world.randomization["mass:foot"])
+        np.testing.assert_array_equal(own[:, 2], np.repeat(model[2], 3))
+    world.randomize(ids, {"mass": np.full(3, 2.0)})
+    np.testing.assert_allclose(world.batch.expand("body_mass")[:, 1], 2 * model[1] * torso)
+    world.begin(ids, ids)
+    np.testing.assert_allclose(world.batch.expand("body_mass")[:, 1], model[1] * torso)
+
+
+def test_explicit_contact_pairs_rub_as_their_geoms_do() -> None:
+    xml = """<mujoco><worldbody><geom name="floor" type="plane" size="2 2 .1"/><body name="box">
+    <freejoint/><geom name="cube" type="box" size=".1 .1 .05"/></body></worldbody>
+    <contact><pair geom1="floor" geom2="cube" friction="0.8 0.8 .01 .001 .001"/></contact></mujoco>"""
+    model = mujoco.MjModel.from_xml_string(xml)
+    batch = mujoco.batch.Batch(model, 2, 1)
+    randomizer = randomization.PhysicsRandomizer(batch, model)
+    randomizer.apply(np.arange(2), {"friction:cube": np.array([1.0, 1.5])})
+    np.testing.assert_allclose(batch.expand("pair_friction")[:, 0, 0], [0.8, 1.2])
+
+
+def test_sensor_noise_is_as_strong_as_asked_and_gone_when_nominal() -> None:
+    term = {"field": "sensor_noise", "low": 0.05, "high": 0.05}
+    noisy, plain = make(1_000, [term]), make(1_000)
+    ids = np.arange(1_000)
+    for world in (noisy, plain):
+        world.begin(ids, ids)
+    difference = (noisy.observe(ids)["state"] - plain.observe(ids)["state"]).ravel()
+    assert len(difference) == 11_000
+    assert difference.mean() == pytest.approx(0, abs=4 * 0.05 / math.sqrt(11_000))
+    assert difference.std() == pytest.approx(0.05, rel=0.03)
+    assert stats.kstest(difference, stats.norm(0, 0.05).cdf).pvalue > 1e-3
+    np.testing.assert_array_equal(noisy.observe(ids)["state"], noisy.observe(ids)["state"])
+    noisy.randomize(ids, {"sensor_noise": np.zeros(1_000)})
+    np.testing.assert_array_equal(noisy.observe(ids)["state"], plain.observe(ids)["state"])
+
+
+def test_the_picture_changes_with_every_term_and_nominal_values_restore_it_to_the_bit() -> None:
+    world = picture_world()
+    ids = np.arange(2)
+    world.begin(ids, [3, 3])
+    plain = world.images(ids)
+    np.testing.assert_array_equal(plain[0], plain[1])
+    for field in (*CAMERA, *IMAGE):
+        given = randomization.nominal(field, 2)
+        given[1] = STRONG[field]
+        world.randomize(ids, {field: given})
+        changed = world.images(ids)
+        np.testing.assert_array_equal(changed[0], plain[0], err_msg=field)
+        assert np.abs(changed[1].astype(int) - plain[1]).mean() > 0.5, field
+        world.randomize(ids, {field: randomization.nominal(field, 2)})
+        np.testing.assert_array_equal(world.images(ids), plain, err_msg=field)
+    world.close()
+
+
+def test_colors_that_mean_something_stay() -> None:
+    """The red ball is what the policy is to reach: it stays red in a scene that turns blue."""
+    world = picture_world()
+    ids = np.arange(2)
+    world.begin(ids, [3, 3])
+    assert world.scene.added
+    world.randomize(ids, {"color": np.array([[1.0, 1.0, 1.0], [0.1, 0.1, 1.0]])})
+    plain, blue = world.images(ids).astype(int)
+    red = (plain[..., 0] > 100) & (plain[..., 1] < 70) & (plain[..., 2] < 70)
+    assert red.sum() > 5
+    np.testing.assert_array_equal(plain[red], blue[red])
+    assert (blue[..., 0] < plain[..., 0] - 10).mean() > 0.3
+    world.close()
+
+
+MOMENTS = [
+    {"field": "mass", "low": 0.8, "high": 1.2, "moment": "once"},
+    {"field": "friction", "low": 0.5, "high": 1.5},
+    {"field": "damping", "low": 0.5, "high": 2.0, "moment": "interval", "interval": 0.04},
+    {"field": "gravity", "low": 0.9, "high": 1.1, "moment": "interval", "interval": 0.024, "probability": 0.7},
+]
+
+
+def history(num_envs: int, sim: int, seed: int) -> dict[str, list[float]]:
+    """What one simulation had, step by step, over two episodes."""
+    world = make(num_envs, MOMENTS)
+    ids = np.arange(num_envs)
+    found: dict[str, list[float]] = {term["field"]: [] for term in MOMENTS}
+    for episode in range(2):
+        seeds = 100 + ids + 50 * episode
+        seeds[sim] = seed + episode
+        world.begin(ids, seeds)
+        for _ in range(12):
+            for field, values in found.items():
+                values.append(float(world.randomization[field][sim]))
+            world.advance(np.zeros((num_envs, 3)), ids)
+    return found
+
+
+def test_once_each_reset_and_within_an_episode() -> None:
+    found = history(3, 1, 7)
+    assert len(set(found["mass"])) == 1
+    first, second = found["friction"][:12], found["friction"][12:]
+    assert len(set(first)) == len(set(second)) == 1 and first[0] != second[0]
+    control_hz = make(1).task.control_hz
+    period = round(0.04 * control_hz)
+    assert period == 5
+    damping = found["damping"][:12]
+    # a draw comes before the step that begins a period, so it is seen after it
+    changes = [i for i in range(1, 12) if damping[i] != damping[i - 1]]
+    assert changes == [6, 11]
+    assert len(set(found["gravity"][:12])) >= 2
+
+
+def test_what_is_drawn_does_not_depend_on_the_neighbors() -> None:
+    wanted = history(2, 1, 7)
+    assert history(9, 1, 7) == wanted
+    assert history(9, 1, 8) != wanted
+
+
+def test_two_terms_drawn_at_the_same_moment_have_numbers_of_their_own() -> None:
+    same = {"low": 0.5, "high": 1.5, "moment": "interval", "interval": 0.008}
+    world = make(200, [{"field": "mass", **same}, {"field": "damping", **same}])
+    ids = np.arange(200)
+    world.begin(ids, ids)
+    world.advance(np.zeros((200, 3)), ids)
+    world.advance(np.zeros((200, 3)), ids)
+    pair = np.corrcoef(world.randomization["mass"], world.randomization["damping"])
+    assert abs(pair[0, 1]) < 0.25
+
+
+def problems(*terms: dict[str, Any], robot: str = "hopper") -> list[tuple[str, str, str]]:
+    world = make(1) if robot == "hopper" else picture_world()
+    found = randomization.check_terms([RandomizationTerm(**t) for t in terms], world.model)
+    return [(p.field, p.message, p.remedy) for p in found]
+
+
+def test_terms_that_the_model_cannot_have_are_told_at_their_field() -> None:
+    good = {"field": "mass", "low": 0.8, "high": 1.2}
+    assert problems(good, good | {"parts": "torso, f*"}) == []
+    ((field, message, remedy),) = problems(good, good | {"parts": "tail"})
+    assert field == "randomization.1.parts" and "'tail'" in message and "torso, thigh, leg, foot" in remedy
+    ((field, message, _),) = problems({"field": "friction", "low": 1.0, "high": 1.0})
+    assert field == "randomization.0.high" and "empty" in message
+    assert problems({"field": "sharpness", "low": 2.0, "high": 2.0}) == [], "one value that differs is a range"
+    ((field, message, _),) = problems({"field": "damping", "low": 0.5, "high": 2.0, "parts": "root*"})
+    assert field == "randomization.0.field" and "changes nothing" in message
