@@ -155,6 +155,10 @@ class Task:
         """Why this embodiment cannot do this task; empty if it can."""
         return []
 
+    def slots(self, embodiment: Embodiment, control: str) -> tuple[int, ...]:
+        """Places of the native action's components in the unified action space, the grippers' where the task grips."""
+        return embodiment.slots(control, self.grips)
+
     def build(self, spec: mujoco.MjSpec, embodiment: Embodiment) -> None:
         """Adds the task's bodies to the embodiment's model."""
 

@@ -16,8 +16,8 @@ EMBODIMENT = Embodiment(
     model=assets() / "embodiments" / "bimanual_14dof.xml",
     kind="arm",
     limbs=(
-        Limb("right_ee", _joints("right"), _joints("right"), tuple(range(7)), (16, 17, 18)),
-        Limb("left_ee", _joints("left"), _joints("left"), tuple(range(7, 14)), (22, 23, 24)),
+        Limb("right_ee", _joints("right"), _joints("right"), tuple(range(7)), (16, 17, 18), "right_gripper", 19),
+        Limb("left_ee", _joints("left"), _joints("left"), tuple(range(7, 14)), (22, 23, 24), "left_gripper", 25),
     ),
     cameras=("front", "top", "right_wrist", "left_wrist"),
 )

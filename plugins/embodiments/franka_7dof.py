@@ -12,6 +12,6 @@ EMBODIMENT = Embodiment(
     reference="Franka Robotics data sheet; link masses: Gaz et al., IEEE RA-L 4(4), 2019",
     model=assets() / "embodiments" / "franka_7dof.xml",
     kind="arm",
-    limbs=(Limb("ee", JOINTS, JOINTS, tuple(range(7)), (16, 17, 18)),),
+    limbs=(Limb("ee", JOINTS, JOINTS, tuple(range(7)), (16, 17, 18), "gripper", 19),),
     cameras=("front", "top", "wrist"),
 )

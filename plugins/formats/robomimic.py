@@ -15,7 +15,13 @@ from studio.errors import DataError
 from studio.files import write_whole
 
 # our observation keys and robomimic's names for them; the image may come from any camera
-NAMES = {"joint_pos": "robot0_joint_pos", "eef_pos": "robot0_eef_pos", "goal": "object", "image": "agentview_image"}
+NAMES = {
+    "joint_pos": "robot0_joint_pos",
+    "eef_pos": "robot0_eef_pos",
+    "gripper_pos": "robot0_gripper_qpos",
+    "goal": "object",
+    "image": "agentview_image",
+}
 
 
 class Robomimic(Format):

@@ -15,6 +15,7 @@ from studio.nn.fingerprint import Fingerprint
 from studio.nn.transformer import Block, FeaturePoints, Normalizer
 
 LIMBS = 2  # end-effector coordinates: right (or only) limb, left limb
+GOAL = 6  # coordinates of a goal, at most; shorter ones are padded with zeros
 
 
 class TokenTransformer(nn.Module):
@@ -46,7 +47,7 @@ class TokenTransformer(nn.Module):
         p = params or self.Params()
         self.params, self.observation = p, observation
         self.points = FeaturePoints(p.points, p.channels) if observation == "image" else None
-        self.point_embedding = nn.Linear(3, p.width)
+        self.point_embedding = nn.Linear(3 if observation == "image" else GOAL, p.width)
         self.joint_embedding = nn.Linear(2 * SLOTS, p.width)
         self.end_effector_embedding = nn.Linear(2 * 3 * LIMBS, p.width)
         scene_tokens = p.points if observation == "image" else 1
@@ -54,7 +55,7 @@ class TokenTransformer(nn.Module):
         self.blocks = nn.ModuleList(Block(p.width, p.heads) for _ in range(p.layers))
         self.norm = nn.LayerNorm(p.width)
         self.action_head = nn.Sequential(nn.Linear(p.width, 256), nn.ReLU(), nn.Linear(256, SLOTS))
-        self.spaces = Spaces()
+        self.spaces = Spaces(3 if observation == "image" else GOAL)
         self.fingerprint = Fingerprint()
 
     def bind(
@@ -70,7 +71,7 @@ class TokenTransformer(nn.Module):
         self.spaces.bind(embodiment, domain, statistics, keep, self.params.layout)
 
     def act(self, observation: Observation, memory: Any = None) -> tuple[np.ndarray, Any]:
-        """Native actions (n, dof) in [−1, 1] as a NumPy array; there is no memory."""
+        """Native actions (n, width) in [−1, 1] as a NumPy array; there is no memory."""
         with torch.inference_mode():
             unified = self.head(self.features(self.tensors(observation)))
             native = unpad(self.spaces.action.inverse(unified), self.spaces.action_mask)
@@ -95,8 +96,8 @@ class TokenTransformer(nn.Module):
             image = observation["image"].permute(0, 3, 1, 2).to(self.token_kind.dtype).div(255)
             scene = self.point_embedding(self.points(image.contiguous(memory_format=torch.channels_last)))
         else:
-            scene = self.point_embedding(spaces.goal(observation["goal"]))[:, None]
-        joints = spaces.joint_tokens(observation["joint_pos"])
+            scene = self.point_embedding(spaces.goal(_widened(observation["goal"], GOAL)))[:, None]
+        joints = spaces.joint_tokens(observation["joint_pos"], observation.get("gripper_pos"))
         ends = spaces.end_effector_tokens(observation["eef_pos"])
         tokens = torch.cat(
             [
@@ -132,17 +133,32 @@ class Spaces(nn.Module):
     joint_mask: Tensor
     end_effector_mask: Tensor
 
-    def __init__(self) -> None:
+    def __init__(self, goal: int) -> None:
         super().__init__()
         self.action, self.joint, self.end_effector = Normalizer(SLOTS), Normalizer(SLOTS), Normalizer(3 * LIMBS)
-        self.goal = Normalizer(3)
+        self.goal = Normalizer(goal)
         self.register_buffer("action_mask", torch.zeros(SLOTS, dtype=torch.bool))
         self.register_buffer("joint_mask", torch.zeros(SLOTS, dtype=torch.bool))
         self.register_buffer("end_effector_mask", torch.zeros(3 * LIMBS, dtype=torch.bool))
 
     def bind(self, embodiment: Embodiment, domain: Domain, statistics: Any, keep: bool, layout: Any) -> None:
-        action = slot_mask(embodiment.slots(domain.control), layout)
-        joint = slot_mask(embodiment.slots("joint"), layout)
+        grips = len(statistics["actions"]["mean"]) > len(embodiment.slots(domain.control))
+        slots, moving = embodiment.slots(domain.control, grips), embodiment.slots(domain.control)
+        action = slot_mask(slots, layout)
+        hands = [limb.gripper_slot for limb in embodiment.limbs if grips and limb.gripper]
+        joint = slot_mask((*embodiment.slots("joint"), *hands), layout)
+        statistics = dict(statistics)
+        if grips:
+            # a gripper's action is open or closed and means the same on every body; one that never moved in the data
+            # has no spread to be scaled by
+            still = np.array([slot not in moving for slot in slots])
+            statistics["actions"] = {
+                "mean": np.where(still, 0.0, statistics["actions"]["mean"]),
+                "std": np.where(still, 1.0, statistics["actions"]["std"]),
+            }
+            statistics["joint_pos"] = {
+                s: np.concatenate([statistics["joint_pos"][s], statistics["gripper_pos"][s]]) for s in ("mean", "std")
+            }
         end = torch.arange(3 * LIMBS) < 3 * len(embodiment.limbs)
         metric = keep and domain.control == "end_effector"
         known_action = self.action_mask.cpu() if metric else torch.zeros_like(action)
@@ -156,15 +172,23 @@ class Spaces(nn.Module):
             device = normalizer.mean.device
             normalizer.fit(mean.to(device), std.to(device), (mask & ~known).to(device))
         if "goal" in statistics and not keep:
-            whole = torch.ones(3, dtype=torch.bool, device=self.goal.mean.device)
-            mean, std = (torch.as_tensor(statistics["goal"][s]).float().to(whole.device) for s in ("mean", "std"))
-            self.goal.fit(mean, std, whole)
+            width = len(self.goal.mean)
+            mean, std = (_widened(torch.as_tensor(statistics["goal"][s]).float(), width) for s in ("mean", "std"))
+            known = torch.arange(width) < len(statistics["goal"]["mean"])
+            device = self.goal.mean.device
+            self.goal.fit(mean.to(device), std.to(device), known.to(device))
         self.action_mask.copy_(action)
         self.joint_mask.copy_(joint)
         self.end_effector_mask.copy_(end)
 
-    def joint_tokens(self, native: Tensor) -> Tensor:
-        """(n, joints) → (n, 64): normalized positions in their slots, and the mask."""
+    def joint_tokens(self, native: Tensor, openings: Tensor | None) -> Tensor:
+        """(n, joints) → (n, 64): normalized positions in their slots, and the mask.
+
+        Args:
+            openings: (n, limbs) of the grippers, m, where the task grips.
+        """
+        if openings is not None:
+            native = torch.cat([native, openings], 1)
         return self._token(native, self.joint, self.joint_mask)
 
     def end_effector_tokens(self, native: Tensor) -> Tensor:
@@ -179,3 +203,8 @@ class Spaces(nn.Module):
     def _token(native: Tensor, normalizer: Normalizer, mask: Tensor) -> Tensor:
         values = normalizer(pad(native, mask)) * mask
         return torch.cat([values, mask.to(values).expand_as(values)], -1)
+
+
+def _widened(values: Tensor, width: int) -> Tensor:
+    """(…, d) → (…, width), zeros behind."""
+    return nn.functional.pad(values, (0, width - values.shape[-1]))

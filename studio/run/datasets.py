@@ -32,8 +32,8 @@ def demonstrations(
     Raises:
         DataError: the file is missing, broken, empty, or does not fit the embodiment.
     """
-    embodiment = embodiment_of(domain, registry)
-    width = len(embodiment.slots(domain.control))
+    embodiment, task = embodiment_of(domain, registry), task_of(domain, registry)
+    width = len(task.slots(embodiment, domain.control))
     if domain.dataset is not None:
         episodes = read_dataset(domain.dataset, registry, domain.episodes)
         if len(episodes) < domain.episodes:
@@ -46,7 +46,11 @@ def demonstrations(
     else:
         episodes, where = _expert_episodes(domain, registry, embodiment, seed, tick), "expert"
     keys = ["joint_pos", "eef_pos", "image" if domain.observation == "image" else "goal"]
-    episodes.check(where, width, keys)
+    episodes.check(where, width, [*keys, "gripper_pos"] if task.grips else keys)
+    if task.grips:
+        _check_grippers(episodes, embodiment, where)
+    else:
+        episodes.observations.pop("gripper_pos", None)  # others' files tell of hands that this task never moves
     joints = episodes.observations["joint_pos"].shape[1]
     if joints != embodiment.dof:
         raise DataError(
@@ -55,6 +59,17 @@ def demonstrations(
             "Choose the embodiment the data was recorded on.",
         )
     return episodes
+
+
+def _check_grippers(episodes: Episodes, embodiment: Embodiment, where: str) -> None:
+    hands = sum(1 for limb in embodiment.limbs if limb.gripper)
+    columns = episodes.observations["gripper_pos"].shape[1]
+    if columns != hands:
+        raise DataError(
+            f"Gripper positions are {columns} wide; '{embodiment.id}' has {hands} grippers, one opening each.",
+            where,
+            "Choose the embodiment the data was recorded on.",
+        )
 
 
 def read_dataset(path: Path, registry: Registry, limit: int | None = None) -> Episodes:
