@@ -16,6 +16,11 @@ from studio.registry import Registry
 from studio.run.channels import Channels, Event, Subscription
 from studio.run.session import Session
 
+VARIED = [
+    {"field": "friction", "low": 0.5, "high": 1.5},
+    {"field": "mass", "low": 0.9, "high": 1.1},
+    {"field": "camera_position", "low": -0.01, "high": 0.01},
+]
 STRATEGIES = ("from_scratch", "feature_extraction", "full_finetuning", "lora")
 POLICY = {"width": 16, "layers": 1, "points": 4, "channels": 8}
 
@@ -43,7 +48,7 @@ def experiment(strategy: str = "full_finetuning", **changes: Any) -> Experiment:
         {
             "name": "tiny",
             "source": {"embodiment": "franka_7dof", "image_size": 32, "episodes": 3},
-            "target": {"embodiment": "ur5_6dof", "image_size": 32, "episodes": 2},
+            "target": {"embodiment": "ur5_6dof", "image_size": 32, "episodes": 2, "randomization": VARIED},
             "policy": {"id": "token_transformer", "params": POLICY},
             "pretraining": {"iterations": 8, "batch_size": 8},
             "strategy": {"id": strategy},

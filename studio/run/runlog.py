@@ -49,16 +49,19 @@ TABLES: dict[str, list[tuple[str, str]]] = {
     "episodes": [
         ("domain", "S8"), ("step", "i8"), ("seed", "i8"), ("success", "?"), ("return", "f8"), ("length", "i8"),
     ],
-    "randomization": [("domain", "S8"), ("step", "i8"), ("seed", "i8"), ("name", "S32"), ("value", "f8")],
+    "randomization": [("domain", "S8"), ("step", "i8"), ("seed", "i8"), ("name", "S96"), ("value", "f8")],
     "devices": [
         ("time", "f8"), ("cpu_percent", "f8"), ("memory_mb", "f8"), ("gpu_percent", "f8"), ("gpu_memory_mb", "f8"),
     ],
 }  # fmt: skip
+# by a term's key (field, or field:parts); three rows where a term has three numbers; of a term drawn again within the
+# episode the mean; NaN where the model's own field of view was kept
+RANDOMIZED = "factor; s for delay; m for places; degrees for field of view; px for blur; the sensor's unit for noise"
 UNITS = {
     "metrics": {"seconds": "s of training, pauses excluded", "step": "iterations"},
     "evaluations": {"success": "share of episodes", "low": "of 95% interval", "high": "of 95% interval"},
     "episodes": {"return": "sum of rewards", "length": "control steps"},
-    "randomization": {"value": "factor of nominal; s for delay; m for camera position; degrees for field of view"},
+    "randomization": {"value": RANDOMIZED},
     "devices": {"time": "s since the epoch", "cpu_percent": "% of one core", "memory_mb": "MB", "gpu_percent": "%",
                 "gpu_memory_mb": "MB"},
 }  # fmt: skip
@@ -209,7 +212,7 @@ def _encoded(value: Any) -> Any:
 def _columns(name: str, values: np.ndarray) -> list[tuple[str, np.ndarray]]:
     if values.ndim == 1:
         return [(name, values)]
-    return [(f"{name}_{axis}", values[:, i]) for i, axis in enumerate("xyz")]
+    return [(f"{name}_{axis}", values[:, i]) for i, axis in enumerate("rgb" if name == "color" else "xyz")]
 
 
 def recover(path: Path) -> None:
@@ -291,3 +294,53 @@ def read_log(folder: Path) -> LogData:
         for row in evaluations
     ]
     return LogData(series, plain, {name: devices[name] for name in devices.dtype.names or ()})
+
+
+@dataclass(frozen=True)
+class EpisodeTable:
+    """A run's evaluation episodes, (n,) each, and what was drawn for them: name → (n,), NaN where it was not."""
+
+    domain: np.ndarray
+    step: np.ndarray
+    seed: np.ndarray
+    success: np.ndarray
+    returns: np.ndarray
+    length: np.ndarray
+    randomization: dict[str, np.ndarray]
+
+    def __len__(self) -> int:
+        return len(self.step)
+
+
+def read_episodes(folder: Path) -> EpisodeTable:
+    """Reads the episodes of a run's log, in the order of (domain, step, seed); works while the run goes on.
+
+    Raises:
+        DataError: the log is damaged.
+    """
+    path = Path(folder) / "log.h5"
+    episodes, drawn = (np.zeros(0, np.dtype(TABLES[name])) for name in ("episodes", "randomization"))
+    if path.exists():
+        try:
+            with _opened(path) as file:
+                drawn, episodes = file["randomization"][:], file["episodes"][:]
+        except (OSError, KeyError) as error:
+            raise DataError(
+                f"The run log cannot be read ({error}).", str(path), "Delete the run or its log.h5."
+            ) from None
+    which = ["domain", "step", "seed"]
+    # what a resumed run repeats is logged twice: the later row counts
+    keys, last = np.unique(episodes[which][::-1], return_index=True)
+    rows = episodes[::-1][last]
+    _, place = np.unique(np.concatenate([keys, drawn[which]]), return_inverse=True)
+    order = np.full(place.max(initial=-1) + 1, -1)
+    order[place[: len(keys)]] = np.arange(len(keys))
+    values = {}
+    for name in np.unique(drawn["name"]) if len(drawn) else ():
+        mine = drawn["name"] == name
+        at = order[place[len(keys) :][mine]]
+        column = np.full(len(keys), np.nan)
+        column[at[at >= 0]] = drawn["value"][mine][at >= 0]
+        values[name.decode()] = column
+    columns = [rows[name] for name in ("step", "seed", "success", "return", "length")]
+    return EpisodeTable(np.char.decode(rows["domain"]), *columns, values)

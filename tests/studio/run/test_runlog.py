@@ -12,8 +12,8 @@ import pytest
 from studio.errors import DataError
 from studio.experiment import Experiment
 from studio.registry import Registry
-from studio.run.channels import Channels, Events, Logged, MetricsLogged
-from studio.run.runlog import RunLog, read_log
+from studio.run.channels import Channels, EpisodesEnded, Events, Logged, MetricsLogged
+from studio.run.runlog import RunLog, read_episodes, read_log
 from studio.run.runs import read_run
 from studio.run.session import Session
 from tests import tiny
@@ -146,3 +146,40 @@ def test_a_damaged_log_is_refused_in_plain_words(
 
 def test_a_run_without_a_log_has_none(tmp_path: Path) -> None:
     assert read_log(tmp_path).metrics == {}
+
+
+def test_what_was_drawn_is_read_with_the_episode_it_was_drawn_for(tmp_path: Path) -> None:
+    """Values by key: vectors, terms of some parts, and rows that a resumed run wrote a second time."""
+    events = Events()
+    log = RunLog(tmp_path / "log.h5", events, Experiment())
+    seeds, long = np.array([11, 10]), "mass:" + "link_of_a_robot_with_long_names_*"
+    drawn = {"friction": np.array([0.5, 1.5]), "color": np.arange(6.0).reshape(2, 3), long: np.array([0.9, 1.1])}
+    for returns in ([1.0, 2.0], [3.0, 4.0]):  # the second time counts
+        events.publish(EpisodesEnded("target", 5, seeds, returns, [7, 8], [True, False], drawn))
+    events.publish(EpisodesEnded("source", 5, [10], [9.0], [1], [True], {}))
+    log.close()
+    table = read_episodes(tmp_path)
+    assert table.domain.tolist() == ["source", "target", "target"]
+    assert table.seed.tolist() == [10, 10, 11]
+    assert table.returns.tolist() == [9.0, 4.0, 3.0]
+    assert table.success.tolist() == [True, False, True]
+    assert set(table.randomization) == {"friction", "color_r", "color_g", "color_b", long}
+    np.testing.assert_array_equal(table.randomization["friction"], [np.nan, 1.5, 0.5])
+    np.testing.assert_array_equal(table.randomization["color_b"], [np.nan, 5, 2])
+    np.testing.assert_array_equal(table.randomization[long], [np.nan, 1.1, 0.9])
+    assert len(read_episodes(tmp_path / "nowhere")) == 0
+
+
+def test_a_runs_episodes_carry_the_values_their_worlds_had(finished: dict[str, Path]) -> None:
+    run = finished["lora"]
+    experiment = tiny.experiment("lora")
+    table = read_episodes(run)
+    target = table.domain == "target"
+    keys = {name.rsplit("_", 1)[0] if name[-2:] in ("_x", "_y", "_z") else name for name in table.randomization}
+    assert keys == {"friction", "mass", "camera_position"}
+    for term in experiment.target.randomization:
+        names = [n for n in table.randomization if n == term.key or n[:-2] == term.key]
+        for name in names:
+            known = table.randomization[name][target]
+            assert np.all((known >= term.low) & (known <= term.high)) and len(set(known)) == len(known)
+            assert np.all(np.isnan(table.randomization[name][~target])), "the source varies in nothing"
