@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
-from studio.contracts import Problem
+from studio.contracts import Embodiment, Problem, Task
 from studio.errors import DataError, StudioError
 from studio.experiment import Domain, Experiment
 from studio.registry import Registry
@@ -49,6 +50,7 @@ def check(experiment: Experiment, registry: Registry) -> list[Problem]:
         strategy = attempt("strategy.id", lambda: kind(params))
         if strategy is not None:
             problems += strategy.check(experiment)
+            problems += _teachers(experiment, kind, registry)
             if kind.needs_source and experiment.source.observation != experiment.target.observation:
                 problems.append(
                     Problem("target.observation", "Source and target observe differently.", "Choose the same for both.")
@@ -67,7 +69,19 @@ def _domain(name: str, domain: Domain, registry: Registry, attempt: Any) -> list
     embodiment = attempt(f"{name}.embodiment", lambda: embodiment_of(domain, registry))
     task = attempt(f"{name}.task", lambda: task_of(domain, registry))
     if embodiment is not None and task is not None:
-        problems += [Problem(f"{name}.{p.field}", p.message, p.remedy) for p in task.check(embodiment)]
+        unfit = task.check(embodiment)
+        problems += [Problem(f"{name}.{p.field}", p.message, p.remedy) for p in unfit]
+        if domain.randomization and not unfit:  # an unfit model may not even compile with the task
+            found = attempt(f"{name}.randomization", lambda: _randomization(domain, embodiment, task))
+            problems += [Problem(f"{name}.{p.field}", p.message, p.remedy) for p in found or []]
+    if task is not None:
+        for field, chosen, offered in (
+            ("control", domain.control, task.controls),
+            ("observation", domain.observation, task.observations),
+        ):
+            if chosen not in offered:
+                words = f"The task '{task.id}' has no {field} '{chosen}'."
+                problems.append(Problem(f"{name}.{field}", words, f"It has: {', '.join(offered)}."))
     if embodiment is not None and domain.observation == "image" and domain.camera not in embodiment.cameras:
         has = ", ".join(embodiment.cameras) or "none"
         problems.append(Problem(f"{name}.camera", f"There is no camera '{domain.camera}'.", f"It has: {has}."))
@@ -76,12 +90,41 @@ def _domain(name: str, domain: Domain, registry: Registry, attempt: Any) -> list
     return problems
 
 
+def _teachers(experiment: Experiment, kind: Any, registry: Registry) -> list[Problem]:
+    """Domains that a policy is to learn from by demonstrations, and that have none."""
+    problems = []
+    wanted = {"target": kind.needs_demonstrations, "source": kind.needs_source}
+    for name, domain in (("target", experiment.target), ("source", experiment.source)):
+        task = registry.all("tasks").get(domain.task)
+        if wanted[name] and task is not None and domain.dataset is None and not task.has_expert:
+            message = f"The task '{task.id}' has no scripted expert, so there is nothing to learn from."
+            remedy = "Give a dataset of demonstrations, or choose a strategy that makes its own experience."
+            problems.append(Problem(f"{name}.dataset", message, remedy))
+    return problems
+
+
+def _randomization(domain: Domain, embodiment: Embodiment, task: Task) -> list[Problem]:
+    """What of the domain's terms its model does not have."""
+    from studio.sim.randomization import check_terms
+
+    changed = embodiment.model.stat().st_mtime_ns if embodiment.model.is_file() else 0
+    return check_terms(domain.randomization, _model(embodiment, type(task), changed))
+
+
+@functools.lru_cache(maxsize=16)
+def _model(embodiment: Embodiment, task: type[Task], changed: int) -> Any:
+    """The compiled model, kept while the file's time of change stays: an experiment is checked at every edit."""
+    from studio.sim.scene import build
+
+    return build(embodiment, task()).model
+
+
 def _dataset(domain: Domain, registry: Registry) -> None:
     """Finds what would stop a run later, before it has begun."""
     assert domain.dataset is not None
     where = str(domain.dataset)
     about = format_of(domain.dataset, registry).describe(domain.dataset)
-    width = len(embodiment_of(domain, registry).slots(domain.control))
+    width = len(task_of(domain, registry).slots(embodiment_of(domain, registry), domain.control))
     if not about["frames"]:
         raise DataError("The dataset holds no episodes.", where, "Choose one with at least one demonstration.")
     if about["action_width"] != width:
