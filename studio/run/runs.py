@@ -8,6 +8,7 @@ import os
 import threading
 import time
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -116,7 +117,7 @@ def _alive(status: dict[str, Any]) -> bool:
 def read_run(folder: Path) -> RunInfo:
     """One run's row. Raises DataError where the folder is no run."""
     status = read_status(folder)
-    experiment = Experiment.load(folder / "experiment.yaml")
+    experiment, fingerprint = _experiment(folder / "experiment.yaml")
     summary = status.get("summary", {})
 
     def number(name: str) -> float:
@@ -141,9 +142,24 @@ def read_run(folder: Path) -> RunInfo:
         trainable_parameters=int(summary.get("trainable_parameters", 0)),
         peak_memory_mb=number("peak_memory_mb"),
         has_adapter=(folder / "adapter" / "adapter_config.json").exists(),
-        experiment_hash=experiment.content_hash(),
+        experiment_hash=fingerprint,
         measure=str(summary.get("measure", "success")),
     )
+
+
+def _experiment(path: Path) -> tuple[Experiment, str]:
+    """A run's experiment and its hash. Only ``run.json`` changes while a run goes on: the YAML is parsed once."""
+    try:
+        seen = path.stat()
+    except OSError:
+        return _parsed(path, 0, 0)
+    return _parsed(path, seen.st_mtime_ns, seen.st_size)
+
+
+@lru_cache(maxsize=2000)
+def _parsed(path: Path, _changed: int, _size: int) -> tuple[Experiment, str]:
+    experiment = Experiment.load(path)
+    return experiment, experiment.content_hash()
 
 
 def list_runs(parent: Path) -> list[RunInfo]:

@@ -19,7 +19,9 @@ from PySide6.QtWidgets import QApplication, QWidget
 from plugins.panels.curves import CurvesPanel
 from plugins.panels.log import LogPanel
 from plugins.panels.runs import RunsPanel
+from studio.experiment import Experiment
 from studio.run.channels import DeviceSample, MetricsLogged, Progress, StateChanged
+from studio.run.runs import list_runs, write_status
 from widgets.bench import Bench
 from widgets.overlay import key_of
 from widgets.way_strip import PACE_MS, WayStrip
@@ -188,3 +190,20 @@ def test_progress_and_numbers_leave_tables_and_log_alone(qtbot: Any, bench: Benc
     bench.progress.emit(Progress("evaluate", 0, 200, 0.0, 0.8, 10.0))
     assert [entry[1] for entry in told] == ["adapt", "evaluate"]  # another stage is told at once
     assert log.model.rowCount() == rows
+
+
+def test_the_list_of_runs_parses_no_experiment_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is read anew at every heartbeat, on a thread that shares the interpreter with training."""
+    parsed: list[Path] = []
+    load = Experiment.load
+    monkeypatch.setattr(Experiment, "load", lambda path: (parsed.append(path), load(path))[1])
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "experiment.yaml").write_text(Experiment().to_yaml())
+        write_status(tmp_path / name, {"state": "finished", "created": 1.0})
+    assert len(list_runs(tmp_path)) == 2 and len(parsed) == 2
+    write_status(tmp_path / "a", {"state": "failed", "created": 1.0})
+    assert {run.folder.name: run.state for run in list_runs(tmp_path)} == {"a": "failed", "b": "finished"}
+    assert len(parsed) == 2
+    (tmp_path / "b" / "experiment.yaml").write_text(Experiment(seed=12345).to_yaml())
+    assert {run.seed for run in list_runs(tmp_path)} == {0, 12345}
