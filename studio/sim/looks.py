@@ -12,8 +12,6 @@ from studio.errors import StudioError
 Array = np.ndarray
 
 VISUALS = ("camera_position", "camera_fov", "light_position", "light_intensity", "color")
-_LIGHT = ("light_ambient", "light_diffuse", "light_specular")
-_HEADLIGHT = ("ambient", "diffuse", "specular")
 _UNSET = np.array([0.5, 0.5, 0.5, 1], np.float32)  # a geom of this color takes its material's
 
 
@@ -30,11 +28,9 @@ class Appearance:
     """
 
     def __init__(self, model: mujoco.MjModel, camera: int, keep: Collection[str] = ()) -> None:
-        self.camera = camera
         self.position = model.cam_pos[camera].copy()
         self.fovy = float(model.cam_fovy[camera])
-        self.lights = [getattr(model, name).copy() for name in _LIGHT]
-        self.headlight = [np.array(getattr(model.vis.headlight, name)) for name in _HEADLIGHT]
+        self.lights = [light.copy() for light in _light(model)]
         self.directional = np.flatnonzero(model.light_type == mujoco.mjtLightType.mjLIGHT_DIRECTIONAL.value)
         self.center, self.extent = model.stat.center.copy(), float(model.stat.extent)
         self.has_material = model.geom_matid >= 0
@@ -42,6 +38,16 @@ class Appearance:
         plain = self.has_material & np.all(self.colors == _UNSET, 1)
         self.colors[plain] = model.mat_rgba[model.geom_matid[plain]]
         self.varied = ~_kept(model, keep)
+
+
+class Canvas:
+    """One model that is given one look after another: where it keeps what varies, and which look it has now."""
+
+    def __init__(self, model: mujoco.MjModel, camera: int) -> None:
+        self.position, self.fovy = model.cam_pos[camera], model.cam_fovy[camera : camera + 1]
+        self.lights = _light(model)
+        self.colors = model.geom_rgba
+        self.intensity, self.tinted = 1.0, False
 
 
 class Looks:
@@ -71,17 +77,18 @@ class Looks:
         self._tinted = "color" in visuals
         self._colors = self._tint(np.asarray(visuals["color"])) if self._tinted else own.colors[None]
 
-    def dress(self, i: int, model: mujoco.MjModel) -> None:
-        """Gives the model picture ``i``'s look, whatever look it had before; cameras and lights are posed after it."""
-        own, intensity = self._own, self._intensity[i]
-        model.cam_pos[own.camera] = self._position[i]
-        model.cam_fovy[own.camera] = self._fovy[i]
-        for name, light in zip(_LIGHT, own.lights):
-            getattr(model, name)[:] = light * intensity
-        headlight = model.vis.headlight
-        for name, light in zip(_HEADLIGHT, own.headlight):
-            getattr(headlight, name)[:] = light * intensity
-        model.geom_rgba[:] = self._colors[i if self._tinted else 0]
+    def dress(self, i: int, canvas: Canvas) -> None:
+        """Gives a model picture ``i``'s look, whatever look it had before; cameras and lights are posed after it."""
+        intensity = self._intensity[i]
+        canvas.position[:] = self._position[i]
+        canvas.fovy[0] = self._fovy[i]
+        if intensity != canvas.intensity:
+            canvas.intensity = intensity
+            for light, own in zip(canvas.lights, self._own.lights):
+                light[:] = own * intensity
+        if self._tinted or canvas.tinted:
+            canvas.tinted = self._tinted
+            canvas.colors[:] = self._colors[i if self._tinted else 0]
 
     def move_lights(self, i: int, data: mujoco.MjData) -> None:
         """Moves the lights that ``mj_camlight`` has just posed."""
@@ -102,6 +109,14 @@ class Looks:
         taken = own.has_material & np.all(colors == _UNSET, -1)
         colors[taken, 0] = np.nextafter(np.float32(0.5), np.float32(1))
         return colors
+
+
+def _light(model: mujoco.MjModel) -> list[Array]:
+    """Colors of all that shines, live."""
+    head = model.vis.headlight
+    return [
+        model.light_ambient, model.light_diffuse, model.light_specular, head.ambient, head.diffuse, head.specular
+    ]  # fmt: skip
 
 
 def _kept(model: mujoco.MjModel, names: Collection[str]) -> Array:

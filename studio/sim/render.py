@@ -18,7 +18,7 @@ import mujoco
 import numpy as np
 
 from studio.errors import StudioError
-from studio.sim.looks import Appearance, Looks
+from studio.sim.looks import Appearance, Canvas, Looks
 from studio.sim.render_crew import Helper, Job, Kept, crew
 
 Array = np.ndarray
@@ -54,7 +54,7 @@ class CameraRenderer:
         if index < 0:
             names = ", ".join(model.camera(i).name for i in range(model.ncam)) or "none"
             raise StudioError(f"There is no camera '{camera}'.", "camera", f"The model's cameras: {names}.")
-        self.size = size
+        self.size, self._camera = size, index
         self.workers = workers or default_workers()
         self._model = lean_copy(model, size)
         self._appearance = Appearance(self._model, index, keep)
@@ -68,9 +68,7 @@ class CameraRenderer:
         self,
         qpos: Array,
         mocap_pos: Array,
-        visuals: Mapping[str, Array] | Array | None = None,
-        fovy: Array | None = None,
-        *,
+        visuals: Mapping[str, Array] | None = None,
         mocap_quat: Array | None = None,
     ) -> Array:
         """Draws each state.
@@ -84,8 +82,6 @@ class CameraRenderer:
         Returns:
             (n, size, size, 3) uint8.
         """
-        if isinstance(visuals, np.ndarray):
-            visuals = {"camera_position": visuals} | ({} if fovy is None else {"camera_fov": fovy})
         n = len(qpos)
         images = np.empty((n, self.size, self.size, 3), np.uint8)
         looks = Looks(self._appearance, visuals or {}, n)
@@ -95,7 +91,7 @@ class CameraRenderer:
             # never more helpers than blocks
             helpers = crew(min(self.workers, -(-n // BLOCK)) - 1)
             self._helpers += [helper for helper in helpers if helper not in self._helpers]
-            make = partial(_Drawer, self._model, self._appearance.camera, self.size)
+            make = partial(_Drawer, self._model, self._camera, self.size)
             for helper in helpers:
                 helper.give(partial(_help, self._key, make, job, states, looks, images))
         job.work(partial(self._drawer.begin().draw, states, looks, images))
@@ -113,10 +109,14 @@ class _Drawer:
 
     def __init__(self, model: mujoco.MjModel, camera: int, size: int) -> None:
         self._model = copy.copy(model)  # its look changes from picture to picture
+        self._canvas = Canvas(self._model, camera)
         self._data = mujoco.MjData(self._model)
         self._mocap_quat = self._data.mocap_quat.copy()
         self._gl = thread_context()
-        self._context = mujoco.MjrContext(self._model, mujoco.mjtFontScale.mjFONTSCALE_100.value)
+        try:
+            self._context = mujoco.MjrContext(self._model, mujoco.mjtFontScale.mjFONTSCALE_100.value)
+        except mujoco.FatalError as error:  # GLFW without a display fails as late as this
+            raise _no_gl(error) from error
         self._scene = mujoco.MjvScene(self._model, maxgeom=2_000)
         for flag in (
             mujoco.mjtRndFlag.mjRND_SHADOW,
@@ -148,7 +148,7 @@ class _Drawer:
         data.qpos[:] = qpos[i]
         data.mocap_pos[:] = mocap_pos[i]
         data.mocap_quat[:] = self._mocap_quat if mocap_quat is None else mocap_quat[i]
-        looks.dress(i, model)
+        looks.dress(i, self._canvas)
         mujoco.mj_kinematics(model, data)
         mujoco.mj_comPos(model, data)  # what cameras and lights that track a center of mass look at
         mujoco.mj_camlight(model, data)
@@ -217,12 +217,16 @@ def thread_context() -> mujoco.GLContext:
                 context = _OWN.context = mujoco.GLContext(16, 16)
         context.make_current()
     except Exception as error:
-        raise StudioError(
-            f"No OpenGL context can be made ({error}).",
-            "",
-            "Install Mesa's drivers: sudo apt-get install libegl1 libgl1-mesa-dri (or set MUJOCO_GL=osmesa).",
-        ) from error
+        raise _no_gl(error) from error
     return context
+
+
+def _no_gl(error: Exception) -> StudioError:
+    return StudioError(
+        f"No OpenGL context can be made ({error}).",
+        "",
+        "Install Mesa's drivers: sudo apt-get install libegl1 libgl1-mesa-dri (or set MUJOCO_GL=osmesa).",
+    )
 
 
 def lean_copy(model: mujoco.MjModel, size: int) -> mujoco.MjModel:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
@@ -344,3 +345,23 @@ def test_what_does_not_exist_is_said_plainly() -> None:
     with pytest.raises(ValueError, match="colour"):
         renderer.render(*states(scene(), 1), {"colour": np.ones((1, 3))})
     renderer.close()
+
+
+@pytest.mark.parametrize("backend", ["glfw", "egl"])
+def test_a_machine_without_gl_is_told_so(backend: str) -> None:
+    """GLFW without a display, and EGL without a device."""
+    program = (
+        "import studio.sim, mujoco\n"
+        "from studio.errors import StudioError\n"
+        "from studio.sim.render import CameraRenderer\n"
+        "m = mujoco.MjModel.from_xml_string('<mujoco><worldbody><camera name=\"c\"/></worldbody></mujoco>')\n"
+        "try:\n"
+        "    CameraRenderer(m, 'c', 32)\n"
+        "except StudioError as error:\n"
+        "    print(error.message, error.remedy)\n"
+    )
+    without = {"MUJOCO_GL": backend, "DISPLAY": "", "WAYLAND_DISPLAY": "", "MUJOCO_EGL_DEVICE_ID": "99"}
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=os.environ | without, capture_output=True, text=True, check=False
+    )
+    assert done.stdout.startswith("No OpenGL context can be made (") and "libegl1" in done.stdout, done.stderr
