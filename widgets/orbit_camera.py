@@ -19,7 +19,7 @@ class OrbitCamera:
         self.distance = 2.0
         self.azimuth, self.elevation = 140.0, -22.0
         self._goal: np.ndarray | None = None
-        self._body = -1
+        self._body = self._followed = -1
         self._extent = 1.0
 
     def frame(self, model: Any) -> None:
@@ -30,9 +30,14 @@ class OrbitCamera:
         self.distance = 1.5 * self._extent
         self.azimuth, self.elevation = float(visual.azimuth), float(visual.elevation)
         self._goal = None
-        self._body = moving_body(model)
+        self._body = self._followed = moving_body(model)
         if self.mode not in (FREE, FOLLOW) and self.mode not in names(model):
             self.mode = FREE
+
+    def track(self, perturb: Any) -> None:
+        """Follows the body that an ``MjvPerturb`` has selected from now on; none: the one worth following again."""
+        chosen = perturb is not None and perturb.select > 0
+        self._followed = int(perturb.select) if chosen else self._body
 
     def orbit(self, dx: float, dy: float) -> None:
         """Turns by a drag of (dx, dy), in heights of the view."""
@@ -56,8 +61,8 @@ class OrbitCamera:
 
     def advance(self, data: Any) -> bool:
         """Takes a frame's share of easing and following; says whether the view moved."""
-        if self.mode == FOLLOW and self._body >= 0:
-            self._goal = np.array(data.xpos[self._body])
+        if self.mode == FOLLOW and self._followed >= 0:
+            self._goal = np.array(data.xpos[self._followed])
         if self._goal is None:
             return False
         step = self._goal - self.lookat

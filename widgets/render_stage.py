@@ -7,20 +7,28 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 from PySide6.QtGui import QImage
 
+from widgets.film import Film
+from widgets.grab import Grab
+from widgets.model_sheet import NO_MODEL, ModelSheet, describe
 from widgets.orbit_camera import FREE, OrbitCamera, names
 from widgets.scene_renderer import LEVELS, STILL_LEVEL, Quality, QualityControl, SceneRenderer
+from widgets.watching import Reading, Watching
 
 CATCH_UP = 0.1  # s; a longer gap between two frames is not made good
 SLICE = 0.02  # s of simulation between two looks at the clock
 INSET_SECONDS = 0.1  # between two pictures of what the policy sees
 POLL_SECONDS = 1.0  # between two looks for a newer training policy
 STILL_SECONDS = 0.3  # of rest, before a standing picture is drawn finely
+
+STARTS = ("player", "policy", "play", "step", "back", "seek", "choose", "reset", "keyframe")  # an old failure is over
+PAUSING = ("step", "back", "seek", "keyframe")
 
 PolicySource = Callable[[], tuple[int, Any]]  # (version, policy); version 0 or policy None: nothing yet
 
@@ -42,6 +50,15 @@ class Frame:
     camera: str = FREE
     cameras: tuple[str, ...] = ()
     model: int = 0  # counts the models shown
+    sheet: ModelSheet = NO_MODEL  # the same object as long as the model is
+    moment: tuple[int, int, float] = (0, 0, 0.0)  # entry of the history or frame of the episode, how many, s apart
+    selected: str = ""  # name of the body the mouse may pull
+    by_hand: bool = False  # actuators obey their sliders
+    filmed: float | None = None  # s of film so far; None: none is being made
+    joints: np.ndarray | None = None  # (njnt,), NaN for other than hinges and slides; None: nobody looks
+    actuators: np.ndarray | None = None  # (nu,)
+    readings: tuple[Reading, ...] = ()  # of the watched fields
+    traces: Mapping[str, np.ndarray] | None = None  # of a recorded episode; the same object as long as it plays
 
 
 class Stage:
@@ -53,6 +70,10 @@ class Stage:
 
         self._mj = mujoco
         self._view = mujoco.MjvCamera()
+        self.grab = Grab(mujoco)
+        self.film = Film()
+        self.watching = Watching()
+        self.decorations: Sequence[Any] = ()
         self.camera = OrbitCamera()
         self.quality = QualityControl()
         self.player: Any = None
@@ -77,8 +98,12 @@ class Stage:
         self._pace: deque[tuple[float, float]] = deque(maxlen=240)  # (when, simulated seconds until then)
         self._simulated = 0.0
         self._names: tuple[str, ...] = ()
+        self._sheet = NO_MODEL
+        self._inspected: frozenset[str] = frozenset()
+        self._traces: tuple[tuple[int, int], Any] = ((0, 0), None)
 
     def close(self) -> None:
+        self.film.stop()
         self._let_go()
         self.renderer.close()
 
@@ -101,40 +126,68 @@ class Stage:
     def obey(self, key: str, value: Any) -> None:
         """One message of the UI thread."""
         self.dirty = True
-        if key in ("player", "policy", "play", "step", "reset"):
+        if key in STARTS:
             self._message = ""
         if key == "player":
             self._rebuild(value)
         elif key == "policy":
-            self._policy, self._source = value
-            self._version, self._polled = 0, 0.0
-            self._poll(time.perf_counter())
-            if not self.waiting and self.player is not None:
-                self.player.set_policy(self._policy)
+            self._set_policy(*value)
         elif key == "play":
             self.playing, self._last = value, 0.0
-        elif key == "step":
-            self.playing = False
-            for _ in range(int(value[0]) if self.player is not None and not self.waiting else 0):
-                self.player.step()
-        elif key == "reset" and self.player is not None:
-            self.player.reset(*value) if value[0] is not None else self.player.reset()
-            self._hold_preview()
         elif key == "preview":
             self._preview = value
             self._hold_preview()
             self._inset_at = 0.0
-        elif key in ("orbit", "pan", "zoom"):
-            if self.player is not None:
-                self.camera.leave_fixed(self.player.model, self.player.data)
-            getattr(self.camera, key)(*value)
-        elif key == "center":
-            self._center(*value)
-        elif key == "camera":
-            self.camera.mode = value
+        elif key == "show":
+            self.renderer.show(value)
+        elif key == "ghosts":
+            self.renderer.set_ghosts(*value)
+        elif key == "overlays":
+            self.decorations = value
+        elif key == "inspect":
+            self._inspected = value
+        elif key == "watch":
+            self.watching.ask(value)
         elif key in ("size", "speed", "visible", "inset"):
             setattr(self, key, value)
             self._inset_at = 0.0
+        elif key == "camera":
+            self.camera.mode = value
+        elif self.player is not None:
+            self._touch(key, value)
+
+    def _touch(self, key: str, value: Any) -> None:
+        """What needs a player to be done to."""
+        player = self.player
+        if key in PAUSING:
+            self.playing = False
+        if key in ("step", "back"):
+            for _ in range(0 if self.waiting else int(value[0])):
+                getattr(player, key)()
+        elif key == "reset":
+            player.reset(*value) if value[0] is not None else player.reset()
+            self._hold_preview()
+        elif key in ("seek", "keyframe", "choose"):
+            getattr(player, key)(value)
+        elif key.startswith("pose "):
+            self.playing = False
+            player.pose(int(key.split()[1]), value)
+        elif key.startswith("ctrl "):
+            player.set_ctrl(int(key.split()[1]), value)
+        elif key in ("orbit", "pan", "zoom"):
+            self.camera.leave_fixed(player.model, player.data)
+            getattr(self.camera, key)(*value)
+        elif key == "center":
+            self._center(*value)
+        elif key == "select":
+            self._select(value)
+            self.camera.track(getattr(player, "perturb", None))
+        elif key == "grab":
+            self.grab.take(player, self.renderer, *value) if value else self.grab.release(player)
+        elif key == "drag":
+            self.grab.drag(player, self.renderer, *value)
+            if not self.moving:
+                player.drag_at_rest()
 
     def advance(self, now: float, interval: float) -> bool:
         """Plays on by the time that has passed; says whether anything moved."""
@@ -173,6 +226,7 @@ class Stage:
         self._fine = not moved and not self.dirty
         level = min(STILL_LEVEL, self.quality.level) if self._fine else self.quality.level
         image = self.paint(LEVELS[level])
+        self.film.add(image)
         if not self._fine:
             self._changed = began
         if moved and self.moving:
@@ -187,15 +241,30 @@ class Stage:
         """The present view."""
         camera = self._mj.mjtCamera
         self.camera.write(self._view, self.player.model, camera.mjCAMERA_FREE.value, camera.mjCAMERA_FIXED.value)
-        return self.renderer.draw(self.player.data, self._view, *self.size, quality)
+        decorations = (*self.decorations, *getattr(self.player, "overlays", ()))
+        return self.renderer.draw(
+            self.player.data, self._view, *self.size, quality, getattr(self.player, "perturb", None), decorations
+        )
 
     def frame(self, image: QImage | None) -> Frame:
         """What is to be shown, with the present numbers."""
+        player = self.player
+        more: dict[str, Any] = {}
+        if player is not None:
+            more = {
+                "moment": getattr(player, "moment", (0, 0, 0.0)),
+                "by_hand": getattr(player, "by_hand", False),
+                "selected": self.grab.name(player),
+                "traces": self._episode_traces(),
+                "readings": self.watching.read(player) if self.watching else (),
+            }
+            for part in self._inspected:
+                more[part] = player.joint_values() if part == "joints" else player.actuator_values()
         return Frame(
             image=image,
             inset=self._inset_image if self.inset else None,
             message=self._message,
-            info=dict(self.player.info) if self.player is not None else {},
+            info=dict(player.info) if player is not None else {},
             playing=self.playing,
             waiting=self.waiting,
             preview=bool(self._preview),
@@ -205,6 +274,9 @@ class Stage:
             camera=self.camera.mode,
             cameras=self._names,
             model=self._models,
+            sheet=self._sheet,
+            filmed=self.film.seconds,
+            **more,
         )
 
     def rest(self) -> float | None:
@@ -234,6 +306,8 @@ class Stage:
         self.player = player
         self._models += 1
         self._names = tuple(names(player.model))
+        self._sheet = describe(player, self._mj)
+        self.watching.use(player)
         self.renderer.use(player.model)
         self.camera.frame(player.model)
         self._episode, self._inset_image, self._last = None, None, 0.0
@@ -242,6 +316,26 @@ class Stage:
     def _hold_preview(self) -> None:
         if self._preview and self.player is not None:
             self.player.randomize(self._preview)
+
+    def _set_policy(self, policy: Any, source: PolicySource | None) -> None:
+        self._policy, self._source = policy, source
+        self._version, self._polled = 0, 0.0
+        self._poll(time.perf_counter())
+        if not self.waiting and self.player is not None:
+            self.player.set_policy(self._policy)
+
+    def _episode_traces(self) -> Any:
+        """Of a recorded episode; made once for each."""
+        if not hasattr(self.player, "traces"):
+            return None
+        episode = (self._models, int(self.player.info["episode"]))
+        if self._traces[0] != episode:
+            self._traces = (episode, self.player.traces())
+        return self._traces[1]
+
+    @property
+    def _aspect(self) -> float:
+        return self.size[0] / max(1, self.size[1])
 
     def _poll(self, now: float) -> None:
         if self._source is None or now - self._polled < POLL_SECONDS:
@@ -254,12 +348,17 @@ class Stage:
                 self.player.set_policy(policy)
             self.dirty = True
 
+    def _select(self, place: tuple[float, float] | None) -> None:
+        if place is None:
+            self.grab.clear(self.player)
+        else:
+            self.grab.select(self.player, self.renderer, *place, aspect=self._aspect)
+
     def _center(self, x: float, y: float) -> None:
-        if self.player is None:
-            return
-        self.camera.leave_fixed(self.player.model, self.player.data)
-        point = self.renderer.pick(self.player.data, x, y, self.size[0] / max(1, self.size[1]))
-        self.camera.center(point if point is not None else self.player.model.stat.center)
+        player = self.player
+        self.camera.leave_fixed(player.model, player.data)
+        _, point = self.renderer.pick(player.data, x, y, self._aspect)
+        self.camera.center(point if point is not None else player.model.stat.center)
 
 
 def _image(pixels: Any) -> QImage | None:

@@ -11,16 +11,23 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from PySide6.QtCore import QCoreApplication, QObject, QThread, Signal
 from PySide6.QtGui import QImage
 
 from studio.errors import StudioError
 from widgets.mailbox import Mailbox, Slot
 from widgets.render_stage import Frame, PolicySource, Stage
-from widgets.scene_renderer import LEVELS
+from widgets.scene_extras import Tint
+from widgets.scene_renderer import LEVELS, STILL_LEVEL
+from widgets.show_options import Shown
+
+if TYPE_CHECKING:
+    from studio.sim.decorations import Decoration
 
 PATIENCE = 10  # nice value of the drawing thread
 
@@ -44,6 +51,7 @@ class RenderThread(QThread):
     frame_ready = Signal()  # take it with :meth:`take`
     failed = Signal(object)  # an exception of the player or its policy; the thread lives on, paused
     captured = Signal(QImage)  # answer to :meth:`capture`
+    film_ended = Signal(object, object)  # its path, and None or the exception that ended it
 
     def __init__(self, fps: int = 30, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -51,6 +59,7 @@ class RenderThread(QThread):
         self._interval = 1 / min(60, max(1, fps))
         self._mail = Mailbox()
         self._slot = Slot()
+        self._presses = 0
         self._share = 0.75  # of the frame interval that drawing may take
 
     # -- what the UI thread says -----------------------------------------------------------------------------------
@@ -70,8 +79,32 @@ class RenderThread(QThread):
         self._mail.post("speed", factor)
 
     def step(self) -> None:
-        """One control step; pauses."""
+        """One control step; pauses. Where the history knows what came next, that comes again."""
         self._mail.add("step", 1)
+
+    def back(self) -> None:
+        """One control step back; pauses."""
+        self._mail.add("back", 1)
+
+    def seek(self, index: int) -> None:
+        """To an entry of the history, or a frame of the recorded episode; pauses."""
+        self._mail.post("seek", index)
+
+    def choose(self, episode: int) -> None:
+        """Another of the recorded episodes."""
+        self._mail.post("choose", episode)
+
+    def keyframe(self, index: int) -> None:
+        """Poses the robot as in one of the model's keyframes; pauses."""
+        self._mail.post("keyframe", index)
+
+    def pose(self, joint: int, value: float) -> None:
+        """Puts a joint where its slider is, rad or m; pauses."""
+        self._mail.post(f"pose {joint}", value)
+
+    def set_ctrl(self, actuator: int, value: float) -> None:
+        """What an actuator is told under the policy ``"hand"``."""
+        self._mail.post(f"ctrl {actuator}", value)
 
     def reset(self, seed: int | None = None) -> None:
         """A new episode; without a seed, the same one again."""
@@ -102,6 +135,52 @@ class RenderThread(QThread):
     def center_at(self, x: float, y: float) -> None:
         """Centres what lies at (x, y), in [0, 1] from the upper left; the whole model where nothing does."""
         self._mail.post("center", (x, y))
+
+    def select(self, x: float, y: float) -> None:
+        """Selects the body under (x, y), in [0, 1] from the upper left."""
+        self._mail.post("select", (x, y))
+
+    def deselect(self) -> None:
+        """Selects nothing."""
+        self._mail.post("select", None)
+
+    def grab(self, how: str, flat: bool = False) -> None:
+        """Holds the selected body, to ``pull`` or ``turn`` it; ``flat``: in the horizontal plane."""
+        self._presses += 1
+        self._mail.post("grab", (how, flat, self._presses))
+
+    def drag(self, dx: float, dy: float) -> None:
+        """Moves the hand that holds a body, in heights of the view."""
+        self._mail.add("drag", dx, dy)
+
+    def release(self) -> None:
+        """Lets go of the body."""
+        self._mail.post("grab", None)
+
+    def show(self, shown: Shown) -> None:
+        """What is drawn over the scene: contacts, joints, labels, …"""
+        self._mail.post("show", shown)
+
+    def set_ghosts(self, poses: Sequence[np.ndarray], tints: Sequence[Tint]) -> None:
+        """Translucent copies of the robot, one for each pose (nq,) in its tint (red, green, blue, opacity), until
+        others are set; empty: none."""
+        self._mail.post("ghosts", (list(poses), list(tints)))
+
+    def set_overlays(self, decorations: Sequence[Decoration]) -> None:
+        """Balls and lines in the world, until others are set. A player may have ``overlays`` of its own."""
+        self._mail.post("overlays", tuple(decorations))
+
+    def inspect(self, parts: frozenset[str]) -> None:
+        """Frames carry these from now on: ``joints``, ``actuators``."""
+        self._mail.post("inspect", parts)
+
+    def watch(self, texts: Sequence[str]) -> None:
+        """Frames carry readings of these fields from now on, see studio.sim.watch."""
+        self._mail.post("watch", tuple(texts))
+
+    def film(self, path: Path | None) -> None:
+        """Records what is drawn into an MP4 file; None: completes it. :attr:`film_ended` tells when it is whole."""
+        self._mail.post("film", path)
 
     def capture(self) -> None:
         """Draws the present view once, finely, and emits it with :attr:`captured`."""
@@ -182,12 +261,30 @@ class RenderThread(QThread):
                 elif key == "capture":
                     if stage.player is not None:
                         self.captured.emit(stage.paint(LEVELS[0]))
+                elif key == "film":
+                    self._film(stage, value)
                 else:
                     stage.obey(key, value)
             except Exception as error:
                 first = first or error
         if first is not None:
             raise first
+
+    def _film(self, stage: Stage, path: Path | None) -> None:
+        stage.dirty = True
+        if path is None or stage.player is None:
+            stage.film.stop()
+            return
+        level = min(STILL_LEVEL, stage.quality.level)
+        try:
+            stage.film.start(path, stage.paint(LEVELS[level]), lambda error: self._film_over(path, error))
+        except StudioError as error:  # the film's own affair: the robot goes on
+            self.film_ended.emit(path, error)
+
+    def _film_over(self, path: Path, error: Exception | None) -> None:
+        with contextlib.suppress(RuntimeError):  # the window was closed meanwhile
+            self.film_ended.emit(path, error)
+            self._mail.post("film over")
 
     def _emit(self, frame: Frame) -> None:
         if self._slot.put(frame):

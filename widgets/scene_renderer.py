@@ -6,6 +6,7 @@ MuJoCo is imported when the renderer is made, never with this module.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from statistics import median
@@ -15,8 +16,14 @@ import numpy as np
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QImage
 
+from widgets import show_options
+from widgets.scene_extras import SceneExtras, Tint
+from widgets.show_options import Shown
+
 if TYPE_CHECKING:
     import mujoco
+
+    from studio.sim.decorations import Decoration
 
 MAX_GEOMS = 4_000
 FLOOR_EXTENTS = 25.0  # half width of what stands in for an endless floor, in extents of the model
@@ -106,7 +113,11 @@ class SceneRenderer:
         self._model: Any = None
         self._scene: Any = None
         self._option = self._mj.MjvOption()
-        self._option.sitegroup[:] = 0
+        self._shown = Shown()
+        show_options.apply(self._shown, self._mj, self._option)
+        self._held = False  # a body is selected
+        self._extras = SceneExtras(self._mj)
+        self._ghosts: tuple[list[np.ndarray], list[Tint]] = ([], [])
         self._pixels = np.empty((0, 0, 3), np.uint8)
         self._upright = np.empty((0, 0, 3), np.uint8)
 
@@ -117,17 +128,57 @@ class SceneRenderer:
         self._free_contexts()
         self._model = model
         self._scene = self._mj.MjvScene(model, maxgeom=MAX_GEOMS)
+        self._extras.use(model)
 
-    def draw(self, data: mujoco.MjData, camera: Any, width: int, height: int, quality: Quality) -> QImage:
-        """A picture of ``width`` × ``height`` pixels, ready to be painted without conversion."""
+    @property
+    def scene(self) -> Any:
+        """The ``MjvScene`` last drawn."""
+        return self._scene
+
+    def show(self, shown: Shown) -> None:
+        """Contacts, joints, labels and so on, from the next picture on."""
+        self._shown = shown
+        show_options.apply(shown, self._mj, self._option)
+
+    def set_ghosts(self, poses: Sequence[np.ndarray], tints: Sequence[Tint]) -> None:
+        """Translucent copies of what moves, one for each pose (nq,), until others are set; empty: none."""
+        self._ghosts = (list(poses), list(tints))
+
+    def draw(
+        self,
+        data: mujoco.MjData,
+        camera: Any,
+        width: int,
+        height: int,
+        quality: Quality,
+        perturb: Any = None,
+        decorations: Sequence[Decoration] = (),
+    ) -> QImage:
+        """A picture of ``width`` × ``height`` pixels, ready to be painted without conversion.
+
+        Args:
+            perturb: an ``MjvPerturb`` whose selection and force are drawn.
+            decorations: balls and lines in the world.
+        """
         mj = self._mj
         w, h = max(16, round(width * quality.scale)), max(16, round(height * quality.scale))
         self._gl.make_current()  # a policy's own camera renderer may have taken the thread's context
         context = self._context(quality, w, h)
-        mj.mjv_updateScene(
-            self._model, data, self._option, None, camera, mj.mjtCatBit.mjCAT_ALL.value, self._scene
-        )  # fmt: skip
+        held = perturb is not None and perturb.select > 0
+        if held or not self._shown.nothing:
+            show_options.enlarge_marks(self._model)
+        if held != self._held:
+            self._held = held
+            for name in ("PERTFORCE", "PERTOBJ", "SELECT"):
+                self._option.flags[getattr(mj.mjtVisFlag, f"mjVIS_{name}")] = held
+        all_kinds, shown = mj.mjtCatBit.mjCAT_ALL.value, perturb if held else None
+        mj.mjv_updateScene(self._model, data, self._option, shown, camera, all_kinds, self._scene)
+        if self._ghosts[0]:
+            self._extras.add_ghosts(self._scene, data, *self._ghosts, self._option.geomgroup)
+        if decorations:
+            self._extras.add_decorations(self._scene, decorations)
         flags, flag = self._scene.flags, mj.mjtRndFlag
+        flags[flag.mjRND_WIREFRAME] = "wireframe" in self._shown.on
         flags[flag.mjRND_SHADOW] = quality.shadow > 0
         flags[flag.mjRND_REFLECTION] = quality.samples > 0
         self._cheapen_floor()
@@ -144,14 +195,14 @@ class SceneRenderer:
             picture = picture.scaled(width, height, Qt.AspectRatioMode.IgnoreAspectRatio, mode)
         return picture
 
-    def pick(self, data: mujoco.MjData, x: float, y: float, aspect: float) -> np.ndarray | None:
-        """The world point under (x, y) of the last picture, both in [0, 1] from the upper left; None: nothing there."""
+    def pick(self, data: mujoco.MjData, x: float, y: float, aspect: float) -> tuple[int, np.ndarray | None]:
+        """(body, world point) under (x, y) of the last picture, in [0, 1] from the upper left; (−1, None): nothing."""
         point = np.zeros((3, 1))
         ids = [np.zeros((1, 1), np.int32) for _ in range(3)]
         body = self._mj.mjv_select(
             self._model, data, self._option, aspect, x, 1 - y, self._scene, point, *ids
         )  # fmt: skip
-        return point[:, 0] if body >= 0 else None
+        return int(body), point[:, 0] if body >= 0 else None
 
     def close(self) -> None:
         """Frees everything; call it on the thread that made the renderer."""
@@ -191,6 +242,9 @@ class SceneRenderer:
 
     def _planes(self) -> list[int]:
         """Where planes lie in the scene: it is filled in the order of geom ids, hidden groups left out."""
+        if not self._shown.nothing:  # with other things among the geoms their places are not known
+            kinds = (int(self._scene.geoms[i].type) for i in range(self._scene.ngeom))
+            return [i for i, kind in enumerate(kinds) if kind == int(self._mj.mjtGeom.mjGEOM_PLANE)]
         model = self._model
         plane = int(self._mj.mjtGeom.mjGEOM_PLANE)
         shown = self._option.geomgroup[model.geom_group] != 0

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 from PySide6.QtCore import QEvent, QPointF, QRect, QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QColor,
+    QDragEnterEvent,
+    QDropEvent,
     QFontMetrics,
     QHideEvent,
     QImage,
@@ -21,15 +24,18 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from widgets import theme
+from widgets import opening, theme
+from widgets.grab import PULL, TURN
 from widgets.render_stage import Frame
 from widgets.render_thread import RenderThread
+from widgets.viewport_keys import command_of, help_text
 
 FLASH_SECONDS = 0.8
 INSET = 128  # px, side of the picture in picture
 # Chips lie on the picture, whose brightness does not follow the scheme: dark glass with light text reads on all of it.
 GLASS, INK, FAINT = QColor(16, 19, 24, 178), QColor(240, 243, 247), QColor(176, 184, 196)
-GREEN, AMBER = QColor(62, 207, 154), QColor(240, 184, 73)
+GREEN, AMBER, RED = QColor(62, 207, 154), QColor(240, 184, 73), QColor(255, 123, 134)
+DROPPED = ("embodiment", "dataset")  # what may be dropped on the picture to be looked at
 
 
 class Viewport(QWidget):
@@ -39,13 +45,17 @@ class Viewport(QWidget):
     play_toggled = Signal()
     step_asked = Signal()
     reset_asked = Signal()
+    back_asked = Signal()
     camera_asked = Signal(int)  # 0 free, 1 … 9 the model's cameras
+    asked = Signal(str)  # any other of viewport_keys.COMMANDS
+    dropped = Signal(object)  # Path of a model or dataset to be looked at
 
     def __init__(self, thread: RenderThread, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._thread = thread
         self.frame = Frame()
         self.policy_text = ""
+        self.looking_at = ""  # name of a file that is shown in place of the experiment's domain
         self.notice = self.tr("The viewport starts with the plugins…")
         self._picture: QImage | None = None
         self._inset: QImage | None = None
@@ -55,17 +65,14 @@ class Viewport(QWidget):
         self._flash.setSingleShot(True)
         self._flash.timeout.connect(self.update)
         self._drag: QPointF | None = None
+        self._grabbing = False
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMinimumSize(200, 140)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.setAccessibleName(self.tr("Viewport"))
-        self.setAccessibleDescription(
-            self.tr(
-                "The robot at work. Drag to orbit, right-drag to pan, wheel to zoom, double-click to center. "
-                "Space plays or pauses, the right arrow steps, R resets, 0 is the free camera, 1 to 9 the model's."
-            )
-        )
+        self.setAccessibleDescription(help_text())
+        self.setAcceptDrops(True)
         thread.frame_ready.connect(self._take)
 
     def sizeHint(self) -> QSize:
@@ -148,15 +155,26 @@ class Viewport(QWidget):
         frame, x, y = self.frame, theme.MEDIUM, theme.MEDIUM
         info = frame.info
         texts: list[tuple[str, QColor]] = []
-        if frame.waiting:
+        if self.looking_at:
+            texts.append((self.looking_at, INK))
+        elif frame.waiting:
             texts.append((self.tr("waiting for the first policy"), AMBER))
         elif self.policy_text:
             texts.append((self.policy_text, INK))
-        if info:
-            where = self.tr("episode {0} · step {1}").format(info.get("episode", 0), info.get("step", 0))
-            texts.append((where, INK))
-        if frame.preview:
+        if "episodes" in info:
+            texts.append((self.tr("frame {0} of {1}").format(info["step"] + 1, frame.moment[1]), INK))
+            if info["name"]:
+                texts.append((info["name"], INK))
+        elif "step" in info:
+            texts.append((self.tr("episode {0} · step {1}").format(info["episode"], info["step"]), INK))
+        elif "time" in info:
+            texts.append((f"{info['time']:.2f} s", INK))
+        if frame.preview and not self.looking_at:
             texts.append((self.tr("randomization preview"), INK))
+        if frame.selected:
+            texts.append((frame.selected, AMBER))
+        if frame.filmed is not None:
+            texts.append((self.tr("● recording"), RED))
         flashing = time.monotonic() < self._flash_until
         if flashing:
             texts.append((self.tr("success"), GREEN))
@@ -222,6 +240,11 @@ class Viewport(QWidget):
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         self._drag = event.position()
+        if event.modifiers() & Qt.KeyboardModifier.ControlModifier:
+            self._grabbing = True
+            self._thread.select(*self._place(event))
+            flat = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
+            self._thread.grab(TURN if event.button() == Qt.MouseButton.LeftButton else PULL, flat)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         if self._drag is None or not event.buttons():
@@ -230,31 +253,57 @@ class Viewport(QWidget):
         shift = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
         left = bool(event.buttons() & Qt.MouseButton.LeftButton)
         height = max(1, self.height())
+        if self._grabbing:
+            self._thread.drag(move.x() / height, move.y() / height)
+            return
         self._thread.move_camera("orbit" if left and not shift else "pan", move.x() / height, move.y() / height)
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         if not event.buttons():
             self._drag = None
+            if self._grabbing:
+                self._grabbing = False
+                self._thread.release()
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         self._drag = None
+        self._thread.select(*self._place(event))
+        if not event.modifiers() & Qt.KeyboardModifier.ControlModifier:
+            self._thread.center_at(*self._place(event))
+
+    def _place(self, event: QMouseEvent) -> tuple[float, float]:
         where = event.position()
-        self._thread.center_at(where.x() / max(1, self.width()), where.y() / max(1, self.height()))
+        return where.x() / max(1, self.width()), where.y() / max(1, self.height())
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         self._thread.move_camera("zoom", event.angleDelta().y() / 120)
         event.accept()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        key = event.key()
-        plain = event.modifiers() in (Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.KeypadModifier)
-        if plain and key == Qt.Key.Key_Space:
-            self.play_toggled.emit()
-        elif plain and key == Qt.Key.Key_Right:
-            self.step_asked.emit()
-        elif plain and key == Qt.Key.Key_R:
-            self.reset_asked.emit()
-        elif plain and Qt.Key.Key_0 <= key <= Qt.Key.Key_9:
-            self.camera_asked.emit(int(key) - int(Qt.Key.Key_0))
+        command = command_of(event)
+        plain = {"play": self.play_toggled, "step": self.step_asked, "back": self.back_asked, "reset": self.reset_asked}
+        if command in plain:
+            plain[command].emit()
+        elif command.startswith("camera "):
+            self.camera_asked.emit(int(command.split()[1]))
+        elif command:
+            self.asked.emit(command)
         else:
             super().keyPressEvent(event)
+
+    # -- files ---------------------------------------------------------------------------------------------------------
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if self._droppable(event):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        path = self._droppable(event)
+        if path is not None:
+            event.acceptProposedAction()
+            self.dropped.emit(path)
+
+    def _droppable(self, event: QDropEvent) -> Path | None:
+        """The first file that can be looked at; others are the window's."""
+        paths = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
+        return next((path for path in paths if opening.kind_of(path) in DROPPED), None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QSizePolicy, QToolButton, QWidget
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QMenu, QSizePolicy, QToolButton, QWidget
 
 from widgets import theme
 from widgets.orbit_camera import FOLLOW, FREE
@@ -27,26 +27,39 @@ class ViewportBar(QWidget):
 
     play_toggled = Signal()
     step_asked = Signal()
+    back_asked = Signal()
     reset_asked = Signal()
     seed_asked = Signal()
     picture_asked = Signal()
     inset_toggled = Signal(bool)
+    film_toggled = Signal(bool)
+    side_toggled = Signal(bool)
+    keyframe_chosen = Signal(int)
     speed_chosen = Signal(float)
     camera_chosen = Signal(str)
-    policy_chosen = Signal(str)  # expert, current, checkpoint, random
+    policy_chosen = Signal(str)  # expert, current, checkpoint, random, hand, recorded
     domain_chosen = Signal(str)  # source, target
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.play = self._button("pause", self.tr("Play or pause (Space)"), self.play_toggled)
+        self.back = self._button("back", self.tr("One control step back (Left arrow)"), self.back_asked)
         self.step = self._button("step", self.tr("One control step (Right arrow)"), self.step_asked)
         self.reset = self._button("reset", self.tr("The same episode from its start (R)"), self.reset_asked)
+        self.keyframes = QMenu(self)
+        self._keys: tuple[str, ...] = ()
         self.seed = self._button("dice", self.tr("An episode from a new seed"), self.seed_asked)
         self.inset = self._button("inset", self.tr("Show what the policy sees"), None)
         self.inset.setCheckable(True)
         self.inset.toggled.connect(self.inset_toggled)
-        self.picture = self._button("camera", self.tr("Save a picture of the view"), self.picture_asked)
-        self.speed = self._combo(self.tr("Speed"), self.tr("Simulated seconds in a second"), 58)
+        self.picture = self._button("camera", self.tr("Save a picture of the view (P)"), self.picture_asked)
+        self.film = self._button("film", self.tr("Record a film of the view, MP4 (V)"), None)
+        self.film.setCheckable(True)
+        self.film.toggled.connect(self.film_toggled)
+        self.side = self._button("side", self.tr("Inspector: show, joints, actuators, watch (N)"), None)
+        self.side.setCheckable(True)
+        self.side.toggled.connect(self.side_toggled)
+        self.speed = self._combo(self.tr("Speed"), self.tr("Simulated seconds in a second (+ and −)"), 58)
         for label, factor in SPEEDS.items():
             self.speed.addItem(label, factor)
         self.speed.setCurrentIndex(5)
@@ -60,6 +73,8 @@ class ViewportBar(QWidget):
             ("current", self.tr("Current policy")),
             ("checkpoint", self.tr("Checkpoint…")),
             ("random", self.tr("Random")),
+            ("hand", self.tr("By hand")),
+            ("recorded", self.tr("Recorded, file…")),
         ):
             self.policy.addItem(label, key)
         self.policy.activated.connect(lambda index: self.policy_chosen.emit(self.policy.itemData(index)))
@@ -75,15 +90,15 @@ class ViewportBar(QWidget):
         layout = QHBoxLayout(self)
         layout.setContentsMargins(theme.MEDIUM, theme.SMALL, theme.MEDIUM, theme.SMALL)
         layout.setSpacing(theme.SMALL)
-        for widget in (self.play, self.step, self.reset, self.seed, self.speed):
+        for widget in (self.play, self.back, self.step, self.reset, self.seed, self.speed):
             layout.addWidget(widget)
         layout.addStretch(1)
         layout.addWidget(self.domain)
         layout.addWidget(self.policy, 3)
         layout.addWidget(self.camera, 2)
         layout.addStretch(1)
-        layout.addWidget(self.inset)
-        layout.addWidget(self.picture)
+        for widget in (self.inset, self.picture, self.film, self.side):
+            layout.addWidget(widget)
 
     def set_playing(self, on: bool) -> None:
         """The button shows what pressing it does."""
@@ -100,6 +115,32 @@ class ViewportBar(QWidget):
         index = max(0, self.camera.findData(current))
         if index != self.camera.currentIndex():
             self.camera.setCurrentIndex(index)
+
+    def set_keyframes(self, names: tuple[str, ...]) -> None:
+        """A menu of the model's keyframes at the reset button, where there are any."""
+        if names == self._keys:
+            return
+        self._keys = names
+        self.keyframes.clear()
+        for index, name in enumerate(names):
+            action = self.keyframes.addAction(self.tr("Keyframe {0}").format(name))
+            action.triggered.connect(lambda _=False, index=index: self.keyframe_chosen.emit(index))
+        self.reset.setMenu(self.keyframes)
+        mode = QToolButton.ToolButtonPopupMode
+        self.reset.setPopupMode(mode.MenuButtonPopup if names else mode.DelayedPopup)
+        self.reset.setFixedWidth(40 if names else 28)
+
+    def change_speed(self, by: int) -> None:
+        """As many entries faster or slower, as a person's choice."""
+        index = min(max(self.speed.currentIndex() + by, 0), self.speed.count() - 1)
+        self.speed.setCurrentIndex(index)
+        self.speed_chosen.emit(self.speed.itemData(index))
+
+    def set_filming(self, on: bool) -> None:
+        """Whether a film is being made."""
+        self.film.blockSignals(True)
+        self.film.setChecked(on)
+        self.film.blockSignals(False)
 
     def set_policy(self, key: str, checkpoint: str = "") -> None:
         """``checkpoint`` names the one that is played."""

@@ -1,28 +1,34 @@
-"""The Viewport panel: the robot at work, live; the policy, domain, camera and speed are the user's choice."""
+"""The Viewport panel: the robot at work, live or recorded; policy, domain, camera, speed and time are the user's."""
 
 from __future__ import annotations
 
 import random
-import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QPoint, Qt, QTimer
-from PySide6.QtGui import QImage
-from PySide6.QtWidgets import QMenu, QVBoxLayout, QWidget
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QVBoxLayout, QWidget
 
 from studio.contracts import PanelInfo
-from studio.errors import DataError, StudioError
+from studio.errors import StudioError
 from studio.experiment import Domain, Experiment
+from widgets import opening, viewport_sources
 from widgets.bench import Bench
+from widgets.history_bar import HistoryBar
 from widgets.render_stage import Frame
 from widgets.render_thread import RenderThread
+from widgets.trace_strip import TraceStrip
 from widgets.viewport import Viewport
 from widgets.viewport_bar import ViewportBar
+from widgets.viewport_keep import Keep
+from widgets.viewport_keys import help_text
+from widgets.viewport_side import ViewportSide
+from widgets.viewport_sources import Recorded
 
 REBUILD_MS = 400  # edits come in bursts; the player is made anew when they rest
-RUNS_SHOWN = 15
 
 
 class ViewportPanel(QWidget):
@@ -35,16 +41,26 @@ class ViewportPanel(QWidget):
         self.thread_ = RenderThread()
         self.view = Viewport(self.thread_)
         self.bar = ViewportBar()
+        self.side = ViewportSide()
+        self.history = HistoryBar()
+        self.traces = TraceStrip()
+        self.keep = Keep(bench, self.thread_)
         self._playing = True
         self._policy = "expert"
         self._checkpoint: tuple[Any, Experiment, str] | None = None  # policy, its experiment, its name
         self._asked = 0  # checkpoints asked for; only the last answer counts
         self._shown: Domain | None = None
+        self._elsewhere = ""  # name of a file or recording that is shown in place of the experiment's domain
+        upper = QHBoxLayout()
+        upper.setSpacing(0)
+        upper.addWidget(self.view, 1)
+        upper.addWidget(self.side)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
-        layout.addWidget(self.view, 1)
-        layout.addWidget(self.bar)
+        layout.addLayout(upper, 1)
+        for widget in (self.traces, self.history, self.bar):
+            layout.addWidget(widget)
         self._debounce = QTimer(self)
         self._debounce.setSingleShot(True)
         self._debounce.setInterval(REBUILD_MS)
@@ -55,9 +71,13 @@ class ViewportPanel(QWidget):
         self._name_policy()
 
     def shut_down(self) -> None:
-        """Ends the render thread; the panel shows nothing new after it."""
+        """Ends the render thread; the panel shows nothing new after it. A film that is being made is completed."""
         self._debounce.stop()
         self.thread_.end()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        self.traces.set_room(self.height())
+        super().resizeEvent(event)
 
     # -- wiring --------------------------------------------------------------------------------------------------------
 
@@ -69,20 +89,34 @@ class ViewportPanel(QWidget):
         bench.preview_changed.connect(thread.preview)
         bench.running_changed.connect(thread.set_busy)
         thread.failed.connect(self._failed)
-        thread.captured.connect(self._save_picture)
         view.frame_shown.connect(self._follow)
+        view.dropped.connect(self.look_at)
         for source in (view, bar):
             source.play_toggled.connect(self._toggle_play)
             source.step_asked.connect(thread.step)
+            source.back_asked.connect(thread.back)
             source.reset_asked.connect(lambda: thread.reset())
         view.camera_asked.connect(self._camera_by_number)
+        view.asked.connect(self._obey_key)
         bar.seed_asked.connect(lambda: thread.reset(random.randrange(1_000_000)))
         bar.picture_asked.connect(thread.capture)
         bar.inset_toggled.connect(thread.set_inset)
+        bar.film_toggled.connect(self.keep.film)
+        self.keep.filming.connect(bar.set_filming)
+        bar.side_toggled.connect(self._show_side)
+        bar.keyframe_chosen.connect(thread.keyframe)
         bar.speed_chosen.connect(thread.set_speed)
         bar.camera_chosen.connect(thread.set_camera)
         bar.policy_chosen.connect(self._choose_policy)
-        bar.domain_chosen.connect(lambda _key: self._show_domain())
+        bar.domain_chosen.connect(lambda _key: self._come_back())
+        self.history.sought.connect(thread.seek)
+        self.history.episode_chosen.connect(thread.choose)
+        self.traces.sought.connect(thread.seek)
+        self.side.wants_changed.connect(self._tell_wants)
+        self.side.options.changed.connect(thread.show)
+        self.side.joints.turned.connect(thread.pose)
+        self.side.actuators.turned.connect(self._turn_actuator)
+        view.setToolTip(help_text())
         self.destroyed.connect(thread.stop)
         if bench.registry_is_ready:
             QTimer.singleShot(0, self, self._start)
@@ -102,27 +136,73 @@ class ViewportPanel(QWidget):
 
     def _show_domain(self) -> None:
         """Builds the player of the chosen domain, if it is another than the one shown."""
-        if not self.thread_.isRunning():
+        if not self.thread_.isRunning() or self._elsewhere:
             return
-        experiment = self._checkpoint[1] if self._checkpoint else self._bench.experiment
-        domain = experiment.source if self.bar.domain.key == "source" else experiment.target
+        domain = self._domain()
         if domain == self._shown:
             return
         self._shown = domain
         make = self._make_player
         self.thread_.show_domain(lambda: make(domain))
 
+    def _domain(self) -> Domain:
+        experiment = self._checkpoint[1] if self._checkpoint else self._bench.experiment
+        return experiment.source if self.bar.domain.key == "source" else experiment.target
+
+    def _come_back(self) -> None:
+        """From a file or recording to the experiment's domain."""
+        if self._elsewhere:
+            self._elsewhere, self._shown = "", None
+            self.view.looking_at = ""
+            self._name_policy()
+        self._show_domain()
+
+    def look_at(self, path: Path) -> None:
+        """Shows a model file, or plays a dataset's episodes; the experiment stays as it is."""
+        path = Path(path)
+        if opening.kind_of(path) == "dataset":
+            registry, domain = self._bench.registry, self._domain()
+            self._load(lambda: viewport_sources.dataset(path, registry, domain))
+        else:
+            self._show_recorded(viewport_sources.model(path))
+
+    def _load(self, work: Callable[[], Recorded]) -> None:
+        self._asked += 1
+        asked = self._asked
+
+        def done(recorded: Recorded) -> None:
+            if asked == self._asked:
+                self._show_recorded(recorded)
+
+        self._bench.background(work, done)
+
+    def _show_recorded(self, recorded: Recorded) -> None:
+        self._asked += 1
+        self._elsewhere = recorded.name
+        self.view.looking_at = recorded.name
+        self.thread_.show_domain(recorded.make)
+        self._name_policy()
+
     def _choose_policy(self, key: str) -> None:
-        if key == "checkpoint":
-            self.bar.set_policy(self._policy, self._checkpoint[2] if self._checkpoint else "")
-            self._offer_checkpoints()
+        if key in ("checkpoint", "recorded"):
+            self._name_policy()  # nothing has been chosen yet
+            folder = self._bench.runs_folder
+            if key == "checkpoint":
+                self._bench.background(lambda: viewport_sources.checkpoints(folder), self._offer_checkpoints)
+            else:
+                plan, registry = self._bench.experiment, self._bench.registry
+
+                def work() -> tuple[Any, Any]:
+                    return viewport_sources.datasets(plan, registry), viewport_sources.evaluations(folder)
+
+                self._bench.background(work, self._offer_recordings)
             return
         self._set_policy(key, None)
 
     def _set_policy(self, key: str, checkpoint: tuple[Any, Experiment, str] | None) -> None:
         self._policy, self._checkpoint = key, checkpoint
         self._asked += 1
-        self._show_domain()
+        self._come_back()
         if checkpoint is not None:
             self.thread_.set_policy(checkpoint[0])
         elif key == "current":
@@ -133,45 +213,62 @@ class ViewportPanel(QWidget):
 
     def _name_policy(self) -> None:
         name = self._checkpoint[2] if self._checkpoint else ""
-        self.bar.set_policy(self._policy, name)
+        self.bar.set_policy("recorded" if self._elsewhere else self._policy, name)
         words = {
             "expert": self.tr("expert"),
             "current": self.tr("current policy"),
             "random": self.tr("random"),
+            "hand": self.tr("by hand"),
             "checkpoint": self.tr("checkpoint {0}").format(name),
         }
         self.view.policy_text = words[self._policy]
         self.view.update()
 
-    def _offer_checkpoints(self) -> None:
-        folder = self._bench.runs_folder
-
-        def work() -> list[tuple[str, Path, list[int]]]:
-            from studio.run.checkpoint import list_checkpoints
-            from studio.run.runs import list_runs
-
-            runs = sorted(list_runs(folder), key=lambda run: -run.created)[:RUNS_SHOWN]
-            found = [
-                (run.name, run.folder, sorted({step for _, step, _ in list_checkpoints(run.folder)})) for run in runs
-            ]
-            return [entry for entry in found if entry[2]]
-
-        self._bench.background(work, self._show_checkpoints)
-
-    def _show_checkpoints(self, runs: list[tuple[str, Path, list[int]]]) -> None:
+    def _offer_checkpoints(self, runs: list[tuple[str, Path, list[int]]]) -> None:
         if not runs:
             words = self.tr("There is no checkpoint yet. Run an experiment; its checkpoints can be played here.")
             self._bench.toast.emit("info", words, "")
             return
-        menu = QMenu(self)
-        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu = self._menu()
         for name, folder, steps in runs:
             entries = menu.addMenu(name)
             for step in reversed(steps):
                 action = entries.addAction(self.tr("step {0}").format(step))
                 action.triggered.connect(lambda _=False, f=folder, s=step: self._bench.checkpoint_chosen.emit(f, s))
-        combo = self.bar.policy
-        menu.popup(combo.mapToGlobal(QPoint(0, -menu.sizeHint().height())))
+        self._pop_up(menu)
+
+    def _offer_recordings(self, found: tuple[list[tuple[str, Path]], list[tuple[str, Path, list[Any]]]]) -> None:
+        files, runs = found
+        roles = {"source": self.tr("Demonstrations of the source"), "target": self.tr("Demonstrations of the target")}
+        menu = self._menu()
+        for role, path in files:
+            menu.addAction(roles[role]).triggered.connect(lambda _=False, path=path: self.look_at(path))
+        menu.addAction(self.tr("Open a dataset or a model…")).triggered.connect(self._open_file)
+        if runs:
+            menu.addSeparator()
+        registry = self._bench.registry
+        for name, folder, scored in runs:
+            entries = menu.addMenu(name)
+            for entry in reversed(scored):
+                words = self.tr("step {0}: {1} of {2} episodes succeeded")
+                action = entries.addAction(words.format(entry.step, entry.successes, entry.episodes))
+                work = partial(viewport_sources.evaluation, folder, entry.step, registry)
+                action.triggered.connect(lambda _=False, work=work: self._load(work))
+        self._pop_up(menu)
+
+    def _open_file(self) -> None:
+        types = self.tr("Datasets and models ({0})").format("*.hdf5 *.h5 *.xml *.mjcf *.urdf")
+        name, _ = QFileDialog.getOpenFileName(self, self.tr("Look at"), "", types)
+        if name:
+            self.look_at(Path(name))
+
+    def _menu(self) -> QMenu:
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        return menu
+
+    def _pop_up(self, menu: QMenu) -> None:
+        menu.popup(self.bar.policy.mapToGlobal(QPoint(0, -menu.sizeHint().height())))
 
     def _load_checkpoint(self, folder: Path, step: int) -> None:
         self._asked += 1
@@ -195,6 +292,44 @@ class ViewportPanel(QWidget):
             self._playing = frame.playing
             self.bar.set_playing(frame.playing)
         self.bar.set_cameras(frame.cameras, frame.camera)
+        self.bar.set_keyframes(() if frame.sheet.kind == "recorded" else frame.sheet.keyframes)
+        recorded = (frame.info["episode"], frame.info["episodes"]) if "episodes" in frame.info else None
+        self.history.set_moment(*frame.moment, recorded)
+        self.traces.set_traces(frame.traces)
+        self.traces.set_frame(frame.moment[0])
+        self.side.follow(frame)
+
+    def _show_side(self, on: bool) -> None:
+        self.side.setVisible(on)
+
+    def _tell_wants(self) -> None:
+        self.thread_.inspect(self.side.inspected)
+        self.thread_.watch(self.side.watched)
+
+    def _turn_actuator(self, actuator: int, value: float) -> None:
+        """A hand on an actuator takes the robot over."""
+        if self._policy != "hand" and not self._elsewhere:
+            self._set_policy("hand", None)
+        self.thread_.set_ctrl(actuator, value)
+
+    def _obey_key(self, command: str) -> None:
+        if command in ("faster", "slower"):
+            self.bar.change_speed(1 if command == "faster" else -1)
+        elif command in ("first", "last"):
+            self.thread_.seek(0 if command == "first" else self.history.slider.maximum())
+        elif command == "side":
+            self.bar.side.toggle()
+        elif command == "film":
+            self.bar.film.toggle()
+        elif command == "picture":
+            self.thread_.capture()
+        elif command == "leave":
+            if self.view.frame.selected:
+                self.thread_.deselect()
+            elif self._elsewhere:
+                self._come_back()
+        else:
+            self.side.options.obey(command)
 
     def _toggle_play(self) -> None:
         self._playing = not self._playing
@@ -211,32 +346,11 @@ class ViewportPanel(QWidget):
         if not isinstance(error, StudioError):  # those are read in the viewport; these want their traceback kept
             self._bench.report(error, self.tr("Viewport"))
 
-    def _save_picture(self, image: QImage) -> None:
-        folder = self._bench.runs_folder
-
-        def work() -> Path:
-            path = folder / f"viewport-{time.strftime('%Y%m%d-%H%M%S')}.png"
-            try:
-                folder.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise DataError(
-                    f"The folder cannot be made ({error.strerror}).", str(folder), "Choose another."
-                ) from None
-            if not image.save(str(path)):
-                raise DataError(
-                    "The picture cannot be written.", str(path), "Free space or choose another runs folder."
-                )
-            return path
-
-        self._bench.background(
-            work, lambda path: self._bench.toast.emit("info", self.tr("The picture is saved: {0}").format(path), "")
-        )
-
 
 PANEL = PanelInfo(
     id="viewport",
     title="Viewport",
-    summary="The policy alive: expert, current, a checkpoint or random, on the source or the target.",
+    summary="The policy alive: expert, current, a checkpoint, random or your hand; recorded episodes; any model.",
     area="center",
     order=10,
     factory=ViewportPanel,

@@ -18,7 +18,7 @@ from studio.sim.history import History, Keeper
 Array = np.ndarray
 HISTORY_SECONDS = 20.0
 STATE = mujoco.mjtState.mjSTATE_INTEGRATION.value
-HINGE, SLIDE = mujoco.mjtJoint.mjJNT_HINGE, mujoco.mjtJoint.mjJNT_SLIDE
+MOVABLE = (int(mujoco.mjtJoint.mjJNT_HINGE), int(mujoco.mjtJoint.mjJNT_SLIDE))  # joints of one number
 
 
 class LiveSimulation:
@@ -150,7 +150,7 @@ class LiveSimulation:
 
     def joint_values(self) -> Array:
         """Position of each hinge and slide, (njnt,); NaN for other joints."""
-        movable = np.isin(self.model.jnt_type, (HINGE, SLIDE))
+        movable = np.isin(self.model.jnt_type, MOVABLE)
         return np.where(movable, self.data.qpos[self.model.jnt_qposadr], np.nan)
 
     def actuator_values(self) -> Array:

@@ -12,6 +12,7 @@ from studio.errors import DataError
 from studio.experiment import Domain
 from studio.registry import Registry
 from studio.sim.domains import embodiment_of, task_of
+from studio.sim.live import MOVABLE
 from studio.sim.scene import Scene, build
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ class Playback:
 
     def joint_values(self) -> Array:
         """Position of each hinge and slide, (njnt,); NaN for other joints."""
-        movable = np.isin(self.model.jnt_type, (mujoco.mjtJoint.mjJNT_HINGE, mujoco.mjtJoint.mjJNT_SLIDE))
+        movable = np.isin(self.model.jnt_type, MOVABLE)
         return np.where(movable, self.data.qpos[self.model.jnt_qposadr], np.nan)
 
     def actuator_values(self) -> Array:

@@ -49,7 +49,9 @@ class Player(LiveSimulation):
     def set_policy(self, policy: Policy | str) -> None:
         """Changes who acts, from the next control step on."""
         self._policy = policy
-        self.by_hand = isinstance(policy, str) and policy == "hand"
+        before, self.by_hand = self.by_hand, isinstance(policy, str) and policy == "hand"
+        if self.by_hand and not before:
+            self._drop_step()  # the rest of the policy's step would take back what the hand sets
 
     def reset(self, seed: int | None = None) -> None:
         """Starts an episode: the given seed's, or the present one again."""
@@ -125,8 +127,8 @@ class Player(LiveSimulation):
         self._return += self._reward
         self._success = self._has_success and bool(world.success(self._ids)[0])
         self._successes += self._success
-        if world.terminated(self._ids)[0] or world.truncated(self._ids)[0]:
-            self._ended = HOLD_SECONDS
+        if not self.by_hand and (world.terminated(self._ids)[0] or world.truncated(self._ids)[0]):
+            self._ended = HOLD_SECONDS  # a hand has no time limit
 
     def _holding(self) -> bool:
         if not self._ended:

@@ -62,7 +62,7 @@ class VideoWriter:
 
     def add(self, picture: bytes, when: float | None = None) -> bool:
         """A picture (rows from the top) and its time, s; False where the encoder lags and it is left out."""
-        if self._error is not None or self._closing.is_set():
+        if not self.alive:
             return False
         now = time.monotonic() if when is None else when
         if self._begun is None:
@@ -78,6 +78,11 @@ class VideoWriter:
     def seconds(self) -> float:
         """Length of the film so far."""
         return self._until
+
+    @property
+    def alive(self) -> bool:
+        """It takes pictures: it neither failed nor was closed."""
+        return self._error is None and not self._closing.is_set()
 
     def close(self, wait: bool = False) -> None:
         """Ends the film; the thread completes it. Raises what went wrong if asked to ``wait``."""

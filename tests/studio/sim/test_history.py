@@ -193,6 +193,16 @@ def test_actuators_obey_the_hand_and_the_policy_goes_on_from_there(player: Playe
     assert abs(player.joint_values()[0] - here) < 0.15, "the old command yanks it back"
 
 
+def test_a_hand_takes_over_in_the_middle_of_a_step_and_has_no_time_limit(player: Player) -> None:
+    player.advance(1.5 / (player.control_hz * player.parts))
+    player.set_policy("hand")
+    player.set_ctrl(0, 0.7)
+    for _ in range(player.world.task.horizon + 5):
+        player.step()
+    assert player.joint_values()[0] == pytest.approx(0.7, abs=0.05)
+    assert player.info["step"] > player.world.task.horizon and player.info["episode"] == 0
+
+
 def test_keyframes(player: Player) -> None:
     future(player, 5)
     player.keyframe(0)

@@ -1,0 +1,98 @@
+"""What may be drawn over a scene, by name and key; and how it is told to MuJoCo. No Qt: both threads use it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+LABELS = ("none", "body", "joint", "geom", "site", "actuator", "contactforce")  # MuJoCo's mjLABEL_…
+FRAMES = ("none", "body", "geom", "site", "world")  # MuJoCo's mjFRAME_…
+COLLISION, VISUAL = 3, 2  # geom groups, by the convention of MuJoCo's own models
+
+
+@dataclass(frozen=True)
+class Toggle:
+    """One thing to be shown or not. ``flag`` is MuJoCo's mjVIS_…; empty where it is something else."""
+
+    name: str
+    letter: str
+    flag: str = ""
+
+
+TOGGLES = (
+    Toggle("contacts", "C", "CONTACTPOINT"),
+    Toggle("contact_forces", "F", "CONTACTFORCE"),
+    Toggle("joints", "J", "JOINT"),
+    Toggle("actuators", "A", "ACTUATOR"),
+    Toggle("center_of_mass", "M", "COM"),
+    Toggle("inertia", "I", "INERTIA"),
+    Toggle("collision", "H"),
+    Toggle("transparent", "T", "TRANSPARENT"),
+    Toggle("sites", "S"),
+    Toggle("cameras", "K", "CAMERA"),
+    Toggle("wireframe", "W"),
+)
+NAMES = tuple(toggle.name for toggle in TOGGLES)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What is shown now: names of toggles, and which names and frames are written at things."""
+
+    on: frozenset[str] = frozenset()
+    label: str = "none"
+    frame: str = "none"
+
+    def toggled(self, name: str) -> Shown:
+        """The same with one toggle the other way."""
+        return replace(self, on=self.on ^ {name})
+
+    def next_label(self) -> Shown:
+        """The same with the next kind of label."""
+        return replace(self, label=LABELS[(LABELS.index(self.label) + 1) % len(LABELS)])
+
+    def next_frame(self) -> Shown:
+        """The same with the next kind of frame."""
+        return replace(self, frame=FRAMES[(FRAMES.index(self.frame) + 1) % len(FRAMES)])
+
+    @property
+    def nothing(self) -> bool:
+        """The plain picture."""
+        return self == Shown()
+
+
+# sizes of marks as shares of the model's extent: MuJoCo's go by the mean size of its geoms, which detailed robots have
+# small, and then their marks are lost inside the links
+_MARKS = {"jointlength": 0.5, "jointwidth": 0.02, "com": 0.03, "contactwidth": 0.022, "contactheight": 0.006,
+          "forcewidth": 0.010, "framelength": 0.12, "framewidth": 0.006, "actuatorlength": 0.05, "actuatorwidth": 0.02,
+          "camera": 0.04, "selectpoint": 0.015}  # fmt: skip
+
+
+_CENTER = (1.0, 0.55, 0.1, 1.0)  # of mass; MuJoCo's light gray is lost among gray links
+
+
+def enlarge_marks(model: Any) -> None:
+    """Makes marks of joints, contacts and so on large enough to be seen; never smaller than the model has them."""
+    model.vis.rgba.com[:] = _CENTER
+    scale, unit = model.vis.scale, max(float(model.stat.extent), 1e-9) / max(float(model.stat.meansize), 1e-9)
+    for name, share in _MARKS.items():
+        setattr(scale, name, max(getattr(scale, name), share * unit))
+
+
+# MuJoCo names these only while they are drawn
+_LABELED = {"joint": "joints", "actuator": "actuators", "contactforce": "contact_forces"}
+
+
+def apply(shown: Shown, mujoco: Any, option: Any) -> None:
+    """Writes it into an ``MjvOption``."""
+    for toggle in TOGGLES:
+        if toggle.flag:
+            wanted = toggle.name in shown.on or toggle.name == _LABELED.get(shown.label)
+            option.flags[getattr(mujoco.mjtVisFlag, f"mjVIS_{toggle.flag}")] = wanted
+    collision = "collision" in shown.on  # shown in place of what looks better
+    option.geomgroup[VISUAL], option.geomgroup[COLLISION] = not collision, collision
+    # without their sites, labels and frames of sites would hang in the air
+    sites = "sites" in shown.on or "site" in (shown.label, shown.frame)
+    option.sitegroup[:] = sites
+    option.label = getattr(mujoco.mjtLabel, f"mjLABEL_{shown.label.upper()}").value
+    option.frame = getattr(mujoco.mjtFrame, f"mjFRAME_{shown.frame.upper()}").value
