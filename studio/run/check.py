@@ -51,7 +51,8 @@ def check(experiment: Experiment, registry: Registry) -> list[Problem]:
         if strategy is not None:
             problems += strategy.check(experiment)
             problems += _teachers(experiment, kind, registry)
-            if kind.needs_source and experiment.source.observation != experiment.target.observation:
+            said = any(p.field == "target.observation" for p in problems)
+            if kind.needs_source and experiment.source.observation != experiment.target.observation and not said:
                 problems.append(
                     Problem("target.observation", "Source and target observe differently.", "Choose the same for both.")
                 )

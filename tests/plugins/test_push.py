@@ -86,7 +86,9 @@ def test_observation_reward_and_what_is_drawn(robot: str) -> None:
     np.testing.assert_allclose(w.reward(np.arange(32)), -nearest - apart, atol=1e-5)
     assert not w.success(np.arange(32)).any()
     if robot == "bimanual_14dof":
-        assert np.all(np.sign(block[:, 1]) == np.sign(goal[:, 1])) and (block[:, 1] > 0).any() and (block[:, 1] < 0).any()
+        assert (
+            np.all(np.sign(block[:, 1]) == np.sign(goal[:, 1])) and (block[:, 1] > 0).any() and (block[:, 1] < 0).any()
+        )
 
 
 def test_only_the_arm_on_the_goals_side_moves() -> None:

@@ -1,0 +1,74 @@
+"""What a check says of domains that do not fit their task, their model, or their strategy."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import pytest
+
+from studio.contracts import Problem
+from studio.experiment import Domain, Experiment, Selection
+from studio.registry import Registry
+from studio.run import check as checking
+from studio.run.check import check
+
+
+@functools.cache
+def registry() -> Registry:
+    return Registry()
+
+
+def found(strategy: str = "lora", **target: Any) -> dict[str, Problem]:
+    experiment = Experiment(target=Domain(**target), strategy=Selection(id=strategy))
+    return {p.field: p for p in check(experiment, registry())}
+
+
+def test_controls_and_observations_that_a_task_has_not_are_named_with_those_it_has() -> None:
+    problems = found(task="push", control="motor", observation="state")
+    assert "motor" in problems["target.control"].message and "joint" in problems["target.control"].remedy
+    assert "goal" in problems["target.observation"].remedy
+    assert "target.control" not in found(task="push", control="joint")
+
+
+def test_the_source_is_checked_too() -> None:
+    experiment = Experiment(source=Domain(task="pick_place", embodiment="mobile_3dof", camera="top"))
+    assert [p.field for p in check(experiment, registry())] == ["source.embodiment"]
+
+
+def test_a_task_without_an_expert_needs_a_dataset_or_another_strategy() -> None:
+    body = {"task": "half_cheetah", "embodiment": "half_cheetah", "control": "motor", "observation": "state"}
+    problem = found("from_scratch", **body)["target.dataset"]
+    assert "expert" in problem.message and "dataset" in problem.remedy
+
+
+@pytest.mark.parametrize(
+    "term,field,known",
+    [
+        ({"field": "friction", "low": 0.5, "high": 2, "parts": "cube"}, "target.randomization.0.parts", "table_top"),
+        ({"field": "mass", "low": 0.5, "high": 2, "parts": "cube"}, "target.randomization.0.parts", "link1"),
+    ],
+)
+def test_terms_are_held_against_the_model_with_the_tasks_bodies(term: dict, field: str, known: str) -> None:
+    problem = found(task="push", randomization=[term])[field]
+    assert "cube" in problem.message and known in problem.remedy
+    assert not found(task="push", randomization=[term | {"parts": "block"}])
+
+
+def test_the_model_is_compiled_once_for_many_checks() -> None:
+    checking._model.cache_clear()
+    for _ in range(5):
+        found(task="push", randomization=[{"field": "mass", "low": 0.5, "high": 2, "parts": "block"}])
+    assert checking._model.cache_info().misses == 1
+
+
+def test_a_missing_model_is_reported_once() -> None:
+    term = {"field": "mass", "low": 0.5, "high": 2}
+    experiment = Experiment(target=Domain(task="push", embodiment="/nowhere.xml", randomization=[term]))
+    assert [p.field for p in check(experiment, registry())] == ["target.embodiment"]
+
+
+def test_a_dataset_stands_in_for_the_expert(tmp_path: Any) -> None:
+    body = {"task": "half_cheetah", "embodiment": "half_cheetah", "control": "motor", "observation": "state"}
+    problem = found("from_scratch", **body, dataset=str(tmp_path / "none.hdf5"))["target.dataset"]
+    assert "expert" not in problem.message and "does not exist" in problem.message
