@@ -1,0 +1,32 @@
+"""Reinforcement learning over many bodies: the source's randomization is drawn anew for every episode."""
+
+from collections.abc import Sequence
+
+from studio.contracts import Problem
+from studio.experiment import Domain, Experiment, RandomizationTerm
+from studio.rl.strategy import ReinforcementStrategy
+
+
+class RLDomainRandomization(ReinforcementStrategy):
+    """PPO on the source's world with all its randomization terms, and its curriculum where it has one."""
+
+    id = "rl_domain_randomization"
+    title = "RL with domain randomization"
+    summary = "PPO learns over bodies drawn from the source's randomization: the target may be one more of them."
+    reference = "Peng et al. 2018 (arXiv:1710.06537); user document 2, Trick: Randomization"
+    tags = ("reinforcement", "randomization")
+
+    def check(self, experiment: Experiment) -> list[Problem]:
+        problems = super().check(experiment)
+        if not experiment.source.randomization:
+            problems.append(
+                Problem(
+                    "source.randomization",
+                    "The source varies in nothing, so there is nothing to randomize.",
+                    "Add terms, or choose rl_from_scratch.",
+                )
+            )
+        return problems
+
+    def terms(self, source: Domain) -> Sequence[RandomizationTerm]:
+        return source.randomization

@@ -1,0 +1,1 @@
+"""Reinforcement learning on batched worlds: rollouts, advantages, policies, PPO."""

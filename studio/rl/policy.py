@@ -1,0 +1,128 @@
+"""A Gaussian actor and its critic: two small networks that know how observations and actions are scaled."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from studio.errors import ExperimentError
+from studio.experiment import Settings, setting
+from studio.nn.fingerprint import Fingerprint
+from studio.rl.moments import Moments
+
+Array = np.ndarray
+
+
+def flatten(observation: Any) -> Array:
+    """An observation as one array (n, width): a world's array as it is, a dictionary's entries in alphabetic order.
+
+    Raises:
+        ValueError: it holds images.
+    """
+    if not isinstance(observation, Mapping):
+        return np.asarray(observation)
+    if "image" in observation:
+        raise ValueError("this policy sees states, not images")
+    return np.concatenate([np.asarray(observation[key]) for key in sorted(observation)], -1)
+
+
+class GaussianActorCritic(nn.Module):
+    """``mean`` and ``value`` of a normalized observation; one log standard deviation for each component of an action.
+
+    Actions are drawn in units in which an action's range is [−1, 1], and clipped to it only on their way to the world.
+    A policy without ``inputs`` is blank: :meth:`fit` gives it a world's widths and ranges, and its weights.
+    """
+
+    id = "gaussian_mlp"
+    title = "Gaussian MLP"
+    summary = "An actor and a critic on the state, two hidden layers each; for reinforcement learning."
+    reference = "Schulman et al., Proximal Policy Optimization (arXiv:1707.06347), section 6.1"
+    contributes = "policies"
+
+    low: Tensor
+    high: Tensor
+
+    class Params(Settings):
+        """Size of the networks."""
+
+        width: int = setting(64, "Width", "Width of a hidden layer.", ge=4, le=4096)
+        layers: int = setting(2, "Layers", "Hidden layers.", ge=1, le=8)
+        log_std: float = setting(0.0, "Log-std", "Logarithm of the first standard deviation.", ge=-5, le=2)
+        inputs: int = setting(0, "Inputs", "Width of the observation; 0: as the task has it.", ge=0, le=100_000)
+        outputs: int = setting(0, "Outputs", "Width of the action; 0: as the task has it.", ge=0, le=10_000)
+
+    def __init__(self, params: Params | None = None, observation: str = "state") -> None:
+        super().__init__()
+        self.params, self.observation = params or self.Params(), observation
+        self.fingerprint = Fingerprint()
+        if self.params.inputs and self.params.outputs:
+            self._build()
+
+    def fit(self, inputs: int, low: Array, high: Array, seed: int) -> None:
+        """Makes the networks for observations of width ``inputs`` and actions within ``low`` to ``high`` (width,)."""
+        self.params = self.params.model_copy(update={"inputs": inputs, "outputs": len(low)})
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self._build()
+        self.low.copy_(torch.as_tensor(low))
+        self.high.copy_(torch.as_tensor(high))
+
+    def bind(self, *domain: Any, **settings: Any) -> None:
+        """Refuses: behavior cloning needs another network. Raises ExperimentError."""
+        raise ExperimentError(
+            f"'{self.id}' is for reinforcement learning; this strategy learns from demonstrations.",
+            "policy.id",
+            "Choose token_transformer.",
+        )
+
+    def _build(self) -> None:
+        p = self.params
+        widths = [p.inputs, *[p.width] * p.layers]
+        self.actor = network([*widths, p.outputs], 0.01)
+        self.critic = network([*widths, 1], 1.0)
+        self.log_std = nn.Parameter(torch.full((p.outputs,), p.log_std))
+        self.moments = Moments(p.inputs)
+        self.register_buffer("low", -torch.ones(p.outputs))
+        self.register_buffer("high", torch.ones(p.outputs))
+
+    def forward(self, normalized: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Normalized observations (n, inputs) → means (n, outputs), log-stds (outputs,), values (n,)."""
+        return self.actor(normalized), self.log_std, self.critic(normalized).squeeze(-1)
+
+    def act(self, observation: Any, memory: Any = None) -> tuple[Array, Any]:
+        """The means as native actions (n, outputs) within their range; there is no memory."""
+        with torch.inference_mode():
+            seen = torch.as_tensor(flatten(observation), dtype=torch.float32, device=self.low.device)
+            return self.native(self.actor(self.moments(seen))).cpu().numpy(), memory
+
+    def native(self, actions: Tensor) -> Tensor:
+        """Actions in units of the range → the world's own, within it."""
+        return self.low + (self.high - self.low) * (actions.clamp(-1, 1) + 1) / 2
+
+
+def network(widths: list[int], gain: float) -> nn.Sequential:
+    """A tanh network with orthogonal weights; ``gain`` is the last layer's."""
+    layers: list[nn.Module] = []
+    for i, (n, m) in enumerate(pairwise(widths)):
+        layer = nn.Linear(n, m)
+        nn.init.orthogonal_(layer.weight, gain if i == len(widths) - 2 else math.sqrt(2))
+        nn.init.zeros_(layer.bias)
+        layers += [layer, nn.Tanh()]
+    return nn.Sequential(*layers[:-1])
+
+
+def log_prob(actions: Tensor, means: Tensor, log_std: Tensor) -> Tensor:
+    """Log density of a diagonal normal, (…,), of actions (…, width)."""
+    z = (actions - means) * (-log_std).exp()
+    return -(0.5 * z.square() + log_std + 0.5 * math.log(2 * math.pi)).sum(-1)
+
+
+def entropy(log_std: Tensor) -> Tensor:
+    """Entropy of a diagonal normal, (), nats."""
+    return (log_std + 0.5 * math.log(2 * math.pi * math.e)).sum(-1)

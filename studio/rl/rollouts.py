@@ -1,0 +1,162 @@
+"""Rollouts: a stretch of experience of every simulation of a world, under a policy that goes on learning."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from studio.rl.advantages import gae
+from studio.rl.moments import Moments
+from studio.rl.policy import GaussianActorCritic, flatten, log_prob
+from studio.rl.states import arrays, tensors
+from studio.sim.world import World
+
+Array = np.ndarray
+SEEDS = 32  # bits: a training's episodes have seeds from (seed + 1) << SEEDS on, where no evaluation looks
+
+
+@dataclass
+class Rollout:
+    """(time · env, …) tensors, time-major, in the policy's own terms: normalized observations, unit actions."""
+
+    observations: Tensor
+    actions: Tensor
+    log_probs: Tensor
+    values: Tensor
+    advantages: Tensor
+    returns: Tensor  # of the normalized rewards: what the critic is to say
+
+
+class Rollouts:
+    """Collects from a world. Observations and rewards are normalized by what has been seen until then.
+
+    Simulations begin at different times of an episode, so that they don't all end together. An episode that time cuts
+    off goes on in the value of its last state; one that diverged counts as if it had stood still.
+
+    Args:
+        length: steps of each simulation in a rollout.
+        generator: of the exploration.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        policy: GaussianActorCritic,
+        length: int,
+        gamma: float,
+        gae_lambda: float,
+        seed: int,
+        generator: torch.Generator,
+    ) -> None:
+        self.world, self.policy, self.length, self.generator = world, policy, length, generator
+        self.gamma, self.gae_lambda = gamma, gae_lambda
+        self.device = policy.low.device
+        n = world.num_envs
+        self.reward_moments = Moments(1).to(self.device)
+        self._discounted = torch.zeros(n, dtype=torch.float64, device=self.device)  # return so far, newest reward first
+        self._observation = flatten(world.reset(seed=(seed + 1) << SEEDS)[0])
+        world.steps[:] = np.arange(n) * world.task.horizon // n
+        self._return, self._length = np.zeros(n), np.zeros(n, int)
+        self._whole = world.steps == 0  # episodes that time cuts off are counted if they began at their beginning
+        self.finished: deque[tuple[float, int]] = deque(maxlen=n)  # (return, length) of the latest episodes
+        self.episodes = 0
+
+    @torch.no_grad()
+    def collect(self) -> Rollout:
+        """The next ``length`` steps of every simulation."""
+        policy, world, n, time = self.policy, self.world, self.world.num_envs, self.length
+        shape = (time, n)
+        seen = torch.empty(*shape, policy.params.inputs, device=self.device)
+        noise = torch.randn(*shape, policy.params.outputs, generator=self.generator, device=self.device)
+        shift, scale, std = policy.moments.mean.float(), policy.moments.scale(), policy.log_std.exp()
+        rewards, terminated, truncated = np.empty(shape), np.empty(shape, bool), np.empty(shape, bool)
+        diverged, last = np.zeros(shape, bool), np.zeros((*shape, policy.params.inputs), np.float32)
+        actions = noise.mul_(std)
+        normalized = torch.empty_like(seen)
+        for t in range(time):
+            seen[t] = torch.from_numpy(self._observation)
+            torch.sub(seen[t], shift, out=normalized[t]).mul_(scale).clamp_(-10, 10)
+            actions[t] += policy.actor(normalized[t])
+            native = policy.native(actions[t]).cpu().numpy()
+            observation, rewards[t], terminated[t], truncated[t], info = world.step(native)
+            self._observation = flatten(observation)
+            if "final_obs" in info:
+                ids, diverged[t] = np.flatnonzero(info["_final_obs"]), info["diverged"]
+                last[t, ids] = np.stack([flatten(final) for final in info["final_obs"][ids]])
+            self._count(rewards[t], terminated[t], truncated[t])
+        ended = torch.from_numpy(terminated | truncated).to(self.device)
+        values, next_values = self._values(normalized, last, terminated, truncated, diverged)
+        paid = self._normalize_rewards(torch.from_numpy(rewards).to(self.device), ended)
+        advantages = gae(paid, values, next_values, ended, self.gamma, self.gae_lambda)
+        policy.moments.update(seen.flatten(0, 1))
+        log_probs = log_prob(actions, policy.actor(normalized), policy.log_std)
+        batch = (normalized, actions, log_probs, values, advantages, advantages + values)
+        return Rollout(*(tensor.flatten(0, 1) for tensor in batch))
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything the next rollout depends on but the policy and the generator."""
+        return {
+            "world": tensors(self.world.state_dict()),
+            "rewards": {name: value.clone() for name, value in self.reward_moments.state_dict().items()},
+            "discounted": self._discounted.clone(),
+            "observation": torch.from_numpy(self._observation.copy()),
+            "return": torch.from_numpy(self._return.copy()),
+            "length": torch.from_numpy(self._length.copy()),
+            "whole": torch.from_numpy(self._whole.copy()),
+            "finished": [list(pair) for pair in self.finished],
+            "episodes": self.episodes,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Takes back what :meth:`state_dict` gave."""
+        self.world.load_state_dict(arrays(state["world"]))
+        self.reward_moments.load_state_dict(state["rewards"])
+        self._discounted = state["discounted"].to(self.device)
+        kept = {name: state[name].cpu().numpy().copy() for name in ("observation", "return", "length", "whole")}
+        self._observation, self._return = kept["observation"], kept["return"]
+        self._length, self._whole = kept["length"], kept["whole"]
+        self.finished.clear()
+        self.finished.extend((float(r), int(k)) for r, k in state["finished"])
+        self.episodes = int(state["episodes"])
+
+    def _count(self, reward: Array, terminated: Array, truncated: Array) -> None:
+        self._return += reward
+        self._length += 1
+        ended = np.flatnonzero(terminated | truncated)
+        if len(ended):
+            whole = ended[terminated[ended] | self._whole[ended]]
+            self.finished.extend(zip(self._return[whole].tolist(), self._length[whole].tolist(), strict=True))
+            self.episodes += len(whole)
+            self._return[ended], self._length[ended], self._whole[ended] = 0, 0, True
+
+    def _values(
+        self, normalized: Tensor, last: Array, terminated: Array, truncated: Array, diverged: Array
+    ) -> tuple[Tensor, Tensor]:
+        """Values of the states acted in and of those they led to, (time, env) each."""
+        policy = self.policy
+        values = policy.critic(normalized).squeeze(-1)
+        following = torch.as_tensor(self._observation, dtype=torch.float32, device=self.device)
+        next_values = torch.cat([values[1:], policy.critic(policy.moments(following)).squeeze(-1)[None]])
+        late = torch.from_numpy(truncated & ~diverged).to(self.device)
+        if late.any():
+            cut = policy.moments(torch.from_numpy(last).to(self.device)[late])
+            next_values[late] = policy.critic(cut).squeeze(-1)
+        lost = torch.from_numpy(diverged).to(self.device)
+        next_values = torch.where(lost, values, next_values)
+        return values, next_values.masked_fill(torch.from_numpy(terminated).to(self.device), 0.0)
+
+    def _normalize_rewards(self, rewards: Tensor, ended: Tensor) -> Tensor:
+        """Rewards over the standard deviation of the discounted return (as Gymnasium's NormalizeReward), float32."""
+        discounted = torch.empty_like(rewards)
+        running, keep = self._discounted, 1 - ended.to(rewards.dtype)
+        for t in range(len(rewards)):
+            discounted[t] = running * self.gamma + rewards[t]
+            running = discounted[t] * keep[t]
+        self._discounted = running
+        self.reward_moments.update(discounted.reshape(-1, 1))
+        return (rewards.float() * self.reward_moments.scale()).clamp_(-10, 10)
