@@ -109,7 +109,8 @@ def _randomization(domain: Domain, embodiment: Embodiment, task: Task) -> list[P
     from studio.sim.randomization import check_terms
 
     changed = embodiment.model.stat().st_mtime_ns if embodiment.model.is_file() else 0
-    return check_terms(domain.randomization, _model(embodiment, type(task), changed))
+    kind: Any = type(task)
+    return check_terms(domain.randomization, _model(embodiment, kind, changed))
 
 
 @functools.lru_cache(maxsize=16)
