@@ -101,7 +101,7 @@ def _saturation(x: Tensor, factor: Tensor) -> Tensor:
 def _blur(x: Tensor, sigma: Tensor) -> Tensor:
     from kornia.filters import gaussian_blur2d
 
-    return gaussian_blur2d(x, KERNEL, sigma[:, None].expand(-1, 2).to(x.dtype))
+    return gaussian_blur2d(x.contiguous(), KERNEL, sigma[:, None].expand(-1, 2).to(x.dtype))
 
 
 def _sharpness(x: Tensor, factor: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -103,7 +104,7 @@ def main() -> None:
     for robot in ROBOTS:
         plain, varied = (world_of("push", robot, 96, terms) for terms in ([], TERMS + IMAGE_TERMS))
         every = np.arange(IMAGES)
-        found = rates({"plain": lambda w=plain: w.images(every), "randomized": lambda w=varied: w.images(every)})  # type: ignore[misc]
+        found = rates({"plain": partial(plain.images, every), "randomized": partial(varied.images, every)})
         whole |= {(robot, how): rate for how, rate in found.items()}
         plain.close()
         varied.close()
@@ -118,9 +119,7 @@ def main() -> None:
                 states = (world.bind("qpos").copy(), world.bind("mocap_pos").copy())
                 kept = {"mocap_quat": world.bind("mocap_quat").copy()}
                 renderers = {n: CameraRenderer(world.model, "front", size, n) for n in (1, 2)}
-                found = rates(
-                    {f"{n}": lambda r=r: r.render(*states, **kept) for n, r in renderers.items()}  # type: ignore[misc]
-                )
+                found = rates({str(n): partial(r.render, *states, **kept) for n, r in renderers.items()})
                 for n, rate in found.items():
                     rows.append(row(f"{task}, {robot}, {size} px, {n} worker{'s' * (n != '1')}", rate, "images/s"))
                 if size == 96:
