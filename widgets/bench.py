@@ -63,6 +63,7 @@ class Bench(QObject):
     preview_changed = Signal(
         dict
     )  # randomization field → value to be seen in the viewport; empty: the domain's own draws
+    ghosts_changed = Signal(object, object)  # poses (nq,) and tints of robots to be seen beside the one; empty: none
     _job_ended = Signal(object)
 
     def __init__(

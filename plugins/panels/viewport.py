@@ -87,6 +87,7 @@ class ViewportPanel(QWidget):
         bench.registry_ready.connect(self._start)
         bench.checkpoint_chosen.connect(self._load_checkpoint)
         bench.preview_changed.connect(thread.preview)
+        bench.ghosts_changed.connect(thread.set_ghosts)
         bench.running_changed.connect(thread.set_busy)
         thread.failed.connect(self._failed)
         view.frame_shown.connect(self._follow)
