@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 Array = np.ndarray
 Ids = Array | slice  # which simulations: sorted indices, or all
-Observation = dict[
-    str, Any
-]  # "image" (n, h, w, 3) uint8, "joint_pos", "eef_pos", "goal", "state": see studio.sim.world
+# "image" (n, h, w, 3) uint8, "joint_pos", "eef_pos", "goal", "state": see studio.sim.world; of tasks that grip also
+# "gripper_pos" (n, grippers) m: how far each hand is open
+Observation = dict[str, Any]
 SLOTS = 32  # width of the unified action space
 
 
@@ -93,7 +93,7 @@ class Embodiment:
         return self.motors or sum(len(limb.joints) for limb in self.limbs)
 
     def slots(self, control: str, gripper: bool = False) -> tuple[int, ...]:
-        """Places of the native action's components in the unified action space, in native order."""
+        """Places of the native action's components in the unified action space, in native order: ascending."""
         if control == "motor":
             return tuple(range(self.motors))
         slots: list[int] = []
@@ -101,7 +101,7 @@ class Embodiment:
             slots += limb.joint_slots if control == "joint" else limb.end_effector_slots
             if gripper and limb.gripper:
                 slots.append(limb.gripper_slot)
-        return tuple(slots)
+        return tuple(sorted(slots))
 
 
 class Simulation(Protocol):

@@ -76,7 +76,14 @@ class ServoControl:
         self._history = world.bind("history")
         self._remembered = command_history(world.model)
         self._command = np.repeat(world.scene.home_ctrl[None], world.num_envs, 0)
-        width = len(world.embodiment.slots(world.domain.control, self._grip))
+        slots = world.task.slots(world.embodiment, world.domain.control)
+        own = "joint_slots" if self._joint else "end_effector_slots"
+        # where in a native action each limb's moves lie, and its gripper's opening (none: -1)
+        self._moves = [np.array([slots.index(s) for s in getattr(limb, own)]) for limb in world.embodiment.limbs]
+        self._grippers = [
+            slots.index(limb.gripper_slot) if self._grip and limb.gripper else -1 for limb in world.embodiment.limbs
+        ]
+        width = len(slots)
         self.low, self.high = np.full(width, -1.0, np.float32), np.full(width, 1.0, np.float32)
         # stale without a last pass: observation, reward and success read the sites of the new state
         self._stage = mujoco.mjtStage.mjSTAGE_POS
@@ -119,42 +126,30 @@ class ServoControl:
 
     def native(self, moves: Array, ids: Array) -> Array:
         """An expert's end-effector moves (n, limbs, 3 or 4) as native actions (n, width)."""
-        if not self._joint:
-            return self._trim(moves)
-        target = self._inverse_kinematics(moves[..., :3], ids)
-        parts = []
+        actions = np.zeros((len(moves), len(self.low)))
+        target = self._inverse_kinematics(moves[..., :3], ids) if self._joint else None
         for index, limb in enumerate(self._limbs):
-            parts.append(np.clip((target[:, limb.ctrl] - self._command[ids][:, limb.ctrl]) / JOINT_STEP, -1, 1))
-            if self._grip and limb.gripper >= 0:
-                parts.append(moves[:, index, 3:])
-        return np.concatenate(parts, 1)
-
-    def _trim(self, moves: Array) -> Array:
-        """Drops the gripper's column of limbs that have none."""
-        parts = [
-            moves[:, index, : 4 if self._grip and limb.gripper >= 0 else 3] for index, limb in enumerate(self._limbs)
-        ]
-        return np.concatenate(parts, 1)
+            own = moves[:, index, :3]
+            if target is not None:
+                own = np.clip((target[:, limb.ctrl] - self._command[ids][:, limb.ctrl]) / JOINT_STEP, -1, 1)
+            actions[:, self._moves[index]] = own
+            if self._grippers[index] >= 0:
+                actions[:, self._grippers[index]] = moves[:, index, 3]
+        return actions
 
     def _commanded(self, actions: Array, ids: Array) -> Array:
         """The servo targets after this control step, (n, nu)."""
-        moves, grips, start = [], [], 0
-        for limb in self._limbs:
-            end = start + (len(limb.ctrl) if self._joint else 3)
-            moves.append(actions[:, start:end])
-            start = end
-            if self._grip and limb.gripper >= 0:
-                grips.append((limb, actions[:, start]))
-                start += 1
+        moves = [actions[:, columns] for columns in self._moves]
         if self._joint:
             command = self._command[ids].copy()
             for limb, move in zip(self._limbs, moves, strict=True):
                 self._drive(command, limb, move * JOINT_STEP)
         else:
             command = self._inverse_kinematics(np.stack(moves, 1), ids)
-        for limb, opening in grips:
-            low, high = self._world.model.actuator_ctrlrange[limb.gripper]
-            command[:, limb.gripper] = low + (high - low) * (opening + 1) / 2
+        for limb, column in zip(self._limbs, self._grippers, strict=True):
+            if column >= 0:
+                low, high = self._world.model.actuator_ctrlrange[limb.gripper]
+                command[:, limb.gripper] = low + (high - low) * (actions[:, column] + 1) / 2
         return command
 
     def _inverse_kinematics(self, moves: Array, ids: Array) -> Array:
