@@ -76,14 +76,17 @@ def test_the_block_is_lifted_and_let_go_of() -> None:
 
 
 @pytest.mark.parametrize("control", ["end_effector", "joint"])
-def test_the_actions_last_component_of_each_arm_opens_and_closes_its_hand(control: str) -> None:
+def test_a_component_of_each_arm_opens_and_closes_its_hand(control: str) -> None:
     w = world("bimanual_14dof", 1, control=control)
     width = w.single_action_space.shape[0]
-    assert width == len(PickPlace().slots(w.embodiment, control)) == {"end_effector": 8, "joint": 16}[control]
+    slots = PickPlace().slots(w.embodiment, control)
+    assert width == len(slots) == {"end_effector": 8, "joint": 16}[control]
+    assert list(slots) == sorted(set(slots))  # as a policy's padding needs them
+    hands = [slots.index(limb.gripper_slot) for limb in w.embodiment.limbs]
     w.begin(ONE, [0])
     action = np.zeros((1, width))
     for right, left in ((-1.0, 1.0), (1.0, -1.0), (0.0, 0.0)):
-        action[0, width // 2 - 1], action[0, -1] = right, left
+        action[0, hands] = right, left
         for _ in range(8):
             w.advance(action, ONE)
         found = w.task.observe(w, ONE)["gripper_pos"][0]
@@ -161,6 +164,20 @@ def test_demonstrations_teach_a_policy_that_speaks_for_the_gripper(tmp_path: Pat
     assert policy_actions(policy)(w, np.arange(2), seen).shape == (2, 4)
     wide_open = seen | {"gripper_pos": seen["gripper_pos"] - 0.03}
     assert not np.allclose(policy.act(seen)[0], policy.act(wide_open)[0])  # it feels its hand
+
+
+@pytest.mark.parametrize("layout", ["semantic", "front"])
+@pytest.mark.parametrize("control", ["end_effector", "joint"])
+def test_a_policy_of_two_arms_gives_back_what_it_learned(control: str, layout: str) -> None:
+    asked, embodiment = domain("bimanual_14dof", control=control), registry().get("embodiments", "bimanual_14dof")
+    episodes = collect(asked, PickPlace(), embodiment, 2, 0)
+    policy = TokenTransformer(TokenTransformer.Params(**tiny.POLICY, layout=layout), "goal")
+    policy.bind(embodiment, asked, episodes.statistics(), keep=False)
+    actions = torch.as_tensor(episodes.actions)
+    back = policy.spaces.action.inverse(policy.targets(actions))[:, policy.spaces.action_mask]
+    torch.testing.assert_close(back, actions, atol=1e-5, rtol=0)
+    seen = {key: value[:3] for key, value in episodes.observations.items()}
+    assert policy.act(seen)[0].shape == (3, actions.shape[1])
 
 
 def test_a_dataset_without_the_hands_openings_is_refused(tmp_path: Path) -> None:
