@@ -2,7 +2,7 @@
 
 Both take 2,048 samples an iteration, then 10 epochs of 8 minibatches of 256, 64×64 networks, normalized observations
 and rewards. Stretches of the two alternate in this one process, so that a machine that is busy for a while is busy for
-both; a rate is the median of the stretches. Compiling is timed apart: cold into an empty cache, warm from the filled one.
+both; a rate is the median of the stretches. Compiling is timed apart: into an empty cache (cold), and from it (warm).
 """
 
 from __future__ import annotations
