@@ -85,6 +85,7 @@ class Stage:
         self._source: PolicySource | None = None
         self._version = 0
         self._polled = 0.0
+        self._wants_policy = False  # it would play, had the task an expert
         self._preview: dict[str, float] = {}
         self._episode: Any = None
         self._inset_image: QImage | None = None
@@ -241,9 +242,15 @@ class Stage:
         """The present view."""
         camera = self._mj.mjtCamera
         self.camera.write(self._view, self.player.model, camera.mjCAMERA_FREE.value, camera.mjCAMERA_FIXED.value)
-        decorations = (*self.decorations, *getattr(self.player, "overlays", ()))
+        player = self.player  # one that offers no decorations or copies of its own is not asked for them
         return self.renderer.draw(
-            self.player.data, self._view, *self.size, quality, getattr(self.player, "perturb", None), decorations
+            player.data,
+            self._view,
+            *self.size,
+            quality,
+            getattr(player, "perturb", None),
+            (*self.decorations, *getattr(player, "overlays", ())),
+            getattr(player, "ghosts", ((), ())),
         )
 
     def frame(self, image: QImage | None) -> Frame:
@@ -312,6 +319,9 @@ class Stage:
         self.camera.frame(player.model)
         self._episode, self._inset_image, self._last = None, None, 0.0
         self._hold_preview()
+        if self._policy == "expert" and not getattr(player, "has_expert", True):
+            self._wants_policy, self.playing = self.playing, False
+            self._message = "This task has no scripted expert. Choose another policy: current, a checkpoint, random."
 
     def _hold_preview(self) -> None:
         if self._preview and self.player is not None:
@@ -319,6 +329,7 @@ class Stage:
 
     def _set_policy(self, policy: Any, source: PolicySource | None) -> None:
         self._policy, self._source = policy, source
+        self.playing, self._wants_policy = self.playing or self._wants_policy, False
         self._version, self._polled = 0, 0.0
         self._poll(time.perf_counter())
         if not self.waiting and self.player is not None:

@@ -163,7 +163,7 @@ class RenderThread(QThread):
 
     def set_ghosts(self, poses: Sequence[np.ndarray], tints: Sequence[Tint]) -> None:
         """Translucent copies of the robot, one for each pose (nq,) in its tint (red, green, blue, opacity), until
-        others are set; empty: none."""
+        others are set; empty: none. A player may have ``ghosts`` of its own: (poses, tints), read at each picture."""
         self._mail.post("ghosts", (list(poses), list(tints)))
 
     def set_overlays(self, decorations: Sequence[Decoration]) -> None:

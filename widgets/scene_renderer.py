@@ -153,12 +153,14 @@ class SceneRenderer:
         quality: Quality,
         perturb: Any = None,
         decorations: Sequence[Decoration] = (),
+        ghosts: tuple[Sequence[np.ndarray], Sequence[Tint]] = ((), ()),
     ) -> QImage:
         """A picture of ``width`` × ``height`` pixels, ready to be painted without conversion.
 
         Args:
             perturb: an ``MjvPerturb`` whose selection and force are drawn.
             decorations: balls and lines in the world.
+            ghosts: poses (nq,) and tints of translucent copies, beside those of :meth:`set_ghosts`.
         """
         mj = self._mj
         w, h = max(16, round(width * quality.scale)), max(16, round(height * quality.scale))
@@ -173,8 +175,9 @@ class SceneRenderer:
                 self._option.flags[getattr(mj.mjtVisFlag, f"mjVIS_{name}")] = held
         all_kinds, shown = mj.mjtCatBit.mjCAT_ALL.value, perturb if held else None
         mj.mjv_updateScene(self._model, data, self._option, shown, camera, all_kinds, self._scene)
-        if self._ghosts[0]:
-            self._extras.add_ghosts(self._scene, data, *self._ghosts, self._option.geomgroup)
+        for poses, tints in (self._ghosts, ghosts):
+            if len(poses):
+                self._extras.add_ghosts(self._scene, data, poses, tints, self._option.geomgroup)
         if decorations:
             self._extras.add_decorations(self._scene, decorations)
         flags, flag = self._scene.flags, mj.mjtRndFlag

@@ -8,7 +8,6 @@ import numpy as np
 from PySide6.QtCore import QPointF, QRect, Qt, Signal
 from PySide6.QtGui import (
     QColor,
-    QFontMetrics,
     QMouseEvent,
     QPainter,
     QPaintEvent,
@@ -89,12 +88,7 @@ class Traces(QWidget):
             row = values[min(self.frame, len(values) - 1)]
             text = f"{row[0]:.3g}" if len(row) == 1 else ""
             if text:
-                self._write(
-                    painter,
-                    text,
-                    QRect(0, index * self.lane + self.lane // 2, LEFT - theme.MEDIUM, self.lane // 2),
-                    "text",
-                )
+                self._write(painter, text, index * self.lane, Qt.AlignmentFlag.AlignRight, "text")
 
     def _draw(self) -> QPixmap:
         ratio = self.devicePixelRatioF()
@@ -105,7 +99,7 @@ class Traces(QWidget):
         painter.setFont(theme.small_font())
         for index, (caption, values) in enumerate(self.lanes):
             top = index * self.lane
-            self._write(painter, caption, QRect(0, top + 2, LEFT - theme.MEDIUM, self.lane // 2), "muted")
+            self._write(painter, caption, top, Qt.AlignmentFlag.AlignLeft, "muted")
             painter.setPen(QPen(theme.color("grid"), 1))
             painter.drawLine(0, top + self.lane - 1, self.width(), top + self.lane - 1)
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -119,10 +113,11 @@ class Traces(QWidget):
     def _lane(self, top: int) -> QRect:
         return QRect(LEFT, top + 5, max(1, self.width() - LEFT - theme.MEDIUM), self.lane - 11)
 
-    def _write(self, painter: QPainter, text: str, box: QRect, ink: str) -> None:
+    def _write(self, painter: QPainter, text: str, top: int, side: Qt.AlignmentFlag, ink: str) -> None:
+        """At the left or right end of the place for names, in the lane that begins at ``top``."""
         painter.setPen(theme.color(ink))
-        short = QFontMetrics(painter.font()).elidedText(text, Qt.TextElideMode.ElideRight, box.width() - theme.MEDIUM)
-        painter.drawText(box, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, short)
+        box = QRect(theme.MEDIUM, top, LEFT - 2 * theme.MEDIUM, self.lane)
+        painter.drawText(box, side | Qt.AlignmentFlag.AlignVCenter, text)
 
     def _x(self, frame: int) -> float:
         frames = max(2, max(len(values) for _, values in self.lanes))

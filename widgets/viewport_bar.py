@@ -74,7 +74,7 @@ class ViewportBar(QWidget):
             ("checkpoint", self.tr("Checkpoint…")),
             ("random", self.tr("Random")),
             ("hand", self.tr("By hand")),
-            ("recorded", self.tr("Recorded, file…")),
+            ("recorded", self.tr("Replay…")),
         ):
             self.policy.addItem(label, key)
         self.policy.activated.connect(lambda index: self.policy_chosen.emit(self.policy.itemData(index)))

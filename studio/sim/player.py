@@ -42,7 +42,7 @@ class Player(LiveSimulation):
         self._substeps = max(1, round(1 / (task.control_hz * world.model.opt.timestep)))
         self._preview: dict[str, float] = {}
         self._episode = self._successes = 0
-        self._has_success = task.has_success
+        self._has_success, self.has_expert = task.has_success, task.has_expert
         self.set_policy(policy)
         self.reset(seed)
 
@@ -65,6 +65,13 @@ class Player(LiveSimulation):
         self._randomized()
         self._remember()
         self._show()
+
+    def step(self) -> None:
+        """One whole control step; after an episode's end, the beginning of the next."""
+        if self._ended and self.history.at_end:
+            self._begin_next()
+        else:
+            super().step()
 
     def randomize(self, values: dict[str, float]) -> None:
         """Applies values at once (fields not named are nominal); empty: the episode's own draw."""
@@ -135,9 +142,12 @@ class Player(LiveSimulation):
             return False
         self._ended -= self._part
         if self._ended <= 0:
-            self._episode += 1
-            self.reset(self._seed + 1)
+            self._begin_next()
         return True
+
+    def _begin_next(self) -> None:
+        self._episode += 1
+        self.reset(self._seed + 1)
 
     def _obey_pose(self) -> None:
         """Servos that are commanded step by step go on from what the hand set."""
@@ -155,7 +165,7 @@ class Player(LiveSimulation):
         space = self.world.single_action_space
         if isinstance(self._policy, str):
             if self._policy == "expert":
-                if not self.world.task.has_expert:
+                if not self.has_expert:
                     raise StudioError(
                         f"The task '{self.world.task.id}' has no scripted expert.", "", "Choose another policy to play."
                     )

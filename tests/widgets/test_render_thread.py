@@ -312,6 +312,48 @@ def test_camera_orbits_zooms_pans_and_leaves_a_fixed_one() -> None:
     np.testing.assert_allclose(camera.lookat - camera.distance * forward, eye, atol=1e-6)
 
 
+def test_camera_follows_the_selected_body_as_long_as_it_is_selected() -> None:
+    import mujoco
+
+    player = FakePlayer()
+    camera = OrbitCamera()
+    camera.frame(player.model)
+    camera.mode = FOLLOW
+    held = mujoco.MjvPerturb()
+    for chosen, followed in ((0, moving_body(player.model)), (1, 1)):
+        held.select = chosen
+        camera.track(held if chosen else None)
+        camera.lookat = np.array([3.0, 0, 0])
+        for _ in range(100):
+            camera.advance(player.data)
+        np.testing.assert_allclose(camera.lookat, player.data.xpos[followed], atol=0.01)
+
+
+def test_a_task_without_an_expert_is_shown_and_waits_for_another_policy(watched: Watched) -> None:
+    def made() -> Any:
+        player = watched._make({})
+        player.has_expert = False
+        return player
+
+    watched.start()
+    watched.worker.show_domain(made)
+    watched.until(lambda: watched.frame.image is not None and "no scripted expert" in watched.frame.message)
+    assert not watched.frame.playing and not watched.errors
+    watched.worker.set_policy("random")
+    watched.until(lambda: watched.frame.playing and not watched.frame.message)
+
+
+def test_a_player_may_draw_copies_and_marks_of_its_own(watched: Watched) -> None:
+    from studio.sim.decorations import Ball
+
+    watched.start(play=False)
+    plain = colors(watched.frame.image)
+    watched.player.ghosts = ([watched.player.data.qpos + 1.5], [(0.0, 0.0, 1.0, 0.6)])
+    watched.player.overlays = [Ball((0.0, 0.0, 0.6), 0.1, (0.0, 1.0, 0.0, 1.0))]
+    watched.worker.move_camera("orbit", 0.0, 0.0)
+    watched.until(lambda: (np.abs(colors(watched.frame.image) - plain).max(-1) > 60).sum() > 50)
+
+
 def test_camera_follows_the_body_behind_the_most_joints() -> None:
     player = FakePlayer()
     body = moving_body(player.model)

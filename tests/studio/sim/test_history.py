@@ -9,6 +9,7 @@ import mujoco
 import numpy as np
 import pytest
 
+from studio.errors import StudioError
 from studio.experiment import Domain
 from studio.registry import Registry
 from studio.sim.history import History, Keeper
@@ -100,6 +101,18 @@ def test_going_on_from_the_past_forgets_what_came_after(player: Player) -> None:
     player.set_policy("expert")
     player.advance(1 / player.control_hz)
     assert player.moment[:2] == (3, 4)
+
+
+def test_a_step_from_an_episodes_end_is_the_next_ones_beginning(player: Player) -> None:
+    player.set_policy("expert")
+    while not player.info["success"]:
+        player.step()
+    player.step()
+    assert (player.info["episode"], player.info["step"], player.info["seed"]) == (1, 0, 6)
+    player.back()
+    assert player.info["success"] and player.info["seed"] == 5
+    player.step()
+    assert player.info["step"] == 0 and player.info["seed"] == 6
 
 
 def test_the_history_is_bounded() -> None:
@@ -201,6 +214,32 @@ def test_a_hand_takes_over_in_the_middle_of_a_step_and_has_no_time_limit(player:
         player.step()
     assert player.joint_values()[0] == pytest.approx(0.7, abs=0.05)
     assert player.info["step"] > player.world.task.horizon and player.info["episode"] == 0
+
+
+def test_a_body_is_driven_by_its_motors_and_steps_as_long_as_under_a_policy() -> None:
+    player = made(embodiment="half_cheetah", task="half_cheetah", control="motor", observation="state")
+    try:
+        player.set_policy("hand")
+        before = float(player.batch.bind("time")[0])
+        player.set_ctrl(0, 1.0)
+        for _ in range(5):
+            player.step()
+        assert np.abs(player.data.qvel).max() > 0.1 and player.info["step"] == 5
+        assert float(player.batch.bind("time")[0]) - before == pytest.approx(5 / player.control_hz)
+        assert player.world.actions[0, 0] == 1.0
+    finally:
+        player.close()
+
+
+def test_a_task_without_an_expert_says_so() -> None:
+    player = made(embodiment="hopper", task="hopper", control="motor", observation="state")
+    try:
+        player.set_policy("expert")
+        assert not player.has_expert
+        with pytest.raises(StudioError, match="no scripted expert"):
+            player.step()
+    finally:
+        player.close()
 
 
 def test_keyframes(player: Player) -> None:

@@ -1,0 +1,53 @@
+"""A run's evaluations, played again from their seeds."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from studio.errors import DataError
+from studio.registry import Registry
+from studio.run.replay import replay, scored
+from studio.sim.playback import Playback
+from tests import tiny
+
+
+@pytest.fixture(scope="module")
+def run(own_folders: Path) -> Path:
+    plan = tiny.experiment(**{"evaluation.every": 5, "evaluation.short_episodes": 6, "evaluation.episodes": 6})
+    return tiny.run(plan, own_folders / "replayed").folder
+
+
+def test_what_was_scored_is_offered_while_its_checkpoint_exists(run: Path, tmp_path: Path) -> None:
+    offered = scored(run)
+    assert offered and offered[-1].step == 10 and offered[-1].episodes == 6
+    copied = tmp_path / "copy"
+    shutil.copytree(run, copied)
+    shutil.rmtree(copied / "checkpoints")
+    assert scored(copied) == []
+
+
+def test_the_same_episodes_come_again(run: Path) -> None:
+    import h5py
+
+    step = scored(run)[-1].step
+    episodes, domain, names = replay(run, step, Registry())
+    with h5py.File(run / "log.h5", "r") as file:
+        rows = file["episodes"][:]
+    rows = rows[(rows["domain"] == b"target") & (rows["step"] == step)]
+    np.testing.assert_array_equal(episodes.lengths, rows["length"])
+    assert names[0].startswith(f"seed {rows['seed'][0]}: ")
+    assert domain.embodiment == "ur5_6dof"
+    playback = Playback(episodes, domain, Registry(), names=names)
+    assert playback.length == rows["length"][0] and "reward" in playback.traces()
+    np.testing.assert_array_equal(playback.observation_image(), episodes.observations["image"][0])
+
+
+def test_nothing_scored_is_said(run: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="nothing at step 7"):
+        replay(run, 7, Registry())
+    with pytest.raises(DataError, match="log cannot be read"):
+        scored(tmp_path)
