@@ -1,0 +1,123 @@
+"""The strategies by a session: they run, say what is wrong before they start, and outlive kill -9."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from studio.errors import ExperimentError
+from studio.experiment import Experiment
+from studio.registry import Registry
+from studio.run.channels import Channels, Logged, MetricsLogged
+from studio.run.check import check
+from studio.run.policies import load_policy_folder
+from studio.run.runs import read_run
+from studio.run.session import Session
+from studio.sim.gymnasium_ids import make_vector
+from tests import tiny
+
+STRATEGIES = ("rl_from_scratch", "rl_domain_randomization")
+PARAMS = {"simulations": 4, "steps": 16, "minibatch": 16, "epochs": 2, "update": "eager", "physics_threads": 1}
+
+
+def plan(strategy: str, **changes: Any) -> Experiment:
+    domain = {
+        "embodiment": "hopper", "task": "hopper", "control": "motor", "observation": "state",
+        "randomization": [{"field": "mass", "parts": "torso", "low": 0.5, "high": 1.5}],
+    }  # fmt: skip
+    made = Experiment.from_dict(
+        {
+            "name": "tiny", "source": domain, "target": domain, "policy": {"id": "gaussian_mlp"},
+            "strategy": {"id": strategy, "params": PARAMS},
+            "budget": {"iterations": 8, "checkpoint_every": 3},
+            "evaluation": {"episodes": 3, "source_episodes": 0, "every": 4, "short_episodes": 2},
+            "device": "cpu",
+        }
+    )  # fmt: skip
+    return made.changed(**changes) if changes else made
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_killed_and_resumed_it_ends_as_the_uninterrupted_one(strategy: str, runs: Path, tmp_path: Path) -> None:
+    whole = tiny.run(plan(strategy), tmp_path / "whole").folder
+    file = tiny.write(plan(strategy), tmp_path)
+    tiny.kill(tiny.held("adapt", 7, "run", file, "--out", runs))
+    folder = tiny.only_run(runs)
+    session = Session.resume(folder, Registry(), Channels())
+    published = tiny.listen(session)
+    session.run()
+    assert "Resumed adapt at step 6." in [e.text for e in published() if isinstance(e, Logged)]
+    found, wanted = (tiny.tensors(run / "policy" / "policy.safetensors") for run in (folder, whole))
+    assert found.keys() == wanted.keys() and len(found) > 10
+    assert not [name for name in wanted if not torch.equal(found[name], wanted[name])]
+    scores = [read_run(run) for run in (folder, whole)]
+    assert scores[0].success == scores[1].success != 0
+
+
+def test_what_a_run_tells_and_leaves(runs: Path) -> None:
+    session = Session(plan("rl_domain_randomization"), Registry(), Channels(), runs)
+    published = tiny.listen(session)
+    session.run()
+    told = [e for e in published() if isinstance(e, MetricsLogged)]
+    assert [e.step for e in told] == list(range(1, 9))
+    wanted = {"loss", "value_loss", "entropy", "kl", "clip_fraction", "steps_per_second", "return", "episode_length"}
+    assert wanted <= told[-1].values.keys() and told[-1].values["samples"] == 8 * 64
+    policy = load_policy_folder(session.folder / "policy")
+    world = make_vector(2, "hopper", "hopper")
+    world.reset(seed=0)
+    action, _ = policy.act(world.observe([0, 1]))
+    assert action.shape == (2, 3) and abs(action).max() <= 1
+
+
+def test_only_one_of_them_meets_other_bodies() -> None:
+    registry = Registry()
+    masses = {}
+    for strategy in STRATEGIES:
+        experiment = plan(strategy)
+        kind = registry.get("strategies", strategy)
+        terms = kind(kind.Params(**PARAMS)).terms(experiment.source)
+        world = make_vector(4, "hopper", "hopper", randomization=terms)
+        world.reset(seed=0)
+        expanded = world.batch.expanded("body_mass")
+        masses[strategy] = 1 if expanded is None else len(set(expanded[:, 1].tolist()))
+    assert masses == {"rl_from_scratch": 1, "rl_domain_randomization": 4}
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "text"),
+    [
+        ({"policy.id": "token_transformer"}, "policy.id", "an actor with a critic"),
+        ({"target.embodiment": "walker2d", "target.task": "walker2d"}, "target.embodiment", "differ"),
+        ({"source.observation": "image", "source.camera": "track"}, "source.observation", "not images"),
+        ({"source.randomization": []}, "source.randomization", "nothing to randomize"),
+        ({"strategy.params": PARAMS | {"minibatch": 100}}, "strategy.params.minibatch", "fewer than a minibatch"),
+        ({"strategy.params": PARAMS | {"clip": 0}}, "strategy.params.clip", "out of range"),
+    ],
+)
+def test_what_cannot_work_is_said_before_it_starts(changes: dict[str, Any], field: str, text: str) -> None:
+    problems = check(plan("rl_domain_randomization", **changes), Registry())
+    assert any(p.field == field and text in p.message for p in problems), problems
+
+
+def test_without_a_compiler_the_compiled_update_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    compiled = plan("rl_from_scratch", **{"strategy.params": {}})
+    (problem,) = check(compiled, Registry())
+    assert problem.field == "strategy.params.update" and "eager" in problem.remedy
+    assert check(plan("rl_from_scratch"), Registry()) == []
+
+
+def test_behavior_cloning_with_this_policy_is_refused(runs: Path) -> None:
+    wrong = tiny.experiment("from_scratch", policy={"id": "gaussian_mlp"})
+    with pytest.raises(ExperimentError, match="reinforcement learning"):
+        tiny.run(wrong, runs)
+
+
+def test_it_learns_on_an_arms_dictionary_of_observations_too(runs: Path) -> None:
+    arm = {"embodiment": "franka_7dof", "task": "reach", "control": "end_effector", "observation": "goal"}
+    plain = plan("rl_from_scratch", source=arm, target=arm, **{"budget.iterations": 2})
+    session = tiny.run(plain, runs)
+    assert session.evaluations[-1]["measure"] == "success"
