@@ -12,7 +12,8 @@ from PySide6.QtGui import QColor
 from widgets.curve_data import ADAPT, DEVICES, HIGH, LOW, PRETRAIN, STEP, VALUE, Axis, RunData, Series
 
 SUCCESS, LOAD, MEMORY, LOSS = "success", "load", "memory", "loss"
-DEFAULT_METRICS = (LOSS, SUCCESS, LOAD, MEMORY)
+# by default the loss, the success, the load; and the returns, which only tasks without success have
+DEFAULT_METRICS = (LOSS, SUCCESS, "return", "target_return", "source_return", LOAD, MEMORY)
 RAW_UP_TO = 8  # runs; behind more of them the raw lines are a haze
 DOMAINS = ("target", "source")
 Key = tuple[str, str]  # (metric, stage); the stage of load and memory is empty

@@ -115,9 +115,14 @@ class RunData:
                 series = self.metrics[stage, name] = Series(units.get(name, ""))
             series.append(step, seconds, value)
 
-    def add_score(self, stage: str, domain: str, step: int, success: float, low: float, high: float) -> None:
-        """One evaluation. Its time is that of the training step it belongs to."""
+    def add_score(
+        self, stage: str, domain: str, step: int, success: float, low: float, high: float, measure: str = "success"
+    ) -> None:
+        """One evaluation. Its time is that of the training step it belongs to. Returns are a metric of their own."""
         stage = stage_of(stage)
+        if measure != "success":
+            self.add_metrics(stage, step, self.seconds_at(stage, step), {f"{domain}_{measure}": success}, {})
+            return
         self.scores.setdefault((stage, domain), Series()).append(step, self.seconds_at(stage, step), success, low, high)
 
     def add_device(self, time: float, values: Mapping[str, float]) -> None:
@@ -155,14 +160,16 @@ class RunData:
         return min(steps, key=lambda at: abs(at - step)) if steps else None
 
     @classmethod
-    def from_log(cls, folder: Path, name: str, log: Any, checkpoints: Iterable[tuple[str, int]]) -> RunData:
+    def from_log(
+        cls, folder: Path, name: str, log: Any, checkpoints: Iterable[tuple[str, int]], measure: str = "success"
+    ) -> RunData:
         """From a run's log (``studio.run.runlog.LogData``) and its checkpoints' (stage, step)."""
         made = cls(folder, name)
         for (stage, metric), series in log.metrics.items():
             unit = getattr(series, "unit", "")
             made.metrics[stage_of(stage), metric] = Series.of(series.step, series.time, series.value, unit)
         for row in sorted(log.evaluations, key=lambda row: row["step"]):
-            made.add_score(row["stage"], row["domain"], row["step"], row["success"], row["low"], row["high"])
+            made.add_score(row["stage"], row["domain"], row["step"], row["success"], row["low"], row["high"], measure)
         devices = dict(log.devices)
         times = next((np.asarray(devices.pop(key)) for key in ("time", "seconds") if key in devices), None)
         for metric, values in devices.items():
@@ -186,10 +193,12 @@ def load_run(folder: Path) -> RunData:
     """Reads a run's log and checkpoints from disk. Slow: not for the UI thread."""
     from studio.run.checkpoint import list_checkpoints
     from studio.run.runlog import read_log
+    from studio.run.runs import read_status
 
     found = [(stage, step) for stage, step, _ in list_checkpoints(folder)]
     try:
         name = label_of(Experiment.load(folder / "experiment.yaml"))
     except ExperimentError:  # its numbers can be shown all the same
         name = folder.name
-    return RunData.from_log(folder, name, read_log(folder), found)
+    measure = read_status(folder).get("summary", {}).get("measure", "success")
+    return RunData.from_log(folder, name, read_log(folder), found, measure)

@@ -91,9 +91,11 @@ class SuccessDelegate(QStyledItemDelegate):
         digits = option.fontMetrics.horizontalAdvance("0.00") + 8
         known = math.isfinite(run.success)
         painter.setPen(theme.color("text" if known else "disabled"))
-        painter.drawText(area, int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft), rate(run.success))
+        painter.drawText(
+            area, int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft), rate(run.success, run.measure)
+        )
         bar = QRectF(area.left() + digits, area.center().y() - 3, area.width() - digits, 6)
-        if known and bar.width() > 20:
+        if known and bar.width() > 20 and run.measure == "success":  # a return has no natural scale
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(theme.color("hover" if not option.state & QStyle.StateFlag.State_Selected else "border"))
             painter.drawRoundedRect(bar, 3, 3)

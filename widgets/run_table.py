@@ -151,12 +151,12 @@ class RunTable(QAbstractTableModel):
         return {
             SHOWN: lambda: "",
             STRATEGY: lambda: run.strategy,
-            SUCCESS: lambda: rate(run.success),
+            SUCCESS: lambda: rate(run.success, run.measure),
             EPISODES: lambda: f"{run.episodes:,}",
             SEED: lambda: str(run.seed),
             NAME: lambda: run.name,
             DOMAINS: lambda: f"{run.source} → {run.target}",
-            ON_SOURCE: lambda: rate(run.source_success),
+            ON_SOURCE: lambda: rate(run.source_success, run.measure),
             DURATION: lambda: clock(run.seconds) if run.seconds and math.isfinite(run.seconds) else "–",
             CREATED: lambda: self.ago(time.time() - run.created),
         }[column]()
@@ -188,12 +188,12 @@ class RunTable(QAbstractTableModel):
 
     def _tip(self, run: Any, column: int) -> str:
         if column == SUCCESS and math.isfinite(run.success):
-            return (
-                self.tr("Success %1, 95% interval %2 to %3")
-                .replace("%1", rate(run.success))
-                .replace("%2", rate(run.low))
-                .replace("%3", rate(run.high))
-            )
+            words = self.tr("Success %1, 95% interval %2 to %3")
+            if run.measure == "return":
+                words = self.tr("Return %1, 95% interval %2 to %3")
+            for mark, value in (("%1", run.success), ("%2", run.low), ("%3", run.high)):
+                words = words.replace(mark, rate(value, run.measure))
+            return words
         if column == CREATED:
             return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(run.created))
         return str(run.folder)
@@ -244,9 +244,11 @@ class RunFilter(QSortFilterProxyModel):
         return bool(a < b) if a != b else left.row() < right.row()
 
 
-def rate(value: float | None) -> str:
-    """A success rate for reading."""
-    return f"{value:.2f}" if value is not None and math.isfinite(value) else "–"
+def rate(value: float | None, measure: str = "success") -> str:
+    """A success rate, or a return, for reading."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    return f"{value:.2f}" if measure == "success" else f"{value:,.4g}"
 
 
 def summary(runs: list[Any]) -> list[tuple[str, int, float, float, float]]:
@@ -281,7 +283,7 @@ def as_markdown(runs: Iterable[Any]) -> str:
     head = ("Strategy", "Source → target", "Episodes", "Seed", "Success [95%]", "On source", "Trainable", "Time")
     lines = ["| " + " | ".join(head) + " |", "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |"]
     for run in runs:
-        interval = f"{rate(run.success)} [{rate(run.low)}, {rate(run.high)}]"
+        interval = "{} [{}, {}]".format(*(rate(v, run.measure) for v in (run.success, run.low, run.high)))
         spent = clock(run.seconds) if run.seconds and math.isfinite(run.seconds) else "–"
         trainable = f"{run.trainable_parameters:,}" if run.trainable_parameters else "–"
         cells = (run.strategy, f"{run.source} → {run.target}", str(run.episodes), str(run.seed), interval)

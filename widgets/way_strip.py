@@ -21,11 +21,11 @@ from studio.run.channels import (
     StageChanged,
     StateChanged,
 )
+from studio.run.way import STAGES, Way
 from widgets import theme
 from widgets.bench import Bench
 from widgets.opening import short_name
 
-STAGES = ("source", "pretrain", "adapt", "evaluate", "export")
 HEIGHT = 62
 NODE = 9.0  # radius, px
 LEAST_CAPTION = 60
@@ -63,8 +63,8 @@ class WayStrip(QWidget):
         bench.progress.connect(self._take_progress)
         bench.job_changed.connect(self._begin)
         bench.state_changed.connect(self._take_state)
-        bench.experiment_changed.connect(lambda _: self._describe())
-        bench.registry_ready.connect(self._describe)
+        bench.experiment_changed.connect(lambda _: self._edited())
+        bench.registry_ready.connect(self._edited)
         theme.on_change(self, self.update)
         self._describe()
 
@@ -108,8 +108,11 @@ class WayStrip(QWidget):
             if math.isfinite(progress.seconds_left):
                 parts.append(self.tr("{time} left").format(time=duration(progress.seconds_left)))
         if self._score is not None and self._state == "finished":
+            score = self._score
             scored = self.tr("success on the target {value:.2f} ({low:.2f}–{high:.2f})")
-            parts.append(scored.format(value=self._score.success, low=self._score.low, high=self._score.high))
+            if score.measure == "return":
+                scored = self.tr("return on the target {value:.4g} ({low:.4g}–{high:.4g})")
+            parts.append(scored.format(value=score.success, low=score.low, high=score.high))
         return "  ·  ".join(parts)
 
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -140,14 +143,13 @@ class WayStrip(QWidget):
         labels = self._labels()
         font = theme.small_font(self.font())
         metrics = QFontMetrics(font)
-        edge = max(metrics.horizontalAdvance(labels[s]) for s in STAGES) / 2
-        step = (area.width() - 2 * edge) / (len(STAGES) - 1)
+        edge = min(max(metrics.horizontalAdvance(label) for label in labels.values()), LEAST_CAPTION) / 2
+        step = (area.width() - 2 * edge) / (len(self.stages) - 1)
         middle = area.top() + 19
-        centers = {s: QPointF(area.left() + edge + i * step, middle) for i, s in enumerate(STAGES)}
-        for before, after in itertools.pairwise(STAGES):
+        centers = {s: QPointF(area.left() + edge + i * step, middle) for i, s in enumerate(self.stages)}
+        for before, after in itertools.pairwise(self.stages):
             self._paint_link(painter, centers[before], centers[after], self.stages[before], self.stages[after])
-        for name in STAGES:
-            stage = self.stages[name]
+        for name, stage in self.stages.items():
             self._paint_node(painter, centers[name], stage)
             painter.setFont(font)
             painter.setPen(theme.color("text" if stage.look in ("active", "failed") else "muted"))
@@ -198,7 +200,14 @@ class WayStrip(QWidget):
             "adapt": self.tr("Adapt"),
             "evaluate": self.tr("Evaluate"),
             "export": self.tr("Export"),
+            # of the strategy that goes from the robot to a simulation of it and back
+            "real_data": self.tr("Real data"),
+            "identification": self.tr("Identify"),
+            "calibrated_data": self.tr("Calibrate"),
+            "training": self.tr("Train"),
+            "fine_tuning": self.tr("Fine-tune"),
         }
+        labels = {name: labels.get(name, name.replace("_", " ").capitalize()) for name in self.stages}
         for name, stage in self.stages.items():
             if stage.look == "cached":
                 labels[name] += self.tr(" (cached)")
@@ -211,15 +220,27 @@ class WayStrip(QWidget):
             return str(known[name].title).split(",")[0]  # "UR5e arm, 6 degrees of freedom" is too long here
         return short_name(name)
 
+    def _lay_out(self) -> None:
+        """The stages of the chosen strategy, none of them begun."""
+        known = self._bench.registry.all("strategies") if self._bench.registry_is_ready else {}
+        chosen = known.get(self._bench.experiment.strategy.id)
+        self.stages = {name: Stage() for name in (Way(chosen.stages).stages if chosen is not None else STAGES)}
+
+    def _edited(self) -> None:
+        """Another strategy may have other stages; those of a run that is going on stay."""
+        if self._state == "idle":
+            self._lay_out()
+        self._describe()
+
     def _begin(self, index: int, count: int, _job: object) -> None:
         self._job = (index, count)
         self._progress = self._score = None
-        self.stages = {name: Stage() for name in STAGES}
+        self._lay_out()
         self._describe()
 
     def _take_state(self, state: str) -> None:
         if state == "preparing" and self._state in ("idle", "finished", "failed", "stopped"):
-            self.stages = {name: Stage() for name in STAGES}
+            self._lay_out()
             self._progress = None
         self._state = state
         self._describe()
@@ -230,7 +251,7 @@ class WayStrip(QWidget):
             if isinstance(event, MetricsLogged | DeviceSample):  # nothing of them is shown here
                 continue
             told = True
-            if isinstance(event, StageChanged) and event.stage in self.stages:
+            if isinstance(event, StageChanged):
                 self._enter(event)
             elif isinstance(event, Evaluated) and event.final and event.domain == "target":
                 self._score = event
@@ -245,9 +266,12 @@ class WayStrip(QWidget):
             self._describe()
 
     def _enter(self, event: StageChanged) -> None:
-        reached = STAGES.index(event.stage)
-        for index, name in enumerate(STAGES):
-            stage = self.stages[name]
+        if event.way and event.way != tuple(self.stages):  # the session knows best which stages there are
+            self.stages = {name: self.stages.get(name, Stage()) for name in event.way}
+        if event.stage not in self.stages:
+            return
+        reached = list(self.stages).index(event.stage)
+        for index, (name, stage) in enumerate(self.stages.items()):
             if index < reached and stage.look in ("active", "idle"):
                 # a stage that was never announced was not needed: it keeps its idle look
                 stage.look = "done" if stage.look == "active" else "idle"

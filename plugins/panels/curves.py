@@ -174,8 +174,10 @@ class CurvesPanel(QWidget):
                 self._live().add_device(event.time, {name: getattr(event, name) for name in DEVICES})
                 touched.update((LOAD, MEMORY))
             elif isinstance(event, Evaluated):
-                self._live().add_score(event.stage, event.domain, event.step, event.success, event.low, event.high)
-                touched.add(SUCCESS)
+                self._live().add_score(
+                    event.stage, event.domain, event.step, event.success, event.low, event.high, event.measure
+                )
+                touched.update((SUCCESS, f"{event.domain}_{event.measure}"))
             elif isinstance(event, CheckpointSaved):
                 self._live().add_checkpoint(event.stage, event.step)
                 touched.update(name for _, name in self._live().metrics)

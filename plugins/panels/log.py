@@ -246,6 +246,10 @@ class LogPanel(QWidget):
             words = self.tr(
                 "{domain}: success {value:.3f} ({low:.3f} to {high:.3f}) over {count} episodes, step {step}"
             )
+            if event.measure == "return":
+                words = self.tr(
+                    "{domain}: return {value:.4g} ({low:.4g} to {high:.4g}) over {count} episodes, step {step}"
+                )
             text = words.format(
                 domain=event.domain,
                 value=event.success,

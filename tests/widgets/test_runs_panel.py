@@ -49,6 +49,7 @@ class Info:
     source_success: float = 0.9
     trainable_parameters: int = 12_000
     has_adapter: bool = True
+    measure: str = "success"
 
 
 @pytest.fixture
