@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-import random
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import (
@@ -14,12 +13,12 @@ from PySide6.QtWidgets import (
     QGridLayout,
     QHBoxLayout,
     QLabel,
-    QSpinBox,
     QToolButton,
     QWidget,
 )
 
 from widgets import theme
+from widgets.range_details import Choice, RangeDetails
 from widgets.range_slider import RangeSlider
 
 # Fusion under a stylesheet squeezes the text away when a spin box has no buttons; so it has them, without width.
@@ -45,40 +44,26 @@ class Quantity:
     nominal: float = 1.0
     shown: float = 1.0
     probability: float = 1.0
+    parted: bool = False  # it may be of some parts of the model only
 
     @property
     def step(self) -> float:
         return float(10**-self.decimals)
 
 
-@dataclass(frozen=True)
-class Choice:
-    """What a person chose for a quantity: the fields of a RandomizationTerm, and whether it applies."""
-
-    on: bool
-    low: float
-    high: float
-    log: bool = False
-    probability: float = 1.0
-
-    def term(self, field: str) -> dict[str, Any]:
-        """As the experiment file has it."""
-        return {
-            "field": field,
-            "low": self.low,
-            "high": self.high,
-            "distribution": "log_uniform" if self.log else "uniform",
-            "probability": self.probability,
-        }
-
-
 class RangeRow(QWidget):
-    """Two lines: name and numbers, then the slider."""
+    """Two lines: name and numbers, then the slider; opened, the details under them.
+
+    Args:
+        further: it is the quantity's second range or a later one, for other parts; it can be removed.
+    """
 
     changed = Signal()  # the choice was edited and has settled
     value_changed = Signal(float)  # the value to look at was moved
+    another_asked = Signal()
+    removal_asked = Signal()
 
-    def __init__(self, quantity: Quantity, parent: QWidget | None = None) -> None:
+    def __init__(self, quantity: Quantity, further: bool = False, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.quantity = quantity
         q = quantity
@@ -104,20 +89,18 @@ class RangeRow(QWidget):
         self.value.setFont(theme.small_font())
         self.value.setFixedWidth(44)
         self.value.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        self.shape = QToolButton()
-        self.shape.setCheckable(True)
-        self.shape.setText(self.tr("log"))
-        self.shape.setFont(theme.small_font())
-        self.shape.setToolTip(self.tr("Draw log-uniformly: as often half as twice. The range must lie above 0."))
-        self.shape.setAccessibleName(self.tr("{0}: log-uniform").format(q.label))
-        self.share = QSpinBox()
-        self.share.setRange(0, 100)
-        self.share.setSuffix(" %")
-        self.share.setFixedWidth(58)
-        self.share.setStyleSheet(BARE)
-        self.share.setAlignment(Qt.AlignmentFlag.AlignRight)
-        self.share.setToolTip(self.tr("How often it is applied at all"))
-        self.share.setAccessibleName(self.tr("{0}: probability").format(q.label))
+        self.details = RangeDetails(q.label, q.step, q.decimals, q.parted, further)
+        self.details.hide()
+        self.summary = QLabel()
+        self.summary.setProperty("role", "muted")
+        self.summary.setFont(theme.small_font())
+        self.summary.setContentsMargins(20, 0, 0, 0)
+        self.more = QToolButton()
+        self.more.setCheckable(True)
+        self.more.setFixedSize(22, 22)
+        self.more.setToolTip(self.tr("How and when it is drawn, and of which parts"))
+        self.more.setAccessibleName(self.tr("{0}: details").format(q.label))
+        theme.set_icon(self.more, "right", "muted")
         self.preset = QToolButton()
         theme.set_icon(self.preset, "reset", "muted")
         self.preset.setFixedSize(24, 22)
@@ -130,24 +113,26 @@ class RangeRow(QWidget):
         head = QHBoxLayout()
         head.setSpacing(theme.SMALL)
         head.addWidget(self.check, 1)
-        for part in (self.low, dash, self.high, unit):
+        for part in (self.low, dash, self.high, unit, self.more):
             head.addWidget(part)
         tail = QHBoxLayout()
         tail.setSpacing(theme.SMALL)
         tail.addWidget(self.slider, 1)
-        for widget in (self.value, self.shape, self.share, self.preset):
+        for widget in (self.value, self.preset):
             tail.addWidget(widget)
         layout = QGridLayout(self)
         layout.setContentsMargins(0, 0, 0, theme.SMALL)
         layout.setVerticalSpacing(0)
         layout.addLayout(head, 0, 0)
         layout.addLayout(tail, 1, 0)
-        layout.addWidget(self.problem, 2, 0)
+        layout.addWidget(self.summary, 2, 0)
+        layout.addWidget(self.problem, 3, 0)
+        layout.addWidget(self.details, 4, 0)
         self._settle = QTimer(self)
         self._settle.setSingleShot(True)
         self._settle.setInterval(SETTLE_MS)
         self._settle.timeout.connect(self.changed)
-        self._looked_at = q.nominal
+        self._looked_at: float | tuple[float, ...] = q.nominal
         self.set_choice(self.preset_choice(on=False))
         self.look_at(q.nominal)
         self._wire()
@@ -155,17 +140,11 @@ class RangeRow(QWidget):
     # -- the choice ----------------------------------------------------------------------------------------------------
 
     def choice(self) -> Choice:
-        return Choice(
-            self.check.isChecked(),
-            self.low.value(),
-            self.high.value(),
-            self.shape.isChecked(),
-            self.share.value() / 100,
-        )
+        return Choice(self.check.isChecked(), self.low.value(), self.high.value(), **self.details.values())
 
     def set_choice(self, choice: Choice) -> None:
         """Without telling."""
-        q, widgets = self.quantity, (self.check, self.low, self.high, self.shape, self.share)
+        q, widgets = self.quantity, (self.check, self.low, self.high)
         for widget in widgets:
             widget.blockSignals(True)
         bottom, top = min(q.minimum, choice.low), max(q.maximum, choice.high)
@@ -174,9 +153,7 @@ class RangeRow(QWidget):
         self.check.setChecked(choice.on)
         self.low.setValue(choice.low)
         self.high.setValue(choice.high)
-        self.shape.setChecked(choice.log)
-        self.share.setValue(round(100 * choice.probability))
-        self.share.setVisible(q.probability < 1 or choice.probability < 1)  # rows that always apply need no such field
+        self.details.set_choice(choice)
         for widget in widgets:
             widget.blockSignals(False)
         self._settle.stop()
@@ -184,13 +161,34 @@ class RangeRow(QWidget):
         self._redraw()
 
     def preset_choice(self, on: bool = True) -> Choice:
-        """The document's range."""
-        return Choice(on, self.quantity.low, self.quantity.high, False, self.quantity.probability)
+        """The quantity's usual range."""
+        return Choice(on, self.quantity.low, self.quantity.high, probability=self.quantity.probability)
 
-    def set_problem(self, text: str) -> None:
-        """Says under the row what is wrong with it; empty: nothing."""
+    def set_problem(self, text: str, field: str = "") -> None:
+        """Says under the row what is wrong with it, and marks the term's field; empty: nothing."""
         self.problem.setText(text)
         self.problem.setVisible(bool(text))
+        marked = self.editor_of(field) if text else None
+        for editor in (self.low, self.high, *self.details.editors.values()):
+            wrong = editor is marked
+            if bool(editor.property("problem")) != wrong:
+                editor.setProperty("problem", wrong)
+                editor.style().unpolish(editor)
+                editor.style().polish(editor)
+
+    def editor_of(self, field: str) -> QWidget | None:
+        """The editor of a term's field."""
+        return {"low": self.low, "high": self.high, **self.details.editors}.get(field)
+
+    def set_names(self, names: Sequence[str]) -> None:
+        """The model's parts that the quantity may be of, as completions."""
+        self.details.set_names(names)
+
+    @property
+    def key(self) -> str:
+        """What tells this row's values from another's; see :attr:`studio.experiment.RandomizationTerm.key`."""
+        parts = self.details.parts.text().strip()
+        return f"{self.quantity.field}:{parts}" if parts and self.quantity.parted else self.quantity.field
 
     @property
     def is_settling(self) -> bool:
@@ -200,29 +198,23 @@ class RangeRow(QWidget):
     # -- the value to look at ------------------------------------------------------------------------------------------
 
     @property
-    def looked_at(self) -> float:
-        """The value shown in the viewport; the nominal one leaves the model as it is."""
+    def looked_at(self) -> float | tuple[float, ...]:
+        """The value shown in the viewport, of some samples three; the nominal one leaves the model as it is."""
         return self._looked_at
 
-    def look_at(self, value: float) -> None:
-        """Without telling."""
-        self._looked_at = value
-        nominal = math.isnan(value) or value == self.quantity.nominal
-        self.slider.set_value(self.quantity.shown if math.isnan(value) else value)
-        self.value.setText(self.tr("nominal") if nominal else f"{value:.{self.quantity.decimals}f}")
+    def look_at(self, value: float | Sequence[float]) -> None:
+        """Without telling. The pointer stands at the first of three numbers."""
+        self._looked_at = tuple(value) if isinstance(value, Sequence) else float(value)
+        numbers = self._looked_at if isinstance(self._looked_at, tuple) else (self._looked_at,)
+        first, decimals = numbers[0], self.quantity.decimals
+        nominal = all(math.isnan(v) or v == self.quantity.nominal for v in numbers)
+        self.slider.set_value(self.quantity.shown if math.isnan(first) else first)
+        self.value.setText(self.tr("nominal") if nominal else f"{first:.{decimals}f}{' …' if len(numbers) > 1 else ''}")
+        self.value.setToolTip(", ".join(f"{v:.{decimals}f}" for v in numbers) if len(numbers) > 1 else "")
         role = "muted" if nominal else "warning"  # as the pointer's colour
         if role != self.value.property("role"):
             self.value.setProperty("role", role)
             self.value.style().polish(self.value)
-
-    def sample(self, rng: random.Random) -> float:
-        """One draw, as an episode would make it; nominal where the row is off or its probability says so."""
-        choice = self.choice()
-        if not choice.on or rng.random() >= choice.probability:
-            return self.quantity.nominal
-        if choice.log:
-            return math.exp(rng.uniform(math.log(choice.low), math.log(choice.high)))
-        return rng.uniform(choice.low, choice.high)
 
     # -- inside --------------------------------------------------------------------------------------------------------
 
@@ -230,8 +222,10 @@ class RangeRow(QWidget):
         self.check.toggled.connect(self._edited)
         self.low.valueChanged.connect(lambda value: self._bound(max(value, self.high.value()), self.high))
         self.high.valueChanged.connect(lambda value: self._bound(min(value, self.low.value()), self.low))
-        self.shape.toggled.connect(self._edited)
-        self.share.valueChanged.connect(self._edited)
+        self.details.edited.connect(self._edited)
+        self.details.another_asked.connect(self.another_asked)
+        self.details.removal_asked.connect(self.removal_asked)
+        self.more.toggled.connect(self._open)
         self.preset.clicked.connect(lambda: self._take(replace(self.preset_choice(), on=self.check.isChecked())))
         self.slider.range_changed.connect(lambda low, high: self._take(replace(self.choice(), low=low, high=high)))
         self.slider.value_changed.connect(self._moved)
@@ -257,17 +251,21 @@ class RangeRow(QWidget):
         self.value_changed.emit(value)
 
     def _redraw(self) -> None:
+        self.details.set_log_allowed(self.low.value() > 0)
         choice = self.choice()
-        if choice.low <= 0 and self.shape.isChecked():
-            self.shape.blockSignals(True)
-            self.shape.setChecked(False)
-            self.shape.blockSignals(False)
-        self.shape.setEnabled(choice.on and choice.low > 0)
-        for widget in (self.low, self.high, self.share, self.preset):
+        for widget in (self.low, self.high, self.preset, self.details):
             widget.setEnabled(choice.on)
+        words = self.details.words() if choice.on and not self.more.isChecked() else ""
+        self.summary.setText(words)
+        self.summary.setVisible(bool(words))
         self.slider.active = choice.on
-        self.slider.log = self.shape.isChecked()
+        self.slider.set_distribution(choice.distribution, choice.std)
         self.slider.set_range(choice.low, choice.high)
+
+    def _open(self, wanted: bool) -> None:
+        theme.set_icon(self.more, "down" if wanted else "right", "muted")
+        self.details.setVisible(wanted)
+        self._redraw()
 
     def _spin(self, name: str) -> QDoubleSpinBox:
         spin = QDoubleSpinBox()

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 from widgets import theme
 
 Handle = Literal["low", "high", "value"]
+Distribution = Literal["uniform", "log_uniform", "normal"]
 SIDE = 8.0  # px left and right of the groove, so that handles are not cut
 GROOVE_Y = 19.0  # px from the top
 DENSITY = 13.0  # px, height of the drawn density
@@ -30,8 +31,10 @@ class RangeSlider(QWidget):
         super().__init__(parent)
         self.minimum, self.maximum, self.nominal, self.step = minimum, maximum, nominal, step
         self.low, self.high, self.value = minimum, maximum, nominal
-        self.log = False
+        self.distribution: Distribution = "uniform"
+        self.std = 0.0  # of the normal distribution; 0: a quarter of the range
         self.active = True  # whether the range is drawn as one that applies
+        self.reached: tuple[float, float] | None = None  # how far a curriculum has come in the range
         self._held: Handle | None = None
         self._hover: Handle | None = None
         self.setMouseTracking(True)
@@ -50,6 +53,17 @@ class RangeSlider(QWidget):
         self.minimum, self.maximum = min(self.minimum, low), max(self.maximum, high)
         self.low, self.high = low, high
         self.update()
+
+    def set_distribution(self, distribution: Distribution, std: float = 0.0) -> None:
+        """How values are drawn in the range."""
+        self.distribution, self.std = distribution, std
+        self.update()
+
+    def set_reached(self, reached: tuple[float, float] | None) -> None:
+        """The part of the range that is drawn from by now; None: all of it."""
+        if reached != self.reached:
+            self.reached = reached
+            self.update()
 
     def set_value(self, value: float) -> None:
         """Without telling."""
@@ -136,10 +150,13 @@ class RangeSlider(QWidget):
     # -- painting ------------------------------------------------------------------------------------------------------
 
     def density(self, value: float) -> float:
-        """Height of the drawn density at a value of the range, 1 at its highest."""
-        if not self.log or self.low <= 0:
-            return 1.0
-        return self.low / value  # log-uniform: 1/x
+        """Height of the distribution's density at a value of the range, 1 at its highest."""
+        if self.distribution == "log_uniform" and self.low > 0:
+            return self.low / value  # 1/x
+        if self.distribution == "normal":
+            std = self.std or (self.high - self.low) / 4
+            return math.exp(-(((value - (self.low + self.high) / 2) / std) ** 2) / 2) if std else 1.0
+        return 1.0
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
@@ -154,6 +171,10 @@ class RangeSlider(QWidget):
             painter.setBrush(accent)
             painter.setPen(Qt.PenStyle.NoPen)
             painter.drawRect(QRectF(left, GROOVE_Y - 1.5, right - left, 3))
+            if self.reached is not None:
+                inner = [min(right, max(left, self._x(end))) for end in self.reached]
+                painter.setBrush(theme.color("success"))
+                painter.drawRect(QRectF(inner[0] - 1, GROOVE_Y - 2.5, inner[1] - inner[0] + 2, 5))
         tick = self._x(self.nominal)
         painter.setPen(QPen(theme.color("muted"), 1))
         painter.drawLine(QPointF(tick, GROOVE_Y - 4), QPointF(tick, GROOVE_Y + 4))
@@ -171,17 +192,22 @@ class RangeSlider(QWidget):
 
     def _paint_density(self, painter: QPainter, left: float, right: float) -> None:
         base = GROOVE_Y - 2
+        even = self.distribution == "uniform"
         path = QPainterPath(QPointF(left, base))
-        samples = max(2, math.ceil(right - left) // 3) if self.log else 2
+        samples = 2 if even else max(2, math.ceil(right - left) // 2)
+        tops = []
         for i in range(samples):
             share = i / (samples - 1)
-            height = DENSITY * self.density(self.low + share * (self.high - self.low)) * (1.0 if self.log else 0.6)
-            path.lineTo(left + share * (right - left), base - height)
+            height = DENSITY * self.density(self.low + share * (self.high - self.low)) * (0.6 if even else 1.0)
+            tops.append(QPointF(left + share * (right - left), base - height))
+            path.lineTo(tops[-1])
         path.lineTo(right, base)
         path.closeSubpath()
         painter.setBrush(theme.color("accent_soft"))
         painter.setPen(Qt.PenStyle.NoPen)
         painter.drawPath(path)
+        painter.setPen(QPen(theme.color("accent"), 1))
+        painter.drawPolyline(tops)
 
     def _paint_pointer(self, painter: QPainter) -> None:
         x, near = self._x(self.value), "value" in (self._hover, self._held)

@@ -1,43 +1,42 @@
-"""The Randomization panel: what varies from episode to episode, as ranges; any value of them is seen at once."""
+"""The Randomization panel: what varies from episode to episode, as ranges; any value of them is seen at once, several
+samples side by side, and what each of them does to the return."""
 
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from typing import Any
 
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import (
-    QComboBox,
-    QFrame,
-    QHBoxLayout,
-    QLabel,
-    QPushButton,
-    QScrollArea,
-    QToolButton,
-    QVBoxLayout,
-    QWidget,
-)
+from pydantic import ValidationError
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QHBoxLayout, QPushButton, QStackedWidget, QToolButton, QVBoxLayout, QWidget
 
-from studio.contracts import PanelInfo
+from studio.contracts import PanelInfo, Problem
+from studio.errors import StudioError
 from studio.experiment import Experiment, RandomizationTerm
+from studio.randomization_terms import PRESETS, expand
+from studio.run.channels import Event, MetricsLogged, StateChanged
 from widgets import theme
 from widgets.bench import Bench
-from widgets.range_row import Choice, Quantity, RangeRow
+from widgets.randomization_effects import EffectView
+from widgets.randomization_rows import RandomizationRows
+from widgets.randomization_sampler import COUNT
+from widgets.randomization_samples import SampleBox
+from widgets.randomization_strip import COLUMNS
+from widgets.range_row import RangeRow
 from widgets.segmented import Segmented
 
 REFERENCE = "transfer-learning document, section 4.1 (domain randomization)"
-NAN = float("nan")
+ROOMY = 640  # px of height from which samples stand in two rows
 
 
 class RandomizationPanel(QWidget):
-    """One row for each quantity, in three groups; edits go to the source's or the target's randomization."""
+    """Rows for the quantities in four groups; edits go to the source's or the target's randomization."""
 
     def __init__(self, bench: Bench) -> None:
         super().__init__()
         self._bench = bench
         self._rng = random.Random()
-        self._previewing = False
-        self.rows: dict[str, RangeRow] = {}
         self.domain = Segmented(
             (
                 ("source", self.tr("Source"), self.tr("Randomize the source domain")),
@@ -46,22 +45,26 @@ class RandomizationPanel(QWidget):
             self.tr("Domain"),
         )
         self.domain.set_key("target")
-        self.presets = QComboBox()
-        self.presets.setAccessibleName(self.tr("Preset"))
-        self.presets.setToolTip(self.tr("Nothing, the ranges of the transfer-learning document, or your own"))
-        for key, label in (
-            ("off", self.tr("Off")),
-            ("document", self.tr("Document preset")),
-            ("custom", self.tr("Custom")),
-        ):
-            self.presets.addItem(label, key)
+        self.views = Segmented(
+            (
+                ("ranges", self.tr("Ranges"), self.tr("What varies, and how")),
+                ("effect", self.tr("Effect"), self.tr("Return or success against each value, from a run's episodes")),
+            ),
+            self.tr("View"),
+        )
         head = QHBoxLayout()
         head.setSpacing(theme.MEDIUM)
+        head.setContentsMargins(0, 0, 10, 0)
         head.addWidget(self.domain)
-        head.addWidget(self.presets, 1)
-        self.sample = QPushButton(self.tr("Preview a &sample"))
+        head.addStretch(1)
+        head.addWidget(self.views)
+        self.presets: dict[str, QPushButton] = {}
+        self.rows_ = RandomizationRows()
+        self.effects = EffectView(bench)
+        self.samples = SampleBox(bench)
+        self.sample = QPushButton(self.tr("&Sample"))
         self.sample.setToolTip(self.tr("Draws one value of every enabled row and shows it in the viewport"))
-        self.nominal = QPushButton(self.tr("Back to &nominal"))
+        self.nominal = QPushButton(self.tr("&Nominal"))
         self.nominal.setToolTip(self.tr("Shows the model as it is"))
         self.release = QToolButton()
         theme.set_icon(self.release, "close", "muted")
@@ -70,194 +73,194 @@ class RandomizationPanel(QWidget):
         self.release.setEnabled(False)
         foot = QHBoxLayout()
         foot.setSpacing(theme.SMALL)
-        foot.addWidget(self.sample, 1)
-        foot.addWidget(self.nominal, 1)
+        foot.setContentsMargins(0, 0, 10, 0)
+        for widget in (self.sample, self.samples.button, self.nominal):
+            foot.addWidget(widget, 1)
         foot.addWidget(self.release)
-        self.problem = QLabel()
-        self.problem.setProperty("role", "problem")
-        self.problem.setWordWrap(True)
-        self.problem.hide()
+        ranges = QWidget()
+        column = QVBoxLayout(ranges)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(theme.MEDIUM)
+        column.addLayout(self._preset_buttons())
+        column.addWidget(self.rows_, 1)
+        column.addWidget(self.samples)
+        column.addLayout(foot)
+        self._stack = QStackedWidget()
+        self._stack.addWidget(ranges)
+        self._stack.addWidget(self.effects)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(10, theme.MEDIUM, 0, theme.MEDIUM)
         layout.setSpacing(theme.MEDIUM)
-        for part in (head, foot):
-            part.setContentsMargins(0, 0, 10, 0)
         layout.addLayout(head)
-        layout.addWidget(self._scroll(), 1)
-        layout.addWidget(self.problem)
-        layout.addLayout(foot)
+        layout.addWidget(self._stack, 1)
         self._wire()
         self._show(bench.experiment)
+
+    @property
+    def rows(self) -> dict[str, RangeRow]:
+        """The first row of each quantity by its field; further ones as ``mass#2``."""
+        return self.rows_.rows
 
     def show_field(self, field: str) -> bool:
         """Gives the row of a dotted field (``target.randomization.0.low``) the focus; False if it is none of ours."""
         domain, _, rest = field.partition(".")
-        if domain not in ("source", "target") or not rest.startswith("randomization"):
+        if domain not in ("source", "target") or not rest.startswith(("randomization", "curriculum")):
             return False
         self.domain.set_key(domain)
+        self.views.set_key("ranges")
+        self._stack.setCurrentIndex(0)
         self._show(self._bench.experiment)
-        terms = getattr(self._bench.experiment, domain).randomization
+        if rest.startswith("curriculum"):
+            return self.rows_.show_curriculum(rest.partition(".")[2])
         parts = rest.split(".")
-        if len(parts) > 1 and parts[1].isdigit() and int(parts[1]) < len(terms):
-            row = self.rows[terms[int(parts[1])].field]
-            self._area.ensureWidgetVisible(row)
-            row.low.setFocus()
+        if len(parts) > 1 and parts[1].isdigit():
+            self.rows_.show_term(int(parts[1]), parts[2] if len(parts) > 2 else "low")
         return True
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        self.samples.strip.set_columns(COLUMNS if self.height() > ROOMY else COUNT)
+        super().resizeEvent(event)
+
+    def shut_down(self) -> None:
+        """Ends the thread that makes samples."""
+        self.samples.shut_down()
 
     # -- making --------------------------------------------------------------------------------------------------------
 
-    def _scroll(self) -> QScrollArea:
-        inner = QWidget()
-        inner.setObjectName("scrolled")
-        column = QVBoxLayout(inner)
-        column.setContentsMargins(0, 0, 10, 0)
-        column.setSpacing(theme.SMALL)
-        for title, quantities in self._groups():
-            name = QLabel(title)
-            name.setProperty("role", "title")
-            line = QFrame()
-            line.setProperty("role", "line")
-            line.setFixedHeight(1)
-            column.addWidget(name)
-            column.addWidget(line)
-            for quantity in quantities:
-                row = RangeRow(quantity)
-                row.changed.connect(self._apply)
-                row.value_changed.connect(self._preview)
-                self.rows[quantity.field] = row
-                column.addWidget(row)
-            column.addSpacing(theme.MEDIUM)
-        column.addStretch(1)
-        self._area = QScrollArea()
-        self._area.setWidgetResizable(True)
-        self._area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self._area.setWidget(inner)
-        return self._area
-
-    def _groups(self) -> list[tuple[str, list[Quantity]]]:
-        tr = self.tr
-        times, factor = tr("Multiplies the model's own value."), tr("Factor; 1 is the image itself.")
-        half: dict[str, Any] = {"probability": 0.5}
-        zero: dict[str, Any] = {"nominal": 0.0, "shown": 0.0}
-        physics = [
-            Quantity("friction", tr("Friction"), tr("Of all contacts. ") + times, "×", 0.1, 3, 0.5, 1.5),
-            Quantity("mass", tr("Mass"), tr("Of all bodies, inertia with it. ") + times, "×", 0.2, 3, 0.8, 1.2),
-            Quantity("damping", tr("Damping"), tr("Of all joints. ") + times, "×", 0.1, 5, 0.5, 2),
-            Quantity("actuator_gain", tr("Servo gain"), tr("Stiffness of servos. ") + times, "×", 0.3, 2, 0.8, 1.2),
-            Quantity("actuator_delay", tr("Delay"), tr("Command to actuator."), "s", 0, 0.05, 0, 0.05, 3, **zero),
-        ]
-        place, angle = tr("Added to each coordinate of the camera's place."), tr("Vertical angle of the camera.")
-        camera = [
-            Quantity("camera_position", tr("Position"), place, "m", -0.1, 0.1, -0.02, 0.02, 3, **zero),
-            Quantity("camera_fov", tr("Field of view"), angle, "°", 30, 100, 55, 65, 1, nominal=NAN, shown=60),
-        ]
-        sigma, soft = tr("Sigma of a Gaussian, kernel of 5."), tr("Factor; 0 is soft, 1 the image itself, 2 crisp.")
-        image = [
-            Quantity("brightness", tr("Brightness"), factor, "×", 0, 2, 0.7, 1.3, **half),
-            Quantity("contrast", tr("Contrast"), factor, "×", 0, 2, 0.7, 1.3, **half),
-            Quantity("saturation", tr("Saturation"), factor, "×", 0, 2, 0.7, 1.3, **half),
-            Quantity("blur", tr("Blur"), sigma, "px", 0, 3, 0.1, 2, **zero, **half),
-            Quantity("sharpness", tr("Sharpness"), soft, "×", 0, 4, 2, 2, **half),
-        ]
-        return [(tr("Physics"), physics), (tr("Camera"), camera), (tr("Image"), image)]
+    def _preset_buttons(self) -> QHBoxLayout:
+        line = QHBoxLayout()
+        line.setSpacing(theme.SMALL)
+        line.setContentsMargins(0, 0, 10, 0)
+        titles = {
+            "nominal": self.tr("Nominal"),
+            "document": self.tr("Document"),
+            "epopt_hopper": self.tr("EPOpt hopper"),
+        }
+        for key, (title, words, _) in PRESETS.items():
+            button = QPushButton(titles.get(key, title))
+            button.setCheckable(True)
+            button.setToolTip(words)
+            button.setAccessibleName(self.tr("Preset: {0}").format(titles.get(key, title)))
+            button.clicked.connect(lambda _=False, key=key: self._choose_preset(key))
+            self.presets[key] = button
+            line.addWidget(button, 1)
+        return line
 
     def _wire(self) -> None:
-        self.domain.chosen.connect(lambda _key: self._show(self._bench.experiment))
-        self.presets.activated.connect(lambda index: self._choose_preset(self.presets.itemData(index)))
+        self.domain.chosen.connect(self._choose_domain)
+        self.views.chosen.connect(lambda key: self._stack.setCurrentIndex(0 if key == "ranges" else 1))
+        self.rows_.changed.connect(self._apply)
+        self.rows_.value_changed.connect(self._preview)
+        self.rows_.names_wanted.connect(self.samples.ask_names)
+        self.rows_.curriculum_changed.connect(self._edit_curriculum)
+        self.samples.names_known.connect(self.rows_.set_names)
         self.sample.clicked.connect(self._show_sample)
         self.nominal.clicked.connect(self._show_nominal)
         self.release.clicked.connect(self._end_preview)
         self._bench.experiment_changed.connect(self._experiment_changed)
+        self._bench.problems_changed.connect(self._tell_problems)
+        self._bench.events.connect(self._take_events)
 
     # -- the experiment ------------------------------------------------------------------------------------------------
 
-    def _terms(self) -> list[dict[str, Any]]:
-        return [row.choice().term(field) for field, row in self.rows.items() if row.choice().on]
+    def _choose_domain(self, key: str) -> None:
+        self.effects.set_domain(key)
+        self._show(self._bench.experiment)
 
     def _apply(self) -> None:
         """Puts the rows into the experiment; what does not fit is said at its row."""
-        error = self._bench.edit(**{f"{self.domain.key}.randomization": self._terms()})
-        for row in self.rows.values():
-            row.set_problem("")
-        self.problem.setVisible(error is not None)
-        if error is not None:
-            parts = error.field.split(".")
-            fields = [term["field"] for term in self._terms()]
-            place = int(parts[2]) if len(parts) > 2 and parts[2].isdigit() else -1
-            words = f"{error.message} {error.remedy}".strip()
-            if 0 <= place < len(fields):
-                self.rows[fields[place]].set_problem(words)
-                self.problem.hide()
-            else:
-                self.problem.setText(words)
+        error = self._bench.edit(**{f"{self.domain.key}.randomization": self.rows_.terms()})
+        self.rows_.tell([(self._inside(error.field), _words(error))] if error is not None else [])
         self._name_preset()
 
+    def _edit_curriculum(self, field: str, value: object) -> None:
+        error = self._bench.edit(**{f"{self.domain.key}.curriculum.{field}": value})
+        self.rows_.tell_curriculum([error] if error is not None else [])
+
+    def _tell_problems(self, problems: Sequence[Problem]) -> None:
+        mine = [p for p in problems if p.field.startswith(f"{self.domain.key}.randomization")]
+        self.rows_.tell([(self._inside(p.field), _words(p)) for p in mine])
+        self.rows_.tell_curriculum([p for p in problems if p.field.startswith(f"{self.domain.key}.curriculum")])
+
+    def _inside(self, field: str) -> str:
+        """``target.randomization.2.low`` → ``2.low``."""
+        return field.partition(".")[2].partition(".")[2]
+
     def _experiment_changed(self, experiment: Experiment) -> None:
-        if not any(row.is_settling for row in self.rows.values()):  # what a person is moving is not moved back
+        if not self.rows_.is_settling:  # what a person is moving is not moved back
             self._show(experiment)
 
     def _show(self, experiment: Experiment) -> None:
-        terms: list[RandomizationTerm] = getattr(experiment, self.domain.key).randomization
-        chosen = {term.field: term for term in terms}
-        for field, row in self.rows.items():
-            term = chosen.get(field)  # type: ignore[call-overload]
-            if term is not None:
-                log = term.distribution == "log_uniform"
-                row.set_choice(Choice(True, term.low, term.high, log, term.probability))
-            elif row.choice().on:
-                row.set_choice(row.preset_choice(on=False))
+        domain = getattr(experiment, self.domain.key)
+        self.rows_.show_terms(domain.randomization)
+        self.rows_.show_settings(domain.curriculum, self.domain.key)
+        self.samples.set_domain(domain)
         self._name_preset()
+        self._tell_problems(self._bench.problems)
 
     def _name_preset(self) -> None:
-        choices = {field: row.choice() for field, row in self.rows.items()}
-        if not any(choice.on for choice in choices.values()):
-            key = "off"
-        else:
-            document = {field: self._document_choice(row) for field, row in self.rows.items()}
-            key = "document" if choices == document else "custom"
-        self.presets.setCurrentIndex(self.presets.findData(key))
-
-    def _document_choice(self, row: RangeRow) -> Choice:
-        """The document says nothing of damping and servo gain."""
-        return row.preset_choice(on=row.quantity.field not in ("damping", "actuator_gain"))
+        """Marks the preset that the rows are, if any."""
+        try:
+            own = _sorted(self.rows_.terms())
+        except ValidationError:
+            own = None
+        for key, button in self.presets.items():
+            button.setChecked(own == _sorted(expand(key)))
 
     def _choose_preset(self, key: str) -> None:
-        if key == "custom":
-            self._name_preset()  # moving anything makes it custom
-            return
-        for row in self.rows.values():
-            row.set_choice(self._document_choice(row) if key == "document" else row.preset_choice(on=False))
+        self.rows_.show_terms([RandomizationTerm(**term) for term in expand(key)])
         self._apply()
 
     # -- the preview ---------------------------------------------------------------------------------------------------
 
     def _preview(self) -> None:
-        self._previewing = True
         self.release.setEnabled(True)
-        self._bench.preview_changed.emit({field: row.looked_at for field, row in self.rows.items()})
+        self._bench.preview_changed.emit(self.rows_.looked_at())
 
     def _show_sample(self) -> None:
-        for row in self.rows.values():
-            row.look_at(row.sample(self._rng))
+        """One draw, as an episode would make it."""
+        from studio.sim.draws import Draws
+        from studio.sim.randomization import draw
+
+        try:
+            terms = [RandomizationTerm(**term) for term in self.rows_.terms()]
+        except ValidationError:
+            return  # said at its row
+        values = draw(terms, Draws([self._rng.randrange(1 << 32)]))
+        self.rows_.look_at({key: value[0].tolist() for key, value in values.items()})
         self._preview()
 
     def _show_nominal(self) -> None:
-        for row in self.rows.values():
-            row.look_at(row.quantity.nominal)
+        self.rows_.look_at({})
         self._preview()
 
     def _end_preview(self) -> None:
-        for row in self.rows.values():
-            row.look_at(row.quantity.nominal)
-        self._previewing = False
+        self.rows_.look_at({})
         self.release.setEnabled(False)
         self._bench.preview_changed.emit({})
+
+    # -- a run that is going on ----------------------------------------------------------------------------------------
+
+    def _take_events(self, events: Sequence[Event]) -> None:
+        for event in events:
+            if isinstance(event, StateChanged) and event.state == "preparing":
+                self.rows_.show_reached({})
+            elif isinstance(event, MetricsLogged) and "range/open" in event.values:
+                self.rows_.show_reached(event.values)
+
+
+def _words(problem: Problem | StudioError) -> str:
+    return f"{problem.message} {problem.remedy}".strip()
+
+
+def _sorted(terms: Sequence[dict[str, Any]]) -> list[RandomizationTerm]:
+    return sorted((RandomizationTerm(**term) for term in terms), key=lambda term: term.key)
 
 
 PANEL = PanelInfo(
     id="randomization",
     title="Randomization",
-    summary="What varies from episode to episode, as ranges; any value of them is seen in the viewport at once.",
+    summary="What varies from episode to episode, as ranges; values, samples and their effect are seen at once.",
     area="right",
     order=20,
     factory=RandomizationPanel,

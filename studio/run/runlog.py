@@ -193,7 +193,7 @@ def _rows(event: Event) -> list[tuple[str, tuple[Any, ...]]]:
             for seed, success, total, length in columns
         ]
         for name, values in event.randomization.items():
-            for axis, column in _columns(name, np.asarray(values)):
+            for axis, column in columns_of(name, np.asarray(values)):
                 rows += [
                     ("randomization", (event.domain, event.step, seed, axis, value))
                     for seed, value in zip(event.seeds, column, strict=True)
@@ -209,7 +209,8 @@ def _encoded(value: Any) -> Any:
     return value.encode() if isinstance(value, str) else value
 
 
-def _columns(name: str, values: np.ndarray) -> list[tuple[str, np.ndarray]]:
+def columns_of(name: str, values: np.ndarray) -> list[tuple[str, np.ndarray]]:
+    """What a term's values are logged as: one column, or one for each of its three numbers."""
     if values.ndim == 1:
         return [(name, values)]
     return [(f"{name}_{axis}", values[:, i]) for i, axis in enumerate("rgb" if name == "color" else "xyz")]

@@ -235,7 +235,7 @@ def check_terms(terms: Iterable[RandomizationTerm], model: mujoco.MjModel) -> li
         mask = mask_of(model, term.key)
         if not mask.any():
             names = list(dict.fromkeys(n for n in parts_of(model, term.field) if n and n != "world"))
-            known = ", ".join(names[:12]) + (", …" if len(names) > 12 else "")
+            known = ", ".join(names[:12]) + (" and others" if len(names) > 12 else "")
             if term.parts and known:
                 words, remedy = f"{term.field}: nothing is named '{term.parts}'.", f"The model has: {known}."
             else:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import math
-import random
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
 
+import numpy as np
 import pytest
 from PySide6.QtCore import QPointF, Qt
+from scipy import stats
 
 from plugins.panels.randomization import PANEL, RandomizationPanel
 from studio.experiment import RandomizationField
 from widgets.bench import Bench
-from widgets.range_row import Choice, Quantity, RangeRow
+from widgets.range_details import Choice
+from widgets.range_row import Quantity, RangeRow
 from widgets.range_slider import GROOVE_Y, RangeSlider
 
 
@@ -26,12 +28,18 @@ def bench(qtbot: Any, tmp_path: Path) -> Iterator[Bench]:
 
 
 @pytest.fixture
-def panel(qtbot: Any, bench: Bench) -> RandomizationPanel:
+def panel(qtbot: Any, bench: Bench) -> Iterator[RandomizationPanel]:
     made = PANEL.factory(bench)
     qtbot.addWidget(made)
     made.resize(340, 900)
     made.show()
-    return made
+    yield made
+    made.shut_down()
+
+
+def chosen(panel: RandomizationPanel) -> list[str]:
+    """The presets that are marked."""
+    return [key for key, button in panel.presets.items() if button.isChecked()]
 
 
 def mouse(qtbot: Any, slider: RangeSlider, start: float, end: float, y: float = GROOVE_Y) -> None:
@@ -54,7 +62,7 @@ def test_every_field_of_the_experiment_has_a_row_with_the_engines_nominal(panel:
 
 
 def test_the_document_preset_is_the_documents(panel: RandomizationPanel, bench: Bench) -> None:
-    panel._choose_preset("document")
+    panel.presets["document"].click()
     terms = {term.field: term for term in bench.experiment.target.randomization}
     expected = {
         "friction": (0.5, 1.5, 1.0),
@@ -71,10 +79,10 @@ def test_the_document_preset_is_the_documents(panel: RandomizationPanel, bench: 
     assert {f: (t.low, t.high, t.probability) for f, t in terms.items()} == {
         f: pytest.approx(values) for f, values in expected.items()
     }
-    assert panel.presets.currentData() == "document"
-    panel._choose_preset("off")
+    assert chosen(panel) == ["document"]
+    panel.presets["nominal"].click()
     assert bench.experiment.target.randomization == []
-    assert panel.presets.currentData() == "off"
+    assert chosen(panel) == ["nominal"]
 
 
 def test_a_drag_changes_the_experiment_once_it_rests(panel: RandomizationPanel, bench: Bench, qtbot: Any) -> None:
@@ -86,7 +94,7 @@ def test_a_drag_changes_the_experiment_once_it_rests(panel: RandomizationPanel, 
     assert (term.field, term.low) == ("friction", 0.5)
     assert term.high == pytest.approx(2.5, abs=0.1)
     assert row.high.value() == pytest.approx(term.high)
-    assert panel.presets.currentData() == "custom"
+    assert chosen(panel) == []
     assert bench.experiment.source.randomization == []
 
 
@@ -105,18 +113,18 @@ def test_edits_from_elsewhere_are_shown(panel: RandomizationPanel, bench: Bench)
     term = {"field": "damping", "low": 0.05, "high": 7.0, "distribution": "log_uniform", "probability": 0.25}
     assert bench.edit(**{"target.randomization": [term]}) is None
     row = panel.rows["damping"]
-    assert row.choice() == Choice(True, 0.05, 7.0, True, 0.25)
+    assert row.choice() == Choice(True, 0.05, 7.0, "log_uniform", 0.25)
     assert (row.slider.minimum, row.slider.maximum) == (0.05, 7.0), "a range beyond the scale widens the scale"
-    assert panel.presets.currentData() == "custom"
+    assert chosen(panel) == []
 
 
 def test_a_problem_is_said_at_its_row(panel: RandomizationPanel, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    bad = Choice(True, -1.0, 1.0)
+    bad = Choice(True, -1.0, 1.5)
     row = panel.rows["mass"]
     panel.rows["friction"].check.setChecked(True)
     monkeypatch.setattr(row, "choice", lambda: bad)
     panel._apply()
-    assert "negative" in row.problem.text() and not row.problem.isHidden()
+    assert "above 0" in row.problem.text() and not row.problem.isHidden()
     assert panel.rows["friction"].problem.isHidden()
     assert bench.experiment.target.randomization == []
 
@@ -137,7 +145,7 @@ def test_moving_the_pointer_is_previewed_at_once(panel: RandomizationPanel, benc
 
 
 def test_a_sample_lies_in_the_enabled_ranges(panel: RandomizationPanel, bench: Bench) -> None:
-    panel._choose_preset("document")
+    panel.presets["document"].click()
     seen: list[dict[str, float]] = []
     bench.preview_changed.connect(seen.append)
     for _ in range(40):
@@ -150,15 +158,22 @@ def test_a_sample_lies_in_the_enabled_ranges(panel: RandomizationPanel, bench: B
     assert {values["sharpness"] for values in seen} == {1.0, 2.0}
 
 
-def test_log_uniform_samples_halve_at_the_geometric_mean(qtbot: Any) -> None:
-    row = RangeRow(Quantity("damping", "Damping", "", "×", 0.1, 10, 0.1, 10))
-    qtbot.addWidget(row)
-    row.set_choice(Choice(True, 0.1, 10, True))
-    rng = random.Random(0)
-    below = sum(row.sample(rng) < 1 for _ in range(2_000))
-    assert 900 < below < 1_100
-    assert row.slider.density(0.1) == 1.0
-    assert row.slider.density(1.0) == pytest.approx(0.1)
+@pytest.mark.parametrize("shape", ["uniform", "log_uniform", "normal"])
+def test_the_density_over_the_slider_is_the_distributions(qtbot: Any, shape: Any) -> None:
+    slider = RangeSlider(0, 10, 1, 0.01)
+    qtbot.addWidget(slider)
+    slider.set_range(0.5, 4.0)
+    slider.set_distribution(shape, 0.7 if shape == "normal" else 0.0)
+    middle = 2.25
+    known = {
+        "uniform": stats.uniform(0.5, 3.5),
+        "log_uniform": stats.loguniform(0.5, 4.0),
+        "normal": stats.truncnorm((0.5 - middle) / 0.7, (4 - middle) / 0.7, middle, 0.7),
+    }[shape]
+    values = [0.5, 1.0, 2.0, 2.25, 3.0, 4.0]
+    drawn = np.array([slider.density(v) for v in values])
+    np.testing.assert_allclose(drawn / drawn.sum(), known.pdf(values) / known.pdf(values).sum())
+    assert max(slider.density(v) for v in np.linspace(0.5, 4.0, 351)) == pytest.approx(1.0)
 
 
 def test_one_end_pushes_the_other(qtbot: Any) -> None:
@@ -176,10 +191,11 @@ def test_one_end_pushes_the_other(qtbot: Any) -> None:
 def test_log_is_off_where_the_range_reaches_zero(qtbot: Any) -> None:
     row = RangeRow(Quantity("blur", "Blur", "", "px", 0, 3, 0.1, 2, nominal=0, shown=0))
     qtbot.addWidget(row)
-    row.set_choice(Choice(True, 0.1, 2, True))
+    row.set_choice(Choice(True, 0.1, 2, "log_uniform"))
     row.low.setValue(0)
-    assert row.choice().log is False
-    assert not row.shape.isEnabled()
+    assert row.choice().distribution == "uniform"
+    shapes = row.details.shape
+    assert not shapes.model().item(shapes.findData("log_uniform")).isEnabled()
 
 
 def test_the_slider_is_worked_by_keys(qtbot: Any) -> None:
@@ -208,7 +224,7 @@ def test_numbers_are_painted_in_the_studios_style(qtbot: Any, qapp: Any) -> None
 
 
 def test_a_field_with_a_problem_gets_the_focus(panel: RandomizationPanel, bench: Bench) -> None:
-    panel._choose_preset("document")
+    panel.presets["document"].click()
     assert panel.show_field("target.randomization.1.low")
     assert panel.focusWidget() is panel.rows["mass"].low
     assert not panel.show_field("budget.iterations")

@@ -1,0 +1,326 @@
+"""Return or success against each randomized parameter: a small plot for each, from the episodes of chosen runs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+import pyqtgraph as pg
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenu, QScrollArea, QToolButton, QVBoxLayout, QWidget
+
+from studio.experiment import RandomizationField
+from studio.run.channels import EpisodesEnded, Evaluated, Event, StateChanged
+from widgets import theme
+from widgets.bench import Bench
+from widgets.curve_axis import PlotAxis
+
+HEIGHT = 128  # of a plot, px
+RUNS_SHOWN = 15
+POINTS = 1_000  # of a run that are drawn
+JITTER = 0.06  # of successes, so that points do not lie on one line
+NOW = "now"  # key of the run that is going on
+
+
+class EffectPlot(QFrame):
+    """One parameter's plot: a point for each episode, and binned means with their intervals."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.name = name
+        self.title = QLabel()
+        self.title.setTextFormat(Qt.TextFormat.RichText)
+        self.view = pg.PlotWidget(axisItems={"bottom": PlotAxis("bottom"), "left": PlotAxis("left")})
+        self.view.setFixedHeight(HEIGHT)
+        self.view.setMenuEnabled(False)
+        self.view.setMouseEnabled(False, False)
+        self.view.hideButtons()
+        self.view.setFrameShape(QFrame.Shape.NoFrame)
+        self.view.getPlotItem().setContentsMargins(0, 4, 10, 0)
+        self.view.viewport().setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)  # the wheel scrolls the list
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, theme.SMALL)
+        layout.setSpacing(0)
+        layout.addWidget(self.title)
+        layout.addWidget(self.view)
+        self._runs: list[tuple[int, Any, bool]] = []
+        self._restyle()
+        theme.on_change(self, self._restyle)
+
+    def show_runs(self, runs: Sequence[tuple[int, Any, bool]]) -> None:
+        """Takes (color, Outcomes, by success) of each run that has the parameter."""
+        self._runs = list(runs)
+        self._draw()
+
+    def _draw(self) -> None:
+        from studio.run.effects import binned
+
+        self.view.clear()
+        ground, ranks = theme.color("plot_background"), []
+        for color, outcomes, by_success in self._runs:
+            values = np.asarray(outcomes.values[self.name], float)
+            heights = np.asarray(outcomes.success if by_success else outcomes.returns)
+            hue = theme.series(color)
+            shown = np.flatnonzero(np.isfinite(values))[:POINTS]
+            scattered = heights[shown].astype(float)
+            if by_success:
+                scattered = scattered + np.random.default_rng(0).uniform(-JITTER, JITTER, len(shown))
+            faint = pg.mkBrush(theme.blend(hue, ground, 0.4))
+            self.view.addItem(pg.ScatterPlotItem(values[shown], scattered, size=4, pen=None, brush=faint))
+            bins = binned(values, heights)
+            solid = ~np.isnan(bins.low)
+            bars = pg.ErrorBarItem(
+                x=bins.at[solid],
+                y=bins.mean[solid],
+                top=(bins.high - bins.mean)[solid],
+                bottom=(bins.mean - bins.low)[solid],
+                beam=0,
+                pen=pg.mkPen(hue, width=1),
+            )
+            self.view.addItem(bars)
+            pen = pg.mkPen(hue, width=1)
+            line = pg.PlotDataItem(
+                bins.at, bins.mean, pen=pen, symbol="o", symbolSize=6, symbolBrush=hue, symbolPen=None
+            )
+            self.view.addItem(line)
+            ranks.append((color, bins.rank))
+        if self._runs and all(by_success for _, _, by_success in self._runs):
+            self.view.setYRange(-0.1, 1.1, padding=0)
+            self.view.getAxis("left").setTicks([[(v, f"{v:g}") for v in (0.0, 0.5, 1.0)], []])
+        else:
+            self.view.getAxis("left").setTicks(None)
+            self.view.enableAutoRange()
+        known = "&nbsp; ".join(
+            f"<span style='color:{theme.series(color).name()}'>ρ {_signed(rank)}</span>"
+            for color, rank in ranks
+            if not math.isnan(rank)
+        )
+        self.title.setText(f"{readable(self.name)} &nbsp; {known}")
+        self.title.setToolTip(self.tr("Spearman's rank correlation ρ of the value and the outcome, for each run"))
+
+    def _restyle(self) -> None:
+        self.view.setBackground(theme.color("plot_background"))
+        for side in ("left", "bottom"):
+            axis = self.view.getAxis(side)
+            axis.setPen(pg.mkPen(theme.color("border")))
+            axis.setTextPen(pg.mkPen(theme.color("muted")))
+            axis.setStyle(tickFont=theme.small_font(self.font()))
+        self.view.getAxis("left").setWidth(40)
+        self._draw()
+
+
+class EffectView(QWidget):
+    """The chooser of runs and the plots. It reads logs in the background, and takes live episodes as they end."""
+
+    def __init__(self, bench: Bench) -> None:
+        super().__init__()
+        self._bench = bench
+        self._domain = "target"
+        self._chosen: list[str] = [NOW]
+        self._outcomes: dict[str, dict[str, Any]] = {}  # run → domain → (Outcomes, by success)
+        self._by_success: dict[str, bool] = {}  # domain → what its last evaluation is judged by
+        self._asked = 0
+        self.plots: dict[str, EffectPlot] = {}
+        self.runs = QToolButton()
+        self.runs.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.runs.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextOnly)
+        self.runs.setAccessibleName(self.tr("Runs whose episodes are shown"))
+        self.menu = QMenu(self)
+        self.runs.setMenu(self.menu)
+        self.caption = QLabel()
+        self.caption.setProperty("role", "muted")
+        self.caption.setFont(theme.small_font())
+        self.caption.setWordWrap(True)
+        head = QHBoxLayout()
+        head.setContentsMargins(0, 0, 10, 0)
+        head.addWidget(self.runs)
+        head.addStretch(1)
+        inner = QWidget()
+        inner.setObjectName("scrolled")
+        self._column = QVBoxLayout(inner)
+        self._column.setContentsMargins(0, 0, 10, 0)
+        self._column.setSpacing(theme.SMALL)
+        self._column.addStretch(1)
+        area = QScrollArea()
+        area.setWidgetResizable(True)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        area.setWidget(inner)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(theme.SMALL)
+        layout.addLayout(head)
+        layout.addWidget(self.caption)
+        layout.addWidget(area, 1)
+        bench.events.connect(self._take_events)
+        bench.runs_selected.connect(self.choose_runs)
+        self.menu.aboutToShow.connect(self._list_runs)
+        self._name()
+        self._draw()
+
+    def set_domain(self, key: str) -> None:
+        """Source or target: whose episodes are shown."""
+        if key != self._domain:
+            self._domain = key
+            self._draw()
+
+    def choose_runs(self, folders: Sequence[Path]) -> None:
+        """Shows the episodes of these runs; none: of the run that is going on."""
+        self._chosen = [str(folder) for folder in folders] or [NOW]
+        self._read()
+
+    def showEvent(self, event: Any) -> None:
+        super().showEvent(event)
+        self._draw()
+
+    # -- where episodes come from --------------------------------------------------------------------------------------
+
+    def _list_runs(self) -> None:
+        """Fills the menu; a click on a run takes it in or out."""
+        from studio.run.runs import list_runs
+
+        self.menu.clear()
+        self._add(NOW, self.tr("The run that is going on"))
+        self.menu.addSeparator()
+        folder = self._bench.runs_folder
+        for run in (list_runs(folder) if folder.is_dir() else [])[:RUNS_SHOWN]:
+            self._add(str(run.folder), f"{run.name} · {run.strategy} · {run.folder.name[:15]}")
+
+    def _add(self, key: str, words: str) -> None:
+        action = QAction(words, self.menu)
+        action.setCheckable(True)
+        action.setChecked(key in self._chosen)
+        action.toggled.connect(lambda on: self._toggle(key, on))
+        self.menu.addAction(action)
+
+    def _toggle(self, key: str, on: bool) -> None:
+        kept = [known for known in self._chosen if known != key]
+        self._chosen = [*kept, key] if on else kept
+        self._read()
+
+    def _read(self) -> None:
+        self._name()
+        self._asked += 1
+        asked, folders = self._asked, [key for key in self._chosen if key != NOW]
+
+        def work() -> dict[str, dict[str, Any]]:
+            return {folder: _read_run(Path(folder)) for folder in folders}
+
+        def done(found: dict[str, dict[str, Any]]) -> None:
+            if asked == self._asked:
+                self._outcomes = found | {k: v for k, v in self._outcomes.items() if k == NOW}
+                self._draw()
+
+        self._bench.background(work, done)
+
+    def _take_events(self, events: Sequence[Event]) -> None:
+        drawn = False
+        for event in events:
+            if isinstance(event, StateChanged) and event.state == "preparing":
+                drawn |= self._outcomes.pop(NOW, None) is not None
+            elif isinstance(event, Evaluated):  # it comes before its episodes
+                self._by_success[event.domain] = event.measure != "return"
+            elif isinstance(event, EpisodesEnded):
+                by_success = self._by_success.get(event.domain, True)
+                self._outcomes.setdefault(NOW, {})[event.domain] = _from_event(event, by_success)
+                drawn = True
+        if drawn and NOW in self._chosen:
+            self._draw()
+
+    # -- what is shown -------------------------------------------------------------------------------------------------
+
+    def _name(self) -> None:
+        folders = [key for key in self._chosen if key != NOW]
+        if not self._chosen:
+            words = self.tr("No run")
+        elif not folders:
+            words = self.tr("The run that is going on")
+        elif len(self._chosen) == 1:
+            words = Path(folders[0]).name
+        else:
+            words = self.tr("{0} runs").format(len(self._chosen))
+        self.runs.setText(f"{words}  ▾")
+
+    def _draw(self) -> None:
+        if not self.isVisible():
+            return
+        shown = []
+        for color, key in enumerate(self._chosen):
+            found = self._outcomes.get(key, {}).get(self._domain)
+            if found is not None:
+                shown.append((color, *found))
+        names = sorted({name for _, outcomes, _ in shown for name in outcomes.values}, key=_order)
+        for name in [name for name in self.plots if name not in names]:
+            plot = self.plots.pop(name)
+            self._column.removeWidget(plot)
+            plot.deleteLater()
+        for place, name in enumerate(names):
+            if name not in self.plots:
+                self.plots[name] = EffectPlot(name)
+                self._column.insertWidget(place, self.plots[name])
+            mine = [entry for entry in shown if name in entry[1].values]
+            self.plots[name].show_runs(mine)
+        self.caption.setText(self._caption(shown, names))
+
+    def _caption(self, shown: Sequence[tuple[int, Any, bool]], names: Sequence[str]) -> str:
+        if not shown:
+            return self.tr("No episodes yet. Every evaluation of a run adds its own; choose other runs above.")
+        if not names:
+            return self.tr("In these episodes nothing was randomized.")
+        count = sum(len(outcomes) for _, outcomes, _ in shown)
+        words = self.tr("Success against each value") if shown[0][2] else self.tr("Return against each value")
+        words = self.tr("{0}: {1} episodes of the last evaluation, means with 95% intervals.").format(words, count)
+        if len(shown) < 2:
+            return words
+        dots = [
+            f"<span style='color:{theme.series(c).name()}'>●</span>&nbsp;{escape(self._title(c))}" for c, _, _ in shown
+        ]
+        return f"{words}<br>{'&nbsp; '.join(dots)}"
+
+    def _title(self, color: int) -> str:
+        key = self._chosen[color]
+        return self.tr("now") if key == NOW else Path(key).name.partition("-")[2].partition("-")[2]
+
+
+def _order(name: str) -> tuple[int, str]:
+    """Parameters in the order of the rows of the ranges."""
+    fields = get_args(RandomizationField)
+    known = [i for i, field in enumerate(fields) if name.partition(":")[0].startswith(field)]
+    return (max(known, default=len(fields)), name)
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.2f}".replace("-", "−")
+
+
+def readable(name: str) -> str:
+    """A parameter's name in words: ``mass:torso`` → Mass, torso."""
+    field, _, parts = name.partition(":")
+    words = field.replace("_", " ").capitalize()
+    return f"{words}, {parts}" if parts else words
+
+
+def _read_run(folder: Path) -> dict[str, Any]:
+    """Domain → (Outcomes, by success) of a run folder."""
+    from studio.run.effects import latest
+    from studio.run.runlog import read_episodes
+    from studio.run.runs import read_run
+
+    table, by_success = read_episodes(folder), read_run(folder).measure != "return"
+    found = {domain: latest(table, domain) for domain in ("source", "target")}
+    return {domain: (outcomes, by_success) for domain, outcomes in found.items() if outcomes is not None}
+
+
+def _from_event(event: EpisodesEnded, by_success: bool) -> tuple[Any, bool]:
+    from studio.run.effects import Outcomes
+    from studio.run.runlog import columns_of
+
+    known: dict[str, np.ndarray] = {}
+    for key, drawn in event.randomization.items():
+        known |= {name: column for name, column in columns_of(key, np.asarray(drawn)) if np.isfinite(column).any()}
+    success, returns = np.asarray(event.successes, bool), np.asarray(event.returns, float)
+    return Outcomes(event.step, success, returns, known), by_success
