@@ -1,0 +1,51 @@
+"""System identification: a robot's friction, mass, damping, armature, actuator gain and delay, from recordings.
+
+    from studio.sim.identify import Estimate, Trajectories, identify, record
+
+    identify(domain, registry, trajectories, fields, *, method="lstm"|"sysid", seed, tick=None) -> dict[str, Estimate]
+        ``fields`` are the physics fields of studio.sim.randomization; ``tick`` is told the share done, 0 to 1, and may
+        raise to leave. Estimate(value, low, high, identifiable, nominal, reason): × nominal, a delay in s. What the
+        recordings cannot show has identifiable=False and value=NaN, and low, high are the range that was searched.
+    record(domain, registry, values, count, seed, *, noise=SENSOR_NOISE) -> Trajectories
+        Recordings in simulation under given (hidden) values, {field: value} or None; count None: as many as needed.
+    chosen(found) -> {field: value} of what is identifiable
+    read_recordings(path) -> Trajectories, write_recordings(trajectories, path): recordings on disk
+    Plant.of(domain, registry).simulated(trajectories, values) -> Trajectories: the same commands under other values
+    misfit(plant, trajectories, values) -> float: what is left unexplained, in units of the sensors' noise
+
+Importing this package imports torch and MuJoCo.
+"""
+
+from studio.sim.identify.entry import METHODS, chosen, identify, misfit, record, with_noise
+from studio.sim.identify.estimate import Estimate
+from studio.sim.identify.lstm import LstmIdentifier, Training
+from studio.sim.identify.plant import Plant
+from studio.sim.identify.ranges import FIELDS, RANGES, Ranges
+from studio.sim.identify.recordings import read_recordings, write_recordings
+from studio.sim.identify.sensitivity import Sensitivity, sensitivity
+from studio.sim.identify.sysid import fit_with_sysid, identify_with_sysid
+from studio.sim.identify.trajectories import SENSOR_NOISE, Trajectories
+
+__all__ = [
+    "FIELDS",
+    "METHODS",
+    "RANGES",
+    "SENSOR_NOISE",
+    "Estimate",
+    "LstmIdentifier",
+    "Plant",
+    "Ranges",
+    "Sensitivity",
+    "Training",
+    "Trajectories",
+    "chosen",
+    "fit_with_sysid",
+    "identify",
+    "identify_with_sysid",
+    "misfit",
+    "read_recordings",
+    "record",
+    "sensitivity",
+    "with_noise",
+    "write_recordings",
+]

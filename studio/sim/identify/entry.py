@@ -1,0 +1,153 @@
+"""Recording, identifying and comparing, for those who have a domain."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Literal
+
+import mujoco
+import numpy as np
+
+from studio import paths
+from studio.errors import DataError, ExperimentError
+from studio.experiment import Domain, content_hash
+from studio.registry import Registry
+from studio.sim.identify.estimate import Estimate
+from studio.sim.identify.excitation import excite
+from studio.sim.identify.lstm import LstmIdentifier, Training
+from studio.sim.identify.plant import Plant, Tick
+from studio.sim.identify.ranges import FIELDS, Ranges
+from studio.sim.identify.sensitivity import flat
+from studio.sim.identify.sysid import identify_with_sysid
+from studio.sim.identify.trajectories import SENSOR_NOISE, Trajectories
+
+Array = np.ndarray
+METHODS = ("lstm", "sysid")
+MOST_RECORDINGS = 8  # more are left out: they cost simulation and add little
+COUNTS = {"body": 6}  # recordings to make, by the kind of embodiment
+USUAL_COUNT = 2
+
+
+def record(
+    domain: Domain,
+    registry: Registry,
+    values: Mapping[str, float] | None,
+    count: int | None,
+    seed: int,
+    *,
+    noise: tuple[float, float] | None = SENSOR_NOISE,
+    tick: Tick | None = None,
+) -> Trajectories:
+    """Records ``count`` trajectories in simulation, as a robot with these (hidden) values would make them.
+
+    Args:
+        values: field → × nominal, or a delay in s; None: the nominal model.
+        count: None: as many as identification needs.
+        seed: of the commands, the beginnings and the sensors' noise.
+        noise: standard deviation of measured positions and velocities; None: sensors without noise.
+
+    Raises:
+        ExperimentError: a field is unknown or its value not possible.
+        DataError: the simulation diverges.
+    """
+    plant = Plant.of(domain, registry)
+    for name, value in (values or {}).items():
+        if name not in FIELDS or not np.isfinite(value) or value < 0 or (value == 0 and name != "actuator_delay"):
+            raise ExperimentError(f"{name} = {value:g} is not possible.", "values", f"Known: {', '.join(FIELDS)}.")
+    asked = excite(plant, count or COUNTS.get(plant.kind, USUAL_COUNT), seed)
+    made = plant.simulated(asked, values or {}, tick)
+    if not np.isfinite(made.qpos).all():
+        raise DataError("The simulation diverges with these values.", "values", "Choose others.")
+    return made if noise is None else with_noise(made, noise, seed)
+
+
+def with_noise(trajectories: Trajectories, noise: tuple[float, float], seed: int) -> Trajectories:
+    """Adds the sensors' noise to what was measured; the beginnings are where the body was put and stay exact."""
+    rng = np.random.default_rng([seed, 11])
+    qpos = trajectories.qpos + rng.normal(0, noise[0], trajectories.qpos.shape)
+    qvel = trajectories.qvel + rng.normal(0, noise[1], trajectories.qvel.shape)
+    return replace(trajectories.with_measured(qpos, qvel), position_noise=noise[0], velocity_noise=noise[1])
+
+
+def identify(
+    domain: Domain,
+    registry: Registry,
+    trajectories: Trajectories,
+    fields: Sequence[str] = FIELDS,
+    *,
+    method: Literal["lstm", "sysid"] = "lstm",
+    seed: int = 0,
+    tick: Tick | None = None,
+    training: Training | None = None,
+) -> dict[str, Estimate]:
+    """Infers the parameters ``fields`` of the domain's model from recordings.
+
+    A trained identifier is kept in the cache by the hash of all that made it: the model, the commands, the ranges.
+
+    Args:
+        method: ``lstm`` learns from randomized simulation of these commands; ``sysid`` fits by ``mujoco.sysid``.
+        tick: told the share of the work that is done; it may raise to leave.
+
+    Raises:
+        ExperimentError: a field or the method is unknown.
+        DataError: the recordings do not fit the domain.
+    """
+    plant = Plant.of(domain, registry)
+    ranges = Ranges.of(fields, plant.model)
+    used = _some(trajectories.fitted(plant.model))
+    if method == "sysid":
+        return identify_with_sysid(plant, used, ranges, seed, tick)
+    if method != "lstm":
+        raise ExperimentError(f"'{method}' is not a method.", "method", f"Known: {', '.join(METHODS)}.")
+    return _identifier(plant, used, ranges, seed, training or Training(), tick).estimate(used)
+
+
+def misfit(plant: Plant, trajectories: Trajectories, values: Mapping[str, float]) -> float:
+    """How far simulation under ``values`` is from what was measured: root mean square in units of the sensors' noise.
+
+    1 is as near as noise allows.
+    """
+    made = plant.simulated(trajectories, values)
+    apart = flat(trajectories, (made.qpos - trajectories.qpos)[None], (made.qvel - trajectories.qvel)[None])
+    return float(np.sqrt(np.mean(apart**2)))
+
+
+def chosen(found: Mapping[str, Estimate]) -> dict[str, float]:
+    """Field → the estimate, for those that are identifiable."""
+    return {name: estimate.value for name, estimate in found.items() if estimate.identifiable}
+
+
+def _some(trajectories: Trajectories) -> Trajectories:
+    if len(trajectories) <= MOST_RECORDINGS:
+        return trajectories
+    return trajectories.take(np.linspace(0, len(trajectories) - 1, MOST_RECORDINGS).astype(int))
+
+
+def _identifier(
+    plant: Plant, trajectories: Trajectories, ranges: Ranges, seed: int, training: Training, tick: Tick | None
+) -> LstmIdentifier:
+    """From the cache, or trained."""
+    made_of = {
+        "model": content_hash(_bytes_of(plant.model)),
+        "commands": trajectories.fingerprint(),
+        "fields": ranges.fields,
+        "ranges": [ranges.low.tolist(), ranges.high.tolist()],
+        "training": repr(training),
+        "seed": seed,
+    }
+    folder = paths.cache() / "identifiers" / content_hash(made_of)[:32]
+    if folder.is_dir():
+        try:
+            return LstmIdentifier.load(folder)
+        except DataError:  # a damaged one is trained again
+            pass
+    trained = LstmIdentifier.train(plant, trajectories, ranges, seed, training, tick)
+    trained.save(folder)
+    return trained
+
+
+def _bytes_of(model: mujoco.MjModel) -> str:
+    buffer = np.zeros(mujoco.mj_sizeModel(model), np.uint8)
+    mujoco.mj_saveModel(model, None, buffer)
+    return buffer.tobytes().hex()

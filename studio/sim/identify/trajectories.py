@@ -1,0 +1,147 @@
+"""Trajectories: what was commanded and what was measured, from one robot."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import mujoco
+import numpy as np
+
+from studio.errors import DataError
+
+Array = np.ndarray
+SENSOR_NOISE = (5e-4, 1e-2)  # rad or m, and rad/s or m/s: a joint's encoder and its derivative
+LEAST_STEPS = 10  # fewer say nothing of a body's dynamics
+
+
+@dataclass(frozen=True)
+class Trajectories:
+    """``n`` recordings of ``T`` steps of ``dt`` seconds.
+
+    Args:
+        commands: (n, T, nu), what the actuators were told, in the model's own units.
+        qpos: (n, T + 1, nq), rad or m, measured; the first is where the recording starts.
+        qvel: (n, T + 1, nv), rad/s or m/s, measured; NaN all over where velocities were not measured.
+        dt: s.
+        initial_qpos, initial_qvel: (n, nq) and (n, nv), where the body was put; None: the first measured state.
+        before: (n, nu), the command that held before the recording; None: the first command.
+        ramp: a step's command is reached in this many equal parts, as a World moves its commands; 1: at once.
+        position_noise, velocity_noise: standard deviation of the sensors; 0: not known, ``SENSOR_NOISE`` is assumed.
+    """
+
+    commands: Array
+    qpos: Array
+    qvel: Array
+    dt: float
+    initial_qpos: Array | None = None
+    initial_qvel: Array | None = None
+    before: Array | None = None
+    ramp: int = 1
+    position_noise: float = 0.0
+    velocity_noise: float = 0.0
+    source: str = field(default="trajectories", compare=False)
+
+    def __len__(self) -> int:
+        return len(self.commands)
+
+    @property
+    def steps(self) -> int:
+        """Steps in each recording."""
+        return int(self.commands.shape[1])
+
+    @property
+    def has_velocities(self) -> bool:
+        """Whether velocities were measured."""
+        return not bool(np.isnan(self.qvel).all())
+
+    @property
+    def noise(self) -> tuple[float, float]:
+        """Standard deviation of measured positions and velocities."""
+        return self.position_noise or SENSOR_NOISE[0], self.velocity_noise or SENSOR_NOISE[1]
+
+    @property
+    def start(self) -> tuple[Array, Array]:
+        """(qpos (n, nq), qvel (n, nv)) at the beginning. Velocities that were not measured begin at rest."""
+        qpos = self.qpos[:, 0] if self.initial_qpos is None else self.initial_qpos
+        qvel = np.nan_to_num(self.qvel[:, 0]) if self.initial_qvel is None else self.initial_qvel
+        return qpos, qvel
+
+    @property
+    def command_before(self) -> Array:
+        """(n, nu), what the actuators had been told all along before."""
+        return self.commands[:, 0] if self.before is None else self.before
+
+    def with_measured(self, qpos: Array, qvel: Array) -> Trajectories:
+        """The same commands and beginnings with other measurements."""
+        start = self.start
+        return replace(self, qpos=qpos, qvel=qvel, initial_qpos=start[0], initial_qvel=start[1])
+
+    def take(self, rows: Array | slice) -> Trajectories:
+        """Some of the recordings."""
+        some: dict[str, Any] = {
+            name: None if getattr(self, name) is None else getattr(self, name)[rows]
+            for name in ("commands", "qpos", "qvel", "initial_qpos", "initial_qvel", "before")
+        }
+        return replace(self, **some)
+
+    def fitted(self, model: mujoco.MjModel) -> Trajectories:
+        """Checked against the model; velocities that were not measured get its width. Raises DataError."""
+        if self.qvel.ndim == 3 and not self.has_velocities and self.qvel.shape[2] != model.nv:
+            shape = (*self.qvel.shape[:2], model.nv)
+            fitted = replace(self, qvel=np.full(shape, np.nan))
+        else:
+            fitted = self
+        fitted.check(model)
+        return fitted
+
+    def fingerprint(self) -> str:
+        """Hash of all but the measurements: what a simulation of the recordings needs, and the sensors' noise."""
+        digest = hashlib.sha256(f"{self.dt!r} {self.ramp} {self.noise} {self.has_velocities}".encode())
+        for part in (self.commands, *self.start, self.command_before):
+            digest.update(np.ascontiguousarray(part, float).tobytes())
+        return digest.hexdigest()
+
+    def check(self, model: mujoco.MjModel) -> None:
+        """Raises DataError where the recordings do not fit the model, are too short, or hold NaN."""
+        where = self.source
+        for name, wanted, axis in (("commands", model.nu, "actuators"), ("qpos", model.nq, "coordinates"),
+                                   ("qvel", model.nv, "degrees of freedom")):  # fmt: skip
+            value = getattr(self, name)
+            if value.ndim != 3:
+                raise DataError(f"'{name}' has {value.ndim} dimensions, not 3.", where, "Give (n, time, width).")
+            if value.shape[2] != wanted:
+                raise DataError(
+                    f"'{name}' is {value.shape[2]} wide; the model has {wanted} {axis}.",
+                    where,
+                    "Choose the domain that the data was recorded on.",
+                )
+        n, steps = self.commands.shape[:2]
+        if n == 0 or steps < LEAST_STEPS:
+            raise DataError(
+                f"The trajectories are too short: {n} of {steps} steps; at least one of {LEAST_STEPS} is needed.",
+                where,
+                "Record for longer.",
+            )
+        for name in ("qpos", "qvel"):
+            if getattr(self, name).shape[:2] != (n, steps + 1):
+                raise DataError(
+                    f"'{name}' is {getattr(self, name).shape[:2]} long; {n} recordings of {steps} steps need "
+                    f"{(n, steps + 1)}.",
+                    where,
+                    "Measure once before the first command and once after each.",
+                )
+        if not self.dt > 0 or self.dt < model.opt.timestep * self.ramp * (1 - 1e-6):
+            raise DataError(
+                f"A step of {self.dt:g} s is shorter than the model's {model.opt.timestep * self.ramp:g} s.",
+                where,
+                "Give the time between two commands in seconds.",
+            )
+        measured = {"commands": self.commands, "qpos": self.qpos}
+        if self.has_velocities:
+            measured["qvel"] = self.qvel
+        for name, value in measured.items():
+            if not np.all(np.isfinite(value)):
+                bad = int(np.argmax(~np.isfinite(value).all((1, 2))))
+                raise DataError(f"'{name}' holds NaN or infinity, first in recording {bad}.", where, "Remove it.")
