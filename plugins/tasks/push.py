@@ -139,7 +139,7 @@ class Push(Task):
         out = offset / (distance[:, None] + 1e-9)
         angle = np.arctan2(side, -along)  # 0: straight behind
         tangent = np.stack([-out[:, 1], out[:, 0]], 1)
-        around = tangent * (ROUND * angle)[:, None] + out * (ROUND - distance)[:, None]
+        around = 0.6 * (tangent * (ROUND * angle)[:, None] + out * (ROUND - distance)[:, None])
         move = np.where(lane[:, None], 0.06 * way - side[:, None] * across, around) / (2 * self.step_size)
         move = move / np.maximum(1, np.abs(move).max(1, keepdims=True))
         forward = (move * ahead).sum(1)
