@@ -58,7 +58,8 @@ class Looks:
             vertical, degrees, NaN for the camera's own; ``light_position`` (n, 3) m, world frame, added to every
             light's: one that is directional, so without a place, turns as a lamp would that is moved and still aimed at
             the scene's center; ``light_intensity`` (n,) factor on all lights and the headlight; ``color`` (n, 3)
-            factors on red, green and blue of every geom that is not kept.
+            factors on red, green and blue of every geom that is not kept. (GL clips light before it meets a texture: a
+            textured surface that is fully lit can become darker, not brighter.)
 
     Raises:
         ValueError: a name that is none of these.
