@@ -252,7 +252,7 @@ def test_mobile_base_top_speed():
         data.qpos[address] = act.ctrlrange[0]
         data.ctrl[act.id] = act.ctrlrange[1]
         top, path = 0.0, []
-        for _ in range(4000):
+        for _ in range(6000):
             mujoco.mj_step(model, data)
             top = max(top, data.qvel[dof])
             path.append(data.qpos[address])
