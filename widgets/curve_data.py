@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
-from studio.errors import ExperimentError
+from studio.errors import DataError, ExperimentError
 from studio.experiment import Experiment
 from widgets.smoothing import time_weighted_ema
 
@@ -200,5 +201,7 @@ def load_run(folder: Path) -> RunData:
         name = label_of(Experiment.load(folder / "experiment.yaml"))
     except ExperimentError:  # its numbers can be shown all the same
         name = folder.name
-    measure = read_status(folder).get("summary", {}).get("measure", "success")
+    measure = "success"
+    with contextlib.suppress(DataError):  # a log without its run.json can be drawn all the same
+        measure = read_status(folder).get("summary", {}).get("measure", measure)
     return RunData.from_log(folder, name, read_log(folder), found, measure)
