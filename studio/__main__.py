@@ -89,6 +89,18 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("--to", type=Path, required=True, metavar="DIR", help="a new or empty folder")
     export.add_argument("--merged", action="store_true", help="the whole policy with the adapter folded in")
 
+    identify = _command(commands, "identify", "infer friction, mass, damping, gain, delay from a robot's recordings")
+    identify.add_argument("experiment_file", type=Path, metavar="EXPERIMENT.yaml")
+    identify.add_argument("--set", action="append", default=[], metavar="a.b=c", help="change a setting")
+    identify.add_argument("--seed", type=int, help="the experiment's seed")
+    identify.add_argument("--domain", choices=("source", "target"), default="target", help="whose robot (target)")
+    identify.add_argument("--dataset", type=Path, metavar="FILE", help="HDF5 recordings; none: recorded in simulation")
+    identify.add_argument("--hidden", nargs="+", default=[], metavar="FIELD=VALUE", help="of the robot recorded there")
+    identify.add_argument("--method", choices=("lstm", "sysid"), default="lstm", help="network, or least squares")
+    identify.add_argument("--fields", nargs="+", metavar="FIELD", help="only these parameters")
+    identify.add_argument("--record", type=Path, metavar="FILE", help="keep what was recorded")
+    identify.add_argument("--write", type=Path, metavar="YAML", help="the experiment, randomized around the estimates")
+
     _command(commands, "doctor", "what this machine has, what is missing, and the line that mends it")
 
     bench = _command(commands, "bench", "measure the studio on this machine")

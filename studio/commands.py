@@ -116,6 +116,18 @@ def export(options: argparse.Namespace) -> int:
     return 0
 
 
+def identify(options: argparse.Namespace) -> int:
+    """Infers physical parameters from recordings."""
+    from studio.registry import Registry
+    from studio.sim.identify.command import identify_for
+
+    options.device = None
+    experiment = _load(options.experiment_file, options)
+    about, text = identify_for(experiment, Registry(), options)
+    print(json.dumps(about) if options.json else text)
+    return 0
+
+
 def doctor(options: argparse.Namespace) -> int:
     """Says what this machine has."""
     from studio.run.doctor import examine
@@ -282,6 +294,7 @@ COMMANDS = {
     "list": list_,
     "inspect": inspect,
     "export": export,
+    "identify": identify,
     "doctor": doctor,
     "bench": bench,
 }

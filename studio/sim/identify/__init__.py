@@ -8,7 +8,8 @@
         recordings cannot show has identifiable=False and value=NaN, and low, high are the range that was searched.
     record(domain, registry, values, count, seed, *, noise=SENSOR_NOISE) -> Trajectories
         Recordings in simulation under given (hidden) values, {field: value} or None; count None: as many as needed.
-    chosen(found) -> {field: value} of what is identifiable
+    chosen(found) -> {field: value} of what is identifiable; terms_around(domain, found) -> the domain's randomization
+        with each identifiable parameter drawn from its interval
     read_recordings(path) -> Trajectories, write_recordings(trajectories, path): recordings on disk
     Plant.of(domain, registry).simulated(trajectories, values) -> Trajectories: the same commands under other values
     misfit(plant, trajectories, values) -> float: what is left unexplained, in units of the sensors' noise
@@ -16,7 +17,7 @@
 Importing this package imports torch and MuJoCo.
 """
 
-from studio.sim.identify.entry import METHODS, chosen, identify, misfit, record, with_noise
+from studio.sim.identify.entry import METHODS, chosen, identify, misfit, nominal_model, record, terms_around, with_noise
 from studio.sim.identify.estimate import Estimate
 from studio.sim.identify.lstm import LstmIdentifier, Training
 from studio.sim.identify.plant import Plant
@@ -43,9 +44,11 @@ __all__ = [
     "identify",
     "identify_with_sysid",
     "misfit",
+    "nominal_model",
     "read_recordings",
     "record",
     "sensitivity",
+    "terms_around",
     "with_noise",
     "write_recordings",
 ]

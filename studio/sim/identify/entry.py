@@ -11,7 +11,7 @@ import numpy as np
 
 from studio import paths
 from studio.errors import DataError, ExperimentError
-from studio.experiment import Domain, content_hash
+from studio.experiment import Domain, RandomizationTerm, content_hash
 from studio.registry import Registry
 from studio.sim.identify.estimate import Estimate
 from studio.sim.identify.excitation import excite
@@ -42,7 +42,7 @@ def record(
     """Records ``count`` trajectories in simulation, as a robot with these (hidden) values would make them.
 
     Args:
-        values: field → × nominal, or a delay in s; None: the nominal model.
+        values: field → × nominal, or a delay in s; None: the domain's own robot, which may be a stand-in.
         count: None: as many as identification needs.
         seed: of the commands, the beginnings and the sensors' noise.
         noise: standard deviation of measured positions and velocities; None: sensors without noise.
@@ -93,7 +93,7 @@ def identify(
         ExperimentError: a field or the method is unknown.
         DataError: the recordings do not fit the domain.
     """
-    plant = Plant.of(domain, registry)
+    plant = Plant.of(nominal_model(domain), registry)
     ranges = Ranges.of(fields, plant.model)
     used = _some(trajectories.fitted(plant.model))
     if method == "sysid":
@@ -101,6 +101,11 @@ def identify(
     if method != "lstm":
         raise ExperimentError(f"'{method}' is not a method.", "method", f"Known: {', '.join(METHODS)}.")
     return _identifier(plant, used, ranges, seed, training or Training(), tick).estimate(used)
+
+
+def nominal_model(domain: Domain) -> Domain:
+    """The domain as it is simulated: without the robot that stands in for a real one."""
+    return domain.model_copy(update={"stand_in": None})
 
 
 def misfit(plant: Plant, trajectories: Trajectories, values: Mapping[str, float]) -> float:
@@ -116,6 +121,16 @@ def misfit(plant: Plant, trajectories: Trajectories, values: Mapping[str, float]
 def chosen(found: Mapping[str, Estimate]) -> dict[str, float]:
     """Field → the estimate, for those that are identifiable."""
     return {name: estimate.value for name, estimate in found.items() if estimate.identifiable}
+
+
+def terms_around(domain: Domain, found: Mapping[str, Estimate]) -> list[RandomizationTerm]:
+    """The domain's randomization with every identifiable parameter drawn from its interval; other terms stay."""
+    shown = {name: estimate for name, estimate in found.items() if estimate.identifiable}
+    kept = [term for term in domain.randomization if term.field not in shown]
+    return kept + [
+        RandomizationTerm.model_validate({"field": name, "low": estimate.low, "high": estimate.high})
+        for name, estimate in shown.items()
+    ]
 
 
 def _some(trajectories: Trajectories) -> Trajectories:

@@ -10,6 +10,7 @@ import numpy as np
 
 from studio.errors import DataError
 from studio.files import write_whole
+from studio.registry import Registry
 from studio.sim.identify.trajectories import Trajectories
 
 VERSION = 1
@@ -47,7 +48,7 @@ def write_recordings(trajectories: Trajectories, path: Path) -> None:
     write_whole(path, write)
 
 
-def read_recordings(path: Path) -> Trajectories:
+def read_recordings(path: Path, registry: Registry | None = None) -> Trajectories:
     """Reads what :func:`write_recordings` wrote, or anyone who keeps to its names: ``commands``, ``qpos``, attribute
     ``dt``; the rest may be left out.
 

@@ -1,0 +1,93 @@
+"""What ``transfer-studio identify`` does."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from typing import Any
+
+from studio.errors import ExperimentError
+from studio.experiment import Experiment
+from studio.files import write_text
+from studio.registry import Registry
+from studio.sim.identify.entry import chosen, identify, misfit, nominal_model, record, terms_around
+from studio.sim.identify.plant import Plant
+from studio.sim.identify.ranges import FIELDS
+from studio.sim.identify.recordings import read_recordings, write_recordings
+
+
+def identify_for(experiment: Experiment, registry: Registry, options: argparse.Namespace) -> tuple[dict[str, Any], str]:
+    """The result as plain data and as a table.
+
+    Raises:
+        StudioError: a field, a file or a value does not fit.
+    """
+    domain = getattr(experiment, options.domain)
+    if options.dataset is not None:
+        recordings = read_recordings(options.dataset, registry)
+    else:
+        recordings = record(domain, registry, _values(options.hidden) or None, None, experiment.seed)
+    if options.record is not None:
+        write_recordings(recordings, options.record)
+    began = time.perf_counter()
+    found = identify(
+        domain,
+        registry,
+        recordings,
+        options.fields or FIELDS,
+        method=options.method,
+        seed=experiment.seed,
+        tick=_Line(),
+    )
+    seconds = time.perf_counter() - began
+    plant = Plant.of(nominal_model(domain), registry)
+    recordings = recordings.fitted(plant.model)
+    before, after = misfit(plant, recordings, {}), misfit(plant, recordings, chosen(found))
+    if options.write is not None:
+        changed = experiment.changed(
+            **{f"{options.domain}.randomization": [t.model_dump(mode="json") for t in terms_around(domain, found)]}
+        )
+        write_text(options.write, changed.to_yaml())
+    about = {
+        "method": options.method,
+        "seconds": seconds,
+        "misfit_before": before,
+        "misfit_after": after,
+        "estimates": {name: estimate.to_dict() for name, estimate in found.items()},
+    }
+    lines = [
+        f"{name:<15} {e.value:8.4g}  [{e.low:.4g}, {e.high:.4g}]"
+        if e.identifiable
+        else f"{name:<15} not identifiable: {e.reason}"
+        for name, e in found.items()
+    ]
+    lines.append(f"difference from simulation: {before:.3g} × the sensors' noise before, {after:.3g} × after")
+    return about, "\n".join(lines)
+
+
+def _values(given: list[str]) -> dict[str, float]:
+    values = {}
+    for pair in given:
+        name, _, value = pair.partition("=")
+        try:
+            values[name] = float(value)
+        except ValueError:
+            raise ExperimentError(f"'{pair}' is not of the form field=number.", "--hidden", "Write mass=1.2.") from None
+    return values
+
+
+class _Line:
+    """Progress on stderr, at most four times a second on a terminal and every five seconds elsewhere."""
+
+    def __init__(self) -> None:
+        self._last = time.monotonic()
+
+    def __call__(self, share: float) -> None:
+        live = sys.stderr.isatty()
+        now = time.monotonic()
+        if now - self._last < (0.25 if live else 5.0):
+            return
+        self._last = now
+        print(f"\r\033[Kidentify  {share:.0%}" if live else f"identify {share:.0%}", end="" if live else "\n",
+              file=sys.stderr, flush=True)  # fmt: skip
