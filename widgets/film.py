@@ -51,11 +51,12 @@ class Film:
             picture = picture.scaled(*size, Qt.AspectRatioMode.IgnoreAspectRatio, mode)
         self._writer.add(bytes(picture.constBits()))  # RGB32 rows have no padding
 
-    def stop(self) -> None:
-        """Lets the encoder complete the film: what stands now stood until now."""
+    def stop(self, seconds: float = 0.0) -> None:
+        """Lets the encoder complete the film: what stands now stood until now. Waits for it up to ``seconds``."""
         if self._writer is not None:
             if self._last is not None:
                 self.add(self._last)
             if self._writer is not None:
                 self._writer.close()
+                self._writer.join(seconds)
         self._writer = self._last = None

@@ -38,7 +38,8 @@ class HistoryBar(QWidget):
         layout.addWidget(self.episode)
         layout.addWidget(self.slider, 1)
         layout.addWidget(self.label)
-        self._shown: tuple[object, ...] = ()
+        self._shown: tuple[int, int, float, tuple[int, int] | None] = (-1, -1, 0.0, (-1, -1))
+        self._text = ""
         self.set_moment(0, 0, 0.0)
 
     def set_moment(self, cursor: int, length: int, seconds: float, recorded: tuple[int, int] | None = None) -> None:
@@ -46,20 +47,30 @@ class HistoryBar(QWidget):
         now = (cursor, length, seconds, recorded)
         if now == self._shown or self.slider.isSliderDown():
             return  # a hand is not pushed away
-        self._shown = now
-        for widget in (self.slider, self.episode):
-            widget.blockSignals(True)
-        self.slider.setRange(0, max(0, length - 1))
+        before, self._shown = self._shown, now
+        self.slider.blockSignals(True)
+        if length != before[1]:
+            self.slider.setRange(0, max(0, length - 1))
+            self.slider.setEnabled(length > 1)
         self.slider.setValue(cursor)
-        self.slider.setEnabled(length > 1)
-        self.episode.setVisible(recorded is not None)
+        self.slider.blockSignals(False)
+        if recorded != before[3]:
+            self._show_episode(recorded)
+        behind = (length - 1 - cursor) * seconds
         if recorded is not None:
-            self.episode.setMaximum(max(1, recorded[1]))
-            self.episode.setSuffix(self.tr(" of {0}").format(recorded[1]))
-            self.episode.setValue(recorded[0] + 1)
-            self.label.setText(f"{cursor * seconds:.2f} / {max(0, length - 1) * seconds:.1f} s")
+            text = f"{cursor * seconds:.2f} / {max(0, length - 1) * seconds:.1f} s"
         else:
-            behind = (length - 1 - cursor) * seconds
-            self.label.setText(self.tr("−{0:.2f} s").format(behind) if behind > 0 else self.tr("now"))
-        for widget in (self.slider, self.episode):
-            widget.blockSignals(False)
+            text = self.tr("−{0:.2f} s").format(behind) if behind > 0 else self.tr("now")
+        if text != self._text:
+            self._text = text
+            self.label.setText(text)
+
+    def _show_episode(self, recorded: tuple[int, int] | None) -> None:
+        self.episode.setVisible(recorded is not None)
+        if recorded is None:
+            return
+        self.episode.blockSignals(True)
+        self.episode.setMaximum(max(1, recorded[1]))
+        self.episode.setSuffix(self.tr(" of {0}").format(recorded[1]))
+        self.episode.setValue(recorded[0] + 1)
+        self.episode.blockSignals(False)

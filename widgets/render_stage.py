@@ -24,11 +24,14 @@ from widgets.watching import Reading, Watching
 CATCH_UP = 0.1  # s; a longer gap between two frames is not made good
 SLICE = 0.02  # s of simulation between two looks at the clock
 INSET_SECONDS = 0.1  # between two pictures of what the policy sees
+FILM_SECONDS = 10.0  # how long the end waits for a film to be completed
 POLL_SECONDS = 1.0  # between two looks for a newer training policy
 STILL_SECONDS = 0.3  # of rest, before a standing picture is drawn finely
 
 STARTS = ("player", "policy", "play", "step", "back", "seek", "choose", "reset", "keyframe")  # an old failure is over
 PAUSING = ("step", "back", "seek", "keyframe")
+# what a player must be able to do for a message to concern it
+NEEDS = {"back": "back", "seek": "seek", "choose": "choose", "keyframe": "keyframe", "pose": "pose", "ctrl": "set_ctrl"}
 
 PolicySource = Callable[[], tuple[int, Any]]  # (version, policy); version 0 or policy None: nothing yet
 
@@ -104,7 +107,7 @@ class Stage:
         self._traces: tuple[tuple[int, int], Any] = ((0, 0), None)
 
     def close(self) -> None:
-        self.film.stop()
+        self.film.stop(FILM_SECONDS)
         self._let_go()
         self.renderer.close()
 
@@ -160,8 +163,10 @@ class Stage:
     def _touch(self, key: str, value: Any) -> None:
         """What needs a player to be done to."""
         player = self.player
-        if key in PAUSING:
+        if key in PAUSING or key.startswith("pose "):
             self.playing = False
+        if not hasattr(player, NEEDS.get(key.split()[0], "model")):
+            return  # what is recorded is not posed, what is simulated has no episodes to choose from
         if key in ("step", "back"):
             for _ in range(0 if self.waiting else int(value[0])):
                 getattr(player, key)()
@@ -171,7 +176,6 @@ class Stage:
         elif key in ("seek", "keyframe", "choose"):
             getattr(player, key)(value)
         elif key.startswith("pose "):
-            self.playing = False
             player.pose(int(key.split()[1]), value)
         elif key.startswith("ctrl "):
             player.set_ctrl(int(key.split()[1]), value)
@@ -187,7 +191,7 @@ class Stage:
             self.grab.take(player, self.renderer, *value) if value else self.grab.release(player)
         elif key == "drag":
             self.grab.drag(player, self.renderer, *value)
-            if not self.moving:
+            if not self.moving and hasattr(player, "drag_at_rest"):
                 player.drag_at_rest()
 
     def advance(self, now: float, interval: float) -> bool:

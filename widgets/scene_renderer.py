@@ -219,7 +219,11 @@ class SceneRenderer:
             visual.global_.offwidth, visual.global_.offheight = width, height
             visual.quality.shadowsize, visual.quality.offsamples = quality.shadow, quality.samples
             visual.quality.numslices, visual.quality.numstacks = quality.slices, quality.slices // 2
-            context = self._mj.MjrContext(self._model, self._mj.mjtFontScale.mjFONTSCALE_100.value)
+            # labels keep their size where fewer pixels are drawn than shown
+            font = (
+                self._mj.mjtFontScale.mjFONTSCALE_50 if quality.scale < 0.6 else self._mj.mjtFontScale.mjFONTSCALE_100
+            )
+            context = self._mj.MjrContext(self._model, font.value)
             self._contexts[key], self._sizes[key] = context, (width, height)
         elif self._sizes[key] != (width, height):  # software GL clears and resolves the whole buffer: keep it tight
             self._mj.mjr_resizeOffscreen(width, height, context)

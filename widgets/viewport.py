@@ -174,7 +174,7 @@ class Viewport(QWidget):
         if frame.selected:
             texts.append((frame.selected, AMBER))
         if frame.filmed is not None:
-            texts.append((self.tr("● recording"), RED))
+            texts.append((self.tr("● recording {0}:{1:02d}").format(*divmod(int(frame.filmed), 60)), RED))
         flashing = time.monotonic() < self._flash_until
         if flashing:
             texts.append((self.tr("success"), GREEN))

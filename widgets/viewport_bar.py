@@ -64,6 +64,7 @@ class ViewportBar(QWidget):
             self.speed.addItem(label, factor)
         self.speed.setCurrentIndex(5)
         self.speed.activated.connect(lambda index: self.speed_chosen.emit(self.speed.itemData(index)))
+        self._cameras: tuple[tuple[str, ...], str] | None = None  # as last set
         self.camera = self._combo(self.tr("Camera"), self.tr("Which camera (0 free, 1 to 9 the model's)"), 72)
         self.camera.activated.connect(lambda index: self.camera_chosen.emit(self.camera.itemData(index)))
         self.set_cameras((), FREE)
@@ -107,6 +108,9 @@ class ViewportBar(QWidget):
 
     def set_cameras(self, cameras: tuple[str, ...], current: str) -> None:
         """Free, following, and the model's own."""
+        if (cameras, current) == self._cameras:
+            return
+        self._cameras = (cameras, current)
         wanted = [(self.tr("Free"), FREE), (self.tr("Follow"), FOLLOW), *((name, name) for name in cameras)]
         if [self.camera.itemData(i) for i in range(self.camera.count())] != [key for _, key in wanted]:
             self.camera.clear()

@@ -15,6 +15,7 @@ COMMANDS: dict[Qt.Key, str] = {
     _K.Key_Home: "first",
     _K.Key_End: "last",
     _K.Key_R: "reset",
+    _K.Key_G: "keyframe",
     _K.Key_Plus: "faster",
     _K.Key_Equal: "faster",
     _K.Key_Minus: "slower",
@@ -47,7 +48,7 @@ def help_text() -> str:
         "Drag to orbit, right-drag to pan, wheel to zoom, double-click to select and center. "
         "Ctrl+right-drag pulls a body, Ctrl+drag turns it; with Shift in the horizontal plane.\n"
         "Space plays or pauses, arrows step back and forth, Home and End go to the ends of what is remembered, "
-        "R resets, + and − change the speed, 0 is the free camera, 1 to 9 the model's.\n"
+        "R resets, G takes the next keyframe, + and − change the speed, 0 is the free camera, 1 to 9 the model's.\n"
         "C contacts, F contact forces, J joints, A actuators, M center of mass, I inertia, H collision geometry, "
         "T transparency, S sites, K cameras, W wireframe, L labels, E frames.\n"
         "N inspector, P picture, V film, Esc lets go.",

@@ -157,6 +157,9 @@ class ViewportSide(QScrollArea):
             self.joints.set_knobs(frame.sheet.joints)
             self.actuators.set_knobs(frame.sheet.actuators)
             self.watch.set_fields(frame.sheet.fields)
+            touchable = frame.sheet.kind != "recorded"
+            self.joints.setEnabled(touchable)
+            self.actuators.setEnabled(touchable)
         if self.isHidden():
             return
         if frame.joints is not None:

@@ -50,6 +50,7 @@ class ViewportPanel(QWidget):
         self._checkpoint: tuple[Any, Experiment, str] | None = None  # policy, its experiment, its name
         self._asked = 0  # checkpoints asked for; only the last answer counts
         self._shown: Domain | None = None
+        self._keyframe = -1  # the last one that a key asked for
         self._elsewhere = ""  # name of a file or recording that is shown in place of the experiment's domain
         upper = QHBoxLayout()
         upper.setSpacing(0)
@@ -73,7 +74,7 @@ class ViewportPanel(QWidget):
     def shut_down(self) -> None:
         """Ends the render thread; the panel shows nothing new after it. A film that is being made is completed."""
         self._debounce.stop()
-        self.thread_.end()
+        self.thread_.end(12_000 if self.keep.is_filming else 2_000)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         self.traces.set_room(self.height())
@@ -307,6 +308,12 @@ class ViewportPanel(QWidget):
         self.thread_.inspect(self.side.inspected)
         self.thread_.watch(self.side.watched)
 
+    def _next_keyframe(self) -> None:
+        actions = self.bar.keyframes.actions()
+        if actions:
+            self._keyframe = (self._keyframe + 1) % len(actions)
+            actions[self._keyframe].trigger()
+
     def _turn_actuator(self, actuator: int, value: float) -> None:
         """A hand on an actuator takes the robot over."""
         if self._policy != "hand" and not self._elsewhere:
@@ -322,6 +329,8 @@ class ViewportPanel(QWidget):
             self.bar.side.toggle()
         elif command == "film":
             self.bar.film.toggle()
+        elif command == "keyframe":
+            self._next_keyframe()
         elif command == "picture":
             self.thread_.capture()
         elif command == "leave":

@@ -84,6 +84,10 @@ class VideoWriter:
         """It takes pictures: it neither failed nor was closed."""
         return self._error is None and not self._closing.is_set()
 
+    def join(self, seconds: float) -> None:
+        """Waits for the film to be complete, but not longer."""
+        self._thread.join(seconds)
+
     def close(self, wait: bool = False) -> None:
         """Ends the film; the thread completes it. Raises what went wrong if asked to ``wait``."""
         self._closing.set()
@@ -169,6 +173,10 @@ def _failed(path: Path, error: Exception) -> DataError:
             return DataError("The film cannot be written: the disk is full.", str(path), "Free some space.")
     if isinstance(error, OSError) and error.strerror and error.errno != errno.EPIPE:
         return _unwritable(path, error)
+    if isinstance(error, RuntimeError) and "exe" in str(error):
+        return DataError(
+            "There is no ffmpeg to write films with.", str(path), "Install it: sudo apt-get install ffmpeg."
+        )
     reason = " ".join(str(error).split())[-160:] or type(error).__name__
     return DataError(f"ffmpeg could not write the film ({reason}).", str(path), "Choose another folder.")
 

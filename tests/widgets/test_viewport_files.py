@@ -81,6 +81,15 @@ def test_a_film_on_a_full_disk_ends_with_one_sentence(held: Held, monkeypatch: p
     assert held.frame.playing and not held.frame.message
 
 
+def test_a_film_is_completed_when_the_window_closes(held: Held, tmp_path: Path) -> None:
+    held.until(lambda: held.frame.playing)
+    held.key(K.Key_V)
+    held.until(lambda: held.frame.filmed is not None and held.frame.filmed > 0.3)
+    held.panel.shut_down()
+    (film,) = [path for path in tmp_path.iterdir() if path.suffix == ".mp4"]
+    assert imageio_ffmpeg.count_frames_and_secs(str(film))[0] > 8
+
+
 def test_a_picture_by_key(held: Held, tmp_path: Path) -> None:
     held.key(K.Key_P)
     held.until(lambda: list(tmp_path.glob("viewport-*.png")))
@@ -152,6 +161,26 @@ def test_a_recording_plays_with_scrubber_and_traces(held: Held, recording: Path)
     held.panel._choose_policy("expert")
     held.until(lambda: held.frame.traces is None and held.frame.sheet.kind == "world")
     assert traces.isHidden() and not history.episode.isVisible()
+
+
+def test_what_was_recorded_is_not_touched(held: Held, recording: Path) -> None:
+    drop(held, recording)
+    held.until(lambda: held.frame.traces is not None)
+    held.pause()
+    held.bar.side.click()
+    held.side.sections["joints"].set_open(True)
+    held.until(lambda: held.frame.joints is not None)
+    assert not held.side.joints.isEnabled() and not held.bar.keyframes.actions()
+    thread = held.panel.thread_
+    thread.select(0.5, 0.5)
+    thread.grab("pull")
+    thread.drag(0.1, 0.1)
+    thread.pose(0, 1.0)
+    thread.set_ctrl(0, 1.0)
+    thread.keyframe(0)
+    held.panel.history.slider.setValue(3)
+    held.until(lambda: held.frame.moment[0] == 3)
+    assert not held.frame.message and not held.frame.selected
 
 
 def test_traces_show_where_the_curves_are(held: Held, recording: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -92,6 +93,10 @@ def test_keyframes_from_the_reset_buttons_menu(held: Held) -> None:
     held.until(lambda: held.frame.info["step"] > 0)
     held.bar.keyframes.actions()[0].trigger()
     home = held.player.model.key_qpos[0, :6]
+    held.until(lambda: np.allclose(held.player.data.qpos[:6], home))
+    held.key(K.Key_Right)
+    held.until(lambda: not np.allclose(held.player.data.qpos[:6], home))
+    held.key(K.Key_G)
     held.until(lambda: np.allclose(held.player.data.qpos[:6], home))
 
 
@@ -189,6 +194,23 @@ def test_the_inspector_is_folded_at_first_and_then_costs_nothing(held: Held) -> 
     assert held.frame.actuators is None
     held.key(K.Key_N)
     held.until(lambda: held.frame.joints is None)
+
+
+def test_following_an_unchanged_frame_makes_few_calls(held: Held) -> None:
+    """Each call into Qt may wait for the interpreter while training has it."""
+    held.pause()
+    frame, made = held.frame, [0]
+
+    def count(_frame: Any, event: str, _argument: Any) -> None:
+        made[0] += event in ("call", "c_call")
+
+    held.panel._follow(frame)
+    sys.setprofile(count)
+    try:
+        held.panel._follow(frame)
+    finally:
+        sys.setprofile(None)
+    assert made[0] < 16
 
 
 def test_a_joint_slider_follows_the_robot_and_poses_it(held: Held) -> None:
