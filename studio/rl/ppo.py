@@ -198,5 +198,6 @@ class PPO:
             values |= {"return": sum(returns) / len(returns), "episode_length": sum(lengths) / len(lengths)}
         error = (rollout.returns - rollout.values).var() / (rollout.returns.var() + 1e-8)
         values |= {"explained_variance": 1 - error.item(), "samples": float(self.iteration * self.samples)}
-        values |= {"learning_rate": self.rate.item(), "diverged": float(self.rollouts.world.diverged)}
-        return values
+        world = self.rollouts.world
+        values |= {"learning_rate": self.rate.item(), "diverged": float(world.diverged)}
+        return values if world.curriculum is None else values | world.curriculum.metrics()

@@ -12,6 +12,7 @@ from studio.registry import Registry
 from studio.run import devices
 from studio.run.datasets import format_of
 from studio.run.policies import check_params
+from studio.sim.curriculum import check_curriculum
 from studio.sim.domains import embodiment_of, task_of
 
 
@@ -76,6 +77,7 @@ def _domain(name: str, domain: Domain, registry: Registry, attempt: Any) -> list
             found = attempt(f"{name}.randomization", lambda: _randomization(domain, embodiment, task))
             problems += [Problem(f"{name}.{p.field}", p.message, p.remedy) for p in found or []]
     if task is not None:
+        problems += [Problem(f"{name}.{p.field}", p.message, p.remedy) for p in check_curriculum(domain, task)]
         for field, chosen, offered in (
             ("control", domain.control, task.controls),
             ("observation", domain.observation, task.observations),
@@ -96,6 +98,10 @@ def _teachers(experiment: Experiment, kind: Any, registry: Registry) -> list[Pro
     problems = []
     wanted = {"target": kind.needs_demonstrations, "source": kind.needs_source}
     for name, domain in (("target", experiment.target), ("source", experiment.source)):
+        if domain.curriculum.enabled and kind.needs_demonstrations:
+            message = f"'{kind.title}' learns from demonstrations: a curriculum has no training to follow."
+            remedy = "Switch the curriculum off, or choose a strategy that makes its own experience."
+            problems.append(Problem(f"{name}.curriculum.enabled", message, remedy))
         task = registry.all("tasks").get(domain.task)
         if wanted[name] and task is not None and domain.dataset is None and not task.has_expert:
             message = f"The task '{task.id}' has no scripted expert, so there is nothing to learn from."

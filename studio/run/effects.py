@@ -77,10 +77,10 @@ def binned(values: Array, outcomes: Array) -> Bins:
     rows = []
     for bin in np.unique(place):
         inside = outcomes[place == bin].astype(float)
-        low, high = _wilson(inside) if binary else _student(inside)
-        rows.append((values[place == bin].mean(), inside.mean(), low, high, len(inside)))
-    columns = np.array(rows).reshape(-1, 5).T
-    return Bins(*columns, rank=_spearman(values, outcomes.astype(float)))
+        ends = _wilson(inside) if binary else _student(inside)
+        rows.append((values[place == bin].mean(), inside.mean(), *ends, len(inside)))
+    at, mean, low, high, count = np.array(rows).reshape(-1, 5).T
+    return Bins(at, mean, low, high, count, _spearman(values, outcomes.astype(float)))
 
 
 def _wilson(outcomes: Array) -> tuple[float, float]:

@@ -41,7 +41,7 @@ FLUSH_SECONDS = 1.0
 ROOM = 1024 * 1024  # bytes that must be free before the log is written
 PACKAGES = ("torch", "mujoco", "numpy", "h5py", "peft", "gymnasium", "transfer-studio")
 TABLES: dict[str, list[tuple[str, str]]] = {
-    "metrics": [("stage", "S16"), ("name", "S48"), ("unit", "S24"), ("step", "i8"), ("seconds", "f8"), ("value", "f8")],
+    "metrics": [("stage", "S16"), ("name", "S96"), ("unit", "S24"), ("step", "i8"), ("seconds", "f8"), ("value", "f8")],
     "evaluations": [
         ("stage", "S16"), ("domain", "S8"), ("step", "i8"), ("episodes", "i8"), ("seed", "i8"), ("success", "f8"),
         ("low", "f8"), ("high", "f8"), ("mean_return", "f8"), ("final", "?"),
@@ -343,5 +343,12 @@ def read_episodes(folder: Path) -> EpisodeTable:
         column = np.full(len(keys), np.nan)
         column[at[at >= 0]] = drawn["value"][mine][at >= 0]
         values[name.decode()] = column
-    columns = [rows[name] for name in ("step", "seed", "success", "return", "length")]
-    return EpisodeTable(np.char.decode(rows["domain"]), *columns, values)
+    return EpisodeTable(
+        domain=np.char.decode(rows["domain"]),
+        step=rows["step"],
+        seed=rows["seed"],
+        success=rows["success"],
+        returns=rows["return"],
+        length=rows["length"],
+        randomization=values,
+    )

@@ -15,11 +15,32 @@ from typing import Any
 
 import numpy as np
 
+from studio.contracts import Problem, Task
 from studio.errors import DataError, StudioError
-from studio.experiment import Curriculum, RandomizationTerm
+from studio.experiment import Curriculum, Domain, RandomizationTerm
 from studio.sim.draws import Draws
 
 Array = np.ndarray
+
+MISSING_RETURN = (
+    "The task has no success, so the curriculum must know which return is good.",
+    "curriculum.widen_return",
+    "Set curriculum.widen_return to a mean return at which the ranges may widen.",
+)
+
+
+def check_curriculum(domain: Domain, task: Task | type[Task]) -> list[Problem]:
+    """What a domain's curriculum lacks, at its own field."""
+    settings = domain.curriculum
+    if not settings.enabled:
+        return []
+    if not any(t.moment != "once" and t.high > t.low for t in domain.randomization):
+        words = "Nothing varies from episode to episode, so there is no range that could widen."
+        return [Problem("curriculum.enabled", words, "Add randomization terms, or switch the curriculum off.")]
+    if not task.has_success and settings.widen_return is None:
+        message, field, remedy = MISSING_RETURN
+        return [Problem(field, message, remedy)]
+    return []
 
 
 class RangeCurriculum:
@@ -163,13 +184,13 @@ class RangeCurriculum:
         mean = float(np.mean(self._results[end]))
         self._results[end].clear()
         settings = self._settings
-        widen, narrow = settings.widen_at, settings.narrow_at
+        widen: float | None = settings.widen_at
+        narrow: float | None = settings.narrow_at
         if not self._has_success:
-            assert settings.widen_return is not None
             widen, narrow = settings.widen_return, settings.narrow_return
         outwards = 1 if side else -1
         step = settings.step * (self._whole[term, 1] - self._whole[term, 0])
-        if mean >= widen:
+        if widen is not None and mean >= widen:
             wanted = self._ends[term, side] + outwards * step
         elif narrow is not None and mean <= narrow:
             wanted = self._ends[term, side] - outwards * step
@@ -194,10 +215,3 @@ class RangeCurriculum:
 
     def _value(self, i: int, scaled: float) -> float:
         return math.exp(scaled) if self._log[i] else scaled
-
-
-MISSING_RETURN = (
-    "The task has no success, so the curriculum must know which return is good.",
-    "curriculum.widen_return",
-    "Set curriculum.widen_return to a mean return at which the ranges may widen.",
-)

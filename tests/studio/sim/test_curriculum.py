@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from studio.errors import DataError, StudioError
-from studio.experiment import Curriculum, Domain, RandomizationTerm
+from studio.experiment import Curriculum, Domain, Experiment, RandomizationTerm
 from studio.registry import Registry
-from studio.sim.curriculum import RangeCurriculum
+from studio.run.channels import Channels
+from studio.run.check import check
+from studio.run.runlog import read_log
+from studio.run.session import Session
+from studio.sim.curriculum import RangeCurriculum, check_curriculum
 from studio.sim.domains import embodiment_of, task_of
 from studio.sim.draws import Draws
 from studio.sim.randomization import draw
@@ -185,3 +190,52 @@ def test_a_task_without_success_needs_a_return_to_widen_at() -> None:
     assert caught.value.field == "curriculum.widen_return"
     with pytest.raises(ValueError, match="narrowing begins above widening"):
         Curriculum(widen_return=1.0, narrow_return=2.0)
+
+
+def test_what_a_curriculum_lacks_is_told_before_the_run() -> None:
+    made = world(False).domain
+    task = task_of(made, REGISTRY)
+    assert check_curriculum(made, task) == []
+    on = made.model_copy(update={"curriculum": Curriculum(enabled=True)})
+    assert check_curriculum(on, task) == []
+    (problem,) = check_curriculum(on.model_copy(update={"randomization": [TERMS[2]]}), task)
+    assert problem.field == "curriculum.enabled" and "no range" in problem.message
+    hopper = task_of(Domain(embodiment="hopper", task="hopper"), REGISTRY)
+    (problem,) = check_curriculum(on, hopper)
+    assert problem.field == "curriculum.widen_return"
+
+
+def test_a_strategy_that_imitates_has_no_use_for_a_curriculum() -> None:
+    plan = Experiment.from_dict({"target": {"randomization": "preset", "curriculum": {"enabled": True}}})
+    found = [p for p in check(plan, REGISTRY) if "curriculum" in p.field]
+    assert [p.field for p in found] == ["target.curriculum.enabled"] and "demonstrations" in found[0].message
+
+
+def test_training_logs_how_far_its_ranges_are_open(runs: Path) -> None:
+    """Any return widens here, so ranges open as episodes end."""
+    body = {"embodiment": "hopper", "task": "hopper", "control": "motor", "observation": "state"}
+    ranges = {"enabled": True, "widen_return": -1e9, "episodes": 10, "step": 0.1}
+    mass = {"field": "mass", "parts": "torso", "low": 0.5, "high": 2.0}
+    plan = Experiment.from_dict(
+        {
+            "name": "widening",
+            "source": body | {"randomization": [mass], "curriculum": ranges},
+            "target": body,
+            "policy": {"id": "gaussian_mlp"},
+            "strategy": {
+                "id": "rl_domain_randomization",
+                "params": {"simulations": 16, "steps": 64, "minibatch": 256, "update": "eager"},
+            },
+            "budget": {"iterations": 6, "checkpoint_every": 3},
+            "evaluation": {"episodes": 2, "source_episodes": 2},
+        }
+    )
+    assert check(plan, REGISTRY) == []
+    session = Session(plan, REGISTRY, Channels(), runs)
+    session.run()
+    assert session.state == "finished"
+    metrics = read_log(session.folder).metrics
+    opened = metrics[("adapt", "range/open")].value
+    assert opened[-1] > opened[0] and np.all(np.diff(opened) >= 0)
+    low, high = (metrics[("adapt", f"range/mass:torso/{end}")].value for end in ("low", "high"))
+    np.testing.assert_allclose((high - low) / 1.5, opened)
