@@ -97,7 +97,7 @@ def cache_path(domain: Domain, registry: Registry, seed: int) -> Path:
         "seed": seed,
         "model": model_hash(embodiment.model),
         "collector": COLLECTOR_VERSION,
-        "task": task_of(domain, registry).version,
+        "task_version": task_of(domain, registry).version,
     }
     return paths.cache() / "datasets" / f"{content_hash(made_of)[:32]}.hdf5"
 

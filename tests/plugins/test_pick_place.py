@@ -20,7 +20,7 @@ from studio.experiment import Domain, Experiment
 from studio.registry import Registry
 from studio.run.check import check
 from studio.run.collect import collect
-from studio.run.datasets import demonstrations
+from studio.run.datasets import cache_path, demonstrations
 from studio.run.evaluate import evaluate
 from studio.sim.rollout import policy_actions, run_episodes
 from studio.sim.world import World
@@ -178,6 +178,11 @@ def test_a_policy_of_two_arms_gives_back_what_it_learned(control: str, layout: s
     torch.testing.assert_close(back, actions, atol=1e-5, rtol=0)
     seen = {key: value[:3] for key, value in episodes.observations.items()}
     assert policy.act(seen)[0].shape == (3, actions.shape[1])
+
+
+def test_tasks_of_one_version_keep_their_demonstrations_apart() -> None:
+    asked = domain("franka_7dof")
+    assert cache_path(asked, registry(), 0) != cache_path(asked.changed(task="push"), registry(), 0)
 
 
 def test_a_dataset_without_the_hands_openings_is_refused(tmp_path: Path) -> None:
