@@ -163,7 +163,8 @@ class SceneRenderer:
             ghosts: poses (nq,) and tints of translucent copies, beside those of :meth:`set_ghosts`.
         """
         mj = self._mj
-        w, h = max(16, round(width * quality.scale)), max(16, round(height * quality.scale))
+        scale = quality.scale if self._shown.label == "none" else 1.0  # letters are read at their own size
+        w, h = max(16, round(width * scale)), max(16, round(height * scale))
         self._gl.make_current()  # a policy's own camera renderer may have taken the thread's context
         context = self._context(quality, w, h)
         held = perturb is not None and perturb.select > 0
@@ -219,11 +220,7 @@ class SceneRenderer:
             visual.global_.offwidth, visual.global_.offheight = width, height
             visual.quality.shadowsize, visual.quality.offsamples = quality.shadow, quality.samples
             visual.quality.numslices, visual.quality.numstacks = quality.slices, quality.slices // 2
-            # labels keep their size where fewer pixels are drawn than shown
-            font = (
-                self._mj.mjtFontScale.mjFONTSCALE_50 if quality.scale < 0.6 else self._mj.mjtFontScale.mjFONTSCALE_100
-            )
-            context = self._mj.MjrContext(self._model, font.value)
+            context = self._mj.MjrContext(self._model, self._mj.mjtFontScale.mjFONTSCALE_100.value)
             self._contexts[key], self._sizes[key] = context, (width, height)
         elif self._sizes[key] != (width, height):  # software GL clears and resolves the whole buffer: keep it tight
             self._mj.mjr_resizeOffscreen(width, height, context)

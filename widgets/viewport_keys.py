@@ -24,6 +24,7 @@ COMMANDS: dict[Qt.Key, str] = {
     _K.Key_N: "side",
     _K.Key_P: "picture",
     _K.Key_V: "film",
+    _K.Key_F1: "help",
     _K.Key_Escape: "leave",
     **{getattr(_K, f"Key_{toggle.letter}"): toggle.name for toggle in TOGGLES},
 }
@@ -51,5 +52,5 @@ def help_text() -> str:
         "R resets, G takes the next keyframe, + and − change the speed, 0 is the free camera, 1 to 9 the model's.\n"
         "C contacts, F contact forces, J joints, A actuators, M center of mass, I inertia, H collision geometry, "
         "T transparency, S sites, K cameras, W wireframe, L labels, E frames.\n"
-        "N inspector, P picture, V film, Esc lets go.",
+        "N inspector, P picture, V film, Esc lets go, F1 shows this.",
     )

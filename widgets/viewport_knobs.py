@@ -23,6 +23,7 @@ class Knobs(QWidget):
         super().__init__(parent)
         self._what, self._none = what, none
         self._knobs: tuple[Knob, ...] = ()
+        self._texts: dict[int, str] = {}  # what stands at each knob
         self.sliders: list[QSlider] = []
         self.numbers: list[QLabel] = []
         self._grid = QGridLayout(self)
@@ -40,7 +41,7 @@ class Knobs(QWidget):
             widget = item.widget()
             if widget is not None:
                 widget.deleteLater()
-        self.sliders, self.numbers = [], []
+        self.sliders, self.numbers, self._texts = [], [], {}
         if not knobs:
             nothing = QLabel(self._none)
             nothing.setProperty("role", "muted")
@@ -74,18 +75,22 @@ class Knobs(QWidget):
         """Where the model's joints or actuators are now, by their index."""
         for knob, slider, number in zip(self._knobs, self.sliders, self.numbers):
             value = float(values[knob.index]) if knob.index < len(values) else math.nan
+            text = f"{value:.3f}" if math.isfinite(value) else "–"
+            if text == self._texts.get(knob.index) or slider.isSliderDown():
+                continue  # a hand is not pushed away
+            self._texts[knob.index] = text
+            number.setText(text)
             slider.setEnabled(math.isfinite(value))
-            if slider.isSliderDown() or not math.isfinite(value):
-                continue
-            slider.blockSignals(True)
-            slider.setValue(round(TICKS * (value - knob.low) / ((knob.high - knob.low) or 1.0)))
-            slider.blockSignals(False)
-            number.setText(f"{value:.3f}")
+            if math.isfinite(value):
+                slider.blockSignals(True)
+                slider.setValue(round(TICKS * (value - knob.low) / ((knob.high - knob.low) or 1.0)))
+                slider.blockSignals(False)
 
     def _turn(self, row: int, tick: int) -> None:
         knob = self._knobs[row]
         value = knob.low + (knob.high - knob.low) * tick / TICKS
-        self.numbers[row].setText(f"{value:.3f}")
+        self._texts[knob.index] = f"{value:.3f}"
+        self.numbers[row].setText(self._texts[knob.index])
         self.turned.emit(knob.index, value)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:

@@ -68,6 +68,7 @@ class _Row(QWidget):
     def __init__(self, text: str) -> None:
         super().__init__()
         self.text = text
+        self._wrong = False
         name = QLabel(text)
         name.setFont(theme.small_font(bold=True))
         name.setToolTip(text)
@@ -96,18 +97,18 @@ class _Row(QWidget):
 
     def take(self, reading: Reading) -> None:
         values = reading.values
-        wrong = values is None
-        self.value.setWordWrap(wrong)
-        self.value.setProperty("role", "problem" if wrong else "")
-        self.value.style().polish(self.value)
-        self.spark.setVisible(not wrong)
+        if (values is None) != self._wrong:
+            self._wrong = values is None
+            self.value.setWordWrap(self._wrong)
+            self.value.setProperty("role", "problem" if self._wrong else "")
+            self.value.style().polish(self.value)
+            self.spark.setVisible(not self._wrong)
         if values is None:
             self.value.setText(reading.problem)
             return
         numbers = ", ".join(f"{v:.4g}" for v in values[:CURVES])
         text = numbers if len(values) <= CURVES else self.tr("{0}, … ({1})").format(numbers, len(values))
         self.value.setText(text)
-        self.value.setToolTip(text)
         self.spark.add(values)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from PySide6.QtCore import QPoint, Qt, QTimer
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QToolTip, QVBoxLayout, QWidget
 
 from studio.contracts import PanelInfo
 from studio.errors import StudioError
@@ -118,7 +118,8 @@ class ViewportPanel(QWidget):
         self.side.options.changed.connect(thread.show)
         self.side.joints.turned.connect(thread.pose)
         self.side.actuators.turned.connect(self._turn_actuator)
-        view.setToolTip(help_text())
+        view.setWhatsThis(help_text())  # as a tool tip it would lie over the picture whenever the mouse rests
+        bar.side.setToolTip(f"{bar.side.toolTip()}\n\n{help_text()}")
         self.destroyed.connect(thread.stop)
         if bench.registry_is_ready:
             QTimer.singleShot(0, self, self._start)
@@ -331,6 +332,8 @@ class ViewportPanel(QWidget):
             self.bar.film.toggle()
         elif command == "keyframe":
             self._next_keyframe()
+        elif command == "help":
+            QToolTip.showText(self.view.mapToGlobal(QPoint(8, 8)), help_text(), self.view)
         elif command == "picture":
             self.thread_.capture()
         elif command == "leave":

@@ -168,6 +168,19 @@ def test_a_push_moves_the_robot_and_ends_with_the_hand(player: Player) -> None:
     np.testing.assert_array_equal(player.batch.bind("xfrc_applied"), 0)
 
 
+def test_a_push_that_was_remembered_comes_again(player: Player) -> None:
+    player.set_policy("hand")
+    select(player, "wrist_3_link")
+    player.perturb.refselpos[1] += 0.3
+    pushed = future(player, 3)
+    player.perturb.active = 0
+    for _ in range(3):
+        player.back()
+    np.testing.assert_array_equal(future(player, 3), pushed)
+    player.step()
+    assert not player.batch.bind("xfrc_applied").any(), "beyond what is remembered nobody pushes any more"
+
+
 def test_the_goal_follows_the_mouse_running_and_at_rest(player: Player) -> None:
     start = player.data.body("goal").xpos.copy()
     select(player, "goal")
