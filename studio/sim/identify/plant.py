@@ -79,6 +79,17 @@ class Plant:
         made = trajectories.with_measured(qpos[0], qvel[0])
         return replace(made, position_noise=0.0, velocity_noise=0.0)
 
+    def coordinate_names(self) -> tuple[str, ...]:
+        """A name for each of qpos' columns: its joint's, numbered where a joint has several."""
+        names = [""] * self.model.nq
+        ends = [*self.model.jnt_qposadr[1:], self.model.nq]
+        for joint, end in zip(range(self.model.njnt), ends, strict=True):
+            first = self.model.jnt_qposadr[joint]
+            name = self.model.joint(joint).name or f"joint {joint}"
+            for place in range(first, end):
+                names[place] = name if end - first == 1 else f"{name} {place - first + 1}"
+        return tuple(names)
+
     def _run(self, trajectories: Trajectories, values: dict[str, Array], sims: int, tick: Tick) -> tuple[Array, Array]:
         """Simulation ``d · n + i`` runs recording i under draw d."""
         batch, ids = self._sized(sims), np.arange(sims)

@@ -1,0 +1,316 @@
+"""The Identification panel: from a robot's recordings to the simulation's friction, mass, damping, gain and delay."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtWidgets import (
+    QDoubleSpinBox,
+    QFileDialog,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QProgressBar,
+    QPushButton,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
+
+from studio.contracts import PanelInfo
+from studio.errors import Stopped, StudioError
+from widgets import theme
+from widgets.bench import Bench
+from widgets.estimate_table import EstimateTable
+from widgets.identification_job import IdentificationJob, Outcome
+from widgets.motion_plots import MotionPlots
+from widgets.segmented import Segmented
+
+REFERENCE = "transfer-learning document, section 4.2 (system identification)"
+DELAY = "actuator_delay"
+PROGRESS_MS = 100
+
+
+class IdentificationPanel(QWidget):
+    """Recordings above, a button, what was found below. The work is a job on the bench's thread pool."""
+
+    def __init__(self, bench: Bench) -> None:
+        super().__init__()
+        self._bench = bench
+        self._job: IdentificationJob | None = None
+        self.outcome: Outcome | None = None
+        self.titles = {
+            "friction": self.tr("Friction"),
+            "mass": self.tr("Mass"),
+            "damping": self.tr("Damping"),
+            "armature": self.tr("Armature"),
+            "actuator_gain": self.tr("Servo gain"),
+            DELAY: self.tr("Delay"),
+        }
+        self.source = Segmented(
+            (
+                ("hidden", self.tr("Simulated robot"), self.tr("Record here, from a robot with the values below")),
+                ("stand_in", self.tr("Stand-in"), self.tr("Record here, from the target's stand-in robot")),
+                ("file", self.tr("File"), self.tr("Recordings of a robot: HDF5 with commands, qpos and dt")),
+            ),
+            self.tr("Recordings"),
+        )
+        self.method = Segmented(
+            (
+                ("lstm", self.tr("LSTM"), self.tr("A network trained on randomized simulation of the recordings")),
+                ("sysid", self.tr("mujoco.sysid"), self.tr("Nonlinear least squares on the simulation")),
+            ),
+            self.tr("Method"),
+        )
+        self.hidden: dict[str, QDoubleSpinBox] = {field: self._spin(field) for field in self.titles}
+        self.dice = QPushButton(self.tr("Shuf&fle"))
+        theme.set_icon(self.dice, "dice")
+        self.dice.setToolTip(self.tr("Draws hidden values for the simulated robot"))
+        self.file = QLineEdit()
+        self.file.setPlaceholderText(self.tr("An HDF5 file of recordings"))
+        self.file.setAccessibleName(self.tr("Recordings file"))
+        self.browse = QPushButton(self.tr("&Browse…"))
+        self.start = QPushButton(self.tr("&Identify"))
+        theme.set_icon(self.start, "run")
+        self.halt = QPushButton(self.tr("S&top"))
+        self.progress = QProgressBar()
+        self.progress.setRange(0, 1000)
+        self.progress.setTextVisible(False)
+        self.progress.setAccessibleName(self.tr("Progress"))
+        self.words = QLabel(self.tr("Nothing has been identified yet."))
+        self.words.setWordWrap(True)
+        self.table = EstimateTable(self.titles)
+        self.plots = MotionPlots()
+        self.use = QPushButton(self.tr("&Use these values in the simulation"))
+        self.use.setToolTip(self.tr("Randomizes the target around the estimates and shows them in the viewport"))
+        self._timer = QTimer(self)
+        self._timer.setInterval(PROGRESS_MS)
+        self._timer.timeout.connect(self._tell)
+        self._lay_out()
+        self._wire()
+        self._show_source()
+        self._show_busy()
+
+    def shut_down(self) -> None:
+        """Ends the work; the bench waits for it."""
+        self._timer.stop()
+        if self._job is not None:
+            self._job.stop()
+
+    # -- making --------------------------------------------------------------------------------------------------------
+
+    def _spin(self, field: str) -> QDoubleSpinBox:
+        spin = QDoubleSpinBox()
+        if field == DELAY:
+            spin.setRange(0.0, 50.0)
+            spin.setDecimals(0)
+            spin.setSuffix(self.tr(" ms"))
+        else:
+            spin.setRange(0.5, 2.0)
+            spin.setSingleStep(0.1)
+            spin.setPrefix("×")
+            spin.setValue(1.0)
+        spin.setAccessibleName(self.tr("Hidden {0}").format(self.titles[field]))
+        return spin
+
+    def _lay_out(self) -> None:
+        self.hidden_box = QWidget()
+        grid = QGridLayout(self.hidden_box)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setHorizontalSpacing(theme.MEDIUM)
+        grid.setVerticalSpacing(theme.SMALL)
+        for i, (field, spin) in enumerate(self.hidden.items()):
+            row, column = divmod(i, 2)
+            label = QLabel(self.titles[field])
+            label.setBuddy(spin)
+            grid.addWidget(label, row, 2 * column)
+            grid.addWidget(spin, row, 2 * column + 1)
+            grid.setColumnStretch(2 * column + 1, 1)
+        grid.addWidget(self.dice, 3, 2, 1, 2)
+        self.file_box = QWidget()
+        files = QHBoxLayout(self.file_box)
+        files.setContentsMargins(0, 0, 0, 0)
+        files.addWidget(self.file, 1)
+        files.addWidget(self.browse)
+        go = QHBoxLayout()
+        go.setSpacing(theme.MEDIUM)
+        go.addWidget(self.method)
+        go.addStretch(1)
+        go.addWidget(self.halt)
+        go.addWidget(self.start)
+        inner = QWidget()
+        inner.setObjectName("scrolled")
+        column_ = QVBoxLayout(inner)
+        column_.setContentsMargins(10, theme.MEDIUM, 10, theme.MEDIUM)
+        column_.setSpacing(theme.MEDIUM)
+        sources = QHBoxLayout()
+        sources.addWidget(self.source)
+        sources.addStretch(1)
+        column_.addLayout(sources)
+        column_.addWidget(self.hidden_box)
+        column_.addWidget(self.file_box)
+        column_.addLayout(go)
+        for widget in (self.progress, self.words, self.table, self.use, self.plots):
+            column_.addWidget(widget)
+        column_.addStretch(1)
+        area = QScrollArea()
+        area.setWidgetResizable(True)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        area.setWidget(inner)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(area)
+        self.table.hide()
+        self.plots.hide()
+        self.use.hide()
+
+    def _wire(self) -> None:
+        self.source.chosen.connect(lambda _key: self._show_source())
+        self.dice.clicked.connect(self._shuffle)
+        self.browse.clicked.connect(self._browse)
+        self.start.clicked.connect(self._identify)
+        self.halt.clicked.connect(self.shut_down)
+        self.use.clicked.connect(self._use)
+        self._bench.registry_ready.connect(self._show_busy)
+        self._bench.experiment_changed.connect(lambda _: self._show_busy())
+
+    # -- the recordings ------------------------------------------------------------------------------------------------
+
+    def _show_source(self) -> None:
+        self.hidden_box.setVisible(self.source.key == "hidden")
+        self.file_box.setVisible(self.source.key == "file")
+
+    def _shuffle(self) -> None:
+        rng = random.Random()
+        for field, spin in self.hidden.items():
+            spin.setValue(rng.uniform(0, 50) if field == DELAY else 2 ** rng.uniform(-0.9, 0.9))
+
+    def _browse(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(
+            self, self.tr("Recordings"), self.file.text(), self.tr("HDF5 files (*.h5 *.hdf5);;All files (*)")
+        )
+        if path:
+            self.file.setText(path)
+
+    def _values(self) -> dict[str, float]:
+        return {f: spin.value() / 1000 if f == DELAY else spin.value() for f, spin in self.hidden.items()}
+
+    # -- the work ------------------------------------------------------------------------------------------------------
+
+    def _identify(self) -> None:
+        domain, source = self._bench.experiment.target, self.source.key
+        if source == "file" and not self.file.text().strip():
+            self._say(self.tr("Choose a file of recordings first."), "problem")
+            return
+        if source == "stand_in" and domain.stand_in is None:
+            self._say(self.tr("The target has no stand-in robot; name one in the experiment."), "problem")
+            return
+        if source == "hidden":
+            domain = domain.model_copy(update={"stand_in": None})
+        self._job = IdentificationJob(
+            domain,
+            self._bench.registry,
+            self.method.key,
+            hidden=self._values() if source == "hidden" else None,
+            dataset=Path(self.file.text().strip()).expanduser() if source == "file" else None,
+            seed=self._bench.experiment.seed,
+        )
+        self._bench.background(self._job.run, self._done, self._failed)
+        self._timer.start()
+        self._show_busy()
+
+    def _tell(self) -> None:
+        if self._job is not None:
+            self.progress.setValue(round(1000 * self._job.share))
+            stage = {
+                "record": self.tr("Recording …"),
+                "identify": self.tr("Learning from randomized simulation …")
+                if self.method.key == "lstm"
+                else self.tr("Fitting the simulation …"),
+                "compare": self.tr("Simulating before and after …"),
+            }
+            self._say(stage[self._job.stage], "muted")
+
+    def _done(self, outcome: Outcome) -> None:
+        self._end()
+        self.outcome = outcome
+        self.table.show_estimates(outcome.found, outcome.ranges, outcome.truth)
+        self.plots.show_outcome(outcome)
+        for widget in (self.table, self.plots, self.use):
+            widget.show()
+        shown = sum(estimate.identifiable for estimate in outcome.found.values())
+        before, after = outcome.misfit
+        self._say(
+            self.tr(
+                "{0} of {1} parameters found in {2:.0f} s. The simulation missed the robot by {3:.3g} times the "
+                "sensors' noise before, by {4:.3g} times after."
+            ).format(shown, len(outcome.found), outcome.seconds, before, after),
+            "",
+        )
+        self._show_busy()
+
+    def _failed(self, error: Exception) -> None:
+        self._end()
+        if isinstance(error, Stopped):
+            self._say(self.tr("Stopped."), "muted")
+        elif isinstance(error, StudioError):
+            self._say(f"{error.message} {error.remedy}".strip(), "problem")
+        else:
+            self._say(self.tr("The identification failed."), "problem")
+            self._bench.report(error, self.tr("Identification"))
+        self._show_busy()
+
+    def _end(self) -> None:
+        self._timer.stop()
+        self._job = None
+
+    def _show_busy(self) -> None:
+        busy = self._job is not None
+        self.start.setEnabled(not busy and self._bench.registry_is_ready)
+        self.halt.setVisible(busy)
+        self.progress.setVisible(busy)
+        outcome, target = self.outcome, self._bench.experiment.target
+        self.use.setEnabled(
+            outcome is not None
+            and outcome.domain.embodiment == target.embodiment
+            and any(estimate.identifiable for estimate in outcome.found.values())
+        )
+
+    def _say(self, words: str, role: str) -> None:
+        self.words.setText(words)
+        if self.words.property("role") != role:
+            self.words.setProperty("role", role)
+            self.words.style().unpolish(self.words)
+            self.words.style().polish(self.words)
+
+    # -- the result ----------------------------------------------------------------------------------------------------
+
+    def _use(self) -> None:
+        if self.outcome is None:
+            return
+        from studio.sim.identify import chosen, terms_around
+
+        terms: list[dict[str, Any]] = [
+            term.model_dump(mode="json") for term in terms_around(self._bench.experiment.target, self.outcome.found)
+        ]
+        error = self._bench.edit(**{"target.randomization": terms})
+        if error is not None:
+            self._say(f"{error.message} {error.remedy}".strip(), "problem")
+            return
+        self._bench.preview_changed.emit(chosen(self.outcome.found))
+        self._say(self.tr("The target is now randomized around the estimates; the viewport shows them."), "")
+
+
+PANEL = PanelInfo(
+    id="identification",
+    title="Identification",
+    summary="Infers friction, mass, damping, armature, gain and delay of a robot from its recordings, with intervals.",
+    area="right",
+    order=25,
+    factory=IdentificationPanel,
+    reference=REFERENCE,
+)
