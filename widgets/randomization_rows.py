@@ -195,6 +195,7 @@ class RandomizationRows(QScrollArea):
     def _begin_another(self, quantity: Quantity) -> None:
         row = self._add(quantity)
         row.set_choice(row.preset_choice())
+        row.show()  # now, so that it can take the focus
         row.more.setChecked(True)
         row.details.parts.setFocus()
         self.changed.emit()

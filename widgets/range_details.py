@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -48,6 +49,11 @@ class Choice:
         return {"field": field, **whole}
 
 
+def kept(given: float, shown: float, decimals: int) -> float:
+    """The number that was given, as long as its field shows nothing else."""
+    return given if math.isclose(round(given, decimals), shown, abs_tol=10.0 ** -(decimals + 2)) else shown
+
+
 class PartsCompleter(QCompleter):
     """Completes the name after the last comma."""
 
@@ -68,6 +74,7 @@ class RangeDetails(QWidget):
 
     def __init__(self, name: str, step: float, decimals: int, parted: bool, further: bool) -> None:
         super().__init__()
+        self._given = Choice(False, 0.0, 0.0)
         self.shape = self._combo(
             self.tr("{0}: distribution").format(name),
             [
@@ -172,17 +179,19 @@ class RangeDetails(QWidget):
 
     def values(self) -> dict[str, Any]:
         """What stands here, as fields of a Choice."""
+        given = self._given
         return {
             "distribution": self.shape.currentData(),
-            "std": self.std.value(),
+            "std": kept(given.std, self.std.value(), self.std.decimals()),
             "moment": self.moment.currentData(),
-            "interval": self.interval.value(),
-            "probability": self.share.value() / 100,
+            "interval": kept(given.interval, self.interval.value(), self.interval.decimals()),
+            "probability": kept(given.probability, self.share.value() / 100, 2),
             "parts": self.parts.text().strip(),
         }
 
     def set_choice(self, choice: Choice) -> None:
         """Without telling."""
+        self._given = choice
         editors = (self.shape, self.std, self.moment, self.interval, self.share, self.parts)
         for editor in editors:
             editor.blockSignals(True)

@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
 )
 
 from widgets import theme
-from widgets.range_details import Choice, RangeDetails
+from widgets.range_details import Choice, RangeDetails, kept
 from widgets.range_slider import RangeSlider
 
 # Fusion under a stylesheet squeezes the text away when a spin box has no buttons; so it has them, without width.
@@ -132,6 +132,7 @@ class RangeRow(QWidget):
         self._settle.setSingleShot(True)
         self._settle.setInterval(SETTLE_MS)
         self._settle.timeout.connect(self.changed)
+        self._given = self.preset_choice(on=False)
         self._looked_at: float | tuple[float, ...] = q.nominal
         self.set_choice(self.preset_choice(on=False))
         self.look_at(q.nominal)
@@ -140,13 +141,19 @@ class RangeRow(QWidget):
     # -- the choice ----------------------------------------------------------------------------------------------------
 
     def choice(self) -> Choice:
-        return Choice(self.check.isChecked(), self.low.value(), self.high.value(), **self.details.values())
+        """What the row shows; numbers that were given finer than they are shown stay as they were given."""
+        ends = {
+            name: kept(getattr(self._given, name), spin.value(), spin.decimals())
+            for name, spin in (("low", self.low), ("high", self.high))
+        }
+        return Choice(self.check.isChecked(), **ends, **self.details.values())
 
     def set_choice(self, choice: Choice) -> None:
         """Without telling."""
         q, widgets = self.quantity, (self.check, self.low, self.high)
         for widget in widgets:
             widget.blockSignals(True)
+        self._given = choice
         bottom, top = min(q.minimum, choice.low), max(q.maximum, choice.high)
         for spin in (self.low, self.high):
             spin.setRange(bottom, top)

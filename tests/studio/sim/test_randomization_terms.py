@@ -333,3 +333,26 @@ def test_terms_that_the_model_cannot_have_are_told_at_their_field() -> None:
     assert problems({"field": "sharpness", "low": 2.0, "high": 2.0}) == [], "one value that differs is a range"
     ((field, message, _),) = problems({"field": "damping", "low": 0.5, "high": 2.0, "parts": "root*"})
     assert field == "randomization.0.field" and "changes nothing" in message
+
+
+@pytest.mark.parametrize(
+    ("key", "name", "part", "mean", "std", "low", "high"),
+    [
+        ("mass:torso", "body_mass", 1, 6.0, 1.5, 3.0, 9.0),
+        ("friction:foot_geom", "geom_friction", 4, 2.0, 0.25, 1.5, 2.5),
+        ("damping:*_joint", "dof_damping", 3, 2.5, 1.0, 1.0, 4.0),
+        ("armature:*_joint", "dof_armature", 4, 1.0, 0.25, 0.5, 1.5),
+    ],
+)
+def test_the_papers_hopper_ensemble_in_its_own_units(
+    key: str, name: str, part: int, mean: float, std: float, low: float, high: float
+) -> None:
+    """Table 1 of EPOpt (arXiv:1610.01283) names absolute values; the preset has factors on the model's own."""
+    world = make(1, "epopt_hopper")
+    assert randomization.check_terms(world.domain.randomization, world.model) == []
+    own = np.atleast_1d(getattr(world.model, name)[part])[0]
+    values = own * draw(world.domain.randomization, Draws(range(COUNT)))[key]
+    wanted = stats.truncnorm((low - mean) / std, (high - mean) / std, mean, std)
+    assert values.min() >= low - 1e-3 and values.max() <= high + 1e-3
+    assert values.mean() == pytest.approx(wanted.mean(), abs=4 * wanted.std() / math.sqrt(COUNT))
+    assert values.std() == pytest.approx(wanted.std(), rel=0.03)
