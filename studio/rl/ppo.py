@@ -26,7 +26,10 @@ from studio.sim.world import World
 EAGER_ITERATIONS = 1  # before compiling: something to see at once, at the same iteration in every run
 BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-5
 MATRICES = ("observations", "actions")  # of a rollout's columns; the others are single numbers
-UNITS = {"return": "", "episode_length": "steps", "entropy": "nats", "kl": "nats", "steps_per_second": "steps/s"}
+UNITS = {
+    "return": "", "episode_length": "steps", "samples": "steps", "steps_per_second": "steps/s", "entropy": "nats",
+    "kl": "nats", "diverged": "simulations",
+}  # fmt: skip
 DIAGNOSTICS = ("loss", "policy_loss", "value_loss", "entropy", "kl", "clip_fraction", "gradient_norm")
 
 
@@ -111,7 +114,10 @@ class PPO:
             share = self.iteration / self.iterations if self.settings.anneal else 0.0
             self.rate.fill_(self.settings.learning_rate * (1 - share))
             began = time.perf_counter()
+            world, before = self.rollouts.world, self.rollouts.world.diverged
             rollout = self.rollouts.collect()
+            if world.diverged > before:
+                self.say(f"Simulations that diverged and were begun anew: {world.diverged - before}.")
             diagnostics = self.learn(rollout, step)
             self.iteration += 1
             values = self._found(rollout, diagnostics)

@@ -8,17 +8,20 @@ import numpy as np
 import pytest
 import torch
 
+from studio.registry import Registry
 from studio.rl.compiling import compiler
 from studio.rl.policy import GaussianActorCritic
 from studio.rl.ppo import PPO, PPOParams
 from studio.rl.rollouts import Rollouts
-from studio.sim.gymnasium_ids import make_vector
+from studio.sim.gymnasium_ids import default_domain, make_vector
 from studio.sim.rollout import policy_actions, run_episodes
+from studio.sim.world import World
 
 VARIED = [
     {"field": "mass", "low": 0.5, "high": 1.5, "parts": "torso"},
     {"field": "friction", "low": 0.5, "high": 1.5, "moment": "interval", "interval": 0.1},
 ]
+REGISTRY = Registry()
 needs_compiler = pytest.mark.skipif(not compiler(), reason="there is no C++ compiler")
 
 
@@ -46,7 +49,7 @@ def test_it_learns_to_balance_a_pendulum() -> None:
     assert outcome.returns.mean() > 900
 
 
-@pytest.mark.parametrize("update", ["eager", pytest.param("compiled", marks=needs_compiler)])
+@pytest.mark.parametrize("update", ["eager", pytest.param("compiled", marks=[needs_compiler, pytest.mark.slow])])
 def test_a_resumed_training_is_the_same_to_the_bit(update: str) -> None:
     settings, domain = {"update": update, "anneal": True}, {"randomization": VARIED}
     whole = learner("hopper", 8, settings=settings, **domain)
@@ -76,6 +79,7 @@ def test_a_state_survives_a_checkpoint_on_disk(tmp_path: Any) -> None:
 
 
 @needs_compiler
+@pytest.mark.slow
 def test_the_compiled_update_is_the_eager_one() -> None:
     eager, fast = (learner("hopper", 5, settings={"update": u}) for u in ("eager", "compiled"))
     found(eager), found(fast)
@@ -83,6 +87,7 @@ def test_the_compiled_update_is_the_eager_one() -> None:
 
 
 @needs_compiler
+@pytest.mark.slow
 def test_many_learners_in_one_process_all_compile() -> None:
     """torch gives up on a function that is compiled anew too often."""
     for seed in range(10):
@@ -151,13 +156,39 @@ def test_time_limits_are_bootstrapped_and_falls_are_not(monkeypatch: pytest.Monk
 
 def test_a_world_that_diverges_is_counted_and_training_goes_on() -> None:
     ppo = learner("half_cheetah", 3, sims=4)
+    told: list[str] = []
+    ppo.say = told.append
     steps = ppo.iterate()
     next(steps)
     ppo.rollouts.world.bind("qvel")[2] = 1e12
     values = [m.values for m in steps]
     assert [v["diverged"] for v in values] == [1.0, 1.0]
+    assert told == ["Simulations that diverged and were begun anew: 1."]
     assert all(np.isfinite(v["loss"]) for v in values)
     assert all(bool(torch.isfinite(p).all()) for p in ppo.policy.parameters())
+
+
+def test_a_curriculum_widens_in_training_and_is_resumed() -> None:
+    kind, body = REGISTRY.get("tasks", "hopper"), REGISTRY.get("embodiments", "hopper")
+    opening = {"enabled": True, "widen_return": 0.0, "episodes": 2, "probability": 1.0}
+    domain = default_domain(kind, body, randomization=VARIED, curriculum=opening)
+
+    def made(seed: int) -> PPO:
+        policy = GaussianActorCritic()
+        policy.fit(11, -np.ones(3), np.ones(3), seed)
+        settings = PPOParams(update="eager", steps=40, minibatch=64, epochs=1)
+        return PPO(policy, World(domain, kind(), body, 8, 1, curriculum=True), settings, iterations=6, seed=seed)
+
+    whole = made(0)
+    steps = whole.iterate()
+    for _ in range(3):
+        metrics = next(steps)
+    assert 0 < metrics.values["range/open"] <= 1
+    kept = whole.state_dict()
+    rest = [m.values["loss"] for m in steps]
+    resumed = made(1)
+    resumed.load_state_dict(kept)
+    assert [m.values["loss"] for m in resumed.iterate()] == rest
 
 
 def test_the_reward_is_divided_by_the_spread_of_the_discounted_return() -> None:
