@@ -14,6 +14,7 @@ from studio.run.datasets import format_of
 from studio.run.policies import check_params
 from studio.sim.curriculum import check_curriculum
 from studio.sim.domains import embodiment_of, task_of
+from studio.sim.stand_in import check_stand_in
 
 
 def strategy_of(experiment: Experiment, registry: Registry) -> tuple[Any, Any]:
@@ -88,6 +89,9 @@ def _domain(name: str, domain: Domain, registry: Registry, attempt: Any) -> list
     if embodiment is not None and domain.observation == "image" and domain.camera not in embodiment.cameras:
         has = ", ".join(embodiment.cameras) or "none"
         problems.append(Problem(f"{name}.camera", f"There is no camera '{domain.camera}'.", f"It has: {has}."))
+    if domain.stand_in is not None:
+        file = domain.stand_in
+        attempt(f"{name}.stand_in", lambda: check_stand_in(file))
     if domain.dataset is not None:
         attempt(f"{name}.dataset", lambda: _dataset(domain, registry))
     return problems

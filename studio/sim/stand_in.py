@@ -34,6 +34,11 @@ def stand_in_file(path: Path) -> Path:
     return path if path.suffix else assets() / "stand_ins" / f"{path}.yaml"
 
 
+def check_stand_in(path: Path) -> None:
+    """Raises DataError where the file cannot stand in for a robot; says nothing of what is in it."""
+    read_stand_in(path)
+
+
 def take_its_place(model: mujoco.MjModel, hidden: _Hidden) -> None:
     """Gives a compiled model the hidden values. Everything else that is drawn multiplies them."""
     model.body_mass[:] *= hidden.mass
