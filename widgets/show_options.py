@@ -63,7 +63,7 @@ class Shown:
 
 # sizes of marks as shares of the model's extent: MuJoCo's go by the mean size of its geoms, which detailed robots have
 # small, and then their marks are lost inside the links
-_MARKS = {"jointlength": 0.4, "jointwidth": 0.012, "com": 0.03, "contactwidth": 0.022, "contactheight": 0.006,
+_MARKS = {"jointlength": 0.4, "jointwidth": 0.012, "com": 0.03, "contactwidth": 0.015, "contactheight": 0.006,
           "forcewidth": 0.010, "framelength": 0.12, "framewidth": 0.006, "actuatorlength": 0.05, "actuatorwidth": 0.02,
           "camera": 0.04, "selectpoint": 0.015}  # fmt: skip
 

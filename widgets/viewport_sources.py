@@ -75,7 +75,8 @@ def dataset(path: Path, registry: Registry, shown: Domain) -> Recorded:
 
     episodes = read_dataset(path, registry, EPISODES_READ)
     domain = recorded_domain(episodes, shown)
-    return Recorded(path.name, lambda: Playback(episodes, domain, registry, str(path)))
+    name = f"{path.name} ({EPISODES_READ} …)" if len(episodes) == EPISODES_READ else path.name
+    return Recorded(name, lambda: Playback(episodes, domain, registry, str(path)))
 
 
 def evaluation(folder: Path, step: int, registry: Registry) -> Recorded:
