@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 Array = np.ndarray
 
 HALF, MASS, FRICTION = 0.024, 0.1, 1.0  # m of the block's half edge, kg, and its friction
-AWAY = (0.12, 0.22)  # m from the block to its goal
+AWAY = (0.12, 0.18)  # m from the block to its goal
 TURNED = 0.3  # rad: fingers close on faces, not on edges
 MARKER = 0.05  # m, radius
 NEAR, DOWN = 0.04, 0.006  # m: how near the goal's center, and how far above the table, the block has been put down
