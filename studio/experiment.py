@@ -63,6 +63,8 @@ class Domain(Settings):
     @field_validator("randomization", mode="before")
     @classmethod
     def _preset(cls, value: Any) -> Any:
+        if value is False:  # what YAML makes of "off"
+            return []
         return expand(value) if isinstance(value, str) else value
 
     def made_of(self) -> dict[str, Any]:

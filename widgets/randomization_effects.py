@@ -155,6 +155,7 @@ class EffectView(QWidget):
         layout.setSpacing(theme.SMALL)
         layout.addLayout(head)
         layout.addWidget(self.caption)
+        layout.addSpacing(theme.SMALL)
         layout.addWidget(area, 1)
         bench.events.connect(self._take_events)
         bench.runs_selected.connect(self.choose_runs)

@@ -14,7 +14,7 @@ from studio.experiment import Curriculum, RandomizationTerm
 from widgets import theme
 from widgets.form import Form
 from widgets.randomization_quantities import groups
-from widgets.range_details import Choice
+from widgets.range_details import DETAILS, Choice
 from widgets.range_row import Quantity, RangeRow
 from widgets.section import Section
 
@@ -57,13 +57,20 @@ class RandomizationRows(QScrollArea):
                 column.addLayout(place)
                 self._add(quantity)
             column.addSpacing(theme.MEDIUM)
-        self.form = Form(Curriculum)
-        self.form.changed.connect(self.curriculum_changed)
-        self.curriculum = Section(self.tr("Curriculum"), self.form)
+        self._settings = Curriculum()
+        self._form: Form | None = None
+        self._inside = QWidget()
+        self.curriculum = Section(self.tr("Curriculum"), self._inside)
         self.curriculum.head.setToolTip(
             self.tr("Ranges that begin at the nominal values and widen while the policy in training succeeds")
         )
+        self.curriculum.head.toggled.connect(lambda on: self.form if on else None)
+        self.curriculum_problem = QLabel()
+        self.curriculum_problem.setProperty("role", "problem")
+        self.curriculum_problem.setWordWrap(True)
+        self.curriculum_problem.hide()
         column.addWidget(self.curriculum)
+        column.addWidget(self.curriculum_problem)
         column.addStretch(1)
         self.setWidgetResizable(True)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -98,7 +105,7 @@ class RandomizationRows(QScrollArea):
         if index < len(rows):
             row = rows[index]
             editor = row.editor_of(field) or row.low
-            if editor in row.details.editors.values():
+            if field in DETAILS:
                 row.more.setChecked(True)
             self.ensureWidgetVisible(row)
             editor.setFocus()
@@ -148,11 +155,22 @@ class RandomizationRows(QScrollArea):
 
     # -- the curriculum ------------------------------------------------------------------------------------------------
 
-    def show_settings(self, settings: Curriculum, domain: str) -> None:
+    @property
+    def form(self) -> Form:
+        """The curriculum's settings; made when they are first opened."""
+        if self._form is None:
+            self._form = Form(Curriculum, self._settings)
+            self._form.changed.connect(self.curriculum_changed)
+            box = QVBoxLayout(self._inside)
+            box.setContentsMargins(0, 0, 0, 0)
+            box.addWidget(self._form)
+        return self._form
+
+    def show_settings(self, settings: Curriculum) -> None:
         """Without telling."""
-        self.form.prefix = ""
-        self.form.set_values(settings)
-        self._domain = domain
+        self._settings = settings
+        if self._form is not None:
+            self._form.set_values(settings)
 
     def show_curriculum(self, field: str) -> bool:
         """Gives a field of the curriculum the focus."""
@@ -163,9 +181,11 @@ class RandomizationRows(QScrollArea):
     def tell_curriculum(self, problems: Sequence[Problem | StudioError]) -> None:
         """Says problems (``target.curriculum.widen_return``) at their fields."""
         inside = [Problem(p.field.partition("curriculum")[2].lstrip("."), p.message, p.remedy) for p in problems]
-        left = self.form.set_problems(inside)
         self.curriculum.set_alarm(bool(inside))
-        self.curriculum.head.setStatusTip("\n".join(p.message for p in left))
+        left = self.form.set_problems(inside) if inside or self._form is not None else []
+        words = "\n".join(f"{p.message} {p.remedy}".strip() for p in left)
+        self.curriculum_problem.setText(words)
+        self.curriculum_problem.setVisible(bool(words))
 
     # -- inside --------------------------------------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from widgets.bench import Bench
 from widgets.randomization_sampler import COUNT, Request, Sampler, Samples
 from widgets.randomization_strip import SampleStrip
 
-OPACITY = 0.35  # of a ghost
+OPACITY = 0.25  # of a ghost
 # what changes how the robot moves
 MOVING = ("friction", "mass", "damping", "armature", "gravity", "actuator_gain", "actuator_delay")
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from PySide6.QtCore import QStringListModel, Qt, Signal
+from PySide6.QtCore import QCoreApplication, QStringListModel, Qt, Signal
 from PySide6.QtWidgets import (
     QAbstractSpinBox,
     QComboBox,
@@ -26,6 +26,7 @@ from widgets import theme
 from widgets.editors import guard_wheel
 from widgets.range_slider import Distribution
 
+DETAILS = ("distribution", "std", "moment", "interval", "probability", "parts")  # fields of a term that stand here
 WIDTH = 118  # of an editor, px
 
 
@@ -52,6 +53,26 @@ class Choice:
 def kept(given: float, shown: float, decimals: int) -> float:
     """The number that was given, as long as its field shows nothing else."""
     return given if math.isclose(round(given, decimals), shown, abs_tol=10.0 ** -(decimals + 2)) else shown
+
+
+def described(choice: Choice) -> str:
+    """What differs from a plain uniform draw for every episode, in short; for a closed row."""
+    said = [choice.parts] if choice.parts else []
+    if choice.distribution == "log_uniform":
+        said.append(_tr("log-uniform"))
+    elif choice.distribution == "normal":
+        said.append(_tr("normal") + (f" σ {choice.std:.3g}" if choice.std else ""))
+    if choice.moment == "once":
+        said.append(_tr("once"))
+    elif choice.moment == "interval":
+        said.append(_tr("every {0:g} s").format(choice.interval))
+    if choice.probability < 1:
+        said.append(_tr("in {0} % of the draws").format(round(100 * choice.probability)))
+    return " · ".join(said)
+
+
+def _tr(text: str) -> str:
+    return QCoreApplication.translate("RangeDetails", text)
 
 
 class PartsCompleter(QCompleter):
@@ -209,21 +230,6 @@ class RangeDetails(QWidget):
     def set_names(self, names: Sequence[str]) -> None:
         """The parts the model has, as completions."""
         self._names.setStringList(list(names))
-
-    def words(self) -> str:
-        """What differs from a plain uniform draw for every episode, in short; for a closed row."""
-        values, said = self.values(), []
-        if values["parts"]:
-            said.append(values["parts"])
-        if values["distribution"] != "uniform":
-            spread = f" σ {values['std']:g}" if values["distribution"] == "normal" and values["std"] else ""
-            said.append(self.shape.currentText() + spread)
-        if values["moment"] != "reset":
-            every = self.tr("every {0:g} s").format(values["interval"])
-            said.append(every if values["moment"] == "interval" else self.moment.currentText())
-        if values["probability"] < 1:
-            said.append(self.tr("in {0} % of the draws").format(round(100 * values["probability"])))
-        return " · ".join(said)
 
     def set_log_allowed(self, allowed: bool) -> None:
         """A log-uniform draw needs a range above 0."""

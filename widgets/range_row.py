@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
 )
 
 from widgets import theme
-from widgets.range_details import Choice, RangeDetails, kept
+from widgets.range_details import DETAILS, Choice, RangeDetails, described, kept
 from widgets.range_slider import RangeSlider
 
 # Fusion under a stylesheet squeezes the text away when a spin box has no buttons; so it has them, without width.
@@ -89,8 +89,9 @@ class RangeRow(QWidget):
         self.value.setFont(theme.small_font())
         self.value.setFixedWidth(44)
         self.value.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        self.details = RangeDetails(q.label, q.step, q.decimals, q.parted, further)
-        self.details.hide()
+        self._further = further
+        self._details: RangeDetails | None = None
+        self._names: Sequence[str] = ()
         self.summary = QLabel()
         self.summary.setProperty("role", "muted")
         self.summary.setFont(theme.small_font())
@@ -127,7 +128,7 @@ class RangeRow(QWidget):
         layout.addLayout(tail, 1, 0)
         layout.addWidget(self.summary, 2, 0)
         layout.addWidget(self.problem, 3, 0)
-        layout.addWidget(self.details, 4, 0)
+        self._layout = layout
         self._settle = QTimer(self)
         self._settle.setSingleShot(True)
         self._settle.setInterval(SETTLE_MS)
@@ -146,7 +147,9 @@ class RangeRow(QWidget):
             name: kept(getattr(self._given, name), spin.value(), spin.decimals())
             for name, spin in (("low", self.low), ("high", self.high))
         }
-        return Choice(self.check.isChecked(), **ends, **self.details.values())
+        if self._details is None:
+            return replace(self._given, on=self.check.isChecked(), **ends)
+        return Choice(self.check.isChecked(), **ends, **self._details.values())
 
     def set_choice(self, choice: Choice) -> None:
         """Without telling."""
@@ -160,7 +163,8 @@ class RangeRow(QWidget):
         self.check.setChecked(choice.on)
         self.low.setValue(choice.low)
         self.high.setValue(choice.high)
-        self.details.set_choice(choice)
+        if self._details is not None:
+            self._details.set_choice(choice)
         for widget in widgets:
             widget.blockSignals(False)
         self._settle.stop()
@@ -176,7 +180,8 @@ class RangeRow(QWidget):
         self.problem.setText(text)
         self.problem.setVisible(bool(text))
         marked = self.editor_of(field) if text else None
-        for editor in (self.low, self.high, *self.details.editors.values()):
+        further = self._details.editors.values() if self._details is not None else ()
+        for editor in (self.low, self.high, *further):
             wrong = editor is marked
             if bool(editor.property("problem")) != wrong:
                 editor.setProperty("problem", wrong)
@@ -185,17 +190,38 @@ class RangeRow(QWidget):
 
     def editor_of(self, field: str) -> QWidget | None:
         """The editor of a term's field."""
-        return {"low": self.low, "high": self.high, **self.details.editors}.get(field)
+        own: dict[str, QWidget] = {"low": self.low, "high": self.high}
+        return own.get(field) or (self.details.editors.get(field) if field in DETAILS else None)
 
     def set_names(self, names: Sequence[str]) -> None:
         """The model's parts that the quantity may be of, as completions."""
-        self.details.set_names(names)
+        self._names = names
+        if self._details is not None:
+            self._details.set_names(names)
 
     @property
     def key(self) -> str:
         """What tells this row's values from another's; see :attr:`studio.experiment.RandomizationTerm.key`."""
-        parts = self.details.parts.text().strip()
+        parts = self.choice().parts
         return f"{self.quantity.field}:{parts}" if parts and self.quantity.parted else self.quantity.field
+
+    @property
+    def details(self) -> RangeDetails:
+        """What stands under the row when it is opened; made at its first use."""
+        if self._details is None:
+            q = self.quantity
+            made = RangeDetails(q.label, q.step, q.decimals, q.parted, self._further)
+            made.hide()
+            made.set_choice(self.choice())
+            made.set_names(self._names)
+            made.set_log_allowed(self.low.value() > 0)
+            made.setEnabled(self.check.isChecked())
+            made.edited.connect(self._edited)
+            made.another_asked.connect(self.another_asked)
+            made.removal_asked.connect(self.removal_asked)
+            self._layout.addWidget(made, 4, 0)
+            self._details = made
+        return self._details
 
     @property
     def is_settling(self) -> bool:
@@ -229,9 +255,6 @@ class RangeRow(QWidget):
         self.check.toggled.connect(self._edited)
         self.low.valueChanged.connect(lambda value: self._bound(max(value, self.high.value()), self.high))
         self.high.valueChanged.connect(lambda value: self._bound(min(value, self.low.value()), self.low))
-        self.details.edited.connect(self._edited)
-        self.details.another_asked.connect(self.another_asked)
-        self.details.removal_asked.connect(self.removal_asked)
         self.more.toggled.connect(self._open)
         self.preset.clicked.connect(lambda: self._take(replace(self.preset_choice(), on=self.check.isChecked())))
         self.slider.range_changed.connect(lambda low, high: self._take(replace(self.choice(), low=low, high=high)))
@@ -258,11 +281,16 @@ class RangeRow(QWidget):
         self.value_changed.emit(value)
 
     def _redraw(self) -> None:
-        self.details.set_log_allowed(self.low.value() > 0)
+        above = self.low.value() > 0
+        if self._details is not None:
+            self._details.set_log_allowed(above)
+            self._details.setEnabled(self.check.isChecked())
+        elif not above and self._given.distribution == "log_uniform":
+            self._given = replace(self._given, distribution="uniform")
         choice = self.choice()
-        for widget in (self.low, self.high, self.preset, self.details):
+        for widget in (self.low, self.high, self.preset):
             widget.setEnabled(choice.on)
-        words = self.details.words() if choice.on and not self.more.isChecked() else ""
+        words = described(choice) if choice.on and not self.more.isChecked() else ""
         self.summary.setText(words)
         self.summary.setVisible(bool(words))
         self.slider.active = choice.on

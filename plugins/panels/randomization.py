@@ -193,7 +193,7 @@ class RandomizationPanel(QWidget):
     def _show(self, experiment: Experiment) -> None:
         domain = getattr(experiment, self.domain.key)
         self.rows_.show_terms(domain.randomization)
-        self.rows_.show_settings(domain.curriculum, self.domain.key)
+        self.rows_.show_settings(domain.curriculum)
         self.samples.set_domain(domain)
         self._name_preset()
         self._tell_problems(self._bench.problems)

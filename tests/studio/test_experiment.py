@@ -10,8 +10,9 @@ import pytest
 import yaml
 
 from studio.errors import ExperimentError
-from studio.experiment import Experiment
+from studio.experiment import Domain, Experiment, RandomizationTerm
 from studio.paths import assets
+from studio.randomization_terms import PRESETS
 
 
 def refused(text: str, *overrides: str) -> ExperimentError:
@@ -185,3 +186,22 @@ def test_assignment_is_checked() -> None:
         plan.budget.iterations = 0
     with pytest.raises(ValueError):
         plan.pretraining.learning_rate = math.nan
+
+
+def test_a_preset_stands_for_its_terms() -> None:
+    for name, (_, _, terms) in PRESETS.items():
+        found = Experiment.from_yaml(f"target: {{randomization: {name}}}").target.randomization
+        assert [term.key for term in found] == [RandomizationTerm(**term).key for term in terms]
+    preset = Experiment.from_yaml("name: x", ["target.randomization=preset"])
+    assert len(preset.target.randomization) == 10
+    assert Experiment.from_yaml(preset.to_yaml()) == preset
+    assert Experiment.from_yaml("target: {randomization: off}").target.randomization == []
+    shipped = Experiment.load(assets() / "experiments" / "randomized.yaml")
+    assert shipped.target.randomization == shipped.source.randomization == preset.target.randomization
+
+
+def test_what_came_later_does_not_change_the_hash_of_what_was_before() -> None:
+    term = RandomizationTerm(field="mass", low=0.8, high=1.2)
+    assert set(term.made_of()) == {"field", "low", "high", "distribution", "probability"}
+    assert term.model_copy(update={"parts": "torso"}).made_of()["parts"] == "torso"
+    assert "curriculum" not in Domain().made_of() and "stand_in" not in Domain().made_of()

@@ -163,6 +163,7 @@ def test_the_curriculum_is_edited_and_followed(panel: RandomizationPanel, bench:
     assert bench.experiment.target.curriculum.enabled
     panel.rows_.form.changed.emit("widen_at", 0.3)
     assert bench.experiment.target.curriculum.widen_at == 0.8, "below narrow_at: refused and told"
+    assert "narrowing begins above" in panel.rows_.curriculum_problem.text().lower()
     panel.presets["document"].click()
     values = {"range/open": 0.5, "range/mass/low": 0.9, "range/mass/high": 1.1}
     bench.events.emit([MetricsLogged("adapt", 1, 1.0, values, {})])
