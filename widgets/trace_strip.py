@@ -21,7 +21,7 @@ from PySide6.QtWidgets import QComboBox, QSizePolicy, QVBoxLayout, QWidget
 from widgets import theme
 
 LANE = (24, 44)  # px, least and greatest height of one trace
-LEFT = 96  # px for names
+LEFT = 116  # px for names
 MOST = 12  # curves in a lane; an action may be wider, an eye cannot follow more
 
 
