@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QToolBut
 from studio.experiment import Domain
 from widgets import theme
 from widgets.bench import Bench
-from widgets.randomization_sampler import COUNT, Request, Sampler, Samples
+from widgets.randomization_sampler import COUNT, Request, Sampler
 from widgets.randomization_strip import SampleStrip
 
 OPACITY = 0.25  # of a ghost
@@ -111,19 +111,20 @@ class SampleBox(QFrame):
             self.caption.setText(self.tr("No samples"))
             self.strip.show_words(found.problem)
         elif found.images is not None:
-            self.caption.setText(self._caption(found))
             self.strip.show_images(found.images, found.values)
-        elif self._domain.observation != "image":
-            self.caption.setText(self._caption(found))
-            self.strip.show_words(self.tr("The policy sees no images here."))
+            self.caption.setText(self.tr("As the policy would see them"))
+        self.strip.setVisible(bool(found.problem) or self._domain.observation == "image")
+        if not found.problem and not found.values:
+            self.caption.setText(self.tr("Nothing varies yet: switch a row on."))
+        elif not found.problem and self._domain.observation != "image":
+            self.caption.setText(
+                self.tr("In the viewport: where the same commands lead each of them in a second")
+                if found.poses is not None
+                else self.tr("The policy sees no images, and nothing varies that moves the robot.")
+            )
         poses = [] if found.poses is None else list(found.poses)
         tints = []
         for i in range(len(poses)):
             hue = theme.series(i)
             tints.append((hue.redF(), hue.greenF(), hue.blueF(), OPACITY))
         self._bench.ghosts_changed.emit(poses, tints)
-
-    def _caption(self, found: Samples) -> str:
-        if not found.values:
-            return self.tr("Nothing varies yet: switch a row on.")
-        return self.tr("As the policy would see them")
