@@ -45,8 +45,13 @@ class Estimate:
 
 
 def estimates(ranges: Ranges, unit: Array, low: Array, high: Array, reasons: dict[str, str]) -> dict[str, Estimate]:
-    """Estimates from values and intervals (fields,) in the ranges' coordinate."""
-    shown = is_shown(low, high)
+    """Estimates from values and intervals (fields,) in the ranges' coordinate.
+
+    Args:
+        reasons: field → why the recordings cannot show it; such a field is never given a value, however narrow the
+            interval that the ranges of the others leave it.
+    """
+    shown = is_shown(low, high) & np.array([name not in reasons for name in ranges.fields])
     values, lows, highs = (ranges.from_unit(np.clip(x, -1, 1)) for x in (unit, low, high))
     found = {}
     for i, name in enumerate(ranges.fields):

@@ -1,7 +1,7 @@
 """What the recordings can show at all: how much they change with each parameter, against the sensors' noise.
 
-With J the derivative of the measurements by the parameters, in units of the noise, and the ranges as what is known
-before, (JᵀJ + prior)⁻¹ is the least covariance any method can reach near that point (Cramér and Rao). A parameter
+With J the derivative of the measurements by the parameters, in units of the noise, and a broad prior,
+(JᵀJ + prior)⁻¹ is the least covariance any method can reach near that point (Cramér and Rao). A parameter
 whose column is zero changes nothing; one whose column others can imitate shows only together with them.
 """
 
@@ -18,7 +18,7 @@ from studio.sim.identify.trajectories import Trajectories
 
 Array = np.ndarray
 STEP = 1e-3  # of the finite differences, in the ranges' coordinate
-PRIOR = 3.0  # one over the variance of a uniform draw from [−1, 1]
+PRIOR = 0.3  # one over the variance of what is known before; broad, so that the range never passes for information
 _NORMAL = 2 * 1.645  # width of a normal's central 90% in standard deviations
 _TOGETHER = 0.4  # correlation from which two parameters are said to hide each other
 

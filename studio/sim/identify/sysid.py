@@ -14,7 +14,7 @@ import numpy as np
 from studio.sim.identify.estimate import LEVEL, Estimate, estimates
 from studio.sim.identify.plant import Plant, Tick
 from studio.sim.identify.ranges import Ranges
-from studio.sim.identify.sensitivity import derivative, flat, measurements, sensitivity
+from studio.sim.identify.sensitivity import PRIOR, derivative, flat, measurements, sensitivity
 from studio.sim.identify.trajectories import Trajectories
 
 Array = np.ndarray
@@ -82,10 +82,14 @@ def fit_with_sysid(
             break
     tell(1.0)
     unit, jacobian, _ = min(found, key=lambda each: each[2])
-    with np.errstate(all="ignore"):
-        _, half = sysid.calculate_intervals([apart(unit[None])[0]], jacobian, alpha=1 - LEVEL)
+    # what is known before counts as one more measurement of each: without it one direction that shows nothing makes
+    # every interval infinite
+    count = len(ranges.fields)
+    left = np.concatenate([apart(unit[None])[0], np.zeros(count)])
+    known = np.concatenate([jacobian, np.sqrt(PRIOR) * np.eye(count)])
+    _, half = sysid.calculate_intervals([left], known, alpha=1 - LEVEL)
     timestep = plant.model.opt.timestep
-    half = np.nan_to_num(half, nan=2.0, posinf=2.0) + _grid(ranges, timestep)
+    half = half + _grid(ranges, timestep)
     unit = _on_grid(unit, ranges, timestep)
     return unit, np.clip(unit - half, -1, 1), np.clip(unit + half, -1, 1)
 

@@ -1,0 +1,112 @@
+"""Identification on 200 unseen parameter draws of an arm and of Hopper: LSTM and mujoco.sysid side by side.
+
+Hopper twice: with all fields unknown, where mass, damping, armature and gain can only be told up to a common factor,
+and with the motors' gain known. ``mujoco.sysid`` takes seconds for each draw, so it runs on the first ``SYSID_DRAWS``.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any
+
+import numpy as np
+import torch
+from _report import finish, row
+
+import studio.sim  # noqa: F401  (chooses MuJoCo's GL backend)
+from studio.experiment import Domain
+from studio.registry import Registry
+from studio.sim.identify import (
+    FIELDS,
+    SENSOR_NOISE,
+    LstmIdentifier,
+    Plant,
+    Ranges,
+    Trajectories,
+    fit_with_sysid,
+    record,
+)
+from studio.sim.identify.estimate import is_shown
+from studio.sim.identify.sensitivity import sensitivity
+
+DRAWS, SYSID_DRAWS = 200, 12
+KNOWN_GAIN = tuple(name for name in FIELDS if name != "actuator_gain")
+CASES = {
+    "UR5e": (Domain(embodiment="ur5_6dof", task="reach"), FIELDS),
+    "Hopper, gain known": (
+        Domain(embodiment="hopper", task="hopper", control="motor", observation="state"), KNOWN_GAIN,
+    ),
+    "Hopper, all unknown": (Domain(embodiment="hopper", task="hopper", control="motor", observation="state"), FIELDS),
+}  # fmt: skip
+
+
+def judge(case: str, method: str, ranges: Ranges, cannot: dict[str, str], found: Any, truth: np.ndarray) -> list[Any]:
+    """Rows of one method: error where it names a value, coverage everywhere, and what is said to be unidentifiable."""
+    unit, low, high = found
+    # (draws, fields): as an Estimate says it
+    said = is_shown(low, high) & np.array([name not in cannot for name in ranges.fields])
+    values, real = ranges.from_unit(unit), ranges.to_unit(truth)
+    draws = len(truth)
+    rows = []
+    for i, field in enumerate(ranges.fields):
+        name = f"{case}, {method}, {field}"
+        if field in cannot:
+            share = float(1 - said[:, i].mean())
+            rows.append(
+                row(f"{name}: said not identifiable", share, f"share of {draws} draws", ">= 0.95", share >= 0.95)
+            )
+        else:
+            error = np.abs(values[:, i] - truth[:, i]) / truth[:, i]
+            shown = float(np.median(error[said[:, i]])) if said[:, i].any() else float("nan")
+            unit_ = f"median relative error where identifiable, {said[:, i].mean():.2f} of {draws} draws"
+            rows.append(row(name, shown, unit_, "<= 0.10", shown <= 0.10))
+        held = float(((real[:, i] >= low[:, i] - 1e-9) & (real[:, i] <= high[:, i] + 1e-9)).mean())
+        target, met = ("0.80 to 0.98", 0.80 <= held <= 0.98) if field not in cannot else ("", None)
+        rows.append(row(f"{name}: 90% interval holds the truth", held, f"share of {draws} draws", target, met))
+    return rows
+
+
+def measure(case: str, domain: Domain, fields: tuple[str, ...]) -> list[Any]:
+    """Rows of one robot: training, 200 draws by the LSTM, some by least squares."""
+    plant = Plant.of(domain, Registry())
+    asked = record(domain, Registry(), None, None, 0)  # commands and beginnings; the measurements are replaced
+    ranges = Ranges.of(fields, plant.model)
+    cannot = sensitivity(plant, asked, ranges).reasons(ranges)
+    truth = ranges.draw(DRAWS, seed=12345, stream=9)
+    qpos, qvel = plant.replay(asked, ranges.named(truth))
+    rng = np.random.default_rng(5)
+    qpos = qpos + rng.normal(0, SENSOR_NOISE[0], qpos.shape)
+    qvel = qvel + rng.normal(0, SENSOR_NOISE[1], qvel.shape)
+    began, cpu = time.perf_counter(), time.process_time()
+    identifier = LstmIdentifier.train(plant, asked, ranges, seed=0)
+    rows = [
+        row(f"{case}, lstm: training with its simulation", time.perf_counter() - began, "s"),
+        row(f"{case}, lstm: the same, CPU time", time.process_time() - cpu, "s"),
+    ]
+    began = time.perf_counter()
+    found = identifier.estimate_many(asked, qpos, qvel)
+    rows.append(row(f"{case}, lstm: one identification", (time.perf_counter() - began) / DRAWS, "s"))
+    rows += judge(case, "lstm", ranges, cannot, found, truth)
+    print(f"{case}: LSTM done", file=sys.stderr, flush=True)
+    parts, seconds = [], []
+    for i in range(SYSID_DRAWS):
+        seen: Trajectories = asked.with_measured(qpos[i], qvel[i])
+        began = time.perf_counter()
+        parts.append(fit_with_sysid(plant, seen, ranges, seed=0))
+        seconds.append(time.perf_counter() - began)
+    fitted = tuple(np.stack([part[k] for part in parts]) for k in range(3))
+    rows.append(row(f"{case}, mujoco.sysid, first {SYSID_DRAWS} draws: one identification", np.mean(seconds), "s"))
+    rows += judge(case, f"mujoco.sysid, first {SYSID_DRAWS} draws", ranges, cannot, fitted, truth[:SYSID_DRAWS])
+    print(f"{case}: mujoco.sysid done", file=sys.stderr, flush=True)
+    return rows
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    rows = [r for case, (domain, fields) in CASES.items() for r in measure(case, domain, fields)]
+    finish(rows)
+
+
+if __name__ == "__main__":
+    main()
