@@ -19,6 +19,7 @@ from studio.run.channels import EpisodesEnded, Evaluated, Event, StateChanged
 from widgets import theme
 from widgets.bench import Bench
 from widgets.curve_axis import PlotAxis
+from widgets.segmented import Segmented
 
 HEIGHT = 128  # of a plot, px
 RUNS_SHOWN = 15
@@ -138,8 +139,17 @@ class EffectView(QWidget):
         self.caption.setWordWrap(True)
         head = QHBoxLayout()
         head.setContentsMargins(0, 0, 10, 0)
+        self.kind = Segmented(
+            (
+                ("scored", self.tr("Scored"), self.tr("Episodes of the last evaluation")),
+                ("train", self.tr("Training"), self.tr("The latest episodes that the policy was trained in")),
+            ),
+            self.tr("Episodes"),
+        )
+        self.kind.chosen.connect(lambda _key: self._draw())
         head.addWidget(self.runs)
         head.addStretch(1)
+        head.addWidget(self.kind)
         inner = QWidget()
         inner.setObjectName("scrolled")
         self._column = QVBoxLayout(inner)
@@ -226,8 +236,14 @@ class EffectView(QWidget):
             elif isinstance(event, Evaluated):  # it comes before its episodes
                 self._by_success[event.domain] = event.measure != "return"
             elif isinstance(event, EpisodesEnded):
-                by_success = self._by_success.get(event.domain, True)
-                self._outcomes.setdefault(NOW, {})[event.domain] = _from_event(event, by_success)
+                by_success = self._by_success.get("target" if event.domain == "train" else event.domain)
+                if by_success is None:  # a training's, before anything was scored
+                    by_success = bool(np.any(event.successes))
+                found, _ = new = _from_event(event, by_success)
+                held = self._outcomes.setdefault(NOW, {})
+                if event.domain == "train" and "train" in held:
+                    new = (_joined(held["train"][0], found), by_success)
+                held[event.domain] = new
                 drawn = True
         if drawn and NOW in self._chosen:
             self._draw()
@@ -251,7 +267,7 @@ class EffectView(QWidget):
             return
         shown = []
         for color, key in enumerate(self._chosen):
-            found = self._outcomes.get(key, {}).get(self._domain)
+            found = self._outcomes.get(key, {}).get("train" if self.kind.key == "train" else self._domain)
             if found is not None:
                 shown.append((color, *found))
         names = sorted({name for _, outcomes, _ in shown for name in outcomes.values}, key=_order)
@@ -269,12 +285,17 @@ class EffectView(QWidget):
 
     def _caption(self, shown: Sequence[tuple[int, Any, bool]], names: Sequence[str]) -> str:
         if not shown:
+            if self.kind.key == "train":
+                return self.tr("No episodes yet: a strategy that trains in a randomized simulation adds its own.")
             return self.tr("No episodes yet. Every evaluation of a run adds its own; choose other runs above.")
         if not names:
             return self.tr("In these episodes nothing was randomized.")
         count = sum(len(outcomes) for _, outcomes, _ in shown)
         words = self.tr("Success against each value") if shown[0][2] else self.tr("Return against each value")
-        words = self.tr("{0}: {1} episodes of the last evaluation, means with 95% intervals.").format(words, count)
+        if self.kind.key == "train":
+            words = self.tr("{0}: the latest {1} episodes of training, means with 95% intervals.").format(words, count)
+        else:
+            words = self.tr("{0}: {1} episodes of the last evaluation, means with 95% intervals.").format(words, count)
         if len(shown) < 2:
             return words
         dots = [
@@ -312,7 +333,7 @@ def _read_run(folder: Path) -> dict[str, Any]:
     from studio.run.runs import read_run
 
     table, by_success = read_episodes(folder), read_run(folder).measure != "return"
-    found = {domain: latest(table, domain) for domain in ("source", "target")}
+    found = {domain: latest(table, domain) for domain in ("source", "target", "train")}
     return {domain: (outcomes, by_success) for domain, outcomes in found.items() if outcomes is not None}
 
 
@@ -325,3 +346,14 @@ def _from_event(event: EpisodesEnded, by_success: bool) -> tuple[Any, bool]:
         known |= {name: column for name, column in columns_of(key, np.asarray(drawn)) if np.isfinite(column).any()}
     success, returns = np.asarray(event.successes, bool), np.asarray(event.returns, float)
     return Outcomes(event.step, success, returns, known), by_success
+
+
+def _joined(before: Any, after: Any) -> Any:
+    """The latest episodes of a training that goes on."""
+    from studio.run.effects import TRAINING, Outcomes
+
+    def both(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+        return np.concatenate([one, other])[-TRAINING:]
+
+    values = {name: both(before.values[name], column) for name, column in after.values.items() if name in before.values}
+    return Outcomes(after.step, both(before.success, after.success), both(before.returns, after.returns), values)

@@ -143,13 +143,12 @@ class RangeRow(QWidget):
 
     def choice(self) -> Choice:
         """What the row shows; numbers that were given finer than they are shown stay as they were given."""
-        ends = {
-            name: kept(getattr(self._given, name), spin.value(), spin.decimals())
-            for name, spin in (("low", self.low), ("high", self.high))
-        }
+        given, on = self._given, self.check.isChecked()
+        low = kept(given.low, self.low.value(), self.low.decimals())
+        high = kept(given.high, self.high.value(), self.high.decimals())
         if self._details is None:
-            return replace(self._given, on=self.check.isChecked(), **ends)
-        return Choice(self.check.isChecked(), **ends, **self._details.values())
+            return replace(given, on=on, low=low, high=high)
+        return Choice(on, low, high, **self._details.values())
 
     def set_choice(self, choice: Choice) -> None:
         """Without telling."""

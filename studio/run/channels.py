@@ -92,7 +92,8 @@ class Evaluated(Event):
 
 @dataclass(frozen=True)
 class EpisodesEnded(Event):
-    """Episodes of an evaluation, one row each, with the randomization that was drawn for them."""
+    """Episodes of an evaluation, one row each, with the randomization that was drawn for them; or of a training, whose
+    ``domain`` is train."""
 
     domain: str
     step: int

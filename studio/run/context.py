@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from studio.run.policies import bind, load_policy_folder, new_policy
 from studio.sim.domains import embodiment_of, task_of
 
 if TYPE_CHECKING:
+    from studio.sim.episode_recorder import EpisodeRecorder
     from studio.sim.world import World
 
 
@@ -33,18 +34,20 @@ class Context:
     )  # for long work: (done, of how many); may raise to stop
     say: Callable[[str], None] = lambda text: None  # a sentence for the run's log
 
+    recorders: list[EpisodeRecorder] = field(default_factory=list)  # of the worlds that were made
+
     def world(self, domain: Domain, num_envs: int, threads: int = 0) -> World:
-        """Simulations of a domain, to train in: its curriculum is at work. The strategy closes them."""
+        """Simulations of a domain, to train in: its curriculum is at work, and where something varies the episodes are
+        logged. The strategy closes them."""
+        from studio.sim.episode_recorder import EpisodeRecorder
         from studio.sim.world import World
 
-        return World(
-            domain,
-            task_of(domain, self.registry),
-            embodiment_of(domain, self.registry),
-            num_envs,
-            threads,
-            curriculum=True,
-        )
+        task, embodiment = task_of(domain, self.registry), embodiment_of(domain, self.registry)
+        world = World(domain, task, embodiment, num_envs, threads, curriculum=True)
+        if domain.randomization:
+            world.recorder = EpisodeRecorder(num_envs, tuple({term.key: None for term in domain.randomization}))
+            self.recorders.append(world.recorder)
+        return world
 
     def source_policy(self) -> Any:
         """A fresh copy of the pretrained source policy, fitted to the target's slots; its weights' hash marked as base.

@@ -14,6 +14,7 @@ Array = np.ndarray
 
 Z = 1.959964  # of a two-sided 95% interval
 BINS = 8
+TRAINING = 1_000  # episodes
 LEAST = 5  # episodes in a bin
 
 
@@ -43,12 +44,15 @@ class Bins:
 
 
 def latest(table: EpisodeTable, domain: str) -> Outcomes | None:
-    """The last evaluation of a domain; None where there is none."""
+    """The last evaluation of a domain, or of ``train`` the latest ``TRAINING`` episodes; None where there are none."""
     mine = table.domain == domain
     if not mine.any():
         return None
     step = int(table.step[mine].max())
-    mine &= table.step == step
+    if domain == "train":
+        mine[np.flatnonzero(mine)[:-TRAINING]] = False
+    else:
+        mine &= table.step == step
     values = {name: column[mine] for name, column in table.randomization.items()}
     drawn = {name: column for name, column in values.items() if np.isfinite(column).any()}
     return Outcomes(step, table.success[mine], table.returns[mine], drawn)

@@ -57,6 +57,7 @@ TABLES: dict[str, list[tuple[str, str]]] = {
 # by a term's key (field, or field:parts); three rows where a term has three numbers; of a term drawn again within the
 # episode the mean; NaN where the model's own field of view was kept
 RANDOMIZED = "factor; s for delay; m for places; degrees for field of view; px for blur; the sensor's unit for noise"
+PACKED = ("episodes", "randomization")
 UNITS = {
     "metrics": {"seconds": "s of training, pauses excluded", "step": "iterations"},
     "evaluations": {"success": "share of episodes", "low": "of 95% interval", "high": "of 95% interval"},
@@ -137,7 +138,10 @@ def _create(path: Path, experiment: Experiment) -> h5py.File:
     else:
         file = h5py.File(path, "w", libver="latest")
         for name, columns in TABLES.items():
-            table = file.create_dataset(name, (0,), np.dtype(columns), maxshape=(None,), chunks=(256,))
+            # names and domains repeat: lightly packed, a row of them is a tenth of its size
+            packed = {"compression": "gzip", "compression_opts": 1} if name in PACKED else {}
+            shape: Any = {"maxshape": (None,), "chunks": (256,)}
+            table = file.create_dataset(name, (0,), np.dtype(columns), **shape, **packed)
             for column, unit in UNITS[name].items():
                 table.attrs[f"unit of {column}"] = unit
         file.attrs["schema"] = SCHEMA
@@ -161,15 +165,41 @@ def package_versions() -> dict[str, str]:
 
 def _append(file: h5py.File, events: list[Event]) -> None:
     rows: dict[str, list[tuple[Any, ...]]] = {}
+    blocks: dict[str, list[np.ndarray]] = {}
     for event in events:
+        if isinstance(event, EpisodesEnded):
+            for table, block in _blocks(event, file):
+                blocks.setdefault(table, []).append(block)
+            continue
         for table, row in _rows(event):
             rows.setdefault(table, []).append(row)
     for name, new in rows.items():
-        table = file[name]
+        blocks.setdefault(name, []).append(np.array([tuple(map(_encoded, row)) for row in new], file[name].dtype))
+    for name, parts in blocks.items():
+        table, added = file[name], np.concatenate(parts)
         start = len(table)
-        table.resize(start + len(new), 0)
-        table[start:] = np.array([tuple(map(_encoded, row)) for row in new], table.dtype)
+        table.resize(start + len(added), 0)
+        table[start:] = added
         table.flush()
+
+
+def _blocks(event: EpisodesEnded, file: h5py.File) -> list[tuple[str, np.ndarray]]:
+    """An event of episodes as rows; a training has thousands of them in a second."""
+    whole: dict[str, Any] = {"domain": event.domain.encode(), "step": event.step, "seed": np.asarray(event.seeds)}
+    outcome = {"success": event.successes, "return": event.returns, "length": event.lengths}
+    found = [("episodes", _block(file["episodes"].dtype, len(whole["seed"]), whole | outcome))]
+    for key, values in event.randomization.items():
+        for name, column in columns_of(key, np.asarray(values)):
+            more = {"name": name.encode(), "value": column}
+            found.append(("randomization", _block(file["randomization"].dtype, len(column), whole | more)))
+    return found
+
+
+def _block(dtype: np.dtype, count: int, columns: dict[str, Any]) -> np.ndarray:
+    block = np.empty(count, dtype)
+    for name, values in columns.items():
+        block[name] = values
+    return block
 
 
 def _rows(event: Event) -> list[tuple[str, tuple[Any, ...]]]:
@@ -186,19 +216,6 @@ def _rows(event: Event) -> list[tuple[str, tuple[Any, ...]]]:
                  event.high, event.mean_return, event.final),
             )
         ]  # fmt: skip
-    if isinstance(event, EpisodesEnded):
-        columns = zip(event.seeds, event.successes, event.returns, event.lengths, strict=True)
-        rows: list[tuple[str, tuple[Any, ...]]] = [
-            ("episodes", (event.domain, event.step, seed, success, total, length))
-            for seed, success, total, length in columns
-        ]
-        for name, values in event.randomization.items():
-            for axis, column in columns_of(name, np.asarray(values)):
-                rows += [
-                    ("randomization", (event.domain, event.step, seed, axis, value))
-                    for seed, value in zip(event.seeds, column, strict=True)
-                ]
-        return rows
     if isinstance(event, DeviceSample):
         load = (event.cpu_percent, event.memory_mb, event.gpu_percent, event.gpu_memory_mb)
         return [("devices", (event.time, *load))]

@@ -16,7 +16,7 @@ import traceback
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from studio import paths
 from studio.contracts import Metrics, Problem, Strategy
@@ -50,6 +50,9 @@ from studio.run.runs import Status, new_folder, read_status
 from studio.run.way import STAGES, Way
 from studio.sim.domains import embodiment_of
 
+if TYPE_CHECKING:
+    from studio.sim.episode_recorder import EpisodeRecorder
+
 WATCH_SECONDS = 1.0  # how often watchers get a fresh copy of the policy
 HEARTBEAT_SECONDS = 5.0
 
@@ -76,6 +79,7 @@ class Session:
         self._status = Status()
         self._resumed = False
         self._way = Way()
+        self._recorders: list[EpisodeRecorder] = []
         self._log: RunLog | None = None
         self._sampler: devices.Sampler | None = None
         self._began = self._watched = self._beaten = 0.0  # when the stage, the last copy, the last heartbeat were
@@ -155,7 +159,9 @@ class Session:
         torch.manual_seed(plan.seed)
         random.seed(plan.seed)
         say = partial(self._say, "info")
-        instance.setup(Context(plan, self.registry, device, embodiment, episodes, base, self._count, say))
+        context = Context(plan, self.registry, device, embodiment, episodes, base, self._count, say)
+        self._recorders = context.recorders
+        instance.setup(context)
         trainable = sum(p.numel() for p in instance.policy().parameters() if p.requires_grad)
         self._status.note(trainable_parameters=trainable)
         self._train("adapt", instance, instance.iterate(), dict(instance.units), instance)
@@ -205,6 +211,7 @@ class Session:
                 self.channels.events.publish(
                     MetricsLogged(metrics.stage or stage, step, self.clock.seconds, dict(metrics.values), units)
                 )
+                self._log_episodes(step)
                 if not math.isfinite(metrics.values.get("loss", 0.0)):
                     raise StudioError(
                         f"The loss is {metrics.values['loss']} at step {step}.",
@@ -270,6 +277,14 @@ class Session:
             self._status.note(**{prefix + key: value for key, value in values.items()})
             self._status.note(measure=result.measure)
             self._status.put(evaluations=[*self.evaluations])
+
+    def _log_episodes(self, step: int) -> None:
+        """Publishes what became of the training's own episodes since the last iteration."""
+        for recorder in self._recorders:
+            found = recorder.take()
+            if found is not None:
+                columns = found.seeds, found.returns, found.lengths, found.successes, found.randomization
+                self.channels.events.publish(EpisodesEnded("train", step, *columns))
 
     def _on_source(self, policy: Any) -> Any:
         """The policy with the slots and statistics its source policy had."""

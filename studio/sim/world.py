@@ -7,7 +7,7 @@ on how many others run beside it, nor on the number of threads.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gymnasium
 import mujoco
@@ -26,6 +26,9 @@ from studio.sim.draws import Draws
 from studio.sim.looks import VISUALS
 from studio.sim.render import CameraRenderer
 from studio.sim.scene import MAX_DELAY, Scene, build
+
+if TYPE_CHECKING:
+    from studio.sim.episode_recorder import EpisodeRecorder
 
 Array = np.ndarray
 ALL = slice(None)
@@ -99,6 +102,7 @@ class World(VectorEnv):
         self._interval_terms = [t for t in terms if t.moment == "interval"]
         for term in terms:
             self.randomization.setdefault(term.key, randomization.nominal(term.key, num_envs))
+        self.recorder: EpisodeRecorder | None = None  # is told of every episode that step() brings to its end
         self._own = {t.key for t in terms}
         self._parted = any(t.parts for t in terms)
         self.curriculum: RangeCurriculum | None = None
@@ -168,6 +172,8 @@ class World(VectorEnv):
         self.task.reset(self, ids, draws)
         if self._foreign:  # what was given by hand ends with the episode
             self._give(ids, {key: randomization.nominal(key, len(ids)) for key in self._foreign})
+        if self.recorder is not None:
+            self.recorder.begin(ids)
         if self.curriculum is not None:
             self.curriculum.begin(ids, Draws(seeds, _CURRICULUM))
         if self._reset_terms:
@@ -299,6 +305,8 @@ class World(VectorEnv):
         reward = self.reward(ALL)
         terminated, truncated = self.terminated(ALL), self.truncated(ALL)
         truncated &= ~terminated
+        if self.recorder is not None:
+            self.recorder.note(reward)
         if self.curriculum is not None:
             self.curriculum.note(ALL, reward)
         observation, info = self._public(self.observe(ALL), copied=False), {}
@@ -311,6 +319,8 @@ class World(VectorEnv):
             for i in ids.tolist():
                 final[i] = _row(observation, i)
             info |= {"final_obs": final, "_final_obs": done, "diverged": self.diverging(ALL)}
+            if self.recorder is not None:
+                self.recorder.ended(ids, self._episode_seed, self._steps, info.get("success"), self.randomization)
             if self.curriculum is not None:
                 self.curriculum.ended(ids, info["success"][ids] if self.task.has_success else None)
             self.begin(ids, self._take_seeds(len(ids)))

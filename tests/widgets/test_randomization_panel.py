@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -275,3 +276,7 @@ def test_effects_follow_the_run_that_is_going_on(qtbot: Any, bench: Bench) -> No
     bench.events.emit([score, episodes(1.0, success=True)])
     assert "mass:torso" in view.plots and view.caption.text().startswith("Success")
     assert "+0.87" in view.plots["mass:torso"].title.text()
+    for _ in range(20):
+        bench.events.emit([replace(episodes(1.0, success=True), domain="train")])
+    QTest.mouseClick(view.kind._group.button(1), Qt.MouseButton.LeftButton)
+    assert "latest 1000 episodes" in view.caption.text()

@@ -14,7 +14,8 @@ from studio.experiment import Curriculum, Domain, Experiment, RandomizationTerm
 from studio.registry import Registry
 from studio.run.channels import Channels
 from studio.run.check import check
-from studio.run.runlog import read_log
+from studio.run.effects import latest
+from studio.run.runlog import read_episodes, read_log
 from studio.run.session import Session
 from studio.sim.curriculum import RangeCurriculum, check_curriculum
 from studio.sim.domains import embodiment_of, task_of
@@ -239,3 +240,11 @@ def test_training_logs_how_far_its_ranges_are_open(runs: Path) -> None:
     assert opened[-1] > opened[0] and np.all(np.diff(opened) >= 0)
     low, high = (metrics[("adapt", f"range/mass:torso/{end}")].value for end in ("low", "high"))
     np.testing.assert_allclose((high - low) / 1.5, opened)
+    table = read_episodes(session.folder)
+    trained = table.domain == "train"
+    drawn = table.randomization["mass:torso"][trained]
+    assert trained.sum() > 50 and len(np.unique(table.seed[trained])) == trained.sum()
+    assert np.all((drawn >= low[table.step[trained] - 1]) & (drawn <= high[table.step[trained] - 1]))
+    assert drawn[table.step[trained] == 6].std() > drawn[table.step[trained] == 1].std()
+    outcomes = latest(table, "train")
+    assert outcomes is not None and len(outcomes) == trained.sum()
