@@ -15,6 +15,7 @@ from studio.registry import Registry
 from studio.sim import randomization
 from studio.sim.domains import embodiment_of, task_of
 from studio.sim.live import LiveSimulation
+from studio.sim.looks import VISUALS, Appearance, Canvas, Looks
 from studio.sim.scene import MAX_DELAY
 from studio.sim.world import PARTS, World
 
@@ -40,7 +41,11 @@ class Player(LiveSimulation):
         self._seed = seed
         self._ids = np.zeros(1, int)
         self._substeps = max(1, round(1 / (task.control_hz * world.model.opt.timestep)))
-        self._preview: dict[str, float] = {}
+        self._preview: dict[str, Any] = {}
+        camera = mujoco.mj_name2id(self.model, mujoco.mjtObj.mjOBJ_CAMERA, domain.camera)
+        self._own_look = Appearance(self.model, camera, world.scene.added) if camera >= 0 else None
+        self._canvas = Canvas(self.model, camera) if camera >= 0 else None
+        self._dressed = False  # the model has another look than its own
         self._episode = self._successes = 0
         self._has_success, self.has_expert = task.has_success, task.has_expert
         self.set_policy(policy)
@@ -73,8 +78,9 @@ class Player(LiveSimulation):
         else:
             super().step()
 
-    def randomize(self, values: dict[str, float]) -> None:
-        """Applies values at once (fields not named are nominal); empty: the episode's own draw."""
+    def randomize(self, values: dict[str, Any]) -> None:
+        """Applies values, numbers or three of them, by key at once (what is not named is nominal); empty: the episode's
+        own draw."""
         self._preview = dict(values)
         self._apply(self._preview)
         if not values:
@@ -175,7 +181,24 @@ class Player(LiveSimulation):
         action: np.ndarray = self._policy.act(self.world.observe(self._ids))[0]
         return action
 
-    def _apply(self, values: dict[str, float]) -> None:
+    def _show(self) -> None:
+        super()._show()
+        self._dress()
+
+    def _dress(self) -> None:
+        """Camera, lights and colors as they are randomized: the model that is drawn is this simulation's own."""
+        drawn = self.world.randomization
+        values = {name: drawn[name] for name in VISUALS if not randomization.is_nominal(name, drawn[name])}
+        if self._own_look is None or self._canvas is None or not (values or self._dressed):
+            return
+        looks = Looks(self._own_look, values, 1)
+        self._canvas.intensity, self._canvas.tinted = float("nan"), True  # the batch may have put the model's own back
+        looks.dress(0, self._canvas)
+        mujoco.mj_camlight(self.model, self.data)
+        looks.move_lights(0, self.data)
+        self._dressed = bool(values)
+
+    def _apply(self, values: dict[str, Any]) -> None:
         # the domain's own terms of some parts too
         shown = {key: randomization.NOMINAL[randomization.base_field(key)] for key in self.world.randomization} | values
         rows = {key: np.broadcast_to(shown[key], randomization.nominal(key, 1).shape) for key in shown}
