@@ -139,7 +139,12 @@ class Curriculum(Settings):
     Source: Akkaya et al. 2019, "Solving Rubik's Cube with a Robot Hand", arXiv:1910.07113, algorithm 1.
     """
 
-    enabled: bool = setting(False, "Enabled", "Ranges begin at the nominal values and widen as training succeeds.")
+    enabled: bool = setting(
+        False,
+        "Enabled",
+        "Ranges begin at the nominal values and widen as training succeeds. What an episode draws then depends on the "
+        "training's history, not on its seed alone.",
+    )
     widen_at: float = setting(
         0.8, "Widen at", "Share of successes at an end of a range from which it is widened.", ge=0, le=1
     )

@@ -10,7 +10,7 @@ from typing import Any, get_args
 
 import numpy as np
 import pyqtgraph as pg
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenu, QScrollArea, QToolButton, QVBoxLayout, QWidget
 
@@ -24,6 +24,7 @@ from widgets.segmented import Segmented
 HEIGHT = 128  # of a plot, px
 RUNS_SHOWN = 15
 POINTS = 1_000  # of a run that are drawn
+LIVE_MS = 500  # between two drawings of a run that goes on
 JITTER = 0.06  # of successes, so that points do not lie on one line
 NOW = "now"  # key of the run that is going on
 
@@ -167,6 +168,10 @@ class EffectView(QWidget):
         layout.addWidget(self.caption)
         layout.addSpacing(theme.SMALL)
         layout.addWidget(area, 1)
+        self._later = QTimer(self)  # a training ends episodes many times a second
+        self._later.setSingleShot(True)
+        self._later.setInterval(LIVE_MS)
+        self._later.timeout.connect(self._draw)
         bench.events.connect(self._take_events)
         bench.runs_selected.connect(self.choose_runs)
         self.menu.aboutToShow.connect(self._list_runs)
@@ -245,8 +250,8 @@ class EffectView(QWidget):
                     new = (_joined(held["train"][0], found), by_success)
                 held[event.domain] = new
                 drawn = True
-        if drawn and NOW in self._chosen:
-            self._draw()
+        if drawn and NOW in self._chosen and not self._later.isActive():
+            self._later.start()
 
     # -- what is shown -------------------------------------------------------------------------------------------------
 

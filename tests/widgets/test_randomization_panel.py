@@ -274,7 +274,8 @@ def test_effects_follow_the_run_that_is_going_on(qtbot: Any, bench: Bench) -> No
     view.show()
     score = Evaluated("evaluate", "target", 5, 80, 0.5, 0.4, 0.6, 0.5, True, 0, "success")
     bench.events.emit([score, episodes(1.0, success=True)])
-    assert "mass:torso" in view.plots and view.caption.text().startswith("Success")
+    qtbot.waitUntil(lambda: "mass:torso" in view.plots, timeout=5_000)
+    assert view.caption.text().startswith("Success")
     assert "+0.87" in view.plots["mass:torso"].title.text()
     for _ in range(20):
         bench.events.emit([replace(episodes(1.0, success=True), domain="train")])

@@ -16,6 +16,7 @@ from studio.sim import randomization
 from studio.sim.domains import embodiment_of, task_of
 from studio.sim.draws import Draws
 from studio.sim.randomization import CAMERA, IMAGE, NOMINAL, PHYSICS, VECTORS, draw
+from studio.sim.rollout import run_episodes
 from studio.sim.world import World
 
 REGISTRY = Registry()
@@ -315,6 +316,30 @@ def test_two_terms_drawn_at_the_same_moment_have_numbers_of_their_own() -> None:
     world.advance(np.zeros((200, 3)), ids)
     pair = np.corrcoef(world.randomization["mass"], world.randomization["damping"])
     assert abs(pair[0, 1]) < 0.25
+
+
+def test_of_a_term_drawn_within_the_episode_the_mean_is_told() -> None:
+    domain_terms = [MOMENTS[1], MOMENTS[2]]
+    world = make(4, domain_terms)
+    seen: list[np.ndarray] = []
+
+    def act(simulation: World, ids: np.ndarray, observation: Any) -> np.ndarray:
+        seen.append(np.where(np.isin(np.arange(4), ids), 1.0, 0.0))
+        return np.zeros((len(ids), 3))
+
+    damping = np.zeros(4)
+    advance = world.advance
+
+    def spied(actions: np.ndarray, ids: Any) -> None:
+        advance(actions, ids)
+        damping[ids] += world.randomization["damping"][ids]
+
+    world.advance = spied  # type: ignore[method-assign]
+    outcome = run_episodes(world, act, range(4))
+    assert set(outcome.randomization) == {"friction", "damping"}
+    assert outcome.lengths.min() > 10
+    np.testing.assert_allclose(outcome.randomization["damping"], damping / outcome.lengths)
+    np.testing.assert_array_equal(np.sum(seen, 0), outcome.lengths)
 
 
 def problems(*terms: dict[str, Any], robot: str = "hopper") -> list[tuple[str, str, str]]:
