@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
@@ -78,6 +79,14 @@ class Plant:
         qpos, qvel = self.replay(trajectories, {name: np.array([value]) for name, value in values.items()}, tick)
         made = trajectories.with_measured(qpos[0], qvel[0])
         return replace(made, position_noise=0.0, velocity_noise=0.0)
+
+    def with_smooth_delay(self) -> Plant:
+        """A plant whose delay acts continuously, by interpolation between time steps; at whole steps it is the same."""
+        smooth = copy.copy(self)
+        smooth.model = copy.copy(self.model)
+        smooth.model.actuator_history[:, 1] = 1
+        smooth._batch = smooth._physics = None
+        return smooth
 
     def coordinate_names(self) -> tuple[str, ...]:
         """A name for each of qpos' columns: its joint's, numbered where a joint has several."""

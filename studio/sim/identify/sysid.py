@@ -7,6 +7,7 @@ candidate of a finite difference at once; parameters, optimizer and confidence i
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,12 +16,13 @@ from studio.sim.identify.estimate import LEVEL, Estimate, estimates
 from studio.sim.identify.plant import Plant, Tick
 from studio.sim.identify.ranges import Ranges
 from studio.sim.identify.sensitivity import PRIOR, derivative, flat, measurements, sensitivity
-from studio.sim.identify.trajectories import Trajectories
+from studio.sim.identify.trajectories import LEAST_STEPS, Trajectories
 
 Array = np.ndarray
 STARTS = 64  # random points that are tried
 MOST_DESCENTS = 5  # from the best of them
-MOST_ITERATIONS = 40  # of one descent
+MOST_ITERATIONS = 25  # of one horizon's
+HORIZONS = (0.25, 0.5, 1.0)  # shares of the recordings
 EXPLAINED = 1.3  # root mean square of what is left, in units of the sensors' noise, that counts as found
 _FAR = 1e6  # of a residual whose simulation diverged, in units of the sensors' noise
 
@@ -46,72 +48,68 @@ def fit_with_sysid(
     from mujoco import sysid  # it imports SciPy, which nothing else here needs
 
     tell = tick or (lambda _: None)
-    measured = flat(trajectories, trajectories.qpos[None], trajectories.qvel[None])[0]
+    smooth, timestep = plant.with_smooth_delay(), plant.model.opt.timestep
 
-    def apart(units: Array) -> Array:
+    def apart(units: Array, seen: Trajectories) -> Array:
         """(k, fields) → (k, measurements)."""
-        return np.nan_to_num(measurements(plant, trajectories, ranges, units) - measured, nan=_FAR)
+        measured = flat(seen, seen.qpos[None], seen.qvel[None])[0]
+        return np.nan_to_num(measurements(smooth, seen, ranges, units) - measured, nan=_FAR)
 
-    def residual(x: Array, _: Any) -> tuple[list[Array], None, None]:
-        columns = np.asarray(x, float).reshape(len(ranges.fields), -1)  # the optimizer asks for (fields, k)
-        return [apart(columns.T).T], None, None
+    def descend(start: Array, seen: Trajectories) -> tuple[Array, Array]:
+        def residual(x: Array, _: Any) -> tuple[list[Array], None, None]:
+            columns = np.asarray(x, float).reshape(len(ranges.fields), -1)  # the optimizer asks for (fields, k)
+            return [apart(columns.T, seen).T], None, None
 
-    def descend(start: Array) -> tuple[Array, Array, float]:
         parameters = sysid.ParameterDict()
-        for name, value in zip(ranges.fields, start, strict=True):
+        for name, value in zip(ranges.fields, np.clip(start, -0.98, 0.98), strict=True):
             parameters.add(sysid.Parameter(name, value, -1.0, 1.0))
         best, result = sysid.optimize(
             parameters,
             residual,
             optimizer="mujoco",
             verbose=False,
-            jacobian=lambda x, _: derivative(plant, trajectories, ranges, x.ravel()),
+            jacobian=lambda x, _: derivative(smooth, seen, ranges, x.ravel()),
             max_iters=MOST_ITERATIONS,
             xtol=1e-5,
+            mu_factor=10**0.5,  # ten times fewer vain attempts where nothing more is to be gained
             output=io.StringIO(),  # it prints its iterations
-            iter_callback=lambda trace: tell(min(len(trace) / MOST_ITERATIONS, 1.0)),
         )
-        left = apart(best.as_vector()[None])[0]
-        return best.as_vector(), result.jac, float(np.sqrt(np.mean(left**2)))
+        return best.as_vector(), result.jac
 
-    # hits and slips make many valleys: another is tried while what is left is more than the sensors' noise
+    # Hits and slips make many valleys. A short horizon has few, so each fit begins where that of a shorter one ended;
+    # and another start is tried while what is left is more than the sensors' noise.
     found: list[tuple[Array, Array, float]] = []
-    for start in _starts(apart, ranges, seed):
-        found.append(descend(start))
-        if found[-1][2] < EXPLAINED:
+    horizons = [max(LEAST_STEPS // 2, round(trajectories.steps * share)) for share in HORIZONS]
+    for attempt, unit in enumerate(_starts(lambda u: apart(u, trajectories.until(horizons[0])), ranges, seed)):
+        for stage, steps in enumerate(horizons):
+            unit, jacobian = descend(unit, trajectories.until(steps))
+            tell((attempt + (stage + 1) / len(horizons)) / MOST_DESCENTS)
+        left = float(np.sqrt(np.mean(apart(unit[None], trajectories)[0] ** 2)))
+        found.append((unit, jacobian, left))
+        if left < EXPLAINED:
             break
     tell(1.0)
     unit, jacobian, _ = min(found, key=lambda each: each[2])
     # what is known before counts as one more measurement of each: without it one direction that shows nothing makes
     # every interval infinite
     count = len(ranges.fields)
-    left = np.concatenate([apart(unit[None])[0], np.zeros(count)])
+    residuals = np.concatenate([apart(unit[None], trajectories)[0], np.zeros(count)])
     known = np.concatenate([jacobian, np.sqrt(PRIOR) * np.eye(count)])
-    _, half = sysid.calculate_intervals([left], known, alpha=1 - LEVEL)
-    timestep = plant.model.opt.timestep
-    half = half + _grid(ranges, timestep)
-    unit = _on_grid(unit, ranges, timestep)
-    return unit, np.clip(unit - half, -1, 1), np.clip(unit + half, -1, 1)
+    _, half = sysid.calculate_intervals([residuals], known, alpha=1 - LEVEL)
+    grid = _grid(ranges, timestep)
+    unit, half = unit - grid, half + grid
+    return np.clip(unit, -1, 1), np.clip(unit - half, -1, 1), np.clip(unit + half, -1, 1)
 
 
-def _starts(apart: Any, ranges: Ranges, seed: int) -> Array:
+def _starts(apart: Callable[[Array], Array], ranges: Ranges, seed: int) -> Array:
     """The points that fit best, of the middle of the ranges and random ones, (MOST_DESCENTS, fields)."""
     points = ranges.to_unit(ranges.draw(STARTS, seed, stream=3))
     points[0] = 0.0
-    costs = np.array([np.sum(row**2) for row in apart(points)])
-    return np.asarray(np.clip(points[np.argsort(costs)[:MOST_DESCENTS]], -0.98, 0.98))
+    costs = np.sum(apart(points) ** 2, 1)
+    return points[np.argsort(costs)[:MOST_DESCENTS]]
 
 
 def _grid(ranges: Ranges, timestep: float) -> Array:
-    """Half of what a delay must change by to change anything at all: it acts in whole time steps."""
+    """Half a time step in a delay's coordinate: a command reaches the actuator at the first step after its delay, so
+    all delays from there back to the step before act alike, and what is found is the last of them."""
     return np.array([name == "actuator_delay" for name in ranges.fields]) * timestep / (ranges.high - ranges.low)
-
-
-def _on_grid(unit: Array, ranges: Ranges, timestep: float) -> Array:
-    """Moves a delay to the middle of the delays that act alike."""
-    values = ranges.from_unit(unit)
-    for i, name in enumerate(ranges.fields):
-        if name == "actuator_delay":
-            values[i] = min((np.ceil(values[i] / timestep - 1e-6) - 0.5) * timestep, ranges.high[i])
-            values[i] = max(values[i], ranges.low[i])
-    return ranges.to_unit(values)

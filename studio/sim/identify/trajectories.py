@@ -86,6 +86,15 @@ class Trajectories:
         }
         return replace(self, **some)
 
+    def until(self, steps: int) -> Trajectories:
+        """The first ``steps`` steps of each recording."""
+        return replace(
+            self,
+            commands=self.commands[:, :steps],
+            qpos=self.qpos[:, : steps + 1],
+            qvel=self.qvel[:, : steps + 1],
+        )
+
     def fitted(self, model: mujoco.MjModel) -> Trajectories:
         """Checked against the model; velocities that were not measured get its width. Raises DataError."""
         if self.qvel.ndim == 3 and not self.has_velocities and self.qvel.shape[2] != model.nv:
