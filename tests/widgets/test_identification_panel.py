@@ -1,0 +1,143 @@
+"""The Identification dock, by mouse: record, identify, see, use; and what it says when something does not fit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PySide6.QtCore import Qt
+
+from plugins.panels.identification import PANEL, IdentificationPanel
+from studio.experiment import Domain
+from studio.registry import Registry
+from widgets.bench import Bench
+
+ARM = """<mujoco><option timestep="0.005" integrator="implicitfast" gravity="0 0 0"/>
+<default><joint axis="0 0 1" damping="1" armature="0.05"/></default>
+<worldbody><body name="upper" pos="0 0 1"><joint name="shoulder"/>
+<geom type="capsule" fromto="0 0 0 .4 0 0" size=".04" mass="2" contype="0" conaffinity="0"/>
+<body name="lower" pos=".4 0 0"><joint name="elbow"/>
+<geom type="capsule" fromto="0 0 0 .3 0 0" size=".03" mass="1" contype="0" conaffinity="0"/>
+<site name="tip" pos=".3 0 0"/></body></body><camera name="front" pos="0 0 3"/></worldbody>
+<actuator><position name="a" joint="shoulder" kp="60" kv="4"/><position name="b" joint="elbow" kp="30" kv="1.5"/>
+</actuator></mujoco>"""
+
+
+@pytest.fixture
+def bench(qtbot: Any, tmp_path: Path) -> Iterator[Bench]:
+    (tmp_path / "arm.xml").write_text(ARM, encoding="utf-8")
+    made = Bench(tmp_path)
+    assert made.edit(**{"target.embodiment": str(tmp_path / "arm.xml"), "target.task": "reach"}) is None
+    made.load_plugins()
+    qtbot.waitUntil(lambda: made.registry_is_ready, timeout=60_000)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def panel(qtbot: Any, bench: Bench) -> Iterator[IdentificationPanel]:
+    made = PANEL.factory(bench)
+    qtbot.addWidget(made)
+    made.resize(380, 900)
+    made.show()
+    made.method.set_key("sysid")
+    yield made
+    made.shut_down()
+
+
+def click(qtbot: Any, button: Any) -> None:
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+
+
+def identified(qtbot: Any, panel: IdentificationPanel) -> str:
+    """Presses Identify, waits for the end, gives back what the panel says."""
+    click(qtbot, panel.start)
+    qtbot.waitUntil(lambda: panel.start.isEnabled(), timeout=120_000)
+    return panel.words.text()
+
+
+def test_the_panel_is_registered() -> None:
+    assert Registry().all("panels")["identification"] is PANEL
+
+
+def test_record_identify_see_and_use(qtbot: Any, bench: Bench, panel: IdentificationPanel) -> None:
+    assert not panel.use.isVisible() and not panel.table.isVisible()
+    panel.hidden["mass"].setValue(1.5)
+    panel.hidden["actuator_delay"].setValue(30)
+    click(qtbot, panel.start)
+    assert panel.halt.isVisible() and not panel.start.isEnabled()  # it works, and the window goes on
+    qtbot.waitUntil(lambda: panel.start.isEnabled(), timeout=120_000)
+    assert panel.words.text().startswith("5 of 6 parameters found")
+    outcome = panel.outcome
+    assert outcome is not None and outcome.misfit[1] < 1.2 < outcome.misfit[0]
+    mass = outcome.found["mass"].value
+    assert mass == pytest.approx(1.5, rel=0.05)
+    assert panel.table.values["mass"].text() == f"×{mass:.3f}"
+    assert "hidden: ×1.500" in panel.table.bars["mass"].toolTip()
+    assert panel.table.values["friction"].text() == "not shown"
+    assert panel.table.notes["friction"].isVisible()
+    assert panel.table.notes["friction"].text() == "Not identifiable: the recordings do not change with it."
+    curves = panel.plots.curves[0]
+    real, before, after = (curves[key].getData()[1] for key in ("real", "before", "after"))
+    np.testing.assert_allclose(after, real, atol=0.01)
+    assert np.abs(before - real).max() > 0.02
+    assert panel.plots.recording.count() == 2
+    panel.plots.recording.setCurrentIndex(1)
+    assert np.abs(curves["real"].getData()[1] - real).max() > 0.01  # the other recording's
+    assert not panel.plots.plots[2].isVisible()  # the arm has two joints
+    shown: list[dict[str, float]] = []
+    bench.preview_changed.connect(shown.append)
+    click(qtbot, panel.use)
+    terms = {term.field: term for term in bench.experiment.target.randomization}
+    assert set(terms) == {"mass", "damping", "armature", "actuator_gain", "actuator_delay"}
+    assert terms["mass"].low < mass < terms["mass"].high
+    assert shown[-1]["mass"] == mass and "friction" not in shown[-1]
+
+
+def test_a_file_of_recordings(qtbot: Any, bench: Bench, panel: IdentificationPanel, tmp_path: Path) -> None:
+    from studio.sim.identify import record, write_recordings
+
+    domain: Domain = bench.experiment.target
+    write_recordings(record(domain, bench.registry, {"mass": 0.7}, 2, 5), tmp_path / "robot.h5")
+    click(qtbot, panel.source._group.button(2))
+    assert panel.file_box.isVisible() and not panel.hidden_box.isVisible()
+    assert "Choose a file" in identified(qtbot, panel)
+    panel.file.setText(str(tmp_path / "none.h5"))
+    assert "does not exist" in identified(qtbot, panel)
+    assert panel.words.property("role") == "problem"
+    panel.file.setText(str(tmp_path / "robot.h5"))
+    assert "parameters found" in identified(qtbot, panel)
+    assert panel.outcome is not None and panel.outcome.truth is None  # nobody knows it
+    assert panel.outcome.found["mass"].value == pytest.approx(0.7, rel=0.05)
+    assert "hidden" not in panel.table.bars["mass"].toolTip()
+    bench.edit(**{"target.embodiment": "ur5_6dof"})
+    assert not panel.use.isEnabled()  # another robot's values
+
+
+def test_a_stand_in_is_asked_for_where_there_is_none(qtbot: Any, bench: Bench, panel: IdentificationPanel) -> None:
+    click(qtbot, panel.source._group.button(1))
+    assert "no stand-in robot" in identified(qtbot, panel)
+
+
+def test_shuffle_hides_other_values(qtbot: Any, panel: IdentificationPanel) -> None:
+    before = panel._values()
+    click(qtbot, panel.dice)
+    after = panel._values()
+    assert sum(before[name] != after[name] for name in before) >= 5
+    assert 0 <= after["actuator_delay"] <= 0.05
+
+
+def test_stop_ends_it_and_closing_does_not_hang(qtbot: Any, bench: Bench, panel: IdentificationPanel) -> None:
+    panel.method.set_key("lstm")
+    click(qtbot, panel.start)
+    qtbot.waitUntil(lambda: panel._job is not None and panel._job.stage == "identify", timeout=60_000)
+    click(qtbot, panel.halt)
+    qtbot.waitUntil(lambda: panel.start.isEnabled(), timeout=60_000)
+    assert panel.words.text() == "Stopped."
+    assert panel.outcome is None
+    click(qtbot, panel.start)
+    panel.shut_down()
+    bench.close()  # waits for the job, which ends at its next step
