@@ -6,7 +6,6 @@ Nothing here is touched from another thread, and nothing here knows of threads.
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,11 +17,12 @@ from widgets.film import Film
 from widgets.grab import Grab
 from widgets.model_sheet import NO_MODEL, ModelSheet, describe
 from widgets.orbit_camera import FREE, OrbitCamera, names
+from widgets.render_pace import Pace
 from widgets.scene_renderer import LEVELS, STILL_LEVEL, Quality, QualityControl, SceneRenderer
 from widgets.watching import Reading, Watching
 
 CATCH_UP = 0.1  # s; a longer gap between two frames is not made good
-SLICE = 0.02  # s of simulation between two looks at the clock
+SLICE = 0.04  # s of simulation between two looks at the clock
 INSET_SECONDS = 0.1  # between two pictures of what the policy sees
 FILM_SECONDS = 10.0  # how long the end waits for a film to be completed
 POLL_SECONDS = 1.0  # between two looks for a newer training policy
@@ -38,7 +38,8 @@ PolicySource = Callable[[], tuple[int, Any]]  # (version, policy); version 0 or 
 
 @dataclass(frozen=True)
 class Frame:
-    """What the viewport shows. ``image`` is None where there is only a ``message`` to read."""
+    """What the viewport shows. ``image`` is None where there is only a ``message`` to read; at a coarse level it has
+    fewer pixels than the view."""
 
     image: QImage | None = None
     inset: QImage | None = None
@@ -98,9 +99,7 @@ class Stage:
         self._message = ""
         self._models = 0
         self._last = 0.0  # when the player was last advanced
-        self._frames: deque[float] = deque(maxlen=240)
-        self._pace: deque[tuple[float, float]] = deque(maxlen=240)  # (when, simulated seconds until then)
-        self._simulated = 0.0
+        self._pace = Pace()
         self._names: tuple[str, ...] = ()
         self._sheet = NO_MODEL
         self._inspected: frozenset[str] = frozenset()
@@ -205,13 +204,13 @@ class Stage:
             return self.camera.advance(self.player.data)
         elapsed = min(now - self._last, CATCH_UP) if self._last else 0.0
         self._last = now
-        wanted = elapsed * self.speed
+        wanted, done = elapsed * self.speed, 0.0
         while wanted > 0 and time.perf_counter() - now < 0.6 * interval:
             part = min(wanted, SLICE)
             self.player.advance(part)
             wanted -= part
-            self._simulated += part
-        self._pace.append((now, self._simulated))
+            done += part
+        self._pace.passed(now, done)
         episode = self.player.info.get("episode")
         if episode != self._episode:
             self._episode = episode
@@ -235,7 +234,7 @@ class Stage:
         if not self._fine:
             self._changed = began
         if moved and self.moving:
-            self._frames.append(began)
+            self._pace.picture(began)
             self.quality.record(time.perf_counter() - began, max(budget - spent, 0.25 * budget))
         self.dirty = False
         if self.inset and began - self._inset_at > INSET_SECONDS:
@@ -260,6 +259,7 @@ class Stage:
     def frame(self, image: QImage | None) -> Frame:
         """What is to be shown, with the present numbers."""
         player = self.player
+        self._pace.measure(time.perf_counter(), self.moving)
         more: dict[str, Any] = {}
         if player is not None:
             more = {
@@ -279,8 +279,8 @@ class Stage:
             playing=self.playing,
             waiting=self.waiting,
             preview=bool(self._preview),
-            fps=_slope([(t, i) for i, t in enumerate(self._frames)]) if self.moving else 0.0,
-            speed=_slope(list(self._pace)) if self.moving else 0.0,
+            fps=self._pace.fps,
+            speed=self._pace.speed,
             level=self.quality.level,
             camera=self.camera.mode,
             cameras=self._names,
@@ -382,11 +382,3 @@ def _image(pixels: Any) -> QImage | None:
     height, width = pixels.shape[:2]
     picture = QImage(pixels.tobytes(), width, height, 3 * width, QImage.Format.Format_RGB888)
     return picture.convertToFormat(QImage.Format.Format_RGB32)
-
-
-def _slope(points: list[tuple[float, float]], window: float = 1.5) -> float:
-    """How fast the second number grows with the first, over the last ``window`` seconds."""
-    recent = [p for p in points if p[0] > points[-1][0] - window] if points else []
-    if len(recent) < 2:
-        return 0.0
-    return (recent[-1][1] - recent[0][1]) / (recent[-1][0] - recent[0][0])

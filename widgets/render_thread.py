@@ -29,7 +29,11 @@ from widgets.show_options import Shown
 if TYPE_CHECKING:
     from studio.sim.decorations import Decoration
 
-PATIENCE = 10  # nice value of the drawing thread
+# Nice value of the drawing thread. A greater one would do harm: put aside while it holds the interpreter, the thread
+# keeps the UI and training waiting too.
+PATIENCE = 5
+SHARE, BUSY_SHARE = 0.75, 0.4  # of the frame interval that drawing may take; while a training goes on
+SMALL_BUSY_SHARE, SMALL = 0.25, 4  # on as many cores, which a training needs
 
 _alive: set[RenderThread] = set()  # a QThread must not be collected while it runs, whatever became of its panel
 
@@ -60,7 +64,7 @@ class RenderThread(QThread):
         self._mail = Mailbox()
         self._slot = Slot()
         self._presses = 0
-        self._share = 0.75  # of the frame interval that drawing may take
+        self._share = SHARE
 
     # -- what the UI thread says -----------------------------------------------------------------------------------
 
@@ -188,7 +192,8 @@ class RenderThread(QThread):
 
     def set_busy(self, on: bool) -> None:
         """Training is going on: drawing takes a smaller share of the machine."""
-        self._mail.post("share", 0.4 if on else 0.75)
+        busy = BUSY_SHARE if (os.cpu_count() or 1) > SMALL else SMALL_BUSY_SHARE
+        self._mail.post("share", busy if on else SHARE)
 
     def take(self) -> Frame | None:
         """The newest frame, once."""

@@ -119,14 +119,16 @@ class SceneRenderer:
         self._extras = SceneExtras(self._mj)
         self._ghosts: tuple[list[np.ndarray], list[Tint]] = ([], [])
         self._pixels = np.empty((0, 0, 3), np.uint8)
-        self._upright = np.empty((0, 0, 3), np.uint8)
+        self._rect: Any = None  # MjrRect of the pixels
+        self._flags: tuple[Any, ...] = ()  # of the scene as last set
+        self._floor: tuple[bytes, list[int]] | None = None  # groups shown, and where planes lie then
 
     def use(self, model: mujoco.MjModel) -> None:
         """Draws this model from now on."""
         if model is self._model:
             return
         self._free_contexts()
-        self._model = model
+        self._model, self._flags, self._floor = model, (), None
         self._scene = self._mj.MjvScene(model, maxgeom=MAX_GEOMS)
         self._extras.use(model)
 
@@ -155,7 +157,9 @@ class SceneRenderer:
         decorations: Sequence[Decoration] = (),
         ghosts: tuple[Sequence[np.ndarray], Sequence[Tint]] = ((), ()),
     ) -> QImage:
-        """A picture of ``width`` × ``height`` pixels, ready to be painted without conversion.
+        """A picture of ``width`` × ``height`` pixels, or fewer as ``quality`` says, to be painted without conversion.
+
+        It is stretched by whoever shows it: Qt does that here with the interpreter held, and everybody waits for it.
 
         Args:
             perturb: an ``MjvPerturb`` whose selection and force are drawn.
@@ -181,23 +185,15 @@ class SceneRenderer:
                 self._extras.add_ghosts(self._scene, data, poses, tints, self._option.geomgroup)
         if decorations:
             self._extras.add_decorations(self._scene, decorations)
-        flags, flag = self._scene.flags, mj.mjtRndFlag
-        flags[flag.mjRND_WIREFRAME] = "wireframe" in self._shown.on
-        flags[flag.mjRND_SHADOW] = quality.shadow > 0
-        flags[flag.mjRND_REFLECTION] = quality.samples > 0
+        self._set_flags("wireframe" in self._shown.on, quality.shadow > 0, quality.samples > 0)
         self._cheapen_floor()
         if self._pixels.shape != (h, w, 3):
-            self._pixels, self._upright = np.empty((h, w, 3), np.uint8), np.empty((h, w, 3), np.uint8)
-        rect = mj.MjrRect(0, 0, w, h)
-        mj.mjr_render(rect, self._scene, context)
-        mj.mjr_readPixels(self._pixels, None, rect, context)
-        np.copyto(self._upright, self._pixels[::-1])  # GL's origin is the lower left corner
-        picture = QImage(self._upright.data, w, h, 3 * w, QImage.Format.Format_RGB888)
+            self._pixels, self._rect = np.empty((h, w, 3), np.uint8), mj.MjrRect(0, 0, w, h)
+        mj.mjr_render(self._rect, self._scene, context)
+        mj.mjr_readPixels(self._pixels, None, self._rect, context)
+        picture = QImage(self._pixels.data, w, h, 3 * w, QImage.Format.Format_RGB888)
         picture = picture.convertToFormat(QImage.Format.Format_RGB32)  # a copy, and what painting wants
-        if (w, h) != (width, height):
-            mode = Qt.TransformationMode.SmoothTransformation
-            picture = picture.scaled(width, height, Qt.AspectRatioMode.IgnoreAspectRatio, mode)
-        return picture
+        return _upright(picture)
 
     def pick(self, data: mujoco.MjData, x: float, y: float, aspect: float) -> tuple[int, np.ndarray | None]:
         """(body, world point) under (x, y) of the last picture, in [0, 1] from the upper left; (−1, None): nothing."""
@@ -228,6 +224,14 @@ class SceneRenderer:
         self._mj.mjr_setBuffer(self._mj.mjtFramebuffer.mjFB_OFFSCREEN.value, context)
         return context
 
+    def _set_flags(self, *wanted: bool) -> None:
+        """Wireframe, shadows, reflections."""
+        if wanted != self._flags:
+            flags, flag = self._scene.flags, self._mj.mjtRndFlag
+            for name, on in zip(("WIREFRAME", "SHADOW", "REFLECTION"), wanted, strict=True):
+                flags[getattr(flag, f"mjRND_{name}")] = on
+            self._flags = wanted
+
     def _cheapen_floor(self) -> None:
         """Draws planes as flat boxes: MuJoCo tessellates an endless plane so finely that it outweighs the robot."""
         geom = self._mj.mjtGeom
@@ -249,11 +253,14 @@ class SceneRenderer:
         if not self._shown.nothing:  # with other things among the geoms their places are not known
             kinds = (int(self._scene.geoms[i].type) for i in range(self._scene.ngeom))
             return [i for i, kind in enumerate(kinds) if kind == int(self._mj.mjtGeom.mjGEOM_PLANE)]
-        model = self._model
-        plane = int(self._mj.mjtGeom.mjGEOM_PLANE)
-        shown = self._option.geomgroup[model.geom_group] != 0
-        places = np.cumsum(shown) - 1
-        return [int(places[g]) for g in np.flatnonzero((model.geom_type == plane) & shown)]
+        model, groups = self._model, self._option.geomgroup
+        if self._floor is None or self._floor[0] != groups.tobytes():
+            plane = int(self._mj.mjtGeom.mjGEOM_PLANE)
+            shown = groups[model.geom_group] != 0
+            places = np.cumsum(shown) - 1
+            found = [int(places[g]) for g in np.flatnonzero((model.geom_type == plane) & shown)]
+            self._floor = (groups.tobytes(), found)
+        return self._floor[1]
 
     def _free_contexts(self) -> None:
         if self._contexts:
@@ -262,3 +269,10 @@ class SceneRenderer:
             context.free()
         self._contexts.clear()
         self._sizes.clear()
+
+
+def _upright(picture: QImage) -> QImage:
+    """GL's origin is the lower left corner. Numpy would let the interpreter go for the copy and wait to get it back."""
+    if hasattr(picture, "flipped"):  # Qt 6.9
+        return picture.flipped(Qt.Orientation.Vertical)
+    return picture.mirrored(False, True)

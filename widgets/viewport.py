@@ -24,13 +24,14 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from widgets import opening, theme
+from widgets import opening, theme, viewport_canvas
 from widgets.grab import PULL, TURN
 from widgets.render_stage import Frame
 from widgets.render_thread import RenderThread
 from widgets.viewport_keys import command_of, help_text
 
 FLASH_SECONDS = 0.8
+NUMBERS_S = 0.25  # between two readings of numbers that run
 INSET = 128  # px, side of the picture in picture
 # Chips lie on the picture, whose brightness does not follow the scheme: dark glass with light text reads on all of it.
 GLASS, INK, FAINT = QColor(16, 19, 24, 178), QColor(240, 243, 247), QColor(176, 184, 196)
@@ -57,13 +58,19 @@ class Viewport(QWidget):
         self.policy_text = ""
         self.looking_at = ""  # name of a file that is shown in place of the experiment's domain
         self.notice = self.tr("The viewport starts with the plugins…")
-        self._picture: QImage | None = None
+        self.canvas = viewport_canvas.Canvas(self)
+        self.canvas.set_inset_color(GLASS)
         self._inset: QImage | None = None
         self._successes: tuple[int, int] | None = None  # (model, successes) of the last frame
-        self._flash_until = 0.0
-        self._flash = QTimer(self)  # ends the flash where no further frame comes
+        self._drawn: tuple[object, ...] | None = None  # what the chips were drawn from
+        self._stood: tuple[object, ...] = ()
+        self._written = 0.0
+        self._banner = ""
+        self._flashing = False
+        self._flash = QTimer(self)
         self._flash.setSingleShot(True)
-        self._flash.timeout.connect(self.update)
+        self._flash.setInterval(round(1000 * FLASH_SECONDS))
+        self._flash.timeout.connect(lambda: self._set_flash(False))
         self._drag: QPointF | None = None
         self._grabbing = False
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
@@ -73,6 +80,7 @@ class Viewport(QWidget):
         self.setAccessibleName(self.tr("Viewport"))
         self.setAccessibleDescription(help_text())
         self.setAcceptDrops(True)
+        theme.on_change(self, self._lay_out)
         thread.frame_ready.connect(self._take)
 
     def sizeHint(self) -> QSize:
@@ -90,15 +98,12 @@ class Viewport(QWidget):
         if frame is None:
             return
         self.frame = frame
-        if frame.image is not None:
-            self._picture = frame.image
-        self._inset = frame.inset
         counted = (frame.model, int(frame.info.get("successes", 0)))
         before, self._successes = self._successes, counted
         if before is not None and before[0] == counted[0] and counted[1] > before[1]:
-            self._flash_until = time.monotonic() + FLASH_SECONDS
-            self._flash.start(round(1000 * FLASH_SECONDS) + 20)
-        self.update()
+            self._flash.start()
+            self._set_flash(True)
+        self._show(frame)
         self.frame_shown.emit(frame)
 
     def _tell_size(self) -> None:
@@ -116,44 +121,57 @@ class Viewport(QWidget):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         self._tell_size()
+        self._lay_out()
         super().resizeEvent(event)
 
     def event(self, event: QEvent) -> bool:
         if event.type() == QEvent.Type.DevicePixelRatioChange:
             self._tell_size()
+            self._lay_out()
         return super().event(event)
 
     # -- painting ----------------------------------------------------------------------------------------------------
 
+    def refresh(self) -> None:
+        """After another name of what is shown or who drives it."""
+        self._write_chips()
+        self.update()
+
     def paintEvent(self, event: QPaintEvent) -> None:
+        """Only where there is no picture yet: the canvas covers this widget."""
         painter = QPainter(self)
-        if self._picture is None:
-            self._paint_words(painter, self.frame.message or self.notice, bool(self.frame.message))
-            return
-        self._paint_picture(painter)
-        painter.setFont(theme.small_font())
-        self._paint_chips(painter)
-        if self._inset is not None:
-            self._paint_inset(painter, self._inset)
-        if self.frame.message:
-            self._paint_banner(painter, self.frame.message)
+        text, wrong = self.frame.message or self.notice, bool(self.frame.message)
+        painter.fillRect(self.rect(), theme.color("plot_background"))
+        painter.setPen(theme.color("error" if wrong else "muted"))
+        wide = min(460, self.width() - 2 * theme.LARGE)
+        box = QRect((self.width() - wide) // 2, 0, wide, self.height())
+        painter.drawText(box, Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, text)
 
-    def _paint_picture(self, painter: QPainter) -> None:
-        picture, ratio = self._picture, self.devicePixelRatioF()
-        assert picture is not None
-        if picture.size() == QSize(round(self.width() * ratio), round(self.height() * ratio)):
-            picture.setDevicePixelRatio(ratio)
-            painter.drawImage(0, 0, picture)
+    def _show(self, frame: Frame) -> None:
+        """Gives the canvas what changed."""
+        canvas = self.canvas
+        if frame.image is not None:
+            canvas.show_picture(frame.image)
+        if canvas.isHidden():
+            self.update()
             return
-        size = picture.size().scaled(self.size(), Qt.AspectRatioMode.KeepAspectRatioByExpanding)  # while being resized
-        target = QRect(
-            (self.width() - size.width()) // 2, (self.height() - size.height()) // 2, size.width(), size.height()
-        )
-        painter.drawImage(target, picture)
+        if frame.inset is not self._inset:
+            self._inset = frame.inset
+            canvas.show_inset(frame.inset, self._inset_box())
+        now = time.monotonic()
+        # numbers that run are read a few times a second; whatever else changes is shown at once
+        if not frame.playing or now - self._written > NUMBERS_S or self._standing(frame) != self._stood:
+            self._write_chips()
+        if frame.message != self._banner:
+            self._show_banner()
 
-    def _paint_chips(self, painter: QPainter) -> None:
-        frame, x, y = self.frame, theme.MEDIUM, theme.MEDIUM
-        info = frame.info
+    def _standing(self, frame: Frame) -> tuple[object, ...]:
+        """What the chips say, but for numbers that run."""
+        return frame.waiting, frame.preview, frame.selected, frame.filmed is None, frame.playing, frame.inset is None
+
+    def _texts(self) -> tuple[list[tuple[str, QColor]], str]:
+        """The chips at the left, and the one at the right."""
+        frame, info = self.frame, self.frame.info
         texts: list[tuple[str, QColor]] = []
         if self.looking_at:
             texts.append((self.looking_at, INK))
@@ -175,29 +193,44 @@ class Viewport(QWidget):
             texts.append((frame.selected, AMBER))
         if frame.filmed is not None:
             texts.append((self.tr("● recording {0}:{1:02d}").format(*divmod(int(frame.filmed), 60)), RED))
-        flashing = time.monotonic() < self._flash_until
-        if flashing:
+        if self._flashing:
             texts.append((self.tr("success"), GREEN))
+        if frame.playing and not frame.waiting:
+            return texts, self.tr("{0:.0f} fps · {1:.2f}×").format(frame.fps, frame.speed)
+        return texts, self.tr("waiting") if frame.waiting else self.tr("paused")
+
+    def _write_chips(self) -> None:
+        """Draws the chips where their texts are others than those drawn last."""
+        self._written, self._stood = time.monotonic(), self._standing(self.frame)
+        texts, numbers = self._texts()
+        inset = self._inset_box() if self._inset is not None else None
+        ratio = self.devicePixelRatioF()
+        drawn = (texts, numbers, self.size(), ratio, inset, theme.small_font().key())
+        if drawn == self._drawn:
+            return
+        self._drawn = drawn
+        # high enough for a second row; down to the inset's caption where there is one
+        high = 2 * theme.MEDIUM + 52 if inset is None else round(inset.top())
+        pixmap = viewport_canvas.blank(self.width(), high, ratio)
+        painter = viewport_canvas.begin(pixmap)
+        painter.setFont(theme.small_font())
+        x, y = theme.MEDIUM, theme.MEDIUM
         for text, ink in texts:
             x += self._chip(painter, text, x, y, ink) + theme.SMALL
-        if frame.playing and not frame.waiting:
-            numbers = self.tr("{0:.0f} fps · {1:.2f}×").format(frame.fps, frame.speed)
-        else:
-            numbers = self.tr("waiting") if frame.waiting else self.tr("paused")
-        width = self._chip_width(painter, numbers)
-        right = self.width() - width - theme.MEDIUM
+        right = self.width() - self._chip_width(painter, numbers) - theme.MEDIUM
         self._chip(painter, numbers, right, y if right > x else y + 24, FAINT)
-        if flashing:
-            painter.setPen(QPen(GREEN, 3))
-            painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.drawRect(QRectF(self.rect()).adjusted(1.5, 1.5, -1.5, -1.5))
+        if inset is not None:
+            caption = self.tr("what the policy sees")
+            left = round(inset.right()) - self._chip_width(painter, caption)
+            self._chip(painter, caption, left, round(inset.top()) - 26, FAINT)
+        painter.end()
+        self.canvas.show_chips(pixmap)
 
     def _chip_width(self, painter: QPainter, text: str) -> int:
         return QFontMetrics(painter.font()).horizontalAdvance(text) + 2 * theme.MEDIUM
 
     def _chip(self, painter: QPainter, text: str, x: int, y: int, ink: QColor) -> int:
         box = QRect(x, y, self._chip_width(painter, text), QFontMetrics(painter.font()).height() + 6)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(GLASS)
         painter.drawRoundedRect(box, theme.RADIUS, theme.RADIUS)
@@ -205,36 +238,43 @@ class Viewport(QWidget):
         painter.drawText(box, Qt.AlignmentFlag.AlignCenter, text)
         return box.width()
 
-    def _paint_inset(self, painter: QPainter, image: QImage) -> None:
+    def _inset_box(self) -> QRectF:
         side = min(INSET, self.height() // 2, self.width() // 2)
-        box = QRect(self.width() - side - theme.MEDIUM - 1, self.height() - side - theme.MEDIUM - 1, side, side)
-        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, False)  # the policy's own pixels, not a blur
-        painter.drawImage(box, image)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
-        painter.setPen(GLASS)
-        painter.setBrush(Qt.BrushStyle.NoBrush)
-        painter.drawRect(box.adjusted(-1, -1, 0, 0))
-        caption = self.tr("what the policy sees")
-        width = self._chip_width(painter, caption)
-        self._chip(painter, caption, box.right() - width + 1, box.top() - 26, FAINT)
+        return QRectF(self.width() - side - theme.MEDIUM - 1, self.height() - side - theme.MEDIUM - 1, side, side)
 
-    def _paint_banner(self, painter: QPainter, text: str) -> None:
+    def _show_banner(self) -> None:
+        self._banner = text = self.frame.message
+        if not text:
+            self.canvas.show_banner(None)
+            return
         wide = self.width() - 2 * theme.LARGE
         flags = Qt.AlignmentFlag.AlignLeft | Qt.TextFlag.TextWordWrap
-        inner = QFontMetrics(painter.font()).boundingRect(QRect(0, 0, wide - 24, self.height() // 2), flags, text)
-        box = QRect(theme.LARGE, self.height() - inner.height() - 16 - theme.LARGE, wide, inner.height() + 16)
+        inner = QFontMetrics(theme.small_font()).boundingRect(QRect(0, 0, wide - 24, self.height() // 2), flags, text)
+        pixmap = viewport_canvas.blank(self.width(), inner.height() + 18, self.devicePixelRatioF())
+        painter = viewport_canvas.begin(pixmap)
+        painter.setFont(theme.small_font())
+        box = QRect(theme.LARGE, 1, wide, inner.height() + 16)
         painter.setPen(QPen(theme.color("error"), 1))
         painter.setBrush(theme.color("raised"))
         painter.drawRoundedRect(box, theme.RADIUS, theme.RADIUS)
         painter.setPen(theme.color("error"))
         painter.drawText(box.adjusted(12, 8, -12, -8), flags, text)
+        painter.end()
+        self.canvas.show_banner(pixmap, self.height() - inner.height() - 17 - theme.LARGE)
 
-    def _paint_words(self, painter: QPainter, text: str, wrong: bool) -> None:
-        painter.fillRect(self.rect(), theme.color("plot_background"))
-        painter.setPen(theme.color("error" if wrong else "muted"))
-        wide = min(460, self.width() - 2 * theme.LARGE)
-        box = QRect((self.width() - wide) // 2, 0, wide, self.height())
-        painter.drawText(box, Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, text)
+    def _set_flash(self, on: bool) -> None:
+        self._flashing = on
+        self.canvas.show_flash(GREEN if on else None)
+        self._write_chips()
+
+    def _lay_out(self) -> None:
+        """After another size or scheme: everything anew."""
+        self.canvas.set_size(self.size())
+        self.canvas.show_inset(self._inset, self._inset_box())
+        self.canvas.show_flash(GREEN if self._flashing else None)
+        self._drawn = None
+        self._write_chips()
+        self._show_banner()
 
     # -- mouse and keys ----------------------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -28,6 +29,7 @@ from widgets.viewport_keys import help_text
 from widgets.viewport_side import ViewportSide
 from widgets.viewport_sources import Recorded
 
+TIME_S = 0.2  # between two moves of the slider while time runs
 REBUILD_MS = 400  # edits come in bursts; the player is made anew when they rest
 
 
@@ -46,6 +48,8 @@ class ViewportPanel(QWidget):
         self.traces = TraceStrip()
         self.keep = Keep(bench, self.thread_)
         self._playing = True
+        self._followed = Frame()
+        self._told_time = 0.0
         self._policy = "expert"
         self._checkpoint: tuple[Any, Experiment, str] | None = None  # policy, its experiment, its name
         self._asked = 0  # checkpoints asked for; only the last answer counts
@@ -225,7 +229,7 @@ class ViewportPanel(QWidget):
             "checkpoint": self.tr("checkpoint {0}").format(name),
         }
         self.view.policy_text = words[self._policy]
-        self.view.update()
+        self.view.refresh()
 
     def _offer_checkpoints(self, runs: list[tuple[str, Path, list[int]]]) -> None:
         if not runs:
@@ -294,13 +298,28 @@ class ViewportPanel(QWidget):
         if frame.playing != self._playing:
             self._playing = frame.playing
             self.bar.set_playing(frame.playing)
-        self.bar.set_cameras(frame.cameras, frame.camera)
-        self.bar.set_keyframes(() if frame.sheet.kind == "recorded" else frame.sheet.keyframes)
+        before, self._followed = self._followed, frame
+        if frame.camera != before.camera or frame.cameras is not before.cameras:
+            self.bar.set_cameras(frame.cameras, frame.camera)
+        if frame.sheet is not before.sheet:
+            self.bar.set_keyframes(() if frame.sheet.kind == "recorded" else frame.sheet.keyframes)
+        if frame.moment != before.moment or not frame.playing:
+            self._follow_time(frame, frame.playing and frame.model == before.model)
+        if frame.traces is not before.traces:
+            self.traces.set_traces(frame.traces)
+        if frame.traces is not None:
+            self.traces.set_frame(frame.moment[0])
+        if frame.sheet is not before.sheet or not self.side.isHidden():
+            self.side.follow(frame)
+
+    def _follow_time(self, frame: Frame, running: bool) -> None:
+        """The slider runs along at a readable pace, and stands exactly where the picture stands still."""
+        now = time.monotonic()
+        if running and now - self._told_time < TIME_S:
+            return
+        self._told_time = now
         recorded = (frame.info["episode"], frame.info["episodes"]) if "episodes" in frame.info else None
         self.history.set_moment(*frame.moment, recorded)
-        self.traces.set_traces(frame.traces)
-        self.traces.set_frame(frame.moment[0])
-        self.side.follow(frame)
 
     def _show_side(self, on: bool) -> None:
         self.side.setVisible(on)

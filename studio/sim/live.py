@@ -104,7 +104,7 @@ class LiveSimulation:
         """To entry ``index`` of the history, exactly as it was."""
         entry = self.history.go(index)
         if self._keeper.restore(entry):
-            self.batch.get_model(0, self.model)
+            self._take_model()
         self._take_back(entry.more)
         self._drop_step()
         self._pushed = True  # a recorded push is not held any more
@@ -182,6 +182,10 @@ class LiveSimulation:
     def _randomized(self) -> None:
         """After the simulation was given values of its own."""
         self._keeper.note_randomization()
+        self._take_model()
+
+    def _take_model(self) -> None:
+        """The values of this simulation, after they became others."""
         self.batch.get_model(0, self.model)
 
     def _touched(self, obey: bool = True) -> None:

@@ -45,7 +45,8 @@ class Player(LiveSimulation):
         camera = mujoco.mj_name2id(self.model, mujoco.mjtObj.mjOBJ_CAMERA, domain.camera)
         self._own_look = Appearance(self.model, camera, world.scene.added) if camera >= 0 else None
         self._canvas = Canvas(self.model, camera) if camera >= 0 else None
-        self._dressed = False  # the model has another look than its own
+        self._look = b""  # the values that the model was last dressed in
+        self._looks: Looks | None = None  # None: the model's own
         self._episode = self._successes = 0
         self._has_success, self.has_expert = task.has_success, task.has_expert
         self.set_policy(policy)
@@ -188,15 +189,25 @@ class Player(LiveSimulation):
     def _dress(self) -> None:
         """Camera, lights and colors as they are randomized: the model that is drawn is this simulation's own."""
         drawn = self.world.randomization
+        look = b"".join([drawn[name].tobytes() for name in VISUALS])
+        if look == self._look:  # the model has it; lights are posed anew at every step
+            if self._looks is not None:
+                self._looks.move_lights(0, self.data)
+            return
+        self._look = look
         values = {name: drawn[name] for name in VISUALS if not randomization.is_nominal(name, drawn[name])}
-        if self._own_look is None or self._canvas is None or not (values or self._dressed):
+        if self._own_look is None or self._canvas is None or not (values or self._looks):
             return
         looks = Looks(self._own_look, values, 1)
         self._canvas.intensity, self._canvas.tinted = float("nan"), True  # the batch may have put the model's own back
         looks.dress(0, self._canvas)
         mujoco.mj_camlight(self.model, self.data)
         looks.move_lights(0, self.data)
-        self._dressed = bool(values)
+        self._looks = looks if values else None
+
+    def _take_model(self) -> None:
+        super()._take_model()
+        self._look = b""
 
     def _apply(self, values: dict[str, Any]) -> None:
         # the domain's own terms of some parts too

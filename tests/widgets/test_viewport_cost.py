@@ -1,0 +1,131 @@
+"""What a picture costs: counted in calls, which fail on any machine alike. Training waits while Python makes them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import pytest
+from PySide6.QtGui import QImage
+from PySide6.QtWidgets import QApplication
+
+from plugins.panels.viewport import ViewportPanel
+from studio.experiment import Experiment
+from studio.registry import Registry
+from widgets.bench import Bench
+from widgets.render_stage import Frame, Stage
+from widgets.scene_renderer import LEVELS
+
+INTERVAL = 1 / 30
+
+
+def calls(work: Callable[[], Any]) -> int:
+    """How many calls Python makes in ``work``, its own functions' and those into Qt, MuJoCo and numpy."""
+    made = 0
+
+    def count(_frame: Any, event: str, _argument: Any) -> None:
+        nonlocal made
+        made += event in ("call", "c_call")
+
+    sys.setprofile(count)
+    try:
+        work()
+    finally:
+        sys.setprofile(None)
+    return made
+
+
+@pytest.fixture
+def panel(qtbot: Any, tmp_path: Path) -> Iterator[ViewportPanel]:
+    bench = Bench(tmp_path)
+    made = ViewportPanel(bench)
+    qtbot.addWidget(made)
+    made.resize(600, 460)
+    made.show()
+    qtbot.waitExposed(made)
+    yield made
+    made.shut_down()
+    bench.close()
+
+
+def picture(panel: ViewportPanel) -> QImage:
+    image = QImage(panel.view.width() // 2, panel.view.height() // 2, QImage.Format.Format_RGB32)
+    image.fill(0x405060)
+    return image
+
+
+def running(step: int, image: QImage, cameras: tuple[str, ...] = ("front", "top")) -> Frame:
+    info = {"episode": 1, "step": step, "time": step / 20, "successes": 0}
+    return Frame(image, info=info, playing=True, fps=30.0 + step % 2, speed=1.0, cameras=cameras,
+                 moment=(step, step + 1, 0.05))  # fmt: skip
+
+
+def take(panel: ViewportPanel, frame: Frame) -> None:
+    panel.thread_._slot.put(frame)
+    panel.view._take()
+
+
+def test_the_window_takes_a_running_picture_in_few_calls(panel: ViewportPanel) -> None:
+    image, spent = picture(panel), []
+    cameras = ("front", "top")  # the same object as long as the model is
+    for step in range(40):
+        panel.thread_._slot.put(running(step, image, cameras))
+        spent.append(calls(lambda: (panel.view._take(), QApplication.processEvents())))
+    assert median(spent) < 45, spent  # 30 in fact; 140 where Python paints and follows each picture
+    assert not panel.view.canvas.isHidden()
+
+
+def test_a_coarse_picture_fills_the_view(panel: ViewportPanel) -> None:
+    take(panel, running(1, picture(panel)))
+    QApplication.processEvents()
+    seen = panel.view.grab().toImage()
+    width, height = seen.width(), seen.height()
+    for x, y in ((0, height - 1), (width - 1, height - 1), (width - 1, height // 2), (width // 2, 0)):
+        assert seen.pixelColor(x, y).name() == "#405060"
+
+
+def test_numbers_that_run_are_read_at_leisure_and_stand_exactly(panel: ViewportPanel) -> None:
+    image = picture(panel)
+    take(panel, running(0, image))
+    drawn = panel.view._drawn
+    for step in range(1, 5):
+        take(panel, running(step, image))
+    assert panel.view._drawn is drawn, "four pictures within a moment are one reading"
+    take(panel, replace(running(5, image), playing=False))
+    assert panel.view._drawn is not drawn and panel.history.slider.value() == 5
+    assert "episode 1 · step 5" in [text for text, _ in panel.view._texts()[0]]
+    before = panel.view._drawn
+    panel.view.policy_text = "random"
+    panel.view.refresh()
+    assert panel.view._drawn != before, "who drives the robot is told at once"
+
+
+def test_a_picture_of_a_robot_is_made_in_few_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    from studio.sim.player import Player
+
+    stage = Stage()
+    try:
+        stage.obey("player", lambda: Player(Experiment().target, Registry()))
+        stage.obey("size", (200, 150))
+        moments = [100.0]
+        monkeypatch.setattr("widgets.render_stage.time.perf_counter", lambda: moments[-1])
+
+        def one() -> None:
+            moved = stage.advance(moments[-1], INTERVAL)
+            stage.draw(moved, INTERVAL, 0.0)
+
+        spent = []
+        for _ in range(60):
+            moments.append(moments[-1] + INTERVAL)
+            spent.append(calls(one))
+        frame = stage.draw(True, INTERVAL, 0.0)
+        assert frame.image is not None
+        scale = LEVELS[frame.level].scale
+        assert frame.image.width() == round(200 * scale), "not stretched on this thread, which holds the interpreter"
+        assert median(spent[10:]) < 230, spent  # 165 in fact
+    finally:
+        stage.close()
