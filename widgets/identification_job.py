@@ -82,7 +82,7 @@ class IdentificationJob:
         began = time.perf_counter()
         found = identify(
             self._domain, self._registry, recordings, FIELDS, method=self._method, seed=self._seed, tick=self._tick
-        )  # type: ignore[arg-type]
+        )
         seconds = time.perf_counter() - began
         self.stage = "compare"
         plant = Plant.of(nominal_model(self._domain), self._registry)

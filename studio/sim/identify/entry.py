@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Literal
 
 import mujoco
 import numpy as np
@@ -76,7 +75,7 @@ def identify(
     trajectories: Trajectories,
     fields: Sequence[str] = FIELDS,
     *,
-    method: Literal["lstm", "sysid"] = "lstm",
+    method: str = "lstm",
     seed: int = 0,
     tick: Tick | None = None,
     training: Training | None = None,

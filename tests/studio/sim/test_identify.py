@@ -293,7 +293,7 @@ def test_bad_recordings_are_refused_in_one_sentence(
     spoil, words = BAD[kind]
     for method in ("lstm", "sysid"):
         with pytest.raises(DataError, match=words) as caught:
-            identify(arm, registry, spoil(asked), ("mass",), method=method)  # type: ignore[arg-type]
+            identify(arm, registry, spoil(asked), ("mass",), method=method)
         assert caught.value.remedy and caught.value.message.count(".") <= 3
 
 
@@ -310,7 +310,7 @@ def test_wrong_requests_are_refused(
     given: dict[str, object], words: str, arm: Domain, registry: Registry, asked: Trajectories
 ) -> None:
     with pytest.raises(ExperimentError, match=words):
-        identify(arm, registry, asked, **{"fields": ("mass",), **given})  # type: ignore[arg-type]
+        identify(arm, registry, asked, **{"fields": ("mass",), **given})
 
 
 @pytest.mark.parametrize("values", [{"mass": -1.0}, {"mass": 0.0}, {"mass": float("nan")}, {"color": 1.0}])
@@ -381,7 +381,7 @@ def test_progress_may_end_the_work(arm: Domain, registry: Registry, asked: Traje
 
     for method in ("lstm", "sysid"):
         with pytest.raises(Enough):
-            identify(arm, registry, asked, ("mass", "armature"), method=method, tick=tick, seed=9)  # type: ignore[arg-type]
+            identify(arm, registry, asked, ("mass", "armature"), method=method, tick=tick, seed=9)
 
 
 def test_errors_are_ours(registry: Registry) -> None:
