@@ -14,6 +14,7 @@ from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenu, QScrollArea, QToolButton, QVBoxLayout, QWidget
 
+from studio.errors import StudioError
 from studio.experiment import RandomizationField
 from studio.run.channels import EpisodesEnded, Evaluated, Event, StateChanged
 from widgets import theme
@@ -126,6 +127,8 @@ class EffectView(QWidget):
         self._chosen: list[str] = [NOW]
         self._outcomes: dict[str, dict[str, Any]] = {}  # run → domain → (Outcomes, by success)
         self._by_success: dict[str, bool] = {}  # domain → what its last evaluation is judged by
+        self._unread: list[str] = []  # why chosen runs could not be read
+        self._live = ""  # folder of the run that is going on, or was the last to
         self._asked = 0
         self.plots: dict[str, EffectPlot] = {}
         self.runs = QToolButton()
@@ -223,12 +226,14 @@ class EffectView(QWidget):
         self._asked += 1
         asked, folders = self._asked, [key for key in self._chosen if key != NOW]
 
-        def work() -> dict[str, dict[str, Any]]:
+        def work() -> dict[str, dict[str, Any] | str]:
             return {folder: _read_run(Path(folder)) for folder in folders}
 
-        def done(found: dict[str, dict[str, Any]]) -> None:
+        def done(found: dict[str, dict[str, Any] | str]) -> None:
             if asked == self._asked:
-                self._outcomes = found | {k: v for k, v in self._outcomes.items() if k == NOW}
+                known = {folder: outcomes for folder, outcomes in found.items() if isinstance(outcomes, dict)}
+                self._unread = [words for words in found.values() if isinstance(words, str)]
+                self._outcomes = known | {k: v for k, v in self._outcomes.items() if k == NOW}
                 self._draw()
 
         self._bench.background(work, done)
@@ -236,8 +241,10 @@ class EffectView(QWidget):
     def _take_events(self, events: Sequence[Event]) -> None:
         drawn = False
         for event in events:
-            if isinstance(event, StateChanged) and event.state == "preparing":
-                drawn |= self._outcomes.pop(NOW, None) is not None
+            if isinstance(event, StateChanged):
+                if event.run != self._live:
+                    self._live = event.run
+                    drawn |= self._outcomes.pop(NOW, None) is not None
             elif isinstance(event, Evaluated):  # it comes before its episodes
                 self._by_success[event.domain] = event.measure != "return"
             elif isinstance(event, EpisodesEnded):
@@ -250,7 +257,7 @@ class EffectView(QWidget):
                     new = (_joined(held["train"][0], found), by_success)
                 held[event.domain] = new
                 drawn = True
-        if drawn and NOW in self._chosen and not self._later.isActive():
+        if drawn and {NOW, self._live} & {*self._chosen} and not self._later.isActive():
             self._later.start()
 
     # -- what is shown -------------------------------------------------------------------------------------------------
@@ -262,7 +269,7 @@ class EffectView(QWidget):
         elif not folders:
             words = self.tr("The run that is going on")
         elif len(self._chosen) == 1:
-            words = Path(folders[0]).name
+            words = _short(folders[0])
         else:
             words = self.tr("{0} runs").format(len(self._chosen))
         self.runs.setText(f"{words}  ▾")
@@ -272,7 +279,10 @@ class EffectView(QWidget):
             return
         shown = []
         for color, key in enumerate(self._chosen):
-            found = self._outcomes.get(key, {}).get("train" if self.kind.key == "train" else self._domain)
+            domain = "train" if self.kind.key == "train" else self._domain
+            found = self._outcomes.get(key, {}).get(domain)
+            if key == self._live:  # its log lags behind
+                found = self._outcomes.get(NOW, {}).get(domain, found)
             if found is not None:
                 shown.append((color, *found))
         names = sorted({name for _, outcomes, _ in shown for name in outcomes.values}, key=_order)
@@ -290,6 +300,8 @@ class EffectView(QWidget):
 
     def _caption(self, shown: Sequence[tuple[int, Any, bool]], names: Sequence[str]) -> str:
         if not shown:
+            if self._unread:
+                return " ".join(self._unread)
             if self.kind.key == "train":
                 return self.tr("No episodes yet: a strategy that trains in a randomized simulation adds its own.")
             return self.tr("No episodes yet. Every evaluation of a run adds its own; choose other runs above.")
@@ -310,7 +322,14 @@ class EffectView(QWidget):
 
     def _title(self, color: int) -> str:
         key = self._chosen[color]
-        return self.tr("now") if key == NOW else Path(key).name.partition("-")[2].partition("-")[2]
+        return self.tr("now") if key == NOW else _short(key)
+
+
+def _short(folder: str) -> str:
+    """A run folder's name without its time."""
+    name = Path(folder).name
+    short = name.partition("-")[2].partition("-")[2] or name
+    return short if len(short) <= 24 else f"{short[:23]}…"
 
 
 def _order(name: str) -> tuple[int, str]:
@@ -331,13 +350,16 @@ def readable(name: str) -> str:
     return f"{words}, {parts}" if parts else words
 
 
-def _read_run(folder: Path) -> dict[str, Any]:
-    """Domain → (Outcomes, by success) of a run folder."""
+def _read_run(folder: Path) -> dict[str, Any] | str:
+    """Domain → (Outcomes, by success) of a run folder; in words, why it cannot be read."""
     from studio.run.effects import latest
     from studio.run.runlog import read_episodes
     from studio.run.runs import read_run
 
-    table, by_success = read_episodes(folder), read_run(folder).measure != "return"
+    try:
+        table, by_success = read_episodes(folder), read_run(folder).measure != "return"
+    except StudioError as error:
+        return str(error)
     found = {domain: latest(table, domain) for domain in ("source", "target", "train")}
     return {domain: (outcomes, by_success) for domain, outcomes in found.items() if outcomes is not None}
 

@@ -57,7 +57,7 @@ TABLES: dict[str, list[tuple[str, str]]] = {
 # by a term's key (field, or field:parts); three rows where a term has three numbers; of a term drawn again within the
 # episode the mean; NaN where the model's own field of view was kept
 RANDOMIZED = "factor; s for delay; m for places; degrees for field of view; px for blur; the sensor's unit for noise"
-PACKED = ("episodes", "randomization")
+PACKED = ("metrics", "episodes", "randomization")
 UNITS = {
     "metrics": {"seconds": "s of training, pauses excluded", "step": "iterations"},
     "evaluations": {"success": "share of episodes", "low": "of 95% interval", "high": "of 95% interval"},

@@ -19,7 +19,7 @@ from studio.contracts import Problem
 from studio.experiment import Domain, Experiment
 from studio.randomization_terms import PRESETS
 from studio.registry import Registry
-from studio.run.channels import EpisodesEnded, Evaluated, Events, MetricsLogged
+from studio.run.channels import EpisodesEnded, Evaluated, Events, MetricsLogged, StateChanged
 from studio.run.runlog import RunLog
 from studio.run.runs import new_folder, write_status
 from widgets.bench import Bench
@@ -266,6 +266,12 @@ def test_effects_of_chosen_runs(qtbot: Any, bench: Bench, tmp_path: Path) -> Non
     qtbot.waitUntil(lambda: "−1.00" not in view.plots["mass:torso"].title.text(), timeout=10_000)
     view.set_domain("source")
     assert not view.plots
+    view.set_domain("target")
+    broken = tmp_path / "20260101-000000-broken"
+    broken.mkdir()
+    (broken / "log.h5").write_text("no log")
+    bench.runs_selected.emit([broken])
+    qtbot.waitUntil(lambda: "cannot be read" in view.caption.text(), timeout=10_000)
 
 
 def test_effects_follow_the_run_that_is_going_on(qtbot: Any, bench: Bench) -> None:
@@ -277,6 +283,11 @@ def test_effects_follow_the_run_that_is_going_on(qtbot: Any, bench: Bench) -> No
     qtbot.waitUntil(lambda: "mass:torso" in view.plots, timeout=5_000)
     assert view.caption.text().startswith("Success")
     assert "+0.87" in view.plots["mass:torso"].title.text()
+    other = replace(episodes(-1.0, success=True), returns=np.zeros(80), successes=np.arange(80) < 20)
+    bench.events.emit([StateChanged("/runs/1-2-next", "preparing"), score, other])
+    bench.runs_selected.emit([Path("/runs/1-2-next")])  # as the list of runs does when one begins
+    qtbot.waitUntil(lambda: "−" in view.plots["mass:torso"].title.text(), timeout=5_000)
+    assert view.runs.text().startswith("next")
     for _ in range(20):
         bench.events.emit([replace(episodes(1.0, success=True), domain="train")])
     QTest.mouseClick(view.kind._group.button(1), Qt.MouseButton.LeftButton)
