@@ -289,6 +289,7 @@ class EffectView(QWidget):
         for name in [name for name in self.plots if name not in names]:
             plot = self.plots.pop(name)
             self._column.removeWidget(plot)
+            plot.hide()
             plot.deleteLater()
         for place, name in enumerate(names):
             if name not in self.plots:
