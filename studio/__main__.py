@@ -84,9 +84,12 @@ def _parser() -> argparse.ArgumentParser:
     inspect = _command(commands, "inspect", "describe a dataset, run, checkpoint, adapter or model")
     inspect.add_argument("path", type=Path, metavar="PATH")
 
-    export = _command(commands, "export", "copy a run's adapter or merged policy to a folder")
+    export = _command(commands, "export", "copy a run's adapter or merged policy to a folder, or film it")
     export.add_argument("folder", type=Path, metavar="RUN_DIR")
-    export.add_argument("--to", type=Path, required=True, metavar="DIR", help="a new or empty folder")
+    target = export.add_mutually_exclusive_group(required=True)
+    target.add_argument("--to", type=Path, metavar="DIR", help="a new or empty folder")
+    target.add_argument("--film", type=Path, metavar="FILE.mp4", help="film the policy at work on the target instead")
+    export.add_argument("--episodes", type=int, default=5, metavar="N", help="how many the film shows (5)")
     export.add_argument("--merged", action="store_true", help="the whole policy with the adapter folded in")
 
     identify = _command(commands, "identify", "infer friction, mass, damping, gain, delay from a robot's recordings")

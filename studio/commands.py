@@ -108,11 +108,29 @@ def inspect(options: argparse.Namespace) -> int:
 
 
 def export(options: argparse.Namespace) -> int:
-    """Copies a run's result."""
+    """Copies a run's result, or films it."""
+    if options.film is not None:
+        return _film(options)
     from studio.run.export import export_run
 
     to = export_run(options.folder, options.to, options.merged)
     print(json.dumps({"exported": str(to)}) if options.json else f"Exported to {to}")
+    return 0
+
+
+def _film(options: argparse.Namespace) -> int:
+    from studio.registry import Registry
+    from studio.run.film import film_run
+
+    def tick(done: int, episodes: int) -> None:
+        print(f"Episode {done + 1} of {episodes}", file=sys.stderr, flush=True)
+
+    filmed = film_run(options.folder, options.film, Registry(), options.episodes, tick)
+    if options.json:
+        print(json.dumps(filmed.to_dict()))
+    else:
+        score = f", {sum(filmed.success)} of {filmed.episodes} succeeded" if filmed.success else ""
+        print(f"Filmed {filmed.episodes} episodes to {filmed.path}: {filmed.seconds:.1f} s{score}")
     return 0
 
 

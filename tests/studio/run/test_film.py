@@ -1,0 +1,92 @@
+"""Films of a run's policy: right length and content, from the command line; what cannot be filmed is said in a line."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import imageio_ffmpeg
+import numpy as np
+import pytest
+
+from studio.__main__ import main
+from studio.errors import StudioError
+from studio.experiment import Experiment
+from studio.registry import Registry
+from studio.run import film
+from studio.run.checkpoint import load_policy
+from studio.run.evaluate import evaluate
+from studio.sim.video import FPS
+
+
+def read(path: Path) -> np.ndarray:
+    """The pictures, (n, height, width, 3)."""
+    frames = imageio_ffmpeg.read_frames(str(path))
+    width, height = next(frames)["size"]
+    return np.array([np.frombuffer(frame, np.uint8).reshape(height, width, 3) for frame in frames])
+
+
+def refused(capfd: pytest.CaptureFixture[str], *arguments: str | Path) -> dict[str, str]:
+    """The one sentence that an export is refused with."""
+    capfd.readouterr()
+    assert main(["export", *map(str, arguments), "--json"]) == 2
+    said: dict[str, str] = json.loads(capfd.readouterr().out)
+    assert said["error"].count(".") <= 2 and said["remedy"]
+    return said
+
+
+def test_a_run_is_filmed_on_its_evaluation_seeds(
+    finished: dict[str, Path], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    run, path = finished["full_finetuning"], tmp_path / "new" / "film.mp4"
+    assert main(["export", str(run), "--film", str(path), "--episodes", "2", "--json"]) == 0
+    out, err = capfd.readouterr()
+    told = json.loads(out)
+    assert "Episode 2 of 2" in err and (told["film"], told["episodes"]) == (str(path), 2)
+    plan = Experiment.load(run / "experiment.yaml")
+    scored = evaluate(load_policy(run), plan.target, Registry(), 2, plan.seed)
+    assert told["successes"] == int(scored.outcome.successes.sum())
+    from studio.sim.domains import task_of
+    from studio.sim.player import HOLD_SECONDS
+
+    hz = task_of(plan.target, Registry()).control_hz
+    expected = float(sum(scored.outcome.lengths)) / hz + 2 * HOLD_SECONDS  # each end stays for a moment
+    assert told["seconds"] == pytest.approx(expected, abs=0.3)
+    pictures = read(path)
+    assert len(pictures) == round(told["seconds"] * FPS) and pictures.shape[1:] == (film.HEIGHT, film.WIDTH, 3)
+    assert pictures[0].std() > 20, "there is a scene to see"
+    assert np.abs(pictures[0].astype(int) - pictures[len(pictures) // 2]).max() > 60, "and it moves"
+    sky, table = pictures[0][:60].mean(), pictures[0][-60:].mean()
+    assert abs(sky - table) > 5
+    assert [p.name for p in path.parent.iterdir()] == ["film.mp4"]
+
+
+def test_what_cannot_be_filmed_is_said(
+    finished: dict[str, Path], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    run, path = finished["full_finetuning"], tmp_path / "film.mp4"
+    assert "no run" in refused(capfd, tmp_path / "nowhere", "--film", path)["error"]
+    bare = tmp_path / "bare"
+    bare.mkdir()
+    shutil.copy2(run / "experiment.yaml", bare)
+    assert refused(capfd, bare, "--film", path)["field"] == str(bare)
+    assert "MP4" in refused(capfd, run, "--film", tmp_path / "film.gif")["error"]
+    assert refused(capfd, run, "--film", path, "--episodes", "0")["field"] == "episodes"
+    (tmp_path / "file").write_text("mine")
+    assert refused(capfd, run, "--film", tmp_path / "file" / "film.mp4")["field"].endswith("film.mp4")
+    (tmp_path / "folder.mp4").mkdir()
+    assert "folder" in refused(capfd, run, "--film", tmp_path / "folder.mp4")["error"]
+    assert not path.exists() and not [p for p in tmp_path.iterdir() if "part" in p.name]
+
+
+def test_without_gl_nothing_is_written(
+    finished: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none() -> None:
+        raise StudioError("No OpenGL context can be made.", "", "Install Mesa's drivers.")
+
+    monkeypatch.setattr(film, "thread_context", none)
+    with pytest.raises(StudioError, match="No OpenGL"):
+        film.film_run(finished["full_finetuning"], tmp_path / "film.mp4", Registry())
+    assert not any(tmp_path.iterdir())
