@@ -133,6 +133,8 @@ class DomainColumn(QObject):
             part, _, rest = problem.field.partition(".")
             if part == self.role:
                 name = rest.split(".")[0]
+                if name in ("randomization", "curriculum"):  # told in a dock of their own
+                    continue
                 name = name if name in self.editors else "embodiment"
                 texts.setdefault(name, []).append(f"{problem.message} {problem.remedy}".strip())
         for name, label in self.problems.items():
