@@ -14,6 +14,7 @@ from studio.experiment import Domain, RandomizationTerm, content_hash
 from studio.registry import Registry
 from studio.sim.identify.estimate import Estimate
 from studio.sim.identify.excitation import excite
+from studio.sim.identify.handling import handle, handles
 from studio.sim.identify.lstm import LstmIdentifier, Training
 from studio.sim.identify.plant import Plant, Tick
 from studio.sim.identify.ranges import FIELDS, Ranges
@@ -40,6 +41,8 @@ def record(
 ) -> Trajectories:
     """Records ``count`` trajectories in simulation, as a robot with these (hidden) values would make them.
 
+    Its actuators swing; where something loose lies before it, half of the recordings are of the expert moving that.
+
     Args:
         values: field → × nominal, or a delay in s; None: the domain's own robot, which may be a stand-in.
         count: None: as many as identification needs.
@@ -54,8 +57,15 @@ def record(
     for name, value in (values or {}).items():
         if name not in FIELDS or not np.isfinite(value) or value < 0 or (value == 0 and name != "actuator_delay"):
             raise ExperimentError(f"{name} = {value:g} is not possible.", "values", f"Known: {', '.join(FIELDS)}.")
-    asked = excite(plant, count or COUNTS.get(plant.kind, USUAL_COUNT), seed)
-    made = plant.simulated(asked, values or {}, tick)
+    count = count or COUNTS.get(plant.kind, USUAL_COUNT)
+    if handles(domain, registry, plant.model):
+        moved = handle(domain, registry, values or {}, (count + 1) // 2, seed)
+        made = moved
+        if count > len(moved):
+            asked = excite(plant, count - len(moved), seed, moved.steps, moved.dt)
+            made = plant.simulated(asked, values or {}, tick).joined(moved)
+    else:
+        made = plant.simulated(excite(plant, count, seed), values or {}, tick)
     if not np.isfinite(made.qpos).all():
         raise DataError("The simulation diverges with these values.", "values", "Choose others.")
     return made if noise is None else with_noise(made, noise, seed)

@@ -22,12 +22,13 @@ SCATTER = 0.3  # rad, rad/s and m/s: how far a body begins from its home
 SLIDE = 2.0  # m/s: a body's horizontal speed at the beginning, so that its feet slip
 
 
-def excite(plant: Plant, count: int, seed: int) -> Trajectories:
+def excite(plant: Plant, count: int, seed: int, steps: int | None = None, dt: float = STEP_SECONDS) -> Trajectories:
     """``count`` recordings that are still to be made: commands and beginnings, nothing measured (NaN)."""
     model = plant.model
-    steps, highest = BODY if plant.kind == "body" else ARM
+    usual, highest = BODY if plant.kind == "body" else ARM
+    steps = steps or usual
     rng = np.random.default_rng([seed, 7])
-    dt = max(STEP_SECONDS, model.opt.timestep)
+    dt = max(dt, model.opt.timestep)
     center, swing = _center_and_swing(plant)
     commands = np.clip(center + swing * _sines(rng, count, steps, model.nu, dt, highest), *_limits(model))
     qpos = np.repeat(plant.home_qpos[None], count, 0)

@@ -86,6 +86,22 @@ class Trajectories:
         }
         return replace(self, **some)
 
+    def joined(self, other: Trajectories) -> Trajectories:
+        """These recordings and others of the same length and time step."""
+
+        def both(one: Array, two: Array) -> Array:
+            return np.concatenate([one, two])
+
+        return replace(
+            self,
+            commands=both(self.commands, other.commands),
+            qpos=both(self.qpos, other.qpos),
+            qvel=both(self.qvel, other.qvel),
+            initial_qpos=both(self.start[0], other.start[0]),
+            initial_qvel=both(self.start[1], other.start[1]),
+            before=both(self.command_before, other.command_before),
+        )
+
     def until(self, steps: int) -> Trajectories:
         """The first ``steps`` steps of each recording."""
         return replace(
