@@ -244,13 +244,16 @@ class IdentificationPanel(QWidget):
             widget.show()
         shown = sum(estimate.identifiable for estimate in outcome.found.values())
         before, after = outcome.misfit
-        self._say(
-            self.tr(
-                "{0} of {1} parameters found in {2:.0f} s. The simulation missed the robot by {3:.3g} times the "
-                "sensors' noise before, by {4:.3g} times after."
-            ).format(shown, len(outcome.found), outcome.seconds, before, after),
-            "",
-        )
+        from studio.sim.identify import UNEXPLAINED
+
+        words = self.tr(
+            "{0} of {1} parameters found in {2:.0f} s. The simulation missed the robot by {3:.3g} times the "
+            "sensors' noise before, by {4:.3g} times after."
+        ).format(shown, len(outcome.found), outcome.seconds, before, after)
+        doubtful = after > UNEXPLAINED
+        if doubtful:
+            words += " " + self.tr("It does not explain the recordings: the intervals are not to be trusted.")
+        self._say(words, "warning" if doubtful else "")
         self._show_busy()
 
     def _failed(self, error: Exception) -> None:

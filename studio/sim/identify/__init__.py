@@ -17,7 +17,17 @@
 Importing this package imports torch and MuJoCo.
 """
 
-from studio.sim.identify.entry import METHODS, chosen, identify, misfit, nominal_model, record, terms_around, with_noise
+from studio.sim.identify.entry import (
+    METHODS,
+    UNEXPLAINED,
+    chosen,
+    identify,
+    misfit,
+    nominal_model,
+    record,
+    terms_around,
+    with_noise,
+)
 from studio.sim.identify.estimate import Estimate
 from studio.sim.identify.lstm import LstmIdentifier, Training
 from studio.sim.identify.plant import Plant
@@ -32,6 +42,7 @@ __all__ = [
     "METHODS",
     "RANGES",
     "SENSOR_NOISE",
+    "UNEXPLAINED",
     "Estimate",
     "LstmIdentifier",
     "Plant",

@@ -27,6 +27,7 @@ METHODS = ("lstm", "sysid")
 MOST_RECORDINGS = 8  # more are left out: they cost simulation and add little
 COUNTS = {"body": 6}  # recordings to make, by the kind of embodiment
 USUAL_COUNT = 2
+UNEXPLAINED = 3.0  # a misfit beyond which the model itself, or the fit, is wrong, and no interval can be trusted
 
 
 def record(

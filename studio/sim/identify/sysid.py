@@ -20,10 +20,12 @@ from studio.sim.identify.trajectories import LEAST_STEPS, Trajectories
 
 Array = np.ndarray
 STARTS = 64  # random points that are tried
-MOST_DESCENTS = 5  # from the best of them
+MOST_DESCENTS = 3  # from the best of them
 MOST_ITERATIONS = 25  # of one horizon's
 HORIZONS = (0.25, 0.5, 1.0)  # shares of the recordings
-EXPLAINED = 1.3  # root mean square of what is left, in units of the sensors' noise, that counts as found
+EXPLAINED = 1.1  # root mean square of what is left, in units of the sensors' noise, that counts as found
+_PINNED = 1e-6  # how far a parameter that is held may move
+_INSIDE = 0.99  # a descent begins off the bounds, in whose corners it can stall
 _FAR = 1e6  # of a residual whose simulation diverged, in units of the sensors' noise
 
 
@@ -55,14 +57,16 @@ def fit_with_sysid(
         measured = flat(seen, seen.qpos[None], seen.qvel[None])[0]
         return np.nan_to_num(measurements(smooth, seen, ranges, units) - measured, nan=_FAR)
 
-    def descend(start: Array, seen: Trajectories) -> tuple[Array, Array]:
+    def descend(start: Array, seen: Trajectories, pinned: int = -1) -> tuple[Array, Array]:
         def residual(x: Array, _: Any) -> tuple[list[Array], None, None]:
             columns = np.asarray(x, float).reshape(len(ranges.fields), -1)  # the optimizer asks for (fields, k)
             return [apart(columns.T, seen).T], None, None
 
         parameters = sysid.ParameterDict()
-        for name, value in zip(ranges.fields, np.clip(start, -0.98, 0.98), strict=True):
-            parameters.add(sysid.Parameter(name, value, -1.0, 1.0))
+        inside = np.clip(start, -_INSIDE, _INSIDE)
+        for i, (name, value) in enumerate(zip(ranges.fields, inside, strict=True)):
+            low, high = (value - _PINNED, value + _PINNED) if i == pinned else (-1.0, 1.0)
+            parameters.add(sysid.Parameter(name, value, low, high))
         best, result = sysid.optimize(
             parameters,
             residual,
@@ -76,17 +80,24 @@ def fit_with_sysid(
         )
         return best.as_vector(), result.jac
 
+    def left_by(unit: Array) -> float:
+        return float(np.sqrt(np.mean(apart(unit[None], trajectories)[0] ** 2)))
+
     # Hits and slips make many valleys. A short horizon has few, so each fit begins where that of a shorter one ended;
-    # and another start is tried while what is left is more than the sensors' noise.
+    # while what is left is more than the sensors' noise, the delays of whole time steps nearby, where the interpolated
+    # delay is the true one, are tried, and then another start.
     found: list[tuple[Array, Array, float]] = []
     horizons = [max(LEAST_STEPS // 2, round(trajectories.steps * share)) for share in HORIZONS]
     for attempt, unit in enumerate(_starts(lambda u: apart(u, trajectories.until(horizons[0])), ranges, seed)):
         for stage, steps in enumerate(horizons):
             unit, jacobian = descend(unit, trajectories.until(steps))
             tell((attempt + (stage + 1) / len(horizons)) / MOST_DESCENTS)
-        left = float(np.sqrt(np.mean(apart(unit[None], trajectories)[0] ** 2)))
-        found.append((unit, jacobian, left))
-        if left < EXPLAINED:
+        found.append((unit, jacobian, left_by(unit)))
+        if found[-1][2] > EXPLAINED:
+            for near in _whole_delays(unit, ranges, timestep):
+                unit, jacobian = descend(near, trajectories, ranges.fields.index("actuator_delay"))
+                found.append((unit, jacobian, left_by(unit)))
+        if min(left for *_, left in found) < EXPLAINED:
             break
     tell(1.0)
     unit, jacobian, _ = min(found, key=lambda each: each[2])
@@ -107,6 +118,22 @@ def _starts(apart: Callable[[Array], Array], ranges: Ranges, seed: int) -> Array
     points[0] = 0.0
     costs = np.sum(apart(points) ** 2, 1)
     return points[np.argsort(costs)[:MOST_DESCENTS]]
+
+
+def _whole_delays(unit: Array, ranges: Ranges, timestep: float) -> list[Array]:
+    """The point with its delay moved to each of the four nearest whole numbers of time steps; none without a delay."""
+    if "actuator_delay" not in ranges.fields:
+        return []
+    i = ranges.fields.index("actuator_delay")
+    values = ranges.from_unit(unit)
+    below = np.floor(values[i] / timestep)
+    points = []
+    for steps in (below, below + 1, below - 1, below + 2):
+        moved = values.copy()
+        moved[i] = steps * timestep
+        if ranges.low[i] <= moved[i] <= ranges.high[i] * (1 + 1e-9):
+            points.append(np.clip(ranges.to_unit(moved), -1, 1))
+    return points
 
 
 def _grid(ranges: Ranges, timestep: float) -> Array:
