@@ -18,6 +18,7 @@ from studio.sim.domains import embodiment_of, task_of
 from studio.sim.identify.trajectories import Trajectories
 from studio.sim.world import World
 
+Array = np.ndarray
 STEPS = 80  # parts of control steps: long enough to reach what lies there and to move it
 
 
@@ -44,7 +45,8 @@ def handle(
         world.randomize(ids, {name: np.full(count, value) for name, value in values.items()})
         qpos, qvel, ctrl = (world.bind(name) for name in ("qpos", "qvel", "ctrl"))
         before = ctrl.copy()
-        commands, places, speeds = [], [qpos.copy()], [qvel.copy()]
+        commands: list[Array] = []
+        places, speeds = [qpos.copy()], [qvel.copy()]
         while len(commands) < steps:
             for _ in world.advance_parts(world.expert(ids), ids):
                 commands.append(ctrl.copy())
