@@ -24,6 +24,7 @@ MOST_DESCENTS = 3  # from the best of them
 MOST_ITERATIONS = 25  # of one horizon's
 HORIZONS = (0.25, 0.5, 1.0)  # shares of the recordings
 EXPLAINED = 1.1  # root mean square of what is left, in units of the sensors' noise, that counts as found
+ALIKE = 1.5  # how much more another fit may leave and count as well
 _PINNED = 1e-6  # how far a parameter that is held may move
 _INSIDE = 0.99  # a descent begins off the bounds, in whose corners it can stall
 _FAR = 1e6  # of a residual whose simulation diverged, in units of the sensors' noise
@@ -100,7 +101,10 @@ def fit_with_sysid(
         if min(left for *_, left in found) < EXPLAINED:
             break
     tell(1.0)
-    unit, jacobian, _ = min(found, key=lambda each: each[2])
+    unit, jacobian, least = min(found, key=lambda each: each[2])
+    # a fit that leaves more than noise is one valley of several; those that fit about as well are as likely
+    alike = [other for other, _, left in found if least > EXPLAINED and left < ALIKE * least]
+    apart_by = np.max([np.abs(other - unit) for other in alike], axis=0) if alike else np.zeros(len(unit))
     # what is known before counts as one more measurement of each: without it one direction that shows nothing makes
     # every interval infinite
     count = len(ranges.fields)
@@ -108,7 +112,7 @@ def fit_with_sysid(
     known = np.concatenate([jacobian, np.sqrt(PRIOR) * np.eye(count)])
     _, half = sysid.calculate_intervals([residuals], known, alpha=1 - LEVEL)
     grid = _grid(ranges, timestep)
-    unit, half = unit - grid, half + grid
+    unit, half = unit - grid, np.maximum(half, apart_by) + grid
     return np.clip(unit, -1, 1), np.clip(unit - half, -1, 1), np.clip(unit + half, -1, 1)
 
 
