@@ -244,13 +244,13 @@ class IdentificationPanel(QWidget):
             widget.show()
         shown = sum(estimate.identifiable for estimate in outcome.found.values())
         before, after = outcome.misfit
-        from studio.sim.identify import UNEXPLAINED
+        from studio.sim.identify import explains
 
         words = self.tr(
             "{0} of {1} parameters found in {2:.0f} s. The simulation missed the robot by {3:.3g} times the "
             "sensors' noise before, by {4:.3g} times after."
         ).format(shown, len(outcome.found), outcome.seconds, before, after)
-        doubtful = after > UNEXPLAINED
+        doubtful = not explains(before, after)
         if doubtful:
             words += " " + self.tr("It does not explain the recordings: the intervals are not to be trusted.")
         self._say(words, "warning" if doubtful else "")

@@ -19,8 +19,8 @@ Importing this package imports torch and MuJoCo.
 
 from studio.sim.identify.entry import (
     METHODS,
-    UNEXPLAINED,
     chosen,
+    explains,
     identify,
     misfit,
     nominal_model,
@@ -42,7 +42,6 @@ __all__ = [
     "METHODS",
     "RANGES",
     "SENSOR_NOISE",
-    "UNEXPLAINED",
     "Estimate",
     "LstmIdentifier",
     "Plant",
@@ -51,6 +50,7 @@ __all__ = [
     "Training",
     "Trajectories",
     "chosen",
+    "explains",
     "fit_with_sysid",
     "identify",
     "identify_with_sysid",

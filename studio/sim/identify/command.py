@@ -11,7 +11,7 @@ from studio.errors import ExperimentError
 from studio.experiment import Experiment
 from studio.files import write_text
 from studio.registry import Registry
-from studio.sim.identify.entry import UNEXPLAINED, chosen, identify, misfit, nominal_model, record, terms_around
+from studio.sim.identify.entry import chosen, explains, identify, misfit, nominal_model, record, terms_around
 from studio.sim.identify.plant import Plant
 from studio.sim.identify.ranges import FIELDS
 from studio.sim.identify.recordings import read_recordings, write_recordings
@@ -54,7 +54,7 @@ def identify_for(experiment: Experiment, registry: Registry, options: argparse.N
         "seconds": seconds,
         "misfit_before": before,
         "misfit_after": after,
-        "explained": after <= UNEXPLAINED,
+        "explained": explains(before, after),
         "estimates": {name: estimate.to_dict() for name, estimate in found.items()},
     }
     lines = [
@@ -64,7 +64,7 @@ def identify_for(experiment: Experiment, registry: Registry, options: argparse.N
         for name, e in found.items()
     ]
     lines.append(f"difference from simulation: {before:.3g} × the sensors' noise before, {after:.3g} × after")
-    if after > UNEXPLAINED:
+    if not explains(before, after):
         lines.append("The simulation does not explain the recordings: the intervals are not to be trusted.")
     return about, "\n".join(lines)
 

@@ -27,7 +27,8 @@ METHODS = ("lstm", "sysid")
 MOST_RECORDINGS = 8  # more are left out: they cost simulation and add little
 COUNTS = {"body": 6}  # recordings to make, by the kind of embodiment
 USUAL_COUNT = 2
-UNEXPLAINED = 3.0  # a misfit beyond which the model itself, or the fit, is wrong, and no interval can be trusted
+UNEXPLAINED = 3.0  # a misfit beyond which the simulation may differ from the robot by more than these parameters
+LEFT_OVER = 1 / 3  # share of the nominal model's misfit put down to contacts, where little grows large
 
 
 def record(
@@ -126,6 +127,12 @@ def misfit(plant: Plant, trajectories: Trajectories, values: Mapping[str, float]
     made = plant.simulated(trajectories, values)
     apart = flat(trajectories, (made.qpos - trajectories.qpos)[None], (made.qvel - trajectories.qvel)[None])
     return float(np.sqrt(np.mean(apart**2)))
+
+
+def explains(before: float, after: float) -> bool:
+    """Whether the estimates explain the recordings, by the misfit of the nominal model and of the identified one. If
+    not, the model is wrong in something else, or the fit failed, and no interval can be trusted."""
+    return after <= max(UNEXPLAINED, LEFT_OVER * before)
 
 
 def chosen(found: Mapping[str, Estimate]) -> dict[str, float]:

@@ -22,6 +22,7 @@ from studio.sim.identify import (
     Training,
     Trajectories,
     chosen,
+    explains,
     fit_with_sysid,
     identify,
     misfit,
@@ -346,6 +347,11 @@ def test_the_randomization_goes_around_the_estimates_and_nothing_else(arm: Domai
     }
     terms = {t.field: (t.low, t.high) for t in terms_around(given, found)}
     assert terms == {"friction": (0.5, 1.5), "mass": (1.5, 1.7)}
+
+
+def test_what_a_fit_leaves_is_judged() -> None:
+    assert explains(50.0, 1.0) and explains(2.0, 2.0) and explains(50.0, 10.0)
+    assert not explains(50.0, 20.0) and not explains(8.0, 4.0)
 
 
 def test_the_command_line_identifies_and_says_what_it_cannot(
