@@ -21,22 +21,20 @@ from studio.experiment import Domain
 from studio.images import adjust_arrays
 from studio.sim import randomization, world_state
 from studio.sim.control import PARTS, MotorControl, ServoControl
-from studio.sim.curriculum import RangeCurriculum
 from studio.sim.draws import Draws
 from studio.sim.looks import VISUALS
 from studio.sim.render import CameraRenderer
 from studio.sim.scene import MAX_DELAY, Scene, build
+from studio.sim.variation import Variation
 
 if TYPE_CHECKING:
+    from studio.sim.curriculum import RangeCurriculum
     from studio.sim.episode_recorder import EpisodeRecorder
 
 Array = np.ndarray
 ALL = slice(None)
 STAGE = mujoco.mjtStage
 
-# streams of an episode's random numbers
-_EPISODE, _NOISE, _ONCE, _INTERVAL, _RANDOMIZATION = 0, 1, 2, 3, 4
-_CURRICULUM = 1 << 62
 _BAD = [
     mujoco.mjtWarning.mjWARN_BADQPOS.value,
     mujoco.mjtWarning.mjWARN_BADQVEL.value,
@@ -75,9 +73,8 @@ class World(VectorEnv):
     ) -> None:
         self.domain, self.task, self.embodiment, self.num_envs = domain, task, embodiment, num_envs
         self.metadata = {"autoreset_mode": AutoresetMode.SAME_STEP}
-        terms = domain.randomization
         if max_delay is None:
-            asked = max((t.high for t in terms if t.field == "actuator_delay"), default=0.0)
+            asked = max((t.high for t in domain.randomization if t.field == "actuator_delay"), default=0.0)
             max_delay = max(asked, 0.0 if embodiment.kind == "body" else MAX_DELAY)
         self.scene: Scene = build(embodiment, task, max_delay, domain.stand_in)
         self.model: mujoco.MjModel = self.scene.model
@@ -94,23 +91,9 @@ class World(VectorEnv):
             MotorControl(self) if domain.control == "motor" else ServoControl(self)
         )
         self.actions = np.zeros((num_envs, len(self.control.low)))
-        self._physics = randomization.PhysicsRandomizer(self.batch, self.model)
-        self.randomization: dict[str, Array] = {
-            name: randomization.nominal(name, num_envs) for name in randomization.NOMINAL
-        }
-        self._reset_terms = [t for t in terms if t.moment != "once"]
-        self._interval_terms = [t for t in terms if t.moment == "interval"]
-        for term in terms:
-            self.randomization.setdefault(term.key, randomization.nominal(term.key, num_envs))
+        self.variation = Variation(domain, self.model, self.batch, task.control_hz, task.has_success, curriculum)
+        self.randomization = self.variation.values  # by key: what each simulation has now, (num_envs,) or (num_envs, 3)
         self.recorder: EpisodeRecorder | None = None  # is told of every episode that step() brings to its end
-        self._own = {t.key for t in terms}
-        self._parted = any(t.parts for t in terms)
-        self.curriculum: RangeCurriculum | None = None
-        if curriculum and domain.curriculum.enabled:
-            own = {key: randomization.nominal_value(key, self.model, domain.camera) for key in self._own}
-            self.curriculum = RangeCurriculum(domain.curriculum, terms, own, task.has_success, num_envs)
-        self._foreign: set[str] = set()  # keys that no term speaks of and that were given by hand
-        self._noisy = any(t.field == "sensor_noise" for t in terms)
         self._renderer: CameraRenderer | None = None
         self._steps = np.zeros(num_envs, int)
         self._episode_seed = np.zeros(num_envs, int)
@@ -118,9 +101,6 @@ class World(VectorEnv):
         self.diverged = 0  # simulations that diverged so far
         self._next_seed = 0
         task.prepare(self)
-        once = [t for t in terms if t.moment == "once"]
-        if once:
-            self._give(self._every, randomization.draw(once, Draws(self._every, _ONCE)))
         self._spaces()
 
     # -- what tasks see ------------------------------------------------------------------------------------------
@@ -158,7 +138,7 @@ class World(VectorEnv):
     def begin(self, ids: Array, seeds: Sequence[int]) -> None:
         """Starts a new episode in each of the simulations ``ids``, drawn from its seed."""
         ids = np.asarray(ids)
-        draws = Draws(seeds, _EPISODE)
+        draws = Draws(seeds)
         self._episode_seed[ids] = seeds
         self._steps[ids] = 0
         self.actions[ids] = 0
@@ -170,38 +150,19 @@ class World(VectorEnv):
             self.batch.reset(ids[diverged], stage=STAGE.mjSTAGE_NONE)
         self.control.begin(ids, draws)
         self.task.reset(self, ids, draws)
-        if self._foreign:  # what was given by hand ends with the episode
-            self._give(ids, {key: randomization.nominal(key, len(ids)) for key in self._foreign})
         if self.recorder is not None:
             self.recorder.begin(ids)
-        if self.curriculum is not None:
-            self.curriculum.begin(ids, Draws(seeds, _CURRICULUM))
-        if self._reset_terms:
-            self.draw_again(ids)
+        self.variation.begin(ids, self._episode_seed[ids])
         self.control.hold(ids)
         self.batch.forward(ids)
 
     def randomize(self, ids: Array, values: Mapping[str, Array]) -> None:
         """Gives each simulation its values, (n,) or (n, 3) by key, until its next episode; other keys stay."""
-        self._foreign |= values.keys() - self._own
-        self._parted |= any(":" in key for key in values)
-        self._give(ids, values)
-
-    def _give(self, ids: Array, values: Mapping[str, Array]) -> None:
-        for key, value in values.items():
-            if key not in self.randomization:
-                self.randomization[key] = randomization.nominal(key, self.num_envs)
-            self.randomization[key][ids] = value
-        if self._parted:  # factors of a field's parts meet in one array
-            fields = {randomization.base_field(key) for key in values}
-            values = {k: v[ids] for k, v in self.randomization.items() if randomization.base_field(k) in fields}
-        self._physics.apply(ids, values)
+        self.variation.give(ids, values)
 
     def draw_again(self, ids: Array) -> None:
         """Gives each simulation what its episode's seed draws, whatever it was given since."""
-        terms = self._reset_terms if self.curriculum is None else self.curriculum.terms
-        values = randomization.draw(terms, Draws(self._episode_seed[ids], _RANDOMIZATION))
-        self._give(ids, values if self.curriculum is None else self.curriculum.at_ends(ids, values))
+        self.variation.draw(ids, self._episode_seed[ids])
 
     def set_state(self, ids: Array, qpos: Array, qvel: Array) -> None:
         """Puts simulations ``ids`` into given states, (n, nq) and (n, nv), within the present episode."""
@@ -262,8 +223,8 @@ class World(VectorEnv):
         elif self.domain.observation == "image":
             observation["image"] = self.images(ids)
         observation |= self.task.observe(self, ids)
-        if self._noisy:
-            self._add_noise(observation, ids)
+        spread = self.randomization["sensor_noise"][ids]
+        self.variation.add_noise(observation, spread, self._episode_seed[ids], self._steps[ids])
         return observation
 
     def images(self, ids: Ids) -> Array:
@@ -283,6 +244,11 @@ class World(VectorEnv):
     def state(self, sim: int) -> tuple[Array, Array]:
         """(qpos, mocap_pos) of one simulation, copied: what another thread needs to draw it."""
         return self._qpos[sim].copy(), self._mocap[sim].copy()
+
+    @property
+    def curriculum(self) -> RangeCurriculum | None:
+        """How far the ranges have widened; None where they do not."""
+        return self.variation.curriculum
 
     @property
     def steps(self) -> Array:
@@ -347,24 +313,21 @@ class World(VectorEnv):
 
     def counters(self) -> dict[str, Any]:
         """What the world counts and no array holds."""
-        return {"next_seed": self._next_seed, "diverged": self.diverged, "foreign": sorted(self._foreign)} | (
-            {} if self.curriculum is None else {"curriculum": self.curriculum.state_dict()}
-        )
+        return {"next_seed": self._next_seed, "diverged": self.diverged} | self.variation.counters()
 
     def set_counters(self, counters: Mapping[str, Any]) -> None:
         """Takes back what :meth:`counters` gave."""
         self._next_seed, self.diverged = int(counters["next_seed"]), int(counters["diverged"])
-        self._foreign = set(counters["foreign"])
-        if self.curriculum is not None and "curriculum" in counters:
-            self.curriculum.load_state_dict(counters["curriculum"])
+        self.variation.set_counters(counters)
 
     # -- inside --------------------------------------------------------------------------------------------------
 
     def _before(self, actions: Array, ids: Ids) -> None:
         self.actions[ids] = actions
         self.task.before(self, ids)
-        if self._interval_terms:
-            self._draw_within(self.rows(ids))
+        if self.variation.within:
+            rows = self.rows(ids)
+            self.variation.draw_within(rows, self._episode_seed[rows], self._steps[rows])
         self._steps[ids] += 1
 
     def _after(self, ids: Ids) -> None:
@@ -375,28 +338,6 @@ class World(VectorEnv):
     def _count(self, bad: Array) -> None:
         self.diverged += int((~self._bad[bad]).sum())
         self._bad[bad] = True
-
-    def _draw_within(self, ids: Array) -> None:
-        """Draws the interval terms whose time has come, from the episode's seed and step."""
-        for place, term in enumerate(self._interval_terms):
-            period = max(1, round(term.interval * self.task.control_hz))
-            due = ids[(self._steps[ids] % period == 0) & (self._steps[ids] > 0)]
-            if len(due):
-                # each term has numbers of its own
-                draws = Draws(self._episode_seed[due], (self._steps[due] << 2) + _INTERVAL + (place << 40))
-                if self.curriculum is None:
-                    self._give(due, randomization.draw([term], draws))
-                else:
-                    now = next(t for t in self.curriculum.terms if t.key == term.key and t.moment == "interval")
-                    self._give(due, self.curriculum.at_ends(due, randomization.draw([now], draws)))
-
-    def _add_noise(self, observation: Observation, ids: Ids) -> None:
-        draws = Draws(self._episode_seed[ids], (self._steps[ids] << 2) + _NOISE)
-        spread = self.randomization["sensor_noise"][ids][:, None]
-        for name in ("joint_pos", "eef_pos", "state"):
-            if name in observation:
-                seen = observation[name]
-                observation[name] = (seen + spread * draws.normal(seen.shape[1:])).astype(seen.dtype)
 
     def _public(self, observation: Observation, copied: bool) -> Any:
         """As Gymnasium shows it: a body's state is an array, not a dictionary of one."""

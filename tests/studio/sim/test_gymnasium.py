@@ -127,7 +127,7 @@ def test_autoreset_is_same_step_with_the_final_observation() -> None:
     rng = np.random.default_rng(1)
     for _ in range(200):
         action = rng.uniform(-1, 1, (8, 3)).astype(np.float32)
-        seen, reward, terminated, truncated, info = envs.step(action)
+        seen, reward, terminated, _, info = envs.step(action)
         wanted, single_reward, single_terminated, *_ = single.step(action[0])
         assert reward[0] == single_reward and terminated[0] == single_terminated
         if terminated[0]:
