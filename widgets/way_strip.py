@@ -10,6 +10,7 @@ from PySide6.QtCore import QPointF, QRectF, QSize, Qt, QTimer
 from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPaintEvent, QPen, QPolygonF
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
+from studio.contracts import Strategy
 from studio.experiment import Experiment
 from studio.run.channels import (
     DeviceSample,
@@ -78,12 +79,17 @@ class WayStrip(QWidget):
     def headline(self) -> str:
         """What is carried where, by what: ``Franka → UR5e · LoRA · 50 episodes``."""
         experiment: Experiment = self._bench.experiment
-        return self.tr("{source} → {target}  ·  {strategy}  ·  {count} episodes").format(
-            source=self._title("embodiments", experiment.source.embodiment),
-            target=self._title("embodiments", experiment.target.embodiment),
-            strategy=self._title("strategies", experiment.strategy.id),
-            count=experiment.target.episodes,
-        )
+        parts = [
+            self.tr("{source} → {target}").format(
+                source=self._title("embodiments", experiment.source.embodiment),
+                target=self._title("embodiments", experiment.target.embodiment),
+            ),
+            self._title("strategies", experiment.strategy.id),
+        ]
+        chosen = self._chosen()
+        if chosen is None or chosen.needs_demonstrations:
+            parts.append(self.tr("{count} episodes").format(count=experiment.target.episodes))
+        return "  ·  ".join(parts)
 
     @property
     def status(self) -> str:
@@ -220,10 +226,14 @@ class WayStrip(QWidget):
             return str(known[name].title).split(",")[0]  # "UR5e arm, 6 degrees of freedom" is too long here
         return short_name(name)
 
+    def _chosen(self) -> type[Strategy] | None:
+        """The chosen strategy; None while the plugins are being loaded, or where it is unknown."""
+        known = self._bench.registry.all("strategies") if self._bench.registry_is_ready else {}
+        return known.get(self._bench.experiment.strategy.id)
+
     def _lay_out(self) -> None:
         """The stages of the chosen strategy, none of them begun."""
-        known = self._bench.registry.all("strategies") if self._bench.registry_is_ready else {}
-        chosen = known.get(self._bench.experiment.strategy.id)
+        chosen = self._chosen()
         self.stages = {name: Stage() for name in (Way(chosen.stages).stages if chosen is not None else STAGES)}
 
     def _edited(self) -> None:

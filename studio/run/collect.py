@@ -21,6 +21,7 @@ DEMONSTRATION_SEED = 1_000_000  # evaluation seeds lie below; demonstrations of 
 NOISE = 0.3  # standard deviation of what is added to the expert's executed action; the label stays clean
 NOISE_SHARE = 0.5  # share of the episodes that are disturbed at all
 CHUNK = 256  # episodes at once
+LEAST_TRIES = 16  # episodes in a row without a success before the expert is said to be unable
 
 
 def collect(
@@ -43,7 +44,7 @@ def collect(
         ExperimentError: the expert cannot do the task with this embodiment.
     """
     made: list[dict[str, Array]] = []
-    first = DEMONSTRATION_SEED * (seed + 1)
+    first, barren = DEMONSTRATION_SEED * (seed + 1), 0
     while len(made) < count:
         wanted = min(CHUNK, count - len(made))
         recorder = _Recorder(range(first, first + wanted), lambda: tick and tick(len(made), count))
@@ -52,7 +53,8 @@ def collect(
             outcome = run_episodes(world, recorder.act, recorder.seeds, record=recorder.record)
         finally:
             world.close()
-        if not outcome.successes.any():
+        barren = 0 if outcome.successes.any() else barren + wanted
+        if barren >= LEAST_TRIES:
             raise ExperimentError(
                 f"The scripted expert cannot do '{task.id}' with '{embodiment.id}'.",
                 "embodiment",
