@@ -313,7 +313,7 @@ PANEL = PanelInfo(
     title="Identification",
     summary="Infers friction, mass, damping, armature, gain and delay of a robot from its recordings, with intervals.",
     area="right",
-    order=25,
+    order=60,
     factory=IdentificationPanel,
     reference=REFERENCE,
 )
