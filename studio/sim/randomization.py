@@ -130,6 +130,7 @@ class PhysicsRandomizer:
         self._model = model
         self._touched: set[str] = set()
         self._masks: dict[str, Array] = {}
+        self._parts = {field: len(parts_of(model, field)) for field in PARTED}
 
     def apply(self, ids: Array, values: Mapping[str, Array]) -> None:
         """Gives simulations ``ids`` the values (n,) of each physics key in ``values``; other fields stay as they are.
@@ -173,8 +174,8 @@ class PhysicsRandomizer:
     def _scale(self, field: str, keys: list[str], values: Mapping[str, Array]) -> Array:
         """The factor of each part of the model in each simulation, (n, parts)."""
         if keys == [field]:
-            return np.repeat(values[field][:, None], len(parts_of(self._model, field)), 1)
-        scale = np.ones((len(values[keys[0]]), len(parts_of(self._model, field))))
+            return np.repeat(values[field][:, None], self._parts[field], 1)
+        scale = np.ones((len(values[keys[0]]), self._parts[field]))
         for key in keys:
             if key not in self._masks:
                 self._masks[key] = mask_of(self._model, key)
