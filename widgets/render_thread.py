@@ -251,7 +251,8 @@ class RenderThread(QThread):
             except Exception as error:  # of the player or its policy: shown, and the thread lives on
                 self._emit(stage.fail(_sentence(error)))
                 self.failed.emit(error)
-            deadline = max(deadline + self._interval, began)
+            # one late frame is made up for by the next, so that the rate holds on average
+            deadline = max(deadline + self._interval, began - self._interval)
             if drawn:  # whatever woke us, no more pictures than the rate allows
                 self._mail.sleep(deadline - time.perf_counter())
             else:
