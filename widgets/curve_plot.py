@@ -20,6 +20,7 @@ from widgets.curve_axis import PlotAxis, kind_name, mark_of, metric_name, number
 from widgets.curve_content import LOAD, SUCCESS, Content, Curve, Key
 from widgets.curve_layer import Cursor, CurveLayer
 from widgets.curve_readout import GAP, Readout
+from widgets.plot_menu import adopt_menu
 
 _NEAR = 14.0  # px: how near a click has to be to a curve
 ROOMY = 0.75  # a vertical range is kept while what is shown fills this share of it
@@ -70,6 +71,7 @@ class CurvePlot(QFrame):
         self.box = _Box(enableMenu=False)
         self._x_axis, self._y_axis = PlotAxis("bottom"), PlotAxis("left")
         self.view = pg.PlotWidget(viewBox=self.box, axisItems={"bottom": self._x_axis, "left": self._y_axis})
+        adopt_menu(self.view)
         self.view.hideButtons()
         self.view.getPlotItem().setContentsMargins(0, 7, 12, 0)  # room for half a label at the ends of the axes
         self.view.setMenuEnabled(False)

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QVBoxLayout, QWidg
 
 from widgets import theme
 from widgets.identification_job import Outcome
+from widgets.plot_menu import adopt_menu
 
 SHOWN = 3  # coordinates
 HEIGHT = 92  # px of a plot
@@ -40,6 +41,7 @@ class MotionPlots(QWidget):
         self._names: list[QLabel] = []
         for _ in range(SHOWN):
             name, plot = QLabel(), pg.PlotWidget()
+            adopt_menu(plot)
             name.setFont(theme.small_font())
             plot.setFixedHeight(HEIGHT)
             plot.setMenuEnabled(False)

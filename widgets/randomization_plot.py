@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QFrame, QLabel, QVBoxLayout
 
 from widgets import theme
 from widgets.curve_axis import PlotAxis
+from widgets.plot_menu import adopt_menu
 
 HEIGHT = 128  # of a plot, px
 POINTS = 1_000  # of a run that are drawn
@@ -28,6 +29,7 @@ class EffectPlot(QFrame):
         self.title = QLabel()
         self.title.setTextFormat(Qt.TextFormat.RichText)
         self.view = pg.PlotWidget(axisItems={"bottom": PlotAxis("bottom"), "left": PlotAxis("left")})
+        adopt_menu(self.view)
         self.view.setFixedHeight(HEIGHT)
         self.view.setMenuEnabled(False)
         self.view.setMouseEnabled(False, False)
