@@ -167,7 +167,8 @@ class Curriculum(Settings):
     def _ordered(self) -> Curriculum:
         if self.narrow_at > self.widen_at:
             raise ValueError("narrowing begins above widening; put narrow_at below widen_at")
-        if None not in (self.narrow_return, self.widen_return) and self.narrow_return > self.widen_return:  # type: ignore[operator]
+        narrow, widen = self.narrow_return, self.widen_return
+        if narrow is not None and widen is not None and narrow > widen:
             raise ValueError("narrowing begins above widening; put narrow_return below widen_return")
         return self
 

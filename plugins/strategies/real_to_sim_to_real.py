@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from typing import Any, Literal
 
 from studio.contracts import Metrics, Problem, Strategy
-from studio.experiment import Domain, Experiment, RandomizationTerm, Settings, setting
+from studio.experiment import Domain, Experiment, Settings, setting
 from studio.il.cloning import UNITS, BehaviorCloning
 from studio.run.context import Context
 from studio.run.datasets import demonstrations
+from studio.sim.randomization import NOMINAL
 
 STAGES = ("real_data", "identification", "calibrated_data", "training", "fine_tuning")
 
@@ -194,12 +195,13 @@ class RealToSimToReal(Strategy):
         """The simulation with the identified parameters drawn from around their estimates."""
         if self.params.simulation != "identified":
             return self._simulation
-        kept = [term for term in self._simulation.randomization if term.field not in self._estimates]
-        around = []
-        for name, (value, low, high) in self._estimates.items():
-            beyond = self.params.margin * (value or high)
-            around.append(RandomizationTerm(field=name, low=max(low - beyond, 0.0), high=high + beyond))  # type: ignore[arg-type]
-        return self._simulation.changed(randomization=[*kept, *around])
+        from studio.sim.identify import Estimate, terms_around
+
+        found = {
+            name: Estimate(value, low, high, identifiable=True, nominal=NOMINAL[name])
+            for name, (value, low, high) in self._estimates.items()
+        }
+        return self._simulation.changed(randomization=terms_around(self._simulation, found, self.params.margin))
 
     def _learn(self, stage: str, episodes: Any, iterations: int, rate: float) -> Iterator[Metrics]:
         plan = self._context.experiment

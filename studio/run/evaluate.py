@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from studio.contracts import Policy
 from studio.experiment import Domain
 from studio.registry import Registry
+from studio.run.channels import EpisodesEnded, Evaluated
 from studio.sim.domains import embodiment_of, task_of
+
+if TYPE_CHECKING:
+    from studio.sim.rollout import Outcome
 
 RESAMPLES = 10_000
 
@@ -28,7 +33,7 @@ class Evaluation:
     low: float
     high: float
     mean_return: float
-    outcome: object
+    outcome: Outcome
     measure: str = "success"
 
     def to_dict(self) -> dict[str, float | str]:
@@ -40,6 +45,15 @@ class Evaluation:
             "mean_return": self.mean_return,
             "measure": self.measure,
         }
+
+    def events(self, stage: str, domain: str, step: int, seed: int, final: bool) -> tuple[Evaluated, EpisodesEnded]:
+        """What the channels are told of it: the score, then its episodes."""
+        score = self.success, self.low, self.high, self.mean_return
+        seen = self.outcome
+        return (
+            Evaluated(stage, domain, step, self.episodes, *score, final, seed, self.measure),
+            EpisodesEnded(domain, step, seen.seeds, seen.returns, seen.lengths, seen.successes, seen.randomization),
+        )
 
 
 def evaluate(

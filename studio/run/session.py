@@ -30,7 +30,6 @@ from studio.run.channels import (
     CheckpointSaved,
     DeviceSample,
     EpisodesEnded,
-    Evaluated,
     Exported,
     Failed,
     Logged,
@@ -250,32 +249,12 @@ class Session:
         result = evaluate(policy, domain, self.registry, episodes, plan.seed, tick)
         stage = "evaluate" if final else self._way.stage
         self.evaluations.append({"domain": name, "step": step, "final": final, **result.to_dict()})
-        self.channels.events.publish(
-            Evaluated(
-                stage,
-                name,
-                step,
-                episodes,
-                result.success,
-                result.low,
-                result.high,
-                result.mean_return,
-                final,
-                plan.seed,
-                result.measure,
-            )
-        )
-        outcome: Any = result.outcome
-        self.channels.events.publish(
-            EpisodesEnded(
-                name, step, outcome.seeds, outcome.returns, outcome.lengths, outcome.successes, outcome.randomization
-            )
-        )
+        for event in result.events(stage, name, step, plan.seed, final):
+            self.channels.events.publish(event)
         if final:
             values = {"success": result.success, "low": result.low, "high": result.high, "return": result.mean_return}
             prefix = "" if name == "target" else "source_"
-            self._status.note(**{prefix + key: value for key, value in values.items()})
-            self._status.note(measure=result.measure)
+            self._status.note(measure=result.measure, **{prefix + key: value for key, value in values.items()})
             self._status.put(evaluations=[*self.evaluations])
 
     def _log_episodes(self, step: int) -> None:

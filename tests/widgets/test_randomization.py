@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
@@ -18,13 +17,6 @@ from widgets.bench import Bench
 from widgets.range_details import Choice
 from widgets.range_row import Quantity, RangeRow
 from widgets.range_slider import GROOVE_Y, RangeSlider
-
-
-@pytest.fixture
-def bench(qtbot: Any, tmp_path: Path) -> Iterator[Bench]:
-    made = Bench(tmp_path)
-    yield made
-    made.close()
 
 
 @pytest.fixture

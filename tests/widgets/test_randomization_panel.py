@@ -32,13 +32,6 @@ FOOT = {"field": "mass", "low": 0.5, "high": 1.5, "moment": "interval", "interva
 
 
 @pytest.fixture
-def bench(qtbot: Any, tmp_path: Path) -> Iterator[Bench]:
-    made = Bench(tmp_path)
-    yield made
-    made.close()
-
-
-@pytest.fixture
 def panel(qtbot: Any, bench: Bench) -> Iterator[RandomizationPanel]:
     made = PANEL.factory(bench)
     qtbot.addWidget(made)

@@ -193,13 +193,6 @@ class Shown:
 
 
 @pytest.fixture
-def bench(qtbot: Any, tmp_path: Path) -> Iterator[Bench]:
-    made = Bench(tmp_path)
-    yield made
-    made.close()
-
-
-@pytest.fixture
 def shown(qtbot: Any, bench: Bench) -> Iterator[Shown]:
     made = Shown(qtbot, bench)
     yield made

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import imageio_ffmpeg
 import numpy as np
@@ -17,24 +15,8 @@ from studio.registry import Registry
 from studio.run.collect import collect
 from studio.sim.domains import embodiment_of, task_of
 from tests.widgets.viewport_hands import DOMAIN, LEFT, Held
-from widgets.bench import Bench
 
 K = Qt.Key
-
-
-@pytest.fixture
-def bench(qtbot: Any, tmp_path: Path) -> Iterator[Bench]:
-    made = Bench(tmp_path)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def held(qtbot: Any, bench: Bench) -> Iterator[Held]:
-    made = Held(qtbot, bench)
-    yield made
-    made.panel.shut_down()
-    assert not made.panel.thread_.isRunning()
 
 
 @pytest.fixture(scope="module")

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,25 +10,9 @@ import pytest
 from PySide6.QtCore import QPoint, Qt
 
 from tests.widgets.viewport_hands import CTRL, LEFT, RIGHT, SHIFT, Held
-from widgets.bench import Bench
 from widgets.orbit_camera import FOLLOW
 
 K = Qt.Key
-
-
-@pytest.fixture
-def bench(qtbot: Any, tmp_path: Path) -> Iterator[Bench]:
-    made = Bench(tmp_path)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def held(qtbot: Any, bench: Bench) -> Iterator[Held]:
-    made = Held(qtbot, bench)
-    yield made
-    made.panel.shut_down()
-    assert not made.panel.thread_.isRunning()
 
 
 # -- time --------------------------------------------------------------------------------------

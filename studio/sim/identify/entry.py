@@ -140,12 +140,22 @@ def chosen(found: Mapping[str, Estimate]) -> dict[str, float]:
     return {name: estimate.value for name, estimate in found.items() if estimate.identifiable}
 
 
-def terms_around(domain: Domain, found: Mapping[str, Estimate]) -> list[RandomizationTerm]:
-    """The domain's randomization with every identifiable parameter drawn from its interval; other terms stay."""
+def terms_around(domain: Domain, found: Mapping[str, Estimate], margin: float = 0.0) -> list[RandomizationTerm]:
+    """The domain's randomization with every identifiable parameter drawn from its interval; other terms stay.
+
+    Args:
+        margin: how far beyond the interval, as a share of the estimate.
+    """
     shown = {name: estimate for name, estimate in found.items() if estimate.identifiable}
     kept = [term for term in domain.randomization if term.field not in shown]
     return kept + [
-        RandomizationTerm.model_validate({"field": name, "low": estimate.low, "high": estimate.high})
+        RandomizationTerm.model_validate(
+            {
+                "field": name,
+                "low": max(estimate.low - margin * estimate.value, 0.0),
+                "high": estimate.high + margin * estimate.value,
+            }
+        )
         for name, estimate in shown.items()
     ]
 
