@@ -49,7 +49,7 @@ class RenderThread(QThread):
     """Plays and draws. All public methods may be called from the UI thread and return at once.
 
     Args:
-        fps: frames a second to aim at, 1 to 60.
+        fps: frames a second to aim at, 1 to 60; one more than 30, since some come late and are merged on the screen.
     """
 
     frame_ready = Signal()  # take it with :meth:`take`
@@ -57,7 +57,7 @@ class RenderThread(QThread):
     captured = Signal(QImage)  # answer to :meth:`capture`
     film_ended = Signal(object, object)  # its path, and None or the exception that ended it
 
-    def __init__(self, fps: int = 30, parent: QObject | None = None) -> None:
+    def __init__(self, fps: int = 31, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("render")
         self._interval = 1 / min(60, max(1, fps))
