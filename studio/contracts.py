@@ -217,6 +217,7 @@ class Strategy:
     reference: ClassVar[str]  # the paper or document
     needs_source: ClassVar[bool] = True  # False: no source policy is trained for it
     needs_demonstrations: ClassVar[bool] = True  # False: it makes its own experience
+    same_widths: ClassVar[bool] = False  # True: one network sees and moves in both, so their widths have to agree
     stages: ClassVar[tuple[str, ...]] = ()  # of its own, in order, shown on the way; empty: "adapt" alone
     units: ClassVar[Mapping[str, str]] = {}
     tags: ClassVar[tuple[str, ...]] = ()

@@ -1,19 +1,31 @@
-"""Reinforcement learning on the source as it is: what the other strategies of this kind are held against."""
+"""Reinforcement learning without transfer: what the other strategies of this kind are held against."""
 
-from collections.abc import Sequence
+from typing import Literal
 
-from studio.experiment import Domain, RandomizationTerm
+from studio.experiment import Domain, Experiment, setting
+from studio.rl.ppo import PPOParams
 from studio.rl.strategy import ReinforcementStrategy
 
 
 class RLFromScratch(ReinforcementStrategy):
-    """PPO on the source's nominal world, whatever randomization the source has; scored on the target as it stands."""
+    """PPO from a blank policy, scored on the target as it stands.
+
+    On the source ("source-only") it trains in the nominal world, whatever randomization the source has, and meets the
+    target only when it is scored; on the target ("target-only") it trains in what it is scored on.
+    """
 
     id = "rl_from_scratch"
     title = "RL from scratch"
-    summary = "PPO learns on the source's nominal body alone; the target is only met when it is scored."
+    summary = "PPO learns on the source's nominal body alone, or on the target alone: nothing is carried over."
     reference = "Schulman et al. 2017 (arXiv:1707.06347); user document 2, Forward Transfer Learning"
     tags = ("reinforcement", "baseline")
 
-    def terms(self, source: Domain) -> Sequence[RandomizationTerm]:
-        return ()
+    class Params(PPOParams):
+        """Where it trains, optimization and collection."""
+
+        train_on: Literal["source", "target"] = setting(
+            "source", "Train on", "The source's nominal world, or the target as it stands."
+        )
+
+    def training_domain(self, experiment: Experiment) -> Domain:
+        return experiment.target if self.params.train_on == "target" else super().training_domain(experiment)

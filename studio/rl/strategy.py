@@ -1,12 +1,11 @@
-"""What the strategies share that learn on policy from a world of the source, and are judged on the target."""
+"""What the strategies share that learn by reinforcement in a world, and are judged on the target."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from studio.contracts import Metrics, Problem, Strategy
-from studio.errors import ExperimentError
 from studio.experiment import Domain, Experiment, RandomizationTerm
 from studio.rl.compiling import compiler
 from studio.rl.policy import GaussianActorCritic, flatten
@@ -14,29 +13,73 @@ from studio.rl.ppo import PPO, UNITS, PPOParams
 
 
 class ReinforcementStrategy(Strategy):
-    """PPO on the source's world; a subclass says what varies there. An iteration is a rollout and its update."""
+    """A learner in one world; an iteration is a rollout and its update. A subclass chooses the parts:
+
+    - :meth:`training_domain`: where it trains. By default the source, in which :meth:`terms` vary.
+    - :meth:`first_policy`: what it begins with. By default a blank policy, fitted to that world; with ``needs_source``
+      a subclass takes ``context.source_policy()`` there.
+    - :meth:`learner`: what trains it, and with which settings. By default PPO with this strategy's own parameters.
+    """
 
     needs_source = False
     needs_demonstrations = False
+    same_widths = True
+    policies: ClassVar[tuple[str, ...]] = (GaussianActorCritic.id,)  # what it can train
     units = UNITS
 
     class Params(PPOParams):
         """Optimization and collection."""
 
+    def training_domain(self, experiment: Experiment) -> Domain:
+        """Where the policy learns."""
+        source = experiment.source
+        return source.model_copy(update={"randomization": list(self.terms(source))})
+
     def terms(self, source: Domain) -> Sequence[RandomizationTerm]:
-        """What varies from episode to episode in training."""
-        raise NotImplementedError
+        """What varies from episode to episode in training on the source: by default nothing."""
+        return ()
+
+    def first_policy(self, context: Any, world: Any) -> Any:
+        """The policy that training begins with, on the context's device."""
+        policy = context.empty_policy()
+        policy.fit(flatten(world.observe([0])).shape[1], world.control.low, world.control.high, context.experiment.seed)
+        return policy.to(context.device)
+
+    def learner(self, policy: Any, world: Any, plan: Experiment, say: Any) -> Any:
+        """What trains the policy in the world over the budget."""
+        return PPO(policy, world, self.params, iterations=plan.budget.iterations, seed=plan.seed, say=say)
 
     def check(self, experiment: Experiment) -> list[Problem]:
+        return [*self._check_policy(experiment), *self._check_domains(experiment), *self._check_learner()]
+
+    def setup(self, context: Any) -> None:
+        plan = context.experiment
+        self._world = context.world(self.training_domain(plan), self.params.simulations, self.params.physics_threads)
+        self._policy: Any = self.first_policy(context, self._world)
+        self._learner = self.learner(self._policy, self._world, plan, context.say)
+
+    def iterate(self) -> Iterator[Metrics]:
+        yield from self._learner.iterate()
+        self._world.close()
+
+    def policy(self) -> Any:
+        return self._policy
+
+    def state_dict(self) -> dict[str, Any]:
+        state: dict[str, Any] = self._learner.state_dict()
+        return state
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self._learner.load_state_dict(state)
+
+    def _check_policy(self, experiment: Experiment) -> list[Problem]:
+        if experiment.policy.id in self.policies:
+            return []
+        message = f"'{self.title}' trains an actor with a critic; '{experiment.policy.id}' has none."
+        return [Problem("policy.id", message, f"Choose {' or '.join(self.policies)}.")]
+
+    def _check_domains(self, experiment: Experiment) -> list[Problem]:
         source, target, problems = experiment.source, experiment.target, []
-        if experiment.policy.id != GaussianActorCritic.id:
-            problems.append(
-                Problem(
-                    "policy.id",
-                    f"'{self.title}' trains an actor with a critic; '{experiment.policy.id}' has none.",
-                    f"Choose {GaussianActorCritic.id}.",
-                )
-            )
         for name, domain in (("source", source), ("target", target)):
             if domain.observation == "image":
                 problems.append(
@@ -49,6 +92,10 @@ class ReinforcementStrategy(Strategy):
                 problems.append(
                     Problem(f"target.{field}", f"Source and target differ in {field}.", "Choose the same for both.")
                 )
+        return problems
+
+    def _check_learner(self) -> list[Problem]:
+        problems = []
         if self.params.update == "compiled" and not compiler():
             problems.append(
                 Problem(
@@ -67,38 +114,3 @@ class ReinforcementStrategy(Strategy):
                 )
             )
         return problems
-
-    def setup(self, context: Any) -> None:
-        plan = context.experiment
-        domain = plan.source.model_copy(update={"randomization": list(self.terms(plan.source))})
-        self._policy: GaussianActorCritic = context.empty_policy()
-        target = context.world(plan.target, 1, threads=1)
-        wanted = [*flatten(target.observe([0])).shape[1:], *target.actions.shape[1:]]
-        target.close()
-        world = context.world(domain, self.params.simulations, self.params.physics_threads)
-        seen = flatten(world.observe([0]))
-        if wanted != [seen.shape[1], world.actions.shape[1]]:
-            raise ExperimentError(
-                f"The source's observations and actions are {seen.shape[1]} and {world.actions.shape[1]} wide, the "
-                f"target's {wanted[0]} and {wanted[1]}.",
-                "target.task",
-                "Choose tasks of the same widths.",
-            )
-        self._policy.fit(seen.shape[1], world.control.low, world.control.high, plan.seed)
-        self._policy.to(context.device)
-        self._learner = PPO(
-            self._policy, world, self.params, iterations=plan.budget.iterations, seed=plan.seed, say=context.say
-        )
-
-    def iterate(self) -> Iterator[Metrics]:
-        yield from self._learner.iterate()
-        self._learner.rollouts.world.close()
-
-    def policy(self) -> Any:
-        return self._policy
-
-    def state_dict(self) -> dict[str, Any]:
-        return self._learner.state_dict()
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        self._learner.load_state_dict(state)

@@ -7,7 +7,7 @@ from typing import Any
 
 from studio.contracts import Embodiment, Problem, Task
 from studio.errors import DataError, StudioError
-from studio.experiment import Domain, Experiment
+from studio.experiment import Curriculum, Domain, Experiment
 from studio.registry import Registry
 from studio.run import devices
 from studio.run.datasets import format_of
@@ -52,6 +52,8 @@ def check(experiment: Experiment, registry: Registry) -> list[Problem]:
         strategy = attempt("strategy.id", lambda: kind(params))
         if strategy is not None:
             problems += strategy.check(experiment)
+            if kind.same_widths and not problems:
+                problems += attempt("target.task", lambda: _same_widths(experiment, registry)) or []
             problems += _teachers(experiment, kind, registry)
             said = any(p.field == "target.observation" for p in problems)
             if kind.needs_source and experiment.source.observation != experiment.target.observation and not said:
@@ -112,6 +114,46 @@ def _teachers(experiment: Experiment, kind: Any, registry: Registry) -> list[Pro
             remedy = "Give a dataset of demonstrations, or choose a strategy that makes its own experience."
             problems.append(Problem(f"{name}.dataset", message, remedy))
     return problems
+
+
+def _same_widths(experiment: Experiment, registry: Registry) -> list[Problem]:
+    """Whether one network fits the source's and the target's observations and actions."""
+    source, target = experiment.source, experiment.target
+    decisive = ("embodiment", "task", "control", "observation")
+    if all(getattr(source, f) == getattr(target, f) for f in decisive) and _observed(source) == _observed(target):
+        return []
+    (seen, moved), wanted = _widths(source, registry), _widths(target, registry)
+    if (seen, moved) == wanted:
+        return []
+    message = f"The source's observations and actions are {seen} and {moved} wide, the target's {wanted[0]} and "
+    return [Problem("target.task", f"{message}{wanted[1]}.", "Choose tasks of the same widths.")]
+
+
+def _observed(domain: Domain) -> list[Any]:
+    """The randomization terms whose values a policy sees."""
+    return [term for term in domain.randomization if getattr(term, "observed", False)]
+
+
+def _widths(domain: Domain, registry: Registry) -> tuple[int, int]:
+    """Widths of a domain's flattened observations, without images, and of its actions."""
+    embodiment, kind = embodiment_of(domain, registry), registry.get("tasks", domain.task, "task")
+    changed = embodiment.model.stat().st_mtime_ns if embodiment.model.is_file() else 0
+    nothing: dict[str, Any] = {"randomization": _observed(domain), "dataset": None, "curriculum": Curriculum()}
+    return _world_widths(domain.model_copy(update=nothing).model_dump_json(), embodiment, kind, changed)
+
+
+@functools.lru_cache(maxsize=64)
+def _world_widths(domain: str, embodiment: Embodiment, task: type[Task], changed: int) -> tuple[int, int]:
+    import gymnasium
+
+    from studio.sim.world import World
+
+    world = World(Domain.model_validate_json(domain), task(), embodiment, 1, 1)
+    space: Any = world.single_observation_space
+    spaces = dict(space.spaces) if isinstance(space, gymnasium.spaces.Dict) else {"state": space}
+    widths = sum(int(part.shape[0]) for name, part in spaces.items() if name != "image")
+    world.close()
+    return widths, world.actions.shape[1]
 
 
 def _randomization(domain: Domain, embodiment: Embodiment, task: Task) -> list[Problem]:

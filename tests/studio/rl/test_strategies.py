@@ -102,6 +102,21 @@ def test_what_cannot_work_is_said_before_it_starts(changes: dict[str, Any], fiel
     assert any(p.field == field and text in p.message for p in problems), problems
 
 
+def test_source_and_target_of_different_widths_are_told_apart_before_it_starts() -> None:
+    arm = {"embodiment": "franka_7dof", "task": "reach", "control": "end_effector", "observation": "goal"}
+    problems = check(plan("rl_from_scratch", source=arm, target=arm | {"task": "push"}), Registry())
+    assert [p.field for p in problems] == ["target.task"] and "13 and 3 wide, the target's 16" in problems[0].message
+    assert check(plan("rl_from_scratch", source=arm, target=arm), Registry()) == []
+
+
+def test_from_scratch_trains_on_the_target_where_it_is_told_to() -> None:
+    kind = Registry().get("strategies", "rl_from_scratch")
+    experiment = plan("rl_from_scratch", **{"target.randomization": []})
+    assert kind(kind.Params(**PARAMS)).training_domain(experiment) == experiment.source.changed(randomization=[])
+    told = kind(kind.Params(**PARAMS, train_on="target"))
+    assert told.training_domain(plan("rl_from_scratch")) == plan("rl_from_scratch").target
+
+
 def test_without_a_compiler_the_compiled_update_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     compiled = plan("rl_from_scratch", **{"strategy.params": {}})
