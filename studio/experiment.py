@@ -90,6 +90,15 @@ class Pretraining(Settings):
     batch_size: int = setting(128, "Batch size", "Frames in a gradient step.", "frames", ge=1, le=65_536)
     learning_rate: float = setting(1e-3, "Learning rate", "Peak of the cosine schedule (AdamW).", gt=0, le=1)
     seed: int = setting(0, "Seed", "Of the source policy's own training.", ge=0)
+    params: dict[str, Any] = setting(
+        {},
+        "Learner's settings",
+        "Of a policy that learns by reinforcement, whose iterations are rollouts: what differs.",
+    )
+
+    def made_of(self) -> dict[str, Any]:
+        """What decides the source policy, for content hashes; the settings that came later are left out where empty."""
+        return self.model_dump(mode="json", exclude=None if self.params else {"params"})
 
 
 class Budget(Settings):
@@ -206,6 +215,7 @@ class Experiment(Settings):
         """SHA-256 of what decides the result: everything but name, description, comparison, and the threads."""
         decisive = self.model_dump(mode="json", exclude={"name", "description", "comparison"})
         del decisive["budget"]["threads"]
+        decisive["pretraining"] = self.pretraining.made_of()
         for name in ("source", "target"):
             if not getattr(self, name).curriculum.enabled:
                 del decisive[name]["curriculum"]

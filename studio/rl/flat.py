@@ -1,4 +1,4 @@
-"""All parameters of a module as one vector: an optimizer's step is a few operations, whatever the layers."""
+"""All trainable parameters of a module as one vector: an optimizer's step is a few operations, whatever the layers."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ from torch import Tensor, nn
 
 
 class FlatParameters:
-    """Moves a module's parameters into one vector of which they become views: changing it changes the module."""
+    """Moves a module's parameters into one vector of which they become views: changing it changes the module.
+
+    Frozen parameters, which require no gradient, stay where they are.
+    """
 
     def __init__(self, module: nn.Module) -> None:
-        named = dict(module.named_parameters())
+        named = {name: p for name, p in module.named_parameters() if p.requires_grad}
         self.names = list(named)
         self.shapes = [p.shape for p in named.values()]
         self.sizes = [p.numel() for p in named.values()]

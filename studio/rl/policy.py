@@ -44,6 +44,7 @@ class GaussianActorCritic(nn.Module):
     summary = "An actor and a critic on the state, two hidden layers each; for reinforcement learning."
     reference = "Schulman et al., Proximal Policy Optimization (arXiv:1707.06347), section 6.1"
     contributes = "policies"
+    algorithm = "ppo"  # of studio.rl.learners: what trains it as a source policy
 
     low: Tensor
     high: Tensor

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from studio.contracts import Metrics, Problem, Strategy
 from studio.experiment import Domain, Experiment, RandomizationTerm
-from studio.rl.compiling import compiler
+from studio.rl.learners import check_ppo
 from studio.rl.policy import GaussianActorCritic, flatten
 from studio.rl.ppo import PPO, UNITS, PPOParams
 
@@ -95,22 +95,4 @@ class ReinforcementStrategy(Strategy):
         return problems
 
     def _check_learner(self) -> list[Problem]:
-        problems = []
-        if self.params.update == "compiled" and not compiler():
-            problems.append(
-                Problem(
-                    "strategy.params.update",
-                    "There is no C++ compiler to compile the update with.",
-                    "Install one (g++), or choose eager: about half as fast.",
-                )
-            )
-        samples = self.params.simulations * self.params.steps
-        if samples < self.params.minibatch:
-            problems.append(
-                Problem(
-                    "strategy.params.minibatch",
-                    f"An iteration has {samples} samples, fewer than a minibatch.",
-                    "Make it smaller, or collect more.",
-                )
-            )
-        return problems
+        return check_ppo(self.params, "strategy.params")

@@ -9,6 +9,7 @@ from studio.contracts import Embodiment, Problem, Task
 from studio.errors import DataError, StudioError
 from studio.experiment import Curriculum, Domain, Experiment
 from studio.registry import Registry
+from studio.rl.learners import Algorithm, algorithm_of
 from studio.run import devices
 from studio.run.datasets import format_of
 from studio.run.policies import check_params
@@ -102,7 +103,14 @@ def _domain(name: str, domain: Domain, registry: Registry, attempt: Any) -> list
 def _teachers(experiment: Experiment, kind: Any, registry: Registry) -> list[Problem]:
     """Domains that a policy is to learn from by demonstrations, and that have none."""
     problems = []
-    wanted = {"target": kind.needs_demonstrations, "source": kind.needs_source}
+    policy = registry.all("policies").get(experiment.policy.id)
+    reinforced = algorithm_of(policy)
+    if kind.needs_demonstrations and reinforced is not None:
+        message = f"'{experiment.policy.id}' is for reinforcement learning; '{kind.title}' learns from demonstrations."
+        problems.append(Problem("policy.id", message, "Choose token_transformer."))
+    if kind.needs_source and reinforced is not None:
+        problems += _reinforcement(experiment, reinforced)
+    wanted = {"target": kind.needs_demonstrations, "source": kind.needs_source and reinforced is None}
     for name, domain in (("target", experiment.target), ("source", experiment.source)):
         if domain.curriculum.enabled and kind.needs_demonstrations:
             message = f"'{kind.title}' learns from demonstrations: a curriculum has no training to follow."
@@ -154,6 +162,15 @@ def _world_widths(domain: str, embodiment: Embodiment, task: type[Task], changed
     widths = sum(int(part.shape[0]) for name, part in spaces.items() if name != "image")
     world.close()
     return widths, world.actions.shape[1]
+
+
+def _reinforcement(experiment: Experiment, algorithm: Algorithm) -> list[Problem]:
+    """What the source policy's learner cannot do."""
+    try:
+        settings = check_params(algorithm, experiment.pretraining.params, "pretraining.params")
+    except StudioError as error:
+        return [Problem(error.field, error.message, error.remedy)]
+    return algorithm.check(settings, "pretraining.params")
 
 
 def _randomization(domain: Domain, embodiment: Embodiment, task: Task) -> list[Problem]:

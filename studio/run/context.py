@@ -50,13 +50,15 @@ class Context:
         return world
 
     def source_policy(self) -> Any:
-        """A fresh copy of the pretrained source policy, fitted to the target's slots; its weights' hash marked as base.
+        """A fresh copy of the pretrained source policy; its weights' hash marked as base.
 
-        End-effector statistics stay the source's, joint statistics become the target's (see ``TokenTransformer.bind``).
+        Where there are demonstrations it is fitted to the target's slots: end-effector statistics stay the source's,
+        joint statistics become the target's (see ``TokenTransformer.bind``).
         """
         assert self.base is not None, "the strategy says that it needs no source"
         policy = load_policy_folder(self.base, self.registry)
-        self._bind(policy, keep=True)
+        if self.episodes is not None:
+            self._bind(policy, keep=True)
         return policy.to(self.device)
 
     def fresh_policy(self) -> Any:

@@ -1,9 +1,15 @@
-"""The source policy: trained once by behavior cloning, kept by the content hash of everything that made it."""
+"""The source policy: trained once, kept by the content hash of everything that made it.
+
+The policy's own kind says how: by behavior cloning, or by reinforcement in the source's world as it stands.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
+
+import numpy as np
 
 from studio import paths
 from studio.data.episodes import Episodes
@@ -12,8 +18,10 @@ from studio.files import file_hash
 from studio.il.cloning import BehaviorCloning
 from studio.nn.fingerprint import weights_hash
 from studio.registry import Registry
-from studio.run.datasets import model_hash
-from studio.run.policies import bind, load_policy_folder, new_policy, save_policy
+from studio.rl.learners import Learner, algorithm_of
+from studio.rl.policy import flatten
+from studio.run.datasets import demonstrations, model_hash
+from studio.run.policies import bind, check_params, load_policy_folder, new_policy, save_policy
 from studio.sim.domains import embodiment_of, task_of
 from studio.sim.stand_in import stand_in_file
 
@@ -30,11 +38,22 @@ def key(experiment: Experiment, registry: Registry) -> str:
             "dataset": file_hash(source.dataset) if source.dataset else None,
             "model": model_hash(embodiment_of(source, registry).model),
             "policy": experiment.policy.model_dump(mode="json"),
-            "pretraining": experiment.pretraining.model_dump(mode="json"),
+            "pretraining": experiment.pretraining.made_of(),
             "version": VERSION,
+            **_made_by_reinforcement(experiment, registry),
             "task": task_of(source, registry).version,
         }
     )[:32]
+
+
+def _made_by_reinforcement(experiment: Experiment, registry: Registry) -> dict[str, Any]:
+    """What else decides a policy that makes its own experience; nothing for one that is cloned."""
+    kind = registry.get("policies", experiment.policy.id, "policy.id")
+    if algorithm_of(kind) is None:
+        return {}
+    curriculum = experiment.source.curriculum
+    followed = {"curriculum": curriculum.model_dump(mode="json")} if curriculum.enabled else {}
+    return {"algorithm": kind.algorithm, **followed}
 
 
 def find(experiment: Experiment, registry: Registry) -> Path | None:
@@ -54,11 +73,38 @@ def find(experiment: Experiment, registry: Registry) -> Path | None:
     return None
 
 
-class Pretraining:
+class Pretraining(Protocol):
     """Trains the source policy; resumable like a strategy."""
 
+    policy: Any
+
+    @property
+    def learner(self) -> Learner: ...
+
+    def state_dict(self) -> dict[str, Any]: ...
+
+    def load_state_dict(self, state: dict[str, Any]) -> None: ...
+
+
+def pretraining(
+    experiment: Experiment,
+    registry: Registry,
+    device: str,
+    tick: Callable[[int, int], None],
+    say: Callable[[str], None],
+) -> Pretraining:
+    """What trains the source policy; where it is cloned its demonstrations are made first, counted by ``tick``."""
+    if algorithm_of(registry.get("policies", experiment.policy.id, "policy.id")) is not None:
+        return Reinforcing(experiment, registry, device, say)
+    return Cloning(
+        experiment, registry, demonstrations(experiment.source, registry, experiment.pretraining.seed, tick), device
+    )
+
+
+class Cloning:
+    """Behavior cloning of the source's demonstrations."""
+
     def __init__(self, experiment: Experiment, registry: Registry, episodes: Episodes, device: str) -> None:
-        self._experiment, self._registry = experiment, registry
         plan, source = experiment.pretraining, experiment.source
         policy = new_policy(experiment.policy, source.observation, registry, plan.seed)
         bind(policy, embodiment_of(source, registry), source, episodes, keep=False)
@@ -80,13 +126,35 @@ class Pretraining:
         self.policy.load_state_dict(state["policy"])
         self.learner.load_state_dict(state["learner"])
 
-    def save(self) -> Path:
-        """Writes the finished source policy into the cache; its hash is marked as the base of what descends from it."""
-        folder = paths.cache_folder("policies") / key(self._experiment, self._registry)
-        self.policy.fingerprint.mark(weights_hash(self.policy.state_dict()))
-        save_policy(
-            self.policy,
-            folder,
-            made_by=self._experiment.model_dump(mode="json", include={"source", "policy", "pretraining"}),
-        )
-        return folder
+
+class Reinforcing:
+    """Reinforcement in the source's world, with all that varies there; the learner's state holds the policy's."""
+
+    def __init__(self, experiment: Experiment, registry: Registry, device: str, say: Callable[[str], None]) -> None:
+        from studio.sim.world import World
+
+        plan, source = experiment.pretraining, experiment.source
+        policy = new_policy(experiment.policy, source.observation, registry, plan.seed)
+        algorithm = algorithm_of(policy)
+        assert algorithm is not None
+        settings: Any = check_params(algorithm, plan.params, "pretraining.params")
+        task, embodiment = task_of(source, registry), embodiment_of(source, registry)
+        world = World(source, task, embodiment, settings.simulations, settings.physics_threads, curriculum=True)
+        policy.fit(flatten(world.observe(np.arange(1))).shape[1], world.control.low, world.control.high, plan.seed)
+        self.policy: Any = policy.to(device)
+        self.learner = algorithm.make(self.policy, world, settings, iterations=plan.iterations, seed=plan.seed, say=say)
+
+    def state_dict(self) -> dict[str, Any]:
+        return self.learner.state_dict()
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.learner.load_state_dict(state)
+
+
+def save(policy: Any, experiment: Experiment, registry: Registry) -> Path:
+    """Writes a finished source policy into the cache; its hash is marked as the base of what descends from it."""
+    folder = paths.cache_folder("policies") / key(experiment, registry)
+    policy.fingerprint.mark(weights_hash(policy.state_dict()))
+    made_by = experiment.model_dump(mode="json", include={"source", "policy", "pretraining"})
+    save_policy(policy, folder, made_by=made_by)
+    return folder

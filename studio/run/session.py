@@ -181,13 +181,11 @@ class Session:
         else:
             found = pretrain.find(self.experiment, self.registry)
         if found is None:
-            episodes = demonstrations(
-                self.experiment.source, self.registry, self.experiment.pretraining.seed, self._count
-            )
+            say = partial(self._say, "info")
+            training = pretrain.pretraining(self.experiment, self.registry, device, self._count, say)
             self._enter("pretrain")
-            training = pretrain.Pretraining(self.experiment, self.registry, episodes, device)
             self._train("pretrain", training, training.learner.iterate(), training.learner.units, None)
-            found = training.save()
+            found = pretrain.save(training.policy, self.experiment, self.registry)
         else:
             self._enter("pretrain", cached=True)
         if found != kept:
@@ -266,9 +264,10 @@ class Session:
                 self.channels.events.publish(EpisodesEnded("train", step, *columns))
 
     def _on_source(self, policy: Any) -> Any:
-        """The policy with the slots and statistics its source policy had."""
-        base = load_policy_folder(self.folder / "base", self.registry)
-        policy.spaces.load_state_dict(base.spaces.state_dict())
+        """The policy with the slots and statistics its source policy had; one without slots is at home in both."""
+        if hasattr(policy, "spaces"):
+            base = load_policy_folder(self.folder / "base", self.registry)
+            policy.spaces.load_state_dict(base.spaces.state_dict())
         return policy
 
     def _export(self, strategy: Strategy, base: Path | None) -> None:

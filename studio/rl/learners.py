@@ -1,0 +1,59 @@
+"""Which algorithm trains a policy: the one that the policy's own ``algorithm`` names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from studio.contracts import Metrics, Problem
+from studio.experiment import Settings
+from studio.rl.compiling import compiler
+from studio.rl.ppo import PPO, PPOParams
+
+
+class Learner(Protocol):
+    """Trains a policy in a world, one iteration after the other; its state is complete, worlds and buffers included."""
+
+    @property
+    def units(self) -> Mapping[str, str]: ...
+
+    def iterate(self) -> Iterator[Metrics]: ...
+
+    def state_dict(self) -> dict[str, Any]: ...
+
+    def load_state_dict(self, state: dict[str, Any]) -> None: ...
+
+
+@dataclass(frozen=True)
+class Algorithm:
+    """``make(policy, world, settings, iterations=…, seed=…, say=…)`` gives the learner."""
+
+    Params: type[Settings]  # with ``simulations`` and ``physics_threads``
+    make: Callable[..., Learner]
+    check: Callable[[Any, str], list[Problem]]  # of settings, under the dotted name of where they stand
+
+
+def check_compiler(settings: Any, field: str) -> list[Problem]:
+    """Whether an update that is to be compiled can be."""
+    if settings.update != "compiled" or compiler():
+        return []
+    message, remedy = "There is no C++ compiler to compile the update with.", "Install one (g++), or choose eager: "
+    return [Problem(f"{field}.update", message, f"{remedy}about half as fast.")]
+
+
+def check_ppo(settings: PPOParams, field: str) -> list[Problem]:
+    """What PPO cannot do."""
+    problems, samples = check_compiler(settings, field), settings.simulations * settings.steps
+    if samples < settings.minibatch:
+        message = f"An iteration has {samples} samples, fewer than a minibatch."
+        problems.append(Problem(f"{field}.minibatch", message, "Make it smaller, or collect more."))
+    return problems
+
+
+ALGORITHMS = {"ppo": Algorithm(PPOParams, PPO, check_ppo)}
+
+
+def algorithm_of(policy: Any) -> Algorithm | None:
+    """Of a policy or its class; None where it learns from demonstrations."""
+    return ALGORITHMS.get(getattr(policy, "algorithm", ""))
