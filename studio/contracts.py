@@ -198,8 +198,26 @@ class Task:
         raise NotImplementedError
 
 
+class TransitionScore(Protocol):
+    """A number for each transition, to color a policy's path by: DARC's Δr, for one. Green above 0 and red below."""
+
+    @property
+    def title(self) -> str:
+        """Short, with its unit: the legend."""
+
+    def transition_score(self, observation: Observation, action: Array, next_observation: Observation) -> Array:
+        """(n,), 0: nothing to say. Native actions (n, dof), observations before and after, as ``act`` sees them. Near a
+        millisecond for a few rows; may be called from any thread, on a copy of its own."""
+
+
 class Policy(Protocol):
-    """Anything that acts, batch first."""
+    """Anything that acts, batch first.
+
+    A policy may carry a ``gap``, a :class:`TransitionScore`, as a plain attribute: look for it by
+    ``getattr(policy, "gap", None)``. ``copy.deepcopy`` copies it along; it is none of the policy's parameters and not
+    among the tensors of its ``state_dict``, so a policy read from its folder has none; the strategy keeps it in its own
+    state, and gives it to the policy again when a run is resumed.
+    """
 
     def act(self, observation: Observation, memory: Any = None) -> tuple[Any, Any]:
         """Native actions (n, dof of the domain's control), ready for ``World.step``, and the new memory."""
