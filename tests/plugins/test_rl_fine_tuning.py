@@ -1,0 +1,198 @@
+"""Fine-tuning by reinforcement: what is carried, frozen, reset and regained; its source policy; kill -9; problems."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from plugins.strategies.rl_fine_tuning import RLFineTuning, carry
+from studio.experiment import Experiment
+from studio.registry import Registry
+from studio.rl.policy import GaussianActorCritic
+from studio.run import pretrain
+from studio.run.channels import Channels, Logged, MetricsLogged, StageChanged
+from studio.run.check import check
+from studio.run.policies import load_policy_folder
+from studio.run.runs import read_run
+from studio.run.session import Session
+from tests import tiny
+
+PARAMS = {"simulations": 4, "steps": 16, "minibatch": 16, "epochs": 2, "update": "eager", "physics_threads": 1}
+HOPPER = {"embodiment": "hopper", "task": "hopper", "control": "motor", "observation": "state"}
+HEAVY = [{"field": "mass", "parts": "torso", "low": 1.5, "high": 1.5}]
+
+
+def plan(**params: Any) -> Experiment:
+    return Experiment.from_dict(
+        {
+            "name": "tiny", "source": HOPPER, "target": HOPPER | {"randomization": HEAVY},
+            "policy": {"id": "gaussian_mlp", "params": {"width": 16}},
+            "pretraining": {"iterations": 6, "params": PARAMS},
+            "strategy": {"id": "rl_fine_tuning", "params": PARAMS | params},
+            "budget": {"iterations": 8, "checkpoint_every": 3},
+            "evaluation": {"episodes": 3, "source_episodes": 2, "every": 4, "short_episodes": 2}, "device": "cpu",
+        }
+    )  # fmt: skip
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("TRANSFER_STUDIO_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def policies() -> tuple[GaussianActorCritic, GaussianActorCritic]:
+    """One that has learned (all its numbers are moved), and a blank one."""
+    learned, blank = GaussianActorCritic(), GaussianActorCritic()
+    for seed, policy in enumerate((learned, blank)):
+        policy.fit(5, -torch.ones(2).numpy(), torch.ones(2).numpy(), seed)
+    with torch.no_grad():
+        for parameter in learned.parameters():
+            parameter.sub_(0.7)
+        learned.moments.update(torch.arange(20.0).reshape(4, 5))
+    return learned, blank
+
+
+def changed(**params: Any) -> tuple[set[str], set[str], GaussianActorCritic]:
+    """Names that ``carry`` changed, names that stand still, and the policy."""
+    (policy, blank), (before, _) = policies(), policies()
+    carry(policy, blank, RLFineTuning.Params(**params))
+    old, new = before.state_dict(), policy.state_dict()
+    still = {name for name, parameter in policy.named_parameters() if not parameter.requires_grad}
+    return {name for name in old if not torch.equal(old[name], new[name])}, still, policy
+
+
+LAYERS = {f"{net}.{at}.{kind}" for net in ("actor", "critic") for at in (0, 2, 4) for kind in ("weight", "bias")}
+
+
+@pytest.mark.parametrize(
+    ("params", "moved", "still"),
+    [
+        ({"exploration": "none"}, set(), set()),
+        ({"exploration": "entropy"}, set(), set()),
+        ({}, {"log_std"}, set()),
+        ({"exploration": "none", "reset": "critic"}, {n for n in LAYERS if n.startswith("critic")}, set()),
+        ({"exploration": "none", "reset": "last_layer"}, {"actor.4.weight", "actor.4.bias"}, set()),
+        (
+            {"exploration": "none", "normalization": "anew"},
+            {"moments.mean", "moments.variance", "moments.count"},
+            set(),
+        ),
+        ({"exploration": "none", "freeze": "critic"}, set(), {n for n in LAYERS if n.startswith("critic")}),
+        ({"exploration": "none", "freeze": "first_layers"}, set(), {n for n in LAYERS if ".0." in n}),
+        ({"exploration": "none", "freeze": "all_but_last_layer"}, set(), {n for n in LAYERS if ".4." not in n}),
+    ],
+)
+def test_what_is_carried(params: dict[str, Any], moved: set[str], still: set[str]) -> None:
+    found = changed(**params)
+    assert found[:2] == (moved, still)
+
+
+def test_temperature_scales_the_standard_deviation() -> None:
+    found, _, policy = changed(exploration="temperature", temperature=4.0)
+    assert found == {"log_std"}
+    assert policy.log_std.exp().tolist() == pytest.approx([4 * math.exp(-0.7)] * 2)
+
+
+@pytest.mark.parametrize("update", ["eager", "compiled"])
+def test_what_is_frozen_is_not_trained_and_the_rest_is(update: str, runs: Path, cache: Path) -> None:
+    session = tiny.run(plan(freeze="first_layers", exploration="none", update=update), runs)
+    base, tuned = (load_policy_folder(session.folder / name).state_dict() for name in ("base", "policy"))
+    same = {name for name in base if torch.equal(base[name], tuned[name])}
+    assert {n for n in LAYERS if ".0." in n} == same & LAYERS
+    assert "moments.mean" not in same
+    width, inputs, outputs = 16, 11, 3
+    whole = 2 * (inputs * width + width + width * width + width) + width * outputs + outputs + width + 1 + outputs
+    assert read_run(session.folder).trainable_parameters == whole - 2 * (inputs * width + width)
+
+
+def test_entropy_is_rewarded_where_it_is_chosen(runs: Path, cache: Path) -> None:
+    spread = {}
+    for exploration in ("none", "entropy"):
+        told = plan(exploration=exploration, entropy_bonus=10.0)
+        policy = load_policy_folder(tiny.run(told, runs).folder / "policy")
+        spread[exploration] = policy.log_std.mean().item()
+    assert spread["entropy"] > spread["none"] + 0.005
+
+
+def test_the_source_policy_is_trained_by_reinforcement_once(runs: Path, cache: Path) -> None:
+    stages = []
+    for _ in range(2):
+        session = Session(plan(), Registry(), Channels(), runs)
+        published = tiny.listen(session)
+        session.run()
+        told = published()
+        stages.append([e.cached for e in told if isinstance(e, StageChanged) and e.stage == "pretrain"])
+        steps = [e.step for e in told if isinstance(e, MetricsLogged) and e.stage == "pretrain"]
+        assert steps == (list(range(1, 7)) if len(stages) == 1 else [])
+    assert stages == [[False], [True]]
+    assert {e["domain"] for e in session.evaluations if e["final"]} == {"target", "source"}
+    tuned = load_policy_folder(session.folder / "policy")
+    assert tuned.fingerprint.hash == load_policy_folder(session.folder / "base").fingerprint.hash != ""
+
+
+def test_what_decides_the_source_policy() -> None:
+    keys = {}
+    for name, changes in {
+        "plain": {}, "named": {"name": "other"}, "strategy": {"strategy.params": {}}, "target": {"target.episodes": 3},
+        "longer": {"pretraining.iterations": 7}, "settings": {"pretraining.params": {}},
+        "domain": {"source.randomization": HEAVY},
+        "curriculum": {"source.randomization": HEAVY, "source.curriculum": {"enabled": True}},
+    }.items():  # fmt: skip
+        keys[name] = pretrain.key(plan().changed(**changes), Registry())
+    assert keys["plain"] == keys["named"] == keys["strategy"] == keys["target"]
+    assert len(set(keys.values())) == 5
+
+
+@pytest.mark.parametrize(("stage", "step", "from_step"), [("pretrain", 5, 3), ("adapt", 7, 6)])
+def test_killed_and_resumed_it_ends_as_the_uninterrupted_one(
+    stage: str, step: int, from_step: int, runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRANSFER_STUDIO_CACHE", str(tmp_path / "one"))
+    whole = tiny.run(plan(), tmp_path / "whole").folder
+    other = str(tmp_path / "other")
+    monkeypatch.setenv("TRANSFER_STUDIO_CACHE", other)
+    tiny.kill(tiny.held(stage, step, "run", tiny.write(plan(), tmp_path), "--out", runs, TRANSFER_STUDIO_CACHE=other))
+    folder = tiny.only_run(runs)
+    session = Session.resume(folder, Registry(), Channels())
+    published = tiny.listen(session)
+    session.run()
+    assert f"Resumed {stage} at step {from_step}." in [e.text for e in published() if isinstance(e, Logged)]
+    for name in ("base", "policy"):
+        found, wanted = (tiny.tensors(run / name / "policy.safetensors") for run in (folder, whole))
+        assert found.keys() == wanted.keys() and len(found) > 10
+        assert not [key for key in wanted if not torch.equal(found[key], wanted[key])]
+    assert read_run(folder).success == read_run(whole).success != 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "text"),
+    [
+        ({"policy.id": "token_transformer", "policy.params": {}}, "policy.id", "an actor with a critic"),
+        ({"strategy.params": {"freeze": "critic", "reset": "critic"}}, "strategy.params.freeze", "cannot stand still"),
+        (
+            {"strategy.params": {"freeze": "first_layers", "frozen_layers": 3}},
+            "strategy.params.frozen_layers",
+            "has 2 hidden layers",
+        ),
+        ({"strategy.params": {"temperature": 0}}, "strategy.params.temperature", "out of range"),
+        ({"pretraining.params": {"simulations": 0}}, "pretraining.params.simulations", "out of range"),
+        ({"pretraining.params": {"steps": 1, "simulations": 4}}, "pretraining.params.minibatch", "fewer than"),
+        ({"pretraining.params": {"speed": 1}}, "pretraining.params.speed", "no such setting"),
+        ({"strategy": {"id": "lora"}}, "policy.id", "learns from demonstrations"),
+    ],
+)
+def test_what_cannot_work_is_said_before_it_starts(changes: dict[str, Any], field: str, text: str) -> None:
+    problems = check(plan().changed(**changes), Registry())
+    assert any(p.field == field and text in p.message for p in problems), problems
+
+
+def test_different_widths_and_no_demonstrations() -> None:
+    arm = {"embodiment": "franka_7dof", "task": "reach", "control": "end_effector", "observation": "goal"}
+    different = plan().changed(source=arm, target=arm | {"task": "push"})
+    assert [p.field for p in check(different, Registry())] == ["target.task"]
+    assert check(plan(), Registry()) == []  # a hopper has no scripted expert, and needs none
