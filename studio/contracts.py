@@ -217,6 +217,13 @@ class Policy(Protocol):
     ``getattr(policy, "gap", None)``. ``copy.deepcopy`` copies it along; it is none of the policy's parameters and not
     among the tensors of its ``state_dict``, so a policy read from its folder has none; the strategy keeps it in its own
     state, and gives it to the policy again when a run is resumed.
+
+    It may have two methods more, which are drawn under its picture while it plays. They are asked once a control step,
+    with what ``act`` is given, batch first:
+
+    - ``value(observation) -> (n,)``: what it expects to gain from here on, V(s) or min Q(s, a) at its own action, in
+      the scale of the rewards it was trained with.
+    - ``entropy(observation) -> (n,)``: of what it would explore with, nats.
     """
 
     def act(self, observation: Observation, memory: Any = None) -> tuple[Any, Any]:

@@ -102,6 +102,17 @@ class GaussianActorCritic(nn.Module):
             seen = torch.as_tensor(flatten(observation), dtype=torch.float32, device=self.low.device)
             return self.native(self.actor(self.moments(seen))).cpu().numpy(), memory
 
+    def value(self, observation: Any) -> Array:
+        """The critic's V(s), (n,), in the scale of the normalized rewards."""
+        with torch.inference_mode():
+            seen = torch.as_tensor(flatten(observation), dtype=torch.float32, device=self.low.device)
+            return self.critic(self.moments(seen)).squeeze(-1).cpu().numpy()
+
+    def entropy(self, observation: Any) -> Array:
+        """Entropy of the distribution that actions are explored with, (n,), nats, in units of the actions' range."""
+        with torch.inference_mode():
+            return np.full(len(flatten(observation)), float(entropy(self.log_std)))
+
     def native(self, actions: Tensor) -> Tensor:
         """Actions in units of the range → the world's own, within it."""
         return self.low + (self.high - self.low) * (actions.clamp(-1, 1) + 1) / 2
