@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from itertools import pairwise
 from typing import Any
 
@@ -19,8 +19,9 @@ from studio.rl.moments import Moments
 Array = np.ndarray
 
 
-def flatten(observation: Any) -> Array:
-    """An observation as one array (n, width): a world's array as it is, a dictionary's entries in alphabetic order.
+def flatten(observation: Any, ignored: Collection[str] = ()) -> Array:
+    """An observation as one array (n, width): a world's array as it is, a dictionary's entries in alphabetic order,
+    without those that are ignored.
 
     Raises:
         ValueError: it holds images.
@@ -29,7 +30,7 @@ def flatten(observation: Any) -> Array:
         return np.asarray(observation)
     if "image" in observation:
         raise ValueError("this policy sees states, not images")
-    return np.concatenate([np.asarray(observation[key]) for key in sorted(observation)], -1)
+    return np.concatenate([np.asarray(observation[key]) for key in sorted(observation) if key not in ignored], -1)
 
 
 class GaussianActorCritic(nn.Module):
@@ -57,6 +58,9 @@ class GaussianActorCritic(nn.Module):
         log_std: float = setting(0.0, "Log-std", "Logarithm of the first standard deviation.", ge=-5, le=2)
         inputs: int = setting(0, "Inputs", "Width of the observation; 0: as the task has it.", ge=0, le=100_000)
         outputs: int = setting(0, "Outputs", "Width of the action; 0: as the task has it.", ge=0, le=10_000)
+        ignored: list[str] = setting(
+            [], "Ignored", "Entries of the observation that it does not see, such as the goal."
+        )
 
     def __init__(self, params: Params | None = None, observation: str = "state") -> None:
         super().__init__()
@@ -99,19 +103,22 @@ class GaussianActorCritic(nn.Module):
     def act(self, observation: Any, memory: Any = None) -> tuple[Array, Any]:
         """The means as native actions (n, outputs) within their range; there is no memory."""
         with torch.inference_mode():
-            seen = torch.as_tensor(flatten(observation), dtype=torch.float32, device=self.low.device)
-            return self.native(self.actor(self.moments(seen))).cpu().numpy(), memory
+            return self.native(self.actor(self._normalized(observation))).cpu().numpy(), memory
 
     def value(self, observation: Any) -> Array:
         """The critic's V(s), (n,), in the scale of the normalized rewards."""
         with torch.inference_mode():
-            seen = torch.as_tensor(flatten(observation), dtype=torch.float32, device=self.low.device)
-            return self.critic(self.moments(seen)).squeeze(-1).cpu().numpy()
+            return self.critic(self._normalized(observation)).squeeze(-1).cpu().numpy()
 
     def entropy(self, observation: Any) -> Array:
         """Entropy of the distribution that actions are explored with, (n,), nats, in units of the actions' range."""
         with torch.inference_mode():
             return np.full(len(flatten(observation)), float(entropy(self.log_std)))
+
+    def _normalized(self, observation: Any) -> Tensor:
+        """What it sees of an observation, normalized, (n, inputs)."""
+        seen = flatten(observation, self.params.ignored)
+        return self.moments(torch.as_tensor(seen, dtype=torch.float32, device=self.low.device))
 
     def native(self, actions: Tensor) -> Tensor:
         """Actions in units of the range → the world's own, within it."""
