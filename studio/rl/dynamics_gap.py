@@ -1,0 +1,182 @@
+"""How much likelier a transition is on the target than on the source, by two domain classifiers.
+
+Eysenbach et al., "Off-Dynamics Reinforcement Learning" (arXiv:2006.13916), section 4.2: by Bayes' rule
+``Δr(s, a, s') = log p_target(s' | s, a) − log p_source(s' | s, a)`` is the difference of two log odds,
+``[log q(target | s, a, s') − log q(source | s, a, s')] − [log q(target | s, a) − log q(source | s, a)]``.
+
+Two choices of form that change no optimum: the classifier of (s, a, s') is the one of (s, a) plus a network of its own,
+which therefore says Δr itself instead of a small difference of two large numbers; and it is shown s' − s beside s', since
+a step is short beside the spread of states, and noise on normalized inputs would drown it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, grad_and_value
+from torch.nn.functional import binary_cross_entropy_with_logits
+
+from studio.experiment import Settings, setting
+from studio.rl.compiling import compiled
+from studio.rl.flat import FlatParameters
+from studio.rl.moments import Moments
+from studio.rl.policy import flatten
+
+Array = np.ndarray
+COLUMNS = ("observations", "actions", "next_observations")  # of a batch of transitions
+BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
+DIAGNOSTICS = ("sas_loss", "sa_loss", "sas_accuracy", "sa_accuracy")
+
+
+class GapParams(Settings):
+    """The two domain classifiers."""
+
+    classifier_width: int = setting(256, "Classifier width", "Width of a hidden layer.", ge=4, le=4096)
+    classifier_layers: int = setting(2, "Classifier layers", "Hidden layers.", ge=1, le=8)
+    classifier_rate: float = setting(3e-4, "Classifier learning rate", "Adam's.", gt=0, le=1)
+    classifier_batch: int = setting(
+        128, "Classifier batch", "Transitions of each domain in a gradient step.", "transitions", ge=1, le=65_536
+    )
+    classifier_noise: float = setting(
+        1.0, "Classifier noise", "Standard deviation of the noise on normalized inputs in training.", ge=0, le=100
+    )
+    delta_bound: float = setting(
+        10.0, "Bound of Δr", "Where a transition never happens on one side, Δr has no end.", "nats", gt=0, le=1000
+    )
+
+
+class Classifiers(nn.Module):
+    """Log odds that a transition is the target's: of (s, a), and what s' adds to them, which is Δr."""
+
+    def __init__(self, observation: int, action: int, width: int, layers: int) -> None:
+        super().__init__()
+        hidden = [width] * layers
+        self.sa = _network([observation + action, *hidden, 1])
+        self.sas = _network([3 * observation + action, *hidden, 1])
+        self._known = observation + action
+
+    def forward(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """Normalized (s, a, s', s' − s), (n, width) → log odds of (s, a), (n,), and Δr, (n,)."""
+        return self.sa(inputs[:, : self._known]).squeeze(-1), self.sas(inputs).squeeze(-1)
+
+
+class DynamicsGap:
+    """Δr of transitions. It can be asked for as it is, and rides along with a policy as its ``gap``.
+
+    Args:
+        observation: width of an observation.
+        low, high: range of the native actions, (width,); classifiers see them in units in which it is [−1, 1].
+    """
+
+    title = "Δr, nats"
+
+    def __init__(
+        self, observation: int, low: Array, high: Array, settings: GapParams, seed: int, device: Any = "cpu"
+    ) -> None:
+        self.bound = settings.delta_bound
+        self._low, self._high = np.asarray(low, np.float32), np.asarray(high, np.float32)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            networks = Classifiers(observation, len(low), settings.classifier_width, settings.classifier_layers)
+        self.networks = networks.to(device)
+        self.moments = Moments(3 * observation + len(low)).to(device)
+
+    def inputs(self, batch: Mapping[str, Tensor]) -> Tensor:
+        """(s, a, s', s' − s) of transitions, (n, width), not yet normalized."""
+        seen, action, after = (batch[name] for name in COLUMNS)
+        return torch.cat([seen, action, after, after - seen], 1)
+
+    @torch.no_grad()
+    def delta_reward(self, batch: Mapping[str, Tensor]) -> Tensor:
+        """Δr, (n,) nats within ±bound, of transitions with actions in units of their range."""
+        return self.networks(self.moments(self.inputs(batch)))[1].clamp(-self.bound, self.bound)
+
+    def transition_score(self, observation: Any, action: Array, next_observation: Any) -> Array:
+        """Δr, (n,), of native actions and observations as a world gives them; see ``contracts.TransitionScore``."""
+        unit = 2 * (np.asarray(action, np.float32) - self._low) / (self._high - self._low) - 1
+        arrays = (flatten(observation), unit.clip(-1, 1), flatten(next_observation))
+        device = self.moments.mean.device
+        rows = [torch.as_tensor(rows, dtype=torch.float32, device=device) for rows in arrays]
+        return self.delta_reward(dict(zip(COLUMNS, rows, strict=True))).cpu().numpy()
+
+
+class GapLearner:
+    """Trains a gap's classifiers on as many transitions of either domain. ``gap`` changes in place.
+
+    Args:
+        compile: the step as one graph, about three times as fast after some seconds; it needs a C++ compiler.
+    """
+
+    def __init__(self, gap: DynamicsGap, settings: GapParams, seed: int, compile: bool = False) -> None:
+        self.gap, self.settings = gap, settings
+        device = gap.moments.mean.device
+        self.generator = torch.Generator(device).manual_seed(seed)
+        self.flat = FlatParameters(gap.networks)
+        self.first, self.second = torch.zeros_like(self.flat.vector), torch.zeros_like(self.flat.vector)
+        self.updates = torch.zeros((), device=device)  # Adam's
+        self._update: Callable[[Tensor], Tensor] = compiled(self.update) if compile else self.update
+
+    def step(self, source: Mapping[str, Tensor], target: Mapping[str, Tensor]) -> Tensor:
+        """One gradient step on transitions of both domains, (n, …) of each; diagnostics in ``DIAGNOSTICS``' order."""
+        rows = torch.cat([self.gap.inputs(source), self.gap.inputs(target)])
+        self.gap.moments.update(rows)
+        noise = torch.randn(rows.shape, generator=self.generator, device=rows.device)
+        return self._update(self.gap.moments(rows) + self.settings.classifier_noise * noise)
+
+    def update(self, inputs: Tensor) -> Tensor:
+        """One step of Adam on noisy inputs (2n, width), the source's first; diagnostics."""
+        target = torch.zeros(len(inputs), device=inputs.device)
+        target[len(inputs) // 2 :] = 1
+
+        def loss(vector: Tensor) -> tuple[Tensor, Tensor]:
+            known, delta = functional_call(self.gap.networks, self.flat.unflatten(vector), (inputs,))
+            whole = known.detach() + delta  # what s' says on top changes nothing of what (s, a) says
+            losses = [binary_cross_entropy_with_logits(logits, target) for logits in (whole, known)]
+            right = [((logits > 0) == (target > 0.5)).float().mean() for logits in (whole, known)]
+            return losses[0] + losses[1], torch.stack([*losses, *right]).detach()
+
+        gradient, (_, diagnostics) = grad_and_value(loss, has_aux=True)(self.flat.vector)
+        self.updates.add_(1)
+        self.first.lerp_(gradient, 1 - BETA1)
+        self.second.mul_(BETA2).add_((1 - BETA2) * gradient.square())
+        first = self.first / (1 - BETA1**self.updates)
+        second = self.second / (1 - BETA2**self.updates)
+        self.flat.vector.sub_(self.settings.classifier_rate * first / (second.sqrt() + EPSILON))
+        return diagnostics
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that training goes on from, the gap's own weights and statistics included."""
+        parts = {"networks": self.gap.networks, "moments": self.gap.moments}
+        state: dict[str, Any] = {
+            name: {key: value.clone() for key, value in part.state_dict().items()} for name, part in parts.items()
+        }
+        state |= {name: getattr(self, name).clone() for name in ("first", "second", "updates")}
+        return state | {"generator": self.generator.get_state()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Takes back what :meth:`state_dict` gave."""
+        self.gap.networks.load_state_dict(state["networks"])
+        self.gap.moments.load_state_dict(state["moments"])
+        for name in ("first", "second", "updates"):
+            getattr(self, name).copy_(state[name])
+        self.generator.set_state(state["generator"].cpu())
+
+
+def exact_delta(source: Array, target: Array, bound: float = np.inf) -> Array:
+    """log p_target − log p_source of transition tables (states, actions, next states), within ±bound; NaN where a
+    transition happens in neither."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        delta = np.log(target) - np.log(source)
+    return np.where((source > 0) | (target > 0), np.clip(delta, -bound, bound), np.nan)
+
+
+def _network(widths: list[int]) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for n, m in pairwise(widths):
+        layers += [nn.Linear(n, m), nn.ReLU()]
+    return nn.Sequential(*layers[:-1])
