@@ -81,7 +81,7 @@ class Plant:
         return replace(made, position_noise=0.0, velocity_noise=0.0)
 
     def with_smooth_delay(self) -> Plant:
-        """A plant whose delay acts continuously, by interpolation between time steps; at whole steps it is the same."""
+        """A plant whose delay acts continuously, by interpolation between time steps: near the true one only."""
         smooth = copy.copy(self)
         smooth.model = copy.copy(self.model)
         smooth.model.actuator_history[:, 1] = 1

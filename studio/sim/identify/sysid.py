@@ -10,6 +10,7 @@ import io
 from collections.abc import Callable
 from typing import Any
 
+import mujoco
 import numpy as np
 
 from studio.sim.identify.estimate import LEVEL, Estimate, estimates
@@ -23,8 +24,12 @@ STARTS = 64  # random points that are tried
 MOST_DESCENTS = 3  # from the best of them
 MOST_ITERATIONS = 25  # of one horizon's
 HORIZONS = (0.25, 0.5, 1.0)  # shares of the recordings
-EXPLAINED = 1.1  # root mean square of what is left, in units of the sensors' noise, that counts as found
-ALIKE = 1.5  # how much more another fit may leave and count as well
+CELLS_NEAR = 3  # cells of delay on either side of where the continuous delay ended
+MOST_CELLS = 3  # of which this many are tried
+RESTARTS = 4  # descents from around the best point
+JITTER = 5e-3  # how far around, in the ranges' coordinate
+SIGMAS = 3.0  # what is left counts as noise within this many of its own standard deviations
+ALIKE = 1.5  # times what the best fit leaves: another may leave that and count as well
 _PINNED = 1e-6  # how far a parameter that is held may move
 _INSIDE = 0.99  # a descent begins off the bounds, in whose corners it can stall
 _FAR = 1e6  # of a residual whose simulation diverged, in units of the sensors' noise
@@ -51,17 +56,17 @@ def fit_with_sysid(
     from mujoco import sysid  # it imports SciPy, which nothing else here needs
 
     tell = tick or (lambda _: None)
-    smooth, timestep = plant.with_smooth_delay(), plant.model.opt.timestep
+    smooth, cell = plant.with_smooth_delay(), _delay_cell(plant)
 
-    def apart(units: Array, seen: Trajectories) -> Array:
+    def apart(units: Array, seen: Trajectories, model: Plant = plant) -> Array:
         """(k, fields) → (k, measurements)."""
         measured = flat(seen, seen.qpos[None], seen.qvel[None])[0]
-        return np.nan_to_num(measurements(smooth, seen, ranges, units) - measured, nan=_FAR)
+        return np.nan_to_num(measurements(model, seen, ranges, units) - measured, nan=_FAR)
 
-    def descend(start: Array, seen: Trajectories, pinned: int = -1) -> tuple[Array, Array]:
+    def descend(start: Array, seen: Trajectories, model: Plant, pinned: int = -1) -> tuple[Array, Array]:
         def residual(x: Array, _: Any) -> tuple[list[Array], None, None]:
             columns = np.asarray(x, float).reshape(len(ranges.fields), -1)  # the optimizer asks for (fields, k)
-            return [apart(columns.T, seen).T], None, None
+            return [apart(columns.T, seen, model).T], None, None
 
         parameters = sysid.ParameterDict()
         inside = np.clip(start, -_INSIDE, _INSIDE)
@@ -73,7 +78,7 @@ def fit_with_sysid(
             residual,
             optimizer="mujoco",
             verbose=False,
-            jacobian=lambda x, _: derivative(smooth, seen, ranges, x.ravel()),
+            jacobian=lambda x, _: derivative(model, seen, ranges, x.ravel()),
             max_iters=MOST_ITERATIONS,
             xtol=1e-5,
             mu_factor=10**0.5,  # ten times fewer vain attempts where nothing more is to be gained
@@ -81,38 +86,55 @@ def fit_with_sysid(
         )
         return best.as_vector(), result.jac
 
-    def left_by(unit: Array) -> float:
-        return float(np.sqrt(np.mean(apart(unit[None], trajectories)[0] ** 2)))
+    def left_by(units: Array) -> Array:
+        return np.sqrt(np.mean(apart(units, trajectories) ** 2, axis=1))
 
-    # Hits and slips make many valleys. A short horizon has few, so each fit begins where that of a shorter one ended;
-    # while what is left is more than the sensors' noise, the delays of whole time steps nearby, where the interpolated
-    # delay is the true one, are tried, and then another start.
+    # Hits and slips make many valleys. A short horizon has few, so each fit begins where that of a shorter one ended,
+    # with a delay that acts continuously: so it can be searched at all, but it bends the others. Each fit therefore
+    # goes on in the true plant from the cells of delay nearby, the likeliest first, until one leaves no more than the
+    # sensors' noise; where none does, from another start.
     found: list[tuple[Array, Array, float]] = []
+    delay = ranges.fields.index("actuator_delay") if "actuator_delay" in ranges.fields else -1
+    explained = 1 + SIGMAS / np.sqrt(2 * flat(trajectories, trajectories.qpos[None], trajectories.qvel[None]).size)
     horizons = [max(LEAST_STEPS // 2, round(trajectories.steps * share)) for share in HORIZONS]
-    for attempt, unit in enumerate(_starts(lambda u: apart(u, trajectories.until(horizons[0])), ranges, seed)):
+    first = trajectories.until(horizons[0])
+    for attempt, unit in enumerate(_starts(lambda u: apart(u, first, smooth), ranges, seed)):
         for stage, steps in enumerate(horizons):
-            unit, jacobian = descend(unit, trajectories.until(steps))
+            unit, _ = descend(unit, trajectories.until(steps), smooth)
             tell((attempt + (stage + 1) / len(horizons)) / MOST_DESCENTS)
-        found.append((unit, jacobian, left_by(unit)))
-        if found[-1][2] > EXPLAINED:
-            for near in _whole_delays(unit, ranges, timestep):
-                unit, jacobian = descend(near, trajectories, ranges.fields.index("actuator_delay"))
-                found.append((unit, jacobian, left_by(unit)))
-        if min(left for *_, left in found) < EXPLAINED:
+        near = _cells(unit, ranges, cell, delay)
+        for point in near[np.argsort(left_by(near))[:MOST_CELLS]]:
+            fitted, jacobian = descend(point, trajectories, plant, delay)
+            found.append((fitted, jacobian, float(left_by(fitted[None])[0])))
+            if found[-1][2] < explained:
+                break
+        if found[-1][2] < explained:
             break
+    best = min(found, key=lambda each: each[2])
+    # The ground of a valley is rough where things touch: descents from nearby end in different pits, and where they
+    # differ by more than the linearized interval, that is what is known.
+    rng, pits = np.random.default_rng(seed), [best]
+    for _ in range(RESTARTS):
+        start = best[0] + JITTER * rng.uniform(-1, 1, len(best[0]))
+        if delay >= 0:
+            start[delay] = best[0][delay]
+        fitted, jacobian = descend(start, trajectories, plant, delay)
+        pits.append((fitted, jacobian, float(left_by(fitted[None])[0])))
+    unit, jacobian, least = min(pits, key=lambda each: each[2])
     tell(1.0)
-    unit, jacobian, least = min(found, key=lambda each: each[2])
     # a fit that leaves more than noise is one valley of several; those that fit about as well are as likely
-    alike = [other for other, _, left in found if least > EXPLAINED and left < ALIKE * least]
-    apart_by = np.max([np.abs(other - unit) for other in alike], axis=0) if alike else np.zeros(len(unit))
+    alike = [other for other, _, left in found if least > explained and left < ALIKE * least]
+    alike += [other for other, _, left in pits if left < max(explained, ALIKE * least)]
+    apart_by = np.max([np.abs(other - unit) for other in alike], axis=0)
     # what is known before counts as one more measurement of each: without it one direction that shows nothing makes
     # every interval infinite
     count = len(ranges.fields)
     residuals = np.concatenate([apart(unit[None], trajectories)[0], np.zeros(count)])
     known = np.concatenate([jacobian, np.sqrt(PRIOR) * np.eye(count)])
     _, half = sysid.calculate_intervals([residuals], known, alpha=1 - LEVEL)
-    grid = _grid(ranges, timestep)
-    unit, half = unit - grid, np.maximum(half, apart_by) + grid
+    half = np.maximum(half, apart_by)
+    if delay >= 0:  # all delays of a cell act alike
+        half[delay] += cell / (ranges.high[delay] - ranges.low[delay])
     return np.clip(unit, -1, 1), np.clip(unit - half, -1, 1), np.clip(unit + half, -1, 1)
 
 
@@ -124,23 +146,21 @@ def _starts(apart: Callable[[Array], Array], ranges: Ranges, seed: int) -> Array
     return points[np.argsort(costs)[:MOST_DESCENTS]]
 
 
-def _whole_delays(unit: Array, ranges: Ranges, timestep: float) -> list[Array]:
-    """The point with its delay moved to each of the four nearest whole numbers of time steps; none without a delay."""
-    if "actuator_delay" not in ranges.fields:
-        return []
-    i = ranges.fields.index("actuator_delay")
+def _delay_cell(plant: Plant) -> float:
+    """Width of the cells of delay, s, within which all delays act alike: a command reaches the actuator at the first
+    evaluation of the dynamics after its delay, and Runge-Kutta's stages evaluate at half time steps."""
+    runge_kutta = plant.model.opt.integrator == mujoco.mjtIntegrator.mjINT_RK4
+    return float(plant.model.opt.timestep) / (2 if runge_kutta else 1)
+
+
+def _cells(unit: Array, ranges: Ranges, cell: float, delay: int) -> Array:
+    """The point with its delay moved to the middle of each cell nearby, (k, fields); the point itself without one."""
+    if delay < 0:
+        return unit[None]
     values = ranges.from_unit(unit)
-    below = np.floor(values[i] / timestep)
-    points = []
-    for steps in (below, below + 1, below - 1, below + 2):
-        moved = values.copy()
-        moved[i] = steps * timestep
-        if ranges.low[i] <= moved[i] <= ranges.high[i] * (1 + 1e-9):
-            points.append(np.clip(ranges.to_unit(moved), -1, 1))
-    return points
-
-
-def _grid(ranges: Ranges, timestep: float) -> Array:
-    """Half a time step in a delay's coordinate: a command reaches the actuator at the first step after its delay, so
-    all delays from there back to the step before act alike, and what is found is the last of them."""
-    return np.array([name == "actuator_delay" for name in ranges.fields]) * timestep / (ranges.high - ranges.low)
+    at = int(np.floor(values[delay] / cell))
+    middles = (np.arange(at - CELLS_NEAR, at + CELLS_NEAR + 1) + 0.5) * cell
+    middles = middles[(middles >= ranges.low[delay]) & (middles <= ranges.high[delay])]
+    points = np.repeat(values[None], len(middles), 0)
+    points[:, delay] = middles
+    return np.clip(ranges.to_unit(points), -1, 1)

@@ -1,0 +1,170 @@
+"""Row 2 of the learners: returns of our PPO and SAC against Stable-Baselines3's, same samples and gradient steps.
+
+PPO: 1 M steps of HalfCheetah, Hopper and Walker2d; iterations of 2,048 samples, 10 epochs of minibatches of 256, 64×64
+networks, observations and rewards normalized. SAC: 60 k steps of HalfCheetah and Hopper, 256×256, batch 256, one update
+a step from step 1,000 on, in fp32 and bf16. Everything else is Stable-Baselines3's default, and ours is the same.
+
+A training is judged by the mean return of 20 episodes of its deterministic policy, on seeds no training meets. Finished
+trainings lie under ``runs/bench/returns`` and are taken as they are, so an interrupted bench goes on where it stopped;
+words after the script's name choose among them (``theirs PPO``).
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import numpy as np
+import torch
+from _report import finish, row
+
+from studio.experiment import Domain
+from studio.registry import Registry
+from studio.run.evaluate import evaluate
+
+KEPT = Path(__file__).resolve().parents[2] / "runs" / "bench" / "returns"
+SEEDS = range(5)
+EPISODES, EPISODE_SEED = 20, 8_000_000
+STARTS = 1_000  # steps of SAC before its first update
+TASKS = {"half_cheetah": "HalfCheetah-v5", "hopper": "Hopper-v5", "walker2d": "Walker2d-v5"}
+STEPS = {"PPO": 1_000_000, "SAC": 60_000}
+KINDS = {"PPO": ("theirs", "ours"), "SAC": ("theirs", "ours bf16", "ours fp32")}
+WHERE = {"PPO": ("half_cheetah", "hopper", "walker2d"), "SAC": ("half_cheetah", "hopper")}
+
+
+def score(policy: Any, task: str) -> float:
+    """Mean return of the deterministic policy in our world, which is Gymnasium's bit for bit."""
+    domain = Domain(embodiment=task, task=task, control="motor", observation="state")
+    return evaluate(policy, domain, Registry(), EPISODES, EPISODE_SEED).mean_return
+
+
+class TheirPolicy:
+    """A Stable-Baselines3 model behind our policies' interface."""
+
+    def __init__(self, model: Any, normalize: Any = None) -> None:
+        self._model, self._normalize = model, normalize
+
+    def act(self, observation: Any, memory: Any = None) -> tuple[np.ndarray, Any]:
+        seen = observation["state"]
+        seen = self._normalize(seen) if self._normalize is not None else seen
+        return self._model.predict(seen.astype(np.float32), deterministic=True)[0], memory
+
+
+def theirs_ppo(task: str, seed: int) -> Any:
+    from stable_baselines3 import PPO
+    from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
+
+    envs = VecNormalize(DummyVecEnv([lambda: gymnasium.make(TASKS[task])] * 8), gamma=0.99)
+    model = PPO("MlpPolicy", envs, n_steps=256, batch_size=256, n_epochs=10, seed=seed, device="cpu")
+    model.learn(STEPS["PPO"])
+    return TheirPolicy(model, envs.normalize_obs)
+
+
+def theirs_sac(task: str, seed: int) -> Any:
+    from stable_baselines3 import SAC
+
+    model = SAC("MlpPolicy", gymnasium.make(TASKS[task]), seed=seed, device="cpu", learning_starts=STARTS)
+    model.learn(STEPS["SAC"])
+    return TheirPolicy(model)
+
+
+def ours_ppo(task: str, seed: int) -> Any:
+    from studio.rl.policy import GaussianActorCritic
+    from studio.rl.ppo import PPO, PPOParams
+    from studio.sim.gymnasium_ids import make_vector
+
+    world = make_vector(64, task, task)
+    policy = GaussianActorCritic()
+    policy.fit(world.single_observation_space.shape[0], world.control.low, world.control.high, seed)
+    settings = PPOParams()
+    iterations = -(-STEPS["PPO"] // (settings.simulations * settings.steps))  # as many as theirs, rounded up
+    for _ in PPO(policy, world, settings, iterations=iterations, seed=seed).iterate():
+        pass
+    world.close()
+    return policy
+
+
+def trained(algorithm: str, kind: str, task: str, seed: int) -> float:
+    """The score of one training, made or found."""
+    name = f"{algorithm}-{kind}-{task}-{STEPS[algorithm]}-{seed}".replace(" ", "_")
+    file = KEPT / f"{name}.json"
+    if not file.exists():
+        began, cpu = time.perf_counter(), time.process_time()
+        if algorithm == "PPO":
+            policy = theirs_ppo(task, seed) if kind == "theirs" else ours_ppo(task, seed)
+        else:
+            policy = theirs_sac(task, seed) if kind == "theirs" else ours_sac(task, seed, kind.split()[1])
+        wall, cpu = time.perf_counter() - began, time.process_time() - cpu
+        found = {"return": score(policy, task), "seconds": wall, "cpu_seconds": cpu}
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(found), encoding="utf-8")
+        print(f"{name}: {found['return']:.0f}, {cpu:.0f} s of CPU", file=sys.stderr, flush=True)
+    return float(json.loads(file.read_text(encoding="utf-8"))["return"])
+
+
+def ours_sac(task: str, seed: int, precision: str) -> Any:
+    from studio.rl.sac import SAC, SACParams
+    from studio.rl.squashed import SquashedActorCritic
+    from studio.sim.gymnasium_ids import make_vector
+
+    settings = SACParams(precision=precision, learning_starts=STARTS)
+    world = make_vector(settings.simulations, task, task)
+    policy = SquashedActorCritic()
+    policy.fit(world.single_observation_space.shape[0], world.control.low, world.control.high, seed)
+    learner = SAC(policy, world, settings, iterations=-(-STEPS["SAC"] // settings.samples), seed=seed)
+    for _ in learner.iterate():
+        pass
+    world.close()
+    return policy
+
+
+def iqm(values: np.ndarray) -> np.ndarray:
+    """Interquartile mean over the last axis: of five seeds, the middle three (Agarwal et al. 2021, arXiv:2108.13264)."""
+    ordered, cut = np.sort(values, -1), values.shape[-1] // 4
+    return np.asarray(ordered[..., cut : values.shape[-1] - cut].mean(-1))
+
+
+def with_interval(values: np.ndarray) -> tuple[float, float, float]:
+    """IQM and its 95% interval, from resampling the seeds."""
+    rng = np.random.default_rng(0)
+    sampled = iqm(values[rng.integers(0, len(values), (4000, len(values)))])
+    return float(iqm(values)), *(float(q) for q in np.quantile(sampled, [0.025, 0.975]))
+
+
+def rows_of(algorithm: str, task: str) -> list[dict[str, Any]]:
+    """Theirs first, then ours, which may not fall below theirs by more than the intervals bear."""
+    rows, ceiling = [], -np.inf
+    for kind in KINDS[algorithm]:
+        values = np.array([trained(algorithm, kind, task, seed) for seed in SEEDS])
+        value, low, high = with_interval(values)
+        unit = f"return [{low:.0f}, {high:.0f}], IQM of {len(values)} seeds"
+        name = f"{algorithm}, {task}, {STEPS[algorithm]} steps: {kind}"
+        if kind == "theirs":
+            rows.append(row(name, value, unit))
+            ceiling, floor = value, low
+        else:  # below: theirs lies above our whole interval, and ours below their whole interval
+            below = high < ceiling and value < floor
+            rows.append(row(name, value, unit, f"not below {ceiling:.0f}", not below))
+    return rows
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    words = sys.argv[1:]
+    if words:
+        for algorithm, kinds in KINDS.items():
+            for seed in SEEDS:
+                for task in WHERE[algorithm]:
+                    for kind in kinds:
+                        if set(words) <= {algorithm, kind, *kind.split(), task, str(seed)}:
+                            trained(algorithm, kind, task, seed)
+        return
+    finish([line for algorithm, tasks in WHERE.items() for task in tasks for line in rows_of(algorithm, task)])
+
+
+if __name__ == "__main__":
+    main()
