@@ -58,6 +58,7 @@ def compare(options: argparse.Namespace) -> int:
     from studio.registry import Registry
     from studio.run.compare import format_table, matrix, run_all, table
     from studio.run.runs import RunInfo, read_run
+    from studio.run.transfer_table import format_transfer, transfer_table
 
     runs: list[RunInfo] = []
     for source in options.sources:
@@ -67,9 +68,14 @@ def compare(options: argparse.Namespace) -> int:
         experiments = matrix(_load(source, options))
         with _Follower(len(experiments)) as follower:
             runs += run_all(experiments, Registry(), options.out or paths.runs(), follower.channels, follower.drive)
-    rows = table(runs)
+    rows, transfer = table(runs), transfer_table(runs)
     style = "json" if options.json else options.format
-    print(json.dumps({"rows": rows}) if style == "json" else format_table(rows, style))
+    if style == "json":
+        print(json.dumps({"rows": rows, "transfer": transfer}))
+    else:
+        print(format_table(rows, style))
+        if transfer and style == "table":
+            print(f"\nAgainst training without transfer:\n{format_transfer(transfer)}")
     if options.screenshot:
         from widgets.app import screenshot
 

@@ -135,6 +135,9 @@ class Comparison(Settings):
     strategies: list[str] = setting([], "Strategies", "Ids of the strategies; empty: the experiment's own.")
     episodes: list[int] = setting([], "Episodes", "Numbers of target demonstrations; empty: the target's own.")
     seeds: list[int] = setting([], "Seeds", "Seeds; empty: the experiment's own.")
+    params: dict[str, dict[str, Any]] = setting(
+        {}, "Parameters", "Of strategies other than the experiment's own, by id; what is left out keeps its default."
+    )
 
 
 class Experiment(Settings):

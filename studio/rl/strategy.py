@@ -24,6 +24,7 @@ class ReinforcementStrategy(Strategy):
     needs_source = False
     needs_demonstrations = False
     same_widths = True
+    acts_at_once = True
     policies: ClassVar[tuple[str, ...]] = (GaussianActorCritic.id,)  # what it can train
     units = UNITS
 

@@ -24,13 +24,15 @@ COLUMNS = (
 
 
 def matrix(experiment: Experiment) -> list[Experiment]:
-    """The experiments of a comparison. The experiment's strategy parameters apply to its own strategy alone."""
+    """The experiments of a comparison. The experiment's own parameters apply to its own strategy alone; others have
+    theirs in the comparison."""
     plan = experiment.comparison
     runs = []
     for episodes in plan.episodes or [experiment.target.episodes]:
         for seed in plan.seeds or [experiment.seed]:
             for strategy in plan.strategies or [experiment.strategy.id]:
-                params = experiment.strategy.params if strategy == experiment.strategy.id else {}
+                own = strategy == experiment.strategy.id
+                params = experiment.strategy.params if own else plan.params.get(strategy, {})
                 runs.append(
                     experiment.changed(
                         name=f"{experiment.name}-{strategy}-{episodes}-{seed}",

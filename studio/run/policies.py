@@ -49,6 +49,12 @@ def bind(policy: Any, embodiment: Embodiment, domain: Domain, episodes: Episodes
     policy.bind(embodiment, domain, episodes.statistics(), keep=keep)
 
 
+def fit_to_source(policy: Any, base: Path, registry: Registry) -> None:
+    """Gives an adapted policy the slots and statistics of its source policy; one without slots is at home in both."""
+    if hasattr(policy, "spaces"):
+        policy.spaces.load_state_dict(load_policy_folder(base, registry).spaces.state_dict())
+
+
 def save_policy(policy: Any, folder: Path, **about: Any) -> None:
     """Writes a whole policy (no adapter layers in it) under a temporary name, then renames."""
     temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")

@@ -43,7 +43,7 @@ from studio.run.clock import Clock
 from studio.run.context import Context
 from studio.run.datasets import demonstrations
 from studio.run.evaluate import evaluate
-from studio.run.policies import load_policy_folder, save_policy
+from studio.run.policies import fit_to_source, load_policy_folder, save_policy
 from studio.run.runlog import RunLog, package_versions
 from studio.run.runs import Status, new_folder, read_status
 from studio.run.way import STAGES, Way
@@ -157,8 +157,7 @@ class Session:
         instance: Strategy = strategy(params)
         torch.manual_seed(plan.seed)
         random.seed(plan.seed)
-        say = partial(self._say, "info")
-        context = Context(plan, self.registry, device, embodiment, episodes, base, self._count, say)
+        context = Context(plan, self.registry, device, embodiment, episodes, base, self._count, self._info)
         self._recorders = context.recorders
         instance.setup(context)
         trainable = sum(p.numel() for p in instance.policy().parameters() if p.requires_grad)
@@ -181,8 +180,7 @@ class Session:
         else:
             found = pretrain.find(self.experiment, self.registry)
         if found is None:
-            say = partial(self._say, "info")
-            training = pretrain.pretraining(self.experiment, self.registry, device, self._count, say)
+            training = pretrain.pretraining(self.experiment, self.registry, device, self._count, self._info)
             self._enter("pretrain")
             self._train("pretrain", training, training.learner.iterate(), training.learner.units, None)
             found = pretrain.save(training.policy, self.experiment, self.registry)
@@ -201,6 +199,8 @@ class Session:
         step = self._restore(stage, state)
         saved = step
         try:
+            if strategy is not None and strategy.acts_at_once and evaluation.every and not step:
+                self._score(strategy, "target", 0, evaluation.short_episodes, final=False)
             for metrics in iterations:
                 step = metrics.step
                 if metrics.stage and metrics.stage != self._way.stage:
@@ -241,7 +241,8 @@ class Session:
             if not (self.folder / "base").exists():
                 return  # it descends from no source: there is nothing it could forget
             domain = self.experiment.source
-            policy = self._on_source(copy.deepcopy(strategy.merged_policy()).eval())
+            policy = copy.deepcopy(strategy.merged_policy()).eval()
+            fit_to_source(policy, self.folder / "base", self.registry)
         # a short evaluation in the middle of a training is no progress of its own
         tick = self._count if final else lambda ended, wanted: self.clock.tick()
         result = evaluate(policy, domain, self.registry, episodes, plan.seed, tick)
@@ -262,13 +263,6 @@ class Session:
             if found is not None:
                 columns = found.seeds, found.returns, found.lengths, found.successes, found.randomization
                 self.channels.events.publish(EpisodesEnded("train", step, *columns))
-
-    def _on_source(self, policy: Any) -> Any:
-        """The policy with the slots and statistics its source policy had; one without slots is at home in both."""
-        if hasattr(policy, "spaces"):
-            base = load_policy_folder(self.folder / "base", self.registry)
-            policy.spaces.load_state_dict(base.spaces.state_dict())
-        return policy
 
     def _export(self, strategy: Strategy, base: Path | None) -> None:
         save_policy(strategy.merged_policy(), self.folder / "policy")
@@ -385,6 +379,9 @@ class Session:
 
     def _say(self, level: str, text: str) -> None:
         self.channels.events.publish(Logged(level, text))
+
+    def _info(self, text: str) -> None:
+        self._say("info", text)
 
     def _fail(self, error: Exception) -> None:
         trace = "".join(traceback.format_exception(error))

@@ -6,6 +6,7 @@ curve is a row of scores, (seeds, points), at the same ascending ``steps`` (poin
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -67,8 +68,10 @@ def area(steps: Array, curves: Array) -> Array:
 def area_ratio(transferred: Array, scratch: Array, low: float, high: float) -> float:
     """(area with transfer − area without) / area without, of areas (seeds,) after low → 0, high → 1: returns can cross
     zero, where a ratio of them means nothing. ``low`` has to lie below what is reached without transfer."""
-    with_transfer, without = ((np.mean(a) - low) / (high - low) for a in (transferred, scratch))
-    return float((with_transfer - without) / without)
+    with_transfer, without = (float(np.mean(a) - low) / (high - low) for a in (transferred, scratch))
+    if without == 0:
+        return math.inf if with_transfer > 0 else 0.0
+    return (with_transfer - without) / without
 
 
 def negative_transfer(transferred: Array, scratch: Array) -> float:
