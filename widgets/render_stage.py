@@ -25,6 +25,7 @@ CATCH_UP = 0.1  # s; a longer gap between two frames is not made good
 SLICE = 0.04  # s of simulation between two looks at the clock
 INSET_SECONDS = 0.1  # between two pictures of what the policy sees
 FILM_SECONDS = 10.0  # how long the end waits for a film to be completed
+TRACE_SECONDS = 0.15  # between two readings of what a policy says of its moments
 POLL_SECONDS = 1.0  # between two looks for a newer training policy
 STILL_SECONDS = 0.3  # of rest, before a standing picture is drawn finely
 
@@ -62,7 +63,9 @@ class Frame:
     joints: np.ndarray | None = None  # (njnt,), NaN for other than hinges and slides; None: nobody looks
     actuators: np.ndarray | None = None  # (nu,)
     readings: tuple[Reading, ...] = ()  # of the watched fields
-    traces: Mapping[str, np.ndarray] | None = None  # of a recorded episode; the same object as long as it plays
+    # of a recorded episode, or what a policy says of its moments: the same object until there is more
+    traces: Mapping[str, np.ndarray] | None = None
+    legend: tuple[str, float] | None = None  # of the colored path: what it shows, and how much has the full color
 
 
 class Stage:
@@ -103,7 +106,9 @@ class Stage:
         self._names: tuple[str, ...] = ()
         self._sheet = NO_MODEL
         self._inspected: frozenset[str] = frozenset()
-        self._traces: tuple[tuple[int, int], Any] = ((0, 0), None)
+        self._traces: Any = None
+        self._traces_of: tuple[int, int, Any] = (0, 0, None)  # model, episode, policy
+        self._traced = 0.0
 
     def close(self) -> None:
         self.film.stop(FILM_SECONDS)
@@ -266,7 +271,8 @@ class Stage:
                 "moment": getattr(player, "moment", (0, 0, 0.0)),
                 "by_hand": getattr(player, "by_hand", False),
                 "selected": self.grab.name(player),
-                "traces": self._episode_traces(),
+                "traces": self._read_traces(),
+                "legend": getattr(player, "legend", None),
                 "readings": self.watching.read(player) if self.watching else (),
             }
             for part in self._inspected:
@@ -339,14 +345,16 @@ class Stage:
         if not self.waiting and self.player is not None:
             self.player.set_policy(self._policy)
 
-    def _episode_traces(self) -> Any:
-        """Of a recorded episode; made once for each."""
+    def _read_traces(self) -> Any:
+        """Of a recorded episode they are made once, and read now and then while a policy plays."""
         if not hasattr(self.player, "traces"):
             return None
-        episode = (self._models, int(self.player.info["episode"]))
-        if self._traces[0] != episode:
-            self._traces = (episode, self.player.traces())
-        return self._traces[1]
+        now, moment = time.perf_counter(), (self._models, int(self.player.info["episode"]), self._policy)
+        grown = self._sheet.kind != "recorded" and (not self.moving or now - self._traced > TRACE_SECONDS)
+        if moment != self._traces_of or grown:
+            self._traces_of, self._traced = moment, now
+            self._traces = self.player.traces()
+        return self._traces
 
     @property
     def _aspect(self) -> float:

@@ -1,19 +1,23 @@
-"""Numbers of a recorded episode over its frames, drawn once; a cursor moves over them with the picture."""
+"""Numbers over time under the picture, with a cursor that moves along.
+
+Those of a recorded episode are drawn once, those of the policy that plays a few times a second.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 import numpy as np
+import pyqtgraph as pg
 from PySide6.QtCore import QPointF, QRect, Qt, Signal
 from PySide6.QtGui import (
     QColor,
     QMouseEvent,
     QPainter,
+    QPainterPath,
     QPaintEvent,
     QPen,
     QPixmap,
-    QPolygonF,
     QResizeEvent,
 )
 from PySide6.QtWidgets import QComboBox, QSizePolicy, QVBoxLayout, QWidget
@@ -23,9 +27,11 @@ from widgets import theme
 LANE = (24, 44)  # px, least and greatest height of one trace
 LEFT = 116  # px for names
 MOST = 12  # curves in a lane; an action may be wider, an eye cannot follow more
+LIVE_LANE = 30  # px, greatest height while a policy plays: there are more of them, and the picture is what is watched
+FIXED = ("action", "reward", "value", "entropy", "score")  # lanes that are always there where there are numbers
 
 
-def lane_points(values: np.ndarray, rect: QRect) -> list[QPolygonF]:
+def lane_points(values: np.ndarray, rect: QRect) -> list[QPainterPath]:
     """Curves of (frames, width) within a rectangle, scaled to the lane's own range."""
     finite = values[np.isfinite(values)]
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
@@ -33,8 +39,8 @@ def lane_points(values: np.ndarray, rect: QRect) -> list[QPolygonF]:
     x = rect.left() + np.linspace(0, rect.width(), max(1, len(values)))
     curves = []
     for column in np.nan_to_num(values[:, :MOST], nan=low).T:
-        y = rect.bottom() - (column - low) / span * rect.height() if high > low else [rect.center().y()] * len(column)
-        curves.append(QPolygonF([QPointF(a, b) for a, b in zip(x, y)]))
+        y = rect.bottom() - (column - low) / span * rect.height() if high > low else np.full(len(x), rect.center().y())
+        curves.append(pg.arrayToQPath(x, y))
     return curves
 
 
@@ -105,7 +111,7 @@ class Traces(QWidget):
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             for number, curve in enumerate(lane_points(values, self._lane(top))):
                 painter.setPen(QPen(QColor(theme.series(number)), 1))
-                painter.drawPolyline(curve)
+                painter.drawPath(curve)
             painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
         painter.end()
         return made
@@ -138,7 +144,7 @@ class Traces(QWidget):
 
 
 class TraceStrip(QWidget):
-    """Action, reward, and an observation of the user's choice."""
+    """Action, reward, what the policy says, and of a recording an observation of the user's choice."""
 
     sought = Signal(int)
 
@@ -151,6 +157,8 @@ class TraceStrip(QWidget):
         self.choice.setToolTip(self.tr("Which observation is drawn under action and reward"))
         self.choice.activated.connect(lambda _: self._fill())
         self._all: Mapping[str, np.ndarray] | None = None
+        self._score = ""
+        self._room = LANE[1]
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
@@ -158,16 +166,16 @@ class TraceStrip(QWidget):
         self.choice.setParent(self.traces)
         self.hide()
 
-    def set_traces(self, traces: Mapping[str, np.ndarray] | None) -> None:
-        """Of the episode that plays; None: nothing recorded is shown."""
+    def set_traces(self, traces: Mapping[str, np.ndarray] | None, score: str = "") -> None:
+        """Of the recorded episode, or of the policy that plays; None: there is nothing. ``score`` is its title."""
         if traces is self._all:
             return
-        self._all = traces
+        self._all, self._score = traces, score
         self.setVisible(traces is not None)
         if traces is None:
             return
         kept = self.choice.currentText()
-        names = [name for name in traces if name not in ("action", "reward")]
+        names = [name for name in traces if name not in FIXED]
         if [self.choice.itemText(i) for i in range(self.choice.count())] != names:
             self.choice.clear()
             self.choice.addItems(names)
@@ -181,19 +189,26 @@ class TraceStrip(QWidget):
 
     def set_room(self, height: int) -> None:
         """How high the whole panel is: in a low one the picture goes first."""
-        lane = min(max(height // 16, LANE[0]), LANE[1])
-        if lane != self.traces.lane:
-            self.traces.lane = lane
+        room = min(max(height // 16, LANE[0]), LANE[1])
+        if room != self._room:
+            self._room = room
             if self._all is not None:
                 self._fill()
 
     def _fill(self) -> None:
         assert self._all is not None
-        captions = {"action": self.tr("Action"), "reward": self.tr("Reward")}
+        captions = {
+            "action": self.tr("Action"),
+            "reward": self.tr("Reward"),
+            "value": self.tr("Value"),
+            "entropy": self.tr("Entropy"),
+            "score": self._score or self.tr("Score"),
+        }
         chosen = self.choice.currentText()
-        lanes = [(captions[name], self._all[name]) for name in ("action", "reward") if name in self._all]
+        lanes = [(captions[name], self._all[name]) for name in FIXED if name in self._all]
         if chosen in self._all:
             lanes.append(("", self._all[chosen]))  # the choice stands where its caption would
+        self.traces.lane = self._room if self.choice.count() else min(self._room, LIVE_LANE)
         self.traces.set_lanes(lanes)
         self.choice.setVisible(self.choice.count() > 0)
         self.choice.setGeometry(2, self.traces.height() - self.traces.lane + 1, LEFT - theme.SMALL - 2, 22)

@@ -24,7 +24,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from widgets import opening, theme, viewport_canvas
+from widgets import color_legend, opening, theme, viewport_canvas
 from widgets.grab import PULL, TURN
 from widgets.render_stage import Frame
 from widgets.render_thread import RenderThread
@@ -61,6 +61,7 @@ class Viewport(QWidget):
         self.canvas = viewport_canvas.Canvas(self)
         self.canvas.set_inset_color(GLASS)
         self._inset: QImage | None = None
+        self._legend: tuple[str, float] | None = None
         self._successes: tuple[int, int] | None = None  # (model, successes) of the last frame
         self._drawn: tuple[object, ...] | None = None  # what the chips were drawn from
         self._stood: tuple[object, ...] = ()
@@ -158,6 +159,8 @@ class Viewport(QWidget):
         if frame.inset is not self._inset:
             self._inset = frame.inset
             canvas.show_inset(frame.inset, self._inset_box())
+        if frame.legend != self._legend:
+            self._show_legend()
         now = time.monotonic()
         # numbers that run are read a few times a second; whatever else changes is shown at once
         if not frame.playing or now - self._written > NUMBERS_S or self._standing(frame) != self._stood:
@@ -242,6 +245,12 @@ class Viewport(QWidget):
         side = min(INSET, self.height() // 2, self.width() // 2)
         return QRectF(self.width() - side - theme.MEDIUM - 1, self.height() - side - theme.MEDIUM - 1, side, side)
 
+    def _show_legend(self) -> None:
+        self._legend = legend = self.frame.legend
+        place = QPointF(theme.MEDIUM, self.height() - theme.MEDIUM)
+        made = None if legend is None else color_legend.picture(*legend, GLASS, INK, self.devicePixelRatioF())
+        self.canvas.show_legend(made, place)
+
     def _show_banner(self) -> None:
         self._banner = text = self.frame.message
         if not text:
@@ -275,6 +284,7 @@ class Viewport(QWidget):
         self._drawn = None
         self._write_chips()
         self._show_banner()
+        self._show_legend()
 
     # -- mouse and keys ----------------------------------------------------------------------------------------------
 

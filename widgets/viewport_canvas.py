@@ -43,6 +43,7 @@ class Canvas(QGraphicsView):
         self._inset = self._pixmap_item(smooth=False)  # the policy's own pixels, not a blur
         self._inset_edge = self._edge()
         self._chips = self._pixmap_item(smooth=False)
+        self._legend = self._pixmap_item(smooth=False)
         self._banner = self._pixmap_item(smooth=False)
         self._flash = self._edge()
         self._fitted: tuple[QSize, QSize, float] | None = None  # picture, view, device pixels of the last fit
@@ -85,6 +86,13 @@ class Canvas(QGraphicsView):
     def show_chips(self, pixmap: QPixmap) -> None:
         """Along the upper edge."""
         self._chips.setPixmap(pixmap)
+
+    def show_legend(self, pixmap: QPixmap | None, place: QPointF) -> None:
+        """With its lower left corner at ``place``; None: nothing."""
+        self._legend.setVisible(pixmap is not None)
+        if pixmap is not None:
+            self._legend.setPixmap(pixmap)
+            self._legend.setPos(place - QPointF(0, pixmap.height() / pixmap.devicePixelRatio()))
 
     def show_banner(self, pixmap: QPixmap | None, top: float = 0) -> None:
         """Across the view at ``top``; None: nothing."""

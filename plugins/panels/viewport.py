@@ -306,9 +306,11 @@ class ViewportPanel(QWidget):
         if frame.moment != before.moment or not frame.playing:
             self._follow_time(frame, frame.playing and frame.model == before.model)
         if frame.traces is not before.traces:
-            self.traces.set_traces(frame.traces)
-        if frame.traces is not None:
-            self.traces.set_frame(frame.moment[0])
+            self.traces.set_traces(frame.traces, frame.legend[0] if frame.legend else "")
+        if frame.traces is not None and (
+            frame.traces is not before.traces or "episodes" in frame.info or not frame.playing
+        ):
+            self.traces.set_frame(frame.moment[0])  # of a policy that plays it moves with the numbers
         if frame.sheet is not before.sheet or not self.side.isHidden():
             self.side.follow(frame)
 

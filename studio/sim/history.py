@@ -7,7 +7,7 @@ simulation. Restored, the simulation goes on bit for bit as it did.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -112,6 +112,11 @@ class History:
 
     def __len__(self) -> int:
         return len(self._entries)
+
+    @property
+    def entries(self) -> Sequence[Snapshot]:
+        """All of them, oldest first; not to be changed."""
+        return self._entries
 
     @property
     def at_end(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
 import mujoco
@@ -13,10 +13,12 @@ from studio.errors import StudioError
 from studio.experiment import Domain
 from studio.registry import Registry
 from studio.sim import randomization
+from studio.sim.decorations import Decoration
 from studio.sim.domains import embodiment_of, task_of
 from studio.sim.live import LiveSimulation
 from studio.sim.looks import VISUALS, Appearance, Canvas, Looks
 from studio.sim.scene import MAX_DELAY
+from studio.sim.senses import Moment, Senses, colored_path, full_color, traces
 from studio.sim.world import PARTS, World
 
 HOLD_SECONDS = 0.5  # how long the end of an episode stays before the next one begins
@@ -38,6 +40,14 @@ class Player(LiveSimulation):
         world = self.world
         super().__init__(world.batch, task.control_hz, PARTS, (world, world.control, task))
         self._policy: Policy | str = policy
+        self._memory: Any = None  # of the policy, within an episode
+        self._senses = Senses(policy)
+        self._acted: tuple[Any, np.ndarray] | None = None  # what was seen and done last
+        self._did: dict[str, Any] = {}  # of the last step, for its moment
+        self._root = int(np.argmax(self.model.body_dofnum > 0))  # the first body that moves
+        self._told: tuple[Any, Any] = (None, None)  # last moment of the traces that were made last, and they
+        self._full = 0.0  # score of the full color
+        self._drawn: tuple[Any, list[Any]] = (None, [])  # last moment of the path that was made last, and it
         self._seed = seed
         self._ids = np.zeros(1, int)
         self._substeps = max(1, round(1 / (task.control_hz * world.model.opt.timestep)))
@@ -54,7 +64,7 @@ class Player(LiveSimulation):
 
     def set_policy(self, policy: Policy | str) -> None:
         """Changes who acts, from the next control step on."""
-        self._policy = policy
+        self._policy, self._memory, self._senses = policy, None, Senses(policy)
         before, self.by_hand = self.by_hand, isinstance(policy, str) and policy == "hand"
         if self.by_hand and not before:
             self._drop_step()  # the rest of the policy's step would take back what the hand sets
@@ -66,6 +76,7 @@ class Player(LiveSimulation):
         self.world.begin(self._ids, [self._seed])
         self._drop_step()
         self._ended, self._success, self._return, self._reward = 0.0, False, 0.0, 0.0
+        self._memory, self._acted, self._did = None, None, {}
         if self._preview:
             self._apply(self._preview)
         self._randomized()
@@ -95,6 +106,33 @@ class Player(LiveSimulation):
             return None
         image: np.ndarray = self.world.images(self._ids)[0]
         return image
+
+    def traces(self) -> dict[str, np.ndarray] | None:
+        """What a policy that says something of its moments said, over the history, (entries, width) by name; the same
+        object until there is more. None: it says nothing."""
+        if not self._senses:
+            return None
+        moments = self._moments()
+        if self._told[0] is not moments[-1]:
+            self._told = (moments[-1], traces(moments))
+        return self._told[1]
+
+    @property
+    def overlays(self) -> Sequence[Decoration]:
+        """The path of this episode in the color of its score, where the policy has one."""
+        if self._senses.score is None:
+            return ()
+        if self._drawn[0] is not self._moment:
+            moments = self._moments()
+            self._full = full_color(moments)
+            until = moments[: self.history.cursor + 1]
+            self._drawn = (self._moment, colored_path(until, self._full, float(self.model.stat.extent)))
+        return self._drawn[1]
+
+    @property
+    def legend(self) -> tuple[str, float] | None:
+        """(title, score of the full color) of the path; None: there is none."""
+        return (self._senses.title, self._full) if self.overlays else None
 
     @property
     def info(self) -> dict[str, Any]:
@@ -138,6 +176,10 @@ class Player(LiveSimulation):
     def _step_over(self) -> None:
         world = self.world
         self._reward = float(world.reward(self._ids)[0])
+        self._did = {"reward": self._reward, "action": world.actions[0].copy()}
+        if self._acted is not None:
+            score = self._senses.judge(*self._acted, world.observe(self._ids))
+            self._did["score"], self._acted = score, None
         self._return += self._reward
         self._success = self._has_success and bool(world.success(self._ids)[0])
         self._successes += self._success
@@ -179,8 +221,22 @@ class Player(LiveSimulation):
                 return self.world.expert(self._ids)
             rng = np.random.default_rng([self._seed, int(self.world.steps[0]), 2])
             return rng.uniform(space.low, space.high, (1, *space.shape))
-        action: np.ndarray = self._policy.act(self.world.observe(self._ids))[0]
+        seen = self.world.observe(self._ids)
+        action: np.ndarray
+        action, self._memory = self._policy.act(seen, self._memory)
+        if self._senses.score is not None:
+            self._acted = seen, np.array(action)
         return action
+
+    def _feel(self) -> Moment:
+        """The present moment, with what the policy says of it."""
+        world = self.world
+        place = world.end_effectors(self._ids)[0, 0] if world.scene.limbs else world.bind("xpos")[0, self._root]
+        said = self._senses.feel(world.observe(self._ids)) if self._senses else {}
+        return Moment(int(world.steps[0]), (float(place[0]), float(place[1]), float(place[2])), **self._did, **said)
+
+    def _moments(self) -> list[Moment]:
+        return [entry.more[-1] for entry in self.history.entries]
 
     def _show(self) -> None:
         super()._show()
@@ -219,7 +275,11 @@ class Player(LiveSimulation):
         return float(self.world.steps[0] / self.world.task.control_hz)
 
     def _more(self) -> Any:
-        return self._seed, self._episode, self._successes, self._ended, self._success, self._return, self._reward
+        self._moment = self._feel()
+        episode = self._seed, self._episode, self._successes, self._ended, self._success, self._return, self._reward
+        return episode, self._memory, self._moment
 
     def _take_back(self, more: Any) -> None:
-        self._seed, self._episode, self._successes, self._ended, self._success, self._return, self._reward = more
+        episode, self._memory, self._moment = more
+        self._seed, self._episode, self._successes, self._ended, self._success, self._return, self._reward = episode
+        self._acted, self._did = None, {name: getattr(self._moment, name) for name in ("action", "reward", "score")}

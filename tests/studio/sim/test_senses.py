@@ -1,0 +1,142 @@
+"""What a playing policy says of each moment: traces, the colored path, and that both go back in time with the body."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from studio.experiment import Domain
+from studio.registry import Registry
+from studio.rl.policy import GaussianActorCritic
+from studio.sim.decorations import ABOVE, BELOW, MIDDLE, diverging
+from studio.sim.player import Player
+from studio.sim.senses import Moment, Senses, colored_path, full_color, traces
+
+POINT = Domain(embodiment="point", task="point_navigation", control="motor", observation="goal")
+
+
+class Right:
+    """Goes right; expects more the nearer the goal; scores a transition by how far it went."""
+
+    def act(self, observation: Any, memory: Any = None) -> tuple[np.ndarray, Any]:
+        return np.array([[0.05, 0.0]]), (memory or 0) + 1
+
+    def value(self, observation: Any) -> np.ndarray:
+        return -np.linalg.norm(observation["goal"] - observation["state"], axis=1)
+
+    def entropy(self, observation: Any) -> np.ndarray:
+        return np.full(len(observation["state"]), 1.5)
+
+
+class Gap:
+    title = "Δr"
+
+    def transition_score(self, before: Any, action: np.ndarray, after: Any) -> np.ndarray:
+        assert action.shape == (1, 2)
+        return np.asarray(10 * (after["state"] - before["state"])[:, 0])
+
+
+def played(policy: Any, steps: int = 6) -> Player:
+    player = Player(POINT, Registry(), policy, seed=1)
+    for _ in range(steps):
+        player.step()
+    return player
+
+
+def test_traces_of_value_and_entropy_are_those_of_the_states_passed() -> None:
+    player = played(Right())
+    found = player.traces()
+    assert found is not None and list(found) == ["action", "reward", "value", "entropy"]
+    assert all(len(values) == 7 == player.moment[1] for values in found.values())
+    goal = player.data.body("goal").xpos[:2]
+    there = np.stack([0.05 * np.arange(7), np.zeros(7)], 1)
+    np.testing.assert_allclose(found["value"][:, 0], -np.linalg.norm(goal - there, axis=1), atol=1e-6)
+    assert (found["entropy"] == 1.5).all() and np.allclose(found["action"], [0.05, 0])
+    assert player.traces() is found, "nothing new: the same object"
+    player.step()
+    assert player.traces() is not found
+
+
+@pytest.mark.parametrize("policy", ["expert", "random", "hand"])
+def test_who_says_nothing_has_neither_traces_nor_a_path(policy: str) -> None:
+    player = played(policy)
+    assert player.traces() is None and player.overlays == () and player.legend is None
+
+
+def test_an_actor_critic_says_both_and_a_score_comes_with_it() -> None:
+    policy = GaussianActorCritic()
+    policy.fit(4, np.full(2, -0.1), np.full(2, 0.1), 0)
+    policy.gap = Gap()
+    player = played(policy)
+    assert {"value", "entropy", "score"} <= set(player.traces() or {})
+    assert player.legend is not None and player.legend[0] == "Δr"
+
+
+def test_the_path_is_where_the_body_was_and_shrinks_when_time_goes_back() -> None:
+    policy: Any = Right()
+    policy.gap = Gap()
+    player = played(policy)
+    path = player.overlays
+    assert len(path) == 6 and path[-1].end[0] == pytest.approx(0.3, abs=0.051)
+    assert player.legend == ("Δr", 0.5)
+    assert path[-1].color == pytest.approx(diverging(1.0)), "0.5 for each step: the full color"
+    player.seek(2)
+    assert len(player.overlays) == 2
+    player.reset(5)
+    assert len(player.overlays) == 0, "another episode begins another path"
+
+
+def test_a_policy_keeps_its_memory_within_an_episode_and_in_the_history() -> None:
+    told = []
+
+    class Counting(Right):
+        def act(self, observation: Any, memory: Any = None) -> tuple[np.ndarray, Any]:
+            told.append(memory)
+            return super().act(observation, memory)
+
+    player = played(Counting(), 3)
+    player.seek(1)
+    player.seek(3)
+    player.step()
+    player.reset(2)
+    player.step()
+    assert told == [None, 1, 2, 3, None]
+
+
+def test_a_hand_on_the_goal_changes_what_is_said_at_once() -> None:
+    player = played(Right())
+    before = player.traces()
+    assert before is not None
+    player.perturb.select = player.model.body("goal").id
+    player.perturb.active = 1
+    player.perturb.refpos[:] = player.data.body("goal").xpos + np.array([0.2, 0.1, 0])
+    player.drag_at_rest()
+    after = player.traces()
+    assert after is not None and after["value"][-1, 0] != before["value"][-1, 0]
+    assert (after["value"][:-1] == before["value"][:-1]).all()
+
+
+def test_the_full_color_is_a_round_number_and_colors_diverge() -> None:
+    moments = [Moment(i, (i, 0, 0), score=s) for i, s in enumerate([float("nan"), 0.3, -2.1, 1.0])]
+    assert full_color(moments) == 2.0 or full_color(moments) == 3.0
+    assert full_color(moments[:1]) == 0 and colored_path(moments[:1], 0, 1.0) == []
+    assert diverging(-9)[:3] == BELOW and diverging(0)[:3] == MIDDLE and diverging(1)[:3] == ABOVE
+
+
+def test_a_long_path_has_few_parts_that_stay_where_they_are() -> None:
+    def moments(count: int) -> list[Moment]:
+        return [Moment(i, (i, 0, 0), score=np.sin(i)) for i in range(count)]
+
+    long = colored_path(moments(1000), 1.0, 1.0)
+    assert 60 <= len(long) <= 130
+    longer = colored_path(moments(1003), 1.0, 1.0)
+    assert longer[:-2] == long[: len(longer) - 2], "it grows at its end"
+
+
+def test_gaps_in_traces_hold_what_was_known() -> None:
+    moments = [Moment(0, (0, 0, 0), value=1.0), Moment(1, (0, 0, 0), np.ones(2), 3.0, 2.0), Moment(0, (0, 0, 0))]
+    found = traces(moments)
+    assert found["value"][:, 0].tolist() == [1, 2, 2] and found["reward"][:, 0].tolist() == [3, 3, 3]
+    assert "entropy" not in found and not Senses(object())
