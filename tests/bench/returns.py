@@ -109,6 +109,7 @@ def trained(algorithm: str, kind: str, task: str, seed: int) -> float:
 def ours_sac(task: str, seed: int, precision: str) -> Any:
     from studio.rl.sac import SAC, SACParams
     from studio.rl.squashed import SquashedActorCritic
+
     from studio.sim.gymnasium_ids import make_vector
 
     settings = SACParams(precision=precision, learning_starts=STARTS)
@@ -123,7 +124,7 @@ def ours_sac(task: str, seed: int, precision: str) -> Any:
 
 
 def iqm(values: np.ndarray) -> np.ndarray:
-    """Interquartile mean over the last axis: of five seeds, the middle three (Agarwal et al. 2021, arXiv:2108.13264)."""
+    """Interquartile mean over the last axis, of five seeds the middle three (Agarwal et al. 2021, arXiv:2108.13264)."""
     ordered, cut = np.sort(values, -1), values.shape[-1] // 4
     return np.asarray(ordered[..., cut : values.shape[-1] - cut].mean(-1))
 

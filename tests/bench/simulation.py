@@ -1,8 +1,9 @@
 """Worlds against what MuJoCo itself can do on as many threads, and against Gymnasium's vectors.
 
 The raw limit is ``mj_step`` alone, in a Python loop on each thread, over the very states and commands that the world
-went through (recorded before), so both do the same physics. World and limit take turns; ratios are medians over the
-turns. Randomization is on: friction, mass, damping and gravity for every episode.
+went through (recorded before), so both do the same physics. Worlds of every size, their limits and Gymnasium's vectors
+take turns; ratios are of one turn, medians over the turns. Randomization is on: friction, mass, damping and gravity for
+every episode.
 """
 
 from __future__ import annotations
@@ -85,33 +86,32 @@ class Record:
         return time.perf_counter() - began
 
 
-def world_against_raw(name: str, count: int, pool: ThreadPoolExecutor) -> dict[str, float]:
-    """Control steps a second of the world, of the raw limit, and the ratio; bytes a simulation."""
-    process = psutil.Process()
-    before = process.memory_info().rss
-    world = make(name, count, REACH_TERMS if name == "reach" else TERMS)
-    world.reset(seed=0)
-    grown = (process.memory_info().rss - before) / count
-    seconds = 0.35 if name != "reach" else 1.0
-    one = _timed(world, actions(world, 2)) / 2
-    steps = int(np.clip(seconds / one, 2, 200))
-    chosen = actions(world, steps)
-    _timed(world, chosen)  # warm: episodes end at times of their own from here on
-    ratios, speeds, limits = [], [], []
-    for _ in range(TURNS):
-        taken = _timed(world, chosen)
-        recorded = Record(world, chosen)
-        raw = recorded.replay(pool)
-        ratios.append(raw / taken)
-        speeds.append(count * steps / taken)
-        limits.append(count * steps / raw)
-    world.close()
-    return {
-        "ratio": statistics.median(ratios),
-        "speed": statistics.median(speeds),
-        "limit": statistics.median(limits),
-        "kib": grown / 1024,
-    }
+class Contest:
+    """One size of world against the raw limit, turn by turn."""
+
+    def __init__(self, name: str, count: int) -> None:
+        process = psutil.Process()
+        before = process.memory_info().rss
+        self.world = make(name, count, REACH_TERMS if name == "reach" else TERMS)
+        self.world.reset(seed=0)
+        self.kib = (process.memory_info().rss - before) / count / 1024
+        seconds = 0.35 if name != "reach" else 1.0
+        one = _timed(self.world, actions(self.world, 2)) / 2
+        self._chosen = actions(self.world, int(np.clip(seconds / one, 2, 200)))
+        self._steps = count * len(self._chosen)
+        _timed(self.world, self._chosen)  # warm: episodes end at times of their own from here on
+        self.speeds: list[float] = []  # control steps a second of the world, and of the raw limit
+        self.limits: list[float] = []
+
+    def turn(self, pool: ThreadPoolExecutor) -> None:
+        """Both once."""
+        self.speeds.append(self._steps / _timed(self.world, self._chosen))
+        self.limits.append(self._steps / Record(self.world, self._chosen).replay(pool))
+
+
+def ratio(over: list[float], under: list[float]) -> float:
+    """Median over the turns of one speed over another of the same turn."""
+    return statistics.median(a / b for a, b in zip(over, under, strict=True))
 
 
 def _timed(world: World, chosen: np.ndarray) -> float:
@@ -121,46 +121,65 @@ def _timed(world: World, chosen: np.ndarray) -> float:
     return time.perf_counter() - began
 
 
-def gymnasium_speed(name: str, mode: str, count: int = 8, seconds: float = 2.0) -> float:
-    """Control steps a second of Gymnasium's own vector of its own environment."""
-    envs = gymnasium.make_vec(f"{name}-v5", count, vectorization_mode=mode)
-    envs.reset(seed=0)
-    rng = np.random.default_rng(0)
-    space = envs.single_action_space
-    chosen = rng.uniform(space.low, space.high, (64, count, *space.shape)).astype(np.float32)
-    began, steps = time.perf_counter(), 0
-    while time.perf_counter() - began < seconds:
-        envs.step(chosen[steps % 64])
-        steps += 1
-    speed = count * steps / (time.perf_counter() - began)
-    envs.close()
-    return speed
+class Theirs:
+    """Gymnasium's own vector of its own environment."""
+
+    def __init__(self, name: str, mode: str, count: int = 8) -> None:
+        self._envs = gymnasium.make_vec(f"{name}-v5", count, vectorization_mode=mode)
+        self._envs.reset(seed=0)
+        rng, space = np.random.default_rng(0), self._envs.single_action_space
+        self._chosen = rng.uniform(space.low, space.high, (64, count, *space.shape)).astype(np.float32)
+        self.speeds: list[float] = []
+
+    def turn(self, seconds: float = 0.5) -> None:
+        """Steps for a while."""
+        began, steps = time.perf_counter(), 0
+        while time.perf_counter() - began < seconds:
+            self._envs.step(self._chosen[steps % 64])
+            steps += 1
+        self.speeds.append(self._chosen.shape[1] * steps / (time.perf_counter() - began))
+
+    def close(self) -> None:
+        self._envs.close()
+
+
+def rows_of(name: str, pool: ThreadPoolExecutor) -> list[dict[str, Any]]:
+    """All sizes and Gymnasium in turns: a machine whose speed drifts is as slow for each."""
+    sizes = {count: Contest(name, count) for count in (SIZES if name != "reach" else SIZES[:3])}
+    others = {mode: Theirs(name, mode) for mode in ("sync", "async")} if name != "reach" else {}
+    for _ in range(TURNS):
+        for contest in sizes.values():
+            contest.turn(pool)
+        for other in others.values():
+            other.turn()
+    rows = []
+    for count, contest in sizes.items():
+        at, share = f"{name}, {count} simulations", ratio(contest.speeds, contest.limits)
+        print(at, round(share, 3), round(statistics.median(contest.speeds)), file=sys.stderr)
+        rows.append(row(f"{at}: World over raw mj_step", share, "ratio", ">= 0.85", share >= 0.85))
+        rows.append(row(f"{at}: World, randomized", statistics.median(contest.speeds), "control steps/s"))
+        rows.append(row(f"{at}: raw mj_step", statistics.median(contest.limits), "control steps/s"))
+        rows.append(row(f"{at}: memory", contest.kib, "KiB/simulation"))
+        contest.world.close()
+    large = [contest.speeds for count, contest in sizes.items() if count >= 256]
+    flat = statistics.median(min(turn) / max(turn) for turn in zip(*large, strict=True))
+    rows.append(row(f"{name}: least over greatest speed, 256 and up", flat, "ratio", ">= 0.8", flat >= 0.8))
+    for mode, other in others.items():
+        times, wanted = ratio(sizes[256].speeds, other.speeds), ">= 3" if mode == "sync" else ""
+        rows.append(
+            row(f"{name}: Gymnasium {mode}, 8 environments", statistics.median(other.speeds), "control steps/s")
+        )
+        met = times >= 3 if wanted else None
+        rows.append(row(f"{name}: World (256) over Gymnasium {mode}", times, "ratio", wanted, met))
+        limit = ratio(sizes[256].limits, other.speeds)
+        rows.append(row(f"{name}: raw mj_step over Gymnasium {mode}: what physics alone allows", limit, "ratio"))
+        other.close()
+    return rows
 
 
 def main(names: list[str]) -> None:
-    rows = []
     with ThreadPoolExecutor(THREADS) as pool:
-        for name in names:
-            found = {}
-            for count in SIZES if name != "reach" else SIZES[:3]:
-                found[count] = world_against_raw(name, count, pool)
-                print(name, count, {k: round(v, 3) for k, v in found[count].items()}, file=sys.stderr)
-                at, ratio = f"{name}, {count} simulations", found[count]["ratio"]
-                rows.append(row(f"{at}: World over raw mj_step", ratio, "ratio", ">= 0.85", ratio >= 0.85))
-                rows.append(row(f"{at}: World, randomized", found[count]["speed"], "control steps/s"))
-                rows.append(row(f"{at}: raw mj_step", found[count]["limit"], "control steps/s"))
-                rows.append(row(f"{at}: memory", found[count]["kib"], "KiB/simulation"))
-            speeds = [f["speed"] for f in found.values()]
-            flat = min(speeds[1:]) / max(speeds[1:])
-            rows.append(row(f"{name}: least over greatest speed, 256 and up", flat, "ratio", ">= 0.8", flat >= 0.8))
-            if name != "reach":
-                for mode in ("sync", "async"):
-                    speed = gymnasium_speed(name, mode)
-                    ratio, wanted = found[256]["speed"] / speed, ">= 3" if mode == "sync" else ""
-                    rows.append(row(f"{name}: Gymnasium {mode}, 8 environments", speed, "control steps/s"))
-                    met = ratio >= 3 if wanted else None
-                    rows.append(row(f"{name}: World (256) over Gymnasium {mode}", ratio, "ratio", wanted, met))
-    finish(rows)
+        finish([line for name in names for line in rows_of(name, pool)])
 
 
 if __name__ == "__main__":
