@@ -5,7 +5,7 @@ Eysenbach et al., "Off-Dynamics Reinforcement Learning" (arXiv:2006.13916), sect
 ``[log q(target | s, a, s') − log q(source | s, a, s')] − [log q(target | s, a) − log q(source | s, a)]``.
 
 Two choices of form that change no optimum: the classifier of (s, a, s') is the one of (s, a) plus a network of its own,
-which therefore says Δr itself instead of a small difference of two large numbers; and it is shown s' − s beside s', since
+which so says Δr itself and no small difference of two large numbers; and it is shown s' − s beside s', since
 a step is short beside the spread of states, and noise on normalized inputs would drown it.
 """
 
