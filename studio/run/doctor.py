@@ -14,7 +14,10 @@ import psutil
 
 from studio import paths
 
-NEEDED = ("torch", "mujoco", "gymnasium", "PySide6_Essentials", "pyqtgraph", "superqt", "peft", "h5py", "safetensors")
+NEEDED = (
+    "torch", "mujoco", "gymnasium", "PySide6_Essentials", "pyqtgraph", "superqt", "peft", "h5py", "safetensors",
+    "kornia",
+)  # fmt: skip
 
 
 def examine() -> list[dict[str, Any]]:
