@@ -146,6 +146,7 @@ class Task:
     controls: ClassVar[tuple[str, ...]] = ("end_effector", "joint")
     observations: ClassVar[tuple[str, ...]] = ("image", "goal")
     goal_width: ClassVar[int] = 3
+    goal_in_plane: ClassVar[bool] = False  # its mark lies on a table or floor: a hand that moves it keeps it there
     grips: ClassVar[bool] = False  # actions open and close the grippers too
     has_success: ClassVar[bool] = True  # False: an episode is judged by its return
     has_expert: ClassVar[bool] = True

@@ -16,6 +16,7 @@ class Grab:
         self._mj = mujoco
         self._held = 0  # serial number of the press that is held
         self._flat = False  # in the horizontal plane, as Shift asks
+        self._slides = False  # what is held is a mark that follows the mouse over its plane
 
     def select(self, player: Any, renderer: Any, x: float, y: float, aspect: float) -> None:
         """Selects the body under (x, y) in [0, 1] from the upper left; nothing there: keeps the one there was."""
@@ -40,6 +41,10 @@ class Grab:
         if perturb is None or perturb.select <= 0:
             return
         bit = self._mj.mjtPertBit
+        marks = player.model.body_mocapid[perturb.select] >= 0
+        # a mark has nothing to be turned by: it slides in its plane; where it may leave it, the pulling button lifts it
+        self._slides = marks and (how == TURN or flat or getattr(player, "goal_in_plane", False))
+        how = PULL if marks else how
         wanted = (bit.mjPERT_TRANSLATE if how == PULL else bit.mjPERT_ROTATE).value
         self._flat = flat
         if serial != self._held or perturb.active != wanted:
@@ -50,6 +55,9 @@ class Grab:
         """The mouse moved by (dx, dy), in heights of the view."""
         perturb = getattr(player, "perturb", None)
         if perturb is None or not perturb.active:
+            return
+        if self._slides:
+            slide(renderer.scene, perturb, dx, dy, float(player.model.stat.extent))
             return
         mouse, turning = self._mj.mjtMouse, perturb.active == self._mj.mjtPertBit.mjPERT_ROTATE.value
         if turning:
@@ -70,3 +78,24 @@ class Grab:
         if perturb is None or not 0 < perturb.select < player.model.nbody:
             return ""
         return player.model.body(perturb.select).name or f"body {perturb.select}"
+
+
+def slide(scene: Any, perturb: Any, dx: float, dy: float, extent: float) -> None:
+    """Moves what is held within its horizontal plane so that it stays under the mouse, which moved by (dx, dy) heights
+    of the view. Towards the horizon a small move of the mouse is a long way: no more than ``extent`` m at a time."""
+    cameras = scene.camera
+    eye = (np.array(cameras[0].pos, float) + np.array(cameras[1].pos, float)) / 2
+    forward, up = np.array(cameras[0].forward, float), np.array(cameras[0].up, float)
+    right, half = np.cross(forward, up), cameras[0].frustum_top / cameras[0].frustum_near
+    held = np.array(perturb.refselpos, float)  # the point that was taken hold of
+    depth = (held - eye) @ forward
+    if depth <= 0:
+        return
+    x, y = (held - eye) @ right / (depth * half) + 2 * dx, (held - eye) @ up / (depth * half) - 2 * dy
+    ray = forward + half * (x * right + y * up)
+    if abs(ray[2]) < 1e-6 or (held[2] - eye[2]) / ray[2] <= 0:
+        return  # at the horizon, or above it
+    move = eye + ray * (held[2] - eye[2]) / ray[2] - held
+    move *= min(1.0, extent / (np.linalg.norm(move) + 1e-9))
+    perturb.refpos += move
+    perturb.refselpos += move

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+GOAL = "goal"  # what tasks call the mark of their goal
+
 
 @dataclass(frozen=True)
 class Knob:
@@ -28,6 +30,7 @@ class ModelSheet:
     actuators: tuple[Knob, ...] = ()
     keyframes: tuple[str, ...] = ()
     fields: tuple[str, ...] = ()  # what may be watched, as completions
+    goal: str = ""  # name of the goal's mark, where there is one that the mouse moves
 
 
 NO_MODEL = ModelSheet()
@@ -55,7 +58,15 @@ def describe(player: Any, mujoco: Any) -> ModelSheet:
     named = [f"qpos[{knob.name}]" for knob in joints] + [f"ctrl[{knob.name}]" for knob in actuators]
     named += [f"sensordata[{model.sensor(i).name}]" for i in range(model.nsensor) if model.sensor(i).name]
     kind = str(getattr(player, "kind", "world"))
-    return ModelSheet(kind, tuple(joints), tuple(actuators), keys, (*fields(player.data), *named))
+    return ModelSheet(kind, tuple(joints), tuple(actuators), keys, (*fields(player.data), *named), _goal(player))
+
+
+def _goal(player: Any) -> str:
+    """The body that a task moves to say where the goal is: its first mocap body, by the name they all have."""
+    model = player.model
+    if getattr(player, "perturb", None) is None:
+        return ""
+    return next((GOAL for i in range(model.nbody) if model.body_mocapid[i] >= 0 and model.body(i).name == GOAL), "")
 
 
 def _knob(index: int, name: str, what: str, low: float, high: float, unit: str = "") -> Knob:

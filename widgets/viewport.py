@@ -72,6 +72,7 @@ class Viewport(QWidget):
         self._flash.setSingleShot(True)
         self._flash.setInterval(round(1000 * FLASH_SECONDS))
         self._flash.timeout.connect(lambda: self._set_flash(False))
+        self._knows_goal = False  # the person has moved a goal
         self._drag: QPointF | None = None
         self._grabbing = False
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
@@ -202,13 +203,20 @@ class Viewport(QWidget):
             return texts, self.tr("{0:.0f} fps · {1:.2f}×").format(frame.fps, frame.speed)
         return texts, self.tr("waiting") if frame.waiting else self.tr("paused")
 
+    def _hint(self) -> str:
+        """What a person may not know of what is seen."""
+        if self.frame.sheet.goal and not self._knows_goal and not self.looking_at:
+            return self.tr("Ctrl+drag moves the goal")
+        return ""
+
     def _write_chips(self) -> None:
         """Draws the chips where their texts are others than those drawn last."""
         self._written, self._stood = time.monotonic(), self._standing(self.frame)
         texts, numbers = self._texts()
+        hint = self._hint()
         inset = self._inset_box() if self._inset is not None else None
         ratio = self.devicePixelRatioF()
-        drawn = (texts, numbers, self.size(), ratio, inset, theme.small_font().key())
+        drawn = (texts, numbers, hint, self.size(), ratio, inset, theme.small_font().key())
         if drawn == self._drawn:
             return
         self._drawn = drawn
@@ -220,6 +228,8 @@ class Viewport(QWidget):
         x, y = theme.MEDIUM, theme.MEDIUM
         for text, ink in texts:
             x += self._chip(painter, text, x, y, ink) + theme.SMALL
+        if hint:
+            self._chip(painter, hint, theme.MEDIUM, y + 26, FAINT)
         right = self.width() - self._chip_width(painter, numbers) - theme.MEDIUM
         self._chip(painter, numbers, right, y if right > x else y + 24, FAINT)
         if inset is not None:
@@ -313,6 +323,7 @@ class Viewport(QWidget):
             self._drag = None
             if self._grabbing:
                 self._grabbing = False
+                self._knows_goal |= bool(self.frame.sheet.goal) and self.frame.selected == self.frame.sheet.goal
                 self._thread.release()
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:

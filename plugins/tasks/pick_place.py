@@ -45,6 +45,7 @@ class PickPlace(Task):
     step_size = 0.03
     gymnasium_id = "PickPlace-{embodiment}-v0"
     goal_width = 6
+    goal_in_plane = True
     grips = True
 
     def check(self, embodiment: Embodiment) -> list[Problem]:

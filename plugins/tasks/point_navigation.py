@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from studio.contracts import Embodiment
     from studio.sim.draws import Draws
 
+EXTENT = 1.0  # m
 STEP = 0.1  # m a point moves in one step at most, along each axis
 
 
@@ -35,11 +36,14 @@ class PointNavigation(BodyTask):
     control_hz = 10.0
     observations = ("state", "goal", "image")
     goal_width = 2
+    goal_in_plane = True
     has_expert = True
 
     def build(self, spec: mujoco.MjSpec, embodiment: Embodiment) -> None:
         import mujoco
 
+        spec.stat.extent, spec.stat.center = EXTENT, [0, 0, 0]  # what is looked at: all goals, not the point alone
+        spec.visual.global_.elevation = -50
         goal = spec.worldbody.add_body(name="goal", mocap=True)
         size, color = [0.03, 0, 0], [0.86, 0.12, 0.12, 1]
         goal.add_geom(type=mujoco.mjtGeom.mjGEOM_SPHERE, size=size, rgba=color, contype=0, conaffinity=0)

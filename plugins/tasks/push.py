@@ -50,6 +50,7 @@ class Push(Task):
     step_size = 0.03
     gymnasium_id = "Push-{embodiment}-v0"
     goal_width = 6
+    goal_in_plane = True
 
     def check(self, embodiment: Embodiment) -> list[Problem]:
         if not embodiment.limbs:

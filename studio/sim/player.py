@@ -59,6 +59,7 @@ class Player(LiveSimulation):
         self._looks: Looks | None = None  # None: the model's own
         self._episode = self._successes = 0
         self._has_success, self.has_expert = task.has_success, task.has_expert
+        self.goal_in_plane = task.goal_in_plane
         self.set_policy(policy)
         self.reset(seed)
 

@@ -1,0 +1,107 @@
+"""Goals under the mouse: they stay under it, the policy sees them there at once, and until the next episode."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from studio.experiment import Domain
+from studio.registry import Registry
+from studio.sim.player import Player
+from tests.widgets.viewport_hands import CTRL, LEFT, RIGHT, Held
+from widgets.bench import Bench
+
+POINT = Domain(embodiment="point", task="point_navigation", control="motor", observation="goal")
+PUSH = Domain(embodiment="ur5_6dof", task="push", observation="goal")
+REACH = Domain(embodiment="ur5_6dof", observation="goal")
+
+
+class Still:
+    """Takes down what it sees, and does nothing."""
+
+    def __init__(self, width: int) -> None:
+        self.width, self.seen = width, np.zeros(0)
+
+    def act(self, observation: Any, memory: Any = None) -> tuple[np.ndarray, Any]:
+        self.seen = np.array(observation["goal"][0])
+        return np.zeros((1, self.width)), memory
+
+
+class Chased(Held):
+    """A viewport over a domain of the test's own, played by :class:`Still`."""
+
+    def __init__(self, qtbot: Any, bench: Bench, domain: Domain) -> None:
+        self.domain = domain
+        super().__init__(qtbot, bench)
+        self.policy = Still(self.player.world.single_action_space.shape[0])
+        self.panel.thread_.set_policy(self.policy)
+        self.until(lambda: self.policy.seen.size)
+
+    def _make(self, domain: Domain) -> Any:
+        self.players.append(Player(self.domain, Registry(), "random", seed=3))
+        return self.players[-1]
+
+    @property
+    def goal(self) -> np.ndarray:
+        return np.array(self.player.data.body("goal").xpos)
+
+    def drag_goal(self, dx: int, dy: int, button: Any = LEFT) -> tuple[float, float]:
+        """Presses on the goal, moves in small steps, and holds it there; gives the place of the mouse."""
+        x, y = self.place_of("goal")
+        self.press(x, y, button, CTRL)
+        self.until(lambda: self.frame.selected == "goal")
+        for i in range(1, 6):
+            self.move(x + dx * i / 5, y + dy * i / 5, button, CTRL)
+            self.qtbot.wait(15)
+        return x + dx, y + dy
+
+
+@pytest.fixture(params=[POINT, PUSH, REACH], ids=lambda d: d.task)
+def chased(qtbot: Any, bench: Bench, request: Any) -> Iterator[Chased]:
+    made = Chased(qtbot, bench, request.param)
+    yield made
+    made.panel.shut_down()
+
+
+def test_a_dragged_goal_stays_under_the_mouse_and_the_policy_sees_it_there(chased: Chased) -> None:
+    start = chased.goal
+    assert "Ctrl+drag" in chased.view._hint()
+    x, y = chased.drag_goal(-60, 30)
+    chased.until(lambda: np.hypot(chased.place_of("goal")[0] - x, chased.place_of("goal")[1] - y) < 3)
+    assert chased.frame.playing, "while the policy plays"
+    assert chased.goal[2] == pytest.approx(start[2], abs=1e-6), "in its plane"
+    wide = chased.player.world.task.goal_width
+    told = slice(0, 2) if wide < 6 else slice(3, 5)
+    chased.until(lambda: np.allclose(chased.policy.seen[told], chased.goal[:2], atol=1e-5))
+    chased.let_go(x, y, LEFT, CTRL)
+    there = chased.goal
+    step = chased.frame.info["step"]
+    chased.until(lambda: chased.frame.info["step"] > step + 2)
+    assert np.allclose(chased.goal, there), "it stays where it was let go"
+    assert chased.view._hint() == "", "the person knows it now"
+    chased.panel.thread_.reset(7)
+    chased.until(lambda: not np.allclose(chased.goal, there, atol=1e-3))
+
+
+def test_the_pulling_button_lifts_a_goal_only_where_it_may_leave_its_plane(chased: Chased) -> None:
+    start = chased.goal
+    chased.drag_goal(0, -50, RIGHT)
+    chased.until(lambda: np.linalg.norm(chased.goal - start) > 0.02)
+    lifted = chased.goal[2] - start[2]
+    assert lifted > 0.02 if chased.domain.task == "reach" else abs(lifted) < 1e-6
+
+
+def test_a_goal_dragged_in_a_standing_picture_is_seen_there_too(qtbot: Any, bench: Bench) -> None:
+    chased = Chased(qtbot, bench, POINT)
+    try:
+        chased.pause()
+        before, start = chased.player.world.observe([0])["goal"][0], chased.goal
+        chased.drag_goal(40, 20)
+        chased.until(lambda: np.linalg.norm(chased.goal - start) > 0.05)
+        seen = chased.player.world.observe([0])["goal"][0]
+        assert np.allclose(seen, chased.goal[:2], atol=1e-5) and not np.allclose(seen, before)
+    finally:
+        chased.panel.shut_down()
