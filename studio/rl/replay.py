@@ -1,0 +1,87 @@
+"""Replay: the newest transitions of many simulations, in one tensor made once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+class Replay:
+    """A ring over time of rows for every simulation, (length, envs, width): columns lie side by side.
+
+    Args:
+        capacity: transitions at most, over all simulations.
+        envs: simulations that add at once.
+        widths: of each column, in the order of a row.
+    """
+
+    def __init__(self, capacity: int, envs: int, widths: Mapping[str, int], device: Any = "cpu") -> None:
+        self.length, self.envs, self.widths = max(2, capacity // envs), envs, dict(widths)
+        self.rows = torch.zeros(self.length, envs, sum(self.widths.values()), device=device)
+        self.time = 0  # steps added so far; a slot is a time modulo the length
+        # when the episode of each row began, and, at the slot of an episode's beginning, when it ended
+        self._began = torch.zeros(self.length, envs, dtype=torch.int64, device=device)
+        self._ended = torch.full((self.length, envs), -1, dtype=torch.int64, device=device)
+        self._start = torch.zeros(envs, dtype=torch.int64, device=device)  # of each simulation's present episode
+        self._every = torch.arange(envs, device=device)
+
+    def __len__(self) -> int:
+        """Transitions that are held."""
+        return min(self.time, self.length) * self.envs
+
+    def add(self, columns: Mapping[str, Tensor], ended: Tensor) -> None:
+        """Takes in one step of every simulation: columns (envs, width) or (envs,), and which episodes it ended."""
+        slot = self.time % self.length
+        parts = [columns[name].reshape(self.envs, -1).to(self.rows) for name in self.widths]
+        self.rows[slot] = torch.cat(parts, 1)
+        self._began[slot] = self._start
+        self._ended[self._start % self.length, self._every] = torch.where(ended, self.time, -1)
+        self.time += 1
+        self._start[ended] = self.time
+
+    def sample(self, count: int, generator: torch.Generator | None = None) -> dict[str, Tensor]:
+        """``count`` transitions, each as likely as another: columns (count, width)."""
+        return self.columns(self.gather(*self.places(count, generator)))
+
+    def places(self, count: int, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
+        """Times and simulations of ``count`` transitions drawn uniformly, (count,) each."""
+        device, held = self.rows.device, min(self.time, self.length)
+        drawn = torch.randint(held * self.envs, (count,), generator=generator, device=device)
+        return self.time - 1 - drawn // self.envs, drawn % self.envs
+
+    def gather(self, times: Tensor, envs: Tensor) -> Tensor:
+        """Rows (…, width) of transitions that are held."""
+        return self.rows.view(-1, self.rows.shape[-1])[(times % self.length) * self.envs + envs]
+
+    def columns(self, rows: Tensor) -> dict[str, Tensor]:
+        """Views of the columns in rows (…, width)."""
+        return dict(zip(self.widths, rows.split(list(self.widths.values()), -1), strict=True))
+
+    def span(self, times: Tensor, envs: Tensor) -> tuple[Tensor, Tensor]:
+        """First and last time that is held of each transition's episode, (…,) each.
+
+        An episode that goes on lasts until the newest step. Where its beginning has been overwritten its end is not
+        known any more, and the transition stands alone.
+        """
+        began = self._began[times % self.length, envs]
+        ended = self._ended[began % self.length, envs]
+        last = torch.where(ended < 0, self.time - 1, ended)
+        lost = began < self.time - self.length
+        return torch.where(lost, times, began), torch.where(lost, times, last)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything but the empty part."""
+        held = min(self.time, self.length)
+        kept = {name: getattr(self, name)[:held].clone() for name in ("rows", "_began", "_ended")}
+        return {"time": self.time, "start": self._start.clone(), **{n.strip("_"): v for n, v in kept.items()}}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Takes back what :meth:`state_dict` gave."""
+        self.time = int(state["time"])
+        self._start.copy_(state["start"])
+        for name in ("rows", "_began", "_ended"):
+            kept = state[name.strip("_")]
+            getattr(self, name)[: len(kept)] = kept.to(self.rows.device)
