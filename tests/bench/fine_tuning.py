@@ -1,0 +1,129 @@
+"""Row 7 of the learners: a cheetah that runs forward learns to run backward, against one that begins anew.
+
+The source: 600 k steps of running forward. The target: 400 k steps of running backward, from scratch, and from the
+source's policy with each way to regain exploration ("lack of exploration" in the second seed document). Every training
+is scored by 10 episodes of its deterministic policy, before its first step and after every 14 iterations.
+
+Returns are normalized for the area ratio: 0 is the worst mean score of any curve, 1 the best. The threshold is a
+quarter of the interquartile mean that training from scratch ends with: a pilot with another seed had shown that carried
+policies stay far below its end. Intervals are 95%, from resampling five seeds; each seed has a source policy of its
+own. Trainings that lie under ``runs/bench/fine_tuning`` are taken as they are.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import numpy as np
+import torch
+from _report import finish, row
+from _training import RUNS, SAMPLES, TASKS, blank, kept, score, train
+
+from plugins.strategies.rl_fine_tuning import RLFineTuning, carry
+from plugins.tasks.half_cheetah import HalfCheetah
+from studio.contracts import Ids
+from studio.experiment import Domain
+from studio.rl.policy import GaussianActorCritic
+from studio.run import transfer_metrics as measures
+from studio.run.policies import load_policy_folder, save_policy
+
+BENCH = "fine_tuning"
+SEEDS = range(5)
+
+
+class Backward(HalfCheetah):
+    """The reward is for the speed backward."""
+
+    id = "half_cheetah_backward"
+
+    def speed(self, ids: Ids) -> np.ndarray:
+        return -super().speed(ids)
+
+
+TASKS[Backward.id] = Backward
+BODY = {"embodiment": "half_cheetah", "control": "motor", "observation": "state"}
+FORWARD, BACKWARD = (Domain.model_validate({**BODY, "task": kind.id}) for kind in (HalfCheetah, Backward))
+SOURCE_ITERATIONS, ITERATIONS, EVERY = 293, 196, 14
+OPTIONS: dict[str, dict[str, Any]] = {
+    "none": {"exploration": "none"},
+    "fresh_log_std": {"exploration": "fresh_log_std"},
+    "temperature": {"exploration": "temperature"},
+    "entropy": {"exploration": "entropy"},
+    "fresh_log_std_new_heads": {"exploration": "fresh_log_std", "reset": "critic_and_last_layer"},
+}
+KINDS = ("scratch", *OPTIONS)
+
+
+def source_policy(seed: int) -> GaussianActorCritic:
+    """Trained forward, made or found."""
+    folder = RUNS / BENCH / f"source-{seed}"
+    if not (folder / "config.json").exists():
+        policy = blank(FORWARD, seed)
+        train(policy, FORWARD, SOURCE_ITERATIONS, seed, SOURCE_ITERATIONS, lambda p: None)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        save_policy(policy, folder)
+        print(f"source {seed}: forward {score(policy, FORWARD):.0f}", file=sys.stderr, flush=True)
+    return load_policy_folder(folder)
+
+
+def trained(kind: str, seed: int) -> dict[str, Any]:
+    """The curve on the target, and the scores on the source before and after."""
+
+    def make() -> dict[str, Any]:
+        policy = blank(BACKWARD, seed)
+        settings: dict[str, Any] = {}
+        if kind != "scratch":
+            params = RLFineTuning.Params(**OPTIONS[kind])
+            fresh, policy = policy, source_policy(seed)
+            carry(policy, fresh, params)
+            settings = {"entropy_weight": params.entropy_bonus} if params.exploration == "entropy" else {}
+        before = score(policy, FORWARD)
+        curve = train(policy, BACKWARD, ITERATIONS, seed, EVERY, lambda p: score(p, BACKWARD), **settings)
+        return {"curve": curve, "before": before, "after": score(policy, FORWARD), "std": policy.log_std.exp().tolist()}
+
+    found: dict[str, Any] = kept(BENCH, f"{kind}-{seed}", make)
+    return found
+
+
+def rows() -> list[dict[str, Any]]:
+    """The table: one line for each kind and measure."""
+    points = [*range(0, ITERATIONS, EVERY), ITERATIONS]
+    steps = SAMPLES * np.array(points)
+    runs = {kind: [trained(kind, seed) for seed in SEEDS] for kind in KINDS}
+    curves = {kind: np.array([run["curve"] for run in found]) for kind, found in runs.items()}
+    means = np.array([curve.mean(0) for curve in curves.values()])
+    low, high = float(means.min()), float(means.max())
+    scratch = curves["scratch"]
+    threshold = 0.75 * measures.iqm(measures.asymptote(scratch))
+    told = []
+    for kind, curve in curves.items():
+        found = measures.compared(steps, curve, scratch, low, high, threshold)
+        lost = measures.forgetting(*(np.array([run[name] for run in runs[kind]]) for name in ("before", "after")))
+        found["forgetting"] = measures.interval(measures.iqm, lost)
+        for name, unit in (
+            ("jumpstart", "return"), ("asymptote", "return"), ("time_to_threshold", "steps"), ("area_ratio", ""),
+            ("negative_transfer", "probability"), ("forgetting", "return on the source"),
+        ):  # fmt: skip
+            if kind == "scratch" and name not in ("asymptote", "time_to_threshold"):
+                continue
+            value, least, most = found[name]
+            scale = f"{unit} [{least:.3g}, {most:.3g}]" if name != "time_to_threshold" else (
+                f"steps to a return of {threshold:.0f} [{least:.0f}, {most:.0f}], {found['reached']} of {len(SEEDS)} "
+                "reach it"
+            )  # fmt: skip
+            told.append(row(f"{kind.replace('_', ' ')}: {name.replace('_', ' ')}", value, scale.strip()))
+    return told
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    for word in sys.argv[1:]:  # seeds: a part of the work
+        for kind in KINDS:
+            trained(kind, int(word))
+    if not sys.argv[1:]:
+        finish(rows())
+
+
+if __name__ == "__main__":
+    main()

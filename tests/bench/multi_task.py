@@ -1,0 +1,144 @@
+"""Row 6 of the learners: one cheetah that learns to run at four velocities, against four that learn one each.
+
+Together: one policy π(a|s,ω), told the velocity, 800 k steps over all four. Alone: a policy for each velocity, 200 k
+steps each, so that both have the same samples, in all and of each task. Hidden: as together, but the policy isn't told:
+what the context is worth. A task: the reward −|v − v*| − 0.05‖a‖² of the literature, in episodes of 200 steps. Scores
+are mean returns of 10 episodes of the deterministic policy at each velocity; held-out velocities lie between those of
+the training, and beyond them.
+
+The threshold of a velocity lies three quarters of the way from the worst mean score to what training alone ends with.
+Intervals are 95%, from resampling five seeds. Trainings that lie under ``runs/bench/multi_task`` are taken as they are.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from _report import finish, row
+from _training import SAMPLES, TASKS, blank, kept, score, train
+
+from plugins.tasks.half_cheetah import HalfCheetah
+from studio.experiment import Domain
+from studio.rl.policy import GaussianActorCritic
+from studio.run import transfer_metrics as measures
+
+BENCH = "multi_task"
+SEEDS = range(5)
+TRAINED, INSIDE, OUTSIDE = (0.5, 1.0, 1.5, 2.0), (0.75, 1.25, 1.75), (2.5, 3.0)
+ITERATIONS, EVERY = 98, 7  # of each task
+CONTEXT = ("goal",)  # the entry of the observation that tells the velocity
+
+
+class Velocity(HalfCheetah):
+    """Reward −|v − v*| − 0.05‖a‖² in 200 steps (Finn et al. 2017; Rakelly et al. 2019); each episode draws its v*."""
+
+    horizon = 200
+    observations = ("state", "goal")
+    goal_width = 1
+    velocities: ClassVar[tuple[float, ...]]
+
+    def prepare(self, world: Any) -> None:
+        super().prepare(world)
+        self.wanted = np.zeros(world.num_envs)
+
+    def reset(self, world: Any, ids: np.ndarray, draws: Any) -> None:
+        super().reset(world, ids, draws)
+        drawn = draws.uniform(0, len(self.velocities)).astype(int)
+        self.wanted[ids] = np.array(self.velocities)[drawn]
+
+    def goal(self, world: Any, ids: Any) -> np.ndarray:
+        return self.wanted[ids][:, None]
+
+    def reward(self, world: Any, ids: Any) -> np.ndarray:
+        return -np.abs(self.speed(ids) - self.wanted[ids]) - 0.05 * self.effort(world, ids)
+
+
+def domain(*velocities: float, told: bool = True) -> Domain:
+    """Episodes at some velocities."""
+    name = f"velocities {velocities}"
+    TASKS.setdefault(name, type("Drawn", (Velocity,), {"id": name, "velocities": velocities}))
+    seen = "goal" if told else "state"
+    return Domain(embodiment="half_cheetah", task=name, control="motor", observation=seen)
+
+
+def scores(policy: GaussianActorCritic, velocities: tuple[float, ...]) -> list[float]:
+    """Mean return at each velocity."""
+    return [score(policy, domain(velocity)) for velocity in velocities]
+
+
+def together(seed: int, told: bool) -> dict[str, Any]:
+    """Curves of all trained velocities, and scores of the held-out ones at the end."""
+
+    def make() -> dict[str, Any]:
+        where = domain(*TRAINED, told=told)
+        policy = blank(where, seed)
+        if not told:
+            policy.params = policy.params.model_copy(update={"ignored": list(CONTEXT)})
+        tasks = len(TRAINED)
+        curves = train(policy, where, tasks * ITERATIONS, seed, tasks * EVERY, lambda p: scores(p, TRAINED))
+        return {"curves": curves, "inside": scores(policy, INSIDE), "outside": scores(policy, OUTSIDE)}
+
+    found: dict[str, Any] = kept(BENCH, f"{'together' if told else 'hidden'}-{seed}", make)
+    return found
+
+
+def alone(seed: int) -> list[list[float]]:
+    """The curve of each velocity by a policy of its own, as (points, velocities)."""
+    curves = []
+    for velocity in TRAINED:
+
+        def make(velocity: float = velocity) -> list[float]:
+            where = domain(velocity)
+            return train(blank(where, seed), where, ITERATIONS, seed, EVERY, lambda p: score(p, where))
+
+        curves.append(kept(BENCH, f"alone-{velocity}-{seed}", make))
+    return np.array(curves).T.tolist()
+
+
+def rows() -> list[dict[str, Any]]:
+    """The table: learning at each trained velocity, then scores at all of them."""
+    steps = SAMPLES * np.arange(0, ITERATIONS + 1, EVERY)  # of each task
+    joint = {told: [together(seed, told) for seed in SEEDS] for told in (True, False)}
+    curves = {
+        "together": np.array([run["curves"] for run in joint[True]]),
+        "hidden": np.array([run["curves"] for run in joint[False]]),
+        "alone": np.array([alone(seed) for seed in SEEDS]),
+    }  # (seeds, points, velocities)
+    told = []
+    for i, velocity in enumerate(TRAINED):
+        mine = {kind: curve[:, :, i] for kind, curve in curves.items()}
+        low = min(float(curve.mean(0).min()) for curve in mine.values())
+        threshold = low + 0.75 * (measures.iqm(measures.asymptote(mine["alone"])) - low)
+        for kind, curve in mine.items():
+            reached = measures.time_to(threshold, steps, curve)
+            value, least, most = measures.interval(measures.iqm, np.minimum(reached, steps[-1]))
+            unit = f"of its own steps to a return of {threshold:.0f} [{least:.0f}, {most:.0f}], "
+            count = f"{np.isfinite(reached).sum()} of {len(SEEDS)} reach it"
+            told.append(row(f"velocity {velocity:g}, {kind}: time to threshold", value, unit + count))
+    for kind, runs in (("together", joint[True]), ("hidden", joint[False])):
+        for place, velocities in (("trained", TRAINED), ("inside", INSIDE), ("outside", OUTSIDE)):
+            found = np.array([run["curves"][-1] if place == "trained" else run[place] for run in runs])
+            for i, velocity in enumerate(velocities):
+                value, least, most = measures.interval(measures.iqm, found[:, i])
+                held = "trained" if place == "trained" else f"held out, {place} the range"
+                told.append(row(f"velocity {velocity:g} ({held}), {kind}", value, f"return [{least:.0f}, {most:.0f}]"))
+    ends = curves["alone"][:, -1]
+    for i, velocity in enumerate(TRAINED):
+        value, least, most = measures.interval(measures.iqm, ends[:, i])
+        told.append(row(f"velocity {velocity:g} (trained), alone", value, f"return [{least:.0f}, {most:.0f}]"))
+    return told
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    for word in sys.argv[1:]:  # seeds: a part of the work
+        together(int(word), True), together(int(word), False), alone(int(word))
+    if not sys.argv[1:]:
+        finish(rows())
+
+
+if __name__ == "__main__":
+    main()
