@@ -11,7 +11,7 @@ a step is short beside the spread of states, and noise on normalized inputs woul
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from itertools import pairwise
 from typing import Any
 
@@ -71,14 +71,22 @@ class DynamicsGap:
     Args:
         observation: width of an observation.
         low, high: range of the native actions, (width,); classifiers see them in units in which it is [−1, 1].
+        ignored: entries of an observation that are left out, as its policy leaves them out.
     """
 
     title = "Δr, nats"
 
     def __init__(
-        self, observation: int, low: Array, high: Array, settings: GapParams, seed: int, device: Any = "cpu"
+        self,
+        observation: int,
+        low: Array,
+        high: Array,
+        settings: GapParams,
+        seed: int,
+        device: Any = "cpu",
+        ignored: Collection[str] = (),
     ) -> None:
-        self.bound = settings.delta_bound
+        self.bound, self._ignored = settings.delta_bound, tuple(ignored)
         self._low, self._high = np.asarray(low, np.float32), np.asarray(high, np.float32)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
@@ -99,9 +107,9 @@ class DynamicsGap:
     def transition_score(self, observation: Any, action: Array, next_observation: Any) -> Array:
         """Δr, (n,), of native actions and observations as a world gives them; see ``contracts.TransitionScore``."""
         unit = 2 * (np.asarray(action, np.float32) - self._low) / (self._high - self._low) - 1
-        arrays = (flatten(observation), unit.clip(-1, 1), flatten(next_observation))
+        seen, after = (flatten(rows, self._ignored) for rows in (observation, next_observation))
         device = self.moments.mean.device
-        rows = [torch.as_tensor(rows, dtype=torch.float32, device=device) for rows in arrays]
+        rows = [torch.as_tensor(rows, dtype=torch.float32, device=device) for rows in (seen, unit.clip(-1, 1), after)]
         return self.delta_reward(dict(zip(COLUMNS, rows, strict=True))).cpu().numpy()
 
 

@@ -125,7 +125,7 @@ def test_it_rides_along_with_a_policy_and_takes_what_a_world_gives() -> None:
     """A copy is independent, no parameter of the policy, and gets native actions."""
     policy: Any = torch.nn.Linear(2, 2)
     settings = GapParams(classifier_width=8, delta_bound=0.01)
-    policy.gap = DynamicsGap(3, np.array([-2.0, 0.0]), np.array([2.0, 4.0]), settings, 0)
+    policy.gap = DynamicsGap(3, np.array([-2.0, 0.0]), np.array([2.0, 4.0]), settings, 0, ignored=["goal"])
     learner = GapLearner(policy.gap, settings, 0)
     rng = np.random.default_rng(0)
     seen, after = rng.normal(size=(2, 50, 3)).astype(np.float32)
@@ -143,7 +143,7 @@ def test_it_rides_along_with_a_policy_and_takes_what_a_world_gives() -> None:
     policy.gap.bound = kept.gap.bound = 10.0
     for _ in range(5):
         learner.step(rows, {name: value + 1 for name, value in rows.items()})
-    same = kept.gap.transition_score({"state": seen}, native, {"state": after})
+    same = kept.gap.transition_score({"state": seen, "goal": seen}, native, {"state": after, "goal": seen})
     np.testing.assert_array_equal(same.clip(-0.01, 0.01), before)
     assert not np.array_equal(policy.gap.transition_score(seen, native, after), same)
 
