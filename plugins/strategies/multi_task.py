@@ -1,0 +1,81 @@
+"""One policy for a family of tasks: it is told which task it is in, by the context ω, and learns them all together.
+
+The family is the source's own (a direction, a velocity, a goal), or bodies whose randomized values the policy observes.
+The target says on which contexts the policy is scored: held-out ones inside the range, or outside of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Literal
+
+from studio.contracts import Metrics, Problem
+from studio.experiment import Domain, Experiment, setting
+from studio.rl.contexts import ContextRecorder, components, observed_keys
+from studio.rl.ppo import PPOParams
+from studio.rl.strategy import ReinforcementStrategy
+
+TOLD = ("goal", "body")  # entries of an observation that tell ω
+
+
+class MultiTask(ReinforcementStrategy):
+    """PPO over the source's family of contexts, every episode in one of them; its return is told for each of them."""
+
+    id = "multi_task"
+    title = "Multi-task"
+    summary = "One policy learns a whole family of tasks, and is told in which of them it is."
+    reference = "Schaul et al. 2015 (UVFA, ICML); user document 2, Multi-Task Transfer Learning: π(a|s,ω)"
+    tags = ("reinforcement", "multi-task")
+
+    class Params(PPOParams):
+        """What the policy is told, optimization and collection."""
+
+        context: Literal["observed", "hidden"] = setting(
+            "observed", "Context", "Hidden: the policy isn't told which task it is in, as a control experiment."
+        )
+
+    def training_domain(self, experiment: Experiment) -> Domain:
+        source = experiment.source
+        if self.params.context == "observed":
+            return source
+        terms = [
+            t.model_copy(update={"observed": False} if hasattr(t, "observed") else {}) for t in source.randomization
+        ]
+        plain = "state" if source.observation == "goal" else source.observation
+        return source.model_copy(update={"observation": plain, "randomization": terms})
+
+    def first_policy(self, context: Any, world: Any) -> Any:
+        policy = super().first_policy(context, world)
+        if self.params.context == "hidden":
+            policy.params = policy.params.model_copy(update={"ignored": list(TOLD)})
+        return policy
+
+    def check(self, experiment: Experiment) -> list[Problem]:
+        problems, source = super().check(experiment), experiment.source
+        if source.observation != "goal" and not observed_keys(source):
+            message = "There is no family of tasks: the policy observes neither a goal nor a randomized value."
+            remedy = "Observe the goal, or let the policy observe a term; context: hidden keeps it from the policy."
+            problems.append(Problem("source.observation", message, remedy))
+        elif len(getattr(source, "contexts", [])) == 1 and not observed_keys(source):
+            message = "One context is no family: there is only one task to learn."
+            problems.append(Problem("source.contexts", message, "Give several, or none for the whole family."))
+        return problems
+
+    def setup(self, context: Any) -> None:
+        super().setup(context)
+        known = self._world.recorder
+        self._recorder = ContextRecorder(self._world, components(context.experiment.source, self._world))
+        self._world.recorder = self._recorder
+        context.recorders[:] = [self._recorder, *(r for r in context.recorders if r is not known)]
+
+    def iterate(self) -> Iterator[Metrics]:
+        for found in super().iterate():
+            values = {**found.values, **self._recorder.metrics()}
+            yield Metrics(found.step, found.total, values, found.stage, found.share)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"learner": super().state_dict(), "contexts": self._recorder.state_dict()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        super().load_state_dict(state["learner"])
+        self._recorder.load_state_dict(state["contexts"])
