@@ -11,6 +11,7 @@ from PySide6.QtCore import QCoreApplication, QPointF, QRectF, Qt
 from PySide6.QtGui import QPainter
 
 from widgets.curve_content import LOAD, LOSS, MEMORY, SUCCESS, Curve
+from widgets.curve_groups import group_name, is_group
 
 
 def metric_name(metric: str) -> str:
@@ -21,6 +22,8 @@ def metric_name(metric: str) -> str:
         LOAD: QCoreApplication.translate("CurvePlot", "Load"),
         MEMORY: QCoreApplication.translate("CurvePlot", "Memory"),
     }
+    if is_group(metric):
+        return group_name(metric)
     return known.get(metric) or metric.replace("_", " ").capitalize()
 
 

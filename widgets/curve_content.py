@@ -10,10 +10,12 @@ import numpy as np
 from PySide6.QtGui import QColor
 
 from widgets.curve_data import ADAPT, DEVICES, HIGH, LOW, PRETRAIN, STEP, VALUE, Axis, RunData, Series
+from widgets.curve_groups import context_of, group_of, is_group, members, tints
 
 SUCCESS, LOAD, MEMORY, LOSS = "success", "load", "memory", "loss"
 # by default the loss, the success, the load; and the returns, which only tasks without success have
-DEFAULT_METRICS = (LOSS, SUCCESS, "return", "target_return", "source_return", LOAD, MEMORY)
+RETURNS = ("return", "target_return", "source_return")
+DEFAULT_METRICS = (LOSS, SUCCESS, *RETURNS, LOAD, MEMORY)
 RAW_UP_TO = 8  # runs; behind more of them the raw lines are a haze
 DOMAINS = ("target", "source")
 Key = tuple[str, str]  # (metric, stage); the stage of load and memory is empty
@@ -72,6 +74,11 @@ class Content:
     unit: str = ""
     log: bool = False
 
+    @property
+    def contexts(self) -> dict[str, Curve]:
+        """Of a plot with a line for each context: one curve of each; of another plot nothing."""
+        return {curve.kind: curve for curve in self.curves} if is_group(self.key[0]) else {}
+
 
 def horizontal(key: Key, axis: Axis) -> tuple[str, str]:
     """What the horizontal axis of a plot measures: plots where this is equal share their range."""
@@ -84,12 +91,19 @@ def available(runs: Iterable[RunData]) -> list[Key]:
     found: dict[Key, None] = {}
     runs = list(runs)
     for run in runs:
-        found.update({(metric, stage): None for stage, metric in run.metrics})
+        found.update({(group_of(metric), stage): None for stage, metric in run.metrics})
         found.update({(SUCCESS, stage): None for stage, _ in run.scores})
     if runs:  # these have their place from the start, so that nothing jumps when the first number comes
-        found.update({(SUCCESS, ADAPT): None, (LOAD, ""): None, (MEMORY, ""): None})
-    rank = {metric: place for place, metric in enumerate(DEFAULT_METRICS)}
-    return sorted(found, key=lambda key: (rank.get(key[0], len(rank)), key[0], key[1] != PRETRAIN))
+        found.update({(LOAD, ""): None, (MEMORY, ""): None})
+        if not any(metric in RETURNS for metric, _ in found):  # a task that is judged by its return has no success
+            found[SUCCESS, ADAPT] = None
+    rank = {metric: float(place) for place, metric in enumerate(DEFAULT_METRICS)}
+
+    def order(key: Key) -> tuple[float, str, bool]:
+        place = rank[RETURNS[-1]] + 0.5 if is_group(key[0]) else rank.get(key[0], len(rank))
+        return place, key[0], key[1] != PRETRAIN
+
+    return sorted(found, key=order)
 
 
 def build(key: Key, runs: Iterable[RunData], options: Options, color: Callable[[RunData], QColor]) -> Content:
@@ -111,6 +125,13 @@ def build(key: Key, runs: Iterable[RunData], options: Options, color: Callable[[
                 if plot == metric and series is not None and len(series):
                     content.unit = unit
                     content.curves.append(_line(run, kind, series, tint, Options("time"), kind == "GPU", raw))
+        elif is_group(metric):
+            names = members(metric, [name for of, name in run.metrics if of == stage])
+            for name, shade in zip(names, tints(names, tint, len(runs) == 1), strict=True):
+                series = run.metrics[stage, name]
+                few = len(runs) * len(names) <= RAW_UP_TO
+                content.unit, content.log = content.unit or series.unit, options.log_y
+                content.curves.append(_line(run, context_of(name), series, shade, options, False, few))
         else:
             series = run.metrics.get((stage, metric))
             if series is not None and len(series):

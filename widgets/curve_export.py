@@ -20,7 +20,8 @@ from studio.errors import StudioError
 from widgets import theme
 from widgets.curve_axis import PlotAxis, kind_name, mark_of
 from widgets.curve_content import LOAD, MEMORY, SUCCESS, Key
-from widgets.curve_data import DEVICES, HIGH, LOW, SECONDS, STEP, VALUE, RunData
+from widgets.curve_data import DEVICES, HIGH, LOW, SECONDS, SEPARATOR, STEP, VALUE, RunData
+from widgets.curve_groups import is_group, members
 from widgets.curve_layer import CurveLayer
 from widgets.curve_plot import CurvePlot
 
@@ -49,10 +50,12 @@ def take_rows(keys: Iterable[Key], runs: Iterable[RunData]) -> Rows:
                         rows.append(
                             (name, "", device, None, series.column(SECONDS).copy(), series.column(VALUE).copy())
                         )
-            elif (stage, metric) in run.metrics:
-                series = run.metrics[stage, metric]
-                step, seconds = series.column(STEP).copy(), series.column(SECONDS).copy()
-                rows.append((name, stage, metric, step, seconds, series.column(VALUE).copy()))
+            else:
+                known = [m for of, m in run.metrics if of == stage]
+                for member in members(metric, known) if is_group(metric) else {metric}.intersection(known):
+                    series = run.metrics[stage, member]
+                    step, seconds = series.column(STEP).copy(), series.column(SECONDS).copy()
+                    rows.append((name, stage, member, step, seconds, series.column(VALUE).copy()))
     return rows
 
 
@@ -106,7 +109,9 @@ class Figure:
         for index, plot in enumerate(plots):
             self._draw(plot, *divmod(index, columns))
             for curve in plot.content.curves:
-                legend.setdefault(curve.label, curve.color.name())
+                parts = (curve.label if len({c.run for c in plot.content.curves}) > 1 else "", curve.kind)
+                words = SEPARATOR.join(filter(None, parts)) if plot.content.contexts else curve.label
+                legend.setdefault(words, curve.color.name())
         rows = -(-len(plots) // columns)
         ink = theme.color("text").name()
         places = min(4, max(1, len(legend)))
@@ -168,7 +173,7 @@ class Figure:
         unit = f" ({plot.content.unit})" if plot.content.unit else ""
         stage = f" – {plot.stage_name()}" if plot.stage_name() else ""
         kinds = {c.kind: c for c in plot.content.curves if c.kind}
-        if len(kinds) > 1:
+        if len(kinds) > 1 and not plot.content.contexts:
             unit += " · " + ", ".join(f"{mark_of(curve)} {kind_name(kind)}" for kind, curve in kinds.items())
         item.setTitle(f"{plot.name()}{stage}{unit}", color=theme.color("text"), size="10pt")
         item.hideButtons()

@@ -18,11 +18,13 @@ from PySide6.QtWidgets import QFrame, QGraphicsItem, QHBoxLayout, QLabel, QVBoxL
 from widgets import theme
 from widgets.curve_axis import PlotAxis, kind_name, mark_of, metric_name, number, stage_name
 from widgets.curve_content import LOAD, SUCCESS, Content, Curve, Key
+from widgets.curve_groups import paler
 from widgets.curve_layer import Cursor, CurveLayer
 from widgets.curve_readout import GAP, Readout
 from widgets.plot_menu import adopt_menu
 
 _NEAR = 14.0  # px: how near a click has to be to a curve
+_NAMED, _LOW = 12, 130  # contexts that are all named; px: a plot too low to name them
 ROOMY = 0.75  # a vertical range is kept while what is shown fills this share of it
 
 
@@ -38,6 +40,14 @@ class _Box(pg.ViewBox):  # type: ignore[misc]
     @staticmethod
     def _shift(event: Any) -> bool:
         return bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
+
+
+class _Wrapped(QLabel):
+    """Text in lines, whose height is set by hand: did it ask for one by its width, all plots would get their preferred
+    heights, as high as the window."""
+
+    def hasHeightForWidth(self) -> bool:
+        return False
 
 
 class CurvePlot(QFrame):
@@ -63,6 +73,11 @@ class CurvePlot(QFrame):
         self.title.setTextFormat(Qt.TextFormat.RichText)
         self._title_for: Any = None
         self.readout = Readout()
+        self.contexts = _Wrapped()  # which line is which context, where the head has no room for it
+        self.contexts.setTextFormat(Qt.TextFormat.RichText)
+        self.contexts.setContentsMargins(theme.MEDIUM, 0, theme.MEDIUM, 0)
+        self.contexts.setWordWrap(True)
+        self.contexts.hide()
         self.note = QLabel(self)
         self.note.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.note.setProperty("role", "muted")
@@ -101,6 +116,7 @@ class CurvePlot(QFrame):
         column.setContentsMargins(1, 1, 1, 1)
         column.setSpacing(0)
         column.addLayout(head)
+        column.addWidget(self.contexts)
         column.addWidget(self.view)
         self.box.sigXRangeChanged.connect(self._x_moved)
         self.box.sigRangeChangedManually.connect(self._by_hand)
@@ -181,6 +197,7 @@ class CurvePlot(QFrame):
         self._x_axis.setHeight(height + 6)
         small = theme.small_font(self.font())
         self.readout.setFont(small)
+        self.contexts.setFont(small)
         self.set_references([(label, value) for label, value, _ in self._references])
         self._head()
         self._read(self._cursor_x)
@@ -244,7 +261,7 @@ class CurvePlot(QFrame):
         kinds = {c.kind: c for c in self.content.curves if c.kind}
         muted = theme.color("muted").name()
         marks = [(self._kind_color(curve), mark_of(curve), kind_name(kind)) for kind, curve in kinds.items()]
-        wanted = (marks, muted, self.width())
+        wanted = (marks, muted, self.width(), self.height() > _LOW)
         if wanted == self._title_for:
             return
         self._title_for = wanted
@@ -256,13 +273,35 @@ class CurvePlot(QFrame):
             for tint, mark, kind in marks
         )
         self.title.setText(longer)
-        if len(kinds) < 2 or self.title.sizeHint().width() > self.width() - 2 * theme.MEDIUM:
+        crowded = self.title.sizeHint().width() > self.width() - 2 * theme.MEDIUM
+        if len(kinds) < 2 or crowded:
             self.title.setText(text)
+        self._show_contexts(crowded)
         self.view.setAccessibleName(f"{self.name()} {self.stage_name()}".strip())
+
+    def _show_contexts(self, crowded: bool) -> None:
+        """Under the head of a plot that has a line for each context; of many the first, the middle and the last."""
+        curves = list(self.content.contexts.values())
+        shown = crowded and len(curves) > 1 and self.height() > _LOW
+        if shown:
+            if len(curves) > _NAMED:
+                curves = [curves[0], curves[len(curves) // 2], curves[-1]]
+            muted = theme.color("muted").name()
+            words = [
+                f"<span style='color:{self._kind_color(curve)}'>▬</span>&nbsp;"
+                f"<span style='color:{muted}'>{escape(curve.kind).replace(' ', '&nbsp;')}</span>"
+                for curve in curves
+            ]
+            self.contexts.setText("&nbsp; ".join(words))
+            self.contexts.setFixedHeight(self.contexts.heightForWidth(self.width() - 2))
+        self.contexts.setVisible(shown)
 
     def _kind_color(self, curve: Curve) -> str:
         one = len({c.run for c in self.content.curves}) == 1
         tint = curve.color if one else theme.color("muted")
+        contexts = list(self.content.contexts)
+        if contexts and not one:
+            tint = paler(theme.color("text"), contexts.index(curve.kind) / max(1, len(contexts) - 1))
         if curve.secondary and curve.low is None:
             tint = theme.blend(tint, theme.color("plot_background"), 0.5)
         return tint.name()
@@ -276,7 +315,7 @@ class CurvePlot(QFrame):
 
     def _read(self, x: float | None) -> None:
         """One run's values in the head, as much of them as fits beside the title."""
-        if len({c.run for c in self.content.curves}) != 1:
+        if len({c.run for c in self.content.curves}) != 1 or self.content.contexts:
             self.readout.set_parts([])
             return
         found = [(c, c.at(x) if x is not None else len(c.x) - 1) for c in self.content.curves if len(c.x)]

@@ -21,6 +21,7 @@ from widgets import theme
 from widgets.curve_axis import clock, kind_name, metric_name, stage_name
 from widgets.curve_content import DEFAULT_METRICS, SUCCESS, Content, Key, Options, available, build, horizontal
 from widgets.curve_data import PRETRAIN, RunData
+from widgets.curve_groups import group_of, is_group
 from widgets.curve_legend import CurveLegend, LegendRow
 from widgets.curve_plot import CurvePlot
 
@@ -107,7 +108,7 @@ class CurveView(QWidget):
         if keys != self._keys:
             self._keys = keys
             self._rebuild()
-        wanted = None if metrics is None else set(metrics)
+        wanted = None if metrics is None else {group_of(metric) for metric in metrics}
         if wanted is None:
             self._hurry()
         self._dirty.update(key for key in self.plots if wanted is None or key[0] in wanted)
@@ -127,8 +128,9 @@ class CurveView(QWidget):
         return list(self._keys)
 
     def is_shown(self, key: Key) -> bool:
-        """Whether the plot is wanted: by default the loss, the success and the load."""
-        return self._chosen.get(key, key[0] in DEFAULT_METRICS and key != (SUCCESS, PRETRAIN))
+        """Whether the plot is wanted: by default the loss, the success, the returns and the load."""
+        usual = key[0] in DEFAULT_METRICS or is_group(key[0])
+        return self._chosen.get(key, usual and key != (SUCCESS, PRETRAIN))
 
     def words(self, key: Key) -> tuple[str, str]:
         """The plot's name and stage in words."""

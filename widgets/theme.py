@@ -74,6 +74,14 @@ def scheme() -> Scheme:
     return "dark" if QGuiApplication.styleHints().colorScheme() == Qt.ColorScheme.Dark else "light"
 
 
+# Viridis (Smith and van der Walt 2015), which grows as evenly in lightness for every kind of color vision; of it the
+# part that stands out from the ground.
+_VIRIDIS = (
+    "#440154", "#482878", "#3e4989", "#31688e", "#26828e", "#1f9e89", "#35b779", "#6ece58", "#b5de2b", "#fde725",
+)  # fmt: skip
+_STANDS_OUT: dict[Scheme, tuple[float, float]] = {"light": (0.0, 0.7), "dark": (0.3, 1.0)}
+
+
 def color(name: str) -> QColor:
     """A semantic colour of the present scheme: accent, text, muted, border, surface, raised, success, warning, …"""
     return QColor(_COLORS[name][scheme() == "dark"])
@@ -83,6 +91,14 @@ def series(index: int) -> QColor:
     """Colour of the ``index``-th run or curve, from a colour-blind-safe palette; repeats after seven."""
     hues = _SERIES[scheme()]
     return QColor(hues[index % len(hues)])
+
+
+def sequential(share: float) -> QColor:
+    """Of a number in [0, 1], on a color-blind-safe scale from dark to bright that stands out from the plots' ground."""
+    low, high = _STANDS_OUT[scheme()]
+    place = (low + (high - low) * min(1.0, max(0.0, share))) * (len(_VIRIDIS) - 1)
+    below = min(int(place), len(_VIRIDIS) - 2)
+    return blend(QColor(_VIRIDIS[below + 1]), QColor(_VIRIDIS[below]), place - below)
 
 
 def blend(over: QColor, under: QColor, share: float) -> QColor:

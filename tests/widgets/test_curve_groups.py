@@ -1,0 +1,154 @@
+"""Returns for every context: one plot with a line for each, one entry of the chooser; returns in success' place."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PySide6.QtGui import QColor
+
+from plugins.panels.curves import CurvesPanel
+from studio.run.channels import Evaluated, MetricsLogged, StateChanged
+from widgets import curve_export, theme
+from widgets.bench import Bench
+from widgets.curve_axis import metric_name
+from widgets.curve_content import SUCCESS, Options, available, build
+from widgets.curve_data import RunData
+from widgets.curve_groups import context_of, group_of, members
+from widgets.overlay import key_of
+
+VELOCITIES = ("velocity 10", "velocity 0.5", "velocity -1", "velocity 2")
+GROUP = ("return/velocity", "adapt")
+
+
+def run_of(names: tuple[str, ...], folder: str = "/runs/one", points: int = 60) -> RunData:
+    made = RunData(key_of(folder), folder)
+    for step in range(points):
+        values = {f"return/{name}": 10.0 * i + step / 10 for i, name in enumerate(names)}
+        made.add_metrics("adapt", step, step * 0.1, values | {"return": 1.0}, {})
+    return made
+
+
+@pytest.fixture(autouse=True, params=["light", "dark"])
+def scheme(qapp: Any, request: Any) -> Iterator[str]:
+    theme.force(request.param)
+    yield request.param
+    theme.force(None)
+
+
+def contrast(one: QColor, other: QColor) -> float:
+    """WCAG's ratio."""
+
+    def luminance(color: QColor) -> float:
+        parts = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in color.getRgbF()[:3]]
+        return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
+
+    bright, dim = sorted((luminance(one), luminance(other)), reverse=True)
+    return (bright + 0.05) / (dim + 0.05)
+
+
+@pytest.mark.parametrize(
+    ("metric", "group", "context"),
+    [
+        ("return/velocity 0.5", "return/velocity", "0.5"),
+        ("return/velocity -1", "return/velocity", "−1"),
+        ("return/mass:torso 0.6..0.733", "return/mass:torso", "0.6 … 0.733"),
+        ("return/x -0.5..1e-3", "return/x", "−0.5 … 1e−3"),
+        ("return/-1", "return/", "−1"),
+        ("return/forward", "return/", "forward"),
+        ("return", "return", "return"),
+        ("loss", "loss", "loss"),
+    ],
+)
+def test_a_metric_belongs_to_the_plot_of_its_name(metric: str, group: str, context: str) -> None:
+    assert group_of(metric) == group
+    if metric.startswith("return/"):
+        assert context_of(metric) == context and members(group, [metric, "loss", "return/other 1"])[0] == metric
+
+
+def test_one_plot_with_a_line_for_each_context_in_the_order_of_numbers() -> None:
+    run = run_of(VELOCITIES)
+    assert [key for key in available([run]) if key[0].startswith("return/")] == [GROUP]
+    assert metric_name(GROUP[0]) == "Return by velocity" and metric_name("return/") == "Return by context"
+    content = build(GROUP, [run], Options(), lambda _: theme.series(0))
+    assert [curve.kind for curve in content.curves] == ["−1", "0.5", "2", "10"]
+    lightness = [curve.color.lightnessF() for curve in content.curves]
+    assert len({curve.color.name() for curve in content.curves}) == 4 and lightness[0] < lightness[-1]
+    assert all(contrast(c.color, theme.color("plot_background")) > 1.9 for c in content.curves), "each stands out"
+
+
+def test_words_have_hues_and_several_runs_keep_theirs() -> None:
+    words = build(("return/", "adapt"), [run_of(("left", "right"))], Options(), lambda _: theme.series(3))
+    assert [c.color for c in words.curves] == [theme.series(0), theme.series(1)]
+    runs = [run_of(VELOCITIES), run_of(VELOCITIES, "/runs/two")]
+    shown = build(GROUP, runs, Options(), lambda run: theme.series(runs.index(run)))
+    assert [curve.color for curve in shown.curves[3::4]] == [theme.series(0), theme.series(1)]
+    assert len({curve.color.name() for curve in shown.curves}) == 8
+
+
+@pytest.fixture
+def panel(qtbot: Any, bench: Bench) -> CurvesPanel:
+    made = CurvesPanel(bench)
+    qtbot.addWidget(made)
+    made.resize(900, 420)
+    made.show()
+    bench.events.emit([StateChanged(str(bench.runs_folder / "one"), "running")])
+    return made
+
+
+def log(bench: Bench, steps: int, names: tuple[str, ...] = VELOCITIES) -> None:
+    for step in range(1, steps):
+        values = {f"return/{name}": float(np.log(step + 10 * i + 1)) for i, name in enumerate(names)}
+        bench.events.emit([MetricsLogged("adapt", step, step * 0.5, values | {"return": 1.0 * step}, {})])
+
+
+def test_the_panel_draws_what_comes_names_the_lines_and_offers_one_entry(
+    qtbot: Any, panel: CurvesPanel, bench: Bench
+) -> None:
+    log(bench, 30)
+    view = panel.view
+    qtbot.waitUntil(lambda: GROUP in view.plots and len(view.plots[GROUP].content.curves) == 4, timeout=5000)
+    plot = view.plots[GROUP]
+    before = len(plot.content.curves[0].x)
+    log(bench, 60)
+    qtbot.waitUntil(lambda: len(plot.content.curves[0].x) > before, timeout=5000)
+    seen = plot.title.text() + plot.contexts.text()
+    assert all(word in seen.replace("&nbsp;", " ") for word in ("−1", "0.5", "2", "10"))
+    panel.chooser.ask.emit()
+    entries = [panel.chooser.model.item(i).text() for i in range(panel.chooser.model.rowCount())]
+    assert [entry for entry in entries if "velocity" in entry] == ["Return by velocity · adapt"]
+    panel.resize(420, 700)
+    qtbot.waitUntil(lambda: plot.contexts.isVisible() or "0.5" in plot.title.text())
+    view.set_shown(GROUP, False)
+    assert GROUP not in view.plots
+
+
+def test_the_numbers_of_every_context_are_exported(panel: CurvesPanel) -> None:
+    run = run_of(VELOCITIES, points=2)
+    rows = list(csv.DictReader(curve_export.csv_text(curve_export.take_rows([GROUP], [run])).splitlines()))
+    assert [row["metric"] for row in rows[::2]] == [f"return/velocity {v}" for v in ("-1", "0.5", "2", "10")]
+
+
+def test_where_returns_are_scored_there_is_no_empty_plot_of_success(
+    qtbot: Any, panel: CurvesPanel, bench: Bench
+) -> None:
+    success, returns = (SUCCESS, "adapt"), ("target_return", "adapt")
+    assert success in panel.view.candidates, "nothing is known yet"
+    bench.events.emit([Evaluated("adapt", "target", 0, 8, -30.0, -40.0, -20.0, -30.0, False, measure="return")])
+    qtbot.waitUntil(lambda: returns in panel.view.plots)
+    assert success not in panel.view.candidates
+    bench.events.emit([Evaluated("adapt", "target", 1, 8, 0.5, 0.2, 0.7, -30.0, False)])
+    qtbot.waitUntil(lambda: success in panel.view.plots)
+
+
+def test_a_figure_names_every_context(panel: CurvesPanel, bench: Bench, qtbot: Any, tmp_path: Path) -> None:
+    log(bench, 20)
+    qtbot.waitUntil(lambda: GROUP in panel.view.plots, timeout=5000)
+    panel.view.contents()
+    with curve_export.Figure([panel.view.plots[GROUP]], 1) as figure:
+        drawn = figure.svg().decode()
+    assert all(word in drawn for word in ("Return by velocity", "0.5", "−1"))
