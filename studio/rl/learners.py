@@ -10,6 +10,7 @@ from studio.contracts import Metrics, Problem
 from studio.experiment import Settings
 from studio.rl.compiling import compiler
 from studio.rl.ppo import PPO, PPOParams
+from studio.rl.sac import SAC, SACParams
 
 
 class Learner(Protocol):
@@ -51,7 +52,7 @@ def check_ppo(settings: PPOParams, field: str) -> list[Problem]:
     return problems
 
 
-ALGORITHMS = {"ppo": Algorithm(PPOParams, PPO, check_ppo)}
+ALGORITHMS = {"ppo": Algorithm(PPOParams, PPO, check_ppo), "sac": Algorithm(SACParams, SAC, check_compiler)}
 
 
 def algorithm_of(policy: Any) -> Algorithm | None:
