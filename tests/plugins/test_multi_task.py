@@ -12,6 +12,7 @@ import torch
 from studio.experiment import Experiment
 from studio.registry import Registry
 from studio.rl.contexts import Component
+from studio.rl.policy import GaussianActorCritic
 from studio.run.channels import Channels, EpisodesEnded, Logged, MetricsLogged
 from studio.run.check import check
 from studio.run.session import Session
@@ -99,3 +100,20 @@ def test_what_cannot_work_is_said_before_it_starts(changes: dict[str, Any], fiel
     problems = check(plan(**changes), Registry())
     assert any(p.field == field and text in p.message for p in problems), problems
     assert check(plan(), Registry()) == []
+
+
+def test_a_policy_acts_alike_whatever_it_ignores() -> None:
+    policy = GaussianActorCritic(GaussianActorCritic.Params(ignored=["goal"]))
+    policy.fit(3, -np.ones(2), np.ones(2), 0)
+    state, rng = np.ones((5, 3), np.float32), np.random.default_rng(0)
+    acted = [policy.act({"state": state, "goal": rng.normal(size=(5, 2))})[0] for _ in range(2)]
+    assert np.array_equal(*acted) and np.array_equal(acted[0], policy.act(state)[0])
+    assert np.array_equal(policy.value({"state": state, "goal": state}), policy.value(state))
+
+
+def test_a_hidden_context_is_neither_trained_on_nor_seen() -> None:
+    kind = Registry().get("strategies", "multi_task")
+    told, untold = (kind(kind.Params(**PARAMS, context=context)) for context in ("observed", "hidden"))
+    experiment = plan()
+    assert told.training_domain(experiment) == experiment.source
+    assert untold.training_domain(experiment) == experiment.source.changed(observation="state")
