@@ -134,7 +134,9 @@ def build(key: Key, runs: Iterable[RunData], options: Options, color: Callable[[
                 content.curves.append(_line(run, context_of(name), series, shade, options, False, few))
         else:
             series = run.metrics.get((stage, metric))
-            if series is not None and len(series):
+            if series is not None and len(series) and metric in RETURNS[1:]:
+                content.curves.append(_scores(run, "", series, tint, options.axis))
+            elif series is not None and len(series):
                 content.unit = content.unit or series.unit
                 content.log = options.log_y
                 content.curves.append(_line(run, "", series, tint, options, False, raw))

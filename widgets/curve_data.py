@@ -122,7 +122,8 @@ class RunData:
         """One evaluation. Its time is that of the training step it belongs to. Returns are a metric of their own."""
         stage = stage_of(stage)
         if measure != "success":
-            self.add_metrics(stage, step, self.seconds_at(stage, step), {f"{domain}_{measure}": success}, {})
+            series = self.metrics.setdefault((stage, f"{domain}_{measure}"), Series())
+            series.append(step, self.seconds_at(stage, step), success, low, high)
             return
         self.scores.setdefault((stage, domain), Series()).append(step, self.seconds_at(stage, step), success, low, high)
 
@@ -151,9 +152,13 @@ class RunData:
             self.add_checkpoint(stage, step)
 
     def seconds_at(self, stage: str, step: float) -> float:
-        """Training time at a step, from whatever metric was logged around it."""
-        known = next((s for (at, _), s in self.metrics.items() if at == stage and len(s)), None)
-        return float(np.interp(step, known.column(STEP), known.column(SECONDS))) if known is not None else 0.0
+        """Training time at a step, from whatever metric was logged around it: of them the one logged most often."""
+        known = max((s for (at, _), s in self.metrics.items() if at == stage), key=len, default=None)
+        return (
+            float(np.interp(step, known.column(STEP), known.column(SECONDS)))
+            if known is not None and len(known)
+            else 0.0
+        )
 
     def nearest_checkpoint(self, stage: str, step: float) -> int | None:
         """The step of the checkpoint of that stage nearest to ``step``."""

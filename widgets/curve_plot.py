@@ -309,8 +309,9 @@ class CurvePlot(QFrame):
     def value_text(self, curve: Curve, index: int, interval: bool = True) -> str:
         """A curve's value for reading, with its interval and unit."""
         if curve.low is not None and curve.high is not None:
-            text = f"{curve.value(index):.2f}"
-            return f"{text}  [{curve.low[index]:.2f}, {curve.high[index]:.2f}]" if interval else text
+            ends = curve.value(index), float(curve.low[index]), float(curve.high[index])
+            text, low, high = (f"{end:.2f}" if self.key[0] == SUCCESS else number(end) for end in ends)
+            return f"{text}  [{low}, {high}]" if interval else text
         return f"{number(curve.value(index))} {curve.unit}".strip()
 
     def _read(self, x: float | None) -> None:

@@ -152,3 +152,14 @@ def test_a_figure_names_every_context(panel: CurvesPanel, bench: Bench, qtbot: A
     with curve_export.Figure([panel.view.plots[GROUP]], 1) as figure:
         drawn = figure.svg().decode()
     assert all(word in drawn for word in ("Return by velocity", "0.5", "−1"))
+
+
+def test_scored_returns_have_their_intervals_and_their_time() -> None:
+    run = RunData(key_of("/runs/one"), "one")
+    run.add_score("adapt", "target", 0, -90.0, -100.0, -80.0, "return")  # before the first step
+    for step in range(1, 11):
+        run.add_metrics("adapt", step, step * 2.0, {"return": 1.0}, {})
+    run.add_score("adapt", "target", 10, -30.0, -40.0, -20.0, "return")
+    (curve,) = build(("target_return", "adapt"), [run], Options(axis="time"), lambda _: theme.series(0)).curves
+    assert curve.x.tolist() == [0, 20] and curve.y.tolist() == [-90, -30]
+    assert curve.low is not None and curve.low.tolist() == [-100, -40]
