@@ -6,7 +6,7 @@ Arrays are batch first. Nothing here imports torch, MuJoCo or Qt.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
@@ -27,6 +27,7 @@ Array = np.ndarray
 Ids = Array | slice  # which simulations: sorted indices, or all
 # "image" (n, h, w, 3) uint8, "joint_pos", "eef_pos", "goal", "state": see studio.sim.world; of tasks that grip also
 # "gripper_pos" (n, grippers) m: how far each hand is open
+# "body" (n, width): values of the randomization terms that are observed
 Observation = dict[str, Any]
 SLOTS = 32  # width of the unified action space
 
@@ -96,6 +97,8 @@ class Embodiment:
         """Places of the native action's components in the unified action space, in native order: ascending."""
         if control == "motor":
             return tuple(range(self.motors))
+        if control == "discrete":
+            return (0,)
         slots: list[int] = []
         for limb in self.limbs:
             slots += limb.joint_slots if control == "joint" else limb.end_effector_slots
@@ -111,6 +114,7 @@ class Simulation(Protocol):
     num_envs: int
     model: mujoco.MjModel
     actions: Array  # (num_envs, width): what each simulation was last told, in native units
+    contexts: Array  # (num_envs, components): of a family's task, which one each simulation's episode is
 
     def bind(self, name: str) -> Array:
         """Live rows of an ``MjData`` field, (num_envs, …). Only state fields may be written."""
@@ -123,6 +127,9 @@ class Simulation(Protocol):
 
     def contact_forces(self, ids: Ids) -> Array:
         """Contact torque and force on each body, (n, bodies, 6), of tasks that ask for them; 0 before a first step."""
+
+    def step_draws(self, ids: Ids) -> Draws:
+        """Random numbers for the present control step of each episode: the same whatever else runs."""
 
     def mocap(self) -> Array:
         """Live positions of the task's mocap bodies, (num_envs, bodies, 3), m. Write to move them."""
@@ -151,6 +158,10 @@ class Task:
     has_success: ClassVar[bool] = True  # False: an episode is judged by its return
     has_expert: ClassVar[bool] = True
     contact_forces: ClassVar[bool] = False  # it reads them
+    actions: ClassVar[int] = 0  # under control "discrete": how many there are to choose from
+    context: ClassVar[tuple[str, ...]] = ()  # of a family of tasks: the names of ω's components
+    ranges: ClassVar[tuple[tuple[float, float], ...]] = ()  # of each component, where the family draws it uniformly
+    members: ClassVar[tuple[tuple[float, ...], ...]] = ()  # of a family of a few tasks: all its contexts
 
     def check(self, embodiment: Embodiment) -> list[Problem]:
         """Why this embodiment cannot do this task; empty if it can."""
@@ -166,6 +177,17 @@ class Task:
     def prepare(self, world: Simulation) -> None:
         """Called once, when the task's world has been made: the place to bind fields and make arrays."""
 
+    def family(self, draws: Draws) -> Array:
+        """A context for each episode, (n, components), drawn from the whole family."""
+        if self.members:
+            return np.asarray(self.members, float)[(draws.uniform() * len(self.members)).astype(int)]
+        low, high = np.array(self.ranges, float).T
+        return draws.uniform(low, high, (len(low),))
+
+    def check_context(self, context: Sequence[float]) -> list[Problem]:
+        """Why a context of the right width cannot be; empty if it can. It need not be one that the family draws."""
+        return []
+
     def reset(self, world: Simulation, ids: Array, draws: Draws) -> None:
         """Draws a new episode for each simulation in ``ids``."""
         raise NotImplementedError
@@ -178,7 +200,15 @@ class Task:
         return {}
 
     def goal(self, world: Simulation, ids: Ids) -> Array:
-        """The goal's coordinates, (n, goal_width), m. Policies see them only where the domain observes the goal."""
+        """The goal's coordinates, (n, goal_width), m; of a family of tasks the context. Policies see it only where the
+        domain observes the goal."""
+        if self.context:
+            return world.contexts[ids].copy()
+        raise NotImplementedError
+
+    def act(self, world: Simulation, choices: Array, ids: Ids) -> None:
+        """Moves the state by one control step, under control "discrete": ``choices`` (n,) integers below ``actions``.
+        Nothing is integrated."""
         raise NotImplementedError
 
     def reward(self, world: Simulation, ids: Ids) -> Array:

@@ -32,10 +32,11 @@ class Domain(Settings):
 
     embodiment: str = setting("franka_7dof", "Embodiment", "A registered robot, or the path of an MJCF or URDF file.")
     task: str = setting("reach", "Task", "What the robot is to do.")
-    control: Literal["end_effector", "joint", "motor"] = setting(
+    control: Literal["end_effector", "joint", "motor", "discrete"] = setting(
         "end_effector",
         "Control",
-        "What an action means: a step of the end effector, a step of each joint, or each motor's own command.",
+        "What an action means: a step of the end effector, a step of each joint, each motor's own command, or one of "
+        "the task's choices.",
     )
     observation: Literal["image", "goal", "state"] = setting(
         "image",
@@ -50,6 +51,9 @@ class Domain(Settings):
     )
     randomization: list[RandomizationTerm] = setting(
         [], "Randomization", "What varies from episode to episode: a list of terms, or the name of a preset."
+    )
+    contexts: list[list[float]] = setting(
+        [], "Contexts", "Of a family of tasks: the contexts that episodes are drawn from; empty: the whole family."
     )
     curriculum: Curriculum = setting(
         Curriculum(), "Curriculum", "Widens the ranges while the policy in training succeeds at their ends."
@@ -73,6 +77,8 @@ class Domain(Settings):
         is of training alone."""
         whole = self.model_dump(mode="json", exclude={"dataset", "stand_in", "curriculum"})
         whole["randomization"] = [term.made_of() for term in self.randomization]
+        if not self.contexts:
+            del whole["contexts"]
         return whole
 
 
@@ -220,8 +226,14 @@ class Experiment(Settings):
         del decisive["budget"]["threads"]
         decisive["pretraining"] = self.pretraining.made_of()
         for name in ("source", "target"):
-            if not getattr(self, name).curriculum.enabled:
-                del decisive[name]["curriculum"]
+            domain = decisive[name]
+            if not domain["curriculum"]["enabled"]:
+                del domain["curriculum"]
+            if not domain["contexts"]:
+                del domain["contexts"]
+            for term in domain["randomization"]:
+                if not term["observed"]:
+                    del term["observed"]
         return content_hash(decisive)
 
 

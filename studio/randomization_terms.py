@@ -35,7 +35,13 @@ UNSIGNED = (
     "friction", "damping", "armature", "actuator_delay", "sensor_noise", "light_intensity", "color", "brightness",
     "contrast", "saturation", "blur", "sharpness",
 )  # fmt: skip
-_NEWER = ("std", "moment", "interval", "parts")  # settings of a term that the first experiments did not have
+_NEWER = (
+    "std",
+    "moment",
+    "interval",
+    "parts",
+    "observed",
+)  # settings of a term that the first experiments did not have
 
 
 class RandomizationTerm(Settings):
@@ -57,6 +63,9 @@ class RandomizationTerm(Settings):
     interval: float = setting(1.0, "Interval", "Time between draws where the moment is an interval.", "s", gt=0)
     parts: str = setting(
         "", "Parts", "Names of bodies, geoms, joints or actuators (with * and ?), by commas; empty: the whole model."
+    )
+    observed: bool = setting(
+        False, "Observed", "The policy sees the value, so that it can be one policy for all bodies."
     )
 
     @property

@@ -38,6 +38,8 @@ class PointNavigation(BodyTask):
     goal_width = 2
     goal_in_plane = True
     has_expert = True
+    context = ("goal_x", "goal_y")
+    ranges = ((-0.5, 0.5), (-0.5, 0.5))
 
     def build(self, spec: mujoco.MjSpec, embodiment: Embodiment) -> None:
         import mujoco
@@ -54,7 +56,7 @@ class PointNavigation(BodyTask):
 
     def reset(self, world: Simulation, ids: np.ndarray, draws: Draws) -> None:
         self.qpos[ids], self.qvel[ids] = 0, 0
-        self._goals[ids, 0, :2] = draws.uniform(-0.5, 0.5, (2,))
+        self._goals[ids, 0, :2] = world.contexts[ids]
         self._goals[ids, 0, 2] = 0
 
     def before(self, world: Simulation, ids: Ids) -> None:

@@ -13,6 +13,7 @@ from studio.rl.learners import Algorithm, algorithm_of
 from studio.run import devices
 from studio.run.datasets import format_of
 from studio.run.policies import check_params
+from studio.sim import contexts
 from studio.sim.curriculum import check_curriculum
 from studio.sim.domains import embodiment_of, task_of
 from studio.sim.stand_in import check_stand_in
@@ -82,6 +83,7 @@ def _domain(name: str, domain: Domain, registry: Registry, attempt: Any) -> list
             problems += [Problem(f"{name}.{p.field}", p.message, p.remedy) for p in found or []]
     if task is not None:
         problems += [Problem(f"{name}.{p.field}", p.message, p.remedy) for p in check_curriculum(domain, task)]
+        problems += [Problem(f"{name}.{p.field}", p.message, p.remedy) for p in contexts.problems(domain, task)]
         for field, chosen, offered in (
             ("control", domain.control, task.controls),
             ("observation", domain.observation, task.observations),

@@ -39,13 +39,15 @@ class Context:
     def world(self, domain: Domain, num_envs: int, threads: int = 0) -> World:
         """Simulations of a domain, to train in: its curriculum is at work, and where something varies the episodes are
         logged. The strategy closes them."""
+        from studio.sim.contexts import logged
         from studio.sim.episode_recorder import EpisodeRecorder
         from studio.sim.world import World
 
         task, embodiment = task_of(domain, self.registry), embodiment_of(domain, self.registry)
         world = World(domain, task, embodiment, num_envs, threads, curriculum=True)
-        if domain.randomization:
-            world.recorder = EpisodeRecorder(num_envs, tuple({term.key: None for term in domain.randomization}))
+        keys = logged(domain, task)
+        if keys:
+            world.recorder = EpisodeRecorder(num_envs, keys)
             self.recorders.append(world.recorder)
         return world
 

@@ -29,6 +29,48 @@ TURN_STEP = 0.15  # rad a driving base turns in one control step at action 1
 JOINT_STEP = 0.15  # rad a joint moves in one control step at action 1 under joint control
 
 
+def control_of(world: World) -> MotorControl | ServoControl | DiscreteControl:
+    """The control that a world's domain asks for."""
+    if world.domain.control == "motor":
+        return MotorControl(world)
+    return DiscreteControl(world) if world.domain.control == "discrete" else ServoControl(world)
+
+
+class DiscreteControl:
+    """An action is the place of one of the task's choices, (n, 1), a number in [0, task.actions) rounded down; the task
+    itself moves the state, and no physics is integrated. What is no number counts as a simulation that diverged."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        end = np.nextafter(np.float32(world.task.actions), np.float32(0))
+        self.low, self.high = np.zeros(1, np.float32), np.array([end], np.float32)
+
+    def begin(self, ids: Array, draws: Draws) -> None:
+        """The task says where an episode begins."""
+
+    def hold(self, ids: Array) -> None:
+        """Nothing is commanded."""
+
+    def advance(self, actions: Array, ids: Ids) -> None:
+        given = np.asarray(actions, float)[:, 0]
+        lost = ~np.isfinite(given)
+        if lost.any():
+            self._world.lose(self._world.rows(ids)[lost])
+            given = np.where(lost, 0, given)
+        choices = np.clip(given, 0, self._world.task.actions - 1).astype(int)
+        self._world.task.act(self._world, choices, ids)
+
+    def native(self, moves: Array, ids: Array) -> Array:
+        """An expert's choices are native already."""
+        return moves
+
+    def advance_parts(self, actions: Array, ids: Ids) -> Iterator[float]:
+        self.advance(actions, ids)
+        self._world.batch.forward(None if isinstance(ids, slice) else ids)  # a viewer asks where the bodies are
+        for part in range(1, PARTS + 1):
+            yield part / PARTS
+
+
 class MotorControl:
     """Actions are the motors' commands, within their control ranges, held for the whole control step."""
 

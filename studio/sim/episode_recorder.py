@@ -17,7 +17,7 @@ class EpisodeRecorder:
     """Held by a world that steps with autoreset. An episode that was not seen from its first step is left out.
 
     Args:
-        keys: of the randomization terms.
+        keys: of the randomization terms, and of the context's components.
     """
 
     def __init__(self, num_envs: int, keys: tuple[str, ...]) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from studio.contracts import Observation, Policy
+from studio.sim.contexts import logged
 from studio.sim.world import World
 
 Array = np.ndarray
@@ -17,8 +18,9 @@ MAX_AT_ONCE = 512
 
 @dataclass
 class Outcome:
-    """What became of each episode: (episodes,) arrays, and the randomization drawn for each, (episodes,) or
-    (episodes, 3) by key: of the domain's own terms; where one is drawn again within the episode, its mean over it."""
+    """What became of each episode: (episodes,) arrays, and what was drawn for each, (episodes,) or (episodes, 3) by
+    key: of the domain's own terms, where one is drawn again within the episode its mean over it; and of a family's task
+    the context's components, ``context:velocity``."""
 
     seeds: Array
     successes: Array
@@ -57,7 +59,8 @@ def run_episodes(
     ids = np.arange(len(seeds))
     world.begin(ids, seeds)
     terms = world.domain.randomization
-    drawn = {term.key: world.randomization[term.key][ids].copy() for term in terms}
+    values = world.drawn
+    drawn = {key: values[key][ids].copy() for key in logged(world.domain, world.task)}
     changing = {term.key: np.zeros_like(drawn[term.key]) for term in terms if term.moment == "interval"}
     outcome = Outcome(
         np.asarray(seeds), np.zeros(len(ids), bool), np.zeros(len(ids)), np.zeros(len(ids), int), drawn

@@ -19,8 +19,8 @@ from gymnasium.vector.utils import batch_space
 from studio.contracts import Embodiment, Ids, Observation, Task
 from studio.experiment import Domain
 from studio.images import adjust_arrays
-from studio.sim import randomization, world_state
-from studio.sim.control import PARTS, MotorControl, ServoControl
+from studio.sim import contexts, randomization, world_state
+from studio.sim.control import PARTS, control_of
 from studio.sim.draws import Draws
 from studio.sim.looks import VISUALS
 from studio.sim.render import CameraRenderer
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 Array = np.ndarray
 ALL = slice(None)
 STAGE = mujoco.mjtStage
+STEP_STREAM = 8  # the streams of tasks' own steps: 8, 12, 16 …, where no other draw is
 
 _BAD = [
     mujoco.mjtWarning.mjWARN_BADQPOS.value,
@@ -87,12 +88,12 @@ class World(VectorEnv):
         self.batch.reset(stage=STAGE.mjSTAGE_NONE)
         self._rest = self.batch.state[0].copy()
         self._warnings = self.batch.warning  # (num_envs, warnings, 2)
-        self.control: MotorControl | ServoControl = (
-            MotorControl(self) if domain.control == "motor" else ServoControl(self)
-        )
+        self.control = control_of(self)
         self.actions = np.zeros((num_envs, len(self.control.low)))
         self.variation = Variation(domain, self.model, self.batch, task.control_hz, task.has_success, curriculum)
         self.randomization = self.variation.values  # by key: what each simulation has now, (num_envs,) or (num_envs, 3)
+        self.contexts = np.zeros((num_envs, len(task.context)))  # which of its task's family each episode is
+        self._body = contexts.BodySense(domain.randomization, self.model, domain.camera)
         self.recorder: EpisodeRecorder | None = None  # is told of every episode that step() brings to its end
         self._renderer: CameraRenderer | None = None
         self._steps = np.zeros(num_envs, int)
@@ -128,6 +129,9 @@ class World(VectorEnv):
             forces = np.where(fresh[:, None, None], 0.0, forces)
         return forces
 
+    def step_draws(self, ids: Ids) -> Draws:
+        return Draws(self._episode_seed[ids], (self._steps[ids] << 2) + STEP_STREAM)
+
     def yaw(self, ids: Ids) -> Array:
         if self.embodiment.kind != "base":
             return np.zeros(len(self.rows(ids)))
@@ -149,6 +153,8 @@ class World(VectorEnv):
         if diverged.any():
             self.batch.reset(ids[diverged], stage=STAGE.mjSTAGE_NONE)
         self.control.begin(ids, draws)
+        if self.task.context:
+            self.contexts[ids] = contexts.draw(self.task, self.domain.contexts, draws)
         self.task.reset(self, ids, draws)
         if self.recorder is not None:
             self.recorder.begin(ids)
@@ -186,7 +192,7 @@ class World(VectorEnv):
         try:
             self.batch.step(None if isinstance(ids, slice) else ids, nstep=substeps, stage=stage)
         except mujoco.batch.SimulationError as error:
-            self._count(np.asarray(error.ids))
+            self.lose(np.asarray(error.ids))
 
     def reward(self, ids: Ids) -> Array:
         """Reward of the present state, (n,); 0 where the simulation has just diverged."""
@@ -222,7 +228,7 @@ class World(VectorEnv):
             observation["goal"] = self.task.goal(self, ids).astype(np.float32)
         elif self.domain.observation == "image":
             observation["image"] = self.images(ids)
-        observation |= self.task.observe(self, ids)
+        observation |= self.task.observe(self, ids) | self._body.observe(self.randomization, ids)
         spread = self.randomization["sensor_noise"][ids]
         self.variation.add_noise(observation, spread, self._episode_seed[ids], self._steps[ids])
         return observation
@@ -244,6 +250,11 @@ class World(VectorEnv):
     def state(self, sim: int) -> tuple[Array, Array]:
         """(qpos, mocap_pos) of one simulation, copied: what another thread needs to draw it."""
         return self._qpos[sim].copy(), self._mocap[sim].copy()
+
+    @property
+    def drawn(self) -> dict[str, Array]:
+        """What each simulation's episode is of, by key: the values of randomization, and its context's components."""
+        return self.randomization | contexts.named(self.task, self.contexts)
 
     @property
     def curriculum(self) -> RangeCurriculum | None:
@@ -286,7 +297,7 @@ class World(VectorEnv):
                 final[i] = _row(observation, i)
             info |= {"final_obs": final, "_final_obs": done, "diverged": self.diverging(ALL)}
             if self.recorder is not None:
-                self.recorder.ended(ids, self._episode_seed, self._steps, info.get("success"), self.randomization)
+                self.recorder.ended(ids, self._episode_seed, self._steps, info.get("success"), self.drawn)
             if self.curriculum is not None:
                 self.curriculum.ended(ids, info["success"][ids] if self.task.has_success else None)
             self.begin(ids, self._take_seeds(len(ids)))
@@ -333,9 +344,10 @@ class World(VectorEnv):
     def _after(self, ids: Ids) -> None:
         bad = (self._warnings[ids][:, _BAD, 1] > 0).any(1)
         if bad.any():
-            self._count(self.rows(ids)[bad])
+            self.lose(self.rows(ids)[bad])
 
-    def _count(self, bad: Array) -> None:
+    def lose(self, bad: Array) -> None:
+        """Counts simulations as diverged in this step."""
         self.diverged += int((~self._bad[bad]).sum())
         self._bad[bad] = True
 
@@ -361,7 +373,8 @@ class World(VectorEnv):
             spaces["goal"] = box(-np.inf, np.inf, (self.task.goal_width,), np.float32)
         elif self.domain.observation == "image":
             spaces["image"] = box(0, 255, (size, size, 3), np.uint8)
-        for name, value in self.task.observe(self, self._every[:1]).items():
+        one = self._every[:1]
+        for name, value in (self.task.observe(self, one) | self._body.observe(self.randomization, one)).items():
             spaces[name] = box(-np.inf, np.inf, value.shape[1:], value.dtype.type)
         self._flat = list(spaces) == ["state"]
         self.single_observation_space = spaces["state"] if self._flat else gymnasium.spaces.Dict(spaces)
