@@ -274,6 +274,7 @@ class Strategy:
     needs_source: ClassVar[bool] = True  # False: no source policy is trained for it
     needs_demonstrations: ClassVar[bool] = True  # False: it makes its own experience
     same_widths: ClassVar[bool] = False  # True: one network sees and moves in both, so their widths have to agree
+    needs_family: ClassVar[bool] = False  # True: the source is a family of tasks, or of bodies whose values are observed
     acts_at_once: ClassVar[bool] = False  # True: its policy acts before the first iteration, and is scored there too
     stages: ClassVar[tuple[str, ...]] = ()  # of its own, in order, shown on the way; empty: "adapt" alone
     units: ClassVar[Mapping[str, str]] = {}

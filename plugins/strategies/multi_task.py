@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from studio.contracts import Metrics, Problem
 from studio.experiment import Domain, Experiment, setting
-from studio.rl.contexts import ContextRecorder, components, observed_keys
+from studio.rl.contexts import ContextRecorder, components
 from studio.rl.ppo import PPOParams
 from studio.rl.strategy import ReinforcementStrategy
 
@@ -26,6 +26,7 @@ class MultiTask(ReinforcementStrategy):
     summary = "One policy learns a whole family of tasks, and is told in which of them it is."
     reference = "Schaul et al. 2015 (UVFA, ICML); user document 2, Multi-Task Transfer Learning: π(a|s,ω)"
     tags = ("reinforcement", "multi-task")
+    needs_family = True
 
     class Params(PPOParams):
         """What the policy is told, optimization and collection."""
@@ -38,9 +39,7 @@ class MultiTask(ReinforcementStrategy):
         source = experiment.source
         if self.params.context == "observed":
             return source
-        terms = [
-            t.model_copy(update={"observed": False} if hasattr(t, "observed") else {}) for t in source.randomization
-        ]
+        terms = [term.model_copy(update={"observed": False}) for term in source.randomization]
         plain = "state" if source.observation == "goal" else source.observation
         return source.model_copy(update={"observation": plain, "randomization": terms})
 
@@ -52,21 +51,23 @@ class MultiTask(ReinforcementStrategy):
 
     def check(self, experiment: Experiment) -> list[Problem]:
         problems, source = super().check(experiment), experiment.source
-        if source.observation != "goal" and not observed_keys(source):
-            message = "There is no family of tasks: the policy observes neither a goal nor a randomized value."
-            remedy = "Observe the goal, or let the policy observe a term; context: hidden keeps it from the policy."
+        if source.observation == "image" or any(term.observed for term in source.randomization):
+            return problems
+        if source.observation != "goal":
+            message = "The policy observes neither the task's context nor a randomized value: it can't be told apart."
+            remedy = "Observe the goal, or a term; context: hidden keeps either from the policy."
             problems.append(Problem("source.observation", message, remedy))
-        elif len(getattr(source, "contexts", [])) == 1 and not observed_keys(source):
+        elif len(source.contexts) == 1:
             message = "One context is no family: there is only one task to learn."
             problems.append(Problem("source.contexts", message, "Give several, or none for the whole family."))
         return problems
 
     def setup(self, context: Any) -> None:
         super().setup(context)
-        known = self._world.recorder
-        self._recorder = ContextRecorder(self._world, components(context.experiment.source, self._world))
-        self._world.recorder = self._recorder
-        context.recorders[:] = [self._recorder, *(r for r in context.recorders if r is not known)]
+        world = self._world
+        recorder = ContextRecorder(world, components(context.experiment.source, world.task))
+        context.recorders[:] = [recorder, *(known for known in context.recorders if known is not world.recorder)]
+        self._recorder = world.recorder = recorder
 
     def iterate(self) -> Iterator[Metrics]:
         for found in super().iterate():

@@ -57,6 +57,7 @@ def check(experiment: Experiment, registry: Registry) -> list[Problem]:
             if kind.same_widths and not problems:
                 problems += attempt("target.task", lambda: _same_widths(experiment, registry)) or []
             problems += _teachers(experiment, kind, registry)
+            problems += _family(experiment.source, kind, registry)
             said = any(p.field == "target.observation" for p in problems)
             if kind.needs_source and experiment.source.observation != experiment.target.observation and not said:
                 problems.append(
@@ -141,7 +142,7 @@ def _same_widths(experiment: Experiment, registry: Registry) -> list[Problem]:
 
 def _observed(domain: Domain) -> list[Any]:
     """The randomization terms whose values a policy sees."""
-    return [term for term in domain.randomization if getattr(term, "observed", False)]
+    return [term for term in domain.randomization if term.observed]
 
 
 def _widths(domain: Domain, registry: Registry) -> tuple[int, int]:
@@ -164,6 +165,16 @@ def _world_widths(domain: str, embodiment: Embodiment, task: type[Task], changed
     widths = sum(int(part.shape[0]) for name, part in spaces.items() if name != "image")
     world.close()
     return widths, world.actions.shape[1]
+
+
+def _family(source: Domain, kind: Any, registry: Registry) -> list[Problem]:
+    """Whether the source is one task alone where the strategy needs a family."""
+    task = registry.all("tasks").get(source.task)
+    if not kind.needs_family or task is None or task.context or any(term.observed for term in source.randomization):
+        return []
+    families = [id for id, other in registry.all("tasks").items() if other.context]
+    message = f"The task '{task.id}' is no family of tasks, and '{kind.title}' learns one."
+    return [Problem("source.task", message, f"Choose one of: {', '.join(families)}; or observe a randomized value.")]
 
 
 def _reinforcement(experiment: Experiment, algorithm: Algorithm) -> list[Problem]:

@@ -7,7 +7,8 @@ is scored by 10 episodes of its deterministic policy, before its first step and 
 Returns are normalized for the area ratio: 0 is the worst mean score of any curve, 1 the best. The threshold is a
 quarter of the interquartile mean that training from scratch ends with: a pilot with another seed had shown that carried
 policies stay far below its end. Intervals are 95%, from resampling five seeds; each seed has a source policy of its
-own. Trainings that lie under ``runs/bench/fine_tuning`` are taken as they are.
+own. Trainings that lie under ``runs/bench/fine_tuning`` are taken as they are; words after the script's name choose
+among them (``scratch 0``).
 """
 
 from __future__ import annotations
@@ -118,11 +119,14 @@ def rows() -> list[dict[str, Any]]:
 
 def main() -> None:
     torch.set_num_threads(1)
-    for word in sys.argv[1:]:  # seeds: a part of the work
-        for kind in KINDS:
-            trained(kind, int(word))
-    if not sys.argv[1:]:
+    words = sys.argv[1:]
+    if not words:
         finish(rows())
+        return
+    kinds = [kind for kind in KINDS if kind in words] or KINDS
+    for seed in [seed for seed in SEEDS if str(seed) in words] or SEEDS:  # a part of the work
+        for kind in kinds:
+            trained(kind, seed)
 
 
 if __name__ == "__main__":

@@ -11,30 +11,48 @@ import torch
 
 from studio.experiment import Experiment
 from studio.registry import Registry
-from studio.rl.contexts import Component
+from studio.rl.contexts import Component, components
 from studio.rl.policy import GaussianActorCritic
 from studio.run.channels import Channels, EpisodesEnded, Logged, MetricsLogged
 from studio.run.check import check
+from studio.run.policies import load_policy_folder
 from studio.run.session import Session
 from tests import tiny
 
-PARAMS = {"simulations": 8, "steps": 32, "minibatch": 32, "epochs": 2, "update": "eager", "physics_threads": 1}
-ARM = {"embodiment": "franka_7dof", "task": "reach", "control": "end_effector", "observation": "goal"}
+PARAMS = {"simulations": 8, "steps": 64, "minibatch": 64, "epochs": 2, "update": "eager", "physics_threads": 1}
+POINT = {"embodiment": "point", "task": "point_navigation", "control": "motor", "observation": "goal"}
+HOPPER = {
+    "embodiment": "hopper", "task": "hopper", "control": "motor", "observation": "state",
+    "randomization": [{"field": "mass", "parts": "torso", "low": 0.5, "high": 1.5, "observed": True}],
+}  # fmt: skip
+FEW = [[0.3, 0.3], [-0.3, 0.3], [0.0, -0.4]]
 
 
-def plan(source: dict[str, Any] | None = None, **changes: Any) -> Experiment:
+def plan(source: dict[str, Any] = POINT, **changes: Any) -> Experiment:
     made = Experiment.from_dict(
         {
-            "name": "tiny", "source": source or ARM, "target": source or ARM, "policy": {"id": "gaussian_mlp"},
+            "name": "tiny", "source": source, "target": source, "policy": {"id": "gaussian_mlp"},
             "strategy": {"id": "multi_task", "params": PARAMS}, "budget": {"iterations": 8, "checkpoint_every": 3},
-            "evaluation": {"episodes": 3, "source_episodes": 0}, "device": "cpu",
+            "evaluation": {"episodes": 6, "source_episodes": 0}, "device": "cpu",
         }
     )  # fmt: skip
     return made.changed(**changes) if changes else made
 
 
+def told(session: Session) -> tuple[dict[str, float], dict[str, np.ndarray], np.ndarray]:
+    """The last metrics of contexts, and the training's episodes: what was drawn, and returns."""
+    published = tiny.listen(session)
+    session.run()
+    events = published()
+    values = [e for e in events if isinstance(e, MetricsLogged)][-1].values
+    episodes = [e for e in events if isinstance(e, EpisodesEnded) and e.domain == "train"]
+    drawn = {key: np.concatenate([e.randomization[key] for e in episodes]) for key in episodes[0].randomization}
+    contexts = {name.removeprefix("return/"): v for name, v in values.items() if name.startswith("return/")}
+    return contexts, drawn, np.concatenate([e.returns for e in episodes])
+
+
 def test_a_few_values_have_a_curve_each_and_ranges_have_bins() -> None:
-    few = Component.of("direction", np.array([1.0, -1.0, 1.0, -1.0]))
+    few = Component.of("context:direction", np.array([1.0, -1.0, 1.0, -1.0]))
     assert few.labels == ["direction -1", "direction 1"]
     assert few.places(np.array([0.9, -1.0])).tolist() == [1, 0]
     many = Component.of("velocity", np.linspace(0, 3, 100))
@@ -43,30 +61,60 @@ def test_a_few_values_have_a_curve_each_and_ranges_have_bins() -> None:
 
 
 def test_every_context_has_its_return(runs: Path) -> None:
-    session = Session(plan(), Registry(), Channels(), runs)
-    published = tiny.listen(session)
-    session.run()
-    told = published()
-    values = [e for e in told if isinstance(e, MetricsLogged)][-1].values
-    found = {name: value for name, value in values.items() if name.startswith("return/goal x ")}
-    episodes = [e for e in told if isinstance(e, EpisodesEnded) and e.domain == "train"]
-    returns = np.concatenate([e.returns for e in episodes])
-    places = np.concatenate([e.randomization["goal x"] for e in episodes])
-    assert len(found) > 1 and len(returns) > 20
-    ranges = [[float(end) for end in name.removeprefix("return/goal x ").split("..")] for name in found]
-    ranges[0][0], ranges[-1][1] = -np.inf, np.inf  # what lies beyond the range belongs to its ends
-    for value, (low, high) in zip(found.values(), ranges, strict=True):
-        inside = returns[(places > low) & (places <= high)][-32:]
-        assert value == pytest.approx(inside.mean()) and len(inside) > 2
+    found, drawn, returns = told(Session(plan(**{"source.contexts": FEW}), Registry(), Channels(), runs))
+    assert len(returns) > 20
+    assert found.keys() == {f"goal_x {x}" for x in ("-0.3", "0", "0.3")} | {f"goal_y {y}" for y in ("-0.4", "0.3")}
+    for label, value in found.items():
+        key, _, at = label.partition(" ")
+        inside = returns[drawn[f"context:{key}"] == float(at)][-32:]
+        assert value == pytest.approx(inside.mean())
+
+
+def test_a_familys_range_is_told_in_bins(runs: Path) -> None:
+    found, drawn, returns = told(Session(plan(), Registry(), Channels(), runs))
+    x, y = components(plan().source, Registry().get("tasks", "point_navigation")())
+    assert (x.low, x.high) == pytest.approx((-0.5, 0.5), abs=0.01)
+    assert found.keys() == {*x.labels, *y.labels}
+    for place, label in enumerate(x.labels):
+        inside = returns[x.places(drawn["context:goal_x"]) == place][-32:]
+        assert found[label] == pytest.approx(inside.mean())
+
+
+def test_bodies_are_a_family_where_the_policy_observes_them(runs: Path) -> None:
+    session = Session(plan(HOPPER), Registry(), Channels(), runs)
+    found, _, _ = told(session)
+    assert found and all(name.startswith("mass:torso ") for name in found)
+    assert load_policy_folder(session.folder / "policy").params.inputs == 12  # its state, and the mass
+    task = Registry().get("tasks", "hopper")()
+    assert [(c.low, c.high) for c in components(plan(HOPPER).source, task)] == [(0.5, 1.5)]
+
+
+@pytest.mark.parametrize(("source", "inputs"), [(POINT, 2), (HOPPER, 11)])
+def test_a_hidden_context_is_neither_trained_on_nor_seen(source: dict[str, Any], inputs: int, runs: Path) -> None:
+    session = Session(plan(source, **{"strategy.params.context": "hidden"}), Registry(), Channels(), runs)
+    found, _, _ = told(session)
+    policy = load_policy_folder(session.folder / "policy")
+    assert found and policy.params.inputs == inputs
+    assert session.evaluations[-1]["episodes"] == 6  # scored where the target would tell the context
+
+
+def test_a_policy_acts_alike_whatever_it_ignores() -> None:
+    policy = GaussianActorCritic(GaussianActorCritic.Params(ignored=["goal"]))
+    policy.fit(3, -np.ones(2), np.ones(2), 0)
+    state, rng = np.ones((5, 3), np.float32), np.random.default_rng(0)
+    acted = [policy.act({"state": state, "goal": rng.normal(size=(5, 2))})[0] for _ in range(2)]
+    assert np.array_equal(*acted) and np.array_equal(acted[0], policy.act(state)[0])
+    assert np.array_equal(policy.value({"state": state, "goal": state}), policy.value(state))
 
 
 def test_killed_and_resumed_it_ends_as_the_uninterrupted_one(runs: Path, tmp_path: Path) -> None:
     def returns(session: Session) -> dict[int, dict[str, float]]:
         published = tiny.listen(session)
         session.run()
-        told = [e for e in published() if isinstance(e, MetricsLogged)]
-        texts.extend(e.text for e in published() if isinstance(e, Logged))
-        return {e.step: {k: v for k, v in e.values.items() if k.startswith("return")} for e in told}
+        events = published()
+        texts.extend(e.text for e in events if isinstance(e, Logged))
+        metrics = [e for e in events if isinstance(e, MetricsLogged)]
+        return {e.step: {k: v for k, v in e.values.items() if k.startswith("return")} for e in metrics}
 
     texts: list[str] = []
     whole = Session(plan(), Registry(), Channels(), tmp_path / "whole")
@@ -82,38 +130,23 @@ def test_killed_and_resumed_it_ends_as_the_uninterrupted_one(runs: Path, tmp_pat
 
 
 @pytest.mark.parametrize(
-    ("changes", "field", "text"),
+    ("source", "changes", "field", "text"),
     [
-        ({"policy.id": "token_transformer", "policy.params": {}}, "policy.id", "an actor with a critic"),
-        (
-            {
-                name: {"embodiment": "hopper", "task": "hopper", "control": "motor", "observation": "state"}
-                for name in ("source", "target")
-            },
-            "source.observation",
-            "no family of tasks",
-        ),
-        ({"strategy.params": {"context": "secret"}}, "strategy.params.context", "not a choice"),
+        (POINT, {"policy.id": "token_transformer", "policy.params": {}}, "policy.id", "an actor with a critic"),
+        (HOPPER | {"randomization": []}, {}, "source.task", "no family of tasks"),
+        (POINT | {"observation": "state"}, {}, "source.observation", "neither the task's context"),
+        (POINT | {"contexts": [[0.1, 0.1]]}, {}, "source.contexts", "only one task"),
+        (POINT | {"contexts": [[0.1]]}, {}, "source.contexts.0", "has 2"),
+        (POINT, {"strategy.params": {"context": "secret"}}, "strategy.params.context", "not a choice"),
     ],
 )
-def test_what_cannot_work_is_said_before_it_starts(changes: dict[str, Any], field: str, text: str) -> None:
-    problems = check(plan(**changes), Registry())
+def test_what_cannot_work_is_said_before_it_starts(
+    source: dict[str, Any], changes: dict[str, Any], field: str, text: str
+) -> None:
+    problems = check(plan(source, **changes), Registry())
     assert any(p.field == field and text in p.message for p in problems), problems
-    assert check(plan(), Registry()) == []
 
 
-def test_a_policy_acts_alike_whatever_it_ignores() -> None:
-    policy = GaussianActorCritic(GaussianActorCritic.Params(ignored=["goal"]))
-    policy.fit(3, -np.ones(2), np.ones(2), 0)
-    state, rng = np.ones((5, 3), np.float32), np.random.default_rng(0)
-    acted = [policy.act({"state": state, "goal": rng.normal(size=(5, 2))})[0] for _ in range(2)]
-    assert np.array_equal(*acted) and np.array_equal(acted[0], policy.act(state)[0])
-    assert np.array_equal(policy.value({"state": state, "goal": state}), policy.value(state))
-
-
-def test_a_hidden_context_is_neither_trained_on_nor_seen() -> None:
-    kind = Registry().get("strategies", "multi_task")
-    told, untold = (kind(kind.Params(**PARAMS, context=context)) for context in ("observed", "hidden"))
-    experiment = plan()
-    assert told.training_domain(experiment) == experiment.source
-    assert untold.training_domain(experiment) == experiment.source.changed(observation="state")
+def test_a_family_of_either_kind_has_no_problem() -> None:
+    for source in (POINT, HOPPER, POINT | {"contexts": FEW}):
+        assert check(plan(source), Registry()) == []
