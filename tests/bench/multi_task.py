@@ -13,7 +13,7 @@ Intervals are 95%, from resampling five seeds. Trainings that lie under ``runs/b
 from __future__ import annotations
 
 import sys
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -29,39 +29,30 @@ BENCH = "multi_task"
 SEEDS = range(5)
 TRAINED, INSIDE, OUTSIDE = (0.5, 1.0, 1.5, 2.0), (0.75, 1.25, 1.75), (2.5, 3.0)
 ITERATIONS, EVERY = 98, 7  # of each task
-CONTEXT = ("goal",)  # the entry of the observation that tells the velocity
 
 
 class Velocity(HalfCheetah):
     """Reward −|v − v*| − 0.05‖a‖² in 200 steps (Finn et al. 2017; Rakelly et al. 2019); each episode draws its v*."""
 
+    id = "half_cheetah_at_velocity"
     horizon = 200
     observations = ("state", "goal")
     goal_width = 1
-    velocities: ClassVar[tuple[float, ...]]
-
-    def prepare(self, world: Any) -> None:
-        super().prepare(world)
-        self.wanted = np.zeros(world.num_envs)
-
-    def reset(self, world: Any, ids: np.ndarray, draws: Any) -> None:
-        super().reset(world, ids, draws)
-        drawn = draws.uniform(0, len(self.velocities)).astype(int)
-        self.wanted[ids] = np.array(self.velocities)[drawn]
-
-    def goal(self, world: Any, ids: Any) -> np.ndarray:
-        return self.wanted[ids][:, None]
+    context = ("velocity",)
+    ranges = ((0.0, 3.0),)
 
     def reward(self, world: Any, ids: Any) -> np.ndarray:
-        return -np.abs(self.speed(ids) - self.wanted[ids]) - 0.05 * self.effort(world, ids)
+        return -np.abs(self.speed(ids) - world.contexts[ids, 0]) - 0.05 * self.effort(world, ids)
+
+
+TASKS[Velocity.id] = Velocity
 
 
 def domain(*velocities: float, told: bool = True) -> Domain:
     """Episodes at some velocities."""
-    name = f"velocities {velocities}"
-    TASKS.setdefault(name, type("Drawn", (Velocity,), {"id": name, "velocities": velocities}))
     seen = "goal" if told else "state"
-    return Domain(embodiment="half_cheetah", task=name, control="motor", observation=seen)
+    body = {"embodiment": "half_cheetah", "task": Velocity.id, "control": "motor", "observation": seen}
+    return Domain.model_validate({**body, "contexts": [[velocity] for velocity in velocities]})
 
 
 def scores(policy: GaussianActorCritic, velocities: tuple[float, ...]) -> list[float]:
@@ -76,7 +67,7 @@ def together(seed: int, told: bool) -> dict[str, Any]:
         where = domain(*TRAINED, told=told)
         policy = blank(where, seed)
         if not told:
-            policy.params = policy.params.model_copy(update={"ignored": list(CONTEXT)})
+            policy.params = policy.params.model_copy(update={"ignored": ["goal"]})
         tasks = len(TRAINED)
         curves = train(policy, where, tasks * ITERATIONS, seed, tasks * EVERY, lambda p: scores(p, TRAINED))
         return {"curves": curves, "inside": scores(policy, INSIDE), "outside": scores(policy, OUTSIDE)}
