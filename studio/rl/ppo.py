@@ -97,7 +97,6 @@ class PPO:
         self.generator = torch.Generator(device).manual_seed(seed)
         s = settings
         self.rollouts = Rollouts(world, policy, s.steps, s.gamma, s.gae_lambda, seed, self.generator)
-        self.samples = s.steps * world.num_envs
         self.flat = FlatParameters(policy)
         self.first, self.second = torch.zeros_like(self.flat.vector), torch.zeros_like(self.flat.vector)
         self.updates = torch.zeros((), device=device)  # Adam's
@@ -114,15 +113,19 @@ class PPO:
             share = self.iteration / self.iterations if self.settings.anneal else 0.0
             self.rate.fill_(self.settings.learning_rate * (1 - share))
             began = time.perf_counter()
-            world, before = self.rollouts.world, self.rollouts.world.diverged
-            rollout = self.rollouts.collect()
+            world, before, samples = self.rollouts.world, self.rollouts.world.diverged, self.rollouts.samples
+            rollout = self.collect()
             if world.diverged > before:
                 self.say(f"Simulations that diverged and were begun anew: {world.diverged - before}.")
             diagnostics = self.learn(rollout, step)
             self.iteration += 1
             values = self._found(rollout, diagnostics)
-            values["steps_per_second"] = self.samples / (time.perf_counter() - began)
+            values["steps_per_second"] = (self.rollouts.samples - samples) / (time.perf_counter() - began)
             yield Metrics(self.iteration, self.iterations, values)
+
+    def collect(self) -> Rollout:
+        """The experience that an iteration learns from."""
+        return self.rollouts.collect()
 
     def learn(self, rollout: Rollout, step: Callable[[Tensor], Tensor]) -> Tensor:
         """Epochs of minibatches over a rollout; mean diagnostics."""
@@ -203,7 +206,7 @@ class PPO:
             returns, lengths = zip(*finished, strict=True)
             values |= {"return": sum(returns) / len(returns), "episode_length": sum(lengths) / len(lengths)}
         error = (rollout.returns - rollout.values).var() / (rollout.returns.var() + 1e-8)
-        values |= {"explained_variance": 1 - error.item(), "samples": float(self.iteration * self.samples)}
+        values |= {"explained_variance": 1 - error.item(), "samples": float(self.rollouts.samples)}
         world = self.rollouts.world
         values |= {"learning_rate": self.rate.item(), "diverged": float(world.diverged)}
         return values if world.curriculum is None else values | world.curriculum.metrics()

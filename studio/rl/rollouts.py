@@ -64,7 +64,7 @@ class Rollouts:
         self._return, self._length = np.zeros(n), np.zeros(n, int)
         self._whole = world.steps == 0  # episodes that time cuts off are counted if they began at their beginning
         self.finished: deque[tuple[float, int]] = deque(maxlen=n)  # (return, length) of the latest episodes
-        self.episodes = 0
+        self.episodes = self.samples = 0  # so far; a sample is a step of one simulation
 
     @torch.no_grad()
     def collect(self) -> Rollout:
@@ -89,6 +89,7 @@ class Rollouts:
                 ids, diverged[t] = np.flatnonzero(info["_final_obs"]), info["diverged"]
                 last[t, ids] = np.stack([flatten(final) for final in info["final_obs"][ids]])
             self._count(rewards[t], terminated[t], truncated[t])
+        self.samples += time * n
         ended = torch.from_numpy(terminated | truncated).to(self.device)
         values, next_values = self._values(normalized, last, terminated, truncated, diverged)
         paid = self._normalize_rewards(torch.from_numpy(rewards).to(self.device), ended)
@@ -110,6 +111,7 @@ class Rollouts:
             "whole": torch.from_numpy(self._whole.copy()),
             "finished": [list(pair) for pair in self.finished],
             "episodes": self.episodes,
+            "samples": self.samples,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -122,7 +124,7 @@ class Rollouts:
         self._length, self._whole = kept["length"], kept["whole"]
         self.finished.clear()
         self.finished.extend((float(r), int(k)) for r, k in state["finished"])
-        self.episodes = int(state["episodes"])
+        self.episodes, self.samples = int(state["episodes"]), int(state["samples"])
 
     def _count(self, reward: Array, terminated: Array, truncated: Array) -> None:
         self._return += reward

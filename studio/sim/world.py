@@ -6,7 +6,7 @@ on how many others run beside it, nor on the number of threads.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import gymnasium
@@ -95,6 +95,7 @@ class World(VectorEnv):
         self.contexts = np.zeros((num_envs, len(task.context)))  # which of its task's family each episode is
         self._body = contexts.BodySense(domain.randomization, self.model, domain.camera)
         self.recorder: EpisodeRecorder | None = None  # is told of every episode that step() brings to its end
+        self.watcher: Callable[[World, Array], None] | None = None  # is told of every step(), with its rewards
         self._renderer: CameraRenderer | None = None
         self._steps = np.zeros(num_envs, int)
         self._episode_seed = np.zeros(num_envs, int)
@@ -266,6 +267,11 @@ class World(VectorEnv):
         """Control steps taken in each simulation's episode."""
         return self._steps
 
+    @property
+    def seeds(self) -> Array:
+        """Of each simulation's episode."""
+        return self._episode_seed
+
     # -- Gymnasium's vector interface ----------------------------------------------------------------------------
 
     def reset(self, *, seed: int | list[int | None] | None = None, options: dict[str, Any] | None = None) -> Any:
@@ -284,6 +290,8 @@ class World(VectorEnv):
         truncated &= ~terminated
         if self.recorder is not None:
             self.recorder.note(reward)
+        if self.watcher is not None:
+            self.watcher(self, reward)
         if self.curriculum is not None:
             self.curriculum.note(ALL, reward)
         observation, info = self._public(self.observe(ALL), copied=False), {}

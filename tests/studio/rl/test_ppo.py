@@ -42,7 +42,7 @@ def test_it_learns_to_balance_a_pendulum() -> None:
     settings = {"steps": 32, "minibatch": 256, "epochs": 6, "learning_rate": 1e-3, "gae_lambda": 0.9}
     ppo = learner("inverted_pendulum", 29, settings=settings, sims=64)
     found(ppo)
-    assert ppo.iteration * ppo.samples < 60_000
+    assert ppo.rollouts.samples < 60_000
     outcome = run_episodes(
         make_vector(10, "inverted_pendulum", "inverted_pendulum"), policy_actions(ppo.policy), range(10_000, 10_010)
     )

@@ -40,7 +40,7 @@ def plan(strategy: str, **changes: Any) -> Experiment:
     return made.changed(**changes) if changes else made
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("strategy", [*STRATEGIES, "epopt"])
 def test_killed_and_resumed_it_ends_as_the_uninterrupted_one(strategy: str, runs: Path, tmp_path: Path) -> None:
     whole = tiny.run(plan(strategy), tmp_path / "whole").folder
     file = tiny.write(plan(strategy), tmp_path)

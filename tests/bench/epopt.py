@@ -1,0 +1,101 @@
+"""Row 5 of the learners: Hopper over the range of its torso's mass, trained on one body, on many, on the worst of many.
+
+All three get the same samples. Randomized training and EPOpt draw bodies from table 1 of Rajeswaran et al. 2017
+(arXiv:1610.01283; the preset ``epopt_hopper``). Each policy is then scored at 13 masses of the torso from 3 to 9 kg,
+all else nominal, on seeds no training meets. EPOpt: ε = 0.1, 100 bodies an iteration, after a warm-up on all of them.
+
+Means and 10th percentiles are over masses and episodes, then over the seeds; 95% intervals from resampling the seeds.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from _report import finish, row
+from _training import kept
+
+from studio.randomization_terms import RandomizationTerm, expand
+from studio.rl.policy import GaussianActorCritic
+from studio.rl.ppo import PPO, PPOParams
+from studio.rl.worst_cases import WorstCaseParams, WorstCasePPO
+from studio.sim.gymnasium_ids import make_vector
+from studio.sim.rollout import policy_actions, run_episodes
+
+SEEDS = range(5)
+SAMPLES = 2_000_000
+WARM_UP = 1_000_000  # of EPOpt's samples
+BODIES = 100  # of an iteration of EPOpt
+TORSO, MASSES, EPISODES = 3.6652, np.linspace(3, 9, 13), 5  # kg; episodes at each mass
+EPISODE_SEED = 8_000_000
+KINDS = {"one": "trained on one body", "many": "trained over bodies", "worst": "EPOpt, ε = 0.1"}
+
+
+def train(kind: str, seed: int) -> GaussianActorCritic:
+    """Until the samples are spent."""
+    terms = [] if kind == "one" else expand("epopt_hopper")
+    usual = PPOParams()
+    iterations = SAMPLES // (usual.simulations * usual.steps)
+    policy = GaussianActorCritic()
+    world = make_vector(usual.simulations, "hopper", "hopper", threads=1, randomization=terms)
+    policy.fit(world.single_observation_space.shape[0], world.control.low, world.control.high, seed)
+    if kind != "worst":
+        learner: PPO = PPO(policy, world, usual, iterations=iterations, seed=seed)
+    else:
+        world.close()
+        world = make_vector(BODIES, "hopper", "hopper", threads=1, randomization=terms)
+        warm = WARM_UP // (BODIES * usual.steps)  # iterations; those on the worst are as many as it takes
+        settings = WorstCaseParams(epsilon=0.1, warm_up=warm / 10**6)
+        learner = WorstCasePPO(policy, world, settings, iterations=10**6, seed=seed)
+    for metrics in learner.iterate():
+        if metrics.values["samples"] >= SAMPLES:
+            break
+    world.close()
+    return policy
+
+
+def score(policy: GaussianActorCritic) -> list[list[float]]:
+    """Returns, (masses, episodes)."""
+    world = make_vector(EPISODES, "hopper", "hopper", threads=1)
+    table = []
+    for mass in MASSES:
+        fixed = RandomizationTerm(field="mass", parts="torso", low=mass / TORSO, high=mass / TORSO)
+        world.close()
+        world = make_vector(EPISODES, "hopper", "hopper", threads=1, randomization=[fixed])
+        outcome = run_episodes(world, policy_actions(policy), range(EPISODE_SEED, EPISODE_SEED + EPISODES))
+        table.append(outcome.returns.tolist())
+    world.close()
+    return table
+
+
+def interval(values: np.ndarray) -> tuple[float, float, float]:
+    """Mean over the seeds with its 95% interval."""
+    rng = np.random.default_rng(0)
+    low, high = np.quantile(values[rng.integers(0, len(values), (4000, len(values)))].mean(1), [0.025, 0.975])
+    return float(values.mean()), float(low), float(high)
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    tables = {
+        kind: np.array(
+            [kept("epopt", f"{kind}-{SAMPLES}-{seed}", lambda k=kind, s=seed: score(train(k, s))) for seed in SEEDS]
+        )
+        for kind in KINDS
+    }
+    rows, tenths = [], {}
+    for kind, title in KINDS.items():
+        table = tables[kind].reshape(len(SEEDS), -1)
+        tenths[kind] = np.percentile(table, 10, axis=1)
+        for name, values in (("mean", table.mean(1)), ("10th percentile", tenths[kind])):
+            value, low, high = interval(values)
+            unit = f"return [{low:.0f}, {high:.0f}], {len(SEEDS)} seeds, torso 3 to 9 kg"
+            times = value / tenths["one"].mean() if kind == "worst" and name != "mean" else None
+            target = "" if times is None else f">= 2 x trained on one body ({tenths['one'].mean():.0f})"
+            rows.append(row(f"Hopper, {title}: {name}", value, unit, target, None if times is None else times >= 2))
+        by_mass = ", ".join(f"{m:g} kg {r:.0f}" for m, r in zip(MASSES, tables[kind].mean((0, 2)), strict=True))
+        rows.append(row(f"Hopper, {title}: heaviest torso", float(tables[kind][:, -1].mean()), f"return; {by_mass}"))
+    finish(rows)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,123 @@
+"""EPOpt: which episodes are learned from, what of them, and that it resumes bit for bit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from pydantic import ValidationError
+
+from studio.randomization_terms import expand
+from studio.rl.policy import GaussianActorCritic, log_prob
+from studio.rl.worst_cases import Episodes, WorstCaseParams, WorstCasePPO
+from studio.sim.gymnasium_ids import make_vector
+
+
+def learner(sims: int = 20, iterations: int = 6, epsilon: float = 0.1, warm_up: float = 0.5) -> WorstCasePPO:
+    torch.set_num_threads(1)
+    world = make_vector(sims, "hopper", "hopper", threads=1, randomization=expand("epopt_hopper"))
+    policy = GaussianActorCritic()
+    policy.fit(11, world.control.low, world.control.high, 0)
+    settings = WorstCaseParams(epsilon=epsilon, warm_up=warm_up, update="eager", steps=8, minibatch=32, epochs=1)
+    return WorstCasePPO(policy, world, settings, iterations=iterations, seed=0)
+
+
+def found(ppo: WorstCasePPO) -> list[dict[str, float]]:
+    return [{k: v for k, v in m.values.items() if k != "steps_per_second"} for m in ppo.iterate()]
+
+
+def test_the_worst_are_learned_from_and_nothing_else() -> None:
+    ppo = learner(epsilon=0.1, warm_up=0)
+    played: list[Episodes] = []
+    whole = Episodes.rollout
+
+    def rollout(self: Episodes, chosen: np.ndarray) -> Any:
+        played.append(self)
+        assert sorted(chosen) == sorted(np.argsort(self.returns)[:2])
+        return whole(self, chosen)
+
+    Episodes.rollout = rollout  # type: ignore[method-assign]
+    try:
+        values = next(ppo.iterate()).values
+    finally:
+        Episodes.rollout = whole  # type: ignore[method-assign]
+    (episodes,) = played
+    lengths = np.bincount(np.concatenate(episodes._ids), minlength=20)
+    worst = np.argsort(episodes.returns)[:2]
+    assert values["learned_from"] == lengths[worst].sum() < values["samples"] == lengths.sum()
+    assert values["worst_return"] == np.sort(episodes.returns)[1]
+    assert values["return_10"] == pytest.approx(np.percentile(episodes.returns, 10))
+    assert values["return"] == pytest.approx(episodes.returns.mean())
+
+
+def test_advantages_are_those_of_each_episode_by_itself() -> None:
+    ppo = learner(warm_up=0)
+    rollouts, policy = ppo.rollouts, ppo.policy
+    policy.moments.update(torch.randn(50, 11))
+    rollouts.reward_moments.update(torch.randn(50, 1) * 3)
+    scale = rollouts.reward_moments.scale().item()
+    before = {name: value.clone() for name, value in policy.state_dict().items()}
+    episodes = Episodes(ppo)
+    chosen = np.array([7, 3])
+    got = episodes.rollout(chosen)
+    policy.load_state_dict(before)
+    sums, at = [], 0
+    with torch.no_grad():
+        for t, (ids, (seen, moved, paid)) in enumerate(zip(episodes._ids, episodes._steps, strict=True)):
+            for sim in chosen:  # (time, episode) order: what the rollout's rows are
+                (row,) = np.flatnonzero(ids == sim) if sim in ids else (None,)
+                if row is None:
+                    continue
+                normalized = policy.moments(seen[row : row + 1])
+                assert torch.equal(got.observations[at], normalized[0]) and torch.equal(got.actions[at], moved[row])
+                density = log_prob(moved[row : row + 1], policy.actor(normalized), policy.log_std)
+                assert got.log_probs[at].item() == pytest.approx(density.item(), abs=1e-5)
+                sums.append((sim, t, at, paid[row], policy.critic(normalized).item()))
+                at += 1
+    assert at == len(got.actions)
+    for sim in chosen:  # the recursion of GAE, written out from the end
+        steps = [(at, paid, value) for s, _, at, paid, value in sums if s == sim]
+        worth = episodes._worth[sim].item()
+        with torch.no_grad():
+            following = policy.critic(policy.moments(episodes._last[sim : sim + 1])).item() if worth > 0 else 0.0
+        carried = 0.0
+        for at, paid, value in reversed(steps):
+            delta = float(np.clip(paid * scale, -10, 10)) + rollouts.gamma * following - value
+            carried = delta + rollouts.gamma * rollouts.gae_lambda * carried
+            assert got.advantages[at].item() == pytest.approx(carried, abs=2e-4)
+            following = value
+
+
+def test_it_resumes_to_the_bit_on_either_side_of_the_warm_up() -> None:
+    for cut in (2, 4):
+        whole = learner()
+        all_found, kept = [], {}
+        for metrics in whole.iterate():
+            all_found.append({k: v for k, v in metrics.values.items() if k != "steps_per_second"})
+            if metrics.step == cut:
+                kept = whole.state_dict()
+        again = learner()
+        again.load_state_dict(kept)
+        assert found(again) == all_found[cut:]
+        assert torch.equal(again.flat.vector, whole.flat.vector)
+
+
+def test_every_episode_is_told_with_the_body_it_was_of() -> None:
+    from studio.sim.episode_recorder import EpisodeRecorder
+
+    ppo = learner(warm_up=0, iterations=1)
+    world = ppo.rollouts.world
+    world.recorder = EpisodeRecorder(20, tuple(term.key for term in world.domain.randomization))
+    values = found(ppo)[0]
+    outcome = world.recorder.take()
+    assert len(outcome.returns) == 20 and outcome.returns.mean() == pytest.approx(values["return"])
+    assert len(set(outcome.randomization["mass:torso"].tolist())) == 20
+    assert outcome.lengths.sum() == values["samples"]
+
+
+@pytest.mark.parametrize("epsilon", [0.0, -0.1, 1.5])
+def test_a_share_outside_its_range_is_refused(epsilon: float) -> None:
+    with pytest.raises(ValidationError, match="epsilon"):
+        WorstCaseParams(epsilon=epsilon)
