@@ -145,20 +145,20 @@ class Task:
     title: ClassVar[str]
     summary: ClassVar[str]
     reference: ClassVar[str]
-    horizon: ClassVar[int]  # control steps in an episode
+    horizon: int  # control steps in an episode
     control_hz: ClassVar[float]  # control steps a second
     step_size: ClassVar[float] = 0.0  # m an end effector moves in one step at action 1
     version: ClassVar[int] = 1  # raise it when the task changes: what was cached for it is made anew
     gymnasium_id: ClassVar[str] = ""  # such as "Reach-{embodiment}-v0"
     controls: ClassVar[tuple[str, ...]] = ("end_effector", "joint")
     observations: ClassVar[tuple[str, ...]] = ("image", "goal")
-    goal_width: ClassVar[int] = 3
+    goal_width: int = 3
     goal_in_plane: ClassVar[bool] = False  # its mark lies on a table or floor: a hand that moves it keeps it there
     grips: ClassVar[bool] = False  # actions open and close the grippers too
     has_success: ClassVar[bool] = True  # False: an episode is judged by its return
     has_expert: ClassVar[bool] = True
     contact_forces: ClassVar[bool] = False  # it reads them
-    actions: ClassVar[int] = 0  # under control "discrete": how many there are to choose from
+    actions: int = 0  # under control "discrete": how many there are to choose from; known once its world is made
     context: ClassVar[tuple[str, ...]] = ()  # of a family of tasks: the names of ω's components
     ranges: ClassVar[tuple[tuple[float, float], ...]] = ()  # of each component, where the family draws it uniformly
     members: ClassVar[tuple[tuple[float, ...], ...]] = ()  # of a family of a few tasks: all its contexts
