@@ -187,6 +187,8 @@ class Viewport(QWidget):
             texts.append((self.tr("frame {0} of {1}").format(info["step"] + 1, frame.moment[1]), INK))
             if info["name"]:
                 texts.append((info["name"], INK))
+        elif "training" in info and "step" not in info:
+            texts.append((self.tr("waiting for the training"), AMBER))
         elif "step" in info:
             texts.append((self.tr("episode {0} · step {1}").format(info["episode"], info["step"]), INK))
         elif "time" in info:

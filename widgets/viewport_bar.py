@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QMenu, QSizePolicy, QToolButton, QWidget
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QMenu, QSizePolicy, QSpinBox, QToolButton, QWidget
 
 from widgets import theme
 from widgets.orbit_camera import FOLLOW, FREE
@@ -37,7 +37,8 @@ class ViewportBar(QWidget):
     keyframe_chosen = Signal(int)
     speed_chosen = Signal(float)
     camera_chosen = Signal(str)
-    policy_chosen = Signal(str)  # expert, current, checkpoint, random, hand, recorded
+    policy_chosen = Signal(str)  # expert, current, training, checkpoint, random, hand, recorded
+    simulation_chosen = Signal(int)  # of the training, from 0
     domain_chosen = Signal(str)  # source, target
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -72,6 +73,7 @@ class ViewportBar(QWidget):
         for key, label in (
             ("expert", self.tr("Expert")),
             ("current", self.tr("Current policy")),
+            ("training", self.tr("Training itself")),
             ("checkpoint", self.tr("Checkpoint…")),
             ("random", self.tr("Random")),
             ("hand", self.tr("By hand")),
@@ -79,6 +81,14 @@ class ViewportBar(QWidget):
         ):
             self.policy.addItem(label, key)
         self.policy.activated.connect(lambda index: self.policy_chosen.emit(self.policy.itemData(index)))
+        self.simulation = QSpinBox()
+        self.simulation.setAccessibleName(self.tr("Simulation"))
+        self.simulation.setToolTip(self.tr("Which of the training's simulations is watched, by its number from 1"))
+        self.simulation.setRange(1, 1)
+        self.simulation.setMinimumWidth(64)
+        self.simulation.setKeyboardTracking(False)
+        self.simulation.valueChanged.connect(lambda number: self.simulation_chosen.emit(number - 1))
+        self.simulation.hide()
         self.domain = Segmented(
             (
                 ("source", self.tr("Source"), self.tr("Show the source domain")),
@@ -96,6 +106,7 @@ class ViewportBar(QWidget):
         layout.addStretch(1)
         layout.addWidget(self.domain)
         layout.addWidget(self.policy, 3)
+        layout.addWidget(self.simulation)
         layout.addWidget(self.camera, 2)
         layout.addStretch(1)
         for widget in (self.inset, self.picture, self.film, self.side):
@@ -151,6 +162,11 @@ class ViewportBar(QWidget):
         self.policy.setCurrentIndex(self.policy.findData(key))
         label = self.tr("Checkpoint {0}").format(checkpoint) if checkpoint else self.tr("Checkpoint…")
         self.policy.setItemText(self.policy.findData("checkpoint"), label)
+
+    def set_simulations(self, count: int) -> None:
+        """How many the training has; a number beyond is kept until there are fewer."""
+        if max(1, count) != self.simulation.maximum():
+            self.simulation.setRange(1, max(1, count))
 
     def _button(self, icon: str, words: str, signal: object) -> QToolButton:
         button = QToolButton()

@@ -157,7 +157,7 @@ class ViewportSide(QScrollArea):
             self.joints.set_knobs(frame.sheet.joints)
             self.actuators.set_knobs(frame.sheet.actuators)
             self.watch.set_fields(frame.sheet.fields)
-            touchable = frame.sheet.kind != "recorded"
+            touchable = frame.sheet.kind not in ("recorded", "training")
             self.joints.setEnabled(touchable)
             self.actuators.setEnabled(touchable)
         if self.isHidden():

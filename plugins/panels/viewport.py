@@ -9,19 +9,20 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QPoint, Qt, QTimer
+from PySide6.QtCore import QPoint, QTimer
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QToolTip, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QToolTip, QVBoxLayout, QWidget
 
 from studio.contracts import PanelInfo
 from studio.errors import StudioError
 from studio.experiment import Domain, Experiment
-from widgets import opening, viewport_sources
+from widgets import opening, viewport_menus, viewport_sources
 from widgets.bench import Bench
 from widgets.history_bar import HistoryBar
 from widgets.render_stage import Frame
 from widgets.render_thread import RenderThread
 from widgets.trace_strip import TraceStrip
+from widgets.training_source import TrainingSource
 from widgets.viewport import Viewport
 from widgets.viewport_bar import ViewportBar
 from widgets.viewport_keep import Keep
@@ -47,6 +48,7 @@ class ViewportPanel(QWidget):
         self.history = HistoryBar()
         self.traces = TraceStrip()
         self.keep = Keep(bench, self.thread_)
+        self.training = TrainingSource(bench, self.thread_, self.bar)
         self._playing = True
         self._followed = Frame()
         self._told_time = 0.0
@@ -114,6 +116,8 @@ class ViewportPanel(QWidget):
         bar.speed_chosen.connect(thread.set_speed)
         bar.camera_chosen.connect(thread.set_camera)
         bar.policy_chosen.connect(self._choose_policy)
+        bar.simulation_chosen.connect(lambda _number: self._watch_training())
+        self.training.named.connect(self._look_at_training)
         bar.domain_chosen.connect(lambda _key: self._come_back())
         self.history.sought.connect(thread.seek)
         self.history.episode_chosen.connect(thread.choose)
@@ -160,6 +164,7 @@ class ViewportPanel(QWidget):
         """From a file or recording to the experiment's domain."""
         if self._elsewhere:
             self._elsewhere, self._shown = "", None
+            self.training.leave()
             self.view.looking_at = ""
             self._name_policy()
         self._show_domain()
@@ -185,12 +190,27 @@ class ViewportPanel(QWidget):
 
     def _show_recorded(self, recorded: Recorded) -> None:
         self._asked += 1
+        self.training.leave()
         self._elsewhere = recorded.name
         self.view.looking_at = recorded.name
         self.thread_.show_domain(recorded.make)
         self._name_policy()
 
+    def _watch_training(self) -> None:
+        """Shows one of the training's own simulations."""
+        self._asked += 1
+        self._elsewhere = self.tr("training")
+        self.training.watch()
+        self._name_policy()
+
+    def _look_at_training(self, words: str) -> None:
+        self.view.looking_at = words
+        self.view.refresh()
+
     def _choose_policy(self, key: str) -> None:
+        if key == "training":
+            self._watch_training()
+            return
         if key in ("checkpoint", "recorded"):
             self._name_policy()  # nothing has been chosen yet
             folder = self._bench.runs_folder
@@ -220,7 +240,8 @@ class ViewportPanel(QWidget):
 
     def _name_policy(self) -> None:
         name = self._checkpoint[2] if self._checkpoint else ""
-        self.bar.set_policy("recorded" if self._elsewhere else self._policy, name)
+        shown = "training" if self.training.watching else "recorded" if self._elsewhere else self._policy
+        self.bar.set_policy(shown, name)
         words = {
             "expert": self.tr("expert"),
             "current": self.tr("current policy"),
@@ -236,46 +257,23 @@ class ViewportPanel(QWidget):
             words = self.tr("There is no checkpoint yet. Run an experiment; its checkpoints can be played here.")
             self._bench.toast.emit("info", words, "")
             return
-        menu = self._menu()
-        for name, folder, steps in runs:
-            entries = menu.addMenu(name)
-            for step in reversed(steps):
-                action = entries.addAction(self.tr("step {0}").format(step))
-                action.triggered.connect(lambda _=False, f=folder, s=step: self._bench.checkpoint_chosen.emit(f, s))
-        self._pop_up(menu)
+        menu = viewport_menus.checkpoints(self, runs, self._bench.checkpoint_chosen.emit)
+        viewport_menus.pop_up(menu, self.bar.policy)
 
     def _offer_recordings(self, found: tuple[list[tuple[str, Path]], list[tuple[str, Path, list[Any]]]]) -> None:
-        files, runs = found
-        roles = {"source": self.tr("Demonstrations of the source"), "target": self.tr("Demonstrations of the target")}
-        menu = self._menu()
-        for role, path in files:
-            menu.addAction(roles[role]).triggered.connect(lambda _=False, path=path: self.look_at(path))
-        menu.addAction(self.tr("Open a dataset or a model…")).triggered.connect(self._open_file)
-        if runs:
-            menu.addSeparator()
         registry = self._bench.registry
-        for name, folder, scored in runs:
-            entries = menu.addMenu(name)
-            for entry in reversed(scored):
-                words = self.tr("step {0}: {1} of {2} episodes succeeded")
-                action = entries.addAction(words.format(entry.step, entry.successes, entry.episodes))
-                work = partial(viewport_sources.evaluation, folder, entry.step, registry)
-                action.triggered.connect(lambda _=False, work=work: self._load(work))
-        self._pop_up(menu)
+
+        def load(folder: Path, step: int) -> None:
+            self._load(partial(viewport_sources.evaluation, folder, step, registry))
+
+        menu = viewport_menus.recordings(self, *found, self.look_at, self._open_file, load)
+        viewport_menus.pop_up(menu, self.bar.policy)
 
     def _open_file(self) -> None:
         types = self.tr("Datasets and models ({0})").format("*.hdf5 *.h5 *.xml *.mjcf *.urdf")
         name, _ = QFileDialog.getOpenFileName(self, self.tr("Look at"), "", types)
         if name:
             self.look_at(Path(name))
-
-    def _menu(self) -> QMenu:
-        menu = QMenu(self)
-        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        return menu
-
-    def _pop_up(self, menu: QMenu) -> None:
-        menu.popup(self.bar.policy.mapToGlobal(QPoint(0, -menu.sizeHint().height())))
 
     def _load_checkpoint(self, folder: Path, step: int) -> None:
         self._asked += 1
@@ -302,7 +300,9 @@ class ViewportPanel(QWidget):
         if frame.camera != before.camera or frame.cameras is not before.cameras:
             self.bar.set_cameras(frame.cameras, frame.camera)
         if frame.sheet is not before.sheet:
-            self.bar.set_keyframes(() if frame.sheet.kind == "recorded" else frame.sheet.keyframes)
+            self.bar.set_keyframes(() if frame.sheet.kind in ("recorded", "training") else frame.sheet.keyframes)
+        if self.training.watching:
+            self.training.follow(frame)
         if frame.moment != before.moment or not frame.playing:
             self._follow_time(frame, frame.playing and frame.model == before.model)
         if frame.traces is not before.traces:

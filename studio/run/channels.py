@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
+from studio.run.watched import Watched
+
 T = TypeVar("T")
 
 
@@ -201,10 +203,12 @@ class Events:
 class Channels:
     """The channels of one session (or of one window, over its sessions).
 
-    ``policy`` holds the latest policy for watchers: an evaluation copy that shares nothing with training.
+    ``policy`` holds the latest policy for watchers: an evaluation copy that shares nothing with training. ``training``
+    shows them its own simulations.
     """
 
     def __init__(self) -> None:
         self.events = Events()
         self.progress: Snapshot[Progress] = Snapshot()
         self.policy: Snapshot[Any] = Snapshot()
+        self.training = Watched()

@@ -15,6 +15,7 @@ from studio.run.policies import bind, load_policy_folder, new_policy
 from studio.sim.domains import embodiment_of, task_of
 
 if TYPE_CHECKING:
+    from studio.run.watched import Watched
     from studio.sim.episode_recorder import EpisodeRecorder
     from studio.sim.world import World
 
@@ -34,6 +35,7 @@ class Context:
     )  # for long work: (done, of how many); may raise to stop
     say: Callable[[str], None] = lambda text: None  # a sentence for the run's log
 
+    watched: Watched | None = None  # is told of the worlds that are made
     recorders: list[EpisodeRecorder] = field(default_factory=list)  # of the worlds that were made
 
     def world(self, domain: Domain, num_envs: int, threads: int = 0) -> World:
@@ -49,6 +51,8 @@ class Context:
         if keys:
             world.recorder = EpisodeRecorder(num_envs, keys)
             self.recorders.append(world.recorder)
+        if self.watched is not None:
+            self.watched.enter(world)
         return world
 
     def source_policy(self) -> Any:

@@ -142,6 +142,7 @@ class Reinforcing:
         world = World(source, task, embodiment, settings.simulations, settings.physics_threads, curriculum=True)
         policy.fit(flatten(world.observe(np.arange(1))).shape[1], world.control.low, world.control.high, plan.seed)
         self.policy: Any = policy.to(device)
+        self.world = world
         self.learner = algorithm.make(self.policy, world, settings, iterations=plan.iterations, seed=plan.seed, say=say)
 
     def state_dict(self) -> dict[str, Any]:

@@ -159,6 +159,8 @@ class Session:
         random.seed(plan.seed)
         context = Context(plan, self.registry, device, embodiment, episodes, base, self._count, self._info)
         self._recorders = context.recorders
+        context.watched = self.channels.training
+        context.watched.clear()
         instance.setup(context)
         trainable = sum(p.numel() for p in instance.policy().parameters() if p.requires_grad)
         self._status.note(trainable_parameters=trainable)
@@ -182,6 +184,9 @@ class Session:
         if found is None:
             training = pretrain.pretraining(self.experiment, self.registry, device, self._count, self._info)
             self._enter("pretrain")
+            self.channels.training.clear()
+            if isinstance(training, pretrain.Reinforcing):
+                self.channels.training.enter(training.world)
             self._train("pretrain", training, training.learner.iterate(), training.learner.units, None)
             found = pretrain.save(training.policy, self.experiment, self.registry)
         else:

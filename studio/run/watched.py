@@ -1,0 +1,122 @@
+"""A training's own simulations, for watching: a clip of one of them at a time, taken while it trains.
+
+A training steps its simulations far faster than an eye can follow. So a watcher is given a stretch of consecutive
+control steps, plays it at its own pace, and takes the next when it is through: what is seen is the training itself.
+Where nobody watches, a step of the training costs one look at a variable.
+"""
+
+from __future__ import annotations
+
+import time
+import weakref
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from studio.experiment import Domain
+
+if TYPE_CHECKING:
+    from studio.sim.world import World
+
+Array = np.ndarray
+CLIP_SECONDS = 1.0  # of simulated time
+LEASE_SECONDS = 2.0  # a watcher that has not asked for so long is gone
+
+
+@dataclass(frozen=True)
+class Clip:
+    """Consecutive control steps of one simulation; the poses are those that the steps led to."""
+
+    simulation: int
+    domain: Domain
+    control_hz: float
+    qpos: Array  # (steps, nq)
+    mocap_pos: Array  # (steps, mocap bodies, 3), m
+    steps: Array  # (steps,): of the episode
+    rewards: Array  # (steps,)
+
+
+@dataclass(frozen=True)
+class _Entered:
+    world: weakref.ref[World]
+    first: int  # the number of its first simulation among those of all worlds
+    domain: Domain
+
+
+class Watched:
+    """Between a training, which calls :meth:`enter` and :meth:`note`, and one watcher on another thread.
+
+    Simulations are numbered through all the worlds that the training made. Neither side waits for the other: the
+    training alone fills a clip, the watcher alone takes it away.
+    """
+
+    def __init__(self) -> None:
+        self._worlds: list[_Entered] = []
+        self._wanted: int | None = None  # written by the watcher
+        self._asked = 0.0  # when it last did
+        self._clip: Clip | None = None  # put there by the training, taken away by the watcher
+        self._open: list[tuple[Array, Array, int, float]] = []  # the training's own
+        self._of = -1  # the simulation whose steps those are
+
+    # -- the training ------------------------------------------------------------------------------------------------
+
+    def clear(self) -> None:
+        """Another training begins."""
+        self._worlds, self._open, self._clip = [], [], None
+
+    def enter(self, world: World) -> None:
+        """A world that the training will step."""
+        self._worlds = [*self._worlds, _Entered(weakref.ref(world), self.simulations, world.domain)]
+        world.watcher = self.note
+
+    def note(self, world: World, rewards: Array) -> None:
+        """A step of all of a world's simulations, (num_envs,)."""
+        if self._wanted is not None:
+            self._take_down(world, rewards)
+
+    def _take_down(self, world: World, rewards: Array) -> None:
+        wanted = self._wanted
+        if not self._open and time.monotonic() - self._asked > LEASE_SECONDS:
+            self._wanted = self._clip = None
+            return
+        if wanted is None or self._clip is not None:
+            return
+        entered = next((entry for entry in self._worlds if entry.world() is world), None)
+        sim = wanted - entered.first if entered is not None else -1
+        if entered is None or not 0 <= sim < world.num_envs:
+            return
+        if wanted != self._of:
+            self._of, self._open = wanted, []
+        self._open.append((*world.state(sim), int(world.steps[sim]), float(rewards[sim])))
+        if len(self._open) >= max(2, round(CLIP_SECONDS * world.task.control_hz)):
+            qpos, places, steps, paid = (np.array(column) for column in zip(*self._open, strict=True))
+            self._open = []
+            self._clip = Clip(wanted, entered.domain, world.task.control_hz, qpos, places, steps, paid)
+
+    # -- the watcher -------------------------------------------------------------------------------------------------
+
+    @property
+    def simulations(self) -> int:
+        """How many there are to choose from."""
+        return sum(world.num_envs for entry in self._worlds if (world := entry.world()) is not None)
+
+    def domain(self, simulation: int) -> Domain | None:
+        """What a simulation is of; None: there is no such simulation now."""
+        for entry in reversed(self._worlds):
+            if entry.world() is not None and entry.first <= simulation:
+                return entry.domain
+        return None
+
+    def look(self, simulation: int) -> None:
+        """Wants to see this one; to be said again within ``LEASE_SECONDS``."""
+        self._wanted, self._asked = simulation, time.monotonic()
+
+    def leave(self) -> None:
+        """Wants to see nothing any more."""
+        self._wanted = None
+
+    def take(self) -> Clip | None:
+        """The newest clip of the simulation that is wanted, once; the training then begins the next."""
+        clip, self._clip = self._clip, None
+        return clip if clip is not None and clip.simulation == self._wanted else None

@@ -1,0 +1,143 @@
+"""A training's own simulations, watched: clips are what happened, one at a time, and nothing where nobody watches."""
+
+from __future__ import annotations
+
+import gc
+from typing import Any
+
+import numpy as np
+import pytest
+
+from studio.experiment import Domain
+from studio.registry import Registry
+from studio.run import watched
+from studio.run.watched import Watched
+from studio.sim.domains import embodiment_of, task_of
+from studio.sim.mirror import Mirror
+from studio.sim.world import World
+
+CHEETAH = Domain(embodiment="half_cheetah", task="half_cheetah", control="motor", observation="state")
+POINT = Domain(embodiment="point", task="point_navigation", control="motor", observation="state")
+
+
+def world_of(domain: Domain, count: int) -> World:
+    registry = Registry()
+    world = World(domain, task_of(domain, registry), embodiment_of(domain, registry), count, threads=1)
+    world.reset(seed=0)
+    return world
+
+
+def run(world: World, steps: int) -> list[np.ndarray]:
+    """Steps a world at random; where its simulations were after each step, before any began anew."""
+    rng, found = np.random.default_rng(0), []
+    note = world.watcher
+
+    def watch(of: World, rewards: np.ndarray) -> None:
+        found.append(of.bind("qpos").copy())
+        if note is not None:
+            note(of, rewards)
+
+    world.watcher = watch
+    for _ in range(steps):
+        world.step(rng.uniform(-1, 1, (world.num_envs, *world.single_action_space.shape)))
+    world.watcher = note
+    return found
+
+
+def test_a_clip_is_what_the_chosen_simulation_did() -> None:
+    given, world = Watched(), world_of(CHEETAH, 3)
+    given.enter(world)
+    given.look(1)
+    poses = run(world, 25)  # a second is 20 steps
+    clip = given.take()
+    assert clip is not None and clip.simulation == 1 and clip.domain == CHEETAH and clip.control_hz == 20
+    np.testing.assert_array_equal(clip.qpos, np.array(poses)[:20, 1])
+    assert clip.steps.tolist() == list(range(1, 21)) and np.isfinite(clip.rewards).all()
+    assert given.take() is None, "once"
+    run(world, 30)
+    later = given.take()
+    assert later is not None and later.steps[0] > 20
+
+
+def test_simulations_are_numbered_through_all_worlds_and_another_choice_drops_what_was_begun() -> None:
+    given, one, other = Watched(), world_of(CHEETAH, 3), world_of(POINT, 2)
+    given.enter(one)
+    given.enter(other)
+    assert given.simulations == 5
+    assert given.domain(2) == CHEETAH and given.domain(3) == POINT
+    given.look(0)
+    run(one, 25)
+    given.look(4)
+    assert given.take() is None, "of the simulation that is no longer wanted"
+    run(other, 12)
+    clip = given.take()
+    assert clip is not None and clip.simulation == 4 and clip.mocap_pos.shape == (10, 1, 3)
+    given.clear()
+    assert given.simulations == 0 and given.domain(0) is None
+
+
+def test_nothing_is_taken_down_unasked_or_once_the_watcher_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    given, world = Watched(), world_of(POINT, 2)
+    given.enter(world)
+    run(world, 30)
+    assert given._open == [] and given._clip is None
+    given.look(0)
+    run(world, 12)
+    assert given._clip is not None
+    monkeypatch.setattr(watched, "LEASE_SECONDS", -1.0)
+    run(world, 1)
+    assert given._clip is None and given._wanted is None
+
+
+def test_a_world_that_is_gone_is_no_choice() -> None:
+    given, world = Watched(), world_of(POINT, 2)
+    given.enter(world)
+    world.close()
+    del world
+    gc.collect()
+    assert given.simulations == 0
+
+
+class Clips:
+    """Hands out clips by hand."""
+
+    def __init__(self) -> None:
+        self.next: Any = None
+
+    def __call__(self) -> Any:
+        clip, self.next = self.next, None
+        return clip
+
+
+def clip_of(world: World, simulation: int = 0, seconds: int = 2) -> Any:
+    given = Watched()
+    given.enter(world)
+    given.look(simulation)
+    run(world, seconds * int(world.task.control_hz))
+    return given.take()
+
+
+def test_a_mirror_plays_clips_at_their_pace_and_waits_for_the_next() -> None:
+    ask = Clips()
+    mirror = Mirror(ask, CHEETAH, Registry())
+    mirror.advance(0.1)
+    assert "step" not in mirror.info and mirror.info["training"]
+    clip = ask.next = clip_of(world_of(CHEETAH, 1))
+    mirror.advance(0.01)
+    np.testing.assert_array_equal(mirror.data.qpos, clip.qpos[0])
+    mirror.advance(0.5)
+    np.testing.assert_array_equal(mirror.data.qpos, clip.qpos[10])
+    assert mirror.info["step"] == 11 and mirror.info["reward"] == clip.rewards[10]
+    mirror.advance(5)
+    np.testing.assert_array_equal(mirror.data.qpos, clip.qpos[-1])
+    ask.next = clip
+    mirror.advance(0.01)
+    assert mirror.info["step"] == 1 and mirror.info["episode"] == 1, "steps that begin anew are another episode's"
+
+
+def test_a_mirror_says_when_the_training_shows_another_world() -> None:
+    ask = Clips()
+    mirror = Mirror(ask, CHEETAH, Registry())
+    ask.next = clip_of(world_of(POINT, 1))
+    mirror.advance(0.1)
+    assert mirror.info["stale"] and "step" not in mirror.info

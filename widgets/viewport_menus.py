@@ -1,0 +1,69 @@
+"""The viewport's menus: checkpoints to be played, and recordings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QCoreApplication, QPoint, Qt
+from PySide6.QtWidgets import QMenu, QWidget
+
+
+def checkpoints(
+    parent: QWidget, runs: Sequence[tuple[str, Path, list[int]]], chosen: Callable[[Path, int], None]
+) -> QMenu:
+    """For each run its checkpoints, the newest first."""
+    menu = _menu(parent)
+    for name, folder, steps in runs:
+        entries = menu.addMenu(name)
+        for step in reversed(steps):
+            action = entries.addAction(_words("step {0}").format(step))
+            action.triggered.connect(partial(_call, chosen, folder, step))
+    return menu
+
+
+def recordings(
+    parent: QWidget,
+    files: Sequence[tuple[str, Path]],
+    runs: Sequence[tuple[str, Path, list[Any]]],
+    look_at: Callable[[Path], None],
+    open_file: Callable[[], None],
+    load: Callable[[Path, int], None],
+) -> QMenu:
+    """Demonstrations on the disk, any file, and for each run its evaluations, the newest first."""
+    roles = {"source": _words("Demonstrations of the source"), "target": _words("Demonstrations of the target")}
+    menu = _menu(parent)
+    for role, path in files:
+        menu.addAction(roles[role]).triggered.connect(partial(_call, look_at, path))
+    menu.addAction(_words("Open a dataset or a model…")).triggered.connect(partial(_call, open_file))
+    if runs:
+        menu.addSeparator()
+    for name, folder, scored in runs:
+        entries = menu.addMenu(name)
+        for entry in reversed(scored):
+            words = _words("step {0}: {1} of {2} episodes succeeded")
+            action = entries.addAction(words.format(entry.step, entry.successes, entry.episodes))
+            action.triggered.connect(partial(_call, load, folder, entry.step))
+    return menu
+
+
+def pop_up(menu: QMenu, above: QWidget) -> None:
+    """Shows a menu over a widget at the panel's lower edge."""
+    menu.popup(above.mapToGlobal(QPoint(0, -menu.sizeHint().height())))
+
+
+def _menu(parent: QWidget) -> QMenu:
+    menu = QMenu(parent)
+    menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    return menu
+
+
+def _call(work: Callable[..., None], *arguments: Any) -> None:
+    """Without the check mark that a menu's action tells."""
+    work(*(argument for argument in arguments if not isinstance(argument, bool)))
+
+
+def _words(text: str) -> str:
+    return QCoreApplication.translate("ViewportPanel", text)
