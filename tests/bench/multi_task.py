@@ -1,13 +1,14 @@
-"""Row 6 of the learners: one cheetah that learns to run at four velocities, against four that learn one each.
+"""Row 6 of the learners: one cheetah that learns to run at three velocities, against three that learn one each.
 
-Together: one policy π(a|s,ω), told the velocity, 459 k steps over all four. Alone: a policy for each velocity, 115 k
+Together: one policy π(a|s,ω), told the velocity, 492 k steps over all three. Alone: a policy for each velocity, 164 k
 steps each, so that both have the same samples, in all and of each task. Hidden: as together, but the policy isn't told:
 what the context is worth. A task: the reward −|v − v*| − 0.05‖a‖² of the literature, in episodes of 200 steps. Scores
 are mean returns of 10 episodes of the deterministic policy at each velocity; held-out velocities lie between those of
 the training, and beyond them.
 
-The threshold of a velocity lies three quarters of the way from the worst mean score to what training alone ends with.
-Intervals are 95%, from resampling five seeds. Trainings that lie under ``runs/bench/multi_task`` are taken as they are.
+Standing still has a return of −200 v*. The threshold is 0.6 of that: a pilot with another seed had shown that all kinds
+come near it with this budget. Intervals are 95%, from resampling five seeds. Trainings that lie under
+``runs/bench/multi_task`` are taken as they are; numbers after the script's name choose seeds.
 """
 
 from __future__ import annotations
@@ -27,8 +28,9 @@ from studio.run import transfer_metrics as measures
 
 BENCH = "multi_task"
 SEEDS = range(5)
-TRAINED, INSIDE, OUTSIDE = (0.5, 1.0, 1.5, 2.0), (0.75, 1.25, 1.75), (2.5, 3.0)
-ITERATIONS, EVERY = 56, 7  # of each task
+TRAINED, INSIDE, OUTSIDE = (1.0, 2.0, 3.0), (1.5, 2.5), (0.5, 3.5)
+ITERATIONS, EVERY = 80, 8  # of each task
+SHARE = 0.6  # of what standing still has
 
 
 class Velocity(HalfCheetah):
@@ -39,7 +41,7 @@ class Velocity(HalfCheetah):
     observations = ("state", "goal")
     goal_width = 1
     context = ("velocity",)
-    ranges = ((0.0, 3.0),)
+    ranges = ((0.0, 4.0),)
 
     def reward(self, world: Any, ids: Any) -> np.ndarray:
         return -np.abs(self.speed(ids) - world.contexts[ids, 0]) - 0.05 * self.effort(world, ids)
@@ -101,8 +103,7 @@ def rows() -> list[dict[str, Any]]:
     told = []
     for i, velocity in enumerate(TRAINED):
         mine = {kind: curve[:, :, i] for kind, curve in curves.items()}
-        low = min(float(curve.mean(0).min()) for curve in mine.values())
-        threshold = low + 0.75 * (measures.iqm(measures.asymptote(mine["alone"])) - low)
+        threshold = -SHARE * Velocity.horizon * velocity
         for kind, curve in mine.items():
             reached = measures.time_to(threshold, steps, curve)
             value, least, most = measures.interval(measures.iqm, np.minimum(reached, steps[-1]))
