@@ -1,0 +1,28 @@
+"""HalfCheetah's families: forward or backward, and at a given velocity."""
+
+from __future__ import annotations
+
+from plugins.tasks.half_cheetah import HalfCheetah
+from studio.sim.families import Direction, Velocity
+
+
+class HalfCheetahDirection(Direction, HalfCheetah):
+    """Reward ω·v − 0.05‖a‖², ω = ±1. An oracle's return is about 400 (MAML, figure 5)."""
+
+    id = "half_cheetah_direction"
+    title = "HalfCheetah, direction"
+    summary = "Runs forward or backward, as the context says."
+    reference = "Finn, Abbeel and Levine 2017, arXiv:1703.03400, section 5.3"
+    gymnasium_id = "HalfCheetahDirection-v0"
+    effort_cost = 0.05
+
+
+class HalfCheetahVelocity(Velocity, HalfCheetah):
+    """Reward −|v − ω| − 0.05‖a‖², ω uniform in [0, 2] m/s."""
+
+    id = "half_cheetah_velocity"
+    title = "HalfCheetah, velocity"
+    summary = "Runs at the velocity that the context says."
+    reference = "Finn, Abbeel and Levine 2017, arXiv:1703.03400, section 5.3"
+    gymnasium_id = "HalfCheetahVelocity-v0"
+    effort_cost = 0.05
