@@ -112,6 +112,8 @@ class RandomizationTerm(Settings):
     def _consistent(self) -> RandomizationTerm:
         """What a later assignment to one field may break."""
         _possible(self.field, self.low)
+        if self.field == "actuator_gain" and self.low == 0 and not self.parts:
+            raise ValueError("a gain of 0 breaks every actuator; raise the lower end above 0, or name the broken parts")
         _ordered(self.field, self.low, self.high)
         _drawable(self.distribution, self.low)
         _parted(self.field, self.parts)
@@ -119,7 +121,8 @@ class RandomizationTerm(Settings):
 
 
 def _possible(field: str, low: float) -> None:
-    if field in POSITIVE and low <= 0:
+    broken = field == "actuator_gain" and low == 0  # an actuator whose commands do nothing: a broken joint
+    if field in POSITIVE and low <= 0 and not broken:
         raise ValueError(f"{_words(field)} must stay above 0; raise the lower end above 0")
     if field in UNSIGNED and low < 0:
         raise ValueError(f"{_words(field)} cannot be negative; raise the lower end to 0 or more")
