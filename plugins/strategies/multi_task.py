@@ -10,12 +10,20 @@ from collections.abc import Iterator
 from typing import Any, Literal
 
 from studio.contracts import Metrics, Problem
-from studio.experiment import Domain, Experiment, setting
+from studio.experiment import Domain, Experiment, Settings, setting
 from studio.rl.contexts import ContextRecorder, components
 from studio.rl.ppo import PPOParams
 from studio.rl.strategy import ReinforcementStrategy
 
 TOLD = ("goal", "body")  # entries of an observation that tell ω
+
+
+class Told(Settings):
+    """What the policy is told; its field comes first."""
+
+    context: Literal["observed", "hidden"] = setting(
+        "observed", "Context", "Hidden: the policy isn't told which task it is in, as a control experiment."
+    )
 
 
 class MultiTask(ReinforcementStrategy):
@@ -28,12 +36,8 @@ class MultiTask(ReinforcementStrategy):
     tags = ("reinforcement", "multi-task")
     needs_family = True
 
-    class Params(PPOParams):
+    class Params(PPOParams, Told):
         """What the policy is told, optimization and collection."""
-
-        context: Literal["observed", "hidden"] = setting(
-            "observed", "Context", "Hidden: the policy isn't told which task it is in, as a control experiment."
-        )
 
     def training_domain(self, experiment: Experiment) -> Domain:
         source = experiment.source

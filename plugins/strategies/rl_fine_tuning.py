@@ -14,11 +14,35 @@ import torch
 
 from studio.contracts import Problem
 from studio.errors import ExperimentError
-from studio.experiment import Domain, Experiment, setting
+from studio.experiment import Domain, Experiment, Settings, setting
 from studio.rl.moments import Moments
 from studio.rl.policy import GaussianActorCritic, flatten
 from studio.rl.ppo import PPO, PPOParams
 from studio.rl.strategy import ReinforcementStrategy
+
+
+class Carried(Settings):
+    """What of the source's policy is kept, and how it comes to explore again; its fields come first."""
+
+    exploration: Literal["none", "fresh_log_std", "temperature", "entropy"] = setting(
+        "fresh_log_std",
+        "Exploration",
+        "Carried over; as wide as a new policy's; the source's times the temperature; or rewarded.",
+    )
+    temperature: float = setting(3.0, "Temperature", "Factor of the standard deviation.", gt=0, le=100)
+    entropy_bonus: float = setting(0.01, "Entropy bonus", "Entropy weight where exploring is rewarded.", ge=0, le=10)
+    freeze: Literal["nothing", "first_layers", "all_but_last_layer", "critic"] = setting(
+        "nothing", "Freeze", "Which parameters stay as they are."
+    )
+    frozen_layers: int = setting(
+        1, "Frozen layers", "Of actor and critic, where first layers stand still.", "layers", ge=1, le=8
+    )
+    reset: Literal["nothing", "critic", "last_layer", "critic_and_last_layer"] = setting(
+        "nothing", "Reset", "Which parameters begin anew; the last layer is the actor's."
+    )
+    normalization: Literal["keep", "anew"] = setting(
+        "keep", "Normalization", "Statistics of the observations: the source's, which go on, or new ones."
+    )
 
 
 class RLFineTuning(ReinforcementStrategy):
@@ -31,30 +55,8 @@ class RLFineTuning(ReinforcementStrategy):
     tags = ("reinforcement", "fine-tuning")
     needs_source = True
 
-    class Params(PPOParams):
+    class Params(PPOParams, Carried):
         """What is carried over, how it explores, optimization and collection."""
-
-        exploration: Literal["none", "fresh_log_std", "temperature", "entropy"] = setting(
-            "fresh_log_std",
-            "Exploration",
-            "Carried over; as wide as a new policy's; the source's times the temperature; or rewarded.",
-        )
-        temperature: float = setting(3.0, "Temperature", "Factor of the standard deviation.", gt=0, le=100)
-        entropy_bonus: float = setting(
-            0.01, "Entropy bonus", "Entropy weight where exploring is rewarded.", ge=0, le=10
-        )
-        freeze: Literal["nothing", "first_layers", "all_but_last_layer", "critic"] = setting(
-            "nothing", "Freeze", "Which parameters stay as they are."
-        )
-        frozen_layers: int = setting(
-            1, "Frozen layers", "Of actor and critic, where first layers stand still.", "layers", ge=1, le=8
-        )
-        reset: Literal["nothing", "critic", "last_layer", "critic_and_last_layer"] = setting(
-            "nothing", "Reset", "Which parameters begin anew; the last layer is the actor's."
-        )
-        normalization: Literal["keep", "anew"] = setting(
-            "keep", "Normalization", "Statistics of the observations: the source's, which go on, or new ones."
-        )
 
     def training_domain(self, experiment: Experiment) -> Domain:
         return experiment.target

@@ -2,9 +2,17 @@
 
 from typing import Literal
 
-from studio.experiment import Domain, Experiment, setting
+from studio.experiment import Domain, Experiment, Settings, setting
 from studio.rl.ppo import PPOParams
 from studio.rl.strategy import ReinforcementStrategy
+
+
+class Place(Settings):
+    """Where it trains; its field comes first."""
+
+    train_on: Literal["source", "target"] = setting(
+        "source", "Train on", "The source's nominal world, or the target as it stands."
+    )
 
 
 class RLFromScratch(ReinforcementStrategy):
@@ -20,12 +28,8 @@ class RLFromScratch(ReinforcementStrategy):
     reference = "Schulman et al. 2017 (arXiv:1707.06347); user document 2, Forward Transfer Learning"
     tags = ("reinforcement", "baseline")
 
-    class Params(PPOParams):
+    class Params(PPOParams, Place):
         """Where it trains, optimization and collection."""
-
-        train_on: Literal["source", "target"] = setting(
-            "source", "Train on", "The source's nominal world, or the target as it stands."
-        )
 
     def training_domain(self, experiment: Experiment) -> Domain:
         return experiment.target if self.params.train_on == "target" else super().training_domain(experiment)
