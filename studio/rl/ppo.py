@@ -17,7 +17,7 @@ from torch.func import functional_call, grad_and_value
 
 from studio.contracts import Metrics
 from studio.experiment import Settings, setting
-from studio.rl.compiling import compiled
+from studio.rl.compiling import made_fast
 from studio.rl.flat import FlatParameters
 from studio.rl.policy import GaussianActorCritic, entropy, log_prob
 from studio.rl.rollouts import Rollout, Rollouts
@@ -189,14 +189,8 @@ class PPO:
         if self.settings.update == "eager" or self.iteration < EAGER_ITERATIONS:
             return self.step
         if self._compiled is None:
-            self.say("Compiling the update: some seconds the first time, about one later on.")
-            began = time.perf_counter()
-            self._compiled = compiled(self.step)
-            kept = [tensor.clone() for tensor in self._changing]
-            self._compiled(torch.zeros(self.settings.minibatch, sum(self._widths.values()), device=self.rate.device))
-            for tensor, value in zip(self._changing, kept, strict=True):
-                tensor.copy_(value)
-            self.say(f"Compiled in {time.perf_counter() - began:.1f} s.")
+            example = torch.zeros(self.settings.minibatch, sum(self._widths.values()), device=self.rate.device)
+            self._compiled = made_fast(self.step, (example,), self._changing, self.say)
         return self._compiled
 
     def _found(self, rollout: Rollout, diagnostics: Tensor) -> dict[str, float]:
