@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from studio.contracts import Metrics, Problem
 from studio.experiment import Settings
 from studio.rl.compiling import compiler
+from studio.rl.pixel_ppo import PixelPPO, PixelPPOParams
 from studio.rl.ppo import PPO, PPOParams
 from studio.rl.sac import SAC, SACParams
 
@@ -52,7 +53,11 @@ def check_ppo(settings: PPOParams, field: str) -> list[Problem]:
     return problems
 
 
-ALGORITHMS = {"ppo": Algorithm(PPOParams, PPO, check_ppo), "sac": Algorithm(SACParams, SAC, check_compiler)}
+ALGORITHMS = {
+    "ppo": Algorithm(PPOParams, PPO, check_ppo),
+    "pixel_ppo": Algorithm(PixelPPOParams, PixelPPO, check_ppo),
+    "sac": Algorithm(SACParams, SAC, check_compiler),
+}
 
 
 def algorithm_of(policy: Any) -> Algorithm | None:

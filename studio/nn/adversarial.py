@@ -1,0 +1,90 @@
+"""Features that two domains share: a discriminator, a gradient that turns around, and how far apart two samples are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import binary_cross_entropy_with_logits
+
+BANDWIDTHS = (0.25, 0.5, 1.0, 2.0, 4.0)  # of the kernels, in units of the median distance
+RIDGE = 1e-3  # of the probe, in units of a feature's variance
+
+
+class Discriminator(nn.Module):
+    """Says by a feature which domain it is of: (n, features) → log odds of the target, (n,)."""
+
+    def __init__(self, features: int, width: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Linear(features, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU(), nn.Linear(width, 1)
+        )
+
+    def forward(self, features: Tensor) -> Tensor:
+        return self.layers(features).squeeze(-1)
+
+
+def domain_loss(source: Tensor, target: Tensor) -> Tensor:
+    """Cross-entropy, (), of log odds (n,) of the source's features and (m,) of the target's; each weighs half."""
+    parts = [
+        binary_cross_entropy_with_logits(logits, torch.full_like(logits, label))
+        for logits, label in ((source, 0.0), (target, 1.0))
+    ]
+    return (parts[0] + parts[1]) / 2
+
+
+def domain_accuracy(source: Tensor, target: Tensor) -> Tensor:
+    """Share that log odds put into the right domain, (); a half: they tell nothing. Either domain weighs half."""
+    return ((source <= 0).float().mean() + (target > 0).float().mean()) / 2
+
+
+class _Reversal(torch.autograd.Function):
+    @staticmethod
+    def forward(context: Any, x: Tensor, weight: float) -> Tensor:
+        context.weight = weight
+        return x.view_as(x)
+
+    @staticmethod
+    def backward(context: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        return -context.weight * gradients[0], None
+
+
+def reverse_gradient(x: Tensor, weight: float) -> Tensor:
+    """``x``; on the way back its gradient is multiplied by −weight (Ganin et al. 2016, arXiv:1505.07818, eq. 18)."""
+    found: Tensor = _Reversal.apply(x, weight)
+    return found
+
+
+def mmd(one: Tensor, other: Tensor) -> Tensor:
+    """Squared maximum mean discrepancy of two samples (n, width) and (m, width), (): the unbiased estimate, which is
+    about 0 for samples of one distribution and may fall below it. A mean of Gaussian kernels.
+
+    Source: Gretton et al. 2012, JMLR 13, equation 3; several bandwidths as in Long et al. 2015, arXiv:1502.02791.
+    """
+    n, rows = len(one), torch.cat([one, other])
+    squared = torch.cdist(rows, rows).square()
+    apart = squared[~torch.eye(len(rows), dtype=torch.bool, device=rows.device)]
+    scale = apart.median().clamp_min(1e-12)
+    kernel = torch.stack([torch.exp(-squared / (scale * factor)) for factor in BANDWIDTHS]).mean(0)
+
+    def within(block: Tensor) -> Tensor:
+        return (block.sum() - block.diagonal().sum()) / (len(block) * (len(block) - 1))
+
+    return within(kernel[:n, :n]) + within(kernel[n:, n:]) - 2 * kernel[:n, n:].mean()
+
+
+def probe(features: Tensor, values: Tensor) -> float:
+    """How much of values (n,) a linear layer reads out of features (n, width): R² on every other row, fitted on the
+    rest. Below 0: worse than their mean; NaN where they don't vary."""
+    x, y = features.double(), values.double()
+    known, judged = slice(0, None, 2), slice(1, None, 2)
+    mean, center = x[known].mean(0), y[known].mean()
+    centered = x[known] - mean
+    gram = centered.T @ centered
+    ridge = RIDGE * len(centered) * centered.var(0, unbiased=False).mean().clamp_min(1e-12)
+    weights = torch.linalg.solve(
+        gram + ridge * torch.eye(len(gram), dtype=gram.dtype), centered.T @ (y[known] - center)
+    )
+    residual = y[judged] - center - (x[judged] - mean) @ weights
+    return float(1 - residual.square().sum() / (y[judged] - y[judged].mean()).square().sum())
