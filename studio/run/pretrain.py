@@ -140,7 +140,10 @@ class Reinforcing:
         settings: Any = check_params(algorithm, plan.params, "pretraining.params")
         task, embodiment = task_of(source, registry), embodiment_of(source, registry)
         world = World(source, task, embodiment, settings.simulations, settings.physics_threads, curriculum=True)
-        policy.fit(flatten(world.observe(np.arange(1))).shape[1], world.control.low, world.control.high, plan.seed)
+        if source.observation == "image":
+            policy.fit_to(world, plan.seed)
+        else:
+            policy.fit(flatten(world.observe(np.arange(1))).shape[1], world.control.low, world.control.high, plan.seed)
         self.policy: Any = policy.to(device)
         self.world = world
         self.learner = algorithm.make(self.policy, world, settings, iterations=plan.iterations, seed=plan.seed, say=say)
