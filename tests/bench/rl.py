@@ -1,8 +1,12 @@
-"""PPO's speed against Stable-Baselines3's on HalfCheetah: same samples, gradient steps and hyper-parameters.
+"""Speed of PPO and SAC against Stable-Baselines3's on HalfCheetah: same samples, gradient steps and hyper-parameters.
 
-Both take 2,048 samples an iteration, then 10 epochs of 8 minibatches of 256, 64×64 networks, normalized observations
-and rewards. Stretches of the two alternate in this one process, so that a machine that is busy for a while is busy for
-both; a rate is the median of the stretches. Compiling is timed apart: into an empty cache (cold), and from it (warm).
+PPO: 2,048 samples an iteration, then 10 epochs of 8 minibatches of 256, 64×64 networks, normalized observations and
+rewards, one torch thread. SAC: 256×256 networks, batches of 256, one update for each step of experience, everything
+counted from acting to learning. Ours takes every core; Stable-Baselines3 takes one or all, whichever it is faster with.
+
+Stretches of ours and theirs alternate in this one process, so that a machine that is busy for a while is busy for all;
+a rate is the median of the stretches, a ratio that of the rounds. Compiling is timed apart: into an empty cache (cold),
+and from it (warm).
 """
 
 from __future__ import annotations
@@ -13,90 +17,157 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 import gymnasium
 import numpy as np
 import torch
 from _report import finish, row
-from stable_baselines3 import PPO as Theirs
+from stable_baselines3 import PPO as TheirPPO
+from stable_baselines3 import SAC as TheirSAC
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
 from studio.rl.policy import GaussianActorCritic
 from studio.rl.ppo import PPO, PPOParams
+from studio.rl.sac import EAGER_UPDATES, SAC, SACParams
+from studio.rl.squashed import SquashedActorCritic
 from studio.sim.gymnasium_ids import make_vector
 
-STRETCHES, ITERATIONS, SAMPLES = 7, 5, 2048
+STRETCHES = 7
+ITERATIONS, SAMPLES = 5, 2048  # of PPO: in a stretch, and in an iteration
+STEPS, STARTS = 400, 1000  # of SAC: in a stretch of theirs, and before the first update
 NAME, TASK = "HalfCheetah-v5", "half_cheetah"
+CORES = os.cpu_count() or 1
 
 
-def ours(update: str) -> Callable[[], None]:
-    """A stretch of our training, as a function; compiled and warmed up."""
-    world = make_vector(64, TASK, TASK)
-    policy = GaussianActorCritic()
+@dataclass
+class Kind:
+    """What is timed: ``stretch`` takes ``steps`` steps and learns from them, on ``threads`` of torch's."""
+
+    stretch: Callable[[], Any]
+    steps: int
+    threads: int = 1
+    rates: list[float] = field(default_factory=list)  # steps/s
+
+    def run(self) -> float:
+        """Its rate in one stretch."""
+        torch.set_num_threads(self.threads)
+        began = time.perf_counter()
+        self.stretch()
+        return self.steps / (time.perf_counter() - began)
+
+
+def our_ppo(update: str = "compiled", say: Callable[[str], None] = lambda text: None) -> Kind:
+    """Compiled and warmed up."""
+    torch.set_num_threads(1)
+    world, policy = make_vector(64, TASK, TASK), GaussianActorCritic()
     policy.fit(world.single_observation_space.shape[0], world.control.low, world.control.high, 0)
-    steps = PPO(policy, world, PPOParams(update=update), iterations=10**6, seed=0).iterate()
-
-    def stretch() -> None:
-        for _ in range(ITERATIONS):
-            next(steps)
-
-    stretch()
-    return stretch
+    steps = PPO(policy, world, PPOParams(update=update), iterations=10**6, seed=0, say=say).iterate()
+    kind = Kind(lambda: [next(steps) for _ in range(ITERATIONS)], ITERATIONS * SAMPLES)
+    kind.run()
+    return kind
 
 
-def theirs() -> Callable[[], None]:
-    """A stretch of theirs: eight environments, as is usual with it."""
+def their_ppo() -> Kind:
+    """Eight environments, as is usual with it."""
     envs = VecNormalize(DummyVecEnv([lambda: gymnasium.make(NAME)] * 8), gamma=0.99)
-    learner = Theirs("MlpPolicy", envs, n_steps=SAMPLES // 8, batch_size=256, n_epochs=10, seed=0, device="cpu")
+    learner = TheirPPO("MlpPolicy", envs, n_steps=SAMPLES // 8, batch_size=256, n_epochs=10, seed=0, device="cpu")
     learner.learn(SAMPLES)
-
-    def stretch() -> None:
-        learner.learn(ITERATIONS * SAMPLES, reset_num_timesteps=False)
-
-    return stretch
+    steps = ITERATIONS * SAMPLES
+    return Kind(lambda: learner.learn(steps, reset_num_timesteps=False), steps)
 
 
-def compiling(folder: str) -> float:
-    """Seconds from the second iteration's start to its update compiled, in a process of its own with a given cache."""
-    code = (
-        "import torch; torch.set_num_threads(1)\n"
-        "import studio.rl.ppo as p, studio.sim.gymnasium_ids as g, studio.rl.policy as q\n"
-        f"w = g.make_vector(64, {TASK!r}, {TASK!r}); n = q.GaussianActorCritic()\n"
-        "n.fit(w.single_observation_space.shape[0], w.control.low, w.control.high, 0)\n"
-        "list(p.PPO(n, w, p.PPOParams(), iterations=2, seed=0, say=print).iterate())\n"
-    )
-    environment = {**os.environ, "TORCHINDUCTOR_CACHE_DIR": folder}
-    said = subprocess.run([sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, text=True, check=True)
-    (line,) = [line for line in said.stdout.splitlines() if line.startswith("Compiled in")]
-    return float(line.split()[2])
+def our_sac(precision: str, say: Callable[[str], None] = lambda text: None) -> Kind:
+    """Compiled and warmed up."""
+    torch.set_num_threads(CORES)
+    settings = SACParams(precision=precision, samples=2 * STEPS, learning_starts=STARTS)
+    world, policy = make_vector(settings.simulations, TASK, TASK), SquashedActorCritic()
+    policy.fit(world.single_observation_space.shape[0], world.control.low, world.control.high, 0)
+    learner = SAC(policy, world, settings, iterations=10**6, seed=0, say=say)
+    steps = learner.iterate()
+    while learner.updates <= EAGER_UPDATES:
+        next(steps)
+    return Kind(lambda: next(steps), settings.samples, CORES)
+
+
+def their_sac() -> Kind:
+    """One environment: it makes one update for each step of all of them together."""
+    learner = TheirSAC("MlpPolicy", gymnasium.make(NAME), learning_starts=STARTS, seed=0, device="cpu")
+    learner.learn(STARTS + STEPS)
+    kind = Kind(lambda: learner.learn(STEPS, reset_num_timesteps=False), STEPS)
+    rates: dict[int, list[float]] = {1: [], CORES: []}
+    for _ in range(2):
+        for kind.threads in rates:
+            rates[kind.threads].append(kind.run())
+    kind.threads = max(rates, key=lambda threads: max(rates[threads]))
+    return kind
+
+
+COMPILED: dict[str, Callable[[Callable[[str], None]], Kind]] = {
+    "PPO": lambda say: our_ppo(say=say),
+    "SAC, fp32": lambda say: our_sac("fp32", say),
+    "SAC, bf16": lambda say: our_sac("bf16", say),
+}
+
+
+def compiling(name: str) -> tuple[float, float]:
+    """Seconds that an update takes to be compiled in processes of their own: into an empty cache, and from it."""
+    found = []
+    with tempfile.TemporaryDirectory() as folder:
+        environment = {**os.environ, "TORCHINDUCTOR_CACHE_DIR": folder}
+        for _ in range(2):
+            command = [sys.executable, __file__, "--compile", name]
+            said = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
+            (line,) = [line for line in said.stdout.splitlines() if line.startswith("Compiled in")]
+            found.append(float(line.split()[2]))
+    return found[0], found[1]
+
+
+def alternated(kinds: dict[str, Kind]) -> dict[str, Kind]:
+    """The same, with the rates of stretches in turns."""
+    for _ in range(STRETCHES):
+        for kind in kinds.values():
+            kind.rates.append(kind.run())
+    return kinds
+
+
+def rate_row(name: str, kind: Kind, target: float | None = None) -> dict[str, Any]:
+    """The median rate, with the range of the stretches and torch's threads."""
+    rate = float(np.median(kind.rates))
+    threads = f"{kind.threads} thread{'s' * (kind.threads > 1)}"
+    unit = f"steps/s [{min(kind.rates):.0f}, {max(kind.rates):.0f}], {threads}"
+    asked = (f">= {target:.0f}", rate >= target) if target is not None else ()
+    return row(f"{name} on HalfCheetah", rate, unit, *asked)
+
+
+def times_row(name: str, ours: Kind, theirs: Kind, target: float) -> dict[str, Any]:
+    """How many times theirs, in the median round."""
+    times = float(np.median(np.array(ours.rates) / np.array(theirs.rates)))
+    return row(f"{name} against Stable-Baselines3", times, "times", f">= {target}", times >= target)
 
 
 def main() -> None:
-    torch.set_num_threads(1)
-    with tempfile.TemporaryDirectory() as folder:
-        cold, warm = compiling(folder), compiling(folder)
-    kinds: dict[str, Any] = {"ours, compiled": ours("compiled"), "ours, eager": ours("eager"), "theirs": theirs()}
-    rates: dict[str, list[float]] = {name: [] for name in kinds}
-    for _ in range(STRETCHES):
-        for name, stretch in kinds.items():
-            began = time.perf_counter()
-            stretch()
-            rates[name].append(ITERATIONS * SAMPLES / (time.perf_counter() - began))
-    median = {name: float(np.median(values)) for name, values in rates.items()}
-    spread = {name: f"steps/s [{min(values):.0f}, {max(values):.0f}]" for name, values in rates.items()}
-    times = float(np.median(np.array(rates["ours, compiled"]) / np.array(rates["theirs"])))
-    fast = median["ours, compiled"]
-    finish(
-        [
-            row("PPO, HalfCheetah: ours, compiled", fast, spread["ours, compiled"], ">= 30000", fast >= 30_000),
-            row("PPO, HalfCheetah: ours, eager", median["ours, eager"], spread["ours, eager"]),
-            row("PPO, HalfCheetah: Stable-Baselines3", median["theirs"], spread["theirs"]),
-            row("PPO, HalfCheetah: ours against Stable-Baselines3", times, "times", ">= 4.5", times >= 4.5),
-            row("compiling the update, cold", cold, "s"),
-            row("compiling the update, warm", warm, "s"),
-        ]
-    )
+    if sys.argv[1:2] == ["--compile"]:
+        COMPILED[sys.argv[2]](print)
+        return
+    seconds = {name: compiling(name) for name in COMPILED}
+    ppo = alternated({"fast": our_ppo(), "eager": our_ppo("eager"), "theirs": their_ppo()})
+    sac = alternated({"fp32": our_sac("fp32"), "bf16": our_sac("bf16"), "theirs": their_sac()})
+    rows = [
+        rate_row("PPO, ours, compiled", ppo["fast"], 30_000),
+        rate_row("PPO, ours, eager", ppo["eager"]),
+        rate_row("PPO, Stable-Baselines3", ppo["theirs"]),
+        times_row("PPO, ours, compiled", ppo["fast"], ppo["theirs"], 4.5),
+        rate_row("SAC, ours, fp32", sac["fp32"]),
+        rate_row("SAC, ours, bf16", sac["bf16"]),
+        rate_row("SAC, Stable-Baselines3", sac["theirs"]),
+        times_row("SAC, ours, fp32", sac["fp32"], sac["theirs"], 1.8),
+        times_row("SAC, ours, bf16", sac["bf16"], sac["theirs"], 3.5),
+    ]
+    for name, (cold, warm) in seconds.items():
+        rows += [row(f"{name}: compiling the update, cold", cold, "s"), row(f"{name}: compiling, warm", warm, "s")]
+    finish(rows)
 
 
 if __name__ == "__main__":
