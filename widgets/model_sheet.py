@@ -30,6 +30,7 @@ class ModelSheet:
     actuators: tuple[Knob, ...] = ()
     keyframes: tuple[str, ...] = ()
     fields: tuple[str, ...] = ()  # what may be watched, as completions
+    context: tuple[Knob, ...] = ()  # of a family of tasks
     goal: str = ""  # name of the goal's mark, where there is one that the mouse moves
 
 
@@ -57,8 +58,12 @@ def describe(player: Any, mujoco: Any) -> ModelSheet:
     keys = tuple(model.key(index).name or f"keyframe {index}" for index in range(model.nkey))
     named = [f"qpos[{knob.name}]" for knob in joints] + [f"ctrl[{knob.name}]" for knob in actuators]
     named += [f"sensordata[{model.sensor(i).name}]" for i in range(model.nsensor) if model.sensor(i).name]
+    turned = enumerate(getattr(player, "components", ()))
+    context = tuple(_knob(place, c.name.replace("_", " "), "", c.low, c.high) for place, c in turned)
     kind = str(getattr(player, "kind", "world"))
-    return ModelSheet(kind, tuple(joints), tuple(actuators), keys, (*fields(player.data), *named), _goal(player))
+    return ModelSheet(
+        kind, tuple(joints), tuple(actuators), keys, (*fields(player.data), *named), context, _goal(player)
+    )
 
 
 def _goal(player: Any) -> str:

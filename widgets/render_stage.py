@@ -1,4 +1,4 @@
-"""What the render thread owns: the player, the camera, the quality, the clock; and the frame it makes of them.
+"""What the render thread owns: the player, the camera, the quality, the clock; and the frames it makes of them.
 
 Nothing here is touched from another thread, and nothing here knows of threads.
 """
@@ -6,20 +6,19 @@ Nothing here is touched from another thread, and nothing here knows of threads.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
 from PySide6.QtGui import QImage
 
 from widgets.film import Film
+from widgets.frame import Frame
 from widgets.grab import Grab
-from widgets.model_sheet import NO_MODEL, ModelSheet, describe
-from widgets.orbit_camera import FREE, OrbitCamera, names
+from widgets.model_sheet import NO_MODEL, describe
+from widgets.orbit_camera import OrbitCamera, names
 from widgets.render_pace import Pace
 from widgets.scene_renderer import LEVELS, STILL_LEVEL, Quality, QualityControl, SceneRenderer
-from widgets.watching import Reading, Watching
+from widgets.watching import Watching
 
 CATCH_UP = 0.1  # s; a longer gap between two frames is not made good
 SLICE = 0.04  # s of simulation between two looks at the clock
@@ -32,40 +31,13 @@ STILL_SECONDS = 0.3  # of rest, before a standing picture is drawn finely
 STARTS = ("player", "policy", "play", "step", "back", "seek", "choose", "reset", "keyframe")  # an old failure is over
 PAUSING = ("step", "back", "seek", "keyframe")
 # what a player must be able to do for a message to concern it
-NEEDS = {"back": "back", "seek": "seek", "choose": "choose", "keyframe": "keyframe", "pose": "pose", "ctrl": "set_ctrl"}
+NEEDS = {
+    "back": "back", "seek": "seek", "choose": "choose", "keyframe": "keyframe", "pose": "pose", "ctrl": "set_ctrl",
+    "context": "set_context",
+}  # fmt: skip
+READ = {"joints": "joint_values", "actuators": "actuator_values", "context": "context_values"}
 
 PolicySource = Callable[[], tuple[int, Any]]  # (version, policy); version 0 or policy None: nothing yet
-
-
-@dataclass(frozen=True)
-class Frame:
-    """What the viewport shows. ``image`` is None where there is only a ``message`` to read; at a coarse level it has
-    fewer pixels than the view."""
-
-    image: QImage | None = None
-    inset: QImage | None = None
-    message: str = ""
-    info: Mapping[str, Any] = field(default_factory=dict)
-    playing: bool = False
-    waiting: bool = False  # for the training's first policy
-    preview: bool = False
-    fps: float = 0.0
-    speed: float = 0.0  # simulated seconds in a second, measured
-    level: int = 0
-    camera: str = FREE
-    cameras: tuple[str, ...] = ()
-    model: int = 0  # counts the models shown
-    sheet: ModelSheet = NO_MODEL  # the same object as long as the model is
-    moment: tuple[int, int, float] = (0, 0, 0.0)  # entry of the history or frame of the episode, how many, s apart
-    selected: str = ""  # name of the body the mouse may pull
-    by_hand: bool = False  # actuators obey their sliders
-    filmed: float | None = None  # s of film so far; None: none is being made
-    joints: np.ndarray | None = None  # (njnt,), NaN for other than hinges and slides; None: nobody looks
-    actuators: np.ndarray | None = None  # (nu,)
-    readings: tuple[Reading, ...] = ()  # of the watched fields
-    # of a recorded episode, or what a policy says of its moments: the same object until there is more
-    traces: Mapping[str, np.ndarray] | None = None
-    legend: tuple[str, float] | None = None  # of the colored path: what it shows, and how much has the full color
 
 
 class Stage:
@@ -94,6 +66,7 @@ class Stage:
         self._polled = 0.0
         self._wants_policy = False  # it would play, had the task an expert
         self._preview: dict[str, float] = {}
+        self._hold = False  # further episodes have the present one's context
         self._episode: Any = None
         self._inset_image: QImage | None = None
         self._inset_at = 0.0
@@ -152,6 +125,9 @@ class Stage:
             self.renderer.set_ghosts(*value)
         elif key == "overlays":
             self.decorations = value
+        elif key == "hold":
+            self._hold = value
+            self._hold_context()
         elif key == "inspect":
             self._inspected = value
         elif key == "watch":
@@ -181,8 +157,8 @@ class Stage:
             getattr(player, key)(value)
         elif key.startswith("pose "):
             player.pose(int(key.split()[1]), value)
-        elif key.startswith("ctrl "):
-            player.set_ctrl(int(key.split()[1]), value)
+        elif key.startswith(("ctrl ", "context ")):
+            getattr(player, NEEDS[key.split()[0]])(int(key.split()[1]), value)
         elif key in ("orbit", "pan", "zoom"):
             self.camera.leave_fixed(player.model, player.data)
             getattr(self.camera, key)(*value)
@@ -276,7 +252,8 @@ class Stage:
                 "readings": self.watching.read(player) if self.watching else (),
             }
             for part in self._inspected:
-                more[part] = player.joint_values() if part == "joints" else player.actuator_values()
+                if hasattr(player, READ[part]):
+                    more[part] = getattr(player, READ[part])()
         return Frame(
             image=image,
             inset=self._inset_image if self.inset else None,
@@ -329,6 +306,7 @@ class Stage:
         self.camera.frame(player.model)
         self._episode, self._inset_image, self._last = None, None, 0.0
         self._hold_preview()
+        self._hold_context()
         if self._policy == "expert" and not getattr(player, "has_expert", True):
             self._wants_policy, self.playing = self.playing, False
             self._message = "This task has no scripted expert. Choose another policy: current, a checkpoint, random."
@@ -336,6 +314,10 @@ class Stage:
     def _hold_preview(self) -> None:
         if self._preview and self.player is not None:
             self.player.randomize(self._preview)
+
+    def _hold_context(self) -> None:
+        if hasattr(self.player, "hold_context"):
+            self.player.hold_context(self._hold)
 
     def _set_policy(self, policy: Any, source: PolicySource | None) -> None:
         self._policy, self._source = policy, source

@@ -20,8 +20,9 @@ from PySide6.QtCore import QCoreApplication, QObject, QThread, Signal
 from PySide6.QtGui import QImage
 
 from studio.errors import StudioError
+from widgets.frame import Frame
 from widgets.mailbox import Mailbox, Slot
-from widgets.render_stage import Frame, PolicySource, Stage
+from widgets.render_stage import PolicySource, Stage
 from widgets.scene_extras import Tint
 from widgets.scene_renderer import LEVELS, STILL_LEVEL
 from widgets.show_options import Shown
@@ -110,6 +111,14 @@ class RenderThread(QThread):
         """What an actuator is told under the policy ``"hand"``."""
         self._mail.post(f"ctrl {actuator}", value)
 
+    def set_context(self, component: int, value: float) -> None:
+        """Makes the episode that plays another of its task's family."""
+        self._mail.post(f"context {component}", value)
+
+    def hold_context(self, on: bool) -> None:
+        """Whether further episodes keep the present one's context."""
+        self._mail.post("hold", on)
+
     def reset(self, seed: int | None = None) -> None:
         """A new episode; without a seed, the same one again."""
         self._mail.post("reset", (seed,))
@@ -175,7 +184,7 @@ class RenderThread(QThread):
         self._mail.post("overlays", tuple(decorations))
 
     def inspect(self, parts: frozenset[str]) -> None:
-        """Frames carry these from now on: ``joints``, ``actuators``."""
+        """Frames carry these from now on: ``joints``, ``actuators``, ``context``."""
         self._mail.post("inspect", parts)
 
     def watch(self, texts: Sequence[str]) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from PySide6.QtCore import QObject, Signal
 
 from widgets.bench import Bench
-from widgets.render_stage import Frame
+from widgets.frame import Frame
 from widgets.render_thread import RenderThread
 from widgets.viewport_bar import ViewportBar
 

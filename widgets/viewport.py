@@ -25,8 +25,8 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from widgets import color_legend, opening, theme, viewport_canvas
+from widgets.frame import Frame
 from widgets.grab import PULL, TURN
-from widgets.render_stage import Frame
 from widgets.render_thread import RenderThread
 from widgets.viewport_keys import command_of, help_text
 

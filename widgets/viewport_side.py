@@ -5,11 +5,21 @@ from __future__ import annotations
 from dataclasses import replace
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtWidgets import QCheckBox, QComboBox, QFormLayout, QFrame, QGridLayout, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QFormLayout,
+    QFrame,
+    QGridLayout,
+    QHBoxLayout,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
 
 from widgets import theme
+from widgets.frame import Frame
 from widgets.model_sheet import ModelSheet
-from widgets.render_stage import Frame
 from widgets.section import Section
 from widgets.show_options import FRAMES, LABELS, TOGGLES, Shown
 from widgets.viewport_knobs import Knobs
@@ -110,6 +120,19 @@ class ViewportSide(QScrollArea):
         self.joints = Knobs(self.tr("Joint"), self.tr("No hinge or slide joints."))
         self.actuators = Knobs(self.tr("Actuator"), self.tr("No actuators."))
         self.watch = WatchList()
+        self.context = Knobs(self.tr("Context"), "")
+        self.hold = QCheckBox(self.tr("Keep over episodes"))
+        self.hold.setToolTip(self.tr("Off, every episode draws a context of its own"))
+        self.hold.setAccessibleName(self.tr("Keep the context over episodes"))
+        turned = QWidget()
+        inner = QVBoxLayout(turned)
+        inner.setContentsMargins(0, 0, 0, theme.MEDIUM)
+        inner.setSpacing(0)
+        inner.addWidget(self.context)
+        row = QHBoxLayout()
+        row.setContentsMargins(theme.MEDIUM, 0, theme.MEDIUM, 0)
+        row.addWidget(self.hold)
+        inner.addLayout(row)
         self.sections: dict[str, Section] = {}
         self._sheet = ModelSheet()
         self.setAccessibleName(self.tr("Inspector"))
@@ -122,6 +145,7 @@ class ViewportSide(QScrollArea):
         column.setContentsMargins(theme.SMALL, theme.SMALL, theme.SMALL, theme.SMALL)
         column.setSpacing(theme.SMALL)
         for key, title, part in (
+            ("context", self.tr("Context"), turned),
             ("show", self.tr("Show"), self.options),
             ("joints", self.tr("Joints"), self.joints),
             ("actuators", self.tr("Actuators"), self.actuators),
@@ -133,6 +157,8 @@ class ViewportSide(QScrollArea):
             column.addWidget(section)
         column.addStretch(1)
         self.sections["show"].set_open(True)
+        self.sections["context"].set_open(True)
+        self.sections["context"].hide()
         self.setWidget(content)
         self.watch.changed.connect(lambda _: self.wants_changed.emit())
         self.hide()
@@ -142,8 +168,8 @@ class ViewportSide(QScrollArea):
 
     @property
     def inspected(self) -> frozenset[str]:
-        """What frames must carry: ``joints``, ``actuators``."""
-        return frozenset(key for key in ("joints", "actuators") if self._seen(key))
+        """What frames must carry: ``joints``, ``actuators``, ``context``."""
+        return frozenset(key for key in ("joints", "actuators", "context") if self._seen(key))
 
     @property
     def watched(self) -> tuple[str, ...]:
@@ -157,6 +183,11 @@ class ViewportSide(QScrollArea):
             self.joints.set_knobs(frame.sheet.joints)
             self.actuators.set_knobs(frame.sheet.actuators)
             self.watch.set_fields(frame.sheet.fields)
+            if frame.sheet.context or self.context.sliders:
+                self.context.set_knobs(frame.sheet.context)
+            if self.sections["context"].isHidden() == bool(frame.sheet.context):
+                self.sections["context"].setVisible(bool(frame.sheet.context))
+                self.wants_changed.emit()
             touchable = frame.sheet.kind not in ("recorded", "training")
             self.joints.setEnabled(touchable)
             self.actuators.setEnabled(touchable)
@@ -166,6 +197,8 @@ class ViewportSide(QScrollArea):
             self.joints.follow(frame.joints)
         if frame.actuators is not None:
             self.actuators.follow(frame.actuators)
+        if frame.context is not None:
+            self.context.follow(frame.context)
         if frame.readings:
             self.watch.follow(frame.readings)
 
@@ -174,4 +207,5 @@ class ViewportSide(QScrollArea):
         self.wants_changed.emit()
 
     def _seen(self, key: str) -> bool:
-        return not self.isHidden() and self.sections[key].head.isChecked()
+        section = self.sections[key]
+        return not self.isHidden() and not section.isHidden() and section.head.isChecked()

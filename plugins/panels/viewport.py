@@ -18,8 +18,8 @@ from studio.errors import StudioError
 from studio.experiment import Domain, Experiment
 from widgets import opening, viewport_menus, viewport_sources
 from widgets.bench import Bench
+from widgets.frame import Frame
 from widgets.history_bar import HistoryBar
-from widgets.render_stage import Frame
 from widgets.render_thread import RenderThread
 from widgets.trace_strip import TraceStrip
 from widgets.training_source import TrainingSource
@@ -126,6 +126,8 @@ class ViewportPanel(QWidget):
         self.side.options.changed.connect(thread.show)
         self.side.joints.turned.connect(thread.pose)
         self.side.actuators.turned.connect(self._turn_actuator)
+        self.side.context.turned.connect(thread.set_context)
+        self.side.hold.toggled.connect(thread.hold_context)
         view.setWhatsThis(help_text())  # as a tool tip it would lie over the picture whenever the mouse rests
         bar.side.setToolTip(f"{bar.side.toolTip()}\n\n{help_text()}")
         self.destroyed.connect(thread.stop)

@@ -12,7 +12,7 @@ from studio.contracts import Policy
 from studio.errors import StudioError
 from studio.experiment import Domain
 from studio.registry import Registry
-from studio.sim import randomization
+from studio.sim import randomization, steering
 from studio.sim.decorations import Decoration
 from studio.sim.domains import embodiment_of, task_of
 from studio.sim.live import LiveSimulation
@@ -60,6 +60,9 @@ class Player(LiveSimulation):
         self._episode = self._successes = 0
         self._has_success, self.has_expert = task.has_success, task.has_expert
         self.goal_in_plane = task.goal_in_plane
+        self.components = steering.components(task, domain.contexts)
+        self._placed = steering.placed(task) if self.model.nmocap else 0
+        self._domain, self._holds = domain, False
         self.set_policy(policy)
         self.reset(seed)
 
@@ -74,6 +77,8 @@ class Player(LiveSimulation):
         """Starts an episode: the given seed's, or the present one again."""
         if seed is not None:
             self._seed = seed
+        kept = [self.world.contexts[0].tolist()] if self._holds and self.components else self._domain.contexts
+        self.world.domain = self._domain.model_copy(update={"contexts": kept})
         self.world.begin(self._ids, [self._seed])
         self._drop_step()
         self._ended, self._success, self._return, self._reward = 0.0, False, 0.0, 0.0
@@ -108,6 +113,23 @@ class Player(LiveSimulation):
         image: np.ndarray = self.world.images(self._ids)[0]
         return image
 
+    def set_context(self, component: int, value: float) -> None:
+        """Makes the episode that plays another of its task's family, at once; until the next episode, unless held."""
+        world = self.world
+        world.contexts[0] = steering.turned(self.components, world.contexts[0], component, value)
+        if self._placed:
+            self._mocap[0][0, 0, : self._placed] = world.contexts[0, : self._placed]
+        if self._part_index == 0:
+            self._touched(obey=False)
+
+    def hold_context(self, on: bool) -> None:
+        """Whether further episodes have this one's context, in place of one of their own."""
+        self._holds = on
+
+    def context_values(self) -> np.ndarray:
+        """The components of the context, (width,); of no family, (0,)."""
+        return self.world.contexts[0].copy()
+
     def traces(self) -> dict[str, np.ndarray] | None:
         """What a policy that says something of its moments said, over the history, (entries, width) by name; the same
         object until there is more. None: it says nothing."""
@@ -120,7 +142,15 @@ class Player(LiveSimulation):
 
     @property
     def overlays(self) -> Sequence[Decoration]:
-        """The path of this episode in the color of its score, where the policy has one."""
+        """Where the body is told to go, and the path of this episode in the color of its score, if it has them."""
+        if not self.components:
+            return self._path()
+        place = self._moment.place
+        at = (float(self.data.xpos[self._root, 0]), float(self.data.xpos[self._root, 1]), place[2])
+        ahead = steering.arrow(self.components, self.world.contexts[0], at, float(self.model.stat.extent))
+        return [*ahead, *self._path()]
+
+    def _path(self) -> Sequence[Decoration]:
         if self._senses.score is None:
             return ()
         if self._drawn[0] is not self._moment:
@@ -133,7 +163,7 @@ class Player(LiveSimulation):
     @property
     def legend(self) -> tuple[str, float] | None:
         """(title, score of the full color) of the path; None: there is none."""
-        return (self._senses.title, self._full) if self.overlays else None
+        return (self._senses.title, self._full) if self._path() else None
 
     @property
     def info(self) -> dict[str, Any]:
@@ -261,6 +291,11 @@ class Player(LiveSimulation):
         mujoco.mj_camlight(self.model, self.data)
         looks.move_lights(0, self.data)
         self._looks = looks if values else None
+
+    def _take_mocap(self) -> None:
+        super()._take_mocap()
+        if self._placed:  # the hand moved the mark: the episode is another of the family
+            self.world.contexts[0, : self._placed] = self._mocap[0][0, 0, : self._placed]
 
     def _take_model(self) -> None:
         super()._take_model()

@@ -29,7 +29,7 @@ from studio import paths
 from studio.experiment import Domain
 from widgets import theme
 from widgets.bench import Bench
-from widgets.render_stage import Frame
+from widgets.frame import Frame
 
 ASKED_MS = 33
 

@@ -16,9 +16,9 @@ from PySide6.QtCore import QObject
 from PySide6.QtGui import QImage
 
 from studio.errors import StudioError
+from widgets.frame import Frame
 from widgets.mailbox import Mailbox, Slot
 from widgets.orbit_camera import FOLLOW, FREE, OrbitCamera, moving_body, names
-from widgets.render_stage import Frame
 from widgets.render_thread import RenderThread
 from widgets.scene_renderer import LEVELS, QualityControl
 

@@ -16,7 +16,7 @@ from PySide6.QtGui import QImage, QWheelEvent
 from plugins.panels.viewport import PANEL, ViewportPanel
 from studio.experiment import Domain
 from widgets.bench import Bench
-from widgets.render_stage import Frame
+from widgets.frame import Frame
 from widgets.viewport import Viewport
 
 

@@ -17,7 +17,8 @@ from plugins.panels.viewport import ViewportPanel
 from studio.experiment import Experiment
 from studio.registry import Registry
 from widgets.bench import Bench
-from widgets.render_stage import Frame, Stage
+from widgets.frame import Frame
+from widgets.render_stage import Stage
 from widgets.scene_renderer import LEVELS
 
 INTERVAL = 1 / 30

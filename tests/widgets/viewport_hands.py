@@ -16,7 +16,7 @@ from studio.experiment import Domain
 from studio.registry import Registry
 from studio.sim.player import Player
 from widgets.bench import Bench
-from widgets.render_stage import Frame
+from widgets.frame import Frame
 
 DOMAIN = Domain(embodiment="ur5_6dof", observation="goal", image_size=32)
 LEFT, RIGHT, NONE = Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton, Qt.MouseButton.NoButton

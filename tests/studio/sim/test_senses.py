@@ -62,7 +62,7 @@ def test_traces_of_value_and_entropy_are_those_of_the_states_passed() -> None:
 @pytest.mark.parametrize("policy", ["expert", "random", "hand"])
 def test_who_says_nothing_has_neither_traces_nor_a_path(policy: str) -> None:
     player = played(policy)
-    assert player.traces() is None and player.overlays == () and player.legend is None
+    assert player.traces() is None and not player.overlays and player.legend is None
 
 
 def test_an_actor_critic_says_both_and_a_score_comes_with_it() -> None:
