@@ -19,9 +19,9 @@ from typing import Any
 import numpy as np
 import torch
 from _report import finish, row
-from _training import SAMPLES, TASKS, blank, kept, score, train
+from _training import SAMPLES, blank, kept, score, train
 
-from plugins.tasks.half_cheetah import HalfCheetah
+from plugins.tasks.half_cheetah_families import HalfCheetahVelocity
 from studio.experiment import Domain
 from studio.rl.policy import GaussianActorCritic
 from studio.run import transfer_metrics as measures
@@ -33,27 +33,10 @@ ITERATIONS, EVERY = 80, 8  # of each task
 SHARE = 0.6  # of what standing still has
 
 
-class Velocity(HalfCheetah):
-    """Reward −|v − v*| − 0.05‖a‖² in 200 steps (Finn et al. 2017; Rakelly et al. 2019); each episode draws its v*."""
-
-    id = "half_cheetah_at_velocity"
-    horizon = 200
-    observations = ("state", "goal")
-    goal_width = 1
-    context = ("velocity",)
-    ranges = ((0.0, 4.0),)
-
-    def reward(self, world: Any, ids: Any) -> np.ndarray:
-        return -np.abs(self.speed(ids) - world.contexts[ids, 0]) - 0.05 * self.effort(world, ids)
-
-
-TASKS[Velocity.id] = Velocity
-
-
 def domain(*velocities: float, told: bool = True) -> Domain:
     """Episodes at some velocities."""
     seen = "goal" if told else "state"
-    body = {"embodiment": "half_cheetah", "task": Velocity.id, "control": "motor", "observation": seen}
+    body = {"embodiment": "half_cheetah", "task": HalfCheetahVelocity.id, "control": "motor", "observation": seen}
     return Domain.model_validate({**body, "contexts": [[velocity] for velocity in velocities]})
 
 
@@ -103,7 +86,7 @@ def rows() -> list[dict[str, Any]]:
     told = []
     for i, velocity in enumerate(TRAINED):
         mine = {kind: curve[:, :, i] for kind, curve in curves.items()}
-        threshold = -SHARE * Velocity.horizon * velocity
+        threshold = -SHARE * HalfCheetahVelocity.horizon * velocity
         for kind, curve in mine.items():
             reached = measures.time_to(threshold, steps, curve)
             value, least, most = measures.interval(measures.iqm, np.minimum(reached, steps[-1]))
