@@ -206,6 +206,17 @@ class Task:
             return world.contexts[ids].copy()
         raise NotImplementedError
 
+    def achieved(self, observation: Mapping[str, Any]) -> Any:
+        """The goal that each observed state reaches, (n, g): what would have to stand in the last g components of
+        ``goal``. The observation's entries are (n, width) arrays, or tensors: use operators and methods that both have.
+        A task that gives no such goal has none that its states reach."""
+        raise NotImplementedError
+
+    def goal_reached(self, achieved: Any, goal: Any) -> Any:
+        """Whether what is achieved reaches the goal, (n,) bool, both (n, g) as :meth:`achieved` gives it. A function of
+        these alone: learners ask it about goals that were never set."""
+        raise NotImplementedError
+
     def act(self, world: Simulation, choices: Array, ids: Ids) -> None:
         """Moves the state by one control step, under control "discrete": ``choices`` (n,) integers below ``actions``.
         Nothing is integrated."""
@@ -274,7 +285,9 @@ class Strategy:
     needs_source: ClassVar[bool] = True  # False: no source policy is trained for it
     needs_demonstrations: ClassVar[bool] = True  # False: it makes its own experience
     same_widths: ClassVar[bool] = False  # True: one network sees and moves in both, so their widths have to agree
-    needs_family: ClassVar[bool] = False  # True: the source is a family of tasks, or of bodies whose values are observed
+    needs_family: ClassVar[bool] = (
+        False  # True: the source is a family of tasks, or of bodies whose values are observed
+    )
     acts_at_once: ClassVar[bool] = False  # True: its policy acts before the first iteration, and is scored there too
     stages: ClassVar[tuple[str, ...]] = ()  # of its own, in order, shown on the way; empty: "adapt" alone
     units: ClassVar[Mapping[str, str]] = {}

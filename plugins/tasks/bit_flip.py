@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -78,6 +79,12 @@ class BitFlip(Task):
 
     def success(self, world: Simulation, ids: Ids) -> np.ndarray:
         return np.asarray((self.bits(ids) == self.goal(world, ids)).all(1))
+
+    def achieved(self, observation: Mapping[str, Any]) -> Any:
+        return observation["state"]
+
+    def goal_reached(self, achieved: Any, goal: Any) -> Any:
+        return (achieved == goal).all(-1)
 
     def reward(self, world: Simulation, ids: Ids) -> np.ndarray:
         return np.where(self.success(world, ids), 0.0, -1.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -100,6 +101,15 @@ class Gridworld(BodyTask):
 
     def success(self, world: Simulation, ids: Ids) -> np.ndarray:
         return np.asarray(self.cells(ids) == _cell(self._goals[ids][:, 0, :2]))
+
+    def achieved(self, observation: Mapping[str, Any]) -> Any:
+        """The middle of the present cell."""
+        cell, place = observation["state"].argmax(-1), 0 * observation["goal"]
+        place[..., 0], place[..., 1] = cell // SIZE, cell % SIZE
+        return (place - (SIZE - 1) / 2) * CELL
+
+    def goal_reached(self, achieved: Any, goal: Any) -> Any:
+        return (abs(achieved - goal) < CELL / 2).all(-1)
 
     def reward(self, world: Simulation, ids: Ids) -> np.ndarray:
         return np.where(self.success(world, ids), 0.0, -1.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -66,6 +67,7 @@ class Push(Task):
 
     def prepare(self, world: Simulation) -> None:
         self._block = Block(world)
+        self._near = self._size(world.embodiment)["near"]
 
     def reset(self, world: Simulation, ids: Array, draws: Draws) -> None:
         size = self._size(world.embodiment)
@@ -83,6 +85,16 @@ class Push(Task):
     def goal(self, world: Simulation, ids: Ids) -> Array:
         """The block's center and the goal's, (n, 6), m."""
         return np.concatenate([self._block.position(ids), world.mocap()[ids, 0]], 1)
+
+    def achieved(self, observation: Mapping[str, Any]) -> Any:
+        """The block's place, at the height of the goal's mark."""
+        whole = observation["goal"]
+        place = 1 * whole[..., 3:]
+        place[..., :2] = whole[..., :2]
+        return place
+
+    def goal_reached(self, achieved: Any, goal: Any) -> Any:
+        return ((achieved - goal)[..., :2] ** 2).sum(-1) < self._near**2
 
     def reward(self, world: Simulation, ids: Ids) -> Array:
         tool = np.linalg.norm(world.end_effectors(ids) - self._block.position(ids)[:, None], axis=-1).min(1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -59,6 +60,10 @@ class Reach(Task):
                 type=mujoco.mjtGeom.mjGEOM_SPHERE, size=[size["radius"], 0, 0], rgba=color, contype=0, conaffinity=0
             )
 
+    def prepare(self, world: Simulation) -> None:
+        size = FLOOR if world.embodiment.kind == "base" else TABLE
+        self._touch = size["touch"]
+
     def reset(self, world: Simulation, ids: Array, draws: Draws) -> None:
         mocap = world.mocap()
         for i, rng in zip(ids, draws.generators(), strict=True):
@@ -66,6 +71,19 @@ class Reach(Task):
 
     def goal(self, world: Simulation, ids: Ids) -> Array:
         return world.mocap()[ids, 0].copy()
+
+    def achieved(self, observation: Mapping[str, Any]) -> Any:
+        """Where the end effector is; of two the one that is nearer to the goal."""
+        hands = observation["eef_pos"]
+        if hands.shape[-1] == 3:
+            return hands
+        left, right = hands[..., :3], hands[..., 3:]
+        goal = observation["goal"]
+        nearer = (((left - goal) ** 2).sum(-1) <= ((right - goal) ** 2).sum(-1))[..., None]
+        return left * nearer + right * ~nearer
+
+    def goal_reached(self, achieved: Any, goal: Any) -> Any:
+        return ((achieved - goal) ** 2).sum(-1) < self._touch**2
 
     def reward(self, world: Simulation, ids: Ids) -> Array:
         return -self._distance(world, ids).min(1)
