@@ -208,20 +208,24 @@ class SAC:
             values["steps_per_second"] = (self.samples - before) / (time.perf_counter() - began)
             yield Metrics(self.iteration, self.iterations, values)
 
-    @torch.no_grad()
     def act(self) -> Transition:
         """One step of every simulation, at random until learning starts; kept in the replay."""
-        policy, seen = self.policy, self.interaction.observations
+        return self.experience(self.interaction, self.replay)
+
+    @torch.no_grad()
+    def experience(self, interaction: Interaction, replay: Replay) -> Transition:
+        """One step of every simulation of a world that may be another one, kept in its own replay."""
+        policy, seen = self.policy, interaction.observations
         shape, device = (len(seen), policy.params.outputs), seen.device
         if self.samples < self.settings.learning_starts:
             actions = torch.rand(shape, generator=self.generator, device=device) * 2 - 1
         else:
             actions = policy.draw(seen, torch.randn(shape, generator=self.generator, device=device))[0]
-        step = self.interaction.step(policy.native(actions).cpu().numpy())
+        step = interaction.step(policy.native(actions).cpu().numpy())
         columns = {"observations": step.observations, "actions": actions, "rewards": step.rewards}
         columns |= {"next_observations": step.next_observations}
         columns |= {"discounts": self.settings.gamma * (1 - step.terminated)}
-        self.replay.add(columns, step.ended)
+        replay.add(columns, step.ended)
         return step
 
     def learn(self, count: int) -> list[Tensor]:

@@ -1,0 +1,159 @@
+"""Off-dynamics reinforcement learning: experience of the source, paid as it would be worth on the target.
+
+What the policy does on the source earns the source's reward and Δr, which is low where the target would not have let
+it happen (Eysenbach et al. 2021, arXiv:2006.13916, algorithm 1). It learns what works on both: what only the target
+allows it never finds, since all that it learns from happened on the source.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from studio.contracts import Metrics, Problem
+from studio.experiment import Domain, Experiment, setting
+from studio.rl.dynamics_gap import DIAGNOSTICS, DynamicsGap, GapLearner, GapParams
+from studio.rl.interaction import Interaction
+from studio.rl.learners import check_compiler
+from studio.rl.replay import Replay
+from studio.rl.sac import SAC, UNITS, Batch, SACParams
+from studio.rl.squashed import SquashedActorCritic
+from studio.rl.strategy import ReinforcementStrategy
+from studio.sim.world import World
+
+APART = 1 << 20  # between the seeds of a training and of its visits to the target: their episodes begin differently
+
+
+class DARCParams(SACParams, GapParams):
+    """How the target is met, the classifiers, optimization and collection."""
+
+    source_steps: int = setting(
+        10, "Source steps", "Steps on the source for one on the target.", "steps", ge=1, le=1_000_000
+    )
+    warm_up: int = setting(
+        5_000, "Warm-up", "Steps on the source before Δr is paid: until then classifiers only learn.", "steps", ge=0
+    )
+    delta_weight: float = setting(1.0, "Weight of Δr", "0: what the source alone teaches.", ge=0, le=1000)
+    classifier_ratio: float = setting(
+        1.0, "Classifier ratio", "Steps of the classifiers for one of actor and critics.", gt=0, le=100
+    )
+
+
+class OffDynamicsSAC(SAC):
+    """SAC on the source that visits the target, trains the classifiers on both, and learns from r + Δr.
+
+    Args:
+        target: where one step is taken for every ``source_steps`` on the source.
+    """
+
+    settings: DARCParams
+
+    def __init__(
+        self, policy: SquashedActorCritic, world: World, settings: DARCParams, *, target: World, seed: int, **more: Any
+    ) -> None:
+        super().__init__(policy, world, settings, seed=seed, transform=self.paid, **more)
+        device, ignored = policy.low.device, policy.params.ignored
+        self.there = Interaction(target, seed + APART, device, ignored)
+        self.seen_there = Replay(settings.capacity, target.num_envs, self.replay.widths, device)
+        low, high = policy.low.cpu().numpy(), policy.high.cpu().numpy()
+        self.gap = DynamicsGap(policy.params.inputs, low, high, settings, seed, device, ignored)
+        self.classifiers = GapLearner(self.gap, settings, seed, compile=settings.update == "compiled")
+        policy.gap = self.gap  # type: ignore[assignment]
+        self._found: list[Tensor] = []  # of the classifiers, since the last iteration
+        self._deltas: list[Tensor] = []
+
+    def iterate(self) -> Iterator[Metrics]:
+        for metrics in super().iterate():
+            yield replace(metrics, values={**metrics.values, **self._of_the_gap()})
+
+    def act(self) -> Any:
+        step = super().act()
+        while self.seen_there.time * self.seen_there.envs * self.settings.source_steps < self.samples:
+            self.experience(self.there, self.seen_there)
+        return step
+
+    def learn(self, count: int) -> list[Tensor]:
+        ratio, size = self.settings.classifier_ratio, self.settings.classifier_batch
+        for _ in range(int((self.updates + count) * ratio) - int(self.updates * ratio)):
+            source, target = (replay.sample(size, self.generator) for replay in (self.replay, self.seen_there))
+            self._found.append(self.classifiers.step(source, target))
+        return super().learn(count)
+
+    def paid(self, batch: Batch, times: Tensor, envs: Tensor) -> Batch:
+        """A batch of the source's with r + Δr for its rewards, once the warm-up is over."""
+        if self.samples <= self.settings.warm_up:
+            return batch
+        delta = self.gap.delta_reward(batch)
+        self._deltas.append(delta.mean())
+        return {**batch, "rewards": batch["rewards"] + self.settings.delta_weight * delta[:, None]}
+
+    def state_dict(self) -> dict[str, Any]:
+        own = {"classifiers": self.classifiers, "there": self.there, "seen_there": self.seen_there}
+        return super().state_dict() | {name: part.state_dict() for name, part in own.items()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        super().load_state_dict(state)
+        for name in ("classifiers", "there", "seen_there"):
+            getattr(self, name).load_state_dict(state[name])
+
+    def _of_the_gap(self) -> dict[str, float]:
+        values = {f"target_{name}": value for name, value in self.there.metrics().items() if name != "diverged"}
+        values["target_samples"] = float(self.seen_there.time * self.seen_there.envs)
+        if self._found:
+            values |= dict(zip(DIAGNOSTICS, torch.stack(self._found).mean(0).tolist(), strict=True))
+        if self._deltas:
+            values["delta_reward"] = torch.stack(self._deltas).mean().item()
+        self._found, self._deltas = [], []
+        return values
+
+
+class DARC(ReinforcementStrategy):
+    """SAC on the source as it stands, with rewards by which only what works on the target too is worth doing."""
+
+    id = "darc"
+    title = "DARC"
+    summary = "Learns on the source, and is paid less for what the target's dynamics would not let happen."
+    reference = "Eysenbach et al. 2021 (arXiv:2006.13916); user document 2, Difference in Dynamics"
+    tags = ("reinforcement", "off-dynamics")
+    policies = (SquashedActorCritic.id,)
+    units = {
+        **UNITS, "delta_reward": "nats", "target_samples": "steps", "target_return": "",
+        "target_episode_length": "steps", "sas_loss": "nats", "sa_loss": "nats",
+    }  # fmt: skip
+
+    Params = DARCParams
+
+    def training_domain(self, experiment: Experiment) -> Domain:
+        return experiment.source
+
+    def setup(self, context: Any) -> None:
+        # the policy's steps on the target are few, and one simulation takes them when they are due
+        self._target = context.world(context.experiment.target, 1, self.params.physics_threads)
+        super().setup(context)
+
+    def learner(self, policy: Any, world: Any, plan: Experiment, say: Any) -> OffDynamicsSAC:
+        return OffDynamicsSAC(
+            policy, world, self.params, target=self._target, iterations=plan.budget.iterations, seed=plan.seed, say=say
+        )
+
+    def iterate(self) -> Iterator[Metrics]:
+        yield from super().iterate()
+        self._target.close()
+
+    def delta_reward(self, observation: Any, action: Any, next_observation: Any) -> Any:
+        """Δr of transitions, (n,) nats; also as the policy's ``gap``, by which its path is colored."""
+        return self._learner.gap.transition_score(observation, action, next_observation)
+
+    def check(self, experiment: Experiment) -> list[Problem]:
+        problems, steps = super().check(experiment), experiment.budget.iterations * self.params.samples
+        if steps <= self.params.warm_up:
+            message = f"The warm-up of {self.params.warm_up} steps outlasts the training of {steps}: Δr is never paid."
+            problems.append(Problem("strategy.params.warm_up", message, "Shorten it, or train longer."))
+        return problems
+
+    def _check_learner(self) -> list[Problem]:
+        return check_compiler(self.params, "strategy.params")
