@@ -2,18 +2,19 @@
 
 Hopper twice: with all fields unknown, where mass, damping, armature and gain can only be told up to a common factor,
 and with the motors' gain known. ``mujoco.sysid`` takes many seconds for each draw, so it runs on the first
-``SYSID_DRAWS``. Everything runs on one thread.
+``SYSID_DRAWS``. Everything runs on one thread. What was found lies under ``runs/bench/identification`` and is taken as it
+is, so an interrupted bench goes on where it stopped.
 """
 
 from __future__ import annotations
 
-import sys
 import time
 from typing import Any
 
 import numpy as np
 import torch
 from _report import finish, row
+from _training import kept
 
 import studio.sim  # noqa: F401  (chooses MuJoCo's GL backend)
 from studio.experiment import Domain
@@ -24,7 +25,6 @@ from studio.sim.identify import (
     LstmIdentifier,
     Plant,
     Ranges,
-    Trajectories,
     fit_with_sysid,
     record,
 )
@@ -32,8 +32,8 @@ from studio.sim.identify.estimate import is_shown
 from studio.sim.identify.sensitivity import sensitivity
 
 DRAWS = 200
-SYSID_DRAWS = {"UR5e": 50, "Hopper, gain known": 50, "Hopper, all unknown": 10}
-ENOUGH = 50  # draws from which a coverage can be judged
+SYSID_DRAWS = {"UR5e": 24, "Hopper, gain known": 24, "Hopper, all unknown": 4}
+ENOUGH = 20  # draws from which a coverage can be judged
 KNOWN_GAIN = tuple(name for name in FIELDS if name != "actuator_gain")
 CASES = {
     "UR5e": (Domain(embodiment="ur5_6dof", task="reach"), FIELDS),
@@ -82,28 +82,35 @@ def measure(case: str, domain: Domain, fields: tuple[str, ...]) -> list[Any]:
     rng = np.random.default_rng(5)
     qpos = qpos + rng.normal(0, SENSOR_NOISE[0], qpos.shape)
     qvel = qvel + rng.normal(0, SENSOR_NOISE[1], qvel.shape)
-    began, cpu = time.perf_counter(), time.process_time()
-    identifier = LstmIdentifier.train(plant, asked, ranges, seed=0)
-    rows = [
-        row(f"{case}, lstm: training with its simulation", time.perf_counter() - began, "s"),
-        row(f"{case}, lstm: the same, CPU time", time.process_time() - cpu, "s"),
-    ]
-    began = time.perf_counter()
-    found = identifier.estimate_many(asked, qpos, qvel)
-    rows.append(row(f"{case}, lstm: one identification", (time.perf_counter() - began) / DRAWS, "s"))
-    rows += judge(case, "lstm", ranges, cannot, found, truth)
-    print(f"{case}: LSTM done", file=sys.stderr, flush=True)
-    parts, seconds, tried = [], [], SYSID_DRAWS[case]
-    for i in range(tried):
-        seen: Trajectories = asked.with_measured(qpos[i], qvel[i])
+
+    def by_lstm() -> dict[str, Any]:
         cpu = time.process_time()
-        parts.append(fit_with_sysid(plant, seen, ranges, seed=0))
-        seconds.append(time.process_time() - cpu)
+        identifier = LstmIdentifier.train(plant, asked, ranges, seed=0)
+        cpu, began = time.process_time() - cpu, time.perf_counter()
+        found = identifier.estimate_many(asked, qpos, qvel)
+        one = (time.perf_counter() - began) / DRAWS
+        return {"cpu": cpu, "one": one, "found": [part.tolist() for part in found]}
+
+    def by_sysid(i: int) -> dict[str, Any]:
+        cpu = time.process_time()
+        found = fit_with_sysid(plant, asked.with_measured(qpos[i], qvel[i]), ranges, seed=0)
+        return {"cpu": time.process_time() - cpu, "found": [part.tolist() for part in found]}
+
+    name = case.replace(",", "").replace(" ", "_")
+    learned = kept("identification", f"{name}-lstm", by_lstm)
+    rows = [
+        row(f"{case}, lstm: training with its simulation, CPU time", learned["cpu"], "s"),
+        row(f"{case}, lstm: one identification", learned["one"], "s"),
+    ]
+    found: Any = tuple(np.array(part) for part in learned["found"])
+    rows += judge(case, "lstm", ranges, cannot, found, truth)
+    tried = SYSID_DRAWS[case]
+    fits = [kept("identification", f"{name}-sysid-{i}", lambda i=i: by_sysid(i)) for i in range(tried)]
+    parts, seconds = [[np.array(part) for part in fit["found"]] for fit in fits], [fit["cpu"] for fit in fits]
     fitted = tuple(np.stack([part[k] for part in parts]) for k in range(3))
     method = f"mujoco.sysid, first {tried} draws"
     rows.append(row(f"{case}, {method}: one identification, CPU time", float(np.mean(seconds)), "s"))
     rows += judge(case, method, ranges, cannot, fitted, truth[:tried])
-    print(f"{case}: mujoco.sysid done", file=sys.stderr, flush=True)
     return rows
 
 
