@@ -1,0 +1,83 @@
+"""One policy for all goals: it is told which state to reach, and learns from every state that it reached instead.
+
+Policy and critic are universal value functions of state and goal (Schaul et al. 2015). What is paid is reaching the
+goal alone; hindsight makes something of every episode (Andrychowicz et al. 2017), and goals may be dreamt: the agent
+sets itself states that it has visited, and needs neither reward nor goals of the environment's.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from studio.contracts import Problem
+from studio.experiment import Experiment
+from studio.registry import Registry
+from studio.rl import dqn, sac
+from studio.rl.dqn import DQN, DQNParams
+from studio.rl.hindsight import HindsightParams, has_goals, pursue
+from studio.rl.learners import check_compiler
+from studio.rl.q_policy import QPolicy
+from studio.rl.sac import SAC, SACParams
+from studio.rl.squashed import SquashedActorCritic
+from studio.rl.strategy import ReinforcementStrategy
+
+
+class GoalParams(HindsightParams, DQNParams, SACParams):
+    """Goals and hindsight, collection, optimization; ε and what follows are of Q-learning, α and what follows of SAC."""
+
+
+class GoalConditioned(ReinforcementStrategy):
+    """Double DQN where the control is discrete, SAC elsewhere, on the source's goals or on dreamt ones; scored on the
+    target's."""
+
+    id = "goal_conditioned"
+    title = "Goal-conditioned"
+    summary = "Learns to reach any goal, with hindsight (HER), from the task's goals or from goals it sets itself."
+    reference = "Andrychowicz et al. 2017 (arXiv:1707.01495); Schaul et al. 2015 (UVFA); user document 2, Multi-Task"
+    tags = ("reinforcement", "multi-task", "goals")
+    policies = (QPolicy.id, SquashedActorCritic.id)
+    units = {**sac.UNITS, **dqn.UNITS, "goals_reached": ""}
+
+    Params = GoalParams
+
+    def learner(self, policy: Any, world: Any, plan: Experiment, say: Any) -> Any:
+        settings, more = self.params, {"iterations": plan.budget.iterations, "seed": plan.seed, "say": say}
+        if policy.algorithm == "dqn":
+            # −1 a step for ever is the least that a return can be
+            least = -1 / (1 - settings.gamma) if settings.gamma < 1 else -float("inf")
+            learner: Any = DQN(policy, world, settings, bounds=(least, 0.0), **more)
+        else:
+            learner = SAC(policy, world, settings, **more)
+        pursue(learner, world, settings, plan.seed)
+        return learner
+
+    def check(self, experiment: Experiment) -> list[Problem]:
+        tasks, problems = Registry().all("tasks"), []
+        for name, domain in (("target", experiment.target), ("source", experiment.source)):
+            task = tasks.get(domain.task)
+            if task is not None and not has_goals(task):
+                those = ", ".join(id for id, kind in tasks.items() if has_goals(kind))
+                message = f"The task '{task.id}' has no goals that its states could reach."
+                problems.append(Problem(f"{name}.task", message, f"Choose one of: {those}."))
+            elif domain.observation != "goal":
+                message = f"'{self.title}' has to be told its goal; the {name} observes the {domain.observation}."
+                problems.append(Problem(f"{name}.observation", message, "Choose goal."))
+        if any(problem.field.endswith(".task") for problem in problems):
+            return problems  # what else is wrong would change with the task
+        return [*problems, *super().check(experiment)]
+
+    def _check_policy(self, experiment: Experiment) -> list[Problem]:
+        discrete = experiment.source.control == "discrete"
+        wanted = QPolicy.id if discrete else SquashedActorCritic.id
+        if experiment.policy.id == wanted:
+            return []
+        kind = "discrete" if discrete else "not discrete"
+        message = f"The control is {kind}: '{experiment.policy.id}' can't be trained for it."
+        return [Problem("policy.id", message, f"Choose {wanted}.")]
+
+    def _check_domains(self, experiment: Experiment) -> list[Problem]:
+        told = ("source.observation", "target.observation")  # more plainly by :meth:`check`
+        return [problem for problem in super()._check_domains(experiment) if problem.field not in told]
+
+    def _check_learner(self) -> list[Problem]:
+        return check_compiler(self.params, "strategy.params")

@@ -1,0 +1,201 @@
+"""Hindsight: what was reached is taken for what was wanted (Andrychowicz et al. 2017, arXiv:1707.01495).
+
+A learner whose batches pass through :class:`Hindsight` is paid −1 a step until its goal is reached, and 0 then. The
+task says which goal a state reaches and whether it is another; no reward of the environment's is used.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Collection, Mapping
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from studio.contracts import Task
+from studio.experiment import Settings, setting
+from studio.rl.interaction import Interaction, Transition
+from studio.rl.replay import Replay
+from studio.sim.world import World
+
+Batch = dict[str, Tensor]
+LATEST = 200  # pursuits that the share of reached goals is taken over
+
+
+class HindsightParams(Settings):
+    """Whose goals are pursued, and which are put in their place when learning."""
+
+    her: Literal["none", "future", "final", "episode"] = setting(
+        "future",
+        "Hindsight",
+        "Goals put in place of those pursued: none; states that came later in the episode; its last; any of it.",
+    )
+    k: float = setting(4.0, "k", "Relabeled transitions for each as it was.", ge=0, le=1000)
+    goals: Literal["task", "dreamt"] = setting(
+        "task", "Goals", "The task's own, or dreamt: the agent sets itself states that it has visited."
+    )
+
+
+def has_goals(task: Task | type[Task]) -> bool:
+    """Whether a task says which goals its states reach."""
+    kind = task if isinstance(task, type) else type(task)
+    return kind.achieved is not Task.achieved
+
+
+class Goals:
+    """Goals in flattened observations (n, width), as a world's task understands them."""
+
+    def __init__(self, world: World, ignored: Collection[str] = ()) -> None:
+        self._task, self._places, start = world.task, {}, 0
+        seen = world.observe(slice(0, 1))
+        for name in sorted(name for name in seen if name not in ignored):
+            self._places[name] = slice(start, start + seen[name].shape[1])
+            start = self._places[name].stop
+        self.width = int(self._task.achieved(seen).shape[1])
+        stop = self._places["goal"].stop
+        self._goal = slice(stop - self.width, stop)
+
+    def of(self, rows: Tensor) -> Tensor:
+        """The goals that are pursued, (n, g)."""
+        return rows[:, self._goal]
+
+    def put(self, rows: Tensor, goals: Tensor) -> Tensor:
+        """A copy of the observations with other goals in them."""
+        changed = rows.clone()
+        changed[:, self._goal] = goals
+        return changed
+
+    def achieved(self, rows: Tensor) -> Tensor:
+        """The goals that are reached, (n, g)."""
+        found: Tensor = self._task.achieved({name: rows[:, place] for name, place in self._places.items()})
+        return found
+
+    def reached(self, rows: Tensor, goals: Tensor) -> Tensor:
+        """Whether observed states reach the goals, (n,) bool."""
+        found: Tensor = self._task.goal_reached(self.achieved(rows), goals)
+        return found
+
+
+class Hindsight:
+    """Relabels batches of a learner: ``transform`` of SAC and DQN.
+
+    Of ``k`` + 1 transitions k get another goal, that of a state of their own episode: one that came later, its own next
+    state included ("future"), the last ("final"), or any ("episode"), each as likely as the others. Then reward and
+    discount of all are the goals': −1 and γ, or 0 and 0 where the goal is reached. A stored discount of 0 stays.
+    """
+
+    def __init__(
+        self, goals: Goals, replay: Replay, settings: HindsightParams, gamma: float, generator: torch.Generator
+    ) -> None:
+        self.goals, self.replay, self.settings, self.gamma = goals, replay, settings, gamma
+        self.generator = generator
+
+    def __call__(self, batch: Batch, times: Tensor, envs: Tensor) -> Batch:
+        seen, following = batch["observations"], batch["next_observations"]
+        goals = self.goals.of(seen)
+        if self.settings.her != "none":
+            others = self.replay.columns(self.replay.gather(self.chosen(times, envs), envs))["next_observations"]
+            share = self.settings.k / (self.settings.k + 1)
+            relabeled = torch.rand(times.shape, generator=self.generator, device=times.device) < share
+            goals = torch.where(relabeled[:, None], self.goals.achieved(others), goals)
+        ahead = self.goals.put(following, goals)
+        going = (~self.goals.reached(ahead, goals)).float()[:, None]
+        return {
+            **batch,
+            "observations": self.goals.put(seen, goals),
+            "next_observations": ahead,
+            "rewards": -going,
+            "discounts": batch["discounts"] * going,
+        }
+
+    def chosen(self, times: Tensor, envs: Tensor) -> Tensor:
+        """When in each transition's own episode the state was reached that becomes its goal, (n,): the time of the
+        transition that led to it."""
+        first, last = self.replay.span(times, envs)
+        if self.settings.her == "final":
+            return last
+        first = times if self.settings.her == "future" else first
+        drawn = torch.rand(times.shape, generator=self.generator, device=times.device, dtype=torch.float64)
+        return first + (drawn * (last - first + 1)).long()
+
+
+class Pursuit(Interaction):
+    """An interaction whose reward is the goal's, and whose goals may be dreamt: drawn from what the replay remembers,
+    anew when an episode begins and when the one before is reached. Of the environment it then uses nothing but its
+    states: an end that its own goal brings counts as one that time brings."""
+
+    def __init__(
+        self, world: World, seed: int, device: Any, ignored: Collection[str], goals: Goals, dreamt: bool
+    ) -> None:
+        super().__init__(world, seed, device, ignored)
+        self.goals, self.dreamt = goals, dreamt
+        self.replay: Replay | None = None
+        self.generator: torch.Generator | None = None
+        self.pursued: deque[bool] = deque(maxlen=LATEST)  # whether the latest goals were reached
+        self._near = np.zeros(world.num_envs, bool)  # whether the present goal has been reached
+
+    def follow(self, replay: Replay, generator: torch.Generator) -> None:
+        """Says where dreams come from."""
+        self.replay, self.generator = replay, generator
+        if self.dreamt:
+            self._dream(np.arange(self.world.num_envs))
+
+    def step(self, native: np.ndarray) -> Transition:
+        wanted = self.goals.of(self.observations)
+        step = super().step(native)
+        own = self.goals.reached(step.next_observations, self.goals.of(step.next_observations))
+        following = self.goals.put(step.next_observations, wanted)
+        reached = self.goals.reached(following, wanted)
+        ended, near = step.ended.cpu().numpy(), reached.cpu().numpy()
+        over = ended | near if self.dreamt else ended
+        self._near |= near
+        self.pursued.extend(self._near[over].tolist())
+        self._near[over] = False
+        if self.dreamt:
+            kept = self.goals.put(self.observations, wanted)
+            self._seen = kept.cpu().numpy()
+            self._dream(np.flatnonzero(over))
+        died = step.terminated * (~own).float()  # of anything but success
+        return Transition(step.observations, reached.float() - 1, following, died, step.ended)
+
+    def metrics(self) -> dict[str, float]:
+        values = super().metrics()
+        if self.dreamt:
+            values.pop("training_success", None)  # of goals that nobody pursued
+        return values | ({"goals_reached": float(np.mean(self.pursued))} if self.pursued else {})
+
+    def state_dict(self) -> dict[str, Any]:
+        return super().state_dict() | {"pursued": list(self.pursued), "near": torch.from_numpy(self._near.copy())}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        super().load_state_dict(dict(state))
+        self.pursued.clear()
+        self.pursued.extend(bool(part) for part in state["pursued"])
+        self._near = state["near"].cpu().numpy().copy()
+
+    def _dream(self, ids: np.ndarray) -> None:
+        """New goals for simulations: states that were visited, or, before there are any, that are seen just now."""
+        assert self.replay is not None and self.generator is not None
+        if not len(ids):
+            return
+        if len(self.replay):
+            visited = self.replay.sample(len(ids), self.generator)["next_observations"]
+        else:
+            drawn = torch.randint(len(self._seen), (len(ids),), generator=self.generator, device=self.device)
+            visited = self.observations[drawn]
+        rows = torch.as_tensor(ids, device=self.device)
+        seen = self.observations.clone()
+        seen[rows] = self.goals.put(seen[rows], self.goals.achieved(visited))
+        self._seen = seen.cpu().numpy()
+
+
+def pursue(learner: Any, world: World, settings: HindsightParams, seed: int) -> None:
+    """Makes a new SAC or DQN learn to reach goals."""
+    policy = learner.policy
+    goals = Goals(world, policy.params.ignored)
+    pursuit = Pursuit(world, seed, policy.low.device, policy.params.ignored, goals, settings.goals == "dreamt")
+    pursuit.follow(learner.replay, learner.generator)
+    learner.interaction = pursuit
+    learner.transform = Hindsight(goals, learner.replay, settings, learner.settings.gamma, learner.generator)
