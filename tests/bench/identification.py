@@ -2,8 +2,8 @@
 
 Hopper twice: with all fields unknown, where mass, damping, armature and gain can only be told up to a common factor,
 and with the motors' gain known. ``mujoco.sysid`` takes many seconds for each draw, so it runs on the first
-``SYSID_DRAWS``. Everything runs on one thread. What was found lies under ``runs/bench/identification`` and is taken as it
-is, so an interrupted bench goes on where it stopped.
+``SYSID_DRAWS``. Everything runs on one thread. What was found lies under ``runs/bench/identification`` and is taken as
+it is, so an interrupted bench goes on where it stopped.
 """
 
 from __future__ import annotations
