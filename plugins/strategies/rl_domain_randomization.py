@@ -4,17 +4,21 @@ from collections.abc import Sequence
 
 from studio.contracts import Problem
 from studio.experiment import Domain, Experiment, RandomizationTerm
-from studio.rl.strategy import ReinforcementStrategy
+from studio.rl.choice import AlgorithmChoice, ChosenAlgorithm
+from studio.rl.ppo import PPOParams
 
 
-class RLDomainRandomization(ReinforcementStrategy):
-    """PPO on the source's world with all its randomization terms, and its curriculum where it has one."""
+class RLDomainRandomization(ChosenAlgorithm):
+    """PPO or SAC on the source's world with all its randomization terms, and its curriculum where it has one."""
 
     id = "rl_domain_randomization"
     title = "RL with domain randomization"
-    summary = "PPO learns over bodies drawn from the source's randomization: the target may be one more of them."
+    summary = "PPO or SAC learns over bodies drawn from the source's randomization: the target may be one more of them."
     reference = "Peng et al. 2018 (arXiv:1710.06537); user document 2, Trick: Randomization"
     tags = ("reinforcement", "randomization")
+
+    class Params(PPOParams, AlgorithmChoice):
+        """What trains, optimization and collection."""
 
     def check(self, experiment: Experiment) -> list[Problem]:
         problems = super().check(experiment)

@@ -3,8 +3,8 @@
 from typing import Literal
 
 from studio.experiment import Domain, Experiment, Settings, setting
+from studio.rl.choice import AlgorithmChoice, ChosenAlgorithm
 from studio.rl.ppo import PPOParams
-from studio.rl.strategy import ReinforcementStrategy
 
 
 class Place(Settings):
@@ -15,8 +15,8 @@ class Place(Settings):
     )
 
 
-class RLFromScratch(ReinforcementStrategy):
-    """PPO from a blank policy, scored on the target as it stands.
+class RLFromScratch(ChosenAlgorithm):
+    """PPO or SAC from a blank policy, scored on the target as it stands.
 
     On the source ("source-only") it trains in the nominal world, whatever randomization the source has, and meets the
     target only when it is scored; on the target ("target-only") it trains in what it is scored on.
@@ -24,12 +24,12 @@ class RLFromScratch(ReinforcementStrategy):
 
     id = "rl_from_scratch"
     title = "RL from scratch"
-    summary = "PPO learns on the source's nominal body alone, or on the target alone: nothing is carried over."
+    summary = "PPO or SAC learns on the source's nominal body alone, or on the target alone: nothing is carried over."
     reference = "Schulman et al. 2017 (arXiv:1707.06347); user document 2, Forward Transfer Learning"
     tags = ("reinforcement", "baseline")
 
-    class Params(PPOParams, Place):
-        """Where it trains, optimization and collection."""
+    class Params(PPOParams, Place, AlgorithmChoice):
+        """What trains and where, optimization and collection."""
 
     def training_domain(self, experiment: Experiment) -> Domain:
         return experiment.target if self.params.train_on == "target" else super().training_domain(experiment)

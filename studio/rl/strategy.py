@@ -46,16 +46,21 @@ class ReinforcementStrategy(Strategy):
         policy.fit(flatten(world.observe([0])).shape[1], world.control.low, world.control.high, context.experiment.seed)
         return policy.to(context.device)
 
+    @property
+    def settings(self) -> Any:
+        """The learner's, with ``simulations`` and ``physics_threads``: by default this strategy's own parameters."""
+        return self.params
+
     def learner(self, policy: Any, world: Any, plan: Experiment, say: Any) -> Any:
         """What trains the policy in the world over the budget."""
-        return PPO(policy, world, self.params, iterations=plan.budget.iterations, seed=plan.seed, say=say)
+        return PPO(policy, world, self.settings, iterations=plan.budget.iterations, seed=plan.seed, say=say)
 
     def check(self, experiment: Experiment) -> list[Problem]:
         return [*self._check_policy(experiment), *self._check_domains(experiment), *self._check_learner()]
 
     def setup(self, context: Any) -> None:
-        plan = context.experiment
-        self._world = context.world(self.training_domain(plan), self.params.simulations, self.params.physics_threads)
+        plan, settings = context.experiment, self.settings
+        self._world = context.world(self.training_domain(plan), settings.simulations, settings.physics_threads)
         self._policy: Any = self.first_policy(context, self._world)
         self._learner = self.learner(self._policy, self._world, plan, context.say)
 
@@ -96,4 +101,4 @@ class ReinforcementStrategy(Strategy):
         return problems
 
     def _check_learner(self) -> list[Problem]:
-        return check_ppo(self.params, "strategy.params")
+        return check_ppo(self.settings, "strategy.params")

@@ -1,0 +1,53 @@
+"""Strategies that train by PPO or by SAC, as their parameters choose."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from studio.contracts import Problem
+from studio.experiment import Experiment, Settings, setting
+from studio.rl import ppo
+from studio.rl import sac as soft
+from studio.rl.learners import ALGORITHMS
+from studio.rl.policy import GaussianActorCritic
+from studio.rl.squashed import SquashedActorCritic
+from studio.rl.strategy import ReinforcementStrategy
+
+POLICIES = {"ppo": GaussianActorCritic.id, "sac": SquashedActorCritic.id}
+
+
+class AlgorithmChoice(Settings):
+    """What trains, to be mixed into parameters that are PPO's; its fields come first."""
+
+    algorithm: Literal["ppo", "sac"] = setting(
+        "ppo", "Algorithm", "PPO is quick on many simulations; SAC learns from fewer steps, and trains squashed_mlp."
+    )
+    sac: soft.SACParams = setting(soft.SACParams(), "SAC", "Its optimization and collection, where it is chosen.")
+
+
+class ChosenAlgorithm(ReinforcementStrategy):
+    """A subclass's ``Params`` are ``PPOParams`` with :class:`AlgorithmChoice`."""
+
+    policies = tuple(POLICIES.values())
+    units = {**ppo.UNITS, **soft.UNITS}
+
+    @property
+    def settings(self) -> Any:
+        return self.params.sac if self.params.algorithm == "sac" else self.params
+
+    def learner(self, policy: Any, world: Any, plan: Experiment, say: Any) -> Any:
+        made = ALGORITHMS[self.params.algorithm].make
+        return made(policy, world, self.settings, iterations=plan.budget.iterations, seed=plan.seed, say=say)
+
+    def _check_policy(self, experiment: Experiment) -> list[Problem]:
+        problems, chosen, wanted = super()._check_policy(experiment), experiment.policy.id, self.params.algorithm
+        if not problems and chosen != POLICIES[wanted]:
+            (fitting,) = (name for name, policy in POLICIES.items() if policy == chosen)
+            message = f"{wanted.upper()} does not train '{chosen}'."
+            remedy = f"Choose {POLICIES[wanted]}, or {fitting} in strategy.params.algorithm."
+            problems.append(Problem("policy.id", message, remedy))
+        return problems
+
+    def _check_learner(self) -> list[Problem]:
+        field = "strategy.params.sac" if self.params.algorithm == "sac" else "strategy.params"
+        return ALGORITHMS[self.params.algorithm].check(self.settings, field)

@@ -1,0 +1,96 @@
+"""SAC as a choice of the strategies: it runs, outlives kill -9, and what does not fit is said before the start."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from studio.experiment import Experiment
+from studio.registry import Registry
+from studio.run.channels import Channels, Logged, MetricsLogged
+from studio.run.check import check
+from studio.run.policies import load_policy_folder
+from studio.run.session import Session
+from studio.sim.gymnasium_ids import make_vector
+from tests import tiny
+
+SAC = {
+    "simulations": 4, "samples": 40, "learning_starts": 60, "update_ratio": 0.25, "batch_size": 16, "capacity": 200,
+    "update": "eager", "physics_threads": 1,
+}  # fmt: skip
+
+
+def plan(strategy: str, **changes: Any) -> Experiment:
+    domain = {
+        "embodiment": "hopper", "task": "hopper", "control": "motor", "observation": "state",
+        "randomization": [{"field": "mass", "parts": "torso", "low": 0.5, "high": 1.5}],
+    }  # fmt: skip
+    made = Experiment.from_dict(
+        {
+            "name": "tiny", "source": domain, "target": domain,
+            "policy": {"id": "squashed_mlp", "params": {"width": 16}},
+            "strategy": {"id": strategy, "params": {"algorithm": "sac", "sac": SAC}},
+            "budget": {"iterations": 8, "checkpoint_every": 3},
+            "evaluation": {"episodes": 3, "source_episodes": 0, "every": 4, "short_episodes": 2},
+            "device": "cpu",
+        }
+    )  # fmt: skip
+    return made.changed(**changes) if changes else made
+
+
+@pytest.mark.parametrize("strategy", ["rl_from_scratch", "rl_domain_randomization"])
+def test_killed_and_resumed_it_ends_as_the_uninterrupted_one(strategy: str, runs: Path, tmp_path: Path) -> None:
+    """The replay has run over by then, and its ring goes on where it stood."""
+    whole = tiny.run(plan(strategy), tmp_path / "whole").folder
+    file = tiny.write(plan(strategy), tmp_path)
+    tiny.kill(tiny.held("adapt", 7, "run", file, "--out", runs))
+    folder = tiny.only_run(runs)
+    session = Session.resume(folder, Registry(), Channels())
+    published = tiny.listen(session)
+    session.run()
+    assert "Resumed adapt at step 6." in [e.text for e in published() if isinstance(e, Logged)]
+    found, wanted = (tiny.tensors(run / "policy" / "policy.safetensors") for run in (folder, whole))
+    assert found.keys() == wanted.keys() and len(found) > 10
+    assert not [name for name in wanted if not torch.equal(found[name], wanted[name])]
+
+
+def test_what_a_run_tells_and_leaves(runs: Path) -> None:
+    session = Session(plan("rl_domain_randomization"), Registry(), Channels(), runs)
+    published = tiny.listen(session)
+    session.run()
+    told = [e for e in published() if isinstance(e, MetricsLogged)]
+    assert [e.step for e in told] == list(range(1, 9))
+    wanted = {"critic_loss", "actor_loss", "alpha", "entropy", "q", "steps_per_second"}
+    assert wanted <= told[-1].values.keys()
+    assert (told[-1].values["samples"], told[-1].values["updates"]) == (8 * 40, (8 * 40 - 60) // 4)
+    assert told[-1].units["samples"] == "steps" and told[-1].units["entropy"] == "nats"
+    policy = load_policy_folder(session.folder / "policy")
+    world = make_vector(2, "hopper", "hopper")
+    world.reset(seed=0)
+    action, _ = policy.act(world.observe([0, 1]))
+    assert action.shape == (2, 3) and abs(action).max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "text"),
+    [
+        ({"policy": {"id": "gaussian_mlp"}}, "policy.id", "SAC does not train 'gaussian_mlp'"),
+        ({"strategy.params": {}}, "policy.id", "PPO does not train 'squashed_mlp'"),
+        ({"policy": {"id": "token_transformer"}}, "policy.id", "an actor with a critic"),
+        ({"strategy.params.sac.batch_size": 1}, "strategy.params.sac.batch_size", "out of range"),
+        ({"strategy.params.sac.batchsize": 9}, "strategy.params.sac.batchsize", "no such setting"),
+    ],
+)
+def test_what_does_not_fit_is_said_before_it_starts(changes: dict[str, Any], field: str, text: str) -> None:
+    assert check(plan("rl_from_scratch"), Registry()) == []
+    (problem,) = check(plan("rl_from_scratch", **changes), Registry())
+    assert problem.field == field and text in problem.message and problem.remedy
+
+
+def test_without_a_compiler_the_compiled_update_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    (problem,) = check(plan("rl_from_scratch", **{"strategy.params.sac.update": "compiled"}), Registry())
+    assert problem.field == "strategy.params.sac.update" and "eager" in problem.remedy
