@@ -1,0 +1,17 @@
+"""A ball that slides on a floor: the cheapest body whose physics is simulated."""
+
+from studio.contracts import Embodiment
+from studio.paths import assets
+
+EMBODIMENT = Embodiment(
+    id="point_mass",
+    title="Point mass",
+    summary="A ball that slides on a floor, driven by two motors along each axis.",
+    reference="Transfer Studio",
+    model=assets() / "embodiments" / "point_mass.xml",
+    kind="body",
+    limbs=(),
+    cameras=("top",),
+    home="",
+    motors=4,
+)
