@@ -23,7 +23,7 @@ from studio.rl.strategy import ReinforcementStrategy
 
 
 class GoalParams(HindsightParams, DQNParams, SACParams):
-    """Goals and hindsight, collection, optimization; ε and what follows are of Q-learning, α and what follows of SAC."""
+    """Goals and hindsight, collection, optimization; what tells of ε is Q-learning's, what tells of entropy SAC's."""
 
 
 class GoalConditioned(ReinforcementStrategy):

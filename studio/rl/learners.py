@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from studio.contracts import Metrics, Problem
 from studio.experiment import Settings
 from studio.rl.compiling import compiler
+from studio.rl.dqn import DQN, DQNParams
 from studio.rl.pixel_ppo import PixelPPO, PixelPPOParams
 from studio.rl.ppo import PPO, PPOParams
 from studio.rl.sac import SAC, SACParams
@@ -57,6 +58,7 @@ ALGORITHMS = {
     "ppo": Algorithm(PPOParams, PPO, check_ppo),
     "pixel_ppo": Algorithm(PixelPPOParams, PixelPPO, check_ppo),
     "sac": Algorithm(SACParams, SAC, check_compiler),
+    "dqn": Algorithm(DQNParams, DQN, check_compiler),
 }
 
 
