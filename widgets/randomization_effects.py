@@ -17,7 +17,7 @@ from studio.experiment import RandomizationField
 from studio.run.channels import EpisodesEnded, Evaluated, Event, StateChanged
 from widgets import theme
 from widgets.bench import Bench
-from widgets.randomization_plot import EffectPlot
+from widgets.randomization_plot import CONTEXT, EffectPlot
 from widgets.segmented import Segmented
 
 RUNS_SHOWN = 15
@@ -215,7 +215,7 @@ class EffectView(QWidget):
                 return self.tr("No episodes yet: a strategy that trains in a randomized simulation adds its own.")
             return self.tr("No episodes yet. Every evaluation of a run adds its own; choose other runs above.")
         if not names:
-            return self.tr("In these episodes nothing was randomized.")
+            return self.tr("In these episodes nothing varied.")
         count = sum(len(outcomes) for _, outcomes, _ in shown)
         words = self.tr("Success against each value") if shown[0][2] else self.tr("Return against each value")
         if self.kind.key == "train":
@@ -242,7 +242,9 @@ def _short(folder: str) -> str:
 
 
 def _order(name: str) -> tuple[int, str]:
-    """Parameters in the order of the rows of the ranges."""
+    """The context first, then parameters in the order of the rows of the ranges."""
+    if name.startswith(CONTEXT):
+        return (-1, name)
     fields = get_args(RandomizationField)
     known = [i for i, field in enumerate(fields) if name.partition(":")[0].startswith(field)]
     return (max(known, default=len(fields)), name)

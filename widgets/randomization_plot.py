@@ -17,6 +17,7 @@ from widgets.plot_menu import adopt_menu
 
 HEIGHT = 128  # of a plot, px
 POINTS = 1_000  # of a run that are drawn
+CONTEXT = "context:"  # before the name of a context's component, see studio.sim.contexts
 JITTER = 0.06  # of successes, so that points do not lie on one line
 
 
@@ -109,8 +110,8 @@ class EffectPlot(QFrame):
 
 
 def readable(name: str) -> str:
-    """A parameter's name in words: ``mass:torso`` → Mass, torso."""
-    field, _, parts = name.partition(":")
+    """A parameter's name in words: ``mass:torso`` → Mass, torso; ``context:velocity`` → Velocity."""
+    field, _, parts = name.removeprefix(CONTEXT).partition(":")
     words = field.replace("_", " ").capitalize()
     return f"{words}, {parts}" if parts else words
 

@@ -10,6 +10,7 @@ from typing import Any
 from PySide6.QtCore import QCoreApplication, QStringListModel, Qt, Signal
 from PySide6.QtWidgets import (
     QAbstractSpinBox,
+    QCheckBox,
     QComboBox,
     QCompleter,
     QDoubleSpinBox,
@@ -26,7 +27,8 @@ from widgets import theme
 from widgets.editors import guard_wheel
 from widgets.range_slider import Distribution
 
-DETAILS = ("distribution", "std", "moment", "interval", "probability", "parts")  # fields of a term that stand here
+# fields of a term that stand here
+DETAILS = ("distribution", "std", "moment", "interval", "probability", "observed", "parts")
 WIDTH = 118  # of an editor, px
 
 
@@ -43,6 +45,7 @@ class Choice:
     moment: str = "reset"
     interval: float = 1.0
     parts: str = ""
+    observed: bool = False
 
     def term(self, field: str) -> dict[str, Any]:
         """As the experiment file has it."""
@@ -66,6 +69,8 @@ def described(choice: Choice) -> str:
         said.append(_tr("once"))
     elif choice.moment == "interval":
         said.append(_tr("every {0:g} s").format(choice.interval))
+    if choice.observed:
+        said.append(_tr("observed"))
     if choice.probability < 1:
         said.append(_tr("in {0} % of the draws").format(round(100 * choice.probability)))
     return " · ".join(said)
@@ -136,6 +141,11 @@ class RangeDetails(QWidget):
         self.share.setKeyboardTracking(False)
         self.share.setToolTip(self.tr("How often it is applied at all"))
         self.share.setAccessibleName(self.tr("{0}: probability").format(name))
+        self.observed = QCheckBox(self.tr("policy sees it"))
+        self.observed.setToolTip(
+            self.tr("The value is part of the observation, so that one policy can fit all bodies")
+        )
+        self.observed.setAccessibleName(self.tr("{0}: observed").format(name))
         for spin in (self.std, self.interval, self.share):
             spin.setAlignment(Qt.AlignmentFlag.AlignRight)
             guard_wheel(spin)
@@ -161,7 +171,7 @@ class RangeDetails(QWidget):
         rows: list[tuple[str, list[QWidget]]] = [
             (self.tr("Drawn"), [self.shape, self.std]),
             (self.tr("When"), [self.moment, self.interval]),
-            (self.tr("Applied"), [self.share]),
+            (self.tr("Applied"), [self.share, self.observed]),
         ]
         if parted:
             rows.append((self.tr("Parts"), [self.parts, self.removal if further else self.another]))
@@ -186,6 +196,7 @@ class RangeDetails(QWidget):
             "moment": self.moment,
             "interval": self.interval,
             "probability": self.share,
+            "observed": self.observed,
             "parts": self.parts,
         }
         self._follow()
@@ -193,6 +204,7 @@ class RangeDetails(QWidget):
             combo.activated.connect(self._edit)
         for spin in (self.std, self.interval, self.share):
             spin.valueChanged.connect(self._edit)
+        self.observed.toggled.connect(self._edit)
         self.parts.editingFinished.connect(self._edit)
         completer.activated.connect(lambda _text: self._edit())
         self.another.clicked.connect(self.another_asked)
@@ -207,13 +219,14 @@ class RangeDetails(QWidget):
             "moment": self.moment.currentData(),
             "interval": kept(given.interval, self.interval.value(), self.interval.decimals()),
             "probability": kept(given.probability, self.share.value() / 100, 2),
+            "observed": self.observed.isChecked(),
             "parts": self.parts.text().strip(),
         }
 
     def set_choice(self, choice: Choice) -> None:
         """Without telling."""
         self._given = choice
-        editors = (self.shape, self.std, self.moment, self.interval, self.share, self.parts)
+        editors = tuple(self.editors.values())
         for editor in editors:
             editor.blockSignals(True)
         self.shape.setCurrentIndex(self.shape.findData(choice.distribution))
@@ -221,6 +234,7 @@ class RangeDetails(QWidget):
         self.moment.setCurrentIndex(self.moment.findData(choice.moment))
         self.interval.setValue(choice.interval)
         self.share.setValue(round(100 * choice.probability))
+        self.observed.setChecked(choice.observed)
         if self.parts.text().strip() != choice.parts:
             self.parts.setText(choice.parts)
         for editor in editors:

@@ -253,6 +253,7 @@ class Session:
         result = evaluate(policy, domain, self.registry, episodes, plan.seed, tick)
         stage = "evaluate" if final else self._way.stage
         self.evaluations.append({"domain": name, "step": step, "final": final, **result.to_dict()})
+        self._status.note(measure=result.measure)  # a run that is stopped has its numbers read all the same
         for event in result.events(stage, name, step, plan.seed, final):
             self.channels.events.publish(event)
         if final:

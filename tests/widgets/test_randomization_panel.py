@@ -58,6 +58,7 @@ def test_everything_of_a_term_is_edited_in_its_row(panel: RandomizationPanel, be
     details.std.setValue(0.1)
     details.interval.setValue(0.5)
     details.share.setValue(75)
+    details.observed.click()
     QTest.keyClicks(details.parts, "torso")
     QTest.keyClick(details.parts, Qt.Key.Key_Return)
     qtbot.waitUntil(lambda: len(terms(bench)) == 1, timeout=3_000)
@@ -73,6 +74,7 @@ def test_everything_of_a_term_is_edited_in_its_row(panel: RandomizationPanel, be
             "moment": "interval",
             "interval": 0.5,
             "parts": "torso",
+            "observed": True,
         }
     ]
     assert row.slider.density(1.1) == pytest.approx(math.exp(-0.5)), "the density follows"
