@@ -1,0 +1,117 @@
+"""Row 3 of the learners: bit flipping with hindsight and without, for 15 bits and for 30.
+
+Double DQN, two layers of 256, γ 0.98, an update of 128 transitions for every four steps; hindsight "future" with k = 4
+(Andrychowicz et al. 2017, arXiv:1707.01495). All kinds of runs have the same settings. "Dreamt" sets itself visited
+states as goals, and sees neither the task's goals nor its rewards until it is scored.
+
+A run is scored on the way on CHECKS, which gives the steps to 95%, and at its end on 500 other episodes. Words after
+the script's name choose kinds of runs, or runs (``with_15-3``): a part of the work.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from _report import finish, row
+from _training import kept
+
+from studio.rl.dqn import DQN, DQNParams
+from studio.rl.hindsight import HindsightParams, pursue
+from studio.rl.policy import flatten
+from studio.rl.q_policy import QPolicy
+from studio.run import transfer_metrics as measures
+from studio.sim.gymnasium_ids import make_vector
+from studio.sim.rollout import policy_actions, run_episodes
+
+EVERY = 5  # iterations, of 1000 steps each
+CHECKS, FINAL = range(8_000_000, 8_000_100), range(9_000_000, 9_000_500)  # seeds that no training meets
+SOLVED = 0.95
+
+
+@dataclass(frozen=True)
+class Kind:
+    title: str
+    bits: int
+    her: Literal["none", "future"]
+    goals: Literal["task", "dreamt"]
+    thousands: int  # of steps
+    seeds: int
+
+
+KINDS = {
+    "with_15": Kind("15 bits with hindsight", 15, "future", "task", 40, 5),
+    "dreamt_15": Kind("15 bits, dreamt goals, with hindsight", 15, "future", "dreamt", 40, 3),
+    "with_30": Kind("30 bits with hindsight", 30, "future", "task", 150, 3),
+    "without_15": Kind("15 bits without hindsight", 15, "none", "task", 150, 3),
+}
+
+
+def train(kind: Kind, seed: int) -> dict[str, Any]:
+    """Success on the way and at the end, in shares of the episodes."""
+    settings = DQNParams(simulations=32, physics_threads=1)
+    world = make_vector(settings.simulations, "bit_flip", f"bits_{kind.bits}", threads=1)
+    world.reset(seed=0)
+    judge = make_vector(len(FINAL), "bit_flip", f"bits_{kind.bits}", threads=1)
+    policy = QPolicy(observation="goal")
+    policy.fit(flatten(world.observe([0])).shape[1], world.control.low, world.control.high, seed)
+    learner = DQN(
+        policy, world, settings, iterations=kind.thousands, seed=seed, bounds=(-1 / (1 - settings.gamma), 0.0)
+    )
+    pursue(learner, world, HindsightParams(her=kind.her, goals=kind.goals), seed)
+    curve = []
+    for metrics in learner.iterate():
+        if metrics.step % EVERY == 0:
+            curve.append(float(run_episodes(judge, policy_actions(policy), CHECKS).successes.mean()))
+    final = float(run_episodes(judge, policy_actions(policy), FINAL).successes.mean())
+    return {"curve": curve, "final": final, "steps": learner.samples}
+
+
+def runs(name: str) -> list[dict[str, Any]]:
+    """All of a kind."""
+    kind = KINDS[name]
+    return [kept("bit_flip", f"{name}-{seed}", lambda s=seed: train(kind, s)) for seed in range(kind.seeds)]
+
+
+def rows() -> list[dict[str, Any]]:
+    """Success at the end, the worst seed's, and how long it took."""
+    told = []
+    for name, kind in KINDS.items():
+        found = runs(name)
+        final = 100 * np.array([run["final"] for run in found])
+        mean, low, high = measures.interval(np.mean, final)
+        unit = f"% success [{low:.1f}, {high:.1f}], mean of {kind.seeds} seeds after {kind.thousands} k steps"
+        target, met = {
+            "with_15": ("≥ 95", bool(final.min() >= 95)),
+            "with_30": ("≥ 90", bool(final.min() >= 90)),
+            "without_15": ("fails: < 50", bool(final.max() < 50)),
+        }.get(name, ("", None))
+        told.append(row(kind.title, float(mean), unit, target, met))
+        told.append(row(f"{kind.title}: worst seed", float(final.min()), "% success"))
+        curves = np.array([run["curve"] for run in found])
+        steps = 1000 * EVERY * np.arange(1, curves.shape[1] + 1)
+        reached = measures.time_to(SOLVED, steps, curves)
+        if np.isfinite(reached).all():
+            target, met = ("≤ 150000", bool(reached.max() <= 150_000)) if name == "with_15" else ("", None)
+            unit = f"steps to 95% on the way, mean; at most {reached.max():.0f}"
+            told.append(row(f"{kind.title}: time to 95%", float(reached.mean()), unit, target, met))
+    return told
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    for word in sys.argv[1:]:
+        name, _, seed = word.partition("-")
+        if seed:
+            kept("bit_flip", word, lambda n=name, s=int(seed): train(KINDS[n], s))
+        else:
+            runs(name)
+    if not sys.argv[1:]:
+        finish(rows())
+
+
+if __name__ == "__main__":
+    main()
