@@ -11,9 +11,9 @@ from typing import Any, Literal
 
 from studio.contracts import Metrics, Problem
 from studio.experiment import Domain, Experiment, Settings, setting
+from studio.rl.choice import AlgorithmChoice, ChosenAlgorithm
 from studio.rl.contexts import ContextRecorder, components
 from studio.rl.ppo import PPOParams
-from studio.rl.strategy import ReinforcementStrategy
 
 TOLD = ("goal", "body")  # entries of an observation that tell ω
 
@@ -26,8 +26,8 @@ class Told(Settings):
     )
 
 
-class MultiTask(ReinforcementStrategy):
-    """PPO over the source's family of contexts, every episode in one of them; its return is told for each of them."""
+class MultiTask(ChosenAlgorithm):
+    """PPO or SAC over the source's family of contexts, every episode in one; its return is told for each of them."""
 
     id = "multi_task"
     title = "Multi-task"
@@ -36,8 +36,8 @@ class MultiTask(ReinforcementStrategy):
     tags = ("reinforcement", "multi-task")
     needs_family = True
 
-    class Params(PPOParams, Told):
-        """What the policy is told, optimization and collection."""
+    class Params(PPOParams, Told, AlgorithmChoice):
+        """What trains, what the policy is told, optimization and collection."""
 
     def training_domain(self, experiment: Experiment) -> Domain:
         source = experiment.source

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from plugins.strategies.rl_fine_tuning import RLFineTuning, carry
+from plugins.strategies.rl_fine_tuning import RLFineTuning
 from studio.experiment import Experiment
 from studio.registry import Registry
+from studio.rl.carrying import CARRIED_ALPHA, Carried, carry
 from studio.rl.policy import GaussianActorCritic
+from studio.rl.squashed import SquashedActorCritic
 from studio.run import pretrain
 from studio.run.channels import Channels, Logged, MetricsLogged, StageChanged
 from studio.run.check import check
@@ -24,6 +27,18 @@ from tests import tiny
 PARAMS = {"simulations": 4, "steps": 16, "minibatch": 16, "epochs": 2, "update": "eager", "physics_threads": 1}
 HOPPER = {"embodiment": "hopper", "task": "hopper", "control": "motor", "observation": "state"}
 HEAVY = [{"field": "mass", "parts": "torso", "low": 1.5, "high": 1.5}]
+
+
+SOFT = {
+    "simulations": 4, "samples": 64, "learning_starts": 40, "batch_size": 8, "capacity": 500, "update_ratio": 0.2,
+    "update": "eager", "physics_threads": 1,
+}  # fmt: skip
+
+
+def soft(**params: Any) -> Experiment:
+    return plan(algorithm="sac", sac=SOFT, **params).changed(
+        policy={"id": "squashed_mlp", "params": {"width": 16}}, **{"pretraining.params": SOFT}
+    )
 
 
 def plan(**params: Any) -> Experiment:
@@ -60,7 +75,7 @@ def policies() -> tuple[GaussianActorCritic, GaussianActorCritic]:
 def changed(**params: Any) -> tuple[set[str], set[str], GaussianActorCritic]:
     """Names that ``carry`` changed, names that stand still, and the policy."""
     (policy, blank), (before, _) = policies(), policies()
-    carry(policy, blank, RLFineTuning.Params(**params))
+    carry(policy, blank, Carried(**params))
     old, new = before.state_dict(), policy.state_dict()
     still = {name for name, parameter in policy.named_parameters() if not parameter.requires_grad}
     return {name for name in old if not torch.equal(old[name], new[name])}, still, policy
@@ -96,6 +111,40 @@ def test_temperature_scales_the_standard_deviation() -> None:
     found, _, policy = changed(exploration="temperature", temperature=4.0)
     assert found == {"log_std"}
     assert policy.log_std.exp().tolist() == pytest.approx([4 * math.exp(-0.7)] * 2)
+
+
+def soft_changed(**params: Any) -> tuple[set[str], set[str]]:
+    """As :func:`changed`, of a policy for SAC."""
+    made = [SquashedActorCritic() for _ in range(2)]
+    for seed, policy in enumerate(made):
+        policy.fit(5, -torch.ones(2).numpy(), torch.ones(2).numpy(), seed)
+    policy, blank = made
+    old = {name: value.clone() for name, value in policy.state_dict().items()}
+    carry(policy, blank, Carried(**params))
+    new, still = policy.state_dict(), {n for n, p in policy.named_parameters() if not p.requires_grad}
+    if params["exploration"] == "fresh_log_std":
+        last = policy.actor.weights[2]
+        assert torch.equal(last[..., :2], old["actor.weights.2"][..., :2])  # the means
+        assert torch.equal(last[..., 2:], blank.actor.weights[2][..., 2:])
+    return {name for name in old if not torch.equal(old[name], new[name])}, still
+
+
+def test_what_is_carried_of_a_policy_for_sac() -> None:
+    nets = {f"{net}.{kind}.{at}" for net in ("actor", "critics") for kind in ("weights", "biases") for at in range(3)}
+    assert soft_changed(exploration="temperature") == (set(), set())
+    assert soft_changed(exploration="fresh_log_std") == ({"actor.weights.2", "actor.biases.2"}, set())
+    moved, _ = soft_changed(exploration="none", reset="critic_and_last_layer")
+    assert moved == {n for n in nets if n.startswith("critics")} | {"actor.weights.2", "actor.biases.2"}
+    assert soft_changed(exploration="none", freeze="all_but_last_layer")[1] == {n for n in nets if n[-1] != "2"}
+    assert soft_changed(exploration="none", freeze="first_layers")[1] == {n for n in nets if n[-1] == "0"}
+
+
+def test_sacs_temperature_begins_anew_where_that_is_chosen() -> None:
+    alphas = {
+        exploration: RLFineTuning(RLFineTuning.Params(algorithm="sac", exploration=exploration)).settings.alpha
+        for exploration in ("none", "fresh_log_std", "temperature")
+    }
+    assert alphas == {"none": CARRIED_ALPHA, "fresh_log_std": CARRIED_ALPHA, "temperature": 1.0}
 
 
 @pytest.mark.parametrize("update", ["eager", "compiled"])
@@ -148,15 +197,24 @@ def test_what_decides_the_source_policy() -> None:
     assert len(set(keys.values())) == 5
 
 
-@pytest.mark.parametrize(("stage", "step", "from_step"), [("pretrain", 5, 3), ("adapt", 7, 6)])
+@pytest.mark.parametrize(
+    ("made", "stage", "step", "from_step"),
+    [(plan, "pretrain", 5, 3), (plan, "adapt", 7, 6), (soft, "pretrain", 5, 3), (soft, "adapt", 7, 6)],
+)
 def test_killed_and_resumed_it_ends_as_the_uninterrupted_one(
-    stage: str, step: int, from_step: int, runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    made: Callable[[], Experiment],
+    stage: str,
+    step: int,
+    from_step: int,
+    runs: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("TRANSFER_STUDIO_CACHE", str(tmp_path / "one"))
-    whole = tiny.run(plan(), tmp_path / "whole").folder
+    whole = tiny.run(made(), tmp_path / "whole").folder
     other = str(tmp_path / "other")
     monkeypatch.setenv("TRANSFER_STUDIO_CACHE", other)
-    tiny.kill(tiny.held(stage, step, "run", tiny.write(plan(), tmp_path), "--out", runs, TRANSFER_STUDIO_CACHE=other))
+    tiny.kill(tiny.held(stage, step, "run", tiny.write(made(), tmp_path), "--out", runs, TRANSFER_STUDIO_CACHE=other))
     folder = tiny.only_run(runs)
     session = Session.resume(folder, Registry(), Channels())
     published = tiny.listen(session)
@@ -184,6 +242,11 @@ def test_killed_and_resumed_it_ends_as_the_uninterrupted_one(
         ({"pretraining.params": {"steps": 1, "simulations": 4}}, "pretraining.params.minibatch", "fewer than"),
         ({"pretraining.params": {"speed": 1}}, "pretraining.params.speed", "no such setting"),
         ({"strategy": {"id": "lora"}}, "policy.id", "learns from demonstrations"),
+        ({"strategy.params": {"algorithm": "sac"}}, "policy.id", "SAC does not train"),
+        *(
+            ({"strategy.params": {"algorithm": "sac", field: value}}, f"strategy.params.{field}", "SAC")
+            for field, value in (("freeze", "critic"), ("exploration", "entropy"), ("normalization", "anew"))
+        ),
     ],
 )
 def test_what_cannot_work_is_said_before_it_starts(changes: dict[str, Any], field: str, text: str) -> None:
