@@ -19,7 +19,7 @@ from gymnasium.vector.utils import batch_space
 from studio.contracts import Embodiment, Ids, Observation, Task
 from studio.experiment import Domain
 from studio.images import adjust_arrays
-from studio.sim import contexts, randomization, world_state
+from studio.sim import contexts, randomization, spaces, world_state
 from studio.sim.control import PARTS, control_of
 from studio.sim.draws import Draws
 from studio.sim.looks import VISUALS
@@ -49,10 +49,12 @@ class World(VectorEnv):
     """``num_envs`` simulations of one domain.
 
     Actions are native, (n, width): in [−1, 1] for an arm or a base (end-effector control moves each limb's site by
-    ``task.step_size`` a step), in the motors' own ranges for a body. Observations of an arm or base: ``image``
-    (n, h, w, 3) uint8 or ``goal`` (n, task.goal_width) m; ``joint_pos`` (n, joints) rad or m; ``eef_pos`` (n, 3·limbs)
-    m. A body's is its state, (n, width), as Gymnasium gives it. Autoreset is SAME_STEP with ``final_obs``. A simulation
-    that diverges is reset like one that ran out of time, and counted: ``info["diverged"]``, :attr:`diverged`.
+    ``task.step_size`` a step), in the motors' own ranges for a body; of a discrete control the number of the choice.
+    Observations of an arm or base: ``image`` (n, h, w, 3) uint8 or ``goal`` (n, task.goal_width) m; ``joint_pos``
+    (n, joints) rad or m; ``eef_pos`` (n, 3·limbs) m. A body's is its state, (n, width), as Gymnasium gives it, or a
+    dictionary where ``goal`` or ``body`` stands beside it. Of a family of tasks an episode's context is drawn from its
+    seed too: :attr:`contexts`. Autoreset is SAME_STEP with ``final_obs``. A simulation that diverges is reset like one
+    that ran out of time, and counted: ``info["diverged"]``, :attr:`diverged`.
 
     Args:
         threads: for physics and drawing; 0: one for each core.
@@ -103,7 +105,10 @@ class World(VectorEnv):
         self.diverged = 0  # simulations that diverged so far
         self._next_seed = 0
         task.prepare(self)
-        self._spaces()
+        self.single_observation_space, self.single_action_space = spaces.of_observations(self), spaces.of_actions(self)
+        self._flat = not isinstance(self.single_observation_space, gymnasium.spaces.Dict)
+        self.observation_space = batch_space(self.single_observation_space, num_envs)
+        self.action_space = batch_space(self.single_action_space, num_envs)
 
     # -- what tasks see ------------------------------------------------------------------------------------------
 
@@ -229,10 +234,14 @@ class World(VectorEnv):
             observation["goal"] = self.task.goal(self, ids).astype(np.float32)
         elif self.domain.observation == "image":
             observation["image"] = self.images(ids)
-        observation |= self.task.observe(self, ids) | self._body.observe(self.randomization, ids)
+        observation |= self.told(ids)
         spread = self.randomization["sensor_noise"][ids]
         self.variation.add_noise(observation, spread, self._episode_seed[ids], self._steps[ids])
         return observation
+
+    def told(self, ids: Ids) -> Observation:
+        """Of that, what the task adds, and the body's observed parameters."""
+        return self.task.observe(self, ids) | self._body.observe(self.randomization, ids)
 
     def images(self, ids: Ids) -> Array:
         """Camera images, (n, h, w, 3) uint8, with the episode's camera and image randomization."""
@@ -302,14 +311,14 @@ class World(VectorEnv):
             ids = np.flatnonzero(done)
             final = np.full(self.num_envs, None, object)
             for i in ids.tolist():
-                final[i] = _row(observation, i)
+                final[i] = spaces.row(observation, i)
             info |= {"final_obs": final, "_final_obs": done, "diverged": self.diverging(ALL)}
             if self.recorder is not None:
                 self.recorder.ended(ids, self._episode_seed, self._steps, info.get("success"), self.drawn)
             if self.curriculum is not None:
                 self.curriculum.ended(ids, info["success"][ids] if self.task.has_success else None)
             self.begin(ids, self._take_seeds(len(ids)))
-            _overwrite(observation, ids, self._public(self.observe(ids), copied=True))
+            spaces.overwrite(observation, ids, self._public(self.observe(ids), copied=True))
         return observation, reward, terminated, truncated, info
 
     def close_extras(self, **kwargs: Any) -> None:
@@ -369,37 +378,3 @@ class World(VectorEnv):
     def _take_seeds(self, count: int) -> list[int]:
         first, self._next_seed = self._next_seed, self._next_seed + count
         return list(range(first, first + count))
-
-    def _spaces(self) -> None:
-        size, joints = self.domain.image_size, sum(len(l.qpos) for l in self.scene.limbs)
-        box = gymnasium.spaces.Box
-        spaces: dict[str, gymnasium.Space[Any]] = {}
-        if self.scene.limbs:
-            spaces["joint_pos"] = box(-np.inf, np.inf, (joints,), np.float32)
-            spaces["eef_pos"] = box(-np.inf, np.inf, (3 * len(self.scene.limbs),), np.float32)
-        if self.domain.observation == "goal":
-            spaces["goal"] = box(-np.inf, np.inf, (self.task.goal_width,), np.float32)
-        elif self.domain.observation == "image":
-            spaces["image"] = box(0, 255, (size, size, 3), np.uint8)
-        one = self._every[:1]
-        for name, value in (self.task.observe(self, one) | self._body.observe(self.randomization, one)).items():
-            spaces[name] = box(-np.inf, np.inf, value.shape[1:], value.dtype.type)
-        self._flat = list(spaces) == ["state"]
-        self.single_observation_space = spaces["state"] if self._flat else gymnasium.spaces.Dict(spaces)
-        self.single_action_space = box(self.control.low, self.control.high, dtype=np.float32)
-        self.observation_space = batch_space(self.single_observation_space, self.num_envs)
-        self.action_space = batch_space(self.single_action_space, self.num_envs)
-
-
-def _row(observation: Any, i: int) -> Any:
-    if isinstance(observation, dict):
-        return {key: value[i].copy() for key, value in observation.items()}
-    return observation[i].copy()
-
-
-def _overwrite(observation: Any, ids: Array, fresh: Any) -> None:
-    if isinstance(observation, dict):
-        for key, value in fresh.items():
-            observation[key][ids] = value
-    else:
-        observation[ids] = fresh

@@ -1,0 +1,51 @@
+"""A world's spaces, and rows of its observations, as Gymnasium's vector interface has them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import gymnasium
+import numpy as np
+
+if TYPE_CHECKING:
+    from studio.sim.world import World
+
+Array = np.ndarray
+
+
+def of_observations(world: World) -> gymnasium.Space[Any]:
+    """The space of one simulation's observation: a box where it is a body's state alone, else a dictionary."""
+    size, joints = world.domain.image_size, sum(len(limb.qpos) for limb in world.scene.limbs)
+    box = gymnasium.spaces.Box
+    spaces: dict[str, gymnasium.Space[Any]] = {}
+    if world.scene.limbs:
+        spaces["joint_pos"] = box(-np.inf, np.inf, (joints,), np.float32)
+        spaces["eef_pos"] = box(-np.inf, np.inf, (3 * len(world.scene.limbs),), np.float32)
+    if world.domain.observation == "goal":
+        spaces["goal"] = box(-np.inf, np.inf, (world.task.goal_width,), np.float32)
+    elif world.domain.observation == "image":
+        spaces["image"] = box(0, 255, (size, size, 3), np.uint8)
+    for name, value in world.told(np.zeros(1, int)).items():
+        spaces[name] = box(-np.inf, np.inf, value.shape[1:], value.dtype.type)
+    return spaces["state"] if list(spaces) == ["state"] else gymnasium.spaces.Dict(spaces)
+
+
+def of_actions(world: World) -> gymnasium.spaces.Box:
+    """The space of one simulation's native action."""
+    return gymnasium.spaces.Box(world.control.low, world.control.high, dtype=np.float32)
+
+
+def row(observation: Any, i: int) -> Any:
+    """One simulation's observation, copied."""
+    if isinstance(observation, dict):
+        return {key: value[i].copy() for key, value in observation.items()}
+    return observation[i].copy()
+
+
+def overwrite(observation: Any, ids: Array, fresh: Any) -> None:
+    """Puts the observations of simulations ``ids`` in their places."""
+    if isinstance(observation, dict):
+        for key, value in fresh.items():
+            observation[key][ids] = value
+    else:
+        observation[ids] = fresh
