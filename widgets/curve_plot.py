@@ -316,7 +316,12 @@ class CurvePlot(QFrame):
 
     def _read(self, x: float | None) -> None:
         """One run's values in the head, as much of them as fits beside the title."""
-        if len({c.run for c in self.content.curves}) != 1 or self.content.contexts:
+        if self.content.contexts:  # named in the head or under it; else the ends of the scale, where the values stand
+            ends = [*self.content.contexts.values()][:: max(1, len(self.content.contexts) - 1)]
+            named = len(ends) < 2 or not self.contexts.isHidden() or ends[0].kind in self.title.text()
+            self.readout.set_parts([] if named else [(c.color.name(), f"▬ {c.kind}") for c in ends])
+            return
+        if len({c.run for c in self.content.curves}) != 1:
             self.readout.set_parts([])
             return
         found = [(c, c.at(x) if x is not None else len(c.x) - 1) for c in self.content.curves if len(c.x)]

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 
 FREE, FOLLOW = "free", "follow"
+_FREE_JOINT, _SLIDE = 0, 2  # MuJoCo's mjtJoint
+NEAR = (0.5, 3.0)  # how far the eye is from a body that runs about: extents of its world, and m at least
 EASE = 0.35  # share of the way to a new centre that a frame takes
 
 
@@ -15,6 +17,7 @@ class OrbitCamera:
 
     def __init__(self) -> None:
         self.mode = FREE
+        self._by_hand = False  # the mode is a person's choice
         self.lookat = np.zeros(3)
         self.distance = 2.0
         self.azimuth, self.elevation = 140.0, -22.0
@@ -27,12 +30,19 @@ class OrbitCamera:
         visual, stat = model.vis.global_, model.stat
         self._extent = float(stat.extent)
         self.lookat = np.array(stat.center, float)
-        self.distance = 1.5 * self._extent
+        root = roaming_body(model)
+        self.distance = 1.5 * self._extent if root < 0 else max(NEAR[0] * self._extent, NEAR[1])
         self.azimuth, self.elevation = float(visual.azimuth), float(visual.elevation)
         self._goal = None
-        self._body = self._followed = moving_body(model)
+        self._body = self._followed = moving_body(model) if root < 0 else root
+        if not self._by_hand:
+            self.mode = FREE if root < 0 else FOLLOW
         if self.mode not in (FREE, FOLLOW) and self.mode not in names(model):
             self.mode = FREE
+
+    def choose(self, mode: str) -> None:
+        """A person's choice; models shown later are seen so too."""
+        self.mode, self._by_hand = mode, True
 
     def track(self, perturb: Any) -> None:
         """Follows the body that an ``MjvPerturb`` has selected from now on; none: the one worth following again."""
@@ -106,6 +116,21 @@ class OrbitCamera:
 def names(model: Any) -> list[str]:
     """The model's cameras, in order."""
     return [model.camera(i).name or f"camera {i}" for i in range(model.ncam)]
+
+
+def roaming_body(model: Any) -> int:
+    """A body that can leave the place where it begins, with others on it: a walker's root; −1 where none can."""
+    for body in range(1, model.nbody):
+        if int(model.body_parentid[body]) != 0 or not model.body_jntnum[body]:
+            continue
+        first, count = int(model.body_jntadr[body]), int(model.body_jntnum[body])
+        free = any(
+            model.jnt_type[joint] == _FREE_JOINT or (model.jnt_type[joint] == _SLIDE and not model.jnt_limited[joint])
+            for joint in range(first, first + count)
+        )
+        if free and int((model.body_rootid == body).sum()) > 2:
+            return body
+    return -1
 
 
 def moving_body(model: Any) -> int:

@@ -136,7 +136,7 @@ class Stage:
             setattr(self, key, value)
             self._inset_at = 0.0
         elif key == "camera":
-            self.camera.mode = value
+            self.camera.choose(value)
         elif self.player is not None:
             self._touch(key, value)
 

@@ -18,7 +18,7 @@ from studio.sim.decorations import Line, diverging
 
 Array = np.ndarray
 SEGMENTS = 120  # of a path at most: each is drawn anew with every picture
-WIDTH = 0.007  # of a path, in extents of the model
+WIDTH = 0.005  # of a path, in extents of the model
 SHARE = 95  # percentile of |score| that has the full color
 
 
@@ -44,15 +44,17 @@ class Senses:
         gap = getattr(policy, "gap", None)
         gap = gap if gap is not None else policy
         self.score = getattr(gap, "transition_score", None)
+        self.remembers = bool(getattr(policy, "remembers", False))
         self.title = str(getattr(gap, "title", "")) if self.score is not None else ""
 
     def __bool__(self) -> bool:
         return any(callable(sense) for sense in (self.value, self.entropy, self.score))
 
-    def feel(self, observation: Any) -> dict[str, float]:
-        """Value and entropy in the state that is observed, (1, …)."""
+    def feel(self, observation: Any, memory: Any = None) -> dict[str, float]:
+        """Value and entropy in the state that is observed, (1, …), of a policy that remembers what came before it."""
         found = {"value": self.value, "entropy": self.entropy}
-        return {name: float(sense(observation)[0]) for name, sense in found.items() if callable(sense)}
+        seen = (observation, memory) if self.remembers else (observation,)
+        return {name: float(sense(*seen)[0]) for name, sense in found.items() if callable(sense)}
 
     def judge(self, before: Any, action: Array, after: Any) -> float:
         """The score of one transition: observations (1, …) and the native action (1, width)."""

@@ -14,7 +14,7 @@ from studio.sim.decorations import Line
 Array = np.ndarray
 PLACE = ("goal_x", "goal_y", "goal_z")  # components that say where the goal's mark is, m
 TURN = ("cosine", "sine")  # of an angle in the plane, together of length 1
-ARROW, ARROW_COLOR = 0.12, (0.93, 0.70, 0.13, 1.0)  # its length, in extents of the model
+ARROW, ARROW_COLOR = 0.08, (0.93, 0.70, 0.13, 1.0)  # its length, in extents of the model
 BEYOND = 0.5  # of a family's range, that a hand may go beyond it at either end: what lies outside is worth a look
 
 

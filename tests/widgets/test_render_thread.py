@@ -368,3 +368,25 @@ def test_camera_follows_the_body_behind_the_most_joints() -> None:
         camera.advance(player.data)
     np.testing.assert_allclose(camera.lookat, player.data.xpos[body], atol=0.01)
     assert names(player.model) == ["front", "top"]
+
+
+def test_a_walker_is_followed_from_near_unless_a_person_chose_otherwise() -> None:
+    import mujoco
+
+    walker = mujoco.MjModel.from_xml_string(
+        "<mujoco><statistic extent='8'/><worldbody><body name='torso'><freejoint/><geom size='0.1'/>"
+        "<body><joint/><geom size='0.1'/></body><body><joint/><geom size='0.1'/></body></body></worldbody></mujoco>"
+    )
+    data, camera = mujoco.MjData(walker), OrbitCamera()
+    camera.frame(walker)
+    assert camera.mode == FOLLOW and camera.distance == 4
+    data.qpos[0] = 50.0
+    mujoco.mj_forward(walker, data)
+    for _ in range(100):
+        camera.advance(data)
+    assert camera.lookat[0] == pytest.approx(50, abs=0.1)
+    camera.frame(FakePlayer().model)
+    assert camera.mode == FREE, "an arm stands where it stands"
+    camera.choose(FREE)
+    camera.frame(walker)
+    assert camera.mode == FREE
