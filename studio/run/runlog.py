@@ -55,7 +55,7 @@ TABLES: dict[str, list[tuple[str, str]]] = {
     ],
 }  # fmt: skip
 # by a term's key (field, or field:parts); three rows where a term has three numbers; of a term drawn again within the
-# episode the mean; NaN where the model's own field of view was kept
+# episode the mean; NaN where the model's own field of view was kept. Of a family of tasks also ``context:component``
 RANDOMIZED = "factor; s for delay; m for places; degrees for field of view; px for blur; the sensor's unit for noise"
 PACKED = ("metrics", "episodes", "randomization")
 UNITS = {
