@@ -1,0 +1,109 @@
+"""The goal-conditioned strategy by a session: what it says before it starts, and that it outlives kill -9."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from studio.experiment import Experiment
+from studio.registry import Registry
+from studio.rl.dqn import DQN
+from studio.rl.sac import SAC
+from studio.run.channels import Channels, Logged, MetricsLogged
+from studio.run.check import check
+from studio.run.runs import read_run
+from studio.run.session import Session
+from tests import tiny
+
+BITS = {"embodiment": "bits_8", "task": "bit_flip", "control": "discrete", "observation": "goal"}
+ARM = {"embodiment": "franka_7dof", "task": "reach", "control": "end_effector", "observation": "goal"}
+PARAMS = {
+    "simulations": 4, "samples": 64, "batch_size": 16, "learning_starts": 64, "capacity": 1000,
+    "update": "eager", "physics_threads": 1,
+}  # fmt: skip
+
+
+def plan(domain: dict[str, Any] = BITS, params: dict[str, Any] | None = None, **changes: Any) -> Experiment:
+    made = Experiment.from_dict(
+        {
+            "name": "tiny", "source": domain, "target": domain,
+            "policy": {"id": "q_mlp" if domain is BITS else "squashed_mlp", "params": {"width": 16}},
+            "strategy": {"id": "goal_conditioned", "params": PARAMS | (params or {})},
+            "budget": {"iterations": 8, "checkpoint_every": 3},
+            "evaluation": {"episodes": 4, "source_episodes": 0, "every": 4, "short_episodes": 2},
+            "device": "cpu",
+        }
+    )  # fmt: skip
+    return made.changed(**changes) if changes else made
+
+
+@pytest.mark.parametrize(
+    ("domain", "params"),
+    [(BITS, {}), (BITS, {"her": "none", "goals": "dreamt"}), (ARM, {"her": "episode", "goals": "dreamt"})],
+)
+def test_killed_and_resumed_it_ends_as_the_uninterrupted_one(
+    domain: dict[str, Any], params: dict[str, Any], runs: Path, tmp_path: Path
+) -> None:
+    whole = tiny.run(plan(domain, params), tmp_path / "whole").folder
+    tiny.kill(tiny.held("adapt", 7, "run", tiny.write(plan(domain, params), tmp_path), "--out", runs))
+    folder = tiny.only_run(runs)
+    session = Session.resume(folder, Registry(), Channels())
+    published = tiny.listen(session)
+    session.run()
+    events = published()
+    assert "Resumed adapt at step 6." in [e.text for e in events if isinstance(e, Logged)]
+    told = [e.values for e in events if isinstance(e, MetricsLogged)]
+    assert "goals_reached" in told[-1] and told[-1]["samples"] == 8 * 64
+    found, wanted = (tiny.tensors(run / "policy" / "policy.safetensors") for run in (folder, whole))
+    assert found.keys() == wanted.keys() and len(found) >= 6
+    assert not [name for name in wanted if not torch.equal(found[name], wanted[name])]
+    assert read_run(folder).success == read_run(whole).success
+
+
+@pytest.mark.parametrize(
+    ("domain", "changes", "field", "text"),
+    [
+        (BITS, {"target.task": "hopper", "target.embodiment": "hopper"}, "target.task", "no goals"),
+        (ARM, {"source.task": "pick_place"}, "source.task", "no goals"),
+        (ARM, {"target.observation": "image"}, "target.observation", "observes the image"),
+        (BITS, {"policy": {"id": "squashed_mlp"}}, "policy.id", "control is discrete"),
+        (ARM, {"policy": {"id": "q_mlp"}}, "policy.id", "not discrete"),
+        (BITS, {"policy": {"id": "token_transformer"}}, "policy.id", "can't be trained"),
+        (BITS, {"target.embodiment": "bits_15"}, "target.embodiment", "differ in embodiment"),
+        (BITS, {"strategy.params": PARAMS | {"her": "past"}}, "strategy.params.her", "future"),
+        (BITS, {"strategy.params": PARAMS | {"k": -1}}, "strategy.params.k", "out of range"),
+    ],
+)
+def test_what_cannot_work_is_said_before_it_starts(
+    domain: dict[str, Any], changes: dict[str, Any], field: str, text: str
+) -> None:
+    problems = check(plan(domain, **changes), Registry())
+    assert any(p.field == field and text in p.message + p.remedy for p in problems), problems
+
+
+def test_what_can_work_has_no_problems_and_is_trained_by_the_fitting_learner(monkeypatch: pytest.MonkeyPatch) -> None:
+    point = {"embodiment": "point", "task": "point_navigation", "control": "motor", "observation": "goal"}
+    for domain, kind in ((BITS, DQN), (ARM, SAC), (point, SAC)):
+        assert check(plan(domain), Registry()) == []
+        assert kind.__name__.lower() == Registry().get("policies", plan(domain).policy.id).algorithm
+    monkeypatch.setenv("PATH", "/nowhere")
+    (problem,) = check(plan(params={"update": "compiled"}), Registry())
+    assert problem.field == "strategy.params.update"
+
+
+def test_the_shipped_examples_have_no_problems() -> None:
+    folder = Path(__file__).parents[2] / "assets" / "experiments"
+    for name in ("bit_flip", "goal_reach"):
+        assert check(Experiment.load(folder / f"{name}.yaml"), Registry()) == []
+
+
+def test_eight_bits_are_solved_without_the_environments_goals_or_rewards(runs: Path) -> None:
+    params = {"goals": "dreamt", "simulations": 16, "samples": 1000, "batch_size": 64, "learning_starts": 500}
+    dreamer = plan(params=params | {"capacity": 100_000, "epsilon_steps": 2000, "tau": 0.02}, **{
+        "policy.params": {"width": 64}, "budget.iterations": 10, "evaluation.episodes": 50,
+    })  # fmt: skip
+    session = tiny.run(dreamer, runs)
+    assert session.evaluations[0]["success"] < 0.5 and session.evaluations[-1]["success"] > 0.9
