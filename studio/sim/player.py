@@ -263,7 +263,7 @@ class Player(LiveSimulation):
         """The present moment, with what the policy says of it."""
         world = self.world
         place = world.end_effectors(self._ids)[0, 0] if world.scene.limbs else world.bind("xpos")[0, self._root]
-        said = self._senses.feel(world.observe(self._ids)) if self._senses else {}
+        said: dict[str, Any] = self._senses.feel(world.observe(self._ids), self._memory) if self._senses else {}
         return Moment(int(world.steps[0]), (float(place[0]), float(place[1]), float(place[2])), **self._did, **said)
 
     def _moments(self) -> list[Moment]:
