@@ -1,8 +1,9 @@
 """Resident memory over two million steps of each learner, which has to be flat once buffers are full and code is made.
 
-Every learner trains in a process of its own, on HalfCheetah. SAC makes few and small updates for each step, so that
-two million steps take minutes: what could grow is what happens at every step and every update, whatever their size.
-Its replay is full before the first reading. Words after the script's name choose among the learners.
+Every learner trains in a process of its own, on HalfCheetah, DQN on eight bits with dreamt and relabeled goals. SAC and
+DQN make few and small updates for each step, so that two million steps take minutes: what could grow is what happens at
+every step and every update, whatever their size. Their replays are full before the first reading. Words after the
+script's name choose among the learners.
 """
 
 from __future__ import annotations
@@ -19,8 +20,11 @@ import torch
 from _report import finish, row
 
 from studio.contracts import Metrics
+from studio.rl.dqn import DQN, DQNParams
+from studio.rl.hindsight import HindsightParams, pursue
 from studio.rl.policy import GaussianActorCritic
 from studio.rl.ppo import PPO, PPOParams
+from studio.rl.q_policy import QPolicy
 from studio.rl.sac import SAC, SACParams
 from studio.rl.squashed import SquashedActorCritic
 from studio.sim.gymnasium_ids import make_vector
@@ -48,7 +52,18 @@ def sac() -> tuple[Iterator[Metrics], int]:
     return SAC(policy, world, settings, iterations=-(-STEPS // settings.samples), seed=0).iterate(), settings.samples
 
 
-LEARNERS: dict[str, Callable[[], tuple[Iterator[Metrics], int]]] = {"PPO": ppo, "SAC": sac}
+def dqn() -> tuple[Iterator[Metrics], int]:
+    """Its iterations, and the steps in each: of bits, with goals relabeled and dreamt."""
+    settings = DQNParams(simulations=64, samples=6400, update_ratio=0.05, batch_size=64, capacity=200_000)
+    world = make_vector(settings.simulations, "bit_flip", "bits_8")
+    policy = QPolicy(QPolicy.Params(width=64), "goal")
+    policy.fit(16, world.control.low, world.control.high, 0)
+    learner = DQN(policy, world, settings, iterations=-(-STEPS // settings.samples), seed=0)
+    pursue(learner, world, HindsightParams(goals="dreamt"), 0)
+    return learner.iterate(), settings.samples
+
+
+LEARNERS: dict[str, Callable[[], tuple[Iterator[Metrics], int]]] = {"PPO": ppo, "SAC": sac, "DQN": dqn}
 
 
 def measured(name: str) -> dict[str, Any]:
