@@ -102,14 +102,18 @@ def colored_path(moments: Sequence[Moment], full: float, extent: float) -> list[
     mine = moments[first:]
     stride = 2 ** max(0, math.ceil(math.log2(max(1, len(mine) / SEGMENTS))))
     ends = [i for i, m in enumerate(mine) if m.step % stride == 0 or i in (0, len(mine) - 1)]
-    made = []
-    for start, end in pairwise(ends):
-        scores = np.array([m.score for m in mine[start + 1 : end + 1]])
-        scores = scores[np.isfinite(scores)]
-        if not len(scores) or full <= 0 or mine[start].place == mine[end].place:
-            continue
-        made.append(Line(mine[start].place, mine[end].place, WIDTH * extent, diverging(float(scores.mean()) / full)))
-    return made
+    if full <= 0 or len(ends) < 2:
+        return []
+    scores = np.array([m.score for m in mine])
+    known = np.isfinite(scores)
+    places = np.array(ends[:-1]) + 1  # a part's scores are those of the transitions after its first moment
+    sums, counts = np.add.reduceat(np.where(known, scores, 0.0), places), np.add.reduceat(known.astype(int), places)
+    shares = (sums / np.maximum(counts, 1) / full).tolist()
+    return [
+        Line(mine[start].place, mine[end].place, WIDTH * extent, diverging(share))
+        for (start, end), share, count in zip(pairwise(ends), shares, counts.tolist(), strict=True)
+        if count and mine[start].place != mine[end].place
+    ]
 
 
 def _filled(values: Array) -> Array:
