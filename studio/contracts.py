@@ -266,10 +266,16 @@ class Policy(Protocol):
     - ``value(observation) -> (n,)``: what it expects to gain from here on, V(s) or min Q(s, a) at its own action, in
       the scale of the rewards it was trained with.
     - ``entropy(observation) -> (n,)``: of what it would explore with, nats.
+
+    One whose ``remembers`` is true is asked for both with its memory, as ``act`` left it: ``value(observation, memory)``.
     """
 
     def act(self, observation: Observation, memory: Any = None) -> tuple[Any, Any]:
-        """Native actions (n, dof of the domain's control), ready for ``World.step``, and the new memory."""
+        """Native actions (n, dof of the domain's control), ready for ``World.step``, and the new memory.
+
+        Memory is None at an episode's beginning, and then what the last call returned: None, or arrays or tensors
+        (n, …), of which only the rows of the episodes that go on are given. It is never changed in place.
+        """
 
     def parameters(self) -> Iterator[Any]:
         """Trainable and frozen parameters."""

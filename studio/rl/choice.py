@@ -10,10 +10,12 @@ from studio.rl import ppo
 from studio.rl import sac as soft
 from studio.rl.learners import ALGORITHMS
 from studio.rl.policy import GaussianActorCritic
+from studio.rl.recurrent import RecurrentActorCritic
 from studio.rl.squashed import SquashedActorCritic
 from studio.rl.strategy import ReinforcementStrategy
 
-POLICIES = {"ppo": GaussianActorCritic.id, "sac": SquashedActorCritic.id}
+# by policy: the choice that trains it; a policy that remembers is trained by PPO's recurrent form
+POLICIES = {GaussianActorCritic.id: "ppo", RecurrentActorCritic.id: "ppo", SquashedActorCritic.id: "sac"}
 
 
 class AlgorithmChoice(Settings):
@@ -28,7 +30,7 @@ class AlgorithmChoice(Settings):
 class ChosenAlgorithm(ReinforcementStrategy):
     """A subclass's ``Params`` are ``PPOParams`` with :class:`AlgorithmChoice`."""
 
-    policies = tuple(POLICIES.values())
+    policies = tuple(POLICIES)
     units = {**ppo.UNITS, **soft.UNITS}
 
     @property
@@ -36,15 +38,15 @@ class ChosenAlgorithm(ReinforcementStrategy):
         return self.params.sac if self.params.algorithm == "sac" else self.params
 
     def learner(self, policy: Any, world: Any, plan: Experiment, say: Any) -> Any:
-        made = ALGORITHMS[self.params.algorithm].make
+        made = ALGORITHMS[policy.algorithm].make
         return made(policy, world, self.settings, iterations=plan.budget.iterations, seed=plan.seed, say=say)
 
     def _check_policy(self, experiment: Experiment) -> list[Problem]:
         problems, chosen, wanted = super()._check_policy(experiment), experiment.policy.id, self.params.algorithm
-        if not problems and chosen != POLICIES[wanted]:
-            (fitting,) = (name for name, policy in POLICIES.items() if policy == chosen)
+        if not problems and POLICIES[chosen] != wanted:
+            fitting = " or ".join(name for name, algorithm in POLICIES.items() if algorithm == wanted)
             message = f"{wanted.upper()} does not train '{chosen}'."
-            remedy = f"Choose {POLICIES[wanted]}, or {fitting} in strategy.params.algorithm."
+            remedy = f"Choose {fitting}, or {POLICIES[chosen]} in strategy.params.algorithm."
             problems.append(Problem("policy.id", message, remedy))
         return problems
 

@@ -12,6 +12,7 @@ from studio.rl.compiling import compiler
 from studio.rl.dqn import DQN, DQNParams
 from studio.rl.pixel_ppo import PixelPPO, PixelPPOParams
 from studio.rl.ppo import PPO, PPOParams
+from studio.rl.recurrent import RecurrentPPO
 from studio.rl.sac import SAC, SACParams
 
 
@@ -56,6 +57,7 @@ def check_ppo(settings: PPOParams, field: str) -> list[Problem]:
 
 ALGORITHMS = {
     "ppo": Algorithm(PPOParams, PPO, check_ppo),
+    "recurrent_ppo": Algorithm(PPOParams, RecurrentPPO, check_ppo),
     "pixel_ppo": Algorithm(PixelPPOParams, PixelPPO, check_ppo),
     "sac": Algorithm(SACParams, SAC, check_compiler),
     "dqn": Algorithm(DQNParams, DQN, check_compiler),

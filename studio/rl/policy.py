@@ -88,13 +88,18 @@ class GaussianActorCritic(nn.Module):
 
     def _build(self) -> None:
         p = self.params
-        widths = [p.inputs, *[p.width] * p.layers]
+        widths = [self.features, *[p.width] * p.layers]
         self.actor = network([*widths, p.outputs], 0.01)
         self.critic = network([*widths, 1], 1.0)
         self.log_std = nn.Parameter(torch.full((p.outputs,), p.log_std))
         self.moments = Moments(p.inputs)
         self.register_buffer("low", -torch.ones(p.outputs))
         self.register_buffer("high", torch.ones(p.outputs))
+
+    @property
+    def features(self) -> int:
+        """Width of what actor and critic see."""
+        return self.params.inputs
 
     def forward(self, normalized: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Normalized observations (n, inputs) → means (n, outputs), log-stds (outputs,), values (n,)."""

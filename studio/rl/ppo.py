@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -80,6 +80,7 @@ class PPO:
     """
 
     units = UNITS
+    collector: ClassVar[type[Rollouts]] = Rollouts
 
     def __init__(
         self,
@@ -96,7 +97,7 @@ class PPO:
         device = policy.low.device
         self.generator = torch.Generator(device).manual_seed(seed)
         s = settings
-        self.rollouts = Rollouts(world, policy, s.steps, s.gamma, s.gae_lambda, seed, self.generator)
+        self.rollouts = self.collector(world, policy, s.steps, s.gamma, s.gae_lambda, seed, self.generator)
         self.flat = FlatParameters(policy)
         self.first, self.second = torch.zeros_like(self.flat.vector), torch.zeros_like(self.flat.vector)
         self.updates = torch.zeros((), device=device)  # Adam's
@@ -127,7 +128,7 @@ class PPO:
         """The experience that an iteration learns from."""
         return self.rollouts.collect()
 
-    def learn(self, rollout: Rollout, step: Callable[[Tensor], Tensor]) -> Tensor:
+    def learn(self, rollout: Any, step: Callable[..., Tensor]) -> Tensor:
         """Epochs of minibatches over a rollout; mean diagnostics."""
         columns = [getattr(rollout, name) for name in self._widths]
         packed = torch.cat([c if c.ndim == 2 else c[:, None] for c in columns], 1)
@@ -153,6 +154,10 @@ class PPO:
             return ppo_loss(means, log_std, values, batch, self.settings)
 
         gradient, (_, diagnostics) = grad_and_value(loss, has_aux=True)(self.flat.vector)
+        return torch.cat([diagnostics, self.descend(gradient)[None]])
+
+    def descend(self, gradient: Tensor) -> Tensor:
+        """Clipping and Adam, in place; the gradient's norm before, ()."""
         norm = gradient.norm()
         gradient = gradient * (self.settings.max_gradient_norm / (norm + 1e-6)).clamp(max=1.0)
         self.updates.add_(1)
@@ -161,7 +166,7 @@ class PPO:
         first = self.first / (1 - BETA1**self.updates)
         second = self.second / (1 - BETA2**self.updates)
         self.flat.vector.sub_(self.rate * first / (second.sqrt() + EPSILON))
-        return torch.cat([diagnostics, norm[None]])
+        return norm
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that training goes on from, the policy's parameters and statistics included."""
@@ -184,7 +189,7 @@ class PPO:
         self.generator.set_state(state["generator"].cpu())
         self.rollouts.load_state_dict(state["rollouts"])
 
-    def _step_function(self) -> Callable[[Tensor], Tensor]:
+    def _step_function(self) -> Callable[..., Tensor]:
         """Eager at first, then compiled where that is asked for."""
         if self.settings.update == "eager" or self.iteration < EAGER_ITERATIONS:
             return self.step

@@ -78,10 +78,12 @@ class Rollouts:
         diverged, last = np.zeros(shape, bool), np.zeros((*shape, policy.params.inputs), np.float32)
         actions = noise.mul_(std)
         normalized = torch.empty_like(seen)
+        features = torch.empty(*shape, policy.features, device=self.device)
         for t in range(time):
             seen[t] = torch.from_numpy(self._observation)
             torch.sub(seen[t], shift, out=normalized[t]).mul_(scale).clamp_(-10, 10)
-            actions[t] += policy.actor(normalized[t])
+            features[t] = self._features(normalized[t])
+            actions[t] += policy.actor(features[t])
             native = policy.native(actions[t]).cpu().numpy()
             observation, rewards[t], terminated[t], truncated[t], info = world.step(native)
             self._observation = flatten(observation)
@@ -91,13 +93,22 @@ class Rollouts:
             self._count(rewards[t], terminated[t], truncated[t])
         self.samples += time * n
         ended = torch.from_numpy(terminated | truncated).to(self.device)
-        values, next_values = self._values(normalized, last, terminated, truncated, diverged)
+        values, next_values = self._values(features, last, terminated, truncated, diverged)
         paid = self._normalize_rewards(torch.from_numpy(rewards).to(self.device), ended)
         advantages = gae(paid, values, next_values, ended, self.gamma, self.gae_lambda)
         policy.moments.update(seen.flatten(0, 1))
-        log_probs = log_prob(actions, policy.actor(normalized), policy.log_std)
+        log_probs = log_prob(actions, policy.actor(features), policy.log_std)
         batch = (normalized, actions, log_probs, values, advantages, advantages + values)
         return Rollout(*(tensor.flatten(0, 1) for tensor in batch))
+
+    def _features(self, normalized: Tensor) -> Tensor:
+        """What actor and critic see of every simulation's observation (env, inputs): the observation itself."""
+        return normalized
+
+    def _features_ahead(self, normalized: Tensor, after: Tensor | None) -> Tensor:
+        """What the critic sees of observations (k, inputs) that followed the steps ``after``, (time, env) bool, or that
+        all simulations show now."""
+        return normalized
 
     def state_dict(self) -> dict[str, Any]:
         """Everything the next rollout depends on but the policy and the generator."""
@@ -137,17 +148,18 @@ class Rollouts:
             self._return[ended], self._length[ended], self._whole[ended] = 0, 0, True
 
     def _values(
-        self, normalized: Tensor, last: Array, terminated: Array, truncated: Array, diverged: Array
+        self, features: Tensor, last: Array, terminated: Array, truncated: Array, diverged: Array
     ) -> tuple[Tensor, Tensor]:
         """Values of the states acted in and of those they led to, (time, env) each."""
         policy = self.policy
-        values = policy.critic(normalized).squeeze(-1)
-        following = torch.as_tensor(self._observation, dtype=torch.float32, device=self.device)
-        next_values = torch.cat([values[1:], policy.critic(policy.moments(following)).squeeze(-1)[None]])
+        values = policy.critic(features).squeeze(-1)
+        following = policy.moments(torch.as_tensor(self._observation, dtype=torch.float32, device=self.device))
+        ahead = policy.critic(self._features_ahead(following, None)).squeeze(-1)
+        next_values = torch.cat([values[1:], ahead[None]])
         late = torch.from_numpy(truncated & ~diverged).to(self.device)
         if late.any():
             cut = policy.moments(torch.from_numpy(last).to(self.device)[late])
-            next_values[late] = policy.critic(cut).squeeze(-1)
+            next_values[late] = policy.critic(self._features_ahead(cut, late)).squeeze(-1)
         lost = torch.from_numpy(diverged).to(self.device)
         next_values = torch.where(lost, values, next_values)
         return values, next_values.masked_fill(torch.from_numpy(terminated).to(self.device), 0.0)

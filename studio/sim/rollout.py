@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -94,13 +94,31 @@ def run_episodes(
 
 
 def policy_actions(policy: Policy) -> Callable[[World, Array, Observation | None], Array]:
-    """A policy as the ``actions`` of :func:`run_episodes`."""
+    """A policy as the ``actions`` of :func:`run_episodes`. What it remembers goes along with each simulation."""
+    memory: Any = None
+    those = np.zeros(0, int)  # the simulations whose memory it is
 
     def act(world: World, ids: Array, observation: Observation | None) -> Any:
+        nonlocal memory, those
         assert observation is not None
-        return policy.act(observation)[0]
+        if not world.steps[ids].any():  # episodes begin, all at once
+            memory = None
+        elif len(ids) < len(those):
+            memory = rows_of(memory, np.searchsorted(those, ids))
+        action, memory = policy.act(observation, memory)
+        those = ids
+        return action
 
     return act
+
+
+def rows_of(memory: Any, rows: Array) -> Any:
+    """Some rows of what a policy remembers: of each array or tensor (n, …) in it."""
+    if isinstance(memory, Mapping):
+        return {key: rows_of(value, rows) for key, value in memory.items()}
+    if isinstance(memory, (tuple, list)):
+        return type(memory)(rows_of(value, rows) for value in memory)
+    return None if memory is None else memory[rows]
 
 
 def expert_actions(world: World, ids: Array, observation: Observation | None) -> Array:

@@ -1,0 +1,249 @@
+"""Recurrent PPO: it remembers what one observation does not show, learns through time, and resumes bit for bit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from plugins.tasks.point_navigation import PointNavigation
+from studio.registry import Registry
+from studio.rl.policy import log_prob
+from studio.rl.ppo import PPOParams, ppo_loss
+from studio.rl.recurrent import RecurrentActorCritic, RecurrentPPO
+from studio.sim.gymnasium_ids import default_domain, make_vector
+from studio.sim.player import Player
+from studio.sim.rollout import policy_actions, run_episodes
+from studio.sim.world import World
+
+
+def policy_for(world: Any, **params: Any) -> RecurrentActorCritic:
+    policy = RecurrentActorCritic(RecurrentActorCritic.Params(**{"width": 32, "hidden": 32} | params))
+    policy.fit(world.single_observation_space.shape[0], world.control.low, world.control.high, 0)
+    return policy
+
+
+def learner(iterations: int, sims: int = 8, trial: int = 1, **settings: Any) -> RecurrentPPO:
+    torch.set_num_threads(1)
+    world = make_vector(sims, "hopper", "hopper", threads=1)
+    given = {"update": "eager", "steps": 16, "minibatch": 32, "epochs": 2} | settings
+    return RecurrentPPO(policy_for(world), world, PPOParams(**given), iterations=iterations, seed=0, trial=trial)
+
+
+def found(ppo: RecurrentPPO) -> list[dict[str, float]]:
+    return [{k: v for k, v in m.values.items() if k != "steps_per_second"} for m in ppo.iterate()]
+
+
+def test_a_stretch_replayed_is_what_was_collected() -> None:
+    """Means and values by the unrolled network are those that acted, across the ends of episodes."""
+    ppo = learner(3, sims=6, steps=64)
+    ppo.collect()
+    rollout = ppo.rollouts.collect()
+    assert rollout.fresh.any() and rollout.memory.abs().sum() > 0
+    with torch.no_grad():
+        observations = rollout.observations.view(64, 6, -1)
+        means, log_std, values = ppo.policy(observations, rollout.memory, rollout.fresh)
+    assert torch.allclose(values.flatten(), rollout.values, atol=1e-5)
+    assert torch.allclose(log_prob(rollout.actions, means.flatten(0, 1), log_std), rollout.log_probs, atol=1e-4)
+
+
+def test_the_gradient_is_that_of_the_network_unrolled_step_by_step() -> None:
+    """Each simulation by itself, a cell a step, begun anew where its episode begins."""
+    ppo = learner(1, sims=5, steps=24, entropy_weight=0.01)
+    ppo.collect()
+    rollout, policy, time = ppo.rollouts.collect(), ppo.policy, 24
+    assert rollout.fresh.any()
+    names = ("observations", "actions", "log_probs", "advantages", "returns")
+    batch = {name: getattr(rollout, name).unflatten(0, (time, 5)) for name in names}
+    gradient, diagnostics = ppo.gradient(batch, rollout.memory, rollout.fresh)
+    means, values = torch.zeros(time, 5, 3), torch.zeros(time, 5)
+    for sim in range(5):
+        memory = rollout.memory[sim : sim + 1]
+        for t in range(time):
+            if rollout.fresh[t, sim]:
+                memory = torch.zeros_like(memory)
+            memory = policy.core(batch["observations"][t, sim][None], memory)
+            means[t, sim], values[t, sim] = policy.actor(memory)[0], policy.critic(memory)[0, 0]
+    rows = {name: column.flatten(0, 1) for name, column in batch.items()}
+    loss, _ = ppo_loss(means.flatten(0, 1), policy.log_std, values.flatten(), rows, ppo.settings)
+    parameters = [p for _, p in policy.named_parameters()]
+    wanted = torch.cat([g.flatten() for g in torch.autograd.grad(loss, parameters)])
+    assert diagnostics[0].item() == pytest.approx(loss.item(), abs=1e-5)
+    torch.testing.assert_close(gradient, wanted, rtol=1e-3, atol=1e-5)
+    assert wanted.norm() > 1e-2
+
+
+def test_gradients_flow_through_time_and_stop_at_an_episodes_beginning() -> None:
+    policy = RecurrentActorCritic(RecurrentActorCritic.Params(hidden=8, width=8))
+    policy.fit(3, -np.ones(2, np.float32), np.ones(2, np.float32), 0)
+    seen = torch.randn(5, 1, 3, requires_grad=True)
+    fresh = torch.tensor([[False], [False], [True], [False], [False]])
+    *_, values = policy(seen, torch.randn(1, 8), fresh)
+    (gradient,) = torch.autograd.grad(values[4, 0], seen)
+    assert (gradient[:2] == 0).all() and (gradient[2:].abs().sum(-1) > 0).all()
+
+
+@pytest.mark.parametrize("trial", [1, 3])
+def test_it_resumes_to_the_bit(trial: int) -> None:
+    whole = learner(6, trial=trial)
+    every, kept = [], {}
+    for metrics in whole.iterate():
+        every.append({k: v for k, v in metrics.values.items() if k != "steps_per_second"})
+        if metrics.step == 3:
+            kept = whole.state_dict()
+    again = learner(6, trial=trial)
+    again.load_state_dict(kept)
+    assert found(again) == every[3:] and torch.equal(again.flat.vector, whole.flat.vector)
+
+
+def test_values_of_what_followed_go_on_from_what_was_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Time limits are bootstrapped from the last observation and the memory up to it; falls are worth nothing."""
+    from studio.rl import rollouts as module
+
+    seen: dict[str, torch.Tensor] = {}
+
+    def spy(rewards: Any, values: Any, next_values: Any, ended: Any, *rest: Any) -> Any:
+        seen.update(values=values, next_values=next_values)
+        return torch.zeros_like(rewards)
+
+    monkeypatch.setattr(module, "gae", spy)
+    ppo = learner(1, sims=6, steps=40)
+    world, policy = ppo.rollouts.world, ppo.policy
+    world.steps[:] = [0, 0, 0, 985, 990, 995]  # three run out of time before they fall
+    steps: list[tuple[Any, ...]] = []
+    real = world.step
+    monkeypatch.setattr(world, "step", lambda a: steps.append(real(a)) or steps[-1])
+    moments = {name: value.clone() for name, value in policy.moments.state_dict().items()}
+    rollout = ppo.rollouts.collect()
+    policy.moments.load_state_dict(moments)
+    late = fallen = 0
+    with torch.no_grad():
+        for i in range(6):
+            memory = torch.zeros(1, 32)
+            for t, (observation, _, terminated, truncated, info) in enumerate(steps):
+                memory = policy.core(rollout.observations.view(40, 6, -1)[t, i][None], memory)
+                ended = terminated[i] | truncated[i]
+                after = torch.tensor((info["final_obs"] if ended else observation)[i], dtype=torch.float32)[None]
+                wanted = policy.critic(policy.core(policy.moments(after), memory)).item()
+                late, fallen = late + int(truncated[i] and not terminated[i]), fallen + int(terminated[i])
+                assert seen["next_values"][t, i].item() == pytest.approx(0 if terminated[i] else wanted, abs=1e-5)
+                memory = torch.zeros_like(memory) if ended else memory
+    assert late >= 2 and fallen >= 2
+
+
+def test_a_trial_is_remembered_across_its_episodes_and_returns_go_on() -> None:
+    ppo = learner(1, sims=6, trial=3, steps=64)
+    ends: list[np.ndarray] = []
+    paid: list[np.ndarray] = []
+    world = ppo.rollouts.world
+    real = world.step
+
+    def step(actions: Any) -> Any:
+        answer = real(actions)
+        ends.append(answer[2] | answer[3])
+        paid.append(answer[1])
+        return answer
+
+    world.step = step
+    rollout = ppo.rollouts.collect()
+    ended = np.array(ends)
+    third = ended & (ended.cumsum(0) % 3 == 0)
+    assert ended.sum() > third.sum() > 0
+    assert np.array_equal(rollout.fresh.numpy()[1:], third[:-1])
+    inside = torch.from_numpy((ended & ~third)[:-1])
+    advantages, values = rollout.advantages.view(64, 6), rollout.values.view(64, 6)
+    scale = ppo.settings.gamma * ppo.settings.gae_lambda
+    carried = advantages[:-1] + values[:-1] - ppo.settings.gamma * values[1:] - scale * advantages[1:]
+    wanted = torch.from_numpy(np.array(paid)).float() * ppo.rollouts.reward_moments.scale()
+    assert inside.any() and torch.allclose(carried[inside], wanted[:-1][inside], atol=1e-5)  # nothing was cut off there
+    cut = torch.from_numpy(third[:-1])
+    assert not torch.allclose(carried[cut], wanted[:-1][cut], atol=1e-2)
+
+
+def test_a_world_that_diverges_is_counted_and_training_goes_on() -> None:
+    ppo = learner(3, sims=4)
+    told: list[str] = []
+    ppo.say = told.append
+    steps = ppo.iterate()
+    next(steps)
+    ppo.rollouts.world.bind("qvel")[2] = 1e12
+    values = [m.values for m in steps]
+    assert [v["diverged"] for v in values] == [1.0, 1.0]
+    assert told == ["Simulations that diverged and were begun anew: 1."]
+    assert all(bool(torch.isfinite(p).all()) for p in ppo.policy.parameters())
+
+
+def moving(world: Any) -> RecurrentActorCritic:
+    """A new actor hardly moves, whatever it remembers; this one does."""
+    policy = policy_for(world)
+    policy.moments.update(torch.randn(64, 11, generator=torch.Generator().manual_seed(0)))
+    with torch.no_grad():
+        policy.actor[-1].weight.mul_(100)
+    return policy
+
+
+def test_a_played_policy_remembers_each_simulation_by_itself() -> None:
+    def world(sims: int) -> Any:
+        return make_vector(sims, "hopper", "hopper", threads=1)
+
+    policy = moving(world(1))
+    alone = [run_episodes(world(1), policy_actions(policy), [seed]) for seed in (5, 6, 7)]
+    returns, lengths = ([getattr(o, name)[0] for o in alone] for name in ("returns", "lengths"))
+    act, three = policy_actions(policy), world(3)
+    together, again = (run_episodes(three, act, [5, 6, 7]) for _ in range(2))  # nothing is left of those before
+    assert len(set(lengths)) > 1 and together.lengths.tolist() == lengths == again.lengths.tolist()
+    assert together.returns == pytest.approx(returns, rel=1e-4) and again.returns == pytest.approx(together.returns)
+
+    class Forgetful:
+        def act(self, observation: Any, memory: Any = None) -> Any:
+            return policy.act(observation)
+
+    forgetful: Any = Forgetful()
+    assert run_episodes(three, policy_actions(forgetful), [5, 6, 7]).returns != pytest.approx(returns, rel=1e-2)
+
+
+def test_the_player_remembers_and_says_what_is_expected() -> None:
+    registry = Registry()
+    kind, body = registry.get("tasks", "hopper"), registry.get("embodiments", "hopper")
+    domain = default_domain(kind, body)
+    world = make_vector(1, "hopper", "hopper", threads=1)
+    policy = moving(world)
+    player = Player(domain, registry, policy, seed=5)
+    world.begin(np.zeros(1, int), [5])
+    memory, ids = None, np.zeros(1, int)
+    for _ in range(8):
+        player.step()
+        action, memory = policy.act(world.observe(ids), memory)
+        world.advance(action, ids)
+    np.testing.assert_allclose(player.world.observe(ids)["state"], world.observe(ids)["state"], atol=1e-5)
+    traces = player.traces()
+    assert traces is not None
+    assert traces["value"][-1, 0] == pytest.approx(policy.value(world.observe(ids), memory)[0], abs=1e-4)
+
+
+class Recall(PointNavigation):
+    """The goal is shown in an episode's first observation only."""
+
+    horizon = 15
+
+    def state(self, ids: Any) -> np.ndarray:
+        shown = (self.world.steps[ids] == 0)[:, None] * self._goals[ids][:, 0, :2]
+        return np.concatenate([super().state(ids), shown], 1)
+
+
+@pytest.mark.slow
+def test_it_recalls_a_goal_that_was_shown_once() -> None:
+    """Without a memory the best is to stay in the middle: the mean return of that is −15 · 0.3826, exactly."""
+    torch.set_num_threads(1)
+    registry = Registry()
+    point = registry.get("embodiments", "point")
+    domain = default_domain(PointNavigation, point)
+    world = World(domain, Recall(), point, 64, 1)
+    policy = policy_for(world, log_std=-1)
+    settings = PPOParams(update="eager", steps=15, minibatch=240, epochs=4, learning_rate=2e-3, gamma=0.9)
+    for _ in RecurrentPPO(policy, world, settings, iterations=60, seed=0).iterate():
+        pass
+    outcome = run_episodes(World(domain, Recall(), point, 64, 1), policy_actions(policy), range(10_000, 10_064))
+    assert outcome.returns.mean() > -15 * 0.3826 * 0.75
