@@ -14,10 +14,11 @@ from studio.errors import StudioError
 from studio.experiment import Domain
 from studio.registry import Registry
 from widgets import opening, theme
-from widgets.editors import Choice, PathField, Whole, limits
+from widgets.editors import Anything, Choice, PathField, Whole, limits
 from widgets.robot_preview import RobotPreview
 
-FIELDS = ("embodiment", "task", "control", "observation", "episodes", "dataset")
+FIELDS = ("embodiment", "task", "control", "observation", "contexts", "episodes", "dataset")
+OFFERED = {"control": "controls", "observation": "observations"}  # fields whose choices are the task's
 DATASET_FILTER = "HDF5 (*.hdf5 *.h5)"
 MODEL_FILTER = "MJCF, URDF (*.xml *.mjcf *.urdf)"
 OPEN = "open-a-file"  # data of the combo's last line
@@ -67,6 +68,16 @@ class RobotChoice(Choice):
             self.edited.emit()
 
 
+class Contexts(Anything):
+    """Contexts of a family of tasks, as YAML; nothing written: the whole family."""
+
+    def value(self) -> Any:
+        return super().value() or []
+
+    def set_value(self, value: Any) -> None:
+        super().set_value(value or None)
+
+
 class DomainColumn(QObject):
     """The editors of one domain. ``edited`` carries the dotted field and its new value."""
 
@@ -86,10 +97,12 @@ class DomainColumn(QObject):
             "task": Choice([]),
             "control": Choice(["end_effector", "joint"]),
             "observation": Choice(["image", "goal"]),
+            "contexts": Contexts(),
             "episodes": Whole(*limits(fields["episodes"])),
             "dataset": PathField(DATASET_FILTER),
         }
         self.editors["dataset"].line.setPlaceholderText(self.tr("expert"))
+        self._tasks: dict[str, Any] = {}
         self.problems: dict[str, QLabel] = {}
         for name, editor in self.editors.items():
             editor.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
@@ -111,7 +124,8 @@ class DomainColumn(QObject):
         task = self.editors["task"]
         present = task.value()
         task.clear()
-        for id, contribution in registry.all("tasks").items():
+        self._tasks = registry.all("tasks")
+        for id, contribution in self._tasks.items():
             task.addItem(contribution.title, id)
             task.setItemData(task.count() - 1, contribution.summary, Qt.ItemDataRole.ToolTipRole)
         if present is not None:
@@ -125,6 +139,7 @@ class DomainColumn(QObject):
                 editor.blockSignals(True)
                 editor.set_value(value)
                 editor.blockSignals(False)
+        self._offer(domain.task)
 
     def set_problems(self, problems: Sequence[Problem | StudioError]) -> None:
         """Shows what is wrong at each field; a problem of the domain as a whole stands at the embodiment."""
@@ -155,7 +170,31 @@ class DomainColumn(QObject):
         return True
 
     def _changed(self, name: str) -> None:
-        self.edited.emit(f"{self.role}.{name}", self.editors[name].value())
+        value = self.editors[name].value()
+        self.edited.emit(f"{self.role}.{name}", value)
+        if name == "task" and value in self._tasks:
+            self._follow(self._tasks[value])
+
+    def _offer(self, id: str) -> None:
+        """Offers the controls and observations that a task has; its contexts where it is a family."""
+        task = self._tasks.get(id)
+        if task is None:
+            return
+        for name, attribute in OFFERED.items():
+            self.editors[name].set_choices(getattr(task, attribute))
+        contexts = self.editors["contexts"]
+        contexts.setEnabled(bool(task.context))
+        contexts.setPlaceholderText(self.tr("the whole family") if task.context else self.tr("one task alone"))
+
+    def _follow(self, task: Any) -> None:
+        """After another task was chosen: what it does not have becomes its usual; of another kind of task, all does."""
+        other = self.editors["control"].value() not in task.controls
+        for name, attribute in OFFERED.items():
+            offered = getattr(task, attribute)
+            if other or self.editors[name].value() not in offered:
+                self.edited.emit(f"{self.role}.{name}", "state" if "state" in offered else offered[0])
+        if not task.context and self.editors["contexts"].value():
+            self.edited.emit(f"{self.role}.contexts", [])
 
     def _take_file(self, path: Path) -> None:
         name = "dataset" if opening.kind_of(path) == "dataset" else "embodiment"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import types
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
 
@@ -59,6 +60,17 @@ class Choice(QComboBox):
         self.activated.connect(lambda _: self.edited.emit())
         self.setMinimumContentsLength(6)
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+
+    def set_choices(self, choices: Sequence[Any]) -> None:
+        """Offers other values; nothing is emitted, and what is shown stays."""
+        if [self.itemData(i) for i in range(self.count())] == [*choices]:
+            return
+        present = self.value()
+        self.clear()
+        for choice in choices:
+            self.addItem(str(choice).replace("_", " "), choice)
+        if present is not None:
+            self.set_value(present)
 
     def value(self) -> Any:
         return self.currentData()

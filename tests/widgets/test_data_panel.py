@@ -157,3 +157,37 @@ def test_the_picture_of_a_real_robot_is_drawn() -> None:
     assert (image.width(), image.height()) == (WIDTH, HEIGHT)
     colors = {image.pixel(x, y) for x in range(0, WIDTH, 8) for y in range(0, HEIGHT, 8)}
     assert len(colors) > 50
+
+
+def test_controls_and_observations_follow_the_task_and_contexts_the_family(qtbot: Any, tmp_path: Path) -> None:
+    """With the real registry: what a task does not have is not offered, and choosing it takes its usual."""
+    bench = Bench(tmp_path)
+    made = PANEL.factory(bench)
+    qtbot.addWidget(made)
+    with qtbot.waitSignal(bench.registry_ready, timeout=60_000):
+        bench.load_plugins()
+    column = made.columns["target"]
+
+    def offered(name: str) -> list[Any]:
+        return [column.editors[name].itemData(i) for i in range(column.editors[name].count())]
+
+    def choose(name: str, value: Any) -> None:
+        column.editors[name].set_value(value)
+        column.editors[name].edited.emit()
+
+    assert offered("control") == ["end_effector", "joint"] and not column.editors["contexts"].isEnabled()
+    choose("task", "half_cheetah_velocity")
+    assert offered("control") == ["motor"] and offered("observation") == ["state", "goal", "image"]
+    target = bench.experiment.target
+    assert (target.control, target.observation) == ("motor", "state")
+    assert column.editors["contexts"].isEnabled() and column.editors["contexts"].text() == ""
+    choose("contexts", [[0.5], [1.5]])
+    assert bench.experiment.target.contexts == [[0.5], [1.5]]
+    choose("observation", "goal")
+    choose("task", "bit_flip")
+    target = bench.experiment.target
+    assert (target.control, target.observation, target.contexts) == ("discrete", "goal", [])
+    assert not column.editors["contexts"].isEnabled() and column.editors["contexts"].text() == ""
+    choose("task", "reach")
+    assert (bench.experiment.target.control, offered("observation")) == ("end_effector", ["image", "goal"])
+    bench.close()
