@@ -98,6 +98,19 @@ def test_a_hidden_context_is_neither_trained_on_nor_seen(source: dict[str, Any],
     assert session.evaluations[-1]["episodes"] == 6  # scored where the target would tell the context
 
 
+def test_sac_learns_a_family_too(runs: Path) -> None:
+    soft = {
+        "simulations": 4, "samples": 500, "learning_starts": 200, "batch_size": 8, "capacity": 2000,
+        "update_ratio": 0.02, "update": "eager", "physics_threads": 1,
+    }  # fmt: skip
+    params = {"algorithm": "sac", "sac": soft, "context": "hidden"}
+    changes = {"policy.id": "squashed_mlp", "strategy.params": params, "source.contexts": FEW}
+    session = Session(plan(**changes), Registry(), Channels(), runs)
+    found, _, returns = told(session)
+    assert len(found) == 5 and len(returns) > 20
+    assert load_policy_folder(session.folder / "policy").params.inputs == 2
+
+
 def test_a_policy_acts_alike_whatever_it_ignores() -> None:
     policy = GaussianActorCritic(GaussianActorCritic.Params(ignored=["goal"]))
     policy.fit(3, -np.ones(2), np.ones(2), 0)
