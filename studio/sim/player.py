@@ -42,6 +42,7 @@ class Player(LiveSimulation):
         self._policy: Policy | str = policy
         self._memory: Any = None  # of the policy, within an episode
         self._senses = Senses(policy)
+        self._seen: Any = None  # of the present state; None: not looked yet
         self._acted: tuple[Any, np.ndarray] | None = None  # what was seen and done last
         self._did: dict[str, Any] = {}  # of the last step, for its moment
         self._root = int(np.argmax(self.model.body_dofnum > 0))  # the first body that moves
@@ -82,7 +83,7 @@ class Player(LiveSimulation):
         self.world.begin(self._ids, [self._seed])
         self._drop_step()
         self._ended, self._success, self._return, self._reward = 0.0, False, 0.0, 0.0
-        self._memory, self._acted, self._did = None, None, {}
+        self._memory, self._acted, self._did, self._seen = None, None, {}, None
         if self._preview:
             self._apply(self._preview)
         self._randomized()
@@ -99,7 +100,7 @@ class Player(LiveSimulation):
     def randomize(self, values: dict[str, Any]) -> None:
         """Applies values, numbers or three of them, by key at once (what is not named is nominal); empty: the episode's
         own draw."""
-        self._preview = dict(values)
+        self._preview, self._seen = dict(values), None
         self._apply(self._preview)
         if not values:
             self.world.draw_again(self._ids)
@@ -119,6 +120,7 @@ class Player(LiveSimulation):
         world.contexts[0] = steering.turned(self.components, world.contexts[0], component, value)
         if self._placed:
             self._mocap[0][0, 0, : self._placed] = world.contexts[0, : self._placed]
+        self._seen = None
         if self._part_index == 0:
             self._touched(obey=False)
 
@@ -206,10 +208,10 @@ class Player(LiveSimulation):
 
     def _step_over(self) -> None:
         world = self.world
-        self._reward = float(world.reward(self._ids)[0])
+        self._reward, self._seen = float(world.reward(self._ids)[0]), None
         self._did = {"reward": self._reward, "action": world.actions[0].copy()}
         if self._acted is not None:
-            score = self._senses.judge(*self._acted, world.observe(self._ids))
+            score = self._senses.judge(*self._acted, self._observe())
             self._did["score"], self._acted = score, None
         self._return += self._reward
         self._success = self._has_success and bool(world.success(self._ids)[0])
@@ -252,18 +254,28 @@ class Player(LiveSimulation):
                 return self.world.expert(self._ids)
             rng = np.random.default_rng([self._seed, int(self.world.steps[0]), 2])
             return rng.uniform(space.low, space.high, (1, *space.shape))
-        seen = self.world.observe(self._ids)
+        seen = self._observe()
         action: np.ndarray
         action, self._memory = self._policy.act(seen, self._memory)
         if self._senses.score is not None:
             self._acted = seen, np.array(action)
         return action
 
+    def _observe(self) -> Any:
+        """What the policy sees of the present state: made once, an image is dear."""
+        if self._seen is None:
+            self._seen = self.world.observe(self._ids)
+        return self._seen
+
+    def _touched(self, obey: bool = True) -> None:
+        self._seen = None
+        super()._touched(obey)
+
     def _feel(self) -> Moment:
         """The present moment, with what the policy says of it."""
         world = self.world
         place = world.end_effectors(self._ids)[0, 0] if world.scene.limbs else world.bind("xpos")[0, self._root]
-        said: dict[str, Any] = self._senses.feel(world.observe(self._ids), self._memory) if self._senses else {}
+        said: dict[str, Any] = self._senses.feel(self._observe(), self._memory) if self._senses else {}
         return Moment(int(world.steps[0]), (float(place[0]), float(place[1]), float(place[2])), **self._did, **said)
 
     def _moments(self) -> list[Moment]:
@@ -294,6 +306,7 @@ class Player(LiveSimulation):
 
     def _take_mocap(self) -> None:
         super()._take_mocap()
+        self._seen = None
         if self._placed:  # the hand moved the mark: the episode is another of the family
             self.world.contexts[0, : self._placed] = self._mocap[0][0, 0, : self._placed]
 
@@ -318,4 +331,5 @@ class Player(LiveSimulation):
     def _take_back(self, more: Any) -> None:
         episode, self._memory, self._moment = more
         self._seed, self._episode, self._successes, self._ended, self._success, self._return, self._reward = episode
-        self._acted, self._did = None, {name: getattr(self._moment, name) for name in ("action", "reward", "score")}
+        self._seen, self._acted = None, None
+        self._did = {name: getattr(self._moment, name) for name in ("action", "reward", "score")}

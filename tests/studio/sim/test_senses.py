@@ -140,3 +140,40 @@ def test_gaps_in_traces_hold_what_was_known() -> None:
     found = traces(moments)
     assert found["value"][:, 0].tolist() == [1, 2, 2] and found["reward"][:, 0].tolist() == [3, 3, 3]
     assert "entropy" not in found and not Senses(object())
+
+
+def test_a_state_is_observed_once_and_anew_after_a_hand_was_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    policy: Any = Right()
+    policy.gap = Gap()
+    player = played(policy, 1)
+    looked, observe = [0], player.world.observe
+
+    def counted(ids: Any) -> Any:
+        looked[0] += 1
+        return observe(ids)
+
+    monkeypatch.setattr(player.world, "observe", counted)
+    for _ in range(5):
+        player.step()
+    assert looked[0] == 5, "images are dear"
+    player.set_context(0, 0.4)
+    assert looked[0] == 6
+    player.step()
+    found = player.traces()
+    assert found is not None
+    there = player.data.body("goal").xpos[:2] - player.world.bind("qpos")[0]
+    assert found["value"][-1, 0] == pytest.approx(-np.linalg.norm(there), abs=1e-6)
+
+
+def test_a_policy_that_remembers_is_asked_with_its_memory() -> None:
+    class Remembering(Right):
+        remembers = True
+
+        def value(self, observation: Any, memory: Any = None) -> np.ndarray:
+            return np.array([float(memory or 0)])
+
+        def entropy(self, observation: Any, memory: Any = None) -> np.ndarray:
+            return np.array([float(memory or 0)])
+
+    found = played(Remembering(), 3).traces()
+    assert found is not None and found["value"][:, 0].tolist() == [0, 1, 2, 3]
