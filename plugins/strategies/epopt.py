@@ -14,9 +14,7 @@ class EPOpt(ReinforcementStrategy):
 
     id = "epopt"
     title = "EPOpt"
-    summary = (
-        "PPO learns from the worst share of the bodies drawn from the source's randomization: robust."
-    )
+    summary = "PPO learns from the worst share of the bodies drawn from the source's randomization: robust."
     reference = "Rajeswaran et al. 2017 (arXiv:1610.01283); user document 2, Trick: Randomization"
     tags = ("reinforcement", "randomization")
     units = WorstCasePPO.units

@@ -24,6 +24,10 @@ class WorstCaseParams(PPOParams):
     epsilon: float = setting(
         0.1, "ε", "Share of an iteration's episodes that are learned from: those that returned least.", gt=0, le=1
     )
+    simulations: int = setting(
+        64, "Simulations", "Simulations that run at once; after the warm-up an iteration is an episode of each.",
+        "simulations", ge=1, le=65_536
+    )  # fmt: skip
     warm_up: float = setting(
         0.5, "Warm-up", "Share of the iterations in which all experience is learned from (ε = 1).", ge=0, le=1
     )
@@ -78,9 +82,7 @@ class Episodes:
         self._ids: list[Array] = []  # which simulations each step was of
         self._steps: list[tuple[Tensor, Tensor, Array]] = []  # their observations, actions, rewards
         self._last = torch.zeros(n, policy.params.inputs, device=rollouts.device)  # each episode's end
-        self._worth = torch.zeros(
-            n, device=rollouts.device
-        )  # of that end: 0 terminated, 1 goes on, −1 diverged
+        self._worth = torch.zeros(n, device=rollouts.device)  # of that end: 0 terminated, 1 goes on, −1 diverged
         active, seen = np.arange(n), self._see(np.arange(n))
         while len(active):
             noise = torch.randn(len(active), policy.params.outputs, generator=rollouts.generator, device=seen.device)
@@ -154,12 +156,14 @@ class Episodes:
         return torch.from_numpy(np.concatenate(found)[:, None]).to(self._rollouts.device)
 
     def _tell(self, active: Array, rewards: Array, ended: Array) -> None:
-        """What records the world's episodes, and widens its ranges, hears of a step."""
+        """What watches the world, records its episodes, and widens its ranges, hears of a step."""
         world = self._rollouts.world
         success = world.success(np.arange(world.num_envs)) if world.task.has_success and len(ended) else None
+        paid = np.zeros(world.num_envs)
+        paid[active] = rewards
+        if world.watcher is not None:
+            world.watcher(world, paid)
         if world.recorder is not None:
-            paid = np.zeros(world.num_envs)
-            paid[active] = rewards
             world.recorder.note(paid)
             if len(ended):
                 world.recorder.ended(ended, world.seeds, world.steps, success, world.drawn)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,14 +10,21 @@ import pytest
 import torch
 
 from plugins.tasks.point_navigation import PointNavigation
+from studio.experiment import Experiment
 from studio.registry import Registry
 from studio.rl.policy import log_prob
 from studio.rl.ppo import PPOParams, ppo_loss
 from studio.rl.recurrent import RecurrentActorCritic, RecurrentPPO
+from studio.run.channels import Channels
+from studio.run.check import check
+from studio.run.policies import load_policy_folder
+from studio.run.runs import read_run
+from studio.run.session import Session
 from studio.sim.gymnasium_ids import default_domain, make_vector
 from studio.sim.player import Player
 from studio.sim.rollout import policy_actions, run_episodes
 from studio.sim.world import World
+from tests import tiny
 
 
 def policy_for(world: Any, **params: Any) -> RecurrentActorCritic:
@@ -221,6 +229,51 @@ def test_the_player_remembers_and_says_what_is_expected() -> None:
     traces = player.traces()
     assert traces is not None
     assert traces["value"][-1, 0] == pytest.approx(policy.value(world.observe(ids), memory)[0], abs=1e-4)
+
+
+def plan(strategy: str = "rl_from_scratch", **changes: Any) -> Experiment:
+    domain = {"embodiment": "hopper", "task": "hopper", "control": "motor", "observation": "state"}
+    params = {"simulations": 4, "steps": 16, "minibatch": 16, "epochs": 2, "update": "eager", "physics_threads": 1}
+    made = Experiment.from_dict(
+        {
+            "name": "tiny", "source": domain, "target": domain,
+            "policy": {"id": "gaussian_gru", "params": {"width": 16, "hidden": 16}},
+            "strategy": {"id": strategy, "params": params},
+            "budget": {"iterations": 8, "checkpoint_every": 3},
+            "evaluation": {"episodes": 3, "source_episodes": 0, "every": 4, "short_episodes": 2},
+            "device": "cpu",
+        }
+    )  # fmt: skip
+    return made.changed(**changes) if changes else made
+
+
+def test_killed_and_resumed_a_run_ends_as_the_uninterrupted_one(runs: Path, tmp_path: Path) -> None:
+    whole = tiny.run(plan(), tmp_path / "whole").folder
+    tiny.kill(tiny.held("adapt", 7, "run", tiny.write(plan(), tmp_path), "--out", runs))
+    folder = tiny.only_run(runs)
+    Session.resume(folder, Registry(), Channels()).run()
+    found, wanted = (tiny.tensors(run / "policy" / "policy.safetensors") for run in (folder, whole))
+    assert found.keys() == wanted.keys() and len(found) > 10
+    assert not [name for name in wanted if not torch.equal(found[name], wanted[name])]
+    assert read_run(folder).success == read_run(whole).success != 0
+    policy = load_policy_folder(folder / "policy")
+    world = make_vector(2, "hopper", "hopper", threads=1)
+    world.reset(seed=0)
+    action, memory = policy.act(world.observe([0, 1]))
+    assert action.shape == (2, 3) and memory.shape == (2, 16) and abs(memory).max() > 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"strategy.params.algorithm": "sac"}, "SAC does not train 'gaussian_gru'"),
+        ({"strategy.id": "epopt", "source.randomization": "epopt_hopper"}, "an actor with a critic"),
+    ],
+)
+def test_what_cannot_train_it_is_said_before_the_start(changes: dict[str, Any], text: str) -> None:
+    assert check(plan(), Registry()) == []
+    (problem,) = check(plan(**changes), Registry())
+    assert problem.field == "policy.id" and text in problem.message and problem.remedy
 
 
 class Recall(PointNavigation):

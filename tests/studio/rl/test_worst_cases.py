@@ -117,6 +117,38 @@ def test_every_episode_is_told_with_the_body_it_was_of() -> None:
     assert outcome.lengths.sum() == values["samples"]
 
 
+def test_whoever_watches_sees_every_step() -> None:
+    ppo = learner(warm_up=0, iterations=1)
+    world, told = ppo.rollouts.world, []
+    world.watcher = lambda of, rewards: told.append((of, rewards.copy()))
+    values = found(ppo)[0]
+    assert len(told) > 10 and all(of is world and paid.shape == (20,) for of, paid in told)
+    assert sum(paid.sum() for _, paid in told) == pytest.approx(20 * values["return"])
+
+
+def test_bodies_that_diverge_are_counted_and_the_training_goes_on() -> None:
+    """An episode that diverged ends there, as one that had stood still."""
+    ppo = learner(warm_up=0, iterations=2, epsilon=0.999)
+    told: list[str] = []
+    ppo.say = told.append
+    world = ppo.rollouts.world
+    real, steps = world.advance, []
+
+    def advance(actions: np.ndarray, ids: np.ndarray) -> None:
+        steps.append(ids)
+        if len(steps) == 5:
+            world.bind("qvel")[3] = 1e12
+        real(actions, ids)
+
+    world.advance = advance  # type: ignore[method-assign]
+    values = [m.values for m in ppo.iterate()]
+    assert [v["diverged"] for v in values] == [1.0, 1.0]
+    assert told == ["Simulations that diverged and were begun anew: 1."]
+    assert 3 in steps[4] and 3 not in steps[5]
+    assert all(np.isfinite(v["loss"]) and np.isfinite(v["worst_return"]) for v in values)
+    assert all(bool(torch.isfinite(p).all()) for p in ppo.policy.parameters())
+
+
 @pytest.mark.parametrize("epsilon", [0.0, -0.1, 1.5])
 def test_a_share_outside_its_range_is_refused(epsilon: float) -> None:
     with pytest.raises(ValidationError, match="epsilon"):
