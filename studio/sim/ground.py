@@ -26,9 +26,8 @@ def lay(spec: mujoco.MjSpec, radius: float = 0.0) -> None:
         name: getattr(floor, name)
         for name in ("condim", "contype", "conaffinity", "priority", "friction", "margin", "solref", "solimp")
     }
-    look = (
-        {"rgba": [0.80, 0.82, 0.86, 1]} if radius else {"rgba": [0, 0, 0, 0], "group": 3}
-    )  # the plane is seen instead
+    # on ground without an end the plane is seen instead
+    look = {"rgba": [0.40, 0.43, 0.48, 1]} if radius else {"rgba": [0, 0, 0, 0], "group": 3}
     spec.worldbody.add_geom(name="ground", type=shape, size=size, pos=[0, 0, -THICK], **same, **look)
     floor.contype = floor.conaffinity = 0
     if radius:
