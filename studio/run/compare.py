@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from studio.errors import ExperimentError
 from studio.experiment import Experiment
 from studio.registry import Registry
 from studio.run.channels import Channels
@@ -25,14 +26,19 @@ COLUMNS = (
 
 def matrix(experiment: Experiment) -> list[Experiment]:
     """The experiments of a comparison. The experiment's own parameters apply to its own strategy alone; others have
-    theirs in the comparison."""
-    plan = experiment.comparison
-    runs = []
+    theirs in the comparison. Raises ExperimentError where those are of a strategy that is not compared."""
+    plan, own, runs = experiment.comparison, experiment.strategy.id, []
+    for id in plan.params:
+        if id != own and id not in plan.strategies:
+            raise ExperimentError(
+                f"There are parameters for '{id}', which is not among the strategies that are compared.",
+                f"comparison.params.{id}",
+                "Add it to the strategies.",
+            )
     for episodes in plan.episodes or [experiment.target.episodes]:
         for seed in plan.seeds or [experiment.seed]:
             for strategy in plan.strategies or [experiment.strategy.id]:
-                own = strategy == experiment.strategy.id
-                params = experiment.strategy.params if own else plan.params.get(strategy, {})
+                params = experiment.strategy.params if strategy == own else plan.params.get(strategy, {})
                 runs.append(
                     experiment.changed(
                         name=f"{experiment.name}-{strategy}-{episodes}-{seed}",

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from studio.errors import ExperimentError
 from studio.experiment import Experiment
 from studio.registry import Registry
 from studio.run.channels import Channels
@@ -80,3 +81,11 @@ def test_the_command_line_shows_it(runs: list[RunInfo]) -> None:
     assert told.returncode == 0 and "Against training without transfer" in told.stdout, told.stderr
     data = json.loads(tiny.call("compare", *folders, "--json").stdout.splitlines()[-1])
     assert [row["strategy"] for row in data["transfer"]] == ["rl_fine_tuning"] and len(data["rows"]) == 2
+
+
+def test_parameters_of_what_is_not_compared_are_refused() -> None:
+    with pytest.raises(ExperimentError, match="rl_from_scrach") as caught:
+        matrix(plan().changed(**{"comparison.params": {"rl_from_scrach": {}}}))
+    assert caught.value.field == "comparison.params.rl_from_scrach"
+    own = plan().changed(**{"comparison.params": {"rl_fine_tuning": {"steps": 1}}})  # its own stay where they are
+    assert matrix(own)[0].strategy.params == PARAMS
