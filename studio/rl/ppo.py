@@ -25,7 +25,7 @@ from studio.sim.world import World
 
 EAGER_ITERATIONS = 1  # before compiling: something to see at once, at the same iteration in every run
 BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-5
-MATRICES = ("observations", "actions")  # of a rollout's columns; the others are single numbers
+MATRICES = ("observations", "actions", "seen")  # of a rollout's columns; the others are single numbers
 UNITS = {
     "return": "", "episode_length": "steps", "samples": "steps", "steps_per_second": "steps/s", "entropy": "nats",
     "kl": "nats", "diverged": "simulations",
@@ -148,13 +148,15 @@ class PPO:
         batch = {name: part if name in MATRICES else part.squeeze(-1) for name, part in parts.items()}
 
         def loss(vector: Tensor) -> tuple[Tensor, Tensor]:
-            means, log_std, values = functional_call(
-                self.policy, self.flat.unflatten(vector), (batch["observations"],), strict=False
-            )
-            return ppo_loss(means, log_std, values, batch, self.settings)
+            return self.loss(self.flat.unflatten(vector), batch)
 
         gradient, (_, diagnostics) = grad_and_value(loss, has_aux=True)(self.flat.vector)
         return torch.cat([diagnostics, self.descend(gradient)[None]])
+
+    def loss(self, parameters: dict[str, Tensor], batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """Of a minibatch, under the policy's parameters; and its diagnostics."""
+        means, log_std, values = functional_call(self.policy, parameters, (batch["observations"],), strict=False)
+        return ppo_loss(means, log_std, values, batch, self.settings)
 
     def descend(self, gradient: Tensor) -> Tensor:
         """Clipping and Adam, in place; the gradient's norm before, ()."""

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.func import functional_call
 
 from studio.experiment import setting
 from studio.rl.advantages import gae
 from studio.rl.policy import flatten, log_prob
-from studio.rl.ppo import PPO, PPOParams
+from studio.rl.ppo import PPO, PPOParams, ppo_loss
 from studio.rl.rollouts import Rollout
 
 Array = np.ndarray
@@ -39,6 +42,7 @@ class WorstCasePPO(PPO):
     In the warm-up every stretch of experience counts, as in PPO. After it an iteration is one whole episode of each
     simulation, every one a model of its own; those whose return is among the least ε are learned from, the others only
     counted. A simulation whose episode has ended is not stepped any further, so no step is simulated in vain.
+    The critic, the paper's baseline, learns from all episodes alike: from as many rows, drawn from all of them.
     """
 
     units = UNITS
@@ -59,11 +63,33 @@ class WorstCasePPO(PPO):
         self._threshold = float(episodes.returns[worst[-1]]), float(np.percentile(episodes.returns, 10))
         return episodes.rollout(worst)
 
+    def loss(self, parameters: dict[str, Tensor], batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """After the warm-up the actor's rows are of the worst episodes, the critic's of all."""
+        if "seen" not in batch:
+            return super().loss(parameters, batch)
+        n, rows = len(batch["observations"]), torch.cat([batch["observations"], batch["seen"]])
+        means, log_std, values = functional_call(self.policy, parameters, (rows,), strict=False)
+        return ppo_loss(means[:n], log_std, values[n:], batch | {"returns": batch["worth"]}, self.settings)
+
+    def _step_function(self) -> Callable[..., Tensor]:
+        if not self.warming_up and "seen" not in self._widths:
+            self._widths |= {"seen": self.policy.params.inputs, "worth": 1}
+            self._compiled = None
+        return super()._step_function()
+
     def _found(self, rollout: Rollout, diagnostics: Tensor) -> dict[str, float]:
         values = super()._found(rollout, diagnostics) | {"learned_from": float(len(rollout.actions))}
         if self._threshold is not None:
             values |= dict(zip(("worst_return", "return_10"), self._threshold, strict=True))
         return values
+
+
+@dataclass
+class WorstRollout(Rollout):
+    """The worst episodes' rows; beside each a row of any episode, for the critic: its observation and its return."""
+
+    seen: Tensor
+    worth: Tensor
 
 
 class Episodes:
@@ -107,41 +133,36 @@ class Episodes:
         rollouts.episodes += n
         rollouts.samples += int(lengths.sum())
 
-    def rollout(self, chosen: Array) -> Rollout:
-        """The episodes of some simulations, as what PPO learns from."""
-        policy, rollouts, k = self._policy, self._rollouts, len(chosen)
-        place = np.full(len(self.returns), -1)
-        place[chosen] = np.arange(k)
-        # (time, episode): an episode's rows end where it ended; what is left over is dropped below
-        shape, device = (len(self._ids), k), rollouts.device
+    def rollout(self, chosen: Array) -> WorstRollout:
+        """The episodes of some simulations, as the actor learns from them, and as many rows of all for the critic."""
+        policy, rollouts, n = self._policy, self._rollouts, len(self.returns)
+        # (time, env): an episode's rows end where it ended; what is left over is dropped below
+        shape, device = (len(self._ids), n), rollouts.device
         seen = torch.zeros(*shape, policy.params.inputs, device=device)
         actions = torch.zeros(*shape, policy.params.outputs, device=device)
         rewards, there = np.zeros(shape), np.zeros(shape, bool)
         for t, (ids, (observed, moved, paid)) in enumerate(zip(self._ids, self._steps, strict=True)):
-            rows = np.flatnonzero(place[ids] >= 0)
-            columns = place[ids[rows]]
-            seen[t, columns], actions[t, columns] = observed[rows], moved[rows]
-            rewards[t, columns], there[t, columns] = paid[rows], True
+            seen[t, ids], actions[t, ids], rewards[t, ids], there[t, ids] = observed, moved, paid, True
         scale = rollouts.reward_moments.scale()
         rollouts.reward_moments.update(self._discounted())
         normalized = policy.moments(seen.flatten(0, 1)).view_as(seen)
         with torch.no_grad():
             values = policy.critic(normalized).squeeze(-1)
             log_probs = log_prob(actions, policy.actor(normalized), policy.log_std)
-            last = policy.critic(policy.moments(self._last[chosen])).squeeze(-1)
+            last = policy.critic(policy.moments(self._last)).squeeze(-1)
         policy.moments.update(torch.cat([observed for observed, _, _ in self._steps]))
-        lengths = there.sum(0)
-        end, every = torch.from_numpy(lengths - 1).to(device), torch.arange(k, device=device)
+        end, every = torch.from_numpy(there.sum(0) - 1).to(device), torch.arange(n, device=device)
         following = torch.cat([values[1:], values[-1:]])
-        worth = self._worth[chosen]
-        following[end, every] = torch.where(worth < 0, values[end, every], last * worth)
+        following[end, every] = torch.where(self._worth < 0, values[end, every], last * self._worth)
         ended = torch.zeros(shape, device=device)
         ended[end, every] = 1
         paid_ = (torch.as_tensor(rewards, dtype=torch.float32, device=device) * scale).clamp_(-10, 10)
         advantages = gae(paid_, values, following, ended, rollouts.gamma, rollouts.gae_lambda)
-        held = torch.from_numpy(there).to(device)
-        batch = (normalized, actions, log_probs, values, advantages, advantages + values)
-        return Rollout(*(column[held] for column in batch))
+        returns, held = advantages + values, torch.from_numpy(there).to(device)
+        mine = held & torch.from_numpy(np.isin(np.arange(n), chosen)).to(device)
+        batch = [column[mine] for column in (normalized, actions, log_probs, values, advantages, returns)]
+        pairs = torch.randperm(int(held.sum()), generator=rollouts.generator, device=device)[: len(batch[0])]
+        return WorstRollout(*batch, normalized[held][pairs], returns[held][pairs])
 
     def _see(self, ids: Array) -> Tensor:
         observation = flatten(self._rollouts.world.observe(ids), self._policy.params.ignored)

@@ -60,7 +60,7 @@ def test_advantages_are_those_of_each_episode_by_itself() -> None:
     scale = rollouts.reward_moments.scale().item()
     before = {name: value.clone() for name, value in policy.state_dict().items()}
     episodes = Episodes(ppo)
-    chosen = np.array([7, 3])
+    chosen = np.array([3, 7])
     got = episodes.rollout(chosen)
     policy.load_state_dict(before)
     sums, at = [], 0
@@ -88,6 +88,37 @@ def test_advantages_are_those_of_each_episode_by_itself() -> None:
             carried = delta + rollouts.gamma * rollouts.gae_lambda * carried
             assert got.advantages[at].item() == pytest.approx(carried, abs=2e-4)
             following = value
+
+
+def test_the_actor_learns_from_the_worst_and_the_critic_from_all() -> None:
+    ppo = learner(warm_up=0)
+    ppo.policy.moments.update(torch.randn(50, 11))
+    step = ppo._step_function()
+    episodes = Episodes(ppo)
+    before = {name: value.clone() for name, value in ppo.policy.state_dict().items()}
+    got = episodes.rollout(np.argsort(episodes.returns)[:2])
+    count = len(got.actions)
+    assert got.seen.shape == got.observations.shape and got.worth.shape == (count,)
+    every = torch.cat([seen for seen, _, _ in episodes._steps])
+    ppo.policy.load_state_dict(before)
+    rows = {tuple(row) for row in ppo.policy.moments(every).tolist()}
+    pairs = {tuple(row) for row in got.seen.tolist()}
+    assert len(pairs) == count < len(rows) and pairs <= rows
+    assert pairs != {tuple(row) for row in got.observations.tolist()}
+    batch = {name: getattr(got, name) for name in ("observations", "actions", "log_probs", "advantages", "returns")}
+
+    def changed(**columns: torch.Tensor) -> dict[str, bool]:
+        """Which networks' gradients are others with other columns."""
+        found = []
+        for given in (batch | {"seen": got.seen, "worth": got.worth}, batch | columns):
+            loss, _ = ppo.loss(dict(ppo.policy.named_parameters()), given)
+            found.append(torch.autograd.grad(loss, [ppo.policy.actor[0].weight, ppo.policy.critic[0].weight]))
+        return {name: not torch.allclose(a, b) for name, a, b in zip(("actor", "critic"), *found, strict=True)}
+
+    other = torch.randn_like(got.seen)
+    assert changed(seen=other, worth=got.worth) == {"actor": False, "critic": True}
+    assert changed(seen=got.seen, worth=got.worth, observations=other) == {"actor": True, "critic": False}
+    assert len(step(torch.zeros(32, 11 + 3 + 3 + 11 + 1))) == 7
 
 
 def test_it_resumes_to_the_bit_on_either_side_of_the_warm_up() -> None:
