@@ -122,9 +122,9 @@ class Hindsight:
 
 
 class Pursuit(Interaction):
-    """An interaction whose reward is the goal's, and whose goals may be dreamt: drawn from what the replay remembers,
-    anew when an episode begins and when the one before is reached. Of the environment it then uses nothing but its
-    states: an end that its own goal brings counts as one that time brings."""
+    """An interaction whose reward is that of the goal as observed, and whose goals may be dreamt: drawn from what the
+    replay remembers, anew when an episode begins and when the one before is reached. Of the environment it then uses
+    nothing but its states: an end that its own goal brings counts as one that time brings."""
 
     def __init__(
         self, world: World, seed: int, device: Any, ignored: Collection[str], goals: Goals, dreamt: bool
@@ -145,7 +145,6 @@ class Pursuit(Interaction):
     def step(self, native: np.ndarray) -> Transition:
         wanted = self.goals.of(self.observations)
         step = super().step(native)
-        own = self.goals.reached(step.next_observations, self.goals.of(step.next_observations))
         following = self.goals.put(step.next_observations, wanted)
         reached = self.goals.reached(following, wanted)
         ended, near = step.ended.cpu().numpy(), reached.cpu().numpy()
@@ -157,7 +156,7 @@ class Pursuit(Interaction):
             kept = self.goals.put(self.observations, wanted)
             self._seen = kept.cpu().numpy()
             self._dream(np.flatnonzero(over))
-        died = step.terminated * (~own).float()  # of anything but success
+        died = step.terminated * torch.as_tensor(~self._succeeded, device=self.device)  # of anything but success
         return Transition(step.observations, reached.float() - 1, following, died, step.ended)
 
     def metrics(self) -> dict[str, float]:
@@ -174,6 +173,10 @@ class Pursuit(Interaction):
         self.pursued.clear()
         self.pursued.extend(bool(part) for part in state["pursued"])
         self._near = state["near"].cpu().numpy().copy()
+
+    def _count(self, reward: np.ndarray, terminated: np.ndarray, ended: np.ndarray, info: dict[str, Any]) -> None:
+        super()._count(reward, terminated, ended, info)
+        self._succeeded = info.get("success", np.zeros(len(ended), bool))
 
     def _dream(self, ids: np.ndarray) -> None:
         """New goals for simulations: states that were visited, or, before there are any, that are seen just now."""

@@ -5,31 +5,36 @@ Double DQN, two layers of 256, γ 0.98, an update of 128 transitions for every f
 states as goals, and sees neither the task's goals nor its rewards until it is scored.
 
 A run is scored on the way on CHECKS, which gives the steps to 95%, and at its end on 500 other episodes. Words after
-the script's name choose kinds of runs, or runs (``with_15-3``): a part of the work.
+the script's name choose runs (``with_15-3``), a part of the work: each stops after PIECE seconds of CPU and is gone on
+with the next time, from its whole state.
 """
 
 from __future__ import annotations
 
+import math
+import shutil
 import sys
+import time
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 import torch
 from _report import finish, row
-from _training import kept
+from _training import RUNS, kept
 
 from studio.rl.dqn import DQN, DQNParams
 from studio.rl.hindsight import HindsightParams, pursue
 from studio.rl.policy import flatten
 from studio.rl.q_policy import QPolicy
 from studio.run import transfer_metrics as measures
+from studio.run.checkpoint import latest_state, save_checkpoint
 from studio.sim.gymnasium_ids import make_vector
 from studio.sim.rollout import policy_actions, run_episodes
 
 EVERY = 5  # iterations, of 1000 steps each
 CHECKS, FINAL = range(8_000_000, 8_000_100), range(9_000_000, 9_000_500)  # seeds that no training meets
-SOLVED = 0.95
+SOLVED, PIECE = 0.95, 40.0
 
 
 @dataclass(frozen=True)
@@ -43,15 +48,16 @@ class Kind:
 
 
 KINDS = {
-    "with_15": Kind("15 bits with hindsight", 15, "future", "task", 40, 5),
-    "dreamt_15": Kind("15 bits, dreamt goals, with hindsight", 15, "future", "dreamt", 40, 3),
-    "with_30": Kind("30 bits with hindsight", 30, "future", "task", 150, 3),
+    "with_15": Kind("15 bits with hindsight", 15, "future", "task", 25, 5),
+    "dreamt_15": Kind("15 bits, dreamt goals, with hindsight", 15, "future", "dreamt", 25, 3),
+    "with_30": Kind("30 bits with hindsight", 30, "future", "task", 100, 3),
     "without_15": Kind("15 bits without hindsight", 15, "none", "task", 150, 3),
 }
 
 
-def train(kind: Kind, seed: int) -> dict[str, Any]:
-    """Success on the way and at the end, in shares of the episodes."""
+def train(name: str, seed: int, limit: float = math.inf) -> dict[str, Any]:
+    """Success on the way and at the end, in shares of the episodes. Raises TimeoutError after ``limit`` s of CPU."""
+    kind, began, folder = KINDS[name], time.process_time(), RUNS / "bit_flip" / f"{name}-{seed}"
     settings = DQNParams(simulations=32, physics_threads=1)
     world = make_vector(settings.simulations, "bit_flip", f"bits_{kind.bits}", threads=1)
     world.reset(seed=0)
@@ -62,18 +68,24 @@ def train(kind: Kind, seed: int) -> dict[str, Any]:
         policy, world, settings, iterations=kind.thousands, seed=seed, bounds=(-1 / (1 - settings.gamma), 0.0)
     )
     pursue(learner, world, HindsightParams(her=kind.her, goals=kind.goals), seed)
-    curve = []
+    curve: list[float] = []
+    if (found := latest_state(folder, "adapt")) is not None:
+        learner.load_state_dict(found[1]["learner"])
+        curve = found[1]["curve"]
     for metrics in learner.iterate():
         if metrics.step % EVERY == 0:
             curve.append(float(run_episodes(judge, policy_actions(policy), CHECKS).successes.mean()))
+        if time.process_time() - began > limit and metrics.step < kind.thousands:
+            save_checkpoint(folder, "adapt", metrics.step, {"learner": learner.state_dict(), "curve": curve})
+            raise TimeoutError(f"{name}-{seed}: to be gone on with at {metrics.step} k steps, so far {curve}")
     final = float(run_episodes(judge, policy_actions(policy), FINAL).successes.mean())
+    shutil.rmtree(folder, ignore_errors=True)
     return {"curve": curve, "final": final, "steps": learner.samples}
 
 
 def runs(name: str) -> list[dict[str, Any]]:
     """All of a kind."""
-    kind = KINDS[name]
-    return [kept("bit_flip", f"{name}-{seed}", lambda s=seed: train(kind, s)) for seed in range(kind.seeds)]
+    return [kept("bit_flip", f"{name}-{s}", lambda seed=s: train(name, seed)) for s in range(KINDS[name].seeds)]
 
 
 def rows() -> list[dict[str, Any]]:
@@ -105,10 +117,10 @@ def main() -> None:
     torch.set_num_threads(1)
     for word in sys.argv[1:]:
         name, _, seed = word.partition("-")
-        if seed:
-            kept("bit_flip", word, lambda n=name, s=int(seed): train(KINDS[n], s))
-        else:
-            runs(name)
+        try:
+            kept("bit_flip", word, lambda n=name, s=int(seed): train(n, s, PIECE))
+        except TimeoutError as piece:
+            print(piece, file=sys.stderr)
     if not sys.argv[1:]:
         finish(rows())
 
