@@ -44,10 +44,11 @@ class Layers(nn.Module):
         x = rows.to(precision)
         x = x.expand(networks, *x.shape) if x.ndim == 2 else x
         for i, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
-            x = torch.baddbmm(bias.to(precision), x, weight.to(precision))
+            # not baddbmm: it copies the bias to every row first, and this is compiled into what follows
+            x = torch.bmm(x, weight.to(precision)).float() + bias
             if i < len(self.weights) - 1:
-                x = functional.relu(x)
-        return x.float()
+                x = functional.relu(x).to(precision)
+        return x
 
 
 class SquashedActorCritic(nn.Module):
