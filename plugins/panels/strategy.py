@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFrame, QLabel, QLineEdit, QListWidget, QListWidgetItem, QScrollArea, QVBoxLayout, QWidget
 
@@ -47,6 +47,8 @@ class StrategyPanel(QWidget):
         self.unplaced.setProperty("role", "problem")
         self.unplaced.hide()
         self.params: Form | None = None
+        self.parts: dict[str, Form] = {}  # of parameters that are settings themselves: each has a section
+        self._chosen: set[str] = set()  # the parts that a choice beside them names
         self._params_of = ""
         experiment = bench.experiment
         self.forms: dict[str, Form] = {
@@ -151,7 +153,7 @@ class StrategyPanel(QWidget):
         if experiment.strategy.id != self._params_of or self.params is None:
             self._make_params(experiment.strategy.id, strategy)
         if self.params is not None:
-            self.params.set_values(experiment.strategy.params)
+            self._show_params(experiment.strategy.params)
         if strategy is None:
             self.summary.setText(self.tr("Choose a strategy."))
             self.reference.clear()
@@ -161,20 +163,38 @@ class StrategyPanel(QWidget):
         self._show_problems()
 
     def _make_params(self, id: str, strategy: Any) -> None:
-        if self.params is not None:
-            self._body.removeWidget(self.params)
-            self.params.hide()
-            self.params.deleteLater()
-        self._params_of = id
+        old = [self.sections.pop(PARAMS + name) for name in self.parts]
+        for widget in (*old, *([self.params] if self.params is not None else [])):
+            self._body.removeWidget(widget)
+            widget.hide()
+            widget.deleteLater()
+        self._params_of, self.parts, self.params, self._chosen = id, {}, None, set()
         model = getattr(strategy, "Params", None)
-        self.params = Form(model, {}, PARAMS) if model is not None else None
-        if self.params is not None:
-            self.params.changed.connect(self._edit_params)
-            self._body.insertWidget(self._params_at, self.params)
+        if model is None:
+            return
+        inner = {name: field for name, field in model.model_fields.items() if _is_settings(field.annotation)}
+        self.params = Form(model, {}, PARAMS, leave_out=inner)
+        self.params.changed.connect(self._edit_params)
+        self._body.insertWidget(self._params_at, self.params)
+        for at, (name, field) in enumerate(inner.items(), self._params_at + 1):
+            form = self.parts[name] = Form(field.annotation, {}, f"{PARAMS}{name}.")
+            form.changed.connect(self._edit_params)
+            section = self.sections[PARAMS + name] = Section(field.title or name, form)
+            self._body.insertWidget(at, section)
+
+    def _show_params(self, params: dict[str, Any]) -> None:
+        assert self.params is not None
+        self.params.set_values(params)
+        before, self._chosen = self._chosen, {name for name in self.parts if name in self.params.values().values()}
+        for name, form in self.parts.items():
+            form.set_values(params.get(name) or {})
+            if (name in self._chosen) != (name in before):
+                self.sections[PARAMS + name].set_open(name in self._chosen)
 
     def _edit_params(self, dotted: str, _value: object) -> None:
         assert self.params is not None
-        params = self.params.changed_values()
+        changed = {name: form.changed_values() for name, form in self.parts.items()}
+        params = self.params.changed_values() | {name: values for name, values in changed.items() if values}
         strategy = self._bench.registry.all("strategies")[self._params_of]
         self._errors = {field: error for field, error in self._errors.items() if not field.startswith(PARAMS)}
         try:
@@ -197,7 +217,8 @@ class StrategyPanel(QWidget):
             self._errors[error.field] = error
 
     def _all_forms(self) -> dict[str, Form]:
-        return {**({"params": self.params} if self.params is not None else {}), **self.forms}
+        own = {} if self.params is None else {"params": self.params}
+        return {**own, **{PARAMS + name: form for name, form in self.parts.items()}, **self.forms}
 
     def _show_problems(self) -> None:
         left: list[Problem | StudioError] = [
@@ -214,6 +235,10 @@ class StrategyPanel(QWidget):
         ]
         self.unplaced.setText("\n".join(f"{p.message} {p.remedy}".strip() for p in own))
         self.unplaced.setVisible(bool(own))
+
+
+def _is_settings(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
 
 
 PANEL = PanelInfo(

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from plugins.panels.strategy import PANEL, StrategyPanel
+from plugins.strategies.rl_from_scratch import RLFromScratch
 from studio.contracts import Problem
 from tests.widgets import shell_fakes as fakes
 from widgets.bench import Bench
@@ -98,3 +99,50 @@ def test_a_value_that_the_parameters_refuse_is_told_at_once_and_not_taken(bench:
     editor.setValue(2.0)
     assert panel.params.rows["alpha"].problem.text() == ""
     assert bench.experiment.strategy.params == {"alpha": 2.0}
+
+
+@pytest.fixture
+def chooser(qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StrategyPanel]:
+    """The panel with a strategy whose parameters hold settings of their own."""
+    fakes.install(monkeypatch)
+    made = Bench(tmp_path, registry=fakes.FakeRegistry(strategies=[RLFromScratch, fakes.Full]))
+    panel = PANEL.factory(made)
+    qtbot.addWidget(panel)
+    panel.show()
+    with qtbot.waitSignals([made.registry_ready], timeout=3000):
+        made.load_plugins()
+    made.edit(strategy={"id": "rl_from_scratch", "params": {}})
+    yield panel
+    made.close()
+
+
+def test_settings_within_the_parameters_have_a_section_that_opens_when_chosen(
+    qtbot: Any, chooser: StrategyPanel
+) -> None:
+    bench, section = chooser._bench, chooser.sections["strategy.params.sac"]
+    assert chooser.params is not None and "sac" not in chooser.params.rows
+    assert section.head.text() == "SAC" and not section.content.isVisible()
+    chooser.parts["sac"].rows["batch_size"].editor.setValue(64)
+    assert bench.experiment.strategy.params == {"sac": {"batch_size": 64}}
+    algorithm = chooser.params.rows["algorithm"].editor
+    algorithm.setFocus()
+    qtbot.keyClicks(algorithm, "s")
+    assert section.content.isVisible()
+    assert bench.experiment.strategy.params == {"algorithm": "sac", "sac": {"batch_size": 64}}
+    section.set_open(False)
+    chooser.parts["sac"].rows["tau"].editor.setValue(0.01)
+    assert not section.content.isVisible()  # closed by hand, it stays so
+    bench.edit(**{"strategy.params": {}})
+    assert chooser.parts["sac"].values()["batch_size"] == 256
+
+
+def test_what_is_wrong_within_them_stands_at_its_field_and_goes_with_the_strategy(chooser: StrategyPanel) -> None:
+    bench = chooser._bench
+    bench.problems = [Problem("strategy.params.sac.update", "There is no compiler.", "Choose eager.")]
+    bench.problems_changed.emit(bench.problems)
+    assert chooser.parts["sac"].rows["update"].problem.text() == "There is no compiler. Choose eager."
+    assert "⚠" in chooser.sections["strategy.params.sac"].head.text() and chooser.unplaced.text() == ""
+    assert chooser.show_field("strategy.params.sac.update")
+    assert chooser.sections["strategy.params.sac"].content.isVisible()
+    bench.edit(strategy={"id": "full_finetuning", "params": {}})
+    assert chooser.parts == {} and "strategy.params.sac" not in chooser.sections
