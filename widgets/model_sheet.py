@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 GOAL = "goal"  # what tasks call the mark of their goal
+DIRECTION = "direction"
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class ModelSheet:
     keyframes: tuple[str, ...] = ()
     fields: tuple[str, ...] = ()  # what may be watched, as completions
     context: tuple[Knob, ...] = ()  # of a family of tasks
-    goal: str = ""  # name of the goal's mark, where there is one that the mouse moves
+    goal: str = ""  # what the mouse may take hold of to say where to go: ``goal``, its mark; ``direction``, an arrow
 
 
 NO_MODEL = ModelSheet()
@@ -71,6 +72,8 @@ def _goal(player: Any) -> str:
     model = player.model
     if getattr(player, "perturb", None) is None:
         return ""
+    if getattr(player, "aim", None) is not None:
+        return DIRECTION
     return next((GOAL for i in range(model.nbody) if model.body_mocapid[i] >= 0 and model.body(i).name == GOAL), "")
 
 

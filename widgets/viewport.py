@@ -27,6 +27,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 from widgets import color_legend, opening, theme, viewport_canvas
 from widgets.frame import Frame
 from widgets.grab import PULL, TURN
+from widgets.model_sheet import DIRECTION
 from widgets.render_thread import RenderThread
 from widgets.viewport_keys import command_of, help_text
 
@@ -207,9 +208,10 @@ class Viewport(QWidget):
 
     def _hint(self) -> str:
         """What a person may not know of what is seen."""
-        if self.frame.sheet.goal and not self._knows_goal and not self.looking_at:
-            return self.tr("Ctrl+drag moves the goal")
-        return ""
+        goal = self.frame.sheet.goal
+        if not goal or self._knows_goal or self.looking_at:
+            return ""
+        return self.tr("Ctrl+drag turns the arrow") if goal == DIRECTION else self.tr("Ctrl+drag moves the goal")
 
     def _write_chips(self) -> None:
         """Draws the chips where their texts are others than those drawn last."""

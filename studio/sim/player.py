@@ -13,7 +13,7 @@ from studio.errors import StudioError
 from studio.experiment import Domain
 from studio.registry import Registry
 from studio.sim import randomization, steering
-from studio.sim.decorations import Decoration
+from studio.sim.decorations import Decoration, Line, Point
 from studio.sim.domains import embodiment_of, task_of
 from studio.sim.live import LiveSimulation
 from studio.sim.looks import VISUALS, Appearance, Canvas, Looks
@@ -116,8 +116,11 @@ class Player(LiveSimulation):
 
     def set_context(self, component: int, value: float) -> None:
         """Makes the episode that plays another of its task's family, at once; until the next episode, unless held."""
+        self._take_context(steering.turned(self.components, self.world.contexts[0], component, value))
+
+    def _take_context(self, context: np.ndarray) -> None:
         world = self.world
-        world.contexts[0] = steering.turned(self.components, world.contexts[0], component, value)
+        world.contexts[0] = context
         if self._placed:
             self._mocap[0][0, 0, : self._placed] = world.contexts[0, : self._placed]
         self._seen = None
@@ -145,12 +148,24 @@ class Player(LiveSimulation):
     @property
     def overlays(self) -> Sequence[Decoration]:
         """Where the body is told to go, and the path of this episode in the color of its score, if it has them."""
+        return [*self._arrow(), *self._path()] if self.components else self._path()
+
+    @property
+    def aim(self) -> tuple[Point, Point] | None:
+        """Foot and tip of the arrow that says where to go, which a hand may turn; None: there is none."""
+        arrow = self._arrow()
+        return (arrow[0].start, arrow[0].end) if arrow else None
+
+    def aim_at(self, point: np.ndarray) -> None:
+        """Turns the arrow to a point in the world, (3,): the episode is another of its family at once."""
+        ahead = np.asarray(point)[:2] - self.data.xpos[self._root, :2]
+        self._take_context(steering.aimed(self.components, self.world.contexts[0], ahead))
+
+    def _arrow(self) -> list[Line]:
         if not self.components:
-            return self._path()
-        place = self._moment.place
-        at = (float(self.data.xpos[self._root, 0]), float(self.data.xpos[self._root, 1]), place[2])
-        ahead = steering.arrow(self.components, self.world.contexts[0], at, float(self.model.stat.extent))
-        return [*ahead, *self._path()]
+            return []
+        at = (float(self.data.xpos[self._root, 0]), float(self.data.xpos[self._root, 1]), self._moment.place[2])
+        return steering.arrow(self.components, self.world.contexts[0], at, float(self.model.stat.extent))
 
     def _path(self) -> Sequence[Decoration]:
         if self._senses.score is None:

@@ -87,5 +87,13 @@ def arrow(parts: tuple[Component, ...], context: Array, place: tuple[float, floa
     return [Line(_point(a), _point(b), 0.1 * length, ARROW_COLOR) for a, b in ends]
 
 
+def aimed(parts: tuple[Component, ...], context: Array, ahead: Array) -> Array:
+    """A direction's context (components,) that leads along ``ahead`` (2,), as near as the family has one."""
+    if tuple(part.name for part in parts) != TURN:
+        return np.array([parts[0].nearest(float(np.sign(ahead[0])))])
+    length = float(np.hypot(*ahead))
+    return ahead / length if length > 0 else context
+
+
 def _point(at: Array) -> tuple[float, float, float]:
     return float(at[0]), float(at[1]), float(at[2])

@@ -13,6 +13,8 @@ from studio.registry import Registry
 from studio.sim.player import Player
 from tests.widgets.viewport_hands import CTRL, LEFT, RIGHT, Held
 from widgets.bench import Bench
+from widgets.grab import seen
+from widgets.scene_renderer import SceneRenderer
 
 POINT = Domain(embodiment="point", task="point_navigation", control="motor", observation="goal")
 PUSH = Domain(embodiment="ur5_6dof", task="push", observation="goal")
@@ -105,3 +107,64 @@ def test_a_goal_dragged_in_a_standing_picture_is_seen_there_too(qtbot: Any, benc
         assert np.allclose(seen, chased.goal[:2], atol=1e-5) and not np.allclose(seen, before)
     finally:
         chased.panel.shut_down()
+
+
+class Told(Chased):
+    """Plays a family of directions; the place of the arrow's tip is asked of the picture."""
+
+    scene: Any
+
+    def tip(self) -> tuple[float, float]:
+        aim = self.player.aim
+        assert aim is not None
+        across, up, _ = seen(self.scene, np.array(aim[1]))
+        return self.view.width() / 2 + across * self.view.height() / 2, self.view.height() / 2 * (1 - up)
+
+    def drag_tip(self, dx: int, dy: int) -> None:
+        self.pause()  # the camera follows the body: the picture stands still
+        self.qtbot.wait(300)
+        x, y = self.tip()
+        self.press(x, y, LEFT, CTRL)
+        self.until(lambda: self.frame.selected == "direction")
+        for i in range(1, 6):
+            self.move(x + dx * i / 5, y + dy * i / 5, LEFT, CTRL)
+            self.qtbot.wait(15)
+        self.qtbot.wait(100)
+        self.let_go(x + dx, y + dy, LEFT, CTRL)
+        self.until(lambda: self.frame.selected == "")
+
+
+@pytest.fixture
+def scenes(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """The scenes that renderers draw; the last one is the viewport's."""
+    found: list[Any] = []
+    use = SceneRenderer.use
+
+    def noted(self: SceneRenderer, model: Any) -> None:
+        use(self, model)
+        found.append(self)
+
+    monkeypatch.setattr(SceneRenderer, "use", noted)
+    return found
+
+
+@pytest.mark.parametrize(("task", "body"), [("ant_direction", "ant"), ("half_cheetah_direction", "half_cheetah")])
+def test_a_direction_is_an_arrow_whose_tip_is_turned_by_the_mouse(
+    qtbot: Any, bench: Bench, scenes: list[Any], task: str, body: str
+) -> None:
+    told = Told(qtbot, bench, Domain(embodiment=body, task=task, control="motor", observation="goal"))
+    try:
+        told.scene = scenes[-1].scene
+        assert "arrow" in told.view._hint()
+        before = told.player.context_values()
+        foot = told.player.aim[0]
+        across, up, _ = seen(told.scene, np.array(foot))
+        x, y = told.tip()
+        to_foot = told.view.width() / 2 + across * told.view.height() / 2 - x, told.view.height() / 2 * (1 - up) - y
+        told.drag_tip(round(2 * to_foot[0]), round(2 * to_foot[1]))  # to the other side of the body
+        after = told.player.context_values()
+        assert before @ after < -0.8 and np.linalg.norm(after) == pytest.approx(1, abs=1e-6)
+        assert told.view._hint() == ""
+        np.testing.assert_allclose(told.player.world.observe([0])["goal"][0], after, atol=1e-6)
+    finally:
+        told.panel.shut_down()
