@@ -1,0 +1,135 @@
+"""DARC by a session: it resumes bit for bit, says what is wrong, and its Δr tells a broken motor."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from plugins.strategies.darc import DARC, DARCParams, OffDynamicsSAC
+from studio.contracts import Metrics
+from studio.experiment import Experiment
+from studio.registry import Registry
+from studio.run.check import check
+from studio.run.checkpoint import load_state, save_state
+from studio.run.context import Context
+from studio.run.session import Session
+from studio.sim.domains import embodiment_of
+from tests import tiny
+
+BROKEN = {"field": "actuator_gain", "parts": "x", "low": 0.0, "high": 0.0}
+PARAMS = {
+    "simulations": 4, "samples": 60, "batch_size": 16, "learning_starts": 40, "capacity": 1000, "update": "eager",
+    "physics_threads": 1, "warm_up": 100, "classifier_width": 16, "classifier_batch": 8, "classifier_ratio": 0.5,
+}  # fmt: skip
+
+
+def plan(**changes: Any) -> Experiment:
+    """From a point mass to the same with its stronger x motor broken."""
+    domain = {"embodiment": "point_mass", "task": "point_open", "control": "motor", "observation": "state"}
+    made = Experiment.from_dict(
+        {
+            "name": "tiny", "source": domain, "target": {**domain, "randomization": [BROKEN]},
+            "policy": {"id": "squashed_mlp", "params": {"width": 16}},
+            "strategy": {"id": "darc", "params": PARAMS},
+            "budget": {"iterations": 6, "checkpoint_every": 2},
+            "evaluation": {"episodes": 2, "source_episodes": 0},
+            "device": "cpu",
+        }
+    )  # fmt: skip
+    return made.changed(**changes) if changes else made
+
+
+def strategy(experiment: Experiment) -> DARC:
+    """Ready to iterate."""
+    torch.set_num_threads(1)
+    registry, made = Registry(), DARC(DARCParams.model_validate(experiment.strategy.params))
+    body = embodiment_of(experiment.target, registry)
+    made.setup(Context(experiment, registry, "cpu", body, None, None))
+    return made
+
+
+def told(metrics: Metrics) -> dict[str, float]:
+    return {name: value for name, value in metrics.values.items() if name != "steps_per_second"}
+
+
+def test_a_resumed_training_is_the_same_to_the_bit(tmp_path: Path) -> None:
+    whole = strategy(plan())
+    steps = whole.iterate()
+    next(steps), next(steps)
+    save_state(tmp_path, whole.state_dict())
+    rest = [told(metrics) for metrics in steps]
+    resumed = strategy(plan(seed=7))  # another start, to be overwritten
+    resumed.load_state_dict(load_state(tmp_path))
+    assert [told(metrics) for metrics in resumed.iterate()] == rest
+    assert all(np.isfinite(list(values.values())).all() for values in rest)
+    assert {"delta_reward", "sas_accuracy", "sa_accuracy", "sas_loss", "sa_loss", "target_samples"} <= rest[-1].keys()
+    pairs = zip(whole.policy().state_dict().items(), resumed.policy().state_dict().values(), strict=True)
+    assert all(torch.equal(value, other) for (_, value), other in pairs)
+    rows = np.zeros((3, 4), np.float32), np.ones((3, 4)), np.full((3, 4), 0.1, np.float32)
+    np.testing.assert_array_equal(whole.delta_reward(*rows), resumed.policy().gap.transition_score(*rows))
+
+
+def test_a_session_runs_it_headless(runs: Path) -> None:
+    session: Session = tiny.run(plan(), runs)
+    assert session.evaluations[-1]["domain"] == "target" and (session.folder / "policy" / "config.json").exists()
+    _, watched = session.channels.policy.get()
+    assert watched.gap.title == "Δr, nats" and len(watched.state_dict()) == len(list(watched.parameters())) + 2
+
+
+def test_the_target_is_met_once_for_ten_steps_and_pays_only_after_the_warm_up() -> None:
+    made = strategy(plan())
+    learner: OffDynamicsSAC = made._learner
+    found = [told(metrics) for metrics in made.iterate()]
+    assert [values["samples"] for values in found] == [60.0 * i for i in range(1, 7)]
+    assert [values["target_samples"] for values in found] == [6.0 * i for i in range(1, 7)]
+    assert ["delta_reward" in values for values in found] == [False, True, True, True, True, True]
+    batch = learner.replay.sample(5, torch.Generator().manual_seed(0))
+    paid = learner.paid(batch, torch.zeros(5), torch.zeros(5))
+    delta = learner.gap.delta_reward(batch)[:, None]
+    torch.testing.assert_close(paid["rewards"], batch["rewards"] + delta)
+    assert delta.abs().sum() > 0
+    learner.settings.warm_up = 360
+    assert learner.paid(batch, torch.zeros(5), torch.zeros(5)) is batch
+
+
+def test_a_move_by_the_broken_motor_is_unlike_the_target() -> None:
+    """Random actions in both worlds; then Δr of what only the source does, and of what both do."""
+    params = {**PARAMS, "samples": 2400, "learning_starts": 2400, "classifier_width": 32, "classifier_batch": 64}
+    made = strategy(plan(**{"strategy.params": {**params, "classifier_noise": 0.3, "classifier_rate": 2e-3}}))
+    learner: OffDynamicsSAC = made._learner
+    for _ in range(600):
+        learner.act()
+    for _ in range(300):
+        batches = (replay.sample(64, learner.generator) for replay in (learner.replay, learner.seen_there))
+        learner.classifiers.step(*batches)
+    world = learner.interaction.world
+    world.begin(np.arange(4), [1, 2, 3, 4])
+    seen = world.observe(slice(None))
+    actions = np.array([[1, 0, 0, 0], [-1, 0, 0, 0], [0, 0, 1, 0], [0, 1, 0, 0]], float)
+    world.advance(actions, slice(None))
+    delta = made.delta_reward(seen, actions, world.observe(slice(None)))
+    assert delta[:2].max() < -1.5 and delta[2:].min() > delta[:2].max() + 1
+
+
+@pytest.mark.parametrize(
+    "field, changes",
+    [
+        ("policy.id", {"policy": {"id": "gaussian_mlp"}}),
+        ("strategy.params.warm_up", {"strategy.params": {**PARAMS, "warm_up": 360}}),
+        ("target.embodiment", {"target.embodiment": "hopper", "target.task": "hopper", "target.randomization": []}),
+        ("target.task", {"target.task": "point_plane"}),  # observes 6 numbers, not 4
+    ],
+)
+def test_what_is_wrong_is_said_before_the_start(field: str, changes: dict[str, Any]) -> None:
+    problems = check(plan(**changes), Registry())
+    assert field in [problem.field for problem in problems]
+    assert all(problem.message.endswith(".") and problem.remedy for problem in problems)
+
+
+def test_nothing_is_wrong_with_a_target_like_the_source() -> None:
+    assert check(plan(), Registry()) == []
+    assert check(plan(**{"target.randomization": []}), Registry()) == []
