@@ -65,7 +65,7 @@ def carry(policy: Any, blank: Any, p: Carried) -> None:
     """Makes of a source's policy, in place, what training on the target begins with.
 
     Args:
-        policy: ``gaussian_mlp`` or ``squashed_mlp``.
+        policy: ``gaussian_mlp``, ``gaussian_gru`` or ``squashed_mlp``.
         blank: a new policy of the same kind and widths; it gives what begins anew.
     """
     soft = not hasattr(policy, "log_std")
@@ -92,7 +92,8 @@ def carry(policy: Any, blank: Any, p: Carried) -> None:
         frozen = critic
     elif p.freeze != "nothing":
         count = policy.params.layers if p.freeze == "all_but_last_layer" else p.frozen_layers
-        frozen = [*actor[:count], *critic[:count]]
+        memory = list(policy.core.parameters()) if hasattr(policy, "core") else []  # a recurrent core lies before them
+        frozen = [memory, *actor[:count], *critic[:count]]
     for layer in frozen:
         for parameter in layer:
             parameter.requires_grad_(False)

@@ -15,6 +15,7 @@ from studio.experiment import Experiment
 from studio.registry import Registry
 from studio.rl.carrying import CARRIED_ALPHA, Carried, carry
 from studio.rl.policy import GaussianActorCritic
+from studio.rl.recurrent import RecurrentActorCritic
 from studio.rl.squashed import SquashedActorCritic
 from studio.run import pretrain
 from studio.run.channels import Channels, Logged, MetricsLogged, StageChanged
@@ -137,6 +138,16 @@ def test_what_is_carried_of_a_policy_for_sac() -> None:
     assert moved == {n for n in nets if n.startswith("critics")} | {"actor.weights.2", "actor.biases.2"}
     assert soft_changed(exploration="none", freeze="all_but_last_layer")[1] == {n for n in nets if n[-1] != "2"}
     assert soft_changed(exploration="none", freeze="first_layers")[1] == {n for n in nets if n[-1] == "0"}
+
+
+def test_a_recurrent_core_stands_still_with_the_first_layers() -> None:
+    policy, blank = RecurrentActorCritic(), RecurrentActorCritic()
+    for made in (policy, blank):
+        made.fit(5, -torch.ones(2).numpy(), torch.ones(2).numpy(), 0)
+    carry(policy, blank, Carried(freeze="all_but_last_layer"))
+    learning = {name for name, parameter in policy.named_parameters() if parameter.requires_grad}
+    at = 2 * policy.params.layers
+    assert learning == {"log_std", *(f"{net}.{at}.{k}" for net in ("actor", "critic") for k in ("weight", "bias"))}
 
 
 def test_sacs_temperature_begins_anew_where_that_is_chosen() -> None:
