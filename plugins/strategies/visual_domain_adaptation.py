@@ -22,6 +22,7 @@ from studio.experiment import Experiment, setting
 from studio.nn.adversarial import Discriminator, domain_accuracy, domain_loss, mmd, probe, reverse_gradient
 from studio.registry import Registry
 from studio.rl.gathering import Gathered, Gathering
+from studio.rl.learners import check_ppo
 from studio.rl.pixel_ppo import SEEDS, PixelPPO, PixelPPOParams
 from studio.rl.pixels import PixelActorCritic
 from studio.rl.ppo import UNITS
@@ -59,7 +60,7 @@ class VisualDomainAdaptation(Strategy):
             16, "Gathered steps", "Of each simulation and look, in an iteration.", "steps", ge=1, le=10_000
         )
         gradient_steps: int = setting(16, "Gradient steps", "ADDA's, in an iteration.", "steps", ge=1, le=10_000)
-        encoder_rate: float = setting(3e-4, "Encoder's rate", "Adam's, of ADDA's target encoder.", gt=0, le=1)
+        alignment_rate: float = setting(3e-4, "Alignment's rate", "Adam's, of ADDA's target encoder.", gt=0, le=1)
         discriminator_rate: float = setting(1e-3, "Discriminator's rate", "Adam's, where ADDA is chosen.", gt=0, le=1)
         discriminator_width: int = setting(64, "Discriminator", "Width of its hidden layers.", ge=2, le=4096)
         domain_weight: float = setting(
@@ -83,6 +84,8 @@ class VisualDomainAdaptation(Strategy):
         if self.params.target_data == "expert" and task is not None and not task.has_expert:
             message = f"The task '{target.task}' has no scripted expert."
             problems.append(Problem("strategy.params.target_data", message, "Let the policy gather its own images."))
+        if self.params.variant == "dann":
+            problems += check_ppo(self.params, "strategy.params")
         return problems
 
     def setup(self, context: Any) -> None:
@@ -113,7 +116,7 @@ class VisualDomainAdaptation(Strategy):
             for part in (self._policy.actor, self._policy.critic, self._policy.decoder):
                 part.requires_grad_(False)
             self._policy.log_std.requires_grad_(False)
-            rates = (self._policy.encoder, p.encoder_rate), (net, p.discriminator_rate)
+            rates = (self._policy.encoder, p.alignment_rate), (net, p.discriminator_rate)
             self._optimizers = [torch.optim.Adam(part.parameters(), lr=rate, betas=BETAS) for part, rate in rates]
 
     def iterate(self) -> Iterator[Metrics]:
@@ -147,7 +150,7 @@ class VisualDomainAdaptation(Strategy):
         }
         if self._learner is not None:
             return state | {"learner": self._learner.state_dict()}
-        return state | {"optimizers": [optimizer.state_dict() for optimizer in self._optimizers]}
+        return state | {"optimizers": [copy.deepcopy(optimizer.state_dict()) for optimizer in self._optimizers]}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self._iteration = int(state["iteration"])

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from studio.rl.pixels import PixelActorCritic
+from studio.rl.pixels import PixelActorCritic, goals, privileged
 from studio.sim.world import World
 
 Acting = Literal["own_policy", "random", "expert"]
@@ -17,10 +17,12 @@ Acting = Literal["own_policy", "random", "expert"]
 
 @dataclass
 class Gathered:
-    """``images`` (n, h, w, 3) uint8; ``rewards`` (n,): of the step that led there."""
+    """``images`` (n, h, w, 3) uint8; ``rewards`` (n,): of the step that led there; ``states`` (n, width): what a critic
+    may see of them, see :func:`studio.rl.pixels.privileged`."""
 
     images: Tensor
     rewards: Tensor
+    states: Tensor
 
 
 class Gathering:
@@ -39,14 +41,15 @@ class Gathering:
         """What is seen in round ``turn``; the policy acts with its exploration."""
         world, device = self.world, policy.low.device
         observation, _ = world.reset(seed=self.seed + turn * world.num_envs)
-        images, rewards = [], []
+        images, rewards, states = [], [], []
         for _ in range(self.steps):
             native = self._act(policy, acting, observation)
             observation, reward, terminated, truncated, _ = world.step(native)
             within = ~(terminated | truncated)  # where an episode ended, the image is already of the next one
             images.append(torch.from_numpy(observation["image"][within]))
             rewards.append(torch.from_numpy(np.asarray(reward)[within]).float())
-        return Gathered(torch.cat(images).to(device), torch.cat(rewards).to(device))
+            states.append(torch.from_numpy(privileged(observation, goals(world))[within]))
+        return Gathered(*(torch.cat(parts).to(device) for parts in (images, rewards, states)))
 
     def _act(self, policy: PixelActorCritic, acting: Acting, observation: dict[str, Any]) -> np.ndarray:
         if acting == "expert":

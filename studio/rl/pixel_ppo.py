@@ -1,10 +1,14 @@
-"""PPO from images: as :mod:`studio.rl.ppo`, for a policy whose encoder sees uint8 images and whose critic may see more.
+"""PPO from images: as :mod:`studio.rl.ppo`, for a policy whose encoder sees images and whose critic may see more.
 
-Images are kept as bytes until a minibatch is used. Nothing is compiled: nearly all the time is convolutions.
+Convolutions take nearly all the time, and a policy's gradient says little to them. So the encoder learns apart from the
+actor and the critic: its features are to tell the simulation's state to a linear layer, first of random steps and then
+of what the policy sees. PPO's epochs are over features, as they were when the policy acted (Stooke et al. 2021,
+"Decoupling Representation Learning from Reinforcement Learning", arXiv:2009.08319, with another task for the encoder).
 """
 
 from __future__ import annotations
 
+import copy
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -19,6 +23,7 @@ from torch.nn.functional import smooth_l1_loss
 from studio.contracts import Metrics
 from studio.experiment import setting
 from studio.rl.advantages import gae
+from studio.rl.gathering import Gathering
 from studio.rl.moments import Moments
 from studio.rl.pixels import PixelActorCritic, goals, privileged
 from studio.rl.policy import log_prob
@@ -28,6 +33,8 @@ from studio.sim.world import World
 
 Array = np.ndarray
 KEPT = ("image", "goal", "seen", "return", "length", "whole")  # arrays of a learner that the next rollout begins with
+COLUMNS = ("actions", "log_probs", "advantages", "returns")  # of a minibatch, for PPO's loss
+FIRST_STEPS = 64  # of each simulation from one beginning, while the encoder looks around
 SEEDS = 32  # bits: a training's episodes have seeds from (seed + 1) << SEEDS on, where no evaluation looks
 
 
@@ -35,17 +42,27 @@ class PixelPPOParams(PPOParams):
     """Optimization and collection."""
 
     learning_rate: float = setting(1e-3, "Learning rate", "Adam's.", gt=0, le=1)
-    anneal: bool = setting(True, "Anneal", "The learning rate falls linearly to 0 over the budget.")
-    epochs: int = setting(4, "Epochs", "Passes over an iteration's samples.", ge=1, le=1000)
+    anneal: bool = setting(True, "Anneal", "The learning rates fall linearly to 0 over the budget.")
     gamma: float = setting(0.9, "γ", "Discount of a step.", ge=0, le=1)
-    state_weight: float = setting(
-        1.0, "State weight", "Of the loss of a linear layer that reads the state out of the features.", ge=0, le=100
+    encoder_rate: float = setting(
+        3e-4, "Encoder's rate", "Adam's, of the encoder; the head has to follow its features.", gt=0, le=1
     )
+    first_rate: float = setting(3e-3, "First rate", "Adam's, of the encoder's first steps.", gt=0, le=1)
+    encoder_epochs: int = setting(1, "Encoder's epochs", "Passes over an iteration's images.", ge=0, le=1000)
+    first_images: int = setting(
+        16_384,
+        "First images",
+        "Of random steps, that the encoder learns from before all else.",
+        "images",
+        ge=0,
+        le=10**7,
+    )
+    first_steps: int = setting(500, "First steps", "The encoder's gradient steps on those.", "steps", ge=0, le=10**6)
     update: Literal["eager"] = setting("eager", "Update", "Convolutions gain nothing from compiling.")
 
 
 class Extra(Protocol):
-    """A loss beside PPO's on the same features, of a module whose own parameters learn with the policy's."""
+    """One more loss on the encoder's features, of a module whose own parameters learn with the encoder's."""
 
     def __call__(self, features: Tensor) -> Tensor: ...
 
@@ -57,6 +74,7 @@ class PixelRollout:
     """(time · env, …) tensors, time-major; actions in units of their range."""
 
     images: Tensor  # uint8
+    features: Tensor  # as they were when the policy acted
     states: Tensor  # normalized: what the critic may see
     actions: Tensor
     log_probs: Tensor
@@ -70,7 +88,7 @@ class PixelPPO:
 
     Args:
         iterations: rollouts; the learning rate falls over them where it is annealed.
-        extra: one more loss on every minibatch's features.
+        extra: one more loss of the encoder's.
     """
 
     units = UNITS
@@ -87,37 +105,41 @@ class PixelPPO:
         extra: Extra | None = None,
     ) -> None:
         self.policy, self.world, self.settings, self.iterations, self.say = policy, world, settings, iterations, say
-        self.iteration, self.extra = 0, extra
+        self.iteration, self.extra, self.seed = 0, extra, seed
         self.device = policy.low.device
         self.generator = torch.Generator(self.device).manual_seed(seed)
-        self.learned = [p for p in policy.parameters() if p.requires_grad]
-        whole = [*self.learned, *(extra.parameters() if extra is not None else ())]
-        self.optimizer = torch.optim.Adam(whole, lr=settings.learning_rate, eps=1e-5, fused=True)
+        self.acting = [*policy.actor.parameters(), *policy.critic.parameters(), policy.log_std]
+        seeing = [*policy.encoder.parameters(), *policy.decoder.parameters()]
+        seeing += [] if extra is None else list(extra.parameters())
+        self.optimizers = [torch.optim.Adam(part, eps=1e-5, fused=True) for part in (self.acting, seeing)]
         self.samples = settings.steps * world.num_envs
         n = world.num_envs
         self.reward_moments = Moments(1).to(self.device)
         self._discounted = torch.zeros(n, dtype=torch.float64, device=self.device)
-        self._take(world.reset(seed=(seed + 1) << SEEDS)[0])
-        world.steps[:] = np.arange(n) * world.task.horizon // n  # so that episodes don't all end together
+        self._begin(seed)
         self._return, self._length, self._whole = np.zeros(n), np.zeros(n, int), world.steps == 0
         self.finished: deque[tuple[float, float]] = deque(maxlen=n)  # (return, length) of the latest episodes
 
     def iterate(self) -> Iterator[Metrics]:
         """Collects, learns, and yields what it found, until the budget is spent."""
+        if not self.iteration and self.settings.first_images and self.settings.first_steps:
+            self.look_around()
         while self.iteration < self.iterations:
             share = self.iteration / self.iterations if self.settings.anneal else 0.0
-            for group in self.optimizer.param_groups:
-                group["lr"] = self.settings.learning_rate * (1 - share)
+            self._set_rates(1 - share, self.settings.encoder_rate)
             began = time.perf_counter()
             rollout = self.collect()
             diagnostics = self.learn(rollout)
             self.iteration += 1
-            values = dict(zip(DIAGNOSTICS, diagnostics.tolist(), strict=True))
+            values = dict(zip((*DIAGNOSTICS, "state_loss"), diagnostics.tolist(), strict=True))
             if self.finished:
                 values["return"], values["episode_length"] = np.mean(self.finished, axis=0).tolist()
             error = (rollout.returns - rollout.values).var() / (rollout.returns.var() + 1e-8)
             values |= {"explained_variance": 1 - error.item(), "samples": float(self.iteration * self.samples)}
-            values |= {"learning_rate": self.optimizer.param_groups[0]["lr"], "diverged": float(self.world.diverged)}
+            values |= {
+                "learning_rate": self.optimizers[0].param_groups[0]["lr"],
+                "diverged": float(self.world.diverged),
+            }
             values["steps_per_second"] = self.samples / (time.perf_counter() - began)
             yield Metrics(self.iteration, self.iterations, values)
 
@@ -161,39 +183,73 @@ class PixelPPO:
         policy.moments.update(torch.from_numpy(seen).to(self.device).flatten(0, 1))
         log_probs = log_prob(actions, means, policy.log_std)
         kept = torch.from_numpy(images).to(self.device)
-        batch = (kept, states, actions, log_probs, values, advantages, advantages + values)
+        batch = (kept, features, states, actions, log_probs, values, advantages, advantages + values)
         return PixelRollout(*(tensor.flatten(0, 1) for tensor in batch))
 
     def learn(self, rollout: PixelRollout) -> Tensor:
-        """Epochs of minibatches over a rollout; mean diagnostics."""
+        """The encoder's epochs and PPO's over a rollout; mean diagnostics, the encoder's loss last."""
         policy, s, found = self.policy, self.settings, []
-        columns = ("actions", "log_probs", "advantages", "returns")
-        for _ in range(s.epochs):
+        for rows in self._minibatches(s.epochs):
+            batch = {name: getattr(rollout, name)[rows] for name in COLUMNS}
+            features = rollout.features[rows]
+            values = policy.judge(features, rollout.states[rows])
+            loss, diagnostics = ppo_loss(policy.actor(features), policy.log_std, values, batch, s)
+            self.optimizers[0].zero_grad(set_to_none=True)
+            loss.backward()
+            norm = nn.utils.clip_grad_norm_(self.acting, s.max_gradient_norm)
+            self.optimizers[0].step()
+            found.append(torch.cat([diagnostics, norm[None]]))
+        seen = [self.see(rollout.images[rows], rollout.states[rows]) for rows in self._minibatches(s.encoder_epochs)]
+        last = torch.stack(seen).mean(0, keepdim=True) if seen else torch.zeros(1, device=self.device)
+        return torch.cat([torch.stack(found).mean(0), last])
+
+    def see(self, images: Tensor, states: Tensor) -> Tensor:
+        """One step of the encoder on images (n, h, w, 3) of normalized states (n, width); the loss of telling them."""
+        features = self.policy(images)
+        told = smooth_l1_loss(self.policy.decoder(features), states)  # a state may be out of sight: no outliers
+        loss = told if self.extra is None else told + self.extra(features)
+        self.optimizers[1].zero_grad(set_to_none=True)
+        loss.backward()
+        self.optimizers[1].step()
+        return told.detach()
+
+    def look_around(self) -> None:
+        """The encoder's first steps, on images of random steps from many beginnings."""
+        s, moments = self.settings, self.policy.moments
+        rounds = -(-s.first_images // (self.world.num_envs * FIRST_STEPS))
+        gathering = Gathering(self.world, FIRST_STEPS, (self.seed + 1) << SEEDS, self.generator)
+        parts = [gathering.gather(self.policy, "random", turn) for turn in range(rounds)]
+        images, states = torch.cat([part.images for part in parts]), torch.cat([part.states for part in parts])
+        moments.update(states)
+        self._set_rates(1.0, s.first_rate)
+        for _ in range(s.first_steps):
+            rows = torch.randint(len(images), (s.minibatch,), generator=self.generator, device=self.device)
+            self.see(images[rows], moments(states[rows]))
+        self._begin(self.seed)
+
+    def _minibatches(self, epochs: int) -> Iterator[Tensor]:
+        for _ in range(epochs):
             order = torch.randperm(self.samples, generator=self.generator, device=self.device)
-            for rows in order.split(s.minibatch):
-                if len(rows) < 2:  # a single sample has no spread to normalize by
-                    continue
-                batch = {name: getattr(rollout, name)[rows] for name in columns}
-                features = policy(rollout.images[rows])
-                values = policy.judge(features, rollout.states[rows])
-                loss, diagnostics = ppo_loss(policy.actor(features), policy.log_std, values, batch, s)
-                told = smooth_l1_loss(policy.decoder(features), rollout.states[rows])
-                loss = loss + s.state_weight * told
-                if self.extra is not None:
-                    loss = loss + self.extra(features)
-                self.optimizer.zero_grad(set_to_none=True)
-                loss.backward()
-                norm = nn.utils.clip_grad_norm_(self.learned, s.max_gradient_norm)
-                self.optimizer.step()
-                found.append(torch.cat([diagnostics, norm[None]]))
-        return torch.stack(found).mean(0)
+            # a single sample has no spread to normalize by
+            yield from (rows for rows in order.split(self.settings.minibatch) if len(rows) > 1)
+
+    def _set_rates(self, share: float, encoder_rate: float) -> None:
+        for optimizer, rate in zip(self.optimizers, (self.settings.learning_rate, encoder_rate), strict=True):
+            for group in optimizer.param_groups:
+                group["lr"] = rate * share
+
+    def _begin(self, seed: int) -> None:
+        """First episodes, at different times of theirs, so that they don't all end together."""
+        world, n = self.world, self.world.num_envs
+        self._take(world.reset(seed=(seed + 1) << SEEDS)[0])
+        world.steps[:] = np.arange(n) * world.task.horizon // n
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that training goes on from, the policy's parameters and statistics included."""
         return {
             "iteration": self.iteration,
             "policy": {name: value.clone() for name, value in self.policy.state_dict().items()},
-            "optimizer": self.optimizer.state_dict(),
+            "optimizers": [copy.deepcopy(optimizer.state_dict()) for optimizer in self.optimizers],
             "generator": self.generator.get_state(),
             "world": tensors(self.world.state_dict()),
             "rewards": {name: value.clone() for name, value in self.reward_moments.state_dict().items()},
@@ -206,7 +262,8 @@ class PixelPPO:
         """Takes back what :meth:`state_dict` gave."""
         self.iteration = int(state["iteration"])
         self.policy.load_state_dict(state["policy"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        for optimizer, kept in zip(self.optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(kept)
         self.generator.set_state(state["generator"].cpu())
         self.world.load_state_dict(arrays(state["world"]))
         self.reward_moments.load_state_dict(state["rewards"])

@@ -1,0 +1,74 @@
+"""Adversarial features: a discriminator that learns where domains differ, a gradient that turns, distances, probes."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from studio.nn.adversarial import Discriminator, domain_accuracy, domain_loss, mmd, probe, reverse_gradient
+
+
+def two(shift: float, n: int = 400, seed: int = 0) -> tuple[Tensor, Tensor]:
+    """Samples of two normal distributions in the plane, ``shift`` apart along the first axis."""
+    generator = torch.Generator().manual_seed(seed)
+    one, other = torch.randn(2, n, 2, generator=generator)
+    other[:, 0] += shift
+    return one, other
+
+
+@pytest.mark.parametrize(("shift", "low", "high"), [(6.0, 0.97, 1.0), (0.0, 0.4, 0.6)])
+def test_a_discriminator_tells_domains_apart_only_where_they_differ(shift: float, low: float, high: float) -> None:
+    torch.manual_seed(0)
+    net = Discriminator(2, 16)
+    optimizer = torch.optim.Adam(net.parameters(), 1e-2)
+    one, other = two(shift)
+    for _ in range(150):
+        optimizer.zero_grad()
+        domain_loss(net(one), net(other)).backward()
+        optimizer.step()
+    with torch.no_grad():
+        fresh = [net(part) for part in two(shift, 4000, seed=1)]
+    assert low <= domain_accuracy(*fresh).item() <= high
+
+
+def test_either_domain_weighs_half() -> None:
+    few, many = torch.full((2,), -5.0), torch.full((200,), -5.0)  # all told to be the source's
+    assert domain_accuracy(few, many).item() == 0.5
+    right, wrong = torch.nn.functional.softplus(torch.tensor([-5.0, 5.0])).tolist()
+    assert domain_loss(few, many).item() == pytest.approx((right + wrong) / 2)
+
+
+def test_the_gradient_turns_and_is_weighed() -> None:
+    x = torch.tensor([1.0, 2.0], requires_grad=True)
+    y = reverse_gradient(x, 0.5)
+    assert torch.equal(y, x)
+    (y * torch.tensor([3.0, -4.0])).sum().backward()
+    assert x.grad is not None and x.grad.tolist() == [-1.5, 2.0]
+
+
+def test_an_encoder_behind_a_turned_gradient_takes_the_domains_together() -> None:
+    torch.manual_seed(0)
+    net, move = Discriminator(2, 16), nn.Parameter(torch.zeros(2))
+    optimizer = torch.optim.Adam([*net.parameters(), move], 1e-2, betas=(0.5, 0.999))
+    one, other = two(3.0)
+    for _ in range(400):
+        optimizer.zero_grad()
+        domain_loss(net(one), net(reverse_gradient(other + move, 1.0))).backward()
+        optimizer.step()
+    assert move[0].item() == pytest.approx(-3.0, abs=0.6) and abs(move[1].item()) < 0.6
+    assert mmd(one, (other + move).detach()).item() < 0.05 * mmd(one, other).item()
+
+
+def test_distance_is_none_between_samples_of_one_distribution_and_grows_with_their_shift() -> None:
+    found = [mmd(*two(shift)).item() for shift in (0.0, 1.0, 3.0)]
+    assert abs(found[0]) < 0.01 < found[1] < found[2]
+
+
+def test_a_probe_reads_what_is_linear_on_rows_it_has_not_seen() -> None:
+    torch.manual_seed(0)
+    features, noise = torch.randn(400, 5), torch.randn(400)
+    told = features @ torch.tensor([1.0, -2.0, 0.0, 0.5, 3.0]) + 4
+    assert probe(features, told) > 0.99
+    assert probe(features, told + told.std() * noise) == pytest.approx(0.5, abs=0.12)
+    assert probe(features, noise) < 0.1
