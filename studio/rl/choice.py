@@ -46,7 +46,7 @@ class ChosenAlgorithm(ReinforcementStrategy):
         if not problems and POLICIES[chosen] != wanted:
             fitting = " or ".join(name for name, algorithm in POLICIES.items() if algorithm == wanted)
             message = f"{wanted.upper()} does not train '{chosen}'."
-            remedy = f"Choose {fitting}, or {POLICIES[chosen]} in strategy.params.algorithm."
+            remedy = f"Choose {fitting}, or the algorithm {POLICIES[chosen]}."
             problems.append(Problem("policy.id", message, remedy))
         return problems
 
