@@ -22,10 +22,6 @@ from studio.rl.squashed import SquashedActorCritic
 from studio.rl.strategy import ReinforcementStrategy
 
 
-class GoalParams(HindsightParams, DQNParams, SACParams):
-    """Goals and hindsight, collection, optimization; what tells of ε is Q-learning's, what tells of entropy SAC's."""
-
-
 class GoalConditioned(ReinforcementStrategy):
     """Double DQN where the control is discrete, SAC elsewhere, on the source's goals or on dreamt ones; scored on the
     target's."""
@@ -38,7 +34,8 @@ class GoalConditioned(ReinforcementStrategy):
     policies = (QPolicy.id, SquashedActorCritic.id)
     units = {**sac.UNITS, **dqn.UNITS, "goals_reached": ""}
 
-    Params = GoalParams
+    class Params(HindsightParams, DQNParams, SACParams):
+        """Goals, hindsight, collection, optimization. What tells of ε is Q-learning's, what tells of entropy SAC's."""
 
     def learner(self, policy: Any, world: Any, plan: Experiment, say: Any) -> Any:
         settings, more = self.params, {"iterations": plan.budget.iterations, "seed": plan.seed, "say": say}

@@ -1,8 +1,8 @@
 """Row 3 of the learners: bit flipping with hindsight and without, for 15 bits and for 30.
 
-Double DQN, two layers of 256, γ 0.98, an update of 128 transitions for every four steps; hindsight "future" with k = 4
-(Andrychowicz et al. 2017, arXiv:1707.01495). All kinds of runs have the same settings. "Dreamt" sets itself visited
-states as goals, and sees neither the task's goals nor its rewards until it is scored.
+Double DQN, one hidden layer of 256 as in the paper (Andrychowicz et al. 2017, arXiv:1707.01495), γ 0.98, an update of
+128 transitions for every four steps; hindsight "future" with k = 4. All kinds of runs have the same settings. "Dreamt"
+sets itself visited states as goals, and sees neither the task's goals nor its rewards until it is scored.
 
 A run is scored on the way on CHECKS, which gives the steps to 95%, and at its end on 500 other episodes. Words after
 the script's name choose runs (``with_15-3``), a part of the work: each stops after PIECE seconds of CPU and is gone on
@@ -62,7 +62,7 @@ def train(name: str, seed: int, limit: float = math.inf) -> dict[str, Any]:
     world = make_vector(settings.simulations, "bit_flip", f"bits_{kind.bits}", threads=1)
     world.reset(seed=0)
     judge = make_vector(len(FINAL), "bit_flip", f"bits_{kind.bits}", threads=1)
-    policy = QPolicy(observation="goal")
+    policy = QPolicy(QPolicy.Params(layers=1), "goal")
     policy.fit(flatten(world.observe([0])).shape[1], world.control.low, world.control.high, seed)
     learner = DQN(
         policy, world, settings, iterations=kind.thousands, seed=seed, bounds=(-1 / (1 - settings.gamma), 0.0)
