@@ -28,6 +28,7 @@ class PointMassTask(BodyTask):
     reference = "Transfer Studio; after user document 2, Difference in Dynamics"
 
     def effort(self, world: Simulation, ids: Ids) -> np.ndarray:
+        """What the commands cost, (n,), whether they do anything or not."""
         return np.asarray((np.square(world.actions[ids]) * COSTS).sum(1))
 
 

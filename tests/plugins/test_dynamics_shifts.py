@@ -16,7 +16,6 @@ PAIRS = [
     ("half_cheetah_open", "half_cheetah_wall", "half_cheetah"),
     ("ant_plane", "ant_disc", "ant"),
 ]
-COSTS = np.array([0.05, 0.05, 0.5, 0.5])
 ALL = slice(None)
 
 
@@ -40,9 +39,9 @@ def test_away_from_the_obstacle_both_are_one_world(source: str, target: str, bod
         np.testing.assert_allclose(one.reward(ALL), other.reward(ALL), rtol=0, atol=1e-6)
 
 
-@pytest.mark.parametrize("task", [task for source, target, _ in PAIRS for task in (source, target)])
+@pytest.mark.parametrize("task", [task for source, target, _ in PAIRS for task in (source, target)] + ["point_axes"])
 def test_an_episode_is_the_same_beside_any_others(task: str) -> None:
-    body = next(body for source, target, body in PAIRS if task in (source, target))
+    body = next((body for source, target, body in PAIRS if task in (source, target)), "point_mass")
     many, one = world(task, body, 12), world(task, body, 1)
     many.reset(seed=40)
     one.reset(seed=47)
@@ -74,7 +73,7 @@ def test_the_wall_holds_the_point_and_can_be_gone_around() -> None:
 
 
 def test_the_points_rewards_are_by_hand() -> None:
-    act = np.array([[0.5, -1.0, 0.2, 0.4]])
+    act = np.array([[0.5, -1.0, -0.2, 0.4]])
     effort = 0.05 * 0.25 + 0.05 + 0.5 * 0.04 + 0.5 * 0.16
     made = world("point_wall", "point_mass", 1)
     made.reset(seed=1)
@@ -85,6 +84,18 @@ def test_the_points_rewards_are_by_hand() -> None:
     made.reset(seed=1)
     made.advance(act, ALL)
     assert made.reward(ALL)[0] == pytest.approx(np.hypot(*made.bind("qvel")[0, :2]) - effort, abs=1e-12)
+
+
+def test_running_along_an_axis_is_paid_by_the_faster_one() -> None:
+    made = world("point_axes", "point_mass", 3)
+    made.reset(seed=2)
+    acts = np.array([[1, 0.2, 0, 0], [0.3, -1, 0.1, 0], [-0.6, 0.6, 0, 0]])
+    for _ in range(5):
+        made.advance(acts, ALL)
+        v = np.abs(made.bind("qvel")[:, :2])
+        expected = np.maximum(v[:, 0], 0.8 * v[:, 1]) - (acts**2 * [0.05, 0.05, 0.5, 0.5]).sum(1)
+        np.testing.assert_allclose(made.reward(ALL), expected, atol=1e-12)
+    assert made.observe(ALL)["state"].shape == (3, 4) and not made.terminated(ALL).any()
 
 
 def test_a_broken_motor_leaves_the_spare_one() -> None:
