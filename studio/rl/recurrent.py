@@ -78,8 +78,9 @@ class RecurrentActorCritic(GaussianActorCritic):
         starts = torch.nonzero(fresh[1:].any(1)).flatten() + 1
         for start, end in pairwise([0, *starts.tolist(), len(normalized)]):
             memory = memory.masked_fill(fresh[start].to(memory.device)[:, None], 0.0)
-            # input, first memory, weights, biases, layers, dropout, training, both ways, batch first
-            part, last = torch.gru(normalized[start:end], memory[None], weights, True, 1, 0.0, False, False, False)
+            # input, first memory, weights, biases, layers, dropout, training (or cuDNN gives no gradient), both ways,
+            # batch first
+            part, last = torch.gru(normalized[start:end], memory[None], weights, True, 1, 0.0, True, False, False)
             memory = last[0]
             parts.append(part)
         return torch.cat(parts)

@@ -162,7 +162,7 @@ class Episodes:
         mine = held & torch.from_numpy(np.isin(np.arange(n), chosen)).to(device)
         batch = [column[mine] for column in (normalized, actions, log_probs, values, advantages, returns)]
         pairs = torch.randperm(int(held.sum()), generator=rollouts.generator, device=device)[: len(batch[0])]
-        return WorstRollout(*batch, normalized[held][pairs], returns[held][pairs])
+        return WorstRollout(*batch, seen=normalized[held][pairs], worth=returns[held][pairs])
 
     def _see(self, ids: Array) -> Tensor:
         observation = flatten(self._rollouts.world.observe(ids), self._policy.params.ignored)

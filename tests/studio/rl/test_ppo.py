@@ -95,6 +95,28 @@ def test_many_learners_in_one_process_all_compile() -> None:
         assert len(found(ppo)) == 2
 
 
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no NVIDIA GPU")
+def test_on_a_gpu_the_update_is_one_graph_and_nothing_leaves_the_device() -> None:
+    def made(update: str) -> PPO:
+        world, policy = make_vector(8, "hopper", "hopper", threads=1), GaussianActorCritic()
+        policy.fit(11, world.control.low, world.control.high, 0)
+        settings = PPOParams(update=update, steps=16, minibatch=32, epochs=2)
+        return PPO(policy.cuda(), world, settings, iterations=4, seed=0)
+
+    eager, graph = made("eager"), made("compiled")
+    found(eager), found(graph)
+    torch.testing.assert_close(eager.flat.vector, graph.flat.vector, rtol=1e-3, atol=1e-4)
+    rollout, step = graph.collect(), graph._step_function()
+    torch.cuda.synchronize()
+    torch.cuda.set_sync_debug_mode("error")  # whatever waits for the device raises
+    try:
+        diagnostics = graph.learn(rollout, step)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    assert diagnostics.is_cuda and bool(torch.isfinite(diagnostics).all())
+
+
 def test_the_same_seed_gives_the_same_training_and_another_seed_another() -> None:
     one, same, other = (found(learner("hopper", 2, seed=seed)) for seed in (3, 3, 4))
     assert one == same != other

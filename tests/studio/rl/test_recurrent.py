@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +82,20 @@ def test_the_gradient_is_that_of_the_network_unrolled_step_by_step() -> None:
     assert diagnostics[0].item() == pytest.approx(loss.item(), abs=1e-5)
     torch.testing.assert_close(gradient, wanted, rtol=1e-3, atol=1e-5)
     assert wanted.norm() > 1e-2
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no NVIDIA GPU")
+def test_on_a_gpu_the_gradient_is_the_cpus() -> None:
+    ppo = learner(1, sims=5, steps=24)
+    rollout = ppo.rollouts.collect()
+    names = ("observations", "actions", "log_probs", "advantages", "returns")
+    batch = {name: getattr(rollout, name).unflatten(0, (24, 5)) for name in names}
+    wanted, _ = ppo.gradient(batch, rollout.memory, rollout.fresh)
+    there = RecurrentPPO(copy.deepcopy(ppo.policy).cuda(), ppo.rollouts.world, ppo.settings, iterations=1, seed=0)
+    got, _ = there.gradient({n: c.cuda() for n, c in batch.items()}, rollout.memory.cuda(), rollout.fresh)
+    torch.testing.assert_close(got.cpu(), wanted, rtol=1e-2, atol=1e-4)
+    assert all(bool(torch.isfinite(p).all()) for _ in there.iterate() for p in there.policy.parameters())
 
 
 def test_gradients_flow_through_time_and_stop_at_an_episodes_beginning() -> None:
