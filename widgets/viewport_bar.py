@@ -73,7 +73,7 @@ class ViewportBar(QWidget):
         for key, label in (
             ("expert", self.tr("Expert")),
             ("current", self.tr("Current policy")),
-            ("training", self.tr("Training itself")),
+            ("training", self.tr("Training")),
             ("checkpoint", self.tr("Checkpoint…")),
             ("random", self.tr("Random")),
             ("hand", self.tr("By hand")),
