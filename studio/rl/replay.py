@@ -40,7 +40,7 @@ class Replay:
         self._began[slot] = self._start
         self._ended[self._start % self.length, self._every] = torch.where(ended, self.time, -1)
         self.time += 1
-        self._start[ended] = self.time
+        self._start.masked_fill_(ended, self.time)
 
     def sample(self, count: int, generator: torch.Generator | None = None) -> dict[str, Tensor]:
         """``count`` transitions, each as likely as another: columns (count, width)."""
