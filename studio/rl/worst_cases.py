@@ -160,9 +160,17 @@ class Episodes:
         advantages = gae(paid_, values, following, ended, rollouts.gamma, rollouts.gae_lambda)
         returns, held = advantages + values, torch.from_numpy(there).to(device)
         mine = held & torch.from_numpy(np.isin(np.arange(n), chosen)).to(device)
-        batch = [column[mine] for column in (normalized, actions, log_probs, values, advantages, returns)]
-        pairs = torch.randperm(int(held.sum()), generator=rollouts.generator, device=device)[: len(batch[0])]
-        return WorstRollout(*batch, seen=normalized[held][pairs], worth=returns[held][pairs])
+        pairs = torch.randperm(int(held.sum()), generator=rollouts.generator, device=device)[: int(mine.sum())]
+        return WorstRollout(
+            observations=normalized[mine],
+            actions=actions[mine],
+            log_probs=log_probs[mine],
+            values=values[mine],
+            advantages=advantages[mine],
+            returns=returns[mine],
+            seen=normalized[held][pairs],
+            worth=returns[held][pairs],
+        )
 
     def _see(self, ids: Array) -> Tensor:
         observation = flatten(self._rollouts.world.observe(ids), self._policy.params.ignored)

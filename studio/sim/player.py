@@ -68,8 +68,10 @@ class Player(LiveSimulation):
         self.reset(seed)
 
     def set_policy(self, policy: Policy | str) -> None:
-        """Changes who acts, from the next control step on."""
-        self._policy, self._memory, self._senses = policy, None, Senses(policy)
+        """Changes who acts, from the next control step on. A later state of the same policy remembers what it did."""
+        if type(policy) is not type(self._policy) or getattr(policy, "params", 0) != getattr(self._policy, "params", 1):
+            self._memory = None
+        self._policy, self._senses = policy, Senses(policy)
         before, self.by_hand = self.by_hand, isinstance(policy, str) and policy == "hand"
         if self.by_hand and not before:
             self._drop_step()  # the rest of the policy's step would take back what the hand sets

@@ -236,8 +236,10 @@ def test_the_player_remembers_and_says_what_is_expected() -> None:
     player = Player(domain, registry, policy, seed=5)
     world.begin(np.zeros(1, int), [5])
     memory, ids = None, np.zeros(1, int)
-    for _ in range(8):
+    for step in range(8):
         player.step()
+        if step == 4:
+            player.set_policy(copy.deepcopy(policy))  # as a training hands over its latest
         action, memory = policy.act(world.observe(ids), memory)
         world.advance(action, ids)
     np.testing.assert_allclose(player.world.observe(ids)["state"], world.observe(ids)["state"], atol=1e-5)
