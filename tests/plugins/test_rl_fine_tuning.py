@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from plugins.strategies.rl_fine_tuning import RLFineTuning
+from studio import paths
 from studio.experiment import Experiment
 from studio.registry import Registry
 from studio.rl.carrying import CARRIED_ALPHA, Carried, carry
@@ -206,6 +207,11 @@ def test_what_decides_the_source_policy() -> None:
         keys[name] = pretrain.key(plan().changed(**changes), Registry())
     assert keys["plain"] == keys["named"] == keys["strategy"] == keys["target"]
     assert len(set(keys.values())) == 5
+
+
+def test_the_shipped_source_policy_is_still_found(cache: Path) -> None:
+    demo = Experiment.load(paths.assets() / "experiments" / "demo.yaml")
+    assert pretrain.find(demo, Registry()) == paths.assets() / "pretrained" / "8ed2d14f669e0e1ff4b133dbd4fc1562"
 
 
 @pytest.mark.parametrize(
