@@ -294,6 +294,8 @@ def _described(kind: str, item: Any) -> dict[str, Any]:
     row = {"id": item.id, "title": item.title, "summary": item.summary, "reference": item.reference}
     params = getattr(item, "Params", None)
     row["parameters"] = params.model_json_schema() if params is not None else {}
+    if kind == "tasks":
+        row |= {"controls": [*item.controls], "observations": [*item.observations], "context": [*item.context]}
     if kind == "embodiments":
         row["dof"] = item.dof
         row["cameras"] = [*item.cameras]

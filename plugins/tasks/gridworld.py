@@ -21,6 +21,7 @@ CELL = 0.2  # m
 MOVES = np.array([[1, 0], [0, 1], [-1, 0], [0, -1], [0, 0]])  # right, up, left, down, stay
 SLIP = 0.2  # probability that the move is one drawn uniformly of the five, whatever was chosen
 WALL = 2  # the wall stands before this column, and leaves the topmost row open
+ONE_HOT = np.eye(SIZE**2, dtype=np.float32)
 GOAL = (SIZE - 1, 0)  # column and row, from below on the left
 
 
@@ -94,7 +95,7 @@ class Gridworld(BodyTask):
         return _cell(self.qpos[ids])
 
     def state(self, ids: Ids) -> np.ndarray:
-        return np.eye(SIZE**2, dtype=np.float32)[self.cells(ids)]
+        return ONE_HOT[self.cells(ids)]
 
     def goal(self, world: Simulation, ids: Ids) -> np.ndarray:
         return self._goals[ids][:, 0, :2].copy()

@@ -89,6 +89,12 @@ def test_listed_parameters_are_a_json_schema(capfd: pytest.CaptureFixture[str]) 
     assert (rank["type"], rank["minimum"], rank["default"], rank["title"]) == ("integer", 1, 16, "Rank")
 
 
+def test_tasks_tell_what_a_domain_may_choose(capfd: pytest.CaptureFixture[str]) -> None:
+    rows = {row["id"]: row for row in json.loads(answered(capfd, "list", "tasks", "--json")[1])["tasks"]}
+    assert (rows["bit_flip"]["controls"], rows["bit_flip"]["observations"]) == (["discrete"], ["goal"])
+    assert rows["ant_direction"]["context"] == ["cosine", "sine"] and rows["reach"]["context"] == []
+
+
 def test_a_broken_plugin_is_told_and_the_list_is_given(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

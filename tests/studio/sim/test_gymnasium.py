@@ -80,8 +80,12 @@ def test_every_task_has_its_ids_and_only_where_it_makes_sense() -> None:
 
 
 @pytest.mark.parametrize(
-    "id", ["Hopper-v5", "Ant-v5", "PointNavigation-v0", "Reach-ur5_6dof-v0", "Reach-mobile_3dof-v0"]
-)
+    "id",
+    [
+        "Hopper-v5", "Ant-v5", "PointNavigation-v0", "Reach-ur5_6dof-v0", "Reach-mobile_3dof-v0", "BitFlip-bits_8-v0",
+        "GridworldWall-v0", "PointDisc-v0", "AntDirection-v0", "HopperVelocity-v0",
+    ],
+)  # fmt: skip
 def test_gymnasiums_checker_is_content(id: str) -> None:
     env = gymnasium.make(f"studio.sim:{NAMESPACE}/{id}")
     check_env(env.unwrapped, skip_render_check=True)
