@@ -158,5 +158,5 @@ def _place(cell: np.ndarray) -> np.ndarray:
 
 def _cell(place: np.ndarray) -> np.ndarray:
     """The cell of a place (n, 2), the nearest one outside of the grid."""
-    at = np.clip(np.rint(place / CELL + (SIZE - 1) / 2).astype(int), 0, SIZE - 1)
-    return np.asarray(at[:, 0] * SIZE + at[:, 1])
+    at = np.minimum(np.maximum(np.rint(place / CELL + (SIZE - 1) / 2), 0), SIZE - 1)
+    return np.asarray(at[:, 0] * SIZE + at[:, 1]).astype(int)
