@@ -45,7 +45,7 @@ class VisualDomainAdaptation(Strategy):
     needs_demonstrations = False
     same_widths = True
     acts_at_once = True
-    units = UNITS | {"source_reward": "a step", "target_reward": "a step", "reward_r2": "R²"}
+    units = UNITS | {"source_reward": "a step", "target_reward": "a step", "reward_r2": "R²", "state_r2": "R²"}
 
     class Params(PixelPPOParams):
         """Whose images are aligned and how; DANN also goes on by reinforcement on the source, with PPO's settings."""
@@ -59,7 +59,7 @@ class VisualDomainAdaptation(Strategy):
         gathered_steps: int = setting(
             16, "Gathered steps", "Of each simulation and look, in an iteration.", "steps", ge=1, le=10_000
         )
-        gradient_steps: int = setting(16, "Gradient steps", "ADDA's, in an iteration.", "steps", ge=1, le=10_000)
+        gradient_steps: int = setting(12, "Gradient steps", "ADDA's, in an iteration.", "steps", ge=1, le=10_000)
         alignment_rate: float = setting(3e-4, "Alignment's rate", "Adam's, of ADDA's target encoder.", gt=0, le=1)
         discriminator_rate: float = setting(1e-3, "Discriminator's rate", "Adam's, where ADDA is chosen.", gt=0, le=1)
         discriminator_width: int = setting(64, "Discriminator", "Width of its hidden layers.", ge=2, le=4096)
@@ -199,6 +199,7 @@ class VisualDomainAdaptation(Strategy):
             "domain_accuracy": domain_accuracy(net(one), net(other)).item(),
             "mmd": mmd(near[0], near[1]).item(),
             "reward_r2": probe(other, target.rewards),
+            "state_r2": probe(other, target.states),
             "source_reward": source.rewards.mean().item(),
             "target_reward": target.rewards.mean().item(),
         }
@@ -211,10 +212,11 @@ class _Reversed(nn.Module):
     def __init__(self, net: Discriminator, policy: PixelActorCritic, generator: torch.Generator) -> None:
         super().__init__()
         self.net, self._encode, self._generator = net, policy.encoder.forward, generator
+        self._losses: list[Tensor] = []
 
     def begin(self, images: Tensor, weight: float) -> None:
         """The target's images of this iteration, and how much the turned gradient weighs."""
-        self._images, self._weight, self._losses = images, weight, []  # type: ignore[var-annotated]
+        self._images, self._weight, self._losses = images, weight, []
 
     def forward(self, features: Tensor) -> Tensor:
         other = self._encode(self._images[_some(len(self._images), len(features), self._generator)])

@@ -75,11 +75,11 @@ def mmd(one: Tensor, other: Tensor) -> Tensor:
 
 
 def probe(features: Tensor, values: Tensor) -> float:
-    """How much of values (n,) a linear layer reads out of features (n, width): R² on every other row, fitted on the
-    rest. Below 0: worse than their mean; NaN where they don't vary."""
-    x, y = features.double(), values.double()
+    """How much of values (n,) or (n, k) a linear layer reads out of features (n, width): R² on every other row, fitted
+    on the rest; the mean over k. Below 0: worse than their mean; NaN where one doesn't vary."""
+    x, y = features.double(), values.double().reshape(len(values), -1)
     known, judged = slice(0, None, 2), slice(1, None, 2)
-    mean, center = x[known].mean(0), y[known].mean()
+    mean, center = x[known].mean(0), y[known].mean(0)
     centered = x[known] - mean
     gram = centered.T @ centered
     ridge = RIDGE * len(centered) * centered.var(0, unbiased=False).mean().clamp_min(1e-12)
@@ -87,4 +87,4 @@ def probe(features: Tensor, values: Tensor) -> float:
         gram + ridge * torch.eye(len(gram), dtype=gram.dtype), centered.T @ (y[known] - center)
     )
     residual = y[judged] - center - (x[judged] - mean) @ weights
-    return float(1 - residual.square().sum() / (y[judged] - y[judged].mean()).square().sum())
+    return float((1 - residual.square().sum(0) / (y[judged] - y[judged].mean(0)).square().sum(0)).mean())

@@ -72,3 +72,5 @@ def test_a_probe_reads_what_is_linear_on_rows_it_has_not_seen() -> None:
     assert probe(features, told) > 0.99
     assert probe(features, told + told.std() * noise) == pytest.approx(0.5, abs=0.12)
     assert probe(features, noise) < 0.1
+    both = torch.stack([told, told + told.std() * noise], 1)
+    assert probe(features, both) == pytest.approx((probe(features, both[:, 0]) + probe(features, both[:, 1])) / 2)
