@@ -142,9 +142,7 @@ class RangeDetails(QWidget):
         self.share.setToolTip(self.tr("How often it is applied at all"))
         self.share.setAccessibleName(self.tr("{0}: probability").format(name))
         self.observed = QCheckBox(self.tr("policy sees it"))
-        self.observed.setToolTip(
-            self.tr("The value is part of the observation, so that one policy can fit all bodies")
-        )
+        self.observed.setToolTip(self.tr("The value is part of the observation, so that one policy can fit all bodies"))
         self.observed.setAccessibleName(self.tr("{0}: observed").format(name))
         for spin in (self.std, self.interval, self.share):
             spin.setAlignment(Qt.AlignmentFlag.AlignRight)
