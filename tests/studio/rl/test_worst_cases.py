@@ -10,17 +10,22 @@ import torch
 from pydantic import ValidationError
 
 from studio.randomization_terms import expand
+from studio.rl.compiling import compiler
 from studio.rl.policy import GaussianActorCritic, log_prob
 from studio.rl.worst_cases import Episodes, WorstCaseParams, WorstCasePPO
 from studio.sim.gymnasium_ids import make_vector
 
+needs_compiler = pytest.mark.skipif(not compiler(), reason="there is no C++ compiler")
 
-def learner(sims: int = 20, iterations: int = 6, epsilon: float = 0.1, warm_up: float = 0.5) -> WorstCasePPO:
+
+def learner(
+    sims: int = 20, iterations: int = 6, epsilon: float = 0.1, warm_up: float = 0.5, update: Any = "eager"
+) -> WorstCasePPO:
     torch.set_num_threads(1)
     world = make_vector(sims, "hopper", "hopper", threads=1, randomization=expand("epopt_hopper"))
     policy = GaussianActorCritic()
     policy.fit(11, world.control.low, world.control.high, 0)
-    settings = WorstCaseParams(epsilon=epsilon, warm_up=warm_up, update="eager", steps=8, minibatch=32, epochs=1)
+    settings = WorstCaseParams(epsilon=epsilon, warm_up=warm_up, update=update, steps=8, minibatch=32, epochs=1)
     return WorstCasePPO(policy, world, settings, iterations=iterations, seed=0)
 
 
@@ -121,15 +126,16 @@ def test_the_actor_learns_from_the_worst_and_the_critic_from_all() -> None:
     assert len(step(torch.zeros(32, 11 + 3 + 3 + 11 + 1))) == 7
 
 
-def test_it_resumes_to_the_bit_on_either_side_of_the_warm_up() -> None:
+@pytest.mark.parametrize("update", ["eager", pytest.param("compiled", marks=[needs_compiler, pytest.mark.slow])])
+def test_it_resumes_to_the_bit_on_either_side_of_the_warm_up(update: str) -> None:
     for cut in (2, 4):
-        whole = learner()
+        whole = learner(update=update)
         all_found, kept = [], {}
         for metrics in whole.iterate():
             all_found.append({k: v for k, v in metrics.values.items() if k != "steps_per_second"})
             if metrics.step == cut:
                 kept = whole.state_dict()
-        again = learner()
+        again = learner(update=update)
         again.load_state_dict(kept)
         assert found(again) == all_found[cut:]
         assert torch.equal(again.flat.vector, whole.flat.vector)
