@@ -1,4 +1,4 @@
-"""PPO for a policy with a memory: a GRU that its actor and critic see beside the present observation.
+"""PPO for a policy with a memory: a GRU, of which its actor and critic see what it remembers.
 
 Whole simulations are learned from: a minibatch is some simulations' stretches, each from the memory it began with, and
 what is remembered is cleared where an episode begins (as Huang et al. 2022, "The 37 implementation details of proximal

@@ -58,7 +58,7 @@ class WorstCasePPO(PPO):
         if self.warming_up:
             return super().collect()
         episodes = Episodes(self)
-        count = math.ceil(self.settings.epsilon * len(episodes.returns))
+        count = math.ceil(round(self.settings.epsilon * len(episodes.returns), 9))  # 0.1 · 30 is a little above 3
         worst = np.argsort(episodes.returns, kind="stable")[:count]
         self._threshold = float(episodes.returns[worst[-1]]), float(np.percentile(episodes.returns, 10))
         return episodes.rollout(worst)

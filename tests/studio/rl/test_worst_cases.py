@@ -57,6 +57,16 @@ def test_the_worst_are_learned_from_and_nothing_else() -> None:
     assert values["return"] == pytest.approx(episodes.returns.mean())
 
 
+def test_a_tenth_of_thirty_is_three() -> None:
+    ppo = learner(sims=30, warm_up=0)
+    taken: list[int] = []
+    whole = Episodes.rollout
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Episodes, "rollout", lambda self, chosen: taken.append(len(chosen)) or whole(self, chosen))
+        ppo.collect()
+    assert taken == [3]
+
+
 def test_advantages_are_those_of_each_episode_by_itself() -> None:
     ppo = learner(warm_up=0)
     rollouts, policy = ppo.rollouts, ppo.policy
