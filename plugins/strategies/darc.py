@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from studio.contracts import Metrics, Problem
-from studio.experiment import Domain, Experiment, setting
+from studio.experiment import Domain, Experiment, Settings, setting
 from studio.rl.dynamics_gap import DIAGNOSTICS, DynamicsGap, GapLearner, GapParams
 from studio.rl.interaction import Interaction
 from studio.rl.learners import check_compiler
@@ -26,10 +26,11 @@ from studio.rl.strategy import ReinforcementStrategy
 from studio.sim.world import World
 
 APART = 1 << 20  # between the seeds of a training and of its visits to the target: their episodes begin differently
+OWN = ("classifiers", "there", "seen_there")  # of a learner's state, beside what every SAC's has
 
 
-class DARCParams(SACParams, GapParams):
-    """How the target is met, the classifiers, optimization and collection."""
+class VisitParams(Settings):
+    """How the target is met, and what Δr counts."""
 
     source_steps: int = setting(
         10, "Source steps", "Steps on the source for one on the target.", "steps", ge=1, le=1_000_000
@@ -41,6 +42,10 @@ class DARCParams(SACParams, GapParams):
     classifier_ratio: float = setting(
         1.0, "Classifier ratio", "Steps of the classifiers for one of actor and critics.", gt=0, le=100
     )
+
+
+class DARCParams(SACParams, GapParams, VisitParams):
+    """How the target is met, the classifiers, optimization and collection."""
 
 
 class OffDynamicsSAC(SAC):
@@ -92,12 +97,12 @@ class OffDynamicsSAC(SAC):
         return {**batch, "rewards": batch["rewards"] + self.settings.delta_weight * delta[:, None]}
 
     def state_dict(self) -> dict[str, Any]:
-        own = {"classifiers": self.classifiers, "there": self.there, "seen_there": self.seen_there}
-        return super().state_dict() | {name: part.state_dict() for name, part in own.items()}
+        own: dict[str, Any] = {name: getattr(self, name).state_dict() for name in OWN}
+        return super().state_dict() | own
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         super().load_state_dict(state)
-        for name in ("classifiers", "there", "seen_there"):
+        for name in OWN:
             getattr(self, name).load_state_dict(state[name])
 
     def _of_the_gap(self) -> dict[str, float]:
@@ -125,7 +130,8 @@ class DARC(ReinforcementStrategy):
         "target_episode_length": "steps", "sas_loss": "nats", "sa_loss": "nats",
     }  # fmt: skip
 
-    Params = DARCParams
+    class Params(DARCParams):
+        """How the target is met, the classifiers, optimization and collection."""
 
     def training_domain(self, experiment: Experiment) -> Domain:
         return experiment.source
