@@ -10,17 +10,20 @@ Means and 10th percentiles are over masses and episodes, then over the seeds; 95
 
 from __future__ import annotations
 
+import shutil
 import sys
+import time
 
 import numpy as np
 import torch
 from _report import finish, row
-from _training import kept
+from _training import RUNS, kept
 
 from studio.randomization_terms import RandomizationTerm, expand
 from studio.rl.policy import GaussianActorCritic
 from studio.rl.ppo import PPO, PPOParams
 from studio.rl.worst_cases import WorstCaseParams, WorstCasePPO
+from studio.run.checkpoint import latest_state, save_checkpoint
 from studio.sim.gymnasium_ids import make_vector
 from studio.sim.rollout import policy_actions, run_episodes
 
@@ -30,11 +33,12 @@ WARM_UP = 750_000  # of EPOpt's samples
 BODIES = 100  # of an iteration of EPOpt
 TORSO, MASSES, EPISODES = 3.6652, np.linspace(3, 9, 13), 5  # kg; episodes at each mass
 EPISODE_SEED = 8_000_000
+KEEP_SECONDS = 60  # between states of a training
 KINDS = {"one": "trained on one body", "many": "trained over bodies", "worst": "EPOpt, ε = 0.1"}
 
 
 def train(kind: str, seed: int) -> GaussianActorCritic:
-    """Until the samples are spent."""
+    """Until the samples are spent. Where it stood is kept once a minute, and gone on from to the bit."""
     terms = [] if kind == "one" else expand("epopt_hopper")
     usual = PPOParams()
     iterations = SAMPLES // (usual.simulations * usual.steps)
@@ -49,10 +53,18 @@ def train(kind: str, seed: int) -> GaussianActorCritic:
         warm = WARM_UP // (BODIES * usual.steps)  # iterations; those on the worst are as many as it takes
         settings = WorstCaseParams(epsilon=0.1, warm_up=warm / 10**6)
         learner = WorstCasePPO(policy, world, settings, iterations=10**6, seed=seed)
+    folder, kept_at = RUNS / "epopt" / f"{kind}-{SAMPLES}-{seed}", time.monotonic()
+    stood = latest_state(folder, "adapt")
+    if stood is not None:
+        learner.load_state_dict(stood[1])
     for metrics in learner.iterate():
         if metrics.values["samples"] >= SAMPLES:
             break
+        if time.monotonic() - kept_at > KEEP_SECONDS:
+            save_checkpoint(folder, "adapt", metrics.step, learner.state_dict())
+            kept_at = time.monotonic()
     world.close()
+    shutil.rmtree(folder, ignore_errors=True)
     return policy
 
 
