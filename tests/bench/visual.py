@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -50,6 +51,7 @@ KINDS: dict[str, tuple[Experiment, dict[str, Any]]] = {
     "adda": (ADAPTATION, {}),
     "dann": (ADAPTATION, {"variant": "dann"}),
     "counterexample": (COUNTEREXAMPLE, {}),
+    "counterexample_expert": (COUNTEREXAMPLE, {"target_data": "expert"}),
 }
 REGISTRY = Registry()
 
@@ -137,58 +139,66 @@ def told(name: str, values: list[float], unit: str, goal: str = "", met: bool | 
     """A row: the mean over seeds and its interval."""
     mean, low, high = interval(np.mean, np.array(values))
     each = ", ".join(f"{value:.3g}" for value in values)
-    return row(name, mean, f"{unit} [{low:.3g}, {high:.3g}]; by seed {each}", goal, met)
+    seeds = f"{len(values)} of {len(SEEDS)} seeds: {each}"
+    return row(name, mean, f"{unit} [{low:.3g}, {high:.3g}]; {seeds}", goal, met if len(values) == len(SEEDS) else None)
 
 
-def rows() -> list[dict[str, Any]]:
+def pieces(kind: str, make: Callable[[int], dict[str, float]], finished: bool) -> dict[int, dict[str, float]]:
+    """By seed: what was found, or is found now; only what was found already where ``finished`` is asked for."""
+    there = [seed for seed in SEEDS if not finished or (RUNS / BENCH / f"{kind}-{seed}.json").exists()]
+    return {seed: kept(BENCH, f"{kind}-{seed}", partial(make, seed)) for seed in there}
+
+
+def rows(finished: bool) -> list[dict[str, Any]]:
     """The table."""
-    first = [kept(BENCH, f"before-{seed}", partial(before, seed)) for seed in SEEDS]
-    best = [kept(BENCH, f"upper-{seed}", partial(upper, seed)) for seed in SEEDS]
-    runs = {kind: [kept(BENCH, f"{kind}-{seed}", partial(adapted, kind, seed)) for seed in SEEDS] for kind in KINDS}
+    first, best = pieces("before", before, finished), pieces("upper", upper, finished)
+    runs = {kind: pieces(kind, partial(adapted, kind), finished) for kind in KINDS}
 
-    def column(found: list[dict[str, float]], name: str) -> list[float]:
-        return [one[name] for one in found]
+    def line(name: str, found: dict[int, dict[str, float]], key: str, unit: str) -> list[dict[str, Any]]:
+        return [told(name, [one[key] for one in found.values()], unit)] if found else []
 
-    plain = column(first, "target")
+    def change(name: str, kind: str, key: str, unit: str, sign: int = 0) -> list[dict[str, Any]]:
+        """Of a figure by an adaptation; ``sign``: which way it is said to go."""
+        gained = [found[key] - first[seed][key] for seed, found in runs[kind].items() if seed in first]
+        if not gained:
+            return []
+        _, low, high = interval(np.mean, np.array(gained))
+        met = bool(low > 0 if sign > 0 else high < 0) if sign else None
+        return [told(f"{kind}: change of the {name}", gained, unit, ("", "above 0", "below 0")[sign], met)]
+
     table = [
-        told("source policy on the source", column(first, "source"), "return"),
-        told("source policy on the target", plain, "return"),
-        told("trained on the target", column(best, "target"), "return"),
-        told("source policy on the source: probe of the reward", column(first, "probe_source"), "R²"),
-        told("source policy on the target: probe of the reward", column(first, "probe"), "R²"),
-        told("source policy on the source: probe of the state", column(first, "state_source"), "R²"),
-        told("source policy on the target: probe of the state", column(first, "state"), "R²"),
-        told("source policy: distance of the features", column(first, "mmd"), "MMD²"),
+        *line("source policy: return on the source", first, "source", "return"),
+        *line("source policy: return on the target", first, "target", "return"),
+        *line("trained on the target: return on the target", best, "target", "return"),
+        *line("source policy on the source: probe of the reward", first, "probe_source", "R²"),
+        *line("source policy on the target: probe of the reward", first, "probe", "R²"),
+        *line("source policy on the source: probe of the state", first, "state_source", "R²"),
+        *line("source policy on the target: probe of the state", first, "state", "R²"),
+        *line("source policy: distance of the features", first, "mmd", "MMD²"),
     ]
     for kind, found in runs.items():
-        gained = np.array(column(found, "target")) - np.array(plain)
-        name = kind.replace("_", " on images of the ")
-        low = interval(np.mean, gained)[1]
-        good = kind in ("adda", "dann")
+        good, bad = kind in ("adda", "dann"), kind == "counterexample"
         table += [
-            told(f"{name} on the target", column(found, "target"), "return"),
-            told(f"{name}: gain on the target", gained.tolist(), "return", "above 0" if good else "",
-                 bool(low > 0) if good else None),
-            told(f"{name} on the source", column(found, "source"), "return"),
-            told(f"{name}: probe of the reward on the target", column(found, "probe"), "R²"),
-            told(f"{name}: probe of the state on the target", column(found, "state"), "R²"),
-            told(f"{name}: distance of the features", column(found, "mmd"), "MMD²"),
-        ]  # fmt: skip
-    for name in ("probe", "state"):
-        lost = np.array(column(runs["counterexample"], name)) - np.array(column(first, name))
-        what = f"counterexample: change of the probe of the {'reward' if name == 'probe' else 'state'}"
-        table.append(told(what, lost.tolist(), "R²", "below 0", bool(interval(np.mean, lost)[2] < 0)))
+            *line(f"{kind}: return on the target", found, "target", "return"),
+            *change("return on the target", kind, "target", "return", 1 if good else 0),
+            *line(f"{kind}: return on the source", found, "source", "return"),
+            *change("probe of the reward on the target", kind, "probe", "R²", -1 if bad else 0),
+            *change("probe of the state on the target", kind, "state", "R²", -1 if bad else 0),
+            *line(f"{kind}: distance of the features", found, "mmd", "MMD²"),
+        ]
     return table
 
 
 def main() -> None:
     torch.set_num_threads(1)
-    for word in sys.argv[1:]:  # a part of the work: before-0, adda-2
+    words = sys.argv[1:]  # parts of the work, such as before-0 or adda-2; or "finished": rows of what is there
+    for word in words:
         kind, _, seed = word.rpartition("-")
-        made = {"before": before, "upper": upper}.get(kind, partial(adapted, kind))
-        kept(BENCH, word, partial(made, int(seed)))
-    if not sys.argv[1:]:
-        finish(rows())
+        made: dict[str, Callable[[int], dict[str, float]]] = {"before": before, "upper": upper}
+        if kind:
+            kept(BENCH, word, partial(made.get(kind, partial(adapted, kind)), int(seed)))
+    if not words or words == ["finished"]:
+        finish(rows(finished=bool(words)))
 
 
 if __name__ == "__main__":
