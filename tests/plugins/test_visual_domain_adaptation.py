@@ -165,7 +165,11 @@ def test_the_actor_sees_the_image_alone() -> None:
         ({"source.task": "hopper", "source.embodiment": "hopper"}, "target.task", "not one world"),
         ({"source.image_size": 48}, "target.image_size", "differ in size"),
         ({"strategy.params": {"variant": "gan"}}, "strategy.params.variant", "not a choice"),
-        ({"strategy.params": PARAMS | {"steps": 2}}, "strategy.params.minibatch", "fewer than a minibatch"),
+        (
+            {"strategy.params": PARAMS | {"steps": 2, "variant": "dann"}},
+            "strategy.params.minibatch",
+            "fewer than a minibatch",
+        ),
         ({"pretraining.params": PARAMS | {"steps": 2}}, "pretraining.params.minibatch", "fewer than a minibatch"),
     ],
 )
