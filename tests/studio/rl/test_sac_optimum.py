@@ -1,0 +1,32 @@
+"""What SAC's update comes to where the best policy is known: no successor, a quadratic reward."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from studio.rl.sac import SACParams, SACUpdate
+from studio.rl.squashed import SquashedActorCritic
+
+STEEPNESS = 10.0  # of the reward, −10 (a − a*)², whose best action a* depends on the state
+
+
+def test_actions_come_to_the_best_and_their_entropy_to_the_target() -> None:
+    torch.set_num_threads(1)
+    policy = SquashedActorCritic(SquashedActorCritic.Params(width=32))
+    policy.fit(2, -np.ones(1), np.ones(1), 0)
+    update = SACUpdate(policy, SACParams(learning_rate=3e-3, alpha=0.3))
+    generator, n = torch.Generator().manual_seed(0), 128
+    for _ in range(900):
+        seen = torch.rand(n, 2, generator=generator) * 2 - 1
+        actions = torch.rand(n, 1, generator=generator) * 2 - 1
+        batch = {
+            "observations": seen, "actions": actions, "rewards": -STEEPNESS * (actions - 0.4 * seen[:, :1]).square(),
+            "next_observations": seen, "discounts": torch.zeros(n, 1),
+        }  # fmt: skip
+        update.step(batch, torch.randn(2, n, 1, generator=generator))
+    seen = (torch.rand(500, 2, generator=generator) * 2 - 1).numpy()
+    actions, _ = policy.act({"state": seen})
+    assert np.abs(actions - 0.4 * seen[:, :1]).mean() < 0.06
+    assert policy.entropy({"state": seen}).mean() == pytest.approx(-1, abs=0.3)
