@@ -4,7 +4,7 @@
 assumption of user document 2). A discriminator tells the two domains' features apart, the encoder learns to fool it,
 and the head that makes actions of features is none the wiser. What reinforcement learning adds: the target's images are
 those that some policy sees. One that goes astray sees what the source never shows, and to hide that from the
-discriminator the encoder makes it look as if all went well (assets/experiments/visual_counterexample.yaml).
+discriminator, so that document, the encoder forgets how things go (assets/experiments/visual_counterexample.yaml).
 """
 
 from __future__ import annotations
