@@ -11,8 +11,8 @@ to tell: a distance is no linear function of it.
 
 Means over three seeds (fewer than five, for want of CPU time), each with source and target policies of its own, with
 95% intervals by resampling seeds. Experiments were tried out on seed 7, but the counter-example was made harder after
-its first form (32 steps, a rate of 3e-4) had done no harm on seed 0 (-24.9). What lies under ``runs/bench/visual`` is taken
-as it is.
+its first form (32 steps, a rate of 3e-4) had done no harm on seed 0 (-24.9). What lies under ``runs/bench/visual``
+is taken as it is.
 """
 
 from __future__ import annotations
