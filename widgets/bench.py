@@ -261,7 +261,7 @@ class Bench(QObject):
         number, experiment = self._checks, self._experiment
 
         def work() -> list[Problem]:
-            from studio.run.session import check
+            from studio.run.check import check
 
             return list(check(experiment, self.registry))
 

@@ -46,7 +46,7 @@ from studio.run.evaluate import evaluate
 from studio.run.policies import fit_to_source, load_policy_folder, save_policy
 from studio.run.runlog import RunLog, package_versions
 from studio.run.runs import Status, new_folder, read_status
-from studio.run.way import STAGES, Way
+from studio.run.way import Way
 from studio.sim.domains import embodiment_of
 
 if TYPE_CHECKING:
@@ -54,8 +54,6 @@ if TYPE_CHECKING:
 
 WATCH_SECONDS = 1.0  # how often watchers get a fresh copy of the policy
 HEARTBEAT_SECONDS = 5.0
-
-__all__ = ["STAGES", "Session", "check"]
 
 
 class Session:

@@ -12,8 +12,9 @@ import tests.tiny as tiny
 from studio.experiment import Experiment
 from studio.registry import Registry
 from studio.run.channels import Channels, MetricsLogged, StageChanged
+from studio.run.check import check
 from studio.run.checkpoint import latest_state
-from studio.run.session import Session, check
+from studio.run.session import Session
 
 REGISTRY = Registry()
 STAGES = ["real_data", "identification", "calibrated_data", "training", "fine_tuning"]

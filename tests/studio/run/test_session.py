@@ -25,7 +25,8 @@ from studio.run.channels import (
     StateChanged,
 )
 from studio.run.runs import list_runs, read_run
-from studio.run.session import STAGES, Session
+from studio.run.session import Session
+from studio.run.way import STAGES
 from tests import tiny
 
 BROKEN = """
