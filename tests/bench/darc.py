@@ -42,7 +42,7 @@ EPISODES, EPISODE_SEED = 50, 8_000_000
 POINT = {"embodiment": "point_mass", "control": "motor", "observation": "state"}
 BROKEN = {"field": "actuator_gain", "parts": "x", "low": 0.0, "high": 0.0}
 CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {  # source, target
-    "broken": ({"task": "point_open"}, {"task": "point_open", "randomization": [BROKEN]}),
+    "broken": ({"task": "point_axes"}, {"task": "point_axes", "randomization": [BROKEN]}),
     "disc": ({"task": "point_plane"}, {"task": "point_disc"}),
     "reverse wall": ({"task": "point_wall"}, {"task": "point_open"}),
 }
