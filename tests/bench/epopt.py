@@ -28,8 +28,8 @@ from studio.sim.gymnasium_ids import make_vector
 from studio.sim.rollout import policy_actions, run_episodes
 
 SEEDS = range(5)
-SAMPLES = 1_500_000
-WARM_UP = 750_000  # of EPOpt's samples
+SAMPLES = 600_000
+WARM_UP = 350_000  # of EPOpt's samples
 BODIES = 100  # of an iteration of EPOpt
 TORSO, MASSES, EPISODES = 3.6652, np.linspace(3, 9, 13), 5  # kg; episodes at each mass
 EPISODE_SEED = 8_000_000

@@ -32,8 +32,8 @@ from studio.sim.identify.estimate import is_shown
 from studio.sim.identify.sensitivity import sensitivity
 
 DRAWS = 200
-SYSID_DRAWS = {"UR5e": 16, "Hopper, gain known": 16, "Hopper, all unknown": 3}
-ENOUGH = 16  # draws from which a coverage can be judged
+SYSID_DRAWS = {"UR5e": 8, "Hopper, gain known": 8, "Hopper, all unknown": 3}
+ENOUGH = 50  # draws from which a coverage can be judged
 KNOWN_GAIN = tuple(name for name in FIELDS if name != "actuator_gain")
 CASES = {
     "UR5e": (Domain(embodiment="ur5_6dof", task="reach"), FIELDS),
