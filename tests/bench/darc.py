@@ -208,9 +208,8 @@ def rows_of(case: str) -> list[dict[str, Any]]:
     returns = {kind: np.array([run["target"] for run in found]) for kind, found in runs.items()}
     for kind, found in runs.items():
         value, low, high = interval(np.mean, returns[kind])
-        about = (
-            f"return on the target [{low:.1f}, {high:.1f}], 5 seeds; {np.mean([r['source'] for r in found]):.1f} on "
-        )
+        there = np.mean([run["source"] for run in found])
+        about = f"return on the target [{low:.1f}, {high:.1f}], 5 seeds; {there:.1f} on the source"
         asked, met = "", None
         if kind == "darc":
             _, _, top = interval(np.mean, returns["source alone"])
