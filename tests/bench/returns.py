@@ -109,7 +109,6 @@ def trained(algorithm: str, kind: str, task: str, seed: int) -> float:
 def ours_sac(task: str, seed: int, precision: str) -> Any:
     from studio.rl.sac import SAC, SACParams
     from studio.rl.squashed import SquashedActorCritic
-
     from studio.sim.gymnasium_ids import make_vector
 
     settings = SACParams(precision=precision, learning_starts=STARTS)
