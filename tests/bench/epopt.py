@@ -112,7 +112,9 @@ def main(seeds: list[int]) -> None:
             unit = f"return [{low:.0f}, {high:.0f}], {len(SEEDS)} seeds, torso 3 to 9 kg"
             times = value / tenths["one"].mean() if kind == "worst" and name != "mean" else None
             target = "" if times is None else f">= 2 x trained on one body ({tenths['one'].mean():.0f})"
-            rows.append(row(f"Hopper, {title}: {name}", value, unit, target, None if times is None else times >= 2))
+            rows.append(
+                row(f"Hopper, {title}: {name}", value, unit, target, None if times is None else bool(times >= 2))
+            )
         by_mass = ", ".join(f"{m:g} kg {r:.0f}" for m, r in zip(MASSES, tables[kind].mean((0, 2)), strict=True))
         rows.append(row(f"Hopper, {title}: heaviest torso", float(tables[kind][:, -1].mean()), f"return; {by_mass}"))
     finish(rows)
