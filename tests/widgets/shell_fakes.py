@@ -135,12 +135,13 @@ def install(monkeypatch: pytest.MonkeyPatch, problems: Callable[[Experiment], li
     """Puts the fakes where the window looks for sessions, comparisons and runs."""
     session: Any = types.ModuleType("studio.run.session")
     session.Session = FakeSession
-    session.check = lambda experiment, registry: problems(experiment) if problems else []
+    check: Any = types.ModuleType("studio.run.check")
+    check.check = lambda experiment, registry: problems(experiment) if problems else []
     compare: Any = types.ModuleType("studio.run.compare")
     compare.matrix = lambda e: [e.changed(**{"target.episodes": n, "name": f"n{n}"}) for n in (5, 20, 100)]
     runs: Any = types.ModuleType("studio.run.runs")
     runs.list_runs = lambda folder: []
-    for module in (session, compare, runs):
+    for module in (session, check, compare, runs):
         monkeypatch.setitem(sys.modules, module.__name__, module)
     monkeypatch.setattr(FakeSession, "made", [])
     monkeypatch.setattr(FakeSession, "fail", None)

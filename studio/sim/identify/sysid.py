@@ -66,7 +66,14 @@ def fit_with_sysid(
     def descend(start: Array, seen: Trajectories, model: Plant, pinned: int = -1) -> tuple[Array, Array]:
         def residual(x: Array, _: Any) -> tuple[list[Array], None, None]:
             columns = np.asarray(x, float).reshape(len(ranges.fields), -1)  # the optimizer asks for (fields, k)
-            return [apart(columns.T, seen, model).T], None, None
+            return [apart(held(columns.T), seen, model).T], None, None
+
+        def held(units: Array) -> Array:
+            """Exactly where the pinned one is: the optimizer's is a hair beside it, where a delay of 0 is none."""
+            units = np.array(units)
+            if pinned >= 0:
+                units[..., pinned] = start[pinned]
+            return units
 
         parameters = sysid.ParameterDict()
         inside = np.clip(start, -_INSIDE, _INSIDE)
@@ -78,13 +85,13 @@ def fit_with_sysid(
             residual,
             optimizer="mujoco",
             verbose=False,
-            jacobian=lambda x, _: derivative(model, seen, ranges, x.ravel()),
+            jacobian=lambda x, _: derivative(model, seen, ranges, held(x.ravel())),
             max_iters=MOST_ITERATIONS,
             xtol=1e-5,
             mu_factor=10**0.5,  # ten times fewer vain attempts where nothing more is to be gained
             output=io.StringIO(),  # it prints its iterations
         )
-        return best.as_vector(), result.jac
+        return held(best.as_vector()), result.jac
 
     def left_by(units: Array) -> Array:
         return np.sqrt(np.mean(apart(units, trajectories) ** 2, axis=1))
@@ -160,7 +167,8 @@ def _cells(unit: Array, ranges: Ranges, cell: float, delay: int) -> Array:
     values = ranges.from_unit(unit)
     at = int(np.floor(values[delay] / cell))
     middles = (np.arange(at - CELLS_NEAR, at + CELLS_NEAR + 1) + 0.5) * cell
-    middles = middles[(middles >= ranges.low[delay]) & (middles <= ranges.high[delay])]
+    middles[middles < 0] = 0  # no delay at all is a cell of its own
+    middles = np.unique(middles[(middles >= ranges.low[delay]) & (middles <= ranges.high[delay])])
     points = np.repeat(values[None], len(middles), 0)
     points[:, delay] = middles
     return np.clip(ranges.to_unit(points), -1, 1)

@@ -136,7 +136,7 @@ def test_what_is_resumed_ends_as_the_uninterrupted_one(her: str, goals: str) -> 
 
 
 def test_episodes_that_time_ends_are_not_final_and_those_of_success_are() -> None:
-    made = learner(12, learning_starts=10_000)
+    made = learner(40, learning_starts=10_000)
     list(made.iterate())
     stored = made.replay.columns(made.replay.rows[: made.replay.time].reshape(-1, made.replay.rows.shape[-1]))
     bits, goal = stored["next_observations"].split(8, 1)[::-1]  # entries lie in alphabetic order
