@@ -67,7 +67,7 @@ class OffDynamicsSAC(SAC):
         low, high = policy.low.cpu().numpy(), policy.high.cpu().numpy()
         self.gap = DynamicsGap(policy.params.inputs, low, high, settings, seed, device, ignored)
         self.classifiers = GapLearner(self.gap, settings, seed, compile=settings.update == "compiled")
-        policy.gap = self.gap  # type: ignore[assignment]
+        policy.gap = self.gap
         self._found: list[Tensor] = []  # of the classifiers, since the last iteration
         self._deltas: list[Tensor] = []
 

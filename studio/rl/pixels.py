@@ -9,16 +9,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from studio.errors import ExperimentError
 from studio.experiment import Settings, setting
-from studio.nn.fingerprint import Fingerprint
 from studio.rl.moments import Moments
-from studio.rl.policy import entropy, network
+from studio.rl.policy import ReinforcementPolicy, entropy, network
 
 Array = np.ndarray
 
 
-class PixelActorCritic(nn.Module):
+class PixelActorCritic(ReinforcementPolicy):
     """An encoder makes features of an image; a head makes actions of the features.
 
     The critic is of training alone, so it may see the simulation's state, which is easier to judge by (asymmetric
@@ -29,11 +27,8 @@ class PixelActorCritic(nn.Module):
     title = "Pixel actor-critic"
     summary = "An actor on camera images; its critic sees the simulation's state in training. Learns by reinforcement."
     reference = "Pinto et al. 2017, Asymmetric Actor Critic for Image-Based Robot Learning (arXiv:1710.06542)"
-    contributes = "policies"
+    sizes = ("image", "outputs")
     algorithm = "pixel_ppo"  # of studio.rl.learners: what trains it as a source policy
-
-    low: Tensor
-    high: Tensor
 
     class Params(Settings):
         """Size of the networks, and what the critic sees."""
@@ -51,20 +46,10 @@ class PixelActorCritic(nn.Module):
         state: int = setting(0, "State", "Width of the critic's state; 0: as the task has it.", ge=0, le=100_000)
         outputs: int = setting(0, "Outputs", "Width of the action; 0: as the task has it.", ge=0, le=10_000)
 
-    def __init__(self, params: Params | None = None, observation: str = "image") -> None:
-        super().__init__()
-        self.params, self.observation = params or self.Params(), observation
-        self.fingerprint = Fingerprint()
-        if self.params.image and self.params.outputs:
-            self._build()
-
     def fit(self, image: int, state: int, low: Array, high: Array, seed: int) -> None:
         """Makes the networks for images of ``image`` px, a critic's state of width ``state``, and actions within
         ``low`` to ``high`` (width,)."""
-        self.params = self.params.model_copy(update={"image": image, "state": state, "outputs": len(low)})
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            self._build()
+        self.make(seed, image=image, state=state, outputs=len(low))
         self.low.copy_(torch.as_tensor(low))
         self.high.copy_(torch.as_tensor(high))
 
@@ -72,14 +57,6 @@ class PixelActorCritic(nn.Module):
         """:meth:`fit` with the sizes and ranges of a world that observes images."""
         width = privileged(world.observe([0]), goals(world, [0])).shape[1]
         self.fit(world.domain.image_size, width, world.control.low, world.control.high, seed)
-
-    def bind(self, *domain: Any, **settings: Any) -> None:
-        """Refuses: behavior cloning needs another network. Raises ExperimentError."""
-        raise ExperimentError(
-            f"'{self.id}' is for reinforcement learning; this strategy learns from demonstrations.",
-            "policy.id",
-            "Choose token_transformer.",
-        )
 
     def _build(self) -> None:
         p = self.params

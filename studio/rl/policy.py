@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping
 from itertools import pairwise
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -33,7 +33,50 @@ def flatten(observation: Any, ignored: Collection[str] = ()) -> Array:
     return np.concatenate([np.asarray(observation[key]) for key in sorted(observation) if key not in ignored], -1)
 
 
-class GaussianActorCritic(nn.Module):
+class ReinforcementPolicy(nn.Module):
+    """What the policies share that learn by reinforcement: blank until a world's sizes are known.
+
+    A subclass's ``fit`` gives them to :meth:`make`; its ``_build`` makes the networks that ``params`` describe.
+    """
+
+    id: ClassVar[str]
+    contributes = "policies"
+    sizes: ClassVar[tuple[str, ...]] = ("inputs", "outputs")  # of ``Params``: 0 while it is blank
+    low: Tensor
+    high: Tensor
+    gap: Any  # a TransitionScore, where a strategy gave it one: see studio.contracts.Policy
+
+    class Params(Settings):
+        """Size of the networks."""
+
+    def __init__(self, params: Any = None, observation: str = "state") -> None:
+        super().__init__()
+        self.params: Any = params or self.Params()
+        self.observation = observation
+        self.fingerprint = Fingerprint()
+        if all(getattr(self.params, size) for size in self.sizes):
+            self._build()
+
+    def make(self, seed: int, **sizes: int) -> None:
+        """Makes the networks for a world's sizes; the same seed gives the same weights."""
+        self.params = self.params.model_copy(update=sizes)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self._build()
+
+    def bind(self, *domain: Any, **settings: Any) -> None:
+        """Refuses: behavior cloning needs another network. Raises ExperimentError."""
+        raise ExperimentError(
+            f"'{self.id}' is for reinforcement learning; this strategy learns from demonstrations.",
+            "policy.id",
+            "Choose token_transformer.",
+        )
+
+    def _build(self) -> None:
+        raise NotImplementedError
+
+
+class GaussianActorCritic(ReinforcementPolicy):
     """``mean`` and ``value`` of a normalized observation; one log standard deviation for each component of an action.
 
     Actions are drawn in units in which an action's range is [−1, 1], and clipped to it only on their way to the world.
@@ -44,11 +87,7 @@ class GaussianActorCritic(nn.Module):
     title = "Gaussian MLP"
     summary = "An actor and a critic on the state, two hidden layers each; for reinforcement learning."
     reference = "Schulman et al., Proximal Policy Optimization (arXiv:1707.06347), section 6.1"
-    contributes = "policies"
     algorithm = "ppo"  # of studio.rl.learners: what trains it as a source policy
-
-    low: Tensor
-    high: Tensor
 
     class Params(Settings):
         """Size of the networks."""
@@ -62,29 +101,11 @@ class GaussianActorCritic(nn.Module):
             [], "Ignored", "Entries of the observation that it does not see, such as the goal."
         )
 
-    def __init__(self, params: Params | None = None, observation: str = "state") -> None:
-        super().__init__()
-        self.params, self.observation = params or self.Params(), observation
-        self.fingerprint = Fingerprint()
-        if self.params.inputs and self.params.outputs:
-            self._build()
-
     def fit(self, inputs: int, low: Array, high: Array, seed: int) -> None:
         """Makes the networks for observations of width ``inputs`` and actions within ``low`` to ``high`` (width,)."""
-        self.params = self.params.model_copy(update={"inputs": inputs, "outputs": len(low)})
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            self._build()
+        self.make(seed, inputs=inputs, outputs=len(low))
         self.low.copy_(torch.as_tensor(low))
         self.high.copy_(torch.as_tensor(high))
-
-    def bind(self, *domain: Any, **settings: Any) -> None:
-        """Refuses: behavior cloning needs another network. Raises ExperimentError."""
-        raise ExperimentError(
-            f"'{self.id}' is for reinforcement learning; this strategy learns from demonstrations.",
-            "policy.id",
-            "Choose token_transformer.",
-        )
 
     def _build(self) -> None:
         p = self.params

@@ -6,18 +6,17 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from studio.errors import ExperimentError
 from studio.experiment import Settings, setting
-from studio.nn.fingerprint import Fingerprint
-from studio.rl.policy import flatten
+from studio.rl.policy import ReinforcementPolicy, flatten
 from studio.rl.squashed import Layers
 
 Array = np.ndarray
 
 
-class QPolicy(nn.Module):
+class QPolicy(ReinforcementPolicy):
     """Q(s, ·) of a flattened observation, (n, choices); it acts greedily. Where a goal is observed it is a universal
     value function Q(s, g, ·) (Schaul et al. 2015): state and goal are one input.
 
@@ -28,10 +27,7 @@ class QPolicy(nn.Module):
     title = "Q MLP"
     summary = "The worth of each of a task's choices, two hidden layers; for deep Q-learning, discrete control alone."
     reference = "Mnih et al. 2015, Human-level control through deep reinforcement learning (Nature 518)"
-    contributes = "policies"
     algorithm = "dqn"  # of studio.rl.learners: what trains it as a source policy
-
-    low: Tensor
 
     class Params(Settings):
         """Size of the network."""
@@ -44,13 +40,6 @@ class QPolicy(nn.Module):
             [], "Ignored", "Entries of the observation that it does not see, such as the goal."
         )
 
-    def __init__(self, params: Params | None = None, observation: str = "state") -> None:
-        super().__init__()
-        self.params, self.observation = params or self.Params(), observation
-        self.fingerprint = Fingerprint()
-        if self.params.inputs and self.params.outputs:
-            self._build()
-
     def fit(self, inputs: int, low: Array, high: Array, seed: int) -> None:
         """Makes the network for observations of width ``inputs`` and a discrete control's range, (1,) each.
 
@@ -60,18 +49,7 @@ class QPolicy(nn.Module):
         if len(low) != 1 or low[0] != 0 or high[0] < 1:
             message = f"'{self.id}' chooses among a few actions; this control has a range of them."
             raise ExperimentError(message, "policy.id", "Choose squashed_mlp, or a task with discrete control.")
-        self.params = self.params.model_copy(update={"inputs": inputs, "outputs": int(high[0]) + 1})
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            self._build()
-
-    def bind(self, *domain: Any, **settings: Any) -> None:
-        """Refuses: behavior cloning needs another network. Raises ExperimentError."""
-        raise ExperimentError(
-            f"'{self.id}' is for reinforcement learning; this strategy learns from demonstrations.",
-            "policy.id",
-            "Choose token_transformer.",
-        )
+        self.make(seed, inputs=inputs, outputs=int(high[0]) + 1)
 
     def _build(self) -> None:
         p = self.params

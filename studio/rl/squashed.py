@@ -11,10 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from studio.errors import ExperimentError
 from studio.experiment import Settings, setting
-from studio.nn.fingerprint import Fingerprint
-from studio.rl.policy import flatten
+from studio.rl.policy import ReinforcementPolicy, flatten
 
 Array = np.ndarray
 LOG_STD_LOW, LOG_STD_HIGH = -20.0, 2.0
@@ -51,7 +49,7 @@ class Layers(nn.Module):
         return x
 
 
-class SquashedActorCritic(nn.Module):
+class SquashedActorCritic(ReinforcementPolicy):
     """Actions are tanh of a normal whose mean and deviation depend on the state, in units of the actions' range; two
     critics judge state and action, and the lower one counts (Haarnoja et al. 2018, arXiv:1812.05905).
 
@@ -62,11 +60,7 @@ class SquashedActorCritic(nn.Module):
     title = "Squashed Gaussian MLP"
     summary = "A stochastic actor with two critics of state and action, two hidden layers each; for SAC."
     reference = "Haarnoja et al. 2018, Soft Actor-Critic Algorithms and Applications (arXiv:1812.05905)"
-    contributes = "policies"
     algorithm = "sac"  # of studio.rl.learners: what trains it as a source policy
-
-    low: Tensor
-    high: Tensor
 
     class Params(Settings):
         """Size of the networks."""
@@ -79,29 +73,11 @@ class SquashedActorCritic(nn.Module):
             [], "Ignored", "Entries of the observation that it does not see, such as the goal."
         )
 
-    def __init__(self, params: Params | None = None, observation: str = "state") -> None:
-        super().__init__()
-        self.params, self.observation = params or self.Params(), observation
-        self.fingerprint = Fingerprint()
-        if self.params.inputs and self.params.outputs:
-            self._build()
-
     def fit(self, inputs: int, low: Array, high: Array, seed: int) -> None:
         """Makes the networks for observations of width ``inputs`` and actions within ``low`` to ``high`` (width,)."""
-        self.params = self.params.model_copy(update={"inputs": inputs, "outputs": len(low)})
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            self._build()
+        self.make(seed, inputs=inputs, outputs=len(low))
         self.low.copy_(torch.as_tensor(low))
         self.high.copy_(torch.as_tensor(high))
-
-    def bind(self, *domain: Any, **settings: Any) -> None:
-        """Refuses: behavior cloning needs another network. Raises ExperimentError."""
-        raise ExperimentError(
-            f"'{self.id}' is for reinforcement learning; this strategy learns from demonstrations.",
-            "policy.id",
-            "Choose token_transformer.",
-        )
 
     def _build(self) -> None:
         p = self.params

@@ -100,7 +100,9 @@ def trained(kind: str, case: str, seed: int) -> SquashedActorCritic:
         learner = SAC(policy, world, given, iterations=1, seed=seed)
     for _ in learner.iterate():
         pass
-    policy.temperature = float(learner.update.log_alpha.exp())  # type: ignore[assignment]
+    policy.register_buffer(
+        "temperature", learner.update.log_alpha.exp(), persistent=False
+    )  # fine-tuning begins with it
     world.close()
     return policy
 

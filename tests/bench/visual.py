@@ -88,7 +88,7 @@ def seen(domain: Domain) -> Gathered:
     for acting in ("expert", "random"):
         world = World(domain, task_of(domain, REGISTRY), embodiment_of(domain, REGISTRY), EPISODES, 1)
         gathering = Gathering(world, 16, EPISODE_SEED, torch.Generator().manual_seed(0))
-        found.append(gathering.gather(policy, acting, 0))  # type: ignore[arg-type]
+        found.append(gathering.gather(policy, acting, 0))
         world.close()
     return Gathered(*(torch.cat([getattr(part, name) for part in found]) for name in ("images", "rewards", "states")))
 

@@ -33,7 +33,7 @@ def found(ppo: WorstCasePPO) -> list[dict[str, float]]:
     return [{k: v for k, v in m.values.items() if k != "steps_per_second"} for m in ppo.iterate()]
 
 
-def test_the_worst_are_learned_from_and_nothing_else() -> None:
+def test_the_worst_are_learned_from_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
     ppo = learner(epsilon=0.1, warm_up=0)
     played: list[Episodes] = []
     whole = Episodes.rollout
@@ -43,11 +43,8 @@ def test_the_worst_are_learned_from_and_nothing_else() -> None:
         assert sorted(chosen) == sorted(np.argsort(self.returns)[:2])
         return whole(self, chosen)
 
-    Episodes.rollout = rollout  # type: ignore[method-assign]
-    try:
-        values = next(ppo.iterate()).values
-    finally:
-        Episodes.rollout = whole  # type: ignore[method-assign]
+    monkeypatch.setattr(Episodes, "rollout", rollout)
+    values = next(ppo.iterate()).values
     (episodes,) = played
     lengths = np.bincount(np.concatenate(episodes._ids), minlength=20)
     worst = np.argsort(episodes.returns)[:2]
@@ -187,7 +184,7 @@ def test_bodies_that_diverge_are_counted_and_the_training_goes_on() -> None:
             world.bind("qvel")[3] = 1e12
         real(actions, ids)
 
-    world.advance = advance  # type: ignore[method-assign]
+    world.advance = advance
     values = [m.values for m in ppo.iterate()]
     assert [v["diverged"] for v in values] == [1.0, 1.0]
     assert told == ["Simulations that diverged and were begun anew: 1."]
