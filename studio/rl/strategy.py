@@ -81,7 +81,7 @@ class ReinforcementStrategy(Strategy):
     def _check_policy(self, experiment: Experiment) -> list[Problem]:
         if experiment.policy.id in self.policies:
             return []
-        message = f"'{self.title}' trains an actor with a critic; '{experiment.policy.id}' has none."
+        message = f"'{self.title}' cannot train '{experiment.policy.id}'."
         return [Problem("policy.id", message, f"Choose {' or '.join(self.policies)}.")]
 
     def _check_domains(self, experiment: Experiment) -> list[Problem]:

@@ -40,7 +40,7 @@ def plan(**changes: Any) -> Experiment:
         ({"strategy.params.epsilon": 0}, "strategy.params.epsilon", "out of range"),
         ({"strategy.params.epsilon": 1.5}, "strategy.params.epsilon", "out of range"),
         ({"strategy.params.warm_up": -0.1}, "strategy.params.warm_up", "out of range"),
-        ({"policy.id": "squashed_mlp"}, "policy.id", "an actor with a critic"),
+        ({"policy.id": "squashed_mlp"}, "policy.id", "cannot train"),
     ],
 )
 def test_what_does_not_fit_is_said_before_it_starts(changes: dict[str, Any], field: str, text: str) -> None:

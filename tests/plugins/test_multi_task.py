@@ -145,7 +145,7 @@ def test_killed_and_resumed_it_ends_as_the_uninterrupted_one(runs: Path, tmp_pat
 @pytest.mark.parametrize(
     ("source", "changes", "field", "text"),
     [
-        (POINT, {"policy.id": "token_transformer", "policy.params": {}}, "policy.id", "an actor with a critic"),
+        (POINT, {"policy.id": "token_transformer", "policy.params": {}}, "policy.id", "cannot train"),
         (HOPPER | {"randomization": []}, {}, "source.task", "no family of tasks"),
         (POINT | {"observation": "state"}, {}, "source.observation", "neither the task's context"),
         (POINT | {"contexts": [[0.1, 0.1]]}, {}, "source.contexts", "only one task"),

@@ -247,7 +247,7 @@ def test_killed_and_resumed_it_ends_as_the_uninterrupted_one(
 @pytest.mark.parametrize(
     ("changes", "field", "text"),
     [
-        ({"policy.id": "token_transformer", "policy.params": {}}, "policy.id", "an actor with a critic"),
+        ({"policy.id": "token_transformer", "policy.params": {}}, "policy.id", "cannot train"),
         ({"strategy.params": {"freeze": "critic", "reset": "critic"}}, "strategy.params.freeze", "cannot stand still"),
         (
             {"strategy.params": {"freeze": "first_layers", "frozen_layers": 3}},

@@ -89,7 +89,7 @@ def test_only_one_of_them_meets_other_bodies() -> None:
 @pytest.mark.parametrize(
     ("changes", "field", "text"),
     [
-        ({"policy.id": "token_transformer"}, "policy.id", "an actor with a critic"),
+        ({"policy.id": "token_transformer"}, "policy.id", "cannot train"),
         ({"target.embodiment": "walker2d", "target.task": "walker2d"}, "target.embodiment", "differ"),
         ({"source.observation": "image", "source.camera": "track"}, "source.observation", "not images"),
         ({"source.randomization": []}, "source.randomization", "nothing to randomize"),
