@@ -7,6 +7,7 @@ whose column is zero changes nothing; one whose column others can imitate shows 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,13 +71,21 @@ def sensitivity(plant: Plant, trajectories: Trajectories, ranges: Ranges, unit: 
     return Sensitivity(alone, among, covariance / np.outer(among, among), jacobian)
 
 
-def derivative(plant: Plant, trajectories: Trajectories, ranges: Ranges, unit: Array) -> Array:
-    """d measurements / d coordinate at ``unit``, in units of the sensors' noise, (measurements, fields)."""
-    steps = steps_of(ranges, plant.model.opt.timestep)
-    points = np.concatenate([np.minimum(unit + np.diag(steps), 1), np.maximum(unit - np.diag(steps), -1)])
-    apart = np.diag(points[: len(unit)] - points[len(unit) :])
+def derivative(
+    plant: Plant, trajectories: Trajectories, ranges: Ranges, unit: Array, free: Sequence[int] | None = None
+) -> Array:
+    """d measurements / d coordinate at ``unit``, in units of the sensors' noise, (measurements, fields).
+
+    Columns of fields that are not among ``free`` are zero; None: all are.
+    """
+    columns = np.arange(len(unit)) if free is None else np.asarray(free)
+    steps = np.diag(steps_of(ranges, plant.model.opt.timestep))[columns]
+    points = np.concatenate([np.minimum(unit + steps, 1), np.maximum(unit - steps, -1)])
+    ahead, behind = points[: len(columns)], points[len(columns) :]
     seen = measurements(plant, trajectories, ranges, points)
-    return np.nan_to_num((seen[: len(unit)] - seen[len(unit) :]).T / apart)
+    found = np.zeros((seen.shape[1], len(unit)))
+    found[:, columns] = (seen[: len(columns)] - seen[len(columns) :]).T / np.sum(ahead - behind, axis=1)
+    return np.nan_to_num(found)
 
 
 def steps_of(ranges: Ranges, timestep: float) -> Array:

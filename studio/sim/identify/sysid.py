@@ -26,7 +26,8 @@ MOST_ITERATIONS = 25  # of one horizon's
 HORIZONS = (0.25, 0.5, 1.0)  # shares of the recordings
 CELLS_NEAR = 3  # cells of delay on either side of where the continuous delay ended
 MOST_CELLS = 3  # of which this many are tried
-RESTARTS = 4  # descents from around the best point
+NEARLY, EXACTLY = 1e-3, 1e-5  # steps at which a descent ends: on the way there, and in the true plant
+RESTARTS = 3  # descents from around the best point
 JITTER = 5e-3  # how far around, in the ranges' coordinate
 SIGMAS = 3.0  # what is left counts as noise within this many of its own standard deviations
 ALIKE = 1.5  # times what the best fit leaves: another may leave that and count as well
@@ -54,6 +55,7 @@ def fit_with_sysid(
 ) -> tuple[Array, Array, Array]:
     """Estimate, low and high end of the 90% interval in the ranges' coordinate, (fields,) each."""
     from mujoco import sysid  # it imports SciPy, which nothing else here needs
+    from scipy import stats
 
     tell = tick or (lambda _: None)
     smooth, cell = plant.with_smooth_delay(), _delay_cell(plant)
@@ -63,7 +65,7 @@ def fit_with_sysid(
         measured = flat(seen, seen.qpos[None], seen.qvel[None])[0]
         return np.nan_to_num(measurements(model, seen, ranges, units) - measured, nan=_FAR)
 
-    def descend(start: Array, seen: Trajectories, model: Plant, pinned: int = -1) -> tuple[Array, Array]:
+    def descend(start: Array, seen: Trajectories, model: Plant, pinned: int = -1) -> Array:
         def residual(x: Array, _: Any) -> tuple[list[Array], None, None]:
             columns = np.asarray(x, float).reshape(len(ranges.fields), -1)  # the optimizer asks for (fields, k)
             return [apart(held(columns.T), seen, model).T], None, None
@@ -75,23 +77,26 @@ def fit_with_sysid(
                 units[..., pinned] = start[pinned]
             return units
 
+        def slope(x: Array, _: Any) -> Array:
+            return derivative(model, seen, ranges, held(x.ravel()), [i for i in range(x.size) if i != pinned])
+
         parameters = sysid.ParameterDict()
         inside = np.clip(start, -_INSIDE, _INSIDE)
         for i, (name, value) in enumerate(zip(ranges.fields, inside, strict=True)):
             low, high = (value - _PINNED, value + _PINNED) if i == pinned else (-1.0, 1.0)
             parameters.add(sysid.Parameter(name, value, low, high))
-        best, result = sysid.optimize(
+        best, _ = sysid.optimize(
             parameters,
             residual,
             optimizer="mujoco",
             verbose=False,
-            jacobian=lambda x, _: derivative(model, seen, ranges, held(x.ravel())),
+            jacobian=slope,
             max_iters=MOST_ITERATIONS,
-            xtol=1e-5,
-            mu_factor=10**0.5,  # ten times fewer vain attempts where nothing more is to be gained
+            xtol=NEARLY if model is smooth else EXACTLY,
+            mu_factor=10.0,  # fewer vain attempts where nothing more is to be gained
             output=io.StringIO(),  # it prints its iterations
         )
-        return held(best.as_vector()), result.jac
+        return held(best.as_vector())
 
     def left_by(units: Array) -> Array:
         return np.sqrt(np.mean(apart(units, trajectories) ** 2, axis=1))
@@ -100,46 +105,51 @@ def fit_with_sysid(
     # with a delay that acts continuously: so it can be searched at all, but it bends the others. Each fit therefore
     # goes on in the true plant from the cells of delay nearby, the likeliest first, until one leaves no more than the
     # sensors' noise; where none does, from another start.
-    found: list[tuple[Array, Array, float]] = []
+    found: list[tuple[Array, float]] = []
     delay = ranges.fields.index("actuator_delay") if "actuator_delay" in ranges.fields else -1
     explained = 1 + SIGMAS / np.sqrt(2 * flat(trajectories, trajectories.qpos[None], trajectories.qvel[None]).size)
     horizons = [max(LEAST_STEPS // 2, round(trajectories.steps * share)) for share in HORIZONS]
     first = trajectories.until(horizons[0])
     for attempt, unit in enumerate(_starts(lambda u: apart(u, first, smooth), ranges, seed)):
         for stage, steps in enumerate(horizons):
-            unit, _ = descend(unit, trajectories.until(steps), smooth)
+            unit = descend(unit, trajectories.until(steps), smooth)
             tell((attempt + (stage + 1) / len(horizons)) / MOST_DESCENTS)
         near = _cells(unit, ranges, cell, delay)
         for point in near[np.argsort(left_by(near))[:MOST_CELLS]]:
-            fitted, jacobian = descend(point, trajectories, plant, delay)
-            found.append((fitted, jacobian, float(left_by(fitted[None])[0])))
-            if found[-1][2] < explained:
+            fitted = descend(point, trajectories, plant, delay)
+            found.append((fitted, float(left_by(fitted[None])[0])))
+            if found[-1][1] < explained:
                 break
-        if found[-1][2] < explained:
+        if found[-1][1] < explained:
             break
-    best = min(found, key=lambda each: each[2])
-    # The ground of a valley is rough where things touch: descents from nearby end in different pits, and where they
-    # differ by more than the linearized interval, that is what is known.
+    best = min(found, key=lambda each: each[1])
+    # the ground of a valley is rough where things touch: descents from nearby end in different pits
     rng, pits = np.random.default_rng(seed), [best]
     for _ in range(RESTARTS):
         start = best[0] + JITTER * rng.uniform(-1, 1, len(best[0]))
         if delay >= 0:
             start[delay] = best[0][delay]
-        fitted, jacobian = descend(start, trajectories, plant, delay)
-        pits.append((fitted, jacobian, float(left_by(fitted[None])[0])))
-    unit, jacobian, least = min(pits, key=lambda each: each[2])
+        fitted = descend(start, trajectories, plant, delay)
+        pits.append((fitted, float(left_by(fitted[None])[0])))
+    unit, least = min(pits, key=lambda each: each[1])
     tell(1.0)
     # a fit that leaves more than noise is one valley of several; those that fit about as well are as likely
-    alike = [other for other, _, left in found if least > explained and left < ALIKE * least]
-    alike += [other for other, _, left in pits if left < max(explained, ALIKE * least)]
-    apart_by = np.max([np.abs(other - unit) for other in alike], axis=0)
+    valleys = [other for other, left in found if least > explained and left < ALIKE * least]
+    apart_by = np.max([np.abs(other - unit) for other in [unit, *valleys]], axis=0)
+    # the truth lies to the best pit as the other pits do: with k of them, within Student's t of their spread
+    others = [other for other, left in pits if other is not unit and left < max(explained, ALIKE * least)]
+    roughness = np.zeros(len(unit))
+    if others:
+        spread = np.sqrt(np.mean([(other - unit) ** 2 for other in others], axis=0))
+        roughness = stats.t.ppf((1 + LEVEL) / 2, len(others)) * spread
     # what is known before counts as one more measurement of each: without it one direction that shows nothing makes
     # every interval infinite
     count = len(ranges.fields)
     residuals = np.concatenate([apart(unit[None], trajectories)[0], np.zeros(count)])
+    jacobian = derivative(plant, trajectories, ranges, unit)
     known = np.concatenate([jacobian, np.sqrt(PRIOR) * np.eye(count)])
     _, half = sysid.calculate_intervals([residuals], known, alpha=1 - LEVEL)
-    half = np.maximum(half, apart_by)
+    half = np.maximum(np.hypot(half, roughness), apart_by)
     if delay >= 0:  # all delays of a cell act alike
         half[delay] += cell / (ranges.high[delay] - ranges.low[delay])
     return np.clip(unit, -1, 1), np.clip(unit - half, -1, 1), np.clip(unit + half, -1, 1)
