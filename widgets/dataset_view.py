@@ -11,7 +11,7 @@ from PySide6.QtCore import QEvent, QPointF, QRectF, QSize
 from PySide6.QtGui import QHelpEvent, QImage, QPainter, QPainterPath, QPaintEvent, QPen
 from PySide6.QtWidgets import QLabel, QSizePolicy, QToolTip, QVBoxLayout, QWidget
 
-from studio.experiment import Domain
+from studio.experiment import Domain, Experiment
 from studio.registry import Registry
 from widgets import theme
 
@@ -35,6 +35,13 @@ class Summary:
     mean: np.ndarray = field(default_factory=lambda: np.zeros(0))
     high: np.ndarray = field(default_factory=lambda: np.zeros(0))
     thumbnails: tuple[QImage, ...] = ()
+
+
+def learned_from(role: str, experiment: Experiment, registry: Registry) -> bool:
+    """Whether a run of the experiment learns from the role's demonstrations; so it seems while no strategy is known."""
+    from studio.run.check import taught
+
+    return experiment.strategy.id not in registry.all("strategies") or taught(experiment, registry)[role]
 
 
 def summarize(domain: Domain, seed: int, registry: Registry) -> Summary:
@@ -194,10 +201,13 @@ class DatasetView(QWidget):
         self.bars.show_summary(Summary())
         self.thumbnails.show_images(())
 
-    def show_summary(self, summary: Summary) -> None:
-        """Shows what a dataset holds."""
+    def show_summary(self, summary: Summary, wanted: bool = True) -> None:
+        """Shows what a dataset holds, or why there is none: whether anything is to learn from it is ``wanted``."""
         if summary.episodes == 0:
-            self.show_words(self.tr("No episodes yet: the scripted expert makes them when the run starts."))
+            if wanted:
+                self.show_words(self.tr("No episodes yet: the scripted expert makes them when the run starts."))
+            else:
+                self.show_words(self.tr("No episodes: this strategy makes its own experience here."))
             return
         words = self.tr("{episodes:,} episodes  ·  {frames:,} frames  ·  {shortest}–{longest} frames each").format(
             episodes=summary.episodes, frames=summary.frames, shortest=summary.shortest, longest=summary.longest

@@ -14,7 +14,7 @@ from studio.experiment import Domain, Experiment
 from studio.run.channels import Event, StageChanged
 from widgets import theme
 from widgets.bench import Bench
-from widgets.dataset_view import DatasetView, Summary, summarize
+from widgets.dataset_view import DatasetView, Summary, learned_from, summarize
 from widgets.domain_column import FIELDS, DomainColumn
 from widgets.robot_preview import render
 
@@ -195,15 +195,19 @@ class DataEmbodimentPanel(QWidget):
     def _ask_summary(self, role: str) -> None:
         domain, view, experiment = self._domain(role), self.views[role], self._bench.experiment
         seed = experiment.pretraining.seed if role == "source" else experiment.seed
-        key = (domain.model_dump_json(exclude={"episodes"}), seed)
+        key = (domain.model_dump_json(exclude={"episodes"}), seed, experiment.strategy.id, experiment.policy.id)
         if self._wanted.get(f"{role}.dataset") == key:
             return
         self._wanted[f"{role}.dataset"] = key
 
-        def done(summary: Summary) -> None:
+        def read() -> tuple[Summary, bool]:
+            registry = self._bench.registry
+            return summarize(domain, seed, registry), learned_from(role, experiment, registry)
+
+        def done(found: tuple[Summary, bool]) -> None:
             if self._wanted.get(f"{role}.dataset") == key:
                 self._settle(f"{role}.dataset", None)
-                view.show_summary(summary)
+                view.show_summary(*found)
 
         def failed(error: Exception) -> None:
             if self._wanted.get(f"{role}.dataset") == key:
@@ -211,7 +215,7 @@ class DataEmbodimentPanel(QWidget):
                 self._settle(f"{role}.dataset", error if domain.dataset is not None else None)
                 view.show_words(self.tr("The dataset cannot be shown."))
 
-        self._bench.background(partial(summarize, domain, seed, self._bench.registry), done, failed)
+        self._bench.background(read, done, failed)
 
     def _settle(self, field: str, error: Exception | None) -> None:
         self._found.pop(field, None)

@@ -25,6 +25,13 @@ def strategy_of(experiment: Experiment, registry: Registry) -> tuple[Any, Any]:
     return kind, check_params(kind, experiment.strategy.params, "strategy.params")
 
 
+def taught(experiment: Experiment, registry: Registry) -> dict[str, bool]:
+    """Role → whether a policy learns from demonstrations there. Raises ExperimentError."""
+    kind = registry.get("strategies", experiment.strategy.id, "strategy.id")
+    reinforced = algorithm_of(registry.all("policies").get(experiment.policy.id))
+    return {"target": kind.needs_demonstrations, "source": kind.needs_source and reinforced is None}
+
+
 def check(experiment: Experiment, registry: Registry) -> list[Problem]:
     """All problems; an experiment starts with none."""
     problems: list[Problem] = []
@@ -113,7 +120,7 @@ def _teachers(experiment: Experiment, kind: Any, registry: Registry) -> list[Pro
         problems.append(Problem("policy.id", message, "Choose token_transformer."))
     if kind.needs_source and reinforced is not None:
         problems += _reinforcement(experiment, reinforced)
-    wanted = {"target": kind.needs_demonstrations, "source": kind.needs_source and reinforced is None}
+    wanted = taught(experiment, registry)
     for name, domain in (("target", experiment.target), ("source", experiment.source)):
         if domain.curriculum.enabled and kind.needs_demonstrations:
             message = f"'{kind.title}' learns from demonstrations: a curriculum has no training to follow."

@@ -105,6 +105,16 @@ def test_a_dataset_is_read_and_its_numbers_and_frames_shown(
     assert (color.red(), color.green(), color.blue()) == tuple(first[0, 0])
 
 
+def test_a_strategy_that_needs_no_episodes_is_not_said_to_wait_for_them(
+    qtbot: Any, bench: Bench, panel: DataEmbodimentPanel
+) -> None:
+    words = panel.views["target"].words
+    assert bench.edit(**{"strategy.id": "lora"}) is None
+    qtbot.waitUntil(lambda: "the scripted expert makes them" in words.text(), timeout=3000)
+    assert bench.edit(**{"strategy.id": "full_finetuning"}) is None
+    qtbot.waitUntil(lambda: "makes its own experience" in words.text(), timeout=3000)
+
+
 @pytest.mark.parametrize(
     ("content", "words"), [(None, "does not exist"), (b"not hdf5 at all", "not HDF5"), ("empty", "no /data group")]
 )
