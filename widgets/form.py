@@ -16,7 +16,7 @@ from studio.errors import StudioError
 from widgets import theme
 from widgets.editors import Anything, Listing, PathField, Text, editor_for
 
-LABEL_WIDTH = 118  # so that the forms of one panel are aligned, px
+LABEL_WIDTH = 106  # so that the forms of one panel are aligned, px
 
 
 @dataclass
@@ -59,7 +59,7 @@ class Form(QWidget):
         self.rows: dict[str, Row] = {}
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
-        grid.setHorizontalSpacing(theme.MEDIUM)
+        grid.setHorizontalSpacing(theme.SMALL)
         grid.setVerticalSpacing(theme.SMALL)
         grid.setColumnMinimumWidth(0, label_width)
         grid.setColumnStretch(1, 1)
