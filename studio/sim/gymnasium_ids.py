@@ -79,11 +79,12 @@ class SingleWorld(gymnasium.Env[Any, Any]):
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         world, one = self.world, self._one
         world.advance(np.asarray(action)[None], one)
+        reward = float(world.reward(one)[0])
         terminated, late = bool(world.terminated(one)[0]), bool(world.truncated(one)[0])
         info = {"diverged": bool(world.diverging(one)[0])}
         if world.task.has_success:
             info["success"] = bool(world.success(one)[0])
-        return self._observation(), float(world.reward(one)[0]), terminated, late and not terminated, info
+        return self._observation(), reward, terminated, late and not terminated, info
 
     def set_state(self, qpos: np.ndarray, qvel: np.ndarray) -> None:
         """Puts the simulation into a given state, as Gymnasium's MuJoCo environments have it."""

@@ -36,7 +36,8 @@ ALL = slice(None)
 STAGE = mujoco.mjtStage
 STEP_STREAM = 8  # the streams of tasks' own steps: 8, 12, 16 …, where no other draw is
 
-_BAD = [
+_BAD = [  # of a control that is no number MuJoCo makes 0 and goes on, but the episode is no longer what was asked for
+    mujoco.mjtWarning.mjWARN_BADCTRL.value,
     mujoco.mjtWarning.mjWARN_BADQPOS.value,
     mujoco.mjtWarning.mjWARN_BADQVEL.value,
     mujoco.mjtWarning.mjWARN_BADQACC.value,
@@ -201,8 +202,12 @@ class World(VectorEnv):
             self.lose(np.asarray(error.ids))
 
     def reward(self, ids: Ids) -> Array:
-        """Reward of the present state, (n,); 0 where the simulation has just diverged."""
+        """Reward of the present state, (n,); 0 where the simulation has just diverged, as one has whose reward is no
+        number."""
         reward = self.task.reward(self, ids)
+        finite = np.isfinite(reward)
+        if not finite.all():
+            self.lose(self.rows(ids)[~finite])
         bad = self._bad[ids]
         return np.where(bad, 0.0, reward) if bad.any() else reward
 
@@ -219,7 +224,8 @@ class World(VectorEnv):
         return np.asarray((self._steps[ids] >= self.task.horizon) | self._bad[ids])
 
     def diverging(self, ids: Ids) -> Array:
-        """Whether the last step made the state NaN or raised an error, (n,) bool. MuJoCo has reset such a state."""
+        """Whether the last step had a state, control or reward that is no number, or raised an error, (n,) bool. MuJoCo
+        has reset such a state."""
         return self._bad[ids].copy()
 
     def observe(self, ids: Ids) -> Observation:

@@ -11,7 +11,7 @@ from studio.contracts import Task
 from studio.experiment import Domain
 from studio.registry import Registry
 from studio.sim.domains import embodiment_of, task_of
-from studio.sim.gymnasium_ids import NAMESPACE, default_domain
+from studio.sim.gymnasium_ids import NAMESPACE, default_domain, make_vector
 from studio.sim.world import World
 
 REGISTRY = Registry()
@@ -170,6 +170,27 @@ def test_a_simulation_that_diverges_is_reset_and_counted_and_the_others_go_on() 
     assert reward[bad] == 0 and np.isfinite(seen).all() and envs.diverged == 1
     seen, reward, *_ = envs.step(action)
     assert np.isfinite(seen).all() and np.isfinite(reward).all() and envs.diverged == 1
+
+
+@pytest.mark.parametrize("robot", ["half_cheetah", "point", "franka_7dof", "mobile_3dof"])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_an_action_that_is_no_number_ends_the_episode_and_its_reward_is_none(robot: str, value: float) -> None:
+    """Of a command that is no number the physics sees none of; what an endless one costs is no number."""
+    task = {"point": "point_navigation", "half_cheetah": "half_cheetah"}.get(robot, "reach")
+    envs = make_vector(3, task, robot, threads=1)
+    envs.reset(seed=0)
+    actions = np.zeros((3, envs.actions.shape[1]))
+    actions[1] = value
+    seen, reward, terminated, truncated, info = envs.step(actions)
+    lost = bool(np.isnan(value)) or robot == "half_cheetah"  # the others pay nothing for an action, and clip it
+    assert np.isfinite(reward).all() and truncated.tolist() == [False, lost, False] and envs.diverged == lost
+    if lost:
+        assert info["diverged"].tolist() == [False, True, False] and reward[1] == 0 and not terminated.any()
+    seen, reward, _, truncated, _ = envs.step(np.zeros_like(actions))
+    parts = seen.values() if isinstance(seen, dict) else [seen]
+    assert all(np.isfinite(part).all() for part in parts) and np.isfinite(reward).all()
+    assert not truncated.any() and envs.diverged == lost
+    envs.close()
 
 
 @pytest.mark.slow
