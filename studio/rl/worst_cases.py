@@ -188,11 +188,11 @@ class Episodes:
         """What watches the world, records its episodes, and widens its ranges, hears of a step."""
         world = self._rollouts.world
         success = world.success(np.arange(world.num_envs)) if world.task.has_success and len(ended) else None
-        paid = np.zeros(world.num_envs)
-        paid[active] = rewards
         if world.watcher is not None:
-            world.watcher(world, paid)
+            world.watcher(world, active, rewards)
         if world.recorder is not None:
+            paid = np.zeros(world.num_envs)
+            paid[active] = rewards
             world.recorder.note(paid)
             if len(ended):
                 world.recorder.ended(ended, world.seeds, world.steps, success, world.drawn)

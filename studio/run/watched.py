@@ -70,12 +70,12 @@ class Watched:
         self._worlds = [*self._worlds, _Entered(weakref.ref(world), self.simulations, world.domain)]
         world.watcher = self.note
 
-    def note(self, world: World, rewards: Array) -> None:
-        """A step of all of a world's simulations, (num_envs,)."""
+    def note(self, world: World, ids: Array, rewards: Array) -> None:
+        """A step of a world's simulations ``ids``, and what it paid them, (ids,)."""
         if self._wanted is not None:
-            self._take_down(world, rewards)
+            self._take_down(world, ids, rewards)
 
-    def _take_down(self, world: World, rewards: Array) -> None:
+    def _take_down(self, world: World, ids: Array, rewards: Array) -> None:
         wanted = self._wanted
         if not self._open and time.monotonic() - self._asked > LEASE_SECONDS:
             self._wanted = self._clip = None
@@ -83,12 +83,11 @@ class Watched:
         if wanted is None or self._clip is not None:
             return
         entered = next((entry for entry in self._worlds if entry.world() is world), None)
-        sim = wanted - entered.first if entered is not None else -1
-        if entered is None or not 0 <= sim < world.num_envs:
-            return
+        if entered is None or (sim := wanted - entered.first) not in ids:
+            return  # another world's, or its episode is over and only others go on
         if wanted != self._of:
             self._of, self._open = wanted, []
-        self._open.append((*world.state(sim), int(world.steps[sim]), float(rewards[sim])))
+        self._open.append((*world.state(sim), int(world.steps[sim]), float(rewards[ids == sim][0])))
         if len(self._open) >= max(2, round(CLIP_SECONDS * world.task.control_hz)):
             qpos, places, steps, paid = (np.array(column) for column in zip(*self._open, strict=True))
             self._open = []

@@ -98,7 +98,9 @@ class World(VectorEnv):
         self.contexts = np.zeros((num_envs, len(task.context)))  # which of its task's family each episode is
         self._body = contexts.BodySense(domain.randomization, self.model, domain.camera)
         self.recorder: EpisodeRecorder | None = None  # is told of every episode that step() brings to its end
-        self.watcher: Callable[[World, Array], None] | None = None  # is told of every step(), with its rewards
+        self.watcher: Callable[[World, Array, Array], None] | None = (
+            None  # is told of every step: of which, their rewards
+        )
         self._renderer: CameraRenderer | None = None
         self._steps = np.zeros(num_envs, int)
         self._episode_seed = np.zeros(num_envs, int)
@@ -306,7 +308,7 @@ class World(VectorEnv):
         if self.recorder is not None:
             self.recorder.note(reward)
         if self.watcher is not None:
-            self.watcher(self, reward)
+            self.watcher(self, self._every, reward)
         if self.curriculum is not None:
             self.curriculum.note(ALL, reward)
         observation, info = self._public(self.observe(ALL), copied=False), {}

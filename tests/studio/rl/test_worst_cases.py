@@ -164,10 +164,11 @@ def test_every_episode_is_told_with_the_body_it_was_of() -> None:
 def test_whoever_watches_sees_every_step() -> None:
     ppo = learner(warm_up=0, iterations=1)
     world, told = ppo.rollouts.world, []
-    world.watcher = lambda of, rewards: told.append((of, rewards.copy()))
+    world.watcher = lambda of, ids, rewards: told.append((of, ids.copy(), rewards.copy()))
     values = found(ppo)[0]
-    assert len(told) > 10 and all(of is world and paid.shape == (20,) for of, paid in told)
-    assert sum(paid.sum() for _, paid in told) == pytest.approx(20 * values["return"])
+    assert len(told) > 10 and all(of is world and paid.shape == ids.shape for of, ids, paid in told)
+    assert sum(paid.sum() for _, _, paid in told) == pytest.approx(20 * values["return"])
+    assert len(told[0][1]) == 20 and sum(len(ids) for _, ids, _ in told) == values["samples"], "none that stand still"
 
 
 def test_bodies_that_diverge_are_counted_and_the_training_goes_on() -> None:

@@ -32,10 +32,10 @@ def run(world: World, steps: int) -> list[np.ndarray]:
     rng, found = np.random.default_rng(0), []
     note = world.watcher
 
-    def watch(of: World, rewards: np.ndarray) -> None:
+    def watch(of: World, ids: np.ndarray, rewards: np.ndarray) -> None:
         found.append(of.bind("qpos").copy())
         if note is not None:
-            note(of, rewards)
+            note(of, ids, rewards)
 
     world.watcher = watch
     for _ in range(steps):
@@ -74,6 +74,21 @@ def test_simulations_are_numbered_through_all_worlds_and_another_choice_drops_wh
     assert clip is not None and clip.simulation == 4 and clip.mocap_pos.shape == (10, 1, 3)
     given.clear()
     assert given.simulations == 0 and given.domain(0) is None
+
+
+def test_a_simulation_that_is_not_stepped_leaves_no_picture_standing_still() -> None:
+    """As where an iteration is an episode of each: those that are over wait for the longest."""
+    given, world = Watched(), world_of(CHEETAH, 3)
+    given.enter(world)
+    given.look(1)
+    for step in range(30):
+        ids = np.array([0, 1, 2]) if step % 3 else np.array([0, 2])
+        world.advance(np.ones((len(ids), 6)), ids)
+        given.note(world, ids, 10.0 * step + ids)
+    clip = given.take()
+    assert clip is not None and clip.steps.tolist() == list(range(1, 21))
+    assert clip.rewards.tolist() == [10.0 * step + 1 for step in range(30) if step % 3]
+    assert (np.abs(np.diff(clip.qpos, axis=0)).max(1) > 0).all()
 
 
 def test_nothing_is_taken_down_unasked_or_once_the_watcher_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
