@@ -18,7 +18,7 @@ from studio.contracts import Metrics, Problem
 from studio.experiment import Domain, Experiment, Settings, setting
 from studio.rl.dynamics_gap import DIAGNOSTICS, DynamicsGap, GapLearner, GapParams
 from studio.rl.interaction import Interaction
-from studio.rl.learners import check_compiler
+from studio.rl.learners import check_off_policy
 from studio.rl.replay import Replay
 from studio.rl.sac import SAC, UNITS, Batch, SACParams
 from studio.rl.squashed import SquashedActorCritic
@@ -161,5 +161,5 @@ class DARC(ReinforcementStrategy):
             problems.append(Problem("strategy.params.warm_up", message, "Shorten it, or train longer."))
         return problems
 
-    def _check_learner(self) -> list[Problem]:
-        return check_compiler(self.params, "strategy.params")
+    def _check_learner(self, experiment: Experiment) -> list[Problem]:
+        return check_off_policy(self.params, "strategy.params", experiment.budget.iterations)

@@ -15,7 +15,7 @@ from studio.registry import Registry
 from studio.rl import dqn, sac
 from studio.rl.dqn import DQN, DQNParams
 from studio.rl.hindsight import HindsightParams, has_goals, pursue
-from studio.rl.learners import check_compiler
+from studio.rl.learners import check_off_policy
 from studio.rl.q_policy import QPolicy
 from studio.rl.sac import SAC, SACParams
 from studio.rl.squashed import SquashedActorCritic
@@ -76,5 +76,5 @@ class GoalConditioned(ReinforcementStrategy):
         told = ("source.observation", "target.observation")  # more plainly by :meth:`check`
         return [problem for problem in super()._check_domains(experiment) if problem.field not in told]
 
-    def _check_learner(self) -> list[Problem]:
-        return check_compiler(self.params, "strategy.params")
+    def _check_learner(self, experiment: Experiment) -> list[Problem]:
+        return check_off_policy(self.params, "strategy.params", experiment.budget.iterations)

@@ -14,8 +14,9 @@ from studio.rl.recurrent import RecurrentActorCritic
 from studio.rl.squashed import SquashedActorCritic
 from studio.rl.strategy import ReinforcementStrategy
 
+KINDS: tuple[Any, ...] = (GaussianActorCritic, RecurrentActorCritic, SquashedActorCritic)
 # by policy: the choice that trains it; a policy that remembers is trained by PPO's recurrent form
-POLICIES = {GaussianActorCritic.id: "ppo", RecurrentActorCritic.id: "ppo", SquashedActorCritic.id: "sac"}
+POLICIES = {kind.id: "sac" if kind.algorithm == "sac" else "ppo" for kind in KINDS}
 
 
 class AlgorithmChoice(Settings):
@@ -50,6 +51,9 @@ class ChosenAlgorithm(ReinforcementStrategy):
             problems.append(Problem("policy.id", message, remedy))
         return problems
 
-    def _check_learner(self) -> list[Problem]:
-        field = "strategy.params.sac" if self.params.algorithm == "sac" else "strategy.params"
-        return ALGORITHMS[self.params.algorithm].check(self.settings, field)
+    def _check_learner(self, experiment: Experiment) -> list[Problem]:
+        chosen = self.params.algorithm
+        fitting = [k.algorithm for k in KINDS if k.id == experiment.policy.id and POLICIES[k.id] == chosen]
+        algorithm = fitting[0] if fitting else chosen  # what does not fit is said of the policy
+        field = "strategy.params.sac" if chosen == "sac" else "strategy.params"
+        return ALGORITHMS[algorithm].check(self.settings, field, experiment.budget.iterations)

@@ -35,7 +35,7 @@ class Algorithm:
 
     Params: type[Settings]  # with ``simulations`` and ``physics_threads``
     make: Callable[..., Learner]
-    check: Callable[[Any, str], list[Problem]]  # of settings, under the dotted name of where they stand
+    check: Callable[[Any, str, int], list[Problem]]  # (settings, the dotted name of where they stand, iterations)
 
 
 def check_compiler(settings: Any, field: str) -> list[Problem]:
@@ -46,21 +46,37 @@ def check_compiler(settings: Any, field: str) -> list[Problem]:
     return [Problem(f"{field}.update", message, f"{remedy}about half as fast.")]
 
 
-def check_ppo(settings: PPOParams, field: str) -> list[Problem]:
+def check_minibatch(settings: PPOParams, field: str, iterations: int = 0) -> list[Problem]:
+    """Whether an iteration of PPO fills a minibatch."""
+    samples = settings.simulations * settings.steps
+    if samples >= settings.minibatch:
+        return []
+    message = f"An iteration has {samples} samples, fewer than a minibatch."
+    return [Problem(f"{field}.minibatch", message, "Make it smaller, or collect more.")]
+
+
+def check_ppo(settings: PPOParams, field: str, iterations: int = 0) -> list[Problem]:
     """What PPO cannot do."""
-    problems, samples = check_compiler(settings, field), settings.simulations * settings.steps
-    if samples < settings.minibatch:
-        message = f"An iteration has {samples} samples, fewer than a minibatch."
-        problems.append(Problem(f"{field}.minibatch", message, "Make it smaller, or collect more."))
+    return [*check_compiler(settings, field), *check_minibatch(settings, field)]
+
+
+def check_off_policy(settings: SACParams | DQNParams, field: str, iterations: int) -> list[Problem]:
+    """What a learner with a replay cannot do: it acts at random until there is enough to learn from."""
+    problems, steps = check_compiler(settings, field), iterations * settings.samples
+    if steps <= settings.learning_starts:
+        message = (
+            f"Learning starts after {settings.learning_starts} steps, and the training has {steps}: it never does."
+        )
+        problems.append(Problem(f"{field}.learning_starts", message, "Start earlier, or train longer."))
     return problems
 
 
 ALGORITHMS = {
     "ppo": Algorithm(PPOParams, PPO, check_ppo),
-    "recurrent_ppo": Algorithm(PPOParams, RecurrentPPO, check_ppo),
+    "recurrent_ppo": Algorithm(PPOParams, RecurrentPPO, check_minibatch),  # always eager
     "pixel_ppo": Algorithm(PixelPPOParams, PixelPPO, check_ppo),
-    "sac": Algorithm(SACParams, SAC, check_compiler),
-    "dqn": Algorithm(DQNParams, DQN, check_compiler),
+    "sac": Algorithm(SACParams, SAC, check_off_policy),
+    "dqn": Algorithm(DQNParams, DQN, check_off_policy),
 }
 
 

@@ -56,7 +56,7 @@ class ReinforcementStrategy(Strategy):
         return PPO(policy, world, self.settings, iterations=plan.budget.iterations, seed=plan.seed, say=say)
 
     def check(self, experiment: Experiment) -> list[Problem]:
-        return [*self._check_policy(experiment), *self._check_domains(experiment), *self._check_learner()]
+        return [*self._check_policy(experiment), *self._check_domains(experiment), *self._check_learner(experiment)]
 
     def setup(self, context: Any) -> None:
         plan, settings = context.experiment, self.settings
@@ -100,5 +100,5 @@ class ReinforcementStrategy(Strategy):
                 )
         return problems
 
-    def _check_learner(self) -> list[Problem]:
-        return check_ppo(self.settings, "strategy.params")
+    def _check_learner(self, experiment: Experiment) -> list[Problem]:
+        return check_ppo(self.settings, "strategy.params", experiment.budget.iterations)

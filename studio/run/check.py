@@ -190,7 +190,7 @@ def _reinforcement(experiment: Experiment, algorithm: Algorithm) -> list[Problem
         settings = check_params(algorithm, experiment.pretraining.params, "pretraining.params")
     except StudioError as error:
         return [Problem(error.field, error.message, error.remedy)]
-    return algorithm.check(settings, "pretraining.params")
+    return algorithm.check(settings, "pretraining.params", experiment.pretraining.iterations)
 
 
 def _randomization(domain: Domain, embodiment: Embodiment, task: Task) -> list[Problem]:

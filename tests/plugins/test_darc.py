@@ -121,6 +121,7 @@ def test_a_move_by_the_broken_motor_is_unlike_the_target() -> None:
     [
         ("policy.id", {"policy": {"id": "gaussian_mlp"}}),
         ("strategy.params.warm_up", {"strategy.params": {**PARAMS, "warm_up": 360}}),
+        ("strategy.params.learning_starts", {"strategy.params": {**PARAMS, "learning_starts": 360}}),
         ("target.embodiment", {"target.embodiment": "hopper", "target.task": "hopper", "target.randomization": []}),
         ("target.task", {"target.task": "point_plane"}),  # observes 6 numbers, not 4
     ],

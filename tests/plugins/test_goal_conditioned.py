@@ -75,6 +75,7 @@ def test_killed_and_resumed_it_ends_as_the_uninterrupted_one(
         (BITS, {"target.embodiment": "bits_15"}, "target.embodiment", "differ in embodiment"),
         (BITS, {"strategy.params": PARAMS | {"her": "past"}}, "strategy.params.her", "future"),
         (BITS, {"strategy.params": PARAMS | {"k": -1}}, "strategy.params.k", "out of range"),
+        (BITS, {"strategy.params": PARAMS | {"learning_starts": 512}}, "strategy.params.learning_starts", "never does"),
     ],
 )
 def test_what_cannot_work_is_said_before_it_starts(

@@ -82,12 +82,20 @@ def test_what_a_run_tells_and_leaves(runs: Path) -> None:
         ({"policy": {"id": "token_transformer"}}, "policy.id", "cannot train"),
         ({"strategy.params.sac.batch_size": 1}, "strategy.params.sac.batch_size", "out of range"),
         ({"strategy.params.sac.batchsize": 9}, "strategy.params.sac.batchsize", "no such setting"),
+        ({"strategy.params.sac.learning_starts": 320}, "strategy.params.sac.learning_starts", "it never does"),
     ],
 )
 def test_what_does_not_fit_is_said_before_it_starts(changes: dict[str, Any], field: str, text: str) -> None:
     assert check(plan("rl_from_scratch"), Registry()) == []
     (problem,) = check(plan("rl_from_scratch", **changes), Registry())
     assert problem.field == field and text in problem.message and problem.remedy
+
+
+def test_a_source_policy_that_would_never_learn_is_refused_too() -> None:
+    changes = {"pretraining.iterations": 2, "pretraining.params": SAC | {"learning_starts": 80}}
+    (problem,) = check(plan("rl_fine_tuning", **changes), Registry())
+    assert problem.field == "pretraining.params.learning_starts" and "80 steps" in problem.message and problem.remedy
+    assert check(plan("rl_fine_tuning", **(changes | {"pretraining.iterations": 3})), Registry()) == []
 
 
 def test_without_a_compiler_the_compiled_update_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

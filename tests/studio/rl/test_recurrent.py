@@ -293,6 +293,14 @@ def test_what_cannot_train_it_is_said_before_the_start(changes: dict[str, Any], 
     assert problem.field == "policy.id" and text in problem.message and problem.remedy
 
 
+def test_it_needs_no_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its update is eager whatever the setting says, on the target and on the source."""
+    monkeypatch.setenv("PATH", "/nowhere")
+    changes = {"strategy.params.update": "compiled", "pretraining.params": {"update": "compiled"}}
+    for strategy in ("rl_from_scratch", "rl_fine_tuning"):
+        assert check(plan(strategy, **changes), Registry()) == []
+
+
 class Recall(PointNavigation):
     """Every action is to be the same, which the episode's first observation shows and no other."""
 
