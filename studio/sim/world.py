@@ -98,9 +98,7 @@ class World(VectorEnv):
         self.contexts = np.zeros((num_envs, len(task.context)))  # which of its task's family each episode is
         self._body = contexts.BodySense(domain.randomization, self.model, domain.camera)
         self.recorder: EpisodeRecorder | None = None  # is told of every episode that step() brings to its end
-        self.watcher: Callable[[World, Array, Array], None] | None = (
-            None  # is told of every step: of which, their rewards
-        )
+        self.watcher: Callable[[World, Array, Array], None] | None = None  # is told who was stepped, and their rewards
         self._renderer: CameraRenderer | None = None
         self._steps = np.zeros(num_envs, int)
         self._episode_seed = np.zeros(num_envs, int)
