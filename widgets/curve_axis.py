@@ -13,6 +13,8 @@ from PySide6.QtGui import QPainter
 from widgets.curve_content import LOAD, LOSS, MEMORY, SUCCESS, Curve
 from widgets.curve_groups import group_name, is_group
 
+_ROUNDING = 1e-12  # of a value: some thousand sums of doubles
+
 
 def metric_name(metric: str) -> str:
     """A metric's name in words."""
@@ -56,6 +58,11 @@ def number(value: float) -> str:
     if value == 0 or 1e-3 <= abs(value) < 1e5:
         return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}" if abs(value) < 100 else f"{value:.0f}"
     return f"{value:.2e}"
+
+
+def span(low: float, high: float) -> float:
+    """The length of a range of values; 0 where it is no more than their rounding."""
+    return high - low if high - low > _ROUNDING * max(abs(low), abs(high)) else 0.0
 
 
 def clock(seconds: float) -> str:

@@ -16,7 +16,7 @@ from PySide6.QtGui import QContextMenuEvent
 from PySide6.QtWidgets import QFrame, QGraphicsItem, QHBoxLayout, QLabel, QVBoxLayout
 
 from widgets import theme
-from widgets.curve_axis import PlotAxis, kind_name, mark_of, metric_name, number, stage_name
+from widgets.curve_axis import PlotAxis, kind_name, mark_of, metric_name, number, span, stage_name
 from widgets.curve_content import LOAD, SUCCESS, Content, Curve, Key
 from widgets.curve_groups import paler
 from widgets.curve_layer import Cursor, CurveLayer
@@ -230,7 +230,7 @@ class CurvePlot(QFrame):
         elif self.key[0] == LOAD:
             low, high = 0.0, max(100.0, bounds[1]) * 1.05
         else:
-            margin = (bounds[1] - bounds[0]) * 0.06 or abs(bounds[1]) * 0.1 or 0.5
+            margin = span(*bounds) * 0.06 or abs(bounds[1]) * 0.1 or 0.5
             low, high = bounds[0] - margin, bounds[1] + margin
             if not self.content.log and 0 <= bounds[0] < 0.25 * bounds[1]:
                 low = min(0.0, low)  # a scale that nearly reaches zero may as well show it

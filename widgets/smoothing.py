@@ -49,4 +49,5 @@ def time_weighted_ema(x: np.ndarray, y: np.ndarray, smoothing: float) -> np.ndar
         np.divide(sums, masses, out=result[start:stop])
         carried, mass = sums[-1] / grown[-1], masses[-1] / grown[-1]
         start = stop
-    return result
+    # an average lies among what it is of: rounding must not make a constant one that moves
+    return np.clip(result, np.minimum.accumulate(y), np.maximum.accumulate(y), out=result)

@@ -23,6 +23,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QComboBox, QSizePolicy, QVBoxLayout, QWidget
 
 from widgets import theme
+from widgets.curve_axis import span
 
 LANE = (24, 44)  # px, least and greatest height of one trace
 LEFT = 116  # px for names
@@ -32,15 +33,15 @@ FIXED = ("action", "reward", "value", "entropy", "score")  # lanes that are alwa
 
 
 def lane_points(values: np.ndarray, rect: QRect) -> list[QPainterPath]:
-    """Curves of (frames, width) within a rectangle, scaled to the lane's own range."""
+    """Curves of (frames, width) within a rectangle, scaled to the lane's own range; broken where there is no number."""
     finite = values[np.isfinite(values)]
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
-    span = high - low or 1.0
+    length = span(low, high)
     x = rect.left() + np.linspace(0, rect.width(), max(1, len(values)))
     curves = []
-    for column in np.nan_to_num(values[:, :MOST], nan=low).T:
-        y = rect.bottom() - (column - low) / span * rect.height() if high > low else np.full(len(x), rect.center().y())
-        curves.append(pg.arrayToQPath(x, y))
+    for column in values[:, :MOST].T:
+        share = (column - low) / length if length else 0.5 + 0 * column
+        curves.append(pg.arrayToQPath(x, rect.bottom() - share * rect.height(), connect="finite"))
     return curves
 
 
@@ -92,8 +93,8 @@ class Traces(QWidget):
         painter.setFont(theme.small_font())
         for index, (_, values) in enumerate(self.lanes):
             row = values[min(self.frame, len(values) - 1)]
-            text = f"{row[0]:.3g}" if len(row) == 1 else ""
-            if text:
+            if len(row) == 1:
+                text = f"{row[0]:.3g}" if np.isfinite(row[0]) else "–"
                 self._write(painter, text, index * self.lane, Qt.AlignmentFlag.AlignRight, "text")
 
     def _draw(self) -> QPixmap:

@@ -63,7 +63,7 @@ class Senses:
 
 def traces(moments: Sequence[Moment]) -> dict[str, Array]:
     """What was said over the moments, (moments, width) by name: action, reward, value, entropy, score; only what was
-    said of some moment. Gaps hold what was last known before them."""
+    said of some moment. NaN where nobody said it: what another policy said before is not said now."""
     acted = next((m.action for m in moments if m.action is not None), None)
     found: dict[str, Array] = {}
     if acted is not None:
@@ -71,7 +71,7 @@ def traces(moments: Sequence[Moment]) -> dict[str, Array]:
         found["action"] = np.array([m.action if m.action is not None else blank for m in moments], float)
     for name in ("reward", "value", "entropy", "score"):
         found[name] = np.array([[getattr(m, name)] for m in moments], float)
-    return {name: _filled(values) for name, values in found.items() if np.isfinite(values).any()}
+    return {name: values for name, values in found.items() if np.isfinite(values).any()}
 
 
 def full_color(moments: Sequence[Moment]) -> float:
@@ -114,15 +114,3 @@ def colored_path(moments: Sequence[Moment], full: float, extent: float) -> list[
         for (start, end), share, count in zip(pairwise(ends), shares, counts.tolist(), strict=True)
         if count and mine[start].place != mine[end].place
     ]
-
-
-def _filled(values: Array) -> Array:
-    """Gaps closed with what was known before them, else with what comes first."""
-    for column in values.T:
-        known = np.isfinite(column)
-        if known.all():
-            continue
-        last = np.maximum.accumulate(np.where(known, np.arange(len(column)), 0))
-        last[: int(np.argmax(known))] = int(np.argmax(known))
-        column[:] = column[last]
-    return values

@@ -282,6 +282,20 @@ def test_plots_are_chosen_by_search(qtbot: Any, panel: CurvesPanel, two: Any) ->
     assert ("loss", "adapt") not in panel.view.plots
 
 
+def test_a_constant_is_a_level_line_with_its_number_beside_it(qtbot: Any, bench: Bench, panel: CurvesPanel) -> None:
+    begin(bench)
+    values = [0.3] + [-15.0] * 299  # what went before is forgotten, but for rounding
+    bench.events.emit([MetricsLogged("adapt", step, step * 0.5, {"loss": v}, {}) for step, v in enumerate(values)])
+    plot = drawn(qtbot, panel, ("loss", "adapt"))
+    plot.set_x(200, 299)
+    late = plot.content.curves[0].y[200:]
+    assert 0 < np.ptp(late) < 1e-9, "the moving average is not quite exact"
+    low, high = plot.box.viewRange()[1]
+    assert low < -16 and high > -14
+    ticks = [text for level in plot._y_axis._levels(low, high, 200) for text in level[1]]
+    assert any(text.startswith("-15") for text in ticks)
+
+
 def test_reference_lines_follow_the_axis(panel: CurvesPanel, two: Any) -> None:
     panel.view.set_references("success", [("expert", 1.0)])
     success = panel.view.plots["success", "adapt"]

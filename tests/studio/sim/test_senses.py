@@ -53,7 +53,8 @@ def test_traces_of_value_and_entropy_are_those_of_the_states_passed() -> None:
     goal = player.data.body("goal").xpos[:2]
     there = np.stack([0.05 * np.arange(7), np.zeros(7)], 1)
     np.testing.assert_allclose(found["value"][:, 0], -np.linalg.norm(goal - there, axis=1), atol=1e-6)
-    assert (found["entropy"] == 1.5).all() and np.allclose(found["action"], [0.05, 0])
+    assert (found["entropy"] == 1.5).all() and np.allclose(found["action"][1:], [0.05, 0])
+    assert np.isnan(found["action"][0]).all() and np.isnan(found["reward"][0]), "nothing led to the first"
     assert player.traces() is found, "nothing new: the same object"
     player.step()
     assert player.traces() is not found
@@ -135,11 +136,25 @@ def test_a_long_path_has_few_parts_that_stay_where_they_are() -> None:
     assert longer[:-2] == long[: len(longer) - 2], "it grows at its end"
 
 
-def test_gaps_in_traces_hold_what_was_known() -> None:
+def test_traces_have_gaps_where_nobody_said_anything() -> None:
     moments = [Moment(0, (0, 0, 0), value=1.0), Moment(1, (0, 0, 0), np.ones(2), 3.0, 2.0), Moment(0, (0, 0, 0))]
-    found = traces(moments)
-    assert found["value"][:, 0].tolist() == [1, 2, 2] and found["reward"][:, 0].tolist() == [3, 3, 3]
+    found, none = traces(moments), np.nan
+    np.testing.assert_array_equal(found["value"][:, 0], [1, 2, none])
+    np.testing.assert_array_equal(found["reward"][:, 0], [none, 3, none])
+    np.testing.assert_array_equal(found["action"], [[none, none], [1, 1], [none, none]])
     assert "entropy" not in found and not Senses(object())
+
+
+def test_what_one_policy_said_is_not_said_of_the_next() -> None:
+    policy: Any = Right()
+    policy.gap = Gap()
+    player = played(policy, 3)
+    player.set_policy(Right())
+    for _ in range(2):
+        player.step()
+    found = player.traces()
+    assert found is not None and np.isfinite(found["value"]).all()
+    assert np.isfinite(found["score"][:, 0]).tolist() == [False, True, True, True, False, False]
 
 
 def test_a_state_is_observed_once_and_anew_after_a_hand_was_there(monkeypatch: pytest.MonkeyPatch) -> None:
