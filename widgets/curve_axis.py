@@ -10,7 +10,7 @@ import pyqtgraph as pg
 from PySide6.QtCore import QCoreApplication, QPointF, QRectF, Qt
 from PySide6.QtGui import QPainter
 
-from widgets.curve_content import LOAD, LOSS, MEMORY, SUCCESS, Curve
+from widgets.curve_content import EVALUATION, LOAD, LOSS, MEMORY, SUCCESS, Curve
 from widgets.curve_groups import group_name, is_group
 
 _ROUNDING = 1e-12  # of a value: some thousand sums of doubles
@@ -21,6 +21,7 @@ def metric_name(metric: str) -> str:
     known = {
         LOSS: QCoreApplication.translate("CurvePlot", "Loss"),
         SUCCESS: QCoreApplication.translate("CurvePlot", "Success"),
+        f"{EVALUATION}return": QCoreApplication.translate("CurvePlot", "Evaluated return"),
         LOAD: QCoreApplication.translate("CurvePlot", "Load"),
         MEMORY: QCoreApplication.translate("CurvePlot", "Memory"),
     }

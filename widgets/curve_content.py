@@ -12,9 +12,11 @@ from PySide6.QtGui import QColor
 from widgets.curve_data import ADAPT, DEVICES, HIGH, LOW, PRETRAIN, STEP, VALUE, Axis, RunData, Series
 from widgets.curve_groups import context_of, group_of, is_group, members, tints
 
-SUCCESS, LOAD, MEMORY, LOSS = "success", "load", "memory", "loss"
+# Evaluations have plots of their own, by their measure. What a strategy logs is no evaluation, whatever its name is.
+EVALUATION = "evaluation/"
+SUCCESS, LOAD, MEMORY, LOSS = f"{EVALUATION}success", "load", "memory", "loss"
 # by default the loss, the success, the load; and the returns, which only tasks without success have
-RETURNS = ("return", "target_return", "source_return")
+RETURNS = ("return", f"{EVALUATION}return")
 DEFAULT_METRICS = (LOSS, SUCCESS, *RETURNS, LOAD, MEMORY)
 RAW_UP_TO = 8  # runs; behind more of them the raw lines are a haze
 DOMAINS = ("target", "source")
@@ -92,7 +94,7 @@ def available(runs: Iterable[RunData]) -> list[Key]:
     runs = list(runs)
     for run in runs:
         found.update({(group_of(metric), stage): None for stage, metric in run.metrics})
-        found.update({(SUCCESS, stage): None for stage, _ in run.scores})
+        found.update({(EVALUATION + measure, stage): None for stage, measure, _ in run.scores})
     if runs:  # these have their place from the start, so that nothing jumps when the first number comes
         found.update({(LOAD, ""): None, (MEMORY, ""): None})
         if not any(metric in RETURNS for metric, _ in found):  # a task that is judged by its return has no success
@@ -114,9 +116,9 @@ def build(key: Key, runs: Iterable[RunData], options: Options, color: Callable[[
     raw = len(runs) <= RAW_UP_TO
     for run in runs:
         tint = color(run)
-        if metric == SUCCESS:
+        if metric.startswith(EVALUATION):
             for domain in DOMAINS:
-                series = run.scores.get((stage, domain))
+                series = run.scores.get((stage, metric.removeprefix(EVALUATION), domain))
                 if series is not None and len(series):
                     content.curves.append(_scores(run, domain, series, tint, options.axis))
         elif metric in (LOAD, MEMORY):
@@ -134,9 +136,7 @@ def build(key: Key, runs: Iterable[RunData], options: Options, color: Callable[[
                 content.curves.append(_line(run, context_of(name), series, shade, options, False, few))
         else:
             series = run.metrics.get((stage, metric))
-            if series is not None and len(series) and metric in RETURNS[1:]:
-                content.curves.append(_scores(run, "", series, tint, options.axis))
-            elif series is not None and len(series):
+            if series is not None and len(series):
                 content.unit = content.unit or series.unit
                 content.log = options.log_y
                 content.curves.append(_line(run, "", series, tint, options, False, raw))

@@ -100,7 +100,7 @@ class RunData:
         self.folder, self.name = folder, name
         self.label = name  # as short as tells it from the runs beside it
         self.metrics: dict[tuple[str, str], Series] = {}  # (stage, metric)
-        self.scores: dict[tuple[str, str], Series] = {}  # (stage, domain)
+        self.scores: dict[tuple[str, str, str], Series] = {}  # (stage, measure, domain): evaluations
         self.devices: dict[str, Series] = {}
         self.checkpoints: list[tuple[str, int]] = []
         self._device_start: float | None = None
@@ -117,15 +117,12 @@ class RunData:
             series.append(step, seconds, value)
 
     def add_score(
-        self, stage: str, domain: str, step: int, success: float, low: float, high: float, measure: str = "success"
+        self, stage: str, domain: str, step: int, score: float, low: float, high: float, measure: str = "success"
     ) -> None:
-        """One evaluation. Its time is that of the training step it belongs to. Returns are a metric of their own."""
+        """One evaluation, by success or another measure. Its time is that of the training step it belongs to."""
         stage = stage_of(stage)
-        if measure != "success":
-            series = self.metrics.setdefault((stage, f"{domain}_{measure}"), Series())
-            series.append(step, self.seconds_at(stage, step), success, low, high)
-            return
-        self.scores.setdefault((stage, domain), Series()).append(step, self.seconds_at(stage, step), success, low, high)
+        series = self.scores.setdefault((stage, measure, domain), Series())
+        series.append(step, self.seconds_at(stage, step), score, low, high)
 
     def add_device(self, time: float, values: Mapping[str, float]) -> None:
         """One sample of the load, at ``time`` (seconds since the epoch)."""
@@ -145,9 +142,10 @@ class RunData:
     def prepend(self, earlier: RunData) -> None:
         """Takes what a resumed run did before, from its log; the load starts anew with the new process."""
         self.name = self.label = earlier.name
-        for mine, theirs in ((self.metrics, earlier.metrics), (self.scores, earlier.scores)):
-            for key, series in theirs.items():
-                mine.setdefault(key, Series(series.unit)).prepend(series)
+        for metric, series in earlier.metrics.items():
+            self.metrics.setdefault(metric, Series(series.unit)).prepend(series)
+        for score, series in earlier.scores.items():
+            self.scores.setdefault(score, Series()).prepend(series)
         for stage, step in earlier.checkpoints:
             self.add_checkpoint(stage, step)
 

@@ -19,7 +19,7 @@ from PySide6.QtSvg import QSvgGenerator
 from studio.errors import StudioError
 from widgets import theme
 from widgets.curve_axis import PlotAxis, kind_name, mark_of
-from widgets.curve_content import LOAD, MEMORY, SUCCESS, Key
+from widgets.curve_content import EVALUATION, LOAD, MEMORY, Key
 from widgets.curve_data import DEVICES, HIGH, LOW, SECONDS, SEPARATOR, STEP, VALUE, RunData
 from widgets.curve_groups import is_group, members
 from widgets.curve_layer import CurveLayer
@@ -37,12 +37,12 @@ def take_rows(keys: Iterable[Key], runs: Iterable[RunData]) -> Rows:
     for run in runs:
         name = run.folder.name if run.folder is not None else run.name
         for metric, stage in keys:
-            if metric == SUCCESS:
-                for (of, domain), series in run.scores.items():
-                    if of == stage:
+            if metric.startswith(EVALUATION):
+                for (of, measure, domain), series in run.scores.items():
+                    if (EVALUATION + measure, of) == (metric, stage):
                         step, seconds = series.column(STEP).copy(), series.column(SECONDS).copy()
                         for suffix, column in (("", VALUE), ("_low", LOW), ("_high", HIGH)):
-                            label = f"{domain}_success{suffix}"
+                            label = f"{EVALUATION}{domain}_{measure}{suffix}"
                             rows.append((name, stage, label, step, seconds, series.column(column).copy()))
             elif metric in (LOAD, MEMORY):
                 for device, series in run.devices.items():

@@ -28,7 +28,7 @@ from studio.experiment import Experiment
 from studio.run.channels import CheckpointSaved, DeviceSample, Evaluated, Event, MetricsLogged, StateChanged
 from widgets import curve_export, theme
 from widgets.bench import Bench
-from widgets.curve_content import LOAD, MEMORY, SUCCESS
+from widgets.curve_content import EVALUATION, LOAD, MEMORY
 from widgets.curve_data import DEVICES, SEPARATOR, RunData, label_of, load_run
 from widgets.curve_view import CurveView
 from widgets.metric_chooser import MetricChooser
@@ -177,7 +177,7 @@ class CurvesPanel(QWidget):
                 self._live().add_score(
                     event.stage, event.domain, event.step, event.success, event.low, event.high, event.measure
                 )
-                touched.update((SUCCESS, f"{event.domain}_{event.measure}"))
+                touched.add(EVALUATION + event.measure)
             elif isinstance(event, CheckpointSaved):
                 self._live().add_checkpoint(event.stage, event.step)
                 touched.update(name for _, name in self._live().metrics)

@@ -106,7 +106,7 @@ class OffDynamicsSAC(SAC):
             getattr(self, name).load_state_dict(state[name])
 
     def _of_the_gap(self) -> dict[str, float]:
-        values = {f"target_{name}": value for name, value in self.there.metrics().items() if name != "diverged"}
+        values = {f"target_visit_{name}": value for name, value in self.there.metrics().items() if name != "diverged"}
         values["target_samples"] = float(self.seen_there.time * self.seen_there.envs)
         if self._found:
             values |= dict(zip(DIAGNOSTICS, torch.stack(self._found).mean(0).tolist(), strict=True))
@@ -126,8 +126,8 @@ class DARC(ReinforcementStrategy):
     tags = ("reinforcement", "off-dynamics")
     policies = (SquashedActorCritic.id,)
     units = {
-        **UNITS, "delta_reward": "nats", "target_samples": "steps", "target_return": "",
-        "target_episode_length": "steps", "sas_loss": "nats", "sa_loss": "nats",
+        **UNITS, "delta_reward": "nats", "target_samples": "steps", "target_visit_return": "",
+        "target_visit_episode_length": "steps", "sas_loss": "nats", "sa_loss": "nats",
     }  # fmt: skip
 
     class Params(DARCParams):

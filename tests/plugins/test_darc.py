@@ -97,6 +97,14 @@ def test_the_target_is_met_once_for_ten_steps_and_pays_only_after_the_warm_up() 
     assert learner.paid(batch, torch.zeros(5), torch.zeros(5)) is batch
 
 
+def test_what_its_visits_to_the_target_returned_is_named_as_theirs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The return on the target is what an evaluation found."""
+    learner: OffDynamicsSAC = strategy(plan())._learner
+    monkeypatch.setattr(learner.there, "metrics", lambda: {"diverged": 0.0, "return": -3.0, "episode_length": 5.0})
+    told = {"target_visit_return": -3.0, "target_visit_episode_length": 5.0}
+    assert learner._of_the_gap() == {**told, "target_samples": 0.0} and told.keys() <= DARC.units.keys()
+
+
 def test_a_move_by_the_broken_motor_is_unlike_the_target() -> None:
     """Random actions in both worlds; then Δr of what only the source does, and of what both do."""
     params = {**PARAMS, "samples": 2400, "learning_starts": 2400, "classifier_width": 32, "classifier_batch": 64}

@@ -14,9 +14,10 @@ from plugins.panels.curves import tell_apart
 from studio.errors import StudioError
 from widgets import curve_export, theme
 from widgets.curve_axis import PlotAxis, clock, number
-from widgets.curve_content import Options, available, build
+from widgets.curve_content import SUCCESS, Options, available, build
 from widgets.curve_data import VALUE, RunData, Series
 from widgets.curve_layer import decimate
+from widgets.curve_plot import CurvePlot
 
 
 def test_a_series_grows_and_a_resumed_run_overwrites() -> None:
@@ -45,8 +46,8 @@ def test_a_log_is_read_with_evaluations_load_and_checkpoints() -> None:
         },
     )
     run = RunData.from_log(Path("x"), "x", log, [("adapt", 10)])
-    assert available([run])[:3] == [("loss", "pretrain"), ("loss", "adapt"), ("success", "adapt")]
-    assert run.scores["adapt", "target"].x("time")[0] == 6.0  # half way between the logged steps
+    assert available([run])[:3] == [("loss", "pretrain"), ("loss", "adapt"), (SUCCESS, "adapt")]
+    assert run.scores["adapt", "success", "target"].x("time")[0] == 6.0  # half way between the logged steps
     assert list(run.devices) == ["cpu_percent"] and list(run.devices["cpu_percent"].x("time")) == [0.0, 1.0]
     content = build(("loss", "adapt"), [run], Options(log_y=True), lambda _: theme.series(0))
     assert content.unit == "nats" and list(content.curves[0].y) == [math.log10(0.9)]  # the NaN is left out
@@ -95,3 +96,16 @@ def test_numbers_and_durations_read_well() -> None:
         "–",
     ]
     assert [clock(v) for v in (12, 185, 3720)] == ["12 s", "3:05", "1:02:00"]
+
+
+def test_a_constant_is_a_level_line_with_its_number_beside_it(qtbot: Any) -> None:
+    run, plot = RunData(Path("/r"), "r"), CurvePlot(("loss", "adapt"))
+    qtbot.addWidget(plot)
+    for step in range(300):  # what went before is forgotten, but for rounding
+        run.add_metrics("adapt", step, step * 0.5, {"loss": -15.0 if step else 0.3}, {})
+    plot.set_content(build(plot.key, [run], Options(smoothing=0.9), lambda _: theme.series(0)), False)
+    plot.set_x(200, 299)
+    assert 0 < np.ptp(plot.content.curves[0].y[200:]) < 1e-9, "the moving average is not quite exact"
+    low, high = plot.box.viewRange()[1]
+    assert low < -16 and high > -14
+    assert any(text.startswith("-15") for _, texts in plot._y_axis._levels(low, high, 200) for text in texts)

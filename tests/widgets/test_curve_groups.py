@@ -16,7 +16,7 @@ from studio.run.channels import Evaluated, MetricsLogged, StateChanged
 from widgets import curve_export, theme
 from widgets.bench import Bench
 from widgets.curve_axis import metric_name
-from widgets.curve_content import SUCCESS, Options, available, build
+from widgets.curve_content import RETURNS, SUCCESS, Options, available, build
 from widgets.curve_data import RunData
 from widgets.curve_groups import context_of, group_of, members
 from widgets.overlay import key_of
@@ -136,7 +136,7 @@ def test_the_numbers_of_every_context_are_exported(panel: CurvesPanel) -> None:
 def test_where_returns_are_scored_there_is_no_empty_plot_of_success(
     qtbot: Any, panel: CurvesPanel, bench: Bench
 ) -> None:
-    success, returns = (SUCCESS, "adapt"), ("target_return", "adapt")
+    success, returns = (SUCCESS, "adapt"), (RETURNS[1], "adapt")
     assert success in panel.view.candidates, "nothing is known yet"
     bench.events.emit([Evaluated("adapt", "target", 0, 8, -30.0, -40.0, -20.0, -30.0, False, measure="return")])
     qtbot.waitUntil(lambda: returns in panel.view.plots)
@@ -160,6 +160,26 @@ def test_scored_returns_have_their_intervals_and_their_time() -> None:
     for step in range(1, 11):
         run.add_metrics("adapt", step, step * 2.0, {"return": 1.0}, {})
     run.add_score("adapt", "target", 10, -30.0, -40.0, -20.0, "return")
-    (curve,) = build(("target_return", "adapt"), [run], Options(axis="time"), lambda _: theme.series(0)).curves
+    (curve,) = build((RETURNS[1], "adapt"), [run], Options(axis="time"), lambda _: theme.series(0)).curves
     assert curve.x.tolist() == [0, 20] and curve.y.tolist() == [-90, -30]
     assert curve.low is not None and curve.low.tolist() == [-100, -40]
+
+
+def test_no_metric_is_joined_with_an_evaluation_whatever_its_name_is() -> None:
+    run = RunData(key_of("/runs/one"), "one")
+    for step in range(3):
+        named = {f"{prefix}{name}": 7.0 for prefix in ("", "target_", "evaluation/") for name in ("return", "success")}
+        run.add_metrics("adapt", step, step * 0.1, named, {})
+        run.add_score("adapt", "target", step, -1.0, -2.0, 0.0, "return")
+        run.add_score("adapt", "source", step, -3.0, -4.0, -2.0, "return")
+        run.add_score("adapt", "target", step, 0.5, 0.4, 0.6)
+    keys = available([run])
+    drawn = {key[0]: build(key, [run], Options(), lambda _: theme.series(0)).curves for key in keys}
+    assert [(c.kind, set(c.y)) for c in drawn[RETURNS[1]]] == [("target", {-1.0}), ("source", {-3.0})]
+    assert [(c.kind, set(c.y)) for c in drawn[SUCCESS]] == [("target", {0.5})]
+    assert all(set(drawn[name][0].y) == {7.0} for name in ("return", "target_return", "success", "target_success"))
+    rows = list(csv.DictReader(curve_export.csv_text(curve_export.take_rows(keys, [run])).splitlines()))
+    values: dict[str, set[str]] = {}
+    for row in rows:
+        values.setdefault(row["metric"], set()).add(row["value"])
+    assert values["target_return"] == {"7.0"} and values["evaluation/target_return"] == {"-1.0"}

@@ -24,6 +24,7 @@ from studio.run.channels import CheckpointSaved, DeviceSample, Evaluated, Events
 from studio.run.runlog import RunLog
 from widgets import theme
 from widgets.bench import Bench
+from widgets.curve_content import SUCCESS
 from widgets.curve_data import VALUE, RunData
 from widgets.overlay import Overlay, key_of
 
@@ -101,7 +102,7 @@ def test_a_real_log_is_drawn(qtbot: Any, bench: Bench, tmp_path: Path) -> None:
     run = panel.view.runs[0]
     assert run.name == "full_finetuning · 50 ep · seed 0" and run.checkpoints == [("adapt", 40)]
     assert list(plot.content.curves[0].raw_y) == [float(step) for step in range(50)]
-    assert run.scores["adapt", "target"].column(VALUE)[0] == 0.34
+    assert run.scores["adapt", "success", "target"].column(VALUE)[0] == 0.34
     assert [c.kind for c in drawn(qtbot, panel, ("load", "")).content.curves] == ["CPU"]
 
 
@@ -122,9 +123,9 @@ def test_a_run_is_drawn_as_it_goes(qtbot: Any, bench: Bench, panel: CurvesPanel)
     assert panel.stack.currentIndex() == 1 and plot.content.curves[0].run == folder
     assert list(plot.content.curves[0].raw_y) == [1.0 + step for step in range(100)]
     assert ("loss", "pretrain") in panel.view.plots  # the stages stand apart
-    success = drawn(qtbot, panel, ("success", "adapt")).content.curves[0]
+    success = drawn(qtbot, panel, (SUCCESS, "adapt")).content.curves[0]
     assert (success.y[0], success.low[0], success.high[0]) == (0.34, 0.28, 0.41)
-    assert "0.34" in panel.view.plots["success", "adapt"].readout.text()
+    assert "0.34" in panel.view.plots[SUCCESS, "adapt"].readout.text()
     assert [c.kind for c in panel.view.plots["load", ""].content.curves] == ["CPU"]  # no GPU here
     bench.events.emit([loss(100, 500.0)])
     qtbot.waitUntil(lambda: len(plot.content.curves[0].x) == 101)
@@ -282,23 +283,9 @@ def test_plots_are_chosen_by_search(qtbot: Any, panel: CurvesPanel, two: Any) ->
     assert ("loss", "adapt") not in panel.view.plots
 
 
-def test_a_constant_is_a_level_line_with_its_number_beside_it(qtbot: Any, bench: Bench, panel: CurvesPanel) -> None:
-    begin(bench)
-    values = [0.3] + [-15.0] * 299  # what went before is forgotten, but for rounding
-    bench.events.emit([MetricsLogged("adapt", step, step * 0.5, {"loss": v}, {}) for step, v in enumerate(values)])
-    plot = drawn(qtbot, panel, ("loss", "adapt"))
-    plot.set_x(200, 299)
-    late = plot.content.curves[0].y[200:]
-    assert 0 < np.ptp(late) < 1e-9, "the moving average is not quite exact"
-    low, high = plot.box.viewRange()[1]
-    assert low < -16 and high > -14
-    ticks = [text for level in plot._y_axis._levels(low, high, 200) for text in level[1]]
-    assert any(text.startswith("-15") for text in ticks)
-
-
 def test_reference_lines_follow_the_axis(panel: CurvesPanel, two: Any) -> None:
-    panel.view.set_references("success", [("expert", 1.0)])
-    success = panel.view.plots["success", "adapt"]
+    panel.view.set_references(SUCCESS, [("expert", 1.0)])
+    success = panel.view.plots[SUCCESS, "adapt"]
     (line,) = [line for _, _, line in success._references]
     assert line.value() == 1.0 and "expert 1.00" in line.label.format
     assert success.box.viewRange()[1][1] > 1.1  # room for the label
@@ -330,7 +317,11 @@ def test_export_png_svg_csv(qtbot: Any, bench: Bench, panel: CurvesPanel, two: A
     assert tuple(rows[0]) == ("run", "stage", "metric", "step", "seconds", "value")
     first = [row for row in rows if row["run"] == "run0" and row["metric"] == "loss"]
     assert len(first) == 300 and float(first[7]["value"]) == 1 + math.cos(7 / 20)  # as logged, not smoothed
-    assert {row["metric"] for row in rows} >= {"target_success", "target_success_low", "source_success_high"}
+    assert {row["metric"] for row in rows} >= {
+        "evaluation/target_success",
+        "evaluation/target_success_low",
+        "evaluation/source_success_high",
+    }
     assert "accuracy" not in {row["metric"] for row in rows}  # it has no plot
     assert not [p for p in tmp_path.iterdir() if p.name.startswith(".")]
 
