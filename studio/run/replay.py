@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 
 from studio.data.episodes import Episodes
@@ -17,6 +16,7 @@ from studio.errors import DataError
 from studio.experiment import Domain, Experiment
 from studio.registry import Registry
 from studio.run.checkpoint import list_checkpoints, load_policy
+from studio.run.runlog import opened
 from studio.sim.domains import embodiment_of, task_of
 from studio.sim.rollout import policy_actions, run_episodes
 from studio.sim.world import World
@@ -90,10 +90,6 @@ def _said(row: Any) -> str:
 
 def _rows(folder: Path) -> Array:
     """The log's episodes on the target."""
-    path = folder / "log.h5"
-    try:
-        with h5py.File(path, "r", swmr=True) as file:
-            rows: Array = file["episodes"][:]
-    except (OSError, KeyError) as error:
-        raise DataError(f"The run's log cannot be read ({error}).", str(path), "Choose another run.") from None
+    with opened(folder / "log.h5") as file:
+        rows: Array = file["episodes"][:]
     return rows[rows["domain"] == b"target"]

@@ -15,6 +15,7 @@ import queue
 import shutil
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -36,7 +37,8 @@ from studio.run.channels import (
 )
 
 SCHEMA = 1
-TRUNCATED = "truncated file"  # in HDF5's message
+UNFINISHED = "already open for write"  # in HDF5's message of a log that is being written, or was when it was killed
+BROKEN = OSError, KeyError, RuntimeError  # what HDF5 raises of a damaged file
 FLUSH_SECONDS = 1.0
 ROOM = 1024 * 1024  # bytes that must be free before the log is written
 PACKAGES = ("torch", "mujoco", "numpy", "h5py", "peft", "gymnasium", "transfer-studio")
@@ -234,33 +236,48 @@ def columns_of(name: str, values: np.ndarray) -> list[tuple[str, np.ndarray]]:
 
 
 def recover(path: Path) -> None:
-    """Makes a log that a killed process left open for writing an ordinary file again, with all that was flushed."""
-    try:
-        with h5py.File(path, "r"):
-            return
-    except OSError as error:
-        if TRUNCATED in str(error):
-            raise DataError("The run log is cut off.", str(path), "Delete the run or its log.h5.") from None
+    """Makes a log that a killed process left open for writing an ordinary file again, with all that was flushed.
+
+    Raises:
+        DataError: the log is damaged.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with h5py.File(path, "r", swmr=True) as old, h5py.File(temporary, "w", libver="latest") as new:
-            for name, value in old.attrs.items():
-                new.attrs[name] = value
-            for name in TABLES:
-                old.copy(name, new)
+        with opened(path) as old:
+            if not old.swmr_mode:
+                return
+            with h5py.File(temporary, "w", libver="latest") as new:
+                for name, value in old.attrs.items():
+                    new.attrs[name] = value
+                for name in TABLES:
+                    old.copy(name, new)
         temporary.replace(path)
-    except OSError as error:
-        raise DataError(f"The run log is damaged ({error}).", str(path), "Delete the run or its log.h5.") from None
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def _opened(path: Path) -> h5py.File:
-    """Opens a log for reading, whether it is being written or not."""
+@contextlib.contextmanager
+def opened(path: Path) -> Iterator[h5py.File]:
+    """A log open for reading, whether it is being written or not.
+
+    Raises:
+        DataError: the log is missing or damaged, as it turns out now or while it is read.
+    """
+    try:
+        with _open(path) as file:
+            yield file
+    except BROKEN as error:
+        words = error.args[0] if isinstance(error, KeyError) else error
+        raise DataError(
+            f"The run log cannot be read ({words}).", str(path), "Choose another run, or delete the damaged log.h5."
+        ) from None
+
+
+def _open(path: Path) -> h5py.File:
     try:
         return h5py.File(path, "r")
     except OSError as error:
-        if TRUNCATED in str(error):  # as a SWMR reader HDF5 would wait forever for the rest
+        if UNFINISHED not in str(error):  # as a SWMR reader HDF5 would wait forever for what a damaged file lacks
             raise
         return h5py.File(path, "r", swmr=True)
 
@@ -285,15 +302,16 @@ class LogData:
 
 
 def read_log(folder: Path) -> LogData:
-    """Reads a run's log; works while the run goes on, and after it was killed."""
+    """Reads a run's log; works while the run goes on, and after it was killed.
+
+    Raises:
+        DataError: the log is damaged.
+    """
     path = Path(folder) / "log.h5"
     if not path.exists():
         return LogData()
-    try:
-        with _opened(path) as file:
-            metrics, evaluations, devices = (file[name][:] for name in ("metrics", "evaluations", "devices"))
-    except (OSError, KeyError) as error:
-        raise DataError(f"The run log cannot be read ({error}).", str(path), "Delete the run or its log.h5.") from None
+    with opened(path) as file:
+        metrics, evaluations, devices = (file[name][:] for name in ("metrics", "evaluations", "devices"))
     series = {}
     keys: Any = np.unique(metrics[["stage", "name"]]) if len(metrics) else []
     for stage, name in keys:
@@ -339,13 +357,8 @@ def read_episodes(folder: Path) -> EpisodeTable:
     path = Path(folder) / "log.h5"
     episodes, drawn = (np.zeros(0, np.dtype(TABLES[name])) for name in ("episodes", "randomization"))
     if path.exists():
-        try:
-            with _opened(path) as file:
-                drawn, episodes = file["randomization"][:], file["episodes"][:]
-        except (OSError, KeyError) as error:
-            raise DataError(
-                f"The run log cannot be read ({error}).", str(path), "Delete the run or its log.h5."
-            ) from None
+        with opened(path) as file:
+            drawn, episodes = file["randomization"][:], file["episodes"][:]
     which = ["domain", "step", "seed"]
     # what a resumed run repeats is logged twice: the later row counts
     keys, last = np.unique(episodes[which][::-1], return_index=True)
