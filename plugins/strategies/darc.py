@@ -66,7 +66,7 @@ class OffDynamicsSAC(SAC):
         self.seen_there = Replay(settings.capacity, target.num_envs, self.replay.widths, device)
         low, high = policy.low.cpu().numpy(), policy.high.cpu().numpy()
         self.gap = DynamicsGap(policy.params.inputs, low, high, settings, seed, device, ignored)
-        self.classifiers = GapLearner(self.gap, settings, seed, compile=settings.update == "compiled")
+        self.classifiers = GapLearner(self.gap, settings, seed, settings.update == "compiled", self.say)
         policy.gap = self.gap
         self._found: list[Tensor] = []  # of the classifiers, since the last iteration
         self._deltas: list[Tensor] = []

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydantic import ValidationError
+
 from studio.contracts import Problem
 from studio.errors import ExperimentError
 from studio.experiment import Domain, Experiment
+from studio.registry import Registry
 from studio.rl.carrying import CARRIED_ALPHA, Carried, carry, check_carried
 from studio.rl.choice import AlgorithmChoice, ChosenAlgorithm
-from studio.rl.policy import GaussianActorCritic, flatten
+from studio.rl.policy import flatten
 from studio.rl.ppo import PPOParams
 
 
@@ -35,8 +38,9 @@ class RLFineTuning(ChosenAlgorithm):
     def settings(self) -> Any:
         found, exploration = super().settings, self.params.exploration
         if self.params.algorithm == "sac":
-            return found if exploration == "temperature" else found.model_copy(update={"alpha": CARRIED_ALPHA})
-        bonus = {"entropy_weight": self.params.entropy_bonus}
+            given = exploration == "temperature" or "alpha" in found.model_fields_set
+            return found if given else found.model_copy(update={"alpha": CARRIED_ALPHA})
+        bonus = {"entropy_weight": found.entropy_weight or self.params.entropy_bonus}
         return found.model_copy(update=bonus) if exploration == "entropy" else found
 
     def training_domain(self, experiment: Experiment) -> Domain:
@@ -59,6 +63,10 @@ class RLFineTuning(ChosenAlgorithm):
         return policy
 
     def check(self, experiment: Experiment) -> list[Problem]:
-        given = experiment.policy.params.get("layers")
-        layers = given if isinstance(given, int) else GaussianActorCritic.Params().layers  # SAC's policy has as many
-        return [*super().check(experiment), *check_carried(self.params, layers, self.params.algorithm == "sac")]
+        problems = super().check(experiment)
+        try:
+            kind = Registry().get("policies", experiment.policy.id, "policy.id")
+            layers = kind.Params(**experiment.policy.params).layers
+        except (ExperimentError, ValidationError, AttributeError):  # what is wrong with the policy is said at its field
+            return problems
+        return [*problems, *check_carried(self.params, layers, self.params.algorithm == "sac")]

@@ -23,9 +23,10 @@ from studio.nn.adversarial import Discriminator, domain_accuracy, domain_loss, m
 from studio.registry import Registry
 from studio.rl.gathering import Gathered, Gathering
 from studio.rl.learners import check_ppo
-from studio.rl.pixel_ppo import SEEDS, PixelPPO, PixelPPOParams
+from studio.rl.pixel_ppo import PixelParams, PixelPPO
 from studio.rl.pixels import PixelActorCritic
 from studio.rl.ppo import UNITS
+from studio.rl.rollouts import SEEDS
 
 SAME = ("task", "embodiment", "control", "contexts")
 FIRST = 1 << 30  # episodes of a gathering lie this far beyond those of the training
@@ -35,7 +36,8 @@ COMPARED = 512  # features that distances are taken of
 
 class VisualDomainAdaptation(Strategy):
     """ADDA: a second encoder beside the source's, adapted before a head that stands still. DANN: one encoder for both
-    looks, which goes on learning by reinforcement on the source while its gradient from the discriminator is turned."""
+    looks, which goes on learning to tell the source's state while its gradient from the discriminator is turned; the
+    head goes on learning by reinforcement on the source."""
 
     id = "visual_domain_adaptation"
     title = "Visual domain adaptation"
@@ -47,7 +49,7 @@ class VisualDomainAdaptation(Strategy):
     acts_at_once = True
     units = UNITS | {"source_reward": "a step", "target_reward": "a step", "reward_r2": "R²", "state_r2": "R²"}
 
-    class Params(PixelPPOParams):
+    class Params(PixelParams):
         """Whose images are aligned and how; DANN also goes on by reinforcement on the source, with PPO's settings."""
 
         variant: Literal["adda", "dann"] = setting(
@@ -86,6 +88,9 @@ class VisualDomainAdaptation(Strategy):
             problems.append(Problem("strategy.params.target_data", message, "Let the policy gather its own images."))
         if self.params.variant == "dann":
             problems += check_ppo(self.params, "strategy.params")
+            if not self.params.encoder_epochs:
+                message = "DANN aligns the encoder's features, and the encoder is to learn nothing."
+                problems.append(Problem("strategy.params.encoder_epochs", message, "Give it at least one epoch."))
         return problems
 
     def setup(self, context: Any) -> None:

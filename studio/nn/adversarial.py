@@ -83,8 +83,7 @@ def probe(features: Tensor, values: Tensor) -> float:
     centered = x[known] - mean
     gram = centered.T @ centered
     ridge = RIDGE * len(centered) * centered.var(0, unbiased=False).mean().clamp_min(1e-12)
-    weights = torch.linalg.solve(
-        gram + ridge * torch.eye(len(gram), dtype=gram.dtype), centered.T @ (y[known] - center)
-    )
+    gram.diagonal().add_(ridge)
+    weights = torch.linalg.solve(gram, centered.T @ (y[known] - center))
     residual = y[judged] - center - (x[judged] - mean) @ weights
     return float((1 - residual.square().sum(0) / (y[judged] - y[judged].mean(0)).square().sum(0)).mean())

@@ -26,13 +26,13 @@ class Carried(Settings):
     temperature: float = setting(3.0, "Temperature", "Factor of the standard deviation.", gt=0, le=100)
     entropy_bonus: float = setting(0.01, "Entropy bonus", "Entropy weight where exploring is rewarded.", ge=0, le=10)
     freeze: Literal["nothing", "first_layers", "all_but_last_layer", "critic"] = setting(
-        "nothing", "Freeze", "Which parameters stay as they are."
+        "nothing", "Freeze", "Which parameters stay as they are; what begins anew learns."
     )
     frozen_layers: int = setting(
         1, "Frozen layers", "Of actor and critic, where first layers stand still.", "layers", ge=1, le=8
     )
     reset: Literal["nothing", "critic", "last_layer", "critic_and_last_layer"] = setting(
-        "nothing", "Reset", "Which parameters begin anew; the last layer is the actor's."
+        "nothing", "Reset", "Which begin anew; the critic with its scale of rewards, the last layer is the actor's."
     )
     normalization: Literal["keep", "anew"] = setting(
         "keep", "Normalization", "Statistics of the observations: the source's, which go on, or new ones."
@@ -50,7 +50,7 @@ def check_carried(p: Carried, layers: int, soft: bool) -> list[Problem]:
     if p.freeze == "critic" and p.reset in ("critic", "critic_and_last_layer"):
         problems.append(("freeze", "A critic that begins anew cannot stand still.", "Choose one of them."))
     if p.freeze == "first_layers" and p.frozen_layers > layers:
-        message = f"The policy has {layers} hidden layers; {p.frozen_layers} are to stand still."
+        message = f"The policy has {layers} hidden layer{'s' * (layers != 1)}; {p.frozen_layers} are to stand still."
         problems.append(("frozen_layers", message, "Freeze fewer, or all but the last layer."))
     if soft and p.freeze == "critic":
         problems.append(("freeze", "SAC's critics have to learn.", "Freeze layers, or choose PPO."))
@@ -71,9 +71,12 @@ def carry(policy: Any, blank: Any, p: Carried) -> None:
     soft = not hasattr(policy, "log_std")
     actor, critic = _layers(policy.actor), _layers(policy.critics if soft else policy.critic)
     new_actor, new_critic = _layers(blank.actor), _layers(blank.critics if soft else blank.critic)
-    if p.reset in ("critic", "critic_and_last_layer"):
+    fresh_critic = p.reset in ("critic", "critic_and_last_layer")
+    if fresh_critic:
         for old, new in zip(critic, new_critic, strict=True):
             _copy(old, new)
+        if not soft:
+            policy.rewards.load_state_dict(blank.rewards.state_dict())
     if p.reset in ("last_layer", "critic_and_last_layer"):
         _copy(actor[-1], new_actor[-1])
     with torch.no_grad():
@@ -93,7 +96,7 @@ def carry(policy: Any, blank: Any, p: Carried) -> None:
     elif p.freeze != "nothing":
         count = policy.params.layers if p.freeze == "all_but_last_layer" else p.frozen_layers
         memory = list(policy.core.parameters()) if hasattr(policy, "core") else []  # a recurrent core lies before them
-        frozen = [memory, *actor[:count], *critic[:count]]
+        frozen = [memory, *actor[:count], *([] if fresh_critic else critic[:count])]
     for layer in frozen:
         for parameter in layer:
             parameter.requires_grad_(False)

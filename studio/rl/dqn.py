@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from studio.contracts import Metrics
 from studio.experiment import Settings, setting
-from studio.rl.compiling import compiled
+from studio.rl.compiling import made_fast
 from studio.rl.flat import FlatParameters
 from studio.rl.interaction import Interaction, Transition
 from studio.rl.q_policy import QPolicy
@@ -258,15 +258,7 @@ class DQN:
         if self.settings.update == "eager" or self.updates < EAGER_UPDATES:
             return self.update.step
         if self._compiled is None:
-            self.say("Compiling the update: some seconds the first time, about one later on.")
-            began = time.perf_counter()
-            self._compiled = compiled(self.update.step)
-            kept = [tensor.clone() for tensor in self.update.changing]
             size, device = self.settings.batch_size, self.policy.low.device
-            self._compiled(
-                {name: torch.zeros(size, width, device=device) for name, width in self.replay.widths.items()}
-            )
-            for tensor, value in zip(self.update.changing, kept, strict=True):
-                tensor.copy_(value)
-            self.say(f"Compiled in {time.perf_counter() - began:.1f} s.")
+            batch = {name: torch.zeros(size, width, device=device) for name, width in self.replay.widths.items()}
+            self._compiled = made_fast(self.update.step, (batch,), self.update.changing, self.say)
         return self._compiled

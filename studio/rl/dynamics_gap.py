@@ -22,7 +22,7 @@ from torch.func import functional_call, grad_and_value
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from studio.experiment import Settings, setting
-from studio.rl.compiling import compiled
+from studio.rl.compiling import made_fast
 from studio.rl.flat import FlatParameters
 from studio.rl.moments import Moments
 from studio.rl.policy import flatten
@@ -118,23 +118,36 @@ class GapLearner:
 
     Args:
         compile: the step as one graph, about three times as fast after some seconds; it needs a C++ compiler.
+        say: told when that is done.
     """
 
-    def __init__(self, gap: DynamicsGap, settings: GapParams, seed: int, compile: bool = False) -> None:
+    def __init__(
+        self,
+        gap: DynamicsGap,
+        settings: GapParams,
+        seed: int,
+        compile: bool = False,
+        say: Callable[[str], None] = lambda text: None,
+    ) -> None:
         self.gap, self.settings = gap, settings
         device = gap.moments.mean.device
         self.generator = torch.Generator(device).manual_seed(seed)
         self.flat = FlatParameters(gap.networks)
         self.first, self.second = torch.zeros_like(self.flat.vector), torch.zeros_like(self.flat.vector)
         self.updates = torch.zeros((), device=device)  # Adam's
-        self._update: Callable[[Tensor], Tensor] = compiled(self.update) if compile else self.update
+        self._update: Callable[[Tensor], Tensor] | None = None if compile else self.update
+        self._say = say
 
     def step(self, source: Mapping[str, Tensor], target: Mapping[str, Tensor]) -> Tensor:
         """One gradient step on transitions of both domains, (n, …) of each; diagnostics in ``DIAGNOSTICS``' order."""
         rows = torch.cat([self.gap.inputs(source), self.gap.inputs(target)])
         self.gap.moments.update(rows)
         noise = torch.randn(rows.shape, generator=self.generator, device=rows.device)
-        return self._update(self.gap.moments(rows) + self.settings.classifier_noise * noise)
+        inputs = self.gap.moments(rows) + self.settings.classifier_noise * noise
+        if self._update is None:
+            changing = (self.flat.vector, self.first, self.second, self.updates)
+            self._update = made_fast(self.update, (torch.zeros_like(inputs),), changing, self._say)
+        return self._update(inputs)
 
     def update(self, inputs: Tensor) -> Tensor:
         """One step of Adam on noisy inputs (2n, width), the source's first; diagnostics."""

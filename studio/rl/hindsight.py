@@ -20,6 +20,7 @@ from studio.rl.interaction import Interaction, Transition
 from studio.rl.replay import Replay
 from studio.sim.world import World
 
+Array = np.ndarray
 Batch = dict[str, Tensor]
 LATEST = 200  # pursuits that the share of reached goals is taken over
 
@@ -142,7 +143,7 @@ class Pursuit(Interaction):
         if self.dreamt:
             self._dream(np.arange(self.world.num_envs))
 
-    def step(self, native: np.ndarray) -> Transition:
+    def step(self, native: Array) -> Transition:
         wanted = self.goals.of(self.observations)
         step = super().step(native)
         following = self.goals.put(step.next_observations, wanted)
@@ -174,11 +175,11 @@ class Pursuit(Interaction):
         self.pursued.extend(bool(part) for part in state["pursued"])
         self._near = state["near"].cpu().numpy().copy()
 
-    def _count(self, reward: np.ndarray, terminated: np.ndarray, ended: np.ndarray, info: dict[str, Any]) -> None:
-        super()._count(reward, terminated, ended, info)
-        self._succeeded = info.get("success", np.zeros(len(ended), bool))
+    def _count(self, reward: Array, terminated: Array, truncated: Array, info: dict[str, Any]) -> None:
+        super()._count(reward, terminated, truncated, info)
+        self._succeeded = info.get("success", np.zeros(len(reward), bool))
 
-    def _dream(self, ids: np.ndarray) -> None:
+    def _dream(self, ids: Array) -> None:
         """New goals for simulations: states that were visited, or, before there are any, that are seen just now."""
         assert self.replay is not None and self.generator is not None
         if not len(ids):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from studio.rl.episode_statistics import EpisodeStatistics
 from studio.rl.policy import flatten
 from studio.rl.rollouts import SEEDS
 from studio.rl.states import arrays, tensors
@@ -43,10 +43,7 @@ class Interaction:
         n = world.num_envs
         self._seen = self._flat(world.reset(seed=(seed + 1) << SEEDS)[0])
         world.steps[:] = np.arange(n) * world.task.horizon // n
-        self._return, self._length = np.zeros(n), np.zeros(n, int)
-        self._whole = world.steps == 0  # episodes that time cuts off are counted if they began at their beginning
-        self.finished: deque[tuple[float, int, bool]] = deque(maxlen=max(n, 20))  # the latest (return, length, success)
-        self.episodes = 0
+        self.statistics = EpisodeStatistics(world)
 
     @property
     def observations(self) -> Tensor:
@@ -64,7 +61,7 @@ class Interaction:
             following[ids] = np.stack([self._flat(final) for final in info["final_obs"][ids]])
             lost = info["diverged"]
             following[lost] = before.cpu().numpy()[lost]
-        self._count(reward, terminated, ended, info)
+        self._count(reward, terminated, truncated, info)
         on = {"dtype": torch.float32, "device": self.device}
         return Transition(
             before,
@@ -76,46 +73,25 @@ class Interaction:
 
     def metrics(self) -> dict[str, float]:
         """Of the latest episodes."""
-        values = {"diverged": float(self.world.diverged)}
-        if self.finished:
-            returns, lengths, successes = (np.mean(column) for column in zip(*self.finished, strict=True))
-            values |= {"return": float(returns), "episode_length": float(lengths)}
-            if self.world.task.has_success:
-                values["training_success"] = float(successes)
+        values = {"diverged": float(self.world.diverged)} | self.statistics.metrics()
         return values if self.world.curriculum is None else values | self.world.curriculum.metrics()
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that the next step depends on, the world included."""
         return {
             "world": tensors(self.world.state_dict()),
-            **{name: torch.from_numpy(getattr(self, f"_{name}").copy()) for name in _ARRAYS},
-            "finished": [[float(part) for part in episode] for episode in self.finished],
-            "episodes": self.episodes,
+            "seen": torch.from_numpy(self._seen.copy()),
+            "statistics": self.statistics.state_dict(),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Takes back what :meth:`state_dict` gave."""
         self.world.load_state_dict(arrays(state["world"]))
-        for name in _ARRAYS:
-            setattr(self, f"_{name}", state[name].cpu().numpy().copy())
-        self.finished.clear()
-        self.finished.extend((float(r), int(k), bool(s)) for r, k, s in state["finished"])
-        self.episodes = int(state["episodes"])
+        self._seen = state["seen"].cpu().numpy().copy()
+        self.statistics.load_state_dict(state["statistics"])
 
     def _flat(self, observation: Any) -> Array:
         return flatten(observation, self._ignored)
 
-    def _count(self, reward: Array, terminated: Array, ended: Array, info: dict[str, Any]) -> None:
-        self._return += reward
-        self._length += 1
-        if ended.any():
-            ids = np.flatnonzero(ended)
-            whole = ids[terminated[ids] | self._whole[ids]]
-            success = info.get("success", np.zeros(len(ended), bool))
-            found = (self._return[whole].tolist(), self._length[whole].tolist(), success[whole].tolist())
-            self.finished.extend(zip(*found, strict=True))
-            self.episodes += len(whole)
-            self._return[ids], self._length[ids], self._whole[ids] = 0, 0, True
-
-
-_ARRAYS = ("seen", "return", "length", "whole")
+    def _count(self, reward: Array, terminated: Array, truncated: Array, info: dict[str, Any]) -> None:
+        self.statistics.count(reward, terminated, truncated, info)

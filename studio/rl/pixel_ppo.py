@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import copy
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
@@ -23,22 +22,23 @@ from torch.nn.functional import smooth_l1_loss
 from studio.contracts import Metrics
 from studio.experiment import setting
 from studio.rl.advantages import gae
+from studio.rl.episode_statistics import EpisodeStatistics
 from studio.rl.gathering import Gathering
-from studio.rl.moments import Moments
 from studio.rl.pixels import PixelActorCritic, goals, privileged
 from studio.rl.policy import log_prob
 from studio.rl.ppo import DIAGNOSTICS, UNITS, PPOParams, ppo_loss
+from studio.rl.reward_scale import RewardScale
+from studio.rl.rollouts import SEEDS
 from studio.rl.states import arrays, tensors
 from studio.sim.world import World
 
 Array = np.ndarray
-KEPT = ("image", "goal", "seen", "return", "length", "whole")  # arrays of a learner that the next rollout begins with
+KEPT = ("image", "goal", "seen")  # arrays of a learner that the next rollout begins with
 COLUMNS = ("actions", "log_probs", "advantages", "returns")  # of a minibatch, for PPO's loss
 FIRST_STEPS = 64  # of each simulation from one beginning, while the encoder looks around
-SEEDS = 32  # bits: a training's episodes have seeds from (seed + 1) << SEEDS on, where no evaluation looks
 
 
-class PixelPPOParams(PPOParams):
+class PixelParams(PPOParams):
     """Optimization and collection."""
 
     learning_rate: float = setting(1e-3, "Learning rate", "Adam's.", gt=0, le=1)
@@ -47,18 +47,19 @@ class PixelPPOParams(PPOParams):
     encoder_rate: float = setting(
         3e-4, "Encoder's rate", "Adam's, of the encoder; the head has to follow its features.", gt=0, le=1
     )
-    first_rate: float = setting(3e-3, "First rate", "Adam's, of the encoder's first steps.", gt=0, le=1)
     encoder_epochs: int = setting(1, "Encoder's epochs", "Passes over an iteration's images.", ge=0, le=1000)
-    first_images: int = setting(
-        16_384,
-        "First images",
-        "Of random steps, that the encoder learns from before all else.",
-        "images",
-        ge=0,
-        le=10**7,
-    )
-    first_steps: int = setting(500, "First steps", "The encoder's gradient steps on those.", "steps", ge=0, le=10**6)
     update: Literal["eager"] = setting("eager", "Update", "Convolutions gain nothing from compiling.")
+
+
+class PixelPPOParams(PixelParams):
+    """The same, and how an encoder that has learned nothing begins."""
+
+    first_images: int = setting(
+        16_384, "First images", "Of random steps, that the encoder learns from before all else.", "images",
+        ge=0, le=10**7,
+    )  # fmt: skip
+    first_steps: int = setting(500, "First steps", "The encoder's gradient steps on those.", "steps", ge=0, le=10**6)
+    first_rate: float = setting(3e-3, "First rate", "Adam's, of the encoder's first steps.", gt=0, le=1)
 
 
 class Extra(Protocol):
@@ -87,7 +88,9 @@ class PixelPPO:
     """Trains a policy on a world that observes images. The policy's parameters change in place.
 
     Args:
+        settings: ``PixelPPOParams`` where the encoder is to look around first.
         iterations: rollouts; the learning rate falls over them where it is annealed.
+        say: told in a sentence what a person would otherwise wonder about.
         extra: one more loss of the encoder's.
     """
 
@@ -97,7 +100,7 @@ class PixelPPO:
         self,
         policy: PixelActorCritic,
         world: World,
-        settings: PixelPPOParams,
+        settings: PixelParams,
         *,
         iterations: int,
         seed: int,
@@ -112,35 +115,33 @@ class PixelPPO:
         seeing = [*policy.encoder.parameters(), *policy.decoder.parameters()]
         seeing += [] if extra is None else list(extra.parameters())
         self.optimizers = [torch.optim.Adam(part, eps=1e-5, fused=True) for part in (self.acting, seeing)]
-        self.samples = settings.steps * world.num_envs
-        n = world.num_envs
-        self.reward_moments = Moments(1).to(self.device)
-        self._discounted = torch.zeros(n, dtype=torch.float64, device=self.device)
+        self.samples = 0  # so far: steps of one simulation
+        self.reward_scale = RewardScale(policy.rewards, world.num_envs, settings.gamma)
         self._begin(seed)
-        self._return, self._length, self._whole = np.zeros(n), np.zeros(n, int), world.steps == 0
-        self.finished: deque[tuple[float, float]] = deque(maxlen=n)  # (return, length) of the latest episodes
+        self.statistics = EpisodeStatistics(world)
 
     def iterate(self) -> Iterator[Metrics]:
         """Collects, learns, and yields what it found, until the budget is spent."""
-        if not self.iteration and self.settings.first_images and self.settings.first_steps:
-            self.look_around()
+        if not self.iteration and isinstance(self.settings, PixelPPOParams):
+            self.look_around(self.settings)
         while self.iteration < self.iterations:
             share = self.iteration / self.iterations if self.settings.anneal else 0.0
             self._set_rates(1 - share, self.settings.encoder_rate)
-            began = time.perf_counter()
+            began, before, samples = time.perf_counter(), self.world.diverged, self.samples
             rollout = self.collect()
+            if self.world.diverged > before:
+                self.say(f"Simulations that diverged and were begun anew: {self.world.diverged - before}.")
             diagnostics = self.learn(rollout)
             self.iteration += 1
             values = dict(zip((*DIAGNOSTICS, "state_loss"), diagnostics.tolist(), strict=True))
-            if self.finished:
-                values["return"], values["episode_length"] = np.mean(self.finished, axis=0).tolist()
+            values |= self.statistics.metrics()
             error = (rollout.returns - rollout.values).var() / (rollout.returns.var() + 1e-8)
-            values |= {"explained_variance": 1 - error.item(), "samples": float(self.iteration * self.samples)}
+            values |= {"explained_variance": 1 - error.item(), "samples": float(self.samples)}
             values |= {
                 "learning_rate": self.optimizers[0].param_groups[0]["lr"],
                 "diverged": float(self.world.diverged),
             }
-            values["steps_per_second"] = self.samples / (time.perf_counter() - began)
+            values["steps_per_second"] = (self.samples - samples) / (time.perf_counter() - began)
             yield Metrics(self.iteration, self.iterations, values)
 
     @torch.no_grad()
@@ -168,7 +169,8 @@ class PixelPPO:
                     last = {key: value[None] for key, value in info["final_obs"][i].items()}
                     cut.append((t, i, last["image"], privileged(last, self._goal[i : i + 1])))
             self._take(observation)
-            self._count(rewards[t], terminated[t], truncated[t])
+            self.statistics.count(rewards[t], terminated[t], truncated[t], info)
+        self.samples += rewards.size
         states = policy.moments(torch.from_numpy(seen).to(self.device).flatten(0, 1)).view(*shape, -1)
         values = policy.judge(features, states)
         next_values = torch.cat([values[1:], self._judge(self._image, self._seen)[None]])
@@ -178,7 +180,7 @@ class PixelPPO:
         next_values = torch.where(torch.from_numpy(diverged).to(self.device), values, next_values)
         next_values.masked_fill_(torch.from_numpy(terminated).to(self.device), 0.0)
         ended = torch.from_numpy(terminated | truncated).to(self.device)
-        paid = self._normalize_rewards(torch.from_numpy(rewards).to(self.device), ended)
+        paid = self.reward_scale(torch.from_numpy(rewards).to(self.device), ended)
         advantages = gae(paid, values, next_values, ended, self.settings.gamma, self.settings.gae_lambda)
         policy.moments.update(torch.from_numpy(seen).to(self.device).flatten(0, 1))
         log_probs = log_prob(actions, means, policy.log_std)
@@ -213,23 +215,28 @@ class PixelPPO:
         self.optimizers[1].step()
         return told.detach()
 
-    def look_around(self) -> None:
+    def look_around(self, first: PixelPPOParams) -> None:
         """The encoder's first steps, on images of random steps from many beginnings."""
-        s, moments = self.settings, self.policy.moments
-        rounds = -(-s.first_images // (self.world.num_envs * FIRST_STEPS))
+        if not first.first_images or not first.first_steps:
+            return
+        moments = self.policy.moments
+        rounds = -(-first.first_images // (self.world.num_envs * FIRST_STEPS))
         gathering = Gathering(self.world, FIRST_STEPS, (self.seed + 1) << SEEDS, self.generator)
         parts = [gathering.gather(self.policy, "random", turn) for turn in range(rounds)]
         images, states = torch.cat([part.images for part in parts]), torch.cat([part.states for part in parts])
+        self.samples += len(images)
         moments.update(states)
-        self._set_rates(1.0, s.first_rate)
-        for _ in range(s.first_steps):
-            rows = torch.randint(len(images), (s.minibatch,), generator=self.generator, device=self.device)
+        self._set_rates(1.0, first.first_rate)
+        for _ in range(first.first_steps):
+            rows = torch.randint(len(images), (first.minibatch,), generator=self.generator, device=self.device)
             self.see(images[rows], moments(states[rows]))
         self._begin(self.seed)
 
     def _minibatches(self, epochs: int) -> Iterator[Tensor]:
         for _ in range(epochs):
-            order = torch.randperm(self.samples, generator=self.generator, device=self.device)
+            order = torch.randperm(
+                self.settings.steps * self.world.num_envs, generator=self.generator, device=self.device
+            )
             # a single sample has no spread to normalize by
             yield from (rows for rows in order.split(self.settings.minibatch) if len(rows) > 1)
 
@@ -252,10 +259,10 @@ class PixelPPO:
             "optimizers": [copy.deepcopy(optimizer.state_dict()) for optimizer in self.optimizers],
             "generator": self.generator.get_state(),
             "world": tensors(self.world.state_dict()),
-            "rewards": {name: value.clone() for name, value in self.reward_moments.state_dict().items()},
-            "discounted": self._discounted.clone(),
+            "rewards": self.reward_scale.state_dict(),
             "kept": {name: torch.from_numpy(getattr(self, f"_{name}").copy()) for name in KEPT},
-            "finished": [list(pair) for pair in self.finished],
+            "statistics": self.statistics.state_dict(),
+            "samples": self.samples,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -266,12 +273,11 @@ class PixelPPO:
             optimizer.load_state_dict(kept)
         self.generator.set_state(state["generator"].cpu())
         self.world.load_state_dict(arrays(state["world"]))
-        self.reward_moments.load_state_dict(state["rewards"])
-        self._discounted = state["discounted"].to(self.device)
+        self.reward_scale.load_state_dict(state["rewards"])
         for name in KEPT:
             setattr(self, f"_{name}", state["kept"][name].cpu().numpy().copy())
-        self.finished.clear()
-        self.finished.extend((float(r), float(k)) for r, k in state["finished"])
+        self.statistics.load_state_dict(state["statistics"])
+        self.samples = int(state["samples"])
 
     def _take(self, observation: dict[str, Array]) -> None:
         """Keeps what is seen now."""
@@ -282,21 +288,3 @@ class PixelPPO:
         """Values of images (n, h, w, 3) and what the critic may see of their states (n, width)."""
         states = self.policy.moments(torch.from_numpy(seen).to(self.device))
         return self.policy.judge(self.policy(torch.from_numpy(images).to(self.device)), states)
-
-    def _count(self, reward: Array, terminated: Array, truncated: Array) -> None:
-        self._return += reward
-        self._length += 1
-        ended = np.flatnonzero(terminated | truncated)
-        if len(ended):
-            whole = ended[terminated[ended] | self._whole[ended]]
-            self.finished.extend(zip(self._return[whole].tolist(), self._length[whole].tolist(), strict=True))
-            self._return[ended], self._length[ended], self._whole[ended] = 0, 0, True
-
-    def _normalize_rewards(self, rewards: Tensor, ended: Tensor) -> Tensor:
-        """Rewards over the standard deviation of the discounted return (as Gymnasium's NormalizeReward), float32."""
-        discounted, keep = torch.empty_like(rewards), 1 - ended.to(rewards.dtype)
-        for t in range(len(rewards)):
-            discounted[t] = self._discounted * self.settings.gamma + rewards[t]
-            self._discounted = discounted[t] * keep[t]
-        self.reward_moments.update(discounted.reshape(-1, 1))
-        return (rewards.float() * self.reward_moments.scale()).clamp_(-10, 10)

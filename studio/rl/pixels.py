@@ -67,6 +67,7 @@ class PixelActorCritic(ReinforcementPolicy):
         self.decoder = nn.Linear(p.features, p.state)  # of training alone: what the features say of the state
         self.log_std = nn.Parameter(torch.full((p.outputs,), p.log_std))
         self.moments = Moments(p.state)
+        self.rewards = Moments(1)  # of discounted returns: the scale that the critic speaks in
         self.register_buffer("low", -torch.ones(p.outputs))
         self.register_buffer("high", torch.ones(p.outputs))
 

@@ -72,6 +72,11 @@ class ReinforcementPolicy(nn.Module):
             "Choose token_transformer.",
         )
 
+    def load_state_dict(self, state: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
+        """As a module's; the scale of rewards begins anew where a policy was saved without it."""
+        fresh = {name: value for name, value in self.state_dict().items() if name.startswith("rewards.")}
+        return super().load_state_dict({**fresh, **state}, strict, assign)
+
     def _build(self) -> None:
         raise NotImplementedError
 
@@ -114,6 +119,7 @@ class GaussianActorCritic(ReinforcementPolicy):
         self.critic = network([*widths, 1], 1.0)
         self.log_std = nn.Parameter(torch.full((p.outputs,), p.log_std))
         self.moments = Moments(p.inputs)
+        self.rewards = Moments(1)  # of discounted returns: the scale that the critic speaks in
         self.register_buffer("low", -torch.ones(p.outputs))
         self.register_buffer("high", torch.ones(p.outputs))
 

@@ -202,10 +202,7 @@ class PPO:
 
     def _found(self, rollout: Rollout, diagnostics: Tensor) -> dict[str, float]:
         values = dict(zip(DIAGNOSTICS, diagnostics.tolist(), strict=True))
-        finished = self.rollouts.finished
-        if finished:
-            returns, lengths = zip(*finished, strict=True)
-            values |= {"return": sum(returns) / len(returns), "episode_length": sum(lengths) / len(lengths)}
+        values |= self.rollouts.statistics.metrics()
         error = (rollout.returns - rollout.values).var() / (rollout.returns.var() + 1e-8)
         values |= {"explained_variance": 1 - error.item(), "samples": float(self.rollouts.samples)}
         world = self.rollouts.world

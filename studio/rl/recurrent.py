@@ -154,8 +154,8 @@ class RecurrentRollouts(Rollouts):
         memory = self._remembered[-1] if after is None else self._remembered[after]
         return self.policy.core(normalized, memory)
 
-    def _count(self, reward: Array, terminated: Array, truncated: Array) -> None:
-        super()._count(reward, terminated, truncated)
+    def _count(self, reward: Array, terminated: Array, truncated: Array, info: dict[str, Any]) -> None:
+        super()._count(reward, terminated, truncated, info)
         ended = terminated | truncated
         if not ended.any():
             return

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,8 +10,9 @@ import torch
 from torch import Tensor
 
 from studio.rl.advantages import gae
-from studio.rl.moments import Moments
+from studio.rl.episode_statistics import EpisodeStatistics
 from studio.rl.policy import GaussianActorCritic, flatten, log_prob
+from studio.rl.reward_scale import RewardScale
 from studio.rl.states import arrays, tensors
 from studio.sim.world import World
 
@@ -57,14 +57,11 @@ class Rollouts:
         self.gamma, self.gae_lambda = gamma, gae_lambda
         self.device = policy.low.device
         n = world.num_envs
-        self.reward_moments = Moments(1).to(self.device)
-        self._discounted = torch.zeros(n, dtype=torch.float64, device=self.device)  # return so far, newest reward first
+        self.reward_scale = RewardScale(policy.rewards, n, gamma)
         self._observation = flatten(world.reset(seed=(seed + 1) << SEEDS)[0])
         world.steps[:] = np.arange(n) * world.task.horizon // n
-        self._return, self._length = np.zeros(n), np.zeros(n, int)
-        self._whole = world.steps == 0  # episodes that time cuts off are counted if they began at their beginning
-        self.finished: deque[tuple[float, int]] = deque(maxlen=n)  # (return, length) of the latest episodes
-        self.episodes = self.samples = 0  # so far; a sample is a step of one simulation
+        self.statistics = EpisodeStatistics(world)
+        self.samples = 0  # so far: steps of one simulation
 
     @torch.no_grad()
     def collect(self) -> Rollout:
@@ -90,11 +87,11 @@ class Rollouts:
             if "final_obs" in info:
                 ids, diverged[t] = np.flatnonzero(info["_final_obs"]), info["diverged"]
                 last[t, ids] = np.stack([flatten(final) for final in info["final_obs"][ids]])
-            self._count(rewards[t], terminated[t], truncated[t])
+            self._count(rewards[t], terminated[t], truncated[t], info)
         self.samples += time * n
         ended = torch.from_numpy(terminated | truncated).to(self.device)
         values, next_values = self._values(features, last, terminated, truncated, diverged)
-        paid = self._normalize_rewards(torch.from_numpy(rewards).to(self.device), ended)
+        paid = self.reward_scale(torch.from_numpy(rewards).to(self.device), ended)
         advantages = gae(paid, values, next_values, ended, self.gamma, self.gae_lambda)
         policy.moments.update(seen.flatten(0, 1))
         log_probs = log_prob(actions, policy.actor(features), policy.log_std)
@@ -114,38 +111,22 @@ class Rollouts:
         """Everything the next rollout depends on but the policy and the generator."""
         return {
             "world": tensors(self.world.state_dict()),
-            "rewards": {name: value.clone() for name, value in self.reward_moments.state_dict().items()},
-            "discounted": self._discounted.clone(),
+            "rewards": self.reward_scale.state_dict(),
             "observation": torch.from_numpy(self._observation.copy()),
-            "return": torch.from_numpy(self._return.copy()),
-            "length": torch.from_numpy(self._length.copy()),
-            "whole": torch.from_numpy(self._whole.copy()),
-            "finished": [list(pair) for pair in self.finished],
-            "episodes": self.episodes,
+            "statistics": self.statistics.state_dict(),
             "samples": self.samples,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Takes back what :meth:`state_dict` gave."""
         self.world.load_state_dict(arrays(state["world"]))
-        self.reward_moments.load_state_dict(state["rewards"])
-        self._discounted = state["discounted"].to(self.device)
-        kept = {name: state[name].cpu().numpy().copy() for name in ("observation", "return", "length", "whole")}
-        self._observation, self._return = kept["observation"], kept["return"]
-        self._length, self._whole = kept["length"], kept["whole"]
-        self.finished.clear()
-        self.finished.extend((float(r), int(k)) for r, k in state["finished"])
-        self.episodes, self.samples = int(state["episodes"]), int(state["samples"])
+        self.reward_scale.load_state_dict(state["rewards"])
+        self._observation = state["observation"].cpu().numpy().copy()
+        self.statistics.load_state_dict(state["statistics"])
+        self.samples = int(state["samples"])
 
-    def _count(self, reward: Array, terminated: Array, truncated: Array) -> None:
-        self._return += reward
-        self._length += 1
-        ended = np.flatnonzero(terminated | truncated)
-        if len(ended):
-            whole = ended[terminated[ended] | self._whole[ended]]
-            self.finished.extend(zip(self._return[whole].tolist(), self._length[whole].tolist(), strict=True))
-            self.episodes += len(whole)
-            self._return[ended], self._length[ended], self._whole[ended] = 0, 0, True
+    def _count(self, reward: Array, terminated: Array, truncated: Array, info: dict[str, Any]) -> None:
+        self.statistics.count(reward, terminated, truncated, info)
 
     def _values(
         self, features: Tensor, last: Array, terminated: Array, truncated: Array, diverged: Array
@@ -163,14 +144,3 @@ class Rollouts:
         lost = torch.from_numpy(diverged).to(self.device)
         next_values = torch.where(lost, values, next_values)
         return values, next_values.masked_fill(torch.from_numpy(terminated).to(self.device), 0.0)
-
-    def _normalize_rewards(self, rewards: Tensor, ended: Tensor) -> Tensor:
-        """Rewards over the standard deviation of the discounted return (as Gymnasium's NormalizeReward), float32."""
-        discounted = torch.empty_like(rewards)
-        running, keep = self._discounted, 1 - ended.to(rewards.dtype)
-        for t in range(len(rewards)):
-            discounted[t] = running * self.gamma + rewards[t]
-            running = discounted[t] * keep[t]
-        self._discounted = running
-        self.reward_moments.update(discounted.reshape(-1, 1))
-        return (rewards.float() * self.reward_moments.scale()).clamp_(-10, 10)

@@ -104,7 +104,7 @@ class Episodes:
         policy, world = learner.policy, rollouts.world
         self._rollouts, self._policy, n = rollouts, policy, world.num_envs
         world.reset()
-        self.returns, lengths = np.zeros(n), np.zeros(n, int)
+        self.returns, lengths, successes = np.zeros(n), np.zeros(n, int), np.zeros(n, bool)
         self._ids: list[Array] = []  # which simulations each step was of
         self._steps: list[tuple[Tensor, Tensor, Array]] = []  # their observations, actions, rewards
         self._last = torch.zeros(n, policy.params.inputs, device=rollouts.device)  # each episode's end
@@ -124,13 +124,14 @@ class Episodes:
             over = terminated | world.truncated(active)
             if over.any():
                 ended = active[over]
+                if world.task.has_success:
+                    successes[ended] = world.success(ended)
                 self._last[ended] = seen[torch.from_numpy(over)]
                 worth = np.where(terminated, 0.0, np.where(world.diverging(active), -1.0, 1.0))[over]
                 self._worth[ended] = torch.as_tensor(worth, dtype=torch.float32, device=seen.device)
             self._tell(active, rewards, active[over])
             active, seen = active[~over], seen[torch.from_numpy(~over)]
-        rollouts.finished.extend(zip(self.returns.tolist(), lengths.tolist(), strict=True))
-        rollouts.episodes += n
+        rollouts.statistics.add(self.returns.tolist(), lengths.tolist(), successes.tolist())
         rollouts.samples += int(lengths.sum())
 
     def rollout(self, chosen: Array) -> WorstRollout:
@@ -143,8 +144,8 @@ class Episodes:
         rewards, there = np.zeros(shape), np.zeros(shape, bool)
         for t, (ids, (observed, moved, paid)) in enumerate(zip(self._ids, self._steps, strict=True)):
             seen[t, ids], actions[t, ids], rewards[t, ids], there[t, ids] = observed, moved, paid, True
-        scale = rollouts.reward_moments.scale()
-        rollouts.reward_moments.update(self._discounted())
+        scaled = rollouts.reward_scale.scaled(torch.as_tensor(rewards, device=device))
+        policy.rewards.update(self._discounted())
         normalized = policy.moments(seen.flatten(0, 1)).view_as(seen)
         with torch.no_grad():
             values = policy.critic(normalized).squeeze(-1)
@@ -156,8 +157,7 @@ class Episodes:
         following[end, every] = torch.where(self._worth < 0, values[end, every], last * self._worth)
         ended = torch.zeros(shape, device=device)
         ended[end, every] = 1
-        paid_ = (torch.as_tensor(rewards, dtype=torch.float32, device=device) * scale).clamp_(-10, 10)
-        advantages = gae(paid_, values, following, ended, rollouts.gamma, rollouts.gae_lambda)
+        advantages = gae(scaled, values, following, ended, rollouts.gamma, rollouts.gae_lambda)
         returns, held = advantages + values, torch.from_numpy(there).to(device)
         mine = held & torch.from_numpy(np.isin(np.arange(n), chosen)).to(device)
         pairs = torch.randperm(int(held.sum()), generator=rollouts.generator, device=device)[: int(mine.sum())]

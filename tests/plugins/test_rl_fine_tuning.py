@@ -16,6 +16,7 @@ from studio.experiment import Experiment
 from studio.registry import Registry
 from studio.rl.carrying import CARRIED_ALPHA, Carried, carry
 from studio.rl.policy import GaussianActorCritic
+from studio.rl.ppo import PPO, PPOParams
 from studio.rl.recurrent import RecurrentActorCritic
 from studio.rl.squashed import SquashedActorCritic
 from studio.run import pretrain
@@ -24,6 +25,8 @@ from studio.run.check import check
 from studio.run.policies import load_policy_folder
 from studio.run.runs import read_run
 from studio.run.session import Session
+from studio.sim.domains import embodiment_of, task_of
+from studio.sim.world import World
 from tests import tiny
 
 PARAMS = {"simulations": 4, "steps": 16, "minibatch": 16, "epochs": 2, "update": "eager", "physics_threads": 1}
@@ -71,6 +74,7 @@ def policies() -> tuple[GaussianActorCritic, GaussianActorCritic]:
         for parameter in learned.parameters():
             parameter.sub_(0.7)
         learned.moments.update(torch.arange(20.0).reshape(4, 5))
+        learned.rewards.update(torch.arange(9.0)[:, None])
     return learned, blank
 
 
@@ -83,6 +87,7 @@ def changed(**params: Any) -> tuple[set[str], set[str], GaussianActorCritic]:
     return {name for name in old if not torch.equal(old[name], new[name])}, still, policy
 
 
+REWARDS = {f"rewards.{name}" for name in ("mean", "variance", "count")}
 LAYERS = {f"{net}.{at}.{kind}" for net in ("actor", "critic") for at in (0, 2, 4) for kind in ("weight", "bias")}
 
 
@@ -92,7 +97,7 @@ LAYERS = {f"{net}.{at}.{kind}" for net in ("actor", "critic") for at in (0, 2, 4
         ({"exploration": "none"}, set(), set()),
         ({"exploration": "entropy"}, set(), set()),
         ({}, {"log_std"}, set()),
-        ({"exploration": "none", "reset": "critic"}, {n for n in LAYERS if n.startswith("critic")}, set()),
+        ({"exploration": "none", "reset": "critic"}, REWARDS | {n for n in LAYERS if n.startswith("critic")}, set()),
         ({"exploration": "none", "reset": "last_layer"}, {"actor.4.weight", "actor.4.bias"}, set()),
         (
             {"exploration": "none", "normalization": "anew"},
@@ -102,11 +107,50 @@ LAYERS = {f"{net}.{at}.{kind}" for net in ("actor", "critic") for at in (0, 2, 4
         ({"exploration": "none", "freeze": "critic"}, set(), {n for n in LAYERS if n.startswith("critic")}),
         ({"exploration": "none", "freeze": "first_layers"}, set(), {n for n in LAYERS if ".0." in n}),
         ({"exploration": "none", "freeze": "all_but_last_layer"}, set(), {n for n in LAYERS if ".4." not in n}),
+        (
+            {"exploration": "none", "freeze": "all_but_last_layer", "reset": "critic"},  # what begins anew learns
+            REWARDS | {n for n in LAYERS if n.startswith("critic")},
+            {n for n in LAYERS if n.startswith("actor") and ".4." not in n},
+        ),
     ],
 )
 def test_what_is_carried(params: dict[str, Any], moved: set[str], still: set[str]) -> None:
     found = changed(**params)
     assert found[:2] == (moved, still)
+
+
+def test_the_critic_goes_on_in_the_scale_of_rewards_that_it_learned_in() -> None:
+    learned, _ = policies()
+    domain = plan().source
+    world = World(domain, task_of(domain, Registry()), embodiment_of(domain, Registry()), 4, 1)
+    hopper = GaussianActorCritic()
+    hopper.fit(11, world.control.low, world.control.high, 0)
+    hopper.rewards.load_state_dict(learned.rewards.state_dict())
+    before, seen = hopper.rewards.scale().item(), hopper.rewards.count.item()
+    ppo = PPO(hopper, world, PPOParams(**PARAMS), iterations=1, seed=0)
+    ppo.collect()
+    assert hopper.rewards.count.item() == seen + 64 and hopper.rewards.scale().item() != before
+    world.close()
+
+
+def test_a_policy_saved_without_its_scale_of_rewards_begins_a_new_one() -> None:
+    learned, blank = policies()
+    old = {name: value for name, value in learned.state_dict().items() if name not in REWARDS}
+    blank.load_state_dict(old)
+    assert torch.equal(blank.actor[0].weight, learned.actor[0].weight)
+    assert blank.rewards.count.item() < 1 < learned.rewards.count.item()
+    with pytest.raises(RuntimeError, match="log_std"):
+        blank.load_state_dict({name: value for name, value in old.items() if name != "log_std"})
+
+
+def test_what_a_person_gave_is_not_overridden() -> None:
+    """SAC's temperature begins low and entropy is rewarded by the bonus only where nothing else was asked for."""
+    for given, wanted in (({}, CARRIED_ALPHA), ({"alpha": 0.5}, 0.5)):
+        params = RLFineTuning.Params(algorithm="sac", sac=SOFT | given)
+        assert RLFineTuning(params).settings.alpha == wanted
+    for weight, wanted in ((0.0, 0.01), (0.2, 0.2)):
+        params = RLFineTuning.Params(exploration="entropy", entropy_bonus=0.01, entropy_weight=weight)
+        assert RLFineTuning(params).settings.entropy_weight == wanted
 
 
 def test_temperature_scales_the_standard_deviation() -> None:
@@ -253,6 +297,11 @@ def test_killed_and_resumed_it_ends_as_the_uninterrupted_one(
             {"strategy.params": {"freeze": "first_layers", "frozen_layers": 3}},
             "strategy.params.frozen_layers",
             "has 2 hidden layers",
+        ),
+        (
+            {"policy.id": "gaussian_gru", "strategy.params": {"freeze": "first_layers", "frozen_layers": 2}},
+            "strategy.params.frozen_layers",
+            "has 1 hidden layer;",
         ),
         ({"strategy.params": {"temperature": 0}}, "strategy.params.temperature", "out of range"),
         ({"pretraining.params": {"simulations": 0}}, "pretraining.params.simulations", "out of range"),

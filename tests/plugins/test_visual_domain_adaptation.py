@@ -22,10 +22,8 @@ from studio.sim.domains import embodiment_of, task_of
 from studio.sim.world import World
 from tests import tiny
 
-PARAMS = {
-    "simulations": 4, "steps": 8, "minibatch": 16, "epochs": 2, "physics_threads": 1, "first_images": 64,
-    "first_steps": 2,
-}  # fmt: skip
+PARAMS = {"simulations": 4, "steps": 8, "minibatch": 16, "epochs": 2, "physics_threads": 1}
+FIRST = PARAMS | {"first_images": 64, "first_steps": 2}
 POINT = {
     "embodiment": "point", "task": "point_navigation", "control": "motor", "observation": "image", "camera": "top",
     "image_size": 32,
@@ -38,7 +36,7 @@ def plan(**params: Any) -> Experiment:
         {
             "name": "tiny", "source": POINT, "target": POINT | {"randomization": DARK},
             "policy": {"id": "pixel_actor_critic", "params": {"channels": 4, "points": 4, "width": 8}},
-            "pretraining": {"iterations": 3, "params": PARAMS},
+            "pretraining": {"iterations": 3, "params": FIRST},
             "strategy": {
                 "id": "visual_domain_adaptation",
                 "params": PARAMS | {"gathered_steps": 4, "gradient_steps": 2} | params,
@@ -69,14 +67,14 @@ def parts(folder: Path) -> tuple[set[str], set[str]]:
 
 @pytest.mark.parametrize(
     ("variant", "moved"),
-    [("adda", {"encoder"}), ("dann", {"encoder", "actor", "critic", "decoder", "log_std", "moments"})],
+    [("adda", {"encoder"}), ("dann", {"encoder", "actor", "critic", "decoder", "log_std", "moments", "rewards"})],
 )
 def test_what_learns_and_what_is_said_of_it(variant: str, moved: set[str], tmp_path: Path) -> None:
     session = Session(plan(variant=variant), Registry(), Channels(), tmp_path)
     published = tiny.listen(session)
     session.run()
-    assert parts(session.folder) == (moved, {"actor", "critic", "decoder", "encoder", "log_std", "moments", "low",
-                                             "high", "fingerprint"} - moved)  # fmt: skip
+    assert parts(session.folder) == (moved, {"actor", "critic", "decoder", "encoder", "log_std", "moments", "rewards",
+                                             "low", "high", "fingerprint"} - moved)  # fmt: skip
     told = [e.values for e in published() if isinstance(e, MetricsLogged) and e.stage == "adapt"]
     assert len(told) == 6
     for values in told:
@@ -111,7 +109,7 @@ def test_the_learner_goes_on_from_its_state_bit_for_bit() -> None:
         there = world()
         policy = PixelActorCritic(PixelActorCritic.Params(channels=4, points=4, width=8))
         policy.fit_to(there, 0)
-        return PixelPPO(policy, there, PixelPPOParams(**PARAMS), iterations=6, seed=0)
+        return PixelPPO(policy, there, PixelPPOParams(**FIRST), iterations=6, seed=0)
 
     one, other = learner(), learner()
     turns = one.iterate()
@@ -129,7 +127,7 @@ def test_an_episode_that_time_cuts_off_goes_on_in_the_value_of_its_last_state() 
     there = world(2)
     policy = PixelActorCritic(PixelActorCritic.Params(channels=4, points=4, width=8))
     policy.fit_to(there, 0)
-    settings = PixelPPOParams(**PARAMS | {"simulations": 2, "steps": 2, "gae_lambda": 0.0, "gamma": 0.5})
+    settings = PixelPPOParams(**FIRST | {"simulations": 2, "steps": 2, "gae_lambda": 0.0, "gamma": 0.5})
     learner = PixelPPO(policy, there, settings, iterations=1, seed=0)
     there.steps[:] = there.task.horizon - 1  # both end with the next step
     goal = goals(there)
@@ -138,7 +136,7 @@ def test_an_episode_that_time_cuts_off_goes_on_in_the_value_of_its_last_state() 
     with torch.no_grad():
         native = policy.native(rollout.actions[:2]).numpy()
         last = torch.from_numpy(privileged({"state": native.astype(np.float32)}, goal))
-        wanted = -torch.from_numpy(np.linalg.norm(goal - native, axis=1)).float() * learner.reward_moments.scale()
+        wanted = -torch.from_numpy(np.linalg.norm(goal - native, axis=1)).float() * policy.rewards.scale()
         wanted = wanted + 0.5 * policy.judge(torch.zeros(2, 1), last)
     assert torch.allclose(rollout.returns[:2], wanted, atol=1e-5)
 
@@ -169,6 +167,11 @@ def test_the_actor_sees_the_image_alone() -> None:
             {"strategy.params": PARAMS | {"steps": 2, "variant": "dann"}},
             "strategy.params.minibatch",
             "fewer than a minibatch",
+        ),
+        (
+            {"strategy.params": PARAMS | {"encoder_epochs": 0, "variant": "dann"}},
+            "strategy.params.encoder_epochs",
+            "to learn nothing",
         ),
         ({"pretraining.params": PARAMS | {"steps": 2}}, "pretraining.params.minibatch", "fewer than a minibatch"),
     ],

@@ -144,7 +144,7 @@ def test_episodes_that_time_ends_are_not_final_and_those_of_success_are() -> Non
     assert torch.equal(stored["rewards"][:, 0], solved.float() - 1) and 0 < solved.sum() < len(solved) / 2
     # a success is final by its goal, in hindsight; what the world ended for other reasons never is
     assert (stored["discounts"] == torch.tensor(0.98)).all()
-    assert made.interaction.episodes > 20
+    assert made.interaction.statistics.episodes > 20
 
 
 def test_the_compiled_update_is_the_eager_one() -> None:

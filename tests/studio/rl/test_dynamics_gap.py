@@ -164,11 +164,13 @@ def test_resumed_it_is_the_same_to_the_bit() -> None:
 @pytest.mark.skipif(not compiler(), reason="there is no C++ compiler")
 def test_the_compiled_step_is_the_eager_one() -> None:
     settings, made = GapParams(classifier_width=16), []
+    widths = {"observations": 3, "actions": 2, "next_observations": 3}
     for fast in (False, True):
         gap = DynamicsGap(3, -np.ones(2), np.ones(2), settings, 0)
         learner = GapLearner(gap, settings, 0, compile=fast)
         generator = torch.Generator().manual_seed(0)
         for _ in range(5):
-            learner._update(torch.randn(20, 11, generator=generator))
+            learner.step(*({name: torch.randn(10, width, generator=generator) for name, width in widths.items()}
+                           for _ in range(2)))  # fmt: skip
         made.append(learner.flat.vector)
     torch.testing.assert_close(*made, rtol=1e-4, atol=1e-5)

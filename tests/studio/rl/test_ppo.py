@@ -129,17 +129,19 @@ def rollouts(task: str, sims: int, length: int, **domain: Any) -> Rollouts:
 def test_simulations_begin_at_different_times_and_cut_episodes_are_not_counted() -> None:
     made = rollouts("half_cheetah", 4, 300)
     assert made.world.steps.tolist() == [0, 250, 500, 750]
+    found = made.statistics
     made.collect()
-    assert made.episodes == 0 and made.world.steps.tolist() == [300, 550, 800, 50]
+    assert found.episodes == 0 and made.world.steps.tolist() == [300, 550, 800, 50]
     for _ in range(3):
         made.collect()
-    assert {length for _, length in made.finished} == {1000} and made.episodes == len(made.finished) == 1
+    assert {length for _, length, _ in found.finished} == {1000} and found.episodes == len(found.finished) == 1
 
 
 def test_an_episode_that_fell_is_counted_whenever_it_began() -> None:
     made = rollouts("hopper", 4, 200)
     made.collect()
-    assert made.episodes >= 4 and all(length < 200 for _, length in made.finished)
+    found = made.statistics
+    assert found.episodes >= 4 and all(length < 200 for _, length, _ in found.finished)
 
 
 def test_time_limits_are_bootstrapped_and_falls_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -222,7 +224,7 @@ def test_the_reward_is_divided_by_the_spread_of_the_discounted_return() -> None:
         rewards = torch.randn(400, 1, dtype=torch.float64, generator=torch.Generator().manual_seed(0)) * 3 + 1
         ended = torch.zeros(400, 1, dtype=torch.bool)
         ended[150] = True
-        paid = made._normalize_rewards(rewards, ended)
+        paid = made.reward_scale(rewards, ended)
     theirs, running = RunningMeanStd(shape=()), 0.0
     for reward, over in zip(rewards[:, 0].tolist(), ended[:, 0].tolist(), strict=True):
         running = running * 0.99 + reward

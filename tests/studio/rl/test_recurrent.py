@@ -179,7 +179,7 @@ def test_a_trial_is_remembered_across_its_episodes_and_returns_go_on() -> None:
     advantages, values = rollout.advantages.view(64, 6), rollout.values.view(64, 6)
     scale = ppo.settings.gamma * ppo.settings.gae_lambda
     carried = advantages[:-1] + values[:-1] - ppo.settings.gamma * values[1:] - scale * advantages[1:]
-    wanted = torch.from_numpy(np.array(paid)).float() * ppo.rollouts.reward_moments.scale()
+    wanted = torch.from_numpy(np.array(paid)).float() * ppo.policy.rewards.scale()
     assert inside.any() and torch.allclose(carried[inside], wanted[:-1][inside], atol=1e-5)  # nothing was cut off there
     cut = torch.from_numpy(third[:-1])
     assert not torch.allclose(carried[cut], wanted[:-1][cut], atol=1e-2)

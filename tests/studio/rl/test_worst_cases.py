@@ -68,8 +68,8 @@ def test_advantages_are_those_of_each_episode_by_itself() -> None:
     ppo = learner(warm_up=0)
     rollouts, policy = ppo.rollouts, ppo.policy
     policy.moments.update(torch.randn(50, 11))
-    rollouts.reward_moments.update(torch.randn(50, 1) * 3)
-    scale = rollouts.reward_moments.scale().item()
+    policy.rewards.update(torch.randn(50, 1) * 3)
+    scale = policy.rewards.scale().item()
     before = {name: value.clone() for name, value in policy.state_dict().items()}
     episodes = Episodes(ppo)
     chosen = np.array([3, 7])
