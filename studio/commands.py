@@ -13,6 +13,7 @@ from typing import Any
 
 from studio import paths
 from studio.errors import DataError, ExperimentError, StudioError
+from studio.files import json_text
 
 
 def is_request(error: StudioError) -> bool:
@@ -71,7 +72,7 @@ def compare(options: argparse.Namespace) -> int:
     rows, transfer = table(runs), transfer_table(runs)
     style = "json" if options.json else options.format
     if style == "json":
-        print(json.dumps({"rows": rows, "transfer": transfer}))
+        print(json_text({"rows": rows, "transfer": transfer}))
     else:
         print(format_table(rows, style))
         if transfer and style == "table":
@@ -94,7 +95,7 @@ def list_(options: argparse.Namespace) -> int:
     for broken in [*registry.broken(options.kind), *registry.broken("plugins")]:
         print(f"transfer-studio: {broken}", file=sys.stderr)
     if options.json:
-        print(json.dumps({options.kind: rows}))
+        print(json_text({options.kind: rows}))
     else:
         width = max((len(row["id"]) for row in rows), default=0)
         for row in rows:
@@ -109,7 +110,7 @@ def inspect(options: argparse.Namespace) -> int:
     from studio.run.inspect import describe
 
     about = describe(options.path, Registry())
-    print(json.dumps(about, default=str) if options.json else _lines(about))
+    print(json_text(about, default=str) if options.json else _lines(about))
     return 0
 
 
@@ -120,7 +121,7 @@ def export(options: argparse.Namespace) -> int:
     from studio.run.export import export_run
 
     to = export_run(options.folder, options.to, options.merged)
-    print(json.dumps({"exported": str(to)}) if options.json else f"Exported to {to}")
+    print(json_text({"exported": str(to)}) if options.json else f"Exported to {to}")
     return 0
 
 
@@ -133,7 +134,7 @@ def _film(options: argparse.Namespace) -> int:
 
     filmed = film_run(options.folder, options.film, Registry(), options.episodes, tick)
     if options.json:
-        print(json.dumps(filmed.to_dict()))
+        print(json_text(filmed.to_dict()))
     else:
         score = f", {sum(filmed.success)} of {filmed.episodes} succeeded" if filmed.success else ""
         print(f"Filmed {filmed.episodes} episodes to {filmed.path}: {filmed.seconds:.1f} s{score}")
@@ -148,7 +149,7 @@ def identify(options: argparse.Namespace) -> int:
     options.device = None
     experiment = _load(options.experiment_file, options)
     about, text = identify_for(experiment, Registry(), options)
-    print(json.dumps(about) if options.json else text)
+    print(json_text(about) if options.json else text)
     return 0
 
 
@@ -158,7 +159,7 @@ def doctor(options: argparse.Namespace) -> int:
 
     findings = examine()
     if options.json:
-        print(json.dumps({"findings": findings}))
+        print(json_text({"findings": findings}))
     else:
         for finding in findings:
             print(f"{'ok ' if finding['ok'] else 'NO '} {finding['what']}: {finding['found']}")
@@ -172,11 +173,11 @@ def bench(options: argparse.Namespace) -> int:
     from studio.run.bench import available, measure
 
     if not options.names:
-        print(json.dumps({"benches": available()}) if options.json else "\n".join(available()))
+        print(json_text({"benches": available()}) if options.json else "\n".join(available()))
         return 0
     results = [measure(name) for name in options.names]
     if options.json:
-        print(json.dumps(results[0] if len(results) == 1 else {"benches": results}))
+        print(json_text(results[0] if len(results) == 1 else {"benches": results}))
     else:
         for result in results:
             for row in result["rows"]:
@@ -279,7 +280,7 @@ def _load(path: Path, options: argparse.Namespace) -> Any:
 
 def _report(session: Any, as_json: bool) -> int:
     if as_json:
-        print(json.dumps({"run": str(session.folder), "state": session.state, "evaluations": session.evaluations}))
+        print(json_text({"run": str(session.folder), "state": session.state, "evaluations": session.evaluations}))
     else:
         for row in session.evaluations:
             print(

@@ -1,12 +1,15 @@
-"""Small things about files: hashes, and writing so that nothing half-written is ever seen."""
+"""Small things about files: hashes, JSON, and writing so that nothing half-written is ever seen."""
 
 from __future__ import annotations
 
 import errno
 import hashlib
+import json
+import math
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 
 def file_hash(path: Path) -> str:
@@ -18,6 +21,19 @@ def file_hash(path: Path) -> str:
 def disk_full(error: BaseException) -> bool:
     """Whether a write failed for want of space. Safetensors and HDF5 say so only in words."""
     return getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or "No space left on device" in str(error)
+
+
+def json_text(data: Any, **layout: Any) -> str:
+    """Plain data as JSON, which knows no NaN and no infinity: they are null. ``layout``: of :func:`json.dumps`."""
+    return json.dumps(_without_nan(data), allow_nan=False, **layout)
+
+
+def _without_nan(data: Any) -> Any:
+    if isinstance(data, float):
+        return data if math.isfinite(data) else None
+    if isinstance(data, dict):
+        return {key: _without_nan(value) for key, value in data.items()}
+    return [_without_nan(value) for value in data] if isinstance(data, list | tuple) else data
 
 
 def write_whole(path: Path, write: Callable[[Path], None]) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from studio.errors import ExperimentError
+from studio.files import json_text
 
 
 def folder() -> Path:
@@ -40,7 +41,7 @@ def measure(name: str) -> dict[str, Any]:
         )
     rows = json.loads(done.stdout.strip().splitlines()[-1])["rows"]
     result = {"bench": name, "machine": _machine(), "commit": _commit(), "rows": rows}
-    text = json.dumps({**result, "command": f"transfer-studio bench {name} --json"}, indent=2)
+    text = json_text({**result, "command": f"transfer-studio bench {name} --json"}, indent=2)
     (folder() / f"{name}.json").write_text(text + "\n", encoding="utf-8")
     return result
 

@@ -1,12 +1,14 @@
 """Checkpoints: the complete state of a training as safetensors and JSON, written beside and renamed. Never pickled.
 
 A state is a nest of dicts and lists of tensors, numbers, strings, booleans and None. Tensors go to
-``state.safetensors`` under their path in the nest; the nest with placeholders goes to ``state.json``.
+``state.safetensors`` under their path in the nest; the nest with placeholders goes to ``state.json``, where a number
+that is not finite is told in words, as JSON has none.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 from collections.abc import Callable
@@ -20,7 +22,7 @@ from safetensors.torch import load_file, save_file
 from studio.errors import DataError
 
 KEPT = 3  # checkpoints of a run's stage that are kept besides the last
-TENSOR = "$tensor"
+TENSOR, FLOAT = "$tensor", "$float"
 
 
 def save_state(folder: Path, state: dict[str, Any]) -> None:
@@ -30,7 +32,7 @@ def save_state(folder: Path, state: dict[str, Any]) -> None:
     save_file(
         {name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}, folder / "state.safetensors"
     )
-    (folder / "state.json").write_text(json.dumps(skeleton), encoding="utf-8")
+    (folder / "state.json").write_text(json.dumps(skeleton, allow_nan=False), encoding="utf-8")
 
 
 def load_state(folder: Path) -> dict[str, Any]:
@@ -140,6 +142,8 @@ def _strip(value: Any, path: str, tensors: dict[str, torch.Tensor]) -> Any:
     if isinstance(value, list | tuple):
         kind = "$list" if isinstance(value, list) else "$tuple"
         return {kind: [_strip(v, f"{path}/{i}", tensors) for i, v in enumerate(value)]}
+    if isinstance(value, float) and not math.isfinite(value):
+        return {FLOAT: str(value)}
     if value is None or isinstance(value, bool | int | float | str):
         return value
     raise TypeError(f"{path} is a {type(value).__name__}; a state holds tensors, numbers, strings, dicts and lists")
@@ -155,6 +159,8 @@ def _fill(value: Any, tensors: dict[str, torch.Tensor]) -> Any:
     if isinstance(value, dict):
         if TENSOR in value:
             return tensors[value[TENSOR]]
+        if FLOAT in value:
+            return float(value[FLOAT])
         if "$dict" in value:
             return {key: _fill(item, tensors) for key, item in value["$dict"]}
         if "$list" in value:

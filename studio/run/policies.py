@@ -16,6 +16,7 @@ from studio.contracts import Embodiment
 from studio.data.episodes import Episodes
 from studio.errors import DataError, ExperimentError
 from studio.experiment import Domain, Selection, plain_validation
+from studio.files import json_text
 from studio.nn.fingerprint import weights_hash
 from studio.registry import Registry
 
@@ -70,7 +71,7 @@ def save_policy(policy: Any, folder: Path, **about: Any) -> None:
             "weights_sha256": weights_hash(state),
             **about,
         }
-        (temporary / "config.json").write_text(json.dumps(config, indent=2), encoding="utf-8")
+        (temporary / "config.json").write_text(json_text(config, indent=2), encoding="utf-8")
         shutil.rmtree(folder, ignore_errors=True)
         temporary.rename(folder)
     finally:

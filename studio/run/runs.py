@@ -16,7 +16,7 @@ import psutil
 
 from studio.errors import DataError, ExperimentError
 from studio.experiment import Experiment
-from studio.files import write_text
+from studio.files import json_text, write_text
 
 ALIVE_SECONDS = 30  # a heartbeat older than this is a dead session's, whatever its pid says
 
@@ -67,7 +67,7 @@ def new_folder(parent: Path, experiment: Experiment) -> Path:
 
 def write_status(folder: Path, status: dict[str, Any]) -> None:
     """Writes ``run.json`` with this process's pid and a fresh heartbeat."""
-    text = json.dumps({**status, "pid": os.getpid(), "heartbeat": time.time()}, indent=2, allow_nan=True)
+    text = json_text({**status, "pid": os.getpid(), "heartbeat": time.time()}, indent=2)
     write_text(folder / "run.json", text)
 
 

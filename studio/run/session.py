@@ -12,7 +12,6 @@ import os
 import random
 import shutil
 import time
-import traceback
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -22,8 +21,8 @@ from studio import paths
 from studio.contracts import Metrics, Problem, Strategy
 from studio.errors import DataError, ExperimentError, Stopped, StudioError
 from studio.experiment import Experiment
-from studio.files import disk_full, write_text
-from studio.registry import Registry, place_of
+from studio.files import write_text
+from studio.registry import Registry
 from studio.run import devices, pretrain
 from studio.run.channels import (
     Channels,
@@ -31,7 +30,6 @@ from studio.run.channels import (
     DeviceSample,
     EpisodesEnded,
     Exported,
-    Failed,
     Logged,
     MetricsLogged,
     StageChanged,
@@ -43,9 +41,11 @@ from studio.run.clock import Clock
 from studio.run.context import Context
 from studio.run.datasets import demonstrations
 from studio.run.evaluate import evaluate
+from studio.run.failures import plainly, told
 from studio.run.policies import fit_to_source, load_policy_folder, save_policy
-from studio.run.runlog import RunLog, package_versions
+from studio.run.runlog import RunLog, package_versions, read_log
 from studio.run.runs import Status, new_folder, read_status
+from studio.run.soundness import check_losses, check_weights
 from studio.run.way import Way
 from studio.sim.domains import embodiment_of
 
@@ -123,11 +123,7 @@ class Session:
             self._say("info", f"Stopped. Resume with: transfer-studio resume {self.folder}")
             self._set_state("stopped")
         except Exception as failure:
-            error = failure
-            if disk_full(failure) and not isinstance(failure, StudioError):
-                where = str(getattr(failure, "filename", None) or self._folder or self._parent)
-                error = StudioError("The disk is full.", where, "Free space, then resume the run.")
-                error.__cause__ = failure
+            error = plainly(failure, self._folder or self._parent)
             self._fail(error)
             raise error from error.__cause__
         finally:
@@ -199,41 +195,52 @@ class Session:
         """Drives a training to its end from its newest checkpoint; the last state is kept when it is stopped."""
         budget, evaluation = self.experiment.budget, self.experiment.evaluation
         self._began = self.clock.seconds
-        step = self._restore(stage, state)
+        rate = "pretraining.learning_rate" if strategy is None else "strategy.params.learning_rate"
+        step, total = self._restore(stage, state)
         saved = step
         try:
-            if strategy is not None and strategy.acts_at_once and evaluation.every and not step:
-                self._score(strategy, "target", 0, evaluation.short_episodes, final=False)
+            if strategy is not None and self._due(strategy, step, total) and not self._scored(step):
+                self._score(strategy, "target", step, evaluation.short_episodes, final=False)
             for metrics in iterations:
-                step = metrics.step
+                step, total = metrics.step, metrics.total
                 if metrics.stage and metrics.stage != self._way.stage:
                     self._enter(metrics.stage)
                 self.channels.events.publish(
                     MetricsLogged(metrics.stage or stage, step, self.clock.seconds, dict(metrics.values), units)
                 )
                 self._log_episodes(step)
-                if not math.isfinite(metrics.values.get("loss", 0.0)):
-                    raise StudioError(
-                        f"The loss is {metrics.values['loss']} at step {step}.",
-                        "strategy.params.learning_rate",
-                        "Lower the learning rate, or look for broken values in the data.",
-                    )
+                score, keep = self._due(strategy, step, total), step % budget.checkpoint_every == 0 or step == total
+                check_losses(metrics, rate)
+                if score or keep:
+                    check_weights(state.policy if strategy is None else strategy.policy(), step, rate)
                 if math.isnan(metrics.share):
-                    self._advance(step, metrics.total)
+                    self._advance(step, total)
                 else:
                     self._advance(round(1000 * metrics.share), 1000)
                 if strategy is not None:
                     self._watch(strategy)
-                    if evaluation.every and step % evaluation.every == 0 and step < metrics.total:
+                    if score:
                         self._score(strategy, "target", step, evaluation.short_episodes, final=False)
-                if step % budget.checkpoint_every == 0 or step == metrics.total:
-                    self._checkpoint(stage, step, state, strategy)
+                if keep:
+                    self._checkpoint(stage, step, total, state, strategy)
                     saved = step
                 self.clock.tick()
         except Stopped:
             if step > saved:
-                self._checkpoint(stage, step, state, strategy)
+                self._checkpoint(stage, step, total, state, strategy)
             raise
+
+    def _due(self, strategy: Strategy | None, step: int, total: int) -> bool:
+        """Whether the policy of a step is to be scored: before the first one only where it acts at once."""
+        every = self.experiment.evaluation.every
+        if strategy is None or not every or step % every or step >= total:
+            return False
+        return step > 0 or strategy.acts_at_once
+
+    def _scored(self, step: int) -> bool:
+        """Whether the log has that score: not where a stop came between the step and its evaluation."""
+        rows = read_log(self.folder).evaluations
+        return any((row["domain"], row["step"], row["final"]) == ("target", step, False) for row in rows)
 
     def _score(self, strategy: Strategy, name: str, step: int, episodes: int, final: bool) -> None:
         """Evaluates the policy on the target, or fitted back to the source: what was forgotten is a result."""
@@ -276,31 +283,31 @@ class Session:
 
     # -- checkpoints ---------------------------------------------------------------------------------------------
 
-    def _checkpoint(self, stage: str, step: int, training: Any, strategy: Strategy | None) -> None:
-        state = {"training": training.state_dict(), "rng": rng_state()}
+    def _checkpoint(self, stage: str, step: int, total: int, training: Any, strategy: Strategy | None) -> None:
+        state = {"training": training.state_dict(), "rng": rng_state(), "total": total, "way": self._way.stage}
         state |= {"seconds": self.clock.seconds, "stage_seconds": self.clock.seconds - self._began}
         write = None if strategy is None else partial(save_policy, strategy.merged_policy())
         try:
             path = save_checkpoint(self.folder, stage, step, state, write)
         except OSError as error:
-            raise StudioError(
-                f"The checkpoint cannot be written ({error.strerror or error}).",
-                str(self.folder),
-                "Free disk space, then resume.",
-            ) from None
+            words = f"The checkpoint cannot be written ({error.strerror or error})."
+            raise StudioError(words, str(self.folder), "Free disk space, then resume.") from None
         self.channels.events.publish(CheckpointSaved(stage, step, str(path)))
 
-    def _restore(self, stage: str, training: Any) -> int:
+    def _restore(self, stage: str, training: Any) -> tuple[int, int]:
+        """The step that the training goes on from, and of how many."""
         found = latest_state(self.folder, stage) if self._resumed else None
         if found is None:
-            return 0
+            return 0, self.experiment.budget.iterations
         step, state = found
         training.load_state_dict(state["training"])
         set_rng_state(state["rng"])
         self.clock.offset += max(0.0, float(state["seconds"]) - self.clock.seconds)
         self._began = self.clock.seconds - float(state["stage_seconds"])
         self._say("info", f"Resumed {stage} at step {step}.")
-        return step
+        if state.get("way", self._way.stage) != self._way.stage:
+            self._enter(state["way"])
+        return step, int(state.get("total", self.experiment.budget.iterations))
 
     # -- telling -------------------------------------------------------------------------------------------------
 
@@ -323,11 +330,8 @@ class Session:
             if made and self._folder is not None:  # nothing has happened in it yet
                 shutil.rmtree(self._folder, ignore_errors=True)
                 self._folder = None
-            raise ExperimentError(
-                f"The run folder cannot be written ({error.strerror or error}).",
-                str(self._parent),
-                "Choose another with --out.",
-            ) from None
+            words = f"The run folder cannot be written ({error.strerror or error})."
+            raise ExperimentError(words, str(self._parent), "Choose another with --out.") from None
         self._sampler = devices.Sampler(self._sampled)
 
     def _close(self) -> None:
@@ -388,12 +392,7 @@ class Session:
         self._say("info", text)
 
     def _fail(self, error: Exception) -> None:
-        trace = "".join(traceback.format_exception(error))
-        if isinstance(error, StudioError):
-            failed = Failed(error.message, error.field, error.remedy, trace)
-        else:
-            file, line = place_of(error)
-            failed = Failed(f"{type(error).__name__}: {error}", f"{file}, line {line}", "See the log's details.", trace)
+        failed = told(error)
         self.channels.events.publish(failed)
         if self._folder is not None:
             self._status.put(error={"message": failed.message, "field": failed.field, "remedy": failed.remedy})

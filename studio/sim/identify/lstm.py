@@ -17,7 +17,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from studio.errors import DataError
-from studio.files import write_text, write_whole
+from studio.files import json_text, write_text, write_whole
 from studio.sim.identify.estimate import LEVEL, Estimate, estimates
 from studio.sim.identify.features import Features, sensor_noise, sequence
 from studio.sim.identify.network import SystemIdentification, fit
@@ -141,7 +141,7 @@ class LstmIdentifier:
             "high": self.ranges.high.tolist(), "training": asdict(self.settings), "commands": self.commands,
             "reasons": self.reasons,
         }  # fmt: skip
-        write_text(folder / "identifier.json", json.dumps(about, indent=2))
+        write_text(folder / "identifier.json", json_text(about, indent=2))
 
     @staticmethod
     def load(folder: Path) -> LstmIdentifier:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 import shutil
 from pathlib import Path
 from typing import Any
@@ -126,11 +128,15 @@ def test_state_of_any_nesting_round_trips(tmp_path: Path) -> None:
         "a": torch.arange(6.0).reshape(2, 3),
         "nested": {0: {"step": torch.tensor(3), "flag": True}, "none": None},
         "list": [1, 2.5, "x", torch.zeros(0)],
+        "best": [-math.inf, math.nan],
         "tuple": (0.9, 0.999),
         "shared": {"weight/with/slashes": torch.ones(1, dtype=torch.bfloat16)},
     }
     save_state(tmp_path, state)
     found = load_state(tmp_path)
+    assert found["best"][0] == -math.inf and math.isnan(found["best"][1])
+    text = (tmp_path / "state.json").read_text()
+    json.loads(text, parse_constant=lambda word: pytest.fail(f"{word} is no JSON"))
     assert found["nested"][0]["flag"] is True and found["nested"]["none"] is None
     assert torch.equal(found["a"], state["a"])
     assert found["tuple"] == (0.9, 0.999) and found["list"][:3] == [1, 2.5, "x"]

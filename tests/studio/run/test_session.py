@@ -24,7 +24,8 @@ from studio.run.channels import (
     StageChanged,
     StateChanged,
 )
-from studio.run.runs import list_runs, read_run
+from studio.run.runlog import read_log
+from studio.run.runs import list_runs, read_run, write_status
 from studio.run.session import Session
 from studio.run.way import STAGES
 from tests import tiny
@@ -154,11 +155,21 @@ def test_a_strategy_that_raises_is_named_with_its_line(
     assert read_run(session.folder).state == "failed"
 
 
-@pytest.mark.parametrize("loss", ["float('nan')", "float('inf')"])
-def test_a_loss_that_is_no_number_ends_the_run(tmp_path: Path, runs: Path, loss: str) -> None:
-    file = plugin(tmp_path / "plugins", loss=loss)
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ({"loss": "float('nan')"}, "The loss is nan at step 1"),
+        ({"loss": "float('inf')"}, "The loss is inf at step 1"),
+        ({"loss": "0.5, 'critic_loss': float('nan')"}, "The critic loss is nan at step 1"),
+        ({"iterate": "self._policy.action_head[0].bias.data[0] = float('nan')"}, "A weight of the policy is no finite"),
+    ],
+)
+def test_a_loss_or_a_weight_that_is_no_number_ends_the_run(
+    tmp_path: Path, runs: Path, fault: dict[str, str], said: str
+) -> None:
+    file = plugin(tmp_path / "plugins", **fault)
     session, published = started(tiny.experiment("broken"), runs, Registry(file.parent))
-    with pytest.raises(StudioError, match="The loss is"):
+    with pytest.raises(StudioError, match=said):
         session.run()
     (failed,) = [e for e in published() if isinstance(e, Failed)]
     assert (failed.field, session.state) == ("strategy.params.learning_rate", "failed")
@@ -205,6 +216,51 @@ def test_stop_ends_with_a_checkpoint_and_resume_goes_on(runs: Path) -> None:
     assert read_run(folder).state == "finished"
 
 
+def test_a_score_that_a_stop_came_before_is_made_on_resume(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    changes = {"evaluation.every": 3, "evaluation.short_episodes": 1, "budget.checkpoint_every": 1000}
+    session, _ = started(tiny.experiment(**changes), runs)
+
+    def stopped(*given: Any) -> None:
+        session.stop()
+        session.clock.tick()
+
+    with monkeypatch.context() as patch:
+        patch.setattr("studio.run.session.evaluate", stopped)
+        folder = session.run()
+    assert session.state == "stopped" and not read_log(folder).evaluations
+    assert (folder / "checkpoints" / "adapt-00000003" / "state.json").exists()
+    again = Session.resume(folder, Registry(), Channels())
+    publish = again.channels.events.publish
+
+    def stop_after_four(event: Any) -> None:
+        publish(event)
+        if isinstance(event, MetricsLogged) and event.step == 4:
+            again.stop()
+
+    again.channels.events.publish = stop_after_four
+    again.run()
+    Session.resume(folder, Registry(), Channels()).run()
+    scored = [(row["step"], row["final"]) for row in read_log(folder).evaluations if row["domain"] == "target"]
+    assert scored == [(3, False), (6, False), (9, False), (10, True)]
+
+
+def test_a_score_that_was_made_is_not_made_again_on_resume(runs: Path) -> None:
+    changes = {"evaluation.every": 3, "evaluation.short_episodes": 1}
+    session, _ = started(tiny.experiment(**changes), runs)
+    publish = session.channels.events.publish
+
+    def stop_when_saved(event: Any) -> None:
+        publish(event)
+        if isinstance(event, CheckpointSaved) and event.stage == "adapt":
+            session.stop()
+
+    session.channels.events.publish = stop_when_saved
+    folder = session.run()
+    Session.resume(folder, Registry(), Channels()).run()
+    scored = [row["step"] for row in read_log(folder).evaluations if row["domain"] == "target"]
+    assert scored == [3, 6, 9, 10]
+
+
 def test_pause_holds_and_unpause_goes_on(runs: Path) -> None:
     session, published = started(tiny.experiment(), runs)
     session.pause()
@@ -246,3 +302,13 @@ def test_a_damaged_cached_policy_is_made_anew(runs: Path, tmp_path: Path, monkey
     again.run()
     assert [e for e in published() if isinstance(e, MetricsLogged) and e.stage == "pretrain"]
     assert len(list_runs(runs)) == 2
+
+
+def test_what_is_written_is_json_whatever_came_out(tmp_path: Path) -> None:
+    """JSON knows neither NaN nor infinity; other programs refuse a file that holds one."""
+    broken = [float("nan"), {"low": float("-inf")}, (1.5, None, "NaN", True)]
+    write_status(tmp_path, {"summary": {"success": float("nan")}, "evaluations": broken})
+    text = (tmp_path / "run.json").read_text()
+    status = json.loads(text, parse_constant=lambda word: pytest.fail(f"{word} is no JSON"))
+    assert status["summary"] == {"success": None}
+    assert status["evaluations"] == [None, {"low": None}, [1.5, None, "NaN", True]]
