@@ -69,14 +69,16 @@ def compare(options: argparse.Namespace) -> int:
         experiments = matrix(_load(source, options))
         with _Follower(len(experiments)) as follower:
             runs += run_all(experiments, Registry(), options.out or paths.runs(), follower.channels, follower.drive)
-    rows, transfer = table(runs), transfer_table(runs)
+    rows, (transfer, left_out) = table(runs), transfer_table(runs)
     style = "json" if options.json else options.format
     if style == "json":
-        print(json_text({"rows": rows, "transfer": transfer}))
+        print(json_text({"rows": rows, "transfer": transfer, "left_out": left_out}))
     else:
         print(format_table(rows, style))
         if transfer and style == "table":
             print(f"\nAgainst training without transfer:\n{format_transfer(transfer)}")
+        if left_out and style == "table":
+            print("\nTransfer over the training: " + "\n".join(left_out))
     if options.screenshot:
         from widgets.app import screenshot
 
@@ -284,7 +286,7 @@ def _report(session: Any, as_json: bool) -> int:
     else:
         for row in session.evaluations:
             print(
-                f"{row['domain']} at step {row['step']}: success {row['success']:.3f} "
+                f"{row['domain']} at step {row['step']}: {row['measure']} {row['success']:.3f} "
                 f"[{row['low']:.3f}, {row['high']:.3f}] over {row['episodes']} episodes"
             )
         print(f"{session.state}: {session.folder}")

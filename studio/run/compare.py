@@ -14,13 +14,14 @@ import numpy as np
 from studio.errors import ExperimentError
 from studio.experiment import Experiment
 from studio.registry import Registry
+from studio.run.baseline import baselines
 from studio.run.channels import Channels
 from studio.run.runs import RunInfo, list_runs, read_run
 from studio.run.session import Session
 
 COLUMNS = (
     "strategy", "episodes", "seeds", "success", "low", "high", "source_success", "trainable_parameters", "seconds",
-    "peak_memory_mb", "transfer",
+    "peak_memory_mb", "transfer", "measure",
 )  # fmt: skip
 
 
@@ -82,15 +83,16 @@ def table(runs: Iterable[RunInfo | Path]) -> list[dict[str, Any]]:
     """One row for each strategy and number of episodes, over seeds.
 
     ``low`` and ``high`` are the 95% interval of the mean: with one seed the run's own over episodes, with more a
-    two-level bootstrap, over seeds and over each seed's episodes. Where the task has no success these are returns.
-    ``transfer`` compares with ``from_scratch`` at the
-    same number of episodes: positive, negative, or unclear where the interval of the difference holds zero.
+    two-level bootstrap, over seeds and over each seed's episodes. Where the task has no success these are returns, as
+    ``measure`` says. ``transfer`` compares with training without transfer (see :mod:`studio.run.baseline`) at the same
+    number of episodes: positive, negative, or unclear where the interval of the difference holds zero.
     """
     groups: dict[tuple[str, int], list[RunInfo]] = {}
     for item in runs:
         run = read_run(item) if isinstance(item, Path) else item
         if run.state == "finished":
             groups.setdefault((run.strategy, run.episodes), []).append(run)
+    bases = baselines(run for group in groups.values() for run in group)
     samples = {key: _resampled(group) for key, group in groups.items()}
     rows = []
     for (strategy, episodes), group in sorted(groups.items(), key=lambda item: (item[0][1], item[0][0])):
@@ -109,7 +111,8 @@ def table(runs: Iterable[RunInfo | Path]) -> list[dict[str, Any]]:
                 "trainable_parameters": group[0].trainable_parameters,
                 "seconds": _mean(run.seconds for run in group),
                 "peak_memory_mb": max(run.peak_memory_mb for run in group),
-                "transfer": _transfer(samples, strategy, episodes),
+                "transfer": _transfer(strategy, samples[(strategy, episodes)], bases.get(episodes, [])),
+                "measure": group[0].measure,
             }
         )
     return rows
@@ -123,7 +126,8 @@ def format_table(rows: list[dict[str, Any]], style: str) -> str:
         writer.writeheader()
         writer.writerows(rows)
         return stream.getvalue().rstrip()
-    header = ["strategy", "episodes", "seeds", "success [95%]", "source", "trained", "seconds", "MB", "transfer"]
+    measure = " or ".join(sorted({row["measure"] for row in rows})) or "success"
+    header = ["strategy", "episodes", "seeds", f"{measure} [95%]", "source", "trained", "seconds", "MB", "transfer"]
     cells = [
         [
             row["strategy"],
@@ -166,13 +170,11 @@ def _episodes_of(run: RunInfo) -> int:
     return max(1, Experiment.load(run.folder / "experiment.yaml").evaluation.episodes)
 
 
-def _transfer(samples: dict[tuple[str, int], np.ndarray], strategy: str, episodes: int) -> str:
-    scratch = samples.get(("from_scratch", episodes))
-    if scratch is None or strategy == "from_scratch":
+def _transfer(strategy: str, sample: np.ndarray, base: list[RunInfo]) -> str:
+    if not base or base[0].strategy == strategy:
         return ""
-    low, high = np.quantile(
-        samples[(strategy, episodes)] - np.random.default_rng(1).permutation(scratch), [0.025, 0.975]
-    )
+    scratch = np.random.default_rng(1).permutation(_resampled(base))
+    low, high = np.quantile(sample - scratch, [0.025, 0.975])
     return "positive" if low > 0 else "negative" if high < 0 else "unclear"
 
 

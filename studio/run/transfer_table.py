@@ -8,43 +8,46 @@ from typing import Any
 
 import numpy as np
 
-from studio.experiment import Experiment
 from studio.run import transfer_metrics as measures
+from studio.run.baseline import baselines
 from studio.run.runlog import read_log
 from studio.run.runs import RunInfo
 
 SHARE = 0.75  # of the way from the worst mean score to what training without transfer ends with: the threshold
+NAMED = 5  # steps, at most, where scores are missing
 
 
-def transfer_table(runs: Iterable[RunInfo]) -> list[dict[str, Any]]:
-    """One row for each strategy and number of episodes that has curves over the same steps as training without
-    transfer (``from_scratch``, or ``rl_from_scratch`` on the target): all of ``transfer_metrics.compared``."""
-    curves: dict[tuple[str, int], tuple[tuple[int, ...], list[list[float]]]] = {}
-    baselines: dict[int, tuple[str, int]] = {}
-    for run in runs:
-        if run.state != "finished":
-            continue
-        steps, values = curve_of(run.folder)
-        key = run.strategy, run.episodes
-        known = curves.setdefault(key, (steps, []))
-        if len(steps) > 1 and known[0] == steps:
-            known[1].append(values)
-        if _without_transfer(run):
-            baselines[run.episodes] = key
-    rows = []
-    for key, (steps, found) in sorted(curves.items(), key=lambda item: (item[0][1], item[0][0])):
-        base = baselines.get(key[1])
-        if base is None or base == key or not found or curves[base][0] != steps or not curves[base][1]:
-            continue
-        mine, scratch = np.array(found), np.array(curves[base][1])
-        means = np.stack([mine.mean(0), scratch.mean(0)])
-        low, high = float(means.min()), float(means.max())
-        threshold = low + SHARE * (measures.iqm(measures.asymptote(scratch)) - low)
-        if high <= low:
-            continue  # nothing was learned by either
-        whole = measures.compared(np.array(steps, float), mine, scratch, low, high, threshold)
-        rows.append({"strategy": key[0], "episodes": key[1], "seeds": len(found), "threshold": threshold, **whole})
-    return rows
+def transfer_table(runs: Iterable[RunInfo]) -> tuple[list[dict[str, Any]], list[str]]:
+    """One row for each strategy and number of episodes whose runs were scored at the steps of training without
+    transfer: all of ``transfer_metrics.compared``. And sentences, one for each run or row that had to be left out."""
+    runs, rows, left_out = list(runs), [], []
+    for episodes, base in sorted(baselines(run for run in runs if run.state == "finished").items()):
+        those = [run for run in runs if run.episodes == episodes]
+        curves = {run.folder: curve_of(run.folder) for run in those if run.state == "finished"}
+        steps = _usual([curves[run.folder][0] for run in base])
+        if len(steps) < 2:
+            continue  # it was not scored while it trained
+        groups: dict[str, list[list[float]]] = {}
+        for run in sorted(those, key=lambda run: run.strategy):
+            reason = _unfit(run, curves.get(run.folder, ((), []))[0], steps)
+            if reason:
+                left_out.append(f"{run.name} is left out: {reason}.")
+            elif run.strategy != base[0].strategy:
+                groups.setdefault(run.strategy, []).append(curves[run.folder][1])
+        scratch = np.array([curves[run.folder][1] for run in base if curves[run.folder][0] == steps])
+        for strategy, found in groups.items():
+            mine = np.array(found)
+            means = np.stack([mine.mean(0), scratch.mean(0)])
+            low, high = float(means.min()), float(means.max())
+            if not low < high:
+                left_out.append(f"{strategy} is left out: neither it nor training without transfer learned anything.")
+                continue
+            threshold = low + SHARE * (measures.iqm(measures.asymptote(scratch)) - low)
+            whole = measures.compared(np.array(steps, float), mine, scratch, low, high, threshold)
+            rows.append(
+                {"strategy": strategy, "episodes": episodes, "seeds": len(mine), "threshold": threshold, **whole}
+            )
+    return rows, left_out
 
 
 def curve_of(folder: Path) -> tuple[tuple[int, ...], list[float]]:
@@ -67,7 +70,17 @@ def format_transfer(rows: list[dict[str, Any]]) -> str:
     return "\n".join("  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip() for line in lines)
 
 
-def _without_transfer(run: RunInfo) -> bool:
-    if run.strategy == "rl_from_scratch":
-        return bool(Experiment.load(run.folder / "experiment.yaml").strategy.params.get("train_on") == "target")
-    return run.strategy == "from_scratch"
+def _usual(found: list[tuple[int, ...]]) -> tuple[int, ...]:
+    """The steps at which most runs were scored; of as many the longer ones."""
+    return max(found, key=lambda steps: (found.count(steps), len(steps)))
+
+
+def _unfit(run: RunInfo, found: tuple[int, ...], steps: tuple[int, ...]) -> str:
+    """Why a run's scores cannot stand beside those at ``steps``; empty where they can."""
+    if run.state != "finished":
+        return f"it is {run.state}"
+    missing = [str(step) for step in steps if step not in found]
+    if missing:
+        more = ", …" if len(missing) > NAMED else ""
+        return f"it has no score at step {', '.join(missing[:NAMED])}{more}, unlike training without transfer"
+    return "" if found == steps else "it was scored at more steps than training without transfer"

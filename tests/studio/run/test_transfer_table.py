@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from studio.__main__ import main
 from studio.errors import ExperimentError
 from studio.experiment import Experiment
 from studio.registry import Registry
 from studio.run.channels import Channels
-from studio.run.compare import matrix, run_all
+from studio.run.compare import matrix, run_all, table
 from studio.run.runs import RunInfo
 from studio.run.transfer_table import curve_of, format_transfer, transfer_table
 from tests import tiny
@@ -54,12 +57,12 @@ def test_the_source_policy_is_scored_before_it_learns(runs: list[RunInfo]) -> No
 
 
 def test_one_row_for_what_was_carried_over(runs: list[RunInfo]) -> None:
-    (row,) = transfer_table(runs)
+    (row,), left_out = transfer_table(runs)
     curves = {
         name: np.array([curve_of(run.folder)[1] for run in runs if run.strategy == name])
         for name in ("rl_fine_tuning", "rl_from_scratch")
     }
-    assert row["strategy"] == "rl_fine_tuning" and row["seeds"] == 2
+    assert row["strategy"] == "rl_fine_tuning" and row["seeds"] == 2 and not left_out
     starts = [curve[:, 0].mean() for curve in curves.values()]
     assert row["jumpstart"][0] == pytest.approx(starts[0] - starts[1])
     ends = [curve[:, -1].mean() for curve in curves.values()]
@@ -71,16 +74,55 @@ def test_one_row_for_what_was_carried_over(runs: list[RunInfo]) -> None:
 
 
 def test_without_a_training_on_the_target_there_is_nothing_to_compare_with(runs: list[RunInfo]) -> None:
-    assert transfer_table([run for run in runs if run.strategy == "rl_fine_tuning"]) == []
-    assert transfer_table([run for run in runs if run.strategy == "rl_from_scratch"]) == []
+    assert transfer_table([run for run in runs if run.strategy == "rl_fine_tuning"]) == ([], [])
+    assert transfer_table([run for run in runs if run.strategy == "rl_from_scratch"]) == ([], [])
+
+
+@pytest.mark.parametrize("place", range(4))
+def test_a_run_that_lacks_a_score_is_left_out_by_name_and_the_others_count(
+    place: int, runs: list[RunInfo], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whichever it is: the first seed's as well as a later one's, of the strategy and of the training without
+    transfer."""
+    lacking = runs[place]
+
+    def curve(folder: Path) -> tuple[tuple[int, ...], list[float]]:
+        steps, scores = curve_of(folder)
+        return ((0, 4, 6), [scores[0], *scores[2:]]) if folder == lacking.folder else (steps, scores)
+
+    monkeypatch.setattr("studio.run.transfer_table.curve_of", curve)
+    (row,), (sentence,) = transfer_table(runs)
+    assert (row["strategy"], row["seeds"]) == ("rl_fine_tuning", 2 - (lacking.strategy == "rl_fine_tuning"))
+    assert sentence.startswith(f"{lacking.name} is left out: it has no score at step 2,")
+
+
+def test_a_run_that_was_stopped_is_left_out_by_name(runs: list[RunInfo]) -> None:
+    stopped = [replace(run, state="stopped") if run == runs[0] else run for run in runs]
+    (row,), sentences = transfer_table(stopped)
+    assert sentences == [f"{runs[0].name} is left out: it is stopped."] and row["seeds"] == 1
+
+
+def test_both_tables_know_what_training_without_transfer_is(runs: list[RunInfo]) -> None:
+    transfer = {row["strategy"]: row["transfer"] for row in table(runs)}
+    assert transfer["rl_fine_tuning"] in ("positive", "negative", "unclear") and transfer["rl_from_scratch"] == ""
+    assert {row["strategy"] for row in transfer_table(runs)[0]} == {"rl_fine_tuning"}
 
 
 def test_the_command_line_shows_it(runs: list[RunInfo]) -> None:
     folders: list[Any] = [run.folder for run in runs]
     told = tiny.call("compare", *folders)
     assert told.returncode == 0 and "Against training without transfer" in told.stdout, told.stderr
+    assert "return [95%]" in told.stdout and "success" not in told.stdout  # the hopper has none
     data = json.loads(tiny.call("compare", *folders, "--json").stdout.splitlines()[-1])
-    assert [row["strategy"] for row in data["transfer"]] == ["rl_fine_tuning"] and len(data["rows"]) == 2
+    assert [row["strategy"] for row in data["transfer"]] == ["rl_fine_tuning"] and data["left_out"] == []
+    assert [row["measure"] for row in data["rows"]] == ["return", "return"]
+
+
+def test_a_run_is_reported_by_its_tasks_measure(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    changes = {"strategy.id": "rl_from_scratch", "budget.iterations": 1, "comparison": {}}
+    assert main(["run", str(tiny.write(plan().changed(**changes), tmp_path)), "--out", str(tmp_path)]) == 0
+    lines = capfd.readouterr().out.splitlines()
+    assert lines[0].startswith("target at step 0: return ") and lines[1].startswith("target at step 1: return ")
 
 
 def test_parameters_of_what_is_not_compared_are_refused() -> None:
