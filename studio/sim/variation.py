@@ -14,6 +14,7 @@ import mujoco.batch
 import numpy as np
 
 from studio.contracts import Observation
+from studio.errors import StudioError
 from studio.experiment import Domain
 from studio.sim import randomization
 from studio.sim.curriculum import RangeCurriculum
@@ -49,39 +50,54 @@ class Variation:
         self._physics = randomization.PhysicsRandomizer(batch, model)
         self._terms = [t for t in terms if t.moment != "once"]
         self._interval_terms = [t for t in terms if t.moment == "interval"]
-        self._own = {t.key for t in terms}
-        self._foreign: set[str] = set()  # keys that no term speaks of and that were given by hand
+        self._drawn = {t.key for t in self._terms}
+        self._foreign: set[str] = set()  # keys that were given by hand and that no episode draws
         self._parted = any(t.parts for t in terms)
-        self._noisy = any(t.field == "sensor_noise" for t in terms)
+        self._remembered = _remembered(model)
         self.values: dict[str, Array] = {
             key: randomization.nominal(key, self._count) for key in (*randomization.NOMINAL, *(t.key for t in terms))
         }
         self.curriculum: RangeCurriculum | None = None
         if curriculum and domain.curriculum.enabled:
-            own = {key: randomization.nominal_value(key, model, domain.camera) for key in self._own}
+            own = {t.key: randomization.nominal_value(t.key, model, domain.camera) for t in terms}
             self.curriculum = RangeCurriculum(domain.curriculum, terms, own, has_success, self._count)
-        once, every = [t for t in terms if t.moment == "once"], np.arange(self._count)
-        if once:
-            self._apply(every, randomization.draw(once, Draws(every, _ONCE)))
+        every = np.arange(self._count)
+        self._once = randomization.draw([t for t in terms if t.moment == "once"], Draws(every, _ONCE))
+        if self._once:
+            self._apply(every, self._once)
 
     def begin(self, ids: Array, seeds: Array) -> None:
         """New episodes: what was given by hand ends, and the terms are drawn from the seeds."""
-        if self._foreign:
-            self._apply(ids, {key: randomization.nominal(key, len(ids)) for key in self._foreign})
         if self.curriculum is not None:
             self.curriculum.begin(ids, Draws(seeds, _CURRICULUM))
-        if self._terms:
-            self.draw(ids, seeds)
+        self.draw(ids, seeds)
 
     def draw(self, ids: Array, seeds: Array) -> None:
-        """Gives each simulation what its episode's seed draws."""
-        terms = self._terms if self.curriculum is None else self.curriculum.terms
-        values = randomization.draw(terms, Draws(seeds, _EPISODE))
-        self._apply(ids, values if self.curriculum is None else self.curriculum.at_ends(ids, values))
+        """Gives each simulation what its episode's seed draws, and what it has besides, whatever it was given since."""
+        values = {
+            key: self._once[key][ids] if key in self._once else randomization.nominal(key, len(ids))
+            for key in self._foreign
+        }
+        if self._terms:
+            terms = self._terms if self.curriculum is None else self.curriculum.terms
+            drawn = randomization.draw(terms, Draws(seeds, _EPISODE))
+            values |= drawn if self.curriculum is None else self.curriculum.at_ends(ids, drawn)
+        self._apply(ids, values)
 
     def give(self, ids: Array, values: Mapping[str, Array]) -> None:
-        """Gives each simulation its values, (n,) or (n, 3) by key, until its next episode; other keys stay."""
-        self._foreign |= values.keys() - self._own
+        """Gives each simulation its values, (n,) or (n, 3) by key, until its next episode; other keys stay.
+
+        Raises:
+            StudioError: a delay is longer than the past commands that the model keeps.
+        """
+        longest = float(np.max(values.get("actuator_delay", 0.0), initial=0.0))
+        if longest > self._remembered + 1e-9:
+            raise StudioError(
+                f"The simulation keeps {self._remembered:g} s of past commands; a delay of {longest:g} s is longer.",
+                "actuator_delay",
+                "Give a shorter delay, or build the world with a larger max_delay or a delay term that reaches as far.",
+            )
+        self._foreign |= values.keys() - self._drawn
         self._parted |= any(":" in key for key in values)
         self._apply(ids, values)
 
@@ -107,7 +123,7 @@ class Variation:
 
     def add_noise(self, observation: Observation, spread: Array, seeds: Array, steps: Array) -> None:
         """Adds the sensors' noise of standard deviation ``spread`` (n,) at a step of each episode."""
-        if not self._noisy:
+        if not spread.any():
             return
         draws = Draws(seeds, (steps << 2) + _NOISE)
         for name in _NOISY:
@@ -135,3 +151,10 @@ class Variation:
             fields = {randomization.base_field(key) for key in values}
             values = {k: v[ids] for k, v in self.values.items() if randomization.base_field(k) in fields}
         self._physics.apply(ids, values)
+
+
+def _remembered(model: mujoco.MjModel) -> float:
+    """How much of the past an actuator's delay can reach back to, s; without actuators there is nothing to delay."""
+    if not model.nu:
+        return np.inf
+    return max(int(model.actuator_history[:, 0].min()) - 1, 0) * float(model.opt.timestep)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from studio.errors import StudioError
 from studio.experiment import Domain, RandomizationField, RandomizationTerm
 from studio.registry import Registry
 from studio.sim import randomization
@@ -202,6 +203,29 @@ def test_factors_of_one_field_are_multiplied_whenever_they_are_drawn() -> None:
     np.testing.assert_allclose(world.batch.expand("body_mass")[:, 1], model[1] * torso)
 
 
+def test_what_was_drawn_once_comes_back_when_a_hand_lets_go() -> None:
+    terms = [{"field": "mass", "low": 1.5, "high": 2.0, "moment": "once"}, {"field": "friction", "low": 0.5, "high": 1}]
+    world, ids = make(3, terms), np.arange(3)
+    world.begin(ids, ids)
+    own = {key: world.randomization[key].copy() for key in ("mass", "friction")}
+    for let_go in (world.draw_again, lambda ids: world.begin(ids, ids)):
+        world.randomize(ids, {"mass": np.ones(3), "friction": np.full(3, 2.0), "gravity": np.zeros(3)})
+        let_go(ids)
+        for key, value in own.items():
+            np.testing.assert_array_equal(world.randomization[key], value)
+        np.testing.assert_allclose(world.batch.expand("body_mass")[:, 1], world.model.body_mass[1] * own["mass"])
+        assert np.all(world.randomization["gravity"] == 1)
+
+
+def test_a_delay_that_nothing_remembers_is_refused_plainly() -> None:
+    body = REGISTRY.get("embodiments", "hopper")
+    domain = Domain(embodiment="hopper", task="hopper", control="motor", observation="state")
+    world = World(domain, task_of(domain, REGISTRY), body, 2, 1)
+    with pytest.raises(StudioError, match=r"keeps 0 s of past commands; a delay of 0\.03 s is longer"):
+        world.randomize(np.arange(2), {"actuator_delay": np.array([0.0, 0.03])})
+    assert not world.randomization["actuator_delay"].any()
+
+
 def test_explicit_contact_pairs_rub_as_their_geoms_do() -> None:
     xml = """<mujoco><worldbody><geom name="floor" type="plane" size="2 2 .1"/><body name="box">
     <freejoint/><geom name="cube" type="box" size=".1 .1 .05"/></body></worldbody>
@@ -225,7 +249,10 @@ def test_sensor_noise_is_as_strong_as_asked_and_gone_when_nominal() -> None:
     assert difference.std() == pytest.approx(0.05, rel=0.03)
     assert stats.kstest(difference, stats.norm(0, 0.05).cdf).pvalue > 1e-3
     np.testing.assert_array_equal(noisy.observe(ids)["state"], noisy.observe(ids)["state"])
-    noisy.randomize(ids, {"sensor_noise": np.zeros(1_000)})
+    plain.randomize(ids, {"sensor_noise": np.full(1_000, 0.05)})
+    np.testing.assert_array_equal(noisy.observe(ids)["state"], plain.observe(ids)["state"])
+    for world in (noisy, plain):
+        world.randomize(ids, {"sensor_noise": np.zeros(1_000)})
     np.testing.assert_array_equal(noisy.observe(ids)["state"], plain.observe(ids)["state"])
 
 
