@@ -11,6 +11,7 @@ import gymnasium
 import numpy as np
 
 from studio.contracts import Embodiment, Task
+from studio.errors import StudioError
 from studio.experiment import Domain
 from studio.registry import Registry
 
@@ -47,12 +48,21 @@ def default_domain(task: type[Task], embodiment: Embodiment, **settings: Any) ->
 
 
 def make_vector(num_envs: int, task: str, embodiment: str, threads: int = 0, **settings: Any) -> Any:
-    """A :class:`studio.sim.world.World`; ``settings`` are fields of the domain (``observation="image"`` …)."""
+    """A :class:`studio.sim.world.World`; ``settings`` are fields of the domain (``observation="image"`` …).
+
+    Raises:
+        StudioError: a randomization term is of something that the model does not have.
+    """
+    from studio.sim.randomization import check_terms
     from studio.sim.world import World
 
     registry = Registry()
     body, kind = registry.get("embodiments", embodiment), registry.get("tasks", task)
-    return World(default_domain(kind, body, **settings), kind(), body, num_envs, threads)
+    world = World(default_domain(kind, body, **settings), kind(), body, num_envs, threads)
+    for problem in check_terms(world.domain.randomization, world.model):
+        world.close()
+        raise StudioError(problem.message, problem.field, problem.remedy)
+    return world
 
 
 class SingleWorld(gymnasium.Env[Any, Any]):
@@ -91,15 +101,21 @@ class SingleWorld(gymnasium.Env[Any, Any]):
         self.world.set_state(self._one, np.asarray(qpos)[None], np.asarray(qvel)[None])
 
     def render(self) -> Any:
-        """The scene as the domain's camera sees it, (size, size, 3) uint8."""
+        """The scene as the domain's camera sees it, as the episode looks, (size, size, 3) uint8."""
+        from studio.sim.looks import VISUALS
+        from studio.sim.randomization import is_nominal
         from studio.sim.render import CameraRenderer
 
         if self.render_mode is None:
             return None
+        world = self.world
         if self._renderer is None:
-            self._renderer = CameraRenderer(self.world.model, self.world.domain.camera, self._size)
-        qpos, mocap = self.world.state(0)
-        return self._renderer.render(qpos[None], mocap[None])[0]
+            self._renderer = CameraRenderer(world.model, world.domain.camera, self._size, keep=world.scene.added)
+        qpos, place, turn = (world.bind(name) for name in ("qpos", "mocap_pos", "mocap_quat"))
+        looks = {
+            key: value for key, value in world.randomization.items() if key in VISUALS and not is_nominal(key, value)
+        }
+        return self._renderer.render(qpos, place, looks, mocap_quat=turn)[0]
 
     def close(self) -> None:
         if self._renderer is not None:

@@ -8,6 +8,7 @@ import pytest
 from gymnasium.utils.env_checker import check_env
 
 from studio.contracts import Task
+from studio.errors import StudioError
 from studio.experiment import Domain
 from studio.registry import Registry
 from studio.sim.domains import embodiment_of, task_of
@@ -206,4 +207,28 @@ def test_stable_baselines_learns_on_our_ids() -> None:
     learner.learn(10_000)
     after, _ = evaluate_policy(learner, env, 10, deterministic=False)
     assert after > 3 * before, (before, after)
+    env.close()
+
+
+def test_a_term_of_what_the_model_does_not_have_is_refused() -> None:
+    nothing = {"field": "mass", "low": 0.5, "high": 2.0, "parts": "nothing*"}
+    with pytest.raises(StudioError, match=r"nothing is named 'nothing\*'"):
+        gymnasium.make_vec(f"{NAMESPACE}/Hopper-v5", 4, randomization=[nothing])
+
+
+def test_a_single_worlds_picture_is_of_its_episodes_look_and_its_goals_as_they_are_turned() -> None:
+    look = {"field": "light_intensity", "low": 0.3, "high": 0.3}
+    env = gymnasium.make(
+        f"{NAMESPACE}/BitFlip-bits_8-v0", render_mode="rgb_array", size=64, image_size=64, randomization=[look]
+    ).unwrapped
+    env.reset(seed=1)
+    world, ids = env.world, np.zeros(1, int)
+    straight = env.render()
+    np.testing.assert_array_equal(straight, world.images(ids)[0])
+    world.randomize(ids, {"light_intensity": np.ones(1)})
+    bright = env.render()
+    assert bright.mean() > 1.5 * straight.mean()
+    world.bind("mocap_quat")[0] = [np.cos(0.4), np.sin(0.4), 0, 0]
+    assert not np.array_equal(env.render(), bright)
+    np.testing.assert_array_equal(env.render(), world.images(ids)[0])
     env.close()
