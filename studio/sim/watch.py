@@ -63,6 +63,9 @@ def parse(text: str, model: mujoco.MjModel, data: mujoco.MjData) -> Watch:
     name, inside = found.group(1), found.group(2)
     known = fields(data)
     if name not in known:
+        if isinstance(getattr(data, name, None), np.ndarray):
+            none = f"{_kind(name)}s" if name in _NAMED else "such thing"
+            raise StudioError(f"'{name}' is empty: the model has no {none}.", "watch", "Watch another field.")
         near = difflib.get_close_matches(name, known, 3)
         remedy = f"Did you mean {', '.join(near)}?" if near else "Write for example qpos[3] or sensordata."
         raise StudioError(f"The simulation has no field '{name}'.", "watch", remedy)
@@ -94,8 +97,13 @@ def _index(part: str, size: int, field: str, axis: int, model: mujoco.MjModel) -
     raise StudioError(f"'{part}' is no row of '{field}'.", "watch", f"Choose 0 to {size - 1}.")
 
 
+def _kind(field: str) -> str:
+    """What the rows of a field are named after."""
+    return _NAMED[field].replace("dof", "joint")
+
+
 def _row_of(name: str, kind: str, field: str, model: mujoco.MjModel) -> int | slice:
-    lookup = "joint" if kind == "dof" else kind
+    lookup = _kind(field)
     row = mujoco.mj_name2id(model, getattr(mujoco.mjtObj, f"mjOBJ_{lookup.upper()}"), name)
     if row < 0:
         raise StudioError(f"There is no {lookup} '{name}'.", "watch", f"Or write a number: {field}[0].")

@@ -82,6 +82,21 @@ def test_what_is_said(scene: tuple[mujoco.MjModel, mujoco.MjData], text: str, wo
     assert words in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("sensordata", "the model has no sensors"),
+        ("ctrl[0]", "the model has no actuators"),
+        ("qvel", "the model has no joints"),
+        ("act", "'act' is empty"),
+    ],
+)
+def test_a_field_that_the_model_has_nothing_for_is_said_to_be_empty(text: str, words: str) -> None:
+    model = mujoco.MjModel.from_xml_string("<mujoco/>")
+    with pytest.raises(StudioError, match=words):
+        parse(text, model, mujoco.MjData(model))
+
+
 def test_every_listed_field_can_be_read(scene: tuple[mujoco.MjModel, mujoco.MjData]) -> None:
     model, data = scene
     known = fields(data)
