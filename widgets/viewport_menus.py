@@ -43,8 +43,7 @@ def recordings(
     for name, folder, scored in runs:
         entries = menu.addMenu(name)
         for entry in reversed(scored):
-            words = _words("step {0}: {1} of {2} episodes succeeded")
-            action = entries.addAction(words.format(entry.step, entry.successes, entry.episodes))
+            action = entries.addAction(_outcome(entry))
             action.triggered.connect(partial(_call, load, folder, entry.step))
     return menu
 
@@ -52,6 +51,13 @@ def recordings(
 def pop_up(menu: QMenu, above: QWidget) -> None:
     """Shows a menu over a widget at the panel's lower edge."""
     menu.popup(above.mapToGlobal(QPoint(0, -menu.sizeHint().height())))
+
+
+def _outcome(entry: Any) -> str:
+    if entry.successes is None:
+        words = _words("step {0}: mean return {1:.2f} of {2} episodes")
+        return words.format(entry.step, entry.mean_return, entry.episodes)
+    return _words("step {0}: {1} of {2} episodes succeeded").format(entry.step, entry.successes, entry.episodes)
 
 
 def _menu(parent: QWidget) -> QMenu:

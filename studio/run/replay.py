@@ -17,6 +17,7 @@ from studio.experiment import Domain, Experiment
 from studio.registry import Registry
 from studio.run.checkpoint import list_checkpoints, load_policy
 from studio.run.runlog import opened
+from studio.run.runs import read_run
 from studio.sim.domains import embodiment_of, task_of
 from studio.sim.rollout import policy_actions, run_episodes
 from studio.sim.world import World
@@ -31,17 +32,20 @@ class Scored:
 
     step: int
     episodes: int
-    successes: int
+    successes: int | None  # None: the task has no success
+    mean_return: float
 
 
 def scored(folder: Path) -> list[Scored]:
     """The run's evaluations that can be played again, by step."""
     rows = _rows(folder)
+    by_success = read_run(folder).measure == "success"
     steps = {step for stage, step, _ in list_checkpoints(folder) if stage == "adapt"}
     found = []
     for step in sorted(steps & {int(s) for s in rows["step"]}):
         these = rows[rows["step"] == step]
-        found.append(Scored(step, len(these), int(these["success"].sum())))
+        successes = int(these["success"].sum()) if by_success else None
+        found.append(Scored(step, len(these), successes, float(these["return"].mean())))
     return found
 
 
@@ -80,12 +84,12 @@ def replay(folder: Path, step: int, registry: Registry, most: int = MOST) -> tup
     actions, rewards, states = (whole.pop(key) for key in ("actions", "rewards", "states"))
     lengths = np.array([len(episode) for episode in frames])
     episodes = Episodes(whole, actions, lengths, rewards, states, {"control_hz": task.control_hz})
-    return episodes, domain, tuple(_said(row) for row in rows)
+    return episodes, domain, tuple(_said(row, task.has_success) for row in rows)
 
 
-def _said(row: Any) -> str:
-    end = "success" if row["success"] else "failure"
-    return f"seed {row['seed']}: {end}, return {row['return']:.2f}"
+def _said(row: Any, by_success: bool) -> str:
+    end = f"{'success' if row['success'] else 'failure'}, " if by_success else ""
+    return f"seed {row['seed']}: {end}return {row['return']:.2f}"
 
 
 def _rows(folder: Path) -> Array:

@@ -11,6 +11,8 @@ import pytest
 from studio.errors import DataError
 from studio.registry import Registry
 from studio.run.replay import replay, scored
+from studio.run.runlog import read_episodes
+from studio.run.runs import read_status, write_status
 from studio.sim.playback import Playback
 from tests import tiny
 
@@ -44,6 +46,24 @@ def test_the_same_episodes_come_again(run: Path) -> None:
     playback = Playback(episodes, domain, Registry(), names=names)
     assert playback.length == rows["length"][0] and "reward" in playback.traces()
     np.testing.assert_array_equal(playback.observation_image(), episodes.observations["image"][0])
+
+
+def test_where_a_task_has_no_success_the_return_alone_is_said(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "returns"
+    shutil.copytree(run, folder)
+    status = read_status(folder)
+    write_status(folder, status | {"summary": status["summary"] | {"measure": "return"}})
+    before, now = scored(run)[-1], scored(folder)[-1]
+    assert before.successes is not None and now.successes is None
+    registry = Registry()
+    monkeypatch.setattr(registry.get("tasks", "reach"), "has_success", False)
+    _, _, names = replay(folder, now.step, registry, most=1)
+    logged = read_episodes(folder)
+    returns = logged.returns[(logged.step == now.step) & (logged.domain == "target")]
+    assert names == (f"seed 10000: return {returns[0]:.2f}",)
+    assert now.mean_return == pytest.approx(returns.mean())
 
 
 def test_nothing_scored_is_said(run: Path, tmp_path: Path) -> None:
