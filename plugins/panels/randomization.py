@@ -157,6 +157,7 @@ class RandomizationPanel(QWidget):
         self.sample.clicked.connect(self._show_sample)
         self.nominal.clicked.connect(self._show_nominal)
         self.release.clicked.connect(self._end_preview)
+        self._bench.preview_changed.connect(self._follow_preview)
         self._bench.experiment_changed.connect(self._experiment_changed)
         self._bench.problems_changed.connect(self._tell_problems)
         self._bench.events.connect(self._take_events)
@@ -214,8 +215,12 @@ class RandomizationPanel(QWidget):
     # -- the preview ---------------------------------------------------------------------------------------------------
 
     def _preview(self) -> None:
-        self.release.setEnabled(True)
         self._bench.preview_changed.emit(self.rows_.looked_at())
+
+    def _follow_preview(self, values: dict[str, Any]) -> None:
+        """Whoever began or ended it: the pointers stand where the viewport is, and it can be ended here."""
+        self.rows_.look_at(values)
+        self.release.setEnabled(bool(values))
 
     def _show_sample(self) -> None:
         """One draw, as an episode would make it."""
@@ -235,8 +240,6 @@ class RandomizationPanel(QWidget):
         self._preview()
 
     def _end_preview(self) -> None:
-        self.rows_.look_at({})
-        self.release.setEnabled(False)
         self._bench.preview_changed.emit({})
 
     # -- a run that is going on ----------------------------------------------------------------------------------------

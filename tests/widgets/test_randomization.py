@@ -136,6 +136,17 @@ def test_moving_the_pointer_is_previewed_at_once(panel: RandomizationPanel, benc
     assert seen[-1] == {}
 
 
+def test_a_preview_that_another_panel_began_is_shown_and_can_be_ended_here(
+    panel: RandomizationPanel, bench: Bench
+) -> None:
+    assert not panel.release.isEnabled()
+    bench.preview_changed.emit({"mass": 1.7, "friction": 0.6})
+    assert panel.rows["mass"].looked_at == 1.7 and panel.rows["friction"].slider.value == 0.6
+    assert panel.release.isEnabled()
+    panel.release.click()
+    assert panel.rows["mass"].looked_at == 1.0 and not panel.release.isEnabled()
+
+
 def test_a_sample_lies_in_the_enabled_ranges(panel: RandomizationPanel, bench: Bench) -> None:
     panel.presets["document"].click()
     seen: list[dict[str, float]] = []
