@@ -20,6 +20,7 @@ from studio.randomization_terms import PARTED, Curriculum, RandomizationField, R
 from studio.settings import Settings, assign, setting
 
 VERSION = 1
+LAST_SEED = 2_000_000_000  # a training's episodes have seeds from (seed + 1) · 2³² on, and those have 64 bits
 
 __all__ = [
     "PARTED", "Budget", "Comparison", "Curriculum", "Domain", "EvaluationPlan", "Experiment", "Pretraining",
@@ -95,7 +96,7 @@ class Pretraining(Settings):
     iterations: int = setting(3000, "Iterations", "Gradient steps on the source.", "steps", ge=1, le=10_000_000)
     batch_size: int = setting(128, "Batch size", "Frames in a gradient step.", "frames", ge=1, le=65_536)
     learning_rate: float = setting(1e-3, "Learning rate", "Peak of the cosine schedule (AdamW).", gt=0, le=1)
-    seed: int = setting(0, "Seed", "Of the source policy's own training.", ge=0)
+    seed: int = setting(0, "Seed", "Of the source policy's own training.", ge=0, le=LAST_SEED)
     params: dict[str, Any] = setting(
         {},
         "Learner's settings",
@@ -132,7 +133,7 @@ class EvaluationPlan(Settings):
     )
     every: int = setting(0, "Evaluate every", "Steps between short evaluations; 0: only at the end.", "steps", ge=0)
     short_episodes: int = setting(50, "Short evaluation", "Episodes of those.", "episodes", ge=1, le=100_000)
-    seed: int = setting(10_000, "Seed", "First seed of the evaluation episodes.", ge=0)
+    seed: int = setting(10_000, "Seed", "First seed of the evaluation episodes.", ge=0, le=LAST_SEED)
 
 
 class Comparison(Settings):
@@ -162,7 +163,7 @@ class Experiment(Settings):
     budget: Budget = setting(Budget(), "Budget", "What the adaptation may spend.")
     evaluation: EvaluationPlan = setting(EvaluationPlan(), "Evaluation", "How the result is scored.")
     comparison: Comparison = setting(Comparison(), "Comparison", "What `compare` runs.")
-    seed: int = setting(0, "Seed", "Of the demonstrations, the initialization and the batches.", ge=0)
+    seed: int = setting(0, "Seed", "Of the demonstrations, the initialization and the batches.", ge=0, le=LAST_SEED)
     device: Literal["auto", "cpu", "cuda"] = setting("auto", "Device", "Where the networks are trained.")
 
     @classmethod
@@ -281,7 +282,8 @@ def plain_validation(error: ValidationError, model: type[BaseModel], prefix: str
             word = {"greater_than": "above", "greater_than_equal": "at least", "less_than": "below"}.get(
                 kind, "at most"
             )
-            found.append(ExperimentError(f"{value} is out of range.", field, f"It must be {word} {bound:g}."))
+            limit = f"{bound:,}" if isinstance(bound, int) else f"{bound:g}"
+            found.append(ExperimentError(f"{value} is out of range.", field, f"It must be {word} {limit}."))
         elif kind == "literal_error":
             found.append(ExperimentError(f"{value} is not a choice.", field, f"Choose {context['expected']}."))
         elif kind == "value_error":

@@ -9,15 +9,18 @@ import numpy as np
 import pytest
 import torch
 
-from plugins.strategies.darc import DARC, OffDynamicsSAC
+from plugins.strategies.darc import APART, DARC, OffDynamicsSAC
 from studio.contracts import Metrics
-from studio.experiment import Experiment
+from studio.errors import ExperimentError
+from studio.experiment import LAST_SEED, Experiment
 from studio.registry import Registry
+from studio.rl.interaction import Interaction
 from studio.run.check import check
 from studio.run.checkpoint import load_state, save_state
 from studio.run.context import Context
 from studio.run.session import Session
 from studio.sim.domains import embodiment_of
+from studio.sim.gymnasium_ids import make_vector
 from tests import tiny
 
 BROKEN = {"field": "actuator_gain", "parts": "x", "low": 0.0, "high": 0.0}
@@ -138,6 +141,16 @@ def test_what_is_wrong_is_said_before_the_start(field: str, changes: dict[str, A
     problems = check(plan(**changes), Registry())
     assert field in [problem.field for problem in problems]
     assert all(problem.message.endswith(".") and problem.remedy for problem in problems)
+
+
+def test_the_last_seed_leaves_room_for_the_visits_to_the_target() -> None:
+    world = make_vector(2, "point_axes", "point_mass", threads=1)
+    there = Interaction(world, LAST_SEED + APART)
+    assert (world.seeds > LAST_SEED << 32).all() and torch.isfinite(there.step(np.zeros((2, 4))).rewards).all()
+    world.close()
+    for name in ("seed", "pretraining.seed", "evaluation.seed"):
+        with pytest.raises(ExperimentError, match="out of range"):
+            plan(**{name: LAST_SEED + 1})
 
 
 def test_nothing_is_wrong_with_a_target_like_the_source() -> None:

@@ -61,6 +61,9 @@ def test_written_yaml_is_complete_with_defaults(experiment: Experiment) -> None:
         ("device: tpu", "device", "Choose 'auto', 'cpu' or 'cuda'."),
         ("name: 'a/b'", "name", ""),
         ("seed: many", "seed", ""),
+        ("seed: 2000000001", "seed", "It must be at most 2,000,000,000."),
+        ("pretraining: {seed: 4000000000}", "pretraining.seed", "It must be at most 2,000,000,000."),
+        ("evaluation: {seed: 4000000000}", "evaluation.seed", "It must be at most 2,000,000,000."),
         ("target: {randomization: [{field: mass, low: .nan}]}", "target.randomization.0.low", ""),
         ("target: {randomization: [{field: mass, high: .inf}]}", "target.randomization.0.high", ""),
         (
