@@ -14,6 +14,7 @@ from studio.experiment import Domain, Experiment, Settings, setting
 from studio.rl.choice import AlgorithmChoice, ChosenAlgorithm
 from studio.rl.contexts import ContextRecorder, components
 from studio.rl.ppo import PPOParams
+from studio.sim.contexts import told_apart
 
 TOLD = ("goal", "body")  # entries of an observation that tell ω
 
@@ -55,15 +56,10 @@ class MultiTask(ChosenAlgorithm):
 
     def check(self, experiment: Experiment) -> list[Problem]:
         problems, source = super().check(experiment), experiment.source
-        if source.observation == "image" or any(term.observed for term in source.randomization):
-            return problems
-        if source.observation != "goal":
+        if source.observation == "state" and not told_apart(source):
             message = "The policy observes neither the task's context nor a randomized value: it can't be told apart."
             remedy = "Observe the goal, or a term; context: hidden keeps either from the policy."
             problems.append(Problem("source.observation", message, remedy))
-        elif len(source.contexts) == 1:
-            message = "One context is no family: there is only one task to learn."
-            problems.append(Problem("source.contexts", message, "Give several, or none for the whole family."))
         return problems
 
     def setup(self, context: Any) -> None:

@@ -177,8 +177,10 @@ def _world_widths(domain: str, embodiment: Embodiment, task: type[Task], changed
 def _family(source: Domain, kind: Any, registry: Registry) -> list[Problem]:
     """Whether the source is one task alone where the strategy needs a family."""
     task = registry.all("tasks").get(source.task)
-    if not kind.needs_family or task is None or task.context or any(term.observed for term in source.randomization):
+    if not kind.needs_family or task is None:
         return []
+    if task.context or any(term.observed for term in source.randomization):
+        return [Problem(f"source.{p.field}", p.message, p.remedy) for p in contexts.lone(source, task())]
     families = [id for id, other in registry.all("tasks").items() if other.context]
     message = f"The task '{task.id}' is no family of tasks, and '{kind.title}' learns one."
     return [Problem("source.task", message, f"Choose one of: {', '.join(families)}; or observe a randomized value.")]

@@ -64,6 +64,31 @@ def problems(domain: Domain, task: Task) -> list[Problem]:
     return found
 
 
+def varies(term: RandomizationTerm) -> bool:
+    """Whether a term's value is not the same in every episode."""
+    from studio.sim.randomization import NOMINAL  # it loads MuJoCo, which most checks do not need
+
+    if not term.probability:
+        return False
+    return term.low < term.high or (term.probability < 1 and term.low != NOMINAL[term.field])
+
+
+def told_apart(domain: Domain) -> bool:
+    """Whether a policy observes a value by which one body differs from another."""
+    return any(term.observed and varies(term) for term in domain.randomization)
+
+
+def lone(domain: Domain, task: Task) -> list[Problem]:
+    """Why the episodes of a family's task, or of bodies whose values are observed, are all of one task after all."""
+    if told_apart(domain) or (task.context and len({*map(tuple, domain.contexts)}) != 1):
+        return []
+    if task.context:
+        words = "One context is no family: there is only one task to learn."
+        return [Problem("contexts", words, "Give several that differ, or none for the whole family.")]
+    words = "One body is no family: the observed values are the same in every episode."
+    return [Problem("randomization", words, "Widen their ranges, or choose a family of tasks.")]
+
+
 class BodySense:
     """What a policy is told of the randomized body: the values of the observed terms.
 

@@ -39,6 +39,11 @@ def plan(source: dict[str, Any] = POINT, **changes: Any) -> Experiment:
     return made.changed(**changes) if changes else made
 
 
+def body(**term: float) -> dict[str, Any]:
+    """The hopper whose torso's mass is observed, and varies as told."""
+    return HOPPER | {"randomization": [HOPPER["randomization"][0] | term]}
+
+
 def told(session: Session) -> tuple[dict[str, float], dict[str, np.ndarray], np.ndarray]:
     """The last metrics of contexts, and the training's episodes: what was drawn, and returns."""
     published = tiny.listen(session)
@@ -149,6 +154,10 @@ def test_killed_and_resumed_it_ends_as_the_uninterrupted_one(runs: Path, tmp_pat
         (HOPPER | {"randomization": []}, {}, "source.task", "no family of tasks"),
         (POINT | {"observation": "state"}, {}, "source.observation", "neither the task's context"),
         (POINT | {"contexts": [[0.1, 0.1]]}, {}, "source.contexts", "only one task"),
+        (POINT | {"contexts": [[0.1, 0.1], [0.1, 0.1]]}, {}, "source.contexts", "only one task"),
+        (body(low=1.5, high=1.5), {}, "source.randomization", "One body is no family"),
+        (body(probability=0), {}, "source.randomization", "One body is no family"),
+        (body(low=1, high=1, probability=0.5), {}, "source.randomization", "One body is no family"),
         (POINT | {"contexts": [[0.1]]}, {}, "source.contexts.0", "has 2"),
         (POINT, {"strategy.params": {"context": "secret"}}, "strategy.params.context", "not a choice"),
     ],
@@ -161,5 +170,5 @@ def test_what_cannot_work_is_said_before_it_starts(
 
 
 def test_a_family_of_either_kind_has_no_problem() -> None:
-    for source in (POINT, HOPPER, POINT | {"contexts": FEW}):
+    for source in (POINT, HOPPER, POINT | {"contexts": FEW}, body(low=1.5, high=1.5, probability=0.5)):
         assert check(plan(source), Registry()) == []
