@@ -11,6 +11,7 @@ from typing import Any
 
 from PySide6.QtGui import QImage
 
+from studio.errors import StudioError
 from widgets.film import Film
 from widgets.frame import Frame
 from widgets.grab import Grab
@@ -64,7 +65,7 @@ class Stage:
         self._source: PolicySource | None = None
         self._version = 0
         self._polled = 0.0
-        self._wants_policy = False  # it would play, had the task an expert
+        self._refused = ""  # why the policy cannot act in this world; the robot holds still meanwhile
         self._preview: dict[str, float] = {}
         self._hold = False  # further episodes have the present one's context
         self._episode: Any = None
@@ -97,7 +98,7 @@ class Stage:
     @property
     def moving(self) -> bool:
         """Whether the simulation goes on by itself."""
-        return self.playing and not self.waiting
+        return self.playing and not self.waiting and not self._refused
 
     @property
     def waiting(self) -> bool:
@@ -148,7 +149,7 @@ class Stage:
         if not hasattr(player, NEEDS.get(key.split()[0], "model")):
             return  # what is recorded is not posed, what is simulated has no episodes to choose from
         if key in ("step", "back"):
-            for _ in range(0 if self.waiting else int(value[0])):
+            for _ in range(0 if self.waiting or self._refused else int(value[0])):
                 getattr(player, key)()
         elif key == "reset":
             player.reset(*value) if value[0] is not None else player.reset()
@@ -257,9 +258,9 @@ class Stage:
         return Frame(
             image=image,
             inset=self._inset_image if self.inset else None,
-            message=self._message,
+            message=self._message or self._refused,
             info=dict(player.info) if player is not None else {},
-            playing=self.playing,
+            playing=self.playing and not self._refused,
             waiting=self.waiting,
             preview=bool(self._preview),
             fps=self._pace.fps,
@@ -294,10 +295,8 @@ class Stage:
 
     def _rebuild(self, factory: Callable[[], Any]) -> None:
         self._let_go()
-        player = factory()
-        if not self.waiting and self._policy != "expert":
-            player.set_policy(self._policy)
-        self.player = player
+        self.player = player = factory()
+        self._hand_over()
         self._models += 1
         self._names = tuple(names(player.model))
         self._sheet = describe(player, self._mj)
@@ -307,9 +306,6 @@ class Stage:
         self._episode, self._inset_image, self._last = None, None, 0.0
         self._hold_preview()
         self._hold_context()
-        if self._policy == "expert" and not getattr(player, "has_expert", True):
-            self._wants_policy, self.playing = self.playing, False
-            self._message = "This task has no scripted expert. Choose another policy: current, a checkpoint, random."
 
     def _hold_preview(self) -> None:
         if self._preview and self.player is not None:
@@ -321,11 +317,20 @@ class Stage:
 
     def _set_policy(self, policy: Any, source: PolicySource | None) -> None:
         self._policy, self._source = policy, source
-        self.playing, self._wants_policy = self.playing or self._wants_policy, False
         self._version, self._polled = 0, 0.0
+        self._hand_over()
         self._poll(time.perf_counter())
-        if not self.waiting and self.player is not None:
+
+    def _hand_over(self) -> None:
+        """Gives the robot to the policy. One that cannot act here leaves it still, until there is another or another
+        world."""
+        self._refused = ""
+        if self.waiting or self.player is None:
+            return
+        try:
             self.player.set_policy(self._policy)
+        except StudioError as error:
+            self._refused = str(error)
 
     def _read_traces(self) -> Any:
         """Of a recorded episode they are made once, and read now and then while a policy plays."""
@@ -349,8 +354,7 @@ class Stage:
         version, policy = self._source()
         if policy is not None and version != self._version:
             self._version, self._policy = version, policy
-            if self.player is not None:
-                self.player.set_policy(policy)
+            self._hand_over()
             self.dirty = True
 
     def _select(self, place: tuple[float, float] | None) -> None:

@@ -22,6 +22,8 @@ from studio.sim.senses import Moment, Senses, colored_path, full_color, traces
 from studio.sim.world import PARTS, World
 
 HOLD_SECONDS = 0.5  # how long the end of an episode stays before the next one begins
+# how a policy fails on observations of other widths, entries or kinds than its own
+MISFITS = (RuntimeError, ValueError, LookupError, TypeError, AttributeError)
 
 
 class Player(LiveSimulation):
@@ -64,17 +66,39 @@ class Player(LiveSimulation):
         self.components = steering.components(task, domain.contexts)
         self._placed = steering.placed(task) if self.model.nmocap else 0
         self._domain, self._holds = domain, False
-        self.set_policy(policy)
+        self.by_hand = policy == "hand"
         self.reset(seed)
 
     def set_policy(self, policy: Policy | str) -> None:
-        """Changes who acts, from the next control step on. A later state of the same policy remembers what it did."""
+        """Changes who acts, from the next control step on. A later state of the same policy remembers what it did.
+
+        Raises:
+            StudioError: it cannot act in this world. Who acted before goes on.
+        """
         if type(policy) is not type(self._policy) or getattr(policy, "params", 0) != getattr(self._policy, "params", 1):
+            self._check(policy)
             self._memory = None
         self._policy, self._senses = policy, Senses(policy)
         before, self.by_hand = self.by_hand, isinstance(policy, str) and policy == "hand"
         if self.by_hand and not before:
             self._drop_step()  # the rest of the policy's step would take back what the hand sets
+
+    def _check(self, policy: Policy | str) -> None:
+        """Lets a policy act once on what is seen now; raises StudioError where it cannot."""
+        if isinstance(policy, str):
+            if policy == "expert" and not self.has_expert:
+                message = f"The task '{self.world.task.id}' has no scripted expert."
+                raise StudioError(message, "", "Choose another policy: current, a checkpoint, random.")
+            return
+        fits, reason = False, None
+        try:
+            fits = np.shape(policy.act(self._observe())[0]) == (1, *self.world.single_action_space.shape)
+        except MISFITS as error:
+            reason = error
+        if not fits:
+            message = "The policy does not fit this world: it was made for other observations or actions."
+            remedy = "Choose another policy, or show the world that it was trained in."
+            raise StudioError(message, "", remedy) from reason
 
     def reset(self, seed: int | None = None) -> None:
         """Starts an episode: the given seed's, or the present one again."""
@@ -264,10 +288,7 @@ class Player(LiveSimulation):
         space = self.world.single_action_space
         if isinstance(self._policy, str):
             if self._policy == "expert":
-                if not self.has_expert:
-                    raise StudioError(
-                        f"The task '{self.world.task.id}' has no scripted expert.", "", "Choose another policy to play."
-                    )
+                self._check(self._policy)
                 return self.world.expert(self._ids)
             rng = np.random.default_rng([self._seed, int(self.world.steps[0]), 2])
             return rng.uniform(space.low, space.high, (1, *space.shape))

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from studio.errors import StudioError
+
 SMALL = """
 <mujoco>
   <visual><global azimuth="120" elevation="-20"/></visual>
@@ -39,7 +41,7 @@ class FakePlayer:
         source = mujoco.MjModel.from_xml_path(str(model)) if model else mujoco.MjModel.from_xml_string(SMALL)
         self.model, self.data = source, mujoco.MjData(source)
         self._home = source.key_qpos[0].copy() if source.nkey else source.qpos0.copy()
-        self.fails = fails
+        self.fails, self.has_expert = fails, True
         self.policy: Any = "expert"
         self.values: dict[str, float] = {}
         self.seed: int | None = 0
@@ -70,6 +72,8 @@ class FakePlayer:
         self._pose()
 
     def set_policy(self, policy: Any) -> None:
+        if policy == "expert" and not self.has_expert:
+            raise StudioError("The task has no scripted expert.")
         self.policy = policy
 
     def randomize(self, values: dict[str, float]) -> None:

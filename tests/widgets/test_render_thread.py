@@ -341,6 +341,10 @@ def test_a_task_without_an_expert_is_shown_and_waits_for_another_policy(watched:
     watched.worker.show_domain(made)
     watched.until(lambda: watched.frame.image is not None and "no scripted expert" in watched.frame.message)
     assert not watched.frame.playing and not watched.errors
+    for ask in (watched.worker.step, lambda: watched.worker.play(True)):
+        ask()
+        watched.qtbot.wait(100)
+        assert watched.player.time == 0 and "no scripted expert" in watched.frame.message, "nobody acts in its place"
     watched.worker.set_policy("random")
     watched.until(lambda: watched.frame.playing and not watched.frame.message)
 

@@ -8,8 +8,10 @@ import mujoco
 import numpy as np
 import pytest
 
+from studio.errors import StudioError
 from studio.experiment import Domain
 from studio.registry import Registry
+from studio.rl.policy import GaussianActorCritic
 from studio.sim.player import HOLD_SECONDS, Player
 from studio.sim.world import PARTS
 
@@ -85,6 +87,25 @@ def test_chance_and_a_policy_play_too(player: Player) -> None:
     assert player.data.site_xpos[tip][2] > before + 0.03
     player.set_policy("random")
     player.step()
+
+
+def test_a_policy_that_does_not_fit_is_refused_and_who_acted_goes_on(player: Player) -> None:
+    class Wide:  # as one of another robot's control
+        def act(self, observation, memory=None):
+            return np.zeros((len(observation["joint_pos"]), 7)), memory
+
+    foreign = GaussianActorCritic()
+    foreign.fit(17, -np.ones(3), np.ones(3), 0)
+    array = GaussianActorCritic()
+    array.act = lambda observation, memory=None: (observation.mean(1), memory)  # it expects no dictionary
+    for policy in (Wide(), foreign, array):
+        with pytest.raises(StudioError, match=r"^The policy does not fit this world: .*\. Choose another policy"):
+            player.set_policy(policy)
+    player.step()
+    assert player.info["step"] == 1
+    with pytest.raises(StudioError, match="no scripted expert"):
+        hopper = Domain(embodiment="hopper", task="hopper", control="motor", observation="state")
+        Player(hopper, Registry(), "expert").step()
 
 
 def test_randomizing_while_playing_and_taking_it_back(player: Player) -> None:

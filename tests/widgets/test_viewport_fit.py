@@ -1,0 +1,79 @@
+"""A policy meets a world that it was not made for: it is said, and whatever is chosen or trained next plays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from studio.experiment import Domain, Experiment
+from studio.registry import Registry
+from studio.rl.policy import GaussianActorCritic
+from studio.sim.player import Player
+from tests.widgets.viewport_hands import Held
+from widgets.bench import Bench
+
+POINT = {"embodiment": "point", "task": "point_navigation", "control": "motor", "observation": "state"}
+CHEETAH = {**POINT, "embodiment": "half_cheetah", "task": "half_cheetah"}
+
+
+class Worlds(Held):
+    """Shows what the experiment says."""
+
+    def _make(self, domain: Domain) -> Any:
+        self.players.append(Player(domain, Registry(), "expert", seed=3))
+        return self.players[-1]
+
+    def choose(self, key: str) -> None:
+        self.bar.policy.activated.emit(self.bar.policy.findData(key))
+
+    def until_it_moves(self) -> None:
+        before = self.frame.info.get("step")
+        self.until(lambda: self.frame.playing and not self.frame.waiting and self.frame.info.get("step") != before)
+        assert not self.frame.message
+
+
+def policy(inputs: int, outputs: int) -> GaussianActorCritic:
+    made = GaussianActorCritic()
+    made.fit(inputs, -np.ones(outputs), np.ones(outputs), 0)
+    return made
+
+
+def plan(source: dict[str, Any], target: dict[str, Any]) -> Experiment:
+    return Experiment.from_dict({"source": source, "target": target})
+
+
+@pytest.fixture
+def worlds(qtbot: Any, bench: Bench) -> Iterator[Worlds]:
+    bench.set_experiment(plan(CHEETAH, POINT))
+    made = Worlds(qtbot, bench)
+    yield made
+    made.panel.shut_down()
+
+
+def test_the_current_policy_in_another_experiments_world(worlds: Worlds, bench: Bench) -> None:
+    bench.channels.policy.set(policy(2, 2))
+    worlds.choose("current")
+    worlds.until_it_moves()
+    bench.set_experiment(plan(POINT, CHEETAH))
+    worlds.until(lambda: worlds.frame.message.startswith("The policy does not fit this world"))
+    assert worlds.player.model.nu == 6 and not worlds.frame.playing and not worlds.toasts
+    worlds.choose("random")
+    worlds.until_it_moves()
+    worlds.choose("current")
+    worlds.until(lambda: "does not fit" in worlds.frame.message)
+    bench.channels.policy.set(policy(17, 6))  # of a training of what is shown
+    worlds.until_it_moves()
+
+
+def test_back_in_the_world_that_it_fits_a_policy_plays_on(worlds: Worlds, bench: Bench) -> None:
+    bench.channels.policy.set(policy(2, 2))
+    worlds.choose("current")
+    worlds.bar.domain.set_key("source")
+    worlds.bar.domain.chosen.emit("source")
+    worlds.until(lambda: "does not fit" in worlds.frame.message)
+    worlds.bar.domain.set_key("target")
+    worlds.bar.domain.chosen.emit("target")
+    worlds.until_it_moves()
