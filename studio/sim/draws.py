@@ -9,13 +9,30 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from numbers import Integral
+from typing import Any
 
 import numpy as np
+
+from studio.errors import StudioError
 
 Array = np.ndarray
 _GAMMA = np.uint64(0x9E3779B97F4A7C15)
 _FIRST, _SECOND = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 _S30, _S27, _S31, _S11 = np.uint64(30), np.uint64(27), np.uint64(31), np.uint64(11)
+
+
+def checked_seeds(seeds: Sequence[Any], count: int) -> list[int | None]:
+    """The seeds of ``count`` episodes, plain integers; None where none is given. Raises StudioError where they are
+    others."""
+    if len(seeds) != count:
+        raise StudioError(
+            f"{len(seeds)} seeds are given for {count} episodes.", "seed", "Give one for each, or one alone."
+        )
+    for seed in seeds:
+        if seed is not None and not (isinstance(seed, Integral) and 0 <= int(seed) < 1 << 63):
+            raise StudioError(f"{seed!r} is no seed.", "seed", "Give a whole number from 0 to 2⁶³ − 1.")
+    return [None if seed is None else int(seed) for seed in seeds]
 
 
 def _mix(z: Array) -> Array:

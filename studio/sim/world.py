@@ -17,11 +17,12 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
 from studio.contracts import Embodiment, Ids, Observation, Task
+from studio.errors import StudioError
 from studio.experiment import Domain
 from studio.images import adjust_arrays
 from studio.sim import contexts, randomization, spaces, world_state
 from studio.sim.control import PARTS, control_of
-from studio.sim.draws import Draws
+from studio.sim.draws import Draws, checked_seeds
 from studio.sim.looks import VISUALS
 from studio.sim.render import CameraRenderer
 from studio.sim.scene import MAX_DELAY, Scene, build
@@ -289,12 +290,15 @@ class World(VectorEnv):
 
     # -- Gymnasium's vector interface ----------------------------------------------------------------------------
 
-    def reset(self, *, seed: int | list[int | None] | None = None, options: dict[str, Any] | None = None) -> Any:
-        if isinstance(seed, int):
-            self._next_seed = seed
+    def reset(self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None) -> Any:
+        if options:
+            raise StudioError("A world's reset has no options, and begins every episode anew.", "options", "Omit them.")
+        one = np.ndim(seed) == 0  # the first simulation's; the others' follow
+        given = checked_seeds([seed], 1) if one else checked_seeds(seed, self.num_envs)
+        self._next_seed = given[0] if one and given[0] is not None else self._next_seed
         seeds = self._take_seeds(self.num_envs)
-        if isinstance(seed, list):
-            seeds = [given if given is not None else own for given, own in zip(seed, seeds, strict=True)]
+        if not one:
+            seeds = [own if chosen is None else chosen for chosen, own in zip(given, seeds)]
         self.begin(self._every, seeds)
         return self._public(self.observe(ALL), copied=False), {}
 
@@ -357,6 +361,10 @@ class World(VectorEnv):
     # -- inside --------------------------------------------------------------------------------------------------
 
     def _before(self, actions: Array, ids: Ids) -> None:
+        if np.shape(actions) != (wanted := self.actions[ids].shape):  # NumPy would spread one row over all
+            raise StudioError(
+                f"Actions have shape {np.shape(actions)}; {wanted} is needed.", "actions", "Give one row each."
+            )
         self.actions[ids] = actions
         self.task.before(self, ids)
         if self.variation.within:

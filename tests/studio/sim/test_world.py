@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from gymnasium.vector import AutoresetMode
 
+from studio.errors import StudioError
 from studio.experiment import Domain
 from studio.registry import Registry
 from studio.run.evaluate import evaluate
@@ -192,3 +193,33 @@ def test_reset_with_a_seed_repeats_and_without_goes_on() -> None:
     np.testing.assert_array_equal(first, again)
     assert not np.array_equal(first, second)
     np.testing.assert_array_equal(chosen[0], first[1])  # seeds count up from the first
+    np.testing.assert_array_equal(world.reset(seed=np.int64(7))[0]["goal"], first)  # type: ignore[arg-type]
+    for seeds in ((7, 8), np.array([7, 8])):
+        np.testing.assert_array_equal(world.reset(seed=seeds)[0]["goal"], first)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ({"seed": [1, 2, 3]}, "3 seeds are given for 2 episodes"),
+        ({"seed": -1}, "-1 is no seed"),
+        ({"seed": [1, 2.5]}, "2.5 is no seed"),
+        ({"seed": "seven"}, "'seven' is no seed"),
+        ({"seed": 1 << 63}, "is no seed"),
+        ({"options": {"reset_mask": np.array([True, False])}}, "no options"),
+    ],
+    ids=str,
+)
+def test_a_reset_that_cannot_be_done_as_asked_is_refused_plainly(asked: dict[str, Any], words: str) -> None:
+    world = make(2)
+    with pytest.raises(StudioError, match=words):
+        world.reset(**asked)
+
+
+def test_actions_of_another_shape_are_refused() -> None:
+    world = make(4)
+    world.reset(seed=0)
+    for shape in ((1, 3), (3,), (4, 2), (4, 3, 1)):
+        with pytest.raises(StudioError, match=r"Actions have shape \(.*\); \(4, 3\) is needed"):
+            world.step(np.zeros(shape))
+    world.step(np.zeros((4, 3), np.float32))
