@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 import mujoco.batch
@@ -56,7 +57,7 @@ class Keeper:
             seen.add(id(value))
             if not value.flags.writeable:
                 outputs[f"{id(owner)}.{name}"] = value.copy()
-            elif not np.may_share_memory(value, batch.state):
+            elif self._is_owners(value):
                 kept.append((owner, name, value.copy()))
         values = {name: batch.expanded(name) for name in self._fields}
         if values.keys() != self._model.keys() or any(
@@ -66,16 +67,20 @@ class Keeper:
         return Snapshot(batch.state[0].copy(), batch.warning[0].copy(), outputs, self._model, kept, more)
 
     def restore(self, snapshot: Snapshot) -> bool:
-        """Puts everything back; says whether the model's values changed with it."""
+        """Puts everything back, and what came up since to what it was before: values of the model to the model's own.
+        Says whether the model's values changed with it."""
         batch = self._batch
         batch.state[0] = snapshot.state
         batch.warning[0] = snapshot.warning
-        for owner, name, value in self._arrays():
+        known = {(id(owner), name) for owner, name, _ in snapshot.kept}
+        for owner, name, value in list(self._arrays()):
             saved = snapshot.outputs.get(f"{id(owner)}.{name}")
             if saved is not None and not value.flags.writeable:
                 live = value.view()
                 live.setflags(write=True)  # an output, which the batch offers for reading only
                 live[...] = saved
+            elif isinstance(owner, dict) and self._is_owners(value) and (id(owner), name) not in known:
+                del owner[name]
         for owner, name, saved in snapshot.kept:
             held = owner[name] if isinstance(owner, dict) else getattr(owner, name)
             if held.shape == saved.shape and held.flags.writeable:
@@ -83,10 +88,15 @@ class Keeper:
             elif not isinstance(owner, dict):
                 setattr(owner, name, saved.copy())
         changed = snapshot.model is not self._model
-        for name, value in snapshot.model.items():
-            batch.expand(name)[...] = value
+        for name in self._fields:
+            own = snapshot.model.get(name)
+            batch.expand(name)[...] = attrgetter(name)(batch.model) if own is None else own
         self._model = snapshot.model
         return changed
+
+    def _is_owners(self, value: Array) -> bool:
+        """Whether an array is an owner's, not the batch's."""
+        return value.flags.writeable and not np.may_share_memory(value, self._batch.state)
 
     def _arrays(self) -> Iterator[tuple[Any, str, Array]]:
         """Arrays of one row for each simulation, of which there is one."""

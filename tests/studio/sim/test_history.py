@@ -94,6 +94,25 @@ def test_an_earlier_episode_comes_back_with_its_own_randomization() -> None:
         player.close()
 
 
+@pytest.mark.parametrize("terms", [[], [MASS | {"moment": "once"}]], ids=["nominal", "once"])
+def test_before_a_preview_the_physics_are_what_they_were(terms: list[dict[str, Any]]) -> None:
+    """Of a preview come fields of the model and keys that no earlier moment has."""
+    player = made(embodiment="hopper", task="hopper", control="motor", observation="state", randomization=terms)
+    try:
+        first = future(player, 8)
+        masses = player.model.body_mass.copy()
+        player.seek(4)
+        player.randomize({"mass": 2.0, "mass:foot": 3.0, "damping": 2.0, "gravity": 0.5, "actuator_gain": 0.3})
+        player.advance(1 / player.control_hz)
+        player.seek(3)
+        np.testing.assert_array_equal(player.model.body_mass, masses)
+        assert "mass:foot" not in player.world.randomization
+        player.history.replace(player.history.go(3))  # forgets what came after, so that it is simulated again
+        np.testing.assert_array_equal(future(player, 5), first[3:])
+    finally:
+        player.close()
+
+
 def test_back_from_the_middle_of_a_step_goes_to_its_beginning(player: Player) -> None:
     future(player, 2)
     here = player.batch.state[0].copy()
