@@ -29,7 +29,8 @@ TRACE_SECONDS = 0.15  # between two readings of what a policy says of its moment
 POLL_SECONDS = 1.0  # between two looks for a newer training policy
 STILL_SECONDS = 0.3  # of rest, before a standing picture is drawn finely
 
-STARTS = ("player", "policy", "play", "step", "back", "seek", "choose", "reset", "keyframe")  # an old failure is over
+# an old failure is over
+STARTS = ("player", "policy", "preview", "play", "step", "back", "seek", "choose", "reset", "keyframe")
 PAUSING = ("step", "back", "seek", "keyframe")
 # what a player must be able to do for a message to concern it
 NEEDS = {
@@ -68,7 +69,6 @@ class Stage:
         self._refused = ""  # why the policy cannot act in this world; the robot holds still meanwhile
         self._preview: dict[str, float] = {}
         self._hold = False  # further episodes have the present one's context
-        self._episode: Any = None
         self._inset_image: QImage | None = None
         self._inset_at = 0.0
         self._fine = False  # the standing picture is the fine one
@@ -98,7 +98,12 @@ class Stage:
     @property
     def moving(self) -> bool:
         """Whether the simulation goes on by itself."""
-        return self.playing and not self.waiting and not self._refused
+        return self.playing and not self.waiting and not self._stopped
+
+    @property
+    def _stopped(self) -> str:
+        """Why the simulation cannot go on; empty: it can."""
+        return self._message or self._refused
 
     @property
     def waiting(self) -> bool:
@@ -117,9 +122,9 @@ class Stage:
         elif key == "play":
             self.playing, self._last = value, 0.0
         elif key == "preview":
-            self._preview = value
-            self._hold_preview()
-            self._inset_at = 0.0
+            self._preview, self._inset_at = value, 0.0
+            if self.player is not None:
+                self.player.randomize(value)
         elif key == "show":
             self.renderer.show(value)
         elif key == "ghosts":
@@ -153,7 +158,6 @@ class Stage:
                 getattr(player, key)()
         elif key == "reset":
             player.reset(*value) if value[0] is not None else player.reset()
-            self._hold_preview()
         elif key in ("seek", "keyframe", "choose"):
             getattr(player, key)(value)
         elif key.startswith("pose "):
@@ -193,10 +197,6 @@ class Stage:
             wanted -= part
             done += part
         self._pace.passed(now, done)
-        episode = self.player.info.get("episode")
-        if episode != self._episode:
-            self._episode = episode
-            self._hold_preview()  # a new episode drew its own values
         self.camera.advance(self.player.data)
         return True
 
@@ -258,9 +258,9 @@ class Stage:
         return Frame(
             image=image,
             inset=self._inset_image if self.inset else None,
-            message=self._message or self._refused,
+            message=self._stopped,
             info=dict(player.info) if player is not None else {},
-            playing=self.playing and not self._refused,
+            playing=self.playing and not self._stopped,
             waiting=self.waiting,
             preview=bool(self._preview),
             fps=self._pace.fps,
@@ -285,8 +285,9 @@ class Stage:
         return POLL_SECONDS if self.playing else None
 
     def fail(self, message: str) -> Frame:
-        """After an exception: no further step until a person asks for one. The frame says why."""
-        self.playing, self.dirty, self._last = False, False, 0.0
+        """After an exception: no further step until a person asks for one. The frame says why. What is chosen next
+        plays where this one did."""
+        self.dirty, self._last = False, 0.0
         self._message = message
         return self.frame(None)
 
@@ -303,13 +304,10 @@ class Stage:
         self.watching.use(player)
         self.renderer.use(player.model)
         self.camera.frame(player.model)
-        self._episode, self._inset_image, self._last = None, None, 0.0
-        self._hold_preview()
+        self._inset_image, self._last = None, 0.0
+        if self._preview:
+            player.randomize(self._preview)
         self._hold_context()
-
-    def _hold_preview(self) -> None:
-        if self._preview and self.player is not None:
-            self.player.randomize(self._preview)
 
     def _hold_context(self) -> None:
         if hasattr(self.player, "hold_context"):

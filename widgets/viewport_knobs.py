@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from PySide6.QtCore import QEvent, QObject, Qt, Signal
+from PySide6.QtCore import QEvent, QObject, QSignalBlocker, Qt, Signal
 from PySide6.QtWidgets import QGridLayout, QLabel, QSlider, QWidget
 
 from widgets import theme
@@ -82,9 +82,9 @@ class Knobs(QWidget):
             number.setText(text)
             slider.setEnabled(math.isfinite(value))
             if math.isfinite(value):
-                slider.blockSignals(True)
-                slider.setValue(round(TICKS * (value - knob.low) / ((knob.high - knob.low) or 1.0)))
-                slider.blockSignals(False)
+                share = (value - knob.low) / ((knob.high - knob.low) or 1.0)
+                with QSignalBlocker(slider):
+                    slider.setValue(round(TICKS * min(max(share, 0.0), 1.0)))
 
     def _turn(self, row: int, tick: int) -> None:
         knob = self._knobs[row]

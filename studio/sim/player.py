@@ -38,7 +38,8 @@ class Player(LiveSimulation):
 
     def __init__(self, domain: Domain, registry: Registry, policy: Policy | str = "expert", seed: int = 0) -> None:
         task = task_of(domain, registry)
-        self.world = World(domain, task, embodiment_of(domain, registry), 1, threads=1, max_delay=MAX_DELAY)
+        delay = max([MAX_DELAY, *(t.high for t in domain.randomization if t.field == "actuator_delay")])
+        self.world = World(domain, task, embodiment_of(domain, registry), 1, threads=1, max_delay=delay)
         world = self.world
         super().__init__(world.batch, task.control_hz, PARTS, (world, world.control, task))
         self._policy: Policy | str = policy
@@ -124,12 +125,17 @@ class Player(LiveSimulation):
             super().step()
 
     def randomize(self, values: dict[str, Any]) -> None:
-        """Applies values, numbers or three of them, by key at once (what is not named is nominal); empty: the episode's
-        own draw."""
-        self._preview, self._seen = dict(values), None
-        self._apply(self._preview)
-        if not values:
+        """Applies values, numbers or three of them, by key at once (what is not named is nominal), to this episode and
+        all further ones; empty: each episode's own draw again.
+
+        Raises:
+            StudioError: a delay is longer than the past commands that are kept. Everything stays as it is.
+        """
+        if values:
+            self._apply(values)
+        else:
             self.world.draw_again(self._ids)
+        self._preview, self._seen = dict(values), None
         self._randomized()
         self._show()
 

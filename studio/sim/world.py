@@ -293,8 +293,9 @@ class World(VectorEnv):
     def reset(self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None) -> Any:
         if options:
             raise StudioError("A world's reset has no options, and begins every episode anew.", "options", "Omit them.")
-        one = np.ndim(seed) == 0  # the first simulation's; the others' follow
-        given = checked_seeds([seed], 1) if one else checked_seeds(seed, self.num_envs)
+        asked: Any = seed
+        one = np.ndim(asked) == 0  # the first simulation's; the others' follow
+        given = checked_seeds([asked], 1) if one else checked_seeds(asked, self.num_envs)
         self._next_seed = given[0] if one and given[0] is not None else self._next_seed
         seeds = self._take_seeds(self.num_envs)
         if not one:

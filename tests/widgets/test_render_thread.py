@@ -153,20 +153,17 @@ def test_reset_takes_a_seed(watched: Watched) -> None:
     watched.until(lambda: watched.player.seed == 42)
 
 
-def test_a_preview_holds_over_episodes_and_players(watched: Watched) -> None:
+def test_a_preview_holds_over_players_until_it_is_ended(watched: Watched) -> None:
     watched.worker.set_inset(True)
     watched.start()
     watched.worker.preview({"brightness": 0.5})
     watched.until(lambda: watched.frame.preview and watched.frame.inset is not None)
     watched.until(lambda: int(colors(watched.frame.inset)[0, 0, 1]) == 64)
-    watched.player.values = {}  # as if a new episode had drawn its own
-    watched.worker.set_speed(8)
-    watched.until(lambda: watched.player.values == {"brightness": 0.5})
     watched.worker.show_domain(lambda: watched._make({}))
     watched.until(lambda: len(watched.players) == 2 and watched.player.values == {"brightness": 0.5})
     assert watched.players[0].closed
     watched.worker.preview({})
-    watched.until(lambda: not watched.frame.preview)
+    watched.until(lambda: not watched.frame.preview and watched.player.values == {})
 
 
 def test_the_current_policy_is_waited_for_then_played(watched: Watched) -> None:
@@ -205,11 +202,33 @@ def test_a_domain_that_cannot_be_built_leaves_the_other_commands_standing(watche
     watched.start()
     watched.worker.show_domain(broken)
     watched.worker.set_size(100, 80)
-    watched.until(lambda: "does not exist" in watched.frame.message)
+    watched.until(lambda: "does not exist" in watched.frame.message and not watched.frame.playing)
     watched.worker.show_domain(lambda: watched._make({}))
     watched.until(lambda: not watched.frame.message and watched.frame.image is not None)
     widths = {round(100 * quality.scale) for quality in LEVELS}
     watched.until(lambda: watched.frame.image is not None and watched.frame.image.width() in widths)
+    watched.until(lambda: watched.frame.playing and watched.player.time > 0)
+
+
+@pytest.mark.parametrize("how", ["preview", "player"])
+def test_what_was_paused_stays_paused_when_a_failure_is_over(watched: Watched, how: str) -> None:
+    def broken(*_: Any) -> Any:
+        raise StudioError("The delay is too long.")
+
+    watched.start(play=False)
+    if how == "preview":
+        watched.player.randomize, usual = broken, watched.player.randomize
+        watched.worker.preview({"actuator_delay": 0.9})
+    else:
+        watched.worker.show_domain(broken)
+    watched.until(lambda: "too long" in watched.frame.message)
+    if how == "preview":
+        watched.player.randomize = usual
+        watched.worker.preview({})
+    else:
+        watched.worker.show_domain(lambda: watched._make({}))
+    watched.until(lambda: not watched.frame.message and watched.frame.image is not None)
+    assert not watched.frame.playing and watched.player.time == 0
 
 
 def test_without_gl_it_says_so_once_and_ends(qtbot: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -107,7 +107,7 @@ def test_a_broken_model_is_said(held: Held, tmp_path: Path) -> None:
     drop(held, broken)
     held.until(lambda: "does not compile" in held.frame.message)
     held.key(K.Key_Escape)
-    held.until(lambda: not held.frame.message)
+    held.until(lambda: not held.frame.message and held.frame.playing)
 
 
 def test_what_cannot_be_looked_at_is_left_to_the_window(held: Held, tmp_path: Path) -> None:

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, Qt
+from PySide6.QtWidgets import QWidget
 
+from studio.run.replay import Scored
 from tests.widgets.viewport_hands import CTRL, LEFT, RIGHT, SHIFT, Held
+from widgets.model_sheet import Knob
 from widgets.orbit_camera import FOLLOW
+from widgets.viewport_knobs import TICKS, Knobs
+from widgets.viewport_menus import recordings
 
 K = Qt.Key
 
@@ -238,3 +244,40 @@ def test_any_field_is_watched(held: Held) -> None:
     assert len(np.unique([row[0] for row in rows[0].spark.rows])) > 2, "the trace moves"
     rows[1].removed.emit("qfrc_actuator")
     held.until(lambda: [r.text for r in held.frame.readings] == ["qpos[elbow]", "qposs"])
+
+
+def test_a_preview_ends_when_it_is_ended(held: Held) -> None:
+    mass = held.player.world.randomization["mass"]
+    held.bench.preview_changed.emit({"mass": 2.0})
+    held.until(lambda: held.frame.preview and mass[0] == 2)
+    held.panel.thread_.reset(8)
+    held.until(lambda: held.frame.info["seed"] == 8)
+    assert mass[0] == 2, "it holds over episodes"
+    held.bench.preview_changed.emit({})
+    held.until(lambda: not held.frame.preview and mass[0] == 1)
+    held.panel.thread_.reset(9)
+    held.until(lambda: held.frame.info["seed"] == 9)
+    assert mass[0] == 1
+
+
+def test_a_slider_follows_a_diverging_joint_to_its_end_and_lives_on(qtbot: Any) -> None:
+    knobs = Knobs("Joint", "none")
+    qtbot.addWidget(knobs)
+    knobs.set_knobs((Knob(0, "slide", -1.0, 1.0, "m"),))
+    turned: list[float] = []
+    knobs.turned.connect(lambda _, value: turned.append(value))
+    for value, tick in ((1e9, TICKS), (-1e9, 0), (0.0, TICKS // 2)):
+        knobs.follow(np.array([value]))
+        assert knobs.sliders[0].value() == tick
+    assert not turned
+    knobs.sliders[0].setValue(TICKS)
+    assert turned == [1.0]
+
+
+def test_evaluations_are_offered_by_what_they_are_judged_by(qtbot: Any) -> None:
+    parent = QWidget()
+    qtbot.addWidget(parent)
+    runs = [("run", Path("run"), [Scored(5, 64, None, 612.684), Scored(10, 64, 31, 3.0)])]
+    menu = recordings(parent, [], runs, lambda path: None, lambda: None, lambda folder, step: None)
+    entries = [action.text() for action in menu.actions()[-1].menu().actions()]
+    assert entries == ["step 10: 31 of 64 episodes succeeded", "step 5: mean return 612.68 of 64 episodes"]

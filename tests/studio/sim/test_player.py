@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import mujoco
 import numpy as np
@@ -12,8 +13,9 @@ from studio.errors import StudioError
 from studio.experiment import Domain
 from studio.registry import Registry
 from studio.rl.policy import GaussianActorCritic
+from studio.sim.domains import embodiment_of, task_of
 from studio.sim.player import HOLD_SECONDS, Player
-from studio.sim.world import PARTS
+from studio.sim.world import PARTS, World
 
 
 @pytest.fixture
@@ -120,3 +122,61 @@ def test_randomizing_while_playing_and_taking_it_back(player: Player) -> None:
     player.step()
     np.testing.assert_array_equal(player.data.qpos, plain)
     assert player.observation_image() is None
+
+
+HOPPER: dict[str, Any] = {"embodiment": "hopper", "task": "hopper", "control": "motor", "observation": "state"}
+
+
+@pytest.mark.parametrize("moment", ["reset", "once"])
+def test_a_preview_holds_over_episodes_until_it_is_ended(moment: str) -> None:
+    term = {"field": "friction", "low": 0.5, "high": 0.6, "moment": moment}
+    playing, untouched = (Player(Domain(randomization=[term], **HOPPER), Registry(), "random") for _ in range(2))
+
+    def shown(player: Player) -> tuple[float, float]:
+        scale = player.batch.expand("geom_friction")[0, 0, 0] / player.world.model.geom_friction[0, 0]
+        return float(player.world.randomization["friction"][0]), float(scale)
+
+    own = shown(playing)
+    assert 0.5 <= own[0] <= 0.6
+    playing.randomize({"friction": 1.0})
+    playing.reset(7)
+    assert shown(playing) == (1.0, 1.0)
+    playing.randomize({})
+    for player in (playing, untouched):
+        player.reset(7)
+    assert shown(playing) == shown(untouched) and (shown(playing) == own) == (moment == "once")
+    playing.reset(8)
+    assert 0.5 <= shown(playing)[0] <= 0.6
+    playing.randomize({"friction": 1.0})
+    playing.randomize({})
+    untouched.reset(8)
+    assert shown(playing) == shown(untouched), "in the episode in which it is ended, too"
+    for player in (playing, untouched):
+        player.close()
+
+
+def test_a_long_delay_acts_as_in_training() -> None:
+    late = [{"field": "actuator_delay", "low": 0.2, "high": 0.2}]
+    domain = Domain(embodiment="ur5_6dof", observation="goal", randomization=late)
+    world = World(domain, task_of(domain, Registry()), embodiment_of(domain, Registry()), 1, 1)
+    playing, ids = Player(domain, Registry(), "expert", seed=3), np.zeros(1, int)
+    world.begin(ids, [3])
+    for _ in range(8):
+        playing.step()
+        world.advance(world.expert(ids), ids)
+    np.testing.assert_array_equal(playing.world.bind("qpos"), world.bind("qpos"))
+    with pytest.raises(StudioError, match=r"keeps 0\.2 s of past commands; a delay of 0\.3 s is longer"):
+        playing.randomize({"actuator_delay": 0.3})
+    assert playing.world.randomization["actuator_delay"][0] == 0.2
+    playing.reset()
+    for made in (playing, world):
+        made.close()
+
+
+def test_previewed_noise_is_what_a_policy_sees(player: Player) -> None:
+    before = player.world.observe(np.zeros(1, int))["joint_pos"]
+    player.randomize({"sensor_noise": 0.05})
+    noisy = player.world.observe(np.zeros(1, int))["joint_pos"]
+    assert 0.01 < np.abs(noisy - before).mean() < 0.2
+    player.randomize({})
+    np.testing.assert_array_equal(player.world.observe(np.zeros(1, int))["joint_pos"], before)
