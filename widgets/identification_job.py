@@ -63,19 +63,18 @@ class IdentificationJob:
 
         from studio.sim.identify import (
             FIELDS,
-            Plant,
             Ranges,
             chosen,
             identify,
             misfit,
-            nominal_model,
+            plant_for,
             read_recordings,
             record,
         )
 
         torch.set_num_threads(1)  # the window needs the other core
         if self._dataset is not None:
-            recordings = read_recordings(self._dataset, self._registry)
+            recordings = read_recordings(self._dataset)
         else:
             recordings = record(self._domain, self._registry, self._hidden, None, self._seed, tick=self._tick)
         self.stage, self.share = "identify", 0.0
@@ -85,8 +84,7 @@ class IdentificationJob:
         )
         seconds = time.perf_counter() - began
         self.stage = "compare"
-        plant = Plant.of(nominal_model(self._domain), self._registry)
-        recordings = recordings.fitted(plant.model)
+        plant, recordings = plant_for(self._domain, self._registry, recordings)
         values = chosen(found)
         ranges = Ranges.of(FIELDS, plant.model)
         searched = {n: (float(low), float(high)) for n, low, high in zip(FIELDS, ranges.low, ranges.high, strict=True)}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from pathlib import Path
-from typing import Any
 
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import (
@@ -86,7 +85,12 @@ class IdentificationPanel(QWidget):
         self.table = EstimateTable(self.titles)
         self.plots = MotionPlots()
         self.use = QPushButton(self.tr("&Use these values in the simulation"))
-        self.use.setToolTip(self.tr("Randomizes the target around the estimates and shows them in the viewport"))
+        self.use.setToolTip(
+            self.tr(
+                "Randomizes the target around the estimates and shows them in the viewport; or the source, where a "
+                "stand-in robot takes the target's place"
+            )
+        )
         self._timer = QTimer(self)
         self._timer.setInterval(PROGRESS_MS)
         self._timer.timeout.connect(self._tell)
@@ -209,8 +213,6 @@ class IdentificationPanel(QWidget):
         if source == "stand_in" and domain.stand_in is None:
             self._say(self.tr("The target has no stand-in robot; name one in the experiment."), "problem")
             return
-        if source == "hidden":
-            domain = domain.model_copy(update={"stand_in": None})
         self._job = IdentificationJob(
             domain,
             self._bench.registry,
@@ -295,17 +297,27 @@ class IdentificationPanel(QWidget):
     def _use(self) -> None:
         if self.outcome is None:
             return
-        from studio.sim.identify import chosen, terms_around
+        from studio.sim.identify import chosen, simulation_of, terms_around
 
-        terms: list[dict[str, Any]] = [
-            term.model_dump(mode="json") for term in terms_around(self._bench.experiment.target, self.outcome.found)
-        ]
-        error = self._bench.edit(**{"target.randomization": terms})
+        experiment, found = self._bench.experiment, self.outcome.found
+        try:
+            simulation = simulation_of(experiment, "target")
+        except StudioError as problem:
+            self._say(f"{problem.message} {problem.remedy}".strip(), "problem")
+            return
+        terms = terms_around(getattr(experiment, simulation), found)
+        error = self._bench.edit(**{f"{simulation}.randomization": terms})
         if error is not None:
             self._say(f"{error.message} {error.remedy}".strip(), "problem")
-            return
-        self._bench.preview_changed.emit(chosen(self.outcome.found))
-        self._say(self.tr("The target is now randomized around the estimates; the viewport shows them."), "")
+        elif simulation == "source":
+            words = self.tr(
+                "The source, which simulates this robot, is now randomized around the estimates; the target, where a "
+                "stand-in robot takes its place, stays as it is."
+            )
+            self._say(words, "")
+        else:
+            self._bench.preview_changed.emit(chosen(found))
+            self._say(self.tr("The target is now randomized around the estimates; the viewport shows them."), "")
 
 
 PANEL = PanelInfo(

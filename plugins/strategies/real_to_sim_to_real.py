@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Literal
 
 from studio.contracts import Metrics, Problem, Strategy
+from studio.errors import StudioError
 from studio.experiment import Domain, Experiment, Settings, setting
 from studio.il.cloning import UNITS, BehaviorCloning
+from studio.registry import Registry
 from studio.run.context import Context
 from studio.run.datasets import demonstrations
+from studio.sim.domains import embodiment_of, task_of
 from studio.sim.randomization import NOMINAL
 
 STAGES = ("real_data", "identification", "calibrated_data", "training", "fine_tuning")
@@ -20,8 +24,10 @@ class RealToSimToReal(Strategy):
     demonstrations in the simulation calibrated by them; cloning of those, with randomization around the estimate; and
     fine-tuning on the real demonstrations. The evaluation on the target is the deployment score.
 
-    The target is the real robot: a stand-in whose parameters only its simulation knows, or a dataset of its episodes.
-    Whatever varies in the source's simulation besides the identified parameters stays as the source says.
+    The target is the real robot: a stand-in whose parameters only its simulation knows, which is recorded and gives the
+    demonstrations; or files of its recordings and of its demonstrations (the target's dataset). Where files alone tell
+    of the robot, the evaluation is by the target's own simulation. Whatever varies in the source's simulation besides
+    the identified parameters stays as the source says.
     """
 
     id = "real_to_sim_to_real"
@@ -44,6 +50,11 @@ class RealToSimToReal(Strategy):
             "Simulation",
             "Calibrated by identification; or, to compare, randomized as the source says, or nominal.",
         )
+        recordings: Path | None = setting(
+            None,
+            "Recordings",
+            "An HDF5 file of the robot's motion: commands, qpos and dt. Empty: the stand-in robot is recorded.",
+        )
         method: Literal["lstm", "sysid"] = setting("lstm", "Identification", "A trained LSTM, or MuJoCo's optimizer.")
         fields: list[str] = setting(
             ["mass", "damping", "friction", "actuator_gain", "actuator_delay"],
@@ -53,7 +64,7 @@ class RealToSimToReal(Strategy):
         margin: float = setting(
             0.05,
             "Margin",
-            "How far the randomization reaches beyond the estimate's interval, as a share.",
+            "How far the randomization reaches beyond the estimate's interval, as a share, within what is searched.",
             ge=0,
             le=1,
         )
@@ -70,23 +81,39 @@ class RealToSimToReal(Strategy):
         fine_tuning_rate: float = setting(2e-4, "Fine-tuning rate", "Learning rate of those.", gt=0, le=1)
 
     def check(self, experiment: Experiment) -> list[Problem]:
-        problems = []
-        if experiment.target.stand_in is None and experiment.target.dataset is None:
-            problems.append(
-                Problem(
-                    "target.stand_in",
-                    "There is no robot to identify.",
-                    "Name a stand-in robot's file, or a dataset of the robot's episodes.",
-                )
-            )
-        unknown = [name for name in self.params.fields if name not in _identifiable()]
-        if unknown:
-            words = f"'{unknown[0]}' cannot be identified."
-            problems.append(Problem("strategy.params.fields", words, f"Known: {', '.join(_identifiable())}."))
+        problems = self._unfit(experiment.source)
+        if experiment.target.stand_in is None:
+            if self.params.simulation == "identified" and self.params.recordings is None:
+                words = "There is no robot to identify."
+                remedy = "Name a stand-in robot's file, or in the strategy's settings a file of the robot's recordings."
+                problems.append(Problem("target.stand_in", words, remedy))
+            elif self.params.real_episodes and experiment.target.dataset is None:
+                words = "There is no robot that gives real episodes."
+                remedy = "Name a dataset of the robot's episodes or a stand-in robot's file, or set real_episodes to 0."
+                problems.append(Problem("target.dataset", words, remedy))
         for name in ("task", "embodiment", "control", "observation"):
             if getattr(experiment.source, name) != getattr(experiment.target, name):
                 words = "The simulation (source) and the robot (target) differ."
                 problems.append(Problem(f"source.{name}", words, "Choose the same for both."))
+        return problems
+
+    def _unfit(self, source: Domain) -> list[Problem]:
+        """What of the fields and the recordings does not fit the simulation."""
+        from studio.sim.identify import check_fields, plant_for, read_recordings
+
+        problems, registry, file = [], Registry(), self.params.recordings
+        try:
+            check_fields(self.params.fields)
+        except StudioError as error:
+            problems.append(Problem("strategy.params.fields", error.message, error.remedy))
+        try:
+            if file is not None:
+                recordings = read_recordings(file)
+                if not task_of(source, registry).check(embodiment_of(source, registry)):
+                    plant_for(source, registry, recordings)
+        except StudioError as error:
+            if error.field == str(file):  # what is wrong with the source is said at its own field
+                problems.append(Problem("strategy.params.recordings", error.message, error.remedy))
         return problems
 
     def setup(self, context: Context) -> None:
@@ -109,7 +136,9 @@ class RealToSimToReal(Strategy):
 
     def iterate(self) -> Iterator[Metrics]:
         context, params = self._context, self.params
-        real = demonstrations(self._real, context.registry, context.experiment.seed, context.tick)
+        real: Any = None
+        if params.real_episodes:
+            real = demonstrations(self._real, context.registry, context.experiment.seed, context.tick)
         if self._done < 1:
             yield self._over("real_data", {"real_episodes": params.real_episodes})
         if self._done < 2:
@@ -156,13 +185,12 @@ class RealToSimToReal(Strategy):
 
     def _identify(self) -> None:
         """Fills estimates and misfit from recordings of the robot."""
-        from studio.sim.identify import Plant, chosen, identify, misfit
+        from studio.sim.identify import chosen, identify, misfit, plant_for
 
         context, seed = self._context, self._context.experiment.seed
-        recordings = self._recordings()
-        model = self._simulation
+        plant, recordings = plant_for(self._simulation, context.registry, self._recordings())
         found = identify(
-            model,
+            self._simulation,
             context.registry,
             recordings,
             self.params.fields,
@@ -171,7 +199,6 @@ class RealToSimToReal(Strategy):
             tick=self._tick,
         )
         self._estimates = {n: [e.value, e.low, e.high] for n, e in found.items() if e.identifiable}
-        plant = Plant.of(model, context.registry)
         self._misfit = {
             "misfit_nominal": misfit(plant, recordings, {}),
             "misfit": misfit(plant, recordings, chosen(found)),
@@ -181,8 +208,8 @@ class RealToSimToReal(Strategy):
         from studio.sim.identify import read_recordings, record
 
         context = self._context
-        if self._real.dataset is not None:
-            return read_recordings(self._real.dataset, context.registry)
+        if self.params.recordings is not None:
+            return read_recordings(self.params.recordings)
         return record(self._real, context.registry, None, None, context.experiment.seed, tick=self._tick)
 
     def _tick(self, share: float) -> None:
@@ -224,9 +251,3 @@ class RealToSimToReal(Strategy):
                 self._done += 1
                 self._learner = None
             yield Metrics(self._step, self._total, metrics.values, stage, metrics.step / metrics.total)
-
-
-def _identifiable() -> tuple[str, ...]:
-    from studio.sim.identify import FIELDS
-
-    return tuple(FIELDS)

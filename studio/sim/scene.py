@@ -70,13 +70,18 @@ def compile_spec(spec: mujoco.MjSpec, where: str) -> mujoco.MjModel:
 
 
 def build(
-    embodiment: Embodiment, task: Task | None = None, max_delay: float = MAX_DELAY, stand_in: Path | None = None
+    embodiment: Embodiment,
+    task: Task | None = None,
+    max_delay: float = MAX_DELAY,
+    stand_in: Path | None = None,
+    timestep: float | None = None,
 ) -> Scene:
     """Compiles the embodiment with the task's bodies in it.
 
     Args:
         max_delay: how far actuators' commands can be delayed, s; 0: not at all, and no past is kept.
         stand_in: a file with the hidden parameters of a robot that stands in for a real one.
+        timestep: s; None: the model's own.
     """
     hidden = read_stand_in(stand_in) if stand_in is not None else None
     if hidden is not None:
@@ -87,6 +92,8 @@ def build(
         task.build(spec, embodiment)
         if task.contact_forces:
             add_contact_forces(spec)
+    if timestep is not None:
+        spec.option.timestep = timestep
     if max_delay:
         samples = math.ceil(round(max_delay / spec.option.timestep, 6)) + 1
         for actuator in spec.actuators:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import h5py
+import numpy as np
 import pytest
 import torch
 
@@ -14,7 +17,9 @@ from studio.registry import Registry
 from studio.run.channels import Channels, MetricsLogged, StageChanged
 from studio.run.check import check
 from studio.run.checkpoint import latest_state
+from studio.run.datasets import demonstrations
 from studio.run.session import Session
+from studio.sim.identify import read_recordings, record, write_recordings
 
 REGISTRY = Registry()
 STAGES = ["real_data", "identification", "calibrated_data", "training", "fine_tuning"]
@@ -81,11 +86,66 @@ def test_a_killed_run_goes_on_bit_for_bit(tmp_path: Path, held: tuple[str, int])
         assert torch.equal(tensor, other[1]["training"]["policy"][name]), name
 
 
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A robot's recordings, without velocities, and two of its demonstrations."""
+    folder, robot = tmp_path_factory.mktemp("robot"), plan().target
+    robot = robot.changed(task="push")  # its block has more coordinates than degrees of freedom
+    recordings = record(robot, REGISTRY, None, 1, 0).until(20)
+    write_recordings(replace(recordings, qvel=np.full(recordings.qvel.shape, np.nan)), folder / "recordings.h5")
+    with h5py.File(folder / "recordings.h5", "a") as file:
+        del file["qvel"]
+    episodes = demonstrations(robot.changed(episodes=2), REGISTRY, 0)
+    REGISTRY.get("formats", "robomimic")().write(episodes, folder / "demonstrations.h5")
+    return folder / "recordings.h5", folder / "demonstrations.h5"
+
+
+def from_files(recordings: Path, episodes: Path, **changes: Any) -> Experiment:
+    whole: dict[str, Any] = {
+        "source.task": "push",
+        "target.task": "push",
+        "target.stand_in": None,
+        "target.dataset": str(episodes),
+        "strategy.params.recordings": str(recordings),
+        "strategy.params.fields": ["actuator_gain"],
+    }
+    return plan(**whole | changes)
+
+
+def test_files_of_recordings_and_demonstrations_are_a_robot_without_a_stand_in(
+    files: tuple[Path, Path], tmp_path: Path
+) -> None:
+    assert not read_recordings(files[0]).has_velocities
+    experiment = from_files(*files)
+    assert check(experiment, REGISTRY) == []
+    session = Session(experiment, REGISTRY, Channels(), tmp_path)
+    published = tiny.listen(session)
+    session.run()
+    (found,) = [e.values for e in published() if isinstance(e, MetricsLogged) and e.stage == "identification"]
+    assert found["estimate_actuator_gain"] < 0.95 and found["misfit"] < found["misfit_nominal"]
+    assert session.evaluations[0]["episodes"] == 2
+
+
+def test_recordings_that_do_not_fit_are_a_problem_before_the_run(files: tuple[Path, Path]) -> None:
+    recordings, episodes = files
+    for changes, words in (
+        ({"strategy.params.recordings": str(episodes)}, "lacks commands, qpos, dt"),
+        ({"strategy.params.recordings": "none.h5"}, "does not exist"),
+        ({"source.task": "reach", "target.task": "reach"}, "'qpos' is 13 wide; the model has 6 coordinates"),
+    ):
+        (problem,) = check(from_files(recordings, episodes, **changes), REGISTRY)
+        assert problem.field == "strategy.params.recordings" and words in problem.message
+    (problem,) = check(from_files(recordings, episodes, **{"target.dataset": None}), REGISTRY)
+    assert problem.field == "target.dataset"
+
+
 @pytest.mark.parametrize(
     ("changes", "field"),
     [
         ({"target.stand_in": None}, "target.stand_in"),
         ({"strategy.params.fields": ["color"]}, "strategy.params.fields"),
+        ({"strategy.params.fields": []}, "strategy.params.fields"),
+        ({"strategy.params.fields": ["mass", "mass"]}, "strategy.params.fields"),
         ({"source.embodiment": "franka_7dof"}, "source.embodiment"),
         ({"target.stand_in": "nowhere.yaml"}, "target.stand_in"),
     ],

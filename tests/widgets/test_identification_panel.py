@@ -117,6 +117,27 @@ def test_a_file_of_recordings(qtbot: Any, bench: Bench, panel: IdentificationPan
     assert not panel.use.isEnabled()  # another robot's values
 
 
+def test_a_stand_in_is_never_calibrated_but_its_simulation_is(
+    qtbot: Any, bench: Bench, panel: IdentificationPanel, tmp_path: Path
+) -> None:
+    (tmp_path / "robot.yaml").write_text("mass: 1.5\n", encoding="utf-8")
+    varied = [{"field": "mass", "low": 0.8, "high": 1.2}]
+    assert bench.edit(**{"target.stand_in": str(tmp_path / "robot.yaml"), "target.randomization": varied}) is None
+    robot = bench.experiment.target
+    click(qtbot, panel.source._group.button(1))
+    assert "parameters found" in identified(qtbot, panel)
+    shown: list[dict[str, float]] = []
+    bench.preview_changed.connect(shown.append)
+    click(qtbot, panel.use)
+    assert "the source does not simulate" in panel.words.text() and panel.words.property("role") == "problem"
+    assert bench.edit(**{"source.embodiment": robot.embodiment, "source.task": robot.task}) is None
+    click(qtbot, panel.use)
+    terms = {term.field: term for term in bench.experiment.source.randomization}
+    assert terms["mass"].low < 1.5 < terms["mass"].high
+    assert bench.experiment.target == robot and not shown  # what the viewport shows of the robot is the robot's
+    assert panel.words.text().startswith("The source, which simulates this robot, is now randomized")
+
+
 def test_a_stand_in_is_asked_for_where_there_is_none(qtbot: Any, bench: Bench, panel: IdentificationPanel) -> None:
     click(qtbot, panel.source._group.button(1))
     assert "no stand-in robot" in identified(qtbot, panel)

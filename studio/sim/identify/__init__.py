@@ -7,31 +7,32 @@
         raise to leave. Estimate(value, low, high, identifiable, nominal, reason): × nominal, a delay in s. What the
         recordings cannot show has identifiable=False and value=NaN, and low, high are the range that was searched.
     record(domain, registry, values, count, seed, *, noise=SENSOR_NOISE) -> Trajectories
-        Recordings in simulation under given (hidden) values, {field: value} or None; count None: as many as needed.
+        Recordings in simulation under given (hidden) values, {field: value}, or None: of the domain's own robot, which
+        may be a stand-in; count None: as many as needed.
     chosen(found) -> {field: value} of what is identifiable; terms_around(domain, found) -> the domain's randomization
-        with each identifiable parameter drawn from its interval
+        with each identifiable parameter drawn from its interval; simulation_of(experiment, role) -> whose that may be
     read_recordings(path) -> Trajectories, write_recordings(trajectories, path): recordings on disk
-    Plant.of(domain, registry).simulated(trajectories, values) -> Trajectories: the same commands under other values
+    plant_for(domain, registry, trajectories) -> (Plant, Trajectories): the simulation that replays them
+    plant.simulated(trajectories, values) -> Trajectories: the same commands under other values
     misfit(plant, trajectories, values) -> float: what is left unexplained, in units of the sensors' noise
 
 Importing this package imports torch and MuJoCo.
 """
 
+from studio.sim.identify.calibration import chosen, simulation_of, terms_around
 from studio.sim.identify.entry import (
     METHODS,
-    chosen,
     explains,
     identify,
     misfit,
-    nominal_model,
+    plant_for,
     record,
-    terms_around,
     with_noise,
 )
 from studio.sim.identify.estimate import Estimate
 from studio.sim.identify.lstm import LstmIdentifier, Training
 from studio.sim.identify.plant import Plant
-from studio.sim.identify.ranges import FIELDS, RANGES, Ranges
+from studio.sim.identify.ranges import FIELDS, RANGES, Ranges, check_fields
 from studio.sim.identify.recordings import read_recordings, write_recordings
 from studio.sim.identify.sensitivity import Sensitivity, sensitivity
 from studio.sim.identify.sysid import fit_with_sysid, identify_with_sysid
@@ -49,16 +50,18 @@ __all__ = [
     "Sensitivity",
     "Training",
     "Trajectories",
+    "check_fields",
     "chosen",
     "explains",
     "fit_with_sysid",
     "identify",
     "identify_with_sysid",
     "misfit",
-    "nominal_model",
+    "plant_for",
     "read_recordings",
     "record",
     "sensitivity",
+    "simulation_of",
     "terms_around",
     "with_noise",
     "write_recordings",

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 from studio.errors import ExperimentError
 from studio.experiment import Experiment
 from studio.files import write_text
 from studio.registry import Registry
-from studio.sim.identify.entry import chosen, explains, identify, misfit, nominal_model, record, terms_around
-from studio.sim.identify.plant import Plant
+from studio.sim.identify.calibration import chosen, simulation_of, terms_around
+from studio.sim.identify.entry import explains, identify, misfit, plant_for, record
 from studio.sim.identify.ranges import FIELDS
 from studio.sim.identify.recordings import read_recordings, write_recordings
 
@@ -23,9 +25,16 @@ def identify_for(experiment: Experiment, registry: Registry, options: argparse.N
     Raises:
         StudioError: a field, a file or a value does not fit.
     """
+    if options.dataset is not None and options.hidden:
+        raise ExperimentError(
+            "Recordings of a file have hidden values of their own.", "--hidden", "Leave out --hidden or --dataset."
+        )
+    for option in ("record", "write"):
+        _check_target(getattr(options, option), f"--{option}")
     domain = getattr(experiment, options.domain)
+    simulation = simulation_of(experiment, options.domain) if options.write is not None else ""
     if options.dataset is not None:
-        recordings = read_recordings(options.dataset, registry)
+        recordings = read_recordings(options.dataset)
     else:
         recordings = record(domain, registry, _values(options.hidden) or None, None, experiment.seed)
     if options.record is not None:
@@ -41,14 +50,8 @@ def identify_for(experiment: Experiment, registry: Registry, options: argparse.N
         tick=_Line(),
     )
     seconds = time.perf_counter() - began
-    plant = Plant.of(nominal_model(domain), registry)
-    recordings = recordings.fitted(plant.model)
+    plant, recordings = plant_for(domain, registry, recordings)
     before, after = misfit(plant, recordings, {}), misfit(plant, recordings, chosen(found))
-    if options.write is not None:
-        changed = experiment.changed(
-            **{f"{options.domain}.randomization": [t.model_dump(mode="json") for t in terms_around(domain, found)]}
-        )
-        write_text(options.write, changed.to_yaml())
     about = {
         "method": options.method,
         "seconds": seconds,
@@ -66,7 +69,26 @@ def identify_for(experiment: Experiment, registry: Registry, options: argparse.N
     lines.append(f"difference from simulation: {before:.3g} × the sensors' noise before, {after:.3g} × after")
     if not explains(before, after):
         lines.append("The simulation does not explain the recordings: the intervals are not to be trusted.")
+    if options.write is not None:
+        terms = terms_around(getattr(experiment, simulation), found)
+        write_text(options.write, experiment.changed(**{f"{simulation}.randomization": terms}).to_yaml())
+        named = [*chosen(found)]
+        about["written"] = {"file": str(options.write), "domain": simulation, "fields": named}
+        robot = "" if simulation == options.domain else f"; the {options.domain} is the robot and stays as it is"
+        lines.append(f"{options.write}: the {simulation} is randomized in {', '.join(named) or 'nothing new'}{robot}.")
     return about, "\n".join(lines)
+
+
+def _check_target(file: Path | None, option: str) -> None:
+    """Raises ExperimentError where a file cannot be written, so that nothing is worked out in vain."""
+    if file is None:
+        return
+    if file.is_dir():
+        raise ExperimentError(f"{option} names a folder.", str(file), "Name a file.")
+    if not file.parent.is_dir():
+        raise ExperimentError(f"The folder of {option} does not exist.", str(file), "Make it, or choose another.")
+    if not os.access(file.parent, os.W_OK):
+        raise ExperimentError(f"The folder of {option} cannot be written.", str(file), "Choose another.")
 
 
 def _values(given: list[str]) -> dict[str, float]:

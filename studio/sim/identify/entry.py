@@ -10,7 +10,7 @@ import numpy as np
 
 from studio import paths
 from studio.errors import DataError, ExperimentError
-from studio.experiment import Domain, RandomizationTerm, content_hash
+from studio.experiment import Domain, content_hash
 from studio.registry import Registry
 from studio.sim.identify.estimate import Estimate
 from studio.sim.identify.excitation import excite
@@ -46,7 +46,7 @@ def record(
     Its actuators swing; where something loose lies before it, half of the recordings are of the expert moving that.
 
     Args:
-        values: field → × nominal, or a delay in s; None: the domain's own robot, which may be a stand-in.
+        values: field → × nominal, or a delay in s, of the model without a stand-in; None: the domain's own robot.
         count: None: as many as identification needs.
         seed: of the commands, the beginnings and the sensors' noise.
         noise: standard deviation of measured positions and velocities; None: sensors without noise.
@@ -55,6 +55,7 @@ def record(
         ExperimentError: a field is unknown or its value not possible.
         DataError: the simulation diverges.
     """
+    domain = domain if values is None else nominal_model(domain)
     plant = Plant.of(domain, registry)
     for name, value in (values or {}).items():
         if name not in FIELDS or not np.isfinite(value) or value < 0 or (value == 0 and name != "actuator_delay"):
@@ -104,9 +105,8 @@ def identify(
         ExperimentError: a field or the method is unknown.
         DataError: the recordings do not fit the domain.
     """
-    plant = Plant.of(nominal_model(domain), registry)
-    ranges = Ranges.of(fields, plant.model)
-    used = _some(trajectories.fitted(plant.model))
+    plant, fitted = plant_for(domain, registry, trajectories)
+    ranges, used = Ranges.of(fields, plant.model), _some(fitted)
     if method == "sysid":
         return identify_with_sysid(plant, used, ranges, seed, tick)
     if method != "lstm":
@@ -117,6 +117,22 @@ def identify(
 def nominal_model(domain: Domain) -> Domain:
     """The domain as it is simulated: without the robot that stands in for a real one."""
     return domain.model_copy(update={"stand_in": None})
+
+
+def plant_for(domain: Domain, registry: Registry, trajectories: Trajectories) -> tuple[Plant, Trajectories]:
+    """The simulation of the domain's robot that replays these recordings, and the recordings fitted to it.
+
+    Its time step is the model's own, or the nearest shorter one that passes a whole number of times between commands.
+
+    Raises:
+        DataError: the recordings do not fit the model.
+    """
+    domain = nominal_model(domain)
+    plant = Plant.of(domain, registry)
+    fitted = trajectories.fitted(plant.model)
+    own = plant.model.opt.timestep
+    timestep = fitted.timestep(own)
+    return (plant if timestep == own else Plant.of(domain, registry, timestep=timestep)), fitted
 
 
 def misfit(plant: Plant, trajectories: Trajectories, values: Mapping[str, float]) -> float:
@@ -133,31 +149,6 @@ def explains(before: float, after: float) -> bool:
     """Whether the estimates explain the recordings, by the misfit of the nominal model and of the identified one. If
     not, the model is wrong in something else, or the fit failed, and no interval can be trusted."""
     return after <= max(UNEXPLAINED, LEFT_OVER * before)
-
-
-def chosen(found: Mapping[str, Estimate]) -> dict[str, float]:
-    """Field → the estimate, for those that are identifiable."""
-    return {name: estimate.value for name, estimate in found.items() if estimate.identifiable}
-
-
-def terms_around(domain: Domain, found: Mapping[str, Estimate], margin: float = 0.0) -> list[RandomizationTerm]:
-    """The domain's randomization with every identifiable parameter drawn from its interval; other terms stay.
-
-    Args:
-        margin: how far beyond the interval, as a share of the estimate.
-    """
-    shown = {name: estimate for name, estimate in found.items() if estimate.identifiable}
-    kept = [term for term in domain.randomization if term.field not in shown]
-    return kept + [
-        RandomizationTerm.model_validate(
-            {
-                "field": name,
-                "low": max(estimate.low - margin * estimate.value, 0.0),
-                "high": estimate.high + margin * estimate.value,
-            }
-        )
-        for name, estimate in shown.items()
-    ]
 
 
 def _some(trajectories: Trajectories) -> Trajectories:

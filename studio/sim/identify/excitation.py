@@ -28,7 +28,7 @@ def excite(plant: Plant, count: int, seed: int, steps: int | None = None, dt: fl
     usual, highest = BODY if plant.kind == "body" else ARM
     steps = steps or usual
     rng = np.random.default_rng([seed, 7])
-    dt = max(dt, model.opt.timestep)
+    dt = model.opt.timestep * max(1, round(dt / model.opt.timestep))
     center, swing = _center_and_swing(plant)
     commands = np.clip(center + swing * _sines(rng, count, steps, model.nu, dt, highest), *_limits(model))
     qpos = np.repeat(plant.home_qpos[None], count, 0)

@@ -13,7 +13,6 @@ import numpy as np
 
 from studio.experiment import Domain
 from studio.registry import Registry
-from studio.sim.control import PARTS
 from studio.sim.domains import embodiment_of, task_of
 from studio.sim.identify.trajectories import Trajectories
 from studio.sim.world import World
@@ -28,11 +27,6 @@ def handles(domain: Domain, registry: Registry, model: mujoco.MjModel) -> bool:
     return loose and embodiment_of(domain, registry).kind != "body" and task_of(domain, registry).has_expert
 
 
-def step_seconds(domain: Domain, registry: Registry) -> float:
-    """Time between two commands of :func:`handle`."""
-    return 1 / (task_of(domain, registry).control_hz * PARTS)
-
-
 def handle(
     domain: Domain, registry: Registry, values: Mapping[str, float], count: int, seed: int, steps: int = STEPS
 ) -> Trajectories:
@@ -43,8 +37,8 @@ def handle(
         ids = np.arange(count)
         world.begin(ids, [seed * count + i for i in range(count)])
         world.randomize(ids, {name: np.full(count, value) for name, value in values.items()})
-        qpos, qvel, ctrl = (world.bind(name) for name in ("qpos", "qvel", "ctrl"))
-        before = ctrl.copy()
+        qpos, qvel, ctrl, time = (world.bind(name) for name in ("qpos", "qvel", "ctrl", "time"))
+        before, began = ctrl.copy(), time.item(0)
         commands: list[Array] = []
         places, speeds = [qpos.copy()], [qvel.copy()]
         while len(commands) < steps:
@@ -52,9 +46,11 @@ def handle(
                 commands.append(ctrl.copy())
                 places.append(qpos.copy())
                 speeds.append(qvel.copy())
+        passed = (time.item(0) - began) / len(commands)
     finally:
         world.close()
+    timestep = world.model.opt.timestep
+    dt = timestep * round(passed / timestep)  # the control's frequency need not be a whole number of time steps
     told, where, how_fast = (np.stack(each, 1) for each in (commands, places, speeds))
-    return Trajectories(
-        told, where, how_fast, step_seconds(domain, registry), before=before, source="recorded in simulation"
-    ).until(steps)
+    made = Trajectories(told, where, how_fast, dt, before=before, source="recorded in simulation")
+    return made.until(steps)

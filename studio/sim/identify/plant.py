@@ -10,6 +10,7 @@ import mujoco
 import mujoco.batch
 import numpy as np
 
+from studio.errors import DataError
 from studio.experiment import Domain
 from studio.registry import Registry
 from studio.sim.domains import embodiment_of, task_of
@@ -38,10 +39,10 @@ class Plant:
         self._physics: PhysicsRandomizer | None = None
 
     @staticmethod
-    def of(domain: Domain, registry: Registry, threads: int = 0) -> Plant:
-        """The domain's embodiment with its task's bodies in it."""
-        embodiment = embodiment_of(domain, registry)
-        return Plant(build(embodiment, task_of(domain, registry), stand_in=domain.stand_in), embodiment.kind, threads)
+    def of(domain: Domain, registry: Registry, threads: int = 0, timestep: float | None = None) -> Plant:
+        """The domain's embodiment with its task's bodies in it; ``timestep`` in s, None: the model's own."""
+        embodiment, task = embodiment_of(domain, registry), task_of(domain, registry)
+        return Plant(build(embodiment, task, stand_in=domain.stand_in, timestep=timestep), embodiment.kind, threads)
 
     def replay(
         self, trajectories: Trajectories, values: Mapping[str, Array], tick: Tick | None = None
@@ -53,7 +54,17 @@ class Plant:
 
         Returns:
             qpos (draws, n, T + 1, nq) and qvel (draws, n, T + 1, nv), NaN where a simulation diverged.
+
+        Raises:
+            DataError: the model's time step does not pass a whole number of times between two commands.
         """
+        own = self.model.opt.timestep
+        if trajectories.timestep(own) != own:
+            raise DataError(
+                f"Steps of {trajectories.dt:g} s in {trajectories.ramp} parts are no multiple of the model's {own:g}.",
+                trajectories.source,
+                "Replay them on a plant that is made for them (plant_for).",
+            )
         draws = len(next(iter(values.values()))) if values else 1
         n, steps = len(trajectories), trajectories.steps
         qpos = np.empty((draws, n, steps + 1, self.model.nq))

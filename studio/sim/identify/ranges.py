@@ -43,12 +43,9 @@ class Ranges:
         Raises:
             ExperimentError: a field is unknown or named twice, or a range is empty.
         """
-        if not fields or len(set(fields)) != len(fields):
-            raise ExperimentError("Name at least one field, and none twice.", "fields", f"Known: {', '.join(FIELDS)}.")
+        check_fields(fields)
         limits = []
         for name in fields:
-            if name not in RANGES:
-                raise ExperimentError(f"'{name}' cannot be identified.", "fields", f"Known: {', '.join(FIELDS)}.")
             low, high = given.get(name, RANGES[name])
             if name == "actuator_delay":
                 high = min(high, longest_delay(model))
@@ -82,6 +79,16 @@ class Ranges:
     def named(self, values: Array) -> dict[str, Array]:
         """(n, fields) → field → (n,)."""
         return {name: np.ascontiguousarray(values[:, i]) for i, name in enumerate(self.fields)}
+
+
+def check_fields(fields: Sequence[str]) -> None:
+    """Raises ExperimentError where a field is unknown or named twice, or there is none."""
+    known = f"Known: {', '.join(FIELDS)}."
+    if not fields or len(set(fields)) != len(fields):
+        raise ExperimentError("Name at least one field, and none twice.", "fields", known)
+    for name in fields:
+        if name not in RANGES:
+            raise ExperimentError(f"'{name}' cannot be identified.", "fields", known)
 
 
 def longest_delay(model: mujoco.MjModel) -> float:

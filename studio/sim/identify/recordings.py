@@ -10,7 +10,6 @@ import numpy as np
 
 from studio.errors import DataError
 from studio.files import write_whole
-from studio.registry import Registry
 from studio.sim.identify.trajectories import Trajectories
 
 VERSION = 1
@@ -48,7 +47,7 @@ def write_recordings(trajectories: Trajectories, path: Path) -> None:
     write_whole(path, write)
 
 
-def read_recordings(path: Path, registry: Registry | None = None) -> Trajectories:
+def read_recordings(path: Path) -> Trajectories:
     """Reads what :func:`write_recordings` wrote, or anyone who keeps to its names: ``commands``, ``qpos``, attribute
     ``dt``; the rest may be left out.
 
@@ -82,5 +81,8 @@ def _read(file: h5py.File, path: Path) -> Trajectories:
     if "qvel" not in arrays:  # not measured
         arrays["qvel"] = np.full(arrays["qpos"].shape, np.nan)
     numbers = {n: float(file.attrs[n]) for n in ("dt", "position_noise", "velocity_noise") if n in file.attrs}
+    ramp = float(file.attrs.get("ramp", 1))
+    if not ramp.is_integer():
+        raise ValueError(f"a ramp of {ramp:g} parts")
     given: dict[str, Any] = {**arrays, **numbers}
-    return Trajectories(**given, ramp=int(file.attrs.get("ramp", 1)), source=str(path))
+    return Trajectories(**given, ramp=int(ramp), source=str(path))

@@ -78,7 +78,7 @@ def derivative(
 
     Columns of fields that are not among ``free`` are zero; None: all are.
     """
-    columns = np.arange(len(unit)) if free is None else np.asarray(free)
+    columns = np.arange(len(unit)) if free is None else np.asarray(free, int)
     steps = np.diag(steps_of(ranges, plant.model.opt.timestep))[columns]
     points = np.concatenate([np.minimum(unit + steps, 1), np.maximum(unit - steps, -1)])
     ahead, behind = points[: len(columns)], points[len(columns) :]

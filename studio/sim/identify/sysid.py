@@ -80,6 +80,8 @@ def fit_with_sysid(
         def slope(x: Array, _: Any) -> Array:
             return derivative(model, seen, ranges, held(x.ravel()), [i for i in range(x.size) if i != pinned])
 
+        if pinned >= 0 and len(start) == 1:  # nothing is free
+            return start
         parameters = sysid.ParameterDict()
         inside = np.clip(start, -_INSIDE, _INSIDE)
         for i, (name, value) in enumerate(zip(ranges.fields, inside, strict=True)):

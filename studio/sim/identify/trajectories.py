@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,6 +15,7 @@ from studio.errors import DataError
 Array = np.ndarray
 SENSOR_NOISE = (5e-4, 1e-2)  # rad or m, and rad/s or m/s: a joint's encoder and its derivative
 LEAST_STEPS = 10  # fewer say nothing of a body's dynamics
+_EQUAL = 1e-6  # share by which two times may differ and still be the same
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,13 @@ class Trajectories:
             qvel=self.qvel[:, : steps + 1],
         )
 
+    def timestep(self, longest: float) -> float:
+        """The longest time step up to ``longest`` that passes a whole number of times between commands, s."""
+        between = self.dt / self.ramp
+        if abs(round(between / longest) * longest - between) <= _EQUAL * between:
+            return longest
+        return between / math.ceil(between / longest)
+
     def fitted(self, model: mujoco.MjModel) -> Trajectories:
         """Checked against the model; velocities that were not measured get its width. Raises DataError."""
         if self.qvel.ndim == 3 and not self.has_velocities and self.qvel.shape[2] != model.nv:
@@ -129,8 +138,14 @@ class Trajectories:
         return digest.hexdigest()
 
     def check(self, model: mujoco.MjModel) -> None:
-        """Raises DataError where the recordings do not fit the model, are too short, or hold NaN."""
+        """Raises DataError where the recordings do not fit the model, are too short, or hold what is no number."""
         where = self.source
+        for name in ("dt", "position_noise", "velocity_noise"):
+            number = getattr(self, name)
+            if not math.isfinite(number) or number < 0:
+                raise DataError(f"'{name}' is {number:g}.", where, "Give a number that is not negative.")
+        if self.ramp < 1:
+            raise DataError(f"'ramp' is {self.ramp}.", where, "Give 1 or more parts; 1 reaches a command at once.")
         for name, wanted, axis in (("commands", model.nu, "actuators"), ("qpos", model.nq, "coordinates"),
                                    ("qvel", model.nv, "degrees of freedom")):  # fmt: skip
             value = getattr(self, name)
@@ -157,16 +172,24 @@ class Trajectories:
                     where,
                     "Measure once before the first command and once after each.",
                 )
-        if not self.dt > 0 or self.dt < model.opt.timestep * self.ramp * (1 - 1e-6):
+        if self.dt < model.opt.timestep * self.ramp * (1 - _EQUAL):
             raise DataError(
                 f"A step of {self.dt:g} s is shorter than the model's {model.opt.timestep * self.ramp:g} s.",
                 where,
                 "Give the time between two commands in seconds.",
             )
-        measured = {"commands": self.commands, "qpos": self.qpos}
-        if self.has_velocities:
-            measured["qvel"] = self.qvel
-        for name, value in measured.items():
-            if not np.all(np.isfinite(value)):
-                bad = int(np.argmax(~np.isfinite(value).all((1, 2))))
+        beginnings = {"initial_qpos": model.nq, "initial_qvel": model.nv, "before": model.nu}
+        given = {name: getattr(self, name) for name in beginnings if getattr(self, name) is not None}
+        for name, value in given.items():
+            if value.shape != (n, beginnings[name]):
+                raise DataError(
+                    f"'{name}' has the shape {value.shape}; {n} recordings on this model need {(n, beginnings[name])}.",
+                    where,
+                    "Give one row for each recording, or leave it out.",
+                )
+        given |= {"commands": self.commands, "qpos": self.qpos} | ({"qvel": self.qvel} if self.has_velocities else {})
+        for name, value in given.items():
+            lost = ~np.isfinite(value).reshape(n, -1).all(1)
+            if lost.any():
+                bad = int(np.argmax(lost))
                 raise DataError(f"'{name}' holds NaN or infinity, first in recording {bad}.", where, "Remove it.")
