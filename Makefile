@@ -30,7 +30,7 @@ run: setup  ## the demo experiment in the window; without a display the same dem
 	fi
 
 test: check  ## all checks, then all tests; the last line is pytest's
-	@QT_QPA_PLATFORM=offscreen OMP_WAIT_POLICY=passive $(bin)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
+	@QT_QPA_PLATFORM=offscreen $(bin)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 check: setup-test  ## style, types and the layers of the packages
 	@$(bin)/python -m ruff check --quiet .
