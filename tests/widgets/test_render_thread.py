@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 import threading
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -16,22 +13,11 @@ from PySide6.QtCore import QObject
 from PySide6.QtGui import QImage
 
 from studio.errors import StudioError
+from tests.widgets.fake_player import FakePlayer
 from widgets.frame import Frame
 from widgets.mailbox import Mailbox, Slot
-from widgets.orbit_camera import FOLLOW, FREE, OrbitCamera, moving_body, names
 from widgets.render_thread import RenderThread
 from widgets.scene_renderer import LEVELS, QualityControl
-
-
-def _load_fake() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("fake_player", Path(__file__).with_name("fake_player.py"))
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-FakePlayer: Any = _load_fake().FakePlayer
 
 
 class Watched(QObject):
@@ -314,42 +300,6 @@ def test_quality_ignores_one_late_frame_and_keeps_its_bounds() -> None:
     assert control.level == len(LEVELS) - 1
 
 
-def test_camera_orbits_zooms_pans_and_leaves_a_fixed_one() -> None:
-    player = FakePlayer()
-    camera = OrbitCamera()
-    camera.frame(player.model)
-    assert (camera.azimuth, camera.elevation) == (120, -20)
-    camera.orbit(0.1, 2.0)
-    assert camera.azimuth == pytest.approx(102)
-    assert camera.elevation == pytest.approx(-89.9)
-    distance = camera.distance
-    camera.zoom(1)
-    assert camera.distance == pytest.approx(0.9 * distance)
-    camera.mode = "front"
-    camera.leave_fixed(player.model, player.data)
-    assert camera.mode == FREE
-    eye = player.data.cam_xpos[0]
-    forward = camera._axes()[2]
-    np.testing.assert_allclose(camera.lookat - camera.distance * forward, eye, atol=1e-6)
-
-
-def test_camera_follows_the_selected_body_as_long_as_it_is_selected() -> None:
-    import mujoco
-
-    player = FakePlayer()
-    camera = OrbitCamera()
-    camera.frame(player.model)
-    camera.mode = FOLLOW
-    held = mujoco.MjvPerturb()
-    for chosen, followed in ((0, moving_body(player.model)), (1, 1)):
-        held.select = chosen
-        camera.track(held if chosen else None)
-        camera.lookat = np.array([3.0, 0, 0])
-        for _ in range(100):
-            camera.advance(player.data)
-        np.testing.assert_allclose(camera.lookat, player.data.xpos[followed], atol=0.01)
-
-
 def test_a_task_without_an_expert_is_shown_and_waits_for_another_policy(watched: Watched) -> None:
     def made() -> Any:
         player = watched._make({})
@@ -377,39 +327,3 @@ def test_a_player_may_draw_copies_and_marks_of_its_own(watched: Watched) -> None
     watched.player.overlays = [Ball((0.0, 0.0, 0.6), 0.1, (0.0, 1.0, 0.0, 1.0))]
     watched.worker.move_camera("orbit", 0.0, 0.0)
     watched.until(lambda: (np.abs(colors(watched.frame.image) - plain).max(-1) > 60).sum() > 50)
-
-
-def test_camera_follows_the_body_behind_the_most_joints() -> None:
-    player = FakePlayer()
-    body = moving_body(player.model)
-    assert player.model.body(body).name == "arm"
-    camera = OrbitCamera()
-    camera.frame(player.model)
-    camera.mode = FOLLOW
-    camera.lookat = np.array([3.0, 0, 0])
-    for _ in range(100):
-        camera.advance(player.data)
-    np.testing.assert_allclose(camera.lookat, player.data.xpos[body], atol=0.01)
-    assert names(player.model) == ["front", "top"]
-
-
-def test_a_walker_is_followed_from_near_unless_a_person_chose_otherwise() -> None:
-    import mujoco
-
-    walker = mujoco.MjModel.from_xml_string(
-        "<mujoco><statistic extent='8'/><worldbody><body name='torso'><freejoint/><geom size='0.1'/>"
-        "<body><joint/><geom size='0.1'/></body><body><joint/><geom size='0.1'/></body></body></worldbody></mujoco>"
-    )
-    data, camera = mujoco.MjData(walker), OrbitCamera()
-    camera.frame(walker)
-    assert camera.mode == FOLLOW and camera.distance == 4
-    data.qpos[0] = 50.0
-    mujoco.mj_forward(walker, data)
-    for _ in range(100):
-        camera.advance(data)
-    assert camera.lookat[0] == pytest.approx(50, abs=0.1)
-    camera.frame(FakePlayer().model)
-    assert camera.mode == FREE, "an arm stands where it stands"
-    camera.choose(FREE)
-    camera.frame(walker)
-    assert camera.mode == FREE

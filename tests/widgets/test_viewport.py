@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,20 +14,10 @@ from PySide6.QtGui import QImage, QWheelEvent
 
 from plugins.panels.viewport import PANEL, ViewportPanel
 from studio.experiment import Domain
+from tests.widgets.fake_player import FakePlayer
 from widgets.bench import Bench
 from widgets.frame import Frame
 from widgets.viewport import Viewport
-
-
-def _load_fake() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("fake_player", Path(__file__).with_name("fake_player.py"))
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-FakePlayer: Any = _load_fake().FakePlayer
 
 
 class Recorder:

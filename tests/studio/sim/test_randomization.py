@@ -202,3 +202,22 @@ def test_a_world_draws_its_domains_terms_for_every_episode() -> None:
     np.testing.assert_allclose(world.batch.expand("body_mass")[0], world.model.body_mass * masses[0])
     world.begin(IDS, [2, 1])
     np.testing.assert_array_equal(world.randomization["mass"], masses[::-1])
+
+
+def problems(*terms: dict[str, Any]) -> list[tuple[str, str, str]]:
+    hopper = Domain(embodiment="hopper", task="hopper", control="motor", observation="state")
+    world = World(hopper, task_of(hopper, REGISTRY), embodiment_of(hopper, REGISTRY), 1, 1)
+    found = randomization.check_terms([RandomizationTerm(**t) for t in terms], world.model)
+    return [(p.field, p.message, p.remedy) for p in found]
+
+
+def test_terms_that_the_model_cannot_have_are_told_at_their_field() -> None:
+    good = {"field": "mass", "low": 0.8, "high": 1.2}
+    assert problems(good, good | {"parts": "torso, f*"}) == []
+    ((field, message, remedy),) = problems(good, good | {"parts": "tail"})
+    assert field == "randomization.1.parts" and "'tail'" in message and "torso, thigh, leg, foot" in remedy
+    ((field, message, _),) = problems({"field": "friction", "low": 1.0, "high": 1.0})
+    assert field == "randomization.0.high" and "empty" in message
+    assert problems({"field": "sharpness", "low": 2.0, "high": 2.0}) == [], "one value that differs is a range"
+    ((field, message, _),) = problems({"field": "damping", "low": 0.5, "high": 2.0, "parts": "root*"})
+    assert field == "randomization.0.field" and "changes nothing" in message

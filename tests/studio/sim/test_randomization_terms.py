@@ -369,24 +369,6 @@ def test_of_a_term_drawn_within_the_episode_the_mean_is_told() -> None:
     np.testing.assert_array_equal(np.sum(seen, 0), outcome.lengths)
 
 
-def problems(*terms: dict[str, Any], robot: str = "hopper") -> list[tuple[str, str, str]]:
-    world = make(1) if robot == "hopper" else picture_world()
-    found = randomization.check_terms([RandomizationTerm(**t) for t in terms], world.model)
-    return [(p.field, p.message, p.remedy) for p in found]
-
-
-def test_terms_that_the_model_cannot_have_are_told_at_their_field() -> None:
-    good = {"field": "mass", "low": 0.8, "high": 1.2}
-    assert problems(good, good | {"parts": "torso, f*"}) == []
-    ((field, message, remedy),) = problems(good, good | {"parts": "tail"})
-    assert field == "randomization.1.parts" and "'tail'" in message and "torso, thigh, leg, foot" in remedy
-    ((field, message, _),) = problems({"field": "friction", "low": 1.0, "high": 1.0})
-    assert field == "randomization.0.high" and "empty" in message
-    assert problems({"field": "sharpness", "low": 2.0, "high": 2.0}) == [], "one value that differs is a range"
-    ((field, message, _),) = problems({"field": "damping", "low": 0.5, "high": 2.0, "parts": "root*"})
-    assert field == "randomization.0.field" and "changes nothing" in message
-
-
 @pytest.mark.parametrize(
     ("key", "name", "part", "mean", "std", "low", "high"),
     [
