@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import time
 from collections.abc import Callable, Sequence
 from types import FunctionType, MethodType
@@ -22,7 +23,7 @@ def compiler() -> str:
     return next((found for name in names if name and (found := shutil.which(name))), "")
 
 
-def compiled(method: Any, cpp: bool = True) -> Callable[..., Any]:
+def compiled(method: Any, cpp: bool) -> Callable[..., Any]:
     """A bound method compiled as one graph, when it is first called.
 
     What was compiled once is kept in the studio's cache: seconds the first time, about one later on.
@@ -51,7 +52,8 @@ def made_fast(
     say("Compiling the update: some seconds the first time, about one later on.")
     began = time.perf_counter()
     kept = [tensor.clone() for tensor in changing]
-    done = compiled(method, cpp=not changing[0].is_cuda)  # a CUDA graph calls nothing
+    cpp = sys.platform != "win32" and not changing[0].is_cuda  # torch's on Windows lags; a CUDA graph calls nothing
+    done = compiled(method, cpp)
     done(*example)
     if changing[0].is_cuda:
         done = _captured(done, example)
