@@ -285,10 +285,9 @@ class RunsPanel(QWidget):
         chosen = self.selected()
         if not chosen:
             total, seen = self.table.rowCount(), self.proxy.rowCount()
-            text = self.tr("%1 runs").replace("%1", str(total))
-            text = (
-                text if seen == total else self.tr("%1 of %2 runs").replace("%1", str(seen)).replace("%2", str(total))
-            )
+            text = self.tr("1 run") if total == 1 else self.tr("%1 runs").replace("%1", str(total))
+            if seen != total:
+                text = self.tr("%1 of %2 runs").replace("%1", str(seen)).replace("%2", str(total))
         else:
             text = self.tr("%1 selected").replace("%1", str(len(chosen)))
             for label, count, mean, low, high in summary(chosen)[:4]:

@@ -96,6 +96,7 @@ class ViewportPanel(QWidget):
         bench.preview_changed.connect(thread.preview)
         bench.ghosts_changed.connect(thread.set_ghosts)
         bench.running_changed.connect(thread.set_busy)
+        bench.running_changed.connect(self._see_what_learns)
         thread.failed.connect(self._failed)
         view.frame_shown.connect(self._follow)
         view.dropped.connect(self.look_at)
@@ -208,6 +209,12 @@ class ViewportPanel(QWidget):
     def _look_at_training(self, words: str) -> None:
         self.view.looking_at = words
         self.view.refresh()
+
+    def _see_what_learns(self, running: bool) -> None:
+        """Where there is no expert to look at, a run's own policy plays as soon as there is one."""
+        task = self._bench.registry.all("tasks").get(self._domain().task)
+        if running and self._policy == "expert" and task is not None and not task.has_expert:
+            self._set_policy("current", None)
 
     def _choose_policy(self, key: str) -> None:
         if key == "training":

@@ -77,3 +77,14 @@ def test_back_in_the_world_that_it_fits_a_policy_plays_on(worlds: Worlds, bench:
     worlds.bar.domain.set_key("target")
     worlds.bar.domain.chosen.emit("target")
     worlds.until_it_moves()
+
+
+def test_a_run_of_a_task_without_an_expert_shows_what_learns(worlds: Worlds, bench: Bench) -> None:
+    bench.running_changed.emit(True)
+    assert worlds.bar.policy.currentData() == "expert", "a point has an expert, and it plays on"
+    bench.set_experiment(plan(POINT, CHEETAH))
+    worlds.until(lambda: "no scripted expert" in worlds.frame.message)
+    bench.channels.policy.set(policy(17, 6))
+    bench.running_changed.emit(True)
+    worlds.until_it_moves()
+    assert worlds.bar.policy.currentData() == "current"
