@@ -101,7 +101,10 @@ class RunTable(QAbstractTableModel):
         return [
             ("", self.tr("Drawn in the curves, in this colour. Space shows and hides the selected runs.")),
             (self.tr("Strategy"), self.tr("How the knowledge was carried over")),
-            (self.tr("Success"), self.tr("Success rate on the target, with its 95% interval")),
+            (
+                self.tr("Score"),
+                self.tr("On the target: success rate, or return, with its 95% interval"),
+            ),
             (self.tr("State"), self.tr("Where the run stands")),
             (self.tr("Episodes"), self.tr("Target demonstrations it could learn from")),
             (self.tr("Seed"), self.tr("Seed of the run")),

@@ -117,7 +117,7 @@ class WayStrip(QWidget):
             score = self._score
             scored = self.tr("success on the target {value:.2f} ({low:.2f}–{high:.2f})")
             if score.measure == "return":
-                scored = self.tr("return on the target {value:.4g} ({low:.4g}–{high:.4g})")
+                scored = self.tr("return on the target {value:.4g} ({low:.4g} to {high:.4g})")
             parts.append(scored.format(value=score.success, low=score.low, high=score.high))
         return "  ·  ".join(parts)
 

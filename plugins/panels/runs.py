@@ -291,7 +291,7 @@ class RunsPanel(QWidget):
         else:
             text = self.tr("%1 selected").replace("%1", str(len(chosen)))
             for label, count, mean, low, high in summary(chosen)[:4]:
-                spread = f" ({rate(low)}–{rate(high)})" if count > 1 else ""
+                spread = f" ({rate(low)} to {rate(high)})" if count > 1 else ""
                 times = f" ×{count}" if count > 1 else ""
                 text += f"  ·  {label}{times}  {rate(mean)}{spread}"
         self.summary.setText(text)

@@ -369,7 +369,7 @@ def test_tables_on_the_clipboard(panel: RunsPanel) -> None:
 
 def test_runs_of_one_strategy_are_averaged(panel: RunsPanel) -> None:
     choose(panel, "a", "b", "d")
-    assert panel.summary.text() == "3 selected  ·  lora ×2  0.35 (0.30–0.40)"
+    assert panel.summary.text() == "3 selected  ·  lora ×2  0.35 (0.30 to 0.40)"
     chosen = [Info(Path("x"), episodes=5, success=0.1), Info(Path("y"), episodes=50, success=0.3)]
     assert [row[:3] for row in summary(chosen)] == [("lora · 50 ep", 1, 0.3), ("lora · 5 ep", 1, 0.1)]
 
