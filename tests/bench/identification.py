@@ -34,7 +34,7 @@ from studio.sim.identify.estimate import is_shown
 from studio.sim.identify.sensitivity import sensitivity
 
 DRAWS = 200
-SYSID_DRAWS = {"UR5e": DRAWS, "Hopper, gain known": DRAWS, "Hopper, all unknown": 20}
+SYSID_DRAWS = {"UR5e": DRAWS, "Hopper, gain known": DRAWS, "Hopper, all unknown": 8}
 ENOUGH = 50  # draws from which a coverage can be judged
 KNOWN_GAIN = tuple(name for name in FIELDS if name != "actuator_gain")
 CASES = {

@@ -152,8 +152,8 @@ def fit_with_sysid(
     known = np.concatenate([jacobian, np.sqrt(PRIOR) * np.eye(count)])
     _, half = sysid.calculate_intervals([residuals], known, alpha=1 - LEVEL)
     half = np.maximum(np.hypot(half, roughness), apart_by)
-    if delay >= 0:  # all delays of a cell act alike
-        half[delay] += cell / (ranges.high[delay] - ranges.low[delay])
+    if delay >= 0:  # all delays of a cell act alike, and one is as likely as another
+        half[delay] += LEVEL * cell / (ranges.high[delay] - ranges.low[delay])
     return np.clip(unit, -1, 1), np.clip(unit - half, -1, 1), np.clip(unit + half, -1, 1)
 
 
