@@ -6,7 +6,7 @@ a step from step 1,000 on, in fp32 and bf16. Everything else is Stable-Baselines
 
 A training is judged by the mean return of 20 episodes of its deterministic policy, on seeds no training meets. Finished
 trainings lie under ``runs/bench/returns`` and are taken as they are, so an interrupted bench goes on where it stopped;
-words after the script's name choose among them (``theirs PPO``).
+words after the script's name choose among them (``theirs PPO``), and an algorithm alone gives its rows (``PPO``).
 """
 
 from __future__ import annotations
@@ -154,16 +154,17 @@ def rows_of(algorithm: str, task: str) -> list[dict[str, Any]]:
 
 def main() -> None:
     torch.set_num_threads(1)
-    words = sys.argv[1:]
-    if words:
+    words = set(sys.argv[1:]) - {"--json"}
+    if not words <= set(KINDS):
         for algorithm, kinds in KINDS.items():
             for seed in SEEDS:
                 for task in WHERE[algorithm]:
                     for kind in kinds:
-                        if set(words) <= {algorithm, kind, *kind.split(), task, str(seed)}:
+                        if words <= {algorithm, kind, *kind.split(), task, str(seed)}:
                             trained(algorithm, kind, task, seed)
         return
-    finish([line for algorithm, tasks in WHERE.items() for task in tasks for line in rows_of(algorithm, task)])
+    chosen = [algorithm for algorithm in KINDS if algorithm in words or not words]
+    finish([line for algorithm in chosen for task in WHERE[algorithm] for line in rows_of(algorithm, task)])
 
 
 if __name__ == "__main__":
