@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 from PySide6.QtCore import QRect
 
 from widgets.trace_strip import Traces, lane_points
@@ -26,10 +27,10 @@ def test_rounding_is_drawn_as_the_constant_it_is() -> None:
     assert len({path.elementAt(i).y for i in range(path.elementCount())}) == 2
 
 
-def test_no_number_is_read_where_there_is_none(qtbot: Any) -> None:
+def test_no_number_is_read_where_there_is_none(qtbot: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     strip, read = Traces(), []
     qtbot.addWidget(strip)
-    strip._write = lambda painter, text, *_: read.append(text)  # type: ignore[method-assign]
+    monkeypatch.setattr(strip, "_write", lambda painter, text, *_: read.append(text))
     strip.set_lanes([("Score", np.array([[-0.0832], [np.nan]]))])
     for frame in (0, 1):
         strip.set_frame(frame)

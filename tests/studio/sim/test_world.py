@@ -193,9 +193,9 @@ def test_reset_with_a_seed_repeats_and_without_goes_on() -> None:
     np.testing.assert_array_equal(first, again)
     assert not np.array_equal(first, second)
     np.testing.assert_array_equal(chosen[0], first[1])  # seeds count up from the first
-    np.testing.assert_array_equal(world.reset(seed=np.int64(7))[0]["goal"], first)  # type: ignore[arg-type]
-    for seeds in ((7, 8), np.array([7, 8])):
-        np.testing.assert_array_equal(world.reset(seed=seeds)[0]["goal"], first)  # type: ignore[arg-type]
+    alike: tuple[Any, ...] = (np.int64(7), (7, 8), np.array([7, 8]))
+    for seeds in alike:
+        np.testing.assert_array_equal(world.reset(seed=seeds)[0]["goal"], first)
 
 
 @pytest.mark.parametrize(
