@@ -12,6 +12,8 @@ from studio.experiment import Experiment
 from tests import tiny
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")  # the same picture with a display and without
+# films are read back from processes with many threads, where Python between fork and exec hangs now and then
+os.environ.setdefault("IMAGEIO_FFMPEG_NO_PREVENT_SIGINT", "1")
 
 
 @pytest.fixture(scope="session", autouse=True)

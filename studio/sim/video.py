@@ -6,10 +6,13 @@ import contextlib
 import errno
 import queue
 import shutil
+import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import IO, Any
 
 import imageio_ffmpeg
 
@@ -118,39 +121,58 @@ class VideoWriter:
             self._ended(error)
 
     def _encode(self) -> None:
-        even = f"crop={self.width // 2 * 2}:{self.height // 2 * 2}:0:0"
-        sink = imageio_ffmpeg.write_frames(
-            str(self._temporary), (self.width, self.height), pix_fmt_in=self._layout, fps=FPS, codec="libx264",
-            quality=None, macro_block_size=1, ffmpeg_log_level="error",
-            # one thread and a fast preset: training goes first
-            output_params=["-vf", even, "-preset", "veryfast", "-crf", "20", "-threads", "1",
-                           "-movflags", "+faststart"],
-        )  # fmt: skip
-        try:
-            sink.send(None)
-            last: bytes | None = None
-            while True:
-                entry = self._next()
-                if entry is None:
-                    break
-                when, picture = entry
-                # the one before stands until this one's time; of two in one frame's time the later is shown
-                self._fill(sink, last, round(when * FPS))
-                last = picture
-            if last is not None:
-                self._fill(sink, last, max(round(self._until * FPS), self.frames) + 1)
-        finally:
-            sink.close()
-        with self._temporary.open("rb") as film:  # the index comes first, once the film is complete
-            if self.frames and b"moov" not in film.read(1 << 20):
+        with tempfile.TemporaryFile() as said:
+            process, whole = self._started(said), False
+            try:
+                self._send(process)
+                whole = True
+            except BrokenPipeError:
+                pass  # it has ended: what it said tells why
+            finally:
+                with contextlib.suppress(OSError):
+                    process.stdin.close()
+                status = process.wait()
+            if whole and self.frames == 0:
+                return
+            with self._temporary.open("rb") as film:  # the index comes first, once the film is complete
+                whole &= status == 0 and b"moov" in film.read(1 << 20)
+            if not whole:
                 _need_room(self.path)
-                raise OSError(errno.EIO, "ffmpeg ended before the film was complete")
+                said.seek(0)
+                raise RuntimeError(said.read().decode(errors="replace") or "it ended before the film was complete")
 
-    def _fill(self, sink: object, picture: bytes | None, until: int) -> None:
+    def _started(self, said: IO[bytes]) -> Any:
+        """ffmpeg, which reads pictures from its standard input."""
+        even = f"crop={self.width // 2 * 2}:{self.height // 2 * 2}:0:0"
+        command = [
+            imageio_ffmpeg.get_ffmpeg_exe(), "-y", "-v", "error", "-f", "rawvideo", "-pix_fmt", self._layout,
+            "-s", f"{self.width}x{self.height}", "-r", str(FPS), "-i", "-", "-an", "-vf", even,
+            # one thread and a fast preset: training goes first
+            "-c:v", "libx264", "-pix_fmt", "yuv420p", "-preset", "veryfast", "-crf", "20", "-threads", "1",
+            "-movflags", "+faststart", str(self._temporary),
+        ]  # fmt: skip
+        # A group of its own: Ctrl+C in the terminal is the studio's to answer, which completes the film. imageio_ffmpeg
+        # would call Python between fork and exec for that, which hangs now and then in a process with many threads.
+        flags = sum(getattr(subprocess, f"CREATE_{name}", 0) for name in ("NEW_PROCESS_GROUP", "NO_WINDOW"))  # Windows
+        return subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=said, process_group=0, creationflags=flags
+        )
+
+    def _send(self, process: Any) -> None:
+        last: bytes | None = None
+        while (entry := self._next()) is not None:
+            when, picture = entry
+            # the one before stands until this one's time; of two in one frame's time the later is shown
+            self._fill(process, last, round(when * FPS))
+            last = picture
+        if last is not None:
+            self._fill(process, last, max(round(self._until * FPS), self.frames) + 1)
+
+    def _fill(self, process: Any, picture: bytes | None, until: int) -> None:
         while picture is not None and self.frames < until:
             if self.frames % FPS == 0:
                 _need_room(self.path)
-            sink.send(picture)  # type: ignore[attr-defined]
+            process.stdin.write(picture)
             self.frames += 1
 
     def _next(self) -> tuple[float, bytes] | None:

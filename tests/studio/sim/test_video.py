@@ -11,6 +11,7 @@ from pathlib import Path
 
 import imageio_ffmpeg
 import numpy as np
+import psutil
 import pytest
 
 from studio.errors import DataError
@@ -92,6 +93,27 @@ def test_an_encoder_that_dies_is_told(tmp_path: Path, monkeypatch: pytest.Monkey
     with pytest.raises(DataError, match="film"):
         film.close(wait=True)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_the_encoder_says_is_told(tmp_path: Path) -> None:
+    film = VideoWriter(tmp_path / "odd.mp4", 96, 64, layout="nonsense")
+    film.add(picture(1), 0.0)
+    with pytest.raises(DataError, match=r"ffmpeg could not write the film .*nonsense"):
+        film.close(wait=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX process groups")
+def test_ctrl_c_in_the_terminal_leaves_the_encoder_at_work(tmp_path: Path) -> None:
+    film = VideoWriter(tmp_path / "film.mp4", 96, 64)
+    film.add(picture(100), 0.0)
+    deadline = time.monotonic() + 20
+    while not (encoders := [child for child in psutil.Process().children() if "film.part" in str(child.cmdline())]):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert os.getpgid(encoders[0].pid) != os.getpgid(0)
+    film.close(wait=True)
+    assert len(read(film.path)[1]) == 1
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")
