@@ -57,11 +57,18 @@ class SACParams(Settings):
     )
     physics_threads: int = setting(0, "Physics threads", "0: every core.", "threads", ge=0, le=1024)
     precision: Literal["fp32", "bf16"] = setting(
-        "fp32", "Precision", "Of the matrix products; bf16 is about twice as fast on a processor that has it."
+        "fp32", "Precision", "Of the matrix products; bf16 is faster on a processor that has it, much slower elsewhere."
     )
     update: Literal["compiled", "eager"] = setting(
         "compiled", "Update", "Compiled is faster after some seconds, and needs a C++ compiler."
     )
+
+
+def has_bf16(device: torch.device) -> bool:
+    """Whether products of bf16 matrices are the processor's own work."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return any(has for name, has in torch.cpu.get_capabilities().items() if name.endswith("bf16"))
 
 
 class SACUpdate:
@@ -172,6 +179,8 @@ class SAC:
         self.policy, self.settings, self.iterations, self.say = policy, settings, iterations, say
         self.transform, self.iteration, self.updates = transform, 0, 0
         device = policy.low.device
+        if settings.precision == "bf16" and not has_bf16(device):
+            say("This processor has no bf16 of its own and imitates it, many times slower than fp32: choose fp32.")
         self.generator = torch.Generator(device).manual_seed(seed)
         self.interaction = Interaction(world, seed, device, policy.params.ignored)
         self.update = SACUpdate(policy, settings)

@@ -149,6 +149,15 @@ def test_bf16_rounds_the_products_and_keeps_float32_weights() -> None:
     assert half.actor.vector.dtype == torch.float32
 
 
+@pytest.mark.parametrize("able", [False, True])
+def test_a_processor_without_bf16_is_said_to_imitate_it(able: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx2": True, "avx512_bf16": able})
+    said: list[str] = []
+    world = make_vector(1, "inverted_pendulum", "inverted_pendulum", threads=1)
+    SAC(policy_of(4, 1), world, SACParams(precision="bf16"), iterations=1, seed=0, say=said.append)
+    assert len(said) == (not able) and all("choose fp32" in text for text in said)
+
+
 def test_the_end_of_an_episode_is_no_promise_and_a_time_limit_is_one() -> None:
     sac = learner("hopper", 3)
     list(sac.iterate())
