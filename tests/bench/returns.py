@@ -54,13 +54,13 @@ class TheirPolicy:
         return self._model.predict(seen.astype(np.float32), deterministic=True)[0], memory
 
 
-def theirs_ppo(task: str, seed: int) -> Any:
+def theirs_ppo(task: str, seed: int, steps: int = STEPS["PPO"]) -> Any:
     from stable_baselines3 import PPO
     from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
     envs = VecNormalize(DummyVecEnv([lambda: gymnasium.make(TASKS[task])] * 8), gamma=0.99)
     model = PPO("MlpPolicy", envs, n_steps=256, batch_size=256, n_epochs=10, seed=seed, device="cpu")
-    model.learn(STEPS["PPO"])
+    model.learn(steps)
     return TheirPolicy(model, envs.normalize_obs)
 
 
@@ -72,20 +72,26 @@ def theirs_sac(task: str, seed: int) -> Any:
     return TheirPolicy(model)
 
 
-def ours_ppo(task: str, seed: int) -> Any:
+def our_learner(task: str, seed: int, steps: int) -> Any:
+    """Our PPO on a new policy."""
     from studio.rl.policy import GaussianActorCritic
     from studio.rl.ppo import PPO, PPOParams
     from studio.sim.gymnasium_ids import make_vector
 
-    world = make_vector(64, task, task)
+    settings = PPOParams()
+    world = make_vector(settings.simulations, task, task)
     policy = GaussianActorCritic()
     policy.fit(world.single_observation_space.shape[0], world.control.low, world.control.high, seed)
-    settings = PPOParams()
-    iterations = -(-STEPS["PPO"] // (settings.simulations * settings.steps))  # as many as theirs, rounded up
-    for _ in PPO(policy, world, settings, iterations=iterations, seed=seed).iterate():
+    iterations = -(-steps // (settings.simulations * settings.steps))  # as many as theirs, rounded up
+    return PPO(policy, world, settings, iterations=iterations, seed=seed)
+
+
+def ours_ppo(task: str, seed: int) -> Any:
+    learner = our_learner(task, seed, STEPS["PPO"])
+    for _ in learner.iterate():
         pass
-    world.close()
-    return policy
+    learner.rollouts.world.close()
+    return learner.policy
 
 
 def trained(algorithm: str, kind: str, task: str, seed: int) -> float:
