@@ -305,6 +305,11 @@ class Strategy:
     def __init__(self, params: BaseModel | None = None) -> None:
         self.params: Any = params if params is not None else self.Params()
 
+    @property
+    def settings_field(self) -> str:
+        """Where in an experiment the settings of its learner stand, its learning rate among them."""
+        return "strategy.params"
+
     def check(self, experiment: Experiment) -> list[Problem]:
         """Why this experiment cannot run with this strategy; empty if it can."""
         return []

@@ -162,4 +162,4 @@ class DARC(ReinforcementStrategy):
         return problems
 
     def _check_learner(self, experiment: Experiment) -> list[Problem]:
-        return check_off_policy(self.params, "strategy.params", experiment.budget.iterations)
+        return check_off_policy(self.params, self.settings_field, experiment.budget.iterations)

@@ -77,4 +77,4 @@ class GoalConditioned(ReinforcementStrategy):
         return [problem for problem in super()._check_domains(experiment) if problem.field not in told]
 
     def _check_learner(self, experiment: Experiment) -> list[Problem]:
-        return check_off_policy(self.params, "strategy.params", experiment.budget.iterations)
+        return check_off_policy(self.params, self.settings_field, experiment.budget.iterations)

@@ -38,6 +38,10 @@ class ChosenAlgorithm(ReinforcementStrategy):
     def settings(self) -> Any:
         return self.params.sac if self.params.algorithm == "sac" else self.params
 
+    @property
+    def settings_field(self) -> str:
+        return "strategy.params.sac" if self.params.algorithm == "sac" else "strategy.params"
+
     def learner(self, policy: Any, world: Any, plan: Experiment, say: Any) -> Any:
         made = ALGORITHMS[policy.algorithm].make
         return made(policy, world, self.settings, iterations=plan.budget.iterations, seed=plan.seed, say=say)
@@ -55,5 +59,4 @@ class ChosenAlgorithm(ReinforcementStrategy):
         chosen = self.params.algorithm
         fitting = [k.algorithm for k in KINDS if k.id == experiment.policy.id and POLICIES[k.id] == chosen]
         algorithm = fitting[0] if fitting else chosen  # what does not fit is said of the policy
-        field = "strategy.params.sac" if chosen == "sac" else "strategy.params"
-        return ALGORITHMS[algorithm].check(self.settings, field, experiment.budget.iterations)
+        return ALGORITHMS[algorithm].check(self.settings, self.settings_field, experiment.budget.iterations)

@@ -101,4 +101,4 @@ class ReinforcementStrategy(Strategy):
         return problems
 
     def _check_learner(self, experiment: Experiment) -> list[Problem]:
-        return check_ppo(self.settings, "strategy.params", experiment.budget.iterations)
+        return check_ppo(self.settings, self.settings_field, experiment.budget.iterations)

@@ -79,6 +79,9 @@ class Pretraining(Protocol):
     policy: Any
 
     @property
+    def settings_field(self) -> str: ...
+
+    @property
     def learner(self) -> Learner: ...
 
     def state_dict(self) -> dict[str, Any]: ...
@@ -103,6 +106,8 @@ def pretraining(
 
 class Cloning:
     """Behavior cloning of the source's demonstrations."""
+
+    settings_field = "pretraining"
 
     def __init__(self, experiment: Experiment, registry: Registry, episodes: Episodes, device: str) -> None:
         plan, source = experiment.pretraining, experiment.source
@@ -129,6 +134,8 @@ class Cloning:
 
 class Reinforcing:
     """Reinforcement in the source's world, with all that varies there; the learner's state holds the policy's."""
+
+    settings_field = "pretraining.params"
 
     def __init__(self, experiment: Experiment, registry: Registry, device: str, say: Callable[[str], None]) -> None:
         from studio.sim.world import World

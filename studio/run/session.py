@@ -195,7 +195,7 @@ class Session:
         """Drives a training to its end from its newest checkpoint; the last state is kept when it is stopped."""
         budget, evaluation = self.experiment.budget, self.experiment.evaluation
         self._began = self.clock.seconds
-        rate = "pretraining.learning_rate" if strategy is None else "strategy.params.learning_rate"
+        rate = f"{state.settings_field}.learning_rate"
         step, total = self._restore(stage, state)
         saved = step
         try:

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 import torch
 
+from studio.errors import StudioError
 from studio.experiment import Experiment
 from studio.registry import Registry
+from studio.rl.sac import DIAGNOSTICS, SACUpdate
 from studio.run.channels import Channels, Logged, MetricsLogged
 from studio.run.check import check
 from studio.run.policies import load_policy_folder
@@ -102,3 +104,16 @@ def test_without_a_compiler_the_compiled_update_is_refused(monkeypatch: pytest.M
     monkeypatch.setenv("PATH", "/nowhere")
     (problem,) = check(plan("rl_from_scratch", **{"strategy.params.sac.update": "compiled"}), Registry())
     assert problem.field == "strategy.params.sac.update" and "eager" in problem.remedy
+
+
+@pytest.mark.parametrize(
+    ("strategy", "field"),
+    [("rl_from_scratch", "strategy.params.sac.learning_rate"), ("rl_fine_tuning", "pretraining.params.learning_rate")],
+)
+def test_a_loss_that_is_no_number_points_at_the_learners_own_rate(
+    strategy: str, field: str, runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(SACUpdate, "step", lambda self, batch, noise: torch.full((len(DIAGNOSTICS),), torch.nan))
+    with pytest.raises(StudioError, match="loss is nan") as caught:
+        Session(plan(strategy), Registry(), Channels(), runs).run()
+    assert caught.value.field == field
