@@ -93,7 +93,9 @@ def _said(row: Any, by_success: bool) -> str:
 
 
 def _rows(folder: Path) -> Array:
-    """The log's episodes on the target."""
+    """The log's episodes on the target, by step and seed; of one that a resumed run logged twice the later."""
     with opened(folder / "log.h5") as file:
         rows: Array = file["episodes"][:]
-    return rows[rows["domain"] == b"target"]
+    rows = rows[rows["domain"] == b"target"][::-1]
+    _, last = np.unique(rows[["step", "seed"]], return_index=True)
+    return rows[last]

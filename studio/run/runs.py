@@ -17,6 +17,7 @@ import psutil
 from studio.errors import DataError, ExperimentError
 from studio.experiment import Experiment
 from studio.files import json_text, write_text
+from studio.run.runlog import read_log
 
 ALIVE_SECONDS = 30  # a heartbeat older than this is a dead session's, whatever its pid says
 
@@ -184,3 +185,13 @@ def trash(folder: Path) -> None:
         send2trash(str(folder))
     except OSError as error:
         raise DataError(f"The run cannot be moved to the trash ({error}).", str(folder), "Delete it by hand.") from None
+
+
+def short_scores(folder: Path, step: int) -> list[dict[str, Any]]:
+    """A run's scores on the way to a step as ``run.json`` has them, from its log; of one made twice the later."""
+    measure, found = read_run(folder).measure, {}
+    for row in read_log(folder).evaluations:
+        if row["step"] <= step and not row["final"]:
+            kept = {name: row[name] for name in ("domain", "step", "final", "episodes", "success", "low", "high")}
+            found[row["domain"], row["step"]] = kept | {"mean_return": row["mean_return"], "measure": measure}
+    return sorted(found.values(), key=lambda score: score["step"])

@@ -44,7 +44,7 @@ from studio.run.evaluate import evaluate
 from studio.run.failures import plainly, told
 from studio.run.policies import fit_to_source, load_policy_folder, save_policy
 from studio.run.runlog import RunLog, package_versions, read_log
-from studio.run.runs import Status, new_folder, read_status
+from studio.run.runs import Status, new_folder, read_status, short_scores
 from studio.run.soundness import check_losses, check_weights
 from studio.run.way import Way
 from studio.sim.domains import embodiment_of
@@ -305,6 +305,8 @@ class Session:
         self.clock.offset += max(0.0, float(state["seconds"]) - self.clock.seconds)
         self._began = self.clock.seconds - float(state["stage_seconds"])
         self._say("info", f"Resumed {stage} at step {step}.")
+        if stage == "adapt":
+            self.evaluations = short_scores(self.folder, step)
         if state.get("way", self._way.stage) != self._way.stage:
             self._enter(state["way"])
         return step, int(state.get("total", self.experiment.budget.iterations))

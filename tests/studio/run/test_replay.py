@@ -48,6 +48,23 @@ def test_the_same_episodes_come_again(run: Path) -> None:
     np.testing.assert_array_equal(playback.observation_image(), episodes.observations["image"][0])
 
 
+def test_an_episode_that_was_logged_twice_is_played_once(run: Path, tmp_path: Path) -> None:
+    import h5py
+
+    folder = tmp_path / "resumed"
+    shutil.copytree(run, folder)
+    with h5py.File(folder / "log.h5", "r+") as file:
+        table, rows = file["episodes"], file["episodes"][:]
+        again = rows.copy()
+        again["return"] += 1
+        table.resize(2 * len(rows), 0)
+        table[len(rows) :] = again
+    step = scored(run)[-1].step
+    assert [s.episodes for s in scored(folder)] == [s.episodes for s in scored(run)]
+    assert scored(folder)[-1].mean_return == pytest.approx(scored(run)[-1].mean_return + 1)
+    assert len(replay(folder, step, Registry())[2]) == 6
+
+
 def test_where_a_task_has_no_success_the_return_alone_is_said(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

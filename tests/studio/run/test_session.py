@@ -259,6 +259,9 @@ def test_a_score_that_was_made_is_not_made_again_on_resume(runs: Path) -> None:
     Session.resume(folder, Registry(), Channels()).run()
     scored = [row["step"] for row in read_log(folder).evaluations if row["domain"] == "target"]
     assert scored == [3, 6, 9, 10]
+    whole = tiny.run(tiny.experiment(**changes), runs).folder
+    told, wanted = (json.loads((run / "run.json").read_text())["evaluations"] for run in (folder, whole))
+    assert told == wanted and [score["step"] for score in told] == [3, 6, 9, 10, 10], "run.json forgot its first half"
 
 
 def test_pause_holds_and_unpause_goes_on(runs: Path) -> None:
