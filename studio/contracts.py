@@ -257,8 +257,7 @@ class Policy(Protocol):
 
     A policy may carry a ``gap``, a :class:`TransitionScore`, as a plain attribute: look for it by
     ``getattr(policy, "gap", None)``. ``copy.deepcopy`` copies it along; it is none of the policy's parameters and not
-    among the tensors of its ``state_dict``, so a policy read from its folder has none; the strategy keeps it in its own
-    state, and gives it to the policy again when a run is resumed.
+    among the tensors of its ``state_dict``. DARC's is saved beside the policy and comes back with it.
 
     It may have two methods more, which are drawn under its picture while it plays. They are asked once a control step,
     with what ``act`` is given, batch first:

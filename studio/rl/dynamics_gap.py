@@ -86,7 +86,9 @@ class DynamicsGap:
         device: Any = "cpu",
         ignored: Collection[str] = (),
     ) -> None:
-        self.bound, self._ignored = settings.delta_bound, tuple(ignored)
+        self.bound, self._ignored, self._settings, self._observation = (
+            settings.delta_bound, tuple(ignored), settings, observation
+        )  # fmt: skip
         self._low, self._high = np.asarray(low, np.float32), np.asarray(high, np.float32)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
@@ -111,6 +113,28 @@ class DynamicsGap:
         device = self.moments.mean.device
         rows = [torch.as_tensor(rows, dtype=torch.float32, device=device) for rows in (seen, unit.clip(-1, 1), after)]
         return self.delta_reward(dict(zip(COLUMNS, rows, strict=True))).cpu().numpy()
+
+    def about(self) -> dict[str, Any]:
+        """What :meth:`made` makes its like of, but for the tensors: numbers and strings."""
+        settings = {name: getattr(self._settings, name) for name in GapParams.model_fields}
+        low, high = self._low.tolist(), self._high.tolist()
+        return {"observation": self._observation, "low": low, "high": high, "ignored": list(self._ignored), **settings}
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Weights and statistics."""
+        parts = {"networks": self.networks, "moments": self.moments}
+        return {f"{name}.{key}": value for name, part in parts.items() for key, value in part.state_dict().items()}
+
+    @classmethod
+    def made(cls, about: Mapping[str, Any], state: Mapping[str, Tensor]) -> DynamicsGap:
+        """One from what :meth:`about` and :meth:`state_dict` gave. Raises ValueError, KeyError, RuntimeError where they
+        do not fit."""
+        rest = dict(about)
+        observation, low, high, ignored = (rest.pop(name) for name in ("observation", "low", "high", "ignored"))
+        gap = cls(observation, low, high, GapParams(**rest), 0, ignored=ignored)
+        for name, part in (("networks", gap.networks), ("moments", gap.moments)):
+            part.load_state_dict({k.removeprefix(f"{name}."): v for k, v in state.items() if k.startswith(f"{name}.")})
+        return gap
 
 
 class GapLearner:

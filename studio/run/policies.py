@@ -1,4 +1,5 @@
-"""Policies on disk: ``policy.safetensors`` with ``config.json``, and making a policy from an experiment."""
+"""Policies on disk: ``policy.safetensors`` with ``config.json`` (and ``gap.safetensors``, where a policy has a gap),
+and making a policy from an experiment."""
 
 from __future__ import annotations
 
@@ -19,6 +20,9 @@ from studio.experiment import Domain, Selection, plain_validation
 from studio.files import json_text
 from studio.nn.fingerprint import weights_hash
 from studio.registry import Registry
+from studio.rl.dynamics_gap import DynamicsGap
+
+GAP = "gap.safetensors"  # the classifiers that DARC gave a policy
 
 
 def check_params(contribution: Any, params: dict[str, Any], field: str) -> Any:
@@ -71,6 +75,9 @@ def save_policy(policy: Any, folder: Path, **about: Any) -> None:
             "weights_sha256": weights_hash(state),
             **about,
         }
+        if isinstance(gap := getattr(policy, "gap", None), DynamicsGap):  # beside the policy, of which it is no part
+            save_file({name: t.cpu().contiguous() for name, t in gap.state_dict().items()}, temporary / GAP)
+            config["gap"] = gap.about()
         (temporary / "config.json").write_text(json_text(config, indent=2), encoding="utf-8")
         shutil.rmtree(folder, ignore_errors=True)
         temporary.rename(folder)
@@ -95,5 +102,17 @@ def load_policy_folder(folder: Path, registry: Registry | None = None) -> Any:
     kind = (registry or Registry()).get("policies", config["policy"], str(folder))
     policy = kind(check_params(kind, config["params"], "policy.params"), config["observation"])
     policy.load_state_dict(state)
+    if "gap" in config:
+        policy.gap = _gap(folder, config["gap"])
     policy.eval()
     return policy
+
+
+def _gap(folder: Path, about: dict[str, Any]) -> DynamicsGap:
+    try:
+        return DynamicsGap.made(about, load_file(folder / GAP))
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
+        reason = " ".join(str(error).split())[:160]
+        raise DataError(
+            f"The policy's classifiers cannot be read ({reason}).", str(folder / GAP), "Export the policy again."
+        ) from None

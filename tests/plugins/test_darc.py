@@ -11,12 +11,12 @@ import torch
 
 from plugins.strategies.darc import APART, DARC, OffDynamicsSAC
 from studio.contracts import Metrics
-from studio.errors import ExperimentError
+from studio.errors import DataError, ExperimentError
 from studio.experiment import LAST_SEED, Experiment
 from studio.registry import Registry
 from studio.rl.interaction import Interaction
 from studio.run.check import check
-from studio.run.checkpoint import load_state, save_state
+from studio.run.checkpoint import load_policy, load_state, save_state
 from studio.run.context import Context
 from studio.run.session import Session
 from studio.sim.domains import embodiment_of
@@ -82,6 +82,12 @@ def test_a_session_runs_it_headless(runs: Path) -> None:
     _, watched = session.channels.policy.get()
     assert watched is not None and watched.gap.title == "Δr, nats"
     assert not [name for name in watched.state_dict() if "gap" in name or "sas" in name]
+    rows = np.zeros((3, 4), np.float32), np.ones((3, 4)), np.full((3, 4), 0.1, np.float32)
+    for opened in (load_policy(session.folder), load_policy(session.folder, 6)):
+        np.testing.assert_array_equal(opened.gap.transition_score(*rows), watched.gap.transition_score(*rows))
+    (session.folder / "policy" / "gap.safetensors").write_bytes(b"broken")
+    with pytest.raises(DataError, match="classifiers cannot be read"):
+        load_policy(session.folder)
 
 
 def test_the_target_is_met_once_for_ten_steps_and_pays_only_after_the_warm_up() -> None:
