@@ -11,7 +11,7 @@ from torch import Tensor
 
 from studio.rl.advantages import gae
 from studio.rl.episode_statistics import EpisodeStatistics
-from studio.rl.policy import GaussianActorCritic, flatten, log_prob
+from studio.rl.policy import GaussianActorCritic, flatten, log_prob, unwrapped
 from studio.rl.reward_scale import RewardScale
 from studio.rl.states import arrays, tensors
 from studio.sim.world import World
@@ -74,14 +74,14 @@ class Rollouts:
         rewards, terminated, truncated = np.empty(shape), np.empty(shape, bool), np.empty(shape, bool)
         diverged, last = np.zeros(shape, bool), np.zeros((*shape, policy.params.inputs), np.float32)
         actions = noise.mul_(std)
-        normalized = torch.empty_like(seen)
-        features = torch.empty(*shape, policy.features, device=self.device)
-        for t in range(time):
-            seen[t] = torch.from_numpy(self._observation)
-            torch.sub(seen[t], shift, out=normalized[t]).mul_(scale).clamp_(-10, 10)
-            features[t] = self._features(normalized[t])
-            actions[t] += policy.actor(features[t])
-            native = policy.native(actions[t]).cpu().numpy()
+        normalized, known, actor = torch.empty_like(seen), [], unwrapped(policy.actor)
+        rows = zip(seen.unbind(), normalized.unbind(), actions.unbind(), strict=True)
+        for t, (now, scaled, action) in enumerate(rows):
+            now.copy_(torch.from_numpy(self._observation))
+            torch.sub(now, shift, out=scaled).mul_(scale).clamp_(-10, 10)
+            known.append(self._features(scaled))
+            action += actor(known[t])
+            native = policy.native(action).cpu().numpy()
             observation, rewards[t], terminated[t], truncated[t], info = world.step(native)
             self._observation = flatten(observation)
             if "final_obs" in info:
@@ -89,6 +89,7 @@ class Rollouts:
                 last[t, ids] = np.stack([flatten(final) for final in info["final_obs"][ids]])
             self._count(rewards[t], terminated[t], truncated[t], info)
         self.samples += time * n
+        features = torch.stack(known)
         ended = torch.from_numpy(terminated | truncated).to(self.device)
         values, next_values = self._values(features, last, terminated, truncated, diverged)
         paid = self.reward_scale(torch.from_numpy(rewards).to(self.device), ended)

@@ -37,12 +37,8 @@ ALL = slice(None)
 STAGE = mujoco.mjtStage
 STEP_STREAM = 8  # the streams of tasks' own steps: 8, 12, 16 …, where no other draw is
 
-_BAD = [  # of a control that is no number MuJoCo makes 0 and goes on, but the episode is no longer what was asked for
-    mujoco.mjtWarning.mjWARN_BADCTRL.value,
-    mujoco.mjtWarning.mjWARN_BADQPOS.value,
-    mujoco.mjtWarning.mjWARN_BADQVEL.value,
-    mujoco.mjtWarning.mjWARN_BADQACC.value,
-]
+# of a control that is no number MuJoCo makes 0 and goes on, but the episode is no longer what was asked for
+_BAD = slice(mujoco.mjtWarning.mjWARN_BADQPOS.value, mujoco.mjtWarning.mjWARN_BADCTRL.value + 1)  # and between
 
 __all__ = ["ALL", "PARTS", "World"]
 
@@ -157,7 +153,7 @@ class World(VectorEnv):
         self._bad[ids] = False
         # a reset by MuJoCo clears megabytes of scratch memory; the state it leaves is known
         self.batch.state[ids] = self._rest
-        diverged = (self._warnings[ids][:, _BAD, 1] > 0).any(1)
+        diverged = self._warnings[ids, _BAD, 1].any(1)
         if diverged.any():
             self.batch.reset(ids[diverged], stage=STAGE.mjSTAGE_NONE)
         self.control.begin(ids, draws)
@@ -374,9 +370,9 @@ class World(VectorEnv):
         self._steps[ids] += 1
 
     def _after(self, ids: Ids) -> None:
-        bad = (self._warnings[ids][:, _BAD, 1] > 0).any(1)
+        bad = self._warnings[ids, _BAD, 1]
         if bad.any():
-            self.lose(self.rows(ids)[bad])
+            self.lose(self.rows(ids)[bad.any(1)])
 
     def lose(self, bad: Array) -> None:
         """Counts simulations as diverged in this step."""

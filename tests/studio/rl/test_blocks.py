@@ -14,7 +14,7 @@ from stable_baselines3.common.buffers import RolloutBuffer
 from studio.rl.advantages import gae
 from studio.rl.flat import FlatParameters
 from studio.rl.moments import Moments
-from studio.rl.policy import GaussianActorCritic, entropy, flatten, log_prob
+from studio.rl.policy import GaussianActorCritic, entropy, flatten, log_prob, unwrapped
 from studio.rl.ppo import PPOParams, ppo_loss
 
 TIME, ENVS, GAMMA, LAMBDA = 12, 5, 0.97, 0.9
@@ -196,3 +196,16 @@ def test_settings_are_stable_baselines_usual_ones() -> None:
     assert (ours.gae_lambda, ours.clip, ours.entropy_weight) == (usual.gae_lambda, usual.clip_range, usual.ent_coef)
     assert (ours.value_weight, ours.max_gradient_norm) == (usual.vf_coef, usual.max_grad_norm)
     assert ours.simulations * ours.steps == usual.n_steps
+
+
+def test_acting_without_modules_is_the_same_to_the_bit() -> None:
+    policy = GaussianActorCritic(GaussianActorCritic.Params(width=24, layers=3))
+    policy.fit(5, np.array([-0.3, 0.1, -7], np.float32), np.array([0.7, 0.2, 13], np.float32), 0)
+    rows = torch.randn(64, 5, generator=torch.Generator().manual_seed(0))
+    acting = unwrapped(policy.actor)
+    with torch.no_grad():
+        assert torch.equal(acting(rows), policy.actor(rows))
+        FlatParameters(policy).vector.add_(0.1)
+        assert torch.equal(unwrapped(policy.actor)(rows), policy.actor(rows))
+    ends = policy.native(torch.tensor([[-9.0, -1.0, -1.0], [1.0, 1.0, 9.0]]))
+    assert torch.equal(ends, torch.stack([policy.low, policy.high])), "an action leaves its range by a rounding"
