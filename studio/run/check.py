@@ -11,6 +11,7 @@ from studio.experiment import Curriculum, Domain, Experiment
 from studio.registry import Registry
 from studio.rl.learners import Algorithm, algorithm_of
 from studio.run import devices
+from studio.run.collect import DEMONSTRATION_SEED
 from studio.run.datasets import format_of
 from studio.run.policies import check_params
 from studio.sim import contexts
@@ -64,6 +65,7 @@ def check(experiment: Experiment, registry: Registry) -> list[Problem]:
             if kind.same_widths and not problems:
                 problems += attempt("target.task", lambda: _same_widths(experiment, registry)) or []
             problems += _teachers(experiment, kind, registry)
+            problems += _seeds(experiment, registry)
             problems += _family(experiment.source, kind, registry)
             said = any(p.field == "target.observation" for p in problems)
             if kind.needs_source and experiment.source.observation != experiment.target.observation and not said:
@@ -77,6 +79,19 @@ def check(experiment: Experiment, registry: Registry) -> list[Problem]:
                     )
                 )
     return problems
+
+
+def _seeds(experiment: Experiment, registry: Registry) -> list[Problem]:
+    """A policy is not scored on the episodes that it was taught by."""
+    plan, learns = experiment.evaluation, taught(experiment, registry)
+    seeds = {"target": experiment.seed, "source": experiment.pretraining.seed}
+    for role, seed in seeds.items():
+        first = DEMONSTRATION_SEED * (seed + 1)
+        count = max(plan.episodes, plan.source_episodes, plan.short_episodes)
+        if learns[role] and first - count < plan.seed < first + DEMONSTRATION_SEED:
+            message = f"The {role}'s demonstrations have the seeds from {first:,} on, and evaluation would meet them."
+            return [Problem("evaluation.seed", message, f"Choose at most {DEMONSTRATION_SEED - count:,}.")]
+    return []
 
 
 def _domain(name: str, domain: Domain, registry: Registry, attempt: Any) -> list[Problem]:

@@ -43,6 +43,19 @@ def test_a_task_without_an_expert_needs_a_dataset_or_another_strategy() -> None:
 
 
 @pytest.mark.parametrize(
+    ("seed", "role"),
+    [(999_800, ""), (999_801, "source"), (1_999_999, "source"), (2_000_000, ""), (8_500_000, "target")],
+)
+def test_a_policy_is_not_scored_on_episodes_that_taught_it(seed: int, role: str) -> None:
+    plan = Experiment(seed=7, strategy=Selection(id="lora")).changed(**{"evaluation.seed": seed})
+    problems = [p for p in check(plan, registry()) if p.field == "evaluation.seed"]
+    assert len(problems) == bool(role) and all(role in p.message and "999,800" in p.remedy for p in problems)
+    body = {"task": "half_cheetah", "embodiment": "half_cheetah", "control": "motor", "observation": "state"}
+    plan = plan.changed(source=body, target=body, policy={"id": "gaussian_mlp"}, strategy={"id": "rl_from_scratch"})
+    assert check(plan, registry()) == []
+
+
+@pytest.mark.parametrize(
     "term,field,known",
     [
         ({"field": "friction", "low": 0.5, "high": 2, "parts": "cube"}, "target.randomization.0.parts", "table_top"),
