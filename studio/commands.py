@@ -57,7 +57,7 @@ def resume(options: argparse.Namespace) -> int:
 def compare(options: argparse.Namespace) -> int:
     """Runs a comparison, or tabulates runs that exist."""
     from studio.registry import Registry
-    from studio.run.compare import format_table, matrix, run_all, table
+    from studio.run.compare import format_table, grouped, matrix, run_all, table
     from studio.run.runs import RunInfo, read_run
     from studio.run.transfer_table import format_transfer, transfer_table
 
@@ -69,10 +69,12 @@ def compare(options: argparse.Namespace) -> int:
         experiments = matrix(_load(source, options))
         with _Follower(len(experiments)) as follower:
             runs += run_all(experiments, Registry(), options.out or paths.runs(), follower.channels, follower.drive)
-    rows, (transfer, left_out) = table(runs), transfer_table(runs)
+    rows, (transfer, left_out), (_, replaced) = table(runs), transfer_table(runs), grouped(runs)
+    for sentence in replaced:
+        print(sentence, file=sys.stderr)
     style = "json" if options.json else options.format
     if style == "json":
-        print(json_text({"rows": rows, "transfer": transfer, "left_out": left_out}))
+        print(json_text({"rows": rows, "transfer": transfer, "left_out": replaced + left_out}))
     else:
         print(format_table(rows, style))
         if transfer and style == "table":

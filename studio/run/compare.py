@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from studio.errors import ExperimentError
-from studio.experiment import Experiment
+from studio.experiment import Comparison, Experiment, Selection
 from studio.registry import Registry
 from studio.run.baseline import baselines
 from studio.run.channels import Channels
-from studio.run.runs import RunInfo, list_runs, read_run
+from studio.run.runs import RunInfo, experiment_of, list_runs, read_run
 from studio.run.session import Session
 
 COLUMNS = (
     "strategy", "episodes", "seeds", "success", "low", "high", "source_success", "trainable_parameters", "seconds",
-    "peak_memory_mb", "transfer", "measure",
+    "peak_memory_mb", "transfer", "measure", "settings",
 )  # fmt: skip
 
 
@@ -79,40 +81,98 @@ def run_all(
     return found
 
 
+@dataclass(eq=False)
+class Group:
+    """Finished runs that differ in nothing but their seeds.
+
+    ``settings`` tells it from the groups of as many episodes of the same strategy: what is not the same in all of them,
+    by dotted name; the strategy's own parameters without their prefix.
+    """
+
+    runs: list[RunInfo]
+    experiment: Experiment
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def strategy(self) -> str:
+        return self.experiment.strategy.id
+
+    @property
+    def episodes(self) -> int:
+        return self.runs[0].episodes
+
+
+def grouped(runs: Iterable[RunInfo]) -> tuple[list[Group], list[str]]:
+    """The finished runs by episodes, strategy and configuration. Of those that share a seed the newest counts, and a
+    sentence says so of each other one."""
+    found: dict[tuple[int, str, str], dict[int, RunInfo]] = {}
+    replaced = []
+    for run in sorted({run.folder.resolve(): run for run in runs}.values(), key=lambda run: -run.created):
+        if run.state != "finished":
+            continue
+        key = run.episodes, run.strategy, _decisive(experiment_of(run)).content_hash()
+        counted = found.setdefault(key, {}).setdefault(run.seed, run)
+        if counted is not run:
+            newer = counted.folder.name
+            replaced.append(f"{run.folder.name} is left out: {newer} is newer, of the same settings and seed.")
+    groups = []
+    for seeds in found.values():
+        of_seeds = [seeds[seed] for seed in sorted(seeds)]
+        groups.append(Group(of_seeds, _decisive(experiment_of(of_seeds[0]))))
+    groups.sort(key=lambda group: (group.episodes, group.strategy, min(run.created for run in group.runs)))
+    for group in groups:
+        rivals = [other for other in groups if (other.episodes, other.strategy) == (group.episodes, group.strategy)]
+        group.settings = _apart(group.experiment, [rival.experiment for rival in rivals])
+    return groups, replaced
+
+
+def held_against(group: Group, groups: list[Group]) -> list[Group]:
+    """The training without transfer (see :mod:`studio.run.baseline`) on a group's target with as many episodes. Of
+    several the one that differs in the strategy alone; all of them where that does not tell."""
+    near = [g for g in groups if g.episodes == group.episodes and g.experiment.target == group.experiment.target]
+    base = baselines(run for g in near for run in g.runs).get(group.episodes, [])
+    found = [g for g in near if g.runs[0] in base]
+    nothing = Selection()
+    wanted = group.experiment.model_copy(update={"strategy": nothing})
+    alike = [g for g in found if g.experiment.model_copy(update={"strategy": nothing}) == wanted]
+    return alike if len(found) > 1 and alike else found
+
+
+def row_label(row: dict[str, Any]) -> str:
+    """A row's strategy, and what tells it from the strategy's other rows."""
+    return row["strategy"] + (f": {_settings_text(row['settings'])}" if row["settings"] else "")
+
+
 def table(runs: Iterable[RunInfo | Path]) -> list[dict[str, Any]]:
-    """One row for each strategy and number of episodes, over seeds.
+    """One row for each configuration and number of episodes, over seeds (see :func:`grouped`).
 
     ``low`` and ``high`` are the 95% interval of the mean: with one seed the run's own over episodes, with more a
     two-level bootstrap, over seeds and over each seed's episodes. Where the task has no success these are returns, as
-    ``measure`` says. ``transfer`` compares with training without transfer (see :mod:`studio.run.baseline`) at the same
-    number of episodes: positive, negative, or unclear where the interval of the difference holds zero.
+    ``measure`` says. ``transfer`` compares with training without transfer (see :func:`held_against`): positive,
+    negative, or unclear where the interval of the difference holds zero.
     """
-    groups: dict[tuple[str, int], list[RunInfo]] = {}
-    for item in runs:
-        run = read_run(item) if isinstance(item, Path) else item
-        if run.state == "finished":
-            groups.setdefault((run.strategy, run.episodes), []).append(run)
-    bases = baselines(run for group in groups.values() for run in group)
-    samples = {key: _resampled(group) for key, group in groups.items()}
+    groups, _ = grouped(read_run(item) if isinstance(item, Path) else item for item in runs)
     rows = []
-    for (strategy, episodes), group in sorted(groups.items(), key=lambda item: (item[0][1], item[0][0])):
-        low, high = np.quantile(samples[(strategy, episodes)], [0.025, 0.975])
-        if len(group) == 1:
-            low, high = group[0].low, group[0].high
+    for group in groups:
+        sample, those = _resampled(group.runs), group.runs
+        low, high = np.quantile(sample, [0.025, 0.975])
+        if len(those) == 1:
+            low, high = those[0].low, those[0].high
         rows.append(
             {
-                "strategy": strategy,
-                "episodes": episodes,
-                "seeds": len(group),
-                "success": _mean(run.success for run in group),
+                "strategy": group.strategy,
+                "episodes": group.episodes,
+                "seeds": len(those),
+                "success": _mean(run.success for run in those),
                 "low": float(low),
                 "high": float(high),
-                "source_success": _mean(run.source_success for run in group),
-                "trainable_parameters": group[0].trainable_parameters,
-                "seconds": _mean(run.seconds for run in group),
-                "peak_memory_mb": max(run.peak_memory_mb for run in group),
-                "transfer": _transfer(strategy, samples[(strategy, episodes)], bases.get(episodes, [])),
-                "measure": group[0].measure,
+                "source_success": _mean(run.source_success for run in those),
+                "trainable_parameters": those[0].trainable_parameters,
+                "seconds": _mean(run.seconds for run in those),
+                "peak_memory_mb": max(run.peak_memory_mb for run in those),
+                "transfer": _transfer(group, sample, held_against(group, groups)),
+                "measure": those[0].measure,
+                "settings": group.settings,
             }
         )
     return rows
@@ -124,13 +184,13 @@ def format_table(rows: list[dict[str, Any]], style: str) -> str:
         stream = io.StringIO()
         writer = csv.DictWriter(stream, COLUMNS)
         writer.writeheader()
-        writer.writerows(rows)
+        writer.writerows(row | {"settings": _settings_text(row["settings"])} for row in rows)
         return stream.getvalue().rstrip()
     measure = " or ".join(sorted({row["measure"] for row in rows})) or "success"
     header = ["strategy", "episodes", "seeds", f"{measure} [95%]", "source", "trained", "seconds", "MB", "transfer"]
     cells = [
         [
-            row["strategy"],
+            row_label(row),
             str(row["episodes"]),
             str(row["seeds"]),
             f"{row['success']:.3f} [{row['low']:.3f}, {row['high']:.3f}]",
@@ -167,15 +227,56 @@ def _resampled(group: list[RunInfo], resamples: int = 10_000) -> np.ndarray:
 
 
 def _episodes_of(run: RunInfo) -> int:
-    return max(1, Experiment.load(run.folder / "experiment.yaml").evaluation.episodes)
+    return max(1, experiment_of(run).evaluation.episodes)
 
 
-def _transfer(strategy: str, sample: np.ndarray, base: list[RunInfo]) -> str:
-    if not base or base[0].strategy == strategy:
+def _transfer(group: Group, sample: np.ndarray, base: list[Group]) -> str:
+    if len(base) != 1 or base[0] is group:
         return ""
-    scratch = np.random.default_rng(1).permutation(_resampled(base))
+    scratch = np.random.default_rng(1).permutation(_resampled(base[0].runs))
     low, high = np.quantile(sample - scratch, [0.025, 0.975])
     return "positive" if low > 0 else "negative" if high < 0 else "unclear"
+
+
+def _decisive(experiment: Experiment) -> Experiment:
+    """The experiment with one value for all that a comparison varies, its strategies aside, and for what is no part of
+    a configuration: names, and where and how the training goes on."""
+    return experiment.model_copy(
+        update={
+            "name": "any",
+            "description": "",
+            "comparison": Comparison(),
+            "seed": 0,
+            "device": "auto",
+            "target": experiment.target.model_copy(update={"episodes": 1}),
+            "budget": experiment.budget.model_copy(update={"checkpoint_every": 1, "threads": 1}),
+        }
+    )
+
+
+def _apart(experiment: Experiment, rivals: list[Experiment]) -> dict[str, Any]:
+    """Dotted name → value of each setting that is not the same in all rivals. Parameters that are not given say so."""
+    mine, theirs = dict(_leaves(experiment)), [dict(_leaves(rival)) for rival in rivals]
+    apart = {}
+    for name in dict.fromkeys(name for values in theirs for name in values):
+        differs = any((name in values, values.get(name)) != (name in mine, mine.get(name)) for values in theirs)
+        if differs and (name in mine or ".params." in name):
+            apart[name.removeprefix("strategy.params.")] = mine.get(name, "default")
+    return apart
+
+
+def _leaves(node: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    """Dotted name and value of each setting, items of lists by their index."""
+    node = node.model_dump(mode="json") if isinstance(node, Experiment) else node
+    if isinstance(node, dict | list):
+        for key, value in node.items() if isinstance(node, dict) else enumerate(node):
+            yield from _leaves(value, f"{name}.{key}" if name else str(key))
+    else:
+        yield name, node
+
+
+def _settings_text(settings: dict[str, Any]) -> str:
+    return ", ".join(f"{n}={v if isinstance(v, str) else json.dumps(v)}" for n, v in settings.items())
 
 
 def _mean(values: Iterable[float]) -> float | None:

@@ -148,6 +148,11 @@ def read_run(folder: Path) -> RunInfo:
     )
 
 
+def experiment_of(run: RunInfo) -> Experiment:
+    """What was asked of a run."""
+    return _experiment(run.folder / "experiment.yaml")[0]
+
+
 def _experiment(path: Path) -> tuple[Experiment, str]:
     """A run's experiment and its hash. Only ``run.json`` changes while a run goes on: the YAML is parsed once."""
     try:

@@ -1,0 +1,105 @@
+"""The table of a comparison: what counts as one configuration, and what its rows say."""
+
+from __future__ import annotations
+
+import csv
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from studio.__main__ import main
+from studio.files import json_text
+from studio.run.compare import format_table, table
+from studio.run.runs import read_run
+from studio.run.transfer_table import transfer_table
+from tests import tiny
+
+
+def finished(folder: Path, success: float, strategy: str = "lora", state: str = "finished", **changes: Any) -> Path:
+    """A run folder as a session leaves it, as far as tables read it."""
+    run = folder / f"run-{len([*folder.iterdir()])}"
+    run.mkdir()
+    plan = tiny.experiment(strategy, **{"evaluation.episodes": 100, "target.episodes": 5} | changes)
+    (run / "experiment.yaml").write_text(plan.to_yaml())
+    summary = {"success": success, "low": success - 0.1, "high": success + 0.1, "peak_memory_mb": 1, "seconds": 1}
+    created = time.time() + len([*folder.iterdir()])
+    (run / "run.json").write_text(json_text({"state": state, "created": created, "summary": summary}))
+    return run
+
+
+def ranks(folder: Path) -> list[Path]:
+    params = [{"rank": 4}, {"rank": 8}, {}]
+    return [finished(folder, 0.2 * i, **{"strategy.params": given}) for i, given in enumerate(params)]
+
+
+def test_runs_of_other_settings_are_no_seeds(runs: Path) -> None:
+    rows = table(ranks(runs))
+    assert [(row["seeds"], row["success"]) for row in rows] == [(1, 0.0), (1, 0.2), (1, 0.4)]
+    assert [row["settings"] for row in rows] == [{"rank": 4}, {"rank": 8}, {"rank": "default"}]
+    for style in ("table", "md"):
+        text = format_table(rows, style)
+        assert all(label in text for label in ("lora: rank=4", "lora: rank=8", "lora: rank=default"))
+    cells = [row["settings"] for row in csv.DictReader(format_table(rows, "csv").splitlines())]
+    assert cells == ["rank=4", "rank=8", "rank=default"]
+
+
+def test_settings_outside_the_strategy_keep_their_dotted_names(runs: Path) -> None:
+    wider = [tiny.VARIED[0] | {"low": 0.7}, *tiny.VARIED[1:]]
+    one, other = (
+        finished(runs, 0.1),
+        finished(runs, 0.2, **{"budget.iterations": 20, "target.randomization": wider}),
+    )
+    settings = [row["settings"] for row in table([one, other])]
+    assert settings[0] == {"target.randomization.0.low": 0.5, "budget.iterations": 10}
+    assert settings[1] == {"target.randomization.0.low": 0.7, "budget.iterations": 20}
+
+
+def test_seeds_of_one_configuration_are_one_row_whatever_changes_no_result(runs: Path) -> None:
+    nothing = {"name": "other", "description": "b", "budget.threads": 2, "budget.checkpoint_every": 9, "device": "auto"}
+    made = [finished(runs, 0.2), finished(runs, 0.4, seed=1, **nothing), finished(runs, 0.6, seed=2)]
+    (row,) = table(made)
+    assert (row["seeds"], row["settings"]) == (3, {}) and row["success"] == pytest.approx(0.4)
+    assert format_table([row], "table").splitlines()[-1].split()[:3] == ["lora", "5", "3"]
+
+
+def test_of_two_runs_of_one_seed_the_newer_counts_and_the_other_is_named(
+    runs: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    older, other, newer = finished(runs, 0.2), finished(runs, 0.4, seed=1), finished(runs, 0.6)
+    later = finished(runs, 0.0, state="failed")  # newest of all, and nothing to count
+    (row,) = table([newer, older, other, older, later])
+    assert row["seeds"] == 2 and row["success"] == pytest.approx(0.5)
+    capfd.readouterr()
+    assert main(["compare", *map(str, (older, other, newer)), "--json"]) == 0
+    out, err = capfd.readouterr()
+    sentence = f"{older.name} is left out: {newer.name} is newer, of the same settings and seed."
+    assert json.loads(out)["left_out"] == [sentence] and sentence in err
+
+
+def test_a_row_is_held_against_training_without_transfer_on_its_own_target(runs: Path) -> None:
+    easy, hard = {"target.randomization": []}, {}
+    made = [finished(runs, 0.9, "from_scratch", **easy), finished(runs, 0.1, "from_scratch", **hard)]
+    made += [finished(runs, 0.5, **easy), finished(runs, 0.5, **hard)]
+    said = [(row["strategy"], row["transfer"]) for row in table(made)]
+    assert said == [("from_scratch", ""), ("from_scratch", ""), ("lora", "negative"), ("lora", "positive")]
+
+
+def test_of_several_trainings_without_transfer_the_one_of_the_same_budget_is_meant(
+    runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    longer = {"budget.iterations": 99}
+    made = [finished(runs, 0.9, "from_scratch"), finished(runs, 0.1, "from_scratch", **longer)]
+    made += [finished(runs, 0.5), finished(runs, 0.5, **longer), finished(runs, 0.5, **{"budget.iterations": 50})]
+    rows = table(made)
+    assert [row["transfer"] for row in rows[2:]] == ["negative", "positive", ""]  # the last has none of its own
+
+    def curve(folder: Path) -> tuple[tuple[int, ...], list[float]]:
+        return (0, 5, 10), [0.0, 0.1, read_run(folder).success]
+
+    monkeypatch.setattr("studio.run.transfer_table.curve_of", curve)
+    transfer, (sentence,) = transfer_table(map(read_run, made))
+    assert [row["settings"]["budget.iterations"] for row in transfer] == [10, 99]
+    assert sentence.startswith("lora: budget.iterations=50 is left out: 2 trainings without transfer")
