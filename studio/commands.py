@@ -8,12 +8,16 @@ import math
 import signal
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
 from studio import paths
 from studio.errors import DataError, ExperimentError, StudioError
 from studio.files import json_text
+
+TICK_SECONDS = 0.2
+LINE_SECONDS = 5.0  # between progress lines where they cannot be rewritten in place
 
 
 def is_request(error: StudioError) -> bool:
@@ -193,14 +197,18 @@ def bench(options: argparse.Namespace) -> int:
 
 
 class _Follower:
-    """A progress line on stderr, and Ctrl-C as a clean stop."""
+    """A progress line and the log's sentences on stderr, and Ctrl-C as a clean stop."""
 
     def __init__(self, total: int) -> None:
         self._total, self._index, self._name = total, 0, ""
-        self._current: Any = None
+        self._channels: Any = None
+        self._events: Any = None
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._show, daemon=True)
-        self._sessions: Any = None
+        self._session: Any = None
+        self._live = sys.stderr.isatty()
+        self._line = ""  # what the progress line shows
+        self._lock = threading.RLock()  # of stderr; Ctrl-C may come while this thread writes
         self.interrupted = False
 
     def __enter__(self) -> _Follower:
@@ -217,54 +225,73 @@ class _Follower:
         """Fresh channels for the next session, which the progress line follows."""
         from studio.run.channels import Channels
 
+        channels = Channels()
         self._index, self._name = index, experiment.name if experiment is not None else "resume"
-        self._current = (Channels(),)
-        return self._current[0]
+        self._events, self._channels = channels.events.subscribe(), channels
+        return channels
 
     def drive(self, session: Any) -> None:
         """Runs a session; the first Ctrl-C stops it cleanly, the second at once."""
-        self._sessions = session
+        self._session = session
         if self.interrupted:
             session.stop()
-        subscription = session.channels.events.subscribe()
         try:
             session.run()
         finally:
-            self._tell(subscription)
+            self._tell()
+
+    def say(self, text: str) -> None:
+        """A line of its own; the progress line makes room and comes back below."""
+        with self._lock:
+            print(f"\r\033[K{text}" if self._live else text, file=sys.stderr, flush=True)
+            self._line = "" if self._live else self._line
 
     def _interrupt(self, *_: Any) -> None:
-        if self.interrupted or self._sessions is None:
+        if self.interrupted or self._session is None:
             raise KeyboardInterrupt
         self.interrupted = True
-        print("\nStopping after this step (Ctrl-C again: at once) …", file=sys.stderr)
-        self._sessions.stop()
+        self.say("\nStopping after this step (Ctrl-C again: at once) …")
+        self._session.stop()
 
-    def _tell(self, subscription: Any) -> None:
+    def _tell(self) -> None:
         from studio.run.channels import Logged
 
-        for event in subscription.drain():
-            if isinstance(event, Logged):
-                print(f"\r\033[K{event.text}" if sys.stderr.isatty() else event.text, file=sys.stderr)
+        with self._lock:
+            for event in self._events.drain():
+                if isinstance(event, Logged):
+                    self.say(event.text)
 
     def _show(self) -> None:
-        last = ""
-        live = sys.stderr.isatty()
-        while not self._done.wait(0.2 if live else 5.0):
-            if self._current is None:
+        """Tells as it comes; where the progress line cannot be rewritten, a new one comes every few seconds."""
+        due = time.monotonic() + LINE_SECONDS
+        while not self._done.wait(TICK_SECONDS):
+            if self._channels is None:
                 continue
-            _, progress = self._current[0].progress.get()
-            if progress is None:
-                continue
-            filled = round(20 * progress.fraction)
-            bar = "█" * filled + "·" * (20 - filled)
-            left = "" if math.isnan(progress.seconds_left) else f"  {progress.seconds_left:.0f} s left"
-            count = f"[{self._index + 1}/{self._total}] " if self._total > 1 else ""
-            line = f"{count}{self._name}  {bar} {progress.stage} {progress.step}/{progress.total}{left}"
-            if line != last:
-                print(f"\r\033[K{line}" if live else line, end="" if live else "\n", file=sys.stderr, flush=True)
-                last = line
-        if live:
+            self._tell()
+            if self._live or time.monotonic() >= due:
+                due = time.monotonic() + LINE_SECONDS
+                self._progress()
+        if self._live:
             print("\r\033[K", end="", file=sys.stderr)
+
+    def _progress(self) -> None:
+        _, progress = self._channels.progress.get()
+        if progress is None:
+            return
+        filled = round(20 * progress.fraction)
+        bar = "█" * filled + "·" * (20 - filled)
+        left = "" if math.isnan(progress.seconds_left) else f"  {progress.seconds_left:.0f} s left"
+        count = f"[{self._index + 1}/{self._total}] " if self._total > 1 else ""
+        line = f"{count}{self._name}  {bar} {progress.stage} {progress.step}/{progress.total}{left}"
+        with self._lock:
+            if line != self._line:
+                print(
+                    f"\r\033[K{line}" if self._live else line,
+                    end="" if self._live else "\n",
+                    file=sys.stderr,
+                    flush=True,
+                )
+                self._line = line
 
 
 def _load(path: Path, options: argparse.Namespace) -> Any:
