@@ -53,6 +53,7 @@ class ViewportPanel(QWidget):
         self._followed = Frame()
         self._told_time = 0.0
         self._policy = "expert"
+        self._stands_in = False  # random actions, nobody's choice: the task has no expert
         self._checkpoint: tuple[Any, Experiment, str] | None = None  # policy, its experiment, its name
         self._asked = 0  # checkpoints asked for; only the last answer counts
         self._shown: Domain | None = None
@@ -112,7 +113,7 @@ class ViewportPanel(QWidget):
         bar.inset_toggled.connect(thread.set_inset)
         bar.film_toggled.connect(self.keep.film)
         self.keep.filming.connect(bar.set_filming)
-        bar.side_toggled.connect(self._show_side)
+        bar.side_toggled.connect(self.side.setVisible)
         bar.keyframe_chosen.connect(thread.keyframe)
         bar.speed_chosen.connect(thread.set_speed)
         bar.camera_chosen.connect(thread.set_camera)
@@ -156,6 +157,7 @@ class ViewportPanel(QWidget):
         if domain == self._shown:
             return
         self._shown = domain
+        self._find_a_driver(domain)
         make = self._make_player
         self.thread_.show_domain(lambda: make(domain))
 
@@ -177,19 +179,15 @@ class ViewportPanel(QWidget):
         path = Path(path)
         if opening.kind_of(path) == "dataset":
             registry, domain = self._bench.registry, self._domain()
-            self._load(lambda: viewport_sources.dataset(path, registry, domain))
+            self._answer(lambda: viewport_sources.dataset(path, registry, domain), self._show_recorded)
         else:
             self._show_recorded(viewport_sources.model(path))
 
-    def _load(self, work: Callable[[], Recorded]) -> None:
+    def _answer(self, work: Callable[[], Any], done: Callable[[Any], None]) -> None:
+        """Works in the background; of several questions only the last one's answer counts."""
         self._asked += 1
         asked = self._asked
-
-        def done(recorded: Recorded) -> None:
-            if asked == self._asked:
-                self._show_recorded(recorded)
-
-        self._bench.background(work, done)
+        self._bench.background(work, lambda found: done(found) if asked == self._asked else None)
 
     def _show_recorded(self, recorded: Recorded) -> None:
         self._asked += 1
@@ -210,10 +208,20 @@ class ViewportPanel(QWidget):
         self.view.looking_at = words
         self.view.refresh()
 
+    def _find_a_driver(self, domain: Domain) -> None:
+        """Where there is no expert to look at, random actions move the body until there is a policy."""
+        task = self._bench.registry.all("tasks").get(domain.task)
+        if task is None:
+            return
+        if self._policy == "expert" and not task.has_expert:
+            self._set_policy("random", None)
+            self._stands_in = True
+        elif self._stands_in and task.has_expert:
+            self._set_policy("expert", None)
+
     def _see_what_learns(self, running: bool) -> None:
-        """Where there is no expert to look at, a run's own policy plays as soon as there is one."""
-        task = self._bench.registry.all("tasks").get(self._domain().task)
-        if running and self._policy == "expert" and task is not None and not task.has_expert:
+        """In place of such random actions a run's own policy plays as soon as there is one."""
+        if running and self._stands_in:
             self._set_policy("current", None)
 
     def _choose_policy(self, key: str) -> None:
@@ -236,7 +244,7 @@ class ViewportPanel(QWidget):
         self._set_policy(key, None)
 
     def _set_policy(self, key: str, checkpoint: tuple[Any, Experiment, str] | None) -> None:
-        self._policy, self._checkpoint = key, checkpoint
+        self._policy, self._checkpoint, self._stands_in = key, checkpoint, False
         self._asked += 1
         self._come_back()
         if checkpoint is not None:
@@ -273,7 +281,7 @@ class ViewportPanel(QWidget):
         registry = self._bench.registry
 
         def load(folder: Path, step: int) -> None:
-            self._load(partial(viewport_sources.evaluation, folder, step, registry))
+            self._answer(partial(viewport_sources.evaluation, folder, step, registry), self._show_recorded)
 
         menu = viewport_menus.recordings(self, *found, self.look_at, self._open_file, load)
         viewport_menus.pop_up(menu, self.bar.policy)
@@ -285,19 +293,12 @@ class ViewportPanel(QWidget):
             self.look_at(Path(name))
 
     def _load_checkpoint(self, folder: Path, step: int) -> None:
-        self._asked += 1
-        asked = self._asked
-
         def work() -> tuple[Any, Experiment]:
             from studio.run.checkpoint import load_policy
 
-            return load_policy(Path(folder), step), Experiment.load(Path(folder) / "experiment.yaml")
+            return load_policy(folder, step), Experiment.load(folder / "experiment.yaml")
 
-        def done(loaded: tuple[Any, Experiment]) -> None:
-            if asked == self._asked:
-                self._set_policy("checkpoint", (*loaded, f"{loaded[1].strategy.id} · {step}"))
-
-        self._bench.background(work, done)
+        self._answer(work, lambda both: self._set_policy("checkpoint", (*both, f"{both[1].strategy.id} · {step}")))
 
     # -- what comes back -----------------------------------------------------------------------------------------------
 
@@ -331,9 +332,6 @@ class ViewportPanel(QWidget):
         self._told_time = now
         recorded = (frame.info["episode"], frame.info["episodes"]) if "episodes" in frame.info else None
         self.history.set_moment(*frame.moment, recorded)
-
-    def _show_side(self, on: bool) -> None:
-        self.side.setVisible(on)
 
     def _tell_wants(self) -> None:
         self.thread_.inspect(self.side.inspected)

@@ -59,6 +59,9 @@ class GoalConditioned(ReinforcementStrategy):
             elif domain.observation != "goal":
                 message = f"'{self.title}' has to be told its goal; the {name} observes the {domain.observation}."
                 problems.append(Problem(f"{name}.observation", message, "Choose goal."))
+        if "goal" in experiment.policy.params.get("ignored", ()):
+            message = f"'{self.title}' has to be told its goal, and the policy is to ignore it."
+            problems.append(Problem("policy.params.ignored", message, "Leave the goal out of it."))
         if any(problem.field.endswith(".task") for problem in problems):
             return problems  # what else is wrong would change with the task
         return [*problems, *super().check(experiment)]

@@ -194,8 +194,9 @@ class RecurrentPPO(PPO):
         for _ in range(self.settings.epochs):
             order = torch.randperm(n, generator=self.generator, device=rollout.memory.device)
             for chosen in order.split(max(1, self.settings.minibatch // time)):
-                batch = {name: column[:, chosen] for name, column in columns.items()}
-                found.append(step(batch, rollout.memory[chosen], rollout.fresh[:, chosen.cpu()]))
+                if time * len(chosen) > 1:  # a single sample has no spread to normalize by
+                    batch = {name: column[:, chosen] for name, column in columns.items()}
+                    found.append(step(batch, rollout.memory[chosen], rollout.fresh[:, chosen.cpu()]))
         return torch.stack(found).mean(0)
 
     def sequence_step(self, batch: dict[str, Tensor], memory: Tensor, fresh: Tensor) -> Tensor:

@@ -58,7 +58,7 @@ class Rollouts:
         self.device = policy.low.device
         n = world.num_envs
         self.reward_scale = RewardScale(policy.rewards, n, gamma)
-        self._observation = flatten(world.reset(seed=(seed + 1) << SEEDS)[0])
+        self._observation = self._seen(world.reset(seed=(seed + 1) << SEEDS)[0])
         world.steps[:] = np.arange(n) * world.task.horizon // n
         self.statistics = EpisodeStatistics(world)
         self.samples = 0  # so far: steps of one simulation
@@ -83,10 +83,10 @@ class Rollouts:
             action += actor(known[t])
             native = policy.native(action).cpu().numpy()
             observation, rewards[t], terminated[t], truncated[t], info = world.step(native)
-            self._observation = flatten(observation)
+            self._observation = self._seen(observation)
             if "final_obs" in info:
                 ids, diverged[t] = np.flatnonzero(info["_final_obs"]), info["diverged"]
-                last[t, ids] = np.stack([flatten(final) for final in info["final_obs"][ids]])
+                last[t, ids] = np.stack([self._seen(final) for final in info["final_obs"][ids]])
             self._count(rewards[t], terminated[t], truncated[t], info)
         self.samples += time * n
         features = torch.stack(known)
@@ -98,6 +98,9 @@ class Rollouts:
         log_probs = log_prob(actions, policy.actor(features), policy.log_std)
         batch = (normalized, actions, log_probs, values, advantages, advantages + values)
         return Rollout(*(tensor.flatten(0, 1) for tensor in batch))
+
+    def _seen(self, observation: Any) -> Array:
+        return flatten(observation, self.policy.params.ignored)
 
     def _features(self, normalized: Tensor) -> Tensor:
         """What actor and critic see of every simulation's observation (env, inputs): the observation itself."""

@@ -37,13 +37,15 @@ class ReinforcementStrategy(Strategy):
         return source.model_copy(update={"randomization": list(self.terms(source))})
 
     def terms(self, source: Domain) -> Sequence[RandomizationTerm]:
-        """What varies from episode to episode in training on the source: by default nothing."""
-        return ()
+        """What varies from episode to episode in training on the source: by default nothing, though what is observed of
+        the body stays observed."""
+        return [term.model_copy(update={"probability": 0.0}) for term in source.randomization if term.observed]
 
     def first_policy(self, context: Any, world: Any) -> Any:
         """The policy that training begins with, on the context's device."""
         policy = context.empty_policy()
-        policy.fit(flatten(world.observe([0])).shape[1], world.control.low, world.control.high, context.experiment.seed)
+        inputs = flatten(world.observe([0]), policy.params.ignored).shape[1]
+        policy.fit(inputs, world.control.low, world.control.high, context.experiment.seed)
         return policy.to(context.device)
 
     @property
@@ -79,10 +81,13 @@ class ReinforcementStrategy(Strategy):
         self._learner.load_state_dict(state)
 
     def _check_policy(self, experiment: Experiment) -> list[Problem]:
-        if experiment.policy.id in self.policies:
-            return []
-        message = f"'{self.title}' cannot train '{experiment.policy.id}'."
-        return [Problem("policy.id", message, f"Choose {' or '.join(self.policies)}.")]
+        if experiment.policy.id not in self.policies:
+            message = f"'{self.title}' cannot train '{experiment.policy.id}'."
+            return [Problem("policy.id", message, f"Choose {' or '.join(self.policies)}.")]
+        if experiment.source.control == "discrete":
+            message = f"The control is discrete: '{experiment.policy.id}' can't be trained for it."
+            return [Problem("policy.id", message, "Choose goal_conditioned with q_mlp, or a task with motors.")]
+        return []
 
     def _check_domains(self, experiment: Experiment) -> list[Problem]:
         source, target, problems = experiment.source, experiment.target, []

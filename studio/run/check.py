@@ -64,6 +64,8 @@ def check(experiment: Experiment, registry: Registry) -> list[Problem]:
             problems += strategy.check(experiment)
             if kind.same_widths and not problems:
                 problems += attempt("target.task", lambda: _same_widths(experiment, registry)) or []
+            if not problems:
+                problems += attempt("policy.params.ignored", lambda: _ignored(experiment, registry)) or []
             problems += _teachers(experiment, kind, registry)
             problems += _seeds(experiment, registry)
             problems += _family(experiment.source, kind, registry)
@@ -152,14 +154,32 @@ def _teachers(experiment: Experiment, kind: Any, registry: Registry) -> list[Pro
 def _same_widths(experiment: Experiment, registry: Registry) -> list[Problem]:
     """Whether one network fits the source's and the target's observations and actions."""
     source, target = experiment.source, experiment.target
-    decisive = ("embodiment", "task", "control", "observation")
-    if all(getattr(source, f) == getattr(target, f) for f in decisive) and _observed(source) == _observed(target):
+    told = [list(dict.fromkeys(term.key for term in _observed(domain))) for domain in (source, target)]
+    if told[0] != told[1]:
+        ours, theirs = (", ".join(keys) or "none" for keys in told)
+        message = f"Of the body's values the source observes {ours}, the target {theirs}."
+        return [Problem("target.randomization", message, "Observe the same ones in both, in the same order.")]
+    if all(getattr(source, f) == getattr(target, f) for f in ("embodiment", "task", "control", "observation")):
         return []
-    (seen, moved), wanted = _widths(source, registry), _widths(target, registry)
+    (parts, moved), (other_parts, other_moved) = _widths(source, registry), _widths(target, registry)
+    seen, wanted = sum(parts.values()), (sum(other_parts.values()), other_moved)
     if (seen, moved) == wanted:
         return []
     message = f"The source's observations and actions are {seen} and {moved} wide, the target's {wanted[0]} and "
     return [Problem("target.task", f"{message}{wanted[1]}.", "Choose tasks of the same widths.")]
+
+
+def _ignored(experiment: Experiment, registry: Registry) -> list[Problem]:
+    """Whether what a policy is not to see is there, and something else too."""
+    names = experiment.policy.params.get("ignored") or ()
+    if not names or algorithm_of(registry.all("policies").get(experiment.policy.id)) is None:
+        return []
+    parts, _ = _widths(experiment.source, registry)
+    unknown = [name for name in names if name not in parts]
+    if not unknown and set(parts) - set(names):
+        return []
+    message = f"The observation has no entry '{unknown[0]}'." if unknown else "The policy would see nothing."
+    return [Problem("policy.params.ignored", message, f"The entries are: {', '.join(parts)}; leave it at least one.")]
 
 
 def _observed(domain: Domain) -> list[Any]:
@@ -167,8 +187,8 @@ def _observed(domain: Domain) -> list[Any]:
     return [term for term in domain.randomization if term.observed]
 
 
-def _widths(domain: Domain, registry: Registry) -> tuple[int, int]:
-    """Widths of a domain's flattened observations, without images, and of its actions."""
+def _widths(domain: Domain, registry: Registry) -> tuple[dict[str, int], int]:
+    """Widths of the entries of a domain's observations, without images, and of its actions."""
     embodiment, kind = embodiment_of(domain, registry), registry.get("tasks", domain.task, "task")
     changed = embodiment.model.stat().st_mtime_ns if embodiment.model.is_file() else 0
     nothing: dict[str, Any] = {"randomization": _observed(domain), "dataset": None, "curriculum": Curriculum()}
@@ -176,7 +196,7 @@ def _widths(domain: Domain, registry: Registry) -> tuple[int, int]:
 
 
 @functools.lru_cache(maxsize=64)
-def _world_widths(domain: str, embodiment: Embodiment, task: type[Task], changed: int) -> tuple[int, int]:
+def _world_widths(domain: str, embodiment: Embodiment, task: type[Task], changed: int) -> tuple[dict[str, int], int]:
     import gymnasium
 
     from studio.sim.world import World
@@ -184,7 +204,7 @@ def _world_widths(domain: str, embodiment: Embodiment, task: type[Task], changed
     world = World(Domain.model_validate_json(domain), task(), embodiment, 1, 1)
     space: Any = world.single_observation_space
     spaces = dict(space.spaces) if isinstance(space, gymnasium.spaces.Dict) else {"state": space}
-    widths = sum(int(part.shape[0]) for name, part in spaces.items() if name != "image")
+    widths = {name: int(part.shape[0]) for name, part in sorted(spaces.items()) if name != "image"}
     world.close()
     return widths, world.actions.shape[1]
 

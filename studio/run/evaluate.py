@@ -86,18 +86,18 @@ def evaluate(
     whole = Outcome.joined(parts)
     measure = "success" if world.task.has_success else "return"
     values = whole.successes.astype(float) if world.task.has_success else whole.returns
-    low, high = bootstrap_interval(values)
+    low, high = bootstrap_interval(values, shares=world.task.has_success)
     return Evaluation(episodes, float(values.mean()), low, high, float(whole.returns.mean()), whole, measure)
 
 
-def bootstrap_interval(values: np.ndarray, seed: int = 0) -> tuple[float, float]:
+def bootstrap_interval(values: np.ndarray, seed: int = 0, shares: bool = True) -> tuple[float, float]:
     """95% percentile bootstrap interval of the mean.
 
-    Where all values are equal a bootstrap sees no spread at all; for proportions of 0 or 1 the exact (Clopper-Pearson)
-    bound is given instead, so that 200 of 200 does not read as certainty.
+    Where all values are equal a bootstrap sees no spread at all; for ``shares``, of successes say, 0 or 1 gets the
+    exact (Clopper-Pearson) bound instead, so that 200 of 200 does not read as certainty.
     """
     n = len(values)
-    if np.ptp(values) == 0 and values[0] in (0.0, 1.0):
+    if shares and np.ptp(values) == 0 and values[0] in (0.0, 1.0):
         miss = 0.025 ** (1 / n)
         return (miss, 1.0) if values[0] == 1.0 else (0.0, 1 - miss)
     rng = np.random.default_rng(seed)

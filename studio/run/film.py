@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import studio.sim  # noqa: F401  # isort: skip  # it chooses MuJoCo's GL backend, which MuJoCo reads at its import
+
 import mujoco
 import numpy as np
 

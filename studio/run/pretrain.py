@@ -150,7 +150,8 @@ class Reinforcing:
         if source.observation == "image":
             policy.fit_to(world, plan.seed)
         else:
-            policy.fit(flatten(world.observe(np.arange(1))).shape[1], world.control.low, world.control.high, plan.seed)
+            inputs = flatten(world.observe(np.arange(1)), policy.params.ignored).shape[1]
+            policy.fit(inputs, world.control.low, world.control.high, plan.seed)
         self.policy: Any = policy.to(device)
         self.world = world
         self.learner = algorithm.make(self.policy, world, settings, iterations=plan.iterations, seed=plan.seed, say=say)

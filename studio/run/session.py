@@ -43,7 +43,7 @@ from studio.run.datasets import demonstrations
 from studio.run.evaluate import evaluate
 from studio.run.failures import plainly, told
 from studio.run.policies import fit_to_source, load_policy_folder, save_policy
-from studio.run.runlog import RunLog, package_versions, read_log
+from studio.run.runlog import RunLog, package_versions
 from studio.run.runs import Status, new_folder, read_status, short_scores
 from studio.run.soundness import check_losses, check_weights
 from studio.run.way import Way
@@ -238,21 +238,20 @@ class Session:
         return step > 0 or strategy.acts_at_once
 
     def _scored(self, step: int) -> bool:
-        """Whether the log has that score: not where a stop came between the step and its evaluation."""
-        rows = read_log(self.folder).evaluations
-        return any((row["domain"], row["step"], row["final"]) == ("target", step, False) for row in rows)
+        """Whether it has that score: not where a stop came between the step and its evaluation."""
+        return any((row["domain"], row["step"], row["final"]) == ("target", step, False) for row in self.evaluations)
 
     def _score(self, strategy: Strategy, name: str, step: int, episodes: int, final: bool) -> None:
-        """Evaluates the policy on the target, or fitted back to the source: what was forgotten is a result."""
-        plan = self.experiment.evaluation
-        policy: Any = copy.deepcopy(strategy.policy()).eval()
-        domain = self.experiment.target
-        if name == "source":
-            if not (self.folder / "base").exists():
-                return  # it descends from no source: there is nothing it could forget
-            domain = self.experiment.source
-            policy = copy.deepcopy(strategy.merged_policy()).eval()
-            fit_to_source(policy, self.folder / "base", self.registry)
+        """Evaluates the policy on the target, or on the source: fitted back to it where it descends from a source
+        policy, since what was forgotten is a result; as it is where one network fits both."""
+        plan, base = self.experiment.evaluation, self.folder / "base"
+        descends = name == "source" and base.exists()
+        if name == "source" and not (descends or strategy.same_widths):
+            return  # it was never there
+        policy: Any = copy.deepcopy(strategy.merged_policy() if descends else strategy.policy()).eval()
+        if descends:
+            fit_to_source(policy, base, self.registry)
+        domain = self.experiment.source if name == "source" else self.experiment.target
         # a short evaluation in the middle of a training is no progress of its own
         tick = self._count if final else lambda ended, wanted: self.clock.tick()
         result = evaluate(policy, domain, self.registry, episodes, plan.seed, tick)

@@ -90,3 +90,22 @@ def training_later(bench: Bench) -> Iterator[Any]:
     for training in made:
         training.over.set()
         training.join(5)
+
+
+def test_where_there_is_no_expert_random_actions_move_the_body_until_something_learns(held: Held, bench: Bench) -> None:
+    def driver() -> str:
+        return str(held.bar.policy.currentData())
+
+    arm = bench.experiment.target
+    assert driver() == "expert"
+    bench.edit(target=CHEETAH)
+    held.until(lambda: driver() == "random")
+    bench.edit(target=arm)
+    held.until(lambda: driver() == "expert")
+    bench.edit(target=CHEETAH)
+    held.until(lambda: driver() == "random")
+    bench.running_changed.emit(True)
+    assert driver() == "current"
+    choose(held, "random")  # by hand: it stays
+    bench.running_changed.emit(True)
+    assert driver() == "random"

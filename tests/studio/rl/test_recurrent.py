@@ -45,6 +45,11 @@ def found(ppo: RecurrentPPO) -> list[dict[str, float]]:
     return [{k: v for k, v in m.values.items() if k != "steps_per_second"} for m in ppo.iterate()]
 
 
+def test_a_single_sample_that_is_left_over_is_left_out() -> None:
+    for metrics in learner(3, sims=3, steps=1, minibatch=2).iterate():
+        assert np.isfinite([metrics.values[name] for name in ("loss", "kl", "gradient_norm")]).all()
+
+
 def test_a_stretch_replayed_is_what_was_collected() -> None:
     """Means and values by the unrolled network are those that acted, across the ends of episodes."""
     ppo = learner(3, sims=6, steps=64)

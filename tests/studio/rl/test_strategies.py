@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 
+from plugins.strategies.rl_from_scratch import RLFromScratch
 from studio.errors import ExperimentError
 from studio.experiment import Experiment
 from studio.registry import Registry
@@ -21,6 +22,9 @@ from tests import tiny
 
 STRATEGIES = ("rl_from_scratch", "rl_domain_randomization")
 PARAMS = {"simulations": 4, "steps": 16, "minibatch": 16, "epochs": 2, "update": "eager", "physics_threads": 1}
+
+
+OBSERVED = [{"field": "mass", "parts": "torso", "low": 0.5, "high": 1.5, "observed": True}]
 
 
 def plan(strategy: str, **changes: Any) -> Experiment:
@@ -95,6 +99,9 @@ def test_only_one_of_them_meets_other_bodies() -> None:
         ({"source.randomization": []}, "source.randomization", "nothing to randomize"),
         ({"strategy.params": PARAMS | {"minibatch": 100}}, "strategy.params.minibatch", "fewer than a minibatch"),
         ({"strategy.params": PARAMS | {"clip": 0}}, "strategy.params.clip", "out of range"),
+        ({"target.randomization": OBSERVED}, "target.randomization", "observes none, the target mass:torso"),
+        ({"policy.params": {"ignored": ["goal"]}}, "policy.params.ignored", "no entry 'goal'"),
+        ({"policy.params": {"ignored": ["state"]}}, "policy.params.ignored", "would see nothing"),
     ],
 )
 def test_what_cannot_work_is_said_before_it_starts(changes: dict[str, Any], field: str, text: str) -> None:
@@ -107,6 +114,12 @@ def test_source_and_target_of_different_widths_are_told_apart_before_it_starts()
     problems = check(plan("rl_from_scratch", source=arm, target=arm | {"task": "push"}), Registry())
     assert [p.field for p in problems] == ["target.task"] and "13 and 3 wide, the target's 16" in problems[0].message
     assert check(plan("rl_from_scratch", source=arm, target=arm), Registry()) == []
+
+
+def test_choices_are_no_range_of_actions() -> None:
+    bits = {"embodiment": "bits_8", "task": "bit_flip", "control": "discrete", "observation": "goal"}
+    (problem,) = check(plan("rl_from_scratch", source=bits, target=bits), Registry())
+    assert problem.field == "policy.id" and "control is discrete" in problem.message and "q_mlp" in problem.remedy
 
 
 def test_from_scratch_trains_on_the_target_where_it_is_told_to() -> None:
@@ -136,3 +149,33 @@ def test_it_learns_on_an_arms_dictionary_of_observations_too(runs: Path) -> None
     plain = plan("rl_from_scratch", source=arm, target=arm, **{"budget.iterations": 2})
     session = tiny.run(plain, runs)
     assert session.evaluations[-1]["measure"] == "success"
+
+
+def test_what_is_observed_of_the_body_stays_observed_where_it_does_not_vary(runs: Path) -> None:
+    both = {"source.randomization": OBSERVED, "target.randomization": OBSERVED, "evaluation.every": 0}
+    session: Session = tiny.run(plan("rl_from_scratch", **both), runs)
+    assert session.state == "finished" and load_policy_folder(session.folder / "policy").params.inputs == 12
+    (term,) = RLFromScratch().training_domain(plan("rl_from_scratch", **both)).randomization
+    assert term.observed and term.probability == 0
+
+
+def test_a_policy_may_ignore_entries_in_training_and_after(runs: Path) -> None:
+    changes = {
+        "source.randomization": OBSERVED,
+        "target.randomization": OBSERVED,
+        "policy.params": {"ignored": ["body"]},
+    }
+    for strategy in ("rl_domain_randomization", "rl_fine_tuning"):
+        more = {"pretraining.iterations": 2, "pretraining.params": PARAMS, "evaluation.every": 0}
+        session: Session = tiny.run(plan(strategy, **changes, **more), runs / strategy)
+        assert load_policy_folder(session.folder / "policy").params.inputs == 11
+
+
+def test_without_a_source_policy_it_is_scored_on_the_source_too(runs: Path) -> None:
+    """Otherwise what was never learned looks like what did not transfer."""
+    heavy = [{"field": "mass", "low": 30, "high": 30}]
+    changes = {"target.randomization": heavy, "evaluation.source_episodes": 3, "evaluation.every": 0}
+    session: Session = tiny.run(plan("rl_from_scratch", **changes), runs)
+    assert [row["domain"] for row in session.evaluations] == ["target", "source"]
+    run = read_run(session.folder)
+    assert run.source_success == session.evaluations[1]["success"] != run.success

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import imageio_ffmpeg
@@ -78,6 +81,14 @@ def test_what_cannot_be_filmed_is_said(
     (tmp_path / "folder.mp4").mkdir()
     assert "folder" in refused(capfd, run, "--film", tmp_path / "folder.mp4")["error"]
     assert not path.exists() and not [p for p in tmp_path.iterdir() if "part" in p.name]
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere MuJoCo's own choice stands")
+def test_without_a_display_it_draws_all_the_same() -> None:
+    bare = {name: value for name, value in os.environ.items() if name not in ("DISPLAY", "MUJOCO_GL")}
+    asked = "import studio.run.film, mujoco; print(mujoco.GLContext.__module__)"
+    said = subprocess.run([sys.executable, "-c", asked], env=bare, capture_output=True, text=True, check=True)
+    assert said.stdout.split()[-1] in ("mujoco.egl", "mujoco.osmesa")
 
 
 def test_without_gl_nothing_is_written(
