@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -30,11 +31,24 @@ class Settings(BaseModel):
 
 
 def assign(raw: dict[str, Any], dotted: str, value: Any) -> None:
-    """Puts a value at a dotted place of plain data. Raises ExperimentError where the place cannot be."""
-    *parents, last = dotted.split(".")
-    node = raw
-    for parent in parents:
-        node = node.setdefault(parent, {})
-        if not isinstance(node, dict):
-            raise ExperimentError(f"{parent} has no field {last}.", dotted, "Check the name.")
-    node[last] = value
+    """Puts a value at a dotted place of plain data, items of lists by their index. Raises ExperimentError where the
+    place cannot be."""
+    names = dotted.split(".")
+    node: Any = raw
+    for depth, name in enumerate(names):
+        where, last = ".".join(names[:depth]), depth == len(names) - 1
+        if isinstance(node, list):
+            if not name.isdecimal() or int(name) >= len(node):
+                has = f"it has {len(node)}, counted from 0" if node else "it has none"
+                raise ExperimentError(f"{where} has no item {name} ({has}).", dotted, "Check the number.")
+            key: Any = int(name)
+        elif isinstance(node, dict):
+            key = name
+            if not last:
+                node.setdefault(name, [] if names[depth + 1].isdecimal() else {})
+        else:
+            raise ExperimentError(f"{where} is {json.dumps(node)} and has no {name}.", dotted, f"Set {where} whole.")
+        if last:
+            node[key] = value
+        else:
+            node = node[key]
