@@ -126,7 +126,7 @@ class EvaluationPlan(Settings):
     source_episodes: int = setting(
         100,
         "Source episodes",
-        "Episodes on the source at the end, to measure forgetting.",
+        "Episodes on the source at the end: what was forgotten there, or learned at all.",
         "episodes",
         ge=0,
         le=100_000,
