@@ -60,19 +60,24 @@ def resume(options: argparse.Namespace) -> int:
 
 def compare(options: argparse.Namespace) -> int:
     """Runs a comparison, or tabulates runs that exist."""
+    from studio.experiment import Experiment
     from studio.registry import Registry
     from studio.run.compare import format_table, grouped, matrix, run_all, table
     from studio.run.runs import RunInfo, read_run
     from studio.run.transfer_table import format_transfer, transfer_table
 
     runs: list[RunInfo] = []
+    experiments: list[Experiment] = []
     for source in options.sources:
         if source.is_dir():
             runs.append(read_run(source))
-            continue
-        experiments = matrix(_load(source, options))
+        else:
+            experiments += matrix(_load(source, options))
+    asked = len(runs) + len(experiments)
+    if experiments:
+        to = options.out or paths.runs()
         with _Follower(len(experiments)) as follower:
-            runs += run_all(experiments, Registry(), options.out or paths.runs(), follower.channels, follower.drive)
+            runs += run_all(experiments, Registry(), to, follower.channels, follower.drive, follower.failed)
     rows, (transfer, left_out), (_, replaced) = table(runs), transfer_table(runs), grouped(runs)
     for sentence in replaced:
         print(sentence, file=sys.stderr)
@@ -91,7 +96,7 @@ def compare(options: argparse.Namespace) -> int:
         first = options.sources[0]
         screenshot(options.screenshot, None if first.is_dir() else first, [run.folder for run in runs])
         print(f"Screenshot: {options.screenshot}", file=sys.stderr)
-    return 0 if runs and all(run.state == "finished" for run in runs) else 1
+    return 0 if sum(run.state == "finished" for run in runs) == asked else 1
 
 
 def list_(options: argparse.Namespace) -> int:
@@ -206,6 +211,7 @@ class _Follower:
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._show, daemon=True)
         self._session: Any = None
+        self._folder = ""  # of the present run, once it has one
         self._live = sys.stderr.isatty()
         self._line = ""  # what the progress line shows
         self._lock = threading.RLock()  # of stderr; Ctrl-C may come while this thread writes
@@ -227,7 +233,7 @@ class _Follower:
 
         channels = Channels()
         self._index, self._name = index, experiment.name if experiment is not None else "resume"
-        self._events, self._channels = channels.events.subscribe(), channels
+        self._events, self._channels, self._folder = channels.events.subscribe(), channels, ""
         return channels
 
     def drive(self, session: Any) -> None:
@@ -239,6 +245,12 @@ class _Follower:
             session.run()
         finally:
             self._tell()
+
+    def failed(self, session: Any, error: Exception) -> None:
+        """Tells of a session that failed while others go on."""
+        text, kept = str(error), self._folder
+        where = f" The run is kept in {kept}." if kept and kept not in text else ""
+        self.say(f"transfer-studio: '{session.experiment.name}' failed: {text}{where}")
 
     def say(self, text: str) -> None:
         """A line of its own; the progress line makes room and comes back below."""
@@ -254,12 +266,14 @@ class _Follower:
         self._session.stop()
 
     def _tell(self) -> None:
-        from studio.run.channels import Logged
+        from studio.run.channels import Logged, StateChanged
 
         with self._lock:
             for event in self._events.drain():
                 if isinstance(event, Logged):
                     self.say(event.text)
+                elif isinstance(event, StateChanged):
+                    self._folder = event.run
 
     def _show(self) -> None:
         """Tells as it comes; where the progress line cannot be rewritten, a new one comes every few seconds."""

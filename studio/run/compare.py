@@ -18,6 +18,7 @@ from studio.experiment import Comparison, Experiment, Selection
 from studio.registry import Registry
 from studio.run.baseline import baselines
 from studio.run.channels import Channels
+from studio.run.check import check
 from studio.run.runs import RunInfo, experiment_of, list_runs, read_run
 from studio.run.session import Session
 
@@ -60,23 +61,40 @@ def run_all(
     folder: Path,
     channels: Callable[[int, Experiment], Channels],
     drive: Callable[[Session], object],
+    failed: Callable[[Session, Exception], object],
 ) -> list[RunInfo]:
     """Runs what has not been run yet; a finished run of the same content is taken as it is. Ends where one is stopped.
 
     Args:
         channels: gives the channels of the session with this index.
         drive: runs a session (``Session.run``, with whatever the caller wants to do around it).
+        failed: hears of a session that failed; the others go on.
+
+    Raises:
+        ExperimentError: an experiment cannot start. All are checked before the first one does.
     """
     done = {run.experiment_hash: run for run in list_runs(folder) if run.state == "finished"}
-    found = []
-    for index, experiment in enumerate(experiments):
-        known = done.get(experiment.content_hash())
+    plans = [(experiment, done.get(experiment.content_hash())) for experiment in experiments]
+    for experiment, known in plans:
+        for problem in check(experiment, registry) if known is None else []:
+            message = f"'{experiment.name}' cannot start: {problem.message}"
+            raise ExperimentError(message, problem.field, problem.remedy)
+    found: list[RunInfo] = []
+    for index, (experiment, known) in enumerate(plans):
         if known is None:
             session = Session(experiment, registry, channels(index, experiment), folder)
-            drive(session)
+            try:
+                drive(session)
+            except Exception as error:
+                begun = session.state == "failed"  # it has a folder that says so
+                if not begun and not found:
+                    raise
+                failed(session, error)
+                if not begun:
+                    break  # the place for runs is at fault, and the next would fare no better
             known = read_run(session.folder)
         found.append(known)
-        if known.state != "finished":
+        if known.state not in ("finished", "failed"):
             break
     return found
 

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import io
+import json
 import sys
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from studio.__main__ import main
 from studio.commands import _Follower
-from studio.run.channels import Channels, Logged, Progress
+from studio.errors import ExperimentError, StudioError
+from studio.files import json_text
+from studio.run.channels import Channels, Logged, Progress, StateChanged
+from studio.run.runs import new_folder
 from tests import tiny
 
 
@@ -72,3 +79,81 @@ def test_the_progress_line_is_not_torn_and_comes_back(monkeypatch: pytest.Monkey
 
     follow(act, lambda channels: channels.events.publish(Logged("info", "The next.")))
     assert terminal.lines() == ["It diverged.", "The next.", ""]
+
+
+class Recorded:
+    """A session that leaves a run folder behind; it fails where ``faults`` has its strategy."""
+
+    faults: dict[str, Exception] = {}
+    begun: list[str] = []
+
+    def __init__(self, experiment: Any, registry: Any, channels: Channels, folder: Path) -> None:
+        self.experiment, self.channels, self._parent = experiment, channels, folder
+        self.state = "preparing"
+
+    def run(self) -> None:
+        self.begun.append(self.experiment.name)
+        fault = self.faults.get(self.experiment.strategy.id)
+        if isinstance(fault, ExperimentError):
+            raise fault  # it could not even begin
+        self.folder = new_folder(self._parent, self.experiment)
+        (self.folder / "experiment.yaml").write_text(self.experiment.to_yaml())
+        self.state = "failed" if fault else "finished"
+        summary = {"success": 0.5, "low": 0.4, "high": 0.6, "peak_memory_mb": 1}
+        (self.folder / "run.json").write_text(json_text({"state": self.state, "summary": summary}))
+        self.channels.events.publish(StateChanged(str(self.folder), self.state))
+        if fault:
+            raise fault
+
+
+@pytest.fixture
+def recorded(monkeypatch: pytest.MonkeyPatch) -> type[Recorded]:
+    monkeypatch.setattr("studio.run.compare.Session", Recorded)
+    monkeypatch.setattr("studio.run.session.Session", Recorded)
+    monkeypatch.setattr(Recorded, "faults", {})
+    monkeypatch.setattr(Recorded, "begun", [])
+    return Recorded
+
+
+def compared(folder: Path, *more: str, **changes: Any) -> int:
+    plan = tiny.experiment("lora", **{"comparison.strategies": ["lora", "from_scratch"]} | changes)
+    return main(["compare", str(tiny.write(plan, folder)), "--out", str(folder / "runs"), *more])
+
+
+def test_a_run_that_fails_is_told_and_the_others_are_compared(
+    recorded: type[Recorded], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    recorded.faults["lora"] = StudioError("The loss is no number.", "strategy.params.learning_rate", "Lower it.")
+    assert compared(tmp_path, "--json") == 1
+    out, err = capfd.readouterr()
+    assert [row["strategy"] for row in json.loads(out)["rows"]] == ["from_scratch"]
+    (folder,) = (tmp_path / "runs").glob("*-lora-*")
+    assert err.splitlines() == [
+        "transfer-studio: 'tiny-lora-2-0' failed: strategy.params.learning_rate: The loss is no number. Lower it. "
+        f"The run is kept in {folder}."
+    ]
+    recorded.faults.clear()
+    assert compared(tmp_path, "--json") == 0
+    assert recorded.begun == ["tiny-lora-2-0", "tiny-from_scratch-2-0", "tiny-lora-2-0"]
+
+
+def test_all_that_is_compared_is_checked_before_the_first_run(
+    recorded: type[Recorded], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert compared(tmp_path, **{"comparison.params": {"from_scratch": {"learning_rate": -1}}}) == 2
+    assert not recorded.begun
+    (line,) = capfd.readouterr().err.splitlines()
+    assert line.startswith("transfer-studio: strategy.params.learning_rate: 'tiny-from_scratch-2-0' cannot start: -1 ")
+
+
+def test_where_no_run_can_be_kept_no_other_is_tried_and_what_finished_is_compared(
+    recorded: type[Recorded], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    recorded.faults["from_scratch"] = ExperimentError("The output folder is full.", "runs", "Choose another.")
+    three = {"comparison.strategies": ["lora", "from_scratch", "full_finetuning"]}
+    assert compared(tmp_path, "--json", **three) == 1
+    out, err = capfd.readouterr()
+    assert [row["strategy"] for row in json.loads(out)["rows"]] == ["lora"] and len(recorded.begun) == 2
+    words = "'tiny-from_scratch-2-0' failed: runs: The output folder is full. Choose another."
+    assert err.splitlines() == [f"transfer-studio: {words}"]
+    assert compared(tmp_path, **{"comparison.strategies": ["from_scratch"]}) == 2  # there is nothing to compare

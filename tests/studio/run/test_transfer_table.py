@@ -45,8 +45,9 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> list[RunInfo]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TRANSFER_STUDIO_CACHE", str(folder / "cache"))
         return run_all(
-            matrix(plan()), Registry(), folder / "runs", lambda i, e: Channels(), lambda session: session.run()
-        )
+            matrix(plan()), Registry(), folder / "runs", lambda i, e: Channels(), lambda session: session.run(),
+            lambda session, error: pytest.fail(str(error)),
+        )  # fmt: skip
 
 
 def test_the_source_policy_is_scored_before_it_learns(runs: list[RunInfo]) -> None:
