@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import os
 import signal
 import sys
 import threading
 import time
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -237,12 +239,21 @@ class _Follower:
         return channels
 
     def drive(self, session: Any) -> None:
-        """Runs a session; the first Ctrl-C stops it cleanly, the second at once."""
+        """Runs a session; the first Ctrl-C stops it cleanly, the second at once. Raises StudioError."""
+        from studio.run.failures import fault
+
         self._session = session
         if self.interrupted:
             session.stop()
         try:
             session.run()
+        except StudioError:
+            raise
+        except Exception as error:
+            self._tell()  # where the run is kept, among other things
+            if os.environ.get("TRANSFER_STUDIO_DEBUG"):
+                self.say("".join(traceback.format_exception(error)))
+            raise fault(error, self._folder) from error
         finally:
             self._tell()
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+import textwrap
 import traceback
+from importlib.metadata import entry_points
 from pathlib import Path
 
 from studio.errors import StudioError
 from studio.files import disk_full
-from studio.registry import place_of
+from studio.registry import DROP_IN, KINDS, place_of
 from studio.run.channels import Failed
 
 
@@ -21,10 +24,29 @@ def plainly(failure: Exception, folder: Path) -> Exception:
     return error
 
 
+def fault(error: Exception, folder: str = "") -> StudioError:
+    """What nobody foresaw, in a sentence: at its line, ours or a plugin's, and with the folder that keeps the run."""
+    file, line = place_of(error)
+    what = textwrap.shorten(f"{type(error).__name__}: {error}", 300, placeholder=" …").rstrip(": .")
+    guest = _of_a_guest(file)
+    message = f"The plugin fails there ({what})." if guest else f"This is a fault of the program ({what})."
+    kept = f"The run is kept in {folder}. " if folder else ""
+    mend = "Mend that line, or set" if guest else "Set"
+    return StudioError(message, f"{file}, line {line}", f"{kept}{mend} TRANSFER_STUDIO_DEBUG=1 to see the traceback.")
+
+
 def told(error: Exception) -> Failed:
-    """The event of it. What is no fault that we foresaw is named with the line that raised it."""
+    """The event of it."""
     trace = "".join(traceback.format_exception(error))
     if isinstance(error, StudioError):
         return Failed(error.message, error.field, error.remedy, trace)
-    file, line = place_of(error)
-    return Failed(f"{type(error).__name__}: {error}", f"{file}, line {line}", "See the log's details.", trace)
+    found = fault(error)
+    return Failed(found.message, found.field, "See the log's details.", trace)
+
+
+def _of_a_guest(file: str) -> bool:
+    """Whether a file is a plugin that did not come with the program."""
+    offered = (point.module for kind in KINDS for point in entry_points(group=f"transfer_studio.{kind}"))
+    guests = {name for name in offered if name.partition(".")[0] not in ("plugins", "studio")}
+    guests |= {name for name in [*sys.modules] if name.startswith(DROP_IN)}
+    return any(getattr(sys.modules.get(name), "__file__", None) == file for name in guests)

@@ -157,3 +157,54 @@ def test_where_no_run_can_be_kept_no_other_is_tried_and_what_finished_is_compare
     words = "'tiny-from_scratch-2-0' failed: runs: The output folder is full. Choose another."
     assert err.splitlines() == [f"transfer-studio: {words}"]
     assert compared(tmp_path, **{"comparison.strategies": ["from_scratch"]}) == 2  # there is nothing to compare
+
+
+FAILING = """
+from studio.il.strategy import CloningParams, CloningStrategy
+
+
+class Failing(CloningStrategy):
+    id, title, summary, reference = "failing", "Failing", "It fails.", "None"
+    needs_source = needs_demonstrations = False
+
+    Params = CloningParams
+
+    def setup(self, context):
+        1 / 0
+"""
+
+
+@pytest.mark.parametrize("debug", ["", "1"])
+def test_a_fault_of_a_users_plugin_points_at_its_line_and_names_the_run(
+    debug: str, tmp_path: Path, runs: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    plugin = tmp_path / "failing.py"
+    plugin.write_text(FAILING)
+    monkeypatch.setenv("TRANSFER_STUDIO_PLUGINS", str(tmp_path))
+    monkeypatch.setenv("TRANSFER_STUDIO_DEBUG", debug)
+    assert main(["run", str(tiny.write(tiny.experiment("failing"), tmp_path)), "--out", str(runs)]) == 1
+    err = capfd.readouterr().err
+    line = FAILING.splitlines().index("        1 / 0") + 1
+    said = "The plugin fails there (ZeroDivisionError: division by zero)."
+    assert err.splitlines()[-1] == (
+        f"transfer-studio: {plugin}, line {line}: {said} The run is kept in {tiny.only_run(runs)}. "
+        "Mend that line, or set TRANSFER_STUDIO_DEBUG=1 to see the traceback."
+    )
+    assert ("Traceback" in err) == bool(debug)
+    assert json.loads((tiny.only_run(runs) / "run.json").read_text())["error"]["message"] == said
+
+
+def test_a_fault_of_the_program_is_a_sentence_that_names_the_run(
+    recorded: type[Recorded], tmp_path: Path, runs: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    recorded.faults["lora"] = RuntimeError("Sizes differ:\n\tgot 3,\n\twanted 4.")
+    plan = str(tiny.write(tiny.experiment("lora"), tmp_path))
+    assert main(["run", plan, "--out", str(runs), "--json"]) == 1
+    error = json.loads(capfd.readouterr().out)
+    assert error["error"] == "This is a fault of the program (RuntimeError: Sizes differ: got 3, wanted 4)."
+    assert error["field"].startswith(f"{__file__}, line ")
+    kept = f"The run is kept in {tiny.only_run(runs)}."
+    assert error["remedy"] == f"{kept} Set TRANSFER_STUDIO_DEBUG=1 to see the traceback."
+    assert compared(tmp_path) == 1
+    (line,) = [line for line in capfd.readouterr().err.splitlines() if line.startswith("transfer-studio: ")]
+    assert line.count("The run is kept in ") == 1 and "fault of the program" in line
