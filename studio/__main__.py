@@ -38,15 +38,10 @@ def main(arguments: list[str] | None = None) -> int:
     except Exception as error:  # a plugin's fault, or ours: one sentence with its place; the traceback on request
         if os.environ.get("TRANSFER_STUDIO_DEBUG"):
             raise
-        from studio.registry import place_of
+        from studio.run.failures import fault
 
-        file, line = place_of(error)
-        failure = {
-            "error": f"{type(error).__name__}: {error}",
-            "field": f"{file}, line {line}",
-            "remedy": "Set TRANSFER_STUDIO_DEBUG=1 to see the traceback.",
-        }
-        text = json.dumps(failure) if as_json else "transfer-studio: {field}: {error} {remedy}".format(**failure)
+        found = fault(error)
+        text = json.dumps(found.to_dict()) if as_json else f"transfer-studio: {found}"
         print(text, file=sys.stdout if as_json else sys.stderr)
         return 1
 
