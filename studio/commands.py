@@ -152,7 +152,8 @@ def _film(options: argparse.Namespace) -> int:
         print(json_text(filmed.to_dict()))
     else:
         score = f", {sum(filmed.success)} of {filmed.episodes} succeeded" if filmed.success else ""
-        print(f"Filmed {filmed.episodes} episodes to {filmed.path}: {filmed.seconds:.1f} s{score}")
+        episodes = "1 episode" if filmed.episodes == 1 else f"{filmed.episodes} episodes"
+        print(f"Filmed {episodes} to {filmed.path}: {filmed.seconds:.1f} s{score}")
     return 0
 
 
