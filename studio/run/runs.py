@@ -17,7 +17,6 @@ import psutil
 from studio.errors import DataError, ExperimentError
 from studio.experiment import Experiment
 from studio.files import json_text, write_text
-from studio.run.runlog import read_log
 
 ALIVE_SECONDS = 30  # a heartbeat older than this is a dead session's, whatever its pid says
 
@@ -194,6 +193,8 @@ def trash(folder: Path) -> None:
 
 def short_scores(folder: Path, step: int) -> list[dict[str, Any]]:
     """A run's scores on the way to a step as ``run.json`` has them, from its log; of one made twice the later."""
+    from studio.run.runlog import read_log  # it loads h5py, which the window's first frame does not wait for
+
     measure, found = read_run(folder).measure, {}
     for row in read_log(folder).evaluations:
         if row["step"] <= step and not row["final"]:

@@ -83,7 +83,7 @@ def test_a_run_of_a_task_without_an_expert_shows_what_learns(worlds: Worlds, ben
     bench.running_changed.emit(True)
     assert worlds.bar.policy.currentData() == "expert", "a point has an expert, and it plays on"
     bench.set_experiment(plan(POINT, CHEETAH))
-    worlds.until(lambda: "no scripted expert" in worlds.frame.message)
+    worlds.until(lambda: worlds.bar.policy.currentData() == "random")
     bench.channels.policy.set(policy(17, 6))
     bench.running_changed.emit(True)
     worlds.until_it_moves()
