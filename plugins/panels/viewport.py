@@ -211,13 +211,10 @@ class ViewportPanel(QWidget):
     def _find_a_driver(self, domain: Domain) -> None:
         """Where there is no expert to look at, random actions move the body until there is a policy."""
         task = self._bench.registry.all("tasks").get(domain.task)
-        if task is None:
-            return
-        if self._policy == "expert" and not task.has_expert:
-            self._set_policy("random", None)
-            self._stands_in = True
-        elif self._stands_in and task.has_expert:
-            self._set_policy("expert", None)
+        has_expert = task is None or task.has_expert
+        if (self._policy == "expert" and not has_expert) or (self._stands_in and has_expert):
+            self._policy, self._stands_in = ("expert", False) if has_expert else ("random", True)
+            self._drive()
 
     def _see_what_learns(self, running: bool) -> None:
         """In place of such random actions a run's own policy plays as soon as there is one."""
@@ -247,12 +244,16 @@ class ViewportPanel(QWidget):
         self._policy, self._checkpoint, self._stands_in = key, checkpoint, False
         self._asked += 1
         self._come_back()
-        if checkpoint is not None:
-            self.thread_.set_policy(checkpoint[0])
-        elif key == "current":
+        self._drive()
+
+    def _drive(self) -> None:
+        """What was chosen, or found in its place, moves the body."""
+        if self._checkpoint is not None:
+            self.thread_.set_policy(self._checkpoint[0])
+        elif self._policy == "current":
             self.thread_.set_policy(None, self._bench.channels.policy.get)
         else:
-            self.thread_.set_policy(key)
+            self.thread_.set_policy(self._policy)
         self._name_policy()
 
     def _name_policy(self) -> None:

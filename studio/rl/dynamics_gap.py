@@ -86,9 +86,8 @@ class DynamicsGap:
         device: Any = "cpu",
         ignored: Collection[str] = (),
     ) -> None:
-        self.bound, self._ignored, self._settings, self._observation = (
-            settings.delta_bound, tuple(ignored), settings, observation
-        )  # fmt: skip
+        self.bound, self._settings = settings.delta_bound, settings
+        self._observation, self._ignored = observation, tuple(ignored)
         self._low, self._high = np.asarray(low, np.float32), np.asarray(high, np.float32)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)

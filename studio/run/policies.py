@@ -76,8 +76,9 @@ def save_policy(policy: Any, folder: Path, **about: Any) -> None:
             **about,
         }
         if isinstance(gap := getattr(policy, "gap", None), DynamicsGap):  # beside the policy, of which it is no part
-            save_file({name: t.cpu().contiguous() for name, t in gap.state_dict().items()}, temporary / GAP)
-            config["gap"] = gap.about()
+            weights = {name: t.cpu().contiguous().clone() for name, t in gap.state_dict().items()}
+            save_file(weights, temporary / GAP)
+            config |= {"gap": gap.about(), "gap_sha256": weights_hash(weights)}
         (temporary / "config.json").write_text(json_text(config, indent=2), encoding="utf-8")
         shutil.rmtree(folder, ignore_errors=True)
         temporary.rename(folder)
@@ -103,14 +104,17 @@ def load_policy_folder(folder: Path, registry: Registry | None = None) -> Any:
     policy = kind(check_params(kind, config["params"], "policy.params"), config["observation"])
     policy.load_state_dict(state)
     if "gap" in config:
-        policy.gap = _gap(folder, config["gap"])
+        policy.gap = _gap(folder, config["gap"], config.get("gap_sha256"))
     policy.eval()
     return policy
 
 
-def _gap(folder: Path, about: dict[str, Any]) -> DynamicsGap:
+def _gap(folder: Path, about: dict[str, Any], sha256: str | None) -> DynamicsGap:
     try:
-        return DynamicsGap.made(about, load_file(folder / GAP))
+        weights = load_file(folder / GAP)
+        if weights_hash(weights) != sha256:
+            raise ValueError("they were changed")
+        return DynamicsGap.made(about, weights)
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
         reason = " ".join(str(error).split())[:160]
         raise DataError(

@@ -85,9 +85,12 @@ def test_a_session_runs_it_headless(runs: Path) -> None:
     rows = np.zeros((3, 4), np.float32), np.ones((3, 4)), np.full((3, 4), 0.1, np.float32)
     for opened in (load_policy(session.folder), load_policy(session.folder, 6)):
         np.testing.assert_array_equal(opened.gap.transition_score(*rows), watched.gap.transition_score(*rows))
-    (session.folder / "policy" / "gap.safetensors").write_bytes(b"broken")
-    with pytest.raises(DataError, match="classifiers cannot be read"):
-        load_policy(session.folder)
+    file = session.folder / "policy" / "gap.safetensors"
+    whole = file.read_bytes()
+    for broken in (b"broken", whole[:-1] + bytes([whole[-1] ^ 1])):
+        file.write_bytes(broken)
+        with pytest.raises(DataError, match="classifiers cannot be read"):
+            load_policy(session.folder)
 
 
 def test_the_target_is_met_once_for_ten_steps_and_pays_only_after_the_warm_up() -> None:

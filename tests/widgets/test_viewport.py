@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -226,8 +228,6 @@ def test_policies(shown: Shown, bench: Bench) -> None:
 def test_a_checkpoint_plays_in_its_own_domain(
     shown: Shown, bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import sys
-
     shown.ready()
     loaded = ModuleType("studio.run.checkpoint")
     loaded.load_policy = lambda folder, step=None: f"policy of step {step}"
@@ -242,6 +242,24 @@ def test_a_checkpoint_plays_in_its_own_domain(
     assert "400" in shown.panel.view.policy_text
     shown.panel._choose_policy("expert")
     shown.until(lambda: shown.domains[-1].embodiment == "ur5_6dof")
+
+
+def test_a_checkpoint_that_was_asked_for_comes_though_the_task_turns_out_to_have_no_expert(
+    shown: Shown, bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown.ready()
+    read = threading.Event()
+    loaded = ModuleType("studio.run.checkpoint")
+    loaded.load_policy = lambda folder, step=None: read.wait(20) and "the checkpoint's policy"
+    monkeypatch.setitem(sys.modules, "studio.run.checkpoint", loaded)
+    body = {"embodiment": "half_cheetah", "task": "half_cheetah", "control": "motor", "observation": "state"}
+    own = bench.experiment.changed(target=body)
+    (tmp_path / "experiment.yaml").write_text(own.to_yaml(), encoding="utf-8")
+    bench.checkpoint_chosen.emit(tmp_path, 400)
+    bench.set_experiment(own)
+    shown.until(lambda: shown.panel.bar.policy.currentData() == "random")
+    read.set()
+    shown.until(lambda: shown.players[-1].policy == "the checkpoint's policy")
 
 
 def test_a_broken_checkpoint_becomes_a_toast_and_play_goes_on(shown: Shown, bench: Bench, tmp_path: Path) -> None:
