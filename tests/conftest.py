@@ -11,6 +11,7 @@ import pytest
 from studio.experiment import Experiment
 from tests import tiny
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # there is a worker for each core already
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")  # the same picture with a display and without
 # films are read back from processes with many threads, where Python between fork and exec hangs now and then
 os.environ.setdefault("IMAGEIO_FFMPEG_NO_PREVENT_SIGINT", "1")

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
+from studio.__main__ import main
 from studio.experiment import Experiment
 from studio.registry import Registry
-from studio.run.channels import Channels, Event, Subscription
+from studio.run.channels import Channels, Event, Events, MetricsLogged, Subscription
 from studio.run.session import Session
 
 VARIED = [
@@ -24,22 +29,9 @@ VARIED = [
 STRATEGIES = ("from_scratch", "feature_extraction", "full_finetuning", "lora")
 POLICY = {"width": 16, "layers": 1, "points": 4, "channels": 8}
 
-# Runs a command, and holds still at a step of a stage, after its metrics were published and before anything else.
-HOLDING = """
-import sys, time
-from studio.run import channels
-stage, step, publish = sys.argv[1], int(sys.argv[2]), channels.Events.publish
-
-def hold(self, event):
-    publish(self, event)
-    if isinstance(event, channels.MetricsLogged) and (event.stage, event.step) == (stage, step):
-        print("holding", flush=True)
-        time.sleep(300)
-
-channels.Events.publish = hold
-from studio.__main__ import main
-sys.exit(main(sys.argv[3:]))
-"""
+# Processes to kill fork from one that has imported already what takes seconds.
+FORKED = multiprocessing.get_context("forkserver")
+FORKED.set_forkserver_preload(["studio.sim", "studio.run.session", "studio.il.strategy", "studio.rl.learners"])
 
 
 def experiment(strategy: str = "full_finetuning", **changes: Any) -> Experiment:
@@ -99,25 +91,39 @@ def call(*arguments: str | Path, timeout: float = 120, **more: str) -> subproces
     )  # fmt: skip
 
 
-def held(stage: str, step: int, *arguments: str | Path, **more: str) -> subprocess.Popen[str]:
+def held(stage: str, step: int, *arguments: str | Path, **more: str) -> BaseProcess:
     """``transfer-studio`` in a process that now holds still right after the step's metrics were published."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", HOLDING, stage, str(step), *map(str, arguments)],
-        env=environment(**more), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    assert process.stdout is not None and process.stderr is not None
-    line = process.stdout.readline()
-    if line != "holding\n":
-        process.kill()
-        raise AssertionError(f"it never came to step {step} of {stage}: {line}{process.stderr.read()}")
+    here, there = FORKED.Pipe(duplex=False)
+    process = FORKED.Process(target=_hold, args=(stage, step, [*map(str, arguments)], environment(**more), there))
+    process.start()
+    there.close()
+    try:
+        assert here.recv() == "holding"
+    except EOFError:
+        raise AssertionError(f"it never came to step {step} of {stage}") from None
     return process
 
 
-def kill(process: subprocess.Popen[str]) -> None:
+def _hold(stage: str, step: int, arguments: list[str], environment: dict[str, str], pipe: Connection) -> None:
+    """Runs a command, and holds still at a step of a stage, after its metrics were published and before all else."""
+    os.environ.update(environment)
+    publish = Events.publish
+
+    def hold(self: Events, event: Event) -> None:
+        publish(self, event)
+        if isinstance(event, MetricsLogged) and (event.stage, event.step) == (stage, step):
+            pipe.send("holding")
+            time.sleep(300)
+
+    with patch.object(Events, "publish", hold):
+        sys.exit(main(arguments))
+
+
+def kill(process: BaseProcess) -> None:
     """``kill -9``."""
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
-    assert process.returncode == -signal.SIGKILL
+    process.kill()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
 
 
 def only_run(runs: Path) -> Path:

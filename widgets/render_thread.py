@@ -19,6 +19,7 @@ import numpy as np
 from PySide6.QtCore import QCoreApplication, QObject, QThread, Signal
 from PySide6.QtGui import QImage
 
+from studio.cores import cores
 from studio.errors import StudioError
 from widgets.frame import Frame
 from widgets.mailbox import Mailbox, Slot
@@ -201,7 +202,7 @@ class RenderThread(QThread):
 
     def set_busy(self, on: bool) -> None:
         """Training is going on: drawing takes a smaller share of the machine."""
-        busy = BUSY_SHARE if (os.cpu_count() or 1) > SMALL else SMALL_BUSY_SHARE
+        busy = BUSY_SHARE if cores() > SMALL else SMALL_BUSY_SHARE
         self._mail.post("share", busy if on else SHARE)
 
     def take(self) -> Frame | None:

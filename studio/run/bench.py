@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import platform
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+from studio.cores import cores
 from studio.errors import ExperimentError
 from studio.files import json_text
 
@@ -48,7 +48,7 @@ def measure(name: str) -> dict[str, Any]:
 
 
 def _machine() -> str:
-    return f"{os.cpu_count()} CPU cores, {_processor()}, Python {platform.python_version()}"
+    return f"{cores()} CPU cores, {_processor()}, Python {platform.python_version()}"
 
 
 def _processor() -> str:

@@ -13,6 +13,7 @@ from typing import Any
 import psutil
 
 from studio import paths
+from studio.cores import cores
 
 NEEDED = (
     "torch", "mujoco", "gymnasium", "PySide6_Essentials", "pyqtgraph", "superqt", "peft", "h5py", "safetensors",
@@ -50,7 +51,7 @@ class _Missing(Exception):
 
 
 def _python() -> str:
-    return f"{platform.python_version()}, {os.cpu_count()} cores"
+    return f"{platform.python_version()}, {cores()} cores"
 
 
 def _package(name: str) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 import math
-import os
 import random
 import shutil
 import time
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from studio import paths
 from studio.contracts import Metrics, Problem, Strategy
+from studio.cores import cores
 from studio.errors import DataError, ExperimentError, Stopped, StudioError
 from studio.experiment import Experiment
 from studio.files import write_text
@@ -137,7 +137,7 @@ class Session:
 
         plan = self.experiment
         device = devices.choose(plan.device)
-        torch.set_num_threads(plan.budget.threads or os.cpu_count() or 1)
+        torch.set_num_threads(plan.budget.threads or cores())
         strategy, params = strategy_of(plan, self.registry)
         self._way = Way(strategy.stages)
         self._set_state("running")
@@ -159,6 +159,7 @@ class Session:
         trainable = sum(p.numel() for p in instance.policy().parameters() if p.requires_grad)
         self._status.note(trainable_parameters=trainable)
         self._train("adapt", instance, instance.iterate(), dict(instance.units), instance)
+        self._watch(instance, every=0)  # the last one too
         self._status.note(seconds=self.clock.seconds - self._began)
         self._enter("evaluate")
         step = plan.budget.iterations
@@ -380,10 +381,9 @@ class Session:
             self.clock.tick()
             self._set_state("running")
 
-    def _watch(self, strategy: Strategy) -> None:
-        now = time.monotonic()
-        if now - self._watched > WATCH_SECONDS:
-            self._watched = now
+    def _watch(self, strategy: Strategy, every: float = WATCH_SECONDS) -> None:
+        if time.monotonic() - self._watched >= every:
+            self._watched = time.monotonic()
             self.channels.policy.set(copy.deepcopy(strategy.policy()).eval())
 
     def _say(self, level: str, text: str) -> None:

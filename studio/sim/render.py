@@ -17,6 +17,7 @@ from functools import partial
 import mujoco
 import numpy as np
 
+from studio.cores import cores
 from studio.errors import StudioError
 from studio.sim.looks import Appearance, Canvas, Looks
 from studio.sim.render_crew import Helper, Job, Kept, crew
@@ -194,8 +195,7 @@ def default_workers() -> int:
     """One for each core this process may use, within ``MAX_WORKERS``; one where GL belongs to the main thread."""
     if mujoco.GLContext.__module__ not in ("mujoco.egl", "mujoco.osmesa"):
         return 1
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(cores, MAX_WORKERS)
+    return min(cores(), MAX_WORKERS)
 
 
 def thread_context() -> mujoco.GLContext:

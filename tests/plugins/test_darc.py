@@ -38,7 +38,7 @@ def plan(**changes: Any) -> Experiment:
             "name": "tiny", "source": domain, "target": {**domain, "randomization": [BROKEN]},
             "policy": {"id": "squashed_mlp", "params": {"width": 16}},
             "strategy": {"id": "darc", "params": PARAMS},
-            "budget": {"iterations": 6, "checkpoint_every": 2},
+            "budget": {"iterations": 6, "checkpoint_every": 2, "threads": 1},
             "evaluation": {"episodes": 2, "source_episodes": 0},
             "device": "cpu",
         }

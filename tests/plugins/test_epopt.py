@@ -25,7 +25,7 @@ def plan(**changes: Any) -> Experiment:
         {
             "name": "tiny", "source": domain | {"randomization": BODIES}, "target": domain,
             "policy": {"id": "gaussian_mlp"}, "strategy": {"id": "epopt", "params": params},
-            "budget": {"iterations": 4, "checkpoint_every": 2},
+            "budget": {"iterations": 4, "checkpoint_every": 2, "threads": 1},
             "evaluation": {"episodes": 2, "source_episodes": 0, "every": 4, "short_episodes": 2},
             "device": "cpu",
         }

@@ -32,7 +32,7 @@ def plan(domain: dict[str, Any] = BITS, params: dict[str, Any] | None = None, **
             "name": "tiny", "source": domain, "target": domain,
             "policy": {"id": "q_mlp" if domain is BITS else "squashed_mlp", "params": {"width": 16}},
             "strategy": {"id": "goal_conditioned", "params": PARAMS | (params or {})},
-            "budget": {"iterations": 8, "checkpoint_every": 3},
+            "budget": {"iterations": 8, "checkpoint_every": 3, "threads": 1},
             "evaluation": {"episodes": 4, "source_episodes": 0, "every": 4, "short_episodes": 2},
             "device": "cpu",
         }

@@ -32,7 +32,8 @@ def plan(source: dict[str, Any] = POINT, **changes: Any) -> Experiment:
     made = Experiment.from_dict(
         {
             "name": "tiny", "source": source, "target": source, "policy": {"id": "gaussian_mlp"},
-            "strategy": {"id": "multi_task", "params": PARAMS}, "budget": {"iterations": 8, "checkpoint_every": 3},
+            "strategy": {"id": "multi_task", "params": PARAMS},
+            "budget": {"iterations": 8, "checkpoint_every": 3, "threads": 1},
             "evaluation": {"episodes": 6, "source_episodes": 0}, "device": "cpu",
         }
     )  # fmt: skip

@@ -70,17 +70,19 @@ def test_the_stages_run_in_order_and_what_is_hidden_is_found(tmp_path: Path) -> 
     assert score["domain"] == "target" and score["episodes"] == 2
 
 
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny.run(plan(**{"strategy.params.simulation": "randomized"}), tmp_path_factory.mktemp("whole")).folder
+
+
 @pytest.mark.parametrize("held", [("fine_tuning", 11), ("training", 5), ("calibrated_data", 3)])
-def test_a_killed_run_goes_on_bit_for_bit(tmp_path: Path, held: tuple[str, int]) -> None:
+def test_a_killed_run_goes_on_bit_for_bit(uninterrupted: Path, tmp_path: Path, held: tuple[str, int]) -> None:
     """Checkpoints are every third step, so each of these is killed after one and before the next."""
-    whole = plan(**{"strategy.params.simulation": "randomized"})
-    wanted = tiny.run(whole, tmp_path / "whole").folder
-    file, runs = tiny.write(whole, tmp_path), tmp_path / "killed"
+    file, runs = uninterrupted / "experiment.yaml", tmp_path / "killed"
     tiny.kill(tiny.held(*held, "run", file, "--out", runs))
     resumed = tiny.only_run(runs)
-    done = tiny.call("resume", resumed)
-    assert done.returncode == 0, done.stderr
-    one, other = latest_state(wanted, "adapt"), latest_state(resumed, "adapt")
+    Session.resume(resumed, REGISTRY, Channels()).run()
+    one, other = latest_state(uninterrupted, "adapt"), latest_state(resumed, "adapt")
     assert one is not None and other is not None and one[0] == other[0]
     for name, tensor in one[1]["training"]["policy"].items():
         assert torch.equal(tensor, other[1]["training"]["policy"][name]), name

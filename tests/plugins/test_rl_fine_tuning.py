@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -53,7 +54,7 @@ def plan(**params: Any) -> Experiment:
             "policy": {"id": "gaussian_mlp", "params": {"width": 16}},
             "pretraining": {"iterations": 6, "params": PARAMS},
             "strategy": {"id": "rl_fine_tuning", "params": PARAMS | params},
-            "budget": {"iterations": 8, "checkpoint_every": 3},
+            "budget": {"iterations": 8, "checkpoint_every": 3, "threads": 1},
             "evaluation": {"episodes": 3, "source_episodes": 2, "every": 4, "short_episodes": 2}, "device": "cpu",
         }
     )  # fmt: skip
@@ -258,6 +259,20 @@ def test_the_shipped_source_policy_is_still_found(cache: Path) -> None:
     assert pretrain.find(demo, Registry()) == paths.assets() / "pretrained" / "8ed2d14f669e0e1ff4b133dbd4fc1562"
 
 
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Callable[[], Experiment]], Path]:
+    """The folder of a whole run that made its source policy itself."""
+    folder = tmp_path_factory.mktemp("whole")
+
+    @functools.cache
+    def run(made: Callable[[], Experiment]) -> Path:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("TRANSFER_STUDIO_CACHE", str(folder / made.__name__))
+            return tiny.run(made(), folder).folder
+
+    return run
+
+
 @pytest.mark.parametrize(
     ("made", "stage", "step", "from_step"),
     [(plan, "pretrain", 5, 3), (plan, "adapt", 7, 6), (soft, "pretrain", 5, 3), (soft, "adapt", 7, 6)],
@@ -267,12 +282,12 @@ def test_killed_and_resumed_it_ends_as_the_uninterrupted_one(
     stage: str,
     step: int,
     from_step: int,
+    uninterrupted: Callable[[Callable[[], Experiment]], Path],
     runs: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("TRANSFER_STUDIO_CACHE", str(tmp_path / "one"))
-    whole = tiny.run(made(), tmp_path / "whole").folder
+    whole = uninterrupted(made)
     other = str(tmp_path / "other")
     monkeypatch.setenv("TRANSFER_STUDIO_CACHE", other)
     tiny.kill(tiny.held(stage, step, "run", tiny.write(made(), tmp_path), "--out", runs, TRANSFER_STUDIO_CACHE=other))

@@ -41,7 +41,7 @@ def plan(**params: Any) -> Experiment:
                 "id": "visual_domain_adaptation",
                 "params": PARAMS | {"gathered_steps": 4, "gradient_steps": 2} | params,
             },
-            "budget": {"iterations": 6, "checkpoint_every": 3},
+            "budget": {"iterations": 6, "checkpoint_every": 3, "threads": 1},
             "evaluation": {"episodes": 3, "source_episodes": 2}, "device": "cpu",
         }
     )  # fmt: skip

@@ -35,7 +35,7 @@ def plan(strategy: str, **changes: Any) -> Experiment:
             "name": "tiny", "source": domain, "target": domain,
             "policy": {"id": "squashed_mlp", "params": {"width": 16}},
             "strategy": {"id": strategy, "params": {"algorithm": "sac", "sac": SAC}},
-            "budget": {"iterations": 8, "checkpoint_every": 3},
+            "budget": {"iterations": 8, "checkpoint_every": 3, "threads": 1},
             "evaluation": {"episodes": 3, "source_episodes": 0, "every": 4, "short_episodes": 2},
             "device": "cpu",
         }

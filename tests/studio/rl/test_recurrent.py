@@ -261,7 +261,7 @@ def plan(strategy: str = "rl_from_scratch", **changes: Any) -> Experiment:
             "name": "tiny", "source": domain, "target": domain,
             "policy": {"id": "gaussian_gru", "params": {"width": 16, "hidden": 16}},
             "strategy": {"id": strategy, "params": params},
-            "budget": {"iterations": 8, "checkpoint_every": 3},
+            "budget": {"iterations": 8, "checkpoint_every": 3, "threads": 1},
             "evaluation": {"episodes": 3, "source_episodes": 0, "every": 4, "short_episodes": 2},
             "device": "cpu",
         }

@@ -36,7 +36,7 @@ def plan(strategy: str, **changes: Any) -> Experiment:
         {
             "name": "tiny", "source": domain, "target": domain, "policy": {"id": "gaussian_mlp"},
             "strategy": {"id": strategy, "params": PARAMS},
-            "budget": {"iterations": 8, "checkpoint_every": 3},
+            "budget": {"iterations": 8, "checkpoint_every": 3, "threads": 1},
             "evaluation": {"episodes": 3, "source_episodes": 0, "every": 4, "short_episodes": 2},
             "device": "cpu",
         }

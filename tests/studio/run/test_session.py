@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from studio.__main__ import main
 from studio.errors import ExperimentError, StudioError
@@ -80,6 +81,9 @@ def test_a_session_tells_its_way(experiment: Experiment, runs: Path) -> None:
     assert metrics.units["loss"] == "MSE"
     saved = [e.step for e in events if isinstance(e, CheckpointSaved) and e.stage == "adapt"]
     assert saved == [3, 6, 9, 10]
+    _, shown = session.channels.policy.get()  # what a watcher has is not older than the run's end
+    learned = tiny.tensors(folder / "policy" / "policy.safetensors")
+    assert shown is not None and all(torch.equal(value, learned[name]) for name, value in shown.state_dict().items())
     scores = {e.domain: e for e in events if isinstance(e, Evaluated)}
     assert set(scores) == {"target", "source"}
     assert all(e.low <= e.success <= e.high for e in scores.values())

@@ -29,7 +29,7 @@ def plan() -> Experiment:
         {
             "name": "tiny", "source": HOPPER, "target": HOPPER, "policy": {"id": "gaussian_mlp"},
             "pretraining": {"iterations": 6, "params": PARAMS}, "strategy": {"id": "rl_fine_tuning", "params": PARAMS},
-            "budget": {"iterations": 6, "checkpoint_every": 6},
+            "budget": {"iterations": 6, "checkpoint_every": 6, "threads": 1},
             "evaluation": {"episodes": 3, "source_episodes": 0, "every": 2, "short_episodes": 2}, "device": "cpu",
             "comparison": {
                 "strategies": ["rl_fine_tuning", "rl_from_scratch"], "seeds": [0, 1],

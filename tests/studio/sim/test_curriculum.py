@@ -227,7 +227,7 @@ def test_training_logs_how_far_its_ranges_are_open(runs: Path) -> None:
                 "id": "rl_domain_randomization",
                 "params": {"simulations": 16, "steps": 64, "minibatch": 256, "update": "eager"},
             },
-            "budget": {"iterations": 6, "checkpoint_every": 3},
+            "budget": {"iterations": 6, "checkpoint_every": 3, "threads": 1},
             "evaluation": {"episodes": 2, "source_episodes": 2},
         }
     )
