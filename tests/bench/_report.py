@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 
-def row(id: str, value: float, unit: str, target: str = "", met: bool | None = None) -> dict[str, Any]:
-    """A measured figure, what was asked, and whether it was met (None: nothing was asked)."""
-    return {"id": id, "value": value, "unit": unit, "target": target, "met": met}
+def row(
+    id: str, value: float, unit: str, target: str = "", met: bool | None = None, seeds: Iterable[float] = ()
+) -> dict[str, Any]:
+    """A measured figure, what was asked, and whether it was met (None: nothing was asked); ``seeds``: what it sums up."""
+    each = [float(value) for value in seeds]
+    return {"id": id, "value": value, "unit": unit, "target": target, "met": met} | ({"seeds": each} if each else {})
 
 
 def finish(rows: list[dict[str, Any]]) -> None:

@@ -24,6 +24,7 @@ from _report import finish, row
 from studio.experiment import RandomizationTerm
 from studio.rl.policy import GaussianActorCritic, flatten
 from studio.rl.ppo import PPO, PPOParams
+from studio.run.transfer_metrics import interval, iqm
 from studio.sim import randomization
 from studio.sim.draws import Draws
 from studio.sim.gymnasium_ids import make_vector
@@ -92,24 +93,9 @@ def scores(task: str, randomized: bool, seed: int) -> dict[str, list[float]]:
     return kept
 
 
-def iqm(values: np.ndarray) -> float:
-    """Interquartile mean: of the middle half of all values."""
-    ordered = np.sort(values, axis=None)
-    cut = len(ordered) // 4
-    return float(ordered[cut : len(ordered) - cut].mean())
-
-
 def tenth(values: np.ndarray) -> float:
     """The 10th percentile of the bodies, mean of the seeds."""
     return float(np.percentile(values, 10, axis=1).mean())
-
-
-def interval(statistic: Any, *tables: np.ndarray) -> tuple[float, float, float]:
-    """A statistic of (seed, body) tables with its interval, rows resampled in each table."""
-    rng = np.random.default_rng(0)
-    sampled = [statistic(*(t[rng.integers(0, len(t), len(t))] for t in tables)) for _ in range(4000)]
-    low, high = np.quantile(sampled, [0.025, 0.975])
-    return float(statistic(*tables)), float(low), float(high)
 
 
 def rows_of(task: str) -> list[dict[str, Any]]:

@@ -24,6 +24,7 @@ from studio.rl.policy import GaussianActorCritic
 from studio.rl.ppo import PPO, PPOParams
 from studio.rl.worst_cases import WorstCaseParams, WorstCasePPO
 from studio.run.checkpoint import latest_state, save_checkpoint
+from studio.run.transfer_metrics import interval
 from studio.sim.gymnasium_ids import make_vector
 from studio.sim.rollout import policy_actions, run_episodes
 
@@ -82,13 +83,6 @@ def score(policy: GaussianActorCritic) -> list[list[float]]:
     return table
 
 
-def interval(values: np.ndarray) -> tuple[float, float, float]:
-    """Mean over the seeds with its 95% interval."""
-    rng = np.random.default_rng(0)
-    low, high = np.quantile(values[rng.integers(0, len(values), (4000, len(values)))].mean(1), [0.025, 0.975])
-    return float(values.mean()), float(low), float(high)
-
-
 def scored(kind: str, seed: int) -> list[list[float]]:
     """What :func:`score` found of this training, now or earlier."""
     found: list[list[float]] = kept("epopt", f"{kind}-{SAMPLES}-{seed}", lambda: score(train(kind, seed)))
@@ -109,13 +103,12 @@ def main(words: list[str]) -> None:
         table = tables[kind].reshape(len(SEEDS), -1)
         tenths[kind] = np.percentile(table, 10, axis=1)
         for name, values in (("mean", table.mean(1)), ("10th percentile", tenths[kind])):
-            value, low, high = interval(values)
+            value, low, high = interval(np.mean, values)
             unit = f"return [{low:.0f}, {high:.0f}], {len(SEEDS)} seeds, torso 3 to 9 kg"
             times = value / tenths["one"].mean() if kind == "worst" and name != "mean" else None
             target = "" if times is None else f">= 2 x trained on one body ({tenths['one'].mean():.0f})"
-            rows.append(
-                row(f"Hopper, {title}: {name}", value, unit, target, None if times is None else bool(times >= 2))
-            )
+            met = None if times is None else bool(times >= 2)
+            rows.append(row(f"Hopper, {title}: {name}", value, unit, target, met, values))
         by_mass = ", ".join(f"{m:g} kg {r:.0f}" for m, r in zip(MASSES, tables[kind].mean((0, 2)), strict=True))
         rows.append(row(f"Hopper, {title}: heaviest torso", float(tables[kind][:, -1].mean()), f"return; {by_mass}"))
     finish(rows)

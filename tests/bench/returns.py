@@ -25,6 +25,7 @@ from _report import finish, row
 from studio.experiment import Domain
 from studio.registry import Registry
 from studio.run.evaluate import evaluate
+from studio.run.transfer_metrics import interval, iqm
 
 KEPT = Path(__file__).resolve().parents[2] / "runs" / "bench" / "returns"
 SEEDS = range(5)
@@ -128,33 +129,20 @@ def ours_sac(task: str, seed: int, precision: str) -> Any:
     return policy
 
 
-def iqm(values: np.ndarray) -> np.ndarray:
-    """Interquartile mean over the last axis, of five seeds the middle three (Agarwal et al. 2021, arXiv:2108.13264)."""
-    ordered, cut = np.sort(values, -1), values.shape[-1] // 4
-    return np.asarray(ordered[..., cut : values.shape[-1] - cut].mean(-1))
-
-
-def with_interval(values: np.ndarray) -> tuple[float, float, float]:
-    """IQM and its 95% interval, from resampling the seeds."""
-    rng = np.random.default_rng(0)
-    sampled = iqm(values[rng.integers(0, len(values), (4000, len(values)))])
-    return float(iqm(values)), *(float(q) for q in np.quantile(sampled, [0.025, 0.975]))
-
-
 def rows_of(algorithm: str, task: str) -> list[dict[str, Any]]:
     """Theirs first, then ours, which may not fall below theirs by more than the intervals bear."""
     rows, ceiling = [], -np.inf
     for kind in KINDS[algorithm]:
         values = np.array([trained(algorithm, kind, task, seed) for seed in SEEDS])
-        value, low, high = with_interval(values)
+        value, low, high = interval(iqm, values)
         unit = f"return [{low:.0f}, {high:.0f}], IQM of {len(values)} seeds"
         name = f"{algorithm}, {task}, {STEPS[algorithm]} steps: {kind}"
         if kind == "theirs":
-            rows.append(row(name, value, unit))
+            rows.append(row(name, value, unit, seeds=values))
             ceiling, floor = value, low
         else:  # below: theirs lies above our whole interval, and ours below their whole interval
             below = high < ceiling and value < floor
-            rows.append(row(name, value, unit, f"not below {ceiling:.0f}", not below))
+            rows.append(row(name, value, unit, f"not below {ceiling:.0f}", not below, values))
     return rows
 
 
