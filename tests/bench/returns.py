@@ -11,23 +11,20 @@ words after the script's name choose among them (``theirs PPO``), and an algorit
 
 from __future__ import annotations
 
-import json
 import sys
-import time
-from pathlib import Path
 from typing import Any
 
 import gymnasium
 import numpy as np
 import torch
 from _report import finish, row
+from _training import kept
 
 from studio.experiment import Domain
 from studio.registry import Registry
 from studio.run.evaluate import evaluate
 from studio.run.transfer_metrics import interval, iqm
 
-KEPT = Path(__file__).resolve().parents[2] / "runs" / "bench" / "returns"
 SEEDS = range(5)
 EPISODES, EPISODE_SEED = 20, 8_000_000
 STARTS = 1_000  # steps of SAC before its first update
@@ -97,20 +94,16 @@ def ours_ppo(task: str, seed: int) -> Any:
 
 def trained(algorithm: str, kind: str, task: str, seed: int) -> float:
     """The score of one training, made or found."""
-    name = f"{algorithm}-{kind}-{task}-{STEPS[algorithm]}-{seed}".replace(" ", "_")
-    file = KEPT / f"{name}.json"
-    if not file.exists():
-        began, cpu = time.perf_counter(), time.process_time()
+
+    def make() -> float:
         if algorithm == "PPO":
             policy = theirs_ppo(task, seed) if kind == "theirs" else ours_ppo(task, seed)
         else:
             policy = theirs_sac(task, seed) if kind == "theirs" else ours_sac(task, seed, kind.split()[1])
-        wall, cpu = time.perf_counter() - began, time.process_time() - cpu
-        found = {"return": score(policy, task), "seconds": wall, "cpu_seconds": cpu}
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps(found), encoding="utf-8")
-        print(f"{name}: {found['return']:.0f}, {cpu:.0f} s of CPU", file=sys.stderr, flush=True)
-    return float(json.loads(file.read_text(encoding="utf-8"))["return"])
+        return score(policy, task)
+
+    name = f"{algorithm}-{kind}-{task}-{STEPS[algorithm]}-{seed}".replace(" ", "_")
+    return float(kept("returns", name, make))
 
 
 def ours_sac(task: str, seed: int, precision: str) -> Any:
