@@ -10,7 +10,7 @@ from typing import Any
 def row(
     id: str, value: float, unit: str, target: str = "", met: bool | None = None, seeds: Iterable[float] = ()
 ) -> dict[str, Any]:
-    """A figure, what was asked, and whether that was met (None: nothing was asked); ``seeds``: what each of them gave."""
+    """A figure, what was asked, whether that was met (None: nothing was asked); ``seeds``: what each of them gave."""
     each = [float(value) for value in seeds]
     return {"id": id, "value": value, "unit": unit, "target": target, "met": met} | ({"seeds": each} if each else {})
 
