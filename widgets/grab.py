@@ -53,9 +53,10 @@ class Grab:
         if perturb is None or perturb.select <= 0:
             return
         bit = self._mj.mjtPertBit
-        marks = player.model.body_mocapid[perturb.select] >= 0
+        sliding = perturb.select in getattr(player, "sliding_marks", ())
+        marks = sliding or player.model.body_mocapid[perturb.select] >= 0
         # a mark has nothing to be turned by: it slides in its plane; where it may leave it, the pulling button lifts it
-        self._slides = marks and (how == TURN or flat or getattr(player, "goal_in_plane", False))
+        self._slides = marks and (how == TURN or flat or sliding or getattr(player, "goal_in_plane", False))
         how = PULL if marks else how
         wanted = (bit.mjPERT_TRANSLATE if how == PULL else bit.mjPERT_ROTATE).value
         self._flat = flat

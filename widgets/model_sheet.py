@@ -68,12 +68,14 @@ def describe(player: Any, mujoco: Any) -> ModelSheet:
 
 
 def _goal(player: Any) -> str:
-    """The body that a task moves to say where the goal is: its first mocap body, by the name they all have."""
+    """The body that says where the goal is: a task's first mocap body, by the name they all have, or one on slides."""
     model = player.model
     if getattr(player, "perturb", None) is None:
         return ""
     if getattr(player, "aim", None) is not None:
         return DIRECTION
+    for body in getattr(player, "sliding_marks", ()):
+        return str(model.body(body).name)
     return next((GOAL for i in range(model.nbody) if model.body_mocapid[i] >= 0 and model.body(i).name == GOAL), "")
 
 

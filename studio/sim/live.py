@@ -14,6 +14,7 @@ import mujoco.batch
 import numpy as np
 
 from studio.sim.history import History, Keeper
+from studio.sim.marks import slid, sliding_marks
 
 Array = np.ndarray
 HISTORY_SECONDS = 20.0
@@ -39,6 +40,7 @@ class LiveSimulation:
         self.model: mujoco.MjModel = copy.copy(batch.model)  # takes this simulation's randomized values
         self.data = mujoco.MjData(self.model)
         self.perturb = mujoco.MjvPerturb()  # what the mouse holds; written by whoever shows the simulation
+        self.sliding_marks = sliding_marks(self.model)
         self.history = History(round(HISTORY_SECONDS * control_hz))
         self.by_hand = False  # actuators follow their sliders
         self._keeper = Keeper(batch, owners)
@@ -142,9 +144,12 @@ class LiveSimulation:
         """Moves what the mouse holds while time stands still: free bodies and mocap bodies follow it."""
         if not self.perturb.active:
             return
-        mujoco.mjv_applyPerturbPose(self.model, self.data, self.perturb, 1)
         self._drop_step()
-        self._qpos[0] = self.data.qpos
+        if self.perturb.select in self.sliding_marks:
+            self._slide()
+        else:
+            mujoco.mjv_applyPerturbPose(self.model, self.data, self.perturb, 1)
+            self._qpos[0] = self.data.qpos
         self._take_mocap()
         self._touched(obey=False)
 
@@ -203,13 +208,25 @@ class LiveSimulation:
         self._pushed = bool(self.perturb.active)
         if self._pushed:
             self._show()
+            if self.perturb.select in self.sliding_marks:
+                self._slide()
+                self._take_mocap()
+                return
             self.data.xfrc_applied[:] = 0
             mujoco.mjv_applyPerturbPose(self.model, self.data, self.perturb, 0)  # mocap bodies: they obey no force
             mujoco.mjv_applyPerturbForce(self.model, self.data, self.perturb)
             self._forces[0] = self.data.xfrc_applied
             self._take_mocap()
 
+    def _slide(self) -> None:
+        """Puts the mark that the hand holds where the hand is."""
+        body, model = self.perturb.select, self.model
+        joints = self.sliding_marks[body]
+        self._qpos[0, model.jnt_qposadr[joints]] = slid(model, self.data, body, joints, self.perturb.refpos)
+        self._qvel[0, model.jnt_dofadr[joints]] = 0
+
     def _take_mocap(self) -> None:
+        """The hand moved a mark."""
         if self.model.nmocap:
             self._mocap[0][0], self._mocap[1][0] = self.data.mocap_pos, self.data.mocap_quat
 

@@ -21,6 +21,10 @@ PUSH = Domain(embodiment="ur5_6dof", task="push", observation="goal")
 REACH = Domain(embodiment="ur5_6dof", observation="goal")
 
 
+REACHER = Domain(embodiment="reacher", task="reacher", control="motor", observation="state")
+PUSHER = Domain(embodiment="pusher", task="pusher", control="motor", observation="state")
+
+
 class Still:
     """Takes down what it sees, and does nothing."""
 
@@ -28,7 +32,7 @@ class Still:
         self.width, self.seen = width, np.zeros(0)
 
     def act(self, observation: Any, memory: Any = None) -> tuple[np.ndarray, Any]:
-        self.seen = np.array(observation["goal"][0])
+        self.seen = np.array(observation.get("goal", observation.get("state"))[0])
         return np.zeros((1, self.width)), memory
 
 
@@ -36,7 +40,7 @@ class Chased(Held):
     """A viewport over a domain of the test's own, played by :class:`Still`."""
 
     def __init__(self, qtbot: Any, bench: Bench, domain: Domain) -> None:
-        self.domain = domain
+        self.domain, self.mark = domain, "target" if domain.task == "reacher" else "goal"
         super().__init__(qtbot, bench)
         self.policy = Still(self.player.world.single_action_space.shape[0])
         self.panel.thread_.set_policy(self.policy)
@@ -48,13 +52,13 @@ class Chased(Held):
 
     @property
     def goal(self) -> np.ndarray:
-        return np.array(self.player.data.body("goal").xpos)
+        return np.array(self.player.data.body(self.mark).xpos)
 
     def drag_goal(self, dx: int, dy: int, button: Any = LEFT) -> tuple[float, float]:
         """Presses on the goal, moves in small steps, and holds it there; gives the place of the mouse."""
-        x, y = self.place_of("goal")
+        x, y = self.place_of(self.mark)
         self.press(x, y, button, CTRL)
-        self.until(lambda: self.frame.selected == "goal")
+        self.until(lambda: self.frame.selected == self.mark)
         for i in range(1, 6):
             self.move(x + dx * i / 5, y + dy * i / 5, button, CTRL)
             self.qtbot.wait(15)
@@ -132,6 +136,30 @@ class Told(Chased):
         self.qtbot.wait(100)
         self.let_go(x + dx, y + dy, LEFT, CTRL)
         self.until(lambda: self.frame.selected == "")
+
+
+@pytest.mark.parametrize("domain", [REACHER, PUSHER], ids=lambda d: d.task)
+def test_a_goal_on_slides_goes_where_the_mouse_does(qtbot: Any, bench: Bench, domain: Domain) -> None:
+    chased = Chased(qtbot, bench, domain)
+    try:
+        start, player = chased.goal, chased.player
+        assert "Ctrl+drag" in chased.view._hint()
+        x, y = chased.drag_goal(-25, 10, RIGHT)
+        chased.until(lambda: np.hypot(chased.place_of(chased.mark)[0] - x, chased.place_of(chased.mark)[1] - y) < 3)
+        chased.let_go(x, y, RIGHT, CTRL)
+        there, step = chased.goal, chased.frame.info["step"]
+        assert np.linalg.norm(there - start) > 0.02 and there[2] == pytest.approx(start[2], abs=1e-9)
+        chased.until(lambda: chased.frame.info["step"] > step + 3)
+        assert np.allclose(chased.goal, there, atol=1e-6), "it stays where it was let go"
+        chased.pause()
+        chased.drag_goal(20, -10)
+        chased.until(lambda: np.linalg.norm(chased.goal - there) > 0.02)
+        seen = player.world.observe([0])["state"]
+        expected = chased.goal[:2] if domain is REACHER else chased.goal
+        found = seen[0, 4:6] if domain is REACHER else seen[0, -3:]
+        assert np.allclose(found, expected, atol=1e-5), "and the policy sees it there"
+    finally:
+        chased.panel.shut_down()
 
 
 @pytest.fixture
