@@ -217,6 +217,11 @@ class Task:
         these alone: learners ask it about goals that were never set."""
         raise NotImplementedError
 
+    def mark(self, places: Array, goal: Array) -> None:
+        """Writes a goal, (g,) as :meth:`achieved` gives it, into the places of an episode's mocap bodies, (bodies, 3):
+        how a goal is drawn that a learner set itself. By default the first body goes there."""
+        places[0, : len(goal)] = goal
+
     def act(self, world: Simulation, choices: Array, ids: Ids) -> None:
         """Moves the state by one control step, under control "discrete": ``choices`` (n,) integers below ``actions``.
         Nothing is integrated."""

@@ -174,6 +174,8 @@ class Pursuit(Interaction):
         self.pursued.clear()
         self.pursued.extend(bool(part) for part in state["pursued"])
         self._near = state["near"].cpu().numpy().copy()
+        if self.dreamt:
+            self._show()
 
     def _count(self, reward: Array, terminated: Array, truncated: Array, info: dict[str, Any]) -> None:
         super()._count(reward, terminated, truncated, info)
@@ -193,6 +195,11 @@ class Pursuit(Interaction):
         seen = self.observations.clone()
         seen[rows] = self.goals.put(seen[rows], self.goals.achieved(visited))
         self._seen = seen.cpu().numpy()
+        self._show()
+
+    def _show(self) -> None:
+        """Whoever watches sees the goals that are pursued."""
+        self.world.pursued = self.goals.of(self.observations).cpu().numpy()
 
 
 def pursue(learner: Any, world: World, settings: HindsightParams, seed: int) -> None:
