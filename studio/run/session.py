@@ -120,7 +120,7 @@ class Session:
             self._run()
             self._set_state("finished")
         except Stopped:
-            self._say("info", f"Stopped. Resume with: transfer-studio resume {self.folder}")
+            self._say(f"Stopped. Resume with: transfer-studio resume {self.folder}")
             self._set_state("stopped")
         except Exception as failure:
             error = plainly(failure, self._folder or self._parent)
@@ -151,7 +151,7 @@ class Session:
         instance: Strategy = strategy(params)
         torch.manual_seed(plan.seed)
         random.seed(plan.seed)
-        context = Context(plan, self.registry, device, embodiment, episodes, base, self._count, self._info)
+        context = Context(plan, self.registry, device, embodiment, episodes, base, self._count, self._say)
         self._recorders = context.recorders
         context.watched = self.channels.training
         context.watched.clear()
@@ -177,7 +177,7 @@ class Session:
         else:
             found = pretrain.find(self.experiment, self.registry)
         if found is None:
-            training = pretrain.pretraining(self.experiment, self.registry, device, self._count, self._info)
+            training = pretrain.pretraining(self.experiment, self.registry, device, self._count, self._say)
             self._enter("pretrain")
             self.channels.training.clear()
             if isinstance(training, pretrain.Reinforcing):
@@ -198,6 +198,7 @@ class Session:
         self._began = self.clock.seconds
         rate = f"{state.settings_field}.learning_rate"
         step, total = self._restore(stage, state)
+        self._advance(step, total)
         saved = step
         try:
             if strategy is not None and self._due(strategy, step, total) and not self._scored(step):
@@ -304,7 +305,7 @@ class Session:
         set_rng_state(state["rng"])
         self.clock.offset += max(0.0, float(state["seconds"]) - self.clock.seconds)
         self._began = self.clock.seconds - float(state["stage_seconds"])
-        self._say("info", f"Resumed {stage} at step {step}.")
+        self._say(f"Resumed {stage} at step {step}.")
         if stage == "adapt":
             self.evaluations = short_scores(self.folder, step)
         if state.get("way", self._way.stage) != self._way.stage:
@@ -354,7 +355,7 @@ class Session:
         try:
             self._status.save(self.folder, self.state, self._way.stage)
         except OSError as error:  # a full disk must not end a training that can still finish
-            self._say("error", f"run.json cannot be written ({error.strerror}). Free disk space.")
+            self._say(f"run.json cannot be written ({error.strerror}). Free disk space.", "error")
 
     def _set_state(self, state: str) -> None:
         self.state = state
@@ -386,11 +387,8 @@ class Session:
             self._watched = time.monotonic()
             self.channels.policy.set(copy.deepcopy(strategy.policy()).eval())
 
-    def _say(self, level: str, text: str) -> None:
+    def _say(self, text: str, level: str = "info") -> None:
         self.channels.events.publish(Logged(level, text))
-
-    def _info(self, text: str) -> None:
-        self._say("info", text)
 
     def _fail(self, error: Exception) -> None:
         failed = told(error)
