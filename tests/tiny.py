@@ -126,6 +126,24 @@ def kill(process: BaseProcess) -> None:
     assert process.exitcode == -signal.SIGKILL
 
 
+def killed_and_resumed(plan: Experiment, place: Path, stage: str, step: int, **more: str) -> tuple[Path, list[Event]]:
+    """A run that ``kill -9`` ended at a step, and that went on here to its end; and what it published since."""
+    runs = place / "killed"
+    kill(held(stage, step, "run", write(plan, place), "--out", runs, **more))
+    session = Session.resume(only_run(runs), Registry(), Channels())
+    published = listen(session)
+    session.run()
+    return session.folder, published()
+
+
+def assert_same(run: Path, wanted: Path, file: str = "policy/policy.safetensors") -> None:
+    """Two runs ended with the same tensors in a file, bit for bit."""
+    found, expected = tensors(run / file), tensors(wanted / file)
+    assert found.keys() == expected.keys() and len(found) > 3
+    different = [name for name in expected if found[name].numpy().tobytes() != expected[name].numpy().tobytes()]
+    assert not different, f"{file}: {different}"
+
+
 def only_run(runs: Path) -> Path:
     """The one run folder there is."""
     (folder,) = [path for path in runs.iterdir() if (path / "run.json").exists()]

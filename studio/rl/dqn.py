@@ -18,14 +18,13 @@ from torch.nn import functional
 from studio.contracts import Metrics
 from studio.experiment import Settings, setting
 from studio.rl.compiling import made_fast
-from studio.rl.flat import FlatParameters
+from studio.rl.flat import FlatParameters, adam
 from studio.rl.interaction import Interaction, Transition
 from studio.rl.q_policy import QPolicy
 from studio.rl.replay import Replay
 from studio.sim.world import World
 
 EAGER_UPDATES = 200  # before compiling: something to see at once, at the same update in every run
-BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8  # Adam's
 UNITS = {
     "return": "", "episode_length": "steps", "samples": "steps", "steps_per_second": "steps/s", "epsilon": "",
     "diverged": "simulations", "updates": "steps", "q": "",
@@ -101,10 +100,7 @@ class DQNUpdate:
 
         gradient, (value, q) = grad_and_value(loss, has_aux=True)(self.flat.vector)
         self.count.add_(1)
-        self.first.lerp_(gradient, 1 - BETA1)
-        self.second.mul_(BETA2).add_((1 - BETA2) * gradient.square())
-        rate = settings.learning_rate / (1 - BETA1**self.count)
-        self.flat.vector.sub_(rate * self.first / ((self.second / (1 - BETA2**self.count)).sqrt() + EPSILON))
+        adam(self.flat.vector, gradient, self.first, self.second, self.count, settings.learning_rate)
         share = torch.where(self.count % settings.target_every == 0, settings.tau, 0.0)
         self.target.add_(share * (self.flat.vector - self.target))
         return torch.stack([value, q])

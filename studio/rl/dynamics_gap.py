@@ -23,13 +23,12 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from studio.experiment import Settings, setting
 from studio.rl.compiling import made_fast
-from studio.rl.flat import FlatParameters
+from studio.rl.flat import FlatParameters, adam
 from studio.rl.moments import Moments
 from studio.rl.policy import flatten
 
 Array = np.ndarray
 COLUMNS = ("observations", "actions", "next_observations")  # of a batch of transitions
-BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
 DIAGNOSTICS = ("sas_loss", "sa_loss", "sas_accuracy", "sa_accuracy")
 
 
@@ -186,11 +185,7 @@ class GapLearner:
 
         gradient, (_, diagnostics) = grad_and_value(loss, has_aux=True)(self.flat.vector)
         self.updates.add_(1)
-        self.first.lerp_(gradient, 1 - BETA1)
-        self.second.mul_(BETA2).add_((1 - BETA2) * gradient.square())
-        first = self.first / (1 - BETA1**self.updates)
-        second = self.second / (1 - BETA2**self.updates)
-        self.flat.vector.sub_(self.settings.classifier_rate * first / (second.sqrt() + EPSILON))
+        adam(self.flat.vector, gradient, self.first, self.second, self.updates, self.settings.classifier_rate)
         return diagnostics
 
     def state_dict(self) -> dict[str, Any]:

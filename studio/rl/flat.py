@@ -1,9 +1,11 @@
-"""All trainable parameters of a module as one vector: an optimizer's step is a few operations, whatever the layers."""
+"""All trainable parameters of a module as one vector: a step of Adam is a few operations, whatever the layers."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+
+BETA1, BETA2 = 0.9, 0.999
 
 
 class FlatParameters:
@@ -25,3 +27,24 @@ class FlatParameters:
         """Views of a vector under the parameters' names. Differentiable."""
         parts = vector.split(self.sizes)
         return {n: part.view(shape) for n, part, shape in zip(self.names, parts, self.shapes, strict=True)}
+
+
+def adam(
+    vector: Tensor,
+    gradient: Tensor,
+    first: Tensor,
+    second: Tensor,
+    count: Tensor,
+    rate: Tensor | float,
+    epsilon: float = 1e-8,
+) -> None:
+    """One step of Adam in place (Kingma and Ba 2015, arXiv:1412.6980, algorithm 1). Nothing in it waits for a GPU.
+
+    Args:
+        first, second: moments of the gradient, shaped as ``vector``; 0 before the first step.
+        count: of this step, (): 1 for the first.
+    """
+    first.lerp_(gradient, 1 - BETA1)
+    second.mul_(BETA2).add_((1 - BETA2) * gradient.square())
+    spread = (second / (1 - BETA2**count)).sqrt() + epsilon
+    vector.sub_(rate / (1 - BETA1**count) * first / spread)

@@ -18,13 +18,13 @@ from torch.func import functional_call, grad_and_value
 from studio.contracts import Metrics
 from studio.experiment import Settings, setting
 from studio.rl.compiling import made_fast
-from studio.rl.flat import FlatParameters
+from studio.rl.flat import FlatParameters, adam
 from studio.rl.policy import GaussianActorCritic, entropy, log_prob
 from studio.rl.rollouts import Rollout, Rollouts
 from studio.sim.world import World
 
 EAGER_ITERATIONS = 1  # before compiling: something to see at once, at the same iteration in every run
-BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-5
+EPSILON = 1e-5  # Adam's
 MATRICES = ("observations", "actions", "seen")  # of a rollout's columns; the others are single numbers
 UNITS = {
     "return": "", "episode_length": "steps", "samples": "steps", "steps_per_second": "steps/s", "entropy": "nats",
@@ -163,11 +163,7 @@ class PPO:
         norm = gradient.norm()
         gradient = gradient * (self.settings.max_gradient_norm / (norm + 1e-6)).clamp(max=1.0)
         self.updates.add_(1)
-        self.first.lerp_(gradient, 1 - BETA1)
-        self.second.mul_(BETA2).add_((1 - BETA2) * gradient.square())
-        first = self.first / (1 - BETA1**self.updates)
-        second = self.second / (1 - BETA2**self.updates)
-        self.flat.vector.sub_(self.rate * first / (second.sqrt() + EPSILON))
+        adam(self.flat.vector, gradient, self.first, self.second, self.updates, self.rate, EPSILON)
         return norm
 
     def state_dict(self) -> dict[str, Any]:

@@ -18,14 +18,13 @@ from torch.func import functional_call, grad_and_value
 from studio.contracts import Metrics
 from studio.experiment import Settings, setting
 from studio.rl.compiling import made_fast
-from studio.rl.flat import FlatParameters
+from studio.rl.flat import FlatParameters, adam
 from studio.rl.interaction import Interaction, Transition
 from studio.rl.replay import Replay
 from studio.rl.squashed import SquashedActorCritic, squash
 from studio.sim.world import World
 
 EAGER_UPDATES = 200  # before compiling: something to see at once, at the same update in every run
-BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8  # Adam's
 UNITS = {
     "return": "", "episode_length": "steps", "samples": "steps", "steps_per_second": "steps/s", "entropy": "nats",
     "diverged": "simulations", "updates": "steps", "alpha": "",
@@ -119,11 +118,11 @@ class SACUpdate:
             actions, density = self._draw(vector, seen, noise[1])
             return (alpha * density - self._q(self.critics.vector, seen, actions).amin(0)).mean(), density.mean()
 
-        self._adam(1, self.critics.vector, gradient)
+        self._descend(1, self.critics.vector, gradient)
         gradient, (actor, density) = grad_and_value(actor_loss, has_aux=True)(self.actor.vector)  # equation 7
-        self._adam(0, self.actor.vector, gradient)
+        self._descend(0, self.actor.vector, gradient)
         if not self.settings.fixed_alpha:  # equation 18, by the logarithm
-            self._adam(2, self.log_alpha, -(density + self.target_entropy))
+            self._descend(2, self.log_alpha, -(density + self.target_entropy))
         self.target.lerp_(self.critics.vector, self.settings.tau)
         return torch.stack([critic, actor, alpha, -density, q])
 
@@ -145,12 +144,8 @@ class SACUpdate:
         found = functional_call(self.policy.critics, self.critics.unflatten(vector), (rows, self.precision))
         return found.squeeze(-1)
 
-    def _adam(self, which: int, vector: Tensor, gradient: Tensor) -> None:
-        first, second = self.moments[which]
-        first.lerp_(gradient, 1 - BETA1)
-        second.mul_(BETA2).add_((1 - BETA2) * gradient.square())
-        rate = self.settings.learning_rate / (1 - BETA1**self.count)
-        vector.sub_(rate * first / ((second / (1 - BETA2**self.count)).sqrt() + EPSILON))
+    def _descend(self, which: int, vector: Tensor, gradient: Tensor) -> None:
+        adam(vector, gradient, *self.moments[which], self.count, self.settings.learning_rate)
 
 
 class SAC:

@@ -6,16 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
 from studio.experiment import Experiment
 from studio.registry import Registry
 from studio.rl.dqn import DQN
 from studio.rl.sac import SAC
-from studio.run.channels import Channels, Logged, MetricsLogged
+from studio.run.channels import Logged, MetricsLogged
 from studio.run.check import check
 from studio.run.runs import read_run
-from studio.run.session import Session
 from tests import tiny
 
 BITS = {"embodiment": "bits_8", "task": "bit_flip", "control": "discrete", "observation": "goal"}
@@ -45,21 +43,14 @@ def plan(domain: dict[str, Any] = BITS, params: dict[str, Any] | None = None, **
     [(BITS, {}), (BITS, {"her": "none", "goals": "dreamt"}), (ARM, {"her": "episode", "goals": "dreamt"})],
 )
 def test_killed_and_resumed_it_ends_as_the_uninterrupted_one(
-    domain: dict[str, Any], params: dict[str, Any], runs: Path, tmp_path: Path
+    domain: dict[str, Any], params: dict[str, Any], tmp_path: Path
 ) -> None:
     whole = tiny.run(plan(domain, params), tmp_path / "whole").folder
-    tiny.kill(tiny.held("adapt", 7, "run", tiny.write(plan(domain, params), tmp_path), "--out", runs))
-    folder = tiny.only_run(runs)
-    session = Session.resume(folder, Registry(), Channels())
-    published = tiny.listen(session)
-    session.run()
-    events = published()
+    folder, events = tiny.killed_and_resumed(plan(domain, params), tmp_path, "adapt", 7)
     assert "Resumed adapt at step 6." in [e.text for e in events if isinstance(e, Logged)]
     told = [e.values for e in events if isinstance(e, MetricsLogged)]
     assert "goals_reached" in told[-1] and told[-1]["samples"] == 8 * 64
-    found, wanted = (tiny.tensors(run / "policy" / "policy.safetensors") for run in (folder, whole))
-    assert found.keys() == wanted.keys() and len(found) >= 6
-    assert not [name for name in wanted if not torch.equal(found[name], wanted[name])]
+    tiny.assert_same(folder, whole)
     assert read_run(folder).success == read_run(whole).success
 
 

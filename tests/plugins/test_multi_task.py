@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 from studio.experiment import Experiment
 from studio.registry import Registry
@@ -143,9 +142,7 @@ def test_killed_and_resumed_it_ends_as_the_uninterrupted_one(runs: Path, tmp_pat
     found_returns = returns(Session.resume(folder, Registry(), Channels()))
     assert "Resumed adapt at step 6." in texts
     assert found_returns == {step: wanted_returns[step] for step in (7, 8)} and len(found_returns[8]) > 3
-    found, wanted = (tiny.tensors(run / "policy" / "policy.safetensors") for run in (folder, whole.folder))
-    assert found.keys() == wanted.keys() and len(found) > 10
-    assert not [name for name in wanted if not torch.equal(found[name], wanted[name])]
+    tiny.assert_same(folder, whole.folder)
 
 
 @pytest.mark.parametrize(

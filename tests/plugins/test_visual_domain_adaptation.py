@@ -88,19 +88,13 @@ def test_killed_and_resumed_it_ends_as_the_uninterrupted_one(
     variant: str, stage: str, step: int, from_step: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = tiny.run(plan(variant=variant), tmp_path / "whole").folder
-    other, runs = str(tmp_path / "other"), tmp_path / "runs"
+    other = str(tmp_path / "other")
     monkeypatch.setenv("TRANSFER_STUDIO_CACHE", other)
-    file = tiny.write(plan(variant=variant), tmp_path)
-    tiny.kill(tiny.held(stage, step, "run", file, "--out", runs, TRANSFER_STUDIO_CACHE=other))
-    folder = tiny.only_run(runs)
-    session = Session.resume(folder, Registry(), Channels())
-    published = tiny.listen(session)
-    session.run()
-    assert f"Resumed {stage} at step {from_step}." in [e.text for e in published() if isinstance(e, Logged)]
+    made = plan(variant=variant)
+    folder, published = tiny.killed_and_resumed(made, tmp_path, stage, step, TRANSFER_STUDIO_CACHE=other)
+    assert f"Resumed {stage} at step {from_step}." in [e.text for e in published if isinstance(e, Logged)]
     for name in ("base", "policy"):
-        found, wanted = (tiny.tensors(run / name / "policy.safetensors") for run in (folder, whole))
-        assert found.keys() == wanted.keys() and len(found) > 10
-        assert not [key for key in wanted if not torch.equal(found[key], wanted[key])]
+        tiny.assert_same(folder, whole, f"{name}/policy.safetensors")
     assert read_run(folder).success == read_run(whole).success != 0
 
 

@@ -44,19 +44,12 @@ def plan(strategy: str, **changes: Any) -> Experiment:
 
 
 @pytest.mark.parametrize("strategy", ["rl_from_scratch", "rl_domain_randomization"])
-def test_killed_and_resumed_it_ends_as_the_uninterrupted_one(strategy: str, runs: Path, tmp_path: Path) -> None:
+def test_killed_and_resumed_it_ends_as_the_uninterrupted_one(strategy: str, tmp_path: Path) -> None:
     """The replay has run over by then, and its ring goes on where it stood."""
     whole = tiny.run(plan(strategy), tmp_path / "whole").folder
-    file = tiny.write(plan(strategy), tmp_path)
-    tiny.kill(tiny.held("adapt", 7, "run", file, "--out", runs))
-    folder = tiny.only_run(runs)
-    session = Session.resume(folder, Registry(), Channels())
-    published = tiny.listen(session)
-    session.run()
-    assert "Resumed adapt at step 6." in [e.text for e in published() if isinstance(e, Logged)]
-    found, wanted = (tiny.tensors(run / "policy" / "policy.safetensors") for run in (folder, whole))
-    assert found.keys() == wanted.keys() and len(found) > 10
-    assert not [name for name in wanted if not torch.equal(found[name], wanted[name])]
+    folder, published = tiny.killed_and_resumed(plan(strategy), tmp_path, "adapt", 7)
+    assert "Resumed adapt at step 6." in [e.text for e in published if isinstance(e, Logged)]
+    tiny.assert_same(folder, whole)
 
 
 def test_what_a_run_tells_and_leaves(runs: Path) -> None:

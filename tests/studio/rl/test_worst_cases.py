@@ -135,15 +135,14 @@ def test_the_actor_learns_from_the_worst_and_the_critic_from_all() -> None:
 
 @pytest.mark.parametrize("update", ["eager", pytest.param("compiled", marks=[needs_compiler, pytest.mark.slow])])
 def test_it_resumes_to_the_bit_on_either_side_of_the_warm_up(update: str) -> None:
+    whole = learner(update=update)
+    all_found, kept = [], {}
+    for metrics in whole.iterate():
+        all_found.append({k: v for k, v in metrics.values.items() if k != "steps_per_second"})
+        kept[metrics.step] = whole.state_dict()
     for cut in (2, 4):
-        whole = learner(update=update)
-        all_found, kept = [], {}
-        for metrics in whole.iterate():
-            all_found.append({k: v for k, v in metrics.values.items() if k != "steps_per_second"})
-            if metrics.step == cut:
-                kept = whole.state_dict()
         again = learner(update=update)
-        again.load_state_dict(kept)
+        again.load_state_dict(kept[cut])
         assert found(again) == all_found[cut:]
         assert torch.equal(again.flat.vector, whole.flat.vector)
 

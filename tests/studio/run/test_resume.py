@@ -45,10 +45,7 @@ def assert_same(run: Path, wanted: Path) -> None:
     if (wanted / "adapter").exists():
         files.append("adapter/adapter_model.safetensors")
     for file in files:
-        found, expected = tiny.tensors(run / file), tiny.tensors(wanted / file)
-        assert found.keys() == expected.keys() and len(found) > 3
-        different = [name for name in expected if not torch.equal(found[name], expected[name])]
-        assert not different, f"{file}: {different}"
+        tiny.assert_same(run, wanted, file)
     scores = [read_run(folder) for folder in (run, wanted)]
     assert scores[0].success == scores[1].success
 
@@ -75,8 +72,7 @@ def test_killed_during_pretraining(finished: dict[str, Path], runs: Path, tmp_pa
     assert not list((cache / "policies").iterdir())
     assert "Resumed pretrain at step 3." in resumed(folder)
     assert_same(folder, finished["full_finetuning"])
-    found, wanted = (tiny.tensors(f / "base" / "policy.safetensors") for f in (folder, finished["full_finetuning"]))
-    assert all(torch.equal(found[name], wanted[name]) for name in wanted)
+    tiny.assert_same(folder, finished["full_finetuning"], "base/policy.safetensors")
 
 
 def test_killed_before_the_first_checkpoint(finished: dict[str, Path], runs: Path, tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -109,12 +108,14 @@ def test_both_tables_know_what_training_without_transfer_is(runs: list[RunInfo])
     assert {row["strategy"] for row in transfer_table(runs)[0]} == {"rl_fine_tuning"}
 
 
-def test_the_command_line_shows_it(runs: list[RunInfo]) -> None:
-    folders: list[Any] = [run.folder for run in runs]
-    told = tiny.call("compare", *folders)
-    assert told.returncode == 0 and "Against training without transfer" in told.stdout, told.stderr
-    assert "return [95%]" in told.stdout and "success" not in told.stdout  # the hopper has none
-    data = json.loads(tiny.call("compare", *folders, "--json").stdout.splitlines()[-1])
+def test_the_command_line_shows_it(runs: list[RunInfo], capfd: pytest.CaptureFixture[str]) -> None:
+    folders = [str(run.folder) for run in runs]
+    assert main(["compare", *folders]) == 0
+    told = capfd.readouterr().out
+    assert "Against training without transfer" in told
+    assert "return [95%]" in told and "success" not in told  # the hopper has none
+    assert main(["compare", *folders, "--json"]) == 0
+    data = json.loads(capfd.readouterr().out.splitlines()[-1])
     assert [row["strategy"] for row in data["transfer"]] == ["rl_fine_tuning"] and data["left_out"] == []
     assert [row["measure"] for row in data["rows"]] == ["return", "return"]
 
