@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from tests import tiny
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # there is a worker for each core already
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")  # the same picture with a display and without
+# what torch compiles is kept between test runs, not compiled anew into each worker's own cache
+os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(Path(tempfile.gettempdir()) / "transfer-studio-compiled"))
 # films are read back from processes with many threads, where Python between fork and exec hangs now and then
 os.environ.setdefault("IMAGEIO_FFMPEG_NO_PREVENT_SIGINT", "1")
 
