@@ -41,13 +41,14 @@ def measure(name: str) -> dict[str, Any]:
             f"The bench ended with status {done.returncode}.", str(script), "Read its messages above."
         )
     rows = json.loads(done.stdout.strip().splitlines()[-1])["rows"]
-    result = {"bench": name, "machine": _machine(), "commit": _commit(), "rows": rows}
+    result = {"bench": name, "machine": machine(), "commit": commit(), "rows": rows}
     text = json_text({**result, "command": f"transfer-studio bench {name} --json"}, indent=2)
     (folder() / f"{name}.json").write_text(text + "\n", encoding="utf-8")
     return result
 
 
-def _machine() -> str:
+def machine() -> str:
+    """What figures were measured on."""
     return f"{cores()} CPU cores, {_processor()}, Python {platform.python_version()}"
 
 
@@ -60,7 +61,8 @@ def _processor() -> str:
     return platform.processor() or platform.machine()
 
 
-def _commit() -> str:
+def commit() -> str:
+    """Of the sources; "unknown" where they are no checkout."""
     try:
         found = subprocess.run(
             ["git", "-C", str(folder()), "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True

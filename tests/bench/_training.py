@@ -15,10 +15,12 @@ from studio.experiment import Domain
 from studio.registry import Registry
 from studio.rl.policy import GaussianActorCritic, flatten
 from studio.rl.ppo import PPO, PPOParams
+from studio.run.bench import commit, machine
 from studio.sim.domains import embodiment_of, task_of
 from studio.sim.rollout import policy_actions, run_episodes
 from studio.sim.world import World
 
+TRAININGS = Path(__file__).resolve().parent / "trainings"  # of what takes hours: kept with the sources
 RUNS = Path(__file__).resolve().parents[2] / "runs" / "bench"
 SAMPLES = PPOParams().simulations * PPOParams().steps  # in an iteration
 EPISODES, EPISODE_SEED = 10, 8_000_000  # of a score; no training meets these seeds
@@ -74,13 +76,14 @@ def train(
     return found
 
 
-def kept(bench: str, name: str, make: Callable[[], Any]) -> Any:
-    """What was found once for a name, made now if it was not."""
-    file = RUNS / bench / f"{name}.json"
+def kept(bench: str, name: str, make: Callable[[], Any], place: Path = RUNS) -> Any:
+    """What was found once for a name, made now if it was not. ``place``: where benches keep what they found."""
+    file = place / bench / f"{name}.json"
     if not file.exists():
         began = time.process_time()
         found = make()
+        about = {"found": found, "cpu_seconds": time.process_time() - began, "machine": machine(), "commit": commit()}
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps({"found": found, "cpu_seconds": time.process_time() - began}), encoding="utf-8")
-        print(f"{name}: {time.process_time() - began:.0f} s of CPU", file=sys.stderr, flush=True)
+        file.write_text(json.dumps(about) + "\n", encoding="utf-8")
+        print(f"{name}: {about['cpu_seconds']:.0f} s of CPU", file=sys.stderr, flush=True)
     return json.loads(file.read_text(encoding="utf-8"))["found"]
