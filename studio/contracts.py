@@ -219,8 +219,9 @@ class Task:
 
     def mark(self, places: Array, goal: Array) -> None:
         """Writes a goal, (g,) as :meth:`achieved` gives it, into the places of an episode's mocap bodies, (bodies, 3):
-        how a goal is drawn that a learner set itself. By default the first body goes there."""
-        places[0, : len(goal)] = goal
+        how a goal is drawn that a learner set itself. By default the first body goes there, if the goal is a place."""
+        if len(goal) <= 3:
+            places[0, : len(goal)] = goal
 
     def act(self, world: Simulation, choices: Array, ids: Ids) -> None:
         """Moves the state by one control step, under control "discrete": ``choices`` (n,) integers below ``actions``.

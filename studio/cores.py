@@ -1,4 +1,4 @@
-"""How many processors this process may use: fewer than the machine has under Slurm, taskset or a container."""
+"""How many processors this process may use: fewer than the machine has under Slurm, taskset or a cpuset."""
 
 from __future__ import annotations
 

@@ -94,7 +94,9 @@ def call(*arguments: str | Path, timeout: float = 120, **more: str) -> subproces
 def held(stage: str, step: int, *arguments: str | Path, **more: str) -> BaseProcess:
     """``transfer-studio`` in a process that now holds still right after the step's metrics were published."""
     here, there = FORKED.Pipe(duplex=False)
-    process = FORKED.Process(target=_hold, args=(stage, step, [*map(str, arguments)], environment(**more), there))
+    process = FORKED.Process(
+        target=_hold, args=(stage, step, [*map(str, arguments)], environment(**more), there), daemon=True
+    )
     process.start()
     there.close()
     try:
@@ -106,6 +108,7 @@ def held(stage: str, step: int, *arguments: str | Path, **more: str) -> BaseProc
 
 def _hold(stage: str, step: int, arguments: list[str], environment: dict[str, str], pipe: Connection) -> None:
     """Runs a command, and holds still at a step of a stage, after its metrics were published and before all else."""
+    os.environ.clear()
     os.environ.update(environment)
     publish = Events.publish
 

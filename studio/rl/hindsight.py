@@ -58,7 +58,7 @@ class Goals:
         stop = self._places["goal"].stop
         self._goal = slice(stop - self.width, stop)
 
-    def of(self, rows: Tensor) -> Tensor:
+    def of(self, rows: Any) -> Any:
         """The goals that are pursued, (n, g)."""
         return rows[:, self._goal]
 
@@ -136,6 +136,7 @@ class Pursuit(Interaction):
         self.generator: torch.Generator | None = None
         self.pursued: deque[bool] = deque(maxlen=LATEST)  # whether the latest goals were reached
         self._near = np.zeros(world.num_envs, bool)  # whether the present goal has been reached
+        world.dreamt = (lambda sim: self.goals.of(self._seen[sim : sim + 1])[0]) if dreamt else None
 
     def follow(self, replay: Replay, generator: torch.Generator) -> None:
         """Says where dreams come from."""
@@ -174,8 +175,6 @@ class Pursuit(Interaction):
         self.pursued.clear()
         self.pursued.extend(bool(part) for part in state["pursued"])
         self._near = state["near"].cpu().numpy().copy()
-        if self.dreamt:
-            self._show()
 
     def _count(self, reward: Array, terminated: Array, truncated: Array, info: dict[str, Any]) -> None:
         super()._count(reward, terminated, truncated, info)
@@ -195,11 +194,6 @@ class Pursuit(Interaction):
         seen = self.observations.clone()
         seen[rows] = self.goals.put(seen[rows], self.goals.achieved(visited))
         self._seen = seen.cpu().numpy()
-        self._show()
-
-    def _show(self) -> None:
-        """Whoever watches sees the goals that are pursued."""
-        self.world.pursued = self.goals.of(self.observations).cpu().numpy()
 
 
 def pursue(learner: Any, world: World, settings: HindsightParams, seed: int) -> None:

@@ -38,8 +38,8 @@ class PPOParams(Settings):
 
     learning_rate: float = setting(3e-4, "Learning rate", "Adam's.", gt=0, le=1)
     anneal: bool = setting(False, "Anneal", "The learning rate falls linearly to 0 over the budget.")
-    simulations: int = setting(64, "Simulations", "Simulations that run at once.", "simulations", ge=1, le=65_536)
-    steps: int = setting(32, "Steps", "Steps of each simulation in an iteration.", "steps", ge=1, le=100_000)
+    simulations: int = setting(32, "Simulations", "Simulations that run at once.", "simulations", ge=1, le=65_536)
+    steps: int = setting(64, "Steps", "Steps of each simulation in an iteration.", "steps", ge=1, le=100_000)
     epochs: int = setting(10, "Epochs", "Passes over an iteration's samples.", ge=1, le=1000)
     minibatch: int = setting(256, "Minibatch", "Samples in a gradient step.", "samples", ge=2, le=1_000_000)
     gamma: float = setting(0.99, "γ", "Discount of a step.", ge=0, le=1)

@@ -31,6 +31,9 @@ class WorstCaseParams(PPOParams):
         64, "Simulations", "Simulations that run at once; after the warm-up an iteration is an episode of each.",
         "simulations", ge=1, le=65_536
     )  # fmt: skip
+    steps: int = setting(
+        32, "Steps", "Steps of each simulation in an iteration of the warm-up.", "steps", ge=1, le=100_000
+    )
     warm_up: float = setting(
         0.5, "Warm-up", "Share of the iterations in which all experience is learned from (ε = 1).", ge=0, le=1
     )

@@ -198,7 +198,6 @@ class Session:
         self._began = self.clock.seconds
         rate = f"{state.settings_field}.learning_rate"
         step, total = self._restore(stage, state)
-        self._advance(step, total)
         saved = step
         try:
             if strategy is not None and self._due(strategy, step, total) and not self._scored(step):

@@ -87,7 +87,10 @@ class Watched:
             return  # another world's, or its episode is over and only others go on
         if wanted != self._of:
             self._of, self._open = wanted, []
-        self._open.append((*world.state(sim), int(world.steps[sim]), float(rewards[ids == sim][0])))
+        qpos, places = world.state(sim)
+        if world.dreamt is not None and len(places):
+            world.task.mark(places, world.dreamt(sim))
+        self._open.append((qpos, places, int(world.steps[sim]), float(rewards[ids == sim][0])))
         if len(self._open) >= max(2, round(CLIP_SECONDS * world.task.control_hz)):
             qpos, places, steps, paid = (np.array(column) for column in zip(*self._open, strict=True))
             self._open = []

@@ -211,6 +211,7 @@ class LiveSimulation:
             if self.perturb.select in self.sliding_marks:
                 self._slide()
                 self._take_mocap()
+                self.batch.forward(np.zeros(1, int))  # what is observed next follows the mark
                 return
             self.data.xfrc_applied[:] = 0
             mujoco.mjv_applyPerturbPose(self.model, self.data, self.perturb, 0)  # mocap bodies: they obey no force

@@ -96,7 +96,7 @@ class World(VectorEnv):
         self._body = contexts.BodySense(domain.randomization, self.model, domain.camera)
         self.recorder: EpisodeRecorder | None = None  # is told of every episode that step() brings to its end
         self.watcher: Callable[[World, Array, Array], None] | None = None  # is told who was stepped, and their rewards
-        self.pursued: Array | None = None  # (num_envs, g): goals that a learner set itself
+        self.dreamt: Callable[[int], Array] | None = None  # simulation → the goal, (g,), that its learner set itself
         self._renderer: CameraRenderer | None = None
         self._steps = np.zeros(num_envs, int)
         self._episode_seed = np.zeros(num_envs, int)
@@ -262,12 +262,8 @@ class World(VectorEnv):
         return self.control.native(self.task.expert(self, ids), self.rows(ids))
 
     def state(self, sim: int) -> tuple[Array, Array]:
-        """(qpos, mocap_pos) of one simulation, copied: what another thread needs to draw it, with the goal that is
-        pursued."""
-        places = self._mocap[sim].copy()
-        if self.pursued is not None and len(places):
-            self.task.mark(places, self.pursued[sim])
-        return self._qpos[sim].copy(), places
+        """(qpos, mocap_pos) of one simulation, copied: what another thread needs to draw it."""
+        return self._qpos[sim].copy(), self._mocap[sim].copy()
 
     @property
     def drawn(self) -> dict[str, Array]:

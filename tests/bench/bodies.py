@@ -49,7 +49,7 @@ def varied(task: str) -> list[RandomizationTerm]:
 
 def train(task: str, randomized: bool, seed: int) -> GaussianActorCritic:
     """PPO with its usual settings."""
-    world = make_vector(64, task, task, randomization=varied(task) if randomized else [])
+    world = make_vector(PPOParams().simulations, task, task, randomization=varied(task) if randomized else [])
     policy = GaussianActorCritic()
     policy.fit(world.single_observation_space.shape[0], world.control.low, world.control.high, seed)
     settings = PPOParams()

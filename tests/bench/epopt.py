@@ -41,13 +41,15 @@ KINDS = {"one": "trained on one body", "many": "trained over bodies", "worst": "
 def train(kind: str, seed: int) -> GaussianActorCritic:
     """Until the samples are spent. Where it stood is kept once a minute, and gone on from to the bit."""
     terms = [] if kind == "one" else expand("epopt_hopper")
-    usual = PPOParams()
+    usual = WorstCaseParams()
     iterations = SAMPLES // (usual.simulations * usual.steps)
     policy = GaussianActorCritic()
     world = make_vector(usual.simulations, "hopper", "hopper", threads=1, randomization=terms)
     policy.fit(world.single_observation_space.shape[0], world.control.low, world.control.high, seed)
     if kind != "worst":
-        learner: PPO = PPO(policy, world, usual, iterations=iterations, seed=seed)
+        learner: PPO = PPO(
+            policy, world, PPOParams(simulations=usual.simulations, steps=usual.steps), iterations=iterations, seed=seed
+        )
     else:
         world.close()
         world = make_vector(BODIES, "hopper", "hopper", threads=1, randomization=terms)

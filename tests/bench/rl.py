@@ -62,7 +62,7 @@ class Kind:
 def our_ppo(update: str = "compiled", say: Callable[[str], None] = lambda text: None) -> Kind:
     """Compiled and warmed up."""
     torch.set_num_threads(1)
-    world, policy = make_vector(64, TASK, TASK), GaussianActorCritic()
+    world, policy = make_vector(PPOParams().simulations, TASK, TASK), GaussianActorCritic()
     policy.fit(world.single_observation_space.shape[0], world.control.low, world.control.high, 0)
     steps = PPO(policy, world, PPOParams(update=update), iterations=10**6, seed=0, say=say).iterate()
     kind = Kind(lambda: [next(steps) for _ in range(ITERATIONS)], ITERATIONS * SAMPLES)

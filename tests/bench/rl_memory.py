@@ -36,7 +36,7 @@ TASK, LIMIT, MEGABYTE = "half_cheetah", 2.0, 1024 * 1024
 
 def ppo() -> tuple[Iterator[Metrics], int]:
     """Its iterations, and the steps in each."""
-    world, settings = make_vector(64, TASK, TASK), PPOParams()
+    world, settings = make_vector(PPOParams().simulations, TASK, TASK), PPOParams()
     policy = GaussianActorCritic()
     policy.fit(world.single_observation_space.shape[0], world.control.low, world.control.high, 0)
     samples = settings.simulations * settings.steps
