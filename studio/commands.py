@@ -197,10 +197,8 @@ def bench(options: argparse.Namespace) -> int:
     else:
         for result in results:
             for row in result["rows"]:
-                met = {True: "met", False: "NOT MET", None: ""}[row["met"]]
-                print(
-                    f"{result['bench']}  {row['id']}: {row['value']:.4g} {row['unit']} (target {row['target']}) {met}"
-                )
+                asked = f" (target {row['target']}): {'met' if row['met'] else 'NOT MET'}" if row["target"] else ""
+                print(f"{result['bench']}  {row['id']}: {row['value']:.4g} {row['unit']}{asked}")
     return 0
 
 

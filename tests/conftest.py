@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import tempfile
 from collections.abc import Iterator
@@ -9,15 +10,18 @@ from pathlib import Path
 
 import pytest
 
-from studio.experiment import Experiment
-from tests import tiny
-
+# before anything loads torch, Qt or MuJoCo, which read these once
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # there is a worker for each core already
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")  # the same picture with a display and without
 # what torch compiles is kept between test runs, not compiled anew into each worker's own cache
-os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(Path(tempfile.gettempdir()) / "transfer-studio-compiled"))
+os.environ.setdefault(
+    "TORCHINDUCTOR_CACHE_DIR", str(Path(tempfile.gettempdir()) / f"transfer-studio-compiled-{getpass.getuser()}")
+)
 # films are read back from processes with many threads, where Python between fork and exec hangs now and then
 os.environ.setdefault("IMAGEIO_FFMPEG_NO_PREVENT_SIGINT", "1")
+
+from studio.experiment import Experiment
+from tests import tiny
 
 
 @pytest.fixture(scope="session", autouse=True)

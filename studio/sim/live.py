@@ -145,9 +145,7 @@ class LiveSimulation:
         if not self.perturb.active:
             return
         self._drop_step()
-        if self.perturb.select in self.sliding_marks:
-            self._slide()
-        else:
+        if not self._slide():
             mujoco.mjv_applyPerturbPose(self.model, self.data, self.perturb, 1)
             self._qpos[0] = self.data.qpos
         self._take_mocap()
@@ -208,10 +206,9 @@ class LiveSimulation:
         self._pushed = bool(self.perturb.active)
         if self._pushed:
             self._show()
-            if self.perturb.select in self.sliding_marks:
-                self._slide()
-                self._take_mocap()
+            if self._slide():
                 self.batch.forward(np.zeros(1, int))  # what is observed next follows the mark
+                self._take_mocap()
                 return
             self.data.xfrc_applied[:] = 0
             mujoco.mjv_applyPerturbPose(self.model, self.data, self.perturb, 0)  # mocap bodies: they obey no force
@@ -219,12 +216,15 @@ class LiveSimulation:
             self._forces[0] = self.data.xfrc_applied
             self._take_mocap()
 
-    def _slide(self) -> None:
-        """Puts the mark that the hand holds where the hand is."""
+    def _slide(self) -> bool:
+        """Puts a mark on slides where the hand holds it; whether that is what it holds."""
         body, model = self.perturb.select, self.model
-        joints = self.sliding_marks[body]
+        joints = self.sliding_marks.get(body)
+        if joints is None:
+            return False
         self._qpos[0, model.jnt_qposadr[joints]] = slid(model, self.data, body, joints, self.perturb.refpos)
         self._qvel[0, model.jnt_dofadr[joints]] = 0
+        return True
 
     def _take_mocap(self) -> None:
         """The hand moved a mark."""

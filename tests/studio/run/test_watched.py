@@ -104,6 +104,20 @@ def test_nothing_is_taken_down_unasked_or_once_the_watcher_is_gone(monkeypatch: 
     assert given._clip is None and given._wanted is None
 
 
+def test_a_goal_that_the_learner_set_itself_is_shown_and_is_none_of_the_worlds() -> None:
+    given, world = Watched(), world_of(POINT, 2)
+    given.enter(world)
+    given.look(1)
+    before, dreams = world.mocap()[1, 0].copy(), np.array([[0.1, 0.2], [-0.3, 0.25]])
+    world.dreamt = lambda sim: dreams[sim]
+    run(world, 12)
+    clip = given.take()
+    assert clip is not None
+    np.testing.assert_array_equal(clip.mocap_pos[:, 0, :2], np.tile(dreams[1], (len(clip.steps), 1)))
+    np.testing.assert_array_equal(world.mocap()[1, 0], before)
+    assert not [name for name in world.state_dict()["rows"] if "dreamt" in name]
+
+
 def test_a_world_that_is_gone_is_no_choice() -> None:
     given, world = Watched(), world_of(POINT, 2)
     given.enter(world)

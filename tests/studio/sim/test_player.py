@@ -180,3 +180,31 @@ def test_previewed_noise_is_what_a_policy_sees(player: Player) -> None:
     assert 0.01 < np.abs(noisy - before).mean() < 0.2
     player.randomize({})
     np.testing.assert_array_equal(player.world.observe(np.zeros(1, int))["joint_pos"], before)
+
+
+def test_a_target_on_slides_is_seen_where_the_hand_holds_it_while_it_is_moved() -> None:
+    class Still:
+        seen: list[np.ndarray] = []
+
+        def act(self, observation: Any, memory: Any = None) -> tuple[np.ndarray, Any]:
+            self.seen.append(np.array(observation["state"][0]))
+            return np.zeros((1, 2)), memory
+
+    reacher = Domain(embodiment="reacher", task="reacher", control="motor", observation="state")
+    playing = Player(reacher, Registry(), Still(), seed=3)
+    playing.step()
+    target, tip = playing.model.body("target").id, playing.model.body("fingertip").id
+    hand = playing.perturb
+    hand.select, hand.active, start = (
+        target,
+        mujoco.mjtPertBit.mjPERT_TRANSLATE.value,
+        playing.data.xipos[target].copy(),
+    )
+    for i in range(1, 6):
+        hand.refpos[:] = start + np.array([0.01 * i, 0, 0])
+        before = playing.data.xpos[tip].copy()
+        playing.step()
+        seen = Still.seen[-1]
+        np.testing.assert_allclose(seen[4:6], hand.refpos[:2], atol=1e-6)
+        np.testing.assert_allclose(seen[4:6] + seen[8:10], before[:2], atol=1e-3)  # the fingertip, as it is
+    playing.close()
