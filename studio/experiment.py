@@ -265,6 +265,12 @@ def _override(raw: dict[str, Any], override: str) -> None:
     assign(raw, dotted.strip(), parsed)
 
 
+WANTED = {
+    "int": "Give a whole number", "float": "Give a number", "bool": "Give true or false", "string": "Give a text",
+    "list": "Give a list", "dict": "Give names with values", "model": "Give names with values",
+}  # fmt: skip
+
+
 def plain_validation(error: ValidationError, model: type[BaseModel], prefix: str = "") -> list[ExperimentError]:
     """Pydantic's findings as plain sentences, each with its dotted field and a remedy."""
     found = []
@@ -290,7 +296,9 @@ def plain_validation(error: ValidationError, model: type[BaseModel], prefix: str
             message, _, remedy = (f"{part[:1].upper()}{part[1:]}." for part in str(context["error"]).partition("; "))
             found.append(ExperimentError(message, field, remedy if len(remedy) > 1 else ""))
         else:
-            found.append(ExperimentError(f"{value} does not fit.", field, f"{item['msg']}."))
+            # int_parsing, int_type, int_from_float and the like: what is wanted comes first
+            remedy = WANTED.get(kind.partition("_")[0], item["msg"])
+            found.append(ExperimentError(f"{value} does not fit.", field, f"{remedy}."))
     return found
 
 

@@ -208,3 +208,21 @@ def test_what_came_later_does_not_change_the_hash_of_what_was_before() -> None:
     assert set(term.made_of()) == {"field", "low", "high", "distribution", "probability"}
     assert term.model_copy(update={"parts": "torso"}).made_of()["parts"] == "torso"
     assert "curriculum" not in Domain().made_of() and "stand_in" not in Domain().made_of()
+
+
+@pytest.mark.parametrize(
+    ("override", "remedy"),
+    [
+        ("target.episodes=many", "Give a whole number."),
+        ("target.episodes=2.5", "Give a whole number."),
+        ("evaluation=5", "Give names with values."),
+        ("name=[1]", "Give a text."),
+        ("comparison.seeds=3", "Give a list."),
+    ],
+)
+def test_a_value_of_another_kind_is_told_what_is_wanted(override: str, remedy: str, tmp_path: Path) -> None:
+    file = tmp_path / "plan.yaml"
+    file.write_text(Experiment().to_yaml(), encoding="utf-8")
+    with pytest.raises(ExperimentError) as caught:
+        Experiment.load(file, [override])
+    assert "does not fit" in caught.value.message and caught.value.remedy == remedy
