@@ -48,7 +48,8 @@ def help_text() -> str:
         "ViewportKeys",
         "Drag to orbit, right-drag to pan, wheel to zoom, double-click to select and center. "
         "Ctrl+right-drag pulls a body, Ctrl+drag turns it; with Shift in the horizontal plane. "
-        "Ctrl+drag moves a goal, or turns the arrow of a direction, and the policy follows.\n"
+        "Ctrl+drag moves a goal, which stays there until a reset, or turns the arrow of a direction, and the policy "
+        "follows.\n"
         "Space plays or pauses, arrows step back and forth, Home and End go to the ends of what is remembered, "
         "R resets, G takes the next keyframe, + and − change the speed, 0 is the free camera, 1 to 9 the model's.\n"
         "C contacts, F contact forces, J joints, A actuators, M center of mass, I inertia, H collision geometry, "

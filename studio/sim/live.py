@@ -142,9 +142,11 @@ class LiveSimulation:
 
     def drag_at_rest(self) -> None:
         """Moves what the mouse holds while time stands still: free bodies and mocap bodies follow it."""
-        if not self.perturb.active:
-            return
-        self._drop_step()
+        if self.perturb.active:
+            self._drop_step()
+            self._drag()
+
+    def _drag(self) -> None:
         if not self._slide():
             mujoco.mjv_applyPerturbPose(self.model, self.data, self.perturb, 1)
             self._qpos[0] = self.data.qpos

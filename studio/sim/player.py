@@ -67,6 +67,7 @@ class Player(LiveSimulation):
         self.components = steering.components(task, domain.contexts)
         self._placed = steering.placed(task) if self.model.nmocap else 0
         self._domain, self._holds = domain, False
+        self._put: dict[int, np.ndarray] = {}  # where a hand put marks, by body: they stay there until a reset
         self.by_hand = policy == "hand"
         self.reset(seed)
 
@@ -103,8 +104,11 @@ class Player(LiveSimulation):
 
     def reset(self, seed: int | None = None) -> None:
         """Starts an episode: the given seed's, or the present one again."""
-        if seed is not None:
-            self._seed = seed
+        self._put.clear()
+        self._begin(self._seed if seed is None else seed)
+
+    def _begin(self, seed: int) -> None:
+        self._seed = seed
         kept = [self.world.contexts[0].tolist()] if self._holds and self.components else self._domain.contexts
         self.world.domain = self._domain.model_copy(update={"contexts": kept})
         self.world.begin(self._ids, [self._seed])
@@ -113,6 +117,10 @@ class Player(LiveSimulation):
         self._memory, self._acted, self._did, self._seen = None, None, {}, None
         if self._preview:
             self._apply(self._preview)
+        if self._put:
+            for body, there in self._put.items():
+                self._mark(body)[:] = there
+            self.batch.forward(self._ids)
         self._randomized()
         self._remember()
         self._show()
@@ -272,11 +280,13 @@ class Player(LiveSimulation):
         self._ended -= self._part
         if self._ended <= 0:
             self._begin_next()
+        elif self.perturb.active and self._mark(self.perturb.select) is not None:
+            self._drag()
         return True
 
     def _begin_next(self) -> None:
         self._episode += 1
-        self.reset(self._seed + 1)
+        self._begin(self._seed + 1)
 
     def _obey_pose(self) -> None:
         """Servos that are commanded step by step go on from what the hand set."""
@@ -353,6 +363,15 @@ class Player(LiveSimulation):
         self._seen = None
         if self._placed:  # the hand moved the mark: the episode is another of the family
             self.world.contexts[0, : self._placed] = self._mocap[0][0, 0, : self._placed]
+        elif (mark := self._mark(self.perturb.select)) is not None:
+            self._put[self.perturb.select] = mark.copy()
+
+    def _mark(self, body: int) -> Any:
+        """Where a mark stands: its live place, (3,) m, or that of its slides, (2,) m; None: it is no mark."""
+        if (mocap := self.model.body_mocapid[body]) >= 0:
+            return self._mocap[0][0, mocap]
+        joints = self.sliding_marks.get(body)
+        return None if joints is None else self._qpos[0, self.model.jnt_qposadr[joints[0]] :][:2]
 
     def _take_model(self) -> None:
         super()._take_model()

@@ -12,6 +12,7 @@ from typing import Any
 
 from studio.contracts import Task
 from studio.experiment import Domain
+from studio.files import write_text
 from studio.registry import Registry
 from studio.rl.policy import GaussianActorCritic, flatten
 from studio.rl.ppo import PPO, PPOParams
@@ -84,6 +85,6 @@ def kept(bench: str, name: str, make: Callable[[], Any], place: Path = RUNS) -> 
         found = make()
         about = {"found": found, "cpu_seconds": time.process_time() - began, "machine": machine(), "commit": commit()}
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps(about) + "\n", encoding="utf-8")
+        write_text(file, json.dumps(about) + "\n")
         print(f"{name}: {about['cpu_seconds']:.0f} s of CPU", file=sys.stderr, flush=True)
     return json.loads(file.read_text(encoding="utf-8"))["found"]

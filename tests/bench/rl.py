@@ -28,6 +28,7 @@ from stable_baselines3 import PPO as TheirPPO
 from stable_baselines3 import SAC as TheirSAC
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
+from studio.cores import cores
 from studio.rl.policy import GaussianActorCritic
 from studio.rl.ppo import PPO, PPOParams
 from studio.rl.sac import EAGER_UPDATES, SAC, SACParams, has_bf16
@@ -38,7 +39,7 @@ STRETCHES = 7
 ITERATIONS, SAMPLES = 5, 2048  # of PPO: in a stretch, and in an iteration
 STEPS, STARTS = 400, 1000  # of SAC: in a stretch of theirs, and before the first update
 NAME, TASK = "HalfCheetah-v5", "half_cheetah"
-CORES = os.cpu_count() or 1
+CORES = cores()
 TIMES = {"fp32": 1.8} | ({"bf16": 3.5} if has_bf16(torch.device("cpu")) else {})  # theirs that SAC is asked for
 
 

@@ -8,7 +8,6 @@ every episode.
 
 from __future__ import annotations
 
-import os
 import statistics
 import sys
 import time
@@ -21,10 +20,11 @@ import numpy as np
 import psutil
 from _report import finish, row
 
+from studio.cores import cores
 from studio.sim.gymnasium_ids import make_vector
 from studio.sim.world import World
 
-THREADS = os.cpu_count() or 1
+THREADS = cores()
 TURNS = 7
 BODIES = {"HalfCheetah": "half_cheetah", "Ant": "ant", "Hopper": "hopper"}
 SIZES = (64, 256, 1024, 4096)

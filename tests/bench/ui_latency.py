@@ -26,6 +26,7 @@ from PySide6.QtWidgets import QApplication
 
 from plugins.panels.viewport import ViewportPanel
 from studio import paths
+from studio.cores import cores
 from studio.experiment import Domain
 from widgets import theme
 from widgets.bench import Bench
@@ -139,7 +140,7 @@ def main() -> int:
         "policy": options.policy,
         "fake": options.fake,
     }
-    machine = {"cores": os.cpu_count(), "system": platform.platform(), "platform": QApplication.platformName()}
+    machine = {"cores": cores(), "system": platform.platform(), "platform": QApplication.platformName()}
     print(json.dumps({"bench": "ui_latency", "machine": machine, **setting, **measure.result, "rows": rows}))
     return 0
 

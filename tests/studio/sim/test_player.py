@@ -18,6 +18,9 @@ from studio.sim.player import HOLD_SECONDS, Player
 from studio.sim.world import PARTS, World
 
 
+REACHER = Domain(embodiment="reacher", task="reacher", control="motor", observation="state")
+
+
 @pytest.fixture
 def player() -> Iterator[Player]:
     playing = Player(Domain(embodiment="ur5_6dof", observation="goal", image_size=32), Registry(), "expert", seed=3)
@@ -190,8 +193,7 @@ def test_a_target_on_slides_is_seen_where_the_hand_holds_it_while_it_is_moved() 
             self.seen.append(np.array(observation["state"][0]))
             return np.zeros((1, 2)), memory
 
-    reacher = Domain(embodiment="reacher", task="reacher", control="motor", observation="state")
-    playing = Player(reacher, Registry(), Still(), seed=3)
+    playing = Player(REACHER, Registry(), Still(), seed=3)
     playing.step()
     target, tip = playing.model.body("target").id, playing.model.body("fingertip").id
     hand = playing.perturb
@@ -207,4 +209,51 @@ def test_a_target_on_slides_is_seen_where_the_hand_holds_it_while_it_is_moved() 
         seen = Still.seen[-1]
         np.testing.assert_allclose(seen[4:6], hand.refpos[:2], atol=1e-6)
         np.testing.assert_allclose(seen[4:6] + seen[8:10], before[:2], atol=1e-3)  # the fingertip, as it is
+    playing.close()
+
+
+@pytest.mark.parametrize(
+    ("domain", "mark", "seen", "at"),
+    [
+        (REACHER, "target", "state", slice(4, 6)),
+        (Domain(embodiment="ur5_6dof", observation="goal"), "goal", "goal", slice(2)),
+    ],
+)
+def test_a_goal_stays_where_the_hand_put_it_until_a_reset(domain: Domain, mark: str, seen: str, at: slice) -> None:
+    playing = Player(domain, Registry(), "random", seed=3)
+    body, hand = playing.model.body(mark).id, playing.perturb
+
+    def place() -> np.ndarray:
+        return playing.data.xipos[body].copy()
+
+    hand.select, hand.active = body, mujoco.mjtPertBit.mjPERT_TRANSLATE.value
+    hand.refpos[:] = there = place() + np.array([0.03, -0.02, 0])
+    playing.step()
+    hand.active = 0
+    for _ in range(2):
+        before = playing.info["episode"]
+        while playing.info["episode"] == before:
+            playing.step()
+        np.testing.assert_allclose(place(), there, atol=1e-9)
+        np.testing.assert_allclose(playing.world.observe(np.zeros(1, int))[seen][0, at], there[:2], atol=1e-6)
+    playing.reset()
+    untouched = Player(domain, Registry(), "random", seed=playing.info["seed"])
+    np.testing.assert_array_equal(place(), untouched.data.xipos[body], "the task's own again")
+    playing.close()
+    untouched.close()
+
+
+def test_a_goal_follows_the_hand_while_the_end_of_an_episode_is_held() -> None:
+    playing = Player(REACHER, Registry(), "random", seed=3)
+    part, target, hand = 1 / (playing.control_hz * PARTS), playing.model.body("target").id, playing.perturb
+    while playing.info["step"] < playing.world.task.horizon:
+        playing.advance(part)
+    playing.advance(PARTS * part)  # the last step is over
+    hand.select, hand.active = target, mujoco.mjtPertBit.mjPERT_TRANSLATE.value
+    hand.refpos[:] = there = playing.data.xipos[target] + np.array([0.03, -0.02, 0])
+    for episode in (0, 1):  # held, and in the episode that follows
+        playing.advance(2 * part if episode == 0 else HOLD_SECONDS)
+        hand.active = 0
+        assert playing.info["episode"] == episode
+        np.testing.assert_allclose(playing.data.xipos[target], there, atol=1e-9)
     playing.close()
