@@ -17,7 +17,6 @@ from studio.sim.domains import embodiment_of, task_of
 from studio.sim.player import HOLD_SECONDS, Player
 from studio.sim.world import PARTS, World
 
-
 REACHER = Domain(embodiment="reacher", task="reacher", control="motor", observation="state")
 
 
