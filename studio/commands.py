@@ -306,7 +306,8 @@ class _Follower:
         bar = "█" * filled + "·" * (20 - filled)
         left = "" if math.isnan(progress.seconds_left) else f"  {progress.seconds_left:.0f} s left"
         count = f"[{self._index + 1}/{self._total}] " if self._total > 1 else ""
-        line = f"{count}{self._name}  {bar} {progress.stage} {progress.step}/{progress.total}{left}"
+        steps = f" {progress.step}/{progress.total}" if progress.total else ""
+        line = f"{count}{self._name}  {bar} {progress.stage}{steps}{left}"
         with self._lock:
             if line != self._line:
                 print(

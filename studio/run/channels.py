@@ -148,7 +148,8 @@ class DeviceSample(Event):
 
 @dataclass(frozen=True)
 class Progress:
-    """Where the session is: fraction of the stage, of the whole, and seconds left (NaN while unknown)."""
+    """Where the session is: step of the stage's ``total`` (0 while unknown), fraction of the stage and of the whole, and
+    seconds left (NaN while unknown)."""
 
     stage: str
     step: int

@@ -367,7 +367,7 @@ class Session:
     def _enter(self, stage: str, cached: bool = False) -> None:
         self._way.enter(stage, cached)
         self.channels.events.publish(StageChanged(stage, cached, self._way.stages))
-        self._advance(0, 1)
+        self._advance(0, 0)
         self.clock.tick()
 
     def _count(self, made: int, wanted: int) -> None:

@@ -71,6 +71,8 @@ def test_the_progress_line_is_not_torn_and_comes_back(monkeypatch: pytest.Monkey
     monkeypatch.setattr(sys, "stderr", terminal)
 
     def act(channels: Channels) -> None:
+        channels.progress.set(Progress("adapt", 0, 0, 0.0, 0.5, 80.0))
+        tiny.wait_for(lambda: "adapt  80 s left" in terminal.lines()[-1], 5)  # how many steps is not known yet
         channels.progress.set(Progress("adapt", 320, 800, 0.4, 0.5, 80.0))
         tiny.wait_for(lambda: "adapt 320/800" in terminal.lines()[-1], 5)
         channels.events.publish(Logged("warning", "It diverged."))
