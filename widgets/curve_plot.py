@@ -153,8 +153,7 @@ class CurvePlot(QFrame):
 
     def set_note(self, text: str) -> None:
         """A quiet sentence in the middle, for a plot without curves; empty hides it."""
-        if text != self.note.text():
-            self.note.setText(text)
+        self.note.setText(text)
         self.note.setVisible(bool(text))
 
     def set_references(self, references: list[tuple[str, float]]) -> None:
@@ -195,9 +194,8 @@ class CurvePlot(QFrame):
         height = self.fontMetrics().height()
         self._y_axis.setWidth(self.fontMetrics().horizontalAdvance("0.0000") + 8)
         self._x_axis.setHeight(height + 6)
-        small = theme.small_font(self.font())
-        self.readout.setFont(small)
-        self.contexts.setFont(small)
+        for text in (self.readout, self.contexts):
+            text.setFont(theme.small_font(self.font()))
         self.set_references([(label, value) for label, value, _ in self._references])
         self._head()
         self._read(self._cursor_x)
@@ -233,8 +231,7 @@ class CurvePlot(QFrame):
             margin = span(*bounds) * 0.06 or abs(bounds[1]) * 0.1 or 0.5
             low, high = bounds[0] - margin, bounds[1] + margin
             if not self.content.log and 0 <= bounds[0] < 0.25 * bounds[1]:
-                low = min(0.0, low)  # a scale that nearly reaches zero may as well show it
-                low = max(low, 0.0)
+                low = 0.0  # a scale that nearly reaches zero may as well show it
         kept_low, kept_high = self.box.viewRange()[1]
         if kept_low <= low and high <= kept_high and (high - low) > ROOMY * (kept_high - kept_low):
             return  # still fits well: an axis that stands still need not be drawn again
@@ -265,19 +262,23 @@ class CurvePlot(QFrame):
         if wanted == self._title_for:
             return
         self._title_for = wanted
-        text = f"<b>{escape(self.name())}</b>"
-        if self.stage_name():
-            text += f"&nbsp; <span style='color:{muted}'>{escape(self.stage_name())}</span>"
-        longer = text + "".join(
+        name = f"<b>{escape(self.name())}</b>"
+        staged = f"{name}&nbsp; <span style='color:{muted}'>{escape(self.stage_name())}</span>"
+        longer = staged + "".join(
             f"&nbsp; <span style='color:{tint}'>{mark}</span> <span style='color:{muted}'>{escape(kind)}</span>"
             for tint, mark, kind in marks
         )
-        self.title.setText(longer)
-        crowded = self.title.sizeHint().width() > self.width() - 2 * theme.MEDIUM
-        if len(kinds) < 2 or crowded:
-            self.title.setText(text)
+        crowded = not self._fits(longer)
+        if (len(kinds) < 2 or crowded) and not self._fits(staged):
+            self.title.setText(name)
         self._show_contexts(crowded)
-        self.view.setAccessibleName(f"{self.name()} {self.stage_name()}".strip())
+        self.title.setToolTip(f"{self.name()} {self.stage_name()}".strip())
+        self.view.setAccessibleName(self.title.toolTip())
+
+    def _fits(self, title: str) -> bool:
+        """Sets the title, and tells whether there is room for it."""
+        self.title.setText(title)
+        return self.title.sizeHint().width() <= self.width() - 2 * theme.MEDIUM
 
     def _show_contexts(self, crowded: bool) -> None:
         """Under the head of a plot that has a line for each context; of many the first, the middle and the last."""

@@ -148,7 +148,7 @@ class DeviceSample(Event):
 
 @dataclass(frozen=True)
 class Progress:
-    """Where the session is: step of the stage's ``total`` (0 while unknown), fraction of the stage and of the whole, and
+    """Where the session is: step of the stage's ``total`` (0: not known yet), fraction of the stage and of the whole,
     seconds left (NaN while unknown)."""
 
     stage: str

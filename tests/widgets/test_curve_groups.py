@@ -127,6 +127,17 @@ def test_the_panel_draws_what_comes_names_the_lines_and_offers_one_entry(
     assert GROUP not in view.plots
 
 
+def test_a_title_without_room_loses_its_stage_and_not_its_end(qtbot: Any, panel: CurvesPanel, bench: Bench) -> None:
+    log(bench, 30)
+    qtbot.waitUntil(lambda: GROUP in panel.view.plots, timeout=5000)
+    plot = panel.view.plots[GROUP]
+    for width, staged in ((600, True), (150, False)):
+        plot.setFixedWidth(width)
+        qtbot.waitUntil(lambda staged=staged: ("adapt" in plot.title.text()) == staged, timeout=5000)
+        assert plot.title.sizeHint().width() <= width
+    assert plot.title.toolTip() == "Return by velocity adapt"
+
+
 def test_the_numbers_of_every_context_are_exported(panel: CurvesPanel) -> None:
     run = run_of(VELOCITIES, points=2)
     rows = list(csv.DictReader(curve_export.csv_text(curve_export.take_rows([GROUP], [run])).splitlines()))
