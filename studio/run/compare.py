@@ -19,6 +19,7 @@ from studio.registry import Registry
 from studio.run.baseline import baselines
 from studio.run.channels import Channels
 from studio.run.check import check
+from studio.run.resolve import resolved
 from studio.run.runs import RunInfo, experiment_of, list_runs, read_run
 from studio.run.session import Session
 
@@ -74,11 +75,16 @@ def run_all(
         ExperimentError: an experiment cannot start. All are checked before the first one does.
     """
     done = {run.experiment_hash: run for run in list_runs(folder) if run.state == "finished"}
-    plans = [(experiment, done.get(experiment.content_hash())) for experiment in experiments]
-    for experiment, known in plans:
+    plans: list[tuple[Experiment, RunInfo | None]] = []
+    for experiment in experiments:
+        try:
+            known = done.get(resolved(experiment, registry).content_hash())
+        except ExperimentError:
+            known = None  # the check says what is wrong
         for problem in check(experiment, registry) if known is None else []:
             message = f"'{experiment.name}' cannot start: {problem.message}"
             raise ExperimentError(message, problem.field, problem.remedy)
+        plans.append((experiment, known))
     found: list[RunInfo] = []
     for index, (experiment, known) in enumerate(plans):
         if known is None:

@@ -22,6 +22,7 @@ from studio.rl.learners import Learner, algorithm_of
 from studio.rl.policy import flatten
 from studio.run.datasets import demonstrations, model_hash
 from studio.run.policies import bind, check_params, load_policy_folder, new_policy, save_policy
+from studio.run.resolve import resolved
 from studio.sim.domains import embodiment_of, task_of
 from studio.sim.stand_in import stand_in_file
 
@@ -30,6 +31,7 @@ VERSION = 1  # raise it when training changes, so that cached source policies ar
 
 def key(experiment: Experiment, registry: Registry) -> str:
     """Content hash of what decides the source policy."""
+    experiment = resolved(experiment, registry)
     source = experiment.source
     return content_hash(
         {

@@ -43,6 +43,7 @@ from studio.run.datasets import demonstrations
 from studio.run.evaluate import evaluate
 from studio.run.failures import plainly, told
 from studio.run.policies import fit_to_source, load_policy_folder, save_policy
+from studio.run.resolve import resolved
 from studio.run.runlog import RunLog, package_versions
 from studio.run.runs import Status, new_folder, read_status, short_scores
 from studio.run.soundness import check_losses, check_weights
@@ -318,6 +319,7 @@ class Session:
         if problems:
             first = problems[0]
             raise ExperimentError(first.message, first.field, first.remedy)
+        self.experiment = resolved(self.experiment, self.registry)
         for kind in ("datasets", "policies"):
             paths.cache_folder(kind)
         made = self._folder is None

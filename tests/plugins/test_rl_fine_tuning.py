@@ -256,7 +256,7 @@ def test_what_decides_the_source_policy() -> None:
 
 def test_the_shipped_source_policy_is_still_found(cache: Path) -> None:
     demo = Experiment.load(paths.assets() / "experiments" / "demo.yaml")
-    assert pretrain.find(demo, Registry()) == paths.assets() / "pretrained" / "8ed2d14f669e0e1ff4b133dbd4fc1562"
+    assert pretrain.find(demo, Registry()) == paths.assets() / "pretrained" / "8ddcb3878aa24f76767bd24a5f1c31d5"
 
 
 @pytest.fixture(scope="module")

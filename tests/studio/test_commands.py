@@ -15,7 +15,9 @@ from studio.__main__ import main
 from studio.commands import _Follower
 from studio.errors import ExperimentError, StudioError
 from studio.files import json_text
+from studio.registry import Registry
 from studio.run.channels import Channels, Logged, Progress, StateChanged
+from studio.run.resolve import resolved
 from studio.run.runs import new_folder
 from tests import tiny
 
@@ -99,7 +101,7 @@ class Recorded:
         if isinstance(fault, ExperimentError):
             raise fault  # it could not even begin
         self.folder = new_folder(self._parent, self.experiment)
-        (self.folder / "experiment.yaml").write_text(self.experiment.to_yaml())
+        (self.folder / "experiment.yaml").write_text(resolved(self.experiment, Registry()).to_yaml())
         self.state = "failed" if fault else "finished"
         summary = {"success": 0.5, "low": 0.4, "high": 0.6, "peak_memory_mb": 1}
         (self.folder / "run.json").write_text(json_text({"state": self.state, "summary": summary}))

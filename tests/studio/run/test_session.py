@@ -25,6 +25,7 @@ from studio.run.channels import (
     StageChanged,
     StateChanged,
 )
+from studio.run.resolve import resolved
 from studio.run.runlog import read_log
 from studio.run.runs import list_runs, read_run, write_status
 from studio.run.session import Session
@@ -94,7 +95,7 @@ def test_a_session_tells_its_way(experiment: Experiment, runs: Path) -> None:
     assert version > 10 and progress is not None and progress.fraction == pytest.approx(1, abs=0.02)
     status = json.loads((folder / "run.json").read_text())
     assert status["state"] == "finished" and status["summary"]["trainable_parameters"] > 1000
-    assert Experiment.load(folder / "experiment.yaml") == experiment
+    assert Experiment.load(folder / "experiment.yaml") == resolved(experiment, Registry())
 
 
 def test_runs_with_the_same_seed_are_the_same_and_the_source_is_trained_once(
