@@ -21,7 +21,7 @@ from safetensors.torch import load_file, save_file
 
 from studio.errors import DataError
 
-KEPT = 3  # checkpoints of a run's stage that are kept besides the last
+KEPT = 4  # newest checkpoints of a run's stage from which it can go on
 TENSOR, FLOAT = "$tensor", "$float"
 
 
@@ -68,12 +68,18 @@ def save_checkpoint(
         temporary.replace(folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-    same = [path for s, _, path in list_checkpoints(run) if s == stage]
-    for old in same[: -KEPT - 1]:
-        shutil.rmtree(old / "state", ignore_errors=True)
-        for name in ("state.safetensors", "state.json"):  # the policy stays: it can still be played
-            (old / name).unlink(missing_ok=True)
+    drop_states(run, KEPT)
     return folder
+
+
+def drop_states(run: Path, kept: int) -> None:
+    """Deletes the states, replays and all, of the checkpoints of a run but the newest ``kept`` of each stage. Their
+    policies stay: they can still be played."""
+    found = list_checkpoints(run)
+    for stage in {stage for stage, _, _ in found}:
+        for folder in [path for s, _, path in found if s == stage][:-kept]:
+            for name in ("state.safetensors", "state.json"):
+                (folder / name).unlink(missing_ok=True)
 
 
 def list_checkpoints(run: Path) -> list[tuple[str, int, Path]]:

@@ -36,7 +36,7 @@ from studio.run.channels import (
     StateChanged,
 )
 from studio.run.check import check, strategy_of
-from studio.run.checkpoint import latest_state, rng_state, save_checkpoint, set_rng_state
+from studio.run.checkpoint import drop_states, latest_state, rng_state, save_checkpoint, set_rng_state
 from studio.run.clock import Clock
 from studio.run.context import Context
 from studio.run.datasets import demonstrations
@@ -169,6 +169,7 @@ class Session:
             self._score(instance, "source", step, plan.evaluation.source_episodes, final=True)
         self._enter("export")
         self._export(instance, base)
+        drop_states(self.folder, 1)  # it will not be resumed
 
     def _source(self, device: str) -> Path:
         """The source policy's folder: found, or trained now."""

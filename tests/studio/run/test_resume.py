@@ -82,24 +82,47 @@ def test_killed_before_the_first_checkpoint(finished: dict[str, Path], runs: Pat
     assert_same(folder, finished["lora"])
 
 
+def with_state(run: Path) -> list[str]:
+    return [path.name for _, _, path in list_checkpoints(run) if (path / "state.json").exists()]
+
+
+def test_a_finished_run_keeps_every_policy_and_the_last_state_of_each_stage(finished: dict[str, Path]) -> None:
+    found = [path for _, _, path in list_checkpoints(finished["lora"])]
+    assert [path.name for path in found if path.name.startswith("adapt")] == [f"adapt-{s:08d}" for s in (3, 6, 9, 10)]
+    assert all((path / "policy" / "config.json").exists() for path in found if path.name.startswith("adapt"))
+    assert [name for name in with_state(finished["lora"]) if name.startswith("adapt")] == ["adapt-00000010"]
+
+
+@pytest.fixture(scope="module")
+def failed(finished: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run that failed when all its training was done."""
+    runs = tmp_path_factory.mktemp("failed")
+
+    def fails(*given: Any) -> None:
+        raise DataError("The evaluation failed.")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("studio.run.session.evaluate", fails)
+        with pytest.raises(DataError, match="evaluation failed"):
+            tiny.run(tiny.experiment("lora"), runs)
+    return tiny.only_run(runs)
+
+
 @pytest.mark.parametrize("damage", ["truncated", "gone", "not json"])
 def test_a_corrupted_newest_checkpoint_falls_back_to_the_one_before(
-    damage: str, finished: dict[str, Path], tmp_path: Path
+    damage: str, finished: dict[str, Path], failed: Path, tmp_path: Path
 ) -> None:
     folder = tmp_path / "run"
-    shutil.copytree(finished["lora"], folder)
-    for part in ("policy", "adapter", "checkpoints/adapt-00000010"):
-        shutil.rmtree(folder / part)
-    status = (folder / "run.json").read_text()
-    (folder / "run.json").write_text(status.replace('"finished"', '"failed"'))
-    newest = folder / "checkpoints" / "adapt-00000009"
+    shutil.copytree(failed, folder)
+    assert with_state(folder)[-4:] == [f"adapt-{step:08d}" for step in (3, 6, 9, 10)]
+    newest = folder / "checkpoints" / "adapt-00000010"
     if damage == "truncated":
         (newest / "state.safetensors").write_bytes((newest / "state.safetensors").read_bytes()[:-100])
     elif damage == "gone":
         (newest / "state.safetensors").unlink()
     else:
         (newest / "state.json").write_text("{")
-    assert "Resumed adapt at step 6." in resumed(folder)
+    assert "Resumed adapt at step 9." in resumed(folder)
     assert_same(folder, finished["lora"])
 
 
