@@ -15,10 +15,11 @@ from studio.contracts import Problem
 from studio.errors import ExperimentError
 from studio.experiment import Domain, Experiment
 from studio.registry import Registry
-from studio.rl.carrying import CARRIED_ALPHA, Carried, carry, check_carried
+from studio.rl.carrying import Carried, carry, check_carried
 from studio.rl.choice import AlgorithmChoice, ChosenAlgorithm
 from studio.rl.policy import flatten
 from studio.rl.ppo import PPOParams
+from studio.rl.sac import SACParams
 
 
 class RLFineTuning(ChosenAlgorithm):
@@ -38,8 +39,8 @@ class RLFineTuning(ChosenAlgorithm):
     def settings(self) -> Any:
         found, exploration = super().settings, self.params.exploration
         if self.params.algorithm == "sac":
-            given = exploration == "temperature" or "alpha" in found.model_fields_set
-            return found if given else found.model_copy(update={"alpha": CARRIED_ALPHA})
+            anew = exploration == "temperature"
+            return found if anew else found.model_copy(update={"alpha": self.params.carried_alpha})
         bonus = {"entropy_weight": found.entropy_weight or self.params.entropy_bonus}
         return found.model_copy(update=bonus) if exploration == "entropy" else found
 
@@ -69,4 +70,9 @@ class RLFineTuning(ChosenAlgorithm):
             layers = kind.Params(**experiment.policy.params).layers
         except (ExperimentError, ValidationError, AttributeError):  # what is wrong with the policy is said at its field
             return problems
-        return [*problems, *check_carried(self.params, layers, self.params.algorithm == "sac")]
+        soft = self.params.algorithm == "sac"
+        if soft and self.params.exploration != "temperature" and self.params.sac.alpha != SACParams().alpha:
+            message = "SAC begins with the carried α, since its own temperature does not begin anew."
+            remedy = "Set carried_alpha, or choose the exploration temperature."
+            problems.append(Problem("strategy.params.sac.alpha", message, remedy))
+        return [*problems, *check_carried(self.params, layers, soft)]

@@ -12,8 +12,6 @@ from studio.contracts import Problem
 from studio.experiment import Settings, setting
 from studio.rl.moments import Moments
 
-CARRIED_ALPHA = 0.01  # SAC's first temperature where exploration is carried over: little, as training leaves it
-
 
 class Carried(Settings):
     """What of the source's policy is kept, and how it comes to explore again; mixed in, its fields come first."""
@@ -25,6 +23,9 @@ class Carried(Settings):
     )
     temperature: float = setting(3.0, "Temperature", "Factor of the standard deviation.", gt=0, le=100)
     entropy_bonus: float = setting(0.01, "Entropy bonus", "Entropy weight where exploring is rewarded.", ge=0, le=10)
+    carried_alpha: float = setting(
+        0.01, "Carried α", "SAC's first temperature where its own does not begin anew.", gt=0, le=100
+    )  # little, as training leaves it
     freeze: Literal["nothing", "first_layers", "all_but_last_layer", "critic"] = setting(
         "nothing", "Freeze", "Which parameters stay as they are; what begins anew learns."
     )

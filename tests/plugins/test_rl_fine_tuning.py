@@ -15,7 +15,7 @@ from plugins.strategies.rl_fine_tuning import RLFineTuning
 from studio import paths
 from studio.experiment import Experiment
 from studio.registry import Registry
-from studio.rl.carrying import CARRIED_ALPHA, Carried, carry
+from studio.rl.carrying import Carried, carry
 from studio.rl.policy import GaussianActorCritic
 from studio.rl.ppo import PPO, PPOParams
 from studio.rl.recurrent import RecurrentActorCritic
@@ -145,10 +145,14 @@ def test_a_policy_saved_without_its_scale_of_rewards_begins_a_new_one() -> None:
 
 
 def test_what_a_person_gave_is_not_overridden() -> None:
-    """SAC's temperature begins low and entropy is rewarded by the bonus only where nothing else was asked for."""
-    for given, wanted in (({}, CARRIED_ALPHA), ({"alpha": 0.5}, 0.5)):
-        params = RLFineTuning.Params(algorithm="sac", sac=SOFT | given)
-        assert RLFineTuning(params).settings.alpha == wanted
+    """Entropy is rewarded by the bonus only where nothing else was asked for; a temperature of SAC's own that would not
+    be used is a problem."""
+    own = {"policy": {"id": "squashed_mlp"}, "pretraining.params": SOFT}
+    own |= {"strategy.params": {"algorithm": "sac", "sac": SOFT | {"alpha": 0.5}}}
+    problems = check(plan().changed(**own), Registry())
+    assert [problem.field for problem in problems] == ["strategy.params.sac.alpha"]
+    own["strategy.params"] |= {"exploration": "temperature"}
+    assert not check(plan().changed(**own), Registry())
     for weight, wanted in ((0.0, 0.01), (0.2, 0.2)):
         params = RLFineTuning.Params(exploration="entropy", entropy_bonus=0.01, entropy_weight=weight)
         assert RLFineTuning(params).settings.entropy_weight == wanted
@@ -201,7 +205,7 @@ def test_sacs_temperature_begins_anew_where_that_is_chosen() -> None:
         exploration: RLFineTuning(RLFineTuning.Params(algorithm="sac", exploration=exploration)).settings.alpha
         for exploration in ("none", "fresh_log_std", "temperature")
     }
-    assert alphas == {"none": CARRIED_ALPHA, "fresh_log_std": CARRIED_ALPHA, "temperature": 1.0}
+    assert alphas == {"none": 0.01, "fresh_log_std": 0.01, "temperature": 1.0}
 
 
 @pytest.mark.parametrize("update", ["eager", "compiled"])
