@@ -86,7 +86,7 @@ class Domain(Settings):
 class Selection(Settings):
     """A registered contribution and its own parameters (checked against its ``Params``)."""
 
-    id: str = setting("", "Id", "Which one.")
+    id: str = setting("", "Kind", "Which one.")
     params: dict[str, Any] = setting({}, "Parameters", "Its own settings; what is left out keeps its default.")
 
 

@@ -10,9 +10,14 @@ from pydantic import BaseModel, ConfigDict, Field
 from studio.errors import ExperimentError
 
 
-def setting(default: Any, title: str, help: str, unit: str = "", **limits: Any) -> Any:
-    """A pydantic field that a form can show: title, help line, unit, range (``ge``, ``le``, ``gt``, ``lt``)."""
-    return Field(default, title=title, description=help, json_schema_extra={"unit": unit}, **limits)
+def setting(default: Any, title: str, help: str, unit: str = "", *, derived: bool = False, **limits: Any) -> Any:
+    """A pydantic field that a form can show: title, help line, unit, range (``ge``, ``le``, ``gt``, ``lt``).
+
+    Args:
+        derived: it follows from other things and is no person's to choose: forms leave it out.
+    """
+    extra: dict[str, Any] = {"unit": unit, **({"derived": True} if derived else {})}
+    return Field(default, title=title, description=help, json_schema_extra=extra, **limits)
 
 
 class Settings(BaseModel):

@@ -17,9 +17,13 @@ from widgets import opening, theme
 from widgets.editors import Anything, Choice, PathField, Whole, limits
 from widgets.robot_preview import RobotPreview
 
-FIELDS = ("embodiment", "task", "control", "observation", "contexts", "episodes", "dataset")
+FIELDS = (
+    "embodiment", "task", "control", "observation", "camera", "image_size", "contexts", "episodes", "dataset",
+    "stand_in",
+)  # fmt: skip
 OFFERED = {"control": "controls", "observation": "observations"}  # fields whose choices are the task's
 DATASET_FILTER = "HDF5 (*.hdf5 *.h5)"
+STAND_IN_FILTER = "YAML (*.yaml *.yml)"
 MODEL_FILTER = "MJCF, URDF (*.xml *.mjcf *.urdf)"
 OPEN = "open-a-file"  # data of the combo's last line
 
@@ -97,12 +101,17 @@ class DomainColumn(QObject):
             "task": Choice([]),
             "control": Choice(["end_effector", "joint"]),
             "observation": Choice(["image", "goal"]),
+            "camera": Choice([]),
+            "image_size": Whole(*limits(fields["image_size"])),
             "contexts": Contexts(),
             "episodes": Whole(*limits(fields["episodes"])),
             "dataset": PathField(DATASET_FILTER),
+            "stand_in": PathField(STAND_IN_FILTER),
         }
         self.editors["dataset"].line.setPlaceholderText(self.tr("expert"))
+        self.editors["contexts"].setEnabled(False)
         self._tasks: dict[str, Any] = {}
+        self._robots: dict[str, Any] = {}
         self.problems: dict[str, QLabel] = {}
         for name, editor in self.editors.items():
             editor.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
@@ -119,8 +128,8 @@ class DomainColumn(QObject):
 
     def fill(self, registry: Registry) -> None:
         """Takes the choices from the registry."""
-        robots = [(e.id, e.title, e.summary) for e in registry.all("embodiments").values()]
-        self.editors["embodiment"].set_robots(robots)
+        self._robots = registry.all("embodiments")
+        self.editors["embodiment"].set_robots([(e.id, e.title, e.summary) for e in self._robots.values()])
         task = self.editors["task"]
         present = task.value()
         task.clear()
@@ -139,7 +148,7 @@ class DomainColumn(QObject):
                 editor.blockSignals(True)
                 editor.set_value(value)
                 editor.blockSignals(False)
-        self._offer(domain.task)
+        self._offer(domain)
 
     def set_problems(self, problems: Sequence[Problem | StudioError]) -> None:
         """Shows what is wrong at each field; a problem of the domain as a whole stands at the embodiment."""
@@ -162,6 +171,10 @@ class DomainColumn(QObject):
             target.style().unpolish(target)
             target.style().polish(target)
 
+    def uses(self, name: str) -> bool:
+        """Whether a field says something of this domain, or is said to be wrong."""
+        return bool(self.editors[name].isEnabled() or self.problems[name].text())
+
     def show_field(self, name: str) -> bool:
         """Gives a field the focus."""
         if name and name not in self.editors:
@@ -174,10 +187,21 @@ class DomainColumn(QObject):
         self.edited.emit(f"{self.role}.{name}", value)
         if name == "task" and value in self._tasks:
             self._follow(self._tasks[value])
+        cameras = self._cameras(value) if name == "embodiment" else ()
+        if cameras and self.editors["camera"].value() not in cameras:
+            self.edited.emit(f"{self.role}.camera", cameras[0])
 
-    def _offer(self, id: str) -> None:
-        """Offers the controls and observations that a task has; its contexts where it is a family."""
-        task = self._tasks.get(id)
+    def _cameras(self, robot: str) -> Sequence[str]:
+        """Of a registered robot; those of a model file are not known before it is read."""
+        return self._robots[robot].cameras if robot in self._robots else ()
+
+    def _offer(self, domain: Domain) -> None:
+        """Offers the robot's cameras where images are seen; the controls and observations that the task has, and its
+        contexts where it is a family."""
+        self.editors["camera"].set_choices(self._cameras(domain.embodiment) or [domain.camera])
+        for name in ("camera", "image_size"):
+            self.editors[name].setEnabled(domain.observation == "image")
+        task = self._tasks.get(domain.task)
         if task is None:
             return
         for name, attribute in OFFERED.items():

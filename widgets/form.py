@@ -26,6 +26,7 @@ class Row:
     field: FieldInfo
     label: QLabel
     editor: Any
+    caption: QLabel | None  # the unit, where it stands beside the editor
     reset: QToolButton
     problem: QLabel
     default: Any
@@ -65,7 +66,7 @@ class Form(QWidget):
         grid.setColumnStretch(1, 1)
         self._grid = grid
         for name, field in model.model_fields.items():
-            if name not in leave_out:
+            if name not in leave_out and not _extra(field).get("derived"):
                 self._add(name, field, (editors or {}).get(name) or editor_for(field))
         self.set_values(values or {})
 
@@ -104,6 +105,17 @@ class Form(QWidget):
             self._show_problem(row, texts.get(name, ""))
         return left
 
+    def set_left_out(self, names: Collection[str]) -> None:
+        """Hides fields that say nothing at present, and shows the others."""
+        for name, row in self.rows.items():
+            for widget in (row.label, row.editor, row.caption):
+                if widget is not None:
+                    widget.setVisible(name not in names)
+            keep = row.reset.sizePolicy()
+            keep.setRetainSizeWhenHidden(name not in names)
+            row.reset.setSizePolicy(keep)
+            row.reset.setVisible(name not in names and not _same(row.editor.value(), row.default))
+
     def show_field(self, dotted: str) -> bool:
         """Gives the field the focus; False where the form does not have it."""
         name = self._name_of(dotted)
@@ -120,8 +132,7 @@ class Form(QWidget):
 
     def _add(self, name: str, field: FieldInfo, editor: Any) -> None:
         title = field.title or name.replace("_", " ").capitalize()
-        extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
-        unit = str(extra.get("unit", ""))
+        unit = str(_extra(field).get("unit", ""))
         help = field.description or ""
         if unit:
             help = f"{help} ({unit})" if help else unit
@@ -142,7 +153,9 @@ class Form(QWidget):
         keep.setRetainSizeWhenHidden(True)
         reset.setSizePolicy(keep)
         default = field.get_default(call_default_factory=True)
-        row = Row(field, label, editor, reset, problem, default)
+        wide = isinstance(editor, (Text, Listing, Anything, PathField)) or not unit
+        caption = None if wide else QLabel(unit)
+        row = Row(field, label, editor, caption, reset, problem, default)
         shown = "none" if default is None or default == "" else default
         reset.setToolTip(self.tr("Back to the default: {value}").format(value=shown))
         reset.clicked.connect(lambda: self._reset(name))
@@ -152,13 +165,11 @@ class Form(QWidget):
         editor.setAccessibleDescription(help)
         editor.edited.connect(lambda: self._edited(name))
         line = 2 * len(self.rows)
-        caption = QLabel(unit)
-        caption.setProperty("role", "muted")
-        caption.setFont(theme.small_font())
         self._grid.addWidget(label, line, 0)
-        wide = isinstance(editor, (Text, Listing, Anything, PathField)) or not unit
         self._grid.addWidget(editor, line, 1, 1, 2 if wide else 1)
-        if not wide:
+        if caption is not None:
+            caption.setProperty("role", "muted")
+            caption.setFont(theme.small_font())
             self._grid.addWidget(caption, line, 2)
         self._grid.addWidget(reset, line, 3)
         self._grid.addWidget(problem, line + 1, 1, 1, 3)
@@ -188,6 +199,10 @@ class Form(QWidget):
             target.setProperty("problem", bool(words))
             target.style().unpolish(target)  # the stylesheet looks at the property again
             target.style().polish(target)
+
+
+def _extra(field: FieldInfo) -> dict[str, Any]:
+    return field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
 
 
 def _same(one: Any, other: Any) -> bool:

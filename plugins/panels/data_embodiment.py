@@ -81,8 +81,8 @@ class DataEmbodimentPanel(QWidget):
             for row, name in enumerate(FIELDS):
                 grid.addWidget(column.editors[name], 2 + 2 * row, at)
                 grid.addWidget(column.problems[name], 3 + 2 * row, at, Qt.AlignmentFlag.AlignTop)
-        for row, name in enumerate(FIELDS):
-            label = QLabel(Domain.model_fields[name].title)
+        self._labels = {name: QLabel(Domain.model_fields[name].title) for name in FIELDS}
+        for row, (name, label) in enumerate(self._labels.items()):
             label.setToolTip(Domain.model_fields[name].description or "")
             grid.addWidget(label, 2 + 2 * row, 0)
         outer.addLayout(grid)
@@ -124,6 +124,7 @@ class DataEmbodimentPanel(QWidget):
         for role, column in self.columns.items():
             column.fill(self._bench.registry)
             column.show_domain(self._domain(role))
+        self._show_rows()
         self._timer.start()
 
     def _domain(self, role: str) -> Domain:
@@ -133,6 +134,7 @@ class DataEmbodimentPanel(QWidget):
     def _take_experiment(self, experiment: Experiment) -> None:
         for role, column in self.columns.items():
             column.show_domain(getattr(experiment, role))
+        self._show_rows()
         self._timer.start()
 
     def _edit(self, dotted: str, value: object) -> None:
@@ -150,6 +152,14 @@ class DataEmbodimentPanel(QWidget):
         ]
         for column in self.columns.values():
             column.set_problems(problems)
+        self._show_rows()
+
+    def _show_rows(self) -> None:
+        """The fields that say something of the source or the target: cameras of images, contexts of families."""
+        for name, label in self._labels.items():
+            used = any(column.uses(name) for column in self.columns.values())
+            for widget in (label, *(column.editors[name] for column in self.columns.values())):
+                widget.setVisible(used)
 
     def _take_events(self, events: list[Event]) -> None:
         if any(isinstance(event, StageChanged) for event in events):

@@ -211,7 +211,7 @@ class IdentificationPanel(QWidget):
             self._say(self.tr("Choose a file of recordings first."), "problem")
             return
         if source == "stand_in" and domain.stand_in is None:
-            self._say(self.tr("The target has no stand-in robot; name one in the experiment."), "problem")
+            self._say(self.tr("The target has no stand-in robot; name one in Data & embodiment."), "problem")
             return
         self._job = IdentificationJob(
             domain,

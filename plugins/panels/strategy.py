@@ -1,23 +1,26 @@
-"""The Strategy panel: choose how the knowledge is carried over, set its parameters, the budget and the evaluation."""
+"""The Strategy panel: how the knowledge is carried over, by which policy, on what budget, and how it is scored."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFrame, QLabel, QLineEdit, QListWidget, QListWidgetItem, QScrollArea, QVBoxLayout, QWidget
 
 from studio.contracts import PanelInfo, Problem
 from studio.errors import StudioError
-from studio.experiment import Budget, EvaluationPlan, Experiment, Pretraining, plain_validation
+from studio.experiment import Budget, Comparison, EvaluationPlan, Experiment, Pretraining, Selection
 from widgets import theme
 from widgets.bench import Bench
+from widgets.editors import Choice
 from widgets.form import Form
+from widgets.params_form import ParamsForm
 from widgets.section import Section
 
-PARAMS = "strategy.params."
 LIST_ROWS = 4
+CLONING = ("batch_size", "learning_rate")  # settings of a source policy that is cloned
+RUN = ("name", "description", "seed", "device")  # the experiment's own fields
 
 
 class StrategyPanel(QWidget):
@@ -46,25 +49,7 @@ class StrategyPanel(QWidget):
         self.unplaced.setWordWrap(True)
         self.unplaced.setProperty("role", "problem")
         self.unplaced.hide()
-        self.params: Form | None = None
-        self.parts: dict[str, Form] = {}  # of parameters that are settings themselves: each has a section
-        self._chosen: set[str] = set()  # the parts that a choice beside them names
-        self._params_of = ""
-        experiment = bench.experiment
-        self.forms: dict[str, Form] = {
-            "budget": Form(Budget, experiment.budget, "budget."),
-            "evaluation": Form(EvaluationPlan, experiment.evaluation, "evaluation."),
-            "pretraining": Form(Pretraining, experiment.pretraining, "pretraining."),
-        }
-        titles = {
-            "budget": self.tr("Budget"),
-            "evaluation": self.tr("Evaluation"),
-            "pretraining": self.tr("Pretraining"),
-        }
-        self.sections = {name: Section(titles[name], form) for name, form in self.forms.items()}
-        self.sections["budget"].set_open(True)
-        for form in self.forms.values():
-            form.changed.connect(self._edit)
+        self._make_forms()
         self._lay_out()
         bench.experiment_changed.connect(self._take_experiment)
         bench.problems_changed.connect(lambda _: self._show_problems())
@@ -79,27 +64,67 @@ class StrategyPanel(QWidget):
         if dotted in ("strategy", "strategy.id"):
             self.list.setFocus()
             return True
-        for name, form in self._all_forms().items():
+        dotted = "policy.id" if dotted == "policy" else dotted
+        forms: list[tuple[str, ParamsForm | Form]] = [*self.params.items(), *self.forms.items()]
+        for name, form in forms:
             if form.show_field(dotted):
                 if name in self.sections:
                     self.sections[name].set_open(True)
                 return True
         return False
 
+    def _make_forms(self) -> None:
+        experiment = self._bench.experiment
+        self.policies = Choice([])
+        self.forms: dict[str, Form] = {
+            "policy": Form(Selection, experiment.policy, "policy.", ("params",), {"id": self.policies}),
+            "pretraining": Form(Pretraining, experiment.pretraining, "pretraining.", ("params",)),
+            "budget": Form(Budget, experiment.budget, "budget."),
+            "evaluation": Form(EvaluationPlan, experiment.evaluation, "evaluation."),
+            "comparison": Form(Comparison, experiment.comparison, "comparison."),
+            "run": Form(Experiment, _own(experiment), "", [n for n in Experiment.model_fields if n not in RUN]),
+        }
+        self.params = {part: ParamsForm(f"{part}.params.") for part in ("strategy", "policy", "pretraining")}
+        titles = {
+            "policy": self.tr("Policy"),
+            "pretraining": self.tr("Pretraining"),
+            "budget": self.tr("Budget"),
+            "evaluation": self.tr("Evaluation"),
+            "comparison": self.tr("Comparison"),
+            "run": self.tr("Run"),
+        }
+        self.sections = {name: Section(titles[name], self._content(name)) for name in self.forms}
+        self.sections["budget"].set_open(True)
+        for form in self.forms.values():
+            form.changed.connect(self._edit)
+        for part, params in self.params.items():
+            params.edited.connect(partial(self._edit_params, part))
+            params.refused.connect(partial(self._refuse_params, part))
+
+    def _content(self, name: str) -> QWidget:
+        """What a section holds: its form, and the parameters that belong to it."""
+        if name not in self.params:
+            return self.forms[name]
+        content = QWidget()
+        column = QVBoxLayout(content)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(theme.SMALL)
+        column.addWidget(self.forms[name])
+        column.addWidget(self.params[name])
+        return content
+
     def _lay_out(self) -> None:
         content = QWidget()
         content.setObjectName("scrolled")
-        self._body = QVBoxLayout(content)
-        self._body.setContentsMargins(12, theme.SMALL, 12, 12)
-        self._body.setSpacing(theme.MEDIUM)
+        body = QVBoxLayout(content)
+        body.setContentsMargins(12, theme.SMALL, 12, 12)
+        body.setSpacing(theme.MEDIUM)
         line = QFrame()
         line.setProperty("role", "line")
-        for widget in (self.search, self.list, self.summary, self.reference, self.unplaced, line):
-            self._body.addWidget(widget)
-        self._params_at = self._body.count()
-        for section in self.sections.values():
-            self._body.addWidget(section)
-        self._body.addStretch(1)
+        above = (self.search, self.list, self.summary, self.reference, self.unplaced, line, self.params["strategy"])
+        for widget in (*above, *self.sections.values()):
+            body.addWidget(widget)
+        body.addStretch(1)
         area = QScrollArea()
         area.setWidgetResizable(True)
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -120,6 +145,7 @@ class StrategyPanel(QWidget):
             item.setToolTip(f"{strategy.summary}\n{strategy.reference}")
             self.list.addItem(item)
         self.list.blockSignals(False)
+        self.policies.set_choices([*self._bench.registry.all("policies")])
         self._filter(self.search.text())
         self._take_experiment(self._bench.experiment)
 
@@ -140,7 +166,7 @@ class StrategyPanel(QWidget):
 
     def _take_experiment(self, experiment: Experiment) -> None:
         for name, form in self.forms.items():
-            form.set_values(getattr(experiment, name))
+            form.set_values(_own(experiment) if name == "run" else getattr(experiment, name))
         if not self._bench.registry_is_ready:
             return
         strategy = self._bench.registry.all("strategies").get(experiment.strategy.id)
@@ -150,10 +176,12 @@ class StrategyPanel(QWidget):
             if self.list.item(row).data(Qt.ItemDataRole.UserRole) == experiment.strategy.id:
                 self.list.setCurrentRow(row)
         self.list.blockSignals(False)
-        if experiment.strategy.id != self._params_of or self.params is None:
-            self._make_params(experiment.strategy.id, strategy)
-        if self.params is not None:
-            self._show_params(experiment.strategy.params)
+        policy = self._bench.registry.all("policies").get(experiment.policy.id)
+        kinds = {"strategy": strategy, "policy": policy, "pretraining": _learner(policy)}
+        for part, kind in kinds.items():
+            self.params[part].set_model(getattr(kind, "Params", None))
+            self.params[part].set_values(getattr(experiment, part).params)
+        self.forms["pretraining"].set_left_out(CLONING if kinds["pretraining"] else ())
         if strategy is None:
             self.summary.setText(self.tr("Choose a strategy."))
             self.reference.clear()
@@ -162,83 +190,61 @@ class StrategyPanel(QWidget):
             self.reference.setText(strategy.reference)
         self._show_problems()
 
-    def _make_params(self, id: str, strategy: Any) -> None:
-        old = [self.sections.pop(PARAMS + name) for name in self.parts]
-        for widget in (*old, *([self.params] if self.params is not None else [])):
-            self._body.removeWidget(widget)
-            widget.hide()
-            widget.deleteLater()
-        self._params_of, self.parts, self.params, self._chosen = id, {}, None, set()
-        model = getattr(strategy, "Params", None)
-        if model is None:
-            return
-        inner = {name: field for name, field in model.model_fields.items() if _is_settings(field.annotation)}
-        self.params = Form(model, {}, PARAMS, leave_out=inner)
-        self.params.changed.connect(self._edit_params)
-        self._body.insertWidget(self._params_at, self.params)
-        for at, (name, field) in enumerate(inner.items(), self._params_at + 1):
-            form = self.parts[name] = Form(field.annotation, {}, f"{PARAMS}{name}.")
-            form.changed.connect(self._edit_params)
-            section = self.sections[PARAMS + name] = Section(field.title or name, form)
-            self._body.insertWidget(at, section)
-
-    def _show_params(self, params: dict[str, Any]) -> None:
-        assert self.params is not None
-        self.params.set_values(params)
-        before, self._chosen = self._chosen, {name for name in self.parts if name in self.params.values().values()}
-        for name, form in self.parts.items():
-            form.set_values(params.get(name) or {})
-            if (name in self._chosen) != (name in before):
-                self.sections[PARAMS + name].set_open(name in self._chosen)
-
-    def _edit_params(self, dotted: str, _value: object) -> None:
-        assert self.params is not None
-        changed = {name: form.changed_values() for name, form in self.parts.items()}
-        params = self.params.changed_values() | {name: values for name, values in changed.items() if values}
-        strategy = self._bench.registry.all("strategies")[self._params_of]
-        self._errors = {field: error for field, error in self._errors.items() if not field.startswith(PARAMS)}
-        try:
-            strategy.Params.model_validate(params)
-        except ValidationError as error:
-            for found in plain_validation(error, strategy.Params, PARAMS):
-                self._errors[found.field] = found
-            self._show_problems()
-            return
-        self._report(self._bench.edit(**{"strategy.params": params}))
-        self._show_problems()
-
     def _edit(self, dotted: str, value: object) -> None:
+        changes = {dotted: value}
+        if dotted == "policy.id":  # another policy knows other parameters, and so does what trains it
+            self._forget("policy.params.", "pretraining.params.")
+            changes |= {"policy.params": {}, "pretraining.params": {}}
         self._errors.pop(dotted, None)
-        self._report(self._bench.edit(**{dotted: value}))
+        self._report(self._bench.edit(**changes))
         self._show_problems()
+
+    def _edit_params(self, part: str, params: dict[str, Any]) -> None:
+        self._forget(f"{part}.params.")
+        self._report(self._bench.edit(**{f"{part}.params": params}))
+        self._show_problems()
+
+    def _refuse_params(self, part: str, errors: list[StudioError]) -> None:
+        self._forget(f"{part}.params.")
+        self._errors |= {error.field: error for error in errors}
+        self._show_problems()
+
+    def _forget(self, *prefixes: str) -> None:
+        self._errors = {field: error for field, error in self._errors.items() if not field.startswith(prefixes)}
 
     def _report(self, error: StudioError | None) -> None:
         if error is not None:
             self._errors[error.field] = error
-
-    def _all_forms(self) -> dict[str, Form]:
-        own = {} if self.params is None else {"params": self.params}
-        return {**own, **{PARAMS + name: form for name, form in self.parts.items()}, **self.forms}
 
     def _show_problems(self) -> None:
         left: list[Problem | StudioError] = [
             *(p for p in self._bench.problems if p.field not in self._errors),
             *self._errors.values(),
         ]
-        for name, form in self._all_forms().items():
+        left = self.params["strategy"].set_problems(left)
+        for name, section in self.sections.items():
             before = len(left)
-            left = form.set_problems(left)
-            if name in self.sections:
-                self.sections[name].set_alarm(len(left) < before)
-        own = [
-            p for p in left if p.field.split(".")[0] in ("strategy", "policy", "comparison", "device", "seed", "name")
-        ]
+            left = self.forms[name].set_problems(left)
+            if name in self.params:
+                left = self.params[name].set_problems(left)
+            section.set_alarm(len(left) < before)
+        parts = ("strategy", "policy", "pretraining", "comparison", *RUN)
+        own = [p for p in left if p.field.split(".")[0] in parts]
         self.unplaced.setText("\n".join(f"{p.message} {p.remedy}".strip() for p in own))
         self.unplaced.setVisible(bool(own))
 
 
-def _is_settings(annotation: Any) -> bool:
-    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
+def _own(experiment: Experiment) -> dict[str, Any]:
+    return {name: getattr(experiment, name) for name in RUN}
+
+
+def _learner(policy: Any) -> Any:
+    """The algorithm that trains a policy by reinforcement; None for one that is cloned."""
+    if not getattr(policy, "algorithm", ""):
+        return None
+    from studio.rl.learners import algorithm_of  # with the plugins it is loaded already
+
+    return algorithm_of(policy)
 
 
 PANEL = PanelInfo(

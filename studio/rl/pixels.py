@@ -42,9 +42,15 @@ class PixelActorCritic(ReinforcementPolicy):
             "state", "Critic", "What it judges by: the simulation's state with the goal, or the encoder's features."
         )
         log_std: float = setting(-1.5, "Log-std", "Logarithm of the first standard deviation.", ge=-5, le=2)
-        image: int = setting(0, "Image", "Width and height of the image; 0: as the domain has it.", "px", ge=0, le=256)
-        state: int = setting(0, "State", "Width of the critic's state; 0: as the task has it.", ge=0, le=100_000)
-        outputs: int = setting(0, "Outputs", "Width of the action; 0: as the task has it.", ge=0, le=10_000)
+        image: int = setting(
+            0, "Image", "Width and height of the image; 0: as the domain has it.", "px", ge=0, le=256, derived=True
+        )
+        state: int = setting(
+            0, "State", "Width of the critic's state; 0: as the task has it.", ge=0, le=100_000, derived=True
+        )
+        outputs: int = setting(
+            0, "Outputs", "Width of the action; 0: as the task has it.", ge=0, le=10_000, derived=True
+        )
 
     def fit(self, image: int, state: int, low: Array, high: Array, seed: int) -> None:
         """Makes the networks for images of ``image`` px, a critic's state of width ``state``, and actions within

@@ -100,8 +100,12 @@ class GaussianActorCritic(ReinforcementPolicy):
         width: int = setting(64, "Width", "Width of a hidden layer.", ge=4, le=4096)
         layers: int = setting(2, "Layers", "Hidden layers.", ge=1, le=8)
         log_std: float = setting(0.0, "Log-std", "Logarithm of the first standard deviation.", ge=-5, le=2)
-        inputs: int = setting(0, "Inputs", "Width of the observation; 0: as the task has it.", ge=0, le=100_000)
-        outputs: int = setting(0, "Outputs", "Width of the action; 0: as the task has it.", ge=0, le=10_000)
+        inputs: int = setting(
+            0, "Inputs", "Width of the observation; 0: as the task has it.", ge=0, le=100_000, derived=True
+        )
+        outputs: int = setting(
+            0, "Outputs", "Width of the action; 0: as the task has it.", ge=0, le=10_000, derived=True
+        )
         ignored: list[str] = setting(
             [], "Ignored", "Entries of the observation that it does not see, such as the goal."
         )

@@ -34,8 +34,10 @@ class QPolicy(ReinforcementPolicy):
 
         width: int = setting(256, "Width", "Width of a hidden layer.", ge=4, le=4096)
         layers: int = setting(2, "Layers", "Hidden layers.", ge=1, le=8)
-        inputs: int = setting(0, "Inputs", "Width of the observation; 0: as the task has it.", ge=0, le=100_000)
-        outputs: int = setting(0, "Outputs", "Choices; 0: as many as the task has.", ge=0, le=100_000)
+        inputs: int = setting(
+            0, "Inputs", "Width of the observation; 0: as the task has it.", ge=0, le=100_000, derived=True
+        )
+        outputs: int = setting(0, "Outputs", "Choices; 0: as many as the task has.", ge=0, le=100_000, derived=True)
         ignored: list[str] = setting(
             [], "Ignored", "Entries of the observation that it does not see, such as the goal."
         )

@@ -169,6 +169,35 @@ def test_the_picture_of_a_real_robot_is_drawn() -> None:
     assert len(colors) > 50
 
 
+def test_a_camera_is_chosen_where_images_are_seen_and_a_robot_brings_its_own(qtbot: Any, tmp_path: Path) -> None:
+    """With the real registry, as above."""
+    bench = Bench(tmp_path)
+    made = PANEL.factory(bench)
+    qtbot.addWidget(made)
+    made.show()
+    with qtbot.waitSignal(bench.registry_ready, timeout=60_000):
+        bench.load_plugins()
+    column = made.columns["target"]
+    camera, robot = column.editors["camera"], column.editors["embodiment"]
+    assert [camera.itemData(i) for i in range(camera.count())] == ["front", "top", "wrist"] and camera.isVisible()
+    camera.setFocus()
+    qtbot.keyClicks(camera, "w")
+    column.editors["image_size"].setValue(96)
+    column.editors["stand_in"].set_value("heavy")
+    column.editors["stand_in"].edited.emit()
+    target = bench.experiment.target
+    assert (target.camera, target.image_size, str(target.stand_in)) == ("wrist", 96, "heavy")
+    robot.set_value("mobile_3dof")
+    robot.edited.emit()
+    assert bench.experiment.target.camera == "top"
+    bench.edit(**{"target.observation": "goal"})
+    assert camera.isVisible() and not camera.isEnabled(), "the source sees images"
+    bench.edit(**{"source.observation": "goal"})
+    assert not camera.isVisible() and not made._labels["camera"].isVisible()
+    assert not column.editors["contexts"].isVisible()
+    bench.close()
+
+
 def test_controls_and_observations_follow_the_task_and_contexts_the_family(qtbot: Any, tmp_path: Path) -> None:
     """With the real registry: what a task does not have is not offered, and choosing it takes its usual."""
     bench = Bench(tmp_path)

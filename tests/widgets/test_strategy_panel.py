@@ -9,8 +9,12 @@ from typing import Any
 import pytest
 
 from plugins.panels.strategy import PANEL, StrategyPanel
+from plugins.policies.token_transformer import TokenTransformer
+from plugins.strategies.rl_fine_tuning import RLFineTuning
 from plugins.strategies.rl_from_scratch import RLFromScratch
 from studio.contracts import Problem
+from studio.rl.policy import GaussianActorCritic
+from studio.rl.squashed import SquashedActorCritic
 from tests.widgets import shell_fakes as fakes
 from widgets.bench import Bench
 
@@ -33,10 +37,17 @@ def panel(qtbot: Any, bench: Bench) -> StrategyPanel:
     return made
 
 
+def rows(panel: StrategyPanel) -> dict[str, Any]:
+    """The strategy's own parameters."""
+    form = panel.params["strategy"].form
+    assert form is not None
+    return form.rows
+
+
 def test_the_experiments_strategy_is_chosen_with_summary_reference_and_form(panel: StrategyPanel) -> None:
     assert panel.list.count() == 2 and panel.list.currentItem().text() == "LoRA"
     assert panel.summary.text() == "Learns a low-rank change." and panel.reference.text() == "Hu et al. 2022"
-    assert panel.params is not None and list(panel.params.rows)[:2] == ["rank", "alpha"]
+    assert list(rows(panel))[:2] == ["rank", "alpha"]
 
 
 def test_search_looks_into_summary_and_tags(panel: StrategyPanel) -> None:
@@ -54,17 +65,16 @@ def test_search_looks_into_summary_and_tags(panel: StrategyPanel) -> None:
 def test_choosing_another_strategy_edits_the_experiment_and_drops_the_old_parameters(
     bench: Bench, panel: StrategyPanel
 ) -> None:
-    assert panel.params is not None
-    panel.params.rows["rank"].editor.setValue(4)
+    rows(panel)["rank"].editor.setValue(4)
     assert bench.experiment.strategy.params == {"rank": 4}
     panel.list.setCurrentRow(0)
     assert bench.experiment.strategy.id == "full_finetuning" and bench.experiment.strategy.params == {}
-    assert panel.params is not None and list(panel.params.rows) == []
+    assert list(rows(panel)) == []
 
 
 def test_an_experiment_from_elsewhere_is_shown(bench: Bench, panel: StrategyPanel) -> None:
     bench.edit(strategy={"id": "lora", "params": {"rank": 32}}, **{"budget.iterations": 123})
-    assert panel.params is not None and panel.params.values()["rank"] == 32
+    assert rows(panel)["rank"].editor.value() == 32
     assert panel.forms["budget"].values()["iterations"] == 123
 
 
@@ -83,7 +93,7 @@ def test_problems_stand_at_their_fields_and_closed_sections_warn(bench: Bench, p
         Problem("target.dataset", "Missing."),
     ]
     bench.problems_changed.emit(bench.problems)
-    assert panel.params is not None and panel.params.rows["rank"].problem.text() == "Larger than the layer. Take 16."
+    assert rows(panel)["rank"].problem.text() == "Larger than the layer. Take 16."
     assert "⚠" in panel.sections["evaluation"].head.text() and "⚠" not in panel.sections["budget"].head.text()
     assert panel.unplaced.text() == "It needs a source."
     assert panel.show_field("evaluation.every") and panel.sections["evaluation"].content.isVisible()
@@ -91,13 +101,12 @@ def test_problems_stand_at_their_fields_and_closed_sections_warn(bench: Bench, p
 
 
 def test_a_value_that_the_parameters_refuse_is_told_at_once_and_not_taken(bench: Bench, panel: StrategyPanel) -> None:
-    assert panel.params is not None
-    editor = panel.params.rows["alpha"].editor
+    editor = rows(panel)["alpha"].editor
     editor.setValue(0.0)  # the range is open at 0: the editor cannot know
-    assert panel.params.rows["alpha"].problem.text() == "0.0 is out of range. It must be above 0."
+    assert rows(panel)["alpha"].problem.text() == "0.0 is out of range. It must be above 0."
     assert bench.experiment.strategy.params == {}
     editor.setValue(2.0)
-    assert panel.params.rows["alpha"].problem.text() == ""
+    assert rows(panel)["alpha"].problem.text() == ""
     assert bench.experiment.strategy.params == {"alpha": 2.0}
 
 
@@ -119,30 +128,109 @@ def chooser(qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
 def test_settings_within_the_parameters_have_a_section_that_opens_when_chosen(
     qtbot: Any, chooser: StrategyPanel
 ) -> None:
-    bench, section = chooser._bench, chooser.sections["strategy.params.sac"]
-    assert chooser.params is not None and "sac" not in chooser.params.rows
+    bench, params = chooser._bench, chooser.params["strategy"]
+    section = params.sections["sac"]
+    assert "sac" not in rows(chooser)
     assert section.head.text() == "SAC" and not section.content.isVisible()
-    chooser.parts["sac"].rows["batch_size"].editor.setValue(64)
+    params.parts["sac"].rows["batch_size"].editor.setValue(64)
     assert bench.experiment.strategy.params == {"sac": {"batch_size": 64}}
-    algorithm = chooser.params.rows["algorithm"].editor
+    algorithm = rows(chooser)["algorithm"].editor
     algorithm.setFocus()
     qtbot.keyClicks(algorithm, "s")
     assert section.content.isVisible()
     assert bench.experiment.strategy.params == {"algorithm": "sac", "sac": {"batch_size": 64}}
     section.set_open(False)
-    chooser.parts["sac"].rows["tau"].editor.setValue(0.01)
+    params.parts["sac"].rows["tau"].editor.setValue(0.01)
     assert not section.content.isVisible()  # closed by hand, it stays so
     bench.edit(**{"strategy.params": {}})
-    assert chooser.parts["sac"].values()["batch_size"] == 256
+    assert params.parts["sac"].values()["batch_size"] == 256
 
 
 def test_what_is_wrong_within_them_stands_at_its_field_and_goes_with_the_strategy(chooser: StrategyPanel) -> None:
-    bench = chooser._bench
+    bench, params = chooser._bench, chooser.params["strategy"]
     bench.problems = [Problem("strategy.params.sac.update", "There is no compiler.", "Choose eager.")]
     bench.problems_changed.emit(bench.problems)
-    assert chooser.parts["sac"].rows["update"].problem.text() == "There is no compiler. Choose eager."
-    assert "⚠" in chooser.sections["strategy.params.sac"].head.text() and chooser.unplaced.text() == ""
+    assert params.parts["sac"].rows["update"].problem.text() == "There is no compiler. Choose eager."
+    assert "⚠" in params.sections["sac"].head.text() and chooser.unplaced.text() == ""
     assert chooser.show_field("strategy.params.sac.update")
-    assert chooser.sections["strategy.params.sac"].content.isVisible()
+    assert params.sections["sac"].content.isVisible()
     bench.edit(strategy={"id": "full_finetuning", "params": {}})
-    assert chooser.parts == {} and "strategy.params.sac" not in chooser.sections
+    assert params.parts == {} and params.sections == {}
+
+
+@pytest.fixture
+def learning(qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StrategyPanel]:
+    """The panel with policies that learn by reinforcement, and the demo's, which is cloned."""
+    fakes.install(monkeypatch)
+    policies = [TokenTransformer, GaussianActorCritic, SquashedActorCritic]
+    made = Bench(tmp_path, registry=fakes.FakeRegistry(strategies=[RLFineTuning, fakes.Full], policies=policies))
+    panel = PANEL.factory(made)
+    qtbot.addWidget(panel)
+    panel.show()
+    with qtbot.waitSignals([made.registry_ready], timeout=3000):
+        made.load_plugins()
+    yield panel
+    made.close()
+
+
+def test_another_policy_and_what_trains_it_are_chosen_with_their_own_parameters(
+    qtbot: Any, learning: StrategyPanel
+) -> None:
+    bench, policy, pretraining = learning._bench, learning.params["policy"], learning.params["pretraining"]
+    assert learning.policies.value() == "token_transformer" and learning.policies.count() == 3
+    assert policy.form is not None and "heads" in policy.form.rows and pretraining.form is None
+    cloned = learning.forms["pretraining"].rows["batch_size"]
+    assert not cloned.editor.isHidden()
+    policy.form.rows["heads"].editor.setValue(2)
+    assert bench.experiment.policy.params == {"heads": 2}
+
+    learning.policies.setFocus()
+    qtbot.keyClicks(learning.policies, "gauss")
+    assert (bench.experiment.policy.id, bench.experiment.policy.params) == ("gaussian_mlp", {})
+    assert pretraining.form is not None and cloned.editor.isHidden() and cloned.label.isHidden()
+    assert policy.form is not None and "inputs" not in policy.form.rows  # it follows from the task
+    pretraining.form.rows["steps"].editor.setValue(128)
+    assert bench.experiment.pretraining.params == {"steps": 128}
+    policy.form.rows["width"].editor.setValue(32)
+
+    learning.policies.set_value("squashed_mlp")
+    learning.policies.edited.emit()
+    chosen = bench.experiment
+    assert (chosen.policy.id, chosen.policy.params, chosen.pretraining.params) == ("squashed_mlp", {}, {})
+    assert pretraining.form is not None and "tau" in pretraining.form.rows
+
+
+def test_what_is_wrong_with_a_policy_stands_in_its_section(learning: StrategyPanel) -> None:
+    bench, policy = learning._bench, learning.params["policy"]
+    bench.edit(policy={"id": "gaussian_mlp", "params": {}})
+    bench.problems = [
+        Problem("policy.id", "It is trained by PPO.", "Choose another."),
+        Problem("policy.params.width", "Too wide."),
+        Problem("pretraining.params.minibatch", "Too large."),
+    ]
+    bench.problems_changed.emit(bench.problems)
+    assert learning.forms["policy"].rows["id"].problem.text() == "It is trained by PPO. Choose another."
+    assert policy.form is not None and policy.form.rows["width"].problem.text() == "Too wide."
+    assert learning.unplaced.text() == ""
+    for name in ("policy", "pretraining"):
+        assert "⚠" in learning.sections[name].head.text() and not learning.sections[name].content.isVisible()
+    assert learning.show_field("policy.id") and learning.sections["policy"].content.isVisible()
+    assert learning.show_field("pretraining.params.minibatch") and learning.sections["pretraining"].content.isVisible()
+
+
+def test_name_seed_device_and_comparison_are_edited(qtbot: Any, bench: Bench, panel: StrategyPanel) -> None:
+    run, comparison = panel.forms["run"], panel.forms["comparison"]
+    assert list(run.rows) == ["name", "description", "seed", "device"]
+    run.rows["seed"].editor.setValue(7)
+    run.rows["device"].editor.setFocus()
+    qtbot.keyClicks(run.rows["device"].editor, "cpu")
+    name = run.rows["name"].editor
+    name.setText("a name with spaces")
+    name.editingFinished.emit()
+    assert (bench.experiment.seed, bench.experiment.device) == (7, "cpu")
+    assert "a name with spaces" in run.rows["name"].problem.text() and " " not in bench.experiment.name
+    for field, text in (("strategies", "lora, full_finetuning"), ("seeds", "0, 1, 2")):
+        comparison.rows[field].editor.setText(text)
+        comparison.rows[field].editor.editingFinished.emit()
+    plan = bench.experiment.comparison
+    assert (plan.strategies, plan.seeds) == (["lora", "full_finetuning"], [0, 1, 2])
