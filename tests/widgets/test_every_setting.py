@@ -1,0 +1,38 @@
+"""Whatever an experiment file can say, some panel lets a person say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from plugins.panels import data_embodiment, randomization, strategy
+from studio.experiment import Experiment
+from widgets.bench import Bench
+
+WHOLE = ("randomization", "strategy.params", "policy.params", "pretraining.params")  # edited by forms of their own
+
+
+def settings(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
+    """Dotted name of each setting of an experiment."""
+    for name, field in model.model_fields.items():
+        dotted, inner = prefix + name, field.annotation
+        if isinstance(inner, type) and issubclass(inner, BaseModel) and not dotted.endswith(WHOLE):
+            yield from settings(inner, f"{dotted}.")
+        elif not dotted.endswith(WHOLE) and dotted != "version":
+            yield dotted
+
+
+def test_every_setting_of_an_experiment_has_its_place_in_a_panel(qtbot: Any, tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    panels = [module.PANEL.factory(bench) for module in (data_embodiment, strategy, randomization)]
+    for panel in panels:
+        qtbot.addWidget(panel)
+    with qtbot.waitSignal(bench.registry_ready, timeout=60_000):
+        bench.load_plugins()
+    names = list(settings(Experiment))
+    assert {"target.camera", "policy.id", "seed", "comparison.seeds", "source.curriculum.enabled"} <= set(names)
+    assert [name for name in names if not any(panel.show_field(name) for panel in panels)] == []
+    bench.close()
