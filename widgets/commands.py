@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,8 @@ from widgets import opening, theme
 
 if TYPE_CHECKING:
     from widgets.main_window import MainWindow
+
+EXAMPLES = paths.assets() / "experiments"
 
 
 class Commands(QObject):
@@ -48,7 +51,14 @@ class Commands(QObject):
         self.open_run = make(
             self.tr("Open r&un folder…"), self.tr("Open a run's folder"), self._open_run, "", "Ctrl+Shift+O"
         )
-        self.open_demo = make(self.tr("Open the &demo"), self.tr("Open the demo experiment"), self._open_demo)
+        self.examples = {
+            file: make(
+                file.stem.replace("_", " "),
+                self.tr("Open the example {file}").format(file=file.name),
+                partial(window.open_path, file),
+            )
+            for file in sorted(EXAMPLES.glob("*.yaml"))
+        }
         self.save = make(
             self.tr("&Save as YAML…"), self.tr("Write this experiment to a file"), self._save, "save", "Ctrl+S"
         )
@@ -70,6 +80,7 @@ class Commands(QObject):
             self.tr("&Find a command…"), self.tr("Find any command by its name"), self._palette, "search", "Ctrl+K"
         )
         self.pause.setCheckable(True)
+        bench.registry_ready.connect(self._describe_examples)
         for signal in (bench.running_changed, bench.state_changed, bench.problems_changed, bench.registry_ready):
             signal.connect(self._enable)
         self._enable()
@@ -82,7 +93,10 @@ class Commands(QObject):
     def fill_menus(self, bar: QMenuBar) -> None:
         """Makes the menus."""
         file = bar.addMenu(self.tr("&File"))
-        file.addActions([self.new, self.open, self.open_run, self.open_demo])
+        file.addActions([self.new, self.open, self.open_run])
+        examples = file.addMenu(self.tr("Open an &example"))
+        examples.setToolTipsVisible(True)
+        examples.addActions([*self.examples.values()])
         file.addSeparator()
         file.addActions([self.save, self.copy_line, self.copy_yaml])
         file.addSeparator()
@@ -163,7 +177,7 @@ class Commands(QObject):
         self._bench.set_experiment(Experiment())
 
     def _open(self) -> None:
-        start = str(paths.assets() / "experiments")
+        start = str(EXAMPLES)
         name, _ = QFileDialog.getOpenFileName(
             self._window, self.tr("Open"), start, self.tr("All the studio reads ({types})").format(types=opening.FILTER)
         )
@@ -175,11 +189,18 @@ class Commands(QObject):
         if name:
             self._window.open_path(Path(name))
 
-    def _open_demo(self) -> None:
-        self._window.open_path(paths.assets() / "experiments" / "demo.yaml")
+    def _describe_examples(self) -> None:
+        """What each of them asks, once their files have been read."""
+
+        def done(texts: dict[Path, str]) -> None:
+            for file, text in texts.items():
+                self.examples[file].setToolTip(f"<p>{escape(text)}</p>")  # rich text is wrapped
+
+        self._bench.background(lambda: {file: Experiment.load(file).description for file in self.examples}, done)
 
     def _save(self) -> None:
-        start = str(self.base[1]) if self.base else f"{self._bench.experiment.name}.yaml"
+        own = self.base is not None and not self.base[1].is_relative_to(paths.assets())
+        start = str(self.base[1]) if self.base and own else f"{self._bench.experiment.name}.yaml"
         name, _ = QFileDialog.getSaveFileName(
             self._window, self.tr("Save as YAML"), start, self.tr("Experiment (*.yaml *.yml)")
         )

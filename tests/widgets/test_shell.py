@@ -235,6 +235,27 @@ def test_copy_as_yaml_is_the_experiment(window: MainWindow) -> None:
     assert Experiment.from_yaml(QGuiApplication.clipboard().text()) == window.bench.experiment
 
 
+def test_an_example_is_opened_from_its_menu_and_saved_elsewhere(
+    qtbot: Any, window: MainWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = next(file for file in window.commands.examples if file.stem == "half_cheetah_sac")
+    action = window.commands.examples[file]
+    wanted = Experiment.load(file)
+    window.bench.load_plugins()
+    qtbot.waitUntil(lambda: wanted.description[:20] in action.toolTip(), timeout=5000)
+    action.trigger()
+    qtbot.waitUntil(lambda: window.bench.experiment == wanted, timeout=5000)
+    offered: list[str] = []
+
+    def chosen(_parent: Any, _title: str, start: str, _filter: str) -> tuple[str, str]:
+        offered.append(start)
+        return "", ""
+
+    monkeypatch.setattr("widgets.commands.QFileDialog.getSaveFileName", chosen)
+    window.commands.save.trigger()
+    assert offered == ["half_cheetah_sac.yaml"], "a shipped file is not offered to be written over"
+
+
 def test_the_layout_is_kept_and_can_be_reset(qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fakes.install(monkeypatch)
     settings = QSettings(str(tmp_path / "s.ini"), QSettings.Format.IniFormat)
