@@ -297,7 +297,11 @@ def plain_validation(error: ValidationError, model: type[BaseModel], prefix: str
             found.append(ExperimentError(message, field, remedy if len(remedy) > 1 else ""))
         else:
             # int_parsing, int_type, int_from_float and the like: what is wanted comes first
-            remedy = WANTED.get(kind.partition("_")[0], item["msg"])
+            remedy = (
+                item["msg"] if kind.endswith(("_short", "_long")) else WANTED.get(kind.partition("_")[0], item["msg"])
+            )
+            if kind == "string_pattern_mismatch":  # of names alone
+                remedy = "Use letters, digits, '.', '-' and '_'"
             found.append(ExperimentError(f"{value} does not fit.", field, f"{remedy}."))
     return found
 

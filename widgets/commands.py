@@ -199,8 +199,9 @@ class Commands(QObject):
         self._bench.background(lambda: {file: Experiment.load(file).description for file in self.examples}, done)
 
     def _save(self) -> None:
-        own = self.base is not None and not self.base[1].is_relative_to(paths.assets())
-        start = str(self.base[1]) if self.base and own else f"{self._bench.experiment.name}.yaml"
+        start = f"{self._bench.experiment.name}.yaml"
+        if self.base is not None and not _is_kept(self.base[1]):
+            start = str(self.base[1])
         name, _ = QFileDialog.getSaveFileName(
             self._window, self.tr("Save as YAML"), start, self.tr("Experiment (*.yaml *.yml)")
         )
@@ -230,3 +231,8 @@ class Commands(QObject):
         from widgets.palette import Palette
 
         Palette(self._window, self.all()).open()
+
+
+def _is_kept(file: Path) -> bool:
+    """Whether an experiment is no person's to write over: a shipped one, or what a run was."""
+    return file.resolve().is_relative_to(paths.assets().resolve()) or (file.parent / "run.json").exists()

@@ -72,16 +72,6 @@ class RobotChoice(Choice):
             self.edited.emit()
 
 
-class Contexts(Anything):
-    """Contexts of a family of tasks, as YAML; nothing written: the whole family."""
-
-    def value(self) -> Any:
-        return super().value() or []
-
-    def set_value(self, value: Any) -> None:
-        super().set_value(value or None)
-
-
 class DomainColumn(QObject):
     """The editors of one domain. ``edited`` carries the dotted field and its new value."""
 
@@ -103,7 +93,7 @@ class DomainColumn(QObject):
             "observation": Choice(["image", "goal"]),
             "camera": Choice([]),
             "image_size": Whole(*limits(fields["image_size"])),
-            "contexts": Contexts(),
+            "contexts": Anything([]),  # nothing written: the whole family
             "episodes": Whole(*limits(fields["episodes"])),
             "dataset": PathField(DATASET_FILTER),
             "stand_in": PathField(STAND_IN_FILTER),
@@ -112,6 +102,7 @@ class DomainColumn(QObject):
         self.editors["contexts"].setEnabled(False)
         self._tasks: dict[str, Any] = {}
         self._robots: dict[str, Any] = {}
+        self._of_files: dict[str, tuple[str, ...]] = {}  # cameras by the model's path
         self.problems: dict[str, QLabel] = {}
         for name, editor in self.editors.items():
             editor.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
@@ -191,9 +182,15 @@ class DomainColumn(QObject):
         if cameras and self.editors["camera"].value() not in cameras:
             self.edited.emit(f"{self.role}.camera", cameras[0])
 
+    def offer_cameras(self, robot: str, cameras: Sequence[str]) -> None:
+        """Takes the cameras of a model file, once it has been read."""
+        self._of_files[robot] = tuple(cameras)
+        if self.editors["embodiment"].value() == robot and cameras:
+            self.editors["camera"].set_choices(cameras)
+
     def _cameras(self, robot: str) -> Sequence[str]:
-        """Of a registered robot; those of a model file are not known before it is read."""
-        return self._robots[robot].cameras if robot in self._robots else ()
+        """Of a registered robot, or of a model file that has been read."""
+        return self._robots[robot].cameras if robot in self._robots else self._of_files.get(robot, ())
 
     def _offer(self, domain: Domain) -> None:
         """Offers the robot's cameras where images are seen; the controls and observations that the task has, and its

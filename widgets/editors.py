@@ -215,17 +215,26 @@ class Listing(Text):
 
 
 class Anything(Text):
-    """Any other value, written as YAML."""
+    """Any other value, written as YAML.
+
+    Args:
+        empty: the value that is shown as nothing.
+    """
+
+    def __init__(self, empty: Any = None) -> None:
+        super().__init__()
+        self._empty = empty
 
     def value(self) -> Any:
         try:
-            return yaml.safe_load(self.text())
+            found = yaml.safe_load(self.text())
         except yaml.YAMLError:
             return self.text()
+        return self._empty if found is None else found
 
     def set_value(self, value: Any) -> None:
         text = yaml.safe_dump(value, default_flow_style=True, width=10**6).removesuffix("...\n").strip()
-        super().set_value("" if value is None else text)
+        super().set_value("" if value == self._empty else text)
 
 
 class PathField(QWidget):
@@ -309,7 +318,7 @@ def editor_for(field: FieldInfo) -> Any:
         return Text()
     if origin is list and arguments and arguments[0] in (int, float, str):
         return Listing(arguments[0])
-    return Anything()
+    return Anything({} if origin is dict else None)
 
 
 def limits(field: FieldInfo) -> tuple[float, float]:

@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QGridLayout, QLabel, QToolButton, QWidget
 from studio.contracts import Problem
 from studio.errors import StudioError
 from widgets import theme
-from widgets.editors import Anything, Listing, PathField, Text, editor_for
+from widgets.editors import Anything, Choice, Listing, PathField, Text, editor_for
 
 LABEL_WIDTH = 106  # so that the forms of one panel are aligned, px
 
@@ -30,6 +30,7 @@ class Row:
     reset: QToolButton
     problem: QLabel
     default: Any
+    left_out: bool = False  # it says nothing at present, and is hidden
 
 
 class Form(QWidget):
@@ -108,13 +109,14 @@ class Form(QWidget):
     def set_left_out(self, names: Collection[str]) -> None:
         """Hides fields that say nothing at present, and shows the others."""
         for name, row in self.rows.items():
+            row.left_out = name in names
             for widget in (row.label, row.editor, row.caption):
                 if widget is not None:
-                    widget.setVisible(name not in names)
+                    widget.setVisible(not row.left_out)
             keep = row.reset.sizePolicy()
-            keep.setRetainSizeWhenHidden(name not in names)
+            keep.setRetainSizeWhenHidden(not row.left_out)
             row.reset.setSizePolicy(keep)
-            row.reset.setVisible(name not in names and not _same(row.editor.value(), row.default))
+            self._mark(row)
 
     def show_field(self, dotted: str) -> bool:
         """Gives the field the focus; False where the form does not have it."""
@@ -189,7 +191,8 @@ class Form(QWidget):
         self.changed.emit(f"{self.prefix}{name}", row.editor.value())
 
     def _mark(self, row: Row) -> None:
-        row.reset.setVisible(not _same(row.editor.value(), row.default))
+        offered = not isinstance(row.editor, Choice) or row.editor.findData(row.default) >= 0
+        row.reset.setVisible(offered and not row.left_out and not _same(row.editor.value(), row.default))
 
     def _show_problem(self, row: Row, words: str) -> None:
         row.problem.setText(words)

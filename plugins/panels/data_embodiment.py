@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -11,6 +12,7 @@ from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QPushBut
 from studio.contracts import PanelInfo, Problem
 from studio.errors import StudioError
 from studio.experiment import Domain, Experiment
+from studio.registry import Registry
 from studio.run.channels import Event, StageChanged
 from widgets import theme
 from widgets.bench import Bench
@@ -189,7 +191,10 @@ class DataEmbodimentPanel(QWidget):
             return
         column.preview.show_image(None, self.tr("Drawing …"))
 
-        def done(image: Any) -> None:
+        def done(found: tuple[Any, Sequence[str]]) -> None:
+            image, cameras = found
+            for each in self.columns.values():
+                each.offer_cameras(domain.embodiment, cameras)
             self._pictures[key] = image
             if self._wanted.get(f"{role}.embodiment") == key:
                 self._settle(f"{role}.embodiment", None)
@@ -200,7 +205,7 @@ class DataEmbodimentPanel(QWidget):
                 self._settle(f"{role}.embodiment", error)
                 column.preview.show_image(None, self.tr("No picture"))
 
-        self._bench.background(partial(render, domain, self._bench.registry), done, failed)
+        self._bench.background(partial(_look_at, domain, self._bench.registry), done, failed)
 
     def _ask_summary(self, role: str) -> None:
         domain, view, experiment = self._domain(role), self.views[role], self._bench.experiment
@@ -234,6 +239,16 @@ class DataEmbodimentPanel(QWidget):
         elif error is not None:
             self._found[field] = StudioError(f"{type(error).__name__}: {error}.", field)
         self._show_problems()
+
+
+def _look_at(domain: Domain, registry: Registry) -> tuple[Any, Sequence[str]]:
+    """A robot's picture, and its cameras."""
+    image, known = render(domain, registry), registry.all("embodiments").get(domain.embodiment)
+    if known is not None:
+        return image, known.cameras
+    from studio.sim.domains import embodiment_of  # a model file, which the picture needed too
+
+    return image, embodiment_of(domain, registry).cameras
 
 
 PANEL = PanelInfo(

@@ -165,6 +165,7 @@ class StrategyPanel(QWidget):
             self._report(self._bench.edit(strategy={"id": id, "params": {}}))
 
     def _take_experiment(self, experiment: Experiment) -> None:
+        self._errors.clear()  # every field shows the experiment again
         for name, form in self.forms.items():
             form.set_values(_own(experiment) if name == "run" else getattr(experiment, name))
         if not self._bench.registry_is_ready:
@@ -191,6 +192,8 @@ class StrategyPanel(QWidget):
         self._show_problems()
 
     def _edit(self, dotted: str, value: object) -> None:
+        if dotted == "policy.id" and value == self._bench.experiment.policy.id:
+            return  # chosen again: it keeps its parameters
         changes = {dotted: value}
         if dotted == "policy.id":  # another policy knows other parameters, and so does what trains it
             self._forget("policy.params.", "pretraining.params.")

@@ -13,13 +13,12 @@ from pydantic import ValidationError
 
 from studio.contracts import Problem
 from studio.errors import ExperimentError
-from studio.experiment import Domain, Experiment
+from studio.experiment import Domain, Experiment, setting
 from studio.registry import Registry
-from studio.rl.carrying import Carried, carry, check_carried
+from studio.rl.carrying import Carried, CarriedSACParams, carry, check_carried
 from studio.rl.choice import AlgorithmChoice, ChosenAlgorithm
 from studio.rl.policy import flatten
 from studio.rl.ppo import PPOParams
-from studio.rl.sac import SACParams
 
 
 class RLFineTuning(ChosenAlgorithm):
@@ -35,12 +34,16 @@ class RLFineTuning(ChosenAlgorithm):
     class Params(PPOParams, Carried, AlgorithmChoice):
         """What trains, what is carried over and how it explores, optimization and collection."""
 
+        sac: CarriedSACParams = setting(
+            CarriedSACParams(), "SAC", "Its optimization and collection, where it is chosen."
+        )
+
     @property
     def settings(self) -> Any:
         found, exploration = super().settings, self.params.exploration
         if self.params.algorithm == "sac":
-            anew = exploration == "temperature"
-            return found if anew else found.model_copy(update={"alpha": self.params.carried_alpha})
+            anew = {"alpha": self.params.fresh_alpha}
+            return found.model_copy(update=anew) if exploration == "temperature" else found
         bonus = {"entropy_weight": found.entropy_weight or self.params.entropy_bonus}
         return found.model_copy(update=bonus) if exploration == "entropy" else found
 
@@ -70,9 +73,4 @@ class RLFineTuning(ChosenAlgorithm):
             layers = kind.Params(**experiment.policy.params).layers
         except (ExperimentError, ValidationError, AttributeError):  # what is wrong with the policy is said at its field
             return problems
-        soft = self.params.algorithm == "sac"
-        if soft and self.params.exploration != "temperature" and self.params.sac.alpha != SACParams().alpha:
-            message = "SAC begins with the carried α, since its own temperature does not begin anew."
-            remedy = "Set carried_alpha, or choose the exploration temperature."
-            problems.append(Problem("strategy.params.sac.alpha", message, remedy))
-        return [*problems, *check_carried(self.params, layers, soft)]
+        return [*problems, *check_carried(self.params, layers, self.params.algorithm == "sac")]

@@ -11,6 +11,15 @@ from torch import Tensor
 from studio.contracts import Problem
 from studio.experiment import Settings, setting
 from studio.rl.moments import Moments
+from studio.rl.sac import SACParams
+
+
+class CarriedSACParams(SACParams):
+    """Optimization and collection, from a policy that has learned."""
+
+    alpha: float = setting(
+        0.01, "α", "First temperature, where it does not begin anew: little, as training leaves it.", gt=0, le=100
+    )
 
 
 class Carried(Settings):
@@ -23,9 +32,7 @@ class Carried(Settings):
     )
     temperature: float = setting(3.0, "Temperature", "Factor of the standard deviation.", gt=0, le=100)
     entropy_bonus: float = setting(0.01, "Entropy bonus", "Entropy weight where exploring is rewarded.", ge=0, le=10)
-    carried_alpha: float = setting(
-        0.01, "Carried α", "SAC's first temperature where its own does not begin anew.", gt=0, le=100
-    )  # little, as training leaves it
+    fresh_alpha: float = setting(1.0, "Fresh α", "SAC's first temperature where its own begins anew.", gt=0, le=100)
     freeze: Literal["nothing", "first_layers", "all_but_last_layer", "critic"] = setting(
         "nothing", "Freeze", "Which parameters stay as they are; what begins anew learns."
     )

@@ -74,7 +74,8 @@ def check(experiment: Experiment, registry: Registry) -> list[Problem]:
                 problems.append(
                     Problem("target.observation", "Source and target observe differently.", "Choose the same for both.")
                 )
-            if kind.needs_source and experiment.source.image_size != experiment.target.image_size:
+            sizes = {d.image_size for d in (experiment.source, experiment.target) if d.observation == "image"}
+            if kind.needs_source and len(sizes) > 1:
                 problems.append(
                     Problem(
                         "target.image_size", "Source and target images differ in size.", "Choose the same for both."

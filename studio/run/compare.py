@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from studio.errors import ExperimentError
-from studio.experiment import Comparison, Experiment, Selection
+from studio.experiment import Comparison, Experiment, Pretraining, Selection
 from studio.registry import Registry
 from studio.run.baseline import baselines
 from studio.run.channels import Channels
@@ -23,6 +23,7 @@ from studio.run.resolve import resolved
 from studio.run.runs import RunInfo, experiment_of, list_runs, read_run
 from studio.run.session import Session
 
+NAMED = 6  # settings, at most, in a row's label; JSON has them all
 COLUMNS = (
     "strategy", "episodes", "seeds", "success", "low", "high", "source_success", "trainable_parameters", "seconds",
     "peak_memory_mb", "transfer", "measure", "settings",
@@ -156,9 +157,9 @@ def held_against(group: Group, groups: list[Group]) -> list[Group]:
     near = [g for g in groups if g.episodes == group.episodes and g.experiment.target == group.experiment.target]
     base = baselines(run for g in near for run in g.runs).get(group.episodes, [])
     found = [g for g in near if g.runs[0] in base]
-    nothing = Selection()
-    wanted = group.experiment.model_copy(update={"strategy": nothing})
-    alike = [g for g in found if g.experiment.model_copy(update={"strategy": nothing}) == wanted]
+    alone = {"strategy": Selection(), "pretraining": Pretraining()}  # which a training without transfer has none of
+    wanted = group.experiment.model_copy(update=alone)
+    alike = [g for g in found if g.experiment.model_copy(update=alone) == wanted]
     return alike if len(found) > 1 and alike else found
 
 
@@ -300,7 +301,9 @@ def _leaves(node: Any, name: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def _settings_text(settings: dict[str, Any]) -> str:
-    return ", ".join(f"{n}={v if isinstance(v, str) else json.dumps(v)}" for n, v in settings.items())
+    shown = [f"{n}={v if isinstance(v, str) else json.dumps(v)}" for n, v in settings.items()]
+    more = [f"… {len(shown) - NAMED} more"] if len(shown) > NAMED else []
+    return ", ".join(shown[:NAMED] + more)
 
 
 def _mean(values: Iterable[float]) -> float | None:

@@ -67,7 +67,6 @@ class Player(LiveSimulation):
         self.components = steering.components(task, domain.contexts)
         self._placed = steering.placed(task) if self.model.nmocap else 0
         self._domain, self._holds = domain, False
-        self._put: dict[int, np.ndarray] = {}  # where a hand put marks, by body: they stay there until a reset
         self.by_hand = policy == "hand"
         self.reset(seed)
 
@@ -104,12 +103,14 @@ class Player(LiveSimulation):
 
     def reset(self, seed: int | None = None) -> None:
         """Starts an episode: the given seed's, or the present one again."""
-        self._put.clear()
+        self._put: dict[int, np.ndarray] = {}  # where a hand put marks, by body: they stay there until a reset,
+        self._moved = False  # and so does a context that is one
         self._begin(self._seed if seed is None else seed)
 
     def _begin(self, seed: int) -> None:
         self._seed = seed
-        kept = [self.world.contexts[0].tolist()] if self._holds and self.components else self._domain.contexts
+        held = self._moved or (self._holds and self.components)
+        kept = [self.world.contexts[0].tolist()] if held else self._domain.contexts
         self.world.domain = self._domain.model_copy(update={"contexts": kept})
         self.world.begin(self._ids, [self._seed])
         self._drop_step()
@@ -363,8 +364,9 @@ class Player(LiveSimulation):
         self._seen = None
         if self._placed:  # the hand moved the mark: the episode is another of the family
             self.world.contexts[0, : self._placed] = self._mocap[0][0, 0, : self._placed]
+            self._moved = True
         elif (mark := self._mark(self.perturb.select)) is not None:
-            self._put[self.perturb.select] = mark.copy()
+            self._put = {**self._put, self.perturb.select: mark.copy()}
 
     def _mark(self, body: int) -> Any:
         """Where a mark stands: its live place, (3,) m, or that of its slides, (2,) m; None: it is no mark."""
@@ -389,10 +391,10 @@ class Player(LiveSimulation):
     def _more(self) -> Any:
         self._moment = self._feel()
         episode = self._seed, self._episode, self._successes, self._ended, self._success, self._return, self._reward
-        return episode, self._memory, self._moment
+        return episode, self._memory, self._put, self._moved, self._moment
 
     def _take_back(self, more: Any) -> None:
-        episode, self._memory, self._moment = more
+        episode, self._memory, self._put, self._moved, self._moment = more
         self._seed, self._episode, self._successes, self._ended, self._success, self._return, self._reward = episode
         self._seen, self._acted = None, None
         self._did = {name: getattr(self._moment, name) for name in ("action", "reward", "score")}

@@ -145,14 +145,11 @@ def test_a_policy_saved_without_its_scale_of_rewards_begins_a_new_one() -> None:
 
 
 def test_what_a_person_gave_is_not_overridden() -> None:
-    """Entropy is rewarded by the bonus only where nothing else was asked for; a temperature of SAC's own that would not
-    be used is a problem."""
-    own = {"policy": {"id": "squashed_mlp"}, "pretraining.params": SOFT}
-    own |= {"strategy.params": {"algorithm": "sac", "sac": SOFT | {"alpha": 0.5}}}
-    problems = check(plan().changed(**own), Registry())
-    assert [problem.field for problem in problems] == ["strategy.params.sac.alpha"]
-    own["strategy.params"] |= {"exploration": "temperature"}
-    assert not check(plan().changed(**own), Registry())
+    """SAC's temperature begins low and entropy is rewarded by the bonus only where nothing else was asked for."""
+    for given, wanted in (({}, 0.01), ({"alpha": 0.5}, 0.5), ({"alpha": 1.0}, 1.0)):
+        params = RLFineTuning.Params(algorithm="sac", sac=SOFT | given)
+        for same in (params, RLFineTuning.Params.model_validate(params.model_dump(mode="json"))):
+            assert RLFineTuning(same).settings.alpha == wanted
     for weight, wanted in ((0.0, 0.01), (0.2, 0.2)):
         params = RLFineTuning.Params(exploration="entropy", entropy_bonus=0.01, entropy_weight=weight)
         assert RLFineTuning(params).settings.entropy_weight == wanted

@@ -21,6 +21,12 @@ from tests.widgets import shell_fakes as fakes
 from widgets.bench import Bench
 from widgets.dataset_view import THUMBNAILS
 
+ROBOT = """<mujoco><worldbody>
+  <camera name="head" pos="0 -1 1"/><camera name="side" pos="1 0 1"/>
+  <body pos="0 0 1"><joint name="j" axis="0 1 0" range="-1 1" limited="true"/>
+    <geom type="capsule" size=".05 .2"/></body>
+</worldbody></mujoco>"""
+
 
 def write_dataset(path: Path, episodes: int = 5, frames: int = 6) -> Path:
     total = episodes * frames
@@ -195,6 +201,12 @@ def test_a_camera_is_chosen_where_images_are_seen_and_a_robot_brings_its_own(qtb
     bench.edit(**{"source.observation": "goal"})
     assert not camera.isVisible() and not made._labels["camera"].isVisible()
     assert not column.editors["contexts"].isVisible()
+    made._edit("target.observation", "image")
+    file = tmp_path / "robot.xml"
+    file.write_text(ROBOT)
+    robot.set_value(str(file))
+    robot.edited.emit()
+    qtbot.waitUntil(lambda: [camera.itemData(i) for i in range(camera.count())][:2] == ["head", "side"], timeout=20_000)
     bench.close()
 
 

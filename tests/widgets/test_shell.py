@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -236,7 +237,7 @@ def test_copy_as_yaml_is_the_experiment(window: MainWindow) -> None:
 
 
 def test_an_example_is_opened_from_its_menu_and_saved_elsewhere(
-    qtbot: Any, window: MainWindow, monkeypatch: pytest.MonkeyPatch
+    qtbot: Any, window: MainWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = next(file for file in window.commands.examples if file.stem == "half_cheetah_sac")
     action = window.commands.examples[file]
@@ -253,7 +254,14 @@ def test_an_example_is_opened_from_its_menu_and_saved_elsewhere(
 
     monkeypatch.setattr("widgets.commands.QFileDialog.getSaveFileName", chosen)
     window.commands.save.trigger()
-    assert offered == ["half_cheetah_sac.yaml"], "a shipped file is not offered to be written over"
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "run.json").write_text("{}")
+    own = tmp_path / "own.yaml"
+    for path in (tmp_path / "run" / "experiment.yaml", Path(os.path.relpath(file)), own):
+        window.commands.base = (wanted, path)
+        window.commands.save.trigger()
+    kept = "half_cheetah_sac.yaml"  # neither a shipped file nor what a run was is offered to be written over
+    assert offered == [kept, kept, kept, str(own)]
 
 
 def test_the_layout_is_kept_and_can_be_reset(qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -192,6 +192,9 @@ def test_another_policy_and_what_trains_it_are_chosen_with_their_own_parameters(
     pretraining.form.rows["steps"].editor.setValue(128)
     assert bench.experiment.pretraining.params == {"steps": 128}
     policy.form.rows["width"].editor.setValue(32)
+    assert learning.forms["policy"].rows["id"].reset.isHidden(), "no policy is no policy to go back to"
+    learning.policies.edited.emit()
+    assert bench.experiment.policy.params == {"width": 32}, "chosen again, it keeps them"
 
     learning.policies.set_value("squashed_mlp")
     learning.policies.edited.emit()
@@ -228,7 +231,14 @@ def test_name_seed_device_and_comparison_are_edited(qtbot: Any, bench: Bench, pa
     name.setText("a name with spaces")
     name.editingFinished.emit()
     assert (bench.experiment.seed, bench.experiment.device) == (7, "cpu")
-    assert "a name with spaces" in run.rows["name"].problem.text() and " " not in bench.experiment.name
+    words = run.rows["name"].problem.text()
+    assert words == "\"a name with spaces\" does not fit. Use letters, digits, '.', '-' and '_'."
+    bench.edit(**{"budget.iterations": 12})
+    assert run.rows["name"].problem.text() == "" and name.text() == bench.experiment.name
+    text = comparison.rows["params"].editor
+    text.setText("")
+    text.editingFinished.emit()
+    assert comparison.rows["params"].problem.text() == ""
     for field, text in (("strategies", "lora, full_finetuning"), ("seeds", "0, 1, 2")):
         comparison.rows[field].editor.setText(text)
         comparison.rows[field].editor.editingFinished.emit()

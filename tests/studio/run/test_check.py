@@ -85,3 +85,9 @@ def test_a_dataset_stands_in_for_the_expert(tmp_path: Any) -> None:
     body = {"task": "half_cheetah", "embodiment": "half_cheetah", "control": "motor", "observation": "state"}
     problem = found("from_scratch", **body, dataset=str(tmp_path / "none.hdf5"))["target.dataset"]
     assert "expert" not in problem.message and "does not exist" in problem.message
+
+
+def test_sizes_of_images_matter_where_both_see_images() -> None:
+    unlike = {"image_size": 32}
+    assert found(**unlike)["target.image_size"].message == "Source and target images differ in size."
+    assert "target.image_size" not in found(**unlike, observation="goal")

@@ -103,3 +103,19 @@ def test_of_several_trainings_without_transfer_the_one_of_the_same_budget_is_mea
     transfer, (sentence,) = transfer_table(map(read_run, made))
     assert [row["settings"]["budget.iterations"] for row in transfer] == [10, 99]
     assert sentence.startswith("lora: budget.iterations=50 is left out: 2 trainings without transfer")
+
+
+def test_a_training_without_transfer_is_found_whatever_the_others_were_pretrained_with(runs: Path) -> None:
+    wide, longer = {"policy.params": tiny.POLICY | {"width": 32}}, {"pretraining.iterations": 9}
+    made = [finished(runs, 0.9, "from_scratch"), finished(runs, 0.1, "from_scratch", **wide)]
+    made += [finished(runs, 0.5, **longer), finished(runs, 0.5, **longer, **wide)]
+    assert [row["transfer"] for row in table(made)[2:]] == ["negative", "positive"]
+
+
+def test_a_label_names_the_first_settings_and_counts_the_others(runs: Path) -> None:
+    """As where a run that kept every parameter stands beside one that left them out."""
+    whole = {"rank": 8, "alpha": 16.0, "dropout": 0.0, "learning_rate": 0.002, "weight_decay": 0.0001}
+    whole |= {"augment_images": False, "target_modules": ["q_proj", "v_proj"]}
+    rows = table([finished(runs, 0.5, **{"strategy.params": given}) for given in (whole, {})])
+    first = format_table(rows, "table").splitlines()[2]
+    assert "rank=8" in first and "more" in first and len(rows[0]["settings"]) > 6

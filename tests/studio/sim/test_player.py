@@ -17,6 +17,7 @@ from studio.sim.domains import embodiment_of, task_of
 from studio.sim.player import HOLD_SECONDS, Player
 from studio.sim.world import PARTS, World
 
+NAVIGATION = Domain(embodiment="point", task="point_navigation", control="motor", observation="goal")
 REACHER = Domain(embodiment="reacher", task="reacher", control="motor", observation="state")
 
 
@@ -216,6 +217,7 @@ def test_a_target_on_slides_is_seen_where_the_hand_holds_it_while_it_is_moved() 
     [
         (REACHER, "target", "state", slice(4, 6)),
         (Domain(embodiment="ur5_6dof", observation="goal"), "goal", "goal", slice(2)),
+        (NAVIGATION, "goal", "goal", slice(2)),  # whose place is the context
     ],
 )
 def test_a_goal_stays_where_the_hand_put_it_until_a_reset(domain: Domain, mark: str, seen: str, at: slice) -> None:
@@ -255,4 +257,19 @@ def test_a_goal_follows_the_hand_while_the_end_of_an_episode_is_held() -> None:
         hand.active = 0
         assert playing.info["episode"] == episode
         np.testing.assert_allclose(playing.data.xipos[target], there, atol=1e-9)
+    playing.close()
+
+
+def test_a_goal_that_was_dragged_and_taken_back_does_not_return() -> None:
+    playing = Player(REACHER, Registry(), "random", seed=3)
+    target, hand = playing.model.body("target").id, playing.perturb
+    playing.step()
+    hand.select, hand.active = target, mujoco.mjtPertBit.mjPERT_TRANSLATE.value
+    hand.refpos[:] = there = playing.data.xipos[target] + np.array([0.03, -0.02, 0])
+    playing.step()
+    hand.active = 0
+    playing.seek(0)
+    while playing.info["episode"] == 0:
+        playing.advance(1 / playing.control_hz)  # on from there: a step would be the one that was
+    assert np.abs(playing.data.xipos[target] - there).max() > 1e-3
     playing.close()
