@@ -17,10 +17,8 @@ from widgets import opening, theme
 from widgets.editors import Anything, Choice, PathField, Whole, limits
 from widgets.robot_preview import RobotPreview
 
-FIELDS = (
-    "embodiment", "task", "control", "observation", "camera", "image_size", "contexts", "episodes", "dataset",
-    "stand_in",
-)  # fmt: skip
+FIELDS = ("embodiment", "task", "control", "observation", "contexts", "episodes", "dataset")
+MORE = ("camera", "image_size", "stand_in")  # of less frequent use
 OFFERED = {"control": "controls", "observation": "observations"}  # fields whose choices are the task's
 DATASET_FILTER = "HDF5 (*.hdf5 *.h5)"
 STAND_IN_FILTER = "YAML (*.yaml *.yml)"

@@ -17,8 +17,9 @@ from studio.run.channels import Event, StageChanged
 from widgets import theme
 from widgets.bench import Bench
 from widgets.dataset_view import DatasetView, Summary, learned_from, summarize
-from widgets.domain_column import FIELDS, DomainColumn
+from widgets.domain_column import FIELDS, MORE, DomainColumn
 from widgets.robot_preview import render
+from widgets.section import Section
 
 WAIT_MS = 300  # the hand rests this long before files are read and robots drawn
 LABEL_WIDTH = 76
@@ -58,6 +59,8 @@ class DataEmbodimentPanel(QWidget):
     def show_field(self, dotted: str) -> bool:
         """Gives a field of source or target the focus."""
         role, _, name = dotted.partition(".")
+        if name in MORE:
+            self.more.set_open(True)
         return role in self.columns and self.columns[role].show_field(name.split(".")[0])
 
     def show_dataset(self, role: str) -> None:
@@ -72,22 +75,17 @@ class DataEmbodimentPanel(QWidget):
         outer = QVBoxLayout(content)
         outer.setContentsMargins(12, theme.SMALL, 12, 12)
         outer.setSpacing(theme.MEDIUM)
-        grid = QGridLayout()
-        grid.setHorizontalSpacing(theme.MEDIUM)
-        grid.setVerticalSpacing(theme.SMALL)
-        grid.setColumnMinimumWidth(0, LABEL_WIDTH)
+        self._labels: dict[str, QLabel] = {}
+        grid = self._grid(FIELDS)
         for at, column in enumerate(self.columns.values(), 1):
-            grid.setColumnStretch(at, 1)
             grid.addWidget(column.title, 0, at)
             grid.addWidget(column.preview, 1, at)
-            for row, name in enumerate(FIELDS):
-                grid.addWidget(column.editors[name], 2 + 2 * row, at)
-                grid.addWidget(column.problems[name], 3 + 2 * row, at, Qt.AlignmentFlag.AlignTop)
-        self._labels = {name: QLabel(Domain.model_fields[name].title) for name in FIELDS}
-        for row, (name, label) in enumerate(self._labels.items()):
-            label.setToolTip(Domain.model_fields[name].description or "")
-            grid.addWidget(label, 2 + 2 * row, 0)
         outer.addLayout(grid)
+        rest, more = self._grid(MORE), QWidget()
+        rest.setContentsMargins(0, 0, 0, 0)
+        more.setLayout(rest)
+        self.more = Section(self.tr("More"), more)
+        outer.addWidget(self.more)
         line = QFrame()
         line.setProperty("role", "line")
         outer.addWidget(line)
@@ -103,6 +101,23 @@ class DataEmbodimentPanel(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(area)
         self.show_dataset("target")
+
+    def _grid(self, names: Sequence[str]) -> QGridLayout:
+        """Fields of source and target side by side, from the third row on."""
+        grid = QGridLayout()
+        grid.setHorizontalSpacing(theme.MEDIUM)
+        grid.setVerticalSpacing(theme.SMALL)
+        grid.setColumnMinimumWidth(0, LABEL_WIDTH)
+        for row, name in enumerate(names, 1):
+            label = self._labels[name] = QLabel(Domain.model_fields[name].title)
+            label.setToolTip(Domain.model_fields[name].description or "")
+            label.setWordWrap(True)  # both grids have one width of labels
+            grid.addWidget(label, 2 * row, 0)
+            for at, column in enumerate(self.columns.values(), 1):
+                grid.setColumnStretch(at, 1)
+                grid.addWidget(column.editors[name], 2 * row, at)
+                grid.addWidget(column.problems[name], 2 * row + 1, at, Qt.AlignmentFlag.AlignTop)
+        return grid
 
     def _switch(self) -> QHBoxLayout:
         row = QHBoxLayout()
@@ -162,6 +177,8 @@ class DataEmbodimentPanel(QWidget):
             used = any(column.uses(name) for column in self.columns.values())
             for widget in (label, *(column.editors[name] for column in self.columns.values())):
                 widget.setVisible(used)
+        wrong = [column.problems[name].text() for column in self.columns.values() for name in MORE]
+        self.more.set_alarm(any(wrong))
 
     def _take_events(self, events: list[Event]) -> None:
         if any(isinstance(event, StageChanged) for event in events):

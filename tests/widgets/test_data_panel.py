@@ -185,7 +185,8 @@ def test_a_camera_is_chosen_where_images_are_seen_and_a_robot_brings_its_own(qtb
         bench.load_plugins()
     column = made.columns["target"]
     camera, robot = column.editors["camera"], column.editors["embodiment"]
-    assert [camera.itemData(i) for i in range(camera.count())] == ["front", "top", "wrist"] and camera.isVisible()
+    assert [camera.itemData(i) for i in range(camera.count())] == ["front", "top", "wrist"] and not camera.isVisible()
+    assert made.show_field("target.camera") and camera.isVisible()
     camera.setFocus()
     qtbot.keyClicks(camera, "w")
     column.editors["image_size"].setValue(96)
