@@ -7,8 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from PySide6.QtWidgets import QApplication
 
+from tests.widgets import shell_fakes as fakes
+from widgets import theme
 from widgets.bench import Bench
+from widgets.main_window import MainWindow
 
 if TYPE_CHECKING:
     from tests.widgets.viewport_hands import Held
@@ -31,3 +35,19 @@ def held(qtbot: Any, bench: Bench) -> Iterator[Held]:
     yield made
     made.panel.shut_down()
     assert not made.panel.thread_.isRunning()
+
+
+@pytest.fixture
+def window(qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MainWindow]:
+    """The whole window over stand-ins for plugins and sessions."""
+    fakes.install(monkeypatch)
+    theme.apply(QApplication.instance())
+    made = MainWindow(Bench(tmp_path, registry=fakes.registry(fakes.PANELS)))
+    qtbot.addWidget(made)
+    made.show()
+    qtbot.waitExposed(made)
+    bench = made.bench
+    monkeypatch.setattr(made, "_ask_to_stop", lambda: True)  # a test that fails in mid-run must not wait for an answer
+    yield made
+    bench.close()
+    theme.force(None)

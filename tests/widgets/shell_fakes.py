@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import pytest
+from PySide6.QtWidgets import QLabel
 
+from plugins.panels import log as log_panel
 from studio.contracts import Embodiment, Format, PanelInfo, Problem, Strategy, Task
 from studio.experiment import Experiment, Settings, setting
 from studio.registry import Broken, Registry
@@ -73,6 +75,25 @@ def registry(panels: Sequence[PanelInfo] = (), formats: Sequence[type[Format]] =
     return FakeRegistry(
         strategies=[Lora, Full], tasks=[Reach], embodiments=robots, panels=list(panels), formats=list(formats)
     )
+
+
+def plain(id: str, area: Any, order: int) -> PanelInfo:
+    return PanelInfo(id, id.title(), "A panel.", area, order, lambda bench: QLabel(id))
+
+
+def explode(bench: Any) -> Any:
+    raise ValueError("no lens")
+
+
+PANELS = [
+    plain("strategy", "left", 20),
+    plain("data", "left", 10),
+    plain("viewport", "center", 10),
+    plain("curves", "center", 20),
+    plain("runs", "right", 20),
+    log_panel.PANEL,
+    PanelInfo("lens", "Lens", "Broken.", "right", 10, explode),
+]
 
 
 class FakeSession:

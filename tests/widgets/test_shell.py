@@ -1,65 +1,28 @@
-"""The window: docks, broken panels, commands, files, layout, closing, toasts, way strip, theme, log, palette."""
+"""The window: docks, broken panels, commands, layout, closing, toasts, way strip, theme, log, palette."""
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from PySide6.QtCore import QMimeData, QPoint, QPointF, QSettings, Qt, QThread, QTimer, QUrl
-from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication
+from PySide6.QtCore import QSettings, Qt, QThread, QTimer
+from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication, QLabel
 
 from plugins.panels import log as log_panel
-from studio.contracts import PanelInfo, Problem
-from studio.experiment import Experiment
+from studio.contracts import Problem
 from studio.registry import Broken
 from studio.run.channels import DeviceSample, Evaluated, Failed, Logged, Progress, StageChanged, StateChanged
 from tests.widgets import shell_fakes as fakes
 from tests.widgets.shell_fakes import FakeSession
-from widgets import opening, theme
+from widgets import theme
 from widgets.bench import Bench
 from widgets.main_window import MainWindow
 from widgets.palette import Palette
 from widgets.way_strip import duration
-
-
-def plain(id: str, area: Any, order: int) -> PanelInfo:
-    return PanelInfo(id, id.title(), "A panel.", area, order, lambda bench: QLabel(id))
-
-
-def explode(bench: Any) -> Any:
-    raise ValueError("no lens")
-
-
-PANELS = [
-    plain("strategy", "left", 20),
-    plain("data", "left", 10),
-    plain("viewport", "center", 10),
-    plain("curves", "center", 20),
-    plain("runs", "right", 20),
-    log_panel.PANEL,
-    PanelInfo("lens", "Lens", "Broken.", "right", 10, explode),
-]
-
-
-@pytest.fixture
-def window(qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MainWindow]:
-    fakes.install(monkeypatch)
-    theme.apply(QApplication.instance())
-    made = MainWindow(Bench(tmp_path, registry=fakes.registry(PANELS)))
-    qtbot.addWidget(made)
-    made.show()
-    qtbot.waitExposed(made)
-    bench = made.bench
-    monkeypatch.setattr(made, "_ask_to_stop", lambda: True)  # a test that fails in mid-run must not wait for an answer
-    yield made
-    bench.close()
-    theme.force(None)
 
 
 def ready(qtbot: Any, window: MainWindow) -> None:
@@ -78,7 +41,7 @@ def test_every_panel_has_a_dock_in_its_place(qtbot: Any, window: MainWindow) -> 
 
 def test_a_panel_that_raises_is_told_and_the_others_live(window: MainWindow) -> None:
     broken = window.docks["lens"].broken
-    assert broken is not None and broken.file == __file__ and broken.line > 0
+    assert broken is not None and broken.file == fakes.__file__ and broken.line > 0
     text = " ".join(label.text() for label in window.docks["lens"].findChildren(QLabel))
     assert "Plugin 'lens'" in text and f"line {broken.line}" in text and "no lens" in text
     assert window.docks["viewport"].broken is None
@@ -168,108 +131,12 @@ def test_a_failure_shows_one_toast_with_its_traceback(qtbot: Any, window: MainWi
     assert not any("disk" in t.text for t in window.toasts.visible())
 
 
-def drop(window: MainWindow, path: Path) -> bool:
-    mime = QMimeData()
-    mime.setUrls([QUrl.fromLocalFile(str(path))])
-    buttons, keys = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
-    enter = QDragEnterEvent(QPoint(50, 50), Qt.DropAction.CopyAction, mime, buttons, keys)
-    enter.ignore()
-    window.dragEnterEvent(enter)
-    if enter.isAccepted():
-        window.dropEvent(QDropEvent(QPointF(50, 50), Qt.DropAction.CopyAction, mime, buttons, keys))
-    return enter.isAccepted()
-
-
-def test_dropped_files_find_their_place(qtbot: Any, window: MainWindow, tmp_path: Path) -> None:
-    bench = window.bench
-    (tmp_path / "e.yaml").write_text(Experiment(name="dropped", seed=9).to_yaml())
-    (tmp_path / "d.hdf5").write_bytes(b"")
-    (tmp_path / "r.xml").write_text("<mujoco/>")
-    for name, seen in (
-        ("e.yaml", lambda: bench.experiment.name == "dropped" and bench.experiment.seed == 9),
-        ("d.hdf5", lambda: bench.experiment.target.dataset == tmp_path / "d.hdf5"),
-        ("r.xml", lambda: bench.experiment.target.embodiment == str(tmp_path / "r.xml")),
-    ):
-        assert drop(window, tmp_path / name)
-        qtbot.waitUntil(seen, timeout=3000)
-    assert not drop(window, tmp_path / "picture.png")
-
-
-def test_a_broken_file_is_told_in_one_sentence_and_changes_nothing(
-    qtbot: Any, window: MainWindow, tmp_path: Path
-) -> None:
-    before = window.bench.experiment
-    (tmp_path / "bad.yaml").write_text("target: {episodez: 5}")
-    with qtbot.waitSignal(window.bench.toast, timeout=3000) as heard:
-        window.open_path(tmp_path / "bad.yaml")
-    assert heard.args[1] == "target.episodez: There is no such setting. Did you mean 'episodes'?"
-    assert window.bench.experiment is before
-
-
-def test_saving_writes_whole_or_not_at_all(qtbot: Any, window: MainWindow, tmp_path: Path) -> None:
-    window.bench.edit(**{"target.episodes": 20})
-    window.commands.save_to(tmp_path / "mine.yaml")
-    qtbot.waitUntil((tmp_path / "mine.yaml").exists, timeout=3000)
-    assert Experiment.load(tmp_path / "mine.yaml") == window.bench.experiment
-    with qtbot.waitSignal(window.bench.toast, timeout=3000) as heard:
-        window.commands.save_to(tmp_path / "nowhere" / "mine.yaml")
-    assert "cannot be written" in heard.args[1] and "Choose another folder" in heard.args[1]
-    assert [f.name for f in tmp_path.iterdir()] == ["mine.yaml"]
-
-
-def test_the_copied_command_line_gives_the_same_experiment(tmp_path: Path) -> None:
-    base = Experiment(name="demo")
-    mine = base.changed(
-        **{"target.episodes": 20, "strategy": {"id": "lora", "params": {"rank": 4, "targets": ["q_proj"]}}, "seed": 2}
-    )
-    path = tmp_path / "with space.yaml"
-    opening.write(base, path)
-    arguments = opening.command_line(mine, base, path).removeprefix("transfer-studio run ")
-    script = f'for word in {arguments}; do echo "$word"; done'
-    words = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True).stdout.splitlines()
-    assert Experiment.load(words[0], [w for w in words[1:] if w != "--set"]) == mine
-    assert "<<'EXPERIMENT'" in opening.command_line(mine, None, None)
-
-
-def test_copy_as_yaml_is_the_experiment(window: MainWindow) -> None:
-    window.commands.copy_yaml.trigger()
-    assert Experiment.from_yaml(QGuiApplication.clipboard().text()) == window.bench.experiment
-
-
-def test_an_example_is_opened_from_its_menu_and_saved_elsewhere(
-    qtbot: Any, window: MainWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    file = next(file for file in window.commands.examples if file.stem == "half_cheetah_sac")
-    action = window.commands.examples[file]
-    wanted = Experiment.load(file)
-    window.bench.load_plugins()
-    qtbot.waitUntil(lambda: wanted.description[:20] in action.toolTip(), timeout=5000)
-    action.trigger()
-    qtbot.waitUntil(lambda: window.bench.experiment == wanted, timeout=5000)
-    offered: list[str] = []
-
-    def chosen(_parent: Any, _title: str, start: str, _filter: str) -> tuple[str, str]:
-        offered.append(start)
-        return "", ""
-
-    monkeypatch.setattr("widgets.commands.QFileDialog.getSaveFileName", chosen)
-    window.commands.save.trigger()
-    (tmp_path / "run").mkdir()
-    (tmp_path / "run" / "run.json").write_text("{}")
-    own = tmp_path / "own.yaml"
-    for path in (tmp_path / "run" / "experiment.yaml", Path(os.path.relpath(file)), own):
-        window.commands.base = (wanted, path)
-        window.commands.save.trigger()
-    kept = "half_cheetah_sac.yaml"  # neither a shipped file nor what a run was is offered to be written over
-    assert offered == [kept, kept, kept, str(own)]
-
-
 def test_the_layout_is_kept_and_can_be_reset(qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fakes.install(monkeypatch)
     settings = QSettings(str(tmp_path / "s.ini"), QSettings.Format.IniFormat)
 
     def start() -> MainWindow:
-        made = MainWindow(Bench(tmp_path, registry=fakes.registry(PANELS)), settings)
+        made = MainWindow(Bench(tmp_path, registry=fakes.registry(fakes.PANELS)), settings)
         qtbot.addWidget(made)
         made.show()
         qtbot.wait(50)
