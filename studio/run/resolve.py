@@ -19,14 +19,12 @@ def resolved(experiment: Experiment, registry: Registry) -> Experiment:
     """
     strategy = registry.get("strategies", experiment.strategy.id, "strategy.id")
     policy = registry.get("policies", experiment.policy.id, "policy.id")
-    of: dict[str, Any] = {"strategy.params": strategy, "policy.params": policy}
+    parts: dict[str, tuple[Any, dict[str, Any]]] = {
+        "strategy.params": (strategy, experiment.strategy.params),
+        "policy.params": (policy, experiment.policy.params),
+    }
     algorithm = algorithm_of(policy)
     if algorithm is not None and strategy.needs_source:  # else nothing learns with these
-        of["pretraining.params"] = algorithm
-    given = {
-        "strategy.params": experiment.strategy.params,
-        "policy.params": experiment.policy.params,
-        "pretraining.params": experiment.pretraining.params,
-    }
-    whole = {field: check_params(kind, given[field], field).model_dump(mode="json") for field, kind in of.items()}
+        parts["pretraining.params"] = algorithm, experiment.pretraining.params
+    whole = {field: check_params(*part, field).model_dump(mode="json") for field, part in parts.items()}
     return experiment.changed(**whole)
