@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import json
 import math
 from collections.abc import Callable, Iterable, Iterator
@@ -145,9 +146,8 @@ def grouped(runs: Iterable[RunInfo]) -> tuple[list[Group], list[str]]:
         of_seeds = [seeds[seed] for seed in sorted(seeds)]
         groups.append(Group(of_seeds, _decisive(experiment_of(of_seeds[0]))))
     groups.sort(key=lambda group: (group.episodes, group.strategy, min(run.created for run in group.runs)))
-    for group in groups:
-        rivals = [other for other in groups if (other.episodes, other.strategy) == (group.episodes, group.strategy)]
-        group.settings = _apart(group.experiment, [rival.experiment for rival in rivals])
+    for _, rivals in itertools.groupby(groups, key=lambda group: (group.episodes, group.strategy)):
+        _tell_apart([*rivals])
     return groups, replaced
 
 
@@ -279,15 +279,14 @@ def _decisive(experiment: Experiment) -> Experiment:
     )
 
 
-def _apart(experiment: Experiment, rivals: list[Experiment]) -> dict[str, Any]:
-    """Dotted name → value of each setting that is not the same in all rivals. Parameters that are not given say so."""
-    mine, theirs = dict(_leaves(experiment)), [dict(_leaves(rival)) for rival in rivals]
-    apart = {}
-    for name in dict.fromkeys(name for values in theirs for name in values):
-        differs = any((name in values, values.get(name)) != (name in mine, mine.get(name)) for values in theirs)
-        if differs and (name in mine or ".params." in name):
-            apart[name.removeprefix("strategy.params.")] = mine.get(name, "default")
-    return apart
+def _tell_apart(rivals: list[Group]) -> None:
+    """Gives each group the settings that are not the same in all of them. Parameters that are not given say so."""
+    leaves = [dict(_leaves(group.experiment)) for group in rivals]
+    for name in dict.fromkeys(name for values in leaves for name in values):
+        if len({(name in values, values.get(name)) for values in leaves}) > 1:
+            for group, values in zip(rivals, leaves, strict=True):
+                if name in values or ".params." in name:
+                    group.settings[name.removeprefix("strategy.params.")] = values.get(name, "default")
 
 
 def _leaves(node: Any, name: str = "") -> Iterator[tuple[str, Any]]:
