@@ -17,7 +17,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
 from studio.contracts import Embodiment, Ids, Observation, Task
-from studio.errors import StudioError
+from studio.errors import ExperimentError, StudioError
 from studio.experiment import Domain
 from studio.images import adjust_arrays
 from studio.sim import contexts, randomization, spaces, world_state
@@ -60,6 +60,8 @@ class World(VectorEnv):
         curriculum: for training: where the domain has a curriculum its ranges begin at the nominal values and widen.
             Trajectories then depend on the seed and on what the world has lived through; see
             :mod:`studio.sim.curriculum`.
+
+    Raises ExperimentError where the robot cannot do the task.
     """
 
     def __init__(
@@ -72,6 +74,8 @@ class World(VectorEnv):
         max_delay: float | None = None,
         curriculum: bool = False,
     ) -> None:
+        for unfit in task.check(embodiment):
+            raise ExperimentError(unfit.message, unfit.field, unfit.remedy)
         self.domain, self.task, self.embodiment, self.num_envs = domain, task, embodiment, num_envs
         self.metadata = {"autoreset_mode": AutoresetMode.SAME_STEP}
         if max_delay is None:
