@@ -300,6 +300,7 @@ class Strategy:
         False  # True: the source is a family of tasks, or of bodies whose values are observed
     )
     acts_at_once: ClassVar[bool] = False  # True: its policy acts before the first iteration, and is scored there too
+    unused_budget: ClassVar[tuple[str, ...]] = ()  # fields of the budget that say nothing to it
     stages: ClassVar[tuple[str, ...]] = ()  # of its own, in order, shown on the way; empty: "adapt" alone
     units: ClassVar[Mapping[str, str]] = {}
     tags: ClassVar[tuple[str, ...]] = ()

@@ -119,15 +119,8 @@ class DomainColumn(QObject):
         """Takes the choices from the registry."""
         self._robots = registry.all("embodiments")
         self.editors["embodiment"].set_robots([(e.id, e.title, e.summary) for e in self._robots.values()])
-        task = self.editors["task"]
-        present = task.value()
-        task.clear()
         self._tasks = registry.all("tasks")
-        for id, contribution in self._tasks.items():
-            task.addItem(contribution.title, id)
-            task.setItemData(task.count() - 1, contribution.summary, Qt.ItemDataRole.ToolTipRole)
-        if present is not None:
-            task.set_value(present)
+        self.editors["task"].set_contributions(self._tasks)
 
     def show_domain(self, domain: Domain) -> None:
         """Shows a domain; nothing is emitted."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import types
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
 
@@ -69,6 +69,16 @@ class Choice(QComboBox):
         self.clear()
         for choice in choices:
             self.addItem(str(choice).replace("_", " "), choice)
+        if present is not None:
+            self.set_value(present)
+
+    def set_contributions(self, contributions: Mapping[str, Any]) -> None:
+        """Offers what is registered, by its title; the value is its id. What is shown stays."""
+        present = self.value()
+        self.clear()
+        for id, contribution in contributions.items():
+            self.addItem(contribution.title, id)
+            self.setItemData(self.count() - 1, contribution.summary, Qt.ItemDataRole.ToolTipRole)
         if present is not None:
             self.set_value(present)
 

@@ -145,7 +145,7 @@ class StrategyPanel(QWidget):
             item.setToolTip(f"{strategy.summary}\n{strategy.reference}")
             self.list.addItem(item)
         self.list.blockSignals(False)
-        self.policies.set_choices([*self._bench.registry.all("policies")])
+        self.policies.set_contributions(self._bench.registry.all("policies"))
         self._filter(self.search.text())
         self._take_experiment(self._bench.experiment)
 
@@ -183,6 +183,7 @@ class StrategyPanel(QWidget):
             self.params[part].set_model(getattr(kind, "Params", None))
             self.params[part].set_values(getattr(experiment, part).params)
         self.forms["pretraining"].set_left_out(CLONING if kinds["pretraining"] else ())
+        self.forms["budget"].set_left_out(getattr(strategy, "unused_budget", ()))
         if strategy is None:
             self.summary.setText(self.tr("Choose a strategy."))
             self.reference.clear()

@@ -45,6 +45,7 @@ class VisualDomainAdaptation(Strategy):
     reference = "Ganin et al. 2016 (arXiv:1505.07818); Tzeng et al. 2017 (arXiv:1702.05464); user document 2"
     tags = ("reinforcement", "vision")
     needs_demonstrations = False
+    unused_budget = ("batch_size",)
     same_widths = True
     acts_at_once = True
     units = UNITS | {"source_reward": "a step", "target_reward": "a step", "reward_r2": "R²", "state_r2": "R²"}

@@ -23,6 +23,7 @@ class ReinforcementStrategy(Strategy):
 
     needs_source = False
     needs_demonstrations = False
+    unused_budget = ("batch_size",)
     same_widths = True
     acts_at_once = True
     policies: ClassVar[tuple[str, ...]] = (GaussianActorCritic.id,)  # what it can train

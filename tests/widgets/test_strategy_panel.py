@@ -178,6 +178,7 @@ def test_another_policy_and_what_trains_it_are_chosen_with_their_own_parameters(
 ) -> None:
     bench, policy, pretraining = learning._bench, learning.params["policy"], learning.params["pretraining"]
     assert learning.policies.value() == "token_transformer" and learning.policies.count() == 3
+    assert learning.policies.currentText() == "Token transformer"
     assert policy.form is not None and "heads" in policy.form.rows and pretraining.form is None
     cloned = learning.forms["pretraining"].rows["batch_size"]
     assert not cloned.editor.isHidden()
@@ -201,6 +202,15 @@ def test_another_policy_and_what_trains_it_are_chosen_with_their_own_parameters(
     chosen = bench.experiment
     assert (chosen.policy.id, chosen.policy.params, chosen.pretraining.params) == ("squashed_mlp", {}, {})
     assert pretraining.form is not None and "tau" in pretraining.form.rows
+
+
+def test_the_budget_shows_what_the_strategy_spends(learning: StrategyPanel) -> None:
+    bench, batch = learning._bench, learning.forms["budget"].rows["batch_size"]
+    bench.edit(strategy={"id": "full_finetuning", "params": {}})
+    assert not batch.editor.isHidden()
+    bench.edit(strategy={"id": "rl_fine_tuning", "params": {}})
+    assert batch.editor.isHidden() and batch.label.isHidden(), "its learner has a minibatch of its own"
+    assert not learning.forms["budget"].rows["iterations"].editor.isHidden()
 
 
 def test_what_is_wrong_with_a_policy_stands_in_its_section(learning: StrategyPanel) -> None:
