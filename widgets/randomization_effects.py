@@ -10,7 +10,7 @@ from typing import Any, get_args
 import numpy as np
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QScrollArea, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QToolButton, QVBoxLayout, QWidget
 
 from studio.errors import StudioError
 from studio.experiment import RandomizationField
@@ -18,6 +18,7 @@ from studio.run.channels import EpisodesEnded, Evaluated, Event, StateChanged
 from widgets import theme
 from widgets.bench import Bench
 from widgets.randomization_plot import CONTEXT, EffectPlot
+from widgets.scroll_column import ScrollColumn
 from widgets.segmented import Segmented
 
 RUNS_SHOWN = 15
@@ -63,22 +64,17 @@ class EffectView(QWidget):
         head.addStretch(1)
         head.addWidget(self.kind)
         inner = QWidget()
-        inner.setObjectName("scrolled")
         self._column = QVBoxLayout(inner)
         self._column.setContentsMargins(0, 0, 10, 0)
         self._column.setSpacing(theme.SMALL)
         self._column.addStretch(1)
-        area = QScrollArea()
-        area.setWidgetResizable(True)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        area.setWidget(inner)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(theme.SMALL)
         layout.addLayout(head)
         layout.addWidget(self.caption)
         layout.addSpacing(theme.SMALL)
-        layout.addWidget(area, 1)
+        layout.addWidget(ScrollColumn(inner), 1)
         self._later = QTimer(self)  # a training ends episodes many times a second
         self._later.setSingleShot(True)
         self._later.setInterval(LIVE_MS)

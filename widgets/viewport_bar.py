@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QMenu, QSizePolicy, QSpinBox, QToolButton, QWidget
+from collections.abc import Sequence
+
+from PySide6.QtCore import QEvent, QSize, Qt, Signal
+from PySide6.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QMenu, QSizePolicy, QSpinBox, QToolButton, QWidget
 
 from widgets import theme
 from widgets.orbit_camera import FOLLOW, FREE
@@ -98,19 +100,39 @@ class ViewportBar(QWidget):
         )
         self.domain.set_key("target")
         self.domain.chosen.connect(self.domain_chosen)
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(theme.MEDIUM, theme.SMALL, theme.MEDIUM, theme.SMALL)
-        layout.setSpacing(theme.SMALL)
-        for widget in (self.play, self.back, self.step, self.reset, self.seed, self.speed):
-            layout.addWidget(widget)
-        layout.addStretch(1)
-        layout.addWidget(self.domain)
-        layout.addWidget(self.policy, 3)
-        layout.addWidget(self.simulation)
-        layout.addWidget(self.camera, 2)
-        layout.addStretch(1)
-        for widget in (self.inset, self.picture, self.film, self.side):
-            layout.addWidget(widget)
+        self._time = _row(self.play, self.back, self.step, self.reset, self.seed, self.speed)
+        self._what = _row(self.domain, self.policy, self.simulation, self.camera, shares=(0, 3, 0, 2))
+        self._tools = _row(self.inset, self.picture, self.film, self.side)
+        self._grid = QGridLayout(self)
+        self._grid.setContentsMargins(theme.MEDIUM, theme.SMALL, theme.MEDIUM, theme.SMALL)
+        self._grid.setHorizontalSpacing(theme.MEDIUM)
+        self._grid.setVerticalSpacing(theme.SMALL)
+        self._grid.setColumnStretch(1, 1)
+        self._grid.addWidget(self._time, 0, 0)
+        self._grid.addWidget(self._what, 0, 1)
+        self._grid.addWidget(self._tools, 0, 2)
+        self._folded = False  # what is played stands on a line of its own
+
+    def minimumSizeHint(self) -> QSize:
+        """Of the folded bar."""
+        least = super().minimumSizeHint()
+        time, what, tools = (row.minimumSizeHint().width() for row in (self._time, self._what, self._tools))
+        return QSize(max(time + theme.MEDIUM + tools, what) + 2 * theme.MEDIUM, least.height())
+
+    def event(self, event: QEvent) -> bool:
+        done = super().event(event)
+        if event.type() in (QEvent.Type.Resize, QEvent.Type.LayoutRequest):
+            self._fold()
+        return done
+
+    def _fold(self) -> None:
+        rows = (self._time, self._what, self._tools)
+        folded = self.width() < sum(row.minimumSizeHint().width() for row in rows) + 4 * theme.MEDIUM
+        if folded != self._folded:
+            self._folded = folded
+            self._grid.removeWidget(self._what)
+            row, column, columns = (1, 0, 3) if folded else (0, 1, 1)
+            self._grid.addWidget(self._what, row, column, 1, columns)
 
     def set_playing(self, on: bool) -> None:
         """The button shows what pressing it does."""
@@ -189,3 +211,17 @@ class ViewportBar(QWidget):
         combo.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         combo.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         return combo
+
+
+def _row(*widgets: QWidget, shares: Sequence[int] = ()) -> QWidget:
+    """Side by side. ``shares``: how much of the free width each takes, against one share before them and one after."""
+    row = QWidget()
+    layout = QHBoxLayout(row)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setSpacing(theme.SMALL)
+    for index, widget in enumerate(widgets):
+        layout.addWidget(widget, shares[index] if shares else 0)
+    if shares:
+        layout.insertStretch(0, 1)
+        layout.addStretch(1)
+    return row

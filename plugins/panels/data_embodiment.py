@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from PySide6.QtCore import Qt, QTimer
-from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from studio.contracts import PanelInfo, Problem
 from studio.errors import StudioError
@@ -19,6 +19,7 @@ from widgets.bench import Bench
 from widgets.dataset_view import DatasetView, Summary, learned_from, summarize
 from widgets.domain_column import FIELDS, MORE, DomainColumn
 from widgets.robot_preview import render
+from widgets.scroll_column import ScrollColumn
 from widgets.section import Section
 
 WAIT_MS = 300  # the hand rests this long before files are read and robots drawn
@@ -71,7 +72,6 @@ class DataEmbodimentPanel(QWidget):
 
     def _lay_out(self) -> None:
         content = QWidget()
-        content.setObjectName("scrolled")
         outer = QVBoxLayout(content)
         outer.setContentsMargins(12, theme.SMALL, 12, 12)
         outer.setSpacing(theme.MEDIUM)
@@ -93,13 +93,9 @@ class DataEmbodimentPanel(QWidget):
         for view in self.views.values():
             outer.addWidget(view)
         outer.addStretch(1)
-        area = QScrollArea()
-        area.setWidgetResizable(True)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        area.setWidget(content)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(area)
+        layout.addWidget(ScrollColumn(content))
         self.show_dataset("target")
 
     def _grid(self, names: Sequence[str]) -> QGridLayout:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
-from PySide6.QtCore import Qt, QTimer
+from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import (
     QDoubleSpinBox,
     QFileDialog,
@@ -15,7 +15,6 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QProgressBar,
     QPushButton,
-    QScrollArea,
     QVBoxLayout,
     QWidget,
 )
@@ -27,6 +26,7 @@ from widgets.bench import Bench
 from widgets.estimate_table import EstimateTable
 from widgets.identification_job import IdentificationJob, Outcome
 from widgets.motion_plots import MotionPlots
+from widgets.scroll_column import ScrollColumn
 from widgets.segmented import Segmented
 
 REFERENCE = "transfer-learning document, section 4.2 (system identification)"
@@ -147,7 +147,6 @@ class IdentificationPanel(QWidget):
         go.addWidget(self.halt)
         go.addWidget(self.start)
         inner = QWidget()
-        inner.setObjectName("scrolled")
         column_ = QVBoxLayout(inner)
         column_.setContentsMargins(10, theme.MEDIUM, 10, theme.MEDIUM)
         column_.setSpacing(theme.MEDIUM)
@@ -161,13 +160,9 @@ class IdentificationPanel(QWidget):
         for widget in (self.progress, self.words, self.table, self.use, self.plots):
             column_.addWidget(widget)
         column_.addStretch(1)
-        area = QScrollArea()
-        area.setWidgetResizable(True)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        area.setWidget(inner)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
-        outer.addWidget(area)
+        outer.addWidget(ScrollColumn(inner))
         self.table.hide()
         self.plots.hide()
         self.use.hide()

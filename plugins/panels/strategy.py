@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFrame, QLabel, QLineEdit, QListWidget, QListWidgetItem, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QLabel, QLineEdit, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
 from studio.contracts import PanelInfo, Problem
 from studio.errors import StudioError
@@ -16,6 +16,7 @@ from widgets.bench import Bench
 from widgets.editors import Choice
 from widgets.form import Form
 from widgets.params_form import ParamsForm
+from widgets.scroll_column import ScrollColumn
 from widgets.section import Section
 
 LIST_ROWS = 4
@@ -115,7 +116,6 @@ class StrategyPanel(QWidget):
 
     def _lay_out(self) -> None:
         content = QWidget()
-        content.setObjectName("scrolled")
         body = QVBoxLayout(content)
         body.setContentsMargins(12, theme.SMALL, 12, 12)
         body.setSpacing(theme.MEDIUM)
@@ -125,13 +125,9 @@ class StrategyPanel(QWidget):
         for widget in (*above, *self.sections.values()):
             body.addWidget(widget)
         body.addStretch(1)
-        area = QScrollArea()
-        area.setWidgetResizable(True)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        area.setWidget(content)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(area)
+        layout.addWidget(ScrollColumn(content))
         self.list.setFixedHeight(LIST_ROWS * (self.fontMetrics().height() + 6) + 4)
 
     def _fill(self) -> None:

@@ -1,0 +1,66 @@
+"""A narrow window: nothing is cut off, and the viewport's bar folds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from PySide6.QtCore import QPoint
+from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
+
+from widgets.scroll_column import ScrollColumn
+from widgets.viewport_bar import ViewportBar
+
+
+def test_a_column_is_as_wide_as_its_content_even_where_that_grows(qtbot: Any) -> None:
+    content, outer = QWidget(), QWidget()
+    column, layout, words = ScrollColumn(content), QVBoxLayout(outer), QLabel("short")
+    QVBoxLayout(content).addWidget(words)
+    layout.addWidget(column)
+    qtbot.addWidget(outer)
+    outer.resize(1, 100)
+    outer.show()
+    words.setText("a long line that does not wrap")
+    qtbot.waitUntil(lambda: column.viewport().width() >= content.minimumSizeHint().width())
+    right = words.mapTo(column.viewport(), QPoint(words.width(), 0)).x()
+    assert right <= column.viewport().width() and words.width() >= words.sizeHint().width()
+
+
+@pytest.fixture
+def bar(qtbot: Any) -> Iterator[ViewportBar]:
+    window = QWidget()
+    qtbot.addWidget(window)
+    window.resize(1000, 200)
+    made = ViewportBar(window)
+    window.show()
+    yield made
+
+
+def tops(bar: ViewportBar) -> list[int]:
+    """Where the play button, the policy and the inspector's button stand."""
+    return [widget.mapTo(bar, QPoint(0, widget.height() // 2)).y() // 20 for widget in (bar.play, bar.policy, bar.side)]
+
+
+def test_the_viewports_bar_folds_where_it_is_narrow_and_unfolds(qtbot: Any, bar: ViewportBar) -> None:
+    bar.resize(900, bar.sizeHint().height())
+    qtbot.waitUntil(lambda: len(set(tops(bar))) == 1)
+    bar.resize(bar.minimumSizeHint().width(), 80)
+    qtbot.waitUntil(lambda: tops(bar)[0] == tops(bar)[2] < tops(bar)[1])
+    inside = [w.geometry() for w in (bar._time, bar._what, bar._tools)]
+    assert all(bar.rect().contains(part) for part in inside) and not inside[0].intersects(inside[2])
+    bar.resize(900, 80)
+    qtbot.waitUntil(lambda: len(set(tops(bar))) == 1)
+
+
+def test_another_control_in_the_bar_makes_it_fold(qtbot: Any, bar: ViewportBar) -> None:
+    parts = (bar._time, bar._what, bar._tools)
+    for width in range(900, 300, -1):
+        bar.resize(width, 80)
+        if tops(bar)[0] != tops(bar)[1]:
+            break
+    bar.resize(width + 8, 80)  # a little wider than what folds it
+    qtbot.waitUntil(lambda: len(set(tops(bar))) == 1)
+    bar.simulation.show()
+    qtbot.waitUntil(lambda: tops(bar)[0] < tops(bar)[1])
+    assert all(bar.rect().contains(part.geometry()) for part in parts)
