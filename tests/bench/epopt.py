@@ -5,7 +5,8 @@ All three get the same samples. Randomized training and EPOpt draw bodies from t
 all else nominal, on seeds no training meets. EPOpt: ε = 0.1, 50 bodies an iteration, after a warm-up on all of them.
 
 Means and 10th percentiles are over masses and episodes, then over the seeds; 95% intervals from resampling the seeds.
-Words choose trainings, which are made and kept: ``epopt.py 0 3`` those seeds', ``epopt.py worst 0`` EPOpt's of a seed.
+What was found lies in ``trainings/epopt`` and is taken as it is: remove it to measure anew. Words choose trainings to
+make: ``epopt.py 0 3`` those seeds', ``epopt.py worst 0`` EPOpt's of a seed.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import time
 import numpy as np
 import torch
 from _report import finish, row
-from _training import RUNS, kept
+from _training import RUNS, TRAININGS, kept
 
 from studio.randomization_terms import RandomizationTerm, expand
 from studio.rl.policy import GaussianActorCritic
@@ -87,7 +88,7 @@ def score(policy: GaussianActorCritic) -> list[list[float]]:
 
 def scored(kind: str, seed: int) -> list[list[float]]:
     """What :func:`score` found of this training, now or earlier."""
-    found: list[list[float]] = kept("epopt", f"{kind}-{SAMPLES}-{seed}", lambda: score(train(kind, seed)))
+    found: list[list[float]] = kept("epopt", f"{kind}-{SAMPLES}-{seed}", lambda: score(train(kind, seed)), TRAININGS)
     return found
 
 
