@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Literal
 
 from pydantic import ValidationInfo, field_validator, model_validator
@@ -236,6 +237,11 @@ def expand(name: str) -> list[dict[str, Any]]:
     if wanted not in PRESETS:
         raise ValueError(f"there is no preset '{name}'; choose {', '.join(PRESETS)}, or give a list of terms")
     return [dict(term) for term in PRESETS[wanted][2]]
+
+
+def longest_delay(terms: Iterable[RandomizationTerm]) -> float:
+    """Of the actuators' commands, s; 0 where no term delays them."""
+    return max((term.high for term in terms if term.field == "actuator_delay"), default=0.0)
 
 
 def _words(field: str) -> str:

@@ -11,6 +11,7 @@ from PySide6.QtCore import QThread, Signal
 
 from studio.errors import StudioError
 from studio.experiment import Domain
+from studio.randomization_terms import longest_delay
 from studio.registry import Registry
 from widgets.mailbox import Mailbox, Slot
 
@@ -101,11 +102,8 @@ def _world(domain: Domain, registry: Registry) -> Any:
     from studio.sim.world import World
 
     embodiment, task = embodiment_of(domain, registry), task_of(domain, registry)
-    for problem in task.check(embodiment):
-        raise StudioError(problem.message, problem.field, problem.remedy)
     plain = domain.model_copy(update={"randomization": []})
-    asked = max((t.high for t in domain.randomization if t.field == "actuator_delay"), default=0.0)
-    return World(plain, task, embodiment, COUNT, 1, max_delay=max(asked, MAX_DELAY))
+    return World(plain, task, embodiment, COUNT, 1, max_delay=max(MAX_DELAY, longest_delay(domain.randomization)))
 
 
 def _samples(world: Any, request: Request) -> Samples:

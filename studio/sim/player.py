@@ -38,8 +38,7 @@ class Player(LiveSimulation):
 
     def __init__(self, domain: Domain, registry: Registry, policy: Policy | str = "expert", seed: int = 0) -> None:
         task = task_of(domain, registry)
-        delay = max([MAX_DELAY, *(t.high for t in domain.randomization if t.field == "actuator_delay")])
-        self.world = World(domain, task, embodiment_of(domain, registry), 1, threads=1, max_delay=delay)
+        self.world = World(domain, task, embodiment_of(domain, registry), 1, threads=1, max_delay=MAX_DELAY)
         world = self.world
         super().__init__(world.batch, task.control_hz, PARTS, (world, world.control, task))
         self._policy: Policy | str = policy

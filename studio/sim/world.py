@@ -20,6 +20,7 @@ from studio.contracts import Embodiment, Ids, Observation, Task
 from studio.errors import ExperimentError, StudioError
 from studio.experiment import Domain
 from studio.images import adjust_arrays
+from studio.randomization_terms import longest_delay
 from studio.sim import contexts, randomization, spaces, world_state
 from studio.sim.control import PARTS, control_of
 from studio.sim.draws import Draws, checked_seeds
@@ -56,7 +57,8 @@ class World(VectorEnv):
 
     Args:
         threads: for physics and drawing; 0: one for each core.
-        max_delay: how far actuators' commands can be delayed, s; None: as far as the domain's terms ask for.
+        max_delay: how far actuators' commands can be delayed, s, or further where the domain's terms ask for it. None:
+            a body's not at all else.
         curriculum: for training: where the domain has a curriculum its ranges begin at the nominal values and widen.
             Trajectories then depend on the seed and on what the world has lived through; see
             :mod:`studio.sim.curriculum`.
@@ -79,9 +81,9 @@ class World(VectorEnv):
         self.domain, self.task, self.embodiment, self.num_envs = domain, task, embodiment, num_envs
         self.metadata = {"autoreset_mode": AutoresetMode.SAME_STEP}
         if max_delay is None:
-            asked = max((t.high for t in domain.randomization if t.field == "actuator_delay"), default=0.0)
-            max_delay = max(asked, 0.0 if embodiment.kind == "body" else MAX_DELAY)
-        self.scene: Scene = build(embodiment, task, max_delay, domain.stand_in)
+            max_delay = 0.0 if embodiment.kind == "body" else MAX_DELAY
+        delay = max(max_delay, longest_delay(domain.randomization))
+        self.scene: Scene = build(embodiment, task, delay, domain.stand_in)
         self.model: mujoco.MjModel = self.scene.model
         self.batch = mujoco.batch.Batch(self.model, num_envs, threads)
         self._fields: dict[str, Array] = {}
