@@ -78,7 +78,7 @@ class Choice(QComboBox):
         self.clear()
         for id, contribution in contributions.items():
             self.addItem(contribution.title, id)
-            self.setItemData(self.count() - 1, contribution.summary, Qt.ItemDataRole.ToolTipRole)
+            self.setItemData(self.count() - 1, f"{id}\n{contribution.summary}", Qt.ItemDataRole.ToolTipRole)
         if present is not None:
             self.set_value(present)
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFrame, QLabel, QVBoxLayout
+from PySide6.QtWidgets import QFrame, QLabel, QSizePolicy, QVBoxLayout
 
 from widgets import theme
 from widgets.curve_axis import PlotAxis
@@ -29,6 +29,8 @@ class EffectPlot(QFrame):
         self.name = name
         self.title = QLabel()
         self.title.setTextFormat(Qt.TextFormat.RichText)
+        self.title.setWordWrap(True)  # it has a number for each run
+        self.title.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.view = pg.PlotWidget(axisItems={"bottom": PlotAxis("bottom"), "left": PlotAxis("left")})
         adopt_menu(self.view)
         self.view.setFixedHeight(HEIGHT)
@@ -113,7 +115,7 @@ def readable(name: str) -> str:
     """A parameter's name in words: ``mass:torso`` → Mass, torso; ``context:velocity`` → Velocity."""
     field, _, parts = name.removeprefix(CONTEXT).partition(":")
     words = field.replace("_", " ").capitalize()
-    return f"{words}, {parts}" if parts else words
+    return f"{words}, {parts.replace(',', ', ')}" if parts else words
 
 
 def _signed(value: float) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from PySide6.QtCore import QEvent, QObject, QSize, Qt
 from PySide6.QtWidgets import QScrollArea, QWidget
 
+WIDEST = 420  # px that a content can ask for: one long name in it must not push the window off the screen
+
 
 class ScrollColumn(QScrollArea):
     """As wide as its content at least, which Qt's own is not where it has no bar to scroll sideways with."""
@@ -19,8 +21,8 @@ class ScrollColumn(QScrollArea):
 
     def minimumSizeHint(self) -> QSize:
         least = super().minimumSizeHint()
-        inside = self._content.minimumSizeHint().width() + self.verticalScrollBar().sizeHint().width()
-        return QSize(max(least.width(), inside), least.height())
+        inside = min(self._content.minimumSizeHint().width(), WIDEST)
+        return QSize(max(least.width(), inside + self.verticalScrollBar().sizeHint().width()), least.height())
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if event.type() == QEvent.Type.LayoutRequest:  # of the content, that Qt tells the area alone

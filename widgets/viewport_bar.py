@@ -117,7 +117,7 @@ class ViewportBar(QWidget):
         """Of the folded bar."""
         least = super().minimumSizeHint()
         time, what, tools = (row.minimumSizeHint().width() for row in (self._time, self._what, self._tools))
-        return QSize(max(time + theme.MEDIUM + tools, what) + 2 * theme.MEDIUM, least.height())
+        return QSize(max(time + 2 * theme.MEDIUM + tools, what) + 2 * theme.MEDIUM, least.height())
 
     def event(self, event: QEvent) -> bool:
         done = super().event(event)

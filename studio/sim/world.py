@@ -17,6 +17,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
 from studio.contracts import Embodiment, Ids, Observation, Task
+from studio.cores import cores
 from studio.errors import ExperimentError, StudioError
 from studio.experiment import Domain
 from studio.images import adjust_arrays
@@ -56,7 +57,7 @@ class World(VectorEnv):
     that ran out of time, and counted: ``info["diverged"]``, :attr:`diverged`.
 
     Args:
-        threads: for physics and drawing; 0: one for each core.
+        threads: for physics and drawing; 0: one for each core that may be used.
         max_delay: how far actuators' commands can be delayed, s, or further where the domain's terms ask for it. None:
             a body's not at all else.
         curriculum: for training: where the domain has a curriculum its ranges begin at the nominal values and widen.
@@ -85,7 +86,7 @@ class World(VectorEnv):
         delay = max(max_delay, longest_delay(domain.randomization))
         self.scene: Scene = build(embodiment, task, delay, domain.stand_in)
         self.model: mujoco.MjModel = self.scene.model
-        self.batch = mujoco.batch.Batch(self.model, num_envs, threads)
+        self.batch = mujoco.batch.Batch(self.model, num_envs, threads or cores())  # MuJoCo's own 0: every processor
         self._fields: dict[str, Array] = {}
         self._every = np.arange(num_envs)
         self._qpos, self._mocap, self._mocap_quat = self.bind("qpos"), self.bind("mocap_pos"), self.bind("mocap_quat")

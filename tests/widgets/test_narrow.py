@@ -9,6 +9,7 @@ import pytest
 from PySide6.QtCore import QPoint
 from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
+from widgets.randomization_plot import EffectPlot
 from widgets.scroll_column import ScrollColumn
 from widgets.viewport_bar import ViewportBar
 
@@ -25,6 +26,17 @@ def test_a_column_is_as_wide_as_its_content_even_where_that_grows(qtbot: Any) ->
     qtbot.waitUntil(lambda: column.viewport().width() >= content.minimumSizeHint().width())
     right = words.mapTo(column.viewport(), QPoint(words.width(), 0)).x()
     assert right <= column.viewport().width() and words.width() >= words.sizeHint().width()
+
+
+def test_one_long_name_does_not_push_the_window_off_the_screen(qtbot: Any) -> None:
+    content = QWidget()
+    column = ScrollColumn(content)
+    qtbot.addWidget(column)
+    QVBoxLayout(content).addWidget(QLabel("a_name_without_any_place_to_break_it_" * 30))
+    assert content.minimumSizeHint().width() > 2000 and column.minimumSizeHint().width() < 500
+    plot = EffectPlot("mass:panda_link1,panda_link2,panda_link3,panda_link4,panda_link5,panda_link6,panda_link7")
+    qtbot.addWidget(plot)
+    assert plot.minimumSizeHint().width() < 300
 
 
 @pytest.fixture
@@ -47,7 +59,9 @@ def test_the_viewports_bar_folds_where_it_is_narrow_and_unfolds(qtbot: Any, bar:
     qtbot.waitUntil(lambda: len(set(tops(bar))) == 1)
     bar.resize(bar.minimumSizeHint().width(), 80)
     qtbot.waitUntil(lambda: tops(bar)[0] == tops(bar)[2] < tops(bar)[1])
-    inside = [w.geometry() for w in (bar._time, bar._what, bar._tools)]
+    rows = (bar._time, bar._what, bar._tools)
+    assert all(row.width() >= row.minimumSizeHint().width() for row in rows), "nothing is squeezed"
+    inside = [row.geometry() for row in rows]
     assert all(bar.rect().contains(part) for part in inside) and not inside[0].intersects(inside[2])
     bar.resize(900, 80)
     qtbot.waitUntil(lambda: len(set(tops(bar))) == 1)

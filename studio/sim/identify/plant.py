@@ -10,6 +10,7 @@ import mujoco
 import mujoco.batch
 import numpy as np
 
+from studio.cores import cores
 from studio.errors import DataError
 from studio.experiment import Domain
 from studio.registry import Registry
@@ -33,7 +34,7 @@ class Plant:
     def __init__(self, scene: Scene, kind: str = "arm", threads: int = 0) -> None:
         self.model, self.home_qpos, self.home_ctrl = scene.model, scene.home_qpos, scene.home_ctrl
         self.kind = kind  # as an embodiment's: an arm, a base, or a body that stands and falls
-        self._threads = threads
+        self._threads = threads or cores()
         self._remembered = command_history(scene.model)
         self._batch: mujoco.batch.Batch | None = None
         self._physics: PhysicsRandomizer | None = None
