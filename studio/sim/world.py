@@ -58,8 +58,8 @@ class World(VectorEnv):
 
     Args:
         threads: for physics and drawing; 0: one for each core that may be used.
-        max_delay: how far actuators' commands can be delayed, s, or further where the domain's terms ask for it. None:
-            a body's not at all else.
+        max_delay: how far actuators' commands can be delayed, s; further where the domain's terms ask for it. None: an
+            arm's or base's ``MAX_DELAY``, a body's not at all.
         curriculum: for training: where the domain has a curriculum its ranges begin at the nominal values and widen.
             Trajectories then depend on the seed and on what the world has lived through; see
             :mod:`studio.sim.curriculum`.
