@@ -30,7 +30,11 @@ class Row:
     reset: QToolButton
     problem: QLabel
     default: Any
-    left_out: bool = False  # it says nothing at present, and is hidden
+    left_out: bool = False  # it says nothing at present, and is hidden unless it has a problem
+
+    @property
+    def hidden(self) -> bool:
+        return self.left_out and not self.problem.text()
 
 
 class Form(QWidget):
@@ -107,16 +111,10 @@ class Form(QWidget):
         return left
 
     def set_left_out(self, names: Collection[str]) -> None:
-        """Hides fields that say nothing at present, and shows the others."""
+        """Hides fields that say nothing at present and have no problem, and shows the others."""
         for name, row in self.rows.items():
             row.left_out = name in names
-            for widget in (row.label, row.editor, row.caption):
-                if widget is not None:
-                    widget.setVisible(not row.left_out)
-            keep = row.reset.sizePolicy()
-            keep.setRetainSizeWhenHidden(not row.left_out)
-            row.reset.setSizePolicy(keep)
-            self._mark(row)
+            self._show(row)
 
     def show_field(self, dotted: str) -> bool:
         """Gives the field the focus; False where the form does not have it."""
@@ -190,13 +188,24 @@ class Form(QWidget):
         self._mark(row)
         self.changed.emit(f"{self.prefix}{name}", row.editor.value())
 
+    def _show(self, row: Row) -> None:
+        for widget in (row.label, row.editor, row.caption):
+            if widget is not None:
+                widget.setVisible(not row.hidden)
+        keep = row.reset.sizePolicy()
+        keep.setRetainSizeWhenHidden(not row.hidden)
+        row.reset.setSizePolicy(keep)
+        self._mark(row)
+
     def _mark(self, row: Row) -> None:
         offered = not isinstance(row.editor, Choice) or row.editor.findData(row.default) >= 0
-        row.reset.setVisible(offered and not row.left_out and not _same(row.editor.value(), row.default))
+        row.reset.setVisible(offered and not row.hidden and not _same(row.editor.value(), row.default))
 
     def _show_problem(self, row: Row, words: str) -> None:
         row.problem.setText(words)
         row.problem.setVisible(bool(words))
+        if row.left_out:
+            self._show(row)
         target = row.editor.line if isinstance(row.editor, PathField) else row.editor
         if bool(target.property("problem")) != bool(words):
             target.setProperty("problem", bool(words))

@@ -107,6 +107,18 @@ def test_a_problem_stands_under_its_field_and_others_are_given_back(form: Form) 
     assert not row.problem.isVisible() and row.editor.property("problem") is False
 
 
+def test_a_field_that_says_nothing_is_hidden_until_a_problem_lies_there(form: Form) -> None:
+    row = form.rows["rank"]
+    form.set_left_out(("rank",))
+    assert not row.editor.isVisible() and not row.label.isVisible() and not row.reset.isVisible()
+    form.set_problems([Problem("strategy.params.rank", "The rank is too large.")])
+    assert row.editor.isVisible() and row.label.isVisible() and row.reset.isVisible()
+    form.set_problems([])
+    assert not row.editor.isVisible() and not row.reset.isVisible()
+    form.set_left_out(())
+    assert row.editor.isVisible() and row.reset.isVisible()
+
+
 @pytest.mark.parametrize(
     ("start", "steps", "end"),
     [
