@@ -63,7 +63,8 @@ class OffDynamicsSAC(SAC):
         super().__init__(policy, world, settings, seed=seed, transform=self.paid, **more)
         device, ignored = policy.low.device, policy.params.ignored
         self.there = Interaction(target, seed + APART, device, ignored)
-        self.seen_there = Replay(settings.capacity, target.num_envs, self.replay.widths, device)
+        visits = self.iterations * settings.samples // settings.source_steps + 2 * target.num_envs
+        self.seen_there = Replay(min(settings.capacity, visits), target.num_envs, self.replay.widths, device)
         low, high = policy.low.cpu().numpy(), policy.high.cpu().numpy()
         self.gap = DynamicsGap(policy.params.inputs, low, high, settings, seed, device, ignored)
         self.classifiers = GapLearner(self.gap, settings, seed, settings.update == "compiled", self.say)

@@ -51,7 +51,8 @@ class MultiTask(ChosenAlgorithm):
     def first_policy(self, context: Any, world: Any) -> Any:
         policy = super().first_policy(context, world)
         if self.params.context == "hidden":
-            policy.params = policy.params.model_copy(update={"ignored": list(TOLD)})
+            ignored = list(dict.fromkeys([*policy.params.ignored, *TOLD]))
+            policy.params = policy.params.model_copy(update={"ignored": ignored})
         return policy
 
     def check(self, experiment: Experiment) -> list[Problem]:

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from studio.contracts import Metrics, Problem, Strategy
-from studio.experiment import Experiment, setting
+from studio.experiment import Curriculum, Experiment, setting
 from studio.nn.adversarial import Discriminator, domain_accuracy, domain_loss, mmd, probe, reverse_gradient
 from studio.registry import Registry
 from studio.rl.gathering import Gathered, Gathering
@@ -75,6 +75,9 @@ class VisualDomainAdaptation(Strategy):
         if experiment.policy.id != PixelActorCritic.id:
             message = f"'{self.title}' needs an actor on images; '{experiment.policy.id}' is none."
             problems.append(Problem("policy.id", message, f"Choose {PixelActorCritic.id}."))
+        elif source.control == "discrete":
+            message = f"The control is discrete: '{experiment.policy.id}' can't be trained for it."
+            problems.append(Problem("source.control", message, "Choose another control, or a task that has one."))
         for name, domain in (("source", source), ("target", target)):
             if domain.observation != "image":
                 message = f"'{self.title}' adapts what is seen; the {name} observes no images."
@@ -102,7 +105,8 @@ class VisualDomainAdaptation(Strategy):
         self._generator = torch.Generator(context.device).manual_seed(plan.seed)
         self._worlds, self._gatherings = [], []
         for place, domain in enumerate((plan.source, plan.target), 1):
-            world = context.world(domain, p.simulations, p.physics_threads)
+            whole = domain.model_copy(update={"curriculum": Curriculum()})  # what is gathered depends on no history
+            world = context.world(whole, p.simulations, p.physics_threads)
             seed = ((plan.seed + 1) << SEEDS) + place * FIRST
             self._worlds.append(world)
             self._gatherings.append(Gathering(world, p.gathered_steps, seed, self._generator))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -20,6 +20,10 @@ class CarriedSACParams(SACParams):
     alpha: float = setting(
         0.01, "α", "First temperature, where it does not begin anew: little, as training leaves it.", gt=0, le=100
     )
+    learning_starts: int = setting(
+        1000, "Learning starts", "Steps of the carried policy before the first update.", "steps", ge=0, le=10_000_000
+    )
+    begins_at_random: ClassVar[bool] = False
 
 
 class Carried(Settings):

@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.utils._pytree import tree_map_only
 
 from studio import paths
+from studio.errors import StudioError
 
 
 def compiler() -> str:
@@ -48,13 +49,23 @@ def made_fast(
     Args:
         example: arguments as it will get them: it is called with them, and with no other shapes later.
         changing: all that it changes; put back afterwards.
+
+    Raises:
+        StudioError: what compiles is there and does not work: no Triton on a GPU, a compiler without headers.
     """
     say("Compiling the update: some seconds the first time, about one later on.")
     began = time.perf_counter()
     kept = [tensor.clone() for tensor in changing]
     cpp = sys.platform != "win32" and not changing[0].is_cuda  # torch's on Windows lags; a CUDA graph calls nothing
     done = compiled(method, cpp)
-    done(*example)
+    try:
+        done(*example)
+    except torch.OutOfMemoryError:
+        raise
+    except RuntimeError as error:  # whatever torch's compilers raise is one
+        reason = str(error).strip().partition("\n")[0].rstrip(".")
+        remedy = "Choose eager, or mend what torch.compile needs: a C++ compiler, on a GPU Triton."
+        raise StudioError(f"The update can't be compiled ({reason}).", "update", remedy) from error
     if changing[0].is_cuda:
         done = _captured(done, example)
     for tensor, value in zip(changing, kept, strict=True):
@@ -73,7 +84,8 @@ def _captured(function: Callable[..., Any], example: tuple[Any, ...]) -> Callabl
             function(*held)
     torch.cuda.current_stream().wait_stream(stream)
     graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
+    # the window plays copies of the policy on another thread, whose allocations are no fault of this capture
+    with torch.cuda.graph(graph, capture_error_mode="thread_local"):
         found = function(*held)
 
     def replay(*arguments: Any) -> Any:

@@ -159,7 +159,8 @@ class DQN:
         self.update = DQNUpdate(policy, settings, bounds)
         seen = policy.params.inputs
         widths = {"observations": seen, "actions": 1, "rewards": 1, "next_observations": seen, "discounts": 1}
-        self.replay = Replay(settings.capacity, world.num_envs, widths, device)
+        steps = iterations * settings.samples + world.num_envs  # the last of them may go over the budget
+        self.replay = Replay(min(settings.capacity, steps), world.num_envs, widths, device)
         self._owed = 0.0  # updates that the experience so far has earned
         self._compiled: Callable[[Batch], Tensor] | None = None
 

@@ -16,6 +16,14 @@ LATEST = 20  # episodes at least that a mean is over
 _ARRAYS = ("returns", "lengths", "whole")
 
 
+def stagger(world: World) -> None:
+    """Puts simulations that have just begun at different times of their episodes, so that they don't all end together.
+    What these first episodes come to is no measure of the policy."""
+    world.steps[:] = np.arange(world.num_envs) * world.task.horizon // world.num_envs
+    if world.curriculum is not None:
+        world.curriculum.pass_over(np.flatnonzero(world.steps))
+
+
 class EpisodeStatistics:
     """Of a world's latest episodes, one for each simulation or ``LATEST``, as Gymnasium's RecordEpisodeStatistics.
 

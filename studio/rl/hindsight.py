@@ -164,7 +164,8 @@ class Pursuit(Interaction):
     def metrics(self) -> dict[str, float]:
         values = super().metrics()
         if self.dreamt:
-            values.pop("training_success", None)  # of goals that nobody pursued
+            for name in ("return", "training_success"):  # of goals that nobody pursued
+                values.pop(name, None)
         return values | ({"goals_reached": float(np.mean(self.pursued))} if self.pursued else {})
 
     def state_dict(self) -> dict[str, Any]:

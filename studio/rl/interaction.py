@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from studio.rl.episode_statistics import EpisodeStatistics
+from studio.rl.episode_statistics import EpisodeStatistics, stagger
 from studio.rl.policy import flatten
 from studio.rl.rollouts import SEEDS
 from studio.rl.states import arrays, tensors
@@ -40,9 +40,8 @@ class Interaction:
 
     def __init__(self, world: World, seed: int, device: Any = "cpu", ignored: Collection[str] = ()) -> None:
         self.world, self.device, self._ignored = world, torch.device(device), ignored
-        n = world.num_envs
         self._seen = self._flat(world.reset(seed=(seed + 1) << SEEDS)[0])
-        world.steps[:] = np.arange(n) * world.task.horizon // n
+        stagger(world)
         self.statistics = EpisodeStatistics(world)
 
     @property

@@ -22,7 +22,7 @@ from torch.nn.functional import smooth_l1_loss
 from studio.contracts import Metrics
 from studio.experiment import setting
 from studio.rl.advantages import gae
-from studio.rl.episode_statistics import EpisodeStatistics
+from studio.rl.episode_statistics import EpisodeStatistics, stagger
 from studio.rl.gathering import Gathering
 from studio.rl.pixels import PixelActorCritic, goals, privileged
 from studio.rl.policy import log_prob
@@ -247,9 +247,8 @@ class PixelPPO:
 
     def _begin(self, seed: int) -> None:
         """First episodes, at different times of theirs, so that they don't all end together."""
-        world, n = self.world, self.world.num_envs
-        self._take(world.reset(seed=(seed + 1) << SEEDS)[0])
-        world.steps[:] = np.arange(n) * world.task.horizon // n
+        self._take(self.world.reset(seed=(seed + 1) << SEEDS)[0])
+        stagger(self.world)
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that training goes on from, the policy's parameters and statistics included."""

@@ -50,7 +50,9 @@ class PPOParams(Settings):
     max_gradient_norm: float = setting(0.5, "Gradient norm", "Longer gradients are shortened to this.", gt=0, le=1000)
     physics_threads: int = setting(0, "Physics threads", "0: every core.", "threads", ge=0, le=1024)
     update: Literal["compiled", "eager"] = setting(
-        "compiled", "Update", "Compiled is about twice as fast after some seconds, and needs a C++ compiler."
+        "compiled",
+        "Update",
+        "Compiled is about twice as fast after some seconds, and needs a C++ compiler; a memory is never compiled.",
     )
 
 

@@ -73,9 +73,9 @@ class Replay:
         return torch.where(lost, times, began), torch.where(lost, times, last)
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything but the empty part."""
+        """Everything but the empty part, copied into the computer's own memory."""
         held = min(self.time, self.length)
-        kept = {name: getattr(self, name)[:held].clone() for name in ("rows", "_began", "_ended")}
+        kept = {name: getattr(self, name)[:held].to("cpu", copy=True) for name in ("rows", "_began", "_ended")}
         return {"time": self.time, "start": self._start.clone(), **{n.strip("_"): v for n, v in kept.items()}}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from studio.rl.advantages import gae
-from studio.rl.episode_statistics import EpisodeStatistics
+from studio.rl.episode_statistics import EpisodeStatistics, stagger
 from studio.rl.policy import GaussianActorCritic, flatten, log_prob, unwrapped
 from studio.rl.reward_scale import RewardScale
 from studio.rl.states import arrays, tensors
@@ -56,10 +56,9 @@ class Rollouts:
         self.world, self.policy, self.length, self.generator = world, policy, length, generator
         self.gamma, self.gae_lambda = gamma, gae_lambda
         self.device = policy.low.device
-        n = world.num_envs
-        self.reward_scale = RewardScale(policy.rewards, n, gamma)
+        self.reward_scale = RewardScale(policy.rewards, world.num_envs, gamma)
         self._observation = self._seen(world.reset(seed=(seed + 1) << SEEDS)[0])
-        world.steps[:] = np.arange(n) * world.task.horizon // n
+        stagger(world)
         self.statistics = EpisodeStatistics(world)
         self.samples = 0  # so far: steps of one simulation
 

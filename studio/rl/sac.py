@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -61,6 +61,7 @@ class SACParams(Settings):
     update: Literal["compiled", "eager"] = setting(
         "compiled", "Update", "Compiled is faster after some seconds, and needs a C++ compiler."
     )
+    begins_at_random: ClassVar[bool] = True  # until learning starts the actions are uniform, and not the policy's
 
 
 def has_bf16(device: torch.device) -> bool:
@@ -181,7 +182,8 @@ class SAC:
         self.update = SACUpdate(policy, settings)
         widths = {"observations": policy.params.inputs, "actions": policy.params.outputs, "rewards": 1}
         widths |= {"next_observations": policy.params.inputs, "discounts": 1}
-        self.replay = Replay(settings.capacity, world.num_envs, widths, device)
+        steps = iterations * settings.samples + world.num_envs  # the last of them may go over the budget
+        self.replay = Replay(min(settings.capacity, steps), world.num_envs, widths, device)
         self._owed = 0.0  # updates that the experience so far has earned
         self._compiled: Callable[[Batch, Tensor], Tensor] | None = None
 
@@ -213,7 +215,8 @@ class SAC:
             yield Metrics(self.iteration, self.iterations, values)
 
     def act(self) -> Transition:
-        """One step of every simulation, at random until learning starts; kept in the replay."""
+        """One step of every simulation, kept in the replay: at random until learning starts, but for a policy that has
+        learned already."""
         return self.experience(self.interaction, self.replay)
 
     @torch.no_grad()
@@ -221,7 +224,7 @@ class SAC:
         """One step of every simulation of a world that may be another one, kept in its own replay."""
         policy, seen = self.policy, interaction.observations
         shape, device = (len(seen), policy.params.outputs), seen.device
-        if self.samples < self.settings.learning_starts:
+        if self.settings.begins_at_random and self.samples < self.settings.learning_starts:
             actions = torch.rand(shape, generator=self.generator, device=device) * 2 - 1
         else:
             actions = policy.draw(seen, torch.randn(shape, generator=self.generator, device=device))[0]

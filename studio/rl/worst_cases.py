@@ -61,8 +61,7 @@ class WorstCasePPO(PPO):
         if self.warming_up:
             return super().collect()
         episodes = Episodes(self)
-        count = math.ceil(round(self.settings.epsilon * len(episodes.returns), 9))  # 0.1 · 30 is a little above 3
-        worst = np.argsort(episodes.returns, kind="stable")[:count]
+        worst = episodes.worst(self.settings.epsilon)
         self._threshold = float(episodes.returns[worst[-1]]), float(np.percentile(episodes.returns, 10))
         return episodes.rollout(worst)
 
@@ -107,7 +106,7 @@ class Episodes:
         policy, world = learner.policy, rollouts.world
         self._rollouts, self._policy, n = rollouts, policy, world.num_envs
         world.reset()
-        self.returns, lengths, successes = np.zeros(n), np.zeros(n, int), np.zeros(n, bool)
+        self.returns, self.lengths, successes = np.zeros(n), np.zeros(n, int), np.zeros(n, bool)
         self._ids: list[Array] = []  # which simulations each step was of
         self._steps: list[tuple[Tensor, Tensor, Array]] = []  # their observations, actions, rewards
         self._last = torch.zeros(n, policy.params.inputs, device=rollouts.device)  # each episode's end
@@ -121,7 +120,7 @@ class Episodes:
             self._ids.append(active)
             self._steps.append((seen, actions, rewards))
             self.returns[active] += rewards
-            lengths[active] += 1
+            self.lengths[active] += 1
             seen = self._see(active)
             terminated = world.terminated(active)
             over = terminated | world.truncated(active)
@@ -134,8 +133,16 @@ class Episodes:
                 self._worth[ended] = torch.as_tensor(worth, dtype=torch.float32, device=seen.device)
             self._tell(active, rewards, active[over])
             active, seen = active[~over], seen[torch.from_numpy(~over)]
-        rollouts.statistics.add(self.returns.tolist(), lengths.tolist(), successes.tolist())
-        rollouts.samples += int(lengths.sum())
+        rollouts.statistics.add(self.returns.tolist(), self.lengths.tolist(), successes.tolist())
+        rollouts.samples += int(self.lengths.sum())
+
+    def worst(self, epsilon: float) -> Array:
+        """The simulations whose episodes returned least, a share of ε, the least first; more where these had a single
+        step. One that diverged is the simulator's failure and no bad model's: it comes after all others."""
+        order = np.lexsort((self.returns, (self._worth < 0).cpu().numpy()))
+        count = math.ceil(round(epsilon * len(order), 9))  # 0.1 · 30 is a little above 3
+        enough = int(np.searchsorted(np.cumsum(self.lengths[order]), 2)) + 1
+        return order[: max(count, enough)]
 
     def rollout(self, chosen: Array) -> WorstRollout:
         """The episodes of some simulations, as the actor learns from them, and as many rows of all for the critic."""

@@ -29,9 +29,7 @@ def save_state(folder: Path, state: dict[str, Any]) -> None:
     """Writes a state into an existing folder."""
     tensors: dict[str, torch.Tensor] = {}
     skeleton = _strip(state, "", tensors)
-    save_file(
-        {name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}, folder / "state.safetensors"
-    )
+    save_file(_apart(tensors), folder / "state.safetensors")
     (folder / "state.json").write_text(json.dumps(skeleton, allow_nan=False), encoding="utf-8")
 
 
@@ -136,6 +134,19 @@ def load_policy(folder: Path, step: int | None = None) -> Any:
         wanted = "" if step is None else f" at step {step}"
         raise DataError(f"The run has no checkpoint{wanted}.", str(folder), "Choose another step or run.")
     return load_policy_folder(found[-1][1] / "policy")
+
+
+def _apart(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Tensors as their file takes them: in the computer's memory, whole, and none in that of another. What is so
+    already is not copied: a replay fills most of the memory by itself."""
+    found, taken = {}, set()
+    for name, tensor in tensors.items():
+        own = tensor.detach().cpu().contiguous()
+        if own.untyped_storage().data_ptr() in taken or own.untyped_storage().nbytes() != own.nbytes:
+            own = own.clone()
+        taken.add(own.untyped_storage().data_ptr())
+        found[name] = own
+    return found
 
 
 def _strip(value: Any, path: str, tensors: dict[str, torch.Tensor]) -> Any:

@@ -34,13 +34,18 @@ def check_curriculum(domain: Domain, task: Task | type[Task]) -> list[Problem]:
     settings = domain.curriculum
     if not settings.enabled:
         return []
-    if not any(t.moment != "once" and t.high > t.low for t in domain.randomization):
+    if not any(t.moment != "once" and _moves(t) for t in domain.randomization):
         words = "Nothing varies from episode to episode, so there is no range that could widen."
         return [Problem("curriculum.enabled", words, "Add randomization terms, or switch the curriculum off.")]
     if not task.has_success and settings.widen_return is None:
         message, field, remedy = MISSING_RETURN
         return [Problem(field, message, remedy)]
     return []
+
+
+def _moves(term: RandomizationTerm) -> bool:
+    """Whether a term has a range that could widen; one that is never drawn has none."""
+    return term.high > term.low and term.probability > 0
 
 
 class RangeCurriculum:
@@ -78,7 +83,7 @@ class RangeCurriculum:
         start = [self._scaled(i, min(max(nominal[t.key], t.low), t.high)) for i, t in enumerate(self._own)]
         self._start = np.array(start)
         self._ends = np.repeat(self._start[:, None], 2, 1)  # (terms, low and high)
-        self._moving = [i for i, t in enumerate(self._own) if t.high > t.low]
+        self._moving = [i for i, t in enumerate(self._own) if _moves(t)]
         self._results: list[list[float]] = [[] for _ in range(2 * len(self._own))]  # at each end, since it last moved
         self._probe = np.full(num_envs, -1)  # the end an episode is played at: 2 · term + (1 for the upper one)
         self._return = np.zeros(num_envs)
@@ -109,6 +114,10 @@ class RangeCurriculum:
                 values[term.key] = values[term.key].copy()
                 values[term.key][probe == end] = term.high if end % 2 else term.low
         return values
+
+    def pass_over(self, ids: Array) -> None:
+        """What the present episodes of simulations come to says nothing: they lack their beginning."""
+        self._probe[ids] = -1
 
     def note(self, ids: Any, rewards: Array) -> None:
         """Adds a step's rewards, (n,), to the returns of the episodes."""

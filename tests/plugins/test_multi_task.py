@@ -103,6 +103,17 @@ def test_a_hidden_context_is_neither_trained_on_nor_seen(source: dict[str, Any],
     assert session.evaluations[-1]["episodes"] == 6  # scored where the target would tell the context
 
 
+def test_hiding_the_context_hides_no_less_than_was_hidden_already(runs: Path) -> None:
+    arm = {"embodiment": "franka_7dof", "task": "reach", "observation": "goal"}
+    term = {"field": "mass", "low": 0.5, "high": 1.5, "observed": True}
+    changes = {"strategy.params.context": "hidden", "policy.params": {"ignored": ["eef_pos"]}, "budget.iterations": 1}
+    session = Session(plan(arm | {"randomization": [term]}, **changes), Registry(), Channels(), runs)
+    session.run()
+    policy = load_policy_folder(session.folder / "policy")
+    assert policy.params.ignored == ["eef_pos", "goal", "body"]
+    assert policy.params.inputs == 7  # the joints alone
+
+
 def test_sac_learns_a_family_too(runs: Path) -> None:
     soft = {
         "simulations": 4, "samples": 500, "learning_starts": 200, "batch_size": 8, "capacity": 2000,

@@ -15,10 +15,11 @@ from plugins.strategies.rl_fine_tuning import RLFineTuning
 from studio import paths
 from studio.experiment import Experiment
 from studio.registry import Registry
-from studio.rl.carrying import Carried, carry
+from studio.rl.carrying import Carried, CarriedSACParams, carry
 from studio.rl.policy import GaussianActorCritic
 from studio.rl.ppo import PPO, PPOParams
 from studio.rl.recurrent import RecurrentActorCritic
+from studio.rl.sac import SAC, SACParams
 from studio.rl.squashed import SquashedActorCritic
 from studio.run import pretrain
 from studio.run.channels import Channels, Logged, MetricsLogged, StageChanged
@@ -27,6 +28,7 @@ from studio.run.policies import load_policy_folder
 from studio.run.runs import read_run
 from studio.run.session import Session
 from studio.sim.domains import embodiment_of, task_of
+from studio.sim.gymnasium_ids import make_vector
 from studio.sim.world import World
 from tests import tiny
 
@@ -203,6 +205,21 @@ def test_sacs_temperature_begins_anew_where_that_is_chosen() -> None:
         for exploration in ("none", "fresh_log_std", "temperature")
     }
     assert alphas == {"none": 0.01, "fresh_log_std": 0.01, "temperature": 1.0}
+
+
+def test_a_carried_policy_acts_from_the_first_step_where_a_new_one_acts_at_random() -> None:
+    found = {}
+    for carried, kind in ((True, CarriedSACParams), (False, SACParams)):
+        world = make_vector(4, "hopper", "hopper", threads=1)
+        policy = SquashedActorCritic(SquashedActorCritic.Params(width=16))
+        policy.fit(11, world.control.low, world.control.high, 0)
+        asked: list[int] = []
+        policy.draw = lambda *given, draw=policy.draw, asked=asked: asked.append(1) or draw(*given)
+        learner = SAC(policy, world, kind(**SOFT), iterations=1, seed=0)
+        for _ in range(5):
+            learner.act()
+        found[carried] = len(asked)
+    assert found == {True: 5, False: 0} and SOFT["learning_starts"] > 20
 
 
 @pytest.mark.parametrize("update", ["eager", "compiled"])

@@ -11,6 +11,7 @@ import torch
 
 from studio.experiment import Experiment
 from studio.registry import Registry
+from studio.rl.gathering import Gathering
 from studio.rl.pixel_ppo import PixelPPO, PixelPPOParams
 from studio.rl.pixels import PixelActorCritic, goals, privileged
 from studio.run.channels import Channels, Logged, MetricsLogged
@@ -28,6 +29,7 @@ POINT = {
     "embodiment": "point", "task": "point_navigation", "control": "motor", "observation": "image", "camera": "top",
     "image_size": 32,
 }  # fmt: skip
+GRID = {"embodiment": "point", "task": "gridworld", "control": "discrete"}
 DARK = [{"field": "light_intensity", "low": 0.3, "high": 0.3}]
 
 
@@ -167,12 +169,39 @@ def test_the_actor_sees_the_image_alone() -> None:
             "strategy.params.encoder_epochs",
             "to learn nothing",
         ),
+        (
+            {f"{name}.{key}": value for name in ("source", "target") for key, value in GRID.items()},
+            "source.control",
+            "control is discrete",
+        ),
         ({"pretraining.params": PARAMS | {"steps": 2}}, "pretraining.params.minibatch", "fewer than a minibatch"),
     ],
 )
 def test_what_cannot_work_is_said_before_it_starts(changes: dict[str, Any], field: str, text: str) -> None:
     problems = check(plan(variant="dann").changed(**changes), Registry())
     assert any(p.field == field and text in p.message and p.remedy for p in problems), problems
+
+
+def test_what_is_gathered_is_of_the_whole_ranges_whatever_training_has_come_to(tmp_path: Path) -> None:
+    look = {"field": "light_intensity", "low": 0.3, "high": 0.6}
+    looks = {"randomization": [look], "curriculum": {"enabled": True, "widen_return": 0.0}}
+    made = plan().changed(**{f"target.{key}": value for key, value in looks.items()})
+    assert check(made, Registry()) == []
+    session = Session(made.changed(**{"budget.iterations": 1}), Registry(), Channels(), tmp_path)
+    seen: list[float] = []
+    gather = Gathering.gather
+
+    def gathered(self: Gathering, *given: Any) -> Any:
+        found = gather(self, *given)
+        assert self.world.curriculum is None
+        seen.extend(np.ravel(self.world.drawn.get("light_intensity", [])))
+        return found
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Gathering, "gather", gathered)
+        session.run()
+    varied = set(seen) - {1.0}  # the source's look is its own
+    assert len(varied) == 4 and min(varied) >= 0.3 and max(varied) <= 0.6
 
 
 def test_an_expert_is_asked_for_only_where_there_is_one() -> None:

@@ -10,6 +10,8 @@ import torch
 
 from studio.rl.interaction import Interaction
 from studio.rl.replay import Replay
+from studio.rl.sac import SAC, SACParams
+from studio.rl.squashed import SquashedActorCritic
 from studio.sim.gymnasium_ids import make_vector
 
 
@@ -97,3 +99,15 @@ def test_a_simulation_that_diverges_stands_still_gains_nothing_and_is_not_called
     assert step.ended.tolist() == [False, True, False] and step.terminated.tolist() == [0, 0, 0]
     assert step.rewards[1] == 0 and torch.equal(step.next_observations[1], before[1])
     assert bool(torch.isfinite(step.next_observations).all() and torch.isfinite(made.observations).all())
+
+
+def test_a_learner_keeps_no_more_room_than_its_budget_fills() -> None:
+    world = make_vector(3, "hopper", "hopper", threads=1)
+    policy = SquashedActorCritic(SquashedActorCritic.Params(width=8))
+    policy.fit(11, world.control.low, world.control.high, 0)
+    small = {"samples": 50, "learning_starts": 1000, "update": "eager"}
+    learner = SAC(policy, world, SACParams(**small), iterations=2, seed=0)
+    for _ in learner.iterate():
+        pass
+    assert learner.replay.time == 34 <= learner.replay.length == 34  # 102 steps: the last goes over the budget
+    assert SAC(policy, world, SACParams(capacity=100, **small), iterations=9, seed=0).replay.length == 33

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import distributions, nn
 
+from studio.errors import StudioError
 from studio.rl.compiling import compiler, made_fast
 from studio.rl.replay import Replay
 from studio.rl.sac import SAC, SACParams, SACUpdate
@@ -231,3 +232,24 @@ def test_on_a_gpu_the_update_is_a_graph_and_learns_alike() -> None:
         wanted = here.step(batch, noise)
         got = step({name: part.cuda() for name, part in batch.items()}, noise.cuda())
         assert torch.allclose(got.cpu(), wanted, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize(("raised", "told"), [(RuntimeError, StudioError), (torch.OutOfMemoryError, RuntimeError)])
+def test_what_cannot_compile_though_it_is_there_is_one_sentence(
+    raised: type[Exception], told: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def compiled(method: Any, cpp: bool) -> Any:
+        def fail(*given: Any) -> None:
+            raise raised("TritonMissing: there is no Triton.\n\nSet TORCHDYNAMO_VERBOSE=1")
+
+        return fail
+
+    monkeypatch.setattr("studio.rl.compiling.compiled", compiled)
+    update = SACUpdate(policy_of(), SACParams())
+    with pytest.raises(told) as caught:
+        made_fast(update.step, batch_of(), update.changing)
+    if told is StudioError:
+        assert str(caught.value).startswith(
+            "update: The update can't be compiled (TritonMissing: there is no Triton). "
+        )
+        assert "\n" not in str(caught.value) and "eager" in caught.value.remedy

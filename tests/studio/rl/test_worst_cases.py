@@ -64,6 +64,32 @@ def test_a_tenth_of_thirty_is_three() -> None:
     assert taken == [3]
 
 
+def test_one_that_diverged_is_no_bad_model() -> None:
+    ppo = learner(warm_up=0)
+    world = ppo.rollouts.world
+    physics = world.physics_step
+
+    def diverging(ids: Any, *given: Any) -> None:
+        physics(ids, *given)
+        world.lose(np.intersect1d(world.rows(ids), [5]))
+
+    world.physics_step = diverging  # type: ignore[method-assign]
+    episodes = Episodes(ppo)
+    assert episodes.lengths[5] == 1 and episodes.returns.argmin() == 5
+    whole = np.delete(np.arange(20), 5)
+    assert episodes.worst(1 / 20).tolist() == [whole[episodes.returns[whole].argmin()]]
+    assert episodes.worst(1.0)[-1] == 5
+
+
+def test_two_samples_at_least_are_learned_from() -> None:
+    episodes = Episodes(learner(warm_up=0))
+    order = np.argsort(episodes.returns)
+    episodes.lengths[order[:2]] = 1
+    assert episodes.worst(0.05).tolist() == order[:2].tolist()
+    episodes.lengths[order[0]] = 2
+    assert episodes.worst(0.05).tolist() == order[:1].tolist()
+
+
 def test_advantages_are_those_of_each_episode_by_itself() -> None:
     ppo = learner(warm_up=0)
     rollouts, policy = ppo.rollouts, ppo.policy

@@ -12,6 +12,7 @@ import pytest
 from studio.errors import DataError, StudioError
 from studio.experiment import Curriculum, Domain, Experiment, RandomizationTerm
 from studio.registry import Registry
+from studio.rl.episode_statistics import EpisodeStatistics, stagger
 from studio.run.channels import Channels
 from studio.run.check import check
 from studio.run.effects import latest
@@ -173,6 +174,35 @@ def test_autoreset_tells_the_curriculum_too() -> None:
         one, other = made.step(action), again.step(action)
         np.testing.assert_array_equal(one[0], other[0])
     assert again.curriculum is not None and again.curriculum.state_dict() == made.curriculum.state_dict()
+
+
+def test_a_term_that_is_never_drawn_has_no_range_that_moves() -> None:
+    silent = [term.model_copy(update={"probability": 0.0}) for term in TERMS]
+    plan = Curriculum(enabled=True, episodes=10, step=0.25, probability=1.0)
+    curriculum = RangeCurriculum(plan, silent, NOMINAL, True, N)
+    values = rounds(curriculum, always, 30)
+    assert curriculum.ranges() == {"mass": (1, 1), "damping": (1, 1), "camera_position": (0, 0)}
+    np.testing.assert_array_equal(values["mass"], np.ones(N))
+    domain = world(True).domain
+    (problem,) = check_curriculum(domain.model_copy(update={"randomization": silent}), task_of(domain, REGISTRY))
+    assert problem.field == "curriculum.enabled"
+
+
+def test_episodes_that_lack_their_beginning_are_not_judged() -> None:
+    """Standing still a cheetah is paid the same in every step: half of an episode looks twice as good as a whole one."""
+    judged = {"widen_return": -300.0, "episodes": 1, "probability": 1.0}
+    made = world(True, embodiment="half_cheetah", task="half_cheetah_velocity", control="motor", observation="state",
+                 num_envs=16, contexts=[[2.0]], settings=judged)  # fmt: skip
+    made.reset(seed=0)
+    stagger(made)
+    horizon, still = made.task.horizon, np.zeros((16, 6), np.float32)
+    assert made.steps.tolist() == [horizon * i // 16 for i in range(16)]
+    statistics = EpisodeStatistics(made)
+    for _ in range(2 * horizon):
+        _, reward, terminated, truncated, info = made.step(still)
+        statistics.count(reward, terminated, truncated, info)
+    assert statistics.metrics()["return"] < -300 and statistics.episodes > 16
+    assert made.curriculum is not None and made.curriculum.opened() == 0
 
 
 def test_where_it_is_off_nothing_of_it_is_made() -> None:
