@@ -52,7 +52,7 @@ class PPOParams(Settings):
     update: Literal["compiled", "eager"] = setting(
         "compiled",
         "Update",
-        "Compiled is about twice as fast after some seconds, and needs a C++ compiler; a memory is never compiled.",
+        "Compiled is about twice as fast after some seconds, and needs a C++ compiler; memory never is.",
     )
 
 
