@@ -19,6 +19,7 @@ from studio.errors import DataError, ExperimentError, StudioError
 from studio.files import json_text
 
 TICK_SECONDS = 0.2
+STOPPED = 130  # exit status of what was stopped by Ctrl-C, as a shell's own
 LINE_SECONDS = 5.0  # between progress lines where they cannot be rewritten in place
 
 
@@ -70,22 +71,32 @@ def compare(options: argparse.Namespace) -> int:
 
     runs: list[RunInfo] = []
     experiments: list[Experiment] = []
+    registry, unread = Registry(), list[str]()
     for source in options.sources:
-        if source.is_dir():
+        if not source.is_dir():
+            experiments += matrix(_load(source, options), registry)
+            continue
+        try:
             runs.append(read_run(source))
-        else:
-            experiments += matrix(_load(source, options))
-    asked = len(runs) + len(experiments)
+        except StudioError as error:
+            if len(options.sources) == 1:
+                raise
+            unread.append(f"{source.name} is left out: {error.message}")
+    asked = len(runs) + len(experiments) + len(unread)
+    given = [n for n in ("strategies", "episodes", "seeds", "set", "device", "out") if getattr(options, n)]
+    if given and not experiments:
+        message = f"--{given[0]} says what to run, and there are only runs to compare."
+        raise ExperimentError(message, f"--{given[0]}", "Leave it out and name the runs, or give an experiment file.")
     if experiments:
         to = options.out or paths.runs()
         with _Follower(len(experiments)) as follower:
-            runs += run_all(experiments, Registry(), to, follower.channels, follower.drive, follower.failed)
+            runs += run_all(experiments, registry, to, follower.channels, follower.drive, follower.failed)
     rows, (transfer, left_out), (_, replaced) = table(runs), transfer_table(runs), grouped(runs)
-    for sentence in replaced:
+    for sentence in [*unread, *replaced]:
         print(sentence, file=sys.stderr)
     style = "json" if options.json else options.format
     if style == "json":
-        print(json_text({"rows": rows, "transfer": transfer, "left_out": replaced + left_out}))
+        print(json_text({"rows": rows, "transfer": transfer, "left_out": unread + replaced + left_out}))
     else:
         print(format_table(rows, style))
         if transfer and style == "table":
@@ -98,6 +109,8 @@ def compare(options: argparse.Namespace) -> int:
         first = options.sources[0]
         screenshot(options.screenshot, None if first.is_dir() else first, [run.folder for run in runs])
         print(f"Screenshot: {options.screenshot}", file=sys.stderr)
+    if any(run.state == "stopped" for run in runs) and experiments:
+        return STOPPED
     return 0 if sum(run.state == "finished" for run in runs) == asked else 1
 
 
@@ -203,7 +216,7 @@ def bench(options: argparse.Namespace) -> int:
 
 
 class _Follower:
-    """A progress line and the log's sentences on stderr, and Ctrl-C as a clean stop."""
+    """A progress line and the log's sentences on stderr; Ctrl-C, or a scheduler's SIGTERM, is a clean stop."""
 
     def __init__(self, total: int) -> None:
         self._total, self._index, self._name = total, 0, ""
@@ -219,14 +232,15 @@ class _Follower:
         self.interrupted = False
 
     def __enter__(self) -> _Follower:
-        self._old = signal.signal(signal.SIGINT, self._interrupt)
+        self._old = {name: signal.signal(name, self._interrupt) for name in (signal.SIGINT, signal.SIGTERM)}
         self._thread.start()
         return self
 
     def __exit__(self, *_: Any) -> None:
         self._done.set()
         self._thread.join()
-        signal.signal(signal.SIGINT, self._old)
+        for name, old in self._old.items():
+            signal.signal(name, old)
 
     def channels(self, index: int, experiment: Any) -> Any:
         """Fresh channels for the next session, which the progress line follows."""
@@ -344,7 +358,7 @@ def _report(session: Any, as_json: bool) -> int:
                 f"[{row['low']:.3f}, {row['high']:.3f}] over {row['episodes']} episodes"
             )
         print(f"{session.state}: {session.folder}")
-    return 0 if session.state in ("finished", "stopped") else 1
+    return {"finished": 0, "stopped": STOPPED}.get(session.state, 1)
 
 
 def _described(kind: str, item: Any) -> dict[str, Any]:
@@ -364,6 +378,9 @@ def _lines(about: dict[str, Any], indent: str = "") -> str:
     for key, value in about.items():
         if isinstance(value, dict):
             lines += [f"{indent}{key}:", _lines(value, indent + "  ")]
+        elif isinstance(value, list) and value and isinstance(value[0], dict):
+            rows = ("  ".join(f"{name} {part}" for name, part in row.items()) for row in value)
+            lines += [f"{indent}{key}:", *(f"{indent}  {row}" for row in rows)]
         else:
             lines.append(f"{indent}{key}: {value}")
     return "\n".join(lines)

@@ -23,6 +23,23 @@ VERSION = 1
 SAFE_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's is four times as fast, where it is built in
 LAST_SEED = 2_000_000_000  # a training's episodes have seeds from (seed + 1) · 2³² on, and those have 64 bits
 
+
+class _Twice(yaml.YAMLError):
+    """A key of a mapping stands there twice."""
+
+
+class _Loader(SAFE_LOADER):  # type: ignore[misc, valid-type]
+    """As safe as its base; of a key that stands twice the last would count, and nobody would be told."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if key.value in seen:
+                raise _Twice(f"'{key.value}' stands twice, the second time at line {key.start_mark.line + 1}")
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
 __all__ = [
     "PARTED", "Budget", "Comparison", "Curriculum", "Domain", "EvaluationPlan", "Experiment", "Pretraining",
     "RandomizationField", "RandomizationTerm", "Selection", "Settings", "content_hash", "plain_validation", "setting",
@@ -198,7 +215,9 @@ class Experiment(Settings):
     def from_yaml(cls, text: str, overrides: Iterable[str] = (), where: str = "") -> Experiment:
         """Reads YAML text; see :meth:`load`."""
         try:
-            raw = yaml.load(text, SAFE_LOADER)  # noqa: S506
+            raw = yaml.load(text, _Loader)  # noqa: S506
+        except _Twice as error:
+            raise ExperimentError(f"{error}.", where, "Keep one of them.") from None
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
             line = f" at line {min(mark.line + 1, len(text.splitlines()))}" if mark else ""  # not after the last one

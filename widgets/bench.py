@@ -182,7 +182,7 @@ class Bench(QObject):
         def work() -> list[Experiment]:
             from studio.run.compare import matrix
 
-            return list(matrix(experiment))
+            return list(matrix(experiment, self.registry))
 
         self.background(work, self._start)
 

@@ -1,5 +1,6 @@
 """EPOpt: trained on the worst of many bodies, so that the target need not be like the best of them."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -27,6 +28,10 @@ class EPOpt(ReinforcementStrategy):
         if not experiment.source.randomization:
             message, remedy = "The source varies in nothing, so none of its bodies is the worst.", "Add terms to it."
             problems.append(Problem("source.randomization", message, remedy))
+        iterations, p = experiment.budget.iterations, self.params
+        if p.epsilon < 1 and math.ceil(p.warm_up * iterations) >= iterations:
+            message = f"The warm-up takes all {iterations} iterations: the worst are never learned from."
+            problems.append(Problem("strategy.params.warm_up", message, "Shorten it, or train longer."))
         return problems
 
     def terms(self, source: Domain) -> Sequence[RandomizationTerm]:

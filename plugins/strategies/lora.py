@@ -77,5 +77,7 @@ class LoRA(CloningStrategy):
         shutil.rmtree(temporary, ignore_errors=True)
         self._peft.save_pretrained(temporary)
         (temporary / "README.md").write_text(adapter_readme(self, self._policy), encoding="utf-8")
+        for weights in temporary.glob("*.safetensors"):  # safetensors' files are their owner's alone
+            shutil.copymode(temporary / "README.md", weights)
         shutil.rmtree(folder / "adapter", ignore_errors=True)
         temporary.rename(folder / "adapter")

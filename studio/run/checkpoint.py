@@ -31,6 +31,7 @@ def save_state(folder: Path, state: dict[str, Any]) -> None:
     skeleton = _strip(state, "", tensors)
     save_file(_apart(tensors), folder / "state.safetensors")
     (folder / "state.json").write_text(json.dumps(skeleton, allow_nan=False), encoding="utf-8")
+    shutil.copymode(folder / "state.json", folder / "state.safetensors")  # safetensors' files are their owner's alone
 
 
 def load_state(folder: Path) -> dict[str, Any]:
@@ -90,15 +91,36 @@ def list_checkpoints(run: Path) -> list[tuple[str, int, Path]]:
     return sorted(found, key=lambda item: (item[0] != "pretrain", item[0], item[1]))
 
 
-def latest_state(run: Path, stage: str) -> tuple[int, dict[str, Any]] | None:
-    """The newest readable state of a stage, or None. A damaged one is passed over for the one before."""
+def latest_state(
+    run: Path, stage: str, say: Callable[[str], object] = lambda text: None
+) -> tuple[int, dict[str, Any]] | None:
+    """The newest readable state of a stage, or None. A damaged one is passed over for the one before, and told of."""
     for found, step, folder in reversed(list_checkpoints(run)):
         if found == stage and (folder / "state.json").exists():
             try:
                 return step, load_state(folder)
             except DataError:
-                continue
+                say(f"The checkpoint {folder.name} is damaged and passed over.")
     return None
+
+
+def restore(run: Path, stage: str, training: Any, say: Callable[[str], object]) -> tuple[int, dict[str, Any]] | None:
+    """Puts a training and the random numbers where the stage's newest readable checkpoint stands; its step and state,
+    or None where there is none. Raises DataError where it is of another training."""
+    found = latest_state(run, stage, say)
+    if found is None:
+        say(f"There is no checkpoint of {stage} to go on from: it begins at step 0.")
+        return None
+    step, state = found
+    try:
+        training.load_state_dict(state["training"])
+        set_rng_state(state["rng"])
+    except (KeyError, TypeError, ValueError, RuntimeError):
+        words = f"The checkpoint at step {step} is not of the training that experiment.yaml asks for."
+        remedy = "Put experiment.yaml back as it was (log.h5 has its text), or run it anew."
+        raise DataError(words, str(run), remedy) from None
+    say(f"Resumed {stage} at step {step}.")
+    return found
 
 
 def rng_state() -> dict[str, torch.Tensor]:

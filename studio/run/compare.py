@@ -14,16 +14,18 @@ from typing import Any
 
 import numpy as np
 
-from studio.errors import ExperimentError
+from studio.errors import DataError, ExperimentError
 from studio.experiment import Comparison, Experiment, Pretraining, Selection
 from studio.registry import Registry
 from studio.run.baseline import baselines
 from studio.run.channels import Channels
 from studio.run.check import check
+from studio.run.inputs import inputs_of
 from studio.run.resolve import resolved
 from studio.run.runs import RunInfo, experiment_of, list_runs, read_run
 from studio.run.session import Session
 
+UNFINISHED = ("stopped", "interrupted")
 NAMED = 6  # settings, at most, in a row's label; JSON has them all
 COLUMNS = (
     "strategy", "episodes", "seeds", "success", "low", "high", "source_success", "trainable_parameters", "seconds",
@@ -31,9 +33,10 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def matrix(experiment: Experiment) -> list[Experiment]:
+def matrix(experiment: Experiment, registry: Registry) -> list[Experiment]:
     """The experiments of a comparison. The experiment's own parameters apply to its own strategy alone; others have
-    theirs in the comparison. Raises ExperimentError where those are of a strategy that is not compared."""
+    theirs in the comparison. A strategy that learns from no demonstrations is run for the first of several numbers of
+    them alone. Raises ExperimentError where parameters are of a strategy that is not compared."""
     plan, own, runs = experiment.comparison, experiment.strategy.id, []
     for id in plan.params:
         if id != own and id not in plan.strategies:
@@ -42,9 +45,12 @@ def matrix(experiment: Experiment) -> list[Experiment]:
                 f"comparison.params.{id}",
                 "Add it to the strategies.",
             )
-    for episodes in plan.episodes or [experiment.target.episodes]:
+    kinds = registry.all("strategies")
+    for place, episodes in enumerate(plan.episodes or [experiment.target.episodes]):
         for seed in plan.seeds or [experiment.seed]:
             for strategy in plan.strategies or [experiment.strategy.id]:
+                if place and strategy in kinds and not kinds[strategy].needs_demonstrations:
+                    continue
                 params = experiment.strategy.params if strategy == own else plan.params.get(strategy, {})
                 runs.append(
                     experiment.changed(
@@ -66,7 +72,8 @@ def run_all(
     drive: Callable[[Session], object],
     failed: Callable[[Session, Exception], object],
 ) -> list[RunInfo]:
-    """Runs what has not been run yet; a finished run of the same content is taken as it is. Ends where one is stopped.
+    """Runs what has not been run yet; a finished run of the same content, robots and data included, is taken as it is,
+    and one that was stopped or interrupted is gone on with. Ends where one is stopped.
 
     Args:
         channels: gives the channels of the session with this index.
@@ -76,29 +83,39 @@ def run_all(
     Raises:
         ExperimentError: an experiment cannot start. All are checked before the first one does.
     """
-    done = {run.experiment_hash: run for run in list_runs(folder) if run.state == "finished"}
+    begun: dict[Any, RunInfo] = {}
+    for run in list_runs(folder):  # the newest first; a finished one before all others
+        if run.state in ("finished", *UNFINISHED):
+            kept = begun.setdefault((run.experiment_hash, run.inputs), run)
+            if run.state == "finished" != kept.state:
+                begun[run.experiment_hash, run.inputs] = run
     plans: list[tuple[Experiment, RunInfo | None]] = []
     for experiment in experiments:
         try:
-            known = done.get(resolved(experiment, registry).content_hash())
-        except ExperimentError:
+            files = tuple(sorted(inputs_of(experiment, registry).items()))
+            known = begun.get((resolved(experiment, registry).content_hash(), files))
+        except (DataError, ExperimentError):
             known = None  # the check says what is wrong
-        for problem in check(experiment, registry) if known is None else []:
+        for problem in check(experiment, registry) if known is None or known.state != "finished" else []:
             message = f"'{experiment.name}' cannot start: {problem.message}"
             raise ExperimentError(message, problem.field, problem.remedy)
         plans.append((experiment, known))
     found: list[RunInfo] = []
     for index, (experiment, known) in enumerate(plans):
-        if known is None:
-            session = Session(experiment, registry, channels(index, experiment), folder)
+        if known is None or known.state != "finished":
+            told = channels(index, experiment)
+            if known is None:
+                session = Session(experiment, registry, told, folder)
+            else:
+                session = Session.resume(known.folder, registry, told)
             try:
                 drive(session)
             except Exception as error:
-                begun = session.state == "failed"  # it has a folder that says so
-                if not begun and not found:
+                told_of = session.state == "failed"  # it has a folder that says so
+                if not told_of and not found:
                     raise
                 failed(session, error)
-                if not begun:
+                if not told_of:
                     break  # the place for runs is at fault, and the next would fare no better
             known = read_run(session.folder)
         found.append(known)
@@ -136,7 +153,7 @@ def grouped(runs: Iterable[RunInfo]) -> tuple[list[Group], list[str]]:
     for run in sorted({run.folder.resolve(): run for run in runs}.values(), key=lambda run: -run.created):
         if run.state != "finished":
             continue
-        key = run.episodes, run.strategy, _decisive(experiment_of(run)).content_hash()
+        key = run.episodes, run.strategy, f"{_decisive(experiment_of(run)).content_hash()} {run.inputs}"
         counted = found.setdefault(key, {}).setdefault(run.seed, run)
         if counted is not run:
             newer = counted.folder.name
@@ -281,7 +298,10 @@ def _decisive(experiment: Experiment) -> Experiment:
 
 def _tell_apart(rivals: list[Group]) -> None:
     """Gives each group the settings that are not the same in all of them. Parameters that are not given say so."""
-    leaves = [dict(_leaves(group.experiment)) for group in rivals]
+    leaves = [
+        dict(_leaves(group.experiment)) | {f"file of {field}": digest[:8] for field, digest in group.runs[0].inputs}
+        for group in rivals
+    ]
     for name in dict.fromkeys(name for values in leaves for name in values):
         if len({(name in values, values.get(name)) for values in leaves}) > 1:
             for group, values in zip(rivals, leaves, strict=True):

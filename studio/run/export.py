@@ -42,6 +42,8 @@ def export_run(run: Path, to: Path, merged: bool = False) -> Path:
         DataError: the run has no result yet, or ``to`` exists and is not empty, or cannot be written.
     """
     run, to = Path(run), Path(to)
+    if not (run / "experiment.yaml").is_file():
+        raise DataError("There is no run in this folder.", str(run), "Name the folder of a run, not of a checkpoint.")
     if not (run / "policy" / "config.json").exists():
         raise DataError("The run has no result yet.", str(run), "Let it finish: transfer-studio resume.")
     if to.exists() and (not to.is_dir() or any(to.iterdir())):

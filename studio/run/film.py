@@ -64,8 +64,9 @@ def film_run(
         raise DataError("A film is an MP4 file.", str(path), "Give it a name that ends in .mp4.")
     if episodes < 1:
         raise DataError("A film has at least one episode.", "episodes", "Ask for 1 or more.")
-    if path.is_dir():
-        raise DataError("There is a folder of this name.", str(path), "Choose another name.")
+    if path.exists():
+        there = "folder" if path.is_dir() else "file"
+        raise DataError(f"There is a {there} of this name.", str(path), "Choose another name.")
     plan = Experiment.load(run / "experiment.yaml")
     policy = load_policy(run)
     thread_context()  # a machine without GL is told before anything is written

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from studio.errors import DataError
-from studio.experiment import Experiment
+from studio.experiment import Domain, Experiment
 from studio.registry import Registry
 from studio.run.checkpoint import list_checkpoints
 from studio.run.datasets import format_of
 from studio.run.runlog import read_log
-from studio.run.runs import read_run
+from studio.run.runs import experiment_of, read_run
 
 MODELS = (".xml", ".mjcf", ".urdf")
 
@@ -29,6 +29,9 @@ def describe(path: Path, registry: Registry) -> dict[str, Any]:
         return _adapter(path)
     if (path / "state.json").exists():
         return {"kind": "checkpoint", "step": int(path.name.rpartition("-")[2]), **_weights(path / "state.safetensors")}
+    if path.parent.name == "checkpoints" and (path / "policy" / "policy.safetensors").exists():  # nothing goes on there
+        weights = _weights(path / "policy" / "policy.safetensors")
+        return {"kind": "checkpoint", "step": int(path.name.rpartition("-")[2]), "resumable": False, **weights}
     if (path / "config.json").exists() and (path / "policy.safetensors").exists():
         config = json.loads((path / "config.json").read_text(encoding="utf-8"))
         config.pop("made_by", None)
@@ -50,17 +53,20 @@ def _file(path: Path, registry: Registry) -> dict[str, Any]:
 
 def _run(path: Path) -> dict[str, Any]:
     run, log = read_run(path), read_log(path)
+    asked = experiment_of(run)
     return {
         "kind": "run",
         "name": run.name,
         "state": run.state,
         "strategy": run.strategy,
-        "source": run.source,
-        "target": run.target,
+        "policy": asked.policy.id,
+        "source": _domain(asked.source),
+        "target": _domain(asked.target),
         "episodes": run.episodes,
         "seed": run.seed,
         "seconds": run.seconds,
         "trainable_parameters": run.trainable_parameters,
+        "measure": run.measure,
         "evaluations": log.evaluations,
         "metrics": {
             "/".join(key): {"steps": len(s.step), "last": float(s.value[-1])} for key, s in log.metrics.items()
@@ -68,6 +74,12 @@ def _run(path: Path) -> dict[str, Any]:
         "checkpoints": [f"{stage} {step}" for stage, step, _ in list_checkpoints(path)],
         "adapter": run.has_adapter,
     }
+
+
+def _domain(domain: Domain) -> dict[str, Any]:
+    about: dict[str, Any] = {"task": domain.task, "embodiment": domain.embodiment, "control": domain.control}
+    about["randomized"] = [term.key for term in domain.randomization]
+    return about | ({"contexts": domain.contexts} if domain.contexts else {})
 
 
 def _adapter(path: Path) -> dict[str, Any]:

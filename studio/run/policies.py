@@ -80,6 +80,8 @@ def save_policy(policy: Any, folder: Path, **about: Any) -> None:
             save_file(weights, temporary / GAP)
             config |= {"gap": gap.about(), "gap_sha256": weights_hash(weights)}
         (temporary / "config.json").write_text(json_text(config, indent=2), encoding="utf-8")
+        for path in temporary.glob("*.safetensors"):  # safetensors' files are their owner's alone
+            shutil.copymode(temporary / "config.json", path)
         shutil.rmtree(folder, ignore_errors=True)
         temporary.rename(folder)
     finally:

@@ -62,7 +62,7 @@ RANDOMIZED = "factor; s for delay; m for places; degrees for field of view; px f
 PACKED = ("metrics", "episodes", "randomization")
 UNITS = {
     "metrics": {"seconds": "s of training, pauses excluded", "step": "iterations"},
-    "evaluations": {"success": "share of episodes", "low": "of 95% interval", "high": "of 95% interval"},
+    "evaluations": {"success": "share of episodes, or a return", "low": "of 95% interval", "high": "of 95% interval"},
     "episodes": {"return": "sum of rewards", "length": "control steps"},
     "randomization": {"value": RANDOMIZED},
     "devices": {"time": "s since the epoch", "cpu_percent": "% of one core", "memory_mb": "MB", "gpu_percent": "%",

@@ -44,6 +44,7 @@ class RunInfo:
     has_adapter: bool
     experiment_hash: str
     measure: str = "success"  # what success, low and high are of; "return" where the task has no success
+    inputs: tuple[tuple[str, str], ...] = ()  # see studio.run.inputs
 
 
 def new_folder(parent: Path, experiment: Experiment) -> Path:
@@ -98,8 +99,12 @@ def read_status(folder: Path) -> dict[str, Any]:
     """Reads ``run.json``; a session that is said to go on and does not is ``interrupted``."""
     try:
         status: dict[str, Any] = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except OSError:
         raise DataError("The folder is no run (it has no run.json).", str(folder), "Choose a run folder.") from None
+    except ValueError:
+        status = {}
+    if not (isinstance(status, dict) and isinstance(status.get("state"), str)):
+        raise DataError("The run's run.json is damaged.", str(folder), "Run its experiment.yaml anew.")
     if status.get("state") in ("preparing", "running", "paused") and not _alive(status):
         status["state"] = "interrupted"
     return status
@@ -144,6 +149,7 @@ def read_run(folder: Path) -> RunInfo:
         has_adapter=(folder / "adapter" / "adapter_config.json").exists(),
         experiment_hash=fingerprint,
         measure=str(summary.get("measure", "success")),
+        inputs=tuple(sorted(status.get("inputs", {}).items())),
     )
 
 

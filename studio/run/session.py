@@ -36,12 +36,13 @@ from studio.run.channels import (
     StateChanged,
 )
 from studio.run.check import check, strategy_of
-from studio.run.checkpoint import drop_states, latest_state, rng_state, save_checkpoint, set_rng_state
+from studio.run.checkpoint import drop_states, restore, rng_state, save_checkpoint
 from studio.run.clock import Clock
 from studio.run.context import Context
 from studio.run.datasets import demonstrations
 from studio.run.evaluate import evaluate
 from studio.run.failures import plainly, told
+from studio.run.inputs import inputs_of
 from studio.run.policies import fit_to_source, load_policy_folder, save_policy
 from studio.run.resolve import resolved
 from studio.run.runlog import RunLog, package_versions
@@ -298,15 +299,12 @@ class Session:
 
     def _restore(self, stage: str, training: Any) -> tuple[int, int]:
         """The step that the training goes on from, and of how many."""
-        found = latest_state(self.folder, stage) if self._resumed else None
+        found = restore(self.folder, stage, training, self._say) if self._resumed else None
         if found is None:
             return 0, self.experiment.budget.iterations
         step, state = found
-        training.load_state_dict(state["training"])
-        set_rng_state(state["rng"])
         self.clock.offset += max(0.0, float(state["seconds"]) - self.clock.seconds)
         self._began = self.clock.seconds - float(state["stage_seconds"])
-        self._say(f"Resumed {stage} at step {step}.")
         if stage == "adapt":
             self.evaluations = short_scores(self.folder, step)
         if state.get("way", self._way.stage) != self._way.stage:
@@ -328,7 +326,7 @@ class Session:
             if self._folder is None:
                 self._folder = new_folder(self._parent, self.experiment)
                 write_text(self._folder / "experiment.yaml", self.experiment.to_yaml())
-            self._status.put(versions=package_versions())
+            self._status.put(versions=package_versions(), inputs=inputs_of(self.experiment, self.registry))
             self._set_state("preparing")
             self._log = RunLog(self._folder / "log.h5", self.channels.events, self.experiment)
         except OSError as error:

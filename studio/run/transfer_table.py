@@ -84,7 +84,8 @@ def format_transfer(rows: list[dict[str, Any]]) -> str:
     shown = ("jumpstart", "asymptotic_gain", "time_to_threshold", "area_ratio", "negative_transfer")
     lines = [["strategy", "episodes", *(f"{name.replace('_', ' ')} [95%]" for name in shown), "reached"]]
     for row in rows:
-        cells = [f"{row[n][0]:.3g} [{row[n][1]:.3g}, {row[n][2]:.3g}]" for n in shown]
+        alone = row["seeds"] == 1  # one seed has no interval
+        cells = [f"{row[n][0]:.3g}" + ("" if alone else f" [{row[n][1]:.3g}, {row[n][2]:.3g}]") for n in shown]
         lines.append([row_label(row), str(row["episodes"]), *cells, f"{row['reached']}/{row['seeds']}"])
     widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
     return "\n".join("  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip() for line in lines)

@@ -40,6 +40,7 @@ def plan(**changes: Any) -> Experiment:
         ({"strategy.params.epsilon": 0}, "strategy.params.epsilon", "out of range"),
         ({"strategy.params.epsilon": 1.5}, "strategy.params.epsilon", "out of range"),
         ({"strategy.params.warm_up": -0.1}, "strategy.params.warm_up", "out of range"),
+        ({"strategy.params.warm_up": 0.9}, "strategy.params.warm_up", "takes all 4 iterations"),
         ({"policy.id": "squashed_mlp"}, "policy.id", "cannot train"),
     ],
 )

@@ -139,6 +139,11 @@ def test_inspect_knows_what_a_run_is_made_of(finished: dict[str, Path], capfd: p
     for path, kind in kinds.items():
         status, out, _ = answered(capfd, "inspect", path, "--json")
         assert (status, json.loads(out)["kind"]) == (0, kind)
+    old = json.loads(answered(capfd, "inspect", run / "checkpoints" / "adapt-00000003", "--json")[1])
+    assert (old["kind"], old["step"], old["resumable"]) == ("checkpoint", 3, False)
+    about = json.loads(answered(capfd, "inspect", run, "--json")[1])
+    assert about["measure"] == "success" and about["policy"] == "token_transformer"
+    assert about["target"]["task"] == "reach" and about["target"]["randomized"][0] == "friction"
     adapter = json.loads(answered(capfd, "inspect", run / "adapter", "--json")[1])
     assert len(adapter["base_sha256"]) == 64 and adapter["r"] == 16
 
@@ -268,6 +273,23 @@ def test_a_folder_that_is_no_run(command: str, tmp_path: Path, capfd: pytest.Cap
     more = ["--to", str(tmp_path / "out")] if command == "export" else []
     assert refused(capfd, command, tmp_path, *more)["field"] == str(tmp_path)
     assert not any(tmp_path.iterdir())
+
+
+def test_what_says_what_to_run_is_refused_where_nothing_is(
+    finished: dict[str, Path], capfd: pytest.CaptureFixture[str]
+) -> None:
+    for option in (("--seeds", "0"), ("--strategies", "lora"), ("--set", "seed=1"), ("--device", "cpu")):
+        error = refused(capfd, "compare", finished["lora"], *option)
+        assert error["field"] == option[0] and "only runs to compare" in error["error"]
+
+
+def test_a_folder_among_runs_that_is_none_is_left_out_by_name(
+    finished: dict[str, Path], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    status, out, err = answered(capfd, "compare", finished["lora"], tmp_path, "--json")
+    sentence = f"{tmp_path.name} is left out: The folder is no run (it has no run.json)."
+    assert status == 1 and sentence in err
+    assert len(json.loads(out)["rows"]) == 1 and sentence in json.loads(out)["left_out"]
 
 
 # -- places that cannot be written ---------------------------------------------------------------------------------

@@ -155,6 +155,9 @@ def test_export_into_an_empty_folder_and_never_into_a_full_one(finished: dict[st
 
 
 def test_export_of_what_is_no_finished_run(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no run in this folder"):
+        export_run(tmp_path / "nowhere", tmp_path / "out")
+    tiny.write(tiny.experiment(), tmp_path).rename(tmp_path / "experiment.yaml")
     with pytest.raises(DataError, match="no result"):
         export_run(tmp_path, tmp_path / "out")
     assert not (tmp_path / "out").exists()

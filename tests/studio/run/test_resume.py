@@ -122,8 +122,51 @@ def test_a_corrupted_newest_checkpoint_falls_back_to_the_one_before(
         (newest / "state.safetensors").unlink()
     else:
         (newest / "state.json").write_text("{")
-    assert "Resumed adapt at step 9." in resumed(folder)
+    told = resumed(folder)
+    assert "Resumed adapt at step 9." in told
+    assert "The checkpoint adapt-00000010 is damaged and passed over." in told
     assert_same(folder, finished["lora"])
+
+
+def test_with_no_readable_checkpoint_it_begins_anew_and_says_so(
+    finished: dict[str, Path], failed: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(failed, folder)
+    for state in (folder / "checkpoints").glob("adapt-*/state.safetensors"):
+        state.unlink()
+    assert "There is no checkpoint of adapt to go on from: it begins at step 0." in resumed(folder)
+    assert_same(folder, finished["lora"])
+
+
+def test_a_checkpoint_of_another_experiment_is_one_sentence(failed: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(failed, folder)
+    text = (folder / "experiment.yaml").read_text()
+    assert text.count("rank: 16") == 1
+    (folder / "experiment.yaml").write_text(text.replace("rank: 16", "rank: 4"))
+    with pytest.raises(DataError, match="step 10 is not of the training that") as caught:
+        resumed(folder)
+    assert "log.h5" in caught.value.remedy
+
+
+@pytest.mark.parametrize("text", ["[]", "{}", "{", '{"state": 3}'])
+def test_a_damaged_run_json_is_one_sentence(text: str, failed: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(failed, folder)
+    (folder / "run.json").write_text(text)
+    with pytest.raises(DataError, match="is damaged"):
+        Session.resume(folder, Registry(), Channels())
+    with pytest.raises(DataError, match="is damaged"):
+        read_run(folder)
+
+
+def test_weights_may_be_read_by_whom_their_folders_other_files_may(finished: dict[str, Path]) -> None:
+    weights = [*finished["lora"].rglob("*.safetensors")]
+    assert len(weights) > 5
+    for path in weights:
+        beside = [p for p in path.parent.iterdir() if p.suffix in (".json", ".md") and p.name != "adapter_config.json"]
+        assert beside and all(path.stat().st_mode == p.stat().st_mode for p in beside), path
 
 
 def test_what_cannot_be_resumed(finished: dict[str, Path], tmp_path: Path) -> None:

@@ -43,8 +43,9 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> list[RunInfo]:
     folder = tmp_path_factory.mktemp("compared")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TRANSFER_STUDIO_CACHE", str(folder / "cache"))
+        registry = Registry()
         return run_all(
-            matrix(plan()), Registry(), folder / "runs", lambda i, e: Channels(), lambda session: session.run(),
+            matrix(plan(), registry), registry, folder / "runs", lambda i, e: Channels(), lambda session: session.run(),
             lambda session, error: pytest.fail(str(error)),
         )  # fmt: skip
 
@@ -129,7 +130,7 @@ def test_a_run_is_reported_by_its_tasks_measure(tmp_path: Path, capfd: pytest.Ca
 
 def test_parameters_of_what_is_not_compared_are_refused() -> None:
     with pytest.raises(ExperimentError, match="rl_from_scrach") as caught:
-        matrix(plan().changed(**{"comparison.params": {"rl_from_scrach": {}}}))
+        matrix(plan().changed(**{"comparison.params": {"rl_from_scrach": {}}}), Registry())
     assert caught.value.field == "comparison.params.rl_from_scrach"
     own = plan().changed(**{"comparison.params": {"rl_fine_tuning": {"steps": 1}}})  # its own stay where they are
-    assert matrix(own)[0].strategy.params == PARAMS
+    assert matrix(own, Registry())[0].strategy.params == PARAMS

@@ -1,0 +1,34 @@
+"""The files that an experiment names: they may change while its text stays as it is."""
+
+from __future__ import annotations
+
+from studio.errors import DataError
+from studio.experiment import Experiment
+from studio.files import file_hash
+from studio.registry import Registry
+from studio.run.datasets import model_hash
+from studio.sim.domains import embodiment_of
+from studio.sim.stand_in import stand_in_file
+
+
+def inputs_of(experiment: Experiment, registry: Registry) -> dict[str, str]:
+    """Dotted field → content hash of each robot, dataset and stand-in that is a file of a person's own.
+
+    Raises:
+        DataError: a file cannot be read.
+        ExperimentError: an embodiment is neither registered nor a model file.
+    """
+    found, registered = {}, registry.all("embodiments")
+    for role, domain in (("source", experiment.source), ("target", experiment.target)):
+        if domain.embodiment not in registered:
+            found[f"{role}.embodiment"] = model_hash(embodiment_of(domain, registry).model)
+        files = {"dataset": domain.dataset, "stand_in": domain.stand_in and stand_in_file(domain.stand_in)}
+        for field, path in files.items():
+            if path is None:
+                continue
+            try:
+                found[f"{role}.{field}"] = file_hash(path)
+            except OSError as error:
+                words = f"The file cannot be read ({error.strerror})."
+                raise DataError(words, str(path), "Check the path.") from None
+    return found

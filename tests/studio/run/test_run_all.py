@@ -1,0 +1,83 @@
+"""What a comparison runs: all that is asked, nothing twice, and what was begun to its end."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from studio import paths
+from studio.experiment import Experiment
+from studio.registry import Registry
+from studio.run.channels import Channels
+from studio.run.compare import matrix, run_all, table
+from studio.run.runs import RunInfo, list_runs
+from studio.run.session import Session
+
+PARAMS = {"simulations": 2, "steps": 8, "minibatch": 8, "epochs": 1, "update": "eager", "physics_threads": 1}
+
+
+@pytest.fixture
+def robot(tmp_path: Path) -> Path:
+    shutil.copytree(paths.assets() / "embodiments", tmp_path / "robots")
+    return tmp_path / "robots" / "ur5_6dof.xml"
+
+
+def plan(robot: Path | str = "ur5_6dof") -> Experiment:
+    domain = {"embodiment": str(robot), "task": "reach", "observation": "goal"}
+    return Experiment.from_dict(
+        {
+            "name": "tiny", "source": domain, "target": domain, "policy": {"id": "gaussian_mlp"},
+            "strategy": {"id": "rl_from_scratch", "params": PARAMS}, "budget": {"iterations": 3, "threads": 1},
+            "evaluation": {"episodes": 1, "source_episodes": 0}, "device": "cpu",
+        }
+    )  # fmt: skip
+
+
+def ran(
+    experiment: Experiment, folder: Path, drive: Callable[[Session], Any] = lambda session: session.run()
+) -> list[RunInfo]:
+    def failed(session: Session, error: Exception) -> None:
+        raise error
+
+    return run_all([experiment], Registry(), folder, lambda index, experiment: Channels(), drive, failed)
+
+
+def test_a_robot_whose_file_has_changed_is_another_one(robot: Path, runs: Path) -> None:
+    (first,) = ran(plan(robot), runs)
+    (again,) = ran(plan(robot), runs)
+    assert first.folder == again.folder and dict(first.inputs).keys() == {"source.embodiment", "target.embodiment"}
+    heavier = re.sub(r'mass="[0-9.]+"', 'mass="30"', robot.read_text())
+    assert heavier != robot.read_text()
+    robot.write_text(heavier)
+    (changed,) = ran(plan(robot), runs)
+    assert changed.folder != first.folder and changed.state == "finished"
+    assert changed.experiment_hash == first.experiment_hash
+    rows = table([first, changed])
+    assert [row["seeds"] for row in rows] == [1, 1]  # no two seeds of one configuration
+    told = [row["settings"]["file of target.embodiment"] for row in rows]
+    assert {dict(run.inputs)["target.embodiment"][:8] for run in (first, changed)} == set(told)
+
+
+def test_what_was_stopped_is_gone_on_with(runs: Path) -> None:
+    def stopped(session: Session) -> None:
+        session.stop()
+        session.run()
+
+    (begun,) = ran(plan(), runs, stopped)
+    assert begun.state == "stopped"
+    (done,) = ran(plan(), runs)
+    assert (done.folder, done.state) == (begun.folder, "finished") and len(list_runs(runs)) == 1
+
+
+def test_numbers_of_demonstrations_vary_only_where_there_are_any() -> None:
+    both = {"strategies": ["rl_from_scratch", "lora"], "episodes": [5, 20], "seeds": [0, 1]}
+    found = matrix(plan().changed(comparison=both), Registry())
+    counts = [(e.strategy.id, e.target.episodes, e.seed) for e in found]
+    assert sorted(counts) == sorted(
+        [("rl_from_scratch", 5, seed) for seed in (0, 1)] + [("lora", n, seed) for n in (5, 20) for seed in (0, 1)]
+    )
