@@ -29,7 +29,7 @@ UNFINISHED = ("stopped", "interrupted")
 NAMED = 6  # settings, at most, in a row's label; JSON has them all
 COLUMNS = (
     "strategy", "episodes", "seeds", "success", "low", "high", "source_success", "trainable_parameters", "seconds",
-    "peak_memory_mb", "transfer", "measure", "settings",
+    "peak_memory_mb", "transfer", "measure", "settings", "target", "samples",
 )  # fmt: skip
 
 
@@ -190,8 +190,9 @@ def table(runs: Iterable[RunInfo | Path]) -> list[dict[str, Any]]:
 
     ``low`` and ``high`` are the 95% interval of the mean: with one seed the run's own over episodes, with more a
     two-level bootstrap, over seeds and over each seed's episodes. Where the task has no success these are returns, as
-    ``measure`` says. ``transfer`` compares with training without transfer (see :func:`held_against`): positive,
-    negative, or unclear where the interval of the difference holds zero.
+    ``measure`` says. ``samples``: steps of experience that a training by reinforcement took. ``transfer`` compares with
+    training without transfer (see :func:`held_against`): positive, negative, or unclear where the interval of the
+    difference holds zero.
     """
     groups, _ = grouped(read_run(item) if isinstance(item, Path) else item for item in runs)
     rows = []
@@ -215,6 +216,8 @@ def table(runs: Iterable[RunInfo | Path]) -> list[dict[str, Any]]:
                 "transfer": _transfer(group, sample, held_against(group, groups)),
                 "measure": those[0].measure,
                 "settings": group.settings,
+                "target": f"{group.experiment.target.task} on {group.experiment.target.embodiment}",
+                "samples": _mean(run.samples for run in those),
             }
         )
     return rows
@@ -228,8 +231,18 @@ def format_table(rows: list[dict[str, Any]], style: str) -> str:
         writer.writeheader()
         writer.writerows(row | {"settings": _settings_text(row["settings"])} for row in rows)
         return stream.getvalue().rstrip()
-    measure = " or ".join(sorted({row["measure"] for row in rows})) or "success"
+    measures = sorted({row["measure"] for row in rows})
+    measure = " or ".join(measures) or "success"
     header = ["strategy", "episodes", "seeds", f"{measure} [95%]", "source", "trained", "seconds", "MB", "transfer"]
+    # columns for what is not the same in all rows, or not known of all
+    more: dict[str, list[str]] = {}
+    if len({row["target"] for row in rows}) > 1:
+        more["target"] = [row["target"] for row in rows]
+    if len(measures) > 1:
+        more["measure"] = [row["measure"] for row in rows]
+    if any(row["samples"] is not None for row in rows):
+        more["samples"] = ["–" if row["samples"] is None else f"{row['samples']:,.0f}" for row in rows]
+    header += more
     cells = [
         [
             row_label(row),
@@ -241,8 +254,9 @@ def format_table(rows: list[dict[str, Any]], style: str) -> str:
             "–" if row["seconds"] is None else f"{row['seconds']:.1f}",
             f"{row['peak_memory_mb']:.0f}",
             row["transfer"] or "–",
+            *(column[place] for column in more.values()),
         ]
-        for row in rows
+        for place, row in enumerate(rows)
     ]
     widths = [max(len(line[i]) for line in [header, *cells]) for i in range(len(header))]
 

@@ -45,6 +45,7 @@ class RunInfo:
     experiment_hash: str
     measure: str = "success"  # what success, low and high are of; "return" where the task has no success
     inputs: tuple[tuple[str, str], ...] = ()  # see studio.run.inputs
+    samples: float = math.nan  # steps of experience that reinforcement took; of the source policy's training none
 
 
 def new_folder(parent: Path, experiment: Experiment) -> Path:
@@ -150,6 +151,7 @@ def read_run(folder: Path) -> RunInfo:
         experiment_hash=fingerprint,
         measure=str(summary.get("measure", "success")),
         inputs=tuple(sorted(status.get("inputs", {}).items())),
+        samples=number("samples"),
     )
 
 

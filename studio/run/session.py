@@ -225,6 +225,8 @@ class Session:
                     self._watch(strategy)
                     if score:
                         self._score(strategy, "target", step, evaluation.short_episodes, final=False)
+                if strategy is not None and "samples" in metrics.values:
+                    self._status.note(samples=metrics.values["samples"])
                 if keep:
                     self._checkpoint(stage, step, total, state, strategy)
                     saved = step

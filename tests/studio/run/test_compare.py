@@ -112,6 +112,20 @@ def test_a_training_without_transfer_is_found_whatever_the_others_were_pretraine
     assert [row["transfer"] for row in table(made)[2:]] == ["negative", "positive"]
 
 
+def test_rows_say_what_is_not_the_same_in_all_of_them(runs: Path) -> None:
+    arm = finished(runs, 0.5)
+    assert not {"target", "measure", "samples"} & set(format_table(table([arm]), "table").splitlines()[0].split())
+    runner = finished(runs, 250.0, "epopt", **{"target.embodiment": "hopper", "target.task": "hopper"})
+    status = json.loads((runner / "run.json").read_text())
+    status["summary"] |= {"measure": "return", "samples": 40960}
+    (runner / "run.json").write_text(json.dumps(status))
+    header, _, *lines = format_table(table([arm, runner]), "table").splitlines()
+    assert header.split()[-3:] == ["target", "measure", "samples"]
+    told = {line.split()[0]: line for line in lines}
+    assert told["epopt"].split()[-5:] == ["hopper", "on", "hopper", "return", "40,960"]
+    assert told["lora"].split()[-5:] == ["reach", "on", "ur5_6dof", "success", "–"]
+
+
 def test_a_label_names_the_first_settings_and_counts_the_others(runs: Path) -> None:
     """As where a run that kept every parameter stands beside one that left them out."""
     whole = {"rank": 8, "alpha": 16.0, "dropout": 0.0, "learning_rate": 0.002, "weight_decay": 0.0001}
