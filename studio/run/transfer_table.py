@@ -82,7 +82,8 @@ def curve_of(folder: Path) -> tuple[tuple[int, ...], list[float]]:
 def format_transfer(rows: list[dict[str, Any]]) -> str:
     """The table as text."""
     shown = ("jumpstart", "asymptotic_gain", "time_to_threshold", "area_ratio", "negative_transfer")
-    lines = [["strategy", "episodes", *(f"{name.replace('_', ' ')} [95%]" for name in shown), "reached"]]
+    of = "" if all(row["seeds"] == 1 for row in rows) else " [95%]"
+    lines = [["strategy", "episodes", *(f"{name.replace('_', ' ')}{of}" for name in shown), "reached"]]
     for row in rows:
         alone = row["seeds"] == 1  # one seed has no interval
         cells = [f"{row[n][0]:.3g}" + ("" if alone else f" [{row[n][1]:.3g}, {row[n][2]:.3g}]") for n in shown]

@@ -160,7 +160,7 @@ def install(monkeypatch: pytest.MonkeyPatch, problems: Callable[[Experiment], li
     check.check = lambda experiment, registry: problems(experiment) if problems else []
     check.taught = lambda experiment, registry: {"source": True, "target": experiment.strategy.id == "lora"}
     compare: Any = types.ModuleType("studio.run.compare")
-    compare.matrix = lambda e: [e.changed(**{"target.episodes": n, "name": f"n{n}"}) for n in (5, 20, 100)]
+    compare.matrix = lambda e, registry: [e.changed(**{"target.episodes": n, "name": f"n{n}"}) for n in (5, 20, 100)]
     runs: Any = types.ModuleType("studio.run.runs")
     runs.list_runs = lambda folder: []
     for module in (session, check, compare, runs):
