@@ -84,11 +84,9 @@ def run_all(
         ExperimentError: an experiment cannot start. All are checked before the first one does.
     """
     begun: dict[Any, RunInfo] = {}
-    for run in list_runs(folder):  # the newest first; a finished one before all others
+    for run in sorted(list_runs(folder), key=lambda run: run.state != "finished"):  # of either kind the newest first
         if run.state in ("finished", *UNFINISHED):
-            kept = begun.setdefault((run.experiment_hash, run.inputs), run)
-            if run.state == "finished" != kept.state:
-                begun[run.experiment_hash, run.inputs] = run
+            begun.setdefault((run.experiment_hash, run.inputs), run)
     plans: list[tuple[Experiment, RunInfo | None]] = []
     for experiment in experiments:
         try:
