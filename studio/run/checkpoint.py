@@ -115,6 +115,8 @@ def restore(run: Path, stage: str, training: Any, say: Callable[[str], object]) 
     try:
         training.load_state_dict(state["training"])
         set_rng_state(state["rng"])
+    except torch.OutOfMemoryError:
+        raise
     except (KeyError, TypeError, ValueError, RuntimeError):
         words = f"The checkpoint at step {step} is not of the training that experiment.yaml asks for."
         remedy = "Put experiment.yaml back as it was (log.h5 has its text), or run it anew."
