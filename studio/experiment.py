@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ValidationError, field_validator
@@ -20,7 +20,6 @@ from studio.randomization_terms import PARTED, Curriculum, RandomizationField, R
 from studio.settings import Settings, assign, setting
 
 VERSION = 1
-SAFE_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's is four times as fast, where it is built in
 LAST_SEED = 2_000_000_000  # a training's episodes have seeds from (seed + 1) · 2³² on, and those have 64 bits
 
 
@@ -28,12 +27,20 @@ class _Twice(yaml.YAMLError):
     """A key of a mapping stands there twice."""
 
 
-class _Loader(SAFE_LOADER):  # type: ignore[misc, valid-type]
+if TYPE_CHECKING:
+    _SafeLoader = yaml.SafeLoader
+else:  # libyaml's is four times as fast, where it is built in
+    _SafeLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _Loader(_SafeLoader):
     """As safe as its base; of a key that stands twice the last would count, and nobody would be told."""
 
     def construct_mapping(self, node: Any, deep: bool = False) -> Any:
         seen: set[str] = set()
         for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                continue
             if key.value in seen:
                 raise _Twice(f"'{key.value}' stands twice, the second time at line {key.start_mark.line + 1}")
             seen.add(key.value)

@@ -46,6 +46,12 @@ def write_whole(path: Path, write: Callable[[Path], None]) -> None:
         temporary.unlink(missing_ok=True)
 
 
+def share_weights(folder: Path) -> None:
+    """Lets those read a folder's safetensors files who may read the folder: the library leaves them to their owner."""
+    for path in folder.glob("*.safetensors"):
+        path.chmod(folder.stat().st_mode & 0o666)
+
+
 def write_text(path: Path, text: str) -> None:
     """Writes text as :func:`write_whole` does."""
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from studio.contracts import Problem
 from studio.experiment import Experiment, setting
+from studio.files import share_weights
 from studio.il.strategy import CloningParams, CloningStrategy
 from studio.run.context import Context
 
@@ -77,7 +78,6 @@ class LoRA(CloningStrategy):
         shutil.rmtree(temporary, ignore_errors=True)
         self._peft.save_pretrained(temporary)
         (temporary / "README.md").write_text(adapter_readme(self, self._policy), encoding="utf-8")
-        for weights in temporary.glob("*.safetensors"):  # safetensors' files are their owner's alone
-            shutil.copymode(temporary / "README.md", weights)
+        share_weights(temporary)
         shutil.rmtree(folder / "adapter", ignore_errors=True)
         temporary.rename(folder / "adapter")

@@ -20,6 +20,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from studio.errors import DataError
+from studio.files import share_weights
 
 KEPT = 4  # newest checkpoints of a run's stage from which it can go on
 TENSOR, FLOAT = "$tensor", "$float"
@@ -31,7 +32,7 @@ def save_state(folder: Path, state: dict[str, Any]) -> None:
     skeleton = _strip(state, "", tensors)
     save_file(_apart(tensors), folder / "state.safetensors")
     (folder / "state.json").write_text(json.dumps(skeleton, allow_nan=False), encoding="utf-8")
-    shutil.copymode(folder / "state.json", folder / "state.safetensors")  # safetensors' files are their owner's alone
+    share_weights(folder)
 
 
 def load_state(folder: Path) -> dict[str, Any]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+from pathlib import Path
+
 from studio.errors import DataError
 from studio.experiment import Experiment
 from studio.files import file_hash
@@ -27,8 +30,15 @@ def inputs_of(experiment: Experiment, registry: Registry) -> dict[str, str]:
             if path is None:
                 continue
             try:
-                found[f"{role}.{field}"] = file_hash(path)
+                seen = path.stat()
+                found[f"{role}.{field}"] = _hash(path.resolve(), seen.st_mtime_ns, seen.st_size)
             except OSError as error:
                 words = f"The file cannot be read ({error.strerror})."
                 raise DataError(words, str(path), "Check the path.") from None
     return found
+
+
+@lru_cache(maxsize=256)
+def _hash(path: Path, _changed: int, _size: int) -> str:
+    """Kept while the file's time and size stay: a comparison asks for one dataset many times."""
+    return file_hash(path)

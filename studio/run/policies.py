@@ -17,7 +17,7 @@ from studio.contracts import Embodiment
 from studio.data.episodes import Episodes
 from studio.errors import DataError, ExperimentError
 from studio.experiment import Domain, Selection, plain_validation
-from studio.files import json_text
+from studio.files import json_text, share_weights
 from studio.nn.fingerprint import weights_hash
 from studio.registry import Registry
 from studio.rl.dynamics_gap import DynamicsGap
@@ -80,8 +80,7 @@ def save_policy(policy: Any, folder: Path, **about: Any) -> None:
             save_file(weights, temporary / GAP)
             config |= {"gap": gap.about(), "gap_sha256": weights_hash(weights)}
         (temporary / "config.json").write_text(json_text(config, indent=2), encoding="utf-8")
-        for path in temporary.glob("*.safetensors"):  # safetensors' files are their owner's alone
-            shutil.copymode(temporary / "config.json", path)
+        share_weights(temporary)
         shutil.rmtree(folder, ignore_errors=True)
         temporary.rename(folder)
     finally:

@@ -275,23 +275,6 @@ def test_a_folder_that_is_no_run(command: str, tmp_path: Path, capfd: pytest.Cap
     assert not any(tmp_path.iterdir())
 
 
-def test_what_says_what_to_run_is_refused_where_nothing_is(
-    finished: dict[str, Path], capfd: pytest.CaptureFixture[str]
-) -> None:
-    for option in (("--seeds", "0"), ("--strategies", "lora"), ("--set", "seed=1"), ("--device", "cpu")):
-        error = refused(capfd, "compare", finished["lora"], *option)
-        assert error["field"] == option[0] and "only runs to compare" in error["error"]
-
-
-def test_a_folder_among_runs_that_is_none_is_left_out_by_name(
-    finished: dict[str, Path], tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    status, out, err = answered(capfd, "compare", finished["lora"], tmp_path, "--json")
-    sentence = f"{tmp_path.name} is left out: The folder is no run (it has no run.json)."
-    assert status == 1 and sentence in err
-    assert len(json.loads(out)["rows"]) == 1 and sentence in json.loads(out)["left_out"]
-
-
 # -- places that cannot be written ---------------------------------------------------------------------------------
 
 

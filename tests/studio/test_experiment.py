@@ -99,6 +99,7 @@ def test_several_faults_are_all_named() -> None:
         ("a: [", "The file is not valid YAML at line 1."),
         ("name: a\nseed: 1\nname: b", "'name' stands twice, the second time at line 3."),
         ("name: a\nbudget: {threads: 1, threads: 2}", "'threads' stands twice, the second time at line 2."),
+        ("? [a]\n: 1", "The file is not valid YAML at line 1."),
         ("- 1\n- 2", "The file holds no experiment."),
         ("", "The file holds no experiment."),
         ("name: !!python/object/apply:os.system [true]", "The file is not valid YAML at line 1."),
