@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from studio.__main__ import main
+from studio.cli.main import main
+from studio.events import Event, Events, MetricsLogged, Subscription
 from studio.experiment import Experiment
 from studio.registry import Registry
-from studio.run.channels import Channels, Event, Events, MetricsLogged, Subscription
+from studio.run.channels import Channels
 from studio.run.session import Session
 
 VARIED = [

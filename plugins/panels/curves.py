@@ -24,15 +24,16 @@ from PySide6.QtWidgets import (
 from shiboken6 import isValid
 
 from studio.contracts import PanelInfo
+from studio.events import CheckpointSaved, DeviceSample, Evaluated, Event, MetricsLogged, StateChanged
 from studio.experiment import Experiment
-from studio.run.channels import CheckpointSaved, DeviceSample, Evaluated, Event, MetricsLogged, StateChanged
-from widgets import curve_export, theme
-from widgets.bench import Bench
-from widgets.curve_content import EVALUATION, LOAD, MEMORY
-from widgets.curve_data import DEVICES, SEPARATOR, RunData, label_of, load_run
-from widgets.curve_view import CurveView
-from widgets.metric_chooser import MetricChooser
-from widgets.overlay import ENDED, Overlay, key_of
+from widgets.curves import export as curve_export
+from widgets.curves.content import EVALUATION, LOAD, MEMORY
+from widgets.curves.data import DEVICES, SEPARATOR, RunData, label_of, load_run
+from widgets.curves.metric_chooser import MetricChooser
+from widgets.curves.overlay import ENDED, Overlay, key_of
+from widgets.curves.view import CurveView
+from widgets.shell.app_state import Bench
+from widgets.style import theme
 
 DEFAULT_SMOOTHING = 90  # percent
 

@@ -11,16 +11,16 @@ from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QPushBut
 
 from studio.contracts import PanelInfo, Problem
 from studio.errors import StudioError
+from studio.events import Event, StageChanged
 from studio.experiment import Domain, Experiment
 from studio.registry import Registry
-from studio.run.channels import Event, StageChanged
-from widgets import theme
-from widgets.bench import Bench
-from widgets.dataset_view import DatasetView, Summary, learned_from, summarize
-from widgets.domain_column import FIELDS, MORE, DomainColumn
-from widgets.robot_preview import render
-from widgets.scroll_column import ScrollColumn
-from widgets.section import Section
+from widgets.data.dataset_view import DatasetView, Summary, learned_from, summarize
+from widgets.data.domain_column import FIELDS, MORE, DomainColumn
+from widgets.data.robot_preview import render
+from widgets.forms.scroll_column import ScrollColumn
+from widgets.forms.section import Section
+from widgets.shell.app_state import Bench
+from widgets.style import theme
 
 WAIT_MS = 300  # the hand rests this long before files are read and robots drawn
 LABEL_WIDTH = 76

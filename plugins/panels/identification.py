@@ -21,13 +21,13 @@ from PySide6.QtWidgets import (
 
 from studio.contracts import PanelInfo
 from studio.errors import Stopped, StudioError
-from widgets import theme
-from widgets.bench import Bench
-from widgets.estimate_table import EstimateTable
-from widgets.identification_job import IdentificationJob, Outcome
-from widgets.motion_plots import MotionPlots
-from widgets.scroll_column import ScrollColumn
-from widgets.segmented import Segmented
+from widgets.forms.scroll_column import ScrollColumn
+from widgets.forms.segmented import Segmented
+from widgets.identification.estimate_table import EstimateTable
+from widgets.identification.job import IdentificationJob, Outcome
+from widgets.identification.motion_plots import MotionPlots
+from widgets.shell.app_state import Bench
+from widgets.style import theme
 
 REFERENCE = "transfer-learning document, section 4.2 (system identification)"
 DELAY = "actuator_delay"
@@ -241,7 +241,7 @@ class IdentificationPanel(QWidget):
             widget.show()
         shown = sum(estimate.identifiable for estimate in outcome.found.values())
         before, after = outcome.misfit
-        from studio.sim.identify import explains
+        from studio.sysid import explains
 
         words = self.tr(
             "{0} of {1} parameters found in {2:.0f} s. The simulation missed the robot by {3:.3g} times the "
@@ -292,7 +292,7 @@ class IdentificationPanel(QWidget):
     def _use(self) -> None:
         if self.outcome is None:
             return
-        from studio.sim.identify import chosen, simulation_of, terms_around
+        from studio.sysid import chosen, simulation_of, terms_around
 
         experiment, found = self._bench.experiment, self.outcome.found
         try:

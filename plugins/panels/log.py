@@ -22,7 +22,7 @@ from PySide6.QtWidgets import (
 )
 
 from studio.contracts import PanelInfo
-from studio.run.channels import (
+from studio.events import (
     CheckpointSaved,
     DeviceSample,
     Evaluated,
@@ -34,8 +34,8 @@ from studio.run.channels import (
     StageChanged,
     StateChanged,
 )
-from widgets import theme
-from widgets.bench import Bench
+from widgets.shell.app_state import Bench
+from widgets.style import theme
 
 CAPACITY = 5_000
 LEVELS = ("debug", "info", "warning", "error")

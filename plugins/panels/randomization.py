@@ -13,18 +13,18 @@ from PySide6.QtWidgets import QHBoxLayout, QPushButton, QStackedWidget, QToolBut
 
 from studio.contracts import PanelInfo, Problem
 from studio.errors import StudioError
+from studio.events import Event, MetricsLogged, StateChanged
 from studio.experiment import Experiment, RandomizationTerm
-from studio.randomization_terms import PRESETS, expand
-from studio.run.channels import Event, MetricsLogged, StateChanged
-from widgets import theme
-from widgets.bench import Bench
-from widgets.randomization_effects import EffectView
-from widgets.randomization_rows import RandomizationRows
-from widgets.randomization_sampler import COUNT
-from widgets.randomization_samples import SampleBox
-from widgets.randomization_strip import COLUMNS
-from widgets.range_row import RangeRow
-from widgets.segmented import Segmented
+from studio.experiment.randomization import PRESETS, expand
+from widgets.forms.segmented import Segmented
+from widgets.randomization.effects import EffectView
+from widgets.randomization.range_row import RangeRow
+from widgets.randomization.rows import RandomizationRows
+from widgets.randomization.sampler import COUNT
+from widgets.randomization.samples import SampleBox
+from widgets.randomization.strip import COLUMNS
+from widgets.shell.app_state import Bench
+from widgets.style import theme
 
 REFERENCE = "transfer-learning document, section 4.1 (domain randomization)"
 ROOMY = 640  # px of height from which samples stand in two rows
@@ -224,8 +224,8 @@ class RandomizationPanel(QWidget):
 
     def _show_sample(self) -> None:
         """One draw, as an episode would make it."""
-        from studio.sim.draws import Draws
-        from studio.sim.randomization import draw
+        from studio.sim.randomization.fields import draw
+        from studio.sim.rng import Draws
 
         try:
             terms = [RandomizationTerm(**term) for term in self.rows_.terms()]

@@ -28,12 +28,13 @@ from shiboken6 import isValid
 
 from studio.contracts import PanelInfo
 from studio.experiment import Experiment
-from widgets import run_table, theme
-from widgets.bench import Bench
-from widgets.overlay import Overlay, key_of
-from widgets.run_delegates import StateDelegate, SuccessDelegate, SwatchDelegate
-from widgets.run_disk import export_runs, fingerprint, list_runs, trash
-from widgets.run_table import ALIVE, CREATED, INFO, SHOWN, STATE, SUCCESS, RunFilter, RunTable, rate, summary
+from widgets.curves.overlay import Overlay, key_of
+from widgets.runs import table as run_table
+from widgets.runs.delegates import StateDelegate, SuccessDelegate, SwatchDelegate
+from widgets.runs.disk import export_runs, fingerprint, list_runs, trash
+from widgets.runs.table import ALIVE, CREATED, INFO, SHOWN, STATE, SUCCESS, RunFilter, RunTable, rate, summary
+from widgets.shell.app_state import Bench
+from widgets.style import theme
 
 POLL_MS = 5_000  # runs of other programs
 PROGRESS_SECONDS = 0.5  # between two drawings of the running session's progress

@@ -11,13 +11,13 @@ from PySide6.QtWidgets import QFrame, QLabel, QLineEdit, QListWidget, QListWidge
 from studio.contracts import PanelInfo, Problem
 from studio.errors import StudioError
 from studio.experiment import Budget, Comparison, EvaluationPlan, Experiment, Pretraining, Selection
-from widgets import theme
-from widgets.bench import Bench
-from widgets.editors import Choice
-from widgets.form import Form
-from widgets.params_form import ParamsForm
-from widgets.scroll_column import ScrollColumn
-from widgets.section import Section
+from widgets.forms.editors import Choice
+from widgets.forms.form import Form
+from widgets.forms.params_form import ParamsForm
+from widgets.forms.scroll_column import ScrollColumn
+from widgets.forms.section import Section
+from widgets.shell.app_state import Bench
+from widgets.style import theme
 
 LIST_ROWS = 4
 CLONING = ("batch_size", "learning_rate")  # settings of a source policy that is cloned

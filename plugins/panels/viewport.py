@@ -16,19 +16,21 @@ from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QToolTip, QVBoxLayout, Q
 from studio.contracts import PanelInfo
 from studio.errors import StudioError
 from studio.experiment import Domain, Experiment
-from widgets import opening, viewport_menus, viewport_sources
-from widgets.bench import Bench
-from widgets.frame import Frame
-from widgets.history_bar import HistoryBar
-from widgets.render_thread import RenderThread
-from widgets.trace_strip import TraceStrip
-from widgets.training_source import TrainingSource
-from widgets.viewport import Viewport
-from widgets.viewport_bar import ViewportBar
-from widgets.viewport_keep import Keep
-from widgets.viewport_keys import help_text
-from widgets.viewport_side import ViewportSide
-from widgets.viewport_sources import Recorded
+from widgets.shell import opening
+from widgets.shell.app_state import Bench
+from widgets.viewport import menus as viewport_menus
+from widgets.viewport import sources as viewport_sources
+from widgets.viewport.bar import ViewportBar
+from widgets.viewport.captures import Keep
+from widgets.viewport.frame import Frame
+from widgets.viewport.history_bar import HistoryBar
+from widgets.viewport.inspector import ViewportSide
+from widgets.viewport.keys import help_text
+from widgets.viewport.render_thread import RenderThread
+from widgets.viewport.sources import Recorded
+from widgets.viewport.trace_strip import TraceStrip
+from widgets.viewport.training_source import TrainingSource
+from widgets.viewport.view import Viewport
 
 TIME_S = 0.2  # between two moves of the slider while time runs
 REBUILD_MS = 400  # edits come in bursts; the player is made anew when they rest
@@ -143,7 +145,7 @@ class ViewportPanel(QWidget):
         self._show_domain()
 
     def _studio_player(self, domain: Domain) -> Any:
-        from studio.sim.player import Player  # on the render thread
+        from studio.viewer.player import Player  # on the render thread
 
         return Player(domain, self._bench.registry)
 
@@ -295,7 +297,7 @@ class ViewportPanel(QWidget):
 
     def _load_checkpoint(self, folder: Path, step: int) -> None:
         def work() -> tuple[Any, Experiment]:
-            from studio.run.checkpoint import load_policy
+            from studio.store.checkpoint import load_policy
 
             return load_policy(folder, step), Experiment.load(folder / "experiment.yaml")
 

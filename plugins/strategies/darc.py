@@ -16,12 +16,12 @@ from torch import Tensor
 
 from studio.contracts import Metrics, Problem
 from studio.experiment import Domain, Experiment, Settings, setting
+from studio.rl.algorithms.sac import SAC, UNITS, Batch, SACParams
+from studio.rl.collectors.env_runner import Interaction
 from studio.rl.dynamics_gap import DIAGNOSTICS, DynamicsGap, GapLearner, GapParams
-from studio.rl.interaction import Interaction
 from studio.rl.learners import check_off_policy
+from studio.rl.networks.squashed import SquashedActorCritic
 from studio.rl.replay import Replay
-from studio.rl.sac import SAC, UNITS, Batch, SACParams
-from studio.rl.squashed import SquashedActorCritic
 from studio.rl.strategy import ReinforcementStrategy
 from studio.sim.world import World
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from studio.contracts import Problem
 from studio.experiment import Domain, Experiment, RandomizationTerm
+from studio.rl.algorithms.worst_cases import WorstCaseParams, WorstCasePPO
 from studio.rl.strategy import ReinforcementStrategy
-from studio.rl.worst_cases import WorstCaseParams, WorstCasePPO
 
 
 class EPOpt(ReinforcementStrategy):

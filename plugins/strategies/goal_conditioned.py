@@ -12,13 +12,13 @@ from typing import Any
 from studio.contracts import Problem
 from studio.experiment import Experiment
 from studio.registry import Registry
-from studio.rl import dqn, sac
-from studio.rl.dqn import DQN, DQNParams
+from studio.rl.algorithms import dqn, sac
+from studio.rl.algorithms.dqn import DQN, DQNParams
+from studio.rl.algorithms.sac import SAC, SACParams
 from studio.rl.hindsight import HindsightParams, has_goals, pursue
 from studio.rl.learners import check_off_policy
-from studio.rl.q_policy import QPolicy
-from studio.rl.sac import SAC, SACParams
-from studio.rl.squashed import SquashedActorCritic
+from studio.rl.networks.q_policy import QPolicy
+from studio.rl.networks.squashed import SquashedActorCritic
 from studio.rl.strategy import ReinforcementStrategy
 
 

@@ -72,7 +72,7 @@ class LoRA(CloningStrategy):
         return copy.deepcopy(self._peft).merge_and_unload()
 
     def export(self, folder: Path) -> None:
-        from studio.run.export import adapter_readme
+        from studio.store.export import adapter_readme
 
         temporary = folder / ".adapter.tmp"
         shutil.rmtree(temporary, ignore_errors=True)

@@ -11,10 +11,10 @@ from typing import Any, Literal
 
 from studio.contracts import Metrics, Problem
 from studio.experiment import Domain, Experiment, Settings, setting
+from studio.rl.algorithms.ppo import PPOParams
 from studio.rl.choice import AlgorithmChoice, ChosenAlgorithm
-from studio.rl.contexts import ContextRecorder, components
-from studio.rl.ppo import PPOParams
-from studio.sim.contexts import told_apart
+from studio.rl.collectors.context_returns import ContextRecorder, components
+from studio.sim.tasks.contexts import told_apart
 
 TOLD = ("goal", "body")  # entries of an observation that tell ω
 

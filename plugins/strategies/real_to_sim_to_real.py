@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 from studio.contracts import Metrics, Problem, Strategy
+from studio.data.datasets import demonstrations
 from studio.errors import StudioError
 from studio.experiment import Domain, Experiment, Settings, setting
 from studio.il.cloning import UNITS, BehaviorCloning
 from studio.registry import Registry
 from studio.run.context import Context
-from studio.run.datasets import demonstrations
 from studio.sim.domains import embodiment_of, task_of
-from studio.sim.randomization import NOMINAL
+from studio.sim.randomization.fields import NOMINAL
 
 STAGES = ("real_data", "identification", "calibrated_data", "training", "fine_tuning")
 
@@ -99,7 +99,7 @@ class RealToSimToReal(Strategy):
 
     def _unfit(self, source: Domain) -> list[Problem]:
         """What of the fields and the recordings does not fit the simulation."""
-        from studio.sim.identify import check_fields, plant_for, read_recordings
+        from studio.sysid import check_fields, plant_for, read_recordings
 
         problems, registry, file = [], Registry(), self.params.recordings
         try:
@@ -185,7 +185,7 @@ class RealToSimToReal(Strategy):
 
     def _identify(self) -> None:
         """Fills estimates and misfit from recordings of the robot."""
-        from studio.sim.identify import chosen, identify, misfit, plant_for
+        from studio.sysid import chosen, identify, misfit, plant_for
 
         context, seed = self._context, self._context.experiment.seed
         plant, recordings = plant_for(self._simulation, context.registry, self._recordings())
@@ -205,7 +205,7 @@ class RealToSimToReal(Strategy):
         }
 
     def _recordings(self) -> Any:
-        from studio.sim.identify import read_recordings, record
+        from studio.sysid import read_recordings, record
 
         context = self._context
         if self.params.recordings is not None:
@@ -222,7 +222,7 @@ class RealToSimToReal(Strategy):
         """The simulation with the identified parameters drawn from around their estimates."""
         if self.params.simulation != "identified":
             return self._simulation
-        from studio.sim.identify import Estimate, terms_around
+        from studio.sysid import Estimate, terms_around
 
         found = {
             name: Estimate(value, low, high, identifiable=True, nominal=NOMINAL[name])

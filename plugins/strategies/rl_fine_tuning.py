@@ -15,10 +15,10 @@ from studio.contracts import Problem
 from studio.errors import ExperimentError
 from studio.experiment import Domain, Experiment, setting
 from studio.registry import Registry
-from studio.rl.carrying import Carried, CarriedSACParams, carry, check_carried
+from studio.rl.algorithms.ppo import PPOParams
 from studio.rl.choice import AlgorithmChoice, ChosenAlgorithm
-from studio.rl.policy import flatten
-from studio.rl.ppo import PPOParams
+from studio.rl.networks.gaussian import flatten
+from studio.rl.warm_start import Carried, CarriedSACParams, carry, check_carried
 
 
 class RLFineTuning(ChosenAlgorithm):

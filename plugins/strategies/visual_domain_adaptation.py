@@ -21,12 +21,12 @@ from studio.contracts import Metrics, Problem, Strategy
 from studio.experiment import Curriculum, Experiment, setting
 from studio.nn.adversarial import Discriminator, domain_accuracy, domain_loss, mmd, probe, reverse_gradient
 from studio.registry import Registry
-from studio.rl.gathering import Gathered, Gathering
+from studio.rl.algorithms.pixel_ppo import PixelParams, PixelPPO
+from studio.rl.algorithms.ppo import UNITS
+from studio.rl.collectors.images import Gathered, Gathering
+from studio.rl.collectors.rollouts import SEEDS
 from studio.rl.learners import check_ppo
-from studio.rl.pixel_ppo import PixelParams, PixelPPO
-from studio.rl.pixels import PixelActorCritic
-from studio.rl.ppo import UNITS
-from studio.rl.rollouts import SEEDS
+from studio.rl.networks.pixels import PixelActorCritic
 
 SAME = ("task", "embodiment", "control", "contexts")
 FIRST = 1 << 30  # episodes of a gathering lie this far beyond those of the training

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from studio.contracts import Ids, Simulation
-from studio.sim.body_task import ForwardTask, flat
+from studio.sim.tasks.motor_task import ForwardTask, flat
 
 TORSO = 1  # index of the body whose place counts
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from plugins.tasks.ant import TORSO, Ant
 from studio.contracts import Ids
-from studio.sim.families import PlaneDirection
+from studio.sim.tasks.families import PlaneDirection
 
 
 class AntDirection(PlaneDirection, Ant):

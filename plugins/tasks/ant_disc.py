@@ -27,7 +27,7 @@ class AntPlane(Ant):
     radius: ClassVar[float] = 0.0  # of the disc, m; 0: there is no edge
 
     def build(self, spec: mujoco.MjSpec, embodiment: Embodiment) -> None:
-        from studio.sim.ground import lay
+        from studio.sim.tasks.ground import lay
 
         lay(spec, self.radius)
         spec.stat.extent, spec.stat.center = 5.0, [0, 0, 0]  # what is looked at: the disc, not the ground's far corners

@@ -11,7 +11,7 @@ from studio.contracts import Embodiment, Ids, Simulation
 if TYPE_CHECKING:
     import mujoco
 
-    from studio.sim.draws import Draws
+    from studio.sim.rng import Draws
 
 Array = np.ndarray
 

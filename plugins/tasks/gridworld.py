@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from studio.contracts import Ids, Simulation
-from studio.sim.body_task import BodyTask
+from studio.sim.tasks.motor_task import BodyTask
 
 if TYPE_CHECKING:
     import mujoco
 
     from studio.contracts import Embodiment
-    from studio.sim.draws import Draws
+    from studio.sim.rng import Draws
 
 SIZE = 5  # cells along each side
 CELL = 0.2  # m

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from plugins.tasks.half_cheetah import HalfCheetah
-from studio.sim.families import Direction, Velocity
+from studio.sim.tasks.families import Direction, Velocity
 
 
 class HalfCheetahDirection(Direction, HalfCheetah):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from plugins.tasks.hopper import Hopper
-from studio.sim.families import Velocity
+from studio.sim.tasks.families import Velocity
 
 
 class HopperVelocity(Velocity, Hopper):

@@ -6,7 +6,7 @@ import numpy as np
 
 from plugins.tasks.humanoid import Humanoid
 from studio.contracts import Ids
-from studio.sim.families import PlaneDirection
+from studio.sim.tasks.families import PlaneDirection
 
 
 class HumanoidDirection(PlaneDirection, Humanoid):

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import mujoco
 
     from studio.contracts import Embodiment
-    from studio.sim.draws import Draws
+    from studio.sim.rng import Draws
 
 FALLEN = -0.5  # m
 
@@ -28,7 +28,7 @@ class PointPlane(PointMassTask):
     radius: ClassVar[float] = 0.0  # of the disc, m; 0: there is no edge
 
     def build(self, spec: mujoco.MjSpec, embodiment: Embodiment) -> None:
-        from studio.sim.ground import lay
+        from studio.sim.tasks.ground import lay
 
         lay(spec, self.radius)
 

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from studio.contracts import Ids, Simulation
-from studio.sim.body_task import BodyTask
+from studio.sim.tasks.motor_task import BodyTask
 
 if TYPE_CHECKING:
     import mujoco
 
     from studio.contracts import Embodiment
-    from studio.sim.draws import Draws
+    from studio.sim.rng import Draws
 
 EXTENT = 1.0  # m
 STEP = 0.1  # m a point moves in one step at most, along each axis

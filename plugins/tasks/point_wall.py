@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from studio.contracts import Ids, Simulation
-from studio.sim.body_task import BodyTask
+from studio.sim.tasks.motor_task import BodyTask
 
 if TYPE_CHECKING:
     import mujoco
 
     from studio.contracts import Embodiment
-    from studio.sim.draws import Draws
+    from studio.sim.rng import Draws
 
 NEAR = 0.15  # m from the goal is there
 COSTS = np.array([0.05, 0.05, 0.5, 0.5])  # of the squared commands: a spare motor is used only where the other fails

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from studio.contracts import Ids, Simulation
-from studio.sim.body_task import BodyTask
+from studio.sim.tasks.motor_task import BodyTask
 
 if TYPE_CHECKING:
-    from studio.sim.draws import Draws
+    from studio.sim.rng import Draws
 
 
 class Reacher(BodyTask):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from studio.sim.body_task import ForwardTask
+from studio.sim.tasks.motor_task import ForwardTask
 
 
 class Swimmer(ForwardTask):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from studio.contracts import Ids
-from studio.sim.body_task import ForwardTask
+from studio.sim.tasks.motor_task import ForwardTask
 
 
 class Walker2d(ForwardTask):

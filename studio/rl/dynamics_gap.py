@@ -22,10 +22,10 @@ from torch.func import functional_call, grad_and_value
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from studio.experiment import Settings, setting
+from studio.nn.running_mean_std import Moments
 from studio.rl.compiling import made_fast
 from studio.rl.flat import FlatParameters, adam
-from studio.rl.moments import Moments
-from studio.rl.policy import flatten
+from studio.rl.networks.gaussian import flatten
 
 Array = np.ndarray
 COLUMNS = ("observations", "actions", "next_observations")  # of a batch of transitions

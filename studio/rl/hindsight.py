@@ -16,7 +16,7 @@ from torch import Tensor
 
 from studio.contracts import Task
 from studio.experiment import Settings, setting
-from studio.rl.interaction import Interaction, Transition
+from studio.rl.collectors.env_runner import Interaction, Transition
 from studio.rl.replay import Replay
 from studio.sim.world import World
 

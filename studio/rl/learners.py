@@ -8,12 +8,12 @@ from typing import Any, Protocol
 
 from studio.contracts import Metrics, Problem
 from studio.experiment import Settings
+from studio.rl.algorithms.dqn import DQN, DQNParams
+from studio.rl.algorithms.pixel_ppo import PixelPPO, PixelPPOParams
+from studio.rl.algorithms.ppo import PPO, PPOParams
+from studio.rl.algorithms.recurrent_ppo import RecurrentPPO
+from studio.rl.algorithms.sac import SAC, SACParams
 from studio.rl.compiling import compiler
-from studio.rl.dqn import DQN, DQNParams
-from studio.rl.pixel_ppo import PixelPPO, PixelPPOParams
-from studio.rl.ppo import PPO, PPOParams
-from studio.rl.recurrent import RecurrentPPO
-from studio.rl.sac import SAC, SACParams
 
 
 class Learner(Protocol):

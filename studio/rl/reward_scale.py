@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from studio.rl.moments import Moments
+from studio.nn.running_mean_std import Moments
 
 
 class RewardScale:

@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 
 from studio.contracts import Metrics, Problem, Strategy
 from studio.experiment import Domain, Experiment, RandomizationTerm
+from studio.rl.algorithms.ppo import PPO, UNITS, PPOParams
 from studio.rl.learners import check_ppo
-from studio.rl.policy import GaussianActorCritic, flatten
-from studio.rl.ppo import PPO, UNITS, PPOParams
+from studio.rl.networks.gaussian import GaussianActorCritic, flatten
 
 
 class ReinforcementStrategy(Strategy):

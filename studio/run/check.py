@@ -6,18 +6,18 @@ import functools
 from typing import Any
 
 from studio.contracts import Embodiment, Problem, Task
+from studio.data.collect import DEMONSTRATION_SEED
+from studio.data.datasets import format_of
 from studio.errors import DataError, StudioError
 from studio.experiment import Curriculum, Domain, Experiment
 from studio.registry import Registry
 from studio.rl.learners import Algorithm, algorithm_of
 from studio.run import devices
-from studio.run.collect import DEMONSTRATION_SEED
-from studio.run.datasets import format_of
-from studio.run.policies import check_params
-from studio.sim import contexts
-from studio.sim.curriculum import check_curriculum
 from studio.sim.domains import embodiment_of, task_of
-from studio.sim.stand_in import check_stand_in
+from studio.sim.hidden_dynamics import check_stand_in
+from studio.sim.randomization.curriculum import check_curriculum
+from studio.sim.tasks import contexts
+from studio.store.policies import check_params
 
 
 def strategy_of(experiment: Experiment, registry: Registry) -> tuple[Any, Any]:
@@ -233,7 +233,7 @@ def _reinforcement(experiment: Experiment, algorithm: Algorithm) -> list[Problem
 
 def _randomization(domain: Domain, embodiment: Embodiment, task: Task) -> list[Problem]:
     """What of the domain's terms its model does not have."""
-    from studio.sim.randomization import check_terms
+    from studio.sim.randomization.fields import check_terms
 
     changed = embodiment.model.stat().st_mtime_ns if embodiment.model.is_file() else 0
     kind: Any = type(task)

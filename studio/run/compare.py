@@ -14,16 +14,16 @@ from typing import Any
 
 import numpy as np
 
+from studio.analysis.baselines import baselines
 from studio.errors import DataError, ExperimentError
 from studio.experiment import Comparison, Experiment, Pretraining, Selection
 from studio.registry import Registry
-from studio.run.baseline import baselines
 from studio.run.channels import Channels
 from studio.run.check import check
-from studio.run.inputs import inputs_of
-from studio.run.resolve import resolved
-from studio.run.runs import RunInfo, experiment_of, list_runs, read_run
 from studio.run.session import Session
+from studio.store.input_hashes import inputs_of
+from studio.store.resolve import resolved
+from studio.store.runs import RunInfo, experiment_of, list_runs, read_run
 
 UNFINISHED = ("stopped", "interrupted")
 NAMED = 6  # settings, at most, in a row's label; JSON has them all
@@ -167,7 +167,7 @@ def grouped(runs: Iterable[RunInfo]) -> tuple[list[Group], list[str]]:
 
 
 def held_against(group: Group, groups: list[Group]) -> list[Group]:
-    """The training without transfer (see :mod:`studio.run.baseline`) on a group's target with as many episodes. Of
+    """The training without transfer (:mod:`studio.analysis.baselines`) on a group's target with as many episodes. Of
     several the one that differs in the strategy alone; all of them where that does not tell."""
     near = [g for g in groups if g.episodes == group.episodes and g.experiment.target == group.experiment.target]
     base = baselines(run for g in near for run in g.runs).get(group.episodes, [])

@@ -11,13 +11,13 @@ from studio.contracts import Embodiment
 from studio.data.episodes import Episodes
 from studio.experiment import Domain, Experiment
 from studio.registry import Registry
-from studio.run.policies import bind, load_policy_folder, new_policy
 from studio.sim.domains import embodiment_of, task_of
+from studio.store.policies import bind, load_policy_folder, new_policy
 
 if TYPE_CHECKING:
-    from studio.run.watched import Watched
     from studio.sim.episode_recorder import EpisodeRecorder
     from studio.sim.world import World
+    from studio.viewer.training_tap import Watched
 
 
 @dataclass
@@ -41,8 +41,8 @@ class Context:
     def world(self, domain: Domain, num_envs: int, threads: int = 0) -> World:
         """Simulations of a domain, to train in: its curriculum is at work, and where something varies the episodes are
         logged. The strategy closes them."""
-        from studio.sim.contexts import logged
         from studio.sim.episode_recorder import EpisodeRecorder
+        from studio.sim.tasks.contexts import logged
         from studio.sim.world import World
 
         task, embodiment = task_of(domain, self.registry), embodiment_of(domain, self.registry)

@@ -11,7 +11,7 @@ from typing import Any
 import psutil
 
 from studio.errors import ExperimentError
-from studio.run.channels import DeviceSample
+from studio.events import DeviceSample
 
 MEGABYTE = 1024 * 1024
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from studio.contracts import Policy
+from studio.events import EpisodesEnded, Evaluated
 from studio.experiment import Domain
 from studio.registry import Registry
-from studio.run.channels import EpisodesEnded, Evaluated
 from studio.sim.domains import embodiment_of, task_of
 
 if TYPE_CHECKING:

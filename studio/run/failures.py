@@ -9,9 +9,9 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 from studio.errors import StudioError
+from studio.events import Failed
 from studio.files import disk_full
 from studio.registry import DROP_IN, KINDS, place_of
-from studio.run.channels import Failed
 
 
 def plainly(failure: Exception, folder: Path) -> Exception:

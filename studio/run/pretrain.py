@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from studio import paths
+from studio.data.datasets import demonstrations, model_hash
 from studio.data.episodes import Episodes
 from studio.experiment import Experiment, content_hash
 from studio.files import file_hash
@@ -19,12 +20,11 @@ from studio.il.cloning import BehaviorCloning
 from studio.nn.fingerprint import weights_hash
 from studio.registry import Registry
 from studio.rl.learners import Learner, algorithm_of
-from studio.rl.policy import flatten
-from studio.run.datasets import demonstrations, model_hash
-from studio.run.policies import bind, check_params, load_policy_folder, new_policy, save_policy
-from studio.run.resolve import resolved
+from studio.rl.networks.gaussian import flatten
 from studio.sim.domains import embodiment_of, task_of
-from studio.sim.stand_in import stand_in_file
+from studio.sim.hidden_dynamics import stand_in_file
+from studio.store.policies import bind, check_params, load_policy_folder, new_policy, save_policy
+from studio.store.resolve import resolved
 
 VERSION = 1  # raise it when training changes, so that cached source policies are made anew
 

@@ -19,13 +19,9 @@ from typing import TYPE_CHECKING, Any
 from studio import paths
 from studio.contracts import Metrics, Problem, Strategy
 from studio.cores import cores
+from studio.data.datasets import demonstrations
 from studio.errors import DataError, ExperimentError, Stopped, StudioError
-from studio.experiment import Experiment
-from studio.files import write_text
-from studio.registry import Registry
-from studio.run import devices, pretrain
-from studio.run.channels import (
-    Channels,
+from studio.events import (
     CheckpointSaved,
     DeviceSample,
     EpisodesEnded,
@@ -35,21 +31,25 @@ from studio.run.channels import (
     StageChanged,
     StateChanged,
 )
+from studio.experiment import Experiment
+from studio.files import write_text
+from studio.registry import Registry
+from studio.run import devices, pretrain
+from studio.run.channels import Channels
 from studio.run.check import check, strategy_of
-from studio.run.checkpoint import drop_states, restore, rng_state, save_checkpoint
 from studio.run.clock import Clock
 from studio.run.context import Context
-from studio.run.datasets import demonstrations
 from studio.run.evaluate import evaluate
 from studio.run.failures import plainly, told
-from studio.run.inputs import inputs_of
-from studio.run.policies import fit_to_source, load_policy_folder, save_policy
-from studio.run.resolve import resolved
-from studio.run.runlog import RunLog, package_versions
-from studio.run.runs import Status, new_folder, read_status, short_scores
-from studio.run.soundness import check_losses, check_weights
-from studio.run.way import Way
+from studio.run.finite_checks import check_losses, check_weights
+from studio.run.pipeline import Way
 from studio.sim.domains import embodiment_of
+from studio.store.checkpoint import drop_states, restore, rng_state, save_checkpoint
+from studio.store.input_hashes import inputs_of
+from studio.store.policies import fit_to_source, load_policy_folder, save_policy
+from studio.store.resolve import resolved
+from studio.store.run_log import RunLog, package_versions
+from studio.store.runs import Status, new_folder, read_status, short_scores
 
 if TYPE_CHECKING:
     from studio.sim.episode_recorder import EpisodeRecorder

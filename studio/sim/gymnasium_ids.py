@@ -53,7 +53,7 @@ def make_vector(num_envs: int, task: str, embodiment: str, threads: int = 0, **s
     Raises:
         StudioError: a randomization term is of something that the model does not have.
     """
-    from studio.sim.randomization import check_terms
+    from studio.sim.randomization.fields import check_terms
     from studio.sim.world import World
 
     registry = Registry()
@@ -102,9 +102,9 @@ class SingleWorld(gymnasium.Env[Any, Any]):
 
     def render(self) -> Any:
         """The scene as the domain's camera sees it, as the episode looks, (size, size, 3) uint8."""
-        from studio.sim.looks import VISUALS
-        from studio.sim.randomization import is_nominal
-        from studio.sim.render import CameraRenderer
+        from studio.sim.randomization.fields import is_nominal
+        from studio.sim.randomization.visual import VISUALS
+        from studio.sim.render.renderer import CameraRenderer
 
         if self.render_mode is None:
             return None

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from studio.contracts import Observation, Policy
-from studio.sim.contexts import logged
+from studio.sim.tasks.contexts import logged
 from studio.sim.world import World
 
 Array = np.ndarray

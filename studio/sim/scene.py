@@ -13,7 +13,7 @@ import numpy as np
 from studio.contracts import Embodiment, Limb, Task
 from studio.errors import DataError
 from studio.sim.contact_forces import add_contact_forces
-from studio.sim.stand_in import read_stand_in, take_its_place
+from studio.sim.hidden_dynamics import read_stand_in, take_its_place
 
 MAX_DELAY = 0.05  # s; the ring buffer for actuator delay holds this much, or what the domain's terms ask for
 

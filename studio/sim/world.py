@@ -20,19 +20,22 @@ from studio.contracts import Embodiment, Ids, Observation, Task
 from studio.cores import cores
 from studio.errors import ExperimentError, StudioError
 from studio.experiment import Domain
+from studio.experiment.randomization import longest_delay
 from studio.images import adjust_arrays
-from studio.randomization_terms import longest_delay
-from studio.sim import contexts, randomization, spaces, world_state
+from studio.sim import spaces
+from studio.sim import state as world_state
 from studio.sim.control import PARTS, control_of
-from studio.sim.draws import Draws, checked_seeds
-from studio.sim.looks import VISUALS
-from studio.sim.render import CameraRenderer
+from studio.sim.randomization import fields as randomization
+from studio.sim.randomization.manager import Variation
+from studio.sim.randomization.visual import VISUALS
+from studio.sim.render.renderer import CameraRenderer
+from studio.sim.rng import Draws, checked_seeds
 from studio.sim.scene import MAX_DELAY, Scene, build
-from studio.sim.variation import Variation
+from studio.sim.tasks import contexts
 
 if TYPE_CHECKING:
-    from studio.sim.curriculum import RangeCurriculum
     from studio.sim.episode_recorder import EpisodeRecorder
+    from studio.sim.randomization.curriculum import RangeCurriculum
 
 Array = np.ndarray
 ALL = slice(None)
@@ -62,7 +65,7 @@ class World(VectorEnv):
             arm's or base's ``MAX_DELAY``, a body's not at all.
         curriculum: for training: where the domain has a curriculum its ranges begin at the nominal values and widen.
             Trajectories then depend on the seed and on what the world has lived through; see
-            :mod:`studio.sim.curriculum`.
+            :mod:`studio.sim.randomization.curriculum`.
 
     Raises ExperimentError where the robot cannot do the task.
     """
@@ -342,7 +345,7 @@ class World(VectorEnv):
             self._renderer = None
 
     def state_dict(self) -> dict[str, Any]:
-        """All that the next steps depend on, copied: see :func:`studio.sim.world_state.take`."""
+        """All that the next steps depend on, copied: see :func:`studio.sim.state.take`."""
         return world_state.take(self)
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:

@@ -10,13 +10,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from studio.cli.bench import commit, machine
 from studio.contracts import Task
 from studio.experiment import Domain
 from studio.files import write_text
 from studio.registry import Registry
-from studio.rl.policy import GaussianActorCritic, flatten
-from studio.rl.ppo import PPO, PPOParams
-from studio.run.bench import commit, machine
+from studio.rl.algorithms.ppo import PPO, PPOParams
+from studio.rl.networks.gaussian import GaussianActorCritic, flatten
 from studio.sim.domains import embodiment_of, task_of
 from studio.sim.rollout import policy_actions, run_episodes
 from studio.sim.world import World

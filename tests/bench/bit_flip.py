@@ -23,14 +23,14 @@ import torch
 from _report import finish, row
 from _training import RUNS, kept
 
-from studio.rl.dqn import DQN, DQNParams
+from studio.analysis import transfer_metrics as measures
+from studio.rl.algorithms.dqn import DQN, DQNParams
 from studio.rl.hindsight import HindsightParams, pursue
-from studio.rl.policy import flatten
-from studio.rl.q_policy import QPolicy
-from studio.run import transfer_metrics as measures
-from studio.run.checkpoint import latest_state, save_checkpoint
+from studio.rl.networks.gaussian import flatten
+from studio.rl.networks.q_policy import QPolicy
 from studio.sim.gymnasium_ids import make_vector
 from studio.sim.rollout import policy_actions, run_episodes
+from studio.store.checkpoint import latest_state, save_checkpoint
 
 EVERY = 5  # iterations, of 1000 steps each
 CHECKS, FINAL = range(8_000_000, 8_000_100), range(9_000_000, 9_000_500)  # seeds that no training meets

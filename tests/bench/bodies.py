@@ -21,13 +21,13 @@ import numpy as np
 import torch
 from _report import finish, row
 
+from studio.analysis.transfer_metrics import interval, iqm
 from studio.experiment import RandomizationTerm
-from studio.rl.policy import GaussianActorCritic, flatten
-from studio.rl.ppo import PPO, PPOParams
-from studio.run.transfer_metrics import interval, iqm
-from studio.sim import randomization
-from studio.sim.draws import Draws
+from studio.rl.algorithms.ppo import PPO, PPOParams
+from studio.rl.networks.gaussian import GaussianActorCritic, flatten
 from studio.sim.gymnasium_ids import make_vector
+from studio.sim.randomization import fields as randomization
+from studio.sim.rng import Draws
 
 KEPT = Path(__file__).resolve().parents[2] / "runs" / "bench" / "bodies"
 SEEDS = range(5)

@@ -17,7 +17,7 @@ from studio.experiment import Experiment
 from studio.registry import Registry
 from studio.run import pretrain
 from studio.run.evaluate import evaluate
-from studio.run.policies import load_policy_folder
+from studio.store.policies import load_policy_folder
 
 ROOT = Path(__file__).resolve().parents[2]
 FILE = paths.assets() / "experiments" / "demo.yaml"

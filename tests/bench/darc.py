@@ -23,17 +23,17 @@ from _report import finish, row
 from _training import RUNS, kept
 
 from plugins.strategies.darc import DARCParams, OffDynamicsSAC
+from studio.analysis.transfer_metrics import interval
 from studio.experiment import Domain
 from studio.registry import Registry
+from studio.rl.algorithms.sac import SAC, SACParams
 from studio.rl.dynamics_gap import DynamicsGap, GapLearner, GapParams, exact_delta
-from studio.rl.policy import flatten
-from studio.rl.sac import SAC, SACParams
-from studio.rl.squashed import SquashedActorCritic
+from studio.rl.networks.gaussian import flatten
+from studio.rl.networks.squashed import SquashedActorCritic
 from studio.run.evaluate import evaluate
-from studio.run.policies import load_policy_folder, save_policy
-from studio.run.transfer_metrics import interval
 from studio.sim.domains import embodiment_of, task_of
 from studio.sim.world import World
+from studio.store.policies import load_policy_folder, save_policy
 
 BENCH = "darc"
 SEEDS = range(5)

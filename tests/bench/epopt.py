@@ -20,14 +20,14 @@ import torch
 from _report import finish, row
 from _training import RUNS, TRAININGS, kept
 
-from studio.randomization_terms import RandomizationTerm, expand
-from studio.rl.policy import GaussianActorCritic
-from studio.rl.ppo import PPO, PPOParams
-from studio.rl.worst_cases import WorstCaseParams, WorstCasePPO
-from studio.run.checkpoint import latest_state, save_checkpoint
-from studio.run.transfer_metrics import interval
+from studio.analysis.transfer_metrics import interval
+from studio.experiment.randomization import RandomizationTerm, expand
+from studio.rl.algorithms.ppo import PPO, PPOParams
+from studio.rl.algorithms.worst_cases import WorstCaseParams, WorstCasePPO
+from studio.rl.networks.gaussian import GaussianActorCritic
 from studio.sim.gymnasium_ids import make_vector
 from studio.sim.rollout import policy_actions, run_episodes
+from studio.store.checkpoint import latest_state, save_checkpoint
 
 SEEDS = range(5)
 SAMPLES = 1_500_000

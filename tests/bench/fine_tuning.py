@@ -23,12 +23,12 @@ from _report import finish, row
 from _training import RUNS, SAMPLES, TASKS, blank, kept, score, train
 
 from plugins.tasks.half_cheetah import HalfCheetah
+from studio.analysis import transfer_metrics as measures
 from studio.contracts import Ids
 from studio.experiment import Domain
-from studio.rl.carrying import Carried, carry
-from studio.rl.policy import GaussianActorCritic
-from studio.run import transfer_metrics as measures
-from studio.run.policies import load_policy_folder, save_policy
+from studio.rl.networks.gaussian import GaussianActorCritic
+from studio.rl.warm_start import Carried, carry
+from studio.store.policies import load_policy_folder, save_policy
 
 BENCH = "fine_tuning"
 SEEDS = range(5)

@@ -21,7 +21,7 @@ from _training import kept
 import studio.sim  # noqa: F401  (chooses MuJoCo's GL backend)
 from studio.experiment import Domain
 from studio.registry import Registry
-from studio.sim.identify import (
+from studio.sysid import (
     FIELDS,
     SENSOR_NOISE,
     LstmIdentifier,
@@ -30,8 +30,8 @@ from studio.sim.identify import (
     fit_with_sysid,
     record,
 )
-from studio.sim.identify.estimate import is_shown
-from studio.sim.identify.sensitivity import sensitivity
+from studio.sysid.estimate import is_shown
+from studio.sysid.sensitivity import sensitivity
 
 DRAWS = 200
 SYSID_DRAWS = {"UR5e": DRAWS, "Hopper, gain known": DRAWS, "Hopper, all unknown": 8}

@@ -25,9 +25,9 @@ from _report import finish, row
 from _training import SAMPLES, blank, kept, score, train
 
 from plugins.tasks.half_cheetah_families import HalfCheetahVelocity
+from studio.analysis import transfer_metrics as measures
 from studio.experiment import Domain
-from studio.rl.policy import GaussianActorCritic
-from studio.run import transfer_metrics as measures
+from studio.rl.networks.gaussian import GaussianActorCritic
 
 BENCH = "multi_task"
 SEEDS = range(5)

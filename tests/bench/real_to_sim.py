@@ -36,8 +36,9 @@ def plan_of(task: str, variant: dict[str, Any], seed: int) -> Any:
 
 def outcome(plan: Any, folder: Path) -> tuple[np.ndarray, np.ndarray]:
     """(successes, steps) of the final evaluation's episodes."""
+    from studio.events import EpisodesEnded
     from studio.registry import Registry
-    from studio.run.channels import Channels, EpisodesEnded
+    from studio.run.channels import Channels
     from studio.run.session import Session
 
     channels = Channels()

@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 from _report import finish, row
 
-from studio.sim import render
 from studio.sim.gymnasium_ids import make_vector
-from studio.sim.looks import Looks
-from studio.sim.render import CameraRenderer, default_workers
+from studio.sim.randomization.visual import Looks
+from studio.sim.render import renderer as render
+from studio.sim.render.renderer import CameraRenderer, default_workers
 from studio.sim.world import World
 
 IMAGES, TURNS = 256, 7

@@ -22,11 +22,11 @@ import torch
 from _report import finish, row
 from _training import TRAININGS, kept
 
+from studio.analysis.transfer_metrics import interval, iqm
 from studio.experiment import Domain
 from studio.registry import Registry
-from studio.rl.sac import SAC, SACParams, has_bf16
+from studio.rl.algorithms.sac import SAC, SACParams, has_bf16
 from studio.run.evaluate import evaluate
-from studio.run.transfer_metrics import interval, iqm
 
 SEEDS = range(5)
 MORE = {("SAC", "hopper"): range(7)}  # five left it open whose returns lie higher
@@ -81,8 +81,8 @@ def theirs_sac(task: str, seed: int) -> Any:
 
 def our_learner(task: str, seed: int, steps: int) -> Any:
     """Our PPO on a new policy."""
-    from studio.rl.policy import GaussianActorCritic
-    from studio.rl.ppo import PPO, PPOParams
+    from studio.rl.algorithms.ppo import PPO, PPOParams
+    from studio.rl.networks.gaussian import GaussianActorCritic
     from studio.sim.gymnasium_ids import make_vector
 
     settings = PPOParams()
@@ -116,7 +116,7 @@ def trained(algorithm: str, kind: str, task: str, seed: int) -> float:
 
 
 def ours_sac(task: str, seed: int, precision: str) -> Any:
-    from studio.rl.squashed import SquashedActorCritic
+    from studio.rl.networks.squashed import SquashedActorCritic
     from studio.sim.gymnasium_ids import make_vector
 
     settings = SACParams(precision=precision, learning_starts=STARTS)

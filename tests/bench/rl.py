@@ -29,10 +29,10 @@ from stable_baselines3 import SAC as TheirSAC
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
 from studio.cores import cores
-from studio.rl.policy import GaussianActorCritic
-from studio.rl.ppo import PPO, PPOParams
-from studio.rl.sac import EAGER_UPDATES, SAC, SACParams, has_bf16
-from studio.rl.squashed import SquashedActorCritic
+from studio.rl.algorithms.ppo import PPO, PPOParams
+from studio.rl.algorithms.sac import EAGER_UPDATES, SAC, SACParams, has_bf16
+from studio.rl.networks.gaussian import GaussianActorCritic
+from studio.rl.networks.squashed import SquashedActorCritic
 from studio.sim.gymnasium_ids import make_vector
 
 STRETCHES = 7

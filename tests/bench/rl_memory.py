@@ -20,13 +20,13 @@ import torch
 from _report import finish, row
 
 from studio.contracts import Metrics
-from studio.rl.dqn import DQN, DQNParams
+from studio.rl.algorithms.dqn import DQN, DQNParams
+from studio.rl.algorithms.ppo import PPO, PPOParams
+from studio.rl.algorithms.sac import SAC, SACParams
 from studio.rl.hindsight import HindsightParams, pursue
-from studio.rl.policy import GaussianActorCritic
-from studio.rl.ppo import PPO, PPOParams
-from studio.rl.q_policy import QPolicy
-from studio.rl.sac import SAC, SACParams
-from studio.rl.squashed import SquashedActorCritic
+from studio.rl.networks.gaussian import GaussianActorCritic
+from studio.rl.networks.q_policy import QPolicy
+from studio.rl.networks.squashed import SquashedActorCritic
 from studio.sim.gymnasium_ids import make_vector
 
 STEPS, WARM_UP = 2_000_000, 300_000

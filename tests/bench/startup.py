@@ -15,8 +15,8 @@ WINDOW = """
 import sys, time
 from pathlib import Path
 from PySide6.QtCore import QTimer
-import widgets.app as app
-from widgets.main_window import MainWindow
+import widgets.shell.app as app
+from widgets.shell.main_window import MainWindow
 shown = MainWindow.showEvent
 def show_event(self, event):
     shown(self, event)

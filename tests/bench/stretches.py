@@ -14,9 +14,9 @@ from _report import finish, row
 from _training import TRAININGS, kept
 from returns import STEPS, score
 
-from studio.rl.policy import GaussianActorCritic
-from studio.rl.ppo import PPO, PPOParams
-from studio.run.transfer_metrics import interval, iqm
+from studio.analysis.transfer_metrics import interval, iqm
+from studio.rl.algorithms.ppo import PPO, PPOParams
+from studio.rl.networks.gaussian import GaussianActorCritic
 from studio.sim.gymnasium_ids import make_vector
 
 SEEDS, TASK = range(100, 105), "walker2d"

@@ -28,9 +28,9 @@ from plugins.panels.viewport import ViewportPanel
 from studio import paths
 from studio.cores import cores
 from studio.experiment import Domain
-from widgets import theme
-from widgets.bench import Bench
-from widgets.frame import Frame
+from widgets.shell.app_state import Bench
+from widgets.style import theme
+from widgets.viewport.frame import Frame
 
 ASKED_MS = 33
 

@@ -28,19 +28,19 @@ import torch
 from _report import finish, row
 from _training import RUNS, kept
 
+from studio.analysis.transfer_metrics import interval
 from studio.experiment import Domain, Experiment
 from studio.nn.adversarial import mmd, probe
 from studio.paths import assets
 from studio.registry import Registry
-from studio.rl.gathering import Gathered, Gathering
+from studio.rl.collectors.images import Gathered, Gathering
 from studio.run import pretrain
 from studio.run.channels import Channels
 from studio.run.evaluate import evaluate
-from studio.run.policies import load_policy_folder
 from studio.run.session import Session
-from studio.run.transfer_metrics import interval
 from studio.sim.domains import embodiment_of, task_of
 from studio.sim.world import World
+from studio.store.policies import load_policy_folder
 
 BENCH = "visual"
 SEEDS = range(3)

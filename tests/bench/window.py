@@ -25,13 +25,13 @@ import json, os, sys, time
 from pathlib import Path
 from PySide6.QtCore import QSettings, Qt, QTimer
 from studio.experiment import Experiment
-from widgets.app import application
-from widgets.bench import Bench
-from widgets.main_window import MainWindow
-from widgets.viewport import Viewport
+from widgets.shell.app import application
+from widgets.shell.app_state import Bench
+from widgets.shell.main_window import MainWindow
+from widgets.viewport.view import Viewport
 
 plan, runs = Experiment.load(sys.argv[1]), Path(sys.argv[2])
-os.environ.setdefault("LP_NUM_THREADS", "0")  # as widgets.app.main does
+os.environ.setdefault("LP_NUM_THREADS", "0")  # as widgets.shell.app.main does
 app = application()
 bench = Bench(runs)
 window = MainWindow(bench, QSettings(str(runs / "layout.ini"), QSettings.Format.IniFormat))
@@ -86,7 +86,7 @@ os._exit(0)
 
 def speed(folder: Path) -> float:
     """Gradient steps a second of the adaptation, from the run's own log."""
-    from studio.run.runlog import read_log
+    from studio.store.run_log import read_log
 
     (run,) = [path for path in folder.iterdir() if (path / "log.h5").exists()]
     series = read_log(run).metrics[("adapt", "loss")]

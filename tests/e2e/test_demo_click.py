@@ -16,19 +16,19 @@ import pytest
 from PySide6.QtCore import QSettings, Qt, QThread, QTimer
 from PySide6.QtWidgets import QAbstractItemView, QApplication, QToolButton, QWidget
 
-from studio.run.export import export_run
-from studio.run.runs import read_run
+from studio.store.export import export_run
+from studio.store.runs import read_run
 from tests import tiny
-from widgets.bench import Bench
-from widgets.main_window import MainWindow
-from widgets.viewport import Viewport
+from widgets.shell.app_state import Bench
+from widgets.shell.main_window import MainWindow
+from widgets.viewport.view import Viewport
 
 LOAD = """
 import json, sys
 from pathlib import Path
 import numpy as np
 from peft import PeftModel
-from studio.run.policies import load_policy_folder
+from studio.store.policies import load_policy_folder
 
 folder = Path(sys.argv[1])
 policy = PeftModel.from_pretrained(load_policy_folder(folder / "base"), folder / "adapter").eval()

@@ -14,13 +14,13 @@ from studio.contracts import Metrics
 from studio.errors import DataError, ExperimentError
 from studio.experiment import LAST_SEED, Experiment
 from studio.registry import Registry
-from studio.rl.interaction import Interaction
+from studio.rl.collectors.env_runner import Interaction
 from studio.run.check import check
-from studio.run.checkpoint import load_policy, load_state, save_state
 from studio.run.context import Context
 from studio.run.session import Session
 from studio.sim.domains import embodiment_of
 from studio.sim.gymnasium_ids import make_vector
+from studio.store.checkpoint import load_policy, load_state, save_state
 from tests import tiny
 
 BROKEN = {"field": "actuator_gain", "parts": "x", "low": 0.0, "high": 0.0}

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from studio import paths
+from studio.events import MetricsLogged
 from studio.experiment import Experiment
 from studio.registry import Registry
-from studio.run.channels import Channels, MetricsLogged
+from studio.run.channels import Channels
 from studio.run.check import check
 from studio.run.session import Session
 from tests import tiny

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
+from studio.events import Logged, MetricsLogged
 from studio.experiment import Experiment
 from studio.registry import Registry
-from studio.rl.dqn import DQN
-from studio.rl.sac import SAC
-from studio.run.channels import Logged, MetricsLogged
+from studio.rl.algorithms.dqn import DQN
+from studio.rl.algorithms.sac import SAC
 from studio.run.check import check
-from studio.run.runs import read_run
+from studio.store.runs import read_run
 from tests import tiny
 
 BITS = {"embodiment": "bits_8", "task": "bit_flip", "control": "discrete", "observation": "goal"}

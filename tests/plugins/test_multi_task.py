@@ -8,14 +8,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from studio.events import EpisodesEnded, Logged, MetricsLogged
 from studio.experiment import Experiment
 from studio.registry import Registry
-from studio.rl.contexts import Component, components
-from studio.rl.policy import GaussianActorCritic
-from studio.run.channels import Channels, EpisodesEnded, Logged, MetricsLogged
+from studio.rl.collectors.context_returns import Component, components
+from studio.rl.networks.gaussian import GaussianActorCritic
+from studio.run.channels import Channels
 from studio.run.check import check
-from studio.run.policies import load_policy_folder
 from studio.run.session import Session
+from studio.store.policies import load_policy_folder
 from tests import tiny
 
 PARAMS = {"simulations": 8, "steps": 64, "minibatch": 64, "epochs": 2, "update": "eager", "physics_threads": 1}

@@ -15,12 +15,12 @@ import studio.sim  # noqa: F401  registers the ids
 from plugins.formats.robomimic import Robomimic
 from plugins.policies.token_transformer import TokenTransformer
 from plugins.tasks.pick_place import AWAY, HALF, NEAR, PickPlace
+from studio.data.collect import collect
+from studio.data.datasets import cache_path, demonstrations
 from studio.errors import DataError
 from studio.experiment import Domain, Experiment
 from studio.registry import Registry
 from studio.run.check import check
-from studio.run.collect import collect
-from studio.run.datasets import cache_path, demonstrations
 from studio.run.evaluate import evaluate
 from studio.sim.rollout import policy_actions, run_episodes
 from studio.sim.world import World

@@ -12,14 +12,15 @@ import pytest
 import torch
 
 import tests.tiny as tiny
+from studio.data.datasets import demonstrations
+from studio.events import MetricsLogged, StageChanged
 from studio.experiment import Experiment
 from studio.registry import Registry
-from studio.run.channels import Channels, MetricsLogged, StageChanged
+from studio.run.channels import Channels
 from studio.run.check import check
-from studio.run.checkpoint import latest_state
-from studio.run.datasets import demonstrations
 from studio.run.session import Session
-from studio.sim.identify import read_recordings, record, write_recordings
+from studio.store.checkpoint import latest_state
+from studio.sysid import read_recordings, record, write_recordings
 
 REGISTRY = Registry()
 STAGES = ["real_data", "identification", "calibrated_data", "training", "fine_tuning"]

@@ -13,23 +13,24 @@ import torch
 
 from plugins.strategies.rl_fine_tuning import RLFineTuning
 from studio import paths
+from studio.events import Logged, MetricsLogged, StageChanged
 from studio.experiment import Experiment
 from studio.registry import Registry
-from studio.rl.carrying import Carried, CarriedSACParams, carry
-from studio.rl.policy import GaussianActorCritic
-from studio.rl.ppo import PPO, PPOParams
-from studio.rl.recurrent import RecurrentActorCritic
-from studio.rl.sac import SAC, SACParams
-from studio.rl.squashed import SquashedActorCritic
+from studio.rl.algorithms.ppo import PPO, PPOParams
+from studio.rl.algorithms.recurrent_ppo import RecurrentActorCritic
+from studio.rl.algorithms.sac import SAC, SACParams
+from studio.rl.networks.gaussian import GaussianActorCritic
+from studio.rl.networks.squashed import SquashedActorCritic
+from studio.rl.warm_start import Carried, CarriedSACParams, carry
 from studio.run import pretrain
-from studio.run.channels import Channels, Logged, MetricsLogged, StageChanged
+from studio.run.channels import Channels
 from studio.run.check import check
-from studio.run.policies import load_policy_folder
-from studio.run.runs import read_run
 from studio.run.session import Session
 from studio.sim.domains import embodiment_of, task_of
 from studio.sim.gymnasium_ids import make_vector
 from studio.sim.world import World
+from studio.store.policies import load_policy_folder
+from studio.store.runs import read_run
 from tests import tiny
 
 PARAMS = {"simulations": 4, "steps": 16, "minibatch": 16, "epochs": 2, "update": "eager", "physics_threads": 1}

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from studio.registry import Registry
-from studio.sim.contexts import problems
 from studio.sim.gymnasium_ids import default_domain, make_vector
+from studio.sim.tasks.contexts import problems
 
 FAMILIES = {
     "half_cheetah_direction": "half_cheetah",

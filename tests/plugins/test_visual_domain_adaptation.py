@@ -9,18 +9,19 @@ import numpy as np
 import pytest
 import torch
 
+from studio.events import Logged, MetricsLogged
 from studio.experiment import Experiment
 from studio.registry import Registry
-from studio.rl.gathering import Gathering
-from studio.rl.pixel_ppo import PixelPPO, PixelPPOParams
-from studio.rl.pixels import PixelActorCritic, goals, privileged
-from studio.run.channels import Channels, Logged, MetricsLogged
+from studio.rl.algorithms.pixel_ppo import PixelPPO, PixelPPOParams
+from studio.rl.collectors.images import Gathering
+from studio.rl.networks.pixels import PixelActorCritic, goals, privileged
+from studio.run.channels import Channels
 from studio.run.check import check
-from studio.run.policies import load_policy_folder
-from studio.run.runs import read_run
 from studio.run.session import Session
 from studio.sim.domains import embodiment_of, task_of
 from studio.sim.world import World
+from studio.store.policies import load_policy_folder
+from studio.store.runs import read_run
 from tests import tiny
 
 PARAMS = {"simulations": 4, "steps": 8, "minibatch": 16, "epochs": 2, "physics_threads": 1}

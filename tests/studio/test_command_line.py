@@ -14,8 +14,8 @@ import h5py
 import numpy as np
 import pytest
 
-from studio.__main__ import main
-from studio.run.runs import read_run
+from studio.cli.main import main
+from studio.store.runs import read_run
 from tests import tiny
 
 HEAVY = ("torch", "mujoco", "pydantic", "PySide6", "numpy", "h5py", "yaml")
@@ -48,7 +48,7 @@ def refused(capfd: pytest.CaptureFixture[str], *arguments: str | Path) -> dict[s
 
 @pytest.mark.parametrize("what", ["--help", "import"])
 def test_help_and_import_load_nothing_heavy(what: str) -> None:
-    statement = "import studio" if what == "import" else "from studio.__main__ import main; main(['--help'])"
+    statement = "import studio" if what == "import" else "from studio.cli.main import main; main(['--help'])"
     text = f"import sys\ntry:\n    {statement}\nexcept SystemExit as end:\n    assert end.code == 0\n"
     text += f"print([m for m in {HEAVY} if m in sys.modules], file=sys.stderr)"
     done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=True, timeout=60)

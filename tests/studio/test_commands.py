@@ -11,14 +11,15 @@ from typing import Any
 
 import pytest
 
-from studio.__main__ import main
-from studio.commands import _Follower
+from studio.cli.commands import _Follower
+from studio.cli.main import main
 from studio.errors import ExperimentError, StudioError
+from studio.events import Logged, Progress, StateChanged
 from studio.files import json_text
 from studio.registry import Registry
-from studio.run.channels import Channels, Logged, Progress, StateChanged
-from studio.run.resolve import resolved
-from studio.run.runs import new_folder
+from studio.run.channels import Channels
+from studio.store.resolve import resolved
+from studio.store.runs import new_folder
 from tests import tiny
 
 

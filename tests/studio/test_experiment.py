@@ -11,8 +11,8 @@ import yaml
 
 from studio.errors import ExperimentError
 from studio.experiment import Domain, Experiment, RandomizationTerm
+from studio.experiment.randomization import PRESETS
 from studio.paths import assets
-from studio.randomization_terms import PRESETS
 
 
 def refused(text: str, *overrides: str) -> ExperimentError:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from studio.__main__ import main
+from studio.cli.main import main
 from studio.experiment import Experiment
 from studio.paths import assets
 from studio.registry import Registry

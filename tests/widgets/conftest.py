@@ -10,9 +10,9 @@ import pytest
 from PySide6.QtWidgets import QApplication
 
 from tests.widgets import shell_fakes as fakes
-from widgets import theme
-from widgets.bench import Bench
-from widgets.main_window import MainWindow
+from widgets.shell.app_state import Bench
+from widgets.shell.main_window import MainWindow
+from widgets.style import theme
 
 if TYPE_CHECKING:
     from tests.widgets.viewport_hands import Held

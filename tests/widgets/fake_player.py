@@ -1,4 +1,4 @@
-"""A player over a small scene, or a shipped robot, that waves its first joint; it stands in for studio.sim.player."""
+"""A player over a small scene, or a shipped robot, that waves its first joint."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ STEP = 0.1  # s, one control step
 
 
 class FakePlayer:
-    """Has the API of studio.sim.player.Player; records what it is told and on which thread."""
+    """Has the API of studio.viewer.player.Player; records what it is told and on which thread."""
 
     def __init__(self, model: Path | None = None, fails: bool = False) -> None:
         import studio.sim  # noqa: F401  # chooses the GL backend

@@ -15,9 +15,10 @@ from PySide6.QtWidgets import QLabel
 
 from plugins.panels import log as log_panel
 from studio.contracts import Embodiment, Format, PanelInfo, Problem, Strategy, Task
+from studio.events import Failed, Progress, StageChanged, StateChanged
 from studio.experiment import Experiment, Settings, setting
 from studio.registry import Broken, Registry
-from studio.run.channels import Channels, Failed, Progress, StageChanged, StateChanged
+from studio.run.channels import Channels
 
 
 class FakeRegistry(Registry):
@@ -161,7 +162,7 @@ def install(monkeypatch: pytest.MonkeyPatch, problems: Callable[[Experiment], li
     check.taught = lambda experiment, registry: {"source": True, "target": experiment.strategy.id == "lora"}
     compare: Any = types.ModuleType("studio.run.compare")
     compare.matrix = lambda e, registry: [e.changed(**{"target.episodes": n, "name": f"n{n}"}) for n in (5, 20, 100)]
-    runs: Any = types.ModuleType("studio.run.runs")
+    runs: Any = types.ModuleType("studio.store.runs")
     runs.list_runs = lambda folder: []
     for module in (session, check, compare, runs):
         monkeypatch.setitem(sys.modules, module.__name__, module)

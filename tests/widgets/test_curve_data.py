@@ -12,12 +12,13 @@ import pytest
 
 from plugins.panels.curves import tell_apart
 from studio.errors import StudioError
-from widgets import curve_export, theme
-from widgets.curve_axis import PlotAxis, clock, number
-from widgets.curve_content import SUCCESS, Options, available, build
-from widgets.curve_data import VALUE, RunData, Series
-from widgets.curve_layer import decimate
-from widgets.curve_plot import CurvePlot
+from widgets.curves import export as curve_export
+from widgets.curves.axis import PlotAxis, clock, number
+from widgets.curves.content import SUCCESS, Options, available, build
+from widgets.curves.data import VALUE, RunData, Series
+from widgets.curves.layer import decimate
+from widgets.curves.plot import CurvePlot
+from widgets.style import theme
 
 
 def test_a_series_grows_and_a_resumed_run_overwrites() -> None:

@@ -12,14 +12,15 @@ import pytest
 from PySide6.QtGui import QColor
 
 from plugins.panels.curves import CurvesPanel
-from studio.run.channels import Evaluated, MetricsLogged, StateChanged
-from widgets import curve_export, theme
-from widgets.bench import Bench
-from widgets.curve_axis import metric_name
-from widgets.curve_content import RETURNS, SUCCESS, Options, available, build
-from widgets.curve_data import RunData
-from widgets.curve_groups import context_of, group_of, members
-from widgets.overlay import key_of
+from studio.events import Evaluated, MetricsLogged, StateChanged
+from widgets.curves import export as curve_export
+from widgets.curves.axis import metric_name
+from widgets.curves.content import RETURNS, SUCCESS, Options, available, build
+from widgets.curves.data import RunData
+from widgets.curves.groups import context_of, group_of, members
+from widgets.curves.overlay import key_of
+from widgets.shell.app_state import Bench
+from widgets.style import theme
 
 VELOCITIES = ("velocity 10", "velocity 0.5", "velocity -1", "velocity 2")
 GROUP = ("return/velocity", "adapt")

@@ -19,14 +19,14 @@ from PySide6.QtSvg import QSvgRenderer
 from plugins.panels import curves
 from plugins.panels.curves import CurvesPanel
 from studio.errors import StudioError
+from studio.events import CheckpointSaved, DeviceSample, Evaluated, Events, MetricsLogged, StateChanged
 from studio.experiment import Experiment
-from studio.run.channels import CheckpointSaved, DeviceSample, Evaluated, Events, MetricsLogged, StateChanged
-from studio.run.runlog import RunLog
-from widgets import theme
-from widgets.bench import Bench
-from widgets.curve_content import SUCCESS
-from widgets.curve_data import VALUE, RunData
-from widgets.overlay import Overlay, key_of
+from studio.store.run_log import RunLog
+from widgets.curves.content import SUCCESS
+from widgets.curves.data import VALUE, RunData
+from widgets.curves.overlay import Overlay, key_of
+from widgets.shell.app_state import Bench
+from widgets.style import theme
 
 
 def fake_run(folder: Path, points: int = 300, scale: float = 1.0) -> RunData:
@@ -138,7 +138,7 @@ def test_hidden_plots_cost_nothing(qtbot: Any, bench: Bench, panel: CurvesPanel,
     drawn(qtbot, panel, ("loss", "adapt"))
     panel.hide()
     built: list[Any] = []
-    monkeypatch.setattr("widgets.curve_view.build", lambda *a: built.append(a))
+    monkeypatch.setattr("widgets.curves.view.build", lambda *a: built.append(a))
     bench.events.emit([loss(step) for step in range(1, 50)])
     qtbot.wait(250)
     assert built == []

@@ -18,8 +18,8 @@ from studio.contracts import Problem
 from studio.data.episodes import Episodes
 from studio.errors import DataError
 from tests.widgets import shell_fakes as fakes
-from widgets.bench import Bench
-from widgets.dataset_view import THUMBNAILS
+from widgets.data.dataset_view import THUMBNAILS
+from widgets.shell.app_state import Bench
 
 ROBOT = """<mujoco><worldbody>
   <camera name="head" pos="0 -1 1"/><camera name="side" pos="1 0 1"/>
@@ -165,7 +165,7 @@ def test_the_picture_of_a_real_robot_is_drawn() -> None:
     from plugins.tasks import reach
     from studio.contracts import Task
     from studio.experiment import Domain
-    from widgets.robot_preview import HEIGHT, WIDTH, render
+    from widgets.data.robot_preview import HEIGHT, WIDTH, render
 
     tasks = [t for t in vars(reach).values() if isinstance(t, type) and issubclass(t, Task) and t is not Task]
     registry = fakes.FakeRegistry(embodiments=[EMBODIMENT], tasks=tasks)

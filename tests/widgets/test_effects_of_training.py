@@ -8,17 +8,17 @@ from typing import Any
 import numpy as np
 import pytest
 
+from studio.events import EpisodesEnded, Events, StateChanged
 from studio.experiment import Domain, Experiment, RandomizationTerm
 from studio.registry import Registry
-from studio.run.channels import EpisodesEnded, Events, StateChanged
-from studio.run.runlog import RunLog
-from studio.run.runs import new_folder, write_status
-from studio.sim.contexts import logged
 from studio.sim.domains import embodiment_of, task_of
 from studio.sim.episode_recorder import EpisodeRecorder
+from studio.sim.tasks.contexts import logged
 from studio.sim.world import World
-from widgets.bench import Bench
-from widgets.randomization_effects import EffectView
+from studio.store.run_log import RunLog
+from studio.store.runs import new_folder, write_status
+from widgets.randomization.effects import EffectView
+from widgets.shell.app_state import Bench
 
 FAMILY = Domain(
     embodiment="point",

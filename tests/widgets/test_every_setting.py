@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from plugins.panels import data_embodiment, randomization, strategy
 from studio.experiment import Experiment
-from widgets.bench import Bench
+from widgets.shell.app_state import Bench
 
 WHOLE = ("randomization", "strategy.params", "policy.params", "pretraining.params")  # edited by forms of their own
 

@@ -13,8 +13,8 @@ from PySide6.QtWidgets import QApplication, QLabel
 from studio.contracts import Problem
 from studio.experiment import Budget, Experiment, Pretraining
 from tests.widgets.shell_fakes import Lora
-from widgets.editors import Choice, Listing, PathField, Real, Switch, Whole
-from widgets.form import Form
+from widgets.forms.editors import Choice, Listing, PathField, Real, Switch, Whole
+from widgets.forms.form import Form
 
 
 @pytest.fixture

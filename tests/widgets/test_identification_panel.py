@@ -13,7 +13,7 @@ from PySide6.QtCore import Qt
 from plugins.panels.identification import PANEL, IdentificationPanel
 from studio.experiment import Domain
 from studio.registry import Registry
-from widgets.bench import Bench
+from widgets.shell.app_state import Bench
 
 ARM = """<mujoco><option timestep="0.005" integrator="implicitfast" gravity="0 0 0"/>
 <default><joint axis="0 0 1" damping="1" armature="0.05"/></default>
@@ -98,7 +98,7 @@ def test_record_identify_see_and_use(qtbot: Any, bench: Bench, panel: Identifica
 
 
 def test_a_file_of_recordings(qtbot: Any, bench: Bench, panel: IdentificationPanel, tmp_path: Path) -> None:
-    from studio.sim.identify import record, write_recordings
+    from studio.sysid import record, write_recordings
 
     domain: Domain = bench.experiment.target
     write_recordings(record(domain, bench.registry, {"mass": 0.7}, 2, 5), tmp_path / "robot.h5")

@@ -9,9 +9,9 @@ import pytest
 from PySide6.QtCore import QPoint
 from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
-from widgets.randomization_plot import EffectPlot
-from widgets.scroll_column import ScrollColumn
-from widgets.viewport_bar import ViewportBar
+from widgets.forms.scroll_column import ScrollColumn
+from widgets.randomization.plot import EffectPlot
+from widgets.viewport.bar import ViewportBar
 
 
 def test_a_column_is_as_wide_as_its_content_even_where_that_grows(qtbot: Any) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tests.widgets.fake_player import FakePlayer
-from widgets.orbit_camera import FOLLOW, FREE, OrbitCamera, moving_body, names
+from widgets.viewport.orbit_camera import FOLLOW, FREE, OrbitCamera, moving_body, names
 
 
 def test_camera_orbits_zooms_pans_and_leaves_a_fixed_one() -> None:

@@ -13,10 +13,10 @@ from scipy import stats
 
 from plugins.panels.randomization import PANEL, RandomizationPanel
 from studio.experiment import RandomizationField
-from widgets.bench import Bench
-from widgets.range_details import Choice
-from widgets.range_row import Quantity, RangeRow
-from widgets.range_slider import GROOVE_Y, RangeSlider
+from widgets.randomization.range_details import Choice
+from widgets.randomization.range_row import Quantity, RangeRow
+from widgets.randomization.range_slider import GROOVE_Y, RangeSlider
+from widgets.shell.app_state import Bench
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def mouse(qtbot: Any, slider: RangeSlider, start: float, end: float, y: float = 
 
 
 def test_every_field_of_the_experiment_has_a_row_with_the_engines_nominal(panel: RandomizationPanel) -> None:
-    from studio.sim.randomization import NOMINAL
+    from studio.sim.randomization.fields import NOMINAL
 
     assert set(panel.rows) == set(get_args(RandomizationField)) == set(NOMINAL)
     for field, row in panel.rows.items():
@@ -214,7 +214,7 @@ def test_the_slider_is_worked_by_keys(qtbot: Any) -> None:
 
 def test_numbers_are_painted_in_the_studios_style(qtbot: Any, qapp: Any) -> None:
     """Under the stylesheet a spin box without buttons loses its text: the field must be wide enough for it."""
-    from widgets import theme
+    from widgets.style import theme
 
     theme.apply(qapp)
     row = RangeRow(Quantity("mass", "Mass", "", "×", 0.2, 3, 0.8, 1.2))

@@ -16,16 +16,16 @@ from PySide6.QtTest import QTest
 
 from plugins.panels.randomization import PANEL, RandomizationPanel
 from studio.contracts import Problem
+from studio.events import EpisodesEnded, Evaluated, Events, MetricsLogged, StateChanged
 from studio.experiment import Domain, Experiment
-from studio.randomization_terms import PRESETS
+from studio.experiment.randomization import PRESETS
 from studio.registry import Registry
-from studio.run.channels import EpisodesEnded, Evaluated, Events, MetricsLogged, StateChanged
-from studio.run.runlog import RunLog
-from studio.run.runs import new_folder, write_status
-from widgets.bench import Bench
-from widgets.randomization_effects import EffectView
-from widgets.randomization_sampler import COUNT, Request, Sampler, Samples
-from widgets.range_details import Choice
+from studio.store.run_log import RunLog
+from studio.store.runs import new_folder, write_status
+from widgets.randomization.effects import EffectView
+from widgets.randomization.range_details import Choice
+from widgets.randomization.sampler import COUNT, Request, Sampler, Samples
+from widgets.shell.app_state import Bench
 
 TORSO = {"field": "mass", "low": 0.8, "high": 2.0, "distribution": "normal", "std": 0.3, "parts": "torso"}
 FOOT = {"field": "mass", "low": 0.5, "high": 1.5, "moment": "interval", "interval": 0.5, "parts": "foot"}

@@ -14,10 +14,10 @@ from PySide6.QtGui import QImage
 
 from studio.errors import StudioError
 from tests.widgets.fake_player import FakePlayer
-from widgets.frame import Frame
-from widgets.mailbox import Mailbox, Slot
-from widgets.render_thread import RenderThread
-from widgets.scene_renderer import LEVELS, QualityControl
+from widgets.shell.mailbox import Mailbox, Slot
+from widgets.viewport.frame import Frame
+from widgets.viewport.render_thread import RenderThread
+from widgets.viewport.scene_renderer import LEVELS, QualityControl
 
 
 class Watched(QObject):
@@ -218,12 +218,12 @@ def test_what_was_paused_stays_paused_when_a_failure_is_over(watched: Watched, h
 
 
 def test_without_gl_it_says_so_once_and_ends(qtbot: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    import studio.sim.render
+    import studio.sim.render.renderer
 
     def none() -> Any:
         raise StudioError("No OpenGL context can be made.", "", "Install Mesa's drivers.")
 
-    monkeypatch.setattr(studio.sim.render, "thread_context", none)
+    monkeypatch.setattr(studio.sim.render.renderer, "thread_context", none)
     watched = Watched(qtbot)
     watched.worker.start()
     watched.until(lambda: "Install Mesa's drivers" in watched.frame.message)
@@ -319,7 +319,7 @@ def test_a_task_without_an_expert_is_shown_and_waits_for_another_policy(watched:
 
 
 def test_a_player_may_draw_copies_and_marks_of_its_own(watched: Watched) -> None:
-    from studio.sim.decorations import Ball
+    from studio.viewer.decorations import Ball
 
     watched.start(play=False)
     plain = colors(watched.frame.image)

@@ -19,12 +19,12 @@ from PySide6.QtWidgets import QApplication, QWidget
 from plugins.panels.curves import CurvesPanel
 from plugins.panels.log import LogPanel
 from plugins.panels.runs import RunsPanel
+from studio.events import DeviceSample, MetricsLogged, Progress, StateChanged
 from studio.experiment import Experiment
-from studio.run.channels import DeviceSample, MetricsLogged, Progress, StateChanged
-from studio.run.runs import list_runs, write_status
-from widgets.bench import Bench
-from widgets.overlay import key_of
-from widgets.way_strip import PACE_MS, WayStrip
+from studio.store.runs import list_runs, write_status
+from widgets.curves.overlay import key_of
+from widgets.shell.app_state import Bench
+from widgets.shell.pipeline_bar import PACE_MS, WayStrip
 
 LOSS = ("loss", "adapt")
 

@@ -20,18 +20,18 @@ from PySide6.QtWidgets import QMessageBox
 from plugins.panels import runs
 from plugins.panels.runs import RunsPanel
 from studio.errors import DataError
+from studio.events import Progress, StateChanged
 from studio.experiment import Experiment
-from studio.run.channels import Progress, StateChanged
-from widgets import theme
-from widgets.bench import Bench
-from widgets.overlay import Overlay, key_of
-from widgets.run_disk import fingerprint
-from widgets.run_table import CREATED, EPISODES, ON_SOURCE, SHOWN, STATE, SUCCESS, summary
+from widgets.curves.overlay import Overlay, key_of
+from widgets.runs.disk import fingerprint
+from widgets.runs.table import CREATED, EPISODES, ON_SOURCE, SHOWN, STATE, SUCCESS, summary
+from widgets.shell.app_state import Bench
+from widgets.style import theme
 
 
 @dataclass(frozen=True)
 class Info:
-    """The fields of studio.run.runs.RunInfo that the panel may rely on."""
+    """The fields of studio.store.runs.RunInfo that the panel may rely on."""
 
     folder: Path
     strategy: str = "lora"
@@ -118,7 +118,7 @@ def test_runs_are_listed_newest_first_and_off_the_ui_thread(panel: RunsPanel, di
 
 def test_the_engines_own_runs_are_listed(qtbot: Any, bench: Bench) -> None:
     """Without a fake: what the engine writes to disk is what the table shows."""
-    from studio.run.runs import new_folder, write_status
+    from studio.store.runs import new_folder, write_status
 
     experiment = Experiment().changed(**{"strategy.id": "lora", "target.episodes": 20})
     folder = new_folder(bench.runs_folder, experiment)

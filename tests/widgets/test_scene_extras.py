@@ -13,9 +13,9 @@ import studio.sim  # noqa: F401  # chooses the GL backend before MuJoCo is impor
 
 import mujoco  # isort: skip
 
-from studio.sim.decorations import Ball, Line, path
-from widgets.scene_renderer import LEVELS, SceneRenderer
-from widgets.show_options import FRAMES, LABELS, TOGGLES, Shown
+from studio.viewer.decorations import Ball, Line, path
+from widgets.viewport.scene_renderer import LEVELS, SceneRenderer
+from widgets.viewport.show_options import FRAMES, LABELS, TOGGLES, Shown
 
 SCENE = """
 <mujoco>

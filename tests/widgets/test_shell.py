@@ -14,15 +14,15 @@ from PySide6.QtWidgets import QApplication, QLabel
 
 from plugins.panels import log as log_panel
 from studio.contracts import Problem
+from studio.events import DeviceSample, Evaluated, Failed, Logged, Progress, StageChanged, StateChanged
 from studio.registry import Broken
-from studio.run.channels import DeviceSample, Evaluated, Failed, Logged, Progress, StageChanged, StateChanged
 from tests.widgets import shell_fakes as fakes
 from tests.widgets.shell_fakes import FakeSession
-from widgets import theme
-from widgets.bench import Bench
-from widgets.main_window import MainWindow
-from widgets.palette import Palette
-from widgets.way_strip import duration
+from widgets.shell.app_state import Bench
+from widgets.shell.main_window import MainWindow
+from widgets.shell.palette import Palette
+from widgets.shell.pipeline_bar import duration
+from widgets.style import theme
 
 
 def ready(qtbot: Any, window: MainWindow) -> None:
@@ -177,7 +177,7 @@ def test_interrupted_runs_are_offered_at_the_start(
             self.name, self.state, self.created, self.folder = name, state, created, tmp_path / name
 
     runs = [Run("old", "interrupted", 1.0), Run("late", "interrupted", 2.0), Run("done", "finished", 3.0)]
-    monkeypatch.setattr(sys.modules["studio.run.runs"], "list_runs", lambda folder: runs)
+    monkeypatch.setattr(sys.modules["studio.store.runs"], "list_runs", lambda folder: runs)
     ready(qtbot, window)
     qtbot.waitUntil(lambda: any("late was interrupted" in t.text for t in window.toasts.visible()), timeout=3000)
     (toast,) = [t for t in window.toasts.visible() if "late" in t.text]
@@ -271,8 +271,8 @@ def test_device_load_is_shown(window: MainWindow) -> None:
 
 def test_the_window_loads_neither_torch_nor_mujoco_before_its_first_frame() -> None:
     code = (
-        "import sys; from pathlib import Path; from widgets import app; from widgets.bench import Bench;"
-        "from widgets.main_window import MainWindow; from studio.registry import Registry;"
+        "import sys; from pathlib import Path; from widgets import app; from widgets.shell.app_state import Bench;"
+        "from widgets.shell.main_window import MainWindow; from studio.registry import Registry;"
         "a = app.application(); w = MainWindow(Bench(Path('.'), registry=Registry(Path('/nonexistent'))));"
         "w.show(); a.processEvents(); print([m for m in ('torch', 'mujoco', 'h5py') if m in sys.modules]); w.close()"
     )

@@ -12,8 +12,8 @@ from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication
 
 from studio.experiment import Experiment
-from widgets import opening
-from widgets.main_window import MainWindow
+from widgets.shell import opening
+from widgets.shell.main_window import MainWindow
 
 
 def drop(window: MainWindow, path: Path) -> bool:
@@ -100,7 +100,7 @@ def test_an_example_is_opened_from_its_menu_and_saved_elsewhere(
         offered.append(start)
         return "", ""
 
-    monkeypatch.setattr("widgets.commands.QFileDialog.getSaveFileName", chosen)
+    monkeypatch.setattr("widgets.shell.commands.QFileDialog.getSaveFileName", chosen)
     window.commands.save.trigger()
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "run.json").write_text("{}")

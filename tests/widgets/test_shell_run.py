@@ -12,10 +12,10 @@ from PySide6.QtCore import QThread
 
 from studio.contracts import Problem
 from studio.errors import ExperimentError
-from studio.run.channels import Failed, StateChanged
+from studio.events import Failed, StateChanged
 from tests.widgets import shell_fakes as fakes
 from tests.widgets.shell_fakes import FakeSession
-from widgets.bench import Bench
+from widgets.shell.app_state import Bench
 
 
 @pytest.fixture

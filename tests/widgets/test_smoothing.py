@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from widgets.smoothing import time_weighted_ema
+from widgets.curves.smoothing import time_weighted_ema
 
 
 def naive(x: list[float], y: list[float], smoothing: float) -> list[float]:

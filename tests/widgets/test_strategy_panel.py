@@ -13,10 +13,10 @@ from plugins.policies.token_transformer import TokenTransformer
 from plugins.strategies.rl_fine_tuning import RLFineTuning
 from plugins.strategies.rl_from_scratch import RLFromScratch
 from studio.contracts import Problem
-from studio.rl.policy import GaussianActorCritic
-from studio.rl.squashed import SquashedActorCritic
+from studio.rl.networks.gaussian import GaussianActorCritic
+from studio.rl.networks.squashed import SquashedActorCritic
 from tests.widgets import shell_fakes as fakes
-from widgets.bench import Bench
+from widgets.shell.app_state import Bench
 
 
 @pytest.fixture

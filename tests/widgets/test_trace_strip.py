@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QRect
 
-from widgets.trace_strip import Traces, lane_points
+from widgets.viewport.trace_strip import Traces, lane_points
 
 LANE = QRect(0, 0, 100, 40)
 

@@ -17,9 +17,9 @@ from PySide6.QtGui import QImage, QWheelEvent
 from plugins.panels.viewport import PANEL, ViewportPanel
 from studio.experiment import Domain
 from tests.widgets.fake_player import FakePlayer
-from widgets.bench import Bench
-from widgets.frame import Frame
-from widgets.viewport import Viewport
+from widgets.shell.app_state import Bench
+from widgets.viewport.frame import Frame
+from widgets.viewport.view import Viewport
 
 
 class Recorder:
@@ -229,9 +229,9 @@ def test_a_checkpoint_plays_in_its_own_domain(
     shown: Shown, bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shown.ready()
-    loaded = ModuleType("studio.run.checkpoint")
+    loaded = ModuleType("studio.store.checkpoint")
     loaded.load_policy = lambda folder, step=None: f"policy of step {step}"
-    monkeypatch.setitem(sys.modules, "studio.run.checkpoint", loaded)
+    monkeypatch.setitem(sys.modules, "studio.store.checkpoint", loaded)
     run = tmp_path / "run"
     run.mkdir()
     own = bench.experiment.changed(**{"target.embodiment": "mobile_3dof"})
@@ -249,9 +249,9 @@ def test_a_checkpoint_that_was_asked_for_comes_though_the_task_turns_out_to_have
 ) -> None:
     shown.ready()
     read = threading.Event()
-    loaded = ModuleType("studio.run.checkpoint")
+    loaded = ModuleType("studio.store.checkpoint")
     loaded.load_policy = lambda folder, step=None: read.wait(20) and "the checkpoint's policy"
-    monkeypatch.setitem(sys.modules, "studio.run.checkpoint", loaded)
+    monkeypatch.setitem(sys.modules, "studio.store.checkpoint", loaded)
     body = {"embodiment": "half_cheetah", "task": "half_cheetah", "control": "motor", "observation": "state"}
     own = bench.experiment.changed(target=body)
     (tmp_path / "experiment.yaml").write_text(own.to_yaml(), encoding="utf-8")

@@ -10,9 +10,9 @@ import pytest
 
 from studio.experiment import Domain
 from studio.registry import Registry
-from studio.sim.player import Player
+from studio.viewer.player import Player
 from tests.widgets.viewport_hands import Held
-from widgets.bench import Bench
+from widgets.shell.app_state import Bench
 
 POINT = Domain(embodiment="point", task="point_navigation", control="motor", observation="goal")
 

@@ -16,10 +16,10 @@ from PySide6.QtWidgets import QApplication
 from plugins.panels.viewport import ViewportPanel
 from studio.experiment import Experiment
 from studio.registry import Registry
-from widgets.bench import Bench
-from widgets.frame import Frame
-from widgets.render_stage import Stage
-from widgets.scene_renderer import LEVELS
+from widgets.shell.app_state import Bench
+from widgets.viewport.frame import Frame
+from widgets.viewport.render_stage import Stage
+from widgets.viewport.scene_renderer import LEVELS
 
 INTERVAL = 1 / 30
 
@@ -106,14 +106,14 @@ def test_numbers_that_run_are_read_at_leisure_and_stand_exactly(panel: ViewportP
 
 
 def test_a_picture_of_a_robot_is_made_in_few_calls(monkeypatch: pytest.MonkeyPatch) -> None:
-    from studio.sim.player import Player
+    from studio.viewer.player import Player
 
     stage = Stage()
     try:
         stage.obey("player", lambda: Player(Experiment().target, Registry()))
         stage.obey("size", (200, 150))
         moments = [100.0]
-        monkeypatch.setattr("widgets.render_stage.time.perf_counter", lambda: moments[-1])
+        monkeypatch.setattr("widgets.viewport.render_stage.time.perf_counter", lambda: moments[-1])
 
         def one() -> None:
             moved = stage.advance(moments[-1], INTERVAL)

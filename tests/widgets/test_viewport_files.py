@@ -11,8 +11,8 @@ from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent
 
 from studio import paths
+from studio.data.collect import collect
 from studio.registry import Registry
-from studio.run.collect import collect
 from studio.sim.domains import embodiment_of, task_of
 from tests.widgets.viewport_hands import DOMAIN, LEFT, Held
 
@@ -52,7 +52,7 @@ def test_a_film_is_recorded_and_shown_to_be(held: Held, tmp_path: Path) -> None:
 def test_a_film_on_a_full_disk_ends_with_one_sentence(held: Held, monkeypatch: pytest.MonkeyPatch) -> None:
     from collections import namedtuple
 
-    from studio.sim import video
+    from studio.sim.render import video
 
     held.until(lambda: held.frame.playing)
     usage = namedtuple("usage", "total used free")
@@ -186,7 +186,7 @@ def test_a_broken_dataset_becomes_a_toast_and_play_goes_on(held: Held, tmp_path:
 
 
 def test_ghosts_and_overlays_reach_the_picture(held: Held) -> None:
-    from studio.sim.decorations import Ball
+    from studio.viewer.decorations import Ball
 
     held.pause()
     held.qtbot.wait(500)

@@ -10,10 +10,10 @@ import pytest
 
 from studio.experiment import Domain, Experiment
 from studio.registry import Registry
-from studio.rl.policy import GaussianActorCritic
-from studio.sim.player import Player
+from studio.rl.networks.gaussian import GaussianActorCritic
+from studio.viewer.player import Player
 from tests.widgets.viewport_hands import Held
-from widgets.bench import Bench
+from widgets.shell.app_state import Bench
 
 POINT = {"embodiment": "point", "task": "point_navigation", "control": "motor", "observation": "state"}
 CHEETAH = {**POINT, "embodiment": "half_cheetah", "task": "half_cheetah"}

@@ -10,11 +10,11 @@ import pytest
 
 from studio.experiment import Domain
 from studio.registry import Registry
-from studio.sim.player import Player
+from studio.viewer.player import Player
 from tests.widgets.viewport_hands import CTRL, LEFT, RIGHT, Held
-from widgets.bench import Bench
-from widgets.grab import seen
-from widgets.scene_renderer import SceneRenderer
+from widgets.shell.app_state import Bench
+from widgets.viewport.perturb_controller import seen
+from widgets.viewport.scene_renderer import SceneRenderer
 
 POINT = Domain(embodiment="point", task="point_navigation", control="motor", observation="goal")
 PUSH = Domain(embodiment="ur5_6dof", task="push", observation="goal")

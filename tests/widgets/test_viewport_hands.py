@@ -11,12 +11,12 @@ import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QWidget
 
-from studio.run.replay import Scored
+from studio.viewer.episode_playback import Scored
 from tests.widgets.viewport_hands import CTRL, LEFT, RIGHT, SHIFT, Held
-from widgets.model_sheet import Knob
-from widgets.orbit_camera import FOLLOW
-from widgets.viewport_knobs import TICKS, Knobs
-from widgets.viewport_menus import recordings
+from widgets.viewport.menus import recordings
+from widgets.viewport.model_sheet import Knob
+from widgets.viewport.orbit_camera import FOLLOW
+from widgets.viewport.sliders import TICKS, Knobs
 
 K = Qt.Key
 

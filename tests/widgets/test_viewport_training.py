@@ -15,7 +15,7 @@ from studio.registry import Registry
 from studio.sim.domains import embodiment_of, task_of
 from studio.sim.world import World
 from tests.widgets.viewport_hands import Held
-from widgets.bench import Bench
+from widgets.shell.app_state import Bench
 
 CHEETAH = Domain(embodiment="half_cheetah", task="half_cheetah", control="motor", observation="state")
 

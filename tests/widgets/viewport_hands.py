@@ -14,9 +14,9 @@ from PySide6.QtWidgets import QApplication
 from plugins.panels.viewport import ViewportPanel
 from studio.experiment import Domain
 from studio.registry import Registry
-from studio.sim.player import Player
-from widgets.bench import Bench
-from widgets.frame import Frame
+from studio.viewer.player import Player
+from widgets.shell.app_state import Bench
+from widgets.viewport.frame import Frame
 
 DOMAIN = Domain(embodiment="ur5_6dof", observation="goal", image_size=32)
 LEFT, RIGHT, NONE = Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton, Qt.MouseButton.NoButton

@@ -11,11 +11,11 @@ import torch
 from gymnasium import spaces
 from stable_baselines3.common.buffers import RolloutBuffer
 
+from studio.nn.running_mean_std import Moments
 from studio.rl.advantages import gae
+from studio.rl.algorithms.ppo import PPOParams, ppo_loss
 from studio.rl.flat import FlatParameters
-from studio.rl.moments import Moments
-from studio.rl.policy import GaussianActorCritic, entropy, flatten, log_prob, unwrapped
-from studio.rl.ppo import PPOParams, ppo_loss
+from studio.rl.networks.gaussian import GaussianActorCritic, entropy, flatten, log_prob, unwrapped
 
 TIME, ENVS, GAMMA, LAMBDA = 12, 5, 0.97, 0.9
 
@@ -171,7 +171,7 @@ def test_a_policy_acts_on_arrays_and_on_dictionaries_within_the_range() -> None:
 def test_a_policy_on_disk_is_the_same_policy(tmp_path: object) -> None:
     from pathlib import Path
 
-    from studio.run.policies import load_policy_folder, save_policy
+    from studio.store.policies import load_policy_folder, save_policy
 
     net = policy()
     net.moments.update(torch.randn(50, 4) + 3)

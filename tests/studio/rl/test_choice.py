@@ -9,14 +9,15 @@ import pytest
 import torch
 
 from studio.errors import StudioError
+from studio.events import Logged, MetricsLogged
 from studio.experiment import Experiment
 from studio.registry import Registry
-from studio.rl.sac import DIAGNOSTICS, SACUpdate
-from studio.run.channels import Channels, Logged, MetricsLogged
+from studio.rl.algorithms.sac import DIAGNOSTICS, SACUpdate
+from studio.run.channels import Channels
 from studio.run.check import check
-from studio.run.policies import load_policy_folder
 from studio.run.session import Session
 from studio.sim.gymnasium_ids import make_vector
+from studio.store.policies import load_policy_folder
 from tests import tiny
 
 SAC = {

@@ -10,11 +10,11 @@ import pytest
 import torch
 
 from studio.errors import ExperimentError
-from studio.rl.dqn import DQN, DQNParams, DQNUpdate
+from studio.rl.algorithms.dqn import DQN, DQNParams, DQNUpdate
 from studio.rl.hindsight import HindsightParams, pursue
 from studio.rl.learners import ALGORITHMS, algorithm_of
-from studio.rl.policy import flatten
-from studio.rl.q_policy import QPolicy
+from studio.rl.networks.gaussian import flatten
+from studio.rl.networks.q_policy import QPolicy
 from studio.sim.gymnasium_ids import make_vector
 
 GAMMA = 0.9

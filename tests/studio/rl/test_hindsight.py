@@ -10,9 +10,9 @@ import torch
 from scipy.stats import chisquare
 
 from studio.registry import Registry
+from studio.rl.collectors.env_runner import Interaction
 from studio.rl.hindsight import Goals, Hindsight, HindsightParams, Pursuit, has_goals
-from studio.rl.interaction import Interaction
-from studio.rl.policy import flatten
+from studio.rl.networks.gaussian import flatten
 from studio.rl.replay import Replay
 from studio.sim.gymnasium_ids import make_vector
 from studio.sim.world import World

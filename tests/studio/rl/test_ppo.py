@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from studio.registry import Registry
+from studio.rl.algorithms.ppo import PPO, PPOParams
+from studio.rl.collectors.rollouts import Rollouts
 from studio.rl.compiling import compiler
-from studio.rl.policy import GaussianActorCritic
-from studio.rl.ppo import PPO, PPOParams
-from studio.rl.rollouts import Rollouts
+from studio.rl.networks.gaussian import GaussianActorCritic
 from studio.sim.gymnasium_ids import default_domain, make_vector
 from studio.sim.rollout import policy_actions, run_episodes
 from studio.sim.world import World
@@ -66,7 +66,7 @@ def test_a_resumed_training_is_the_same_to_the_bit(update: str) -> None:
 
 
 def test_a_state_survives_a_checkpoint_on_disk(tmp_path: Any) -> None:
-    from studio.run.checkpoint import load_state, save_state
+    from studio.store.checkpoint import load_state, save_state
 
     whole = learner("ant", 4, sims=4, settings={"minibatch": 16})
     steps = whole.iterate()
@@ -146,7 +146,7 @@ def test_an_episode_that_fell_is_counted_whenever_it_began() -> None:
 
 def test_time_limits_are_bootstrapped_and_falls_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
     """Against a plain account of the same steps, simulation by simulation."""
-    from studio.rl import rollouts as module
+    from studio.rl.collectors import rollouts as module
 
     seen: dict[str, torch.Tensor] = {}
 

@@ -13,16 +13,16 @@ import torch
 from plugins.tasks.point_navigation import PointNavigation
 from studio.experiment import Experiment
 from studio.registry import Registry
-from studio.rl.policy import log_prob
-from studio.rl.ppo import PPOParams, ppo_loss
-from studio.rl.recurrent import RecurrentActorCritic, RecurrentPPO
+from studio.rl.algorithms.ppo import PPOParams, ppo_loss
+from studio.rl.algorithms.recurrent_ppo import RecurrentActorCritic, RecurrentPPO
+from studio.rl.networks.gaussian import log_prob
 from studio.run.check import check
-from studio.run.policies import load_policy_folder
-from studio.run.runs import read_run
 from studio.sim.gymnasium_ids import default_domain, make_vector
-from studio.sim.player import Player
 from studio.sim.rollout import policy_actions, run_episodes
 from studio.sim.world import World
+from studio.store.policies import load_policy_folder
+from studio.store.runs import read_run
+from studio.viewer.player import Player
 from tests import tiny
 
 
@@ -126,7 +126,7 @@ def test_it_resumes_to_the_bit(trial: int) -> None:
 
 def test_values_of_what_followed_go_on_from_what_was_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     """Time limits are bootstrapped from the last observation and the memory up to it; falls are worth nothing."""
-    from studio.rl import rollouts as module
+    from studio.rl.collectors import rollouts as module
 
     seen: dict[str, torch.Tensor] = {}
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from studio.rl.interaction import Interaction
+from studio.rl.algorithms.sac import SAC, SACParams
+from studio.rl.collectors.env_runner import Interaction
+from studio.rl.networks.squashed import SquashedActorCritic
 from studio.rl.replay import Replay
-from studio.rl.sac import SAC, SACParams
-from studio.rl.squashed import SquashedActorCritic
 from studio.sim.gymnasium_ids import make_vector
 
 

@@ -10,10 +10,10 @@ import torch
 from torch import distributions, nn
 
 from studio.errors import StudioError
+from studio.rl.algorithms.sac import SAC, SACParams, SACUpdate
 from studio.rl.compiling import compiler, made_fast
+from studio.rl.networks.squashed import Layers, SquashedActorCritic
 from studio.rl.replay import Replay
-from studio.rl.sac import SAC, SACParams, SACUpdate
-from studio.rl.squashed import Layers, SquashedActorCritic
 from studio.sim.gymnasium_ids import make_vector
 from studio.sim.rollout import policy_actions, run_episodes
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from studio.rl.sac import SACParams, SACUpdate
-from studio.rl.squashed import SquashedActorCritic
+from studio.rl.algorithms.sac import SACParams, SACUpdate
+from studio.rl.networks.squashed import SquashedActorCritic
 
 STEEPNESS = 10.0  # of the reward, −10 (a − a*)², whose best action a* depends on the state
 VARIANCE = np.exp(2 * -1) / (2 * np.pi * np.e)  # of a normal whose entropy is the target's −1

@@ -9,14 +9,15 @@ import pytest
 
 from plugins.strategies.rl_from_scratch import RLFromScratch
 from studio.errors import ExperimentError
+from studio.events import Logged, MetricsLogged
 from studio.experiment import Experiment
 from studio.registry import Registry
-from studio.run.channels import Channels, Logged, MetricsLogged
+from studio.run.channels import Channels
 from studio.run.check import check
-from studio.run.policies import load_policy_folder
-from studio.run.runs import read_run
 from studio.run.session import Session
 from studio.sim.gymnasium_ids import make_vector
+from studio.store.policies import load_policy_folder
+from studio.store.runs import read_run
 from tests import tiny
 
 STRATEGIES = ("rl_from_scratch", "rl_domain_randomization")

@@ -9,10 +9,10 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from studio.randomization_terms import expand
+from studio.experiment.randomization import expand
+from studio.rl.algorithms.worst_cases import Episodes, WorstCaseParams, WorstCasePPO
 from studio.rl.compiling import compiler
-from studio.rl.policy import GaussianActorCritic, log_prob
-from studio.rl.worst_cases import Episodes, WorstCaseParams, WorstCasePPO
+from studio.rl.networks.gaussian import GaussianActorCritic, log_prob
 from studio.sim.gymnasium_ids import make_vector
 
 needs_compiler = pytest.mark.skipif(not compiler(), reason="there is no C++ compiler")

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from studio.data.collect import DEMONSTRATION_SEED, collect
 from studio.errors import ExperimentError
 from studio.experiment import Domain
 from studio.registry import Registry
-from studio.run.collect import DEMONSTRATION_SEED, collect
 from studio.sim.domains import embodiment_of, task_of
 
 REGISTRY = Registry()

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from studio.__main__ import main
+from studio.analysis.transfer_table import transfer_table
+from studio.cli.main import main
 from studio.files import json_text
 from studio.run.compare import format_table, table
-from studio.run.runs import read_run
-from studio.run.transfer_table import transfer_table
+from studio.store.runs import read_run
 from tests import tiny
 
 
@@ -99,7 +99,7 @@ def test_of_several_trainings_without_transfer_the_one_of_the_same_budget_is_mea
     def curve(folder: Path) -> tuple[tuple[int, ...], list[float]]:
         return (0, 5, 10), [0.0, 0.1, read_run(folder).success]
 
-    monkeypatch.setattr("studio.run.transfer_table.curve_of", curve)
+    monkeypatch.setattr("studio.analysis.transfer_table.curve_of", curve)
     transfer, (sentence,) = transfer_table(map(read_run, made))
     assert [row["settings"]["budget.iterations"] for row in transfer] == [10, 99]
     assert sentence.startswith("lora: budget.iterations=50 is left out: 2 trainings without transfer")

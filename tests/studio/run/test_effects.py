@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from studio.run.effects import BINS, binned, latest
-from studio.run.runlog import EpisodeTable
+from studio.analysis.effects import BINS, binned, latest
+from studio.store.run_log import EpisodeTable
 
 RNG = np.random.default_rng(0)
 MASS = RNG.uniform(0.5, 1.5, 400)

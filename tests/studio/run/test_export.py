@@ -16,8 +16,8 @@ from peft import PeftModel
 from studio.errors import DataError
 from studio.nn.fingerprint import weights_hash
 from studio.registry import Registry
-from studio.run.export import export_run
-from studio.run.policies import load_policy_folder, new_policy, save_policy
+from studio.store.export import export_run
+from studio.store.policies import load_policy_folder, new_policy, save_policy
 from tests import tiny
 
 # A process of its own; only the base is loaded by the studio, the adapter by PEFT alone.
@@ -26,7 +26,7 @@ import sys
 from pathlib import Path
 import numpy as np
 from peft import PeftModel
-from studio.run.policies import load_policy_folder
+from studio.store.policies import load_policy_folder
 
 folder, seen, out = map(Path, sys.argv[1:])
 base = load_policy_folder(folder / "base")

@@ -13,14 +13,14 @@ import imageio_ffmpeg
 import numpy as np
 import pytest
 
-from studio.__main__ import main
+from studio.cli.main import main
 from studio.errors import StudioError
 from studio.experiment import Experiment
 from studio.registry import Registry
-from studio.run import film
-from studio.run.checkpoint import load_policy
 from studio.run.evaluate import evaluate
-from studio.sim.video import FPS
+from studio.sim.render.video import FPS
+from studio.store.checkpoint import load_policy
+from studio.viewer import film
 
 
 def read(path: Path) -> np.ndarray:
@@ -53,7 +53,7 @@ def test_a_run_is_filmed_on_its_evaluation_seeds(
     scored = evaluate(load_policy(run), plan.target, Registry(), 2, plan.seed)
     assert told["successes"] == int(scored.outcome.successes.sum())
     from studio.sim.domains import task_of
-    from studio.sim.player import HOLD_SECONDS
+    from studio.viewer.player import HOLD_SECONDS
 
     hz = task_of(plan.target, Registry()).control_hz
     expected = float(sum(scored.outcome.lengths)) / hz + 2 * HOLD_SECONDS  # each end stays for a moment
@@ -91,7 +91,7 @@ def test_what_cannot_be_filmed_is_said(
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere MuJoCo's own choice stands")
 def test_without_a_display_it_draws_all_the_same() -> None:
     bare = {name: value for name, value in os.environ.items() if name not in ("DISPLAY", "MUJOCO_GL")}
-    asked = "import studio.run.film, mujoco; print(mujoco.GLContext.__module__)"
+    asked = "import studio.viewer.film, mujoco; print(mujoco.GLContext.__module__)"
     said = subprocess.run([sys.executable, "-c", asked], env=bare, capture_output=True, text=True, check=True)
     assert said.stdout.split()[-1] in ("mujoco.egl", "mujoco.osmesa")
 

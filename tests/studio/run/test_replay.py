@@ -10,10 +10,10 @@ import pytest
 
 from studio.errors import DataError
 from studio.registry import Registry
-from studio.run.replay import replay, scored
-from studio.run.runlog import read_episodes
-from studio.run.runs import read_status, write_status
-from studio.sim.playback import Playback
+from studio.store.run_log import read_episodes
+from studio.store.runs import read_status, write_status
+from studio.viewer.episode_playback import replay, scored
+from studio.viewer.playback import Playback
 from tests import tiny
 
 

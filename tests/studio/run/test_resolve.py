@@ -13,10 +13,10 @@ from studio.errors import ExperimentError
 from studio.experiment import Experiment
 from studio.registry import Registry
 from studio.rl import learners
-from studio.rl.ppo import PPOParams
+from studio.rl.algorithms.ppo import PPOParams
 from studio.run import compare, pretrain
-from studio.run.resolve import resolved
-from studio.run.runs import read_run
+from studio.store.resolve import resolved
+from studio.store.runs import read_run
 from tests import tiny
 
 SHIPPED = sorted((paths.assets() / "experiments").glob("*.yaml"))

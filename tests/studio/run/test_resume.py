@@ -12,11 +12,12 @@ import pytest
 import torch
 
 from studio.errors import DataError
+from studio.events import Logged
 from studio.registry import Registry
-from studio.run.channels import Channels, Logged
-from studio.run.checkpoint import list_checkpoints, load_state, save_state
-from studio.run.runs import read_run
+from studio.run.channels import Channels
 from studio.run.session import Session
+from studio.store.checkpoint import list_checkpoints, load_state, save_state
+from studio.store.runs import read_run
 from tests import tiny
 
 

@@ -15,8 +15,8 @@ from studio.experiment import Experiment
 from studio.registry import Registry
 from studio.run.channels import Channels
 from studio.run.compare import matrix, run_all, table
-from studio.run.runs import RunInfo, list_runs
 from studio.run.session import Session
+from studio.store.runs import RunInfo, list_runs
 
 PARAMS = {"simulations": 2, "steps": 8, "minibatch": 8, "epochs": 1, "update": "eager", "physics_threads": 1}
 

@@ -13,12 +13,13 @@ import numpy as np
 import pytest
 
 from studio.errors import DataError
+from studio.events import EpisodesEnded, Events, Logged, MetricsLogged
 from studio.experiment import Experiment
 from studio.registry import Registry
-from studio.run.channels import Channels, EpisodesEnded, Events, Logged, MetricsLogged
-from studio.run.runlog import RunLog, opened, read_episodes, read_log
-from studio.run.runs import read_run
+from studio.run.channels import Channels
 from studio.run.session import Session
+from studio.store.run_log import RunLog, opened, read_episodes, read_log
+from studio.store.runs import read_run
 from tests import tiny
 
 
@@ -207,8 +208,8 @@ def test_every_reader_says_in_one_sentence_that_a_log_is_damaged(tmp_path: Path,
     code = f"""
 from pathlib import Path
 from studio.errors import DataError
-from studio.run.replay import scored
-from studio.run.runlog import read_episodes, read_log, recover
+from studio.viewer.episode_playback import scored
+from studio.store.run_log import read_episodes, read_log, recover
 for name in {list(DAMAGES)}:
     folder = Path({str(tmp_path)!r}) / name
     for reader in (read_log, read_episodes, scored, lambda folder: recover(folder / "log.h5")):

@@ -10,12 +10,9 @@ from typing import Any
 import pytest
 import torch
 
-from studio.__main__ import main
+from studio.cli.main import main
 from studio.errors import ExperimentError, StudioError
-from studio.experiment import Experiment
-from studio.registry import Registry
-from studio.run.channels import (
-    Channels,
+from studio.events import (
     CheckpointSaved,
     EpisodesEnded,
     Evaluated,
@@ -25,11 +22,14 @@ from studio.run.channels import (
     StageChanged,
     StateChanged,
 )
-from studio.run.resolve import resolved
-from studio.run.runlog import read_log
-from studio.run.runs import list_runs, read_run, write_status
+from studio.experiment import Experiment
+from studio.registry import Registry
+from studio.run.channels import Channels
+from studio.run.pipeline import STAGES
 from studio.run.session import Session
-from studio.run.way import STAGES
+from studio.store.resolve import resolved
+from studio.store.run_log import read_log
+from studio.store.runs import list_runs, read_run, write_status
 from tests import tiny
 
 BROKEN = """

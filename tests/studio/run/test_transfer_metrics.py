@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from studio.run import transfer_metrics as measures
+from studio.analysis import transfer_metrics as measures
 
 STEPS = np.array([0.0, 100.0, 200.0, 400.0])
 FAST = np.array([[2.0, 6.0, 8.0, 8.0], [4.0, 8.0, 10.0, 10.0]])

@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from studio.__main__ import main
+from studio.analysis.transfer_table import curve_of, format_transfer, transfer_table
+from studio.cli.main import main
 from studio.errors import ExperimentError
 from studio.experiment import Experiment
 from studio.registry import Registry
 from studio.run.channels import Channels
 from studio.run.compare import matrix, run_all, table
-from studio.run.runs import RunInfo
-from studio.run.transfer_table import curve_of, format_transfer, transfer_table
+from studio.store.runs import RunInfo
 from tests import tiny
 
 PARAMS = {"simulations": 4, "steps": 16, "minibatch": 16, "epochs": 2, "update": "eager", "physics_threads": 1}
@@ -91,7 +91,7 @@ def test_a_run_that_lacks_a_score_is_left_out_by_name_and_the_others_count(
         steps, scores = curve_of(folder)
         return ((0, 4, 6), [scores[0], *scores[2:]]) if folder == lacking.folder else (steps, scores)
 
-    monkeypatch.setattr("studio.run.transfer_table.curve_of", curve)
+    monkeypatch.setattr("studio.analysis.transfer_table.curve_of", curve)
     (row,), (sentence,) = transfer_table(runs)
     assert (row["strategy"], row["seeds"]) == ("rl_fine_tuning", 2 - (lacking.strategy == "rl_fine_tuning"))
     assert sentence.startswith(f"{lacking.name} is left out: it has no score at step 2,")

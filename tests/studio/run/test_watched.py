@@ -10,11 +10,11 @@ import pytest
 
 from studio.experiment import Domain
 from studio.registry import Registry
-from studio.run import watched
-from studio.run.watched import Watched
 from studio.sim.domains import embodiment_of, task_of
-from studio.sim.mirror import Mirror
 from studio.sim.world import World
+from studio.viewer import training_tap as watched
+from studio.viewer.clip_player import Mirror
+from studio.viewer.training_tap import Watched
 
 CHEETAH = Domain(embodiment="half_cheetah", task="half_cheetah", control="motor", observation="state")
 POINT = Domain(embodiment="point", task="point_navigation", control="motor", observation="state")

@@ -10,10 +10,10 @@ import pytest
 from studio.experiment import Domain, Experiment, Selection
 from studio.registry import Registry
 from studio.run.check import check
-from studio.sim.contexts import logged
 from studio.sim.domains import embodiment_of, task_of
 from studio.sim.episode_recorder import EpisodeRecorder
 from studio.sim.rollout import expert_actions, run_episodes
+from studio.sim.tasks.contexts import logged
 from studio.sim.world import World
 
 REGISTRY = Registry()

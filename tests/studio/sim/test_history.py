@@ -12,8 +12,8 @@ import pytest
 from studio.errors import StudioError
 from studio.experiment import Domain
 from studio.registry import Registry
-from studio.sim.history import History, Keeper
-from studio.sim.player import Player
+from studio.viewer.history import History, Keeper
+from studio.viewer.player import Player
 
 MASS = {"field": "mass", "low": 0.8, "high": 1.2}
 

@@ -8,11 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
-from studio.__main__ import main
-from studio.errors import DataError, ExperimentError, StudioError
-from studio.experiment import Domain, Experiment
-from studio.registry import Registry
 from studio.sim.identify import (
     FIELDS,
     Estimate,
@@ -28,14 +23,19 @@ from studio.sim.identify import (
     misfit,
     read_recordings,
     record,
-    sensitivity,
     terms_around,
     with_noise,
     write_recordings,
 )
-from studio.sim.identify.estimate import is_shown
-from studio.sim.identify.sensitivity import PRIOR, derivative
+
+from studio.cli.main import main
+from studio.errors import DataError, ExperimentError, StudioError
+from studio.experiment import Domain, Experiment
+from studio.registry import Registry
 from studio.sim.scene import build
+from studio.sysid import sensitivity
+from studio.sysid.estimate import is_shown
+from studio.sysid.sensitivity import PRIOR, derivative
 
 ARM = """<mujoco><compiler angle="radian"/><option timestep="0.005" integrator="implicitfast" gravity="0 0 0"/>
 <default><joint axis="0 0 1" damping="{damping}" armature="0.05"/></default>

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from studio.__main__ import main
+from studio.cli.main import main
 from studio.errors import ExperimentError
 from studio.experiment import Domain, Experiment
 from studio.registry import Registry
-from studio.sim.identify import FIELDS, RANGES, Estimate, read_recordings, record, simulation_of, terms_around
+from studio.sysid import FIELDS, RANGES, Estimate, read_recordings, record, simulation_of, terms_around
 
 ARM = {"embodiment": "ur5_6dof", "task": "reach", "observation": "goal"}
 
@@ -40,7 +40,7 @@ def heavier(monkeypatch: pytest.MonkeyPatch) -> dict[str, Estimate]:
         "actuator_gain": Estimate(0.8, 0.7, 0.9, True, 1.0),
         "friction": Estimate(float("nan"), 0.4, 2.0, False, 1.0, "it does not show"),
     }
-    monkeypatch.setattr("studio.sim.identify.command.identify", lambda *_, **__: found)
+    monkeypatch.setattr("studio.cli.identify.identify", lambda *_, **__: found)
     return found
 
 
@@ -117,7 +117,7 @@ def test_a_vain_request_is_refused_before_the_work(
         raise AssertionError("it began")
 
     for name in ("record", "read_recordings", "identify"):
-        monkeypatch.setattr(f"studio.sim.identify.command.{name}", never)
+        monkeypatch.setattr(f"studio.cli.identify.{name}", never)
     monkeypatch.chdir(tmp_path)
     assert identified(tmp_path, plan(), *options) == 2
     assert words in capsys.readouterr().err

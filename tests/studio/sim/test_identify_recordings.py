@@ -13,7 +13,7 @@ import pytest
 from studio.errors import DataError
 from studio.experiment import Domain
 from studio.registry import Registry
-from studio.sim.identify import Trajectories, identify, read_recordings, record, write_recordings
+from studio.sysid import Trajectories, identify, read_recordings, record, write_recordings
 
 ARM = Domain(embodiment="ur5_6dof", task="reach")
 REGISTRY = Registry()

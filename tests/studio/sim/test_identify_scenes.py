@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from studio.sim.identify import FIELDS, Plant, Ranges, misfit, record
 
 from studio.experiment import Domain
 from studio.registry import Registry
-from studio.sim.identify import FIELDS, Plant, Ranges, misfit, record, sensitivity
+from studio.sysid import sensitivity
 
 ARMS = {"control": "end_effector", "observation": "goal"}
 BODIES = {"control": "motor", "observation": "state"}

@@ -9,9 +9,9 @@ import pytest
 from studio.errors import DataError
 from studio.experiment import Domain
 from studio.registry import Registry
-from studio.sim.identify import SENSOR_NOISE, Plant, Trajectories, identify, misfit, plant_for, record, with_noise
-from studio.sim.identify.excitation import excite
-from studio.sim.identify.ranges import longest_delay
+from studio.sysid import SENSOR_NOISE, Plant, Trajectories, identify, misfit, plant_for, record, with_noise
+from studio.sysid.excitation import excite
+from studio.sysid.ranges import longest_delay
 
 ARM = Domain(embodiment="ur5_6dof", task="reach")  # its time step is 2 ms
 FINE = 1e-3  # s, of the robot that is recorded

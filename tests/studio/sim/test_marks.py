@@ -6,7 +6,7 @@ import mujoco
 import numpy as np
 import pytest
 
-from studio.sim.marks import slid, sliding_marks
+from studio.sim.tasks.marks import slid, sliding_marks
 
 BODY = """<body name="mark" pos="0.1 0.2 0"><joint type="slide" axis="1 0 0" {first}/>
 <joint type="slide" axis="{axis}"/><geom size="0.1" {geom}/>{child}</body>"""

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 from studio import paths
+from studio.data.collect import collect
 from studio.data.episodes import Episodes
 from studio.errors import DataError
 from studio.experiment import Domain
 from studio.registry import Registry
-from studio.run.collect import collect
 from studio.sim.domains import embodiment_of, task_of
-from studio.sim.model_player import ModelPlayer
-from studio.sim.playback import Playback, recorded_domain
+from studio.viewer.model_player import ModelPlayer
+from studio.viewer.playback import Playback, recorded_domain
 
 DOMAIN = Domain(embodiment="ur5_6dof", observation="goal", image_size=32)
 

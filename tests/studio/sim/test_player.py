@@ -12,10 +12,10 @@ import pytest
 from studio.errors import StudioError
 from studio.experiment import Domain
 from studio.registry import Registry
-from studio.rl.policy import GaussianActorCritic
+from studio.rl.networks.gaussian import GaussianActorCritic
 from studio.sim.domains import embodiment_of, task_of
-from studio.sim.player import HOLD_SECONDS, Player
 from studio.sim.world import PARTS, World
+from studio.viewer.player import HOLD_SECONDS, Player
 
 NAVIGATION = Domain(embodiment="point", task="point_navigation", control="motor", observation="goal")
 REACHER = Domain(embodiment="reacher", task="reacher", control="motor", observation="state")

@@ -10,7 +10,7 @@ import pytest
 
 from studio.experiment import Domain
 from studio.registry import Registry
-from studio.sim.player import Player
+from studio.viewer.player import Player
 
 REGISTRY = Registry()
 

@@ -17,9 +17,10 @@ import studio.sim  # noqa: F401  (chooses the GL backend before MuJoCo is import
 from studio.errors import StudioError
 from studio.experiment import Domain
 from studio.registry import Registry
-from studio.sim import render, render_crew
 from studio.sim.domains import embodiment_of, task_of
-from studio.sim.render import CameraRenderer
+from studio.sim.render import pool as render_crew
+from studio.sim.render import renderer as render
+from studio.sim.render.renderer import CameraRenderer
 from tests import tiny
 
 Array = np.ndarray
@@ -193,7 +194,7 @@ def test_a_helpers_error_reaches_the_caller() -> None:
 def test_a_program_that_drew_with_helpers_ends_without_complaint() -> None:
     program = (
         "import studio.sim, mujoco, numpy as np, time\n"
-        "from studio.sim.render import CameraRenderer\n"
+        "from studio.sim.render.renderer import CameraRenderer\n"
         f"m = mujoco.MjModel.from_xml_string('''{SCENE.format(lights=SUN)}''')\n"
         "r = CameraRenderer(m, 'front', 32, 2)\n"
         "for _ in range(2):\n"
@@ -353,7 +354,7 @@ def test_a_machine_without_gl_is_told_so(backend: str) -> None:
     program = (
         "import studio.sim, mujoco\n"
         "from studio.errors import StudioError\n"
-        "from studio.sim.render import CameraRenderer\n"
+        "from studio.sim.render.renderer import CameraRenderer\n"
         "m = mujoco.MjModel.from_xml_string('<mujoco><worldbody><camera name=\"c\"/></worldbody></mujoco>')\n"
         "try:\n"
         "    CameraRenderer(m, 'c', 32)\n"

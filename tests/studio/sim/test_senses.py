@@ -9,10 +9,10 @@ import pytest
 
 from studio.experiment import Domain
 from studio.registry import Registry
-from studio.rl.policy import GaussianActorCritic
-from studio.sim.decorations import ABOVE, BELOW, MIDDLE, diverging
-from studio.sim.player import Player
-from studio.sim.senses import Moment, Senses, colored_path, full_color, traces
+from studio.rl.networks.gaussian import GaussianActorCritic
+from studio.viewer.decorations import ABOVE, BELOW, MIDDLE, diverging
+from studio.viewer.player import Player
+from studio.viewer.policy_probe import Moment, Senses, colored_path, full_color, traces
 
 POINT = Domain(embodiment="point", task="point_navigation", control="motor", observation="goal")
 

@@ -10,8 +10,8 @@ import pytest
 from studio.contracts import Task
 from studio.experiment import Domain
 from studio.registry import Registry
-from studio.sim.player import Player
-from studio.sim.steering import Component, arrow, components, placed, turned
+from studio.viewer.player import Player
+from studio.viewer.steering import Component, arrow, components, placed, turned
 
 POINT = Domain(embodiment="point", task="point_navigation", control="motor", observation="goal")
 

@@ -15,8 +15,8 @@ import psutil
 import pytest
 
 from studio.errors import DataError
-from studio.sim import video
-from studio.sim.video import FPS, VideoWriter
+from studio.sim.render import video
+from studio.sim.render.video import FPS, VideoWriter
 
 
 def picture(shade: int, width: int = 96, height: int = 64) -> bytes:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from studio.errors import StudioError
-from studio.sim.watch import fields, parse
+from studio.viewer.watched_fields import fields, parse
 
 MODEL = """
 <mujoco>

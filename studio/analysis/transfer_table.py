@@ -1,0 +1,106 @@
+"""What transfer was worth in runs that were scored while they trained: the table beneath a comparison's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from studio.analysis import transfer_metrics as measures
+from studio.run.compare import grouped, held_against, row_label
+from studio.store.run_log import read_log
+from studio.store.runs import RunInfo
+
+SHARE = 0.75  # of the way from the worst mean score to what training without transfer ends with: the threshold
+NAMED = 5  # steps, at most, where scores are missing
+WHY = {"stopped": "it is stopped", "failed": "it failed", "interrupted": "it was interrupted"}  # it is not finished
+
+
+def transfer_table(runs: Iterable[RunInfo]) -> tuple[list[dict[str, Any]], list[str]]:
+    """One row for each configuration and number of episodes whose runs were scored at the steps of the training without
+    transfer that it is held against: all of ``transfer_metrics.compared``. And sentences, one for each run or row that
+    had to be left out."""
+    runs, rows, left_out, scored = list(runs), [], [], set()
+    groups, _ = grouped(runs)
+    curves = {run.folder: curve_of(run.folder) for group in groups for run in group.runs}
+    for group in groups:
+        base = held_against(group, groups)
+        steps = _usual([curves[run.folder][0] for g in base for run in g.runs]) if base else ()
+        if len(steps) < 2:
+            continue  # it was not scored while it trained, or there is nothing to hold it against
+        scored.add(group.episodes)
+        label = row_label({"strategy": group.strategy, "settings": group.settings})
+        if len(base) > 1:
+            if group not in base:
+                words = f"{len(base)} trainings without transfer could be held against it. Compare it with one of them."
+                left_out.append(f"{label} is left out: {words}")
+            continue
+        found = []
+        for run in group.runs:
+            reason = _unfit(curves[run.folder][0], steps)
+            if reason:
+                left_out.append(f"{run.name} is left out: {reason}.")
+            else:
+                found.append(curves[run.folder][1])
+        if base[0] is group or not found:
+            continue
+        mine = np.array(found)
+        scratch = np.array([curves[run.folder][1] for run in base[0].runs if curves[run.folder][0] == steps])
+        means = np.stack([mine.mean(0), scratch.mean(0)])
+        low, high = float(means.min()), float(means.max())
+        if not low < high:
+            left_out.append(f"{label} is left out: neither it nor training without transfer learned anything.")
+            continue
+        threshold = low + SHARE * (measures.iqm(measures.asymptote(scratch)) - low)
+        rows.append(
+            {
+                "strategy": group.strategy,
+                "episodes": group.episodes,
+                "seeds": len(mine),
+                "threshold": threshold,
+                **measures.compared(np.array(steps, float), mine, scratch, low, high, threshold),
+                "settings": group.settings,
+            }
+        )
+    unfinished = [run for run in runs if run.state != "finished" and run.episodes in scored]
+    return rows, left_out + [
+        f"{run.name} is left out: {WHY.get(run.state, 'it is still going on')}." for run in unfinished
+    ]
+
+
+def curve_of(folder: Path) -> tuple[tuple[int, ...], list[float]]:
+    """Steps and scores of a run's evaluations on the target; the final one counts where there are two of a step."""
+    scores = {}
+    for row in sorted(read_log(folder).evaluations, key=lambda row: bool(row["final"])):
+        if row["domain"] == "target":
+            scores[int(row["step"])] = float(row["success"])
+    return tuple(sorted(scores)), [scores[step] for step in sorted(scores)]
+
+
+def format_transfer(rows: list[dict[str, Any]]) -> str:
+    """The table as text."""
+    shown = ("jumpstart", "asymptotic_gain", "time_to_threshold", "area_ratio", "negative_transfer")
+    of = "" if all(row["seeds"] == 1 for row in rows) else " [95%]"
+    lines = [["strategy", "episodes", *(f"{name.replace('_', ' ')}{of}" for name in shown), "reached"]]
+    for row in rows:
+        alone = row["seeds"] == 1  # one seed has no interval
+        cells = [f"{row[n][0]:.3g}" + ("" if alone else f" [{row[n][1]:.3g}, {row[n][2]:.3g}]") for n in shown]
+        lines.append([row_label(row), str(row["episodes"]), *cells, f"{row['reached']}/{row['seeds']}"])
+    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
+    return "\n".join("  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip() for line in lines)
+
+
+def _usual(found: list[tuple[int, ...]]) -> tuple[int, ...]:
+    """The steps at which most runs were scored; of as many the longer ones."""
+    return max(found, key=lambda steps: (found.count(steps), len(steps)))
+
+
+def _unfit(found: tuple[int, ...], steps: tuple[int, ...]) -> str:
+    """Why scores cannot stand beside those at ``steps``; empty where they can."""
+    missing = [str(step) for step in steps if step not in found]
+    if missing:
+        more = ", …" if len(missing) > NAMED else ""
+        return f"it has no score at step {', '.join(missing[:NAMED])}{more}, unlike training without transfer"
+    return "" if found == steps else "it was scored at more steps than training without transfer"

@@ -1,0 +1,400 @@
+"""What each command does. Progress goes to stderr, results to stdout."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+from pathlib import Path
+from typing import Any
+
+from studio import paths
+from studio.errors import DataError, ExperimentError, StudioError
+from studio.files import json_text
+
+TICK_SECONDS = 0.2
+STOPPED = 130  # exit status of what was stopped by Ctrl-C, as a shell's own
+LINE_SECONDS = 5.0  # between progress lines where they cannot be rewritten in place
+
+
+def is_request(error: StudioError) -> bool:
+    """Whether the request was wrong (exit 2), rather than the run having failed (exit 1)."""
+    return isinstance(error, ExperimentError | DataError)
+
+
+def window(options: argparse.Namespace) -> int:
+    """Opens the studio."""
+    from widgets.shell.app import main
+
+    if options.experiment is not None and not options.experiment.is_file():
+        raise ExperimentError("The experiment file does not exist.", str(options.experiment), "Check the path.")
+    return int(main(options.experiment))
+
+
+def run(options: argparse.Namespace) -> int:
+    """Runs one experiment."""
+    from studio.registry import Registry
+    from studio.run.session import Session
+
+    experiment = _load(options.experiment_file, options)
+    with _Follower(1) as follower:
+        session = Session(experiment, Registry(), follower.channels(0, experiment), options.out or paths.runs())
+        follower.drive(session)
+    return _report(session, options.json)
+
+
+def resume(options: argparse.Namespace) -> int:
+    """Goes on with a run."""
+    from studio.registry import Registry
+    from studio.run.session import Session
+
+    with _Follower(1) as follower:
+        channels = follower.channels(0, None)
+        session = Session.resume(options.folder, Registry(), channels)
+        follower.drive(session)
+    return _report(session, options.json)
+
+
+def compare(options: argparse.Namespace) -> int:
+    """Runs a comparison, or tabulates runs that exist."""
+    from studio.analysis.transfer_table import format_transfer, transfer_table
+    from studio.experiment import Experiment
+    from studio.registry import Registry
+    from studio.run.compare import format_table, grouped, matrix, run_all, table
+    from studio.store.runs import RunInfo, read_run
+
+    runs: list[RunInfo] = []
+    experiments: list[Experiment] = []
+    registry, unread = Registry(), list[str]()
+    for source in options.sources:
+        if not source.is_dir():
+            experiments += matrix(_load(source, options), registry)
+            continue
+        try:
+            runs.append(read_run(source))
+        except StudioError as error:
+            if len(options.sources) == 1:
+                raise
+            unread.append(f"{source.name} is left out: {error.message}")
+    asked = len(runs) + len(experiments) + len(unread)
+    given = [n for n in ("strategies", "episodes", "seeds", "set", "device", "out") if getattr(options, n)]
+    if given and not experiments:
+        message = f"--{given[0]} says what to run, and there are only runs to compare."
+        raise ExperimentError(message, f"--{given[0]}", "Leave it out and name the runs, or give an experiment file.")
+    if experiments:
+        to = options.out or paths.runs()
+        with _Follower(len(experiments)) as follower:
+            runs += run_all(experiments, registry, to, follower.channels, follower.drive, follower.failed)
+    rows, (transfer, left_out), (_, replaced) = table(runs), transfer_table(runs), grouped(runs)
+    for sentence in [*unread, *replaced]:
+        print(sentence, file=sys.stderr)
+    style = "json" if options.json else options.format
+    if style == "json":
+        print(json_text({"rows": rows, "transfer": transfer, "left_out": unread + replaced + left_out}))
+    else:
+        print(format_table(rows, style))
+        if transfer and style == "table":
+            print(f"\nAgainst training without transfer:\n{format_transfer(transfer)}")
+        if left_out and style == "table":
+            print("\nTransfer over the training: " + "\n".join(left_out))
+    if options.screenshot:
+        from widgets.shell.app import screenshot
+
+        first = options.sources[0]
+        screenshot(options.screenshot, None if first.is_dir() else first, [run.folder for run in runs])
+        print(f"Screenshot: {options.screenshot}", file=sys.stderr)
+    if any(run.state == "stopped" for run in runs) and experiments:
+        return STOPPED
+    return 0 if sum(run.state == "finished" for run in runs) == asked else 1
+
+
+def list_(options: argparse.Namespace) -> int:
+    """Lists contributions of a kind."""
+    from studio.registry import Registry
+
+    registry = Registry()
+    rows = [_described(options.kind, item) for item in registry.all(options.kind).values()]
+    for broken in [*registry.broken(options.kind), *registry.broken("plugins")]:
+        print(f"transfer-studio: {broken}", file=sys.stderr)
+    if options.json:
+        print(json_text({options.kind: rows}))
+    else:
+        width = max((len(row["id"]) for row in rows), default=0)
+        for row in rows:
+            print(f"{row['id']:<{width}}  {row['title']}: {row['summary']}")
+            print(f"{'':<{width}}  {row['reference']}")
+    return 0
+
+
+def inspect(options: argparse.Namespace) -> int:
+    """Describes a file or folder."""
+    from studio.registry import Registry
+    from studio.store.inspect import describe
+
+    about = describe(options.path, Registry())
+    print(json_text(about, default=str) if options.json else _lines(about))
+    return 0
+
+
+def export(options: argparse.Namespace) -> int:
+    """Copies a run's result, or films it."""
+    if options.film is not None:
+        return _film(options)
+    from studio.store.export import export_run
+
+    to = export_run(options.folder, options.to, options.merged)
+    print(json_text({"exported": str(to)}) if options.json else f"Exported to {to}")
+    return 0
+
+
+def _film(options: argparse.Namespace) -> int:
+    from studio.registry import Registry
+    from studio.viewer.film import film_run
+
+    def tick(done: int, episodes: int) -> None:
+        print(f"Episode {done + 1} of {episodes}", file=sys.stderr, flush=True)
+
+    filmed = film_run(options.folder, options.film, Registry(), options.episodes, tick)
+    if options.json:
+        print(json_text(filmed.to_dict()))
+    else:
+        score = f", {sum(filmed.success)} of {filmed.episodes} succeeded" if filmed.success else ""
+        episodes = "1 episode" if filmed.episodes == 1 else f"{filmed.episodes} episodes"
+        print(f"Filmed {episodes} to {filmed.path}: {filmed.seconds:.1f} s{score}")
+    return 0
+
+
+def identify(options: argparse.Namespace) -> int:
+    """Infers physical parameters from recordings."""
+    from studio.cli.identify import identify_for
+    from studio.registry import Registry
+
+    options.device = None
+    experiment = _load(options.experiment_file, options)
+    about, text = identify_for(experiment, Registry(), options)
+    print(json_text(about) if options.json else text)
+    return 0
+
+
+def doctor(options: argparse.Namespace) -> int:
+    """Says what this machine has."""
+    from studio.cli.doctor import examine
+
+    findings = examine()
+    if options.json:
+        print(json_text({"findings": findings}))
+    else:
+        for finding in findings:
+            print(f"{'ok ' if finding['ok'] else 'NO '} {finding['what']}: {finding['found']}")
+            if finding["remedy"]:
+                print(f"    {finding['remedy']}")
+    return 0 if all(f["ok"] or not f["needed"] for f in findings) else 1
+
+
+def bench(options: argparse.Namespace) -> int:
+    """Measures."""
+    from studio.cli.bench import available, measure
+
+    if not options.names:
+        print(json_text({"benches": available()}) if options.json else "\n".join(available()))
+        return 0
+    results = [measure(name) for name in options.names]
+    if options.json:
+        print(json_text(results[0] if len(results) == 1 else {"benches": results}))
+    else:
+        for result in results:
+            for row in result["rows"]:
+                asked = f" (target {row['target']}): {'met' if row['met'] else 'NOT MET'}" if row["target"] else ""
+                print(f"{result['bench']}  {row['id']}: {row['value']:.4g} {row['unit']}{asked}")
+    return 0
+
+
+class _Follower:
+    """A progress line and the log's sentences on stderr; Ctrl-C, or a scheduler's SIGTERM, is a clean stop."""
+
+    def __init__(self, total: int) -> None:
+        self._total, self._index, self._name = total, 0, ""
+        self._channels: Any = None
+        self._events: Any = None
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._show, daemon=True)
+        self._session: Any = None
+        self._folder = ""  # of the present run, once it has one
+        self._live = sys.stderr.isatty()
+        self._line = ""  # what the progress line shows
+        self._lock = threading.RLock()  # of stderr; Ctrl-C may come while this thread writes
+        self.interrupted = False
+
+    def __enter__(self) -> _Follower:
+        self._old = {name: signal.signal(name, self._interrupt) for name in (signal.SIGINT, signal.SIGTERM)}
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self._done.set()
+        self._thread.join()
+        for name, old in self._old.items():
+            signal.signal(name, old)
+
+    def channels(self, index: int, experiment: Any) -> Any:
+        """Fresh channels for the next session, which the progress line follows."""
+        from studio.run.channels import Channels
+
+        channels = Channels()
+        self._index, self._name = index, experiment.name if experiment is not None else "resume"
+        self._events, self._channels, self._folder = channels.events.subscribe(), channels, ""
+        return channels
+
+    def drive(self, session: Any) -> None:
+        """Runs a session; the first Ctrl-C stops it cleanly, the second at once. Raises StudioError."""
+        from studio.run.failures import fault
+
+        self._session = session
+        if self.interrupted:
+            session.stop()
+        try:
+            session.run()
+        except StudioError:
+            raise
+        except Exception as error:
+            self._tell()  # where the run is kept, among other things
+            if os.environ.get("TRANSFER_STUDIO_DEBUG"):
+                self.say("".join(traceback.format_exception(error)))
+            raise fault(error, self._folder) from error
+        finally:
+            self._tell()
+
+    def failed(self, session: Any, error: Exception) -> None:
+        """Tells of a session that failed while others go on."""
+        text, kept = str(error), self._folder
+        where = f" The run is kept in {kept}." if kept and kept not in text else ""
+        self.say(f"transfer-studio: '{session.experiment.name}' failed: {text}{where}")
+
+    def say(self, text: str) -> None:
+        """A line of its own; the progress line makes room and comes back below."""
+        with self._lock:
+            print(f"\r\033[K{text}" if self._live else text, file=sys.stderr, flush=True)
+            self._line = "" if self._live else self._line
+
+    def _interrupt(self, *_: Any) -> None:
+        if self.interrupted or self._session is None:
+            raise KeyboardInterrupt
+        self.interrupted = True
+        self.say("\nStopping after this step (Ctrl-C again: at once) …")
+        self._session.stop()
+
+    def _tell(self) -> None:
+        from studio.events import Logged, StateChanged
+
+        with self._lock:
+            for event in self._events.drain():
+                if isinstance(event, Logged):
+                    self.say(event.text)
+                elif isinstance(event, StateChanged):
+                    self._folder = event.run
+
+    def _show(self) -> None:
+        """Tells as it comes; where the progress line cannot be rewritten, a new one comes every few seconds."""
+        due = time.monotonic() + LINE_SECONDS
+        while not self._done.wait(TICK_SECONDS):
+            if self._channels is None:
+                continue
+            self._tell()
+            if self._live or time.monotonic() >= due:
+                due = time.monotonic() + LINE_SECONDS
+                self._progress()
+        if self._live:
+            print("\r\033[K", end="", file=sys.stderr)
+
+    def _progress(self) -> None:
+        _, progress = self._channels.progress.get()
+        if progress is None:
+            return
+        filled = round(20 * progress.fraction)
+        bar = "█" * filled + "·" * (20 - filled)
+        left = "" if math.isnan(progress.seconds_left) else f"  {progress.seconds_left:.0f} s left"
+        count = f"[{self._index + 1}/{self._total}] " if self._total > 1 else ""
+        steps = f" {progress.step}/{progress.total}" if progress.total else ""
+        line = f"{count}{self._name}  {bar} {progress.stage}{steps}{left}"
+        with self._lock:
+            if line != self._line:
+                print(
+                    f"\r\033[K{line}" if self._live else line,
+                    end="" if self._live else "\n",
+                    file=sys.stderr,
+                    flush=True,
+                )
+                self._line = line
+
+
+def _load(path: Path, options: argparse.Namespace) -> Any:
+    from studio.experiment import Experiment
+
+    overrides = [*options.set]
+    if options.device:
+        overrides.append(f"device={options.device}")
+    if getattr(options, "seed", None) is not None:
+        overrides.append(f"seed={options.seed}")
+    for name in ("strategies", "episodes", "seeds"):
+        given = getattr(options, name, None)
+        if given:
+            overrides.append(f"comparison.{name}={json.dumps(given)}")
+    return Experiment.load(path, overrides)
+
+
+def _report(session: Any, as_json: bool) -> int:
+    if as_json:
+        print(json_text({"run": str(session.folder), "state": session.state, "evaluations": session.evaluations}))
+    else:
+        for row in session.evaluations:
+            print(
+                f"{row['domain']} at step {row['step']}: {row['measure']} {row['success']:.3f} "
+                f"[{row['low']:.3f}, {row['high']:.3f}] over {row['episodes']} episodes"
+            )
+        print(f"{session.state}: {session.folder}")
+    return {"finished": 0, "stopped": STOPPED}.get(session.state, 1)
+
+
+def _described(kind: str, item: Any) -> dict[str, Any]:
+    row = {"id": item.id, "title": item.title, "summary": item.summary, "reference": item.reference}
+    params = getattr(item, "Params", None)
+    row["parameters"] = params.model_json_schema() if params is not None else {}
+    if kind == "tasks":
+        row |= {"controls": [*item.controls], "observations": [*item.observations], "context": [*item.context]}
+    if kind == "embodiments":
+        row["dof"] = item.dof
+        row["cameras"] = [*item.cameras]
+    return row
+
+
+def _lines(about: dict[str, Any], indent: str = "") -> str:
+    lines = []
+    for key, value in about.items():
+        if isinstance(value, dict):
+            lines += [f"{indent}{key}:", _lines(value, indent + "  ")]
+        elif isinstance(value, list) and value and isinstance(value[0], dict):
+            rows = ("  ".join(f"{name} {part}" for name, part in row.items()) for row in value)
+            lines += [f"{indent}{key}:", *(f"{indent}  {row}" for row in rows)]
+        else:
+            lines.append(f"{indent}{key}: {value}")
+    return "\n".join(lines)
+
+
+COMMANDS = {
+    "window": window,
+    "run": run,
+    "resume": resume,
+    "compare": compare,
+    "list": list_,
+    "inspect": inspect,
+    "export": export,
+    "identify": identify,
+    "doctor": doctor,
+    "bench": bench,
+}

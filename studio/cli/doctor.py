@@ -1,0 +1,117 @@
+"""What this machine has, what is missing, and the line that mends it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from studio import paths
+from studio.cores import cores
+
+NEEDED = (
+    "torch", "mujoco", "gymnasium", "PySide6_Essentials", "pyqtgraph", "superqt", "peft", "h5py", "safetensors",
+    "kornia",
+)  # fmt: skip
+
+
+def examine() -> list[dict[str, Any]]:
+    """Findings: what, found, ok, needed, remedy."""
+    checks: list[tuple[str, bool, Callable[[], str]]] = [
+        ("Python", True, _python),
+        *((name, True, lambda name=name: _package(name)) for name in NEEDED),
+        ("OpenGL rendering", True, _rendering),
+        ("Qt platform", True, _qt),
+        ("CUDA", False, _cuda),
+        ("Memory", False, _memory),
+        ("Cache folder", True, lambda: _writable(paths.cache())),
+        ("Runs folder", True, lambda: _writable(paths.runs())),
+        ("Plugins", True, _plugins),
+    ]
+    findings = []
+    for what, needed, check in checks:
+        try:
+            found, remedy, ok = check(), "", True
+        except _Missing as missing:
+            found, remedy, ok = missing.found, missing.remedy, False
+        findings.append({"what": what, "found": found, "ok": ok, "needed": needed, "remedy": remedy})
+    return findings
+
+
+class _Missing(Exception):
+    def __init__(self, found: str, remedy: str) -> None:
+        super().__init__(found)
+        self.found, self.remedy = found, remedy
+
+
+def _python() -> str:
+    return f"{platform.python_version()}, {cores()} cores"
+
+
+def _package(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        raise _Missing("not installed", "Run: make setup") from None
+
+
+def _rendering() -> str:
+    import studio.sim  # noqa: F401  (chooses the GL backend before MuJoCo is imported)
+    from studio.errors import StudioError
+    from studio.sim.render.renderer import thread_context
+
+    try:
+        thread_context()
+    except StudioError as error:
+        raise _Missing(error.message, error.remedy) from None
+    return f"offscreen through {os.environ.get('MUJOCO_GL', 'the default')}"
+
+
+def _qt() -> str:
+    shown = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    return f"display {shown}" if shown else "no display: the window can only be drawn offscreen"
+
+
+def _cuda() -> str:
+    import torch
+
+    if not torch.cuda.is_available():
+        raise _Missing("none; training runs on the CPU", "")
+    return torch.cuda.get_device_name(0)
+
+
+def _memory() -> str:
+    memory = psutil.virtual_memory()
+    text = f"{memory.available / 2**30:.1f} of {memory.total / 2**30:.1f} GB free"
+    if memory.available < 2 * 2**30:
+        raise _Missing(text, "Close other programs; a comparison wants 2 GB.")
+    return text
+
+
+def _writable(folder: Path) -> str:
+    existing = folder
+    while not existing.exists():
+        existing = existing.parent
+    if not os.access(existing, os.W_OK):
+        raise _Missing(f"{folder} cannot be written", f"Change its permissions: chmod u+w {existing}")
+    free = shutil.disk_usage(existing).free / 2**30
+    if free < 1:
+        raise _Missing(f"{folder}, {free:.1f} GB free", "Free disk space.")
+    return f"{folder}, {free:.0f} GB free"
+
+
+def _plugins() -> str:
+    from studio.registry import KINDS, Registry
+
+    registry = Registry()
+    counts = {kind: len(registry.all(kind)) for kind in KINDS if kind != "panels"}
+    broken = registry.broken()
+    if broken:
+        raise _Missing("; ".join(str(b) for b in broken), "Mend or remove the plugin.")
+    return ", ".join(f"{count} {kind}" for kind, count in counts.items()) + f"; drop-in folder {paths.plugins()}"

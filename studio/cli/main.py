@@ -1,0 +1,118 @@
+"""The command line. Imports what a command needs when it is asked for; ``--help`` imports nothing heavy."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from studio import __version__
+from studio.errors import StudioError
+
+KINDS = ("strategies", "policies", "tasks", "embodiments", "formats", "panels")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs one command. Returns 0 done, 1 the run failed, 2 the request was wrong."""
+    options = _parser().parse_args(arguments)
+    from studio.cli import commands
+
+    as_json = bool(getattr(options, "json", False))
+    try:
+        command = commands.COMMANDS[options.command or "window"]
+        return int(command(options))
+    except StudioError as error:
+        if as_json:
+            print(json.dumps(error.to_dict()))
+        else:
+            print(f"transfer-studio: {error}", file=sys.stderr)
+        return 2 if commands.is_request(error) else 1
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except Exception as error:  # a plugin's fault, or ours: one sentence with its place; the traceback on request
+        if os.environ.get("TRANSFER_STUDIO_DEBUG"):
+            raise
+        from studio.run.failures import fault
+
+        found = fault(error)
+        text = json.dumps(found.to_dict()) if as_json else f"transfer-studio: {found}"
+        print(text, file=sys.stdout if as_json else sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="transfer-studio", description="Transfer learning of robot policies. Without a command: the window."
+    )
+    parser.add_argument("--version", action="version", version=f"transfer-studio {__version__}")
+    parser.add_argument("--experiment", type=Path, metavar="FILE", help="open the window with this experiment loaded")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+
+    run = _command(commands, "run", "run an experiment")
+    run.add_argument("experiment_file", type=Path, metavar="EXPERIMENT.yaml")
+    _settings(run)
+    run.add_argument("--seed", type=int, help="the experiment's seed")
+
+    resume = _command(commands, "resume", "go on with a stopped, failed or killed run")
+    resume.add_argument("folder", type=Path, metavar="RUN_DIR")
+
+    compare = _command(commands, "compare", "run strategies × episodes × seeds, or tabulate runs")
+    compare.add_argument("sources", type=Path, nargs="+", metavar="RUN_OR_YAML")
+    _settings(compare)
+    compare.add_argument("--strategies", nargs="+", metavar="ID", help="only these strategies")
+    compare.add_argument("--episodes", type=int, nargs="+", metavar="N", help="only these numbers of target episodes")
+    compare.add_argument("--seeds", type=int, nargs="+", metavar="N", help="only these seeds")
+    compare.add_argument("--format", choices=("table", "json", "csv", "md"), default="table", help="of the table")
+    compare.add_argument(
+        "--screenshot", type=Path, metavar="PNG", help="also write a picture of the window with these runs"
+    )
+
+    listing = _command(commands, "list", "list what is registered")
+    listing.add_argument("kind", choices=KINDS)
+
+    inspect = _command(commands, "inspect", "describe a dataset, run, checkpoint, adapter or model")
+    inspect.add_argument("path", type=Path, metavar="PATH")
+
+    export = _command(commands, "export", "copy a run's adapter or merged policy to a folder, or film it")
+    export.add_argument("folder", type=Path, metavar="RUN_DIR")
+    target = export.add_mutually_exclusive_group(required=True)
+    target.add_argument("--to", type=Path, metavar="DIR", help="a new or empty folder")
+    target.add_argument("--film", type=Path, metavar="FILE.mp4", help="film the policy at work on the target instead")
+    export.add_argument("--episodes", type=int, default=5, metavar="N", help="how many the film shows (5)")
+    export.add_argument("--merged", action="store_true", help="the whole policy with the adapter folded in")
+
+    identify = _command(commands, "identify", "infer friction, mass, damping, gain, delay from a robot's recordings")
+    identify.add_argument("experiment_file", type=Path, metavar="EXPERIMENT.yaml")
+    identify.add_argument("--set", action="append", default=[], metavar="a.b=c", help="change a setting")
+    identify.add_argument("--seed", type=int, help="the experiment's seed")
+    identify.add_argument("--domain", choices=("source", "target"), default="target", help="whose robot (target)")
+    identify.add_argument("--dataset", type=Path, metavar="FILE", help="HDF5 recordings; none: recorded in simulation")
+    identify.add_argument("--hidden", nargs="+", default=[], metavar="FIELD=VALUE", help="of the robot recorded there")
+    identify.add_argument("--method", choices=("lstm", "sysid"), default="lstm", help="network, or least squares")
+    identify.add_argument("--fields", nargs="+", metavar="FIELD", help="only these parameters")
+    identify.add_argument("--record", type=Path, metavar="FILE", help="keep what was recorded")
+    identify.add_argument("--write", type=Path, metavar="YAML", help="the experiment, randomized around the estimates")
+
+    _command(commands, "doctor", "what this machine has, what is missing, and the line that mends it")
+
+    bench = _command(commands, "bench", "measure the studio on this machine")
+    bench.add_argument("names", nargs="*", metavar="NAME", help="which benches; none: list them")
+    return parser
+
+
+def _command(commands: Any, name: str, help: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=help, description=help.capitalize() + ".")
+    parser.add_argument("--json", action="store_true", help="print one JSON object last")
+    return parser
+
+
+def _settings(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--set", action="append", default=[], metavar="a.b=c", help="change a setting; may be repeated")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="where run folders are made (default: runs)")
+    parser.add_argument("--device", choices=("cpu", "cuda", "auto"), help="where networks are trained")

@@ -1,0 +1,31 @@
+"""What a plugin may contribute, and the words the rooms speak with each other.
+
+Arrays are batch first. Nothing here imports torch, MuJoCo or Qt.
+"""
+
+from studio.contracts.arrays import SLOTS, Array, Ids, Observation
+from studio.contracts.dataset import Format
+from studio.contracts.embodiment import Embodiment, Limb
+from studio.contracts.panel import PanelInfo
+from studio.contracts.policy import Policy, TransitionScore
+from studio.contracts.problem import Metrics, Problem
+from studio.contracts.strategy import Strategy
+from studio.contracts.task import Simulation, Task
+
+__all__ = [
+    "SLOTS",
+    "Array",
+    "Embodiment",
+    "Format",
+    "Ids",
+    "Limb",
+    "Metrics",
+    "Observation",
+    "PanelInfo",
+    "Policy",
+    "Problem",
+    "Simulation",
+    "Strategy",
+    "Task",
+    "TransitionScore",
+]

@@ -1,0 +1,24 @@
+"""A dock of the window."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    pass
+
+
+@dataclass(frozen=True)
+class PanelInfo:
+    """A dock of the window. ``factory`` is called on the UI thread with the window's state."""
+
+    id: str
+    title: str
+    summary: str
+    area: Literal["left", "right", "bottom", "center"]
+    order: int
+    factory: Any
+    reference: str = ""
+    shortcuts: Mapping[str, str] = field(default_factory=dict)

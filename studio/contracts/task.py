@@ -1,0 +1,156 @@
+"""What a task is, and what it sees of the simulation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+import numpy as np
+
+from studio.contracts.arrays import Array, Ids, Observation
+from studio.contracts.embodiment import Embodiment
+from studio.contracts.problem import Problem
+
+if TYPE_CHECKING:
+    import mujoco
+
+    from studio.sim.rng import Draws
+
+
+class Simulation(Protocol):
+    """What a task sees of the batched simulator. Rows are simulations; ``ids`` selects some: an array, or a slice."""
+
+    embodiment: Embodiment
+    num_envs: int
+    model: mujoco.MjModel
+    actions: Array  # (num_envs, width): what each simulation was last told, in native units
+    contexts: Array  # (num_envs, components): of a family's task, which one each simulation's episode is
+
+    def bind(self, name: str) -> Array:
+        """Live rows of an ``MjData`` field, (num_envs, …). Only state fields may be written."""
+
+    def end_effectors(self, ids: Ids) -> Array:
+        """World positions of the limbs' sites, (n, limbs, 3), m."""
+
+    def yaw(self, ids: Ids) -> Array:
+        """Heading of a driving base, (n,), rad; 0 for an arm."""
+
+    def contact_forces(self, ids: Ids) -> Array:
+        """Contact torque and force on each body, (n, bodies, 6), of tasks that ask for them; 0 before a first step."""
+
+    def step_draws(self, ids: Ids) -> Draws:
+        """Random numbers for the present control step of each episode: the same whatever else runs."""
+
+    def mocap(self) -> Array:
+        """Live positions of the task's mocap bodies, (num_envs, bodies, 3), m. Write to move them."""
+
+
+class Task:
+    """What is to be done. Written once, over batch-first arrays, for every embodiment it makes sense for.
+
+    A world makes a task of its own, so a task may keep arrays of its world's simulations.
+    """
+
+    id: ClassVar[str]
+    title: ClassVar[str]
+    summary: ClassVar[str]
+    reference: ClassVar[str]
+    horizon: int  # control steps in an episode
+    control_hz: ClassVar[float]  # control steps a second
+    step_size: ClassVar[float] = 0.0  # m an end effector moves in one step at action 1
+    version: ClassVar[int] = 1  # raise it when the task changes: what was cached for it is made anew
+    gymnasium_id: ClassVar[str] = ""  # such as "Reach-{embodiment}-v0"
+    controls: ClassVar[tuple[str, ...]] = ("end_effector", "joint")
+    observations: ClassVar[tuple[str, ...]] = ("image", "goal")
+    goal_width: int = 3
+    goal_in_plane: ClassVar[bool] = False  # its mark lies on a table or floor: a hand that moves it keeps it there
+    grips: ClassVar[bool] = False  # actions open and close the grippers too
+    has_success: ClassVar[bool] = True  # False: an episode is judged by its return
+    has_expert: ClassVar[bool] = True
+    contact_forces: ClassVar[bool] = False  # it reads them
+    actions: int = 0  # under control "discrete": how many there are to choose from; known once its world is made
+    context: ClassVar[tuple[str, ...]] = ()  # of a family of tasks: the names of ω's components
+    ranges: ClassVar[tuple[tuple[float, float], ...]] = ()  # of each component, where the family draws it uniformly
+    members: ClassVar[tuple[tuple[float, ...], ...]] = ()  # of a family of a few tasks: all its contexts
+
+    def check(self, embodiment: Embodiment) -> list[Problem]:
+        """Why this embodiment cannot do this task; empty if it can."""
+        return []
+
+    def slots(self, embodiment: Embodiment, control: str) -> tuple[int, ...]:
+        """Places of the native action's components in the unified action space, the grippers' where the task grips."""
+        return embodiment.slots(control, self.grips)
+
+    def build(self, spec: mujoco.MjSpec, embodiment: Embodiment) -> None:
+        """Adds the task's bodies to the embodiment's model."""
+
+    def prepare(self, world: Simulation) -> None:
+        """Called once, when the task's world has been made: the place to bind fields and make arrays."""
+
+    def family(self, draws: Draws) -> Array:
+        """A context for each episode, (n, components), drawn from the whole family."""
+        if self.members:
+            return np.asarray(self.members, float)[(draws.uniform() * len(self.members)).astype(int)]
+        low, high = np.array(self.ranges, float).T
+        return draws.uniform(low, high, (len(low),))
+
+    def check_context(self, context: Sequence[float]) -> list[Problem]:
+        """Why a context of the right width cannot be; empty if it can. It need not be one that the family draws."""
+        return []
+
+    def reset(self, world: Simulation, ids: Array, draws: Draws) -> None:
+        """Draws a new episode for each simulation in ``ids``."""
+        raise NotImplementedError
+
+    def before(self, world: Simulation, ids: Ids) -> None:
+        """Called before each control step: the place to keep what the reward compares with."""
+
+    def observe(self, world: Simulation, ids: Ids) -> Observation:
+        """What the task adds to an observation; ``state`` (n, width) where the domain observes the state."""
+        return {}
+
+    def goal(self, world: Simulation, ids: Ids) -> Array:
+        """The goal's coordinates, (n, goal_width), m; of a family of tasks the context. Policies see it only where the
+        domain observes the goal."""
+        if self.context:
+            return world.contexts[ids].copy()
+        raise NotImplementedError
+
+    def achieved(self, observation: Mapping[str, Any]) -> Any:
+        """The goal that each observed state reaches, (n, g): what would have to stand in the last g components of
+        ``goal``. The observation's entries are (n, width) arrays, or tensors: use operators and methods that both have.
+        A task that gives no such goal has none that its states reach."""
+        raise NotImplementedError
+
+    def goal_reached(self, achieved: Any, goal: Any) -> Any:
+        """Whether what is achieved reaches the goal, (n,) bool, both (n, g) as :meth:`achieved` gives it. A function of
+        these alone: learners ask it about goals that were never set."""
+        raise NotImplementedError
+
+    def mark(self, places: Array, goal: Array) -> None:
+        """Writes a goal, (g,) as :meth:`achieved` gives it, into the places of an episode's mocap bodies, (bodies, 3):
+        how a goal is drawn that a learner set itself. By default the first body goes there, if the goal is a place."""
+        if len(goal) <= 3:
+            places[0, : len(goal)] = goal
+
+    def act(self, world: Simulation, choices: Array, ids: Ids) -> None:
+        """Moves the state by one control step, under control "discrete": ``choices`` (n,) integers below ``actions``.
+        Nothing is integrated."""
+        raise NotImplementedError
+
+    def reward(self, world: Simulation, ids: Ids) -> Array:
+        """Reward of the present state, (n,)."""
+        raise NotImplementedError
+
+    def success(self, world: Simulation, ids: Ids) -> Array:
+        """Whether the present state is a success, (n,) bool."""
+        raise NotImplementedError
+
+    def terminated(self, world: Simulation, ids: Ids) -> Array:
+        """Whether the present state ends the episode, (n,) bool: by default a success does."""
+        return self.success(world, ids)
+
+    def expert(self, world: Simulation, ids: Ids) -> Array:
+        """The scripted expert's end-effector action, (n, limbs, 3) in [−1, 1], or (n, limbs, 4) with the gripper's
+        opening last where the task grips."""
+        raise NotImplementedError

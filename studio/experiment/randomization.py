@@ -1,0 +1,248 @@
+"""What may vary from episode to episode: the terms of a randomization, their presets, and the curriculum over them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Literal
+
+from pydantic import ValidationInfo, field_validator, model_validator
+
+from studio.experiment.settings import Settings, setting
+
+RandomizationField = Literal[
+    "friction",
+    "mass",
+    "damping",
+    "armature",
+    "gravity",
+    "actuator_gain",
+    "actuator_delay",
+    "sensor_noise",
+    "camera_position",
+    "camera_fov",
+    "light_position",
+    "light_intensity",
+    "color",
+    "brightness",
+    "contrast",
+    "saturation",
+    "blur",
+    "sharpness",
+]
+# fields of which a term may choose some parts of the model by name
+PARTED = ("friction", "mass", "damping", "armature", "actuator_gain")
+POSITIVE = ("mass", "actuator_gain", "camera_fov")
+UNSIGNED = (
+    "friction", "damping", "armature", "actuator_delay", "sensor_noise", "light_intensity", "color", "brightness",
+    "contrast", "saturation", "blur", "sharpness",
+)  # fmt: skip
+_NEWER = (
+    "std",
+    "moment",
+    "interval",
+    "parts",
+    "observed",
+)  # settings of a term that the first experiments did not have
+
+
+class RandomizationTerm(Settings):
+    """One randomized quantity. Scale factors multiply the nominal value; others are absolute, in their unit."""
+
+    field: RandomizationField = setting("friction", "Field", "What is randomized.")
+    low: float = setting(1.0, "Low", "Lower end of the range.")
+    high: float = setting(1.0, "High", "Upper end of the range.", validate_default=True)
+    distribution: Literal["uniform", "log_uniform", "normal"] = setting(
+        "uniform", "Distribution", "How values are drawn; a normal one is cut off at the range's ends."
+    )
+    std: float = setting(
+        0.0, "Standard deviation", "Of the normal distribution around the middle; 0: a quarter of the range.", ge=0
+    )
+    probability: float = setting(1.0, "Probability", "How often the term is applied at all.", ge=0, le=1)
+    moment: Literal["reset", "once", "interval"] = setting(
+        "reset", "Moment", "Drawn anew for every episode, once for each simulation, or again and again in an episode."
+    )
+    interval: float = setting(1.0, "Interval", "Time between draws where the moment is an interval.", "s", gt=0)
+    parts: str = setting(
+        "", "Parts", "Names of bodies, geoms, joints or actuators (with * and ?), by commas; empty: the whole model."
+    )
+    observed: bool = setting(
+        False, "Observed", "The policy sees the value, so that it can be one policy for all bodies."
+    )
+
+    @property
+    def key(self) -> str:
+        """What tells this term's values from another's: the field, and the parts where only some are meant."""
+        return f"{self.field}:{self.parts}" if self.parts else self.field
+
+    @property
+    def spread(self) -> float:
+        """Standard deviation of the normal distribution before it is cut off."""
+        return self.std or (self.high - self.low) / 4
+
+    def made_of(self) -> dict[str, Any]:
+        """What decides its draws, for content hashes; see :meth:`studio.experiment.Domain.made_of`."""
+        whole = self.model_dump(mode="json")
+        fields = type(self).model_fields
+        return {name: v for name, v in whole.items() if name not in _NEWER or v != fields[name].default}
+
+    @field_validator("low")
+    @classmethod
+    def _check_low(cls, low: float, info: ValidationInfo) -> float:
+        _possible(info.data.get("field", ""), low)
+        return low
+
+    @field_validator("high")
+    @classmethod
+    def _check_high(cls, high: float, info: ValidationInfo) -> float:
+        _ordered(info.data.get("field", ""), info.data.get("low", high), high)
+        return high
+
+    @field_validator("distribution")
+    @classmethod
+    def _check_distribution(cls, distribution: str, info: ValidationInfo) -> str:
+        _drawable(distribution, info.data.get("low", 1))
+        return distribution
+
+    @field_validator("parts")
+    @classmethod
+    def _check_parts(cls, parts: str, info: ValidationInfo) -> str:
+        _parted(info.data.get("field", ""), parts)
+        return parts
+
+    @model_validator(mode="after")
+    def _consistent(self) -> RandomizationTerm:
+        """What a later assignment to one field may break."""
+        _possible(self.field, self.low)
+        if self.field == "actuator_gain" and self.low == 0 and not self.parts:
+            raise ValueError("a gain of 0 breaks every actuator; raise the lower end above 0, or name the broken parts")
+        _ordered(self.field, self.low, self.high)
+        _drawable(self.distribution, self.low)
+        _parted(self.field, self.parts)
+        return self
+
+
+def _possible(field: str, low: float) -> None:
+    broken = field == "actuator_gain" and low == 0  # an actuator whose commands do nothing: a broken joint
+    if field in POSITIVE and low <= 0 and not broken:
+        raise ValueError(f"{_words(field)} must stay above 0; raise the lower end above 0")
+    if field in UNSIGNED and low < 0:
+        raise ValueError(f"{_words(field)} cannot be negative; raise the lower end to 0 or more")
+
+
+def _ordered(field: str, low: float, high: float) -> None:
+    if low > high:
+        raise ValueError(f"the range {low:g} to {high:g} is reversed; put the smaller value first")
+    if field == "camera_fov" and high >= 180:
+        raise ValueError("a field of view must stay below 180 degrees; lower the upper end")
+
+
+def _drawable(distribution: str, low: float) -> None:
+    if distribution == "log_uniform" and low <= 0:
+        raise ValueError("a log-uniform range reaches 0 or below; raise its lower end above 0")
+
+
+def _parted(field: str, parts: str) -> None:
+    if parts and field and field not in PARTED:
+        raise ValueError(f"{_words(field)} has no parts; leave the parts empty")
+
+
+class Curriculum(Settings):
+    """Automatic domain randomization: ranges grow from the nominal values while the policy succeeds at their ends.
+
+    Source: Akkaya et al. 2019, "Solving Rubik's Cube with a Robot Hand", arXiv:1910.07113, algorithm 1.
+    """
+
+    enabled: bool = setting(
+        False,
+        "Enabled",
+        "Ranges begin at the nominal values and widen as training succeeds. What an episode draws then depends on the "
+        "training's history, not on its seed alone.",
+    )
+    widen_at: float = setting(
+        0.8, "Widen at", "Share of successes at an end of a range from which it is widened.", ge=0, le=1
+    )
+    narrow_at: float = setting(
+        0.5, "Narrow at", "Share of successes at an end of a range down to which it is narrowed.", ge=0, le=1
+    )
+    widen_return: float | None = setting(
+        None, "Widen at return", "As above where the task has no success: mean return that widens."
+    )
+    narrow_return: float | None = setting(
+        None, "Narrow at return", "Mean return that narrows; empty: nothing is narrowed."
+    )
+    step: float = setting(0.1, "Step", "How far an end moves, as a share of the term's whole range.", gt=0, le=1)
+    episodes: int = setting(
+        40, "Episodes", "Episodes at an end of a range before it is judged.", "episodes", ge=1, le=100_000
+    )
+    probability: float = setting(0.5, "Probability", "How often an episode is one at an end of a range.", gt=0, le=1)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Curriculum:
+        if self.narrow_at > self.widen_at:
+            raise ValueError("narrowing begins above widening; put narrow_at below widen_at")
+        narrow, widen = self.narrow_return, self.widen_return
+        if narrow is not None and widen is not None and narrow > widen:
+            raise ValueError("narrowing begins above widening; put narrow_return below widen_return")
+        return self
+
+
+def _image(field: str, low: float, high: float) -> dict[str, Any]:
+    return {"field": field, "low": low, "high": high, "probability": 0.5}
+
+
+def _normal(field: str, parts: str, nominal: float, mean: float, std: float, low: float, high: float) -> dict[str, Any]:
+    """A normal distribution of absolute values as a factor on the model's own."""
+    ends = {"low": round(low / nominal, 4), "high": round(high / nominal, 4), "std": round(std / nominal, 4)}
+    assert low + high == 2 * mean
+    return {"field": field, "parts": parts, "distribution": "normal", **ends}
+
+
+# name: (title, source, terms)
+PRESETS: dict[str, tuple[str, str, list[dict[str, Any]]]] = {
+    "nominal": ("Nominal", "Nothing varies: the model as it is.", []),
+    "document": (
+        "Document",
+        "The ranges of the transfer-learning document, section 4.1.",
+        [
+            {"field": "friction", "low": 0.5, "high": 1.5},
+            {"field": "mass", "low": 0.8, "high": 1.2},
+            {"field": "actuator_delay", "low": 0.0, "high": 0.05},
+            {"field": "camera_position", "low": -0.02, "high": 0.02},
+            {"field": "camera_fov", "low": 55.0, "high": 65.0},
+            _image("brightness", 0.7, 1.3),
+            _image("contrast", 0.7, 1.3),
+            _image("saturation", 0.7, 1.3),
+            _image("blur", 0.1, 2.0),
+            _image("sharpness", 2.0, 2.0),
+        ],
+    ),
+    # the paper's Hopper weighs 3.6652 kg at the torso; foot and floor rub with the larger of 2 and 1
+    "epopt_hopper": (
+        "EPOpt hopper",
+        "The source ensemble of Rajeswaran et al. 2017, EPOpt, arXiv:1610.01283, table 1; for the Hopper.",
+        [
+            _normal("mass", "torso", 3.6652, 6.0, 1.5, 3.0, 9.0),
+            _normal("friction", "foot_geom", 2.0, 2.0, 0.25, 1.5, 2.5),
+            _normal("damping", "*_joint", 1.0, 2.5, 1.0, 1.0, 4.0),
+            _normal("armature", "*_joint", 1.0, 1.0, 0.25, 0.5, 1.5),
+        ],
+    ),
+}
+_SYNONYMS = {"preset": "document", "off": "nominal", "none": "nominal"}
+
+
+def expand(name: str) -> list[dict[str, Any]]:
+    """The terms of a preset; ``preset`` means the document's. Raises ValueError where there is none of the name."""
+    wanted = _SYNONYMS.get(name, name)
+    if wanted not in PRESETS:
+        raise ValueError(f"there is no preset '{name}'; choose {', '.join(PRESETS)}, or give a list of terms")
+    return [dict(term) for term in PRESETS[wanted][2]]
+
+
+def longest_delay(terms: Iterable[RandomizationTerm]) -> float:
+    """Of the actuators' commands, s; 0 where no term delays them."""
+    return max((term.high for term in terms if term.field == "actuator_delay"), default=0.0)
+
+
+def _words(field: str) -> str:
+    return {"camera_fov": "a field of view"}.get(field, field.replace("_", " "))

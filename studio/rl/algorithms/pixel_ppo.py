@@ -1,0 +1,289 @@
+"""PPO from images, for a policy whose encoder sees images and whose critic may see more.
+
+Convolutions take nearly all the time, and a policy's gradient says little to them. So the encoder learns apart from the
+actor and the critic: its features are to tell the simulation's state to a linear layer, first of random steps and then
+of what the policy sees. PPO's epochs are over features, as they were when the policy acted (Stooke et al. 2021,
+"Decoupling Representation Learning from Reinforcement Learning", arXiv:2009.08319, with another task for the encoder).
+"""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import smooth_l1_loss
+
+from studio.contracts import Metrics
+from studio.experiment import setting
+from studio.rl.advantages import gae
+from studio.rl.algorithms.ppo import DIAGNOSTICS, UNITS, PPOParams, ppo_loss
+from studio.rl.collectors.episode_statistics import EpisodeStatistics, stagger
+from studio.rl.collectors.images import Gathering
+from studio.rl.collectors.rollouts import SEEDS
+from studio.rl.networks.gaussian import log_prob
+from studio.rl.networks.pixels import PixelActorCritic, goals, privileged
+from studio.rl.reward_scale import RewardScale
+from studio.rl.states import arrays, tensors
+from studio.sim.world import World
+
+Array = np.ndarray
+KEPT = ("image", "goal", "seen")  # arrays of a learner that the next rollout begins with
+COLUMNS = ("actions", "log_probs", "advantages", "returns")  # of a minibatch, for PPO's loss
+FIRST_STEPS = 64  # of each simulation from one beginning, while the encoder looks around
+
+
+class PixelParams(PPOParams):
+    """Optimization and collection."""
+
+    learning_rate: float = setting(1e-3, "Learning rate", "Adam's.", gt=0, le=1)
+    anneal: bool = setting(True, "Anneal", "The learning rates fall linearly to 0 over the budget.")
+    gamma: float = setting(0.9, "γ", "Discount of a step.", ge=0, le=1)
+    encoder_rate: float = setting(
+        3e-4, "Encoder's rate", "Adam's, of the encoder; the head has to follow its features.", gt=0, le=1
+    )
+    encoder_epochs: int = setting(1, "Encoder's epochs", "Passes over an iteration's images.", ge=0, le=1000)
+    update: Literal["eager"] = setting("eager", "Update", "Convolutions gain nothing from compiling.")
+
+
+class PixelPPOParams(PixelParams):
+    """The same, and how an encoder that has learned nothing begins."""
+
+    first_images: int = setting(
+        16_384, "First images", "Of random steps, that the encoder learns from before all else.", "images",
+        ge=0, le=10**7,
+    )  # fmt: skip
+    first_steps: int = setting(500, "First steps", "The encoder's gradient steps on those.", "steps", ge=0, le=10**6)
+    first_rate: float = setting(3e-3, "First rate", "Adam's, of the encoder's first steps.", gt=0, le=1)
+
+
+class Extra(Protocol):
+    """One more loss on the encoder's features, of a module whose own parameters learn with the encoder's."""
+
+    def __call__(self, features: Tensor) -> Tensor: ...
+
+    def parameters(self) -> Iterator[nn.Parameter]: ...
+
+
+@dataclass
+class PixelRollout:
+    """(time · env, …) tensors, time-major; actions in units of their range."""
+
+    images: Tensor  # uint8
+    features: Tensor  # as they were when the policy acted
+    states: Tensor  # normalized: what the critic may see
+    actions: Tensor
+    log_probs: Tensor
+    values: Tensor
+    advantages: Tensor
+    returns: Tensor
+
+
+class PixelPPO:
+    """Trains a policy on a world that observes images. The policy's parameters change in place.
+
+    Args:
+        settings: ``PixelPPOParams`` where the encoder is to look around first.
+        iterations: rollouts; the learning rate falls over them where it is annealed.
+        say: told in a sentence what a person would otherwise wonder about.
+        extra: one more loss of the encoder's.
+    """
+
+    units = UNITS
+
+    def __init__(
+        self,
+        policy: PixelActorCritic,
+        world: World,
+        settings: PixelParams,
+        *,
+        iterations: int,
+        seed: int,
+        say: Callable[[str], None] = lambda text: None,
+        extra: Extra | None = None,
+    ) -> None:
+        self.policy, self.world, self.settings, self.iterations, self.say = policy, world, settings, iterations, say
+        self.iteration, self.extra, self.seed = 0, extra, seed
+        self.device = policy.low.device
+        self.generator = torch.Generator(self.device).manual_seed(seed)
+        self.acting = [*policy.actor.parameters(), *policy.critic.parameters(), policy.log_std]
+        seeing = [*policy.encoder.parameters(), *policy.decoder.parameters()]
+        seeing += [] if extra is None else list(extra.parameters())
+        self.optimizers = [torch.optim.Adam(part, eps=1e-5, fused=True) for part in (self.acting, seeing)]
+        self.samples = 0  # so far: steps of one simulation
+        self.reward_scale = RewardScale(policy.rewards, world.num_envs, settings.gamma)
+        self._begin(seed)
+        self.statistics = EpisodeStatistics(world)
+
+    def iterate(self) -> Iterator[Metrics]:
+        """Collects, learns, and yields what it found, until the budget is spent."""
+        if not self.iteration and isinstance(self.settings, PixelPPOParams):
+            self.look_around(self.settings)
+        while self.iteration < self.iterations:
+            share = self.iteration / self.iterations if self.settings.anneal else 0.0
+            self._set_rates(1 - share, self.settings.encoder_rate)
+            began, before, samples = time.perf_counter(), self.world.diverged, self.samples
+            rollout = self.collect()
+            if self.world.diverged > before:
+                self.say(f"Simulations that diverged and were begun anew: {self.world.diverged - before}.")
+            diagnostics = self.learn(rollout)
+            self.iteration += 1
+            values = dict(zip((*DIAGNOSTICS, "state_loss"), diagnostics.tolist(), strict=True))
+            values |= self.statistics.metrics()
+            error = (rollout.returns - rollout.values).var() / (rollout.returns.var() + 1e-8)
+            values |= {"explained_variance": 1 - error.item(), "samples": float(self.samples)}
+            values |= {
+                "learning_rate": self.optimizers[0].param_groups[0]["lr"],
+                "diverged": float(self.world.diverged),
+            }
+            values["steps_per_second"] = (self.samples - samples) / (time.perf_counter() - began)
+            yield Metrics(self.iteration, self.iterations, values)
+
+    @torch.no_grad()
+    def collect(self) -> PixelRollout:
+        """The next steps of every simulation."""
+        policy, world, shape = self.policy, self.world, (self.settings.steps, self.world.num_envs)
+        images = np.empty((*shape, *self._image.shape[1:]), np.uint8)
+        seen = np.empty((*shape, policy.params.state), np.float32)
+        rewards, terminated, truncated = np.empty(shape), np.empty(shape, bool), np.empty(shape, bool)
+        diverged = np.zeros(shape, bool)
+        noise = torch.randn(*shape, policy.params.outputs, generator=self.generator, device=self.device)
+        features, means = torch.empty(*shape, policy.params.features, device=self.device), torch.empty_like(noise)
+        actions = noise * policy.log_std.exp()
+        cut: list[tuple[int, int, Array, Array]] = []  # time, env, image and state that time cut an episode off in
+        for t in range(len(images)):
+            images[t], seen[t] = self._image, self._seen
+            features[t] = policy(torch.from_numpy(images[t]).to(self.device))
+            means[t] = policy.actor(features[t])
+            actions[t] += means[t]
+            step = world.step(policy.native(actions[t]).cpu().numpy())
+            observation, rewards[t], terminated[t], truncated[t], info = step
+            if "final_obs" in info:
+                diverged[t] = info["diverged"]
+                for i in np.flatnonzero(truncated[t] & ~diverged[t]).tolist():
+                    last = {key: value[None] for key, value in info["final_obs"][i].items()}
+                    cut.append((t, i, last["image"], privileged(last, self._goal[i : i + 1])))
+            self._take(observation)
+            self.statistics.count(rewards[t], terminated[t], truncated[t], info)
+        self.samples += rewards.size
+        states = policy.moments(torch.from_numpy(seen).to(self.device).flatten(0, 1)).view(*shape, -1)
+        values = policy.judge(features, states)
+        next_values = torch.cat([values[1:], self._judge(self._image, self._seen)[None]])
+        if cut:
+            times, envs, pictures, last_states = zip(*cut, strict=True)
+            next_values[times, envs] = self._judge(np.concatenate(pictures), np.concatenate(last_states))
+        next_values = torch.where(torch.from_numpy(diverged).to(self.device), values, next_values)
+        next_values.masked_fill_(torch.from_numpy(terminated).to(self.device), 0.0)
+        ended = torch.from_numpy(terminated | truncated).to(self.device)
+        paid = self.reward_scale(torch.from_numpy(rewards).to(self.device), ended)
+        advantages = gae(paid, values, next_values, ended, self.settings.gamma, self.settings.gae_lambda)
+        policy.moments.update(torch.from_numpy(seen).to(self.device).flatten(0, 1))
+        log_probs = log_prob(actions, means, policy.log_std)
+        kept = torch.from_numpy(images).to(self.device)
+        batch = (kept, features, states, actions, log_probs, values, advantages, advantages + values)
+        return PixelRollout(*(tensor.flatten(0, 1) for tensor in batch))
+
+    def learn(self, rollout: PixelRollout) -> Tensor:
+        """The encoder's epochs and PPO's over a rollout; mean diagnostics, the encoder's loss last."""
+        policy, s, found = self.policy, self.settings, []
+        for rows in self._minibatches(s.epochs):
+            batch = {name: getattr(rollout, name)[rows] for name in COLUMNS}
+            features = rollout.features[rows]
+            values = policy.judge(features, rollout.states[rows])
+            loss, diagnostics = ppo_loss(policy.actor(features), policy.log_std, values, batch, s)
+            self.optimizers[0].zero_grad(set_to_none=True)
+            loss.backward()
+            norm = nn.utils.clip_grad_norm_(self.acting, s.max_gradient_norm)
+            self.optimizers[0].step()
+            found.append(torch.cat([diagnostics, norm[None]]))
+        seen = [self.see(rollout.images[rows], rollout.states[rows]) for rows in self._minibatches(s.encoder_epochs)]
+        last = torch.stack(seen).mean(0, keepdim=True) if seen else torch.zeros(1, device=self.device)
+        return torch.cat([torch.stack(found).mean(0), last])
+
+    def see(self, images: Tensor, states: Tensor) -> Tensor:
+        """One step of the encoder on images (n, h, w, 3) of normalized states (n, width); the loss of telling them."""
+        features = self.policy(images)
+        told = smooth_l1_loss(self.policy.decoder(features), states)  # a state may be out of sight: no outliers
+        loss = told if self.extra is None else told + self.extra(features)
+        self.optimizers[1].zero_grad(set_to_none=True)
+        loss.backward()
+        self.optimizers[1].step()
+        return told.detach()
+
+    def look_around(self, first: PixelPPOParams) -> None:
+        """The encoder's first steps, on images of random steps from many beginnings."""
+        if not first.first_images or not first.first_steps:
+            return
+        moments = self.policy.moments
+        rounds = -(-first.first_images // (self.world.num_envs * FIRST_STEPS))
+        gathering = Gathering(self.world, FIRST_STEPS, (self.seed + 1) << SEEDS, self.generator)
+        parts = [gathering.gather(self.policy, "random", turn) for turn in range(rounds)]
+        images, states = torch.cat([part.images for part in parts]), torch.cat([part.states for part in parts])
+        self.samples += len(images)
+        moments.update(states)
+        self._set_rates(1.0, first.first_rate)
+        for _ in range(first.first_steps):
+            rows = torch.randint(len(images), (first.minibatch,), generator=self.generator, device=self.device)
+            self.see(images[rows], moments(states[rows]))
+        self._begin(self.seed)
+
+    def _minibatches(self, epochs: int) -> Iterator[Tensor]:
+        for _ in range(epochs):
+            order = torch.randperm(
+                self.settings.steps * self.world.num_envs, generator=self.generator, device=self.device
+            )
+            # a single sample has no spread to normalize by
+            yield from (rows for rows in order.split(self.settings.minibatch) if len(rows) > 1)
+
+    def _set_rates(self, share: float, encoder_rate: float) -> None:
+        for optimizer, rate in zip(self.optimizers, (self.settings.learning_rate, encoder_rate), strict=True):
+            for group in optimizer.param_groups:
+                group["lr"] = rate * share
+
+    def _begin(self, seed: int) -> None:
+        """First episodes, at different times of theirs, so that they don't all end together."""
+        self._take(self.world.reset(seed=(seed + 1) << SEEDS)[0])
+        stagger(self.world)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that training goes on from, the policy's parameters and statistics included."""
+        return {
+            "iteration": self.iteration,
+            "policy": {name: value.clone() for name, value in self.policy.state_dict().items()},
+            "optimizers": [copy.deepcopy(optimizer.state_dict()) for optimizer in self.optimizers],
+            "generator": self.generator.get_state(),
+            "world": tensors(self.world.state_dict()),
+            "rewards": self.reward_scale.state_dict(),
+            "kept": {name: torch.from_numpy(getattr(self, f"_{name}").copy()) for name in KEPT},
+            "statistics": self.statistics.state_dict(),
+            "samples": self.samples,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Takes back what :meth:`state_dict` gave."""
+        self.iteration = int(state["iteration"])
+        self.policy.load_state_dict(state["policy"])
+        for optimizer, kept in zip(self.optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(kept)
+        self.generator.set_state(state["generator"].cpu())
+        self.world.load_state_dict(arrays(state["world"]))
+        self.reward_scale.load_state_dict(state["rewards"])
+        for name in KEPT:
+            setattr(self, f"_{name}", state["kept"][name].cpu().numpy().copy())
+        self.statistics.load_state_dict(state["statistics"])
+        self.samples = int(state["samples"])
+
+    def _take(self, observation: dict[str, Array]) -> None:
+        """Keeps what is seen now."""
+        self._image, self._goal = observation["image"], goals(self.world)
+        self._seen = privileged(observation, self._goal)
+
+    def _judge(self, images: Array, seen: Array) -> Tensor:
+        """Values of images (n, h, w, 3) and what the critic may see of their states (n, width)."""
+        states = self.policy.moments(torch.from_numpy(seen).to(self.device))
+        return self.policy.judge(self.policy(torch.from_numpy(images).to(self.device)), states)

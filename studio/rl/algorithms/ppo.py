@@ -1,0 +1,208 @@
+"""Proximal policy optimization, readable from top to bottom (Schulman et al. 2017, arXiv:1707.06347).
+
+Hyper-parameters, initialization and normalization are the usual ones (Huang et al., "The 37 implementation details of
+proximal policy optimization", 2022), so returns compare with other implementations'. What is unusual is how little
+there is between two minibatches: gradient, clipping and Adam are one function of one parameter vector, compiled whole.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar, Literal
+
+import torch
+from torch import Tensor
+from torch.func import functional_call, grad_and_value
+
+from studio.contracts import Metrics
+from studio.experiment import Settings, setting
+from studio.rl.collectors.rollouts import Rollout, Rollouts
+from studio.rl.compiling import made_fast
+from studio.rl.flat import FlatParameters, adam
+from studio.rl.networks.gaussian import GaussianActorCritic, entropy, log_prob
+from studio.sim.world import World
+
+EAGER_ITERATIONS = 1  # before compiling: something to see at once, at the same iteration in every run
+EPSILON = 1e-5  # Adam's
+MATRICES = ("observations", "actions", "seen")  # of a rollout's columns; the others are single numbers
+UNITS = {
+    "return": "", "episode_length": "steps", "samples": "steps", "steps_per_second": "steps/s", "entropy": "nats",
+    "kl": "nats", "diverged": "simulations",
+}  # fmt: skip
+DIAGNOSTICS = ("loss", "policy_loss", "value_loss", "entropy", "kl", "clip_fraction", "gradient_norm")
+
+
+class PPOParams(Settings):
+    """Optimization and collection."""
+
+    learning_rate: float = setting(3e-4, "Learning rate", "Adam's.", gt=0, le=1)
+    anneal: bool = setting(False, "Anneal", "The learning rate falls linearly to 0 over the budget.")
+    simulations: int = setting(32, "Simulations", "Simulations that run at once.", "simulations", ge=1, le=65_536)
+    steps: int = setting(64, "Steps", "Steps of each simulation in an iteration.", "steps", ge=1, le=100_000)
+    epochs: int = setting(10, "Epochs", "Passes over an iteration's samples.", ge=1, le=1000)
+    minibatch: int = setting(256, "Minibatch", "Samples in a gradient step.", "samples", ge=2, le=1_000_000)
+    gamma: float = setting(0.99, "γ", "Discount of a step.", ge=0, le=1)
+    gae_lambda: float = setting(0.95, "λ", "How far advantages look ahead.", ge=0, le=1)
+    clip: float = setting(0.2, "Clip", "How far a probability may move in an iteration, as a share.", gt=0, le=10)
+    entropy_weight: float = setting(0.0, "Entropy weight", "Reward for exploring.", ge=0, le=10)
+    value_weight: float = setting(0.5, "Value weight", "Of the critic's loss.", ge=0, le=100)
+    max_gradient_norm: float = setting(0.5, "Gradient norm", "Longer gradients are shortened to this.", gt=0, le=1000)
+    physics_threads: int = setting(0, "Physics threads", "0: every core.", "threads", ge=0, le=1024)
+    update: Literal["compiled", "eager"] = setting(
+        "compiled",
+        "Update",
+        "Compiled is about twice as fast after some seconds, and needs a C++ compiler; memory never is.",
+    )
+
+
+def ppo_loss(
+    means: Tensor, log_std: Tensor, values: Tensor, batch: dict[str, Tensor], settings: PPOParams
+) -> tuple[Tensor, Tensor]:
+    """The loss of a minibatch, (), and its diagnostics in the order of ``DIAGNOSTICS`` without the gradient's norm."""
+    log_ratio = log_prob(batch["actions"], means, log_std) - batch["log_probs"]
+    ratio = log_ratio.exp()
+    advantages = (batch["advantages"] - batch["advantages"].mean()) / (batch["advantages"].std() + 1e-8)
+    clipped = ratio.clamp(1 - settings.clip, 1 + settings.clip)
+    policy_loss = -torch.minimum(advantages * ratio, advantages * clipped).mean()
+    value_loss = (values - batch["returns"]).square().mean()
+    spread = entropy(log_std)
+    loss = policy_loss + settings.value_weight * value_loss - settings.entropy_weight * spread
+    kl = (ratio - 1 - log_ratio).mean()  # Schulman's low-variance estimate, http://joschu.net/blog/kl-approx.html
+    clip_fraction = ((ratio - 1).abs() > settings.clip).float().mean()
+    return loss, torch.stack([loss, policy_loss, value_loss, spread, kl, clip_fraction]).detach()
+
+
+class PPO:
+    """Trains a policy on a world. The policy's parameters change in place.
+
+    Args:
+        iterations: rollouts; the learning rate falls over them where it is annealed.
+        say: told in a sentence what a person would otherwise wonder about.
+    """
+
+    units = UNITS
+    collector: ClassVar[type[Rollouts]] = Rollouts
+
+    def __init__(
+        self,
+        policy: GaussianActorCritic,
+        world: World,
+        settings: PPOParams,
+        *,
+        iterations: int,
+        seed: int,
+        say: Callable[[str], None] = lambda text: None,
+    ) -> None:
+        self.policy, self.settings, self.iterations, self.say = policy, settings, iterations, say
+        self.iteration = 0
+        device = policy.low.device
+        self.generator = torch.Generator(device).manual_seed(seed)
+        s = settings
+        self.rollouts = self.collector(world, policy, s.steps, s.gamma, s.gae_lambda, seed, self.generator)
+        self.flat = FlatParameters(policy)
+        self.first, self.second = torch.zeros_like(self.flat.vector), torch.zeros_like(self.flat.vector)
+        self.updates = torch.zeros((), device=device)  # Adam's
+        self.rate = torch.zeros((), device=device)
+        self._changing = (self.flat.vector, self.first, self.second, self.updates)
+        self._widths = {"observations": policy.params.inputs, "actions": policy.params.outputs}
+        self._widths |= {"log_probs": 1, "advantages": 1, "returns": 1}
+        self._compiled: Callable[[Tensor], Tensor] | None = None
+
+    def iterate(self) -> Iterator[Metrics]:
+        """Collects, learns, and yields what it found, until the budget is spent."""
+        while self.iteration < self.iterations:
+            step = self._step_function()
+            share = self.iteration / self.iterations if self.settings.anneal else 0.0
+            self.rate.fill_(self.settings.learning_rate * (1 - share))
+            began = time.perf_counter()
+            world, before, samples = self.rollouts.world, self.rollouts.world.diverged, self.rollouts.samples
+            rollout = self.collect()
+            if world.diverged > before:
+                self.say(f"Simulations that diverged and were begun anew: {world.diverged - before}.")
+            diagnostics = self.learn(rollout, step)
+            self.iteration += 1
+            values = self._found(rollout, diagnostics)
+            values["steps_per_second"] = (self.rollouts.samples - samples) / (time.perf_counter() - began)
+            yield Metrics(self.iteration, self.iterations, values)
+
+    def collect(self) -> Rollout:
+        """The experience that an iteration learns from."""
+        return self.rollouts.collect()
+
+    def learn(self, rollout: Any, step: Callable[..., Tensor]) -> Tensor:
+        """Epochs of minibatches over a rollout; mean diagnostics."""
+        columns = [getattr(rollout, name) for name in self._widths]
+        packed = torch.cat([c if c.ndim == 2 else c[:, None] for c in columns], 1)
+        found = []
+        for _ in range(self.settings.epochs):
+            order = torch.randperm(len(packed), generator=self.generator, device=packed.device)
+            for minibatch in packed[order].split(self.settings.minibatch):
+                if len(minibatch) == self.settings.minibatch:
+                    found.append(step(minibatch))
+                elif len(minibatch) > 1:  # what is left over; a single sample has no spread to normalize by
+                    found.append(self.step(minibatch))
+        return torch.stack(found).mean(0)
+
+    def step(self, packed: Tensor) -> Tensor:
+        """One minibatch (n, columns): gradient, clipping and Adam, in place; diagnostics."""
+        parts = dict(zip(self._widths, packed.split(list(self._widths.values()), 1), strict=True))
+        batch = {name: part if name in MATRICES else part.squeeze(-1) for name, part in parts.items()}
+
+        def loss(vector: Tensor) -> tuple[Tensor, Tensor]:
+            return self.loss(self.flat.unflatten(vector), batch)
+
+        gradient, (_, diagnostics) = grad_and_value(loss, has_aux=True)(self.flat.vector)
+        return torch.cat([diagnostics, self.descend(gradient)[None]])
+
+    def loss(self, parameters: dict[str, Tensor], batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """Of a minibatch, under the policy's parameters; and its diagnostics."""
+        means, log_std, values = functional_call(self.policy, parameters, (batch["observations"],), strict=False)
+        return ppo_loss(means, log_std, values, batch, self.settings)
+
+    def descend(self, gradient: Tensor) -> Tensor:
+        """Clipping and Adam, in place; the gradient's norm before, ()."""
+        norm = gradient.norm()
+        gradient = gradient * (self.settings.max_gradient_norm / (norm + 1e-6)).clamp(max=1.0)
+        self.updates.add_(1)
+        adam(self.flat.vector, gradient, self.first, self.second, self.updates, self.rate, EPSILON)
+        return norm
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that training goes on from, the policy's parameters and statistics included."""
+        return {
+            "iteration": self.iteration,
+            "policy": {name: value.clone() for name, value in self.policy.state_dict().items()},
+            "first": self.first.clone(),
+            "second": self.second.clone(),
+            "updates": self.updates.clone(),
+            "generator": self.generator.get_state(),
+            "rollouts": self.rollouts.state_dict(),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Takes back what :meth:`state_dict` gave."""
+        self.iteration = int(state["iteration"])
+        self.policy.load_state_dict(state["policy"])
+        for name in ("first", "second", "updates"):
+            getattr(self, name).copy_(state[name])
+        self.generator.set_state(state["generator"].cpu())
+        self.rollouts.load_state_dict(state["rollouts"])
+
+    def _step_function(self) -> Callable[..., Tensor]:
+        """Eager at first, then compiled where that is asked for."""
+        if self.settings.update == "eager" or self.iteration < EAGER_ITERATIONS:
+            return self.step
+        if self._compiled is None:
+            example = torch.zeros(self.settings.minibatch, sum(self._widths.values()), device=self.rate.device)
+            self._compiled = made_fast(self.step, (example,), self._changing, self.say)
+        return self._compiled
+
+    def _found(self, rollout: Rollout, diagnostics: Tensor) -> dict[str, float]:
+        values = dict(zip(DIAGNOSTICS, diagnostics.tolist(), strict=True))
+        values |= self.rollouts.statistics.metrics()
+        error = (rollout.returns - rollout.values).var() / (rollout.returns.var() + 1e-8)
+        values |= {"explained_variance": 1 - error.item(), "samples": float(self.rollouts.samples)}
+        world = self.rollouts.world
+        values |= {"learning_rate": self.rate.item(), "diverged": float(world.diverged)}
+        return values if world.curriculum is None else values | world.curriculum.metrics()

@@ -1,0 +1,218 @@
+"""PPO for a policy with a memory: a GRU, of which its actor and critic see what it remembers.
+
+Whole simulations are learned from: a minibatch is some simulations' stretches, each from the memory it began with, and
+what is remembered is cleared where an episode begins (as Huang et al. 2022, "The 37 implementation details of proximal
+policy optimization", section on LSTMs). A long unrolled network is faster eager, in ``torch.gru``, than compiled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from studio.experiment import setting
+from studio.rl.algorithms.ppo import PPO, PPOParams, ppo_loss
+from studio.rl.collectors.rollouts import Rollout, Rollouts
+from studio.rl.networks.gaussian import GaussianActorCritic
+from studio.sim.world import World
+
+Array = np.ndarray
+
+
+class RecurrentActorCritic(GaussianActorCritic):
+    """As :class:`GaussianActorCritic`, but actor and critic see what a GRU remembers of the episode's normalized
+    observations, the present one included (Cho et al. 2014, arXiv:1406.1078)."""
+
+    id = "gaussian_gru"
+    title = "Gaussian GRU"
+    summary = "An actor and a critic that remember: for worlds that do not show all at once. Reinforcement learning."
+    reference = "Cho et al. 2014 (arXiv:1406.1078); Heess et al. 2015 (arXiv:1512.04455)"
+    algorithm = "recurrent_ppo"
+    remembers = True  # value and entropy are asked with the memory too
+
+    class Params(GaussianActorCritic.Params):
+        """Size of the memory and the networks."""
+
+        hidden: int = setting(64, "Memory", "Width of what is remembered.", ge=4, le=4096)
+        layers: int = setting(1, "Layers", "Hidden layers between what is remembered and an action.", ge=0, le=8)
+
+    params: Params
+
+    def _build(self) -> None:
+        super()._build()
+        self.core = nn.GRUCell(self.params.inputs, self.params.hidden)
+        for weight in (self.core.weight_ih, self.core.weight_hh):
+            nn.init.orthogonal_(weight)
+        for bias in (self.core.bias_ih, self.core.bias_hh):
+            nn.init.zeros_(bias)
+
+    @property
+    def features(self) -> int:
+        """Width of what actor and critic see."""
+        return self.params.hidden
+
+    def forward(  # type: ignore[override]  # a stretch of time, where a policy without memory has rows
+        self, normalized: Tensor, memory: Tensor, fresh: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Means (time, env, outputs), log-stds (outputs,) and values (time, env) of a stretch: see :meth:`unrolled`."""
+        remembered = self.unrolled(normalized, memory, fresh)
+        return self.actor(remembered), self.log_std, self.critic(remembered).squeeze(-1)
+
+    def unrolled(self, normalized: Tensor, memory: Tensor, fresh: Tensor) -> Tensor:
+        """What is remembered after each observation, (time, env, hidden).
+
+        Args:
+            normalized: observations, (time, env, inputs).
+            memory: before the first of them, (env, hidden).
+            fresh: (time, env) bool, on the CPU: where an episode begins, and nothing is known of what came before.
+        """
+        core, parts = self.core, []
+        weights = [core.weight_ih, core.weight_hh, core.bias_ih, core.bias_hh]
+        starts = torch.nonzero(fresh[1:].any(1)).flatten() + 1
+        for start, end in pairwise([0, *starts.tolist(), len(normalized)]):
+            memory = memory.masked_fill(fresh[start].to(memory.device)[:, None], 0.0)
+            # input, first memory, weights, biases, layers, dropout, training (or cuDNN gives no gradient), both ways,
+            # batch first
+            part, last = torch.gru(normalized[start:end], memory[None], weights, True, 1, 0.0, True, False, False)
+            memory = last[0]
+            parts.append(part)
+        return torch.cat(parts)
+
+    def act(self, observation: Any, memory: Any = None) -> tuple[Array, Any]:
+        """The means as native actions (n, outputs) within their range, and what is remembered, (n, hidden) float32."""
+        with torch.inference_mode():
+            remembered = self._remember(observation, memory)
+            return self.native(self.actor(remembered)).cpu().numpy(), remembered.cpu().numpy()
+
+    def value(self, observation: Any, memory: Any = None) -> Array:
+        """The critic's V, (n,), of an observation and the memory before it, in the scale of the normalized rewards."""
+        with torch.inference_mode():
+            return self.critic(self._remember(observation, memory)).squeeze(-1).cpu().numpy()
+
+    def entropy(self, observation: Any, memory: Any = None) -> Array:
+        """Of the distribution that actions are explored with, (n,), nats: the same whatever is remembered."""
+        return super().entropy(observation)
+
+    def _remember(self, observation: Any, memory: Any) -> Tensor:
+        normalized = self._normalized(observation)
+        if memory is None:
+            memory = normalized.new_zeros(len(normalized), self.params.hidden)
+        return self.core(normalized, torch.as_tensor(memory, dtype=torch.float32, device=normalized.device))
+
+
+@dataclass
+class RecurrentRollout(Rollout):
+    """A stretch with what was remembered before it, (env, hidden), and where episodes begin in it, (time, env) bool."""
+
+    memory: Tensor
+    fresh: Tensor
+
+
+class RecurrentRollouts(Rollouts):
+    """Collects with a memory of each simulation's episode; or of its trial, ``trial`` episodes long: within one, an
+    episode's end is none, and returns go on into the next episode (Duan et al. 2016, RL², arXiv:1611.02779)."""
+
+    policy: RecurrentActorCritic
+    trial = 1  # episodes
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self._memory = torch.zeros(self.world.num_envs, self.policy.params.hidden, device=self.device)
+        self._episode = np.zeros(self.world.num_envs, int)  # of the trial
+
+    @torch.no_grad()
+    def collect(self) -> RecurrentRollout:
+        """The next stretch of every simulation."""
+        before, self._at = self._memory, -1
+        self._remembered = before.new_empty(self.length, *before.shape)
+        self._fresh = torch.zeros(self.length, len(before), dtype=torch.bool)
+        return RecurrentRollout(**vars(super().collect()), memory=before, fresh=self._fresh)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything the next rollout depends on but the policy and the generator."""
+        own = {"memory": self._memory.clone(), "episode": torch.from_numpy(self._episode.copy())}
+        return super().state_dict() | own
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Takes back what :meth:`state_dict` gave."""
+        super().load_state_dict(state)
+        self._memory, self._episode = state["memory"].to(self.device), state["episode"].cpu().numpy().copy()
+
+    def _features(self, normalized: Tensor) -> Tensor:
+        self._at += 1
+        self._memory = self._remembered[self._at] = self.policy.core(normalized, self._memory)
+        return self._memory
+
+    def _features_ahead(self, normalized: Tensor, after: Tensor | None) -> Tensor:
+        memory = self._remembered[-1] if after is None else self._remembered[after]
+        return self.policy.core(normalized, memory)
+
+    def _count(self, reward: Array, terminated: Array, truncated: Array, info: dict[str, Any]) -> None:
+        super()._count(reward, terminated, truncated, info)
+        ended = terminated | truncated
+        if not ended.any():
+            return
+        self._episode[ended] += 1
+        over = ended & (self._episode >= self.trial)
+        self._episode[over] = 0
+        terminated &= over  # these are the stretch's own rows: what goes on is no end to its advantages either
+        truncated &= over
+        fresh = torch.from_numpy(over)
+        self._memory = self._memory.masked_fill(fresh.to(self.device)[:, None], 0.0)
+        if self._at + 1 < self.length:
+            self._fresh[self._at + 1] = fresh
+
+
+class RecurrentPPO(PPO):
+    """PPO whose minibatches are whole simulations, as many as hold ``settings.minibatch`` samples. Always eager.
+
+    Args:
+        trial: episodes that memory and returns last for.
+    """
+
+    collector: ClassVar[type[Rollouts]] = RecurrentRollouts
+    rollouts: RecurrentRollouts
+
+    def __init__(
+        self, policy: RecurrentActorCritic, world: World, settings: PPOParams, *, trial: int = 1, **more: Any
+    ) -> None:
+        super().__init__(policy, world, settings, **more)
+        self.rollouts.trial = trial
+
+    def learn(self, rollout: RecurrentRollout, step: Callable[..., Tensor]) -> Tensor:
+        """Epochs of minibatches over a rollout; mean diagnostics."""
+        time, n = rollout.fresh.shape
+        columns = {name: getattr(rollout, name).unflatten(0, (time, n)) for name in self._widths}
+        found = []
+        for _ in range(self.settings.epochs):
+            order = torch.randperm(n, generator=self.generator, device=rollout.memory.device)
+            for chosen in order.split(max(1, self.settings.minibatch // time)):
+                if time * len(chosen) > 1:  # a single sample has no spread to normalize by
+                    batch = {name: column[:, chosen] for name, column in columns.items()}
+                    found.append(step(batch, rollout.memory[chosen], rollout.fresh[:, chosen.cpu()]))
+        return torch.stack(found).mean(0)
+
+    def sequence_step(self, batch: dict[str, Tensor], memory: Tensor, fresh: Tensor) -> Tensor:
+        """One minibatch, (time, env, …) columns: gradient, clipping and Adam, in place; diagnostics."""
+        gradient, diagnostics = self.gradient(batch, memory, fresh)
+        return torch.cat([diagnostics, self.descend(gradient)[None]])
+
+    def gradient(self, batch: dict[str, Tensor], memory: Tensor, fresh: Tensor) -> tuple[Tensor, Tensor]:
+        """Of the loss of whole stretches, through all their time, (parameters,); and the loss's diagnostics."""
+        vector = self.flat.vector.detach().requires_grad_()
+        parameters, given = self.flat.unflatten(vector), (batch["observations"], memory, fresh)
+        means, log_std, values = functional_call(self.policy, parameters, given, strict=False)
+        rows = {name: column.flatten(0, 1) for name, column in batch.items()}
+        loss, diagnostics = ppo_loss(means.flatten(0, 1), log_std, values.flatten(), rows, self.settings)
+        (gradient,) = torch.autograd.grad(loss, vector)
+        return gradient, diagnostics
+
+    def _step_function(self) -> Callable[..., Tensor]:
+        return self.sequence_step

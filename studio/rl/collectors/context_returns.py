@@ -1,0 +1,111 @@
+"""Returns for every context ω of a family of tasks: gathered while a world trains over them.
+
+ω is the task's own (a place, a velocity, a direction), and the randomized values that a policy observes.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from studio.contracts import Task
+from studio.experiment import Domain
+from studio.sim.episode_recorder import EpisodeRecorder
+from studio.sim.rng import Draws
+from studio.sim.tasks import contexts
+from studio.sim.world import World
+
+Array = np.ndarray
+FEW = 12  # values of a component at most that have a curve each; of more, and of ranges, bins have
+BINS = 6
+LATEST = 32  # episodes behind a mean
+SAMPLES = 512  # contexts drawn to find out what there are
+
+
+@dataclass(frozen=True)
+class Component:
+    """One component of ω: the key of its values, and which it takes, or else the ends of its range."""
+
+    key: str
+    values: tuple[float, ...] = ()
+    low: float = 0.0
+    high: float = 0.0
+
+    @staticmethod
+    def of(key: str, drawn: Array) -> Component:
+        """What a component looks like of which values (n,) have been drawn."""
+        values = np.unique(drawn.round(9))
+        if len(values) <= FEW:
+            return Component(key, tuple(values.tolist()))
+        return Component(key, (), float(values[0]), float(values[-1]))
+
+    @property
+    def labels(self) -> list[str]:
+        """Of its values, or of the bins of its range."""
+        name = self.key.removeprefix(contexts.PREFIX)
+        if self.values:
+            return [f"{name} {value:.4g}" for value in self.values]
+        return [f"{name} {one:.3g}..{other:.3g}" for one, other in pairwise(self._edges())]
+
+    def places(self, column: Array) -> Array:
+        """Which label each value (n,) belongs to; what lies beyond the range belongs to its ends."""
+        if self.values:
+            return np.asarray(np.abs(column[:, None] - np.array(self.values)).argmin(1))
+        return np.searchsorted(self._edges()[1:-1], column, side="right")
+
+    def _edges(self) -> list[float]:
+        return list(np.linspace(self.low, self.high, BINS + 1).tolist())
+
+
+def components(domain: Domain, task: Task) -> list[Component]:
+    """What ω consists of in a domain as the policy is told of it."""
+    found = []
+    if task.context:
+        drawn = contexts.draw(task, domain.contexts, Draws(range(SAMPLES)))
+        found = [Component.of(key, column) for key, column in contexts.named(task, drawn).items()]
+    for term in domain.randomization:
+        if term.observed and term.key not in {part.key for part in found}:
+            found.append(Component(term.key, (), term.low, term.high))
+    return found
+
+
+class ContextRecorder(EpisodeRecorder):
+    """Records a training's episodes with their contexts, and keeps the latest returns of each."""
+
+    def __init__(self, world: World, parts: Sequence[Component]) -> None:
+        super().__init__(world.num_envs, contexts.logged(world.domain, world.task))
+        self._components = list(parts)
+        self._latest: dict[str, deque[float]] = {label: deque(maxlen=LATEST) for part in parts for label in part.labels}
+
+    def ended(
+        self, ids: Array, seeds: Array, steps: Array, successes: Array | None, values: Mapping[str, Array]
+    ) -> None:
+        known = len(self._parts)
+        super().ended(ids, seeds, steps, successes, values)
+        for outcome in self._parts[known:]:
+            for part in self._components:
+                column = np.asarray(outcome.randomization[part.key]).reshape(len(outcome.returns), -1)[:, 0]
+                labels = part.labels
+                for place, value in zip(part.places(column).tolist(), outcome.returns.tolist(), strict=True):
+                    self._latest[labels[place]].append(value)
+
+    def metrics(self) -> dict[str, float]:
+        """``return/<context>``: the mean of its latest episodes, where there were any."""
+        return {f"return/{label}": float(np.mean(found)) for label, found in self._latest.items() if found}
+
+    def state_dict(self) -> dict[str, Any]:
+        """What the next metrics depend on."""
+        whole = {"returns": self._returns.tolist(), "lengths": self._lengths.tolist()}
+        return whole | {"latest": {label: list(found) for label, found in self._latest.items()}}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Takes back what :meth:`state_dict` gave."""
+        self._returns[:], self._lengths[:] = state["returns"], state["lengths"]
+        for label, found in state["latest"].items():
+            self._latest[label].clear()
+            self._latest[label].extend(float(value) for value in found)

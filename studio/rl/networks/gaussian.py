@@ -1,0 +1,199 @@
+"""A Gaussian actor and its critic: two small networks that know how observations and actions are scaled."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection, Mapping
+from itertools import pairwise
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from studio.errors import ExperimentError
+from studio.experiment import Settings, setting
+from studio.nn.fingerprint import Fingerprint
+from studio.nn.running_mean_std import Moments
+
+Array = np.ndarray
+
+
+def flatten(observation: Any, ignored: Collection[str] = ()) -> Array:
+    """An observation as one array (n, width): a world's array as it is, a dictionary's entries in alphabetic order,
+    without those that are ignored.
+
+    Raises:
+        ValueError: it holds images.
+    """
+    if not isinstance(observation, Mapping):
+        return np.asarray(observation)
+    if "image" in observation:
+        raise ValueError("this policy sees states, not images")
+    return np.concatenate([np.asarray(observation[key]) for key in sorted(observation) if key not in ignored], -1)
+
+
+class ReinforcementPolicy(nn.Module):
+    """What the policies share that learn by reinforcement: blank until a world's sizes are known.
+
+    A subclass's ``fit`` gives them to :meth:`make`; its ``_build`` makes the networks that ``params`` describe.
+    """
+
+    id: ClassVar[str]
+    contributes = "policies"
+    sizes: ClassVar[tuple[str, ...]] = ("inputs", "outputs")  # of ``Params``: 0 while it is blank
+    low: Tensor
+    high: Tensor
+    gap: Any  # a TransitionScore, where a strategy gave it one: see studio.contracts.Policy
+
+    class Params(Settings):
+        """Size of the networks."""
+
+    def __init__(self, params: Any = None, observation: str = "state") -> None:
+        super().__init__()
+        self.params: Any = params or self.Params()
+        self.observation = observation
+        self.fingerprint = Fingerprint()
+        if all(getattr(self.params, size) for size in self.sizes):
+            self._build()
+
+    def make(self, seed: int, **sizes: int) -> None:
+        """Makes the networks for a world's sizes; the same seed gives the same weights."""
+        self.params = self.params.model_copy(update=sizes)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self._build()
+
+    def bind(self, *domain: Any, **settings: Any) -> None:
+        """Refuses: behavior cloning needs another network. Raises ExperimentError."""
+        raise ExperimentError(
+            f"'{self.id}' is for reinforcement learning; this strategy learns from demonstrations.",
+            "policy.id",
+            "Choose token_transformer.",
+        )
+
+    def load_state_dict(self, state: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
+        """As a module's; the scale of rewards begins anew where a policy was saved without it."""
+        fresh = {name: value for name, value in self.state_dict().items() if name.startswith("rewards.")}
+        return super().load_state_dict({**fresh, **state}, strict, assign)
+
+    def _build(self) -> None:
+        raise NotImplementedError
+
+
+class GaussianActorCritic(ReinforcementPolicy):
+    """``mean`` and ``value`` of a normalized observation; one log standard deviation for each component of an action.
+
+    Actions are drawn in units in which an action's range is [−1, 1], and clipped to it only on their way to the world.
+    A policy without ``inputs`` is blank: :meth:`fit` gives it a world's widths and ranges, and its weights.
+    """
+
+    id = "gaussian_mlp"
+    title = "Gaussian MLP"
+    summary = "An actor and a critic on the state, two hidden layers each; for reinforcement learning."
+    reference = "Schulman et al., Proximal Policy Optimization (arXiv:1707.06347), section 6.1"
+    algorithm = "ppo"  # of studio.rl.learners: what trains it as a source policy
+
+    class Params(Settings):
+        """Size of the networks."""
+
+        width: int = setting(64, "Width", "Width of a hidden layer.", ge=4, le=4096)
+        layers: int = setting(2, "Layers", "Hidden layers.", ge=1, le=8)
+        log_std: float = setting(0.0, "Log-std", "Logarithm of the first standard deviation.", ge=-5, le=2)
+        inputs: int = setting(
+            0, "Inputs", "Width of the observation; 0: as the task has it.", ge=0, le=100_000, derived=True
+        )
+        outputs: int = setting(
+            0, "Outputs", "Width of the action; 0: as the task has it.", ge=0, le=10_000, derived=True
+        )
+        ignored: list[str] = setting(
+            [], "Ignored", "Entries of the observation that it does not see, such as the goal."
+        )
+
+    def fit(self, inputs: int, low: Array, high: Array, seed: int) -> None:
+        """Makes the networks for observations of width ``inputs`` and actions within ``low`` to ``high`` (width,)."""
+        self.make(seed, inputs=inputs, outputs=len(low))
+        self.low.copy_(torch.as_tensor(low))
+        self.high.copy_(torch.as_tensor(high))
+
+    def _build(self) -> None:
+        p = self.params
+        widths = [self.features, *[p.width] * p.layers]
+        self.actor = network([*widths, p.outputs], 0.01)
+        self.critic = network([*widths, 1], 1.0)
+        self.log_std = nn.Parameter(torch.full((p.outputs,), p.log_std))
+        self.moments = Moments(p.inputs)
+        self.rewards = Moments(1)  # of discounted returns: the scale that the critic speaks in
+        self.register_buffer("low", -torch.ones(p.outputs))
+        self.register_buffer("high", torch.ones(p.outputs))
+
+    @property
+    def features(self) -> int:
+        """Width of what actor and critic see."""
+        return self.params.inputs
+
+    def forward(self, normalized: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Normalized observations (n, inputs) → means (n, outputs), log-stds (outputs,), values (n,)."""
+        return self.actor(normalized), self.log_std, self.critic(normalized).squeeze(-1)
+
+    def act(self, observation: Any, memory: Any = None) -> tuple[Array, Any]:
+        """The means as native actions (n, outputs) within their range; there is no memory."""
+        with torch.inference_mode():
+            return self.native(self.actor(self._normalized(observation))).cpu().numpy(), memory
+
+    def value(self, observation: Any) -> Array:
+        """The critic's V(s), (n,), in the scale of the normalized rewards."""
+        with torch.inference_mode():
+            return self.critic(self._normalized(observation)).squeeze(-1).cpu().numpy()
+
+    def entropy(self, observation: Any) -> Array:
+        """Entropy of the distribution that actions are explored with, (n,), nats, in units of the actions' range."""
+        with torch.inference_mode():
+            return np.full(len(flatten(observation)), float(entropy(self.log_std)))
+
+    def _normalized(self, observation: Any) -> Tensor:
+        """What it sees of an observation, normalized, (n, inputs)."""
+        seen = flatten(observation, self.params.ignored)
+        return self.moments(torch.as_tensor(seen, dtype=torch.float32, device=self.low.device))
+
+    def native(self, actions: Tensor) -> Tensor:
+        """Actions in units of the range → the world's own, within it."""
+        return torch.lerp(self.low, self.high, actions.clamp(-1, 1).add_(1).mul_(0.5))
+
+
+def network(widths: list[int], gain: float) -> nn.Sequential:
+    """A tanh network with orthogonal weights; ``gain`` is the last layer's."""
+    layers: list[nn.Module] = []
+    for i, (n, m) in enumerate(pairwise(widths)):
+        layer = nn.Linear(n, m)
+        nn.init.orthogonal_(layer.weight, gain if i == len(widths) - 2 else math.sqrt(2))
+        nn.init.zeros_(layer.bias)
+        layers += [layer, nn.Tanh()]
+    return nn.Sequential(*layers[:-1])
+
+
+def unwrapped(layers: nn.Sequential) -> Callable[[Tensor], Tensor]:
+    """A :func:`network` without its modules, whose calls take longer than products of a few rows; to the bit the same.
+
+    Not for gradients. Weights that change in place change here too.
+    """
+    linear = [layer for layer in layers if isinstance(layer, nn.Linear)]
+    *hidden, (last, bias) = [(layer.weight.detach().t(), layer.bias.detach()) for layer in linear]
+
+    def run(rows: Tensor) -> Tensor:
+        for weight, shift in hidden:
+            rows = torch.addmm(shift, rows, weight).tanh_()
+        return torch.addmm(bias, rows, last)
+
+    return run
+
+
+def log_prob(actions: Tensor, means: Tensor, log_std: Tensor) -> Tensor:
+    """Log density of a diagonal normal, (…,), of actions (…, width)."""
+    z = (actions - means) * (-log_std).exp()
+    return -(0.5 * z.square() + log_std + 0.5 * math.log(2 * math.pi)).sum(-1)
+
+
+def entropy(log_std: Tensor) -> Tensor:
+    """Entropy of a diagonal normal, (), nats."""
+    return (log_std + 0.5 * math.log(2 * math.pi * math.e)).sum(-1)

@@ -1,0 +1,137 @@
+"""An actor that sees images, and a critic that may see more in training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from studio.experiment import Settings, setting
+from studio.nn.running_mean_std import Moments
+from studio.rl.networks.gaussian import ReinforcementPolicy, entropy, network
+
+Array = np.ndarray
+
+
+class PixelActorCritic(ReinforcementPolicy):
+    """An encoder makes features of an image; a head makes actions of the features.
+
+    The critic is of training alone, so it may see the simulation's state, which is easier to judge by (asymmetric
+    actor-critic). A policy without ``image`` is blank: :meth:`fit` gives it sizes, ranges and weights.
+    """
+
+    id = "pixel_actor_critic"
+    title = "Pixel actor-critic"
+    summary = "An actor on camera images; its critic sees the simulation's state in training. Learns by reinforcement."
+    reference = "Pinto et al. 2017, Asymmetric Actor Critic for Image-Based Robot Learning (arXiv:1710.06542)"
+    sizes = ("image", "outputs")
+    algorithm = "pixel_ppo"  # of studio.rl.learners: what trains it as a source policy
+
+    class Params(Settings):
+        """Size of the networks, and what the critic sees."""
+
+        channels: int = setting(16, "Channels", "Of the first convolution.", ge=1, le=512)
+        points: int = setting(16, "Points", "Places in the image that the encoder finds.", ge=1, le=512)
+        features: int = setting(32, "Features", "Width of what the encoder says of an image.", ge=2, le=4096)
+        width: int = setting(64, "Width", "Width of a hidden layer of the head and of the critic.", ge=4, le=4096)
+        layers: int = setting(1, "Layers", "Hidden layers of the head and of the critic.", ge=1, le=8)
+        critic: Literal["state", "features"] = setting(
+            "state", "Critic", "What it judges by: the simulation's state with the goal, or the encoder's features."
+        )
+        log_std: float = setting(-1.5, "Log-std", "Logarithm of the first standard deviation.", ge=-5, le=2)
+        image: int = setting(
+            0, "Image", "Width and height of the image; 0: as the domain has it.", "px", ge=0, le=256, derived=True
+        )
+        state: int = setting(
+            0, "State", "Width of the critic's state; 0: as the task has it.", ge=0, le=100_000, derived=True
+        )
+        outputs: int = setting(
+            0, "Outputs", "Width of the action; 0: as the task has it.", ge=0, le=10_000, derived=True
+        )
+
+    def fit(self, image: int, state: int, low: Array, high: Array, seed: int) -> None:
+        """Makes the networks for images of ``image`` px, a critic's state of width ``state``, and actions within
+        ``low`` to ``high`` (width,)."""
+        self.make(seed, image=image, state=state, outputs=len(low))
+        self.low.copy_(torch.as_tensor(low))
+        self.high.copy_(torch.as_tensor(high))
+
+    def fit_to(self, world: Any, seed: int) -> None:
+        """:meth:`fit` with the sizes and ranges of a world that observes images."""
+        width = privileged(world.observe([0]), goals(world, [0])).shape[1]
+        self.fit(world.domain.image_size, width, world.control.low, world.control.high, seed)
+
+    def _build(self) -> None:
+        p = self.params
+        self.encoder = Encoder(p.channels, p.points, p.features)
+        hidden = [p.width] * p.layers
+        self.actor = network([p.features, *hidden, p.outputs], 0.01)
+        self.critic = network([p.state if p.critic == "state" else p.features, *hidden, 1], 1.0)
+        self.decoder = nn.Linear(p.features, p.state)  # of training alone: what the features say of the state
+        self.log_std = nn.Parameter(torch.full((p.outputs,), p.log_std))
+        self.moments = Moments(p.state)
+        self.rewards = Moments(1)  # of discounted returns: the scale that the critic speaks in
+        self.register_buffer("low", -torch.ones(p.outputs))
+        self.register_buffer("high", torch.ones(p.outputs))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Images (n, h, w, 3) uint8 → features (n, features)."""
+        return self.encoder(images)
+
+    def judge(self, features: Tensor, state: Tensor) -> Tensor:
+        """The critic's V, (…,), in the scale of the normalized rewards, of features or of the normalized state."""
+        seen = state if self.params.critic == "state" else features
+        return self.critic(seen).squeeze(-1)
+
+    def act(self, observation: Mapping[str, Any], memory: Any = None) -> tuple[Array, Any]:
+        """The means as native actions (n, outputs) within their range; there is no memory."""
+        with torch.inference_mode():
+            images = torch.as_tensor(np.ascontiguousarray(observation["image"]), device=self.low.device)
+            return self.native(self.actor(self.encoder(images))).cpu().numpy(), memory
+
+    def entropy(self, observation: Mapping[str, Any]) -> Array:
+        """Entropy of the distribution that actions are explored with, (n,), nats, in units of the actions' range."""
+        with torch.inference_mode():
+            return np.full(len(observation["image"]), float(entropy(self.log_std)))
+
+    def native(self, actions: Tensor) -> Tensor:
+        """Actions in units of the range → the world's own, within it."""
+        return self.low + (self.high - self.low) * (actions.clamp(-1, 1) + 1) / 2
+
+
+class Encoder(nn.Module):
+    """Convolutions, where in the image each of their ``points`` channels is (a spatial soft-argmax), and a layer of
+    features: (n, h, w, 3) uint8 → (n, features), within ±1. Source: Levine et al. 2016, arXiv:1504.00702, section 5.2.
+    """
+
+    def __init__(self, channels: int, points: int, features: int) -> None:
+        super().__init__()
+        self.convolutions = nn.Sequential(
+            nn.Conv2d(3, channels, 5, stride=2, padding=2), nn.ReLU(), nn.Conv2d(channels, points, 3, padding=1)
+        )
+        # nearly equal values would all point at the middle, and learn nothing: begin sharper
+        self.log_temperature = nn.Parameter(torch.ones(()))
+        self.last = nn.Linear(2 * points, features)
+
+    def forward(self, images: Tensor) -> Tensor:
+        maps = self.convolutions(images.permute(0, 3, 1, 2).float() / 255 - 0.5)
+        weights = torch.softmax(maps.flatten(2) * self.log_temperature.exp(), -1).view_as(maps)
+        across, down = (torch.linspace(-1, 1, size, device=maps.device) for size in (maps.shape[3], maps.shape[2]))
+        places = [(weights.sum(2) * across).sum(-1), (weights.sum(3) * down).sum(-1)]
+        return torch.tanh(self.last(torch.cat(places, 1)))
+
+
+def privileged(observation: Mapping[str, Any], goal: Array) -> Array:
+    """What a critic may see: an observation's entries but the image, then the goal; (n, width) float32."""
+    parts = [np.asarray(observation[key]) for key in sorted(observation) if key != "image"]
+    return np.concatenate([*parts, goal], 1).astype(np.float32)
+
+
+def goals(world: Any, ids: Any = slice(None)) -> Array:
+    """The goals of a world's simulations, (n, goal_width); of a task without goals (n, 0)."""
+    if "goal" not in world.task.observations:
+        return np.empty((len(world.rows(ids)), 0))
+    return np.asarray(world.task.goal(world, ids))

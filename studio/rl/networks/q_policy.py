@@ -1,0 +1,80 @@
+"""A network that judges every one of a task's choices at once: what deep Q-learning trains."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from studio.errors import ExperimentError
+from studio.experiment import Settings, setting
+from studio.rl.networks.gaussian import ReinforcementPolicy, flatten
+from studio.rl.networks.squashed import Layers
+
+Array = np.ndarray
+
+
+class QPolicy(ReinforcementPolicy):
+    """Q(s, ·) of a flattened observation, (n, choices); it acts greedily. Where a goal is observed it is a universal
+    value function Q(s, g, ·) (Schaul et al. 2015): state and goal are one input.
+
+    A policy without ``inputs`` is blank: :meth:`fit` gives it a world's widths, and its weights.
+    """
+
+    id = "q_mlp"
+    title = "Q MLP"
+    summary = "The worth of each of a task's choices, two hidden layers; for deep Q-learning, discrete control alone."
+    reference = "Mnih et al. 2015, Human-level control through deep reinforcement learning (Nature 518)"
+    algorithm = "dqn"  # of studio.rl.learners: what trains it as a source policy
+
+    class Params(Settings):
+        """Size of the network."""
+
+        width: int = setting(256, "Width", "Width of a hidden layer.", ge=4, le=4096)
+        layers: int = setting(2, "Layers", "Hidden layers.", ge=1, le=8)
+        inputs: int = setting(
+            0, "Inputs", "Width of the observation; 0: as the task has it.", ge=0, le=100_000, derived=True
+        )
+        outputs: int = setting(0, "Outputs", "Choices; 0: as many as the task has.", ge=0, le=100_000, derived=True)
+        ignored: list[str] = setting(
+            [], "Ignored", "Entries of the observation that it does not see, such as the goal."
+        )
+
+    def fit(self, inputs: int, low: Array, high: Array, seed: int) -> None:
+        """Makes the network for observations of width ``inputs`` and a discrete control's range, (1,) each.
+
+        Raises:
+            ExperimentError: the range is not a discrete control's.
+        """
+        if len(low) != 1 or low[0] != 0 or high[0] < 1:
+            message = f"'{self.id}' chooses among a few actions; this control has a range of them."
+            raise ExperimentError(message, "policy.id", "Choose squashed_mlp, or a task with discrete control.")
+        self.make(seed, inputs=inputs, outputs=int(high[0]) + 1)
+
+    def _build(self) -> None:
+        p = self.params
+        self.q = Layers([p.inputs, *[p.width] * p.layers, p.outputs])
+        self.register_buffer("low", torch.zeros(1))
+
+    def forward(self, observations: Tensor) -> Tensor:
+        """Flattened observations (n, inputs) → the worth of each choice, (n, choices)."""
+        found: Tensor = self.q(observations)[0]
+        return found
+
+    def act(self, observation: Any, memory: Any = None) -> tuple[Array, Any]:
+        """The best choices as native actions (n, 1); there is no memory."""
+        with torch.inference_mode():
+            best = self(self._seen(observation)).argmax(-1, keepdim=True)
+            return best.float().cpu().numpy(), memory
+
+    def value(self, observation: Any) -> Array:
+        """max Q(s, a), (n,), in the scale of the rewards."""
+        with torch.inference_mode():
+            return self(self._seen(observation)).amax(-1).cpu().numpy()
+
+    def _seen(self, observation: Any) -> Tensor:
+        """What it sees of an observation, (n, inputs)."""
+        seen = flatten(observation, self.params.ignored)
+        return torch.as_tensor(seen, dtype=torch.float32, device=self.low.device)

@@ -1,0 +1,158 @@
+"""A tanh-squashed Gaussian actor with twin critics: what soft actor-critic trains."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from studio.experiment import Settings, setting
+from studio.rl.networks.gaussian import ReinforcementPolicy, flatten
+
+Array = np.ndarray
+LOG_STD_LOW, LOG_STD_HIGH = -20.0, 2.0
+ENTROPY_DRAWS = 16  # from which an entropy is estimated
+
+
+class Layers(nn.Module):
+    """Networks of one shape side by side, (networks, n, width): one batched product for a layer of all of them.
+
+    ReLU between the layers. Weights begin as ``nn.Linear``'s do.
+
+    Args:
+        precision: of the matrix products; the weights stay float32.
+    """
+
+    def __init__(self, widths: list[int], networks: int = 1) -> None:
+        super().__init__()
+        self.weights, self.biases = nn.ParameterList(), nn.ParameterList()
+        for n, m in pairwise(widths):
+            bound = 1 / math.sqrt(n)
+            self.weights.append(nn.Parameter(torch.empty(networks, n, m).uniform_(-bound, bound)))
+            self.biases.append(nn.Parameter(torch.empty(networks, 1, m).uniform_(-bound, bound)))
+
+    def forward(self, rows: Tensor, precision: torch.dtype = torch.float32) -> Tensor:
+        """Rows (n, width), or (networks, n, width), → (networks, n, last width) float32."""
+        networks = self.weights[0].shape[0]
+        x = rows.to(precision)
+        x = x.expand(networks, *x.shape) if x.ndim == 2 else x
+        for i, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
+            # not baddbmm: it copies the bias to every row first, and this is compiled into what follows
+            x = torch.bmm(x, weight.to(precision)).float() + bias
+            if i < len(self.weights) - 1:
+                x = functional.relu(x).to(precision)
+        return x
+
+
+class SquashedActorCritic(ReinforcementPolicy):
+    """Actions are tanh of a normal whose mean and deviation depend on the state, in units of the actions' range; two
+    critics judge state and action, and the lower one counts (Haarnoja et al. 2018, arXiv:1812.05905).
+
+    A policy without ``inputs`` is blank: :meth:`fit` gives it a world's widths and ranges, and its weights.
+    """
+
+    id = "squashed_mlp"
+    title = "Squashed Gaussian MLP"
+    summary = "A stochastic actor with two critics of state and action, two hidden layers each; for SAC."
+    reference = "Haarnoja et al. 2018, Soft Actor-Critic Algorithms and Applications (arXiv:1812.05905)"
+    algorithm = "sac"  # of studio.rl.learners: what trains it as a source policy
+
+    class Params(Settings):
+        """Size of the networks."""
+
+        width: int = setting(256, "Width", "Width of a hidden layer.", ge=4, le=4096)
+        layers: int = setting(2, "Layers", "Hidden layers.", ge=1, le=8)
+        inputs: int = setting(
+            0, "Inputs", "Width of the observation; 0: as the task has it.", ge=0, le=100_000, derived=True
+        )
+        outputs: int = setting(
+            0, "Outputs", "Width of the action; 0: as the task has it.", ge=0, le=10_000, derived=True
+        )
+        ignored: list[str] = setting(
+            [], "Ignored", "Entries of the observation that it does not see, such as the goal."
+        )
+
+    def fit(self, inputs: int, low: Array, high: Array, seed: int) -> None:
+        """Makes the networks for observations of width ``inputs`` and actions within ``low`` to ``high`` (width,)."""
+        self.make(seed, inputs=inputs, outputs=len(low))
+        self.low.copy_(torch.as_tensor(low))
+        self.high.copy_(torch.as_tensor(high))
+
+    def _build(self) -> None:
+        p = self.params
+        hidden = [p.width] * p.layers
+        self.actor = Layers([p.inputs, *hidden, 2 * p.outputs])
+        self.critics = Layers([p.inputs + p.outputs, *hidden, 1], networks=2)
+        self.register_buffer("low", -torch.ones(p.outputs))
+        self.register_buffer("high", torch.ones(p.outputs))
+
+    def draw(
+        self, observations: Tensor, noise: Tensor, precision: torch.dtype = torch.float32
+    ) -> tuple[Tensor, Tensor]:
+        """Actions in [−1, 1] (n, outputs) from standard normal noise of their shape, and their log density (n,)."""
+        return squash(self.actor(observations, precision)[0], noise)
+
+    def q(self, observations: Tensor, actions: Tensor, precision: torch.dtype = torch.float32) -> Tensor:
+        """Both critics, (2, n), of actions in [−1, 1]."""
+        return self.critics(torch.cat([observations, actions], -1), precision).squeeze(-1)
+
+    def act(self, observation: Any, memory: Any = None) -> tuple[Array, Any]:
+        """The squashed means as native actions (n, outputs); there is no memory."""
+        with torch.inference_mode():
+            return self.native(torch.tanh(self._distribution(observation)[0])).cpu().numpy(), memory
+
+    def value(self, observation: Any) -> Array:
+        """The lower critic's Q of its own action, (n,), in the scale of the rewards."""
+        with torch.inference_mode():
+            actions = torch.tanh(self._distribution(observation)[0])
+            return self.q(self._seen(observation), actions).amin(0).cpu().numpy()
+
+    def entropy(self, observation: Any) -> Array:
+        """Entropy of the distribution that actions are explored with, (n,), nats, in units of the actions' range.
+
+        A mean over fixed draws: a squashed normal's has no closed form.
+        """
+        with torch.inference_mode():
+            mean, log_std = self._distribution(observation)
+            generator = torch.Generator(mean.device).manual_seed(0)
+            noise = torch.randn((ENTROPY_DRAWS, *mean.shape), generator=generator, device=mean.device)
+            normal = (log_std + 0.5 * math.log(2 * math.pi * math.e)).sum(-1)
+            squeezed = log_slope(mean + log_std.exp() * noise).sum(-1).mean(0)
+            return (normal + squeezed).cpu().numpy()
+
+    def native(self, actions: Tensor) -> Tensor:
+        """Actions in units of the range → the world's own."""
+        return self.low + (self.high - self.low) * (actions + 1) / 2
+
+    def _distribution(self, observation: Any) -> tuple[Tensor, Tensor]:
+        return split(self.actor(self._seen(observation))[0])
+
+    def _seen(self, observation: Any) -> Tensor:
+        """What it sees of an observation, (n, inputs)."""
+        seen = flatten(observation, self.params.ignored)
+        return torch.as_tensor(seen, dtype=torch.float32, device=self.low.device)
+
+
+def split(parameters: Tensor) -> tuple[Tensor, Tensor]:
+    """An actor's output (n, 2 · width) → mean and log standard deviation before squashing, (n, width) each."""
+    mean, log_std = parameters.chunk(2, -1)
+    return mean, log_std.clamp(LOG_STD_LOW, LOG_STD_HIGH)
+
+
+def squash(parameters: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+    """An actor's output (n, 2 · width) and standard normal noise (n, width) → actions in [−1, 1] and their log density
+    (n,) (equations 20 and 21 of appendix C)."""
+    mean, log_std = split(parameters)
+    raw = mean + log_std.exp() * noise
+    density = -(0.5 * noise.square() + log_std + 0.5 * math.log(2 * math.pi)) - log_slope(raw)
+    return torch.tanh(raw), density.sum(-1)
+
+
+def log_slope(raw: Tensor) -> Tensor:
+    """log(1 − tanh²(x)), stable: 2 (log 2 − x − softplus(−2x))."""
+    return 2 * (math.log(2) - raw - functional.softplus(-2 * raw))

@@ -1,0 +1,130 @@
+"""What of a policy that has learned is carried over: what stands still, what begins anew, and how it explores again."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, ClassVar, Literal
+
+import torch
+from torch import Tensor
+
+from studio.contracts import Problem
+from studio.experiment import Settings, setting
+from studio.nn.running_mean_std import Moments
+from studio.rl.algorithms.sac import SACParams
+
+
+class CarriedSACParams(SACParams):
+    """Optimization and collection, from a policy that has learned."""
+
+    alpha: float = setting(
+        0.01, "α", "First temperature, where it does not begin anew: little, as training leaves it.", gt=0, le=100
+    )
+    learning_starts: int = setting(
+        1000, "Learning starts", "Steps of the carried policy before the first update.", "steps", ge=0, le=10_000_000
+    )
+    begins_at_random: ClassVar[bool] = False
+
+
+class Carried(Settings):
+    """What of the source's policy is kept, and how it comes to explore again; mixed in, its fields come first."""
+
+    exploration: Literal["none", "fresh_log_std", "temperature", "entropy"] = setting(
+        "fresh_log_std",
+        "Exploration",
+        "Carried over; deviations as a new policy's; times the temperature (SAC: its own begins anew); or rewarded.",
+    )
+    temperature: float = setting(3.0, "Temperature", "Factor of the standard deviation.", gt=0, le=100)
+    entropy_bonus: float = setting(0.01, "Entropy bonus", "Entropy weight where exploring is rewarded.", ge=0, le=10)
+    fresh_alpha: float = setting(1.0, "Fresh α", "SAC's first temperature where its own begins anew.", gt=0, le=100)
+    freeze: Literal["nothing", "first_layers", "all_but_last_layer", "critic"] = setting(
+        "nothing", "Freeze", "Which parameters stay as they are; what begins anew learns."
+    )
+    frozen_layers: int = setting(
+        1, "Frozen layers", "Of actor and critic, where first layers stand still.", "layers", ge=1, le=8
+    )
+    reset: Literal["nothing", "critic", "last_layer", "critic_and_last_layer"] = setting(
+        "nothing", "Reset", "Which begin anew; the critic with its scale of rewards, the last layer is the actor's."
+    )
+    normalization: Literal["keep", "anew"] = setting(
+        "keep", "Normalization", "Statistics of the observations: the source's, which go on, or new ones."
+    )
+
+
+def check_carried(p: Carried, layers: int, soft: bool) -> list[Problem]:
+    """What does not go together.
+
+    Args:
+        layers: hidden layers of the policy.
+        soft: whether SAC trains it.
+    """
+    problems = []
+    if p.freeze == "critic" and p.reset in ("critic", "critic_and_last_layer"):
+        problems.append(("freeze", "A critic that begins anew cannot stand still.", "Choose one of them."))
+    if p.freeze == "first_layers" and p.frozen_layers > layers:
+        message = f"The policy has {layers} hidden layer{'s' * (layers != 1)}; {p.frozen_layers} are to stand still."
+        problems.append(("frozen_layers", message, "Freeze fewer, or all but the last layer."))
+    if soft and p.freeze == "critic":
+        problems.append(("freeze", "SAC's critics have to learn.", "Freeze layers, or choose PPO."))
+    if soft and p.exploration == "entropy":
+        problems.append(("exploration", "SAC rewards entropy by its temperature.", "Choose temperature."))
+    if soft and p.normalization == "anew":
+        problems.append(("normalization", "SAC normalizes nothing.", "Choose keep."))
+    return [Problem(f"strategy.params.{field}", message, remedy) for field, message, remedy in problems]
+
+
+def carry(policy: Any, blank: Any, p: Carried) -> None:
+    """Makes of a source's policy, in place, what training on the target begins with.
+
+    Args:
+        policy: ``gaussian_mlp``, ``gaussian_gru`` or ``squashed_mlp``.
+        blank: a new policy of the same kind and widths; it gives what begins anew.
+    """
+    soft = not hasattr(policy, "log_std")
+    actor, critic = _layers(policy.actor), _layers(policy.critics if soft else policy.critic)
+    new_actor, new_critic = _layers(blank.actor), _layers(blank.critics if soft else blank.critic)
+    fresh_critic = p.reset in ("critic", "critic_and_last_layer")
+    if fresh_critic:
+        for old, new in zip(critic, new_critic, strict=True):
+            _copy(old, new)
+        if not soft:
+            policy.rewards.load_state_dict(blank.rewards.state_dict())
+    if p.reset in ("last_layer", "critic_and_last_layer"):
+        _copy(actor[-1], new_actor[-1])
+    with torch.no_grad():
+        if p.exploration == "fresh_log_std" and soft:
+            for old, new in zip(actor[-1], new_actor[-1], strict=True):  # the second half of the outputs: log-stds
+                half = old.shape[-1] // 2
+                old[..., half:] = new[..., half:]
+        elif p.exploration == "fresh_log_std":
+            policy.log_std.copy_(blank.log_std)
+        elif p.exploration == "temperature" and not soft:
+            policy.log_std.add_(math.log(p.temperature))
+    if p.normalization == "anew":
+        policy.moments.load_state_dict(Moments(policy.params.inputs).state_dict())
+    frozen: list[list[Tensor]] = []
+    if p.freeze == "critic":
+        frozen = critic
+    elif p.freeze != "nothing":
+        count = policy.params.layers if p.freeze == "all_but_last_layer" else p.frozen_layers
+        memory = list(policy.core.parameters()) if hasattr(policy, "core") else []  # a recurrent core lies before them
+        frozen = [memory, *actor[:count], *([] if fresh_critic else critic[:count])]
+    for layer in frozen:
+        for parameter in layer:
+            parameter.requires_grad_(False)
+
+
+def _layers(network: Any) -> list[list[Tensor]]:
+    """Weights and biases of each layer of one network, or of several side by side."""
+    parameters = dict(network.named_parameters())
+    if "weights.0" in parameters:
+        count = len(parameters) // 2
+        return [[parameters[f"weights.{i}"], parameters[f"biases.{i}"]] for i in range(count)]
+    names = [name.removesuffix(".weight") for name in parameters if name.endswith(".weight")]
+    return [[parameters[f"{name}.weight"], parameters[f"{name}.bias"]] for name in names]
+
+
+def _copy(old: list[Tensor], new: list[Tensor]) -> None:
+    with torch.no_grad():
+        for mine, given in zip(old, new, strict=True):
+            mine.copy_(given)

@@ -1,0 +1,211 @@
+"""Checkpoints: the complete state of a training as safetensors and JSON, written beside and renamed. Never pickled.
+
+A state is a nest of dicts and lists of tensors, numbers, strings, booleans and None. Tensors go to
+``state.safetensors`` under their path in the nest; the nest with placeholders goes to ``state.json``, where a number
+that is not finite is told in words, as JSON has none.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from studio.errors import DataError
+from studio.files import share_weights
+
+KEPT = 4  # newest checkpoints of a run's stage from which it can go on
+TENSOR, FLOAT = "$tensor", "$float"
+
+
+def save_state(folder: Path, state: dict[str, Any]) -> None:
+    """Writes a state into an existing folder."""
+    tensors: dict[str, torch.Tensor] = {}
+    skeleton = _strip(state, "", tensors)
+    save_file(_apart(tensors), folder / "state.safetensors")
+    (folder / "state.json").write_text(json.dumps(skeleton, allow_nan=False), encoding="utf-8")
+    share_weights(folder)
+
+
+def load_state(folder: Path) -> dict[str, Any]:
+    """Reads what :func:`save_state` wrote. Raises DataError where it is missing or damaged."""
+    try:
+        skeleton = json.loads((folder / "state.json").read_text(encoding="utf-8"))
+        tensors = load_file(folder / "state.safetensors")
+        restored: dict[str, Any] = _fill(skeleton, tensors)
+        return restored
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
+        raise DataError(f"The checkpoint is damaged ({error}).", str(folder), "Resume from an earlier one.") from None
+
+
+def save_checkpoint(
+    run: Path, stage: str, step: int, state: dict[str, Any], policy: Callable[[Path], None] | None = None
+) -> Path:
+    """Writes ``checkpoints/<stage>-<step>`` under a temporary name and renames it; drops the oldest beyond those kept.
+
+    Args:
+        policy: writes the acting policy into the folder it is given, so that a viewer can play this checkpoint.
+    """
+    parent = run / "checkpoints"
+    folder = parent / f"{stage}-{step:08d}"
+    temporary = parent / f".{folder.name}.{os.getpid()}.tmp"
+    try:
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir(parents=True)
+        save_state(temporary, state)
+        if policy is not None:
+            policy(temporary / "policy")
+        if folder.exists():
+            shutil.rmtree(folder)
+        temporary.replace(folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    drop_states(run, KEPT)
+    return folder
+
+
+def drop_states(run: Path, kept: int) -> None:
+    """Deletes the states, replays and all, of the checkpoints of a run but the newest ``kept`` of each stage. Their
+    policies stay: they can still be played."""
+    found = list_checkpoints(run)
+    for stage in {stage for stage, _, _ in found}:
+        for folder in [path for s, _, path in found if s == stage][:-kept]:
+            for name in ("state.safetensors", "state.json"):
+                (folder / name).unlink(missing_ok=True)
+
+
+def list_checkpoints(run: Path) -> list[tuple[str, int, Path]]:
+    """(stage, step, folder) of a run's checkpoints: source training first, each in order of steps."""
+    found = []
+    for folder in (run / "checkpoints").glob("*-*"):
+        stage, _, step = folder.name.rpartition("-")
+        if step.isdigit() and not folder.name.startswith("."):
+            found.append((stage, int(step), folder))
+    return sorted(found, key=lambda item: (item[0] != "pretrain", item[0], item[1]))
+
+
+def latest_state(
+    run: Path, stage: str, say: Callable[[str], object] = lambda text: None
+) -> tuple[int, dict[str, Any]] | None:
+    """The newest readable state of a stage, or None. A damaged one is passed over for the one before, and told of."""
+    for found, step, folder in reversed(list_checkpoints(run)):
+        if found == stage and (folder / "state.json").exists():
+            try:
+                return step, load_state(folder)
+            except DataError:
+                say(f"The checkpoint {folder.name} is damaged and passed over.")
+    return None
+
+
+def restore(run: Path, stage: str, training: Any, say: Callable[[str], object]) -> tuple[int, dict[str, Any]] | None:
+    """Puts a training and the random numbers where the stage's newest readable checkpoint stands; its step and state,
+    or None where there is none. Raises DataError where it is of another training."""
+    found = latest_state(run, stage, say)
+    if found is None:
+        say(f"There is no checkpoint of {stage} to go on from: it begins at step 0.")
+        return None
+    step, state = found
+    try:
+        training.load_state_dict(state["training"])
+        set_rng_state(state["rng"])
+    except torch.OutOfMemoryError:
+        raise
+    except (KeyError, TypeError, ValueError, RuntimeError):
+        words = f"The checkpoint at step {step} is not of the training that experiment.yaml asks for."
+        remedy = "Put experiment.yaml back as it was (log.h5 has its text), or run it anew."
+        raise DataError(words, str(run), remedy) from None
+    say(f"Resumed {stage} at step {step}.")
+    return found
+
+
+def rng_state() -> dict[str, torch.Tensor]:
+    """Torch's random number generators, of the CPU and of the GPU where there is one."""
+    state = {"cpu": torch.get_rng_state()}
+    if torch.cuda.is_available():
+        state["cuda"] = torch.cuda.get_rng_state()
+    return state
+
+
+def set_rng_state(state: dict[str, torch.Tensor]) -> None:
+    """Takes back what :func:`rng_state` gave."""
+    torch.set_rng_state(state["cpu"])
+    if "cuda" in state and torch.cuda.is_available():
+        torch.cuda.set_rng_state(state["cuda"])
+
+
+def load_policy(folder: Path, step: int | None = None) -> Any:
+    """The policy of a run (its final one, or that of a checkpoint), of a checkpoint folder, or of a policy folder."""
+    from studio.store.policies import load_policy_folder
+
+    folder = Path(folder)
+    if (folder / "config.json").exists():
+        return load_policy_folder(folder)
+    if (folder / "state.json").exists():
+        return load_policy_folder(folder / "policy")
+    if step is None and (folder / "policy" / "config.json").exists():
+        return load_policy_folder(folder / "policy")
+    found = [
+        (at, path) for stage, at, path in list_checkpoints(folder) if stage == "adapt" and (step is None or at == step)
+    ]
+    if not found:
+        wanted = "" if step is None else f" at step {step}"
+        raise DataError(f"The run has no checkpoint{wanted}.", str(folder), "Choose another step or run.")
+    return load_policy_folder(found[-1][1] / "policy")
+
+
+def _apart(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Tensors as their file takes them: in the computer's memory, whole, and none in that of another. What is so
+    already is not copied: a replay fills most of the memory by itself."""
+    found, taken = {}, set()
+    for name, tensor in tensors.items():
+        own = tensor.detach().cpu().contiguous()
+        if own.untyped_storage().data_ptr() in taken or own.untyped_storage().nbytes() != own.nbytes:
+            own = own.clone()
+        taken.add(own.untyped_storage().data_ptr())
+        found[name] = own
+    return found
+
+
+def _strip(value: Any, path: str, tensors: dict[str, torch.Tensor]) -> Any:
+    if isinstance(value, torch.Tensor):
+        tensors[path] = value
+        return {TENSOR: path}
+    if isinstance(value, dict):
+        pairs = [[_key(k), _strip(v, f"{path}/{k}", tensors)] for k, v in value.items()]
+        return {"$dict": pairs}
+    if isinstance(value, list | tuple):
+        kind = "$list" if isinstance(value, list) else "$tuple"
+        return {kind: [_strip(v, f"{path}/{i}", tensors) for i, v in enumerate(value)]}
+    if isinstance(value, float) and not math.isfinite(value):
+        return {FLOAT: str(value)}
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    raise TypeError(f"{path} is a {type(value).__name__}; a state holds tensors, numbers, strings, dicts and lists")
+
+
+def _key(key: Any) -> Any:
+    if not isinstance(key, str | int):
+        raise TypeError(f"a state's keys are strings or integers, not {type(key).__name__}")
+    return key
+
+
+def _fill(value: Any, tensors: dict[str, torch.Tensor]) -> Any:
+    if isinstance(value, dict):
+        if TENSOR in value:
+            return tensors[value[TENSOR]]
+        if FLOAT in value:
+            return float(value[FLOAT])
+        if "$dict" in value:
+            return {key: _fill(item, tensors) for key, item in value["$dict"]}
+        if "$list" in value:
+            return [_fill(item, tensors) for item in value["$list"]]
+        return tuple(_fill(item, tensors) for item in value["$tuple"])
+    return value

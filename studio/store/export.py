@@ -1,0 +1,65 @@
+"""Takes results away: adapters in PEFT's layout, merged policies, the base they need."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from studio.errors import DataError
+from studio.files import disk_full
+
+
+def adapter_readme(strategy: Any, policy: Any) -> str:
+    """The README.md that lies beside an adapter: what it is, on which base, how it is loaded."""
+    params = "\n".join(f"- {name}: {value}" for name, value in strategy.params.model_dump().items())
+    return f"""# {strategy.title} adapter
+
+Made by Transfer Studio. Base policy weights (SHA-256): `{policy.fingerprint.hash}`.
+Another base is refused when the adapter is loaded.
+
+{params}
+
+```python
+from pathlib import Path
+from peft import PeftModel
+from studio.store.policies import load_policy_folder
+
+base = load_policy_folder(Path("base"))            # the folder beside this one
+policy = PeftModel.from_pretrained(base, "adapter").eval()
+actions, _ = policy.base_model.model.act(observation)
+```
+"""
+
+
+def export_run(run: Path, to: Path, merged: bool = False) -> Path:
+    """Copies a run's result into a new folder ``to``.
+
+    An adapter with the base it needs where the strategy made one; the whole (merged) policy otherwise, or where asked.
+
+    Raises:
+        DataError: the run has no result yet, or ``to`` exists and is not empty, or cannot be written.
+    """
+    run, to = Path(run), Path(to)
+    if not (run / "experiment.yaml").is_file():
+        raise DataError("There is no run in this folder.", str(run), "Name the folder of a run, not of a checkpoint.")
+    if not (run / "policy" / "config.json").exists():
+        raise DataError("The run has no result yet.", str(run), "Let it finish: transfer-studio resume.")
+    if to.exists() and (not to.is_dir() or any(to.iterdir())):
+        raise DataError("The folder to export to is not empty.", str(to), "Name a new one.")
+    parts = ["policy"] if merged or not (run / "adapter").exists() else ["adapter", "base"]
+    whole = to.resolve()
+    temporary = whole.with_name(f".{whole.name}.{os.getpid()}.tmp")
+    try:
+        temporary.mkdir(parents=True)
+        for part in parts:
+            shutil.copytree(run / part, temporary / part)
+        shutil.copy2(run / "experiment.yaml", temporary / "experiment.yaml")
+        temporary.replace(whole)  # an empty folder of that name gives way
+    except OSError as error:
+        reason = "the disk is full" if disk_full(error) else error.strerror or error
+        raise DataError(f"It cannot be written ({reason}).", str(to), "Choose another folder.") from None
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return to

@@ -1,0 +1,44 @@
+"""The files that an experiment names: they may change while its text stays as it is."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+from studio.data.datasets import model_hash
+from studio.errors import DataError
+from studio.experiment import Experiment
+from studio.files import file_hash
+from studio.registry import Registry
+from studio.sim.domains import embodiment_of
+from studio.sim.hidden_dynamics import stand_in_file
+
+
+def inputs_of(experiment: Experiment, registry: Registry) -> dict[str, str]:
+    """Dotted field → content hash of each robot, dataset and stand-in that is a file of a person's own.
+
+    Raises:
+        DataError: a file cannot be read.
+        ExperimentError: an embodiment is neither registered nor a model file.
+    """
+    found, registered = {}, registry.all("embodiments")
+    for role, domain in (("source", experiment.source), ("target", experiment.target)):
+        if domain.embodiment not in registered:
+            found[f"{role}.embodiment"] = model_hash(embodiment_of(domain, registry).model)
+        files = {"dataset": domain.dataset, "stand_in": domain.stand_in and stand_in_file(domain.stand_in)}
+        for field, path in files.items():
+            if path is None:
+                continue
+            try:
+                seen = path.stat()
+                found[f"{role}.{field}"] = _hash(path.resolve(), seen.st_mtime_ns, seen.st_size)
+            except OSError as error:
+                words = f"The file cannot be read ({error.strerror})."
+                raise DataError(words, str(path), "Check the path.") from None
+    return found
+
+
+@lru_cache(maxsize=256)
+def _hash(path: Path, _changed: int, _size: int) -> str:
+    """Kept while the file's time and size stay: a comparison asks for one dataset many times."""
+    return file_hash(path)

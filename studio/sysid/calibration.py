@@ -1,0 +1,57 @@
+"""What is made of the estimates: a simulation that is randomized around them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from studio.errors import ExperimentError
+from studio.experiment import Domain, Experiment, RandomizationTerm
+from studio.sysid.estimate import Estimate
+from studio.sysid.ranges import RANGES
+
+
+def chosen(found: Mapping[str, Estimate]) -> dict[str, float]:
+    """Field → the estimate, for those that are identifiable."""
+    return {name: estimate.value for name, estimate in found.items() if estimate.identifiable}
+
+
+def terms_around(domain: Domain, found: Mapping[str, Estimate], margin: float = 0.0) -> list[RandomizationTerm]:
+    """The domain's randomization with every identifiable parameter drawn from its interval; other terms stay.
+
+    Args:
+        margin: how far beyond the interval, as a share of the estimate, within the range that is searched at all.
+    """
+    shown = {name: estimate for name, estimate in found.items() if estimate.identifiable}
+    kept = [term for term in domain.randomization if term.field not in shown]
+    return kept + [
+        RandomizationTerm.model_validate(
+            {
+                "field": name,
+                "low": max(estimate.low - margin * estimate.value, RANGES[name][0]),
+                "high": min(estimate.high + margin * estimate.value, RANGES[name][1]),
+            }
+        )
+        for name, estimate in shown.items()
+    ]
+
+
+def simulation_of(experiment: Experiment, role: str) -> str:
+    """The role, ``source`` or ``target``, of the domain that simulates the robot of ``role`` and may be calibrated.
+
+    It is the domain itself. Where a stand-in takes its place, the domain is the robot, on which the estimates would act
+    on top of its own values, and the other domain is the simulation of it.
+
+    Raises:
+        ExperimentError: no domain simulates that robot.
+    """
+    robot = getattr(experiment, role).embodiment
+    for name in (role, "source", "target"):
+        domain = getattr(experiment, name)
+        if domain.stand_in is None and domain.embodiment == robot:
+            return name
+    other = "source" if role == "target" else "target"
+    raise ExperimentError(
+        f"A stand-in robot takes the {role}'s place, and the {other} does not simulate '{robot}'.",
+        f"{other}.embodiment",
+        f"Give the {other} that embodiment and no stand-in.",
+    )

@@ -1,0 +1,88 @@
+"""Recordings on disk: one HDF5 file with commands and measured states, as a robot's own log would give them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from studio.errors import DataError
+from studio.files import write_whole
+from studio.sysid.trajectories import Trajectories
+
+VERSION = 1
+_NEEDED = {
+    "commands": "(recording, step, actuator), in the model's own units",
+    "qpos": "(recording, step + 1, coordinate), rad or m",
+}
+_OPTIONAL = {
+    "qvel": "(recording, step + 1, degree of freedom), rad/s or m/s",
+    "initial_qpos": "(recording, coordinate), where the body was put",
+    "initial_qvel": "(recording, degree of freedom)",
+    "before": "(recording, actuator), the command that held before",
+}
+
+
+def write_recordings(trajectories: Trajectories, path: Path) -> None:
+    """Writes to a temporary name, then renames."""
+    # HDF5 writes into memory: a file that it failed to write, on a full disk, crashes the process when it ends
+    with h5py.File(str(path), "w", driver="core", backing_store=False) as file:
+        file.attrs["kind"], file.attrs["version"] = "recordings", VERSION
+        for name in ("dt", "ramp", "position_noise", "velocity_noise"):
+            file.attrs[name] = getattr(trajectories, name)
+        file.attrs["units"] = "dt in s; noise: standard deviation in the measurements' units, 0 where it is not known"
+        for name, layout in {**_NEEDED, **_OPTIONAL}.items():
+            value = getattr(trajectories, name)
+            if value is not None:
+                file[name] = value
+                file[name].attrs["layout"] = layout
+        file.flush()
+        content: bytes = file.id.get_file_image()
+
+    def write(temporary: Path) -> None:
+        temporary.write_bytes(content)
+
+    write_whole(path, write)
+
+
+def read_recordings(path: Path) -> Trajectories:
+    """Reads what :func:`write_recordings` wrote, or anyone who keeps to its names: ``commands``, ``qpos``, attribute
+    ``dt``; the rest may be left out.
+
+    Raises:
+        DataError: the file is missing, is not HDF5, or lacks what identification needs.
+    """
+    if not path.is_file():
+        raise DataError("The dataset does not exist.", str(path), "Check the path.")
+    try:
+        with h5py.File(path, "r") as file:
+            return _read(file, path)
+    except OSError:
+        raise DataError("The file is not HDF5, or it is damaged.", str(path), "Choose a file of recordings.") from None
+    except (ValueError, TypeError) as error:
+        raise DataError(f"The recordings cannot be read ({error}).", str(path), "Check the file.") from None
+
+
+def _read(file: h5py.File, path: Path) -> Trajectories:
+    lacking = [name for name in _NEEDED if name not in file] + ["dt"] * ("dt" not in file.attrs)
+    if lacking:
+        raise DataError(
+            f"The file lacks {', '.join(lacking)}: identification needs what the actuators were told and what the "
+            "joints did.",
+            str(path),
+            "Give HDF5 with the datasets commands and qpos and the attribute dt.",
+        )
+    arrays = {n: np.asarray(file[n], float) for n in (*_NEEDED, *_OPTIONAL) if n in file}
+    for name in ("commands", "qpos"):
+        if arrays[name].ndim != 3:
+            raise DataError(f"'{name}' has {arrays[name].ndim} dimensions, not 3.", str(path), "Give (n, time, width).")
+    if "qvel" not in arrays:  # not measured
+        arrays["qvel"] = np.full(arrays["qpos"].shape, np.nan)
+    numbers = {n: float(file.attrs[n]) for n in ("dt", "position_noise", "velocity_noise") if n in file.attrs}
+    ramp = float(file.attrs.get("ramp", 1))
+    if not ramp.is_integer():
+        raise ValueError(f"a ramp of {ramp:g} parts")
+    given: dict[str, Any] = {**arrays, **numbers}
+    return Trajectories(**given, ramp=int(ramp), source=str(path))

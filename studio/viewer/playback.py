@@ -1,0 +1,197 @@
+"""Recorded episodes for watching, with a player's interface: nothing is simulated, each frame's state is shown."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import mujoco
+import numpy as np
+
+from studio.errors import DataError
+from studio.experiment import Domain
+from studio.registry import Registry
+from studio.sim.domains import embodiment_of, task_of
+from studio.sim.scene import Scene, build
+from studio.viewer.live import MOVABLE
+
+if TYPE_CHECKING:
+    from studio.data.episodes import Episodes
+
+Array = np.ndarray
+
+
+class Playback:
+    """Plays episodes back on the domain they were recorded in.
+
+    A frame's state is ``concat(qpos, mocap_pos)`` as the studio records it. Where a file keeps no states, the robot is
+    posed by ``joint_pos``, and the rest of the scene stays as the model has it.
+
+    Args:
+        names: what became of each episode, in words, to be shown with it.
+
+    Raises:
+        DataError: the states, or the joints, do not fit the domain's model.
+    """
+
+    kind: ClassVar[str] = "recorded"
+    perturb: ClassVar[None] = None  # what was recorded is not touched
+    by_hand: ClassVar[bool] = False
+
+    def __init__(
+        self, episodes: Episodes, domain: Domain, registry: Registry, where: str = "", names: tuple[str, ...] = ()
+    ) -> None:
+        task = task_of(domain, registry)
+        scene: Scene = build(embodiment_of(domain, registry), task)
+        self.model: mujoco.MjModel = scene.model
+        self.data = mujoco.MjData(self.model)
+        self.episodes, self.names = episodes, names
+        self.control_hz = float(episodes.attributes.get("control_hz", task.control_hz))
+        self._qpos, self._mocap = _poses(episodes, scene, where)
+        self._starts, self._lengths = episodes.starts, np.asarray(episodes.lengths, int)
+        self._at = 0.0  # s within the episode
+        self.episode = 0
+        self._show()
+
+    # -- a player's interface ------------------------------------------------------------------------------------
+
+    def advance(self, seconds: float) -> None:
+        """Plays on; at the end of an episode the next one begins, after the last the first."""
+        self._at += seconds
+        if self._at * self.control_hz >= self.length:
+            self.episode = (self.episode + 1) % len(self._lengths)
+            self._at = 0.0
+        self._show()
+
+    def step(self) -> None:
+        """The next frame."""
+        self.seek(self.frame + 1)
+
+    def back(self) -> None:
+        """The frame before."""
+        self.seek(self.frame - 1)
+
+    def seek(self, index: int) -> None:
+        """Frame ``index`` of the episode."""
+        self._at = (min(max(index, 0), self.length - 1) + 1e-6) / self.control_hz
+        self._show()
+
+    def reset(self, seed: int | None = None) -> None:
+        """The episode from its beginning; with a seed, another one."""
+        if seed is not None:
+            self.episode = seed % len(self._lengths)
+        self.seek(0)
+
+    def choose(self, episode: int) -> None:
+        """Episode ``episode`` from its beginning."""
+        self.reset(min(max(episode, 0), len(self._lengths) - 1))
+
+    def set_policy(self, policy: Any) -> None:
+        """Who acted is history."""
+
+    def randomize(self, values: dict[str, float]) -> None:
+        """What was recorded is not changed."""
+
+    def observation_image(self) -> Array | None:
+        """What was seen in this frame, (h, w, 3) uint8."""
+        image = self.episodes.observations.get("image")
+        return None if image is None else np.ascontiguousarray(image[self._row])
+
+    def joint_values(self) -> Array:
+        """Position of each hinge and slide, (njnt,); NaN for other joints."""
+        movable = np.isin(self.model.jnt_type, MOVABLE)
+        return np.where(movable, self.data.qpos[self.model.jnt_qposadr], np.nan)
+
+    def actuator_values(self) -> Array:
+        """Controls are not recorded, (nu,) of NaN."""
+        return np.full(self.model.nu, np.nan)
+
+    @property
+    def length(self) -> int:
+        """Frames of the episode."""
+        return int(self._lengths[self.episode])
+
+    @property
+    def frame(self) -> int:
+        """The frame shown, from 0."""
+        return min(int(self._at * self.control_hz), self.length - 1)
+
+    @property
+    def moment(self) -> tuple[int, int, float]:
+        """(frame, frames of the episode, seconds from one to the next)."""
+        return self.frame, self.length, 1 / self.control_hz
+
+    @property
+    def info(self) -> dict[str, Any]:
+        """time (s), episode, episodes, step, and what became of the episode."""
+        return {
+            "time": self.frame / self.control_hz,
+            "episode": self.episode,
+            "episodes": len(self._lengths),
+            "step": self.frame,
+            "name": self.names[self.episode] if self.episode < len(self.names) else "",
+        }
+
+    def traces(self) -> dict[str, Array]:
+        """The episode's numbers to be drawn over its frames, (frames, width): actions, reward, observations."""
+        rows = slice(int(self._starts[self.episode]), int(self._starts[self.episode]) + self.length)
+        found = {"action": np.asarray(self.episodes.actions[rows], float)}
+        if self.episodes.rewards is not None:
+            found["reward"] = np.asarray(self.episodes.rewards[rows], float).reshape(-1, 1)
+        for key, value in self.episodes.observations.items():
+            if value.ndim == 2:
+                found[key] = np.asarray(value[rows], float)
+        return found
+
+    def close(self) -> None:
+        """There is nothing to free."""
+
+    # -- inside --------------------------------------------------------------------------------------------------
+
+    @property
+    def _row(self) -> int:
+        return int(self._starts[self.episode]) + self.frame
+
+    def _show(self) -> None:
+        self.data.qpos[:] = self._qpos[self._row]
+        if self._mocap is not None:
+            self.data.mocap_pos[:] = self._mocap[self._row]
+        self.data.time = self.frame / self.control_hz
+        mujoco.mj_forward(self.model, self.data)
+
+
+def recorded_domain(episodes: Episodes, default: Domain) -> Domain:
+    """The domain that the episodes say they come from, else ``default``. Raises DataError where that is no domain."""
+    try:
+        kept = json.loads(episodes.attributes.get("env_args", "{}")).get("env_kwargs", {})
+        return Domain(**kept) if "embodiment" in kept and "task" in kept else default
+    except (ValueError, AttributeError) as error:
+        reason = str(error).splitlines()[0]
+        raise DataError(f"The dataset's description of its domain is unreadable ({reason}).", "env_args", "") from None
+
+
+def _poses(episodes: Episodes, scene: Scene, where: str) -> tuple[Array, Array | None]:
+    """(frames, nq) and (frames, mocap bodies, 3) or None."""
+    model = scene.model
+    states = episodes.states
+    if states is not None:
+        if states.shape[1] != model.nq + 3 * model.nmocap:
+            raise DataError(
+                f"The recorded states are {states.shape[1]} wide; this model's are {model.nq + 3 * model.nmocap}.",
+                where,
+                "Choose the embodiment and task that the episodes were recorded on.",
+            )
+        if not np.all(np.isfinite(states)):
+            raise DataError("The recorded states hold NaN or infinity.", where, "Remove those episodes.")
+        return states[:, : model.nq], states[:, model.nq :].reshape(len(states), model.nmocap, 3)
+    joints = np.concatenate([limb.qpos for limb in scene.limbs]) if scene.limbs else np.empty(0, int)
+    positions = episodes.observations.get("joint_pos")
+    if positions is None or not len(joints) or positions.shape[1] != len(joints):
+        raise DataError(
+            "The file keeps neither states nor joint positions that fit this robot.",
+            where,
+            "Choose the embodiment that the episodes were recorded on.",
+        )
+    qpos = np.repeat(scene.home_qpos[None], len(positions), 0)
+    qpos[:, joints] = positions
+    return qpos, None

@@ -1,0 +1,191 @@
+"""What one plot shows: which curves, from which runs. Pure data; nothing is drawn here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from PySide6.QtGui import QColor
+
+from widgets.curves.data import ADAPT, DEVICES, HIGH, LOW, PRETRAIN, STEP, VALUE, Axis, RunData, Series
+from widgets.curves.groups import context_of, group_of, is_group, members, tints
+
+# Evaluations have plots of their own, by their measure. What a strategy logs is no evaluation, whatever its name is.
+EVALUATION = "evaluation/"
+SUCCESS, LOAD, MEMORY, LOSS = f"{EVALUATION}success", "load", "memory", "loss"
+# by default the loss, the success, the load; and the returns, which only tasks without success have
+RETURNS = ("return", f"{EVALUATION}return")
+DEFAULT_METRICS = (LOSS, SUCCESS, *RETURNS, LOAD, MEMORY)
+RAW_UP_TO = 8  # runs; behind more of them the raw lines are a haze
+DOMAINS = ("target", "source")
+Key = tuple[str, str]  # (metric, stage); the stage of load and memory is empty
+
+
+@dataclass(frozen=True)
+class Options:
+    """How curves are drawn."""
+
+    axis: Axis = "step"
+    smoothing: float = 0.0
+    log_y: bool = False
+    link_x: bool = True
+
+
+@dataclass
+class Curve:
+    """One line of a plot. Values are finite, ``x`` ascends; with ``log`` the values are logarithms already."""
+
+    run: Path | None
+    label: str  # the run's
+    kind: str  # what sets it apart from the run's other lines in the plot: target, source, CPU, GPU, process
+    color: QColor
+    x: np.ndarray
+    y: np.ndarray
+    steps: np.ndarray
+    unit: str = ""
+    secondary: bool = False  # drawn lighter, or dashed
+    raw_x: np.ndarray | None = None  # what lies behind the smoothed line
+    raw_y: np.ndarray | None = None
+    low: np.ndarray | None = None  # an interval: the points are evaluations
+    high: np.ndarray | None = None
+    log: bool = False
+
+    def at(self, x: float) -> int | None:
+        """Index of the point nearest to ``x``; None beyond the ends."""
+        if not len(self.x):
+            return None
+        right = int(np.searchsorted(self.x, x))
+        left = max(0, right - 1)
+        right = min(right, len(self.x) - 1)
+        return left if abs(self.x[left] - x) <= abs(self.x[right] - x) else right
+
+    def value(self, index: int) -> float:
+        """The value as it was logged, not its logarithm."""
+        return float(10 ** self.y[index] if self.log else self.y[index])
+
+
+@dataclass
+class Content:
+    """The lines of one plot, and the small marks on its lower edge."""
+
+    key: Key
+    curves: list[Curve] = field(default_factory=list)
+    checkpoints: list[tuple[QColor, np.ndarray]] = field(default_factory=list)
+    unit: str = ""
+    log: bool = False
+
+    @property
+    def contexts(self) -> dict[str, Curve]:
+        """Of a plot with a line for each context: one curve of each; of another plot nothing."""
+        return {curve.kind: curve for curve in self.curves} if is_group(self.key[0]) else {}
+
+
+def horizontal(key: Key, axis: Axis) -> tuple[str, str]:
+    """What the horizontal axis of a plot measures: plots where this is equal share their range."""
+    metric, stage = key
+    return ("time", "") if metric in (LOAD, MEMORY) else (axis, "" if axis == "time" else stage)
+
+
+def available(runs: Iterable[RunData]) -> list[Key]:
+    """Every plot the runs have data for, in the order of the dock; the default ones come first."""
+    found: dict[Key, None] = {}
+    runs = list(runs)
+    for run in runs:
+        found.update({(group_of(metric), stage): None for stage, metric in run.metrics})
+        found.update({(EVALUATION + measure, stage): None for stage, measure, _ in run.scores})
+    if runs:  # these have their place from the start, so that nothing jumps when the first number comes
+        found.update({(LOAD, ""): None, (MEMORY, ""): None})
+        if not any(metric in RETURNS for metric, _ in found):  # a task that is judged by its return has no success
+            found[SUCCESS, ADAPT] = None
+    rank = {metric: float(place) for place, metric in enumerate(DEFAULT_METRICS)}
+
+    def order(key: Key) -> tuple[float, str, bool]:
+        place = rank[RETURNS[-1]] + 0.5 if is_group(key[0]) else rank.get(key[0], len(rank))
+        return place, key[0], key[1] != PRETRAIN
+
+    return sorted(found, key=order)
+
+
+def build(key: Key, runs: Iterable[RunData], options: Options, color: Callable[[RunData], QColor]) -> Content:
+    """The content of one plot."""
+    metric, stage = key
+    content = Content(key)
+    runs = list(runs)
+    raw = len(runs) <= RAW_UP_TO
+    for run in runs:
+        tint = color(run)
+        if metric.startswith(EVALUATION):
+            for domain in DOMAINS:
+                series = run.scores.get((stage, metric.removeprefix(EVALUATION), domain))
+                if series is not None and len(series):
+                    content.curves.append(_scores(run, domain, series, tint, options.axis))
+        elif metric in (LOAD, MEMORY):
+            for name, (plot, kind, unit) in DEVICES.items():
+                series = run.devices.get(name)
+                if plot == metric and series is not None and len(series):
+                    content.unit = unit
+                    content.curves.append(_line(run, kind, series, tint, Options("time"), kind == "GPU", raw))
+        elif is_group(metric):
+            names = members(metric, [name for of, name in run.metrics if of == stage])
+            for name, shade in zip(names, tints(names, tint, len(runs) == 1), strict=True):
+                series = run.metrics[stage, name]
+                few = len(runs) * len(names) <= RAW_UP_TO
+                content.unit, content.log = content.unit or series.unit, options.log_y
+                content.curves.append(_line(run, context_of(name), series, shade, options, False, few))
+        else:
+            series = run.metrics.get((stage, metric))
+            if series is not None and len(series):
+                content.unit = content.unit or series.unit
+                content.log = options.log_y
+                content.curves.append(_line(run, "", series, tint, options, False, raw))
+        if stage:
+            content.checkpoints.append((tint, _checkpoints(run, stage, options.axis)))
+    return content
+
+
+def _line(
+    run: RunData, kind: str, series: Series, color: QColor, options: Options, secondary: bool, raw: bool
+) -> Curve:
+    x, y, log = series.x(options.axis), series.smoothed(options.axis, options.smoothing), options.log_y
+    steps = series.column(STEP)
+    curve = Curve(run.folder, run.label, kind, color, *_clean(x, y, log), _kept(steps, y, log), series.unit, secondary)
+    curve.log = log
+    if raw and options.smoothing > 0:
+        curve.raw_x, curve.raw_y = _clean(x, series.column(VALUE), log)
+    return curve
+
+
+def _scores(run: RunData, domain: str, series: Series, color: QColor, axis: Axis) -> Curve:
+    x, y = series.x(axis), series.column(VALUE)
+    curve = Curve(
+        run.folder, run.label, domain, color, *_clean(x, y, False), _kept(series.column(STEP), y, False), "", False
+    )
+    curve.secondary = domain == "source"
+    low, high = series.column(LOW), series.column(HIGH)
+    curve.low = _kept(np.where(np.isfinite(low), low, y), y, False)
+    curve.high = _kept(np.where(np.isfinite(high), high, y), y, False)
+    return curve
+
+
+def _keep(y: np.ndarray, log: bool) -> np.ndarray | None:
+    good = np.isfinite(y) & (y > 0) if log else np.isfinite(y)
+    return None if good.all() else good
+
+
+def _kept(values: np.ndarray, y: np.ndarray, log: bool) -> np.ndarray:
+    good = _keep(y, log)
+    return values if good is None else values[good]
+
+
+def _clean(x: np.ndarray, y: np.ndarray, log: bool) -> tuple[np.ndarray, np.ndarray]:
+    good = _keep(y, log)
+    if good is not None:
+        x, y = x[good], y[good]
+    return x, np.log10(y) if log else y
+
+
+def _checkpoints(run: RunData, stage: str, axis: Axis) -> np.ndarray:
+    steps = np.array([step for of, step in run.checkpoints if of == stage], np.float64)
+    return np.array([run.seconds_at(stage, step) for step in steps]) if axis == "time" else steps

@@ -1,0 +1,116 @@
+"""The legend beside the plots: one row for each curve of the plot in hand, with its value under the cursor."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, QPointF, Qt, Signal
+from PySide6.QtGui import QColor, QIcon, QPainter, QPen, QPixmap
+from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QLabel, QTableView, QVBoxLayout, QWidget
+
+from widgets.style import theme
+
+Index = QModelIndex | QPersistentModelIndex
+
+
+def swatch(color: QColor, dashed: bool = False, dot: bool = False) -> QIcon:
+    """A short line in a curve's colour, as it is drawn."""
+    picture = QPixmap(32, 32)
+    picture.setDevicePixelRatio(2)
+    picture.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(picture)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    pen = QPen(color, 2.0)
+    if dashed:
+        pen.setDashPattern([1.6, 1.2])
+    painter.setPen(pen)
+    painter.drawLine(QPointF(1, 8), QPointF(15, 8))
+    if dot:
+        painter.setBrush(color)
+        painter.drawEllipse(QPointF(8, 8), 2.2, 2.2)
+    painter.end()
+    return QIcon(picture)
+
+
+class LegendRow:
+    """One curve of the legend."""
+
+    def __init__(self, run: Path | None, label: str, color: QColor, dashed: bool, value: str) -> None:
+        self.run, self.label, self.color, self.dashed, self.value = run, label, color, dashed, value
+
+    def look(self) -> tuple[Any, ...]:
+        """What decides the row but for its value."""
+        return (self.run, self.label, self.color.name(), self.dashed)
+
+
+class _Model(QAbstractTableModel):
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.rows: list[LegendRow] = []
+
+    def set_rows(self, rows: list[LegendRow]) -> None:
+        if [row.look() for row in rows] == [row.look() for row in self.rows]:
+            self.rows = rows
+            if rows:  # only the values moved
+                self.dataChanged.emit(self.index(0, 1), self.index(len(rows) - 1, 1))
+            return
+        self.beginResetModel()
+        self.rows = rows
+        self.endResetModel()
+
+    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
+        return 0 if parent.isValid() else len(self.rows)
+
+    def columnCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
+        return 2
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        row = self.rows[index.row()]
+        if role == Qt.ItemDataRole.DisplayRole:
+            return row.label if index.column() == 0 else row.value
+        if role == Qt.ItemDataRole.DecorationRole and index.column() == 0:
+            return swatch(row.color, row.dashed)
+        if role == Qt.ItemDataRole.ToolTipRole and row.run is not None:
+            return str(row.run)
+        if role == Qt.ItemDataRole.TextAlignmentRole and index.column() == 1:
+            return int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        return None
+
+
+class CurveLegend(QWidget):
+    """See the module."""
+
+    run_clicked = Signal(object)  # Path or None
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.caption = QLabel()
+        self.caption.setProperty("role", "muted")
+        self.caption.setFont(theme.small_font(self.font()))
+        self.model = _Model(self)
+        self.table = QTableView()
+        self.table.setModel(self.model)
+        self.table.horizontalHeader().hide()
+        self.table.verticalHeader().hide()
+        self.table.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        self.table.horizontalHeader().setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
+        self.table.verticalHeader().setDefaultSectionSize(self.fontMetrics().height() + 6)
+        self.table.setShowGrid(False)
+        self.table.setWordWrap(False)
+        self.table.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
+        self.table.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.table.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self.table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.table.setAccessibleName(self.tr("Legend: runs and their values at the cursor"))
+        self.table.clicked.connect(lambda index: self.run_clicked.emit(self.model.rows[index.row()].run))
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, theme.SMALL, 0, 0)
+        column.setSpacing(theme.SMALL)
+        column.addWidget(self.caption)
+        column.addWidget(self.table)
+
+    def set_rows(self, caption: str, rows: list[LegendRow]) -> None:
+        """Shows the curves of one plot and their values."""
+        self.caption.setText(caption)
+        self.model.set_rows(rows)

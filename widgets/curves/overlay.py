@@ -1,0 +1,97 @@
+"""Which runs are drawn in the curves, and in which colour: one answer for all panels of a bench."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QObject, Signal
+from PySide6.QtGui import QColor
+
+from studio.events import Event, StateChanged
+from widgets.style import theme
+
+if TYPE_CHECKING:
+    from widgets.shell.app_state import Bench
+
+ENDED = ("finished", "stopped", "failed", "interrupted")
+
+
+def key_of(folder: Path | str) -> Path:
+    """A run's folder in the one spelling that can be compared; the disk is not asked."""
+    return Path(os.path.abspath(folder))  # noqa: PTH100  (resolve() asks the disk)
+
+
+class Overlay(QObject):
+    """Lives as long as the bench. A run keeps its colour while it is shown; the running one is always shown."""
+
+    changed = Signal()
+
+    def __init__(self, bench: Bench) -> None:
+        super().__init__(bench)
+        self._bench = bench
+        self._index: dict[Path, int] = {}
+        self.shown: list[Path] = []
+        self.live: Path | None = None
+        self.live_state = ""
+        bench.runs_selected.connect(self._take)
+        bench.events.connect(self._take_events)
+
+    @classmethod
+    def of(cls, bench: Any) -> Overlay:
+        """The one that all panels of this bench share."""
+        found = bench.findChild(cls)
+        return found if found is not None else cls(bench)
+
+    def is_shown(self, folder: Path) -> bool:
+        """Whether the run is drawn."""
+        return key_of(folder) in self._index and key_of(folder) in self.shown
+
+    def color(self, folder: Path | None) -> QColor:
+        """The run's colour; the first one for a run that has none."""
+        return theme.series(self._index.get(key_of(folder), 0) if folder is not None else 0)
+
+    def select(self, folders: Iterable[Path]) -> None:
+        """Draws these runs from now on, and tells the bench."""
+        self._bench.runs_selected.emit([key_of(f) for f in folders])
+
+    def set_shown(self, folders: Iterable[Path], shown: bool) -> None:
+        """Adds runs to those drawn, or takes them away."""
+        changed = [key_of(f) for f in folders]
+        kept = [f for f in self.shown if f not in changed]
+        self.select([*kept, *changed] if shown else kept)
+
+    def run_of(self, run: str) -> Path:
+        """The folder behind what a session calls its run: a path, or a name in the runs folder."""
+        path = Path(run)
+        return key_of(path if path.parent != Path() else self._bench.runs_folder / run)
+
+    def _take(self, folders: list[Path]) -> None:
+        wanted = list(dict.fromkeys(key_of(f) for f in folders))
+        if wanted == self.shown:
+            return
+        taken: set[int] = set()
+        for folder in wanted:  # what was given stays, unless another run got it while this one was hidden
+            index = self._index.get(folder)
+            if index is not None and index not in taken:
+                taken.add(index)
+            else:
+                self._index.pop(folder, None)
+        for folder in wanted:
+            if folder not in self._index:
+                self._index[folder] = next(i for i in range(len(taken) + 1) if i not in taken)
+                taken.add(self._index[folder])
+        self.shown = wanted
+        self.changed.emit()
+
+    def _take_events(self, events: list[Event]) -> None:
+        for event in events:
+            if isinstance(event, StateChanged):
+                folder = self.run_of(event.run)
+                fresh = folder != self.live or (self.live_state in ENDED and event.state not in ENDED)
+                self.live, self.live_state = folder, event.state
+                if fresh and event.state not in ENDED and folder not in self.shown:
+                    self.select([*self.shown, folder])
+                self.changed.emit()

@@ -1,0 +1,384 @@
+"""Small multiples: one plot for each metric and stage, sharing cursor and range, with a legend of values.
+
+Data may come as often as it likes. Plots follow it five times a second, and a person's wish twelve times; only while
+they can be seen, and less often when drawing them is dear.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QSize, Qt, QTimer, Signal
+from PySide6.QtGui import QColor
+from PySide6.QtWidgets import QGridLayout, QScrollArea, QSplitter, QWidget
+
+from widgets.curves.axis import clock, kind_name, metric_name, stage_name
+from widgets.curves.content import DEFAULT_METRICS, SUCCESS, Content, Key, Options, available, build, horizontal
+from widgets.curves.data import PRETRAIN, RunData
+from widgets.curves.groups import group_of, is_group
+from widgets.curves.legend import CurveLegend, LegendRow
+from widgets.curves.plot import CurvePlot
+from widgets.style import theme
+
+REDRAW_MS = 80  # after what a person did
+FOLLOW_MS = 200  # while numbers come: painting takes the interpreter from the training that makes them
+HOVER_MS = 25
+_MIN_PLOT = QSize(150, 98)
+_SHARE = 12.0  # drawing may take at most about a twelfth of the UI thread's time: training wants the interpreter too
+
+
+class _Canvas(QWidget):
+    resized = Signal()
+
+    def resizeEvent(self, event: Any) -> None:
+        super().resizeEvent(event)
+        self.resized.emit()
+
+
+class CurveView(QWidget):
+    """See the module."""
+
+    plots_changed = Signal()  # which plots there are, or which of them are shown
+    checkpoint_clicked = Signal(object, int)  # (run folder, step)
+    menu_asked = Signal(object, object)  # (key, global position)
+
+    def __init__(self, color: Callable[[Path | None], QColor], parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.options = Options()
+        self.plots: dict[Key, CurvePlot] = {}
+        self.runs: list[RunData] = []
+        self.columns = 1
+        self._color = color
+        self._keys: list[Key] = []
+        self._chosen: dict[Key, bool] = {}
+        self._references: dict[str, list[tuple[str, float]]] = {}
+        self._dirty: set[Key] = set()
+        self._quick = False  # a person waits for what is dirty
+        self._drawn: dict[Key, float] = {}  # when each plot was last drawn
+        self._highlight: Path | None = None
+        self._focus: Key | None = None
+        self._cursor: float | None = None
+        self._last_cost = 0.0
+        self.canvas = _Canvas()
+        self.canvas.setObjectName("scrolled")
+        self.grid = QGridLayout(self.canvas)
+        self.grid.setContentsMargins(0, 0, 0, 0)
+        self.grid.setSpacing(theme.SMALL + theme.HAIR)
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setWidget(self.canvas)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.verticalScrollBar().valueChanged.connect(lambda _: self._schedule())
+        self.scroll_area = scroll
+        self.legend = CurveLegend()
+        self.legend.run_clicked.connect(self.highlight)
+        self.splitter = QSplitter(Qt.Orientation.Horizontal)
+        self.splitter.addWidget(scroll)
+        self.splitter.addWidget(self.legend)
+        self.splitter.setStretchFactor(0, 1)
+        self.splitter.setSizes([900, 190])
+        column = QGridLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.splitter)
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.timeout.connect(self._redraw)
+        self._hover_timer = QTimer(self)
+        self._hover_timer.setSingleShot(True)
+        self._hover_timer.timeout.connect(self._show_cursor)
+        self.canvas.resized.connect(self._arrange)
+        theme.on_change(self, self._restyle)
+
+    # -- what the panel says
+
+    def set_runs(self, runs: Iterable[RunData]) -> None:
+        """Which runs are drawn, in order."""
+        self.runs = list(runs)
+        self._place_legend()
+        self.touch()
+
+    def touch(self, metrics: Iterable[str] | None = None) -> None:
+        """Says that numbers came, for these metrics or for all; the plots follow at their pace."""
+        keys = available(self.runs)
+        if keys != self._keys:
+            self._keys = keys
+            self._rebuild()
+        wanted = None if metrics is None else {group_of(metric) for metric in metrics}
+        if wanted is None:
+            self._hurry()
+        self._dirty.update(key for key in self.plots if wanted is None or key[0] in wanted)
+        self._schedule()
+
+    def set_options(self, **changes: Any) -> None:
+        """Changes axis, smoothing, log_y or link_x."""
+        before, self.options = self.options, replace(self.options, **changes)
+        if self.options.axis != before.axis or self.options.log_y != before.log_y:
+            for plot in self.plots.values():
+                plot.auto_x = plot.auto_y = True
+        self.touch()
+
+    @property
+    def candidates(self) -> list[Key]:
+        """Every plot there could be."""
+        return list(self._keys)
+
+    def is_shown(self, key: Key) -> bool:
+        """Whether the plot is wanted: by default the loss, the success, the returns and the load."""
+        usual = key[0] in DEFAULT_METRICS or is_group(key[0])
+        return self._chosen.get(key, usual and key != (SUCCESS, PRETRAIN))
+
+    def words(self, key: Key) -> tuple[str, str]:
+        """The plot's name and stage in words."""
+        return metric_name(key[0]), stage_name(key[1])
+
+    def set_shown(self, key: Key, shown: bool) -> None:
+        """Shows or hides a plot."""
+        self._chosen[key] = shown
+        self._rebuild()
+        self.touch()
+
+    def set_references(self, metric: str, references: list[tuple[str, float]]) -> None:
+        """Reference lines (label, y) for every plot of a metric."""
+        self._references[metric] = references
+        for key, plot in self.plots.items():
+            if key[0] == metric:
+                plot.set_references(references)
+
+    def fit(self) -> None:
+        """Shows all data again in every plot."""
+        for plot in self.plots.values():
+            plot.auto_x = plot.auto_y = True
+        self.touch()
+
+    def highlight(self, run: Path | None) -> None:
+        """Fades the other runs; the same run once more ends it."""
+        self._highlight = None if run == self._highlight else run
+        self.touch()
+
+    def contents(self) -> list[Content]:
+        """What the shown plots hold, as drawn: for export."""
+        self._dirty.update(self.plots)
+        self._redraw(everything=True)
+        return [plot.content for plot in self.plots.values()]
+
+    # -- drawing
+
+    def _schedule(self) -> None:
+        if self._dirty and not self._timer.isActive() and self.isVisible():
+            pace = REDRAW_MS if self._quick else FOLLOW_MS
+            self._timer.start(max(pace, int(1000 * self._last_cost * _SHARE)))
+
+    def _hurry(self) -> None:
+        """What is dirty is drawn soon, though the plots were only following a training."""
+        if not self._quick:
+            self._quick = True
+            self._timer.stop()
+
+    def _redraw(self, everything: bool = False) -> None:
+        began = time.perf_counter()
+        seen = {k: p for k, p in self.plots.items() if everything or not p.visibleRegion().isEmpty()}
+        waiting = sorted((k for k in self._dirty if k in seen), key=lambda k: self._drawn.get(k, 0.0))
+        if not everything:
+            # painting a plot takes some ms of Python: one at a time, the longest untouched first
+            waiting = waiting[:1]
+        for key in waiting:
+            plot = seen[key]
+            self._drawn[key] = began
+            content = build(key, self.runs, self.options, self._tint)
+            plot.set_content(content, horizontal(key, self.options.axis)[0] == "time")
+            plot.set_note(self._note(key) if not content.curves else "")
+            self._dirty.discard(key)
+        if waiting:
+            self._fit_x(seen)
+        self._show_legend()
+        self._last_cost = time.perf_counter() - began + sum(seen[key].layer.paint_seconds for key in waiting)
+        if any(key in seen for key in self._dirty):
+            self._schedule()
+        else:
+            self._quick = False
+
+    def _fit_x(self, plots: dict[Key, CurvePlot]) -> None:
+        """Plots that share their horizontal axis share their range, so that what happened together stands together."""
+        bounds: dict[tuple[str, str], tuple[float, float]] = {}
+        for key, plot in self.plots.items():
+            found = plot.layer.x_bounds()
+            if found is not None:
+                group = horizontal(key, self.options.axis)
+                known = bounds.get(group, found)
+                bounds[group] = (min(known[0], found[0]), max(known[1], found[1]))
+        for key, plot in plots.items():
+            if plot.auto_x:
+                left, right = bounds.get(horizontal(key, self.options.axis), (0.0, 1.0))
+                if key[0] == SUCCESS:
+                    left = min(left, 0.0)
+                right = left + _round_up(right - left)
+                margin = (right - left) * 0.02
+                plot.set_x(left - (margin if key[0] == SUCCESS else 0), right + margin)
+
+    def _tint(self, run: RunData) -> QColor:
+        color = self._color(run.folder)
+        if self._highlight is not None and run.folder != self._highlight:
+            return theme.blend(color, theme.color("plot_background"), 0.25)
+        return color
+
+    def _note(self, key: Key) -> str:
+        if key[0] == SUCCESS:
+            return self.tr("No evaluation yet")
+        return self.tr("No samples yet")
+
+    # -- layout
+
+    def _rebuild(self) -> None:
+        wanted = [key for key in self._keys if self.is_shown(key)]
+        for key in [k for k in self.plots if k not in wanted]:
+            plot = self.plots.pop(key)
+            self.grid.removeWidget(plot)
+            plot.hide()
+            plot.deleteLater()
+        made = {}
+        for key in wanted:
+            made[key] = self.plots.get(key) or self._make(key)
+        self.plots = made
+        self._dirty &= set(made)
+        self._arrange()
+        self.plots_changed.emit()
+
+    def _make(self, key: Key) -> CurvePlot:
+        plot = CurvePlot(key)
+        plot.setMinimumSize(_MIN_PLOT)
+        plot.set_references(self._references.get(key[0], []))
+        plot.hovered.connect(self._hover)
+        plot.ranged.connect(self._ranged)
+        plot.clicked.connect(self._clicked)
+        plot.menu_asked.connect(self.menu_asked)
+        plot.uncovered.connect(self._uncovered)
+        self._dirty.add(key)
+        return plot
+
+    def _arrange(self) -> None:
+        """Chooses the number of columns that makes the plots largest without making them tall and thin."""
+        count = len(self.plots)
+        if not count:
+            return
+        width, height = self.scroll_area.viewport().width(), self.scroll_area.viewport().height()
+
+        def worth(columns: int) -> float:
+            rows = math.ceil(count / columns)
+            wide, tall = width / columns, height / rows
+            return -1.0 if wide < _MIN_PLOT.width() and columns > 1 else min(wide / 1.5, tall)
+
+        self.columns = columns = max(range(1, count + 1), key=worth)
+        for index, plot in enumerate(self.plots.values()):
+            at = self.grid.indexOf(plot)
+            if at < 0 or self._place_of(at) != divmod(index, columns):
+                self.grid.addWidget(plot, *divmod(index, columns))
+            plot.show()
+        for place in range(max(self.grid.columnCount(), columns)):
+            self.grid.setColumnStretch(place, 1 if place < columns else 0)
+        rows = math.ceil(count / columns)
+        for place in range(max(self.grid.rowCount(), rows)):
+            self.grid.setRowStretch(place, 1 if place < rows else 0)
+        self._schedule()
+
+    def _uncovered(self) -> None:
+        if self._dirty:
+            self._hurry()
+            self._schedule()
+
+    def _place_of(self, index: int) -> tuple[int, int]:
+        place: Any = self.grid.getItemPosition(index)
+        return place[0], place[1]
+
+    def resizeEvent(self, event: Any) -> None:
+        super().resizeEvent(event)
+        self._place_legend()
+
+    def _place_legend(self) -> None:
+        """One run has its values in the plots' heads; more need the legend, where there is room for it."""
+        wanted = len(self.runs) > 1 and self.width() >= 480
+        if wanted != self.legend.isVisibleTo(self):
+            self.legend.setVisible(wanted)
+            self._show_legend()
+
+    def showEvent(self, event: Any) -> None:
+        super().showEvent(event)
+        self._dirty.update(self.plots)
+        self._hurry()
+        self._schedule()
+
+    def hideEvent(self, event: Any) -> None:
+        super().hideEvent(event)
+        self._timer.stop()
+        self._hover_timer.stop()
+
+    def _restyle(self) -> None:
+        for plot in self.plots.values():
+            plot.restyle()
+        self.touch()
+
+    # -- mouse
+
+    def _hover(self, key: Key, x: float | None) -> None:
+        self._cursor = x
+        if x is not None:
+            self._focus = key
+        if not self._hover_timer.isActive():  # the mouse speaks more often than is worth drawing
+            self._hover_timer.start(HOVER_MS)
+
+    def _show_cursor(self) -> None:
+        x, key = self._cursor, self._focus
+        if key not in self.plots:
+            return
+        group = horizontal(key, self.options.axis)
+        for other, plot in self.plots.items():
+            plot.show_cursor(x if horizontal(other, self.options.axis) == group else None)
+        self._show_legend()
+
+    def _ranged(self, key: Key, left: float, right: float) -> None:
+        kind = horizontal(key, self.options.axis)
+        whole = math.isnan(left)
+        for other, plot in self.plots.items():
+            if other != key and self.options.link_x and horizontal(other, self.options.axis) == kind:
+                plot.auto_x = whole
+                if not whole:
+                    plot.set_x(left, right)
+        if whole:
+            self.touch()
+
+    def _clicked(self, key: Key, curve: Any, step: float) -> None:
+        run = next((r for r in self.runs if r.folder == curve.run), None)
+        chosen = run.nearest_checkpoint(key[1], step) if run is not None else None
+        if run is not None and run.folder is not None and chosen is not None:
+            self.checkpoint_clicked.emit(run.folder, chosen)
+
+    def _show_legend(self) -> None:
+        if not self.legend.isVisibleTo(self):
+            return
+        plot = self.plots.get(self._focus) if self._focus else None
+        plot = plot or next(iter(self.plots.values()), None)
+        if plot is None:
+            self.legend.set_rows("", [])
+            return
+        x, rows = self._cursor if self._focus == plot.key else None, []
+        for curve in plot.content.curves:
+            index = curve.at(x) if x is not None else len(curve.x) - 1
+            text = plot.value_text(curve, index) if index is not None and len(curve.x) else "–"
+            kind = kind_name(curve.kind) if len({c.kind for c in plot.content.curves}) > 1 else ""
+            label = f"{curve.label} · {kind}" if kind else curve.label
+            rows.append(LegendRow(curve.run, label, curve.color, curve.secondary, text))
+        timed = horizontal(plot.key, self.options.axis)[0] == "time"
+        where = self.tr("latest") if x is None else clock(x) if timed else self.tr("step %1").replace("%1", f"{x:,.0f}")
+        self.legend.set_rows(" · ".join(t for t in (plot.name(), plot.stage_name(), where) if t), rows)
+
+
+def _round_up(span: float) -> float:
+    """The next round length: a growing curve then moves its axis now and then, not at every step."""
+    if span <= 0:
+        return span
+    power = 10.0 ** math.floor(math.log10(span))
+    return power * next(m for m in (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10) if span <= m * power * (1 + 1e-9))

@@ -1,0 +1,214 @@
+"""One domain's fields, for a grid that shows source and target side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtWidgets import QFileDialog, QLabel, QSizePolicy, QWidget
+
+from studio.contracts import Problem
+from studio.errors import StudioError
+from studio.experiment import Domain
+from studio.registry import Registry
+from widgets.data.robot_preview import RobotPreview
+from widgets.forms.editors import Anything, Choice, PathField, Whole, limits
+from widgets.shell import opening
+from widgets.style import theme
+
+FIELDS = ("embodiment", "task", "control", "observation", "contexts", "episodes", "dataset")
+MORE = ("camera", "image_size", "stand_in")  # of less frequent use
+OFFERED = {"control": "controls", "observation": "observations"}  # fields whose choices are the task's
+DATASET_FILTER = "HDF5 (*.hdf5 *.h5)"
+STAND_IN_FILTER = "YAML (*.yaml *.yml)"
+MODEL_FILTER = "MJCF, URDF (*.xml *.mjcf *.urdf)"
+OPEN = "open-a-file"  # data of the combo's last line
+
+
+class RobotChoice(Choice):
+    """The registered robots, and a line that opens a model file."""
+
+    def __init__(self) -> None:
+        super().__init__([])
+        self._before: Any = None
+        self.activated.disconnect()
+        self.activated.connect(self._picked)
+
+    def set_robots(self, robots: Sequence[tuple[str, str, str]]) -> None:
+        """Takes (id, title, summary) of what is registered."""
+        present = self.value()
+        self.clear()
+        for id, title, summary in robots:
+            self.addItem(title.split(",")[0], id)
+            self.setItemData(self.count() - 1, f"{title}\n{summary}", Qt.ItemDataRole.ToolTipRole)
+        self.insertSeparator(self.count())
+        self.addItem(self.tr("Open a model file…"), OPEN)
+        if present is not None:
+            self.set_value(present)
+        width = self.view().sizeHintForColumn(0) + theme.WIDE
+        self.view().setMinimumWidth(width)
+
+    def set_value(self, value: Any) -> None:
+        index = self.findData(value)
+        if index < 0:
+            index = 0
+            self.insertItem(0, opening.short_name(str(value)), value)
+        self.setCurrentIndex(index)
+        self.setToolTip(str(self.itemData(index, Qt.ItemDataRole.ToolTipRole) or value))
+        self._before = value
+
+    def _picked(self, index: int) -> None:
+        if self.itemData(index) != OPEN:
+            self._before = self.itemData(index)
+            self.edited.emit()
+            return
+        self.set_value(self._before)
+        name, _ = QFileDialog.getOpenFileName(self, self.tr("Open a robot's model"), "", MODEL_FILTER)
+        if name:
+            self.set_value(name)
+            self.edited.emit()
+
+
+class DomainColumn(QObject):
+    """The editors of one domain. ``edited`` carries the dotted field and its new value."""
+
+    edited = Signal(str, object)
+
+    def __init__(self, role: Literal["source", "target"], title: str, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.role = role
+        self.title = QLabel(title)
+        self.title.setProperty("role", "title")
+        self.preview = RobotPreview()
+        self.preview.setAccessibleName(self.tr("Picture of the robot, {role}").format(role=title))
+        self.preview.dropped.connect(self._take_file)
+        fields = Domain.model_fields
+        self.editors: dict[str, Any] = {
+            "embodiment": RobotChoice(),
+            "task": Choice([]),
+            "control": Choice(["end_effector", "joint"]),
+            "observation": Choice(["image", "goal"]),
+            "camera": Choice([]),
+            "image_size": Whole(*limits(fields["image_size"])),
+            "contexts": Anything([]),  # nothing written: the whole family
+            "episodes": Whole(*limits(fields["episodes"])),
+            "dataset": PathField(DATASET_FILTER),
+            "stand_in": PathField(STAND_IN_FILTER),
+        }
+        self.editors["dataset"].line.setPlaceholderText(self.tr("expert"))
+        self.editors["contexts"].setEnabled(False)
+        self._tasks: dict[str, Any] = {}
+        self._robots: dict[str, Any] = {}
+        self._of_files: dict[str, tuple[str, ...]] = {}  # cameras by the model's path
+        self.problems: dict[str, QLabel] = {}
+        for name, editor in self.editors.items():
+            editor.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+            editor.setMinimumWidth(60)
+            editor.setAccessibleName(f"{title}: {fields[name].title}")
+            editor.setToolTip(fields[name].description or "")
+            editor.edited.connect(lambda name=name: self._changed(name))
+            problem = QLabel()
+            problem.setProperty("role", "problem")
+            problem.setFont(theme.small_font())
+            problem.setWordWrap(True)
+            problem.hide()
+            self.problems[name] = problem
+
+    def fill(self, registry: Registry) -> None:
+        """Takes the choices from the registry."""
+        self._robots = registry.all("embodiments")
+        self.editors["embodiment"].set_robots([(e.id, e.title, e.summary) for e in self._robots.values()])
+        self._tasks = registry.all("tasks")
+        self.editors["task"].set_contributions(self._tasks)
+
+    def show_domain(self, domain: Domain) -> None:
+        """Shows a domain; nothing is emitted."""
+        for name, editor in self.editors.items():
+            value = getattr(domain, name)
+            if editor.value() != (str(value) if isinstance(value, Path) else value):
+                editor.blockSignals(True)
+                editor.set_value(value)
+                editor.blockSignals(False)
+        self._offer(domain)
+
+    def set_problems(self, problems: Sequence[Problem | StudioError]) -> None:
+        """Shows what is wrong at each field; a problem of the domain as a whole stands at the embodiment."""
+        texts: dict[str, list[str]] = {}
+        for problem in problems:
+            part, _, rest = problem.field.partition(".")
+            if part == self.role:
+                name = rest.split(".")[0]
+                if name in ("randomization", "curriculum"):  # told in a dock of their own
+                    continue
+                name = name if name in self.editors else "embodiment"
+                texts.setdefault(name, []).append(f"{problem.message} {problem.remedy}".strip())
+        for name, label in self.problems.items():
+            words = "\n".join(dict.fromkeys(texts.get(name, [])))
+            label.setText(words)
+            label.setVisible(bool(words))
+            editor = self.editors[name]
+            target = editor.line if isinstance(editor, PathField) else editor
+            target.setProperty("problem", bool(words))
+            target.style().unpolish(target)
+            target.style().polish(target)
+
+    def uses(self, name: str) -> bool:
+        """Whether a field says something of this domain, or is said to be wrong."""
+        return bool(self.editors[name].isEnabled() or self.problems[name].text())
+
+    def show_field(self, name: str) -> bool:
+        """Gives a field the focus."""
+        if name and name not in self.editors:
+            return False
+        self.editors[name or "embodiment"].setFocus()
+        return True
+
+    def _changed(self, name: str) -> None:
+        value = self.editors[name].value()
+        self.edited.emit(f"{self.role}.{name}", value)
+        if name == "task" and value in self._tasks:
+            self._follow(self._tasks[value])
+        cameras = self._cameras(value) if name == "embodiment" else ()
+        if cameras and self.editors["camera"].value() not in cameras:
+            self.edited.emit(f"{self.role}.camera", cameras[0])
+
+    def offer_cameras(self, robot: str, cameras: Sequence[str]) -> None:
+        """Takes the cameras of a model file, once it has been read."""
+        self._of_files[robot] = tuple(cameras)
+        if self.editors["embodiment"].value() == robot and cameras:
+            self.editors["camera"].set_choices(cameras)
+
+    def _cameras(self, robot: str) -> Sequence[str]:
+        """Of a registered robot, or of a model file that has been read."""
+        return self._robots[robot].cameras if robot in self._robots else self._of_files.get(robot, ())
+
+    def _offer(self, domain: Domain) -> None:
+        """Offers the robot's cameras where images are seen; the controls and observations that the task has, and its
+        contexts where it is a family."""
+        self.editors["camera"].set_choices(self._cameras(domain.embodiment) or [domain.camera])
+        for name in ("camera", "image_size"):
+            self.editors[name].setEnabled(domain.observation == "image")
+        task = self._tasks.get(domain.task)
+        if task is None:
+            return
+        for name, attribute in OFFERED.items():
+            self.editors[name].set_choices(getattr(task, attribute))
+        contexts = self.editors["contexts"]
+        contexts.setEnabled(bool(task.context))
+        contexts.setPlaceholderText(self.tr("the whole family") if task.context else self.tr("one task alone"))
+
+    def _follow(self, task: Any) -> None:
+        """After another task was chosen: what it does not have becomes its usual; of another kind of task, all does."""
+        other = self.editors["control"].value() not in task.controls
+        for name, attribute in OFFERED.items():
+            offered = getattr(task, attribute)
+            if other or self.editors[name].value() not in offered:
+                self.edited.emit(f"{self.role}.{name}", "state" if "state" in offered else offered[0])
+        if not task.context and self.editors["contexts"].value():
+            self.edited.emit(f"{self.role}.contexts", [])
+
+    def _take_file(self, path: Path) -> None:
+        name = "dataset" if opening.kind_of(path) == "dataset" else "embodiment"
+        self.edited.emit(f"{self.role}.{name}", str(path))

@@ -1,0 +1,268 @@
+"""What a randomized quantity has beside its range: distribution, moment, probability, and the parts it is of."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from PySide6.QtCore import QCoreApplication, QStringListModel, Qt, Signal
+from PySide6.QtWidgets import (
+    QAbstractSpinBox,
+    QCheckBox,
+    QComboBox,
+    QCompleter,
+    QDoubleSpinBox,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QSpinBox,
+    QWidget,
+)
+
+from widgets.forms.editors import guard_wheel
+from widgets.randomization.range_slider import Distribution
+from widgets.style import theme
+
+# fields of a term that stand here
+DETAILS = ("distribution", "std", "moment", "interval", "probability", "observed", "parts")
+WIDTH = 118  # of an editor, px
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What a person chose for a quantity: the fields of a RandomizationTerm, and whether it applies."""
+
+    on: bool
+    low: float
+    high: float
+    distribution: Distribution = "uniform"
+    probability: float = 1.0
+    std: float = 0.0
+    moment: str = "reset"
+    interval: float = 1.0
+    parts: str = ""
+    observed: bool = False
+
+    def term(self, field: str) -> dict[str, Any]:
+        """As the experiment file has it."""
+        whole = {name: value for name, value in vars(self).items() if name != "on"}
+        return {"field": field, **whole}
+
+
+def kept(given: float, shown: float, decimals: int) -> float:
+    """The number that was given, as long as its field shows nothing else."""
+    return given if math.isclose(round(given, decimals), shown, abs_tol=10.0 ** -(decimals + 2)) else shown
+
+
+def described(choice: Choice) -> str:
+    """What differs from a plain uniform draw for every episode, in short; for a closed row."""
+    said = [choice.parts] if choice.parts else []
+    if choice.distribution == "log_uniform":
+        said.append(_tr("log-uniform"))
+    elif choice.distribution == "normal":
+        said.append(_tr("normal") + (f" σ {choice.std:.3g}" if choice.std else ""))
+    if choice.moment == "once":
+        said.append(_tr("once"))
+    elif choice.moment == "interval":
+        said.append(_tr("every {0:g} s").format(choice.interval))
+    if choice.observed:
+        said.append(_tr("observed"))
+    if choice.probability < 1:
+        said.append(_tr("in {0} % of the draws").format(round(100 * choice.probability)))
+    return " · ".join(said)
+
+
+def _tr(text: str) -> str:
+    return QCoreApplication.translate("RangeDetails", text)
+
+
+class PartsCompleter(QCompleter):
+    """Completes the name after the last comma."""
+
+    def splitPath(self, path: str) -> list[str]:
+        return [path.rsplit(",", 1)[-1].strip()]
+
+    def pathFromIndex(self, index: Any) -> str:
+        before, comma, _ = self.widget().text().rpartition(",")  # type: ignore[attr-defined]
+        return f"{before}{comma} {index.data()}" if comma else str(index.data())
+
+
+class RangeDetails(QWidget):
+    """Two or three short lines, shown where a row is opened."""
+
+    edited = Signal()
+    another_asked = Signal()  # a second term of the quantity, for other parts
+    removal_asked = Signal()
+
+    def __init__(self, name: str, step: float, decimals: int, parted: bool, further: bool) -> None:
+        super().__init__()
+        self._given = Choice(False, 0.0, 0.0)
+        self.shape = self._combo(
+            self.tr("{0}: distribution").format(name),
+            [
+                ("uniform", self.tr("uniform"), self.tr("Every value of the range is as likely as any other")),
+                ("log_uniform", self.tr("log-uniform"), self.tr("As often half as twice; the range must lie above 0")),
+                ("normal", self.tr("normal"), self.tr("Around the middle of the range, cut off at its ends")),
+            ],
+        )
+        self.std = QDoubleSpinBox()
+        self.std.setRange(0, 1e6)
+        self.std.setDecimals(decimals + 1)
+        self.std.setSingleStep(step)
+        self.std.setPrefix("σ ")
+        self.std.setSpecialValueText(self.tr("σ auto"))
+        self.std.setKeyboardTracking(False)
+        self.std.setToolTip(self.tr("Standard deviation before the cut; auto: a quarter of the range"))
+        self.std.setAccessibleName(self.tr("{0}: standard deviation").format(name))
+        self.moment = self._combo(
+            self.tr("{0}: moment").format(name),
+            [
+                ("reset", self.tr("each episode"), self.tr("Drawn anew when an episode begins")),
+                ("once", self.tr("once"), self.tr("Drawn once for each simulation, for as long as it lives")),
+                ("interval", self.tr("in the episode"), self.tr("Drawn again and again within the episode")),
+            ],
+        )
+        self.interval = QDoubleSpinBox()
+        self.interval.setRange(0.01, 1e4)
+        self.interval.setDecimals(2)
+        self.interval.setSingleStep(0.1)
+        self.interval.setPrefix(self.tr("every "))
+        self.interval.setSuffix(" s")
+        self.interval.setKeyboardTracking(False)
+        self.interval.setToolTip(self.tr("Simulated time between two draws"))
+        self.interval.setAccessibleName(self.tr("{0}: interval").format(name))
+        self.share = QSpinBox()
+        self.share.setRange(0, 100)
+        self.share.setSuffix(" %")
+        self.share.setKeyboardTracking(False)
+        self.share.setToolTip(self.tr("How often it is applied at all"))
+        self.share.setAccessibleName(self.tr("{0}: probability").format(name))
+        self.observed = QCheckBox(self.tr("policy sees it"))
+        self.observed.setToolTip(self.tr("The value is part of the observation, so that one policy can fit all bodies"))
+        self.observed.setAccessibleName(self.tr("{0}: observed").format(name))
+        for spin in (self.std, self.interval, self.share):
+            spin.setAlignment(Qt.AlignmentFlag.AlignRight)
+            guard_wheel(spin)
+        self.parts = QLineEdit()
+        self.parts.setPlaceholderText(self.tr("all parts"))
+        self.parts.setToolTip(self.tr("Names in the model, by commas; * and ? stand for any letters"))
+        self.parts.setAccessibleName(self.tr("{0}: parts").format(name))
+        self._names = QStringListModel(self)
+        completer = PartsCompleter(self._names, self)
+        completer.setCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
+        completer.setFilterMode(Qt.MatchFlag.MatchContains)
+        self.parts.setCompleter(completer)
+        self.another = QPushButton(self.tr("Other parts too"))
+        self.another.setProperty("small", True)
+        self.another.setToolTip(self.tr("Adds a second range for other parts of the model"))
+        self.removal = QPushButton(self.tr("Remove"))
+        self.removal.setProperty("small", True)
+        self.removal.setToolTip(self.tr("Removes this range"))
+        grid = QGridLayout(self)
+        grid.setContentsMargins(20, theme.HAIR, 0, theme.SMALL)
+        grid.setHorizontalSpacing(theme.SMALL)
+        grid.setVerticalSpacing(theme.SMALL)
+        rows: list[tuple[str, list[QWidget]]] = [
+            (self.tr("Drawn"), [self.shape, self.std]),
+            (self.tr("When"), [self.moment, self.interval]),
+            (self.tr("Applied"), [self.share, self.observed]),
+        ]
+        if parted:
+            rows.append((self.tr("Parts"), [self.parts, self.removal if further else self.another]))
+        for line, (words, editors) in enumerate(rows):
+            label = QLabel(words)
+            label.setProperty("role", "muted")
+            label.setBuddy(editors[0])
+            label.setMinimumWidth(48)
+            box = QHBoxLayout()
+            box.setSpacing(theme.SMALL)
+            for editor in editors:
+                if isinstance(editor, (QComboBox, QAbstractSpinBox)):
+                    editor.setFixedWidth(WIDTH)
+                box.addWidget(editor, editor is self.parts)
+            box.addStretch(editors[0] is not self.parts)
+            grid.addWidget(label, line, 0)
+            grid.addLayout(box, line, 1)
+        grid.setColumnStretch(1, 1)
+        self.editors: dict[str, QWidget] = {
+            "distribution": self.shape,
+            "std": self.std,
+            "moment": self.moment,
+            "interval": self.interval,
+            "probability": self.share,
+            "observed": self.observed,
+            "parts": self.parts,
+        }
+        self._follow()
+        for combo in (self.shape, self.moment):
+            combo.activated.connect(self._edit)
+        for spin in (self.std, self.interval, self.share):
+            spin.valueChanged.connect(self._edit)
+        self.observed.toggled.connect(self._edit)
+        self.parts.editingFinished.connect(self._edit)
+        completer.activated.connect(lambda _text: self._edit())
+        self.another.clicked.connect(self.another_asked)
+        self.removal.clicked.connect(self.removal_asked)
+
+    def values(self) -> dict[str, Any]:
+        """What stands here, as fields of a Choice."""
+        given = self._given
+        return {
+            "distribution": self.shape.currentData(),
+            "std": kept(given.std, self.std.value(), self.std.decimals()),
+            "moment": self.moment.currentData(),
+            "interval": kept(given.interval, self.interval.value(), self.interval.decimals()),
+            "probability": kept(given.probability, self.share.value() / 100, 2),
+            "observed": self.observed.isChecked(),
+            "parts": self.parts.text().strip(),
+        }
+
+    def set_choice(self, choice: Choice) -> None:
+        """Without telling."""
+        self._given = choice
+        editors = tuple(self.editors.values())
+        for editor in editors:
+            editor.blockSignals(True)
+        self.shape.setCurrentIndex(self.shape.findData(choice.distribution))
+        self.std.setValue(choice.std)
+        self.moment.setCurrentIndex(self.moment.findData(choice.moment))
+        self.interval.setValue(choice.interval)
+        self.share.setValue(round(100 * choice.probability))
+        self.observed.setChecked(choice.observed)
+        if self.parts.text().strip() != choice.parts:
+            self.parts.setText(choice.parts)
+        for editor in editors:
+            editor.blockSignals(False)
+        self._follow()
+
+    def set_names(self, names: Sequence[str]) -> None:
+        """The parts the model has, as completions."""
+        self._names.setStringList(list(names))
+
+    def set_log_allowed(self, allowed: bool) -> None:
+        """A log-uniform draw needs a range above 0."""
+        item = self.shape.model().item(self.shape.findData("log_uniform"))  # type: ignore[attr-defined]
+        item.setEnabled(allowed)
+        if not allowed and self.shape.currentData() == "log_uniform":
+            self.shape.setCurrentIndex(self.shape.findData("uniform"))
+
+    def _edit(self) -> None:
+        self._follow()
+        self.edited.emit()
+
+    def _follow(self) -> None:
+        self.std.setVisible(self.shape.currentData() == "normal")
+        self.interval.setVisible(self.moment.currentData() == "interval")
+
+    def _combo(self, name: str, entries: list[tuple[str, str, str]]) -> QComboBox:
+        combo = QComboBox()
+        combo.setAccessibleName(name)
+        for key, label, help in entries:
+            combo.addItem(label, key)
+            combo.setItemData(combo.count() - 1, help, Qt.ItemDataRole.ToolTipRole)
+        guard_wheel(combo)
+        return combo

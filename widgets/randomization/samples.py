@@ -1,0 +1,130 @@
+"""The box of samples: pictures as the policy would see them in the panel, and ghosts of the robot in the viewport."""
+
+from __future__ import annotations
+
+import random
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QToolButton, QVBoxLayout
+
+from studio.experiment import Domain
+from widgets.randomization.sampler import COUNT, Request, Sampler
+from widgets.randomization.strip import SampleStrip
+from widgets.shell.app_state import Bench
+from widgets.style import theme
+
+OPACITY = 0.25  # of a ghost
+# what changes how the robot moves
+MOVING = ("friction", "mass", "damping", "armature", "gravity", "actuator_gain", "actuator_delay")
+
+
+class SampleBox(QFrame):
+    """Hidden until its button is down. A sample is an episode's draw; all are of one episode otherwise."""
+
+    names_known = Signal(object)  # field → the model's parts
+
+    def __init__(self, bench: Bench, sampler: Sampler | None = None) -> None:
+        super().__init__()
+        self._bench = bench
+        self._sampler = sampler or Sampler(bench.registry)
+        self._sampler.ready.connect(self._take)
+        self._domain = Domain()
+        self._seed = 0
+        self._names_for: tuple[str, str] | None = None
+        self.button = QPushButton(self.tr("{0} samples").format(COUNT))
+        self.button.setCheckable(True)
+        self.button.setToolTip(
+            self.tr(
+                "Several draws at once: pictures as the policy would see them, and translucent robots in the viewport "
+                "where the same commands lead them in a second"
+            )
+        )
+        self.strip = SampleStrip()
+        self.caption = QLabel()
+        self.caption.setProperty("role", "muted")
+        self.caption.setFont(theme.small_font())
+        self.caption.setWordWrap(True)
+        again = QToolButton()
+        theme.set_icon(again, "dice", "muted")
+        again.setToolTip(self.tr("Draw others"))
+        again.setAccessibleName(self.tr("Draw other samples"))
+        again.clicked.connect(self._again)
+        self.again = again
+        head = QHBoxLayout()
+        head.setSpacing(theme.SMALL)
+        head.addWidget(self.caption, 1)
+        head.addWidget(again)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 10, 0)
+        layout.setSpacing(theme.SMALL)
+        layout.addLayout(head)
+        layout.addWidget(self.strip)
+        self.hide()
+        self.destroyed.connect(self._sampler.end)
+        self.button.toggled.connect(self._toggle)
+
+    def set_domain(self, domain: Domain) -> None:
+        """What is sampled from now on."""
+        if domain != self._domain:
+            self._domain = domain
+            if self.button.isChecked():
+                self._ask()
+
+    def ask_names(self) -> None:
+        """Asks for the names of the model's parts; :attr:`names_known` follows."""
+        if self._names_for != (self._domain.embodiment, self._domain.task):
+            self._sampler.ask(Request(self._domain, self._seed, images=False))
+
+    def shut_down(self) -> None:
+        """Ends the thread."""
+        self._sampler.end()
+
+    def _toggle(self, on: bool) -> None:
+        self.setVisible(on)
+        if on:
+            if not self.strip.images:
+                self.strip.show_words(self.tr("Making samples…"))
+            self._ask()
+        else:
+            self._bench.ghosts_changed.emit([], [])
+
+    def _again(self) -> None:
+        self._seed = random.randrange(1 << 32)
+        self._ask()
+
+    def _ask(self) -> None:
+        domain = self._domain
+        images = domain.observation == "image"
+        moving = any(term.field in MOVING for term in domain.randomization)
+        self._sampler.ask(Request(domain, self._seed, images, moving))
+
+    def _take(self) -> None:
+        found = self._sampler.take()
+        if found is None:
+            return
+        if found.names:
+            self._names_for = (self._domain.embodiment, self._domain.task)
+            self.names_known.emit(found.names)
+        if not self.button.isChecked():
+            return
+        if found.problem:
+            self.caption.setText(self.tr("No samples"))
+            self.strip.show_words(found.problem)
+        elif found.images is not None:
+            self.strip.show_images(found.images, found.values)
+            self.caption.setText(self.tr("As the policy would see them"))
+        self.strip.setVisible(bool(found.problem) or self._domain.observation == "image")
+        if not found.problem and not found.values:
+            self.caption.setText(self.tr("Nothing varies yet: switch a row on."))
+        elif not found.problem and self._domain.observation != "image":
+            self.caption.setText(
+                self.tr("In the viewport: where the same commands lead each of them in a second")
+                if found.poses is not None
+                else self.tr("The policy sees no images, and nothing varies that moves the robot.")
+            )
+        poses = [] if found.poses is None else list(found.poses)
+        tints = []
+        for i in range(len(poses)):
+            hue = theme.series(i)
+            tints.append((hue.redF(), hue.greenF(), hue.blueF(), OPACITY))
+        self._bench.ghosts_changed.emit(poses, tints)

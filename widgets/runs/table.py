@@ -1,0 +1,294 @@
+"""The table of runs: its model, what sorts and searches it, and what several runs come to together."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, QSortFilterProxyModel, Qt
+
+from widgets.curves.axis import clock
+from widgets.curves.overlay import Overlay, key_of
+
+Index = QModelIndex | QPersistentModelIndex
+SHOWN, STRATEGY, SUCCESS, STATE, EPISODES, SEED, NAME, DOMAINS, ON_SOURCE, DURATION, CREATED = range(11)
+SORT = Qt.ItemDataRole.UserRole
+INFO = Qt.ItemDataRole.UserRole + 1  # the RunInfo
+PROGRESS = Qt.ItemDataRole.UserRole + 2  # fraction of the stage while it runs, else None
+ALIVE = ("preparing", "running", "paused")
+_RIGHT = (EPISODES, SEED, ON_SOURCE, DURATION)
+
+
+class RunTable(QAbstractTableModel):
+    """One row for each run (``studio.store.runs.RunInfo``)."""
+
+    def __init__(self, overlay: Overlay, parent: Any = None) -> None:
+        super().__init__(parent)
+        self.overlay = overlay
+        self.rows: list[Any] = []
+        self._progress: tuple[Path, str, float] | None = None
+        overlay.changed.connect(self._colors_changed)
+
+    # -- filling
+
+    def set_runs(self, runs: Iterable[Any]) -> None:
+        """Takes the runs as they are now; rows that stay keep their place, so that a selection stays too."""
+        fresh = {key_of(run.folder): run for run in runs}
+        for row in reversed(range(len(self.rows))):
+            if key_of(self.rows[row].folder) not in fresh:
+                self.beginRemoveRows(QModelIndex(), row, row)
+                del self.rows[row]
+                self.endRemoveRows()
+        for row, old in enumerate(self.rows):
+            new = fresh.pop(key_of(old.folder))
+            if new != old:
+                self.rows[row] = new
+                self.dataChanged.emit(self.index(row, 0), self.index(row, CREATED))
+        if fresh:
+            self.beginInsertRows(QModelIndex(), len(self.rows), len(self.rows) + len(fresh) - 1)
+            self.rows.extend(fresh.values())
+            self.endInsertRows()
+
+    def set_progress(self, folder: Path | None, stage: str = "", fraction: float = math.nan) -> None:
+        """Where the running session is."""
+        before, self._progress = self._progress, (key_of(folder), stage, fraction) if folder is not None else None
+        if self._progress is None or self._progress == before:
+            return
+        for row, run in enumerate(self.rows):
+            if key_of(run.folder) == self._progress[0]:
+                self.dataChanged.emit(self.index(row, STATE), self.index(row, STATE))
+
+    def tick(self) -> None:
+        """Time went by: "2 min ago" is told anew."""
+        if self.rows:
+            self.dataChanged.emit(self.index(0, CREATED), self.index(len(self.rows) - 1, CREATED))
+
+    def _colors_changed(self) -> None:
+        if self.rows:
+            self.dataChanged.emit(self.index(0, 0), self.index(len(self.rows) - 1, CREATED))
+
+    # -- Qt's side
+
+    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
+        return 0 if parent.isValid() else len(self.rows)
+
+    def columnCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
+        return CREATED + 1
+
+    def flags(self, index: Index) -> Qt.ItemFlag:
+        flags = super().flags(index)
+        return flags | Qt.ItemFlag.ItemIsUserCheckable if index.column() == SHOWN else flags
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        if orientation != Qt.Orientation.Horizontal:
+            return None
+        title, help = self._heads()[section]
+        if role == Qt.ItemDataRole.DisplayRole:
+            return title
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return help
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            side = Qt.AlignmentFlag.AlignRight if section in _RIGHT else Qt.AlignmentFlag.AlignLeft
+            return int(side | Qt.AlignmentFlag.AlignVCenter)
+        return None
+
+    def _heads(self) -> list[tuple[str, str]]:
+        return [
+            ("", self.tr("Drawn in the curves, in this colour. Space shows and hides the selected runs.")),
+            (self.tr("Strategy"), self.tr("How the knowledge was carried over")),
+            (
+                self.tr("Score"),
+                self.tr("On the target: success rate, or return, with its 95% interval"),
+            ),
+            (self.tr("State"), self.tr("Where the run stands")),
+            (self.tr("Episodes"), self.tr("Target demonstrations it could learn from")),
+            (self.tr("Seed"), self.tr("Seed of the run")),
+            (self.tr("Name"), self.tr("Name of the experiment")),
+            (self.tr("Source → target"), self.tr("The robots the knowledge was carried between")),
+            (self.tr("On source"), self.tr("Success rate on the source afterwards: what was not forgotten")),
+            (self.tr("Duration"), self.tr("Training time")),
+            (self.tr("Created"), self.tr("When the run was started")),
+        ]
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        run, column = self.rows[index.row()], index.column()
+        if role == INFO:
+            return run
+        if role == SORT:
+            return self._sort_key(run, column)
+        if role == PROGRESS:
+            return self._fraction(run)
+        if role == Qt.ItemDataRole.DisplayRole:
+            return self.text(run, column)
+        if role == Qt.ItemDataRole.CheckStateRole and column == SHOWN:
+            return Qt.CheckState.Checked if self.overlay.is_shown(run.folder) else Qt.CheckState.Unchecked
+        if role == Qt.ItemDataRole.TextAlignmentRole and column in _RIGHT:
+            return int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return self._tip(run, column)
+        if role == Qt.ItemDataRole.AccessibleTextRole and column == SHOWN:
+            return self.tr("shown in the curves") if self.overlay.is_shown(run.folder) else self.tr("not shown")
+        return None
+
+    def setData(self, index: Index, value: Any, role: int = Qt.ItemDataRole.EditRole) -> bool:
+        if role != Qt.ItemDataRole.CheckStateRole or index.column() != SHOWN:
+            return False
+        self.overlay.set_shown([self.rows[index.row()].folder], Qt.CheckState(value) == Qt.CheckState.Checked)
+        return True
+
+    # -- words
+
+    def text(self, run: Any, column: int) -> str:
+        """A cell in words, as it is shown, searched and copied."""
+        if column == STATE:
+            fraction = self._fraction(run)
+            if fraction is None:
+                return self.state_name(run.state)
+            stage = self._progress[1] if self._progress else ""
+            return f"{stage} {fraction:.0%}"
+        return {
+            SHOWN: lambda: "",
+            STRATEGY: lambda: run.strategy,
+            SUCCESS: lambda: rate(run.success, run.measure),
+            EPISODES: lambda: f"{run.episodes:,}",
+            SEED: lambda: str(run.seed),
+            NAME: lambda: run.name,
+            DOMAINS: lambda: f"{run.source} → {run.target}",
+            ON_SOURCE: lambda: rate(run.source_success, run.measure),
+            DURATION: lambda: clock(run.seconds) if run.seconds and math.isfinite(run.seconds) else "–",
+            CREATED: lambda: self.ago(time.time() - run.created),
+        }[column]()
+
+    def state_name(self, state: str) -> str:
+        """A state in words."""
+        known = {
+            "preparing": self.tr("preparing"),
+            "running": self.tr("running"),
+            "paused": self.tr("paused"),
+            "stopped": self.tr("stopped"),
+            "finished": self.tr("finished"),
+            "failed": self.tr("failed"),
+            "interrupted": self.tr("interrupted"),
+        }
+        return known.get(state, state)
+
+    def ago(self, seconds: float) -> str:
+        """How long ago, coarsely."""
+        for limit, unit, words in (
+            (90, 1, self.tr("just now")),
+            (90 * 60, 60, self.tr("%1 min ago")),
+            (36 * 3600, 3600, self.tr("%1 h ago")),
+            (math.inf, 86400, self.tr("%1 days ago")),
+        ):
+            if seconds < limit:
+                return words.replace("%1", f"{seconds / unit:.0f}")
+        return ""
+
+    def _tip(self, run: Any, column: int) -> str:
+        if column == SUCCESS and math.isfinite(run.success):
+            words = self.tr("Success %1, 95% interval %2 to %3")
+            if run.measure == "return":
+                words = self.tr("Return %1, 95% interval %2 to %3")
+            for mark, value in (("%1", run.success), ("%2", run.low), ("%3", run.high)):
+                words = words.replace(mark, rate(value, run.measure))
+            return words
+        if column == CREATED:
+            return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(run.created))
+        return str(run.folder)
+
+    def _fraction(self, run: Any) -> float | None:
+        if self._progress is None or run.state not in ALIVE or key_of(run.folder) != self._progress[0]:
+            return None
+        return self._progress[2] if math.isfinite(self._progress[2]) else None
+
+    def _sort_key(self, run: Any, column: int) -> float | str:
+        numbers = {
+            SHOWN: float(self.overlay.is_shown(run.folder)),
+            SUCCESS: run.success,
+            EPISODES: run.episodes,
+            SEED: run.seed,
+            ON_SOURCE: run.source_success,
+            DURATION: run.seconds,
+            CREATED: run.created,
+        }
+        if column in numbers:
+            value = numbers[column]
+            return float(value) if value is not None and math.isfinite(value) else -math.inf
+        return self.text(run, column).casefold()
+
+
+class RunFilter(QSortFilterProxyModel):
+    """Sorts by any column, and keeps the runs in which every word of the search occurs somewhere."""
+
+    def __init__(self, table: RunTable, parent: Any = None) -> None:
+        super().__init__(parent)
+        self._words: list[str] = []
+        self.setSourceModel(table)
+        self.setSortRole(SORT)
+
+    def search(self, text: str) -> None:
+        """Takes the search's text."""
+        self._words = text.casefold().split()
+        self.invalidate()
+
+    def filterAcceptsRow(self, row: int, parent: Index) -> bool:
+        table: Any = self.sourceModel()
+        run = table.rows[row]
+        text = " ".join([*(table.text(run, c) for c in range(1, CREATED + 1)), run.folder.name]).casefold()
+        return all(word in text for word in self._words)
+
+    def lessThan(self, left: Index, right: Index) -> bool:
+        a, b = left.data(SORT), right.data(SORT)
+        return bool(a < b) if a != b else left.row() < right.row()
+
+
+def rate(value: float | None, measure: str = "success") -> str:
+    """A success rate, or a return, for reading."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    return f"{value:.2f}" if measure == "success" else f"{value:,.4g}"
+
+
+def summary(runs: list[Any]) -> list[tuple[str, int, float, float, float]]:
+    """Runs of the same strategy (and, where it differs, number of episodes) together: (label, runs with a result, mean
+    success, least, greatest). Groups without a result are left out; the best comes first."""
+    sizes = {run.episodes for run in runs}
+    groups: dict[str, list[float]] = {}
+    for run in runs:
+        label = f"{run.strategy} · {run.episodes} ep" if len(sizes) > 1 else run.strategy
+        if math.isfinite(run.success):
+            groups.setdefault(label, []).append(run.success)
+    rows = [(label, len(v), sum(v) / len(v), min(v), max(v)) for label, v in groups.items()]
+    return sorted(rows, key=lambda row: -row[2])
+
+
+_COPIED = ("name", "strategy", "source", "target", "episodes", "seed", "success", "low", "high", "source_success")
+_COPIED_TOO = ("trainable_parameters", "seconds", "state")
+
+
+def as_csv(runs: Iterable[Any]) -> str:
+    """The runs as CSV, with every digit."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow((*_COPIED, *_COPIED_TOO, "folder"))
+    for run in runs:
+        writer.writerow([getattr(run, name) for name in (*_COPIED, *_COPIED_TOO)] + [run.folder])
+    return out.getvalue()
+
+
+def as_markdown(runs: Iterable[Any]) -> str:
+    """The runs as a Markdown table, rounded for reading."""
+    head = ("Strategy", "Source → target", "Episodes", "Seed", "Success [95%]", "On source", "Trainable", "Time")
+    lines = ["| " + " | ".join(head) + " |", "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |"]
+    for run in runs:
+        interval = "{} [{}, {}]".format(*(rate(v, run.measure) for v in (run.success, run.low, run.high)))
+        spent = clock(run.seconds) if run.seconds and math.isfinite(run.seconds) else "–"
+        trainable = f"{run.trainable_parameters:,}" if run.trainable_parameters else "–"
+        cells = (run.strategy, f"{run.source} → {run.target}", str(run.episodes), str(run.seed), interval)
+        lines.append("| " + " | ".join((*cells, rate(run.source_success), trainable, spent)) + " |")
+    return "\n".join(lines) + "\n"

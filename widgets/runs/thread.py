@@ -1,0 +1,130 @@
+"""The run thread: one session after the other, off the UI thread. It touches no widget."""
+
+from __future__ import annotations
+
+import threading
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QObject, QThread, Signal
+
+from studio.errors import Stopped, StudioError
+from studio.events import Failed, StateChanged, Subscription
+from studio.experiment import Experiment
+from studio.registry import Registry
+from studio.run.channels import Channels
+
+if TYPE_CHECKING:
+    from studio.run.session import Session
+
+STACK_BYTES = 64 * 2**20  # macOS gives secondary threads 512 kB, too little for torch's compiler
+
+
+class RunThread(QThread):
+    """Runs experiments in order, or resumes one run folder. Stop, pause and unpause may be called from any thread."""
+
+    job_started = Signal(int, int, object)  # index from 0, how many, Experiment or Path
+    job_ended = Signal(object)  # the run folder, None where none was made
+
+    def __init__(
+        self,
+        jobs: Sequence[Experiment | Path],
+        registry: Registry,
+        channels: Channels,
+        runs_folder: Path,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.setObjectName("run")
+        self.setStackSize(STACK_BYTES)
+        self._jobs = list(jobs)
+        self._registry, self._channels, self._runs_folder = registry, channels, runs_folder
+        self._lock = threading.Lock()
+        self._session: Session | None = None
+        self._stop = False
+        self._paused = False
+
+    def run(self) -> None:
+        """Works through the jobs; a failed one does not take the following ones with it, a stop does."""
+        for index, job in enumerate(self._jobs):
+            if self._stop:
+                return
+            self.job_started.emit(index, len(self._jobs), job)
+            self.job_ended.emit(self._one(job))
+
+    def stop(self) -> None:
+        """Asks the session to stop with a checkpoint; no further job is begun."""
+        with self._lock:
+            self._stop = True
+            if self._session is not None:
+                self._session.stop()
+
+    def pause(self) -> None:
+        """Asks the session to pause after its present iteration."""
+        self._set_paused(True)
+
+    def unpause(self) -> None:
+        """Lets a paused session go on."""
+        self._set_paused(False)
+
+    def _set_paused(self, paused: bool) -> None:
+        with self._lock:
+            self._paused = paused
+            if self._session is not None:
+                (self._session.pause if paused else self._session.unpause)()
+
+    def _one(self, job: Experiment | Path) -> Path | None:
+        session: Any = None
+        heard = self._channels.events.subscribe()
+        try:
+            from studio.run.session import Session  # loads torch: only here, on this thread
+
+            if isinstance(job, Path):
+                session = Session.resume(job, self._registry, self._channels)
+            else:
+                session = Session(job, self._registry, self._channels, self._runs_folder)
+            with self._lock:
+                self._session = session
+                if self._stop:
+                    session.stop()
+                elif self._paused:
+                    session.pause()
+            session.run()
+        except Stopped:
+            pass
+        except Exception as error:
+            self._announce(error, job, session, heard)
+        finally:
+            self._channels.events.unsubscribe(heard)
+            with self._lock:
+                self._session = None
+        return folder_of(session)
+
+    def _announce(self, error: Exception, job: Experiment | Path, session: Any, heard: Subscription) -> None:
+        """Publishes the failure where the session could not do so itself (it may have failed while being made)."""
+        told = heard.drain()
+        publish = self._channels.events.publish
+        if not any(isinstance(event, Failed) for event in told):
+            known = isinstance(error, StudioError)
+            publish(
+                Failed(
+                    message=error.message if isinstance(error, StudioError) else f"{type(error).__name__}: {error}",
+                    field=error.field if isinstance(error, StudioError) else "",
+                    remedy=error.remedy if isinstance(error, StudioError) else "",
+                    traceback="" if known else "".join(traceback.format_exception(error)),
+                )
+            )
+        if not any(isinstance(event, StateChanged) and event.state == "failed" for event in told):
+            folder = folder_of(session)
+            name = str(folder) if folder else (str(job) if isinstance(job, Path) else job.name)
+            publish(StateChanged(run=name, state="failed"))
+
+
+def folder_of(session: Any) -> Path | None:
+    """The session's folder; None where it was not made, as when the runs' folder cannot be written."""
+    try:
+        return Path(session.folder) if session is not None else None
+    except AssertionError:  # the session has not come so far as to make one
+        return None

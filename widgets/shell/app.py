@@ -1,0 +1,151 @@
+"""Opens the window, or takes a picture of it without a display."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+
+from PySide6.QtCore import QCoreApplication, QEventLoop, QSettings, QTimer
+from PySide6.QtWidgets import QApplication
+
+from studio import paths
+from studio.errors import StudioError
+from studio.experiment import Experiment
+from studio.registry import Registry
+from widgets.shell.app_state import Bench
+from widgets.shell.main_window import MainWindow
+from widgets.style import theme
+
+PATIENCE_S = 60.0  # a picture waits at most this long for its panels
+SETTLE_S = 2.5  # and this long after they have fallen quiet, for the viewport's first frames
+
+
+def application() -> QApplication:
+    """The one QApplication, with our look."""
+    app = QApplication.instance()
+    if not isinstance(app, QApplication):
+        app = QApplication(sys.argv[:1])
+    app.setApplicationName("transfer-studio")
+    app.setApplicationDisplayName("Transfer Studio")
+    app.setOrganizationName("transfer-studio")
+    theme.apply(app)
+    return app
+
+
+def main(experiment: Path | None = None, runs_folder: Path | None = None) -> int:
+    """Opens the window and stays until it is closed; gives the exit status.
+
+    Args:
+        experiment: the YAML file to open; None opens the demo.
+        runs_folder: where runs are kept; None is the program's own place.
+    """
+    # software GL draws on the render thread alone: its own threads would crowd training and the UI off the cores
+    os.environ.setdefault("LP_NUM_THREADS", "0")
+    app = application()
+    bench = Bench(runs_folder)
+    catch_everything(bench)
+    window = MainWindow(bench, QSettings())
+    _load_into(window, experiment or paths.assets() / "experiments" / "demo.yaml", quiet=experiment is None)
+    # Python's own signal handlers run between two ticks of the bench's timer
+    signal.signal(signal.SIGINT, lambda *_: window.close())
+    window.show()
+    QTimer.singleShot(0, bench, bench.load_plugins)
+    status = app.exec()
+    sys.excepthook = sys.__excepthook__
+    threading.excepthook = threading.__excepthook__
+    return status
+
+
+def screenshot(
+    path: Path,
+    experiment: Path | Experiment | None = None,
+    run_folders: Sequence[Path] = (),
+    size: tuple[int, int] = (1440, 900),
+    scheme: theme.Scheme | None = None,
+    runs_folder: Path | None = None,
+    registry: Registry | None = None,
+) -> Path:
+    """Renders the whole window to a picture, with the given runs shown, and needs no display.
+
+    Raises:
+        StudioError: the experiment cannot be read, or the picture cannot be written.
+    """
+    if QCoreApplication.instance() is None and not _has_display():
+        os.environ["QT_QPA_PLATFORM"] = "offscreen"
+    app = application()
+    theme.force(scheme)
+    if runs_folder is None and run_folders:
+        runs_folder = Path(run_folders[0]).parent
+    bench = Bench(runs_folder, registry=registry)
+    window = MainWindow(bench)
+    try:
+        window.resize(*size)
+        if experiment is None and run_folders:
+            experiment = Path(run_folders[0]) / "experiment.yaml"
+        if isinstance(experiment, Path):
+            experiment = Experiment.load(experiment)
+        if experiment is not None:
+            bench.set_experiment(experiment)
+        window.show()
+        bench.load_plugins()
+        _settle(app, bench)
+        if run_folders:
+            bench.runs_selected.emit([Path(folder) for folder in run_folders])
+            _settle(app, bench)
+        picture = window.grab()
+        if not picture.save(str(path)):
+            raise StudioError("The picture cannot be written.", str(path), "Choose another folder, and a .png name.")
+        return Path(path)
+    finally:
+        window.close()
+        theme.force(None)
+
+
+def catch_everything(bench: Bench) -> None:
+    """Unforeseen exceptions become a toast and a line on stderr; the window lives on."""
+
+    def caught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        sys.__excepthook__(kind, error, trace)
+        if isinstance(error, Exception):
+            bench.report(error.with_traceback(trace), QCoreApplication.translate("app", "Unexpected error"))
+
+    sys.excepthook = caught
+    # the signal is queued to the UI thread where it comes from another
+    threading.excepthook = lambda args: caught(args.exc_type, args.exc_value or args.exc_type(), args.exc_traceback)
+
+
+def _load_into(window: MainWindow, path: Path, quiet: bool) -> None:
+    """A small file, read before the window is shown so that it opens complete."""
+    if quiet and not path.is_file():
+        return
+    try:
+        experiment = Experiment.load(path)
+    except StudioError as error:
+        window.bench.report(error)
+        return
+    window.commands.base = (experiment, path)
+    window.bench.set_experiment(experiment)
+
+
+def _settle(app: QApplication, bench: Bench) -> None:
+    """Lets the panels work until they are quiet."""
+    started = quiet = time.monotonic()
+    while time.monotonic() - started < PATIENCE_S:
+        app.processEvents(QEventLoop.ProcessEventsFlag.AllEvents, 50)
+        time.sleep(0.01)
+        if not bench.is_idle:
+            quiet = time.monotonic()
+        elif time.monotonic() - quiet > SETTLE_S:
+            return
+
+
+def _has_display() -> bool:
+    if sys.platform in ("win32", "darwin"):
+        return True
+    return bool(os.environ.get("QT_QPA_PLATFORM") or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))

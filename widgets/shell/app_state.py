@@ -1,0 +1,302 @@
+"""The bench: what all panels share. The experiment being edited, the registry, the channels, and what may be asked for.
+
+Panels hold a Bench and nothing of each other. Everything here lives on the UI thread; slow work goes through
+:meth:`Bench.background`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QObject, QRunnable, QThreadPool, QTimer, Signal
+
+from studio import paths
+from studio.contracts import Problem
+from studio.errors import ExperimentError, StudioError
+from studio.events import StateChanged
+from studio.experiment import Experiment
+from studio.registry import KINDS, Registry
+from studio.run.channels import Channels
+from widgets.runs.thread import RunThread
+
+DRAIN_MS = 33
+PROGRESS_EVERY = 3  # ticks of the drain
+CHECK_MS = 250  # an edit is checked when the hand has rested this long
+
+
+class _Job(QRunnable):
+    """A function on the thread pool; its result or its exception comes back as a signal of the bench."""
+
+    def __init__(self, bench: Bench, work: Callable[[], Any], done: Callable[[Any], None], failed: Any) -> None:
+        super().__init__()
+        self._bench, self._work, self._done, self._failed = bench, work, done, failed
+
+    def run(self) -> None:
+        result: Any = None
+        error: Exception | None = None
+        try:
+            result = self._work()
+        except Exception as caught:
+            error = caught
+        with contextlib.suppress(RuntimeError):  # the window was closed meanwhile
+            self._bench._job_ended.emit((self._done, self._failed, result, error))
+
+
+class Bench(QObject):
+    """What all panels share; see the module."""
+
+    experiment_changed = Signal(object)  # Experiment, after every accepted edit
+    problems_changed = Signal(list)  # list[Problem] of the present experiment
+    events = Signal(list)  # list[Event] drained from the session's channel, at most 30 times a second
+    progress = Signal(object)  # Progress, the latest
+    registry_ready = Signal()  # plugins have been imported; `registry.all(...)` is now instant
+    runs_changed = Signal()  # a run was made, finished, deleted
+    runs_selected = Signal(list)  # list[Path]: run folders to overlay and show
+    checkpoint_chosen = Signal(object, int)  # (run folder, step): play this one in the viewport
+    toast = Signal(str, str, str)  # level (info, warning, error), one sentence, details (a traceback or empty)
+    running_changed = Signal(bool)  # a session was started, or the last one ended
+    state_changed = Signal(str)  # idle, preparing, running, paused, stopping, stopped, finished, failed
+    job_changed = Signal(int, int, object)  # which of how many sessions of a comparison begins: Experiment or Path
+    preview_changed = Signal(
+        dict
+    )  # randomization field → value to be seen in the viewport; empty: the domain's own draws
+    ghosts_changed = Signal(object, object)  # poses (nq,) and tints of robots to be seen beside the one; empty: none
+    _job_ended = Signal(object)
+
+    def __init__(
+        self, runs_folder: Path | None = None, parent: QObject | None = None, registry: Registry | None = None
+    ) -> None:
+        super().__init__(parent)
+        self.registry = registry if registry is not None else Registry()
+        self.registry_is_ready = False
+        self.channels = Channels()
+        self.runs_folder = Path(runs_folder) if runs_folder else paths.runs()
+        self.problems: list[Problem] = []
+        self.state = "idle"
+        self._experiment = Experiment()
+        self._thread: RunThread | None = None
+        self._checks = 0
+        self._open_jobs = 0
+        self._closed = False
+        self._subscription = self.channels.events.subscribe()
+        self._progress_version = self._tick = 0
+        self._pool = QThreadPool(self)
+        self._job_ended.connect(self._finish_job)
+        self._timer = QTimer(self)
+        self._timer.setInterval(DRAIN_MS)
+        self._timer.timeout.connect(self._drain)
+        self._timer.start()
+        self._check_timer = QTimer(self)
+        self._check_timer.setSingleShot(True)
+        self._check_timer.setInterval(CHECK_MS)
+        self._check_timer.timeout.connect(self._check)
+        self.experiment_changed.connect(self._check_timer.start)
+
+    # -- the experiment ------------------------------------------------------------------------------------------
+
+    @property
+    def experiment(self) -> Experiment:
+        """The experiment being edited. Replace it with :meth:`set_experiment` or :meth:`edit`."""
+        return self._experiment
+
+    def set_experiment(self, experiment: Experiment) -> None:
+        """Takes a whole experiment and tells every panel."""
+        if experiment == self._experiment:
+            return
+        self._experiment = experiment
+        self.experiment_changed.emit(experiment)
+
+    def edit(self, **changes: Any) -> ExperimentError | None:
+        """Changes dotted fields, ``edit(**{"target.episodes": 20})``. A value that does not fit is given back as the
+        error to be shown at its field, and the experiment stays as it was."""
+        try:
+            self.set_experiment(self._experiment.changed(**changes))
+        except ExperimentError as error:
+            return error
+        return None
+
+    # -- slow work -----------------------------------------------------------------------------------------------
+
+    def background(
+        self, work: Callable[[], Any], done: Callable[[Any], None], failed: Callable[[Exception], None] | None = None
+    ) -> None:
+        """Runs ``work`` off the UI thread, then ``done(result)`` on it. Failures become a toast unless taken."""
+        if self._closed:
+            return
+        self._open_jobs += 1
+        self._pool.start(_Job(self, work, done, failed))
+
+    @property
+    def is_idle(self) -> bool:
+        """No background work is open, and the present experiment has been checked."""
+        return self._open_jobs == 0 and not self._check_timer.isActive()
+
+    def report(self, error: BaseException, what: str = "") -> None:
+        """Shows an exception as a toast: one sentence, with the traceback behind it."""
+        sentence = str(error) if isinstance(error, StudioError) else f"{type(error).__name__}: {error}"
+        details = "".join(traceback.format_exception(error))
+        self.toast.emit("error", f"{what}: {sentence}" if what else sentence, details)
+
+    def load_plugins(self) -> None:
+        """Imports every plugin in the background; :attr:`registry_ready` follows."""
+
+        def work() -> None:
+            for kind in KINDS:
+                self.registry.all(kind)
+
+        def done(_: None) -> None:
+            self.registry_is_ready = True
+            self.registry_ready.emit()
+            self._check_timer.start()
+
+        self.background(work, done)
+
+    # -- sessions ------------------------------------------------------------------------------------------------
+
+    @property
+    def is_running(self) -> bool:
+        """A session is at work (paused counts)."""
+        return self._thread is not None
+
+    @property
+    def why_not_run(self) -> str:
+        """Why Run is not possible now, in words; empty if it is."""
+        if self.is_running:
+            return self.tr("A run is going on. Stop it, or wait for its end.")
+        if not self.registry_is_ready:
+            return self.tr("The plugins are still being loaded.")
+        lines = [f"{p.field}: {p.message} {p.remedy}".strip() for p in self.problems]
+        return "\n".join(lines)
+
+    def run(self) -> None:
+        """Starts a session of the present experiment."""
+        self._start([self._experiment])
+
+    def compare(self) -> None:
+        """Runs the experiment's comparison: strategies × data sizes × seeds, one after the other."""
+        experiment = self._experiment
+
+        def work() -> list[Experiment]:
+            from studio.run.compare import matrix
+
+            return list(matrix(experiment, self.registry))
+
+        self.background(work, self._start)
+
+    def resume(self, folder: Path) -> None:
+        """Goes on with a run that was stopped or interrupted."""
+        self._start([Path(folder)])
+
+    def stop(self) -> None:
+        """Asks the running session to stop with a checkpoint."""
+        if self._thread is not None:
+            self._set_state("stopping")
+            self._thread.stop()
+
+    def pause(self) -> None:
+        """Asks the running session to pause."""
+        if self._thread is not None:
+            self._thread.pause()
+
+    def unpause(self) -> None:
+        """Lets a paused session go on."""
+        if self._thread is not None:
+            self._thread.unpause()
+
+    def close(self) -> None:
+        """Stops the session, the timers and the background work, and waits for them."""
+        self._closed = True
+        self._timer.stop()
+        self._check_timer.stop()
+        if self._thread is not None:
+            self._thread.stop()
+            self._thread.wait()
+            self._thread = None
+        self.channels.events.unsubscribe(self._subscription)
+        self._pool.clear()
+        self._pool.waitForDone()
+
+    def _start(self, jobs: Sequence[Experiment | Path]) -> None:
+        if self.is_running:
+            self.toast.emit("warning", self.tr("A run is going on. Stop it, or wait for its end."), "")
+            return
+        thread = RunThread(jobs, self.registry, self.channels, self.runs_folder, self)
+        thread.job_started.connect(self.job_changed)
+        thread.job_ended.connect(self._job_over)
+        thread.finished.connect(self._thread_over)
+        self._thread = thread
+        self._set_state("preparing")
+        self.running_changed.emit(True)
+        thread.start()
+
+    def _job_over(self, _folder: object) -> None:
+        self._drain()  # the session's last words come before the news that it ended
+        self.runs_changed.emit()
+
+    def _thread_over(self) -> None:
+        if self._closed or self._thread is None:
+            return
+        thread, self._thread = self._thread, None
+        thread.wait()
+        thread.deleteLater()
+        self._drain()
+        if self.state not in ("finished", "failed"):
+            self._set_state("stopped")
+        self.running_changed.emit(False)
+
+    def _set_state(self, state: str) -> None:
+        if state != self.state:
+            self.state = state
+            self.state_changed.emit(state)
+
+    # -- what comes back -----------------------------------------------------------------------------------------
+
+    def _check(self) -> None:
+        if not self.registry_is_ready:
+            return
+        self._checks += 1
+        number, experiment = self._checks, self._experiment
+
+        def work() -> list[Problem]:
+            from studio.run.check import check
+
+            return list(check(experiment, self.registry))
+
+        def done(problems: list[Problem]) -> None:
+            if number == self._checks:  # an answer to an older question is of no use
+                self.problems = problems
+                self.problems_changed.emit(problems)
+
+        self.background(work, done)
+
+    def _finish_job(self, outcome: tuple[Any, Any, Any, Any]) -> None:
+        done, failed, result, error = outcome
+        self._open_jobs -= 1
+        if self._closed:
+            return
+        if error is None:
+            done(result)
+        elif failed is not None:
+            failed(error)
+        else:
+            self.report(error)
+
+    def _drain(self) -> None:
+        events = self._subscription.drain()
+        for event in events:
+            if isinstance(event, StateChanged):
+                if self.state != "stopping" or event.state in ("stopped", "finished", "failed"):
+                    self._set_state(event.state)
+                self.runs_changed.emit()
+        if events:
+            self.events.emit(events)
+        version, progress = self.channels.progress.get()
+        # ten times a second is enough for the eye, and every repaint costs training some of the interpreter
+        self._tick += 1
+        if version != self._progress_version and self._tick % PROGRESS_EVERY == 0:
+            self._progress_version = version
+            self.progress.emit(progress)

@@ -1,0 +1,239 @@
+"""The window's commands: their actions, where they stand in menus and tool bar, and what they do."""
+
+from __future__ import annotations
+
+from functools import partial
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, Qt
+from PySide6.QtGui import QAction, QGuiApplication, QKeySequence
+from PySide6.QtWidgets import QFileDialog, QMenu, QMenuBar, QSizePolicy, QToolBar, QToolButton, QWidget
+
+from studio import paths
+from studio.experiment import Experiment
+from widgets.shell import opening
+from widgets.style import theme
+
+if TYPE_CHECKING:
+    from widgets.shell.main_window import MainWindow
+
+EXAMPLES = paths.assets() / "experiments"
+
+
+class Commands(QObject):
+    """Every command of the window, once. The palette lists the same actions."""
+
+    def __init__(self, window: MainWindow) -> None:
+        super().__init__(window)
+        self._window, self._bench = window, window.bench
+        self.base: tuple[Experiment, Path] | None = None  # what was opened, and where it lies
+        bench = self._bench
+        make = self._make
+        self.run = make(self.tr("&Run"), self.tr("Run this experiment"), bench.run, "run", "F5", "accent_text")
+        self.pause = make(self.tr("&Pause"), self.tr("Pause the run, or let it go on"), self._pause, "pause", "F6")
+        self.stop = make(self.tr("&Stop"), self.tr("Stop with a checkpoint"), bench.stop, "stop", "Shift+F5")
+        self.compare = make(
+            self.tr("&Compare"),
+            self.tr("Run every strategy, data size and seed of the comparison"),
+            bench.compare,
+            "compare",
+            "Ctrl+F5",
+        )
+        self.new = make(self.tr("&New"), self.tr("Start from the defaults"), self._new, "", "Ctrl+N")
+        self.open = make(
+            self.tr("&Open…"),
+            self.tr("Open an experiment (YAML), a dataset (HDF5) or a robot (MJCF, URDF)"),
+            self._open,
+            "open",
+            "Ctrl+O",
+        )
+        self.open_run = make(
+            self.tr("Open r&un folder…"), self.tr("Open a run's folder"), self._open_run, "", "Ctrl+Shift+O"
+        )
+        self.examples = {
+            file: make(
+                file.stem.replace("_", " "),
+                self.tr("Open the example {file}").format(file=file.name),
+                partial(window.open_path, file),
+            )
+            for file in sorted(EXAMPLES.glob("*.yaml"))
+        }
+        self.save = make(
+            self.tr("&Save as YAML…"), self.tr("Write this experiment to a file"), self._save, "save", "Ctrl+S"
+        )
+        self.copy_line = make(
+            self.tr("Copy as command &line"),
+            self.tr("The shell command that runs this experiment"),
+            self._copy_line,
+            "command",
+            "Ctrl+Shift+C",
+        )
+        self.copy_yaml = make(
+            self.tr("Copy as &YAML"), self.tr("The whole experiment as text"), self._copy_yaml, "copy"
+        )
+        self.quit = make(self.tr("&Quit"), self.tr("Close the studio"), window.close, "", "Ctrl+Q")
+        self.reset_layout = make(
+            self.tr("&Reset layout"), self.tr("Put every panel back to its place"), window.reset_layout, "layout"
+        )
+        self.palette = make(
+            self.tr("&Find a command…"), self.tr("Find any command by its name"), self._palette, "search", "Ctrl+K"
+        )
+        self.pause.setCheckable(True)
+        bench.registry_ready.connect(self._describe_examples)
+        for signal in (bench.running_changed, bench.state_changed, bench.problems_changed, bench.registry_ready):
+            signal.connect(self._enable)
+        self._enable()
+
+    def all(self) -> list[QAction]:
+        """Every command, and the panels' own toggles."""
+        toggles = [dock.toggleViewAction() for dock in self._window.docks.values()]
+        return [*self.findChildren(QAction), *toggles]
+
+    def fill_menus(self, bar: QMenuBar) -> None:
+        """Makes the menus."""
+        file = bar.addMenu(self.tr("&File"))
+        file.addActions([self.new, self.open, self.open_run])
+        examples = file.addMenu(self.tr("Open an &example"))
+        examples.setToolTipsVisible(True)
+        examples.addActions([*self.examples.values()])
+        file.addSeparator()
+        file.addActions([self.save, self.copy_line, self.copy_yaml])
+        file.addSeparator()
+        file.addAction(self.quit)
+        run = bar.addMenu(self.tr("&Run"))
+        run.addActions([self.run, self.pause, self.stop])
+        run.addSeparator()
+        run.addAction(self.compare)
+        view = bar.addMenu(self.tr("&View"))
+        for dock in self._window.docks.values():
+            view.addAction(dock.toggleViewAction())
+        view.addSeparator()
+        view.addActions([self.palette, self.reset_layout])
+
+    def fill_tool_bar(self, bar: QToolBar) -> None:
+        """Puts the daily commands into the tool bar."""
+        bar.addActions([self.run, self.pause, self.stop])
+        button = bar.widgetForAction(self.run)
+        button.setObjectName("run")  # the stylesheet paints it in the accent
+        bar.addSeparator()
+        bar.addAction(self.compare)
+        bar.addSeparator()
+        bar.addActions([self.open, self.save])
+        copy = QToolButton()
+        copy.setText(self.tr("Copy as"))
+        copy.setToolTip(self.tr("Copy the experiment as a command line or as YAML"))
+        copy.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        copy.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        theme.set_icon(copy, "copy")
+        menu = QMenu(copy)
+        menu.addActions([self.copy_line, self.copy_yaml])
+        copy.setMenu(menu)
+        bar.addWidget(copy)
+        for action, name in ((self.open, self.tr("Open")), (self.save, self.tr("Save"))):
+            action.setIconText(name)
+        spring = QWidget()
+        spring.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        bar.addWidget(spring)
+
+    def _make(self, text: str, help: str, call: object, icon: str = "", keys: str = "", tint: str = "text") -> QAction:
+        action = QAction(text, self)
+        action.setStatusTip(help)
+        action.setToolTip(
+            f"{help} ({QKeySequence(keys).toString(QKeySequence.SequenceFormat.NativeText)})" if keys else help
+        )
+        if keys:
+            action.setShortcut(QKeySequence(keys))
+        if icon:
+            theme.set_icon(action, icon, tint)
+        action.triggered.connect(lambda _checked=False: call())  # type: ignore[operator]
+        self._window.addAction(action)
+        return action
+
+    def _enable(self, *_: object) -> None:
+        bench = self._bench
+        reason = bench.why_not_run
+        for action, help in (
+            (self.run, self.tr("Run this experiment (F5)")),
+            (self.compare, self.tr("Run every strategy, data size and seed of the comparison (Ctrl+F5)")),
+        ):
+            action.setEnabled(not reason)
+            action.setToolTip(reason or help)
+        going = bench.is_running and bench.state != "stopping"
+        self.pause.setEnabled(going)
+        self.stop.setEnabled(going)
+        self.pause.setChecked(bench.is_running and bench.state == "paused")
+        self.pause.setIconText(self.tr("Go on") if self.pause.isChecked() else self.tr("Pause"))
+
+    def _pause(self) -> None:
+        if self._bench.state == "paused":
+            self._bench.unpause()
+        else:
+            self._bench.pause()
+        self._enable()  # the button follows the session, not the click
+
+    def _new(self) -> None:
+        self.base = None
+        self._bench.set_experiment(Experiment())
+
+    def _open(self) -> None:
+        start = str(EXAMPLES)
+        name, _ = QFileDialog.getOpenFileName(
+            self._window, self.tr("Open"), start, self.tr("All the studio reads ({types})").format(types=opening.FILTER)
+        )
+        if name:
+            self._window.open_path(Path(name))
+
+    def _open_run(self) -> None:
+        name = QFileDialog.getExistingDirectory(self._window, self.tr("Open run"), str(self._bench.runs_folder))
+        if name:
+            self._window.open_path(Path(name))
+
+    def _describe_examples(self) -> None:
+        """What each of them asks, once their files have been read."""
+
+        def done(texts: dict[Path, str]) -> None:
+            for file, text in texts.items():
+                self.examples[file].setToolTip(f"<p>{escape(text)}</p>")  # rich text is wrapped
+
+        self._bench.background(lambda: {file: Experiment.load(file).description for file in self.examples}, done)
+
+    def _save(self) -> None:
+        start = f"{self._bench.experiment.name}.yaml"
+        if self.base is not None and not _is_kept(self.base[1]):
+            start = str(self.base[1])
+        name, _ = QFileDialog.getSaveFileName(
+            self._window, self.tr("Save as YAML"), start, self.tr("Experiment (*.yaml *.yml)")
+        )
+        if name:
+            self.save_to(Path(name))
+
+    def save_to(self, path: Path) -> None:
+        """Writes the experiment in the background and says so."""
+        experiment = self._bench.experiment
+
+        def done(written: Path) -> None:
+            self.base = (experiment, written)
+            self._window.statusBar().showMessage(self.tr("Saved to {path}").format(path=written), 5000)
+
+        self._bench.background(partial(opening.write, experiment, path), done)
+
+    def _copy_line(self) -> None:
+        base, path = self.base if self.base else (None, None)
+        QGuiApplication.clipboard().setText(opening.command_line(self._bench.experiment, base, path))
+        self._window.statusBar().showMessage(self.tr("The command line is on the clipboard"), 4000)
+
+    def _copy_yaml(self) -> None:
+        QGuiApplication.clipboard().setText(self._bench.experiment.to_yaml())
+        self._window.statusBar().showMessage(self.tr("The experiment is on the clipboard"), 4000)
+
+    def _palette(self) -> None:
+        from widgets.shell.palette import Palette
+
+        Palette(self._window, self.all()).open()
+
+
+def _is_kept(file: Path) -> bool:
+    """Whether an experiment is no person's to write over: a shipped one, or what a run was."""
+    return file.resolve().is_relative_to(paths.assets().resolve()) or (file.parent / "run.json").exists()

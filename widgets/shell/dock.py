@@ -1,0 +1,97 @@
+"""A panel's dock: its title bar, and the placeholder where a panel could not be made."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import (
+    QDockWidget,
+    QHBoxLayout,
+    QLabel,
+    QPlainTextEdit,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from studio.contracts import PanelInfo
+from studio.registry import Broken, describe_failure
+from widgets.shell.app_state import Bench
+from widgets.style import theme
+
+
+class DockTitle(QWidget):
+    """The bar over a panel: its name, and what floats or closes it. It may be dragged, as Qt's own."""
+
+    def __init__(self, dock: QDockWidget, summary: str) -> None:
+        super().__init__(dock)
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        name = QLabel(dock.windowTitle())
+        name.setFont(theme.small_font(bold=True))
+        name.setProperty("role", "muted")
+        name.setToolTip(summary)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(10, 3, theme.SMALL, 1)
+        layout.setSpacing(0)
+        layout.addWidget(name, 1)
+        for icon, words, act in (
+            ("float", self.tr("Detach this panel, or put it back"), lambda: dock.setFloating(not dock.isFloating())),
+            ("close", self.tr("Close this panel; the View menu brings it back"), dock.close),
+        ):
+            button = QToolButton()
+            button.setFixedSize(22, 20)
+            button.setAutoRaise(True)
+            button.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # the View menu is the keyboard's way
+            button.setAccessibleName(words)
+            button.setToolTip(words)
+            theme.set_icon(button, icon, "disabled")
+            button.clicked.connect(act)
+            layout.addWidget(button)
+
+
+class PanelDock(QDockWidget):
+    """The dock of one contribution of kind ``panels``. ``broken`` tells why it shows a placeholder, if it does."""
+
+    def __init__(self, info: PanelInfo, bench: Bench) -> None:
+        super().__init__(info.title)
+        self.info = info
+        self.broken: Broken | None = None
+        self.setObjectName(f"panel.{info.id}")
+        self.setAccessibleName(info.title)
+        self.setTitleBarWidget(DockTitle(self, info.summary))
+        try:
+            panel: Any = info.factory(bench)
+            if not isinstance(panel, QWidget):
+                raise TypeError(f"the factory gave {type(panel).__name__}, not a QWidget")
+        except Exception as error:  # whatever a plugin does, the window lives
+            self.broken = describe_failure("panels", info.id, error)
+            panel = Placeholder(self.broken)
+        panel.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)  # the stylesheet gives panels their ground
+        self.panel: QWidget = panel
+        self.setWidget(panel)
+
+
+class Placeholder(QWidget):
+    """Stands where a panel's factory raised: which plugin, which line, and the traceback."""
+
+    def __init__(self, broken: Broken) -> None:
+        super().__init__()
+        head = QLabel(self.tr("This panel could not be made"))
+        head.setProperty("role", "title")
+        sentence = QLabel(str(broken))
+        sentence.setWordWrap(True)
+        sentence.setProperty("role", "problem")
+        sentence.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        remedy = QLabel(self.tr("Mend the plugin at that line and start the studio again. The other panels work."))
+        remedy.setWordWrap(True)
+        trace = QPlainTextEdit(broken.traceback)
+        trace.setReadOnly(True)
+        trace.setFont(theme.fixed_font())
+        trace.setAccessibleName(self.tr("Traceback"))
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(12, theme.MEDIUM, 12, 12)
+        layout.setSpacing(theme.MEDIUM)
+        for widget in (head, sentence, remedy):
+            layout.addWidget(widget)
+        layout.addWidget(trace, 1)

@@ -1,0 +1,250 @@
+"""The main window: one dock for each panel, the way strip over them, and the commands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QByteArray, QSettings, QSize, Qt, QTimer
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QShowEvent
+from PySide6.QtWidgets import QMainWindow, QMessageBox, QTabWidget, QToolBar, QWidget
+
+from studio.events import Event, Failed
+from widgets.shell import dock_layout, opening
+from widgets.shell.app_state import Bench
+from widgets.shell.commands import Commands
+from widgets.shell.dock import PanelDock
+from widgets.shell.pipeline_bar import WayStrip
+from widgets.shell.problem_list import ProblemList
+from widgets.shell.status import DeviceStatus
+from widgets.shell.toasts import Toasts
+from widgets.style import theme
+
+LAYOUT_VERSION = 2
+SIZE = QSize(1440, 900)
+
+
+class MainWindow(QMainWindow):
+    """The studio's window.
+
+    Args:
+        bench: what the panels share; the window closes it when it is closed.
+        settings: where the layout is kept; None keeps nothing (tests, screenshots).
+    """
+
+    def __init__(self, bench: Bench, settings: QSettings | None = None) -> None:
+        super().__init__()
+        self.bench = bench
+        self._settings = settings
+        self._closing = False
+        self._placed = False
+        self.setWindowTitle("Transfer Studio")
+        self.setWindowIcon(theme.icon("app"))
+        self.setDockNestingEnabled(True)
+        self.setDockOptions(self.dockOptions() | QMainWindow.DockOption.GroupedDragging)
+        self.setTabPosition(Qt.DockWidgetArea.AllDockWidgetAreas, QTabWidget.TabPosition.North)
+        self.setContentsMargins(theme.SMALL, 0, theme.SMALL, 0)
+        self.setAcceptDrops(True)
+        self.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
+        self.toasts = Toasts(self)
+        bench.toast.connect(self.toasts.show_toast)
+        self.docks: dict[str, PanelDock] = {}
+        self._make_docks()
+        self.commands = Commands(self)
+        self._make_bars()
+        self.resize(SIZE)
+        self._restore_layout()
+        bench.events.connect(self._take_events)
+        bench.registry_ready.connect(self._tell_broken)
+        bench.registry_ready.connect(self._tell_interrupted)
+        bench.running_changed.connect(self._close_when_stopped)
+        bench.experiment_changed.connect(self._show_title)
+        self._show_title()
+
+    # -- docks ---------------------------------------------------------------------------------------------------
+
+    def reset_layout(self) -> None:
+        """Puts every panel back to its place."""
+        dock_layout.place(self, self.docks.values())
+        dock_layout.size(self, self.docks.values())
+
+    def save_layout(self) -> None:
+        """Keeps geometry and docks for the next start."""
+        if self._settings is not None:
+            self._settings.setValue("window/geometry", self.saveGeometry())
+            self._settings.setValue("window/docks", self.saveState(LAYOUT_VERSION))
+
+    def show_field(self, dotted: str) -> bool:
+        """Raises the panel that has the field and gives the field the focus; False where no panel has it."""
+        for dock in self.docks.values():
+            show = getattr(dock.panel, "show_field", None)
+            if show is not None and show(dotted):
+                dock.show()
+                dock.raise_()
+                return True
+        return False
+
+    def _make_docks(self) -> None:
+        panels = sorted(self.bench.registry.all("panels").values(), key=lambda p: (p.order, p.title))
+        for info in panels:
+            dock = PanelDock(info, self.bench)
+            dock.setParent(self)
+            self.docks[info.id] = dock
+            if dock.broken is not None:
+                self.bench.toast.emit("error", str(dock.broken), dock.broken.traceback)
+        dock_layout.place(self, self.docks.values())
+
+    def _restore_layout(self) -> None:
+        if self._settings is None:
+            return
+        geometry, docks = self._settings.value("window/geometry"), self._settings.value("window/docks")
+        if isinstance(geometry, QByteArray):
+            self.restoreGeometry(geometry)
+        if isinstance(docks, QByteArray):
+            self._placed = self.restoreState(docks, LAYOUT_VERSION)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        if not self._placed:  # sizes hold only once the window has its own
+            self._placed = True
+            QTimer.singleShot(0, self, lambda: dock_layout.size(self, self.docks.values()))
+
+    # -- bars ----------------------------------------------------------------------------------------------------
+
+    def _make_bars(self) -> None:
+        commands = self.commands
+        commands.fill_menus(self.menuBar())
+        bar = self._bar("commands", self.tr("Commands"))
+        commands.fill_tool_bar(bar)
+        problems = ProblemList(self.bench)
+        problems.field_wanted.connect(self.show_field)
+        # a tool bar hides what it hides through the action it wraps the widget in
+        wrapped = bar.addWidget(problems)
+        self.bench.problems_changed.connect(lambda found: wrapped.setVisible(bool(found)))
+        wrapped.setVisible(bool(self.bench.problems))
+        self.addToolBarBreak()
+        self.way = WayStrip(self.bench)
+        self._bar("way", self.tr("Way of the experiment")).addWidget(self.way)
+        self.statusBar().setSizeGripEnabled(False)
+        self.statusBar().addPermanentWidget(DeviceStatus(self.bench))
+
+    def _bar(self, name: str, title: str) -> QToolBar:
+        bar = QToolBar(title, self)
+        bar.setObjectName(f"bar.{name}")
+        bar.setMovable(False)
+        bar.setFloatable(False)
+        bar.setIconSize(QSize(theme.ICON, theme.ICON))
+        bar.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.addToolBar(Qt.ToolBarArea.TopToolBarArea, bar)
+        return bar
+
+    def _show_title(self, *_: object) -> None:
+        self.setWindowTitle(f"{self.bench.experiment.name} – Transfer Studio")
+
+    # -- news ----------------------------------------------------------------------------------------------------
+
+    def _take_events(self, events: list[Event]) -> None:
+        for event in events:
+            if isinstance(event, Failed):
+                where = f"{event.field}: " if event.field else ""
+                self.toasts.show_toast("error", f"{where}{event.message} {event.remedy}".strip(), event.traceback)
+
+    def _tell_broken(self) -> None:
+        broken = self.bench.registry.broken()
+        if broken:
+            names = ", ".join(sorted({b.name for b in broken}))
+            self.toasts.show_toast(
+                "warning",
+                self.tr("{count} plugins could not be loaded: {names}. Everything else works.").format(
+                    count=len(broken), names=names
+                )
+                if len(broken) > 1
+                else str(broken[0]),
+                "\n\n".join(f"{b}\n{b.traceback}" for b in broken),
+            )
+
+    def _tell_interrupted(self) -> None:
+        folder = self.bench.runs_folder
+
+        def work() -> list[Any]:
+            from studio.store.runs import list_runs
+
+            return [run for run in list_runs(folder) if run.state == "interrupted"] if folder.is_dir() else []
+
+        def done(runs: Iterable[Any]) -> None:
+            latest = max(runs, key=lambda run: run.created, default=None)
+            if latest is not None:
+                words = self.tr("The run {name} was interrupted. It can go on from its last checkpoint.")
+                action = (self.tr("Resume"), partial(self.bench.resume, latest.folder))
+                self.toasts.show_toast("warning", words.format(name=latest.name), "", action)
+
+        self.bench.background(work, done)
+
+    # -- files ---------------------------------------------------------------------------------------------------
+
+    def open_path(self, path: Path) -> None:
+        """Opens whatever the studio can read; it is read in the background."""
+        self.bench.background(partial(opening.read, path), partial(self._opened, path))
+
+    def _opened(self, path: Path, found: tuple[opening.Opened, Any]) -> None:
+        kind, content = found
+        error = None
+        if kind in ("experiment", "run"):
+            self.commands.base = (content, path if kind == "experiment" else path / "experiment.yaml")
+            self.bench.set_experiment(content)
+            if kind == "run":
+                self.bench.runs_selected.emit([path])
+        elif kind == "dataset":
+            error = self.bench.edit(**{"target.dataset": str(content)})
+        else:
+            error = self.bench.edit(**{"target.embodiment": str(content)})
+        if error is not None:
+            self.bench.report(error)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if any(opening.kind_of(Path(url.toLocalFile())) for url in event.mimeData().urls() if url.isLocalFile()):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        for url in event.mimeData().urls():
+            if url.isLocalFile():
+                self.open_path(Path(url.toLocalFile()))
+        event.acceptProposedAction()
+
+    # -- the end -------------------------------------------------------------------------------------------------
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        if self.bench.is_running and not self._closing:
+            if not self._ask_to_stop():
+                event.ignore()
+                return
+            self._closing = True
+            self.setEnabled(False)
+            self.bench.stop()
+        if self.bench.is_running:
+            event.ignore()  # the session writes its checkpoint; the window closes when the thread has ended
+            return
+        self.save_layout()
+        for widget in self.findChildren(QWidget):
+            shut = getattr(widget, "shut_down", None)  # panels with threads of their own
+            if callable(shut):
+                shut()
+        self.bench.close()
+        event.accept()
+
+    def _close_when_stopped(self, running: bool) -> None:
+        if self._closing and not running:
+            QTimer.singleShot(0, self, self.close)
+
+    def _ask_to_stop(self) -> bool:
+        box = QMessageBox(self)
+        box.setIcon(QMessageBox.Icon.Question)
+        box.setWindowTitle(self.tr("A run is going on"))
+        box.setText(self.tr("Stop the run and close the studio?"))
+        box.setInformativeText(self.tr("A checkpoint is written first; the run can be resumed later."))
+        stop = box.addButton(self.tr("Stop and close"), QMessageBox.ButtonRole.AcceptRole)
+        box.addButton(self.tr("Keep running"), QMessageBox.ButtonRole.RejectRole)
+        box.exec()
+        return box.clickedButton() is stop

@@ -1,0 +1,41 @@
+"""The button that says how many problems the experiment has, and lists them; choosing one shows its field."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QMenu, QToolButton, QWidget
+
+from studio.contracts import Problem
+from widgets.shell.app_state import Bench
+from widgets.style import theme
+
+
+class ProblemList(QToolButton):
+    """Hidden while there is nothing to mend."""
+
+    field_wanted = Signal(str)  # the dotted field of the chosen problem
+
+    def __init__(self, bench: Bench, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.setToolButtonStyle(self.toolButtonStyle().ToolButtonTextBesideIcon)
+        self.setAccessibleName(self.tr("Problems of the experiment"))
+        theme.set_icon(self, "warning", "warning")
+        self._menu = QMenu(self)
+        self._menu.setToolTipsVisible(True)
+        self.setMenu(self._menu)
+        bench.problems_changed.connect(self.show_problems)
+        self.show_problems(bench.problems)
+
+    def show_problems(self, problems: list[Problem]) -> None:
+        """Takes a new list of problems."""
+        self._menu.clear()
+        for problem in problems:
+            words = f"{problem.field}: {problem.message}" if problem.field else problem.message
+            action = self._menu.addAction(words)
+            action.setToolTip(problem.remedy or problem.message)
+            action.triggered.connect(lambda _=False, field=problem.field: self.field_wanted.emit(field))
+        count = len(problems)
+        self.setText(self.tr("1 problem") if count == 1 else self.tr("{count} problems").format(count=count))
+        self.setToolTip("\n".join(f"{p.message} {p.remedy}".strip() for p in problems))
+        self.setVisible(bool(problems))

@@ -1,0 +1,83 @@
+"""What the UI thread may know of a model: names, ranges, fields. Plain numbers and text, made once for each model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+GOAL = "goal"  # what tasks call the mark of their goal
+DIRECTION = "direction"
+
+
+@dataclass(frozen=True)
+class Knob:
+    """One joint or actuator: its index in the model, its name and its range."""
+
+    index: int
+    name: str
+    low: float
+    high: float
+    unit: str = ""
+
+
+@dataclass(frozen=True)
+class ModelSheet:
+    """Of one model."""
+
+    kind: str = ""  # world, model, recorded: what plays it
+    joints: tuple[Knob, ...] = ()
+    actuators: tuple[Knob, ...] = ()
+    keyframes: tuple[str, ...] = ()
+    fields: tuple[str, ...] = ()  # what may be watched, as completions
+    context: tuple[Knob, ...] = ()  # of a family of tasks
+    goal: str = ""  # what the mouse may take hold of to say where to go: ``goal``, its mark; ``direction``, an arrow
+
+
+NO_MODEL = ModelSheet()
+
+
+def describe(player: Any, mujoco: Any) -> ModelSheet:
+    """Of a player's model; on the render thread."""
+    from studio.viewer.watched_fields import fields
+
+    model = player.model
+    movable = int(mujoco.mjtJoint.mjJNT_HINGE), int(mujoco.mjtJoint.mjJNT_SLIDE)
+    joints = []
+    for index in range(model.njnt):
+        if int(model.jnt_type[index]) not in movable:
+            continue
+        hinge = int(model.jnt_type[index]) == movable[0]
+        reach = np.pi if hinge else max(1.0, float(model.stat.extent))
+        low, high = model.jnt_range[index] if model.jnt_limited[index] else (-reach, reach)
+        joints.append(_knob(index, model.joint(index).name, "joint", low, high, "rad" if hinge else "m"))
+    actuators = []
+    for index in range(model.nu):
+        low, high = model.actuator_ctrlrange[index] if model.actuator_ctrllimited[index] else (-1.0, 1.0)
+        actuators.append(_knob(index, model.actuator(index).name, "actuator", low, high))
+    keys = tuple(model.key(index).name or f"keyframe {index}" for index in range(model.nkey))
+    named = [f"qpos[{knob.name}]" for knob in joints] + [f"ctrl[{knob.name}]" for knob in actuators]
+    named += [f"sensordata[{model.sensor(i).name}]" for i in range(model.nsensor) if model.sensor(i).name]
+    turned = enumerate(getattr(player, "components", ()))
+    context = tuple(_knob(place, c.name.replace("_", " "), "", c.low, c.high) for place, c in turned)
+    kind = str(getattr(player, "kind", "world"))
+    return ModelSheet(
+        kind, tuple(joints), tuple(actuators), keys, (*fields(player.data), *named), context, _goal(player)
+    )
+
+
+def _goal(player: Any) -> str:
+    """The body that says where the goal is: a task's first mocap body, by the name they all have, or one on slides."""
+    model = player.model
+    if getattr(player, "perturb", None) is None:
+        return ""
+    if getattr(player, "aim", None) is not None:
+        return DIRECTION
+    for body in getattr(player, "sliding_marks", ()):
+        return str(model.body(body).name)
+    return next((GOAL for i in range(model.nbody) if model.body_mocapid[i] >= 0 and model.body(i).name == GOAL), "")
+
+
+def _knob(index: int, name: str, what: str, low: float, high: float, unit: str = "") -> Knob:
+    return Knob(index, name or f"{what} {index}", float(low), float(high), unit)

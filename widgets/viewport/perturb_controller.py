@@ -1,0 +1,143 @@
+"""The mouse's hand on a body: selecting it, pulling and turning it as MuJoCo's own viewers do. Render thread only."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from widgets.viewport.model_sheet import DIRECTION
+
+PULL, TURN = "pull", "turn"
+NEAR = 0.05  # heights of the view: how near the tip of an arrow a press has to be
+
+
+class Grab:
+    """Writes the player's ``MjvPerturb``; players that cannot be touched have none."""
+
+    def __init__(self, mujoco: Any) -> None:
+        self._mj = mujoco
+        self._held = 0  # serial number of the press that is held
+        self._flat = False  # in the horizontal plane, as Shift asks
+        self._tip = False  # what was pressed last is the tip of an arrow
+        self._reach: np.ndarray | None = None  # from the arrow's foot to the hand that holds its tip, (3,) m
+        self._slides = False  # what is held is a mark that follows the mouse over its plane
+
+    def select(self, player: Any, renderer: Any, x: float, y: float, aspect: float) -> None:
+        """Selects the body under (x, y) in [0, 1] from the upper left; nothing there: keeps the one there was."""
+        self._tip = self._at_tip(player, renderer, x, y, aspect)
+        if self._tip:
+            self.clear(player)
+            return
+        perturb = getattr(player, "perturb", None)
+        body, point = renderer.pick(player.data, x, y, aspect)
+        if perturb is None or body <= 0 or point is None:
+            return
+        data = player.data
+        perturb.select = body
+        perturb.flexselect = perturb.skinselect = -1
+        perturb.localpos[:] = np.array(data.xmat[body]).reshape(3, 3).T @ (point - data.xpos[body])
+
+    def clear(self, player: Any) -> None:
+        """Selects nothing."""
+        perturb = getattr(player, "perturb", None)
+        if perturb is not None:
+            perturb.select = perturb.active = 0
+
+    def take(self, player: Any, renderer: Any, how: str, flat: bool, serial: int) -> None:
+        """The button is down: the selected body is held, to be pulled or turned."""
+        if self._tip and player.aim is not None:
+            self._reach = np.array(player.aim[1]) - np.array(player.aim[0])
+            return
+        perturb = getattr(player, "perturb", None)
+        if perturb is None or perturb.select <= 0:
+            return
+        bit = self._mj.mjtPertBit
+        sliding = perturb.select in getattr(player, "sliding_marks", ())
+        marks = sliding or player.model.body_mocapid[perturb.select] >= 0
+        # a mark has nothing to be turned by: it slides in its plane; where it may leave it, the pulling button lifts it
+        self._slides = marks and (how == TURN or flat or sliding or getattr(player, "goal_in_plane", False))
+        how = PULL if marks else how
+        wanted = (bit.mjPERT_TRANSLATE if how == PULL else bit.mjPERT_ROTATE).value
+        self._flat = flat
+        if serial != self._held or perturb.active != wanted:
+            self._mj.mjv_initPerturb(player.model, player.data, renderer.scene, perturb)
+            perturb.active, self._held = wanted, serial
+
+    def drag(self, player: Any, renderer: Any, dx: float, dy: float) -> None:
+        """The mouse moved by (dx, dy), in heights of the view."""
+        if self._reach is not None and player.aim is not None:
+            foot = np.array(player.aim[0])
+            self._reach += along(renderer.scene, foot + self._reach, dx, dy, float(player.model.stat.extent))
+            player.aim_at(foot + self._reach)
+            return
+        perturb = getattr(player, "perturb", None)
+        if perturb is None or not perturb.active:
+            return
+        if self._slides:
+            slide(renderer.scene, perturb, dx, dy, float(player.model.stat.extent))
+            return
+        mouse, turning = self._mj.mjtMouse, perturb.active == self._mj.mjtPertBit.mjPERT_ROTATE.value
+        if turning:
+            action = mouse.mjMOUSE_ROTATE_H if self._flat else mouse.mjMOUSE_ROTATE_V
+        else:
+            action = mouse.mjMOUSE_MOVE_H if self._flat else mouse.mjMOUSE_MOVE_V
+        self._mj.mjv_movePerturb(player.model, player.data, action.value, dx, dy, renderer.scene, perturb)
+
+    def release(self, player: Any) -> None:
+        """The button is up: the force ends, the body stays selected."""
+        self._reach = None
+        perturb = getattr(player, "perturb", None)
+        if perturb is not None:
+            perturb.active = 0
+
+    def name(self, player: Any) -> str:
+        """Of the selected body; empty: none."""
+        if self._reach is not None:
+            return DIRECTION
+        perturb = getattr(player, "perturb", None)
+        if perturb is None or not 0 < perturb.select < player.model.nbody:
+            return ""
+        return player.model.body(perturb.select).name or f"body {perturb.select}"
+
+    def _at_tip(self, player: Any, renderer: Any, x: float, y: float, aspect: float) -> bool:
+        aim = getattr(player, "aim", None)
+        if aim is None or renderer.scene is None:
+            return False
+        across, up, depth = seen(renderer.scene, np.array(aim[1]))
+        return depth > 0 and float(np.hypot((x - 0.5) * aspect - across / 2, 0.5 - y - up / 2)) < NEAR
+
+
+def seen(scene: Any, point: np.ndarray) -> tuple[float, float, float]:
+    """Where a point of the world is in the picture, in half heights from its middle to the right and up; and how far
+    before the eye, m."""
+    eye, forward, up, right, half = _eye(scene)
+    depth = float((point - eye) @ forward)
+    return float((point - eye) @ right / (depth * half)), float((point - eye) @ up / (depth * half)), depth
+
+
+def _eye(scene: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, float]:
+    """Place, forward, up, right and the tangent of half the angle of view."""
+    cameras = scene.camera
+    eye = (np.array(cameras[0].pos, float) + np.array(cameras[1].pos, float)) / 2
+    forward, up = np.array(cameras[0].forward, float), np.array(cameras[0].up, float)
+    return eye, forward, up, np.cross(forward, up), float(cameras[0].frustum_top / cameras[0].frustum_near)
+
+
+def along(scene: Any, point: np.ndarray, dx: float, dy: float, extent: float) -> np.ndarray:
+    """How far a point moves in its horizontal plane, (3,), to stay under the mouse, which moved by (dx, dy) heights of
+    the view. Towards the horizon a small move of the mouse is a long way: no more than ``extent`` m at a time."""
+    eye, forward, up, right, half = _eye(scene)
+    x, y, depth = seen(scene, point)
+    ray = forward + half * ((x + 2 * dx) * right + (y - 2 * dy) * up)
+    if depth <= 0 or abs(ray[2]) < 1e-6 or (point[2] - eye[2]) / ray[2] <= 0:
+        return np.zeros(3)  # behind the eye, at the horizon, or above it
+    move = eye + ray * (point[2] - eye[2]) / ray[2] - point
+    return np.asarray(move * min(1.0, extent / (np.linalg.norm(move) + 1e-9)))
+
+
+def slide(scene: Any, perturb: Any, dx: float, dy: float, extent: float) -> None:
+    """Moves what is held within its horizontal plane so that it stays under the mouse."""
+    move = along(scene, np.array(perturb.refselpos, float), dx, dy, extent)  # of the point that was taken hold of
+    perturb.refpos += move
+    perturb.refselpos += move

@@ -1,0 +1,82 @@
+"""What is added to a scene before it is drawn: translucent copies of the robot, and simple shapes in the world."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from studio.viewer.decorations import Decoration
+
+Tint = tuple[float, float, float, float]
+
+
+class SceneExtras:
+    """Belongs to one renderer. Empty, it costs nothing."""
+
+    def __init__(self, mujoco: Any) -> None:
+        self._mj = mujoco
+        self._model: Any = None
+        self._data: Any = None  # poses the copies, one after the other
+        self._option = mujoco.MjvOption()
+        self._option.sitegroup[:] = 0
+        self._nobody = mujoco.MjvPerturb()
+
+    def use(self, model: Any) -> None:
+        """Copies are of this model from now on."""
+        self._model, self._data = model, None
+
+    def add_ghosts(
+        self, scene: Any, data: Any, poses: Sequence[np.ndarray], tints: Sequence[Tint], groups: Any
+    ) -> None:
+        """A copy of all that moves for each of ``poses`` (nq,), in its tint (red, green, blue, opacity).
+
+        Poses of another model are left out: they come from before it was replaced.
+        """
+        mj, model = self._mj, self._model
+        if self._data is None:
+            self._data = mj.MjData(model)
+        self._option.geomgroup[:] = groups
+        ghost = self._data
+        ghost.mocap_pos[:], ghost.mocap_quat[:] = data.mocap_pos, data.mocap_quat
+        for pose, tint in zip(poses, tints):
+            if len(pose) != model.nq:
+                continue
+            ghost.qpos[:] = pose
+            mj.mj_kinematics(model, ghost)
+            first = scene.ngeom
+            mj.mjv_addGeoms(model, ghost, self._option, self._nobody, mj.mjtCatBit.mjCAT_DYNAMIC.value, scene)
+            for index in range(first, scene.ngeom):
+                shape = scene.geoms[index]
+                shape.rgba[:] = tint
+                shape.matid = -1
+                shape.reflectance = shape.emission = 0.0
+                if self._is_target(shape.objid):
+                    shape.rgba[3] = 0.0  # goals stand where they stand: one of each is enough
+
+    def add_decorations(self, scene: Any, decorations: Sequence[Decoration]) -> None:
+        """Balls and lines, as many as there is room for."""
+        from studio.viewer.decorations import Ball  # the package is loaded with MuJoCo, never with the window
+
+        geom = self._mj.mjtGeom
+        for shape in decorations[: max(0, scene.maxgeom - scene.ngeom)]:
+            made = scene.geoms[scene.ngeom]
+            color = np.array(shape.color, np.float32).reshape(4, 1)
+            upright = np.eye(3).reshape(9, 1)
+            if isinstance(shape, Ball):
+                size, place = np.full((3, 1), shape.radius), np.array(shape.center, float).reshape(3, 1)
+                self._mj.mjv_initGeom(made, geom.mjGEOM_SPHERE.value, size, place, upright, color)
+            else:
+                self._mj.mjv_initGeom(
+                    made, geom.mjGEOM_CAPSULE.value, np.ones((3, 1)), np.zeros((3, 1)), upright, color
+                )
+                ends = (np.array(end, float).reshape(3, 1) for end in (shape.start, shape.end))
+                self._mj.mjv_connector(made, geom.mjGEOM_CAPSULE.value, shape.width / 2, *ends)
+            made.category = self._mj.mjtCatBit.mjCAT_DECOR.value
+            scene.ngeom += 1
+
+    def _is_target(self, geom: int) -> bool:
+        model = self._model
+        return bool(model.body_mocapid[model.body_rootid[model.geom_bodyid[geom]]] >= 0)

@@ -1,0 +1,100 @@
+"""Sliders for joints or actuators: they follow the simulation, and lead it while a hand is on them."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from PySide6.QtCore import QEvent, QObject, QSignalBlocker, Qt, Signal
+from PySide6.QtWidgets import QGridLayout, QLabel, QSlider, QWidget
+
+from widgets.style import theme
+from widgets.viewport.model_sheet import Knob
+
+TICKS = 1000
+
+
+class Knobs(QWidget):
+    """One row for each knob. ``turned`` is for what a person did."""
+
+    turned = Signal(int, float)  # index in the model, value
+
+    def __init__(self, what: str, none: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._what, self._none = what, none
+        self._knobs: tuple[Knob, ...] = ()
+        self._texts: dict[int, str] = {}  # what stands at each knob
+        self.sliders: list[QSlider] = []
+        self.numbers: list[QLabel] = []
+        self._grid = QGridLayout(self)
+        self._grid.setContentsMargins(theme.MEDIUM, 0, theme.MEDIUM, theme.MEDIUM)
+        self._grid.setHorizontalSpacing(theme.MEDIUM)
+        self._grid.setVerticalSpacing(theme.SMALL)
+        self._grid.setColumnStretch(1, 1)
+
+    def set_knobs(self, knobs: tuple[Knob, ...]) -> None:
+        """Rows for another model."""
+        if knobs == self._knobs and (self.sliders or not knobs) and self._grid.count():
+            return
+        self._knobs = knobs
+        while (item := self._grid.takeAt(0)) is not None:
+            widget = item.widget()
+            if widget is not None:
+                widget.deleteLater()
+        self.sliders, self.numbers, self._texts = [], [], {}
+        if not knobs:
+            nothing = QLabel(self._none)
+            nothing.setProperty("role", "muted")
+            nothing.setWordWrap(True)
+            self._grid.addWidget(nothing, 0, 0, 1, 3)
+            return
+        for row, knob in enumerate(knobs):
+            name = QLabel()
+            name.setFont(theme.small_font())
+            name.setText(name.fontMetrics().elidedText(knob.name, Qt.TextElideMode.ElideMiddle, 84))
+            name.setFixedWidth(84)
+            tip = f"{knob.name}: {knob.low:.4g} … {knob.high:.4g} {knob.unit}".rstrip()
+            name.setToolTip(tip)
+            slider = QSlider(Qt.Orientation.Horizontal)
+            slider.setRange(0, TICKS)
+            slider.setPageStep(TICKS // 20)
+            slider.setToolTip(tip)
+            slider.setAccessibleName(f"{self._what} {knob.name}")
+            slider.installEventFilter(self)  # the wheel scrolls the list, it does not turn what lies under it
+            slider.valueChanged.connect(lambda tick, row=row: self._turn(row, tick))
+            number = QLabel("–")
+            number.setFont(theme.small_font())
+            number.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+            number.setFixedWidth(44)
+            self.sliders.append(slider)
+            self.numbers.append(number)
+            for column, widget in enumerate((name, slider, number)):
+                self._grid.addWidget(widget, row, column)
+
+    def follow(self, values: np.ndarray) -> None:
+        """Where the model's joints or actuators are now, by their index."""
+        for knob, slider, number in zip(self._knobs, self.sliders, self.numbers):
+            value = float(values[knob.index]) if knob.index < len(values) else math.nan
+            text = f"{value:.3f}" if math.isfinite(value) else "–"
+            if text == self._texts.get(knob.index) or slider.isSliderDown():
+                continue  # a hand is not pushed away
+            self._texts[knob.index] = text
+            number.setText(text)
+            slider.setEnabled(math.isfinite(value))
+            if math.isfinite(value):
+                share = (value - knob.low) / ((knob.high - knob.low) or 1.0)
+                with QSignalBlocker(slider):
+                    slider.setValue(round(TICKS * min(max(share, 0.0), 1.0)))
+
+    def _turn(self, row: int, tick: int) -> None:
+        knob = self._knobs[row]
+        value = knob.low + (knob.high - knob.low) * tick / TICKS
+        self._texts[knob.index] = f"{value:.3f}"
+        self.numbers[row].setText(self._texts[knob.index])
+        self.turned.emit(knob.index, value)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Wheel:
+            event.ignore()
+            return True
+        return super().eventFilter(watched, event)

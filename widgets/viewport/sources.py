@@ -1,0 +1,99 @@
+"""What the viewport can play beside the experiment's domain: checkpoints, recorded episodes, files. Off the UI thread.
+
+Nothing here draws or owns a widget; it makes what the panel hands to the render thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from studio.experiment import Domain, Experiment
+from studio.registry import Registry
+
+RUNS_SHOWN = 15
+EPISODES_READ = 200  # of a file: more would fill the memory with images
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """Episodes to be played back: what it is called, and what makes the player on the render thread."""
+
+    name: str
+    make: Callable[[], Any]
+
+
+def checkpoints(folder: Path) -> list[tuple[str, Path, list[int]]]:
+    """(name, folder, steps) of the newest runs that have checkpoints."""
+    from studio.store.checkpoint import list_checkpoints
+    from studio.store.runs import list_runs
+
+    runs = list_runs(folder)[:RUNS_SHOWN]
+    found = [(run.name, run.folder, sorted({step for _, step, _ in list_checkpoints(run.folder)})) for run in runs]
+    return [entry for entry in found if entry[2]]
+
+
+def evaluations(folder: Path) -> list[tuple[str, Path, list[Any]]]:
+    """(name, folder, evaluations) of the newest runs whose evaluations can be played again."""
+    from studio.errors import StudioError
+    from studio.store.runs import list_runs
+    from studio.viewer.episode_playback import scored
+
+    found = []
+    for run in list_runs(folder)[:RUNS_SHOWN]:
+        try:
+            known = scored(run.folder)
+        except StudioError:
+            continue  # a run without a readable log has none
+        if known:
+            found.append((run.name, run.folder, known))
+    return found
+
+
+def datasets(experiment: Experiment, registry: Registry) -> list[tuple[str, Path]]:
+    """(role, file) of the experiment's demonstrations that lie on the disk: source, target."""
+    from studio.data.datasets import cache_path
+    from studio.errors import StudioError
+
+    found = []
+    for role, domain in (("source", experiment.source), ("target", experiment.target)):
+        try:
+            path = domain.dataset or cache_path(domain, registry, experiment.seed)
+        except StudioError:
+            continue  # what cannot be built has no demonstrations
+        if path.is_file():
+            found.append((role, path))
+    return found
+
+
+def dataset(path: Path, registry: Registry, shown: Domain) -> Recorded:
+    """A dataset's episodes; on the domain it names, else on the one shown."""
+    from studio.data.datasets import read_dataset
+    from studio.viewer.playback import Playback, recorded_domain
+
+    episodes = read_dataset(path, registry, EPISODES_READ)
+    domain = recorded_domain(episodes, shown)
+    name = f"{path.name} ({EPISODES_READ} …)" if len(episodes) == EPISODES_READ else path.name
+    return Recorded(name, lambda: Playback(episodes, domain, registry, str(path)))
+
+
+def evaluation(folder: Path, step: int, registry: Registry) -> Recorded:
+    """A run's evaluation, played again from its seeds."""
+    from studio.viewer.episode_playback import replay
+    from studio.viewer.playback import Playback
+
+    episodes, domain, names = replay(folder, step, registry)
+    return Recorded(f"{folder.name} · {step}", lambda: Playback(episodes, domain, registry, str(folder), names))
+
+
+def model(path: Path) -> Recorded:
+    """A model file to look at."""
+
+    def make() -> Any:
+        from studio.viewer.model_player import ModelPlayer
+
+        return ModelPlayer(path)
+
+    return Recorded(path.name, make)

@@ -1,0 +1,68 @@
+"""The viewport's view into a training that goes on: which of its simulations is watched."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from PySide6.QtCore import QObject, Signal
+
+from widgets.shell.app_state import Bench
+from widgets.viewport.bar import ViewportBar
+from widgets.viewport.frame import Frame
+from widgets.viewport.render_thread import RenderThread
+
+
+class TrainingSource(QObject):
+    """Belongs to one viewport. ``named`` says what is watched, in words."""
+
+    named = Signal(str)
+
+    def __init__(self, bench: Bench, thread: RenderThread, bar: ViewportBar) -> None:
+        super().__init__()
+        self._bench, self._thread, self._bar = bench, thread, bar
+        self.watching = False
+        self._stale = 0  # the model that was shown when the training had another
+        self._words = ""
+
+    def watch(self) -> None:
+        """Shows the simulation that the bar names."""
+        watched, registry = self._bench.channels.training, self._bench.registry
+        simulation, otherwise = self._bar.simulation.value() - 1, self._bench.experiment.source
+
+        def ask() -> Any:
+            watched.look(simulation)
+            return watched.take()
+
+        def make() -> Any:
+            from studio.viewer.clip_player import Mirror  # on the render thread
+
+            return Mirror(ask, watched.domain(simulation) or otherwise, registry)
+
+        self.watching, self._words = True, ""
+        self._bar.simulation.show()
+        self._thread.show_domain(make)
+        self._thread.play(True)
+        self._name()
+
+    def leave(self) -> None:
+        """Something else is shown."""
+        if self.watching:
+            self.watching = False
+            self._bar.simulation.hide()
+            self._bench.channels.training.leave()
+
+    def follow(self, frame: Frame) -> None:
+        """A picture came while the training is watched: there may be more simulations now, or another world."""
+        self._name()
+        if frame.info.get("stale") and frame.model != self._stale:
+            self._stale = frame.model
+            self.watch()
+
+    def _name(self) -> None:
+        count = self._bench.channels.training.simulations
+        self._bar.set_simulations(count)
+        number = self._bar.simulation.value()
+        words = self.tr("training · simulation {0} of {1}").format(number, count) if count else self.tr("training")
+        if words != self._words:
+            self._words = words
+            self.named.emit(words)

@@ -1,0 +1,57 @@
+"""The fields a person watches, read from the player's data on the render thread."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from studio.errors import StudioError
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a watched line says now: its numbers, or why there are none."""
+
+    text: str
+    values: np.ndarray | None = None  # (count,)
+    problem: str = ""
+
+
+class Watching:
+    """Lines of text, understood anew for each model. Empty, it costs nothing."""
+
+    def __init__(self) -> None:
+        self._texts: tuple[str, ...] = ()
+        self._watches: list[Any] = []  # studio.viewer.watched_fields.Watch, or the sentence why not
+        self._player: Any = None
+
+    def __bool__(self) -> bool:
+        return bool(self._texts)
+
+    def ask(self, texts: tuple[str, ...]) -> None:
+        """Watches these from now on."""
+        self._texts = texts
+        self.use(self._player)
+
+    def use(self, player: Any) -> None:
+        """Another model."""
+        self._player = player
+        self._watches = []
+        if player is None or not self._texts:
+            return
+        from studio.viewer.watched_fields import parse
+
+        for text in self._texts:
+            try:
+                self._watches.append(parse(text, player.model, player.data))
+            except StudioError as error:
+                self._watches.append(f"{error.message} {error.remedy}".strip())
+
+    def read(self, player: Any) -> tuple[Reading, ...]:
+        """The present numbers of each line."""
+        return tuple(
+            Reading(text, problem=watch) if isinstance(watch, str) else Reading(text, watch.read(player.data))
+            for text, watch in zip(self._texts, self._watches)
+        )
