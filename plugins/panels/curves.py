@@ -32,7 +32,7 @@ from widgets.curves.data import DEVICES, SEPARATOR, RunData, label_of, load_run
 from widgets.curves.metric_chooser import MetricChooser
 from widgets.curves.overlay import ENDED, Overlay, key_of
 from widgets.curves.view import CurveView
-from widgets.shell.app_state import Bench
+from widgets.shell.app_state import AppState
 from widgets.style import theme
 
 DEFAULT_SMOOTHING = 90  # percent
@@ -41,10 +41,10 @@ DEFAULT_SMOOTHING = 90  # percent
 class CurvesPanel(QWidget):
     """See the module."""
 
-    def __init__(self, bench: Bench) -> None:
+    def __init__(self, app_state: AppState) -> None:
         super().__init__()
-        self.bench = bench
-        self.overlay = Overlay.of(bench)
+        self.app_state = app_state
+        self.overlay = Overlay.of(app_state)
         self.view = CurveView(self.overlay.color)
         self.live: RunData | None = None
         self.loaded: dict[Path, RunData] = {}
@@ -62,12 +62,12 @@ class CurvesPanel(QWidget):
         column.setSpacing(theme.SMALL)
         column.addWidget(self.bar)
         column.addWidget(self.stack)
-        self.view.checkpoint_clicked.connect(bench.checkpoint_chosen)
+        self.view.checkpoint_clicked.connect(app_state.checkpoint_chosen)
         self.view.menu_asked.connect(self._plot_menu)
         self.view.set_options(smoothing=DEFAULT_SMOOTHING / 100)
-        bench.events.connect(self._take)
-        bench.job_changed.connect(self._job)
-        bench.runs_changed.connect(self._reread)
+        app_state.events.connect(self._take)
+        app_state.job_changed.connect(self._job)
+        app_state.runs_changed.connect(self._reread)
         self.overlay.changed.connect(self._show)
         self._show()
 
@@ -247,9 +247,9 @@ class CurvesPanel(QWidget):
             if isValid(self):
                 self._reading.discard(folder)
                 self._unreadable.add(folder)
-                self.bench.report(error, self.tr("The run cannot be drawn"))
+                self.app_state.report(error, self.tr("The run cannot be drawn"))
 
-        self.bench.background(work, done, failed)
+        self.app_state.background(work, done, failed)
 
     def _reread(self) -> None:
         """Runs of other programs grow too: what was written since is read again."""
@@ -261,7 +261,7 @@ class CurvesPanel(QWidget):
             for folder in changed if isValid(self) else ():
                 self._read(folder)
 
-        self.bench.background(lambda: [f for f, stamp in known.items() if _stamp(f) not in (0, stamp)], done)
+        self.app_state.background(lambda: [f for f, stamp in known.items() if _stamp(f) not in (0, stamp)], done)
 
     # -- what is asked
 
@@ -311,7 +311,9 @@ class CurvesPanel(QWidget):
                 return curve_export.write(path, drawn if isinstance(drawn, bytes) else curve_export.png_bytes(drawn))
 
         said = self.tr("Saved %1")
-        self.bench.background(work, lambda made: self.bench.toast.emit("info", said.replace("%1", str(made)), ""))
+        self.app_state.background(
+            work, lambda made: self.app_state.toast.emit("info", said.replace("%1", str(made)), "")
+        )
 
     def copy_picture(self) -> None:
         """Puts the picture on the clipboard."""

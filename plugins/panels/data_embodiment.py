@@ -19,7 +19,7 @@ from widgets.data.domain_column import FIELDS, MORE, DomainColumn
 from widgets.data.robot_preview import render
 from widgets.forms.scroll_column import ScrollColumn
 from widgets.forms.section import Section
-from widgets.shell.app_state import Bench
+from widgets.shell.app_state import AppState
 from widgets.style import theme
 
 WAIT_MS = 300  # the hand rests this long before files are read and robots drawn
@@ -29,9 +29,9 @@ LABEL_WIDTH = 76
 class DataEmbodimentPanel(QWidget):
     """See the module."""
 
-    def __init__(self, bench: Bench) -> None:
+    def __init__(self, app_state: AppState) -> None:
         super().__init__()
-        self._bench = bench
+        self._app_state = app_state
         self.columns = {
             "source": DomainColumn("source", self.tr("Source"), self),
             "target": DomainColumn("target", self.tr("Target"), self),
@@ -48,13 +48,13 @@ class DataEmbodimentPanel(QWidget):
         self._lay_out()
         for column in self.columns.values():
             column.edited.connect(self._edit)
-        self._take_experiment(bench.experiment)
-        bench.experiment_changed.connect(self._take_experiment)
-        bench.problems_changed.connect(lambda _: self._show_problems())
-        bench.registry_ready.connect(self._fill)
-        bench.runs_changed.connect(self._look_again)
-        bench.events.connect(self._take_events)
-        if bench.registry_is_ready:
+        self._take_experiment(app_state.experiment)
+        app_state.experiment_changed.connect(self._take_experiment)
+        app_state.problems_changed.connect(lambda _: self._show_problems())
+        app_state.registry_ready.connect(self._fill)
+        app_state.runs_changed.connect(self._look_again)
+        app_state.events.connect(self._take_events)
+        if app_state.registry_is_ready:
             self._fill()
 
     def show_field(self, dotted: str) -> bool:
@@ -135,13 +135,13 @@ class DataEmbodimentPanel(QWidget):
 
     def _fill(self) -> None:
         for role, column in self.columns.items():
-            column.fill(self._bench.registry)
+            column.fill(self._app_state.registry)
             column.show_domain(self._domain(role))
         self._show_rows()
         self._timer.start()
 
     def _domain(self, role: str) -> Domain:
-        domain: Domain = getattr(self._bench.experiment, role)
+        domain: Domain = getattr(self._app_state.experiment, role)
         return domain
 
     def _take_experiment(self, experiment: Experiment) -> None:
@@ -151,7 +151,7 @@ class DataEmbodimentPanel(QWidget):
         self._timer.start()
 
     def _edit(self, dotted: str, value: object) -> None:
-        error = self._bench.edit(**{dotted: value})
+        error = self._app_state.edit(**{dotted: value})
         self._refused.pop(dotted, None)
         if error is not None:
             self._refused[dotted] = StudioError(error.message, dotted, error.remedy)
@@ -160,7 +160,7 @@ class DataEmbodimentPanel(QWidget):
     def _show_problems(self) -> None:
         own = {**self._found, **self._refused}
         problems: list[Problem | StudioError] = [
-            *(p for p in self._bench.problems if p.field not in own),
+            *(p for p in self._app_state.problems if p.field not in own),
             *own.values(),
         ]
         for column in self.columns.values():
@@ -186,7 +186,7 @@ class DataEmbodimentPanel(QWidget):
         self._timer.start()
 
     def _refresh(self) -> None:
-        if not self._bench.registry_is_ready:
+        if not self._app_state.registry_is_ready:
             return
         for role in self.columns:
             self._ask_picture(role)
@@ -218,10 +218,10 @@ class DataEmbodimentPanel(QWidget):
                 self._settle(f"{role}.embodiment", error)
                 column.preview.show_image(None, self.tr("No picture"))
 
-        self._bench.background(partial(_look_at, domain, self._bench.registry), done, failed)
+        self._app_state.background(partial(_look_at, domain, self._app_state.registry), done, failed)
 
     def _ask_summary(self, role: str) -> None:
-        domain, view, experiment = self._domain(role), self.views[role], self._bench.experiment
+        domain, view, experiment = self._domain(role), self.views[role], self._app_state.experiment
         seed = experiment.pretraining.seed if role == "source" else experiment.seed
         key = (domain.model_dump_json(exclude={"episodes"}), seed, experiment.strategy.id, experiment.policy.id)
         if self._wanted.get(f"{role}.dataset") == key:
@@ -229,7 +229,7 @@ class DataEmbodimentPanel(QWidget):
         self._wanted[f"{role}.dataset"] = key
 
         def read() -> tuple[Summary, bool]:
-            registry = self._bench.registry
+            registry = self._app_state.registry
             return summarize(domain, seed, registry), learned_from(role, experiment, registry)
 
         def done(found: tuple[Summary, bool]) -> None:
@@ -243,7 +243,7 @@ class DataEmbodimentPanel(QWidget):
                 self._settle(f"{role}.dataset", error if domain.dataset is not None else None)
                 view.show_words(self.tr("The dataset cannot be shown."))
 
-        self._bench.background(read, done, failed)
+        self._app_state.background(read, done, failed)
 
     def _settle(self, field: str, error: Exception | None) -> None:
         self._found.pop(field, None)

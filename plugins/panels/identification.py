@@ -26,7 +26,7 @@ from widgets.forms.segmented import Segmented
 from widgets.identification.estimate_table import EstimateTable
 from widgets.identification.job import IdentificationJob, Outcome
 from widgets.identification.motion_plots import MotionPlots
-from widgets.shell.app_state import Bench
+from widgets.shell.app_state import AppState
 from widgets.style import theme
 
 REFERENCE = "transfer-learning document, section 4.2 (system identification)"
@@ -35,11 +35,11 @@ PROGRESS_MS = 100
 
 
 class IdentificationPanel(QWidget):
-    """Recordings above, a button, what was found below. The work is a job on the bench's thread pool."""
+    """Recordings above, a button, what was found below. The work is a job on the window's state thread pool."""
 
-    def __init__(self, bench: Bench) -> None:
+    def __init__(self, app_state: AppState) -> None:
         super().__init__()
-        self._bench = bench
+        self._app_state = app_state
         self._job: IdentificationJob | None = None
         self.outcome: Outcome | None = None
         self.titles = {
@@ -100,7 +100,7 @@ class IdentificationPanel(QWidget):
         self._show_busy()
 
     def shut_down(self) -> None:
-        """Ends the work; the bench waits for it."""
+        """Ends the work; the window's state waits for it."""
         self._timer.stop()
         if self._job is not None:
             self._job.stop()
@@ -174,8 +174,8 @@ class IdentificationPanel(QWidget):
         self.start.clicked.connect(self._identify)
         self.halt.clicked.connect(self.shut_down)
         self.use.clicked.connect(self._use)
-        self._bench.registry_ready.connect(self._show_busy)
-        self._bench.experiment_changed.connect(lambda _: self._show_busy())
+        self._app_state.registry_ready.connect(self._show_busy)
+        self._app_state.experiment_changed.connect(lambda _: self._show_busy())
 
     # -- the recordings ------------------------------------------------------------------------------------------------
 
@@ -201,7 +201,7 @@ class IdentificationPanel(QWidget):
     # -- the work ------------------------------------------------------------------------------------------------------
 
     def _identify(self) -> None:
-        domain, source = self._bench.experiment.target, self.source.key
+        domain, source = self._app_state.experiment.target, self.source.key
         if source == "file" and not self.file.text().strip():
             self._say(self.tr("Choose a file of recordings first."), "problem")
             return
@@ -210,13 +210,13 @@ class IdentificationPanel(QWidget):
             return
         self._job = IdentificationJob(
             domain,
-            self._bench.registry,
+            self._app_state.registry,
             self.method.key,
             hidden=self._values() if source == "hidden" else None,
             dataset=Path(self.file.text().strip()).expanduser() if source == "file" else None,
-            seed=self._bench.experiment.seed,
+            seed=self._app_state.experiment.seed,
         )
-        self._bench.background(self._job.run, self._done, self._failed)
+        self._app_state.background(self._job.run, self._done, self._failed)
         self._timer.start()
         self._show_busy()
 
@@ -261,7 +261,7 @@ class IdentificationPanel(QWidget):
             self._say(f"{error.message} {error.remedy}".strip(), "problem")
         else:
             self._say(self.tr("The identification failed."), "problem")
-            self._bench.report(error, self.tr("Identification"))
+            self._app_state.report(error, self.tr("Identification"))
         self._show_busy()
 
     def _end(self) -> None:
@@ -270,10 +270,10 @@ class IdentificationPanel(QWidget):
 
     def _show_busy(self) -> None:
         busy = self._job is not None
-        self.start.setEnabled(not busy and self._bench.registry_is_ready)
+        self.start.setEnabled(not busy and self._app_state.registry_is_ready)
         self.halt.setVisible(busy)
         self.progress.setVisible(busy)
-        outcome, target = self.outcome, self._bench.experiment.target
+        outcome, target = self.outcome, self._app_state.experiment.target
         self.use.setEnabled(
             outcome is not None
             and outcome.domain.embodiment == target.embodiment
@@ -294,14 +294,14 @@ class IdentificationPanel(QWidget):
             return
         from studio.sysid import chosen, simulation_of, terms_around
 
-        experiment, found = self._bench.experiment, self.outcome.found
+        experiment, found = self._app_state.experiment, self.outcome.found
         try:
             simulation = simulation_of(experiment, "target")
         except StudioError as problem:
             self._say(f"{problem.message} {problem.remedy}".strip(), "problem")
             return
         terms = terms_around(getattr(experiment, simulation), found)
-        error = self._bench.edit(**{f"{simulation}.randomization": terms})
+        error = self._app_state.edit(**{f"{simulation}.randomization": terms})
         if error is not None:
             self._say(f"{error.message} {error.remedy}".strip(), "problem")
         elif simulation == "source":
@@ -311,7 +311,7 @@ class IdentificationPanel(QWidget):
             )
             self._say(words, "")
         else:
-            self._bench.preview_changed.emit(chosen(found))
+            self._app_state.preview_changed.emit(chosen(found))
             self._say(self.tr("The target is now randomized around the estimates; the viewport shows them."), "")
 
 

@@ -34,7 +34,7 @@ from studio.events import (
     StageChanged,
     StateChanged,
 )
-from widgets.shell.app_state import Bench
+from widgets.shell.app_state import AppState
 from widgets.style import theme
 
 CAPACITY = 5_000
@@ -121,9 +121,9 @@ class LogFilter(QSortFilterProxyModel):
 class LogPanel(QWidget):
     """See the module."""
 
-    def __init__(self, bench: Bench) -> None:
+    def __init__(self, app_state: AppState) -> None:
         super().__init__()
-        self._bench = bench
+        self._app_state = app_state
         self.model = LogModel()
         self.filter = LogFilter(self.model)
         self.view = QListView()
@@ -154,9 +154,9 @@ class LogPanel(QWidget):
         copy.triggered.connect(self.copy)
         self.view.addAction(copy)
         self.view.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)
-        bench.events.connect(self._take_events)
-        bench.toast.connect(self._take_toast)
-        bench.registry_ready.connect(self._tell_plugins)
+        app_state.events.connect(self._take_events)
+        app_state.toast.connect(self._take_toast)
+        app_state.registry_ready.connect(self._tell_plugins)
         theme.on_change(self, self.view.viewport().update)
 
     def add(self, lines: list[Line]) -> None:
@@ -224,7 +224,7 @@ class LogPanel(QWidget):
         self.add([Line(time.time(), level, text, details)])
 
     def _tell_plugins(self) -> None:
-        self.add([Line(time.time(), "error", str(b), b.traceback) for b in self._bench.registry.broken()])
+        self.add([Line(time.time(), "error", str(b), b.traceback) for b in self._app_state.registry.broken()])
 
     def _line(self, event: Event) -> Line | None:
         if isinstance(event, MetricsLogged | DeviceSample):

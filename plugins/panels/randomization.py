@@ -23,7 +23,7 @@ from widgets.randomization.rows import RandomizationRows
 from widgets.randomization.sampler import COUNT
 from widgets.randomization.samples import SampleBox
 from widgets.randomization.strip import COLUMNS
-from widgets.shell.app_state import Bench
+from widgets.shell.app_state import AppState
 from widgets.style import theme
 
 REFERENCE = "transfer-learning document, section 4.1 (domain randomization)"
@@ -33,9 +33,9 @@ ROOMY = 640  # px of height from which samples stand in two rows
 class RandomizationPanel(QWidget):
     """Rows for the quantities in four groups; edits go to the source's or the target's randomization."""
 
-    def __init__(self, bench: Bench) -> None:
+    def __init__(self, app_state: AppState) -> None:
         super().__init__()
-        self._bench = bench
+        self._app_state = app_state
         self._rng = random.Random()
         self.domain = Segmented(
             (
@@ -60,8 +60,8 @@ class RandomizationPanel(QWidget):
         head.addWidget(self.views)
         self.presets: dict[str, QPushButton] = {}
         self.rows_ = RandomizationRows()
-        self.effects = EffectView(bench)
-        self.samples = SampleBox(bench)
+        self.effects = EffectView(app_state)
+        self.samples = SampleBox(app_state)
         self.sample = QPushButton(self.tr("&Sample"))
         self.sample.setToolTip(self.tr("Draws one value of every enabled row and shows it in the viewport"))
         self.nominal = QPushButton(self.tr("&Nominal"))
@@ -94,7 +94,7 @@ class RandomizationPanel(QWidget):
         layout.addLayout(head)
         layout.addWidget(self._stack, 1)
         self._wire()
-        self._show(bench.experiment)
+        self._show(app_state.experiment)
 
     @property
     def rows(self) -> dict[str, RangeRow]:
@@ -109,7 +109,7 @@ class RandomizationPanel(QWidget):
         self.domain.set_key(domain)
         self.views.set_key("ranges")
         self._stack.setCurrentIndex(0)
-        self._show(self._bench.experiment)
+        self._show(self._app_state.experiment)
         if rest.startswith("curriculum"):
             return self.rows_.show_curriculum(rest.partition(".")[2])
         parts = rest.split(".")
@@ -157,25 +157,25 @@ class RandomizationPanel(QWidget):
         self.sample.clicked.connect(self._show_sample)
         self.nominal.clicked.connect(self._show_nominal)
         self.release.clicked.connect(self._end_preview)
-        self._bench.preview_changed.connect(self._follow_preview)
-        self._bench.experiment_changed.connect(self._experiment_changed)
-        self._bench.problems_changed.connect(self._tell_problems)
-        self._bench.events.connect(self._take_events)
+        self._app_state.preview_changed.connect(self._follow_preview)
+        self._app_state.experiment_changed.connect(self._experiment_changed)
+        self._app_state.problems_changed.connect(self._tell_problems)
+        self._app_state.events.connect(self._take_events)
 
     # -- the experiment ------------------------------------------------------------------------------------------------
 
     def _choose_domain(self, key: str) -> None:
         self.effects.set_domain(key)
-        self._show(self._bench.experiment)
+        self._show(self._app_state.experiment)
 
     def _apply(self) -> None:
         """Puts the rows into the experiment; what does not fit is said at its row."""
-        error = self._bench.edit(**{f"{self.domain.key}.randomization": self.rows_.terms()})
+        error = self._app_state.edit(**{f"{self.domain.key}.randomization": self.rows_.terms()})
         self.rows_.tell([(self._inside(error.field), _words(error))] if error is not None else [])
         self._name_preset()
 
     def _edit_curriculum(self, field: str, value: object) -> None:
-        error = self._bench.edit(**{f"{self.domain.key}.curriculum.{field}": value})
+        error = self._app_state.edit(**{f"{self.domain.key}.curriculum.{field}": value})
         self.rows_.tell_curriculum([error] if error is not None else [])
 
     def _tell_problems(self, problems: Sequence[Problem]) -> None:
@@ -197,7 +197,7 @@ class RandomizationPanel(QWidget):
         self.rows_.show_settings(domain.curriculum)
         self.samples.set_domain(domain)
         self._name_preset()
-        self._tell_problems(self._bench.problems)
+        self._tell_problems(self._app_state.problems)
 
     def _name_preset(self) -> None:
         """Marks the preset that the rows are, if any."""
@@ -215,7 +215,7 @@ class RandomizationPanel(QWidget):
     # -- the preview ---------------------------------------------------------------------------------------------------
 
     def _preview(self) -> None:
-        self._bench.preview_changed.emit(self.rows_.looked_at())
+        self._app_state.preview_changed.emit(self.rows_.looked_at())
 
     def _follow_preview(self, values: dict[str, Any]) -> None:
         """Whoever began or ended it: the pointers stand where the viewport is, and it can be ended here."""
@@ -225,13 +225,13 @@ class RandomizationPanel(QWidget):
     def _show_sample(self) -> None:
         """One draw, as an episode would make it."""
         from studio.sim.randomization.fields import draw
-        from studio.sim.rng import Draws
+        from studio.sim.rng import EpisodeRng
 
         try:
             terms = [RandomizationTerm(**term) for term in self.rows_.terms()]
         except ValidationError:
             return  # said at its row
-        values = draw(terms, Draws([self._rng.randrange(1 << 32)]))
+        values = draw(terms, EpisodeRng([self._rng.randrange(1 << 32)]))
         self.rows_.look_at({key: value[0].tolist() for key, value in values.items()})
         self._preview()
 
@@ -240,7 +240,7 @@ class RandomizationPanel(QWidget):
         self._preview()
 
     def _end_preview(self) -> None:
-        self._bench.preview_changed.emit({})
+        self._app_state.preview_changed.emit({})
 
     # -- a run that is going on ----------------------------------------------------------------------------------------
 

@@ -33,7 +33,7 @@ from widgets.runs import table as run_table
 from widgets.runs.delegates import StateDelegate, SuccessDelegate, SwatchDelegate
 from widgets.runs.disk import export_runs, fingerprint, list_runs, trash
 from widgets.runs.table import ALIVE, CREATED, INFO, SHOWN, STATE, SUCCESS, RunFilter, RunTable, rate, summary
-from widgets.shell.app_state import Bench
+from widgets.shell.app_state import AppState
 from widgets.style import theme
 
 POLL_MS = 5_000  # runs of other programs
@@ -43,10 +43,10 @@ PROGRESS_SECONDS = 0.5  # between two drawings of the running session's progress
 class RunsPanel(QWidget):
     """See the module."""
 
-    def __init__(self, bench: Bench) -> None:
+    def __init__(self, app_state: AppState) -> None:
         super().__init__()
-        self.bench = bench
-        self.overlay = Overlay.of(bench)
+        self.app_state = app_state
+        self.overlay = Overlay.of(app_state)
         self.table = RunTable(self.overlay, self)
         self.proxy = RunFilter(self.table, self)
         self.view = self._make_view()
@@ -82,9 +82,9 @@ class RunsPanel(QWidget):
         self._poll = QTimer(self)
         self._poll.setInterval(POLL_MS)
         self._poll.timeout.connect(self._look)
-        bench.runs_changed.connect(self.refresh)
-        bench.progress.connect(self._progress)
-        bench.running_changed.connect(lambda _: self._enable())
+        app_state.runs_changed.connect(self.refresh)
+        app_state.progress.connect(self._progress)
+        app_state.running_changed.connect(lambda _: self._enable())
         self.view.selectionModel().selectionChanged.connect(lambda *_: self._selected())
         theme.on_change(self, self.view.viewport().update)
         self._selected()
@@ -185,7 +185,7 @@ class RunsPanel(QWidget):
             self._again = True
             return
         self._listing = True
-        folder = self.bench.runs_folder
+        folder = self.app_state.runs_folder
 
         def done(result: tuple[tuple[Any, ...], list[Any]]) -> None:
             if not isValid(self):
@@ -200,9 +200,9 @@ class RunsPanel(QWidget):
         def failed(error: Exception) -> None:
             if isValid(self):
                 self._listing = False
-                self.bench.report(error, self.tr("The runs cannot be listed"))
+                self.app_state.report(error, self.tr("The runs cannot be listed"))
 
-        self.bench.background(lambda: (fingerprint(folder), list_runs(folder)), done, failed)
+        self.app_state.background(lambda: (fingerprint(folder), list_runs(folder)), done, failed)
 
     def _take(self, runs: list[Any]) -> None:
         before = {key_of(run.folder): run for run in self.table.rows}
@@ -212,20 +212,20 @@ class RunsPanel(QWidget):
         foreign = [r for r in runs if before.get(key_of(r.folder)) != r and key_of(r.folder) != self.overlay.live]
         if before and any(self.overlay.is_shown(run.folder) for run in foreign):
             self._telling = True  # another program's run grew: whoever draws it wants to know, and we know already
-            self.bench.runs_changed.emit()
+            self.app_state.runs_changed.emit()
             self._telling = False
 
     def _look(self) -> None:
         """Asks in the background whether anything changed on disk, and reads only then."""
         self.table.tick()
-        folder, known = self.bench.runs_folder, self._fingerprint
+        folder, known = self.app_state.runs_folder, self._fingerprint
 
         def done(found: tuple[Any, ...]) -> None:
             if isValid(self) and found != known:
                 self.refresh()
 
         if not self._listing:
-            self.bench.background(lambda: fingerprint(folder), done)
+            self.app_state.background(lambda: fingerprint(folder), done)
 
     def _progress(self, progress: Any) -> None:
         if progress is None or self.overlay.live is None:
@@ -275,7 +275,7 @@ class RunsPanel(QWidget):
         for id in ("show", "toggle", "folder", "path", "markdown", "csv"):
             self.actions_[id].setEnabled(bool(chosen))
         self.actions_["load"].setEnabled(one)
-        can_resume = one and chosen[0].state in ("stopped", "interrupted") and not self.bench.is_running
+        can_resume = one and chosen[0].state in ("stopped", "interrupted") and not self.app_state.is_running
         self.actions_["resume"].setEnabled(can_resume)
         self.actions_["export"].setEnabled(bool(chosen) and all(run.state == "finished" for run in chosen))
         adapters = not chosen or any(run.has_adapter for run in chosen)
@@ -314,14 +314,16 @@ class RunsPanel(QWidget):
         path = self.folders()[0] / "experiment.yaml"
 
         def done(experiment: Experiment) -> None:
-            self.bench.set_experiment(experiment)
-            self.bench.toast.emit("info", self.tr("Loaded the experiment of %1").replace("%1", path.parent.name), "")
+            self.app_state.set_experiment(experiment)
+            self.app_state.toast.emit(
+                "info", self.tr("Loaded the experiment of %1").replace("%1", path.parent.name), ""
+            )
 
-        self.bench.background(partial(Experiment.load, path), done)
+        self.app_state.background(partial(Experiment.load, path), done)
 
     def resume(self) -> None:
         """Goes on with the run."""
-        self.bench.resume(self.folders()[0])
+        self.app_state.resume(self.folders()[0])
 
     def open_folder(self) -> None:
         """Shows the runs' files in the system's file manager."""
@@ -341,9 +343,9 @@ class RunsPanel(QWidget):
         def done(made: list[Path]) -> None:
             said = self.tr("Exported to %1") if len(made) == 1 else self.tr("Exported %2 runs to %1")
             where = made[0] if len(made) == 1 else to
-            self.bench.toast.emit("info", said.replace("%1", str(where)).replace("%2", str(len(made))), "")
+            self.app_state.toast.emit("info", said.replace("%1", str(where)).replace("%2", str(len(made))), "")
 
-        self.bench.background(partial(export_runs, folders, to), done)
+        self.app_state.background(partial(export_runs, folders, to), done)
 
     def ask_delete(self) -> None:
         """Asks, and moves the runs to the trash."""
@@ -360,10 +362,10 @@ class RunsPanel(QWidget):
             self.overlay.set_shown(folders, False)
 
         def failed(error: Exception) -> None:
-            self.bench.report(error, self.tr("Not all runs could be deleted"))
-            self.bench.runs_changed.emit()
+            self.app_state.report(error, self.tr("Not all runs could be deleted"))
+            self.app_state.runs_changed.emit()
 
-        self.bench.background(partial(trash, folders), lambda _: self.bench.runs_changed.emit(), failed)
+        self.app_state.background(partial(trash, folders), lambda _: self.app_state.runs_changed.emit(), failed)
 
     def copy_path(self) -> None:
         """Puts the folders on the clipboard, one a line."""

@@ -16,7 +16,7 @@ from widgets.forms.form import Form
 from widgets.forms.params_form import ParamsForm
 from widgets.forms.scroll_column import ScrollColumn
 from widgets.forms.section import Section
-from widgets.shell.app_state import Bench
+from widgets.shell.app_state import AppState
 from widgets.style import theme
 
 LIST_ROWS = 4
@@ -27,9 +27,9 @@ RUN = ("name", "description", "seed", "device")  # the experiment's own fields
 class StrategyPanel(QWidget):
     """See the module."""
 
-    def __init__(self, bench: Bench) -> None:
+    def __init__(self, app_state: AppState) -> None:
         super().__init__()
-        self._bench = bench
+        self._app_state = app_state
         self._errors: dict[str, StudioError] = {}  # refused edits, by field, until the field is right
         self.search = QLineEdit()
         self.search.setPlaceholderText(self.tr("Search strategies"))
@@ -52,10 +52,10 @@ class StrategyPanel(QWidget):
         self.unplaced.hide()
         self._make_forms()
         self._lay_out()
-        bench.experiment_changed.connect(self._take_experiment)
-        bench.problems_changed.connect(lambda _: self._show_problems())
-        bench.registry_ready.connect(self._fill)
-        if bench.registry_is_ready:
+        app_state.experiment_changed.connect(self._take_experiment)
+        app_state.problems_changed.connect(lambda _: self._show_problems())
+        app_state.registry_ready.connect(self._fill)
+        if app_state.registry_is_ready:
             self._fill()
         else:
             self.summary.setText(self.tr("The strategies are being loaded …"))
@@ -75,7 +75,7 @@ class StrategyPanel(QWidget):
         return False
 
     def _make_forms(self) -> None:
-        experiment = self._bench.experiment
+        experiment = self._app_state.experiment
         self.policies = Choice([])
         self.forms: dict[str, Form] = {
             "policy": Form(Selection, experiment.policy, "policy.", ("params",), {"id": self.policies}),
@@ -133,7 +133,7 @@ class StrategyPanel(QWidget):
     def _fill(self) -> None:
         self.list.blockSignals(True)
         self.list.clear()
-        for id, strategy in self._bench.registry.all("strategies").items():
+        for id, strategy in self._app_state.registry.all("strategies").items():
             item = QListWidgetItem(strategy.title)
             item.setData(Qt.ItemDataRole.UserRole, id)
             tags = " ".join(getattr(strategy, "tags", ()))
@@ -141,9 +141,9 @@ class StrategyPanel(QWidget):
             item.setToolTip(f"{strategy.summary}\n{strategy.reference}")
             self.list.addItem(item)
         self.list.blockSignals(False)
-        self.policies.set_contributions(self._bench.registry.all("policies"))
+        self.policies.set_contributions(self._app_state.registry.all("policies"))
         self._filter(self.search.text())
-        self._take_experiment(self._bench.experiment)
+        self._take_experiment(self._app_state.experiment)
 
     def _filter(self, words: str) -> None:
         parts = words.casefold().split()
@@ -155,25 +155,25 @@ class StrategyPanel(QWidget):
         if item is None:
             return
         id = item.data(Qt.ItemDataRole.UserRole)
-        if id != self._bench.experiment.strategy.id:
+        if id != self._app_state.experiment.strategy.id:
             self._errors.clear()
             # another strategy knows other parameters: they start from their defaults
-            self._report(self._bench.edit(strategy={"id": id, "params": {}}))
+            self._report(self._app_state.edit(strategy={"id": id, "params": {}}))
 
     def _take_experiment(self, experiment: Experiment) -> None:
         self._errors.clear()  # every field shows the experiment again
         for name, form in self.forms.items():
             form.set_values(_own(experiment) if name == "run" else getattr(experiment, name))
-        if not self._bench.registry_is_ready:
+        if not self._app_state.registry_is_ready:
             return
-        strategy = self._bench.registry.all("strategies").get(experiment.strategy.id)
+        strategy = self._app_state.registry.all("strategies").get(experiment.strategy.id)
         self.list.blockSignals(True)
         self.list.setCurrentRow(-1)
         for row in range(self.list.count()):
             if self.list.item(row).data(Qt.ItemDataRole.UserRole) == experiment.strategy.id:
                 self.list.setCurrentRow(row)
         self.list.blockSignals(False)
-        policy = self._bench.registry.all("policies").get(experiment.policy.id)
+        policy = self._app_state.registry.all("policies").get(experiment.policy.id)
         kinds = {"strategy": strategy, "policy": policy, "pretraining": _learner(policy)}
         for part, kind in kinds.items():
             self.params[part].set_model(getattr(kind, "Params", None))
@@ -189,19 +189,19 @@ class StrategyPanel(QWidget):
         self._show_problems()
 
     def _edit(self, dotted: str, value: object) -> None:
-        if dotted == "policy.id" and value == self._bench.experiment.policy.id:
+        if dotted == "policy.id" and value == self._app_state.experiment.policy.id:
             return  # chosen again: it keeps its parameters
         changes = {dotted: value}
         if dotted == "policy.id":  # another policy knows other parameters, and so does what trains it
             self._forget("policy.params.", "pretraining.params.")
             changes |= {"policy.params": {}, "pretraining.params": {}}
         self._errors.pop(dotted, None)
-        self._report(self._bench.edit(**changes))
+        self._report(self._app_state.edit(**changes))
         self._show_problems()
 
     def _edit_params(self, part: str, params: dict[str, Any]) -> None:
         self._forget(f"{part}.params.")
-        self._report(self._bench.edit(**{f"{part}.params": params}))
+        self._report(self._app_state.edit(**{f"{part}.params": params}))
         self._show_problems()
 
     def _refuse_params(self, part: str, errors: list[StudioError]) -> None:
@@ -218,7 +218,7 @@ class StrategyPanel(QWidget):
 
     def _show_problems(self) -> None:
         left: list[Problem | StudioError] = [
-            *(p for p in self._bench.problems if p.field not in self._errors),
+            *(p for p in self._app_state.problems if p.field not in self._errors),
             *self._errors.values(),
         ]
         left = self.params["strategy"].set_problems(left)

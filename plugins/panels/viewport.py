@@ -17,7 +17,7 @@ from studio.contracts import PanelInfo
 from studio.errors import StudioError
 from studio.experiment import Domain, Experiment
 from widgets.shell import opening
-from widgets.shell.app_state import Bench
+from widgets.shell.app_state import AppState
 from widgets.viewport import menus as viewport_menus
 from widgets.viewport import sources as viewport_sources
 from widgets.viewport.bar import ViewportBar
@@ -39,9 +39,9 @@ REBUILD_MS = 400  # edits come in bursts; the player is made anew when they rest
 class ViewportPanel(QWidget):
     """Owns the render thread; :meth:`shut_down` ends it."""
 
-    def __init__(self, bench: Bench, make_player: Callable[[Domain], Any] | None = None) -> None:
+    def __init__(self, app_state: AppState, make_player: Callable[[Domain], Any] | None = None) -> None:
         super().__init__()
-        self._bench = bench
+        self._app_state = app_state
         self._make_player = make_player or self._studio_player
         self.thread_ = RenderThread()
         self.view = Viewport(self.thread_)
@@ -49,8 +49,8 @@ class ViewportPanel(QWidget):
         self.side = ViewportSide()
         self.history = HistoryBar()
         self.traces = TraceStrip()
-        self.keep = Keep(bench, self.thread_)
-        self.training = TrainingSource(bench, self.thread_, self.bar)
+        self.keep = Keep(app_state, self.thread_)
+        self.training = TrainingSource(app_state, self.thread_, self.bar)
         self._playing = True
         self._followed = Frame()
         self._told_time = 0.0
@@ -92,14 +92,14 @@ class ViewportPanel(QWidget):
     # -- wiring --------------------------------------------------------------------------------------------------------
 
     def _wire(self) -> None:
-        bench, thread, view, bar = self._bench, self.thread_, self.view, self.bar
-        bench.experiment_changed.connect(self._debounce.start)
-        bench.registry_ready.connect(self._start)
-        bench.checkpoint_chosen.connect(self._load_checkpoint)
-        bench.preview_changed.connect(thread.preview)
-        bench.ghosts_changed.connect(thread.set_ghosts)
-        bench.running_changed.connect(thread.set_busy)
-        bench.running_changed.connect(self._see_what_learns)
+        app_state, thread, view, bar = self._app_state, self.thread_, self.view, self.bar
+        app_state.experiment_changed.connect(self._debounce.start)
+        app_state.registry_ready.connect(self._start)
+        app_state.checkpoint_chosen.connect(self._load_checkpoint)
+        app_state.preview_changed.connect(thread.preview)
+        app_state.ghosts_changed.connect(thread.set_ghosts)
+        app_state.running_changed.connect(thread.set_busy)
+        app_state.running_changed.connect(self._see_what_learns)
         thread.failed.connect(self._failed)
         view.frame_shown.connect(self._follow)
         view.dropped.connect(self.look_at)
@@ -135,7 +135,7 @@ class ViewportPanel(QWidget):
         view.setWhatsThis(help_text())  # as a tool tip it would lie over the picture whenever the mouse rests
         bar.side.setToolTip(f"{bar.side.toolTip()}\n\n{help_text()}")
         self.destroyed.connect(thread.stop)
-        if bench.registry_is_ready:
+        if app_state.registry_is_ready:
             QTimer.singleShot(0, self, self._start)
 
     def _start(self) -> None:
@@ -147,7 +147,7 @@ class ViewportPanel(QWidget):
     def _studio_player(self, domain: Domain) -> Any:
         from studio.viewer.player import Player  # on the render thread
 
-        return Player(domain, self._bench.registry)
+        return Player(domain, self._app_state.registry)
 
     # -- what is shown -------------------------------------------------------------------------------------------------
 
@@ -164,7 +164,7 @@ class ViewportPanel(QWidget):
         self.thread_.show_domain(lambda: make(domain))
 
     def _domain(self) -> Domain:
-        experiment = self._checkpoint[1] if self._checkpoint else self._bench.experiment
+        experiment = self._checkpoint[1] if self._checkpoint else self._app_state.experiment
         return experiment.source if self.bar.domain.key == "source" else experiment.target
 
     def _come_back(self) -> None:
@@ -180,7 +180,7 @@ class ViewportPanel(QWidget):
         """Shows a model file, or plays a dataset's episodes; the experiment stays as it is."""
         path = Path(path)
         if opening.kind_of(path) == "dataset":
-            registry, domain = self._bench.registry, self._domain()
+            registry, domain = self._app_state.registry, self._domain()
             self._answer(lambda: viewport_sources.dataset(path, registry, domain), self._show_recorded)
         else:
             self._show_recorded(viewport_sources.model(path))
@@ -189,7 +189,7 @@ class ViewportPanel(QWidget):
         """Works in the background; of several questions only the last one's answer counts."""
         self._asked += 1
         asked = self._asked
-        self._bench.background(work, lambda found: done(found) if asked == self._asked else None)
+        self._app_state.background(work, lambda found: done(found) if asked == self._asked else None)
 
     def _show_recorded(self, recorded: Recorded) -> None:
         self._asked += 1
@@ -212,7 +212,7 @@ class ViewportPanel(QWidget):
 
     def _find_a_driver(self, domain: Domain) -> None:
         """Where there is no expert to look at, random actions move the body until there is a policy."""
-        task = self._bench.registry.all("tasks").get(domain.task)
+        task = self._app_state.registry.all("tasks").get(domain.task)
         has_expert = task is None or task.has_expert
         if (self._policy == "expert" and not has_expert) or (self._stands_in and has_expert):
             self._policy, self._stands_in = ("expert", False) if has_expert else ("random", True)
@@ -229,16 +229,16 @@ class ViewportPanel(QWidget):
             return
         if key in ("checkpoint", "recorded"):
             self._name_policy()  # nothing has been chosen yet
-            folder = self._bench.runs_folder
+            folder = self._app_state.runs_folder
             if key == "checkpoint":
-                self._bench.background(lambda: viewport_sources.checkpoints(folder), self._offer_checkpoints)
+                self._app_state.background(lambda: viewport_sources.checkpoints(folder), self._offer_checkpoints)
             else:
-                plan, registry = self._bench.experiment, self._bench.registry
+                plan, registry = self._app_state.experiment, self._app_state.registry
 
                 def work() -> tuple[Any, Any]:
                     return viewport_sources.datasets(plan, registry), viewport_sources.evaluations(folder)
 
-                self._bench.background(work, self._offer_recordings)
+                self._app_state.background(work, self._offer_recordings)
             return
         self._set_policy(key, None)
 
@@ -253,7 +253,7 @@ class ViewportPanel(QWidget):
         if self._checkpoint is not None:
             self.thread_.set_policy(self._checkpoint[0])
         elif self._policy == "current":
-            self.thread_.set_policy(None, self._bench.channels.policy.get)
+            self.thread_.set_policy(None, self._app_state.channels.policy.get)
         else:
             self.thread_.set_policy(self._policy)
         self._name_policy()
@@ -275,13 +275,13 @@ class ViewportPanel(QWidget):
     def _offer_checkpoints(self, runs: list[tuple[str, Path, list[int]]]) -> None:
         if not runs:
             words = self.tr("There is no checkpoint yet. Run an experiment; its checkpoints can be played here.")
-            self._bench.toast.emit("info", words, "")
+            self._app_state.toast.emit("info", words, "")
             return
-        menu = viewport_menus.checkpoints(self, runs, self._bench.checkpoint_chosen.emit)
+        menu = viewport_menus.checkpoints(self, runs, self._app_state.checkpoint_chosen.emit)
         viewport_menus.pop_up(menu, self.bar.policy)
 
     def _offer_recordings(self, found: tuple[list[tuple[str, Path]], list[tuple[str, Path, list[Any]]]]) -> None:
-        registry = self._bench.registry
+        registry = self._app_state.registry
 
         def load(folder: Path, step: int) -> None:
             self._answer(partial(viewport_sources.evaluation, folder, step, registry), self._show_recorded)
@@ -388,7 +388,7 @@ class ViewportPanel(QWidget):
 
     def _failed(self, error: Exception) -> None:
         if not isinstance(error, StudioError):  # those are read in the viewport; these want their traceback kept
-            self._bench.report(error, self.tr("Viewport"))
+            self._app_state.report(error, self.tr("Viewport"))
 
 
 PANEL = PanelInfo(

@@ -17,7 +17,7 @@ from torch import Tensor
 from studio.contracts import Metrics, Problem
 from studio.experiment import Domain, Experiment, Settings, setting
 from studio.rl.algorithms.sac import SAC, UNITS, Batch, SACParams
-from studio.rl.collectors.env_runner import Interaction
+from studio.rl.collectors.env_runner import EnvRunner
 from studio.rl.dynamics_gap import DIAGNOSTICS, DynamicsGap, GapLearner, GapParams
 from studio.rl.learners import check_off_policy
 from studio.rl.networks.squashed import SquashedActorCritic
@@ -26,7 +26,7 @@ from studio.rl.strategy import ReinforcementStrategy
 from studio.sim.world import World
 
 APART = 1 << 20  # between the seeds of a training and of its visits to the target: their episodes begin differently
-OWN = ("classifiers", "there", "seen_there")  # of a learner's state, beside what every SAC's has
+OWN = ("classifiers", "there", "target_replay")  # of a learner's state, beside what every SAC's has
 
 
 class VisitParams(Settings):
@@ -62,9 +62,9 @@ class OffDynamicsSAC(SAC):
     ) -> None:
         super().__init__(policy, world, settings, seed=seed, transform=self.paid, **more)
         device, ignored = policy.low.device, policy.params.ignored
-        self.there = Interaction(target, seed + APART, device, ignored)
+        self.there = EnvRunner(target, seed + APART, device, ignored)
         visits = self.iterations * settings.samples // settings.source_steps + 2 * target.num_envs
-        self.seen_there = Replay(min(settings.capacity, visits), target.num_envs, self.replay.widths, device)
+        self.target_replay = Replay(min(settings.capacity, visits), target.num_envs, self.replay.widths, device)
         low, high = policy.low.cpu().numpy(), policy.high.cpu().numpy()
         self.gap = DynamicsGap(policy.params.inputs, low, high, settings, seed, device, ignored)
         self.classifiers = GapLearner(self.gap, settings, seed, settings.update == "compiled", self.say)
@@ -78,14 +78,14 @@ class OffDynamicsSAC(SAC):
 
     def act(self) -> Any:
         step = super().act()
-        while self.seen_there.time * self.seen_there.envs * self.settings.source_steps < self.samples:
-            self.experience(self.there, self.seen_there)
+        while self.target_replay.time * self.target_replay.envs * self.settings.source_steps < self.samples:
+            self.experience(self.there, self.target_replay)
         return step
 
     def learn(self, count: int) -> list[Tensor]:
         ratio, size = self.settings.classifier_ratio, self.settings.classifier_batch
         for _ in range(int((self.updates + count) * ratio) - int(self.updates * ratio)):
-            source, target = (replay.sample(size, self.generator) for replay in (self.replay, self.seen_there))
+            source, target = (replay.sample(size, self.generator) for replay in (self.replay, self.target_replay))
             self._found.append(self.classifiers.step(source, target))
         return super().learn(count)
 
@@ -108,7 +108,7 @@ class OffDynamicsSAC(SAC):
 
     def _of_the_gap(self) -> dict[str, float]:
         values = {f"target_visit_{name}": value for name, value in self.there.metrics().items() if name != "diverged"}
-        values["target_samples"] = float(self.seen_there.time * self.seen_there.envs)
+        values["target_samples"] = float(self.target_replay.time * self.target_replay.envs)
         if self._found:
             values |= dict(zip(DIAGNOSTICS, torch.stack(self._found).mean(0).tolist(), strict=True))
         if self._deltas:

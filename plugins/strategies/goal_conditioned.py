@@ -1,7 +1,7 @@
 """One policy for all goals: it is told which state to reach, and learns from every state that it reached instead.
 
 Policy and critic are universal value functions of state and goal (Schaul et al. 2015). What is paid is reaching the
-goal alone; hindsight makes something of every episode (Andrychowicz et al. 2017), and goals may be dreamt: the agent
+goal alone; hindsight makes something of every episode (Andrychowicz et al. 2017), and goals may be self-generated: it
 sets itself states that it has visited, and needs neither reward nor goals of the environment's.
 """
 
@@ -15,7 +15,7 @@ from studio.registry import Registry
 from studio.rl.algorithms import dqn, sac
 from studio.rl.algorithms.dqn import DQN, DQNParams
 from studio.rl.algorithms.sac import SAC, SACParams
-from studio.rl.hindsight import HindsightParams, has_goals, pursue
+from studio.rl.hindsight import HindsightParams, has_goals, make_goal_conditioned
 from studio.rl.learners import check_off_policy
 from studio.rl.networks.q_policy import QPolicy
 from studio.rl.networks.squashed import SquashedActorCritic
@@ -23,7 +23,7 @@ from studio.rl.strategy import ReinforcementStrategy
 
 
 class GoalConditioned(ReinforcementStrategy):
-    """Double DQN where the control is discrete, SAC elsewhere, on the source's goals or on dreamt ones; scored on the
+    """Double DQN where the control is discrete, SAC elsewhere, on the source's goals or self-generated ones; scored on the
     target's."""
 
     id = "goal_conditioned"
@@ -45,7 +45,7 @@ class GoalConditioned(ReinforcementStrategy):
             learner: Any = DQN(policy, world, settings, bounds=(least, 0.0), **more)
         else:
             learner = SAC(policy, world, settings, **more)
-        pursue(learner, world, settings, plan.seed)
+        make_goal_conditioned(learner, world, settings, plan.seed)
         return learner
 
     def check(self, experiment: Experiment) -> list[Problem]:

@@ -14,12 +14,12 @@ from studio.experiment import Domain, Experiment, Settings, setting
 from studio.rl.algorithms.ppo import PPOParams
 from studio.rl.choice import AlgorithmChoice, ChosenAlgorithm
 from studio.rl.collectors.context_returns import ContextRecorder, components
-from studio.sim.tasks.contexts import told_apart
+from studio.sim.tasks.contexts import context_observable
 
-TOLD = ("goal", "body")  # entries of an observation that tell ω
+CONTEXT_KEYS = ("goal", "body")  # entries of an observation that tell ω
 
 
-class Told(Settings):
+class ContextVisibility(Settings):
     """What the policy is told; its field comes first."""
 
     context: Literal["observed", "hidden"] = setting(
@@ -37,7 +37,7 @@ class MultiTask(ChosenAlgorithm):
     tags = ("reinforcement", "multi-task")
     needs_family = True
 
-    class Params(PPOParams, Told, AlgorithmChoice):
+    class Params(PPOParams, ContextVisibility, AlgorithmChoice):
         """What trains, what the policy is told, optimization and collection."""
 
     def training_domain(self, experiment: Experiment) -> Domain:
@@ -51,13 +51,13 @@ class MultiTask(ChosenAlgorithm):
     def first_policy(self, context: Any, world: Any) -> Any:
         policy = super().first_policy(context, world)
         if self.params.context == "hidden":
-            ignored = list(dict.fromkeys([*policy.params.ignored, *TOLD]))
+            ignored = list(dict.fromkeys([*policy.params.ignored, *CONTEXT_KEYS]))
             policy.params = policy.params.model_copy(update={"ignored": ignored})
         return policy
 
     def check(self, experiment: Experiment) -> list[Problem]:
         problems, source = super().check(experiment), experiment.source
-        if source.observation == "state" and not told_apart(source):
+        if source.observation == "state" and not context_observable(source):
             message = "The policy observes neither the task's context nor a randomized value: it can't be told apart."
             remedy = "Observe the goal, or a term; context: hidden keeps either from the policy."
             problems.append(Problem("source.observation", message, remedy))

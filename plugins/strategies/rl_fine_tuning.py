@@ -18,7 +18,7 @@ from studio.registry import Registry
 from studio.rl.algorithms.ppo import PPOParams
 from studio.rl.choice import AlgorithmChoice, ChosenAlgorithm
 from studio.rl.networks.gaussian import flatten
-from studio.rl.warm_start import Carried, CarriedSACParams, carry, check_carried
+from studio.rl.warm_start import WarmStartParams, WarmStartSACParams, check_warm_start, warm_start
 
 
 class RLFineTuning(ChosenAlgorithm):
@@ -31,11 +31,11 @@ class RLFineTuning(ChosenAlgorithm):
     tags = ("reinforcement", "fine-tuning")
     needs_source = True
 
-    class Params(PPOParams, Carried, AlgorithmChoice):
+    class Params(PPOParams, WarmStartParams, AlgorithmChoice):
         """What trains, what is carried over and how it explores, optimization and collection."""
 
-        sac: CarriedSACParams = setting(
-            CarriedSACParams(), "SAC", "Its optimization and collection, where it is chosen."
+        sac: WarmStartSACParams = setting(
+            WarmStartSACParams(), "SAC", "Its optimization and collection, where it is chosen."
         )
 
     @property
@@ -63,7 +63,7 @@ class RLFineTuning(ChosenAlgorithm):
             )
         blank = context.empty_policy()
         blank.fit(inputs, world.control.low, world.control.high, context.experiment.seed)
-        carry(policy, blank.to(context.device), self.params)
+        warm_start(policy, blank.to(context.device), self.params)
         return policy
 
     def check(self, experiment: Experiment) -> list[Problem]:
@@ -73,4 +73,4 @@ class RLFineTuning(ChosenAlgorithm):
             layers = kind.Params(**experiment.policy.params).layers
         except (ExperimentError, ValidationError, AttributeError):  # what is wrong with the policy is said at its field
             return problems
-        return [*problems, *check_carried(self.params, layers, self.params.algorithm == "sac")]
+        return [*problems, *check_warm_start(self.params, layers, self.params.algorithm == "sac")]

@@ -23,7 +23,7 @@ from studio.nn.adversarial import Discriminator, domain_accuracy, domain_loss, m
 from studio.registry import Registry
 from studio.rl.algorithms.pixel_ppo import PixelParams, PixelPPO
 from studio.rl.algorithms.ppo import UNITS
-from studio.rl.collectors.images import Gathered, Gathering
+from studio.rl.collectors.images import Gathered, ImageCollector
 from studio.rl.collectors.rollouts import SEEDS
 from studio.rl.learners import check_ppo
 from studio.rl.networks.pixels import PixelActorCritic
@@ -109,7 +109,7 @@ class VisualDomainAdaptation(Strategy):
             world = context.world(whole, p.simulations, p.physics_threads)
             seed = ((plan.seed + 1) << SEEDS) + place * FIRST
             self._worlds.append(world)
-            self._gatherings.append(Gathering(world, p.gathered_steps, seed, self._generator))
+            self._gatherings.append(ImageCollector(world, p.gathered_steps, seed, self._generator))
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(plan.seed)
             net = Discriminator(self._policy.params.features, p.discriminator_width).to(context.device)

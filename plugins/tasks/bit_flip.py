@@ -12,7 +12,7 @@ from studio.contracts import Embodiment, Ids, Problem, Simulation, Task
 if TYPE_CHECKING:
     import mujoco
 
-    from studio.sim.rng import Draws
+    from studio.sim.rng import EpisodeRng
 
 RISE = 0.02  # m a plate is lifted that stands for 1
 LINE = 15  # bits in a line of the picture
@@ -59,7 +59,7 @@ class BitFlip(Task):
         self._qpos, self._goals = world.bind("qpos"), world.mocap()
         self._every = np.arange(world.num_envs)
 
-    def reset(self, world: Simulation, ids: np.ndarray, draws: Draws) -> None:
+    def reset(self, world: Simulation, ids: np.ndarray, draws: EpisodeRng) -> None:
         self._qpos[ids] = (draws.uniform(shape=(self.actions,)) < 0.5) * RISE
         self._goals[ids, :, 2] = (draws.uniform(shape=(self.actions,)) < 0.5) * RISE
 

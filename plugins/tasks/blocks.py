@@ -11,7 +11,7 @@ from studio.contracts import Embodiment, Ids, Simulation
 if TYPE_CHECKING:
     import mujoco
 
-    from studio.sim.rng import Draws
+    from studio.sim.rng import EpisodeRng
 
 Array = np.ndarray
 
@@ -107,7 +107,7 @@ def nearer_arm(action: Array, side: Array) -> Array:
     return action
 
 
-def place_on_table(draws: Draws, two_arms: bool, near: float, far: float) -> tuple[Array, Array]:
+def place_on_table(draws: EpisodeRng, two_arms: bool, near: float, far: float) -> tuple[Array, Array]:
     """Where the block and the goal lie, (n, 2) each, m: ``near`` to ``far`` apart, in reach of every arm.
 
     Before two arms both lie on the same side, where one arm does it all.

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import mujoco
 
     from studio.contracts import Embodiment
-    from studio.sim.rng import Draws
+    from studio.sim.rng import EpisodeRng
 
 SIZE = 5  # cells along each side
 CELL = 0.2  # m
@@ -80,7 +80,7 @@ class Gridworld(BodyTask):
         self._goals = world.mocap()
         self._next = self._following()
 
-    def reset(self, world: Simulation, ids: np.ndarray, draws: Draws) -> None:
+    def reset(self, world: Simulation, ids: np.ndarray, draws: EpisodeRng) -> None:
         self.qpos[ids] = _place((draws.uniform() * WALL * SIZE).astype(int))
         self._goals[ids, 0, :2] = _place(np.array(GOAL[0] * SIZE + GOAL[1]))
         self._goals[ids, 0, 2] = 0

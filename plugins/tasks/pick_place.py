@@ -12,7 +12,7 @@ from studio.contracts import Embodiment, Ids, Observation, Problem, Simulation, 
 if TYPE_CHECKING:
     import mujoco
 
-    from studio.sim.rng import Draws
+    from studio.sim.rng import EpisodeRng
 
 Array = np.ndarray
 
@@ -65,7 +65,7 @@ class PickPlace(Task):
         self._block = Block(world)
         self._fingers = np.stack([finger_places(world.model, limb.gripper) for limb in world.embodiment.limbs])
 
-    def reset(self, world: Simulation, ids: Array, draws: Draws) -> None:
+    def reset(self, world: Simulation, ids: Array, draws: EpisodeRng) -> None:
         xy, goal = place_on_table(draws, len(world.embodiment.limbs) == 2, *AWAY)
         self._block.place(ids, xy, HALF, draws.uniform(-TURNED, TURNED))
         mocap = world.mocap()

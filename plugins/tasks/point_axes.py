@@ -10,7 +10,7 @@ from plugins.tasks.point_wall import PointMassTask
 from studio.contracts import Ids, Simulation
 
 if TYPE_CHECKING:
-    from studio.sim.rng import Draws
+    from studio.sim.rng import EpisodeRng
 
 SHARE = 0.8  # what speed along y is worth
 
@@ -24,7 +24,7 @@ class PointAxes(PointMassTask):
     summary = "A point mass runs along the one axis or the other, whichever is faster."
     gymnasium_id = "PointAxes-v0"
 
-    def reset(self, world: Simulation, ids: np.ndarray, draws: Draws) -> None:
+    def reset(self, world: Simulation, ids: np.ndarray, draws: EpisodeRng) -> None:
         self.qpos[ids], self.qvel[ids] = 0, 0
         self.qpos[ids, :2] = draws.uniform(-0.3, 0.3, (2,))
 

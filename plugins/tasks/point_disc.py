@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import mujoco
 
     from studio.contracts import Embodiment
-    from studio.sim.rng import Draws
+    from studio.sim.rng import EpisodeRng
 
 FALLEN = -0.5  # m
 
@@ -32,7 +32,7 @@ class PointPlane(PointMassTask):
 
         lay(spec, self.radius)
 
-    def reset(self, world: Simulation, ids: np.ndarray, draws: Draws) -> None:
+    def reset(self, world: Simulation, ids: np.ndarray, draws: EpisodeRng) -> None:
         self.qpos[ids], self.qvel[ids] = 0, 0
         self.qpos[ids, :2] = draws.uniform(-0.3, 0.3, (2,))
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import mujoco
 
     from studio.contracts import Embodiment
-    from studio.sim.rng import Draws
+    from studio.sim.rng import EpisodeRng
 
 EXTENT = 1.0  # m
 STEP = 0.1  # m a point moves in one step at most, along each axis
@@ -56,7 +56,7 @@ class PointNavigation(BodyTask):
         super().prepare(world)
         self._goals = world.mocap()
 
-    def reset(self, world: Simulation, ids: np.ndarray, draws: Draws) -> None:
+    def reset(self, world: Simulation, ids: np.ndarray, draws: EpisodeRng) -> None:
         self.qpos[ids], self.qvel[ids] = 0, 0
         self._goals[ids, 0, :2] = world.contexts[ids]
         self._goals[ids, 0, 2] = 0

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import mujoco
 
     from studio.contracts import Embodiment
-    from studio.sim.rng import Draws
+    from studio.sim.rng import EpisodeRng
 
 NEAR = 0.15  # m from the goal is there
 COSTS = np.array([0.05, 0.05, 0.5, 0.5])  # of the squared commands: a spare motor is used only where the other fails
@@ -61,7 +61,7 @@ class PointOpen(PointMassTask):
         super().prepare(world)
         self._goals = world.mocap()
 
-    def reset(self, world: Simulation, ids: np.ndarray, draws: Draws) -> None:
+    def reset(self, world: Simulation, ids: np.ndarray, draws: EpisodeRng) -> None:
         self.qpos[ids], self.qvel[ids] = 0, 0
         self.qpos[ids, :2] = [-1, 0] + draws.uniform(-1, 1, (2,)) * [0.1, 0.3]
         self._goals[ids, 0] = [1, 0, 0]

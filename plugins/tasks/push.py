@@ -13,7 +13,7 @@ from studio.contracts import Embodiment, Ids, Problem, Simulation, Task
 if TYPE_CHECKING:
     import mujoco
 
-    from studio.sim.rng import Draws
+    from studio.sim.rng import EpisodeRng
 
 Array = np.ndarray
 
@@ -69,7 +69,7 @@ class Push(Task):
         self._block = Block(world)
         self._near = self._size(world.embodiment)["near"]
 
-    def reset(self, world: Simulation, ids: Array, draws: Draws) -> None:
+    def reset(self, world: Simulation, ids: Array, draws: EpisodeRng) -> None:
         size = self._size(world.embodiment)
         if world.embodiment.kind == "base":
             place = draws.uniform(-np.pi, np.pi)

@@ -10,7 +10,7 @@ from studio.contracts import Ids, Simulation
 from studio.sim.tasks.motor_task import BodyTask
 
 if TYPE_CHECKING:
-    from studio.sim.rng import Draws
+    from studio.sim.rng import EpisodeRng
 
 
 class Pusher(BodyTask):
@@ -30,7 +30,7 @@ class Pusher(BodyTask):
         self._places = world.bind("xpos")
         self._tip, self._object, self._goal = (world.model.body(n).id for n in ("tips_arm", "object", "goal"))
 
-    def reset(self, world: Simulation, ids: np.ndarray, draws: Draws) -> None:
+    def reset(self, world: Simulation, ids: np.ndarray, draws: EpisodeRng) -> None:
         self.qpos[ids] = self.rest
         for i, rng in zip(ids, draws.generators(), strict=True):
             place = np.zeros(2)

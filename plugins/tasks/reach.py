@@ -12,7 +12,7 @@ from studio.contracts import Embodiment, Ids, Problem, Simulation, Task
 if TYPE_CHECKING:
     import mujoco
 
-    from studio.sim.rng import Draws
+    from studio.sim.rng import EpisodeRng
 
 Array = np.ndarray
 
@@ -64,7 +64,7 @@ class Reach(Task):
         size = FLOOR if world.embodiment.kind == "base" else TABLE
         self._touch = size["touch"]
 
-    def reset(self, world: Simulation, ids: Array, draws: Draws) -> None:
+    def reset(self, world: Simulation, ids: Array, draws: EpisodeRng) -> None:
         mocap = world.mocap()
         for i, rng in zip(ids, draws.generators(), strict=True):
             mocap[i] = self._place(world.embodiment, rng, mocap.shape[1])

@@ -10,7 +10,7 @@ from studio.contracts import Ids, Simulation
 from studio.sim.tasks.motor_task import BodyTask
 
 if TYPE_CHECKING:
-    from studio.sim.rng import Draws
+    from studio.sim.rng import EpisodeRng
 
 
 class Reacher(BodyTask):
@@ -31,7 +31,7 @@ class Reacher(BodyTask):
         self._places = world.bind("xpos")
         self._tip, self._target = world.model.body("fingertip").id, world.model.body("target").id
 
-    def reset(self, world: Simulation, ids: np.ndarray, draws: Draws) -> None:
+    def reset(self, world: Simulation, ids: np.ndarray, draws: EpisodeRng) -> None:
         super().reset(world, ids, draws)
         # uniform in the disc, as Gymnasium's rejection gives it
         radius, angle = 0.2 * np.sqrt(draws.uniform()), draws.uniform(0, 2 * np.pi)

@@ -8,7 +8,7 @@ from studio.experiment import Experiment
 from studio.store.runs import RunInfo
 
 
-def without_transfer(run: RunInfo) -> bool:
+def is_no_transfer(run: RunInfo) -> bool:
     """Whether a run learned on its target alone: ``from_scratch``, or ``rl_from_scratch`` that trained there."""
     if run.strategy == "rl_from_scratch":
         return bool(Experiment.load(run.folder / "experiment.yaml").strategy.params.get("train_on") == "target")
@@ -18,7 +18,7 @@ def without_transfer(run: RunInfo) -> bool:
 def baselines(runs: Iterable[RunInfo]) -> dict[int, list[RunInfo]]:
     """Number of episodes → the runs without transfer, all of one strategy."""
     found: dict[int, list[RunInfo]] = {}
-    for run in sorted(filter(without_transfer, runs), key=lambda run: run.strategy):
+    for run in sorted(filter(is_no_transfer, runs), key=lambda run: run.strategy):
         group = found.setdefault(run.episodes, [])
         if not group or group[0].strategy == run.strategy:
             group.append(run)

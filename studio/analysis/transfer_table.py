@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from studio.analysis import transfer_metrics as measures
-from studio.run.compare import grouped, held_against, row_label
+from studio.run.compare import baselines_for, grouped, row_label
 from studio.store.run_log import read_log
 from studio.store.runs import RunInfo
 
@@ -26,7 +26,7 @@ def transfer_table(runs: Iterable[RunInfo]) -> tuple[list[dict[str, Any]], list[
     groups, _ = grouped(runs)
     curves = {run.folder: curve_of(run.folder) for group in groups for run in group.runs}
     for group in groups:
-        base = held_against(group, groups)
+        base = baselines_for(group, groups)
         steps = _usual([curves[run.folder][0] for g in base for run in g.runs]) if base else ()
         if len(steps) < 2:
             continue  # it was not scored while it trained, or there is nothing to hold it against

@@ -253,7 +253,7 @@ class _Follower:
 
     def drive(self, session: Any) -> None:
         """Runs a session; the first Ctrl-C stops it cleanly, the second at once. Raises StudioError."""
-        from studio.run.failures import fault
+        from studio.run.failures import unexpected_error
 
         self._session = session
         if self.interrupted:
@@ -266,7 +266,7 @@ class _Follower:
             self._tell()  # where the run is kept, among other things
             if os.environ.get("TRANSFER_STUDIO_DEBUG"):
                 self.say("".join(traceback.format_exception(error)))
-            raise fault(error, self._folder) from error
+            raise unexpected_error(error, self._folder) from error
         finally:
             self._tell()
 

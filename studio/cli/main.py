@@ -38,9 +38,9 @@ def main(arguments: list[str] | None = None) -> int:
     except Exception as error:  # a plugin's fault, or ours: one sentence with its place; the traceback on request
         if os.environ.get("TRANSFER_STUDIO_DEBUG"):
             raise
-        from studio.run.failures import fault
+        from studio.run.failures import unexpected_error
 
-        found = fault(error)
+        found = unexpected_error(error)
         text = json.dumps(found.to_dict()) if as_json else f"transfer-studio: {found}"
         print(text, file=sys.stdout if as_json else sys.stderr)
         return 1

@@ -37,7 +37,7 @@ class Policy(Protocol):
       the scale of the rewards it was trained with.
     - ``entropy(observation) -> (n,)``: of what it would explore with, nats.
 
-    One whose ``remembers`` is true is asked with its memory too, as ``act`` left it: ``value(observation, memory)``.
+    One whose ``is_recurrent`` is true is asked with its memory too, as ``act`` left it: ``value(observation, memory)``.
     """
 
     def act(self, observation: Observation, memory: Any = None) -> tuple[Any, Any]:

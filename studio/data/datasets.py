@@ -92,14 +92,14 @@ def format_of(path: Path, registry: Registry) -> Format:
 def cache_path(domain: Domain, registry: Registry, seed: int) -> Path:
     """Where the expert's episodes of a domain lie, or will."""
     embodiment = embodiment_of(domain, registry)
-    made_of = {name: value for name, value in domain.made_of().items() if name != "episodes"} | {
+    cache_key = {name: value for name, value in domain.cache_key().items() if name != "episodes"} | {
         **({"stand_in": file_hash(stand_in_file(domain.stand_in))} if domain.stand_in else {}),
         "seed": seed,
         "model": model_hash(embodiment.model),
         "collector": COLLECTOR_VERSION,
         "task_version": task_of(domain, registry).version,
     }
-    return paths.cache() / "datasets" / f"{content_hash(made_of)[:32]}.hdf5"
+    return paths.cache() / "datasets" / f"{content_hash(cache_key)[:32]}.hdf5"
 
 
 def model_hash(model: Path) -> str:

@@ -97,12 +97,12 @@ class Domain(Settings):
             return []
         return expand(value) if isinstance(value, str) else value
 
-    def made_of(self) -> dict[str, Any]:
+    def cache_key(self) -> dict[str, Any]:
         """What decides the episodes drawn from it, for content hashes, but for the files it names. Settings of a term
         that came later are left out at their defaults, so that what was made before them is still found; the curriculum
         is of training alone."""
         whole = self.model_dump(mode="json", exclude={"dataset", "stand_in", "curriculum"})
-        whole["randomization"] = [term.made_of() for term in self.randomization]
+        whole["randomization"] = [term.cache_key() for term in self.randomization]
         if not self.contexts:
             del whole["contexts"]
         return whole
@@ -128,7 +128,7 @@ class Pretraining(Settings):
         "Of a policy that learns by reinforcement, whose iterations are rollouts: what differs.",
     )
 
-    def made_of(self) -> dict[str, Any]:
+    def cache_key(self) -> dict[str, Any]:
         """What decides the source policy, for content hashes; the settings that came later are left out where empty."""
         return self.model_dump(mode="json", exclude=None if self.params else {"params"})
 
@@ -258,7 +258,7 @@ class Experiment(Settings):
         """SHA-256 of what decides the result: everything but name, description, comparison, and the threads."""
         decisive = self.model_dump(mode="json", exclude={"name", "description", "comparison"})
         del decisive["budget"]["threads"]
-        decisive["pretraining"] = self.pretraining.made_of()
+        decisive["pretraining"] = self.pretraining.cache_key()
         for name in ("source", "target"):
             domain = decisive[name]
             if not domain["curriculum"]["enabled"]:

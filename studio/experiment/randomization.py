@@ -79,8 +79,8 @@ class RandomizationTerm(Settings):
         """Standard deviation of the normal distribution before it is cut off."""
         return self.std or (self.high - self.low) / 4
 
-    def made_of(self) -> dict[str, Any]:
-        """What decides its draws, for content hashes; see :meth:`studio.experiment.Domain.made_of`."""
+    def cache_key(self) -> dict[str, Any]:
+        """What decides its draws, for content hashes; see :meth:`studio.experiment.Domain.cache_key`."""
         whole = self.model_dump(mode="json")
         fields = type(self).model_fields
         return {name: v for name, v in whole.items() if name not in _NEWER or v != fields[name].default}

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 
-class Moments(nn.Module):
+class RunningMeanStd(nn.Module):
     """Mean and variance of all rows seen, merged batch by batch (Chan, Golub and LeVeque 1979). float64 buffers."""
 
     mean: Tensor

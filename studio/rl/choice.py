@@ -15,7 +15,7 @@ from studio.rl.networks.squashed import SquashedActorCritic
 from studio.rl.strategy import ReinforcementStrategy
 
 KINDS: tuple[Any, ...] = (GaussianActorCritic, RecurrentActorCritic, SquashedActorCritic)
-# by policy: the choice that trains it; a policy that remembers is trained by PPO's recurrent form
+# by policy: the choice that trains it; a recurrent policy is trained by PPO's recurrent form
 POLICIES = {kind.id: "sac" if kind.algorithm == "sac" else "ppo" for kind in KINDS}
 
 

@@ -22,7 +22,7 @@ from torch.func import functional_call, grad_and_value
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from studio.experiment import Settings, setting
-from studio.nn.running_mean_std import Moments
+from studio.nn.running_mean_std import RunningMeanStd
 from studio.rl.compiling import made_fast
 from studio.rl.flat import FlatParameters, adam
 from studio.rl.networks.gaussian import flatten
@@ -92,7 +92,7 @@ class DynamicsGap:
             torch.manual_seed(seed)
             networks = Classifiers(observation, len(low), settings.classifier_width, settings.classifier_layers)
         self.networks = networks.to(device)
-        self.moments = Moments(3 * observation + len(low)).to(device)
+        self.moments = RunningMeanStd(3 * observation + len(low)).to(device)
 
     def inputs(self, batch: Mapping[str, Tensor]) -> Tensor:
         """(s, a, s', s' − s) of transitions, (n, width), not yet normalized."""

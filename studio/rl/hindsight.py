@@ -16,7 +16,7 @@ from torch import Tensor
 
 from studio.contracts import Task
 from studio.experiment import Settings, setting
-from studio.rl.collectors.env_runner import Interaction, Transition
+from studio.rl.collectors.env_runner import EnvRunner, Transition
 from studio.rl.replay import Replay
 from studio.sim.world import World
 
@@ -34,8 +34,8 @@ class HindsightParams(Settings):
         "Goals put in place of those pursued: none; states that came later in the episode; its last; any of it.",
     )
     k: float = setting(4.0, "k", "Relabeled transitions for each as it was.", ge=0, le=1000)
-    goals: Literal["task", "dreamt"] = setting(
-        "task", "Goals", "The task's own, or dreamt: the agent sets itself states that it has visited."
+    goals: Literal["task", "self_generated"] = setting(
+        "task", "Goals", "The task's own, or self-generated: the agent sets itself states that it has visited."
     )
 
 
@@ -122,26 +122,26 @@ class Hindsight:
         return first + (drawn * (last - first + 1)).long()
 
 
-class Pursuit(Interaction):
-    """An interaction whose reward is that of the goal as observed, and whose goals may be dreamt: drawn from what the
+class GoalRunner(EnvRunner):
+    """An env runner whose reward is that of the observed goal, and whose goals may be self-generated: drawn from what the
     replay remembers, anew when an episode begins and when the one before is reached. Of the environment it then uses
     nothing but its states: an end that its own goal brings counts as one that time brings."""
 
     def __init__(
-        self, world: World, seed: int, device: Any, ignored: Collection[str], goals: Goals, dreamt: bool
+        self, world: World, seed: int, device: Any, ignored: Collection[str], goals: Goals, self_generated: bool
     ) -> None:
         super().__init__(world, seed, device, ignored)
-        self.goals, self.dreamt = goals, dreamt
+        self.goals, self.self_generated = goals, self_generated
         self.replay: Replay | None = None
         self.generator: torch.Generator | None = None
         self.pursued: deque[bool] = deque(maxlen=LATEST)  # whether the latest goals were reached
         self._near = np.zeros(world.num_envs, bool)  # whether the present goal has been reached
-        world.dreamt = (lambda sim: self.goals.of(self._seen[sim : sim + 1])[0]) if dreamt else None
+        world.self_generated = (lambda sim: self.goals.of(self._seen[sim : sim + 1])[0]) if self_generated else None
 
     def follow(self, replay: Replay, generator: torch.Generator) -> None:
         """Says where dreams come from."""
         self.replay, self.generator = replay, generator
-        if self.dreamt:
+        if self.self_generated:
             self._dream(np.arange(self.world.num_envs))
 
     def step(self, native: Array) -> Transition:
@@ -150,11 +150,11 @@ class Pursuit(Interaction):
         following = self.goals.put(step.next_observations, wanted)
         reached = self.goals.reached(following, wanted)
         ended, near = step.ended.cpu().numpy(), reached.cpu().numpy()
-        over = ended | near if self.dreamt else ended
+        over = ended | near if self.self_generated else ended
         self._near |= near
         self.pursued.extend(self._near[over].tolist())
         self._near[over] = False
-        if self.dreamt:
+        if self.self_generated:
             kept = self.goals.put(self.observations, wanted)
             self._seen = kept.cpu().numpy()
             self._dream(np.flatnonzero(over))
@@ -163,7 +163,7 @@ class Pursuit(Interaction):
 
     def metrics(self) -> dict[str, float]:
         values = super().metrics()
-        if self.dreamt:
+        if self.self_generated:
             for name in ("return", "training_success"):  # of goals that nobody pursued
                 values.pop(name, None)
         return values | ({"goals_reached": float(np.mean(self.pursued))} if self.pursued else {})
@@ -197,11 +197,13 @@ class Pursuit(Interaction):
         self._seen = seen.cpu().numpy()
 
 
-def pursue(learner: Any, world: World, settings: HindsightParams, seed: int) -> None:
+def make_goal_conditioned(learner: Any, world: World, settings: HindsightParams, seed: int) -> None:
     """Makes a new SAC or DQN learn to reach goals."""
     policy = learner.policy
     goals = Goals(world, policy.params.ignored)
-    pursuit = Pursuit(world, seed, policy.low.device, policy.params.ignored, goals, settings.goals == "dreamt")
+    pursuit = GoalRunner(
+        world, seed, policy.low.device, policy.params.ignored, goals, settings.goals == "self_generated"
+    )
     pursuit.follow(learner.replay, learner.generator)
     learner.interaction = pursuit
     learner.transform = Hindsight(goals, learner.replay, settings, learner.settings.gamma, learner.generator)

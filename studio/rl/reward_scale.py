@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from studio.nn.running_mean_std import Moments
+from studio.nn.running_mean_std import RunningMeanStd
 
 
 class RewardScale:
@@ -18,7 +18,7 @@ class RewardScale:
         envs: simulations.
     """
 
-    def __init__(self, moments: Moments, envs: int, gamma: float) -> None:
+    def __init__(self, moments: RunningMeanStd, envs: int, gamma: float) -> None:
         self.moments, self.gamma = moments, gamma
         self.discounted = torch.zeros(envs, dtype=torch.float64, device=moments.mean.device)  # newest reward first
 

@@ -10,11 +10,11 @@ from torch import Tensor
 
 from studio.contracts import Problem
 from studio.experiment import Settings, setting
-from studio.nn.running_mean_std import Moments
+from studio.nn.running_mean_std import RunningMeanStd
 from studio.rl.algorithms.sac import SACParams
 
 
-class CarriedSACParams(SACParams):
+class WarmStartSACParams(SACParams):
     """Optimization and collection, from a policy that has learned."""
 
     alpha: float = setting(
@@ -26,7 +26,7 @@ class CarriedSACParams(SACParams):
     begins_at_random: ClassVar[bool] = False
 
 
-class Carried(Settings):
+class WarmStartParams(Settings):
     """What of the source's policy is kept, and how it comes to explore again; mixed in, its fields come first."""
 
     exploration: Literal["none", "fresh_log_std", "temperature", "entropy"] = setting(
@@ -51,7 +51,7 @@ class Carried(Settings):
     )
 
 
-def check_carried(p: Carried, layers: int, soft: bool) -> list[Problem]:
+def check_warm_start(p: WarmStartParams, layers: int, soft: bool) -> list[Problem]:
     """What does not go together.
 
     Args:
@@ -73,7 +73,7 @@ def check_carried(p: Carried, layers: int, soft: bool) -> list[Problem]:
     return [Problem(f"strategy.params.{field}", message, remedy) for field, message, remedy in problems]
 
 
-def carry(policy: Any, blank: Any, p: Carried) -> None:
+def warm_start(policy: Any, blank: Any, p: WarmStartParams) -> None:
     """Makes of a source's policy, in place, what training on the target begins with.
 
     Args:
@@ -101,7 +101,7 @@ def carry(policy: Any, blank: Any, p: Carried) -> None:
         elif p.exploration == "temperature" and not soft:
             policy.log_std.add_(math.log(p.temperature))
     if p.normalization == "anew":
-        policy.moments.load_state_dict(Moments(policy.params.inputs).state_dict())
+        policy.moments.load_state_dict(RunningMeanStd(policy.params.inputs).state_dict())
     frozen: list[list[Tensor]] = []
     if p.freeze == "critic":
         frozen = critic

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from studio.events import Events, Progress, Snapshot
-from studio.viewer.training_tap import Watched
+from studio.viewer.training_tap import TrainingTap
 
 
 class Channels:
@@ -19,4 +19,4 @@ class Channels:
         self.events = Events()
         self.progress: Snapshot[Progress] = Snapshot()
         self.policy: Snapshot[Any] = Snapshot()
-        self.training = Watched()
+        self.training = TrainingTap()

@@ -26,7 +26,7 @@ def strategy_of(experiment: Experiment, registry: Registry) -> tuple[Any, Any]:
     return kind, check_params(kind, experiment.strategy.params, "strategy.params")
 
 
-def taught(experiment: Experiment, registry: Registry) -> dict[str, bool]:
+def learns_from_demonstrations(experiment: Experiment, registry: Registry) -> dict[str, bool]:
     """Role → whether a policy learns from demonstrations there. Raises ExperimentError."""
     kind = registry.get("strategies", experiment.strategy.id, "strategy.id")
     reinforced = algorithm_of(registry.all("policies").get(experiment.policy.id))
@@ -86,7 +86,7 @@ def check(experiment: Experiment, registry: Registry) -> list[Problem]:
 
 def _seeds(experiment: Experiment, registry: Registry) -> list[Problem]:
     """A policy is not scored on the episodes that it was taught by."""
-    plan, learns = experiment.evaluation, taught(experiment, registry)
+    plan, learns = experiment.evaluation, learns_from_demonstrations(experiment, registry)
     seeds = {"target": experiment.seed, "source": experiment.pretraining.seed}
     for role, seed in seeds.items():
         first = DEMONSTRATION_SEED * (seed + 1)
@@ -138,7 +138,7 @@ def _teachers(experiment: Experiment, kind: Any, registry: Registry) -> list[Pro
         problems.append(Problem("policy.id", message, "Choose token_transformer."))
     if kind.needs_source and reinforced is not None:
         problems += _reinforcement(experiment, reinforced)
-    wanted = taught(experiment, registry)
+    wanted = learns_from_demonstrations(experiment, registry)
     for name, domain in (("target", experiment.target), ("source", experiment.source)):
         if domain.curriculum.enabled and kind.needs_demonstrations:
             message = f"'{kind.title}' learns from demonstrations: a curriculum has no training to follow."
@@ -216,7 +216,7 @@ def _family(source: Domain, kind: Any, registry: Registry) -> list[Problem]:
     if not kind.needs_family or task is None:
         return []
     if task.context or any(term.observed for term in source.randomization):
-        return [Problem(f"source.{p.field}", p.message, p.remedy) for p in contexts.lone(source, task())]
+        return [Problem(f"source.{p.field}", p.message, p.remedy) for p in contexts.degenerate_family(source, task())]
     families = [id for id, other in registry.all("tasks").items() if other.context]
     message = f"The task '{task.id}' is no family of tasks, and '{kind.title}' learns one."
     return [Problem("source.task", message, f"Choose one of: {', '.join(families)}; or observe a randomized value.")]

@@ -21,7 +21,7 @@ from studio.registry import Registry
 from studio.run.channels import Channels
 from studio.run.check import check
 from studio.run.session import Session
-from studio.store.input_hashes import inputs_of
+from studio.store.input_hashes import input_hashes
 from studio.store.resolve import resolved
 from studio.store.runs import RunInfo, experiment_of, list_runs, read_run
 
@@ -90,7 +90,7 @@ def run_all(
     plans: list[tuple[Experiment, RunInfo | None]] = []
     for experiment in experiments:
         try:
-            files = tuple(sorted(inputs_of(experiment, registry).items()))
+            files = tuple(sorted(input_hashes(experiment, registry).items()))
             known = begun.get((resolved(experiment, registry).content_hash(), files))
         except (DataError, ExperimentError):
             known = None  # the check says what is wrong
@@ -166,7 +166,7 @@ def grouped(runs: Iterable[RunInfo]) -> tuple[list[Group], list[str]]:
     return groups, replaced
 
 
-def held_against(group: Group, groups: list[Group]) -> list[Group]:
+def baselines_for(group: Group, groups: list[Group]) -> list[Group]:
     """The training without transfer (:mod:`studio.analysis.baselines`) on a group's target with as many episodes. Of
     several the one that differs in the strategy alone; all of them where that does not tell."""
     near = [g for g in groups if g.episodes == group.episodes and g.experiment.target == group.experiment.target]
@@ -211,7 +211,7 @@ def table(runs: Iterable[RunInfo | Path]) -> list[dict[str, Any]]:
                 "trainable_parameters": those[0].trainable_parameters,
                 "seconds": _mean(run.seconds for run in those),
                 "peak_memory_mb": max(run.peak_memory_mb for run in those),
-                "transfer": _transfer(group, sample, held_against(group, groups)),
+                "transfer": _transfer(group, sample, baselines_for(group, groups)),
                 "measure": those[0].measure,
                 "settings": group.settings,
                 "target": f"{group.experiment.target.task} on {group.experiment.target.embodiment}",

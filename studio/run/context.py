@@ -17,7 +17,7 @@ from studio.store.policies import bind, load_policy_folder, new_policy
 if TYPE_CHECKING:
     from studio.sim.episode_recorder import EpisodeRecorder
     from studio.sim.world import World
-    from studio.viewer.training_tap import Watched
+    from studio.viewer.training_tap import TrainingTap
 
 
 @dataclass
@@ -35,7 +35,7 @@ class Context:
     )  # for long work: (done, of how many); may raise to stop
     say: Callable[[str], None] = lambda text: None  # a sentence for the run's log
 
-    watched: Watched | None = None  # is told of the worlds that are made
+    watched: TrainingTap | None = None  # is told of the worlds that are made
     recorders: list[EpisodeRecorder] = field(default_factory=list)  # of the worlds that were made
 
     def world(self, domain: Domain, num_envs: int, threads: int = 0) -> World:

@@ -14,7 +14,7 @@ from studio.files import disk_full
 from studio.registry import DROP_IN, KINDS, place_of
 
 
-def plainly(failure: Exception, folder: Path) -> Exception:
+def normalize_disk_error(failure: Exception, folder: Path) -> Exception:
     """The failure itself; a full disk, which shows itself in many ways, as a sentence."""
     if not disk_full(failure) or isinstance(failure, StudioError):
         return failure
@@ -24,7 +24,7 @@ def plainly(failure: Exception, folder: Path) -> Exception:
     return error
 
 
-def fault(error: Exception, folder: str = "") -> StudioError:
+def unexpected_error(error: Exception, folder: str = "") -> StudioError:
     """What nobody foresaw, in a sentence: at its line, ours or a plugin's, and with the folder that keeps the run."""
     file, line = place_of(error)
     what = textwrap.shorten(f"{type(error).__name__}: {error}", 300, placeholder=" …").rstrip(": .")
@@ -35,12 +35,12 @@ def fault(error: Exception, folder: str = "") -> StudioError:
     return StudioError(message, f"{file}, line {line}", f"{kept}{mend} TRANSFER_STUDIO_DEBUG=1 to see the traceback.")
 
 
-def told(error: Exception) -> Failed:
+def failure_event(error: Exception) -> Failed:
     """The event of it."""
     trace = "".join(traceback.format_exception(error))
     if isinstance(error, StudioError):
         return Failed(error.message, error.field, error.remedy, trace)
-    found = fault(error)
+    found = unexpected_error(error)
     return Failed(found.message, found.field, "See the log's details.", trace)
 
 

@@ -12,7 +12,7 @@ STAGES = ("source", "pretrain", "adapt", "evaluate", "export")
 WEIGHTS = {"source": 0.10, "pretrain": 0.55, "adapt": 0.2, "evaluate": 0.14, "export": 0.01}
 
 
-class Way:
+class Pipeline:
     """Turns a stage's own progress into that of the whole, and into the time left."""
 
     def __init__(self, own: Sequence[str] = ()) -> None:

@@ -35,12 +35,12 @@ def key(experiment: Experiment, registry: Registry) -> str:
     source = experiment.source
     return content_hash(
         {
-            "domain": source.made_of(),
+            "domain": source.cache_key(),
             **({"stand_in": file_hash(stand_in_file(source.stand_in))} if source.stand_in else {}),
             "dataset": file_hash(source.dataset) if source.dataset else None,
             "model": model_hash(embodiment_of(source, registry).model),
             "policy": experiment.policy.model_dump(mode="json"),
-            "pretraining": experiment.pretraining.made_of(),
+            "pretraining": experiment.pretraining.cache_key(),
             "version": VERSION,
             **_made_by_reinforcement(experiment, registry),
             "task": task_of(source, registry).version,

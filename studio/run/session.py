@@ -40,16 +40,16 @@ from studio.run.check import check, strategy_of
 from studio.run.clock import Clock
 from studio.run.context import Context
 from studio.run.evaluate import evaluate
-from studio.run.failures import plainly, told
+from studio.run.failures import failure_event, normalize_disk_error
 from studio.run.finite_checks import check_losses, check_weights
-from studio.run.pipeline import Way
+from studio.run.pipeline import Pipeline
 from studio.sim.domains import embodiment_of
 from studio.store.checkpoint import drop_states, restore, rng_state, save_checkpoint
-from studio.store.input_hashes import inputs_of
+from studio.store.input_hashes import input_hashes
 from studio.store.policies import fit_to_source, load_policy_folder, save_policy
 from studio.store.resolve import resolved
 from studio.store.run_log import RunLog, package_versions
-from studio.store.runs import Status, new_folder, read_status, short_scores
+from studio.store.runs import Status, interim_evaluations, new_folder, read_status
 
 if TYPE_CHECKING:
     from studio.sim.episode_recorder import EpisodeRecorder
@@ -77,7 +77,7 @@ class Session:
         self.clock = Clock()
         self._status = Status()
         self._resumed = False
-        self._way = Way()
+        self._pipeline = Pipeline()
         self._recorders: list[EpisodeRecorder] = []
         self._log: RunLog | None = None
         self._sampler: devices.Sampler | None = None
@@ -125,7 +125,7 @@ class Session:
             self._say(f"Stopped. Resume with: transfer-studio resume {self.folder}")
             self._set_state("stopped")
         except Exception as failure:
-            error = plainly(failure, self._folder or self._parent)
+            error = normalize_disk_error(failure, self._folder or self._parent)
             self._fail(error)
             raise error from error.__cause__
         finally:
@@ -141,7 +141,7 @@ class Session:
         device = devices.choose(plan.device)
         torch.set_num_threads(plan.budget.threads or cores())
         strategy, params = strategy_of(plan, self.registry)
-        self._way = Way(strategy.stages)
+        self._pipeline = Pipeline(strategy.stages)
         self._set_state("running")
         self._enter("source")
         base = self._source(device) if strategy.needs_source else None
@@ -149,7 +149,7 @@ class Session:
         episodes = None
         if strategy.needs_demonstrations:
             episodes = demonstrations(plan.target, self.registry, plan.seed, self._count)
-        self._enter(self._way.stages[2])
+        self._enter(self._pipeline.stages[2])
         instance: Strategy = strategy(params)
         torch.manual_seed(plan.seed)
         random.seed(plan.seed)
@@ -207,7 +207,7 @@ class Session:
                 self._score(strategy, "target", step, evaluation.short_episodes, final=False)
             for metrics in iterations:
                 step, total = metrics.step, metrics.total
-                if metrics.stage and metrics.stage != self._way.stage:
+                if metrics.stage and metrics.stage != self._pipeline.stage:
                     self._enter(metrics.stage)
                 self.channels.events.publish(
                     MetricsLogged(metrics.stage or stage, step, self.clock.seconds, dict(metrics.values), units)
@@ -261,7 +261,7 @@ class Session:
         # a short evaluation in the middle of a training is no progress of its own
         tick = self._count if final else lambda ended, wanted: self.clock.tick()
         result = evaluate(policy, domain, self.registry, episodes, plan.seed, tick)
-        stage = "evaluate" if final else self._way.stage
+        stage = "evaluate" if final else self._pipeline.stage
         self.evaluations.append({"domain": name, "step": step, "final": final, **result.to_dict()})
         self._status.note(measure=result.measure)  # a run that is stopped has its numbers read all the same
         for event in result.events(stage, name, step, plan.seed, final):
@@ -289,7 +289,7 @@ class Session:
     # -- checkpoints ---------------------------------------------------------------------------------------------
 
     def _checkpoint(self, stage: str, step: int, total: int, training: Any, strategy: Strategy | None) -> None:
-        state = {"training": training.state_dict(), "rng": rng_state(), "total": total, "way": self._way.stage}
+        state = {"training": training.state_dict(), "rng": rng_state(), "total": total, "way": self._pipeline.stage}
         state |= {"seconds": self.clock.seconds, "stage_seconds": self.clock.seconds - self._began}
         write = None if strategy is None else partial(save_policy, strategy.merged_policy())
         try:
@@ -308,8 +308,8 @@ class Session:
         self.clock.offset += max(0.0, float(state["seconds"]) - self.clock.seconds)
         self._began = self.clock.seconds - float(state["stage_seconds"])
         if stage == "adapt":
-            self.evaluations = short_scores(self.folder, step)
-        if state.get("way", self._way.stage) != self._way.stage:
+            self.evaluations = interim_evaluations(self.folder, step)
+        if state.get("way", self._pipeline.stage) != self._pipeline.stage:
             self._enter(state["way"])
         return step, int(state.get("total", self.experiment.budget.iterations))
 
@@ -328,7 +328,7 @@ class Session:
             if self._folder is None:
                 self._folder = new_folder(self._parent, self.experiment)
                 write_text(self._folder / "experiment.yaml", self.experiment.to_yaml())
-            self._status.put(versions=package_versions(), inputs=inputs_of(self.experiment, self.registry))
+            self._status.put(versions=package_versions(), inputs=input_hashes(self.experiment, self.registry))
             self._set_state("preparing")
             self._log = RunLog(self._folder / "log.h5", self.channels.events, self.experiment)
         except OSError as error:
@@ -355,7 +355,7 @@ class Session:
         if self._sampler is not None:
             self._status.note(peak_memory_mb=self._sampler.peak_memory_mb)
         try:
-            self._status.save(self.folder, self.state, self._way.stage)
+            self._status.save(self.folder, self.state, self._pipeline.stage)
         except OSError as error:  # a full disk must not end a training that can still finish
             self._say(f"run.json cannot be written ({error.strerror}). Free disk space.", "error")
 
@@ -363,13 +363,13 @@ class Session:
         self.state = state
         self.channels.events.publish(StateChanged(str(self.folder), state))
         if state == "preparing":
-            self._status.save(self.folder, state, self._way.stage)
+            self._status.save(self.folder, state, self._pipeline.stage)
         else:
             self._beat()
 
     def _enter(self, stage: str, cached: bool = False) -> None:
-        self._way.enter(stage, cached)
-        self.channels.events.publish(StageChanged(stage, cached, self._way.stages))
+        self._pipeline.enter(stage, cached)
+        self.channels.events.publish(StageChanged(stage, cached, self._pipeline.stages))
         self._advance(0, 0)
         self.clock.tick()
 
@@ -378,7 +378,7 @@ class Session:
         self.clock.tick()
 
     def _advance(self, step: int, total: int) -> None:
-        self.channels.progress.set(self._way.progress(step, total, self.clock.seconds))
+        self.channels.progress.set(self._pipeline.progress(step, total, self.clock.seconds))
         if self.clock.paused and self.state == "running":
             self._set_state("paused")
             self.clock.tick()
@@ -393,7 +393,7 @@ class Session:
         self.channels.events.publish(Logged(level, text))
 
     def _fail(self, error: Exception) -> None:
-        failed = told(error)
+        failed = failure_event(error)
         self.channels.events.publish(failed)
         if self._folder is not None:
             self._status.put(error={"message": failed.message, "field": failed.field, "remedy": failed.remedy})

@@ -14,7 +14,7 @@ import numpy as np
 
 from studio.contracts import Ids
 from studio.sim.kinematics import damped_least_squares
-from studio.sim.rng import Draws
+from studio.sim.rng import EpisodeRng
 from studio.sim.scene import command_history
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class DiscreteControl:
         end = np.nextafter(np.float32(world.task.actions), np.float32(0))
         self.low, self.high = np.zeros(1, np.float32), np.array([end], np.float32)
 
-    def begin(self, ids: Array, draws: Draws) -> None:
+    def begin(self, ids: Array, draws: EpisodeRng) -> None:
         """The task says where an episode begins."""
 
     def hold(self, ids: Array) -> None:
@@ -81,7 +81,7 @@ class MotorControl:
         low, high = world.model.actuator_ctrlrange.astype(np.float32).T
         self.low, self.high = low, high
 
-    def begin(self, ids: Array, draws: Draws) -> None:
+    def begin(self, ids: Array, draws: EpisodeRng) -> None:
         """The rest pose is the model's own; tasks add their noise."""
 
     def hold(self, ids: Array) -> None:
@@ -130,7 +130,7 @@ class ServoControl:
         # stale without a last pass: observation, reward and success read the sites of the new state
         self._stage = mujoco.mjtStage.mjSTAGE_POS
 
-    def begin(self, ids: Array, draws: Draws) -> None:
+    def begin(self, ids: Array, draws: EpisodeRng) -> None:
         """Starts from the home pose, a little scattered."""
         home = self._world.scene
         self._qpos[ids], self._command[ids] = home.home_qpos, home.home_ctrl

@@ -39,7 +39,7 @@ def check_stand_in(path: Path) -> None:
     read_stand_in(path)
 
 
-def take_its_place(model: mujoco.MjModel, hidden: _Hidden) -> None:
+def apply_hidden_dynamics(model: mujoco.MjModel, hidden: _Hidden) -> None:
     """Gives a compiled model the hidden values. Everything else that is drawn multiplies them."""
     model.body_mass[:] *= hidden.mass
     model.body_inertia[:] *= hidden.mass

@@ -41,7 +41,7 @@ def _mix(z: Array) -> Array:
     return np.asarray(z ^ (z >> _S31))
 
 
-class Draws:
+class EpisodeRng:
     """The random numbers of some episodes.
 
     Args:

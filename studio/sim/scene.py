@@ -13,7 +13,7 @@ import numpy as np
 from studio.contracts import Embodiment, Limb, Task
 from studio.errors import DataError
 from studio.sim.contact_forces import add_contact_forces
-from studio.sim.hidden_dynamics import read_stand_in, take_its_place
+from studio.sim.hidden_dynamics import apply_hidden_dynamics, read_stand_in
 
 MAX_DELAY = 0.05  # s; the ring buffer for actuator delay holds this much, or what the domain's terms ask for
 
@@ -100,7 +100,7 @@ def build(
             actuator.nsample = samples
     model = compile_spec(spec, str(embodiment.model))
     if hidden is not None:
-        take_its_place(model, hidden)
+        apply_hidden_dynamics(model, hidden)
     limbs = tuple(_index(model, limb, embodiment) for limb in embodiment.limbs)
     key = model.keyframe(embodiment.home).id if embodiment.home and _has_key(model, embodiment.home) else -1
     if key >= 0:

@@ -25,7 +25,7 @@ def of_observations(world: World) -> gymnasium.Space[Any]:
         spaces["goal"] = box(-np.inf, np.inf, (world.task.goal_width,), np.float32)
     elif world.domain.observation == "image":
         spaces["image"] = box(0, 255, (size, size, 3), np.uint8)
-    for name, value in world.told(np.zeros(1, int)).items():
+    for name, value in world.task_observation(np.zeros(1, int)).items():
         spaces[name] = box(-np.inf, np.inf, value.shape[1:], value.dtype.type)
     return spaces["state"] if list(spaces) == ["state"] else gymnasium.spaces.Dict(spaces)
 

@@ -26,10 +26,10 @@ from studio.sim import spaces
 from studio.sim import state as world_state
 from studio.sim.control import PARTS, control_of
 from studio.sim.randomization import fields as randomization
-from studio.sim.randomization.manager import Variation
+from studio.sim.randomization.manager import RandomizationManager
 from studio.sim.randomization.visual import VISUALS
 from studio.sim.render.renderer import CameraRenderer
-from studio.sim.rng import Draws, checked_seeds
+from studio.sim.rng import EpisodeRng, checked_seeds
 from studio.sim.scene import MAX_DELAY, Scene, build
 from studio.sim.tasks import contexts
 
@@ -100,13 +100,17 @@ class World(VectorEnv):
         self._warnings = self.batch.warning  # (num_envs, warnings, 2)
         self.control = control_of(self)
         self.actions = np.zeros((num_envs, len(self.control.low)))
-        self.variation = Variation(domain, self.model, self.batch, task.control_hz, task.has_success, curriculum)
+        self.variation = RandomizationManager(
+            domain, self.model, self.batch, task.control_hz, task.has_success, curriculum
+        )
         self.randomization = self.variation.values  # by key: what each simulation has now, (num_envs,) or (num_envs, 3)
         self.contexts = np.zeros((num_envs, len(task.context)))  # which of its task's family each episode is
         self._body = contexts.BodySense(domain.randomization, self.model, domain.camera)
         self.recorder: EpisodeRecorder | None = None  # is told of every episode that step() brings to its end
         self.watcher: Callable[[World, Array, Array], None] | None = None  # is told who was stepped, and their rewards
-        self.dreamt: Callable[[int], Array] | None = None  # simulation → the goal, (g,), that its learner set itself
+        self.self_generated: Callable[[int], Array] | None = (
+            None  # simulation → the goal, (g,), that its learner set itself
+        )
         self._renderer: CameraRenderer | None = None
         self._steps = np.zeros(num_envs, int)
         self._episode_seed = np.zeros(num_envs, int)
@@ -144,8 +148,8 @@ class World(VectorEnv):
             forces = np.where(fresh[:, None, None], 0.0, forces)
         return forces
 
-    def step_draws(self, ids: Ids) -> Draws:
-        return Draws(self._episode_seed[ids], (self._steps[ids] << 2) + STEP_STREAM)
+    def step_draws(self, ids: Ids) -> EpisodeRng:
+        return EpisodeRng(self._episode_seed[ids], (self._steps[ids] << 2) + STEP_STREAM)
 
     def yaw(self, ids: Ids) -> Array:
         if self.embodiment.kind != "base":
@@ -157,7 +161,7 @@ class World(VectorEnv):
     def begin(self, ids: Array, seeds: Sequence[int]) -> None:
         """Starts a new episode in each of the simulations ``ids``, drawn from its seed."""
         ids = np.asarray(ids)
-        draws = Draws(seeds)
+        draws = EpisodeRng(seeds)
         self._episode_seed[ids] = seeds
         self._steps[ids] = 0
         self.actions[ids] = 0
@@ -248,12 +252,12 @@ class World(VectorEnv):
             observation["goal"] = self.task.goal(self, ids).astype(np.float32)
         elif self.domain.observation == "image":
             observation["image"] = self.images(ids)
-        observation |= self.told(ids)
+        observation |= self.task_observation(ids)
         spread = self.randomization["sensor_noise"][ids]
         self.variation.add_noise(observation, spread, self._episode_seed[ids], self._steps[ids])
         return observation
 
-    def told(self, ids: Ids) -> Observation:
+    def task_observation(self, ids: Ids) -> Observation:
         """Of that, what the task adds, and the body's observed parameters."""
         return self.task.observe(self, ids) | self._body.observe(self.randomization, ids)
 

@@ -14,7 +14,7 @@ from studio.sim.domains import embodiment_of
 from studio.sim.hidden_dynamics import stand_in_file
 
 
-def inputs_of(experiment: Experiment, registry: Registry) -> dict[str, str]:
+def input_hashes(experiment: Experiment, registry: Registry) -> dict[str, str]:
     """Dotted field → content hash of each robot, dataset and stand-in that is a file of a person's own.
 
     Raises:

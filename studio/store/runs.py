@@ -199,7 +199,7 @@ def trash(folder: Path) -> None:
         raise DataError(f"The run cannot be moved to the trash ({error}).", str(folder), "Delete it by hand.") from None
 
 
-def short_scores(folder: Path, step: int) -> list[dict[str, Any]]:
+def interim_evaluations(folder: Path, step: int) -> list[dict[str, Any]]:
     """A run's scores on the way to a step as ``run.json`` has them, from its log; of one made twice the later."""
     from studio.store.run_log import read_log  # it loads h5py, which the window's first frame does not wait for
 

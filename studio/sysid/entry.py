@@ -161,7 +161,7 @@ def _identifier(
     plant: Plant, trajectories: Trajectories, ranges: Ranges, seed: int, training: Training, tick: Tick | None
 ) -> LstmIdentifier:
     """From the cache, or trained."""
-    made_of = {
+    cache_key = {
         "model": content_hash(_bytes_of(plant.model)),
         "commands": trajectories.fingerprint(),
         "fields": ranges.fields,
@@ -169,7 +169,7 @@ def _identifier(
         "training": repr(training),
         "seed": seed,
     }
-    folder = paths.cache() / "identifiers" / content_hash(made_of)[:32]
+    folder = paths.cache() / "identifiers" / content_hash(cache_key)[:32]
     if folder.is_dir():
         try:
             return LstmIdentifier.load(folder)

@@ -12,7 +12,7 @@ import mujoco
 import numpy as np
 
 from studio.errors import ExperimentError
-from studio.sim.rng import Draws
+from studio.sim.rng import EpisodeRng
 
 Array = np.ndarray
 
@@ -74,7 +74,9 @@ class Ranges:
 
     def draw(self, count: int, seed: int, stream: int) -> Array:
         """(count, fields) values, uniform in the coordinate."""
-        return self.from_unit(Draws(np.arange(count) + 1_000_003 * seed, stream).uniform(-1, 1, (len(self.fields),)))
+        return self.from_unit(
+            EpisodeRng(np.arange(count) + 1_000_003 * seed, stream).uniform(-1, 1, (len(self.fields),))
+        )
 
     def named(self, values: Array) -> dict[str, Array]:
         """(n, fields) → field → (n,)."""

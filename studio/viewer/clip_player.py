@@ -28,7 +28,7 @@ class Clip(Protocol):
     rewards: Array
 
 
-class Mirror:
+class ClipPlayer:
     """Plays clips one after the other, with a player's interface. Until the first comes the body stands at rest.
 
     What was randomized in the simulation is not here: mass, friction and delay have no looks; colors are the model's.

@@ -14,13 +14,13 @@ from studio.experiment import Domain
 from studio.registry import Registry
 from studio.sim.domains import embodiment_of, task_of
 from studio.sim.randomization import fields as randomization
-from studio.sim.randomization.visual import VISUALS, Appearance, Canvas, Looks
+from studio.sim.randomization.visual import VISUALS, Appearance, VisualParams, VisualTarget
 from studio.sim.scene import MAX_DELAY
 from studio.sim.world import PARTS, World
 from studio.viewer import steering
 from studio.viewer.decorations import Decoration, Line, Point
 from studio.viewer.live import LiveSimulation
-from studio.viewer.policy_probe import Moment, Senses, colored_path, full_color, traces
+from studio.viewer.policy_probe import PolicyProbe, StepRecord, colored_path, full_color, traces
 
 HOLD_SECONDS = 0.5  # how long the end of an episode stays before the next one begins
 # how a policy fails on observations of other widths, entries or kinds than its own
@@ -44,7 +44,7 @@ class Player(LiveSimulation):
         super().__init__(world.batch, task.control_hz, PARTS, (world, world.control, task))
         self._policy: Policy | str = policy
         self._memory: Any = None  # of the policy, within an episode
-        self._senses = Senses(policy)
+        self._senses = PolicyProbe(policy)
         self._seen: Any = None  # of the present state; None: not looked yet
         self._acted: tuple[Any, np.ndarray] | None = None  # what was seen and done last
         self._did: dict[str, Any] = {}  # of the last step, for its moment
@@ -58,9 +58,9 @@ class Player(LiveSimulation):
         self._preview: dict[str, Any] = {}
         camera = mujoco.mj_name2id(self.model, mujoco.mjtObj.mjOBJ_CAMERA, domain.camera)
         self._own_look = Appearance(self.model, camera, world.scene.added) if camera >= 0 else None
-        self._canvas = Canvas(self.model, camera) if camera >= 0 else None
+        self._canvas = VisualTarget(self.model, camera) if camera >= 0 else None
         self._look = b""  # the values that the model was last dressed in
-        self._looks: Looks | None = None  # None: the model's own
+        self._looks: VisualParams | None = None  # None: the model's own
         self._episode = self._successes = 0
         self._has_success, self.has_expert = task.has_success, task.has_expert
         self.goal_in_plane = task.goal_in_plane
@@ -79,7 +79,7 @@ class Player(LiveSimulation):
         if type(policy) is not type(self._policy) or getattr(policy, "params", 0) != getattr(self._policy, "params", 1):
             self._check(policy)
             self._memory = None
-        self._policy, self._senses = policy, Senses(policy)
+        self._policy, self._senses = policy, PolicyProbe(policy)
         before, self.by_hand = self.by_hand, isinstance(policy, str) and policy == "hand"
         if self.by_hand and not before:
             self._drop_step()  # the rest of the policy's step would take back what the hand sets
@@ -181,7 +181,7 @@ class Player(LiveSimulation):
         object until there is more. None: it says nothing."""
         if not self._senses:
             return None
-        moments = self._moments()
+        moments = self._step_records()
         if self._told[0] is not moments[-1]:
             self._told = (moments[-1], traces(moments))
         return self._told[1]
@@ -212,7 +212,7 @@ class Player(LiveSimulation):
         if self._senses.score is None:
             return ()
         if self._drawn[0] is not self._moment:
-            moments = self._moments()
+            moments = self._step_records()
             self._full = full_color(moments)
             until = moments[: self.history.cursor + 1]
             self._drawn = (self._moment, colored_path(until, self._full, float(self.model.stat.extent)))
@@ -326,14 +326,14 @@ class Player(LiveSimulation):
         self._seen = None
         super()._touched(obey)
 
-    def _feel(self) -> Moment:
+    def _record_step(self) -> StepRecord:
         """The present moment, with what the policy says of it."""
         world = self.world
         place = world.end_effectors(self._ids)[0, 0] if world.scene.limbs else world.bind("xpos")[0, self._root]
         said: dict[str, Any] = self._senses.feel(self._observe(), self._memory) if self._senses else {}
-        return Moment(int(world.steps[0]), (float(place[0]), float(place[1]), float(place[2])), **self._did, **said)
+        return StepRecord(int(world.steps[0]), (float(place[0]), float(place[1]), float(place[2])), **self._did, **said)
 
-    def _moments(self) -> list[Moment]:
+    def _step_records(self) -> list[StepRecord]:
         return [entry.more[-1] for entry in self.history.entries]
 
     def _show(self) -> None:
@@ -352,7 +352,7 @@ class Player(LiveSimulation):
         values = {name: drawn[name] for name in VISUALS if not randomization.is_nominal(name, drawn[name])}
         if self._own_look is None or self._canvas is None or not (values or self._looks):
             return
-        looks = Looks(self._own_look, values, 1)
+        looks = VisualParams(self._own_look, values, 1)
         self._canvas.intensity, self._canvas.tinted = float("nan"), True  # the batch may have put the model's own back
         looks.dress(0, self._canvas)
         mujoco.mj_camlight(self.model, self.data)
@@ -389,7 +389,7 @@ class Player(LiveSimulation):
         return float(self.world.steps[0] / self.world.task.control_hz)
 
     def _more(self) -> Any:
-        self._moment = self._feel()
+        self._moment = self._record_step()
         episode = self._seed, self._episode, self._successes, self._ended, self._success, self._return, self._reward
         return episode, self._memory, self._put, self._moved, self._moment
 

@@ -23,7 +23,7 @@ SHARE = 95  # percentile of |score| that has the full color
 
 
 @dataclass(frozen=True)
-class Moment:
+class StepRecord:
     """One control step: where it led, and what was said. NaN, or None, is what nobody said or what did not happen."""
 
     step: int  # of the episode
@@ -35,7 +35,7 @@ class Moment:
     score: float = math.nan  # of the transition that led here
 
 
-class Senses:
+class PolicyProbe:
     """What one policy can say. Of a policy that says nothing, it is false."""
 
     def __init__(self, policy: Any) -> None:
@@ -44,7 +44,7 @@ class Senses:
         gap = getattr(policy, "gap", None)
         gap = gap if gap is not None else policy
         self.score = getattr(gap, "transition_score", None)
-        self.remembers = bool(getattr(policy, "remembers", False))
+        self.is_recurrent = bool(getattr(policy, "is_recurrent", False))
         self.title = str(getattr(gap, "title", "")) if self.score is not None else ""
 
     def __bool__(self) -> bool:
@@ -53,7 +53,7 @@ class Senses:
     def feel(self, observation: Any, memory: Any = None) -> dict[str, float]:
         """Value and entropy in the state that is observed, (1, …), of a policy that remembers what came before it."""
         found = {"value": self.value, "entropy": self.entropy}
-        seen = (observation, memory) if self.remembers else (observation,)
+        seen = (observation, memory) if self.is_recurrent else (observation,)
         return {name: float(sense(*seen)[0]) for name, sense in found.items() if callable(sense)}
 
     def judge(self, before: Any, action: Array, after: Any) -> float:
@@ -61,7 +61,7 @@ class Senses:
         return float(self.score(before, action, after)[0]) if callable(self.score) else math.nan
 
 
-def traces(moments: Sequence[Moment]) -> dict[str, Array]:
+def traces(moments: Sequence[StepRecord]) -> dict[str, Array]:
     """What was said over the moments, (moments, width) by name: action, reward, value, entropy, score; only what was
     said of some moment. NaN where nobody said it: what another policy said before is not said now."""
     acted = next((m.action for m in moments if m.action is not None), None)
@@ -74,7 +74,7 @@ def traces(moments: Sequence[Moment]) -> dict[str, Array]:
     return {name: values for name, values in found.items() if np.isfinite(values).any()}
 
 
-def full_color(moments: Sequence[Moment]) -> float:
+def full_color(moments: Sequence[StepRecord]) -> float:
     """The score that has the full color: nearly the greatest, a round number, so that it seldom changes; 0: none."""
     scores = np.abs([m.score for m in moments])
     scores = scores[np.isfinite(scores)]
@@ -87,7 +87,7 @@ def full_color(moments: Sequence[Moment]) -> float:
     return next(m for m in (1, 1.5, 2, 3, 5, 7.5, 10) if most <= m * power * (1 + 1e-9)) * power
 
 
-def colored_path(moments: Sequence[Moment], full: float, extent: float) -> list[Line]:
+def colored_path(moments: Sequence[StepRecord], full: float, extent: float) -> list[Line]:
     """The way through the moments of the last one's episode, each part in the color of its mean score.
 
     Parts begin at steps that a power of two divides, so that they don't move while the path grows.

@@ -44,7 +44,7 @@ class _Entered:
     domain: Domain
 
 
-class Watched:
+class TrainingTap:
     """Between a training, which calls :meth:`enter` and :meth:`note`, and one watcher on another thread.
 
     Simulations are numbered through all the worlds that the training made. Neither side waits for the other: the
@@ -88,8 +88,8 @@ class Watched:
         if wanted != self._of:
             self._of, self._open = wanted, []
         qpos, places = world.state(sim)
-        if world.dreamt is not None and len(places):
-            world.task.mark(places, world.dreamt(sim))
+        if world.self_generated is not None and len(places):
+            world.task.mark(places, world.self_generated(sim))
         self._open.append((qpos, places, int(world.steps[sim]), float(rewards[ids == sim][0])))
         if len(self._open) >= max(2, round(CLIP_SECONDS * world.task.control_hz)):
             qpos, places, steps, paid = (np.array(column) for column in zip(*self._open, strict=True))

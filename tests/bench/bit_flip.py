@@ -42,14 +42,14 @@ class Kind:
     title: str
     bits: int
     her: Literal["none", "future"]
-    goals: Literal["task", "dreamt"]
+    goals: Literal["task", "self_generated"]
     thousands: int  # of steps
     seeds: int
 
 
 KINDS = {
     "with_15": Kind("15 bits with hindsight", 15, "future", "task", 25, 5),
-    "dreamt_15": Kind("15 bits, dreamt goals, with hindsight", 15, "future", "dreamt", 25, 3),
+    "dreamt_15": Kind("15 bits, self-generated goals, with hindsight", 15, "future", "self_generated", 25, 3),
     "with_30": Kind("30 bits with hindsight", 30, "future", "task", 100, 3),
     "without_15": Kind("15 bits without hindsight", 15, "none", "task", 150, 3),
 }

@@ -27,7 +27,7 @@ from studio.rl.algorithms.ppo import PPO, PPOParams
 from studio.rl.networks.gaussian import GaussianActorCritic, flatten
 from studio.sim.gymnasium_ids import make_vector
 from studio.sim.randomization import fields as randomization
-from studio.sim.rng import Draws
+from studio.sim.rng import EpisodeRng
 
 KEPT = Path(__file__).resolve().parents[2] / "runs" / "bench" / "bodies"
 SEEDS = range(5)
@@ -66,7 +66,7 @@ def score(task: str, policy: GaussianActorCritic) -> dict[str, list[float]]:
     world = make_vector(count, task, task, randomization=varied(task))
     every = np.arange(count)
     world.begin(every, range(EPISODE_SEED, EPISODE_SEED + count))
-    drawn = randomization.draw(varied(task), Draws(range(BODY_SEED, BODY_SEED + BODIES)))
+    drawn = randomization.draw(varied(task), EpisodeRng(range(BODY_SEED, BODY_SEED + BODIES)))
     world.randomize(every, {k: np.concatenate([np.repeat(v, EPISODES), np.ones(NOMINAL)]) for k, v in drawn.items()})
     returns, active = np.zeros(count), every
     while len(active):

@@ -27,7 +27,7 @@ from studio.analysis import transfer_metrics as measures
 from studio.contracts import Ids
 from studio.experiment import Domain
 from studio.rl.networks.gaussian import GaussianActorCritic
-from studio.rl.warm_start import Carried, carry
+from studio.rl.warm_start import WarmStartParams, warm_start
 from studio.store.policies import load_policy_folder, save_policy
 
 BENCH = "fine_tuning"
@@ -77,9 +77,9 @@ def trained(kind: str, seed: int) -> dict[str, Any]:
         policy = blank(BACKWARD, seed)
         settings: dict[str, Any] = {}
         if kind != "scratch":
-            params = Carried(**OPTIONS[kind])
+            params = WarmStartParams(**OPTIONS[kind])
             fresh, policy = policy, source_policy(seed)
-            carry(policy, fresh, params)
+            warm_start(policy, fresh, params)
             settings = {"entropy_weight": params.entropy_bonus} if params.exploration == "entropy" else {}
         return {"curve": train(policy, BACKWARD, ITERATIONS, seed, EVERY, lambda p: score(p, BACKWARD), **settings)}
 

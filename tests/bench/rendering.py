@@ -18,7 +18,7 @@ import numpy as np
 from _report import finish, row
 
 from studio.sim.gymnasium_ids import make_vector
-from studio.sim.randomization.visual import Looks
+from studio.sim.randomization.visual import VisualParams
 from studio.sim.render import renderer as render
 from studio.sim.render.renderer import CameraRenderer, default_workers
 from studio.sim.world import World
@@ -31,7 +31,7 @@ STAGES = {
     "kinematics": (render.mujoco, "mj_kinematics"),
     "centers of mass": (render.mujoco, "mj_comPos"),
     "cameras and lights": (render.mujoco, "mj_camlight"),
-    "looks": (Looks, "dress"),
+    "looks": (VisualParams, "dress"),
     "scene": (render.mujoco, "mjv_updateScene"),
     "drawing: vertices": (render.mujoco, "mjr_render"),
     "reading back: pixels": (render.mujoco, "mjr_readPixels"),

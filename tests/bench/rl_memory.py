@@ -1,6 +1,6 @@
 """Resident memory over two million steps of each learner, which has to be flat once buffers are full and code is made.
 
-Every learner trains in a process of its own, on HalfCheetah, DQN on eight bits with dreamt and relabeled goals. SAC and
+Every learner trains in a process of its own, on HalfCheetah, DQN on eight bits, goals self-generated and relabeled. SAC and
 DQN make few and small updates for each step, so that two million steps take minutes: what could grow is what happens at
 every step and every update, whatever their size. Their replays are full before the first reading. Words after the
 script's name choose among the learners.
@@ -53,13 +53,13 @@ def sac() -> tuple[Iterator[Metrics], int]:
 
 
 def dqn() -> tuple[Iterator[Metrics], int]:
-    """Its iterations, and the steps in each: of bits, with goals relabeled and dreamt."""
+    """Its iterations, and the steps in each: of bits, with goals relabeled and self-generated."""
     settings = DQNParams(simulations=64, samples=6400, update_ratio=0.05, batch_size=64, capacity=200_000)
     world = make_vector(settings.simulations, "bit_flip", "bits_8")
     policy = QPolicy(QPolicy.Params(width=64), "goal")
     policy.fit(16, world.control.low, world.control.high, 0)
     learner = DQN(policy, world, settings, iterations=-(-STEPS // settings.samples), seed=0)
-    pursue(learner, world, HindsightParams(goals="dreamt"), 0)
+    pursue(learner, world, HindsightParams(goals="self_generated"), 0)
     return learner.iterate(), settings.samples
 
 

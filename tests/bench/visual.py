@@ -33,7 +33,7 @@ from studio.experiment import Domain, Experiment
 from studio.nn.adversarial import mmd, probe
 from studio.paths import assets
 from studio.registry import Registry
-from studio.rl.collectors.images import Gathered, Gathering
+from studio.rl.collectors.images import Gathered, ImageCollector
 from studio.run import pretrain
 from studio.run.channels import Channels
 from studio.run.evaluate import evaluate
@@ -87,7 +87,7 @@ def seen(domain: Domain) -> Gathered:
     found = []
     for acting in ("expert", "random"):
         world = World(domain, task_of(domain, REGISTRY), embodiment_of(domain, REGISTRY), EPISODES, 1)
-        gathering = Gathering(world, 16, EPISODE_SEED, torch.Generator().manual_seed(0))
+        gathering = ImageCollector(world, 16, EPISODE_SEED, torch.Generator().manual_seed(0))
         found.append(gathering.gather(policy, acting, 0))
         world.close()
     return Gathered(*(torch.cat([getattr(part, name) for part in found]) for name in ("images", "rewards", "states")))

@@ -19,7 +19,7 @@ from PySide6.QtWidgets import QAbstractItemView, QApplication, QToolButton, QWid
 from studio.store.export import export_run
 from studio.store.runs import read_run
 from tests import tiny
-from widgets.shell.app_state import Bench
+from widgets.shell.app_state import AppState
 from widgets.shell.main_window import MainWindow
 from widgets.viewport.view import Viewport
 
@@ -41,13 +41,15 @@ print(json.dumps(policy.base_model.model.act(seen)[0].tolist()))
 
 @pytest.fixture
 def window(qtbot: Any, runs: Path, tmp_path: Path) -> Iterator[MainWindow]:
-    bench = Bench(runs)
-    made = MainWindow(bench, QSettings(str(tmp_path / "layout.ini"), QSettings.Format.IniFormat))
-    bench.set_experiment(tiny.experiment("full_finetuning", **{"evaluation.every": 5, "evaluation.short_episodes": 1}))
+    app_state = AppState(runs)
+    made = MainWindow(app_state, QSettings(str(tmp_path / "layout.ini"), QSettings.Format.IniFormat))
+    app_state.set_experiment(
+        tiny.experiment("full_finetuning", **{"evaluation.every": 5, "evaluation.short_episodes": 1})
+    )
     made.resize(1440, 900)
     made.show()
-    with qtbot.waitSignal(bench.problems_changed, timeout=60_000):
-        bench.load_plugins()
+    with qtbot.waitSignal(app_state.problems_changed, timeout=60_000):
+        app_state.load_plugins()
     yield made
     made.close()
     qtbot.waitUntil(lambda: not made.isVisible(), timeout=20_000)
@@ -76,20 +78,20 @@ def click_row(qtbot: Any, view: Any, words: str) -> None:
 
 
 def test_the_demo_by_mouse_leaves_a_log_and_an_adapter_that_loads(qtbot: Any, window: MainWindow, runs: Path) -> None:
-    bench = window.bench
+    app_state = window.app_state
     strategies = named(window, QAbstractItemView, "Strategies")
     click_row(qtbot, strategies, "LoRA")
-    qtbot.waitUntil(lambda: bench.experiment.strategy.id == "lora", timeout=5_000)
+    qtbot.waitUntil(lambda: app_state.experiment.strategy.id == "lora", timeout=5_000)
     button = named(window, QToolButton, "run")
     qtbot.waitUntil(lambda: button.isEnabled(), timeout=60_000)
     frames: list[Any] = []
     window.findChildren(Viewport)[0].frame_shown.connect(frames.append)
     states: list[str] = []
-    bench.state_changed.connect(states.append)
+    app_state.state_changed.connect(states.append)
     qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: bool(states) and states[-1] in ("finished", "failed"), timeout=240_000)
     assert states[-1] == "finished"
-    qtbot.waitUntil(lambda: not bench.is_running, timeout=20_000)
+    qtbot.waitUntil(lambda: not app_state.is_running, timeout=20_000)
 
     folder = tiny.only_run(runs)
     with h5py.File(folder / "log.h5") as log:
@@ -107,17 +109,17 @@ def test_the_demo_by_mouse_leaves_a_log_and_an_adapter_that_loads(qtbot: Any, wi
 
 
 def test_a_stopped_run_can_be_resumed_from_the_window(qtbot: Any, window: MainWindow, runs: Path) -> None:
-    bench = window.bench
-    bench.edit(**{"budget.iterations": 100_000})
+    app_state = window.app_state
+    app_state.edit(**{"budget.iterations": 100_000})
     button = named(window, QToolButton, "run")
     qtbot.waitUntil(lambda: button.isEnabled(), timeout=60_000)
     steps: list[Any] = []
-    bench.progress.connect(lambda p: steps.append(p.step) if p.stage == "adapt" else None)
+    app_state.progress.connect(lambda p: steps.append(p.step) if p.stage == "adapt" else None)
     qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: any(step > 3 for step in steps), timeout=120_000)
     stop = next(b for b in window.findChildren(QToolButton) if b.text().replace("&", "") == "Stop")
     qtbot.mouseClick(stop, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: not bench.is_running, timeout=60_000)
+    qtbot.waitUntil(lambda: not app_state.is_running, timeout=60_000)
     folder = tiny.only_run(runs)
     assert read_run(folder).state == "stopped"
     assert list((folder / "checkpoints").glob("adapt-*"))
@@ -139,12 +141,12 @@ def test_windows_leave_no_thread_timer_or_widget_behind(qtbot: Any, runs: Path, 
         return sum(1 for o in gc.get_objects() if isinstance(o, kind) and _running(o))
 
     def once(number: int) -> None:
-        bench = Bench(runs)
-        made = MainWindow(bench, QSettings(str(tmp_path / f"{number}.ini"), QSettings.Format.IniFormat))
-        bench.set_experiment(tiny.experiment())
+        app_state = AppState(runs)
+        made = MainWindow(app_state, QSettings(str(tmp_path / f"{number}.ini"), QSettings.Format.IniFormat))
+        app_state.set_experiment(tiny.experiment())
         made.show()
-        with qtbot.waitSignal(bench.problems_changed, timeout=60_000):
-            bench.load_plugins()
+        with qtbot.waitSignal(app_state.problems_changed, timeout=60_000):
+            app_state.load_plugins()
         qtbot.wait(300)
         made.close()
         made.deleteLater()

@@ -14,7 +14,7 @@ from studio.contracts import Metrics
 from studio.errors import DataError, ExperimentError
 from studio.experiment import LAST_SEED, Experiment
 from studio.registry import Registry
-from studio.rl.collectors.env_runner import Interaction
+from studio.rl.collectors.env_runner import EnvRunner
 from studio.run.check import check
 from studio.run.context import Context
 from studio.run.session import Session
@@ -125,7 +125,7 @@ def test_a_move_by_the_broken_motor_is_unlike_the_target() -> None:
     for _ in range(600):
         learner.act()
     for _ in range(300):
-        batches = (replay.sample(64, learner.generator) for replay in (learner.replay, learner.seen_there))
+        batches = (replay.sample(64, learner.generator) for replay in (learner.replay, learner.target_replay))
         learner.classifiers.step(*batches)
     world = learner.interaction.world
     world.begin(np.arange(4), [1, 2, 3, 4])
@@ -154,7 +154,7 @@ def test_what_is_wrong_is_said_before_the_start(field: str, changes: dict[str, A
 
 def test_the_last_seed_leaves_room_for_the_visits_to_the_target() -> None:
     world = make_vector(2, "point_axes", "point_mass", threads=1)
-    there = Interaction(world, LAST_SEED + APART)
+    there = EnvRunner(world, LAST_SEED + APART)
     assert (world.seeds > LAST_SEED << 32).all() and torch.isfinite(there.step(np.zeros((2, 4))).rewards).all()
     world.close()
     for name in ("seed", "pretraining.seed", "evaluation.seed"):

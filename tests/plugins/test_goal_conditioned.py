@@ -40,7 +40,11 @@ def plan(domain: dict[str, Any] = BITS, params: dict[str, Any] | None = None, **
 
 @pytest.mark.parametrize(
     ("domain", "params"),
-    [(BITS, {}), (BITS, {"her": "none", "goals": "dreamt"}), (ARM, {"her": "episode", "goals": "dreamt"})],
+    [
+        (BITS, {}),
+        (BITS, {"her": "none", "goals": "self_generated"}),
+        (ARM, {"her": "episode", "goals": "self_generated"}),
+    ],
 )
 def test_killed_and_resumed_it_ends_as_the_uninterrupted_one(
     domain: dict[str, Any], params: dict[str, Any], tmp_path: Path
@@ -94,7 +98,7 @@ def test_the_shipped_examples_have_no_problems() -> None:
 
 
 def test_eight_bits_are_solved_without_the_environments_goals_or_rewards(runs: Path) -> None:
-    params = {"goals": "dreamt", "simulations": 16, "samples": 1000, "batch_size": 64, "learning_starts": 500}
+    params = {"goals": "self_generated", "simulations": 16, "samples": 1000, "batch_size": 64, "learning_starts": 500}
     dreamer = plan(params=params | {"capacity": 100_000, "epsilon_steps": 2000, "tau": 0.02}, **{
         "policy.params": {"width": 64}, "budget.iterations": 10, "evaluation.episodes": 50,
     })  # fmt: skip

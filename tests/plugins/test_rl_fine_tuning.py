@@ -21,7 +21,7 @@ from studio.rl.algorithms.recurrent_ppo import RecurrentActorCritic
 from studio.rl.algorithms.sac import SAC, SACParams
 from studio.rl.networks.gaussian import GaussianActorCritic
 from studio.rl.networks.squashed import SquashedActorCritic
-from studio.rl.warm_start import Carried, CarriedSACParams, carry
+from studio.rl.warm_start import WarmStartParams, WarmStartSACParams, warm_start
 from studio.run import pretrain
 from studio.run.channels import Channels
 from studio.run.check import check
@@ -85,7 +85,7 @@ def policies() -> tuple[GaussianActorCritic, GaussianActorCritic]:
 def changed(**params: Any) -> tuple[set[str], set[str], GaussianActorCritic]:
     """Names that ``carry`` changed, names that stand still, and the policy."""
     (policy, blank), (before, _) = policies(), policies()
-    carry(policy, blank, Carried(**params))
+    warm_start(policy, blank, WarmStartParams(**params))
     old, new = before.state_dict(), policy.state_dict()
     still = {name for name, parameter in policy.named_parameters() if not parameter.requires_grad}
     return {name for name in old if not torch.equal(old[name], new[name])}, still, policy
@@ -171,7 +171,7 @@ def soft_changed(**params: Any) -> tuple[set[str], set[str]]:
         policy.fit(5, -torch.ones(2).numpy(), torch.ones(2).numpy(), seed)
     policy, blank = made
     old = {name: value.clone() for name, value in policy.state_dict().items()}
-    carry(policy, blank, Carried(**params))
+    warm_start(policy, blank, WarmStartParams(**params))
     new, still = policy.state_dict(), {n for n, p in policy.named_parameters() if not p.requires_grad}
     if params["exploration"] == "fresh_log_std":
         last = policy.actor.weights[2]
@@ -194,7 +194,7 @@ def test_a_recurrent_core_stands_still_with_the_first_layers() -> None:
     policy, blank = RecurrentActorCritic(), RecurrentActorCritic()
     for made in (policy, blank):
         made.fit(5, -torch.ones(2).numpy(), torch.ones(2).numpy(), 0)
-    carry(policy, blank, Carried(freeze="all_but_last_layer"))
+    warm_start(policy, blank, WarmStartParams(freeze="all_but_last_layer"))
     learning = {name for name, parameter in policy.named_parameters() if parameter.requires_grad}
     at = 2 * policy.params.layers
     assert learning == {"log_std", *(f"{net}.{at}.{k}" for net in ("actor", "critic") for k in ("weight", "bias"))}
@@ -210,7 +210,7 @@ def test_sacs_temperature_begins_anew_where_that_is_chosen() -> None:
 
 def test_a_carried_policy_acts_from_the_first_step_where_a_new_one_acts_at_random() -> None:
     found = {}
-    for carried, kind in ((True, CarriedSACParams), (False, SACParams)):
+    for carried, kind in ((True, WarmStartSACParams), (False, SACParams)):
         world = make_vector(4, "hopper", "hopper", threads=1)
         policy = SquashedActorCritic(SquashedActorCritic.Params(width=16))
         policy.fit(11, world.control.low, world.control.high, 0)

@@ -13,7 +13,7 @@ from studio.events import Logged, MetricsLogged
 from studio.experiment import Experiment
 from studio.registry import Registry
 from studio.rl.algorithms.pixel_ppo import PixelPPO, PixelPPOParams
-from studio.rl.collectors.images import Gathering
+from studio.rl.collectors.images import ImageCollector
 from studio.rl.networks.pixels import PixelActorCritic, goals, privileged
 from studio.run.channels import Channels
 from studio.run.check import check
@@ -190,16 +190,16 @@ def test_what_is_gathered_is_of_the_whole_ranges_whatever_training_has_come_to(t
     assert check(made, Registry()) == []
     session = Session(made.changed(**{"budget.iterations": 1}), Registry(), Channels(), tmp_path)
     seen: list[float] = []
-    gather = Gathering.gather
+    gather = ImageCollector.gather
 
-    def gathered(self: Gathering, *given: Any) -> Any:
+    def gathered(self: ImageCollector, *given: Any) -> Any:
         found = gather(self, *given)
         assert self.world.curriculum is None
         seen.extend(np.ravel(self.world.drawn.get("light_intensity", [])))
         return found
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Gathering, "gather", gathered)
+        patch.setattr(ImageCollector, "gather", gathered)
         session.run()
     varied = set(seen) - {1.0}  # the source's look is its own
     assert len(varied) == 4 and min(varied) >= 0.3 and max(varied) <= 0.6

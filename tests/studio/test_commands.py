@@ -98,17 +98,17 @@ class Recorded:
 
     def run(self) -> None:
         self.begun.append(self.experiment.name)
-        fault = self.faults.get(self.experiment.strategy.id)
-        if isinstance(fault, ExperimentError):
-            raise fault  # it could not even begin
+        unexpected_error = self.faults.get(self.experiment.strategy.id)
+        if isinstance(unexpected_error, ExperimentError):
+            raise unexpected_error  # it could not even begin
         self.folder = new_folder(self._parent, self.experiment)
         (self.folder / "experiment.yaml").write_text(resolved(self.experiment, Registry()).to_yaml())
-        self.state = "failed" if fault else "finished"
+        self.state = "failed" if unexpected_error else "finished"
         summary = {"success": 0.5, "low": 0.4, "high": 0.6, "peak_memory_mb": 1}
         (self.folder / "run.json").write_text(json_text({"state": self.state, "summary": summary}))
         self.channels.events.publish(StateChanged(str(self.folder), self.state))
-        if fault:
-            raise fault
+        if unexpected_error:
+            raise unexpected_error
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 from PySide6.QtWidgets import QApplication
 
 from tests.widgets import shell_fakes as fakes
-from widgets.shell.app_state import Bench
+from widgets.shell.app_state import AppState
 from widgets.shell.main_window import MainWindow
 from widgets.style import theme
 
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def bench(qtbot: Any, tmp_path: Path) -> Iterator[Bench]:
+def app_state(qtbot: Any, tmp_path: Path) -> Iterator[AppState]:
     """A bench with an empty runs folder, closed at the end."""
-    made = Bench(tmp_path)
+    made = AppState(tmp_path)
     yield made
     made.close()
 
 
 @pytest.fixture
-def held(qtbot: Any, bench: Bench) -> Iterator[Held]:
+def held(qtbot: Any, app_state: AppState) -> Iterator[Held]:
     """A viewport under hands; its thread must end with it."""
     from tests.widgets.viewport_hands import Held  # MuJoCo with it: only the tests of the viewport need that
 
-    made = Held(qtbot, bench)
+    made = Held(qtbot, app_state)
     yield made
     made.panel.shut_down()
     assert not made.panel.thread_.isRunning()
@@ -42,12 +42,12 @@ def window(qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
     """The whole window over stand-ins for plugins and sessions."""
     fakes.install(monkeypatch)
     theme.apply(QApplication.instance())
-    made = MainWindow(Bench(tmp_path, registry=fakes.registry(fakes.PANELS)))
+    made = MainWindow(AppState(tmp_path, registry=fakes.registry(fakes.PANELS)))
     qtbot.addWidget(made)
     made.show()
     qtbot.waitExposed(made)
-    bench = made.bench
+    app_state = made.app_state
     monkeypatch.setattr(made, "_ask_to_stop", lambda: True)  # a test that fails in mid-run must not wait for an answer
     yield made
-    bench.close()
+    app_state.close()
     theme.force(None)

@@ -79,10 +79,10 @@ def registry(panels: Sequence[PanelInfo] = (), formats: Sequence[type[Format]] =
 
 
 def plain(id: str, area: Any, order: int) -> PanelInfo:
-    return PanelInfo(id, id.title(), "A panel.", area, order, lambda bench: QLabel(id))
+    return PanelInfo(id, id.title(), "A panel.", area, order, lambda app_state: QLabel(id))
 
 
-def explode(bench: Any) -> Any:
+def explode(app_state: Any) -> Any:
     raise ValueError("no lens")
 
 
@@ -159,7 +159,10 @@ def install(monkeypatch: pytest.MonkeyPatch, problems: Callable[[Experiment], li
     session.Session = FakeSession
     check: Any = types.ModuleType("studio.run.check")
     check.check = lambda experiment, registry: problems(experiment) if problems else []
-    check.taught = lambda experiment, registry: {"source": True, "target": experiment.strategy.id == "lora"}
+    check.learns_from_demonstrations = lambda experiment, registry: {
+        "source": True,
+        "target": experiment.strategy.id == "lora",
+    }
     compare: Any = types.ModuleType("studio.run.compare")
     compare.matrix = lambda e, registry: [e.changed(**{"target.episodes": n, "name": f"n{n}"}) for n in (5, 20, 100)]
     runs: Any = types.ModuleType("studio.store.runs")

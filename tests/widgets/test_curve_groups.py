@@ -19,7 +19,7 @@ from widgets.curves.content import RETURNS, SUCCESS, Options, available, build
 from widgets.curves.data import RunData
 from widgets.curves.groups import context_of, group_of, members
 from widgets.curves.overlay import key_of
-from widgets.shell.app_state import Bench
+from widgets.shell.app_state import AppState
 from widgets.style import theme
 
 VELOCITIES = ("velocity 10", "velocity 0.5", "velocity -1", "velocity 2")
@@ -92,30 +92,30 @@ def test_words_have_hues_and_several_runs_keep_theirs() -> None:
 
 
 @pytest.fixture
-def panel(qtbot: Any, bench: Bench) -> CurvesPanel:
-    made = CurvesPanel(bench)
+def panel(qtbot: Any, app_state: AppState) -> CurvesPanel:
+    made = CurvesPanel(app_state)
     qtbot.addWidget(made)
     made.resize(900, 420)
     made.show()
-    bench.events.emit([StateChanged(str(bench.runs_folder / "one"), "running")])
+    app_state.events.emit([StateChanged(str(app_state.runs_folder / "one"), "running")])
     return made
 
 
-def log(bench: Bench, steps: int, names: tuple[str, ...] = VELOCITIES) -> None:
+def log(app_state: AppState, steps: int, names: tuple[str, ...] = VELOCITIES) -> None:
     for step in range(1, steps):
         values = {f"return/{name}": float(np.log(step + 10 * i + 1)) for i, name in enumerate(names)}
-        bench.events.emit([MetricsLogged("adapt", step, step * 0.5, values | {"return": 1.0 * step}, {})])
+        app_state.events.emit([MetricsLogged("adapt", step, step * 0.5, values | {"return": 1.0 * step}, {})])
 
 
 def test_the_panel_draws_what_comes_names_the_lines_and_offers_one_entry(
-    qtbot: Any, panel: CurvesPanel, bench: Bench
+    qtbot: Any, panel: CurvesPanel, app_state: AppState
 ) -> None:
-    log(bench, 30)
+    log(app_state, 30)
     view = panel.view
     qtbot.waitUntil(lambda: GROUP in view.plots and len(view.plots[GROUP].content.curves) == 4, timeout=5000)
     plot = view.plots[GROUP]
     before = len(plot.content.curves[0].x)
-    log(bench, 60)
+    log(app_state, 60)
     qtbot.waitUntil(lambda: len(plot.content.curves[0].x) > before, timeout=5000)
     seen = plot.title.text() + plot.contexts.text()
     assert all(word in seen.replace("&nbsp;", " ") for word in ("−1", "0.5", "2", "10"))
@@ -128,8 +128,10 @@ def test_the_panel_draws_what_comes_names_the_lines_and_offers_one_entry(
     assert GROUP not in view.plots
 
 
-def test_a_title_without_room_loses_its_stage_and_not_its_end(qtbot: Any, panel: CurvesPanel, bench: Bench) -> None:
-    log(bench, 30)
+def test_a_title_without_room_loses_its_stage_and_not_its_end(
+    qtbot: Any, panel: CurvesPanel, app_state: AppState
+) -> None:
+    log(app_state, 30)
     qtbot.waitUntil(lambda: GROUP in panel.view.plots, timeout=5000)
     plot = panel.view.plots[GROUP]
     for width, staged in ((600, True), (150, False)):
@@ -146,19 +148,19 @@ def test_the_numbers_of_every_context_are_exported(panel: CurvesPanel) -> None:
 
 
 def test_where_returns_are_scored_there_is_no_empty_plot_of_success(
-    qtbot: Any, panel: CurvesPanel, bench: Bench
+    qtbot: Any, panel: CurvesPanel, app_state: AppState
 ) -> None:
     success, returns = (SUCCESS, "adapt"), (RETURNS[1], "adapt")
     assert success in panel.view.candidates, "nothing is known yet"
-    bench.events.emit([Evaluated("adapt", "target", 0, 8, -30.0, -40.0, -20.0, -30.0, False, measure="return")])
+    app_state.events.emit([Evaluated("adapt", "target", 0, 8, -30.0, -40.0, -20.0, -30.0, False, measure="return")])
     qtbot.waitUntil(lambda: returns in panel.view.plots)
     assert success not in panel.view.candidates
-    bench.events.emit([Evaluated("adapt", "target", 1, 8, 0.5, 0.2, 0.7, -30.0, False)])
+    app_state.events.emit([Evaluated("adapt", "target", 1, 8, 0.5, 0.2, 0.7, -30.0, False)])
     qtbot.waitUntil(lambda: success in panel.view.plots)
 
 
-def test_a_figure_names_every_context(panel: CurvesPanel, bench: Bench, qtbot: Any, tmp_path: Path) -> None:
-    log(bench, 20)
+def test_a_figure_names_every_context(panel: CurvesPanel, app_state: AppState, qtbot: Any, tmp_path: Path) -> None:
+    log(app_state, 20)
     qtbot.waitUntil(lambda: GROUP in panel.view.plots, timeout=5000)
     panel.view.contents()
     with curve_export.Figure([panel.view.plots[GROUP]], 1) as figure:

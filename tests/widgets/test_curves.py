@@ -25,7 +25,7 @@ from studio.store.run_log import RunLog
 from widgets.curves.content import SUCCESS
 from widgets.curves.data import VALUE, RunData
 from widgets.curves.overlay import Overlay, key_of
-from widgets.shell.app_state import Bench
+from widgets.shell.app_state import AppState
 from widgets.style import theme
 
 
@@ -41,18 +41,18 @@ def fake_run(folder: Path, points: int = 300, scale: float = 1.0) -> RunData:
 
 
 @pytest.fixture
-def bench(qtbot: Any, tmp_path: Path) -> Iterator[Bench]:
+def app_state(qtbot: Any, tmp_path: Path) -> Iterator[AppState]:
     theme.force("light")
-    made = Bench(tmp_path / "runs")
+    made = AppState(tmp_path / "runs")
     yield made
     made.close()
     theme.force(None)
 
 
 @pytest.fixture
-def panel(qtbot: Any, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> CurvesPanel:
+def panel(qtbot: Any, app_state: AppState, monkeypatch: pytest.MonkeyPatch) -> CurvesPanel:
     monkeypatch.setattr(curves, "load_run", lambda folder: fake_run(folder))
-    made = CurvesPanel(bench)
+    made = CurvesPanel(app_state)
     qtbot.addWidget(made)
     made.resize(1000, 420)
     made.show()
@@ -60,9 +60,9 @@ def panel(qtbot: Any, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> CurvesPa
     return made
 
 
-def begin(bench: Bench, run: str = "first") -> Path:
-    folder = bench.runs_folder / run
-    bench.events.emit([StateChanged(str(folder), "running")])
+def begin(app_state: AppState, run: str = "first") -> Path:
+    folder = app_state.runs_folder / run
+    app_state.events.emit([StateChanged(str(folder), "running")])
     return key_of(folder)
 
 
@@ -80,7 +80,7 @@ def drawn(qtbot: Any, panel: CurvesPanel, key: tuple[str, str], curves: int = 1)
     return panel.view.plots[key]
 
 
-def test_a_real_log_is_drawn(qtbot: Any, bench: Bench, tmp_path: Path) -> None:
+def test_a_real_log_is_drawn(qtbot: Any, app_state: AppState, tmp_path: Path) -> None:
     """The engine's own writer and reader, without a fake in between."""
     folder = tmp_path / "runs" / "real"
     (folder / "checkpoints" / "adapt-40").mkdir(parents=True)
@@ -93,11 +93,11 @@ def test_a_real_log_is_drawn(qtbot: Any, bench: Bench, tmp_path: Path) -> None:
     events.publish(Evaluated("evaluate", "target", 49, 200, 0.34, 0.28, 0.41, 1.0, True))
     events.publish(DeviceSample(150.0, 900.0, math.nan, math.nan))
     log.close()
-    panel = CurvesPanel(bench)
+    panel = CurvesPanel(app_state)
     qtbot.addWidget(panel)
     panel.resize(1000, 420)
     panel.show()
-    bench.runs_selected.emit([folder])
+    app_state.runs_selected.emit([folder])
     plot = drawn(qtbot, panel, ("loss", "adapt"))
     run = panel.view.runs[0]
     assert run.name == "full_finetuning · 50 ep · seed 0" and run.checkpoints == [("adapt", 40)]
@@ -113,12 +113,12 @@ def test_nothing_yet_is_a_friendly_sentence(panel: CurvesPanel) -> None:
     assert panel.stack.currentIndex() == 0 and not panel.bar.isEnabled()
 
 
-def test_a_run_is_drawn_as_it_goes(qtbot: Any, bench: Bench, panel: CurvesPanel) -> None:
-    folder = begin(bench)
-    bench.events.emit([loss(step, 2.0, "pretrain") for step in range(50)])
-    bench.events.emit([loss(step, 1.0 + step) for step in range(100)])
-    bench.events.emit([Evaluated("adapt", "target", 90, 200, 0.34, 0.28, 0.41, 1.0, True)])
-    bench.events.emit([DeviceSample(150.0, 900.0, math.nan, math.nan)])
+def test_a_run_is_drawn_as_it_goes(qtbot: Any, app_state: AppState, panel: CurvesPanel) -> None:
+    folder = begin(app_state)
+    app_state.events.emit([loss(step, 2.0, "pretrain") for step in range(50)])
+    app_state.events.emit([loss(step, 1.0 + step) for step in range(100)])
+    app_state.events.emit([Evaluated("adapt", "target", 90, 200, 0.34, 0.28, 0.41, 1.0, True)])
+    app_state.events.emit([DeviceSample(150.0, 900.0, math.nan, math.nan)])
     plot = drawn(qtbot, panel, ("loss", "adapt"))
     assert panel.stack.currentIndex() == 1 and plot.content.curves[0].run == folder
     assert list(plot.content.curves[0].raw_y) == [1.0 + step for step in range(100)]
@@ -127,19 +127,19 @@ def test_a_run_is_drawn_as_it_goes(qtbot: Any, bench: Bench, panel: CurvesPanel)
     assert (success.y[0], success.low[0], success.high[0]) == (0.34, 0.28, 0.41)
     assert "0.34" in panel.view.plots[SUCCESS, "adapt"].readout.text()
     assert [c.kind for c in panel.view.plots["load", ""].content.curves] == ["CPU"]  # no GPU here
-    bench.events.emit([loss(100, 500.0)])
+    app_state.events.emit([loss(100, 500.0)])
     qtbot.waitUntil(lambda: len(plot.content.curves[0].x) == 101)
     assert plot.box.viewRange()[0][1] >= 100
 
 
-def test_hidden_plots_cost_nothing(qtbot: Any, bench: Bench, panel: CurvesPanel, monkeypatch: Any) -> None:
-    begin(bench)
-    bench.events.emit([loss(0)])
+def test_hidden_plots_cost_nothing(qtbot: Any, app_state: AppState, panel: CurvesPanel, monkeypatch: Any) -> None:
+    begin(app_state)
+    app_state.events.emit([loss(0)])
     drawn(qtbot, panel, ("loss", "adapt"))
     panel.hide()
     built: list[Any] = []
     monkeypatch.setattr("widgets.curves.view.build", lambda *a: built.append(a))
-    bench.events.emit([loss(step) for step in range(1, 50)])
+    app_state.events.emit([loss(step) for step in range(1, 50)])
     qtbot.wait(250)
     assert built == []
     monkeypatch.undo()
@@ -147,35 +147,37 @@ def test_hidden_plots_cost_nothing(qtbot: Any, bench: Bench, panel: CurvesPanel,
     qtbot.waitUntil(lambda: len(panel.view.plots["loss", "adapt"].content.curves[0].x) == 50)
 
 
-def test_a_new_run_takes_a_colour_of_its_own(qtbot: Any, bench: Bench, panel: CurvesPanel) -> None:
-    first, overlay = begin(bench, "a"), Overlay.of(bench)
-    bench.events.emit([loss(0), loss(1)])
-    bench.events.emit([StateChanged(str(first), "finished")])
-    second = begin(bench, "b")
-    bench.events.emit([loss(0, 5.0), loss(1, 5.0)])
+def test_a_new_run_takes_a_colour_of_its_own(qtbot: Any, app_state: AppState, panel: CurvesPanel) -> None:
+    first, overlay = begin(app_state, "a"), Overlay.of(app_state)
+    app_state.events.emit([loss(0), loss(1)])
+    app_state.events.emit([StateChanged(str(first), "finished")])
+    second = begin(app_state, "b")
+    app_state.events.emit([loss(0, 5.0), loss(1, 5.0)])
     plot = drawn(qtbot, panel, ("loss", "adapt"), curves=2)
     assert overlay.shown == [first, second] and overlay.color(first) != overlay.color(second)
     assert [c.color for c in plot.content.curves] == [overlay.color(first), overlay.color(second)]
     assert [c.y[-1] for c in plot.content.curves] == [1.0, 5.0]  # the second's numbers did not go to the first
 
 
-def test_a_resumed_run_goes_on_from_its_log(qtbot: Any, bench: Bench, panel: CurvesPanel) -> None:
-    bench.job_changed.emit(0, 1, bench.runs_folder / "old0")
-    begin(bench, "old0")
-    bench.events.emit([loss(250, 9.0), loss(251, 9.0)])
+def test_a_resumed_run_goes_on_from_its_log(qtbot: Any, app_state: AppState, panel: CurvesPanel) -> None:
+    app_state.job_changed.emit(0, 1, app_state.runs_folder / "old0")
+    begin(app_state, "old0")
+    app_state.events.emit([loss(250, 9.0), loss(251, 9.0)])
     plot = drawn(qtbot, panel, ("loss", "adapt"))
     qtbot.waitUntil(lambda: len(plot.content.curves[0].x) == 252, timeout=3000)
     assert plot.content.curves[0].raw_y[-1] == 9.0 and plot.content.curves[0].steps[0] == 0
 
 
-def test_the_label_of_the_running_session_is_its_experiment(qtbot: Any, bench: Bench, panel: CurvesPanel) -> None:
-    bench.job_changed.emit(0, 1, Experiment().changed(**{"strategy.id": "maml", "target.episodes": 20}))
-    begin(bench)
+def test_the_label_of_the_running_session_is_its_experiment(
+    qtbot: Any, app_state: AppState, panel: CurvesPanel
+) -> None:
+    app_state.job_changed.emit(0, 1, Experiment().changed(**{"strategy.id": "maml", "target.episodes": 20}))
+    begin(app_state)
     assert panel.live is not None and panel.live.name == "maml · 20 ep · seed 0"
 
 
-def test_plots_fill_the_room_they_have(qtbot: Any, panel: CurvesPanel, bench: Bench) -> None:
-    bench.runs_selected.emit([bench.runs_folder / "run0"])
+def test_plots_fill_the_room_they_have(qtbot: Any, panel: CurvesPanel, app_state: AppState) -> None:
+    app_state.runs_selected.emit([app_state.runs_folder / "run0"])
     drawn(qtbot, panel, ("loss", "adapt"))
     for size, columns in (((1400, 260), 4), ((1000, 600), 2), ((330, 900), 1)):
         panel.resize(*size)
@@ -186,28 +188,32 @@ def test_plots_fill_the_room_they_have(qtbot: Any, panel: CurvesPanel, bench: Be
 
 
 @pytest.fixture
-def two(qtbot: Any, bench: Bench, panel: CurvesPanel) -> Any:
-    bench.runs_selected.emit([bench.runs_folder / "run0", bench.runs_folder / "run1"])
+def two(qtbot: Any, app_state: AppState, panel: CurvesPanel) -> Any:
+    app_state.runs_selected.emit([app_state.runs_folder / "run0", app_state.runs_folder / "run1"])
     return drawn(qtbot, panel, ("loss", "adapt"), curves=2)
 
 
-def test_selected_runs_are_read_in_the_background_and_laid_over(panel: CurvesPanel, bench: Bench, two: Any) -> None:
+def test_selected_runs_are_read_in_the_background_and_laid_over(
+    panel: CurvesPanel, app_state: AppState, two: Any
+) -> None:
     assert [c.label for c in two.content.curves] == ["seed 0", "seed 1"]
     assert panel.view.legend.isVisible() and panel.view.legend.model.rowCount() == 2
-    bench.runs_selected.emit([])
+    app_state.runs_selected.emit([])
     assert panel.stack.currentIndex() == 0 and panel.loaded == {}
 
 
-def test_a_run_that_cannot_be_read_is_told_once(qtbot: Any, bench: Bench, panel: CurvesPanel, monkeypatch: Any) -> None:
+def test_a_run_that_cannot_be_read_is_told_once(
+    qtbot: Any, app_state: AppState, panel: CurvesPanel, monkeypatch: Any
+) -> None:
     def broken(folder: Path) -> RunData:
         raise StudioError("The log cannot be read.", str(folder))
 
     monkeypatch.setattr(curves, "load_run", broken)
     toasts: list[str] = []
-    bench.toast.connect(lambda level, text, _: toasts.append(text))
-    bench.runs_selected.emit([bench.runs_folder / "bad"])
+    app_state.toast.connect(lambda level, text, _: toasts.append(text))
+    app_state.runs_selected.emit([app_state.runs_folder / "bad"])
     qtbot.waitUntil(lambda: bool(toasts))
-    bench.events.emit([StateChanged(str(bench.runs_folder / "other"), "running")])
+    app_state.events.emit([StateChanged(str(app_state.runs_folder / "other"), "running")])
     qtbot.wait(100)
     assert len(toasts) == 1 and "The log cannot be read." in toasts[0]
 
@@ -224,7 +230,7 @@ def test_the_crosshair_reads_every_curve(qtbot: Any, panel: CurvesPanel, two: An
 
 
 def test_a_click_on_a_curve_plays_the_nearest_checkpoint(
-    qtbot: Any, bench: Bench, panel: CurvesPanel, two: Any
+    qtbot: Any, app_state: AppState, panel: CurvesPanel, two: Any
 ) -> None:
     panel.slider.setValue(0)
     qtbot.waitUntil(lambda: two.content.curves[0].raw_y is None)
@@ -232,7 +238,7 @@ def test_a_click_on_a_curve_plays_the_nearest_checkpoint(
     place = two.box.mapViewToScene(QPointF(180.0, float(curve.y[180])))
     assert two.nearest(place) is not None and two.nearest(place + QPointF(0, 60)) is None
     at = two.view.mapFromScene(place)
-    with qtbot.waitSignal(bench.checkpoint_chosen) as caught:
+    with qtbot.waitSignal(app_state.checkpoint_chosen) as caught:
         qtbot.mouseMove(two.view.viewport(), at)
         qtbot.mouseClick(two.view.viewport(), _left(), pos=at)
     assert caught.args[0] in [c.run for c in two.content.curves] and caught.args[1] == 200
@@ -302,7 +308,7 @@ def test_the_look_follows_the_scheme(qtbot: Any, panel: CurvesPanel, two: Any) -
 # -- export
 
 
-def test_export_png_svg_csv(qtbot: Any, bench: Bench, panel: CurvesPanel, two: Any, tmp_path: Path) -> None:
+def test_export_png_svg_csv(qtbot: Any, app_state: AppState, panel: CurvesPanel, two: Any, tmp_path: Path) -> None:
     for kind in ("png", "svg", "csv"):
         panel.export(tmp_path / f"figure.{kind}")
     qtbot.waitUntil(lambda: all((tmp_path / f"figure.{k}").exists() for k in ("png", "svg", "csv")), timeout=10_000)
@@ -337,10 +343,10 @@ def _paint(plot: Any) -> float:
 
 
 def test_panning_twenty_runs_of_5000_points_stays_smooth(
-    qtbot: Any, bench: Bench, panel: CurvesPanel, monkeypatch: Any
+    qtbot: Any, app_state: AppState, panel: CurvesPanel, monkeypatch: Any
 ) -> None:
     monkeypatch.setattr(curves, "load_run", lambda folder: fake_run(folder, 5000, 1 + int(folder.name[1:]) / 10))
-    bench.runs_selected.emit([bench.runs_folder / f"r{i}" for i in range(20)])
+    app_state.runs_selected.emit([app_state.runs_folder / f"r{i}" for i in range(20)])
     qtbot.waitUntil(lambda: len(panel.view.runs) == 20 and not panel.view._dirty and not panel._reading, timeout=30_000)
     plot = panel.view.plots["loss", "adapt"]
     spent = []
@@ -350,9 +356,9 @@ def test_panning_twenty_runs_of_5000_points_stays_smooth(
     assert np.median(spent) < 0.025
 
 
-def test_a_thousand_more_live_points_cost_no_more_to_paint(qtbot: Any, bench: Bench, panel: CurvesPanel) -> None:
-    begin(bench)
-    bench.events.emit([loss(step, abs(math.sin(step))) for step in range(100_000)])
+def test_a_thousand_more_live_points_cost_no_more_to_paint(qtbot: Any, app_state: AppState, panel: CurvesPanel) -> None:
+    begin(app_state)
+    app_state.events.emit([loss(step, abs(math.sin(step))) for step in range(100_000)])
     plot = drawn(qtbot, panel, ("loss", "adapt"))
 
     def cost() -> float:
@@ -364,24 +370,24 @@ def test_a_thousand_more_live_points_cost_no_more_to_paint(qtbot: Any, bench: Be
 
     before = cost()
     began = time.perf_counter()
-    bench.events.emit([loss(step, abs(math.sin(step))) for step in range(100_000, 101_000)])
+    app_state.events.emit([loss(step, abs(math.sin(step))) for step in range(100_000, 101_000)])
     assert time.perf_counter() - began < 0.2
     qtbot.waitUntil(lambda: len(plot.content.curves[0].x) == 101_000, timeout=5000)
     assert cost() < 1.5 * before + 0.003
 
 
-def test_nothing_is_left_after_the_end(qtbot: Any, bench: Bench, monkeypatch: Any) -> None:
+def test_nothing_is_left_after_the_end(qtbot: Any, app_state: AppState, monkeypatch: Any) -> None:
     monkeypatch.setattr(curves, "load_run", lambda folder: fake_run(folder))
-    made = CurvesPanel(bench)
+    made = CurvesPanel(app_state)
     made.resize(800, 300)
     made.show()
-    bench.runs_selected.emit([bench.runs_folder / "run0"])
+    app_state.runs_selected.emit([app_state.runs_folder / "run0"])
     qtbot.waitUntil(lambda: bool(made.view.plots) and not made.view._dirty)
     timers = made.findChildren(QTimer)
     made.hide()
     assert not any(timer.isActive() for timer in timers)
     with qtbot.waitSignal(made.destroyed):
         made.deleteLater()
-    bench.events.emit([CheckpointSaved("adapt", 1, "x")])  # reaches nobody, and nobody falls over it
+    app_state.events.emit([CheckpointSaved("adapt", 1, "x")])  # reaches nobody, and nobody falls over it
     theme.changed.emit()
     gc.collect()

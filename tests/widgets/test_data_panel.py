@@ -19,7 +19,7 @@ from studio.data.episodes import Episodes
 from studio.errors import DataError
 from tests.widgets import shell_fakes as fakes
 from widgets.data.dataset_view import THUMBNAILS
-from widgets.shell.app_state import Bench
+from widgets.shell.app_state import AppState
 
 ROBOT = """<mujoco><worldbody>
   <camera name="head" pos="0 -1 1"/><camera name="side" pos="1 0 1"/>
@@ -42,7 +42,7 @@ def write_dataset(path: Path, episodes: int = 5, frames: int = 6) -> Path:
 
 
 @pytest.fixture
-def bench(qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+def app_state(qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AppState]:
     fakes.install(monkeypatch)
     monkeypatch.setenv("TRANSFER_STUDIO_CACHE", str(tmp_path / "cache"))
     drawn: list[str] = []
@@ -56,46 +56,48 @@ def bench(qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
         return image
 
     monkeypatch.setattr(data_embodiment, "render", render)
-    made = Bench(tmp_path, registry=fakes.registry(formats=[Robomimic]))
+    made = AppState(tmp_path, registry=fakes.registry(formats=[Robomimic]))
     made.drawn = drawn
     yield made
     made.close()
 
 
 @pytest.fixture
-def panel(qtbot: Any, bench: Bench) -> DataEmbodimentPanel:
-    made = PANEL.factory(bench)
+def panel(qtbot: Any, app_state: AppState) -> DataEmbodimentPanel:
+    made = PANEL.factory(app_state)
     qtbot.addWidget(made)
     made.resize(340, 700)
     made.show()
-    with qtbot.waitSignals([bench.registry_ready, bench.problems_changed], timeout=3000):
-        bench.load_plugins()
+    with qtbot.waitSignals([app_state.registry_ready, app_state.problems_changed], timeout=3000):
+        app_state.load_plugins()
     qtbot.waitUntil(lambda: all(c.preview.image is not None for c in made.columns.values()), timeout=3000)
     return made
 
 
-def test_both_domains_are_shown_and_each_robot_drawn_once(qtbot: Any, bench: Bench, panel: DataEmbodimentPanel) -> None:
+def test_both_domains_are_shown_and_each_robot_drawn_once(
+    qtbot: Any, app_state: AppState, panel: DataEmbodimentPanel
+) -> None:
     source, target = panel.columns["source"], panel.columns["target"]
     assert source.editors["embodiment"].currentText() == "Franka arm"
     assert target.editors["embodiment"].currentText() == "UR5e arm"
     assert (source.editors["episodes"].value(), target.editors["episodes"].value()) == (400, 50)
-    bench.edit(**{"target.embodiment": "franka_7dof"})
-    bench.edit(**{"target.episodes": 7})
+    app_state.edit(**{"target.embodiment": "franka_7dof"})
+    app_state.edit(**{"target.episodes": 7})
     qtbot.wait(450)
-    assert sorted(bench.drawn) == ["franka_7dof", "ur5_6dof"]
+    assert sorted(app_state.drawn) == ["franka_7dof", "ur5_6dof"]
 
 
-def test_editing_a_field_edits_its_domain_only(bench: Bench, panel: DataEmbodimentPanel) -> None:
+def test_editing_a_field_edits_its_domain_only(app_state: AppState, panel: DataEmbodimentPanel) -> None:
     column = panel.columns["target"]
     column.editors["control"].setCurrentIndex(1)
     column.editors["control"].activated.emit(1)
     column.editors["episodes"].setValue(20)
-    assert (bench.experiment.target.control, bench.experiment.target.episodes) == ("joint", 20)
-    assert (bench.experiment.source.control, bench.experiment.source.episodes) == ("end_effector", 400)
+    assert (app_state.experiment.target.control, app_state.experiment.target.episodes) == ("joint", 20)
+    assert (app_state.experiment.source.control, app_state.experiment.source.episodes) == ("end_effector", 400)
 
 
 def test_a_dataset_is_read_and_its_numbers_and_frames_shown(
-    qtbot: Any, bench: Bench, panel: DataEmbodimentPanel, tmp_path: Path
+    qtbot: Any, app_state: AppState, panel: DataEmbodimentPanel, tmp_path: Path
 ) -> None:
     view = panel.views["target"]
     assert "No episodes yet" in view.words.text() and not view.bars.isVisible()
@@ -112,12 +114,12 @@ def test_a_dataset_is_read_and_its_numbers_and_frames_shown(
 
 
 def test_a_strategy_that_needs_no_episodes_is_not_said_to_wait_for_them(
-    qtbot: Any, bench: Bench, panel: DataEmbodimentPanel
+    qtbot: Any, app_state: AppState, panel: DataEmbodimentPanel
 ) -> None:
     words = panel.views["target"].words
-    assert bench.edit(**{"strategy.id": "lora"}) is None
+    assert app_state.edit(**{"strategy.id": "lora"}) is None
     qtbot.waitUntil(lambda: "the scripted expert makes them" in words.text(), timeout=3000)
-    assert bench.edit(**{"strategy.id": "full_finetuning"}) is None
+    assert app_state.edit(**{"strategy.id": "full_finetuning"}) is None
     qtbot.waitUntil(lambda: "makes its own experience" in words.text(), timeout=3000)
 
 
@@ -149,9 +151,12 @@ def test_a_model_that_does_not_compile_is_told_at_the_robot(qtbot: Any, panel: D
     assert column.preview.image is None
 
 
-def test_problems_and_refusals_stand_at_their_fields(bench: Bench, panel: DataEmbodimentPanel) -> None:
-    bench.problems = [Problem("source.task", "This robot cannot reach.", "Choose an arm."), Problem("budget.x", "?")]
-    bench.problems_changed.emit(bench.problems)
+def test_problems_and_refusals_stand_at_their_fields(app_state: AppState, panel: DataEmbodimentPanel) -> None:
+    app_state.problems = [
+        Problem("source.task", "This robot cannot reach.", "Choose an arm."),
+        Problem("budget.x", "?"),
+    ]
+    app_state.problems_changed.emit(app_state.problems)
     assert panel.columns["source"].problems["task"].text() == "This robot cannot reach. Choose an arm."
     panel._edit("target.episodes", 0)
     assert "out of range" in panel.columns["target"].problems["episodes"].text()
@@ -177,12 +182,12 @@ def test_the_picture_of_a_real_robot_is_drawn() -> None:
 
 def test_a_camera_is_chosen_where_images_are_seen_and_a_robot_brings_its_own(qtbot: Any, tmp_path: Path) -> None:
     """With the real registry, as above."""
-    bench = Bench(tmp_path)
-    made = PANEL.factory(bench)
+    app_state = AppState(tmp_path)
+    made = PANEL.factory(app_state)
     qtbot.addWidget(made)
     made.show()
-    with qtbot.waitSignal(bench.registry_ready, timeout=60_000):
-        bench.load_plugins()
+    with qtbot.waitSignal(app_state.registry_ready, timeout=60_000):
+        app_state.load_plugins()
     column = made.columns["target"]
     camera, robot = column.editors["camera"], column.editors["embodiment"]
     assert [camera.itemData(i) for i in range(camera.count())] == ["front", "top", "wrist"] and not camera.isVisible()
@@ -192,14 +197,14 @@ def test_a_camera_is_chosen_where_images_are_seen_and_a_robot_brings_its_own(qtb
     column.editors["image_size"].setValue(96)
     column.editors["stand_in"].set_value("heavy")
     column.editors["stand_in"].edited.emit()
-    target = bench.experiment.target
+    target = app_state.experiment.target
     assert (target.camera, target.image_size, str(target.stand_in)) == ("wrist", 96, "heavy")
     robot.set_value("mobile_3dof")
     robot.edited.emit()
-    assert bench.experiment.target.camera == "top"
-    bench.edit(**{"target.observation": "goal"})
+    assert app_state.experiment.target.camera == "top"
+    app_state.edit(**{"target.observation": "goal"})
     assert camera.isVisible() and not camera.isEnabled(), "the source sees images"
-    bench.edit(**{"source.observation": "goal"})
+    app_state.edit(**{"source.observation": "goal"})
     assert not camera.isVisible() and not made._labels["camera"].isVisible()
     assert not column.editors["contexts"].isVisible()
     made._edit("target.observation", "image")
@@ -208,16 +213,16 @@ def test_a_camera_is_chosen_where_images_are_seen_and_a_robot_brings_its_own(qtb
     robot.set_value(str(file))
     robot.edited.emit()
     qtbot.waitUntil(lambda: [camera.itemData(i) for i in range(camera.count())][:2] == ["head", "side"], timeout=20_000)
-    bench.close()
+    app_state.close()
 
 
 def test_controls_and_observations_follow_the_task_and_contexts_the_family(qtbot: Any, tmp_path: Path) -> None:
     """With the real registry: what a task does not have is not offered, and choosing it takes its usual."""
-    bench = Bench(tmp_path)
-    made = PANEL.factory(bench)
+    app_state = AppState(tmp_path)
+    made = PANEL.factory(app_state)
     qtbot.addWidget(made)
-    with qtbot.waitSignal(bench.registry_ready, timeout=60_000):
-        bench.load_plugins()
+    with qtbot.waitSignal(app_state.registry_ready, timeout=60_000):
+        app_state.load_plugins()
     column = made.columns["target"]
 
     def offered(name: str) -> list[Any]:
@@ -230,16 +235,16 @@ def test_controls_and_observations_follow_the_task_and_contexts_the_family(qtbot
     assert offered("control") == ["end_effector", "joint"] and not column.editors["contexts"].isEnabled()
     choose("task", "half_cheetah_velocity")
     assert offered("control") == ["motor"] and offered("observation") == ["state", "goal", "image"]
-    target = bench.experiment.target
+    target = app_state.experiment.target
     assert (target.control, target.observation) == ("motor", "state")
     assert column.editors["contexts"].isEnabled() and column.editors["contexts"].text() == ""
     choose("contexts", [[0.5], [1.5]])
-    assert bench.experiment.target.contexts == [[0.5], [1.5]]
+    assert app_state.experiment.target.contexts == [[0.5], [1.5]]
     choose("observation", "goal")
     choose("task", "bit_flip")
-    target = bench.experiment.target
+    target = app_state.experiment.target
     assert (target.control, target.observation, target.contexts) == ("discrete", "goal", [])
     assert not column.editors["contexts"].isEnabled() and column.editors["contexts"].text() == ""
     choose("task", "reach")
-    assert (bench.experiment.target.control, offered("observation")) == ("end_effector", ["image", "goal"])
-    bench.close()
+    assert (app_state.experiment.target.control, offered("observation")) == ("end_effector", ["image", "goal"])
+    app_state.close()

@@ -18,7 +18,7 @@ from studio.sim.world import World
 from studio.store.run_log import RunLog
 from studio.store.runs import new_folder, write_status
 from widgets.randomization.effects import EffectView
-from widgets.shell.app_state import Bench
+from widgets.shell.app_state import AppState
 
 FAMILY = Domain(
     embodiment="point",
@@ -45,8 +45,8 @@ def trained() -> EpisodesEnded:
 
 
 @pytest.fixture
-def view(qtbot: Any, bench: Bench) -> EffectView:
-    made = EffectView(bench)
+def view(qtbot: Any, app_state: AppState) -> EffectView:
+    made = EffectView(app_state)
     qtbot.addWidget(made)
     made.resize(340, 700)
     made.kind.set_key("train")
@@ -61,9 +61,9 @@ def check(view: EffectView) -> None:
 
 
 def test_a_training_of_returns_is_drawn_while_it_goes_on(
-    qtbot: Any, bench: Bench, view: EffectView, trained: EpisodesEnded
+    qtbot: Any, app_state: AppState, view: EffectView, trained: EpisodesEnded
 ) -> None:
-    bench.events.emit([StateChanged("/runs/1-2-now", "running"), trained])
+    app_state.events.emit([StateChanged("/runs/1-2-now", "running"), trained])
     qtbot.waitUntil(lambda: len(view.plots) == 3, timeout=5_000)
     check(view)
     (_, outcomes, by_success) = view.plots["mass"]._runs[0]
@@ -71,7 +71,7 @@ def test_a_training_of_returns_is_drawn_while_it_goes_on(
 
 
 def test_a_stopped_run_of_returns_is_drawn_by_its_returns(
-    qtbot: Any, bench: Bench, view: EffectView, trained: EpisodesEnded, tmp_path: Path
+    qtbot: Any, app_state: AppState, view: EffectView, trained: EpisodesEnded, tmp_path: Path
 ) -> None:
     plan = Experiment(name="stopped", source=FAMILY, target=FAMILY)
     folder = new_folder(tmp_path, plan)
@@ -81,6 +81,6 @@ def test_a_stopped_run_of_returns_is_drawn_by_its_returns(
     log.close()
     write_status(folder, {"state": "stopped", "created": 1.0, "stage": "adapt", "summary": {"measure": "return"}})
     (folder / "experiment.yaml").write_text(plan.to_yaml())
-    bench.runs_selected.emit([folder])
+    app_state.runs_selected.emit([folder])
     qtbot.waitUntil(lambda: len(view.plots) == 3, timeout=10_000)
     check(view)

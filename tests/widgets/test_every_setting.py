@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from plugins.panels import data_embodiment, randomization, strategy
 from studio.experiment import Experiment
-from widgets.shell.app_state import Bench
+from widgets.shell.app_state import AppState
 
 WHOLE = ("randomization", "strategy.params", "policy.params", "pretraining.params")  # edited by forms of their own
 
@@ -26,13 +26,13 @@ def settings(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
 
 
 def test_every_setting_of_an_experiment_has_its_place_in_a_panel(qtbot: Any, tmp_path: Path) -> None:
-    bench = Bench(tmp_path)
-    panels = [module.PANEL.factory(bench) for module in (data_embodiment, strategy, randomization)]
+    app_state = AppState(tmp_path)
+    panels = [module.PANEL.factory(app_state) for module in (data_embodiment, strategy, randomization)]
     for panel in panels:
         qtbot.addWidget(panel)
-    with qtbot.waitSignal(bench.registry_ready, timeout=60_000):
-        bench.load_plugins()
+    with qtbot.waitSignal(app_state.registry_ready, timeout=60_000):
+        app_state.load_plugins()
     names = list(settings(Experiment))
     assert {"target.camera", "policy.id", "seed", "comparison.seeds", "source.curriculum.enabled"} <= set(names)
     assert [name for name in names if not any(panel.show_field(name) for panel in panels)] == []
-    bench.close()
+    app_state.close()

@@ -13,7 +13,7 @@ from PySide6.QtCore import Qt
 from plugins.panels.identification import PANEL, IdentificationPanel
 from studio.experiment import Domain
 from studio.registry import Registry
-from widgets.shell.app_state import Bench
+from widgets.shell.app_state import AppState
 
 ARM = """<mujoco><option timestep="0.005" integrator="implicitfast" gravity="0 0 0"/>
 <default><joint axis="0 0 1" damping="1" armature="0.05"/></default>
@@ -27,9 +27,9 @@ ARM = """<mujoco><option timestep="0.005" integrator="implicitfast" gravity="0 0
 
 
 @pytest.fixture
-def bench(qtbot: Any, tmp_path: Path) -> Iterator[Bench]:
+def app_state(qtbot: Any, tmp_path: Path) -> Iterator[AppState]:
     (tmp_path / "arm.xml").write_text(ARM, encoding="utf-8")
-    made = Bench(tmp_path)
+    made = AppState(tmp_path)
     assert made.edit(**{"target.embodiment": str(tmp_path / "arm.xml"), "target.task": "reach"}) is None
     made.load_plugins()
     qtbot.waitUntil(lambda: made.registry_is_ready, timeout=60_000)
@@ -38,8 +38,8 @@ def bench(qtbot: Any, tmp_path: Path) -> Iterator[Bench]:
 
 
 @pytest.fixture
-def panel(qtbot: Any, bench: Bench) -> Iterator[IdentificationPanel]:
-    made = PANEL.factory(bench)
+def panel(qtbot: Any, app_state: AppState) -> Iterator[IdentificationPanel]:
+    made = PANEL.factory(app_state)
     qtbot.addWidget(made)
     made.resize(380, 900)
     made.show()
@@ -63,7 +63,7 @@ def test_the_panel_is_registered() -> None:
     assert Registry().all("panels")["identification"] is PANEL
 
 
-def test_record_identify_see_and_use(qtbot: Any, bench: Bench, panel: IdentificationPanel) -> None:
+def test_record_identify_see_and_use(qtbot: Any, app_state: AppState, panel: IdentificationPanel) -> None:
     assert not panel.use.isVisible() and not panel.table.isVisible()
     panel.hidden["mass"].setValue(1.5)
     panel.hidden["actuator_delay"].setValue(30)
@@ -89,19 +89,19 @@ def test_record_identify_see_and_use(qtbot: Any, bench: Bench, panel: Identifica
     assert np.abs(curves["real"].getData()[1] - real).max() > 0.01  # the other recording's
     assert not panel.plots.plots[2].isVisible()  # the arm has two joints
     shown: list[dict[str, float]] = []
-    bench.preview_changed.connect(shown.append)
+    app_state.preview_changed.connect(shown.append)
     click(qtbot, panel.use)
-    terms = {term.field: term for term in bench.experiment.target.randomization}
+    terms = {term.field: term for term in app_state.experiment.target.randomization}
     assert set(terms) == {"mass", "damping", "armature", "actuator_gain", "actuator_delay"}
     assert terms["mass"].low < mass < terms["mass"].high
     assert shown[-1]["mass"] == mass and "friction" not in shown[-1]
 
 
-def test_a_file_of_recordings(qtbot: Any, bench: Bench, panel: IdentificationPanel, tmp_path: Path) -> None:
+def test_a_file_of_recordings(qtbot: Any, app_state: AppState, panel: IdentificationPanel, tmp_path: Path) -> None:
     from studio.sysid import record, write_recordings
 
-    domain: Domain = bench.experiment.target
-    write_recordings(record(domain, bench.registry, {"mass": 0.7}, 2, 5), tmp_path / "robot.h5")
+    domain: Domain = app_state.experiment.target
+    write_recordings(record(domain, app_state.registry, {"mass": 0.7}, 2, 5), tmp_path / "robot.h5")
     click(qtbot, panel.source._group.button(2))
     assert panel.file_box.isVisible() and not panel.hidden_box.isVisible()
     assert "Choose a file" in identified(qtbot, panel)
@@ -113,32 +113,34 @@ def test_a_file_of_recordings(qtbot: Any, bench: Bench, panel: IdentificationPan
     assert panel.outcome is not None and panel.outcome.truth is None  # nobody knows it
     assert panel.outcome.found["mass"].value == pytest.approx(0.7, rel=0.05)
     assert "hidden" not in panel.table.bars["mass"].toolTip()
-    bench.edit(**{"target.embodiment": "ur5_6dof"})
+    app_state.edit(**{"target.embodiment": "ur5_6dof"})
     assert not panel.use.isEnabled()  # another robot's values
 
 
 def test_a_stand_in_is_never_calibrated_but_its_simulation_is(
-    qtbot: Any, bench: Bench, panel: IdentificationPanel, tmp_path: Path
+    qtbot: Any, app_state: AppState, panel: IdentificationPanel, tmp_path: Path
 ) -> None:
     (tmp_path / "robot.yaml").write_text("mass: 1.5\n", encoding="utf-8")
     varied = [{"field": "mass", "low": 0.8, "high": 1.2}]
-    assert bench.edit(**{"target.stand_in": str(tmp_path / "robot.yaml"), "target.randomization": varied}) is None
-    robot = bench.experiment.target
+    assert app_state.edit(**{"target.stand_in": str(tmp_path / "robot.yaml"), "target.randomization": varied}) is None
+    robot = app_state.experiment.target
     click(qtbot, panel.source._group.button(1))
     assert "parameters found" in identified(qtbot, panel)
     shown: list[dict[str, float]] = []
-    bench.preview_changed.connect(shown.append)
+    app_state.preview_changed.connect(shown.append)
     click(qtbot, panel.use)
     assert "the source does not simulate" in panel.words.text() and panel.words.property("role") == "problem"
-    assert bench.edit(**{"source.embodiment": robot.embodiment, "source.task": robot.task}) is None
+    assert app_state.edit(**{"source.embodiment": robot.embodiment, "source.task": robot.task}) is None
     click(qtbot, panel.use)
-    terms = {term.field: term for term in bench.experiment.source.randomization}
+    terms = {term.field: term for term in app_state.experiment.source.randomization}
     assert terms["mass"].low < 1.5 < terms["mass"].high
-    assert bench.experiment.target == robot and not shown  # what the viewport shows of the robot is the robot's
+    assert app_state.experiment.target == robot and not shown  # what the viewport shows of the robot is the robot's
     assert panel.words.text().startswith("The source, which simulates this robot, is now randomized")
 
 
-def test_a_stand_in_is_asked_for_where_there_is_none(qtbot: Any, bench: Bench, panel: IdentificationPanel) -> None:
+def test_a_stand_in_is_asked_for_where_there_is_none(
+    qtbot: Any, app_state: AppState, panel: IdentificationPanel
+) -> None:
     click(qtbot, panel.source._group.button(1))
     assert "no stand-in robot" in identified(qtbot, panel)
 
@@ -151,7 +153,7 @@ def test_shuffle_hides_other_values(qtbot: Any, panel: IdentificationPanel) -> N
     assert 0 <= after["actuator_delay"] <= 0.05
 
 
-def test_stop_ends_it_and_closing_does_not_hang(qtbot: Any, bench: Bench, panel: IdentificationPanel) -> None:
+def test_stop_ends_it_and_closing_does_not_hang(qtbot: Any, app_state: AppState, panel: IdentificationPanel) -> None:
     panel.method.set_key("lstm")
     click(qtbot, panel.start)
     qtbot.waitUntil(lambda: panel._job is not None and panel._job.stage == "identify", timeout=60_000)
@@ -161,4 +163,4 @@ def test_stop_ends_it_and_closing_does_not_hang(qtbot: Any, bench: Bench, panel:
     assert panel.outcome is None
     click(qtbot, panel.start)
     panel.shut_down()
-    bench.close()  # waits for the job, which ends at its next step
+    app_state.close()  # waits for the job, which ends at its next step

@@ -16,12 +16,12 @@ from studio.experiment import RandomizationField
 from widgets.randomization.range_details import Choice
 from widgets.randomization.range_row import Quantity, RangeRow
 from widgets.randomization.range_slider import GROOVE_Y, RangeSlider
-from widgets.shell.app_state import Bench
+from widgets.shell.app_state import AppState
 
 
 @pytest.fixture
-def panel(qtbot: Any, bench: Bench) -> Iterator[RandomizationPanel]:
-    made = PANEL.factory(bench)
+def panel(qtbot: Any, app_state: AppState) -> Iterator[RandomizationPanel]:
+    made = PANEL.factory(app_state)
     qtbot.addWidget(made)
     made.resize(340, 900)
     made.show()
@@ -53,9 +53,9 @@ def test_every_field_of_the_experiment_has_a_row_with_the_engines_nominal(panel:
         assert row.quantity.minimum <= row.quantity.low <= row.quantity.high <= row.quantity.maximum
 
 
-def test_the_document_preset_is_the_documents(panel: RandomizationPanel, bench: Bench) -> None:
+def test_the_document_preset_is_the_documents(panel: RandomizationPanel, app_state: AppState) -> None:
     panel.presets["document"].click()
-    terms = {term.field: term for term in bench.experiment.target.randomization}
+    terms = {term.field: term for term in app_state.experiment.target.randomization}
     expected = {
         "friction": (0.5, 1.5, 1.0),
         "mass": (0.8, 1.2, 1.0),
@@ -73,44 +73,50 @@ def test_the_document_preset_is_the_documents(panel: RandomizationPanel, bench: 
     }
     assert chosen(panel) == ["document"]
     panel.presets["nominal"].click()
-    assert bench.experiment.target.randomization == []
+    assert app_state.experiment.target.randomization == []
     assert chosen(panel) == ["nominal"]
 
 
-def test_a_drag_changes_the_experiment_once_it_rests(panel: RandomizationPanel, bench: Bench, qtbot: Any) -> None:
+def test_a_drag_changes_the_experiment_once_it_rests(
+    panel: RandomizationPanel, app_state: AppState, qtbot: Any
+) -> None:
     row = panel.rows["friction"]
     row.check.setChecked(True)
     mouse(qtbot, row.slider, 1.5, 2.5)
-    qtbot.waitUntil(lambda: bool(bench.experiment.target.randomization), timeout=3_000)
-    (term,) = bench.experiment.target.randomization
+    qtbot.waitUntil(lambda: bool(app_state.experiment.target.randomization), timeout=3_000)
+    (term,) = app_state.experiment.target.randomization
     assert (term.field, term.low) == ("friction", 0.5)
     assert term.high == pytest.approx(2.5, abs=0.1)
     assert row.high.value() == pytest.approx(term.high)
     assert chosen(panel) == []
-    assert bench.experiment.source.randomization == []
+    assert app_state.experiment.source.randomization == []
 
 
-def test_the_choice_of_domain_decides_where_edits_go(panel: RandomizationPanel, bench: Bench, qtbot: Any) -> None:
+def test_the_choice_of_domain_decides_where_edits_go(
+    panel: RandomizationPanel, app_state: AppState, qtbot: Any
+) -> None:
     panel.domain.set_key("source")
     panel.domain.chosen.emit("source")
     panel.rows["mass"].check.setChecked(True)
-    qtbot.waitUntil(lambda: bool(bench.experiment.source.randomization), timeout=3_000)
-    assert bench.experiment.target.randomization == []
+    qtbot.waitUntil(lambda: bool(app_state.experiment.source.randomization), timeout=3_000)
+    assert app_state.experiment.target.randomization == []
     panel.domain.set_key("target")
     panel.domain.chosen.emit("target")
     assert not panel.rows["mass"].check.isChecked()
 
 
-def test_edits_from_elsewhere_are_shown(panel: RandomizationPanel, bench: Bench) -> None:
+def test_edits_from_elsewhere_are_shown(panel: RandomizationPanel, app_state: AppState) -> None:
     term = {"field": "damping", "low": 0.05, "high": 7.0, "distribution": "log_uniform", "probability": 0.25}
-    assert bench.edit(**{"target.randomization": [term]}) is None
+    assert app_state.edit(**{"target.randomization": [term]}) is None
     row = panel.rows["damping"]
     assert row.choice() == Choice(True, 0.05, 7.0, "log_uniform", 0.25)
     assert (row.slider.minimum, row.slider.maximum) == (0.05, 7.0), "a range beyond the scale widens the scale"
     assert chosen(panel) == []
 
 
-def test_a_problem_is_said_at_its_row(panel: RandomizationPanel, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_problem_is_said_at_its_row(
+    panel: RandomizationPanel, app_state: AppState, monkeypatch: pytest.MonkeyPatch
+) -> None:
     bad = Choice(True, -1.0, 1.5)
     row = panel.rows["mass"]
     panel.rows["friction"].check.setChecked(True)
@@ -118,18 +124,18 @@ def test_a_problem_is_said_at_its_row(panel: RandomizationPanel, bench: Bench, m
     panel._apply()
     assert "above 0" in row.problem.text() and not row.problem.isHidden()
     assert panel.rows["friction"].problem.isHidden()
-    assert bench.experiment.target.randomization == []
+    assert app_state.experiment.target.randomization == []
 
 
-def test_moving_the_pointer_is_previewed_at_once(panel: RandomizationPanel, bench: Bench, qtbot: Any) -> None:
+def test_moving_the_pointer_is_previewed_at_once(panel: RandomizationPanel, app_state: AppState, qtbot: Any) -> None:
     seen: list[dict[str, float]] = []
-    bench.preview_changed.connect(seen.append)
+    app_state.preview_changed.connect(seen.append)
     slider = panel.rows["brightness"].slider
     mouse(qtbot, slider, 1.0, 0.4, GROOVE_Y + 7)
     assert seen[-1]["brightness"] == pytest.approx(0.4, abs=0.05)
     assert math.isnan(seen[-1]["camera_fov"]), "what was not moved stays nominal"
     assert seen[-1]["mass"] == 1.0
-    assert bench.experiment.target.randomization == [], "looking is not choosing"
+    assert app_state.experiment.target.randomization == [], "looking is not choosing"
     panel.nominal.click()
     assert seen[-1]["brightness"] == 1.0
     panel.release.click()
@@ -137,20 +143,20 @@ def test_moving_the_pointer_is_previewed_at_once(panel: RandomizationPanel, benc
 
 
 def test_a_preview_that_another_panel_began_is_shown_and_can_be_ended_here(
-    panel: RandomizationPanel, bench: Bench
+    panel: RandomizationPanel, app_state: AppState
 ) -> None:
     assert not panel.release.isEnabled()
-    bench.preview_changed.emit({"mass": 1.7, "friction": 0.6})
+    app_state.preview_changed.emit({"mass": 1.7, "friction": 0.6})
     assert panel.rows["mass"].looked_at == 1.7 and panel.rows["friction"].slider.value == 0.6
     assert panel.release.isEnabled()
     panel.release.click()
     assert panel.rows["mass"].looked_at == 1.0 and not panel.release.isEnabled()
 
 
-def test_a_sample_lies_in_the_enabled_ranges(panel: RandomizationPanel, bench: Bench) -> None:
+def test_a_sample_lies_in_the_enabled_ranges(panel: RandomizationPanel, app_state: AppState) -> None:
     panel.presets["document"].click()
     seen: list[dict[str, float]] = []
-    bench.preview_changed.connect(seen.append)
+    app_state.preview_changed.connect(seen.append)
     for _ in range(40):
         panel.sample.click()
     assert len({values["friction"] for values in seen}) > 30
@@ -226,7 +232,7 @@ def test_numbers_are_painted_in_the_studios_style(qtbot: Any, qapp: Any) -> None
         assert spin.lineEdit().width() >= spin.fontMetrics().horizontalAdvance(spin.text())
 
 
-def test_a_field_with_a_problem_gets_the_focus(panel: RandomizationPanel, bench: Bench) -> None:
+def test_a_field_with_a_problem_gets_the_focus(panel: RandomizationPanel, app_state: AppState) -> None:
     panel.presets["document"].click()
     assert panel.show_field("target.randomization.1.low")
     assert panel.focusWidget() is panel.rows["mass"].low

@@ -23,8 +23,8 @@ from studio.events import DeviceSample, MetricsLogged, Progress, StateChanged
 from studio.experiment import Experiment
 from studio.store.runs import list_runs, write_status
 from widgets.curves.overlay import key_of
-from widgets.shell.app_state import Bench
-from widgets.shell.pipeline_bar import PACE_MS, WayStrip
+from widgets.shell.app_state import AppState
+from widgets.shell.pipeline_bar import PACE_MS, PipelineBar
 
 LOSS = ("loss", "adapt")
 
@@ -64,22 +64,22 @@ def settle() -> None:
 
 
 @pytest.fixture
-def bench(qtbot: Any, tmp_path: Path) -> Iterator[Bench]:
-    made = Bench(tmp_path / "runs")
+def app_state(qtbot: Any, tmp_path: Path) -> Iterator[AppState]:
+    made = AppState(tmp_path / "runs")
     yield made
     made.close()
 
 
 @pytest.fixture
-def panel(qtbot: Any, bench: Bench) -> CurvesPanel:
-    made = CurvesPanel(bench)
+def panel(qtbot: Any, app_state: AppState) -> CurvesPanel:
+    made = CurvesPanel(app_state)
     qtbot.addWidget(made)
     made.resize(900, 330)
     made.show()
     qtbot.waitExposed(made)
-    bench.events.emit([StateChanged(str(bench.runs_folder / "first"), "running")])
-    bench.events.emit([loss(step) for step in range(1, 300)])
-    bench.events.emit([DeviceSample(150.0, 900.0, math.nan, math.nan)])
+    app_state.events.emit([StateChanged(str(app_state.runs_folder / "first"), "running")])
+    app_state.events.emit([loss(step) for step in range(1, 300)])
+    app_state.events.emit([DeviceSample(150.0, 900.0, math.nan, math.nan)])
     qtbot.waitUntil(lambda: LOSS in made.view.plots and not made.view._dirty, timeout=5000)
     settle()
     made.view._timer.stop()
@@ -110,10 +110,10 @@ def test_the_cursor_moves_without_drawing_the_curves(qtbot: Any, panel: CurvesPa
     assert plot.layer.paints == before
 
 
-def test_new_numbers_cost_few_calls(panel: CurvesPanel, bench: Bench) -> None:
+def test_new_numbers_cost_few_calls(panel: CurvesPanel, app_state: AppState) -> None:
     view, plot, spent = panel.view, panel.view.plots[LOSS], []
     for step in range(300, 320):
-        bench.events.emit([loss(step)])
+        app_state.events.emit([loss(step)])
         view._timer.stop()
         before = plot.layer.paints
         spent.append(calls(lambda: (view._redraw(), settle())))
@@ -133,7 +133,7 @@ def test_an_axis_that_was_fitted_early_still_gets_its_unit(panel: CurvesPanel) -
     assert plot._x_axis.time and plot._x_axis.picture is not None and plot._x_axis.picture is not before
 
 
-def test_numbers_do_not_lay_the_plot_out_anew(panel: CurvesPanel, bench: Bench) -> None:
+def test_numbers_do_not_lay_the_plot_out_anew(panel: CurvesPanel, app_state: AppState) -> None:
     view, plot = panel.view, panel.view.plots[LOSS]
 
     class Layouts(QObject):
@@ -146,48 +146,48 @@ def test_numbers_do_not_lay_the_plot_out_anew(panel: CurvesPanel, bench: Bench) 
     layouts = Layouts(plot)
     plot.installEventFilter(layouts)
     before = plot.readout.text()
-    bench.events.emit([loss(step, 50.0) for step in range(300, 304)])
+    app_state.events.emit([loss(step, 50.0) for step in range(300, 304)])
     view._redraw()
     settle()
     assert plot.readout.text() != before and layouts.seen == 0
 
 
-def test_the_strip_is_drawn_at_a_readable_pace_and_only_when_it_changed(qtbot: Any, bench: Bench) -> None:
-    strip = WayStrip(bench)
+def test_the_strip_is_drawn_at_a_readable_pace_and_only_when_it_changed(qtbot: Any, app_state: AppState) -> None:
+    strip = PipelineBar(app_state)
     qtbot.addWidget(strip)
     strip.resize(1200, 62)
     strip.show()
     qtbot.waitExposed(strip)
     settle()
     paints = Paints(strip)
-    bench.events.emit([loss(1)])
-    bench.events.emit([DeviceSample(150.0, 900.0, math.nan, math.nan)])
-    bench.experiment_changed.emit(bench.experiment)
+    app_state.events.emit([loss(1)])
+    app_state.events.emit([DeviceSample(150.0, 900.0, math.nan, math.nan)])
+    app_state.experiment_changed.emit(app_state.experiment)
     settle()
     assert paints.count == 0
-    bench.state_changed.emit("running")
+    app_state.state_changed.emit("running")
     settle()
     paints.count = 0
     for step in range(100):
-        bench.progress.emit(Progress("adapt", step, 100, step / 100, 0.5, 10.0))
+        app_state.progress.emit(Progress("adapt", step, 100, step / 100, 0.5, 10.0))
         settle()
     assert 1 <= paints.count <= 3
     qtbot.waitUntil(lambda: "step 99 / 100" in strip.accessibleDescription(), timeout=4 * PACE_MS)
 
 
-def test_progress_and_numbers_leave_tables_and_log_alone(qtbot: Any, bench: Bench) -> None:
-    runs, log = RunsPanel(bench), LogPanel(bench)
+def test_progress_and_numbers_leave_tables_and_log_alone(qtbot: Any, app_state: AppState) -> None:
+    runs, log = RunsPanel(app_state), LogPanel(app_state)
     for made in (runs, log):
         qtbot.addWidget(made)
-    folder = key_of(bench.runs_folder / "first")
-    bench.events.emit([StateChanged(str(folder), "running")])
+    folder = key_of(app_state.runs_folder / "first")
+    app_state.events.emit([StateChanged(str(folder), "running")])
     told: list[Any] = []
     rows = log.model.rowCount()
     runs.table.set_progress = lambda *a: told.append(a)  # type: ignore[method-assign]
     for step in range(50):
-        bench.events.emit([loss(step)])
-        bench.progress.emit(Progress("adapt", step, 100, step / 100, 0.5, 10.0))
-    bench.progress.emit(Progress("evaluate", 0, 200, 0.0, 0.8, 10.0))
+        app_state.events.emit([loss(step)])
+        app_state.progress.emit(Progress("adapt", step, 100, step / 100, 0.5, 10.0))
+    app_state.progress.emit(Progress("evaluate", 0, 200, 0.0, 0.8, 10.0))
     assert [entry[1] for entry in told] == ["adapt", "evaluate"]  # another stage is told at once
     assert log.model.rowCount() == rows
 

@@ -25,7 +25,7 @@ from studio.experiment import Experiment
 from widgets.curves.overlay import Overlay, key_of
 from widgets.runs.disk import fingerprint
 from widgets.runs.table import CREATED, EPISODES, ON_SOURCE, SHOWN, STATE, SUCCESS, summary
-from widgets.shell.app_state import Bench
+from widgets.shell.app_state import AppState
 from widgets.style import theme
 
 
@@ -79,15 +79,15 @@ def disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 
 @pytest.fixture
-def bench(qtbot: Any, tmp_path: Path) -> Iterator[Bench]:
-    made = Bench(tmp_path / "runs")
+def app_state(qtbot: Any, tmp_path: Path) -> Iterator[AppState]:
+    made = AppState(tmp_path / "runs")
     yield made
     made.close()
 
 
 @pytest.fixture
-def panel(qtbot: Any, bench: Bench, disk: dict[str, Any]) -> RunsPanel:
-    made = RunsPanel(bench)
+def panel(qtbot: Any, app_state: AppState, disk: dict[str, Any]) -> RunsPanel:
+    made = RunsPanel(app_state)
     qtbot.addWidget(made)
     made.resize(1100, 300)
     made.show()
@@ -100,7 +100,7 @@ def names(panel: RunsPanel) -> list[str]:
 
 
 def choose(panel: RunsPanel, *wanted: str) -> None:
-    panel.select([panel.bench.runs_folder / name for name in wanted])
+    panel.select([panel.app_state.runs_folder / name for name in wanted])
     assert {run.folder.name for run in panel.selected()} == set(wanted)
 
 
@@ -116,31 +116,33 @@ def test_runs_are_listed_newest_first_and_off_the_ui_thread(panel: RunsPanel, di
     ]  # fmt: skip
 
 
-def test_the_engines_own_runs_are_listed(qtbot: Any, bench: Bench) -> None:
+def test_the_engines_own_runs_are_listed(qtbot: Any, app_state: AppState) -> None:
     """Without a fake: what the engine writes to disk is what the table shows."""
     from studio.store.runs import new_folder, write_status
 
     experiment = Experiment().changed(**{"strategy.id": "lora", "target.episodes": 20})
-    folder = new_folder(bench.runs_folder, experiment)
+    folder = new_folder(app_state.runs_folder, experiment)
     (folder / "experiment.yaml").write_text(experiment.to_yaml())
     scores = {"success": 0.34, "low": 0.28, "high": 0.41, "seconds": 65.0, "trainable_parameters": 12}
     write_status(folder, {"created": time.time(), "state": "finished", "summary": scores})
-    panel = RunsPanel(bench)
+    panel = RunsPanel(app_state)
     qtbot.addWidget(panel)
     qtbot.waitUntil(lambda: panel.table.rowCount() == 1, timeout=15_000)
     row = [panel.proxy.index(0, column).data() for column in range(panel.proxy.columnCount())]
     assert row[1:6] == ["lora", "0.34", "finished", "20", "0"] and row[9:] == ["65 s", "just now"]
 
 
-def test_an_empty_folder_says_what_to_do(qtbot: Any, bench: Bench, disk: dict[str, Any]) -> None:
+def test_an_empty_folder_says_what_to_do(qtbot: Any, app_state: AppState, disk: dict[str, Any]) -> None:
     disk["runs"] = []
-    panel = RunsPanel(bench)
+    panel = RunsPanel(app_state)
     qtbot.addWidget(panel)
-    qtbot.waitUntil(lambda: bench.is_idle)
+    qtbot.waitUntil(lambda: app_state.is_idle)
     assert panel.stack.currentWidget() is panel.empty and "Press Run" in panel.empty.text()
 
 
-def test_a_selection_outlives_a_refresh(qtbot: Any, bench: Bench, panel: RunsPanel, disk: dict[str, Any]) -> None:
+def test_a_selection_outlives_a_refresh(
+    qtbot: Any, app_state: AppState, panel: RunsPanel, disk: dict[str, Any]
+) -> None:
     choose(panel, "a", "c")
     old = disk["runs"]
     disk["runs"] = [
@@ -149,7 +151,7 @@ def test_a_selection_outlives_a_refresh(qtbot: Any, bench: Bench, panel: RunsPan
         old[2],
         old[3],
     ]
-    bench.runs_changed.emit()
+    app_state.runs_changed.emit()
     qtbot.waitUntil(lambda: names(panel) == ["e", "d", "c", "a"])
     assert {run.folder.name for run in panel.selected()} == {"a", "c"}
     assert panel.proxy.index(3, SUCCESS).data() == "0.99"
@@ -158,7 +160,7 @@ def test_a_selection_outlives_a_refresh(qtbot: Any, bench: Bench, panel: RunsPan
 def test_what_other_programs_do_is_seen(qtbot: Any, panel: RunsPanel, disk: dict[str, Any], tmp_path: Path) -> None:
     before = len(disk["threads"])
     panel._look()
-    qtbot.waitUntil(lambda: panel.bench.is_idle)
+    qtbot.waitUntil(lambda: panel.app_state.is_idle)
     assert len(disk["threads"]) == before  # nothing changed on disk: nothing is read
     (tmp_path / "runs" / "new").mkdir(parents=True)
     (tmp_path / "runs" / "new" / "run.json").write_text("{}")
@@ -169,18 +171,18 @@ def test_what_other_programs_do_is_seen(qtbot: Any, panel: RunsPanel, disk: dict
 
 
 def test_a_listing_that_fails_is_told_and_the_next_one_works(
-    qtbot: Any, bench: Bench, panel: RunsPanel, disk: dict[str, Any]
+    qtbot: Any, app_state: AppState, panel: RunsPanel, disk: dict[str, Any]
 ) -> None:
     disk["error"] = DataError("The folder cannot be read.", "runs")
-    with qtbot.waitSignal(bench.toast) as told:
-        bench.runs_changed.emit()
+    with qtbot.waitSignal(app_state.toast) as told:
+        app_state.runs_changed.emit()
     assert told.args[0] == "error" and "cannot be read" in told.args[1]
     disk["error"], disk["runs"] = None, disk["runs"][:2]
-    bench.runs_changed.emit()
+    app_state.runs_changed.emit()
     qtbot.waitUntil(lambda: panel.table.rowCount() == 2)
 
 
-def test_several_hundred_runs(qtbot: Any, bench: Bench, panel: RunsPanel, disk: dict[str, Any]) -> None:
+def test_several_hundred_runs(qtbot: Any, app_state: AppState, panel: RunsPanel, disk: dict[str, Any]) -> None:
     parent = disk["runs"][0].folder.parent
     disk["runs"] = [Info(parent / f"r{i}", seed=i, success=i / 600, created=float(i)) for i in range(600)]
     longest, last = 0.0, time.perf_counter()
@@ -192,7 +194,7 @@ def test_several_hundred_runs(qtbot: Any, bench: Bench, panel: RunsPanel, disk: 
     timer = QTimer()
     timer.timeout.connect(beat)
     timer.start(5)
-    bench.runs_changed.emit()
+    app_state.runs_changed.emit()
     qtbot.waitUntil(lambda: panel.proxy.rowCount() == 600)
     panel.search.setText("r59 lora")
     qtbot.waitUntil(lambda: panel.proxy.rowCount() == 11)
@@ -229,60 +231,60 @@ def test_search_looks_into_every_column_for_every_word(panel: RunsPanel) -> None
 # -- overlay
 
 
-def test_a_click_on_the_square_draws_the_run(qtbot: Any, bench: Bench, panel: RunsPanel) -> None:
+def test_a_click_on_the_square_draws_the_run(qtbot: Any, app_state: AppState, panel: RunsPanel) -> None:
     square = panel.view.visualRect(panel.proxy.index(0, SHOWN)).center()
-    with qtbot.waitSignal(bench.runs_selected) as drawn:
+    with qtbot.waitSignal(app_state.runs_selected) as drawn:
         qtbot.mouseClick(panel.view.viewport(), Qt.MouseButton.LeftButton, pos=square)
-    assert drawn.args[0] == [key_of(bench.runs_folder / "d")]
+    assert drawn.args[0] == [key_of(app_state.runs_folder / "d")]
     index = panel.proxy.index(0, SHOWN)
     assert Qt.CheckState(index.data(Qt.ItemDataRole.CheckStateRole)) == Qt.CheckState.Checked
     assert index.data(Qt.ItemDataRole.AccessibleTextRole) == "shown in the curves"
     qtbot.mouseClick(panel.view.viewport(), Qt.MouseButton.LeftButton, pos=square)
-    assert Overlay.of(bench).shown == []
+    assert Overlay.of(app_state).shown == []
 
 
-def test_the_square_has_the_colour_of_the_curve(qtbot: Any, bench: Bench, panel: RunsPanel) -> None:
+def test_the_square_has_the_colour_of_the_curve(qtbot: Any, app_state: AppState, panel: RunsPanel) -> None:
     choose(panel, "a", "b")
     panel.actions_["show"].trigger()
-    overlay = Overlay.of(bench)
+    overlay = Overlay.of(app_state)
     assert len(overlay.shown) == 2
     image = panel.view.viewport().grab().toImage()
     for row, name in enumerate(names(panel)):
         place = panel.view.visualRect(panel.proxy.index(row, SHOWN)).center() + QPoint(1, 1)
         if name in "ab":
-            assert image.pixelColor(place) == overlay.color(bench.runs_folder / name)
-    assert overlay.color(bench.runs_folder / "a") != overlay.color(bench.runs_folder / "b")
+            assert image.pixelColor(place) == overlay.color(app_state.runs_folder / name)
+    assert overlay.color(app_state.runs_folder / "a") != overlay.color(app_state.runs_folder / "b")
 
 
-def test_space_turns_the_selected_over(qtbot: Any, bench: Bench, panel: RunsPanel) -> None:
+def test_space_turns_the_selected_over(qtbot: Any, app_state: AppState, panel: RunsPanel) -> None:
     choose(panel, "a", "c")
     panel.view.setFocus()
     qtbot.keyClick(panel.view, Qt.Key.Key_Space)
-    assert set(Overlay.of(bench).shown) == {key_of(bench.runs_folder / n) for n in "ac"}
+    assert set(Overlay.of(app_state).shown) == {key_of(app_state.runs_folder / n) for n in "ac"}
     qtbot.keyClick(panel.view, Qt.Key.Key_Space)
-    assert Overlay.of(bench).shown == []
+    assert Overlay.of(app_state).shown == []
 
 
-def test_a_run_keeps_its_colour_when_others_come_and_go(bench: Bench) -> None:
-    overlay = Overlay.of(bench)
-    a, b, c = (bench.runs_folder / n for n in "abc")
+def test_a_run_keeps_its_colour_when_others_come_and_go(app_state: AppState) -> None:
+    overlay = Overlay.of(app_state)
+    a, b, c = (app_state.runs_folder / n for n in "abc")
     overlay.select([a, b])
     blue, orange = overlay.color(a), overlay.color(b)
     overlay.select([b, c])
     assert overlay.color(b) == orange and overlay.color(c) == blue  # the free one is given out again
-    assert overlay is Overlay.of(bench)
+    assert overlay is Overlay.of(app_state)
 
 
 def test_a_running_session_is_drawn_and_shows_its_progress(
-    qtbot: Any, bench: Bench, panel: RunsPanel, disk: dict[str, Any]
+    qtbot: Any, app_state: AppState, panel: RunsPanel, disk: dict[str, Any]
 ) -> None:
     live = disk["runs"][3].folder
     disk["runs"][3] = replace(disk["runs"][3], state="running")
-    bench.events.emit([StateChanged(str(live), "running")])
-    bench.runs_changed.emit()
-    bench.progress.emit(Progress("adapt", 420, 800, 0.525, 0.6, 30.0))
+    app_state.events.emit([StateChanged(str(live), "running")])
+    app_state.runs_changed.emit()
+    app_state.progress.emit(Progress("adapt", 420, 800, 0.525, 0.6, 30.0))
     qtbot.waitUntil(lambda: panel.proxy.index(0, STATE).data() == "adapt 52%")
-    assert Overlay.of(bench).shown == [live]
+    assert Overlay.of(app_state).shown == [live]
     choose(panel, "d")
     assert not panel.actions_["delete"].isEnabled()
 
@@ -290,27 +292,29 @@ def test_a_running_session_is_drawn_and_shows_its_progress(
 # -- what can be done
 
 
-def test_experiment_is_loaded_into_the_forms(qtbot: Any, bench: Bench, panel: RunsPanel, disk: dict[str, Any]) -> None:
+def test_experiment_is_loaded_into_the_forms(
+    qtbot: Any, app_state: AppState, panel: RunsPanel, disk: dict[str, Any]
+) -> None:
     folder = disk["runs"][0].folder
     folder.mkdir(parents=True)
     wanted = Experiment().changed(**{"target.episodes": 7, "name": "kept"})
     (folder / "experiment.yaml").write_text(wanted.to_yaml())
     choose(panel, "a")
-    with qtbot.waitSignal(bench.experiment_changed):
+    with qtbot.waitSignal(app_state.experiment_changed):
         panel.actions_["load"].trigger()
-    assert bench.experiment == wanted
+    assert app_state.experiment == wanted
 
 
-def test_a_missing_experiment_is_told(qtbot: Any, bench: Bench, panel: RunsPanel) -> None:
+def test_a_missing_experiment_is_told(qtbot: Any, app_state: AppState, panel: RunsPanel) -> None:
     choose(panel, "b")
-    with qtbot.waitSignal(bench.toast) as told:
+    with qtbot.waitSignal(app_state.toast) as told:
         panel.actions_["load"].trigger()
     assert told.args[0] == "error" and "does not exist" in told.args[1]
 
 
-def test_only_stopped_runs_can_be_resumed(bench: Bench, panel: RunsPanel, monkeypatch: Any) -> None:
+def test_only_stopped_runs_can_be_resumed(app_state: AppState, panel: RunsPanel, monkeypatch: Any) -> None:
     resumed: list[Path] = []
-    monkeypatch.setattr(bench, "resume", resumed.append)
+    monkeypatch.setattr(app_state, "resume", resumed.append)
     choose(panel, "a")
     assert not panel.actions_["resume"].isEnabled()
     choose(panel, "d")
@@ -319,7 +323,7 @@ def test_only_stopped_runs_can_be_resumed(bench: Bench, panel: RunsPanel, monkey
 
 
 def test_export_goes_into_a_folder_for_each_run(
-    qtbot: Any, bench: Bench, panel: RunsPanel, monkeypatch: Any, tmp_path: Path
+    qtbot: Any, app_state: AppState, panel: RunsPanel, monkeypatch: Any, tmp_path: Path
 ) -> None:
     asked: list[tuple[list[str], Path]] = []
     monkeypatch.setattr(
@@ -332,17 +336,17 @@ def test_export_goes_into_a_folder_for_each_run(
     assert "policy" in panel.actions_["export"].text()  # it has no adapter
     choose(panel, "b")
     assert "adapter" in panel.actions_["export"].text()
-    with qtbot.waitSignal(bench.toast) as told:
+    with qtbot.waitSignal(app_state.toast) as told:
         panel.actions_["export"].trigger()
     assert asked == [(["b"], tmp_path)] and told.args[0] == "info"
 
 
 def test_delete_asks_first_and_takes_the_curves_away(
-    qtbot: Any, bench: Bench, panel: RunsPanel, disk: dict[str, Any], monkeypatch: Any
+    qtbot: Any, app_state: AppState, panel: RunsPanel, disk: dict[str, Any], monkeypatch: Any
 ) -> None:
     gone: list[str] = []
     monkeypatch.setattr(runs, "trash", lambda folders: gone.extend(f.name for f in folders))
-    Overlay.of(bench).select([bench.runs_folder / "a", bench.runs_folder / "b"])
+    Overlay.of(app_state).select([app_state.runs_folder / "a", app_state.runs_folder / "b"])
     choose(panel, "a", "c")
     monkeypatch.setattr(QMessageBox, "question", lambda *a: QMessageBox.StandardButton.No)
     panel.actions_["delete"].trigger()
@@ -352,7 +356,7 @@ def test_delete_asks_first_and_takes_the_curves_away(
     panel.actions_["delete"].trigger()
     qtbot.waitUntil(lambda: names(panel) == ["d", "b"])
     assert sorted(gone) == ["a", "c"]
-    assert Overlay.of(bench).shown == [key_of(bench.runs_folder / "b")]
+    assert Overlay.of(app_state).shown == [key_of(app_state.runs_folder / "b")]
 
 
 def test_tables_on_the_clipboard(panel: RunsPanel) -> None:
@@ -389,12 +393,14 @@ def test_both_schemes_paint(panel: RunsPanel) -> None:
         theme.force(None)
 
 
-def test_the_poll_stops_with_the_window(qtbot: Any, bench: Bench, panel: RunsPanel, disk: dict[str, Any]) -> None:
+def test_the_poll_stops_with_the_window(
+    qtbot: Any, app_state: AppState, panel: RunsPanel, disk: dict[str, Any]
+) -> None:
     assert panel._poll.isActive()
     panel.hide()
     assert not panel._poll.isActive()
-    other = RunsPanel(bench)
+    other = RunsPanel(app_state)
     with qtbot.waitSignal(other.destroyed):  # while its first listing is still on the way
         other.deleteLater()
-    qtbot.waitUntil(lambda: bench.is_idle)
+    qtbot.waitUntil(lambda: app_state.is_idle)
     assert panel.proxy.columnCount() - 1 == CREATED

@@ -18,7 +18,7 @@ from studio.events import DeviceSample, Evaluated, Failed, Logged, Progress, Sta
 from studio.registry import Broken
 from tests.widgets import shell_fakes as fakes
 from tests.widgets.shell_fakes import FakeSession
-from widgets.shell.app_state import Bench
+from widgets.shell.app_state import AppState
 from widgets.shell.main_window import MainWindow
 from widgets.shell.palette import Palette
 from widgets.shell.pipeline_bar import duration
@@ -26,8 +26,8 @@ from widgets.style import theme
 
 
 def ready(qtbot: Any, window: MainWindow) -> None:
-    with qtbot.waitSignals([window.bench.registry_ready, window.bench.problems_changed], timeout=3000):
-        window.bench.load_plugins()
+    with qtbot.waitSignals([window.app_state.registry_ready, window.app_state.problems_changed], timeout=3000):
+        window.app_state.load_plugins()
 
 
 def test_every_panel_has_a_dock_in_its_place(qtbot: Any, window: MainWindow) -> None:
@@ -49,7 +49,7 @@ def test_a_panel_that_raises_is_told_and_the_others_live(window: MainWindow) -> 
 
 
 def test_plugins_that_did_not_load_are_told_in_a_toast_and_the_log(qtbot: Any, window: MainWindow) -> None:
-    registry = window.bench.registry
+    registry = window.app_state.registry
     assert isinstance(registry, fakes.FakeRegistry)
     registry.failed.append(Broken("strategies", "dann", "/x/dann.py", 12, "ImportError: no lib", "Traceback dann"))
     ready(qtbot, window)
@@ -66,8 +66,8 @@ def test_run_is_barred_with_the_reason_until_all_is_well(
     ready(qtbot, window)
     assert run.isEnabled()
     fakes.install(monkeypatch, lambda _: [Problem("target.dataset", "The dataset does not exist.", "Check the path.")])
-    with qtbot.waitSignal(window.bench.problems_changed, timeout=3000):
-        window.bench.edit(seed=3)
+    with qtbot.waitSignal(window.app_state.problems_changed, timeout=3000):
+        window.app_state.edit(seed=3)
     assert not run.isEnabled() and "target.dataset: The dataset does not exist. Check the path." in run.toolTip()
     qtbot.keyClick(window, Qt.Key.Key_F5)
     assert FakeSession.made == []
@@ -76,39 +76,39 @@ def test_run_is_barred_with_the_reason_until_all_is_well(
 def test_f5_runs_and_the_buttons_follow(qtbot: Any, window: MainWindow) -> None:
     ready(qtbot, window)
     FakeSession.seconds = 30
-    with qtbot.waitSignal(window.bench.progress, timeout=3000):
+    with qtbot.waitSignal(window.app_state.progress, timeout=3000):
         qtbot.keyClick(window, Qt.Key.Key_F5)
     commands = window.commands
     assert not commands.run.isEnabled() and commands.stop.isEnabled() and commands.pause.isEnabled()
-    with qtbot.waitSignal(window.bench.state_changed, timeout=3000):
+    with qtbot.waitSignal(window.app_state.state_changed, timeout=3000):
         commands.pause.trigger()
     assert commands.pause.isChecked() and commands.pause.iconText() == "Go on"
-    with qtbot.waitSignal(window.bench.running_changed, timeout=3000):
+    with qtbot.waitSignal(window.app_state.running_changed, timeout=3000):
         commands.stop.trigger()
     assert commands.run.isEnabled() and not commands.stop.isEnabled()
 
 
 def test_the_strip_follows_the_way(qtbot: Any, window: MainWindow) -> None:
     ready(qtbot, window)
-    bench, way = window.bench, window.way
+    app_state, way = window.app_state, window.way
     assert way.headline == "Franka arm → UR5e arm  ·  LoRA  ·  50 episodes"
-    bench.job_changed.emit(1, 8, bench.experiment)
-    bench.state_changed.emit("running")
-    bench.events.emit([StageChanged("source"), StageChanged("pretrain", cached=True), StageChanged("adapt")])
-    bench.progress.emit(Progress("adapt", 320, 800, 0.4, 0.5, 80.0))
+    app_state.job_changed.emit(1, 8, app_state.experiment)
+    app_state.state_changed.emit("running")
+    app_state.events.emit([StageChanged("source"), StageChanged("pretrain", cached=True), StageChanged("adapt")])
+    app_state.progress.emit(Progress("adapt", 320, 800, 0.4, 0.5, 80.0))
     looks = {name: stage.look for name, stage in way.stages.items()}
     assert looks == {"source": "done", "pretrain": "cached", "adapt": "active", "evaluate": "idle", "export": "idle"}
     assert way.stages["adapt"].fraction == 0.4
-    bench._set_state("running")
+    app_state._set_state("running")
     assert "step 320 / 800" in way.status and "1 min 20 s left" in way.status
     assert "Adapt 40%" in way.accessibleDescription()
-    bench.events.emit([Failed("It broke.", "", "", "")])
+    app_state.events.emit([Failed("It broke.", "", "", "")])
     assert way.stages["adapt"].look == "failed"
-    bench.events.emit([Evaluated("evaluate", "target", 800, 200, 0.78, 0.72, 0.84, 0.0, True)])
-    bench._set_state("finished")
+    app_state.events.emit([Evaluated("evaluate", "target", 800, 200, 0.78, 0.72, 0.84, 0.0, True)])
+    app_state._set_state("finished")
     assert way.status == "Finished  ·  success on the target 0.78 (0.72–0.84)"
-    bench._set_state("preparing")
-    bench.job_changed.emit(0, 1, bench.experiment)
+    app_state._set_state("preparing")
+    app_state.job_changed.emit(0, 1, app_state.experiment)
     assert all(stage.look == "idle" for stage in way.stages.values())
 
 
@@ -120,11 +120,11 @@ def test_durations_in_words(seconds: float, words: str) -> None:
 
 
 def test_a_failure_shows_one_toast_with_its_traceback(qtbot: Any, window: MainWindow) -> None:
-    window.bench.events.emit([Failed("The disk is full.", "", "Free some space.", "Traceback: write")])
+    window.app_state.events.emit([Failed("The disk is full.", "", "Free some space.", "Traceback: write")])
     (toast,) = [t for t in window.toasts.visible() if "disk" in t.text]
     assert toast.text == "The disk is full. Free some space." and toast._details.toPlainText() == "Traceback: write"
     assert toast.geometry().right() < window.width() and toast.geometry().bottom() < window.height()
-    window.bench.toast.emit("error", toast.text, "")
+    window.app_state.toast.emit("error", toast.text, "")
     assert len([t for t in window.toasts.visible() if "disk" in t.text]) == 1
     toast.dismiss()
     qtbot.wait(10)
@@ -136,7 +136,7 @@ def test_the_layout_is_kept_and_can_be_reset(qtbot: Any, tmp_path: Path, monkeyp
     settings = QSettings(str(tmp_path / "s.ini"), QSettings.Format.IniFormat)
 
     def start() -> MainWindow:
-        made = MainWindow(Bench(tmp_path, registry=fakes.registry(fakes.PANELS)), settings)
+        made = MainWindow(AppState(tmp_path, registry=fakes.registry(fakes.PANELS)), settings)
         qtbot.addWidget(made)
         made.show()
         qtbot.wait(50)
@@ -156,17 +156,17 @@ def test_closing_while_running_asks_stops_and_then_closes(
     qtbot: Any, window: MainWindow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     FakeSession.seconds = 30
-    with qtbot.waitSignal(window.bench.progress, timeout=3000):
-        window.bench.run()
+    with qtbot.waitSignal(window.app_state.progress, timeout=3000):
+        window.app_state.run()
     monkeypatch.setattr(window, "_ask_to_stop", lambda: False)
     window.close()
-    assert window.isVisible() and window.bench.is_running
+    assert window.isVisible() and window.app_state.is_running
     monkeypatch.setattr(window, "_ask_to_stop", lambda: True)
     window.close()
     qtbot.waitUntil(lambda: not window.isVisible(), timeout=3000)
-    assert not window.bench.is_running
-    assert not any(timer.isActive() for timer in window.bench.findChildren(QTimer))
-    assert not any(thread.isRunning() for thread in window.bench.findChildren(QThread))
+    assert not window.app_state.is_running
+    assert not any(timer.isActive() for timer in window.app_state.findChildren(QTimer))
+    assert not any(thread.isRunning() for thread in window.app_state.findChildren(QThread))
 
 
 def test_interrupted_runs_are_offered_at_the_start(
@@ -184,11 +184,11 @@ def test_interrupted_runs_are_offered_at_the_start(
     from PySide6.QtWidgets import QPushButton
 
     (button,) = toast.findChildren(QPushButton)
-    with qtbot.waitSignal(window.bench.running_changed, timeout=3000):
+    with qtbot.waitSignal(window.app_state.running_changed, timeout=3000):
         button.click()
     qtbot.waitUntil(lambda: bool(FakeSession.made), timeout=3000)
     assert FakeSession.made[0].resumed and FakeSession.made[0].folder == tmp_path / "late"
-    qtbot.waitUntil(lambda: not window.bench.is_running, timeout=3000)
+    qtbot.waitUntil(lambda: not window.app_state.is_running, timeout=3000)
 
 
 def test_light_and_dark_reach_palette_sheet_icons_and_painters(window: MainWindow) -> None:
@@ -236,7 +236,7 @@ def test_the_log_filters_searches_copies_and_forgets_the_oldest(qtbot: Any, wind
     panel = window.docks["log"].panel
     assert isinstance(panel, log_panel.LogPanel)
     panel.model.clear()
-    window.bench.events.emit(
+    window.app_state.events.emit(
         [Logged("debug", "fine"), Logged("info", "hello"), Logged("error", "bad"), StateChanged("/r/a", "running")]
     )
     shown = lambda: [panel.filter.index(r, 0).data() for r in range(panel.filter.rowCount())]  # noqa: E731
@@ -264,16 +264,17 @@ def test_the_palette_finds_a_command_by_its_letters_and_triggers_it(qtbot: Any, 
 
 
 def test_device_load_is_shown(window: MainWindow) -> None:
-    window.bench.events.emit([DeviceSample(184.0, 812.0, float("nan"), float("nan"))])
+    window.app_state.events.emit([DeviceSample(184.0, 812.0, float("nan"), float("nan"))])
     texts = [label.text() for label in window.statusBar().findChildren(QLabel)]
     assert "CPU 184 %  ·  memory 812 MB" in texts
 
 
 def test_the_window_loads_neither_torch_nor_mujoco_before_its_first_frame() -> None:
     code = (
-        "import sys; from pathlib import Path; from widgets import app; from widgets.shell.app_state import Bench;"
+        "import sys; from pathlib import Path; from widgets.shell import app;"
+        "from widgets.shell.app_state import AppState;"
         "from widgets.shell.main_window import MainWindow; from studio.registry import Registry;"
-        "a = app.application(); w = MainWindow(Bench(Path('.'), registry=Registry(Path('/nonexistent'))));"
+        "a = app.application(); w = MainWindow(AppState(Path('.'), registry=Registry(Path('/nonexistent'))));"
         "w.show(); a.processEvents(); print([m for m in ('torch', 'mujoco', 'h5py') if m in sys.modules]); w.close()"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)

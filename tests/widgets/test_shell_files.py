@@ -29,14 +29,14 @@ def drop(window: MainWindow, path: Path) -> bool:
 
 
 def test_dropped_files_find_their_place(qtbot: Any, window: MainWindow, tmp_path: Path) -> None:
-    bench = window.bench
+    app_state = window.app_state
     (tmp_path / "e.yaml").write_text(Experiment(name="dropped", seed=9).to_yaml())
     (tmp_path / "d.hdf5").write_bytes(b"")
     (tmp_path / "r.xml").write_text("<mujoco/>")
     for name, seen in (
-        ("e.yaml", lambda: bench.experiment.name == "dropped" and bench.experiment.seed == 9),
-        ("d.hdf5", lambda: bench.experiment.target.dataset == tmp_path / "d.hdf5"),
-        ("r.xml", lambda: bench.experiment.target.embodiment == str(tmp_path / "r.xml")),
+        ("e.yaml", lambda: app_state.experiment.name == "dropped" and app_state.experiment.seed == 9),
+        ("d.hdf5", lambda: app_state.experiment.target.dataset == tmp_path / "d.hdf5"),
+        ("r.xml", lambda: app_state.experiment.target.embodiment == str(tmp_path / "r.xml")),
     ):
         assert drop(window, tmp_path / name)
         qtbot.waitUntil(seen, timeout=3000)
@@ -46,20 +46,20 @@ def test_dropped_files_find_their_place(qtbot: Any, window: MainWindow, tmp_path
 def test_a_broken_file_is_told_in_one_sentence_and_changes_nothing(
     qtbot: Any, window: MainWindow, tmp_path: Path
 ) -> None:
-    before = window.bench.experiment
+    before = window.app_state.experiment
     (tmp_path / "bad.yaml").write_text("target: {episodez: 5}")
-    with qtbot.waitSignal(window.bench.toast, timeout=3000) as heard:
+    with qtbot.waitSignal(window.app_state.toast, timeout=3000) as heard:
         window.open_path(tmp_path / "bad.yaml")
     assert heard.args[1] == "target.episodez: There is no such setting. Did you mean 'episodes'?"
-    assert window.bench.experiment is before
+    assert window.app_state.experiment is before
 
 
 def test_saving_writes_whole_or_not_at_all(qtbot: Any, window: MainWindow, tmp_path: Path) -> None:
-    window.bench.edit(**{"target.episodes": 20})
+    window.app_state.edit(**{"target.episodes": 20})
     window.commands.save_to(tmp_path / "mine.yaml")
     qtbot.waitUntil((tmp_path / "mine.yaml").exists, timeout=3000)
-    assert Experiment.load(tmp_path / "mine.yaml") == window.bench.experiment
-    with qtbot.waitSignal(window.bench.toast, timeout=3000) as heard:
+    assert Experiment.load(tmp_path / "mine.yaml") == window.app_state.experiment
+    with qtbot.waitSignal(window.app_state.toast, timeout=3000) as heard:
         window.commands.save_to(tmp_path / "nowhere" / "mine.yaml")
     assert "cannot be written" in heard.args[1] and "Choose another folder" in heard.args[1]
     assert [f.name for f in tmp_path.iterdir()] == ["mine.yaml"]
@@ -81,7 +81,7 @@ def test_the_copied_command_line_gives_the_same_experiment(tmp_path: Path) -> No
 
 def test_copy_as_yaml_is_the_experiment(window: MainWindow) -> None:
     window.commands.copy_yaml.trigger()
-    assert Experiment.from_yaml(QGuiApplication.clipboard().text()) == window.bench.experiment
+    assert Experiment.from_yaml(QGuiApplication.clipboard().text()) == window.app_state.experiment
 
 
 def test_an_example_is_opened_from_its_menu_and_saved_elsewhere(
@@ -90,10 +90,10 @@ def test_an_example_is_opened_from_its_menu_and_saved_elsewhere(
     file = next(file for file in window.commands.examples if file.stem == "half_cheetah_sac")
     action = window.commands.examples[file]
     wanted = Experiment.load(file)
-    window.bench.load_plugins()
+    window.app_state.load_plugins()
     qtbot.waitUntil(lambda: wanted.description[:20] in action.toolTip(), timeout=5000)
     action.trigger()
-    qtbot.waitUntil(lambda: window.bench.experiment == wanted, timeout=5000)
+    qtbot.waitUntil(lambda: window.app_state.experiment == wanted, timeout=5000)
     offered: list[str] = []
 
     def chosen(_parent: Any, _title: str, start: str, _filter: str) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""Bench and run thread: sessions off the UI thread, stop, pause, failures, checks, nothing left behind."""
+"""The window's state and run thread: sessions off the UI thread, stop, pause, failures, checks, nothing left behind."""
 
 from __future__ import annotations
 
@@ -15,50 +15,50 @@ from studio.errors import ExperimentError
 from studio.events import Failed, StateChanged
 from tests.widgets import shell_fakes as fakes
 from tests.widgets.shell_fakes import FakeSession
-from widgets.shell.app_state import Bench
+from widgets.shell.app_state import AppState
 
 
 @pytest.fixture
-def bench(qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+def app_state(qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AppState]:
     fakes.install(monkeypatch)
-    made = Bench(tmp_path, registry=fakes.registry())
+    made = AppState(tmp_path, registry=fakes.registry())
     yield made
     made.close()
 
 
-def ready(qtbot: Any, bench: Bench) -> None:
-    with qtbot.waitSignals([bench.registry_ready, bench.problems_changed], timeout=3000):
-        bench.load_plugins()
+def ready(qtbot: Any, app_state: AppState) -> None:
+    with qtbot.waitSignals([app_state.registry_ready, app_state.problems_changed], timeout=3000):
+        app_state.load_plugins()
 
 
-def test_a_session_runs_off_the_ui_thread_and_ends_finished(qtbot: Any, bench: Bench) -> None:
-    ready(qtbot, bench)
+def test_a_session_runs_off_the_ui_thread_and_ends_finished(qtbot: Any, app_state: AppState) -> None:
+    ready(qtbot, app_state)
     states: list[str] = []
-    bench.state_changed.connect(states.append)
-    with qtbot.waitSignal(bench.running_changed, check_params_cb=lambda on: not on, timeout=3000):
-        bench.run()
-        assert bench.is_running and "Stop it" in bench.why_not_run
+    app_state.state_changed.connect(states.append)
+    with qtbot.waitSignal(app_state.running_changed, check_params_cb=lambda on: not on, timeout=3000):
+        app_state.run()
+        assert app_state.is_running and "Stop it" in app_state.why_not_run
     (session,) = FakeSession.made
     assert session.thread is not threading.main_thread()
     assert states == ["preparing", "running", "finished"]
-    assert not bench.is_running and bench.why_not_run == ""
+    assert not app_state.is_running and app_state.why_not_run == ""
 
 
-def test_stop_reaches_the_session_and_drops_the_rest_of_a_comparison(qtbot: Any, bench: Bench) -> None:
-    ready(qtbot, bench)
+def test_stop_reaches_the_session_and_drops_the_rest_of_a_comparison(qtbot: Any, app_state: AppState) -> None:
+    ready(qtbot, app_state)
     FakeSession.seconds = 30
-    with qtbot.waitSignal(bench.progress, timeout=3000):
-        bench.compare()
-    with qtbot.waitSignal(bench.running_changed, timeout=3000):
-        bench.stop()
-        assert bench.state == "stopping"
-    assert len(FakeSession.made) == 1 and bench.state == "stopped"
+    with qtbot.waitSignal(app_state.progress, timeout=3000):
+        app_state.compare()
+    with qtbot.waitSignal(app_state.running_changed, timeout=3000):
+        app_state.stop()
+        assert app_state.state == "stopping"
+    assert len(FakeSession.made) == 1 and app_state.state == "stopped"
 
 
-def test_a_comparison_goes_on_after_one_of_its_runs_failed(qtbot: Any, bench: Bench) -> None:
-    ready(qtbot, bench)
+def test_a_comparison_goes_on_after_one_of_its_runs_failed(qtbot: Any, app_state: AppState) -> None:
+    ready(qtbot, app_state)
     jobs: list[tuple[int, int]] = []
-    bench.job_changed.connect(lambda index, count, _job: jobs.append((index, count)))
+    app_state.job_changed.connect(lambda index, count, _job: jobs.append((index, count)))
 
     def fail(session: FakeSession) -> None:
         if session.experiment.target.episodes == 5:
@@ -67,51 +67,51 @@ def test_a_comparison_goes_on_after_one_of_its_runs_failed(qtbot: Any, bench: Be
     FakeSession.fail = staticmethod(fail)
     FakeSession.seconds = 0.02
     heard: list[Any] = []
-    bench.events.connect(heard.extend)
-    with qtbot.waitSignal(bench.running_changed, check_params_cb=lambda on: not on, timeout=5000):
-        bench.compare()
+    app_state.events.connect(heard.extend)
+    with qtbot.waitSignal(app_state.running_changed, check_params_cb=lambda on: not on, timeout=5000):
+        app_state.compare()
     assert [s.experiment.target.episodes for s in FakeSession.made] == [5, 20, 100]
     assert jobs == [(0, 3), (1, 3), (2, 3)]
     (failure,) = [e for e in heard if isinstance(e, Failed)]
     assert (failure.message, failure.field, failure.remedy) == ("No such camera.", "target.camera", "Choose front.")
 
 
-def test_a_failure_that_the_session_told_is_not_told_twice(qtbot: Any, bench: Bench) -> None:
-    ready(qtbot, bench)
+def test_a_failure_that_the_session_told_is_not_told_twice(qtbot: Any, app_state: AppState) -> None:
+    ready(qtbot, app_state)
     FakeSession.fail = staticmethod(fakes.fail_with_event)
     heard: list[Any] = []
-    bench.events.connect(heard.extend)
-    with qtbot.waitSignal(bench.running_changed, check_params_cb=lambda on: not on, timeout=3000):
-        bench.run()
+    app_state.events.connect(heard.extend)
+    with qtbot.waitSignal(app_state.running_changed, check_params_cb=lambda on: not on, timeout=3000):
+        app_state.run()
     assert len([e for e in heard if isinstance(e, Failed)]) == 1
     assert [e.state for e in heard if isinstance(e, StateChanged)] == ["running", "failed"]
-    assert bench.state == "failed"
+    assert app_state.state == "failed"
 
 
-def test_pause_and_unpause_reach_the_session(qtbot: Any, bench: Bench) -> None:
-    ready(qtbot, bench)
+def test_pause_and_unpause_reach_the_session(qtbot: Any, app_state: AppState) -> None:
+    ready(qtbot, app_state)
     FakeSession.seconds = 30
-    with qtbot.waitSignal(bench.progress, timeout=3000):
-        bench.run()
-    with qtbot.waitSignal(bench.state_changed, check_params_cb=lambda s: s == "paused", timeout=3000):
-        bench.pause()
-    with qtbot.waitSignal(bench.state_changed, check_params_cb=lambda s: s == "running", timeout=3000):
-        bench.unpause()
+    with qtbot.waitSignal(app_state.progress, timeout=3000):
+        app_state.run()
+    with qtbot.waitSignal(app_state.state_changed, check_params_cb=lambda s: s == "paused", timeout=3000):
+        app_state.pause()
+    with qtbot.waitSignal(app_state.state_changed, check_params_cb=lambda s: s == "running", timeout=3000):
+        app_state.unpause()
     assert FakeSession.made[0].pauses == ["pause", "unpause"]
 
 
-def test_resume_goes_on_with_the_folder(qtbot: Any, bench: Bench, tmp_path: Path) -> None:
-    with qtbot.waitSignal(bench.running_changed, check_params_cb=lambda on: not on, timeout=3000):
-        bench.resume(tmp_path / "old")
+def test_resume_goes_on_with_the_folder(qtbot: Any, app_state: AppState, tmp_path: Path) -> None:
+    with qtbot.waitSignal(app_state.running_changed, check_params_cb=lambda on: not on, timeout=3000):
+        app_state.resume(tmp_path / "old")
     assert FakeSession.made[0].resumed and FakeSession.made[0].folder == tmp_path / "old"
 
 
-def test_closing_stops_the_session_and_leaves_no_thread(qtbot: Any, bench: Bench) -> None:
+def test_closing_stops_the_session_and_leaves_no_thread(qtbot: Any, app_state: AppState) -> None:
     FakeSession.seconds = 30
-    with qtbot.waitSignal(bench.progress, timeout=3000):
-        bench.run()
-    bench.close()
-    assert not any(thread.isRunning() for thread in bench.findChildren(QThread))
+    with qtbot.waitSignal(app_state.progress, timeout=3000):
+        app_state.run()
+    app_state.close()
+    assert not any(thread.isRunning() for thread in app_state.findChildren(QThread))
     assert not FakeSession.made[0].thread.is_alive() or FakeSession.made[0]._stop.is_set()
 
 
@@ -123,29 +123,29 @@ def test_problems_come_after_an_edit_and_only_the_newest_count(
         return [Problem("target.episodes", "Too few.", "Take 10.")] if few else []
 
     fakes.install(monkeypatch, check)
-    bench = Bench(tmp_path, registry=fakes.registry())
-    ready(qtbot, bench)
-    assert bench.problems == [] and bench.why_not_run == ""
-    with qtbot.waitSignal(bench.problems_changed, timeout=3000):
-        assert bench.edit(**{"target.episodes": 5}) is None
-    assert "Too few. Take 10." in bench.why_not_run
+    app_state = AppState(tmp_path, registry=fakes.registry())
+    ready(qtbot, app_state)
+    assert app_state.problems == [] and app_state.why_not_run == ""
+    with qtbot.waitSignal(app_state.problems_changed, timeout=3000):
+        assert app_state.edit(**{"target.episodes": 5}) is None
+    assert "Too few. Take 10." in app_state.why_not_run
     answers: list[int] = []
-    bench.problems_changed.connect(lambda found: answers.append(len(found)))
-    with qtbot.waitSignal(bench.problems_changed, timeout=3000):
-        bench.edit(**{"target.episodes": 6})
-        bench.edit(**{"target.episodes": 60})
+    app_state.problems_changed.connect(lambda found: answers.append(len(found)))
+    with qtbot.waitSignal(app_state.problems_changed, timeout=3000):
+        app_state.edit(**{"target.episodes": 6})
+        app_state.edit(**{"target.episodes": 60})
     assert answers == [0]  # one check for both edits, of the last one
-    bench.close()
+    app_state.close()
 
 
-def test_a_refused_edit_leaves_the_experiment_as_it_was(bench: Bench) -> None:
-    before = bench.experiment
-    error = bench.edit(**{"target.episodes": 0})
-    assert error is not None and error.field == "target.episodes" and bench.experiment is before
+def test_a_refused_edit_leaves_the_experiment_as_it_was(app_state: AppState) -> None:
+    before = app_state.experiment
+    error = app_state.edit(**{"target.episodes": 0})
+    assert error is not None and error.field == "target.episodes" and app_state.experiment is before
 
 
-def test_background_work_that_raises_becomes_a_toast(qtbot: Any, bench: Bench) -> None:
-    with qtbot.waitSignal(bench.toast, timeout=3000) as heard:
-        bench.background(lambda: 1 / 0, lambda _: None)
+def test_background_work_that_raises_becomes_a_toast(qtbot: Any, app_state: AppState) -> None:
+    with qtbot.waitSignal(app_state.toast, timeout=3000) as heard:
+        app_state.background(lambda: 1 / 0, lambda _: None)
     level, text, details = heard.args
     assert level == "error" and "ZeroDivisionError" in text and "Traceback" in details

@@ -17,7 +17,7 @@ from PySide6.QtGui import QImage, QWheelEvent
 from plugins.panels.viewport import PANEL, ViewportPanel
 from studio.experiment import Domain
 from tests.widgets.fake_player import FakePlayer
-from widgets.shell.app_state import Bench
+from widgets.shell.app_state import AppState
 from widgets.viewport.frame import Frame
 from widgets.viewport.view import Viewport
 
@@ -158,11 +158,11 @@ def test_the_thread_knows_size_and_visibility(view: Viewport, recorder: Recorder
 
 
 class Shown:
-    def __init__(self, qtbot: Any, bench: Bench, kept: bool = True) -> None:
-        self.qtbot, self.bench = qtbot, bench
+    def __init__(self, qtbot: Any, app_state: AppState, kept: bool = True) -> None:
+        self.qtbot, self.app_state = qtbot, app_state
         self.domains: list[Domain] = []
         self.players: list[Any] = []
-        self.panel = ViewportPanel(bench, self._make)
+        self.panel = ViewportPanel(app_state, self._make)
         if kept:
             qtbot.addWidget(self.panel)
         self.panel.resize(600, 400)
@@ -177,15 +177,15 @@ class Shown:
         self.qtbot.waitUntil(true, timeout=15_000)
 
     def ready(self) -> Shown:
-        self.bench.registry_is_ready = True
-        self.bench.registry_ready.emit()
+        self.app_state.registry_is_ready = True
+        self.app_state.registry_ready.emit()
         self.until(lambda: self.panel.view.frame.image is not None)
         return self
 
 
 @pytest.fixture
-def shown(qtbot: Any, bench: Bench) -> Iterator[Shown]:
-    made = Shown(qtbot, bench)
+def shown(qtbot: Any, app_state: AppState) -> Iterator[Shown]:
+    made = Shown(qtbot, app_state)
     yield made
     made.panel.shut_down()
     assert not made.panel.thread_.isRunning()
@@ -199,34 +199,34 @@ def test_nothing_runs_before_the_plugins_are_there(shown: Shown, qtbot: Any) -> 
     assert shown.domains[0].embodiment == "ur5_6dof"
 
 
-def test_domain_buttons_and_edits_rebuild_the_player(shown: Shown, bench: Bench, qtbot: Any) -> None:
+def test_domain_buttons_and_edits_rebuild_the_player(shown: Shown, app_state: AppState, qtbot: Any) -> None:
     shown.ready()
     shown.panel.bar.domain.set_key("source")
     shown.panel.bar.domain.chosen.emit("source")
     shown.until(lambda: len(shown.domains) == 2)
     assert shown.domains[-1].embodiment == "franka_7dof"
-    bench.edit(**{"target.embodiment": "mobile_3dof"})
-    bench.edit(**{"budget.iterations": 7})
+    app_state.edit(**{"target.embodiment": "mobile_3dof"})
+    app_state.edit(**{"budget.iterations": 7})
     qtbot.wait(700)
     assert len(shown.domains) == 2, "what is not shown does not disturb what is"
-    bench.edit(**{"source.camera": "top"})
-    bench.edit(**{"source.image_size": 96})
+    app_state.edit(**{"source.camera": "top"})
+    app_state.edit(**{"source.image_size": 96})
     shown.until(lambda: len(shown.domains) == 3)
     assert (shown.domains[-1].camera, shown.domains[-1].image_size) == ("top", 96)
 
 
-def test_policies(shown: Shown, bench: Bench) -> None:
+def test_policies(shown: Shown, app_state: AppState) -> None:
     shown.ready()
     shown.panel._choose_policy("random")
     shown.until(lambda: shown.players[-1].policy == "random")
     shown.panel._choose_policy("current")
     shown.until(lambda: shown.panel.view.frame.waiting)
-    bench.channels.policy.set("the policy in training")
+    app_state.channels.policy.set("the policy in training")
     shown.until(lambda: shown.players[-1].policy == "the policy in training")
 
 
 def test_a_checkpoint_plays_in_its_own_domain(
-    shown: Shown, bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    shown: Shown, app_state: AppState, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shown.ready()
     loaded = ModuleType("studio.store.checkpoint")
@@ -234,9 +234,9 @@ def test_a_checkpoint_plays_in_its_own_domain(
     monkeypatch.setitem(sys.modules, "studio.store.checkpoint", loaded)
     run = tmp_path / "run"
     run.mkdir()
-    own = bench.experiment.changed(**{"target.embodiment": "mobile_3dof"})
+    own = app_state.experiment.changed(**{"target.embodiment": "mobile_3dof"})
     (run / "experiment.yaml").write_text(own.to_yaml(), encoding="utf-8")
-    bench.checkpoint_chosen.emit(run, 400)
+    app_state.checkpoint_chosen.emit(run, 400)
     shown.until(lambda: shown.players[-1].policy == "policy of step 400")
     assert shown.domains[-1].embodiment == "mobile_3dof"
     assert "400" in shown.panel.view.policy_text
@@ -245,7 +245,7 @@ def test_a_checkpoint_plays_in_its_own_domain(
 
 
 def test_a_checkpoint_that_was_asked_for_comes_though_the_task_turns_out_to_have_no_expert(
-    shown: Shown, bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    shown: Shown, app_state: AppState, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shown.ready()
     read = threading.Event()
@@ -253,24 +253,26 @@ def test_a_checkpoint_that_was_asked_for_comes_though_the_task_turns_out_to_have
     loaded.load_policy = lambda folder, step=None: read.wait(20) and "the checkpoint's policy"
     monkeypatch.setitem(sys.modules, "studio.store.checkpoint", loaded)
     body = {"embodiment": "half_cheetah", "task": "half_cheetah", "control": "motor", "observation": "state"}
-    own = bench.experiment.changed(target=body)
+    own = app_state.experiment.changed(target=body)
     (tmp_path / "experiment.yaml").write_text(own.to_yaml(), encoding="utf-8")
-    bench.checkpoint_chosen.emit(tmp_path, 400)
-    bench.set_experiment(own)
+    app_state.checkpoint_chosen.emit(tmp_path, 400)
+    app_state.set_experiment(own)
     shown.until(lambda: shown.panel.bar.policy.currentData() == "random")
     read.set()
     shown.until(lambda: shown.players[-1].policy == "the checkpoint's policy")
 
 
-def test_a_broken_checkpoint_becomes_a_toast_and_play_goes_on(shown: Shown, bench: Bench, tmp_path: Path) -> None:
+def test_a_broken_checkpoint_becomes_a_toast_and_play_goes_on(
+    shown: Shown, app_state: AppState, tmp_path: Path
+) -> None:
     shown.ready()
-    with shown.qtbot.waitSignal(bench.toast, timeout=15_000) as caught:
-        bench.checkpoint_chosen.emit(tmp_path / "nowhere", 1)
+    with shown.qtbot.waitSignal(app_state.toast, timeout=15_000) as caught:
+        app_state.checkpoint_chosen.emit(tmp_path / "nowhere", 1)
     assert caught.args[0] == "error"
     assert shown.panel.view.policy_text == "expert"
 
 
-def test_play_step_speed_camera_inset_and_preview_reach_the_player(shown: Shown, bench: Bench) -> None:
+def test_play_step_speed_camera_inset_and_preview_reach_the_player(shown: Shown, app_state: AppState) -> None:
     panel = shown.ready().panel
     shown.until(lambda: panel.view.frame.playing)
     panel.bar.play.click()
@@ -283,24 +285,24 @@ def test_play_step_speed_camera_inset_and_preview_reach_the_player(shown: Shown,
     shown.until(lambda: panel.view.frame.camera == "front")
     panel.bar.inset.click()
     shown.until(lambda: panel.view.frame.inset is not None)
-    bench.preview_changed.emit({"brightness": 0.25})
+    app_state.preview_changed.emit({"brightness": 0.25})
     shown.until(lambda: shown.players[-1].values == {"brightness": 0.25})
     before = shown.players[-1].seed
     panel.bar.seed.click()
     shown.until(lambda: shown.players[-1].seed != before)
 
 
-def test_a_picture_is_saved(shown: Shown, bench: Bench, tmp_path: Path) -> None:
+def test_a_picture_is_saved(shown: Shown, app_state: AppState, tmp_path: Path) -> None:
     panel = shown.ready().panel
-    with shown.qtbot.waitSignal(bench.toast, timeout=15_000) as caught:
+    with shown.qtbot.waitSignal(app_state.toast, timeout=15_000) as caught:
         panel.bar.picture.click()
     assert caught.args[0] == "info"
     (saved,) = tmp_path.glob("viewport-*.png")
     assert QImage(str(saved)).width() == panel.view.width()
 
 
-def test_a_panel_dropped_without_shut_down_takes_its_thread_with_it(qtbot: Any, bench: Bench) -> None:
-    shown = Shown(qtbot, bench, kept=False).ready()
+def test_a_panel_dropped_without_shut_down_takes_its_thread_with_it(qtbot: Any, app_state: AppState) -> None:
+    shown = Shown(qtbot, app_state, kept=False).ready()
     thread = shown.panel.thread_
     shown.panel.deleteLater()
     qtbot.waitUntil(thread.isFinished, timeout=5_000)

@@ -12,7 +12,7 @@ from studio.experiment import Domain
 from studio.registry import Registry
 from studio.viewer.player import Player
 from tests.widgets.viewport_hands import Held
-from widgets.shell.app_state import Bench
+from widgets.shell.app_state import AppState
 
 POINT = Domain(embodiment="point", task="point_navigation", control="motor", observation="goal")
 
@@ -26,8 +26,8 @@ class Family(Held):
 
 
 @pytest.fixture
-def family(qtbot: Any, bench: Bench) -> Iterator[Family]:
-    made = Family(qtbot, bench)
+def family(qtbot: Any, app_state: AppState) -> Iterator[Family]:
+    made = Family(qtbot, app_state)
     made.bar.side.click()
     made.until(lambda: made.frame.context is not None)
     yield made

@@ -16,7 +16,7 @@ from PySide6.QtWidgets import QApplication
 from plugins.panels.viewport import ViewportPanel
 from studio.experiment import Experiment
 from studio.registry import Registry
-from widgets.shell.app_state import Bench
+from widgets.shell.app_state import AppState
 from widgets.viewport.frame import Frame
 from widgets.viewport.render_stage import Stage
 from widgets.viewport.scene_renderer import LEVELS
@@ -42,15 +42,15 @@ def calls(work: Callable[[], Any]) -> int:
 
 @pytest.fixture
 def panel(qtbot: Any, tmp_path: Path) -> Iterator[ViewportPanel]:
-    bench = Bench(tmp_path)
-    made = ViewportPanel(bench)
+    app_state = AppState(tmp_path)
+    made = ViewportPanel(app_state)
     qtbot.addWidget(made)
     made.resize(600, 460)
     made.show()
     qtbot.waitExposed(made)
     yield made
     made.shut_down()
-    bench.close()
+    app_state.close()
 
 
 def picture(panel: ViewportPanel) -> QImage:

@@ -89,13 +89,13 @@ def drop(held: Held, path: Path) -> None:
 
 
 def test_a_dropped_model_is_looked_at_and_escape_comes_back(held: Held) -> None:
-    experiment = held.bench.experiment
+    experiment = held.app_state.experiment
     drop(held, paths.assets() / "embodiments" / "mobile_3dof.xml")
     held.until(lambda: held.frame.sheet.kind == "model")
     assert held.view.looking_at == "mobile_3dof.xml"
     held.until(lambda: held.frame.info["time"] > 0.1)
-    assert held.bench.experiment == experiment
-    held.bench.edit(**{"budget.iterations": 7})
+    assert held.app_state.experiment == experiment
+    held.app_state.edit(**{"budget.iterations": 7})
     held.key(K.Key_Escape)
     held.until(lambda: held.frame.sheet.kind == "world")
     assert not held.view.looking_at and len(held.players) == 2

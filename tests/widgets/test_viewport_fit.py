@@ -13,7 +13,7 @@ from studio.registry import Registry
 from studio.rl.networks.gaussian import GaussianActorCritic
 from studio.viewer.player import Player
 from tests.widgets.viewport_hands import Held
-from widgets.shell.app_state import Bench
+from widgets.shell.app_state import AppState
 
 POINT = {"embodiment": "point", "task": "point_navigation", "control": "motor", "observation": "state"}
 CHEETAH = {**POINT, "embodiment": "half_cheetah", "task": "half_cheetah"}
@@ -46,30 +46,30 @@ def plan(source: dict[str, Any], target: dict[str, Any]) -> Experiment:
 
 
 @pytest.fixture
-def worlds(qtbot: Any, bench: Bench) -> Iterator[Worlds]:
-    bench.set_experiment(plan(CHEETAH, POINT))
-    made = Worlds(qtbot, bench)
+def worlds(qtbot: Any, app_state: AppState) -> Iterator[Worlds]:
+    app_state.set_experiment(plan(CHEETAH, POINT))
+    made = Worlds(qtbot, app_state)
     yield made
     made.panel.shut_down()
 
 
-def test_the_current_policy_in_another_experiments_world(worlds: Worlds, bench: Bench) -> None:
-    bench.channels.policy.set(policy(2, 2))
+def test_the_current_policy_in_another_experiments_world(worlds: Worlds, app_state: AppState) -> None:
+    app_state.channels.policy.set(policy(2, 2))
     worlds.choose("current")
     worlds.until_it_moves()
-    bench.set_experiment(plan(POINT, CHEETAH))
+    app_state.set_experiment(plan(POINT, CHEETAH))
     worlds.until(lambda: worlds.frame.message.startswith("The policy does not fit this world"))
     assert worlds.player.model.nu == 6 and not worlds.frame.playing and not worlds.toasts
     worlds.choose("random")
     worlds.until_it_moves()
     worlds.choose("current")
     worlds.until(lambda: "does not fit" in worlds.frame.message)
-    bench.channels.policy.set(policy(17, 6))  # of a training of what is shown
+    app_state.channels.policy.set(policy(17, 6))  # of a training of what is shown
     worlds.until_it_moves()
 
 
-def test_back_in_the_world_that_it_fits_a_policy_plays_on(worlds: Worlds, bench: Bench) -> None:
-    bench.channels.policy.set(policy(2, 2))
+def test_back_in_the_world_that_it_fits_a_policy_plays_on(worlds: Worlds, app_state: AppState) -> None:
+    app_state.channels.policy.set(policy(2, 2))
     worlds.choose("current")
     worlds.bar.domain.set_key("source")
     worlds.bar.domain.chosen.emit("source")
@@ -79,12 +79,12 @@ def test_back_in_the_world_that_it_fits_a_policy_plays_on(worlds: Worlds, bench:
     worlds.until_it_moves()
 
 
-def test_a_run_of_a_task_without_an_expert_shows_what_learns(worlds: Worlds, bench: Bench) -> None:
-    bench.running_changed.emit(True)
+def test_a_run_of_a_task_without_an_expert_shows_what_learns(worlds: Worlds, app_state: AppState) -> None:
+    app_state.running_changed.emit(True)
     assert worlds.bar.policy.currentData() == "expert", "a point has an expert, and it plays on"
-    bench.set_experiment(plan(POINT, CHEETAH))
+    app_state.set_experiment(plan(POINT, CHEETAH))
     worlds.until(lambda: worlds.bar.policy.currentData() == "random")
-    bench.channels.policy.set(policy(17, 6))
-    bench.running_changed.emit(True)
+    app_state.channels.policy.set(policy(17, 6))
+    app_state.running_changed.emit(True)
     worlds.until_it_moves()
     assert worlds.bar.policy.currentData() == "current"

@@ -12,7 +12,7 @@ from studio.experiment import Domain
 from studio.registry import Registry
 from studio.viewer.player import Player
 from tests.widgets.viewport_hands import CTRL, LEFT, RIGHT, Held
-from widgets.shell.app_state import Bench
+from widgets.shell.app_state import AppState
 from widgets.viewport.perturb_controller import seen
 from widgets.viewport.scene_renderer import SceneRenderer
 
@@ -39,9 +39,9 @@ class Still:
 class Chased(Held):
     """A viewport over a domain of the test's own, played by :class:`Still`."""
 
-    def __init__(self, qtbot: Any, bench: Bench, domain: Domain) -> None:
+    def __init__(self, qtbot: Any, app_state: AppState, domain: Domain) -> None:
         self.domain, self.mark = domain, "target" if domain.task == "reacher" else "goal"
-        super().__init__(qtbot, bench)
+        super().__init__(qtbot, app_state)
         self.policy = Still(self.player.world.single_action_space.shape[0])
         self.panel.thread_.set_policy(self.policy)
         self.until(lambda: self.policy.seen.size)
@@ -66,8 +66,8 @@ class Chased(Held):
 
 
 @pytest.fixture(params=[POINT, PUSH, REACH], ids=lambda d: d.task)
-def chased(qtbot: Any, bench: Bench, request: Any) -> Iterator[Chased]:
-    made = Chased(qtbot, bench, request.param)
+def chased(qtbot: Any, app_state: AppState, request: Any) -> Iterator[Chased]:
+    made = Chased(qtbot, app_state, request.param)
     yield made
     made.panel.shut_down()
 
@@ -100,8 +100,8 @@ def test_the_pulling_button_lifts_a_goal_only_where_it_may_leave_its_plane(chase
     assert lifted > 0.02 if chased.domain.task == "reach" else abs(lifted) < 1e-6
 
 
-def test_a_goal_dragged_in_a_standing_picture_is_seen_there_too(qtbot: Any, bench: Bench) -> None:
-    chased = Chased(qtbot, bench, POINT)
+def test_a_goal_dragged_in_a_standing_picture_is_seen_there_too(qtbot: Any, app_state: AppState) -> None:
+    chased = Chased(qtbot, app_state, POINT)
     try:
         chased.pause()
         before, start = chased.player.world.observe([0])["goal"][0], chased.goal
@@ -113,7 +113,7 @@ def test_a_goal_dragged_in_a_standing_picture_is_seen_there_too(qtbot: Any, benc
         chased.panel.shut_down()
 
 
-class Told(Chased):
+class ContextVisibility(Chased):
     """Plays a family of directions; the place of the arrow's tip is asked of the picture."""
 
     scene: Any
@@ -139,8 +139,8 @@ class Told(Chased):
 
 
 @pytest.mark.parametrize("domain", [REACHER, PUSHER], ids=lambda d: d.task)
-def test_a_goal_on_slides_goes_where_the_mouse_does(qtbot: Any, bench: Bench, domain: Domain) -> None:
-    chased = Chased(qtbot, bench, domain)
+def test_a_goal_on_slides_goes_where_the_mouse_does(qtbot: Any, app_state: AppState, domain: Domain) -> None:
+    chased = Chased(qtbot, app_state, domain)
     try:
         start, player = chased.goal, chased.player
         assert "Ctrl+drag" in chased.view._hint()
@@ -178,9 +178,9 @@ def scenes(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
 @pytest.mark.parametrize(("task", "body"), [("ant_direction", "ant"), ("half_cheetah_direction", "half_cheetah")])
 def test_a_direction_is_an_arrow_whose_tip_is_turned_by_the_mouse(
-    qtbot: Any, bench: Bench, scenes: list[Any], task: str, body: str
+    qtbot: Any, app_state: AppState, scenes: list[Any], task: str, body: str
 ) -> None:
-    told = Told(qtbot, bench, Domain(embodiment=body, task=task, control="motor", observation="goal"))
+    told = ContextVisibility(qtbot, app_state, Domain(embodiment=body, task=task, control="motor", observation="goal"))
     try:
         told.scene = scenes[-1].scene
         assert "arrow" in told.view._hint()

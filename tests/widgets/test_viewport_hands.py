@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QWidget
 from studio.viewer.episode_playback import Scored
 from tests.widgets.viewport_hands import CTRL, LEFT, RIGHT, SHIFT, Held
 from widgets.viewport.menus import recordings
-from widgets.viewport.model_sheet import Knob
+from widgets.viewport.model_sheet import Slider
 from widgets.viewport.orbit_camera import FOLLOW
 from widgets.viewport.sliders import TICKS, Knobs
 
@@ -248,12 +248,12 @@ def test_any_field_is_watched(held: Held) -> None:
 
 def test_a_preview_ends_when_it_is_ended(held: Held) -> None:
     mass = held.player.world.randomization["mass"]
-    held.bench.preview_changed.emit({"mass": 2.0})
+    held.app_state.preview_changed.emit({"mass": 2.0})
     held.until(lambda: held.frame.preview and mass[0] == 2)
     held.panel.thread_.reset(8)
     held.until(lambda: held.frame.info["seed"] == 8)
     assert mass[0] == 2, "it holds over episodes"
-    held.bench.preview_changed.emit({})
+    held.app_state.preview_changed.emit({})
     held.until(lambda: not held.frame.preview and mass[0] == 1)
     held.panel.thread_.reset(9)
     held.until(lambda: held.frame.info["seed"] == 9)
@@ -261,16 +261,16 @@ def test_a_preview_ends_when_it_is_ended(held: Held) -> None:
 
 
 def test_a_slider_follows_a_diverging_joint_to_its_end_and_lives_on(qtbot: Any) -> None:
-    knobs = Knobs("Joint", "none")
-    qtbot.addWidget(knobs)
-    knobs.set_knobs((Knob(0, "slide", -1.0, 1.0, "m"),))
+    sliders = Knobs("Joint", "none")
+    qtbot.addWidget(sliders)
+    sliders.set_knobs((Slider(0, "slide", -1.0, 1.0, "m"),))
     turned: list[float] = []
-    knobs.turned.connect(lambda _, value: turned.append(value))
+    sliders.turned.connect(lambda _, value: turned.append(value))
     for value, tick in ((1e9, TICKS), (-1e9, 0), (0.0, TICKS // 2)):
-        knobs.follow(np.array([value]))
-        assert knobs.sliders[0].value() == tick
+        sliders.follow(np.array([value]))
+        assert sliders.sliders[0].value() == tick
     assert not turned
-    knobs.sliders[0].setValue(TICKS)
+    sliders.sliders[0].setValue(TICKS)
     assert turned == [1.0]
 
 

@@ -15,7 +15,7 @@ from studio.registry import Registry
 from studio.sim.domains import embodiment_of, task_of
 from studio.sim.world import World
 from tests.widgets.viewport_hands import Held
-from widgets.shell.app_state import Bench
+from widgets.shell.app_state import AppState
 
 CHEETAH = Domain(embodiment="half_cheetah", task="half_cheetah", control="motor", observation="state")
 
@@ -23,12 +23,12 @@ CHEETAH = Domain(embodiment="half_cheetah", task="half_cheetah", control="motor"
 class Training(threading.Thread):
     """Steps a world without end, as a training does."""
 
-    def __init__(self, bench: Bench) -> None:
+    def __init__(self, app_state: AppState) -> None:
         super().__init__(daemon=True)
         registry = Registry()
         self.world = World(CHEETAH, task_of(CHEETAH, registry), embodiment_of(CHEETAH, registry), 4, threads=1)
         self.world.reset(seed=0)
-        bench.channels.training.enter(self.world)
+        app_state.channels.training.enter(self.world)
         self.over = threading.Event()
 
     def run(self) -> None:
@@ -39,8 +39,8 @@ class Training(threading.Thread):
 
 
 @pytest.fixture
-def training(bench: Bench) -> Iterator[Training]:
-    made = Training(bench)
+def training(app_state: AppState) -> Iterator[Training]:
+    made = Training(app_state)
     yield made
     made.over.set()
     if made.is_alive():
@@ -51,7 +51,9 @@ def choose(held: Held, key: str) -> None:
     held.bar.policy.activated.emit(held.bar.policy.findData(key))
 
 
-def test_a_simulation_of_the_training_is_watched_by_its_number(held: Held, bench: Bench, training: Training) -> None:
+def test_a_simulation_of_the_training_is_watched_by_its_number(
+    held: Held, app_state: AppState, training: Training
+) -> None:
     training.start()
     before = held.frame.model
     assert held.bar.simulation.isHidden()
@@ -61,11 +63,11 @@ def test_a_simulation_of_the_training_is_watched_by_its_number(held: Held, bench
     assert held.bar.simulation.isVisible() and held.bar.simulation.maximum() == 4
     assert held.view.looking_at == "training · simulation 1 of 4" and held.bar.policy.currentData() == "training"
     held.bar.simulation.setValue(3)
-    held.until(lambda: bench.channels.training._wanted == 2 and held.frame.info.get("step", 0) > 0)
+    held.until(lambda: app_state.channels.training._wanted == 2 and held.frame.info.get("step", 0) > 0)
     assert held.view.looking_at == "training · simulation 3 of 4"
     choose(held, "expert")
     held.until(lambda: held.frame.sheet.kind == "world")
-    assert held.bar.simulation.isHidden() and bench.channels.training._wanted is None
+    assert held.bar.simulation.isHidden() and app_state.channels.training._wanted is None
 
 
 def test_before_a_training_it_waits_and_then_shows_its_world(held: Held, training_later: Any) -> None:
@@ -79,11 +81,11 @@ def test_before_a_training_it_waits_and_then_shows_its_world(held: Held, trainin
 
 
 @pytest.fixture
-def training_later(bench: Bench) -> Iterator[Any]:
+def training_later(app_state: AppState) -> Iterator[Any]:
     made: list[Training] = []
 
     def begin() -> None:
-        made.append(Training(bench))
+        made.append(Training(app_state))
         made[0].start()
 
     yield begin
@@ -92,20 +94,22 @@ def training_later(bench: Bench) -> Iterator[Any]:
         training.join(5)
 
 
-def test_where_there_is_no_expert_random_actions_move_the_body_until_something_learns(held: Held, bench: Bench) -> None:
+def test_where_there_is_no_expert_random_actions_move_the_body_until_something_learns(
+    held: Held, app_state: AppState
+) -> None:
     def driver() -> str:
         return str(held.bar.policy.currentData())
 
-    arm = bench.experiment.target
+    arm = app_state.experiment.target
     assert driver() == "expert"
-    bench.edit(target=CHEETAH)
+    app_state.edit(target=CHEETAH)
     held.until(lambda: driver() == "random")
-    bench.edit(target=arm)
+    app_state.edit(target=arm)
     held.until(lambda: driver() == "expert")
-    bench.edit(target=CHEETAH)
+    app_state.edit(target=CHEETAH)
     held.until(lambda: driver() == "random")
-    bench.running_changed.emit(True)
+    app_state.running_changed.emit(True)
     assert driver() == "current"
     choose(held, "random")  # by hand: it stays
-    bench.running_changed.emit(True)
+    app_state.running_changed.emit(True)
     assert driver() == "random"

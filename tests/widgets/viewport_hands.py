@@ -15,7 +15,7 @@ from plugins.panels.viewport import ViewportPanel
 from studio.experiment import Domain
 from studio.registry import Registry
 from studio.viewer.player import Player
-from widgets.shell.app_state import Bench
+from widgets.shell.app_state import AppState
 from widgets.viewport.frame import Frame
 
 DOMAIN = Domain(embodiment="ur5_6dof", observation="goal", image_size=32)
@@ -26,18 +26,18 @@ CTRL, SHIFT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModi
 class Held:
     """A panel on the screen, and hands to use it."""
 
-    def __init__(self, qtbot: Any, bench: Bench) -> None:
-        self.qtbot, self.bench = qtbot, bench
+    def __init__(self, qtbot: Any, app_state: AppState) -> None:
+        self.qtbot, self.app_state = qtbot, app_state
         self.players: list[Any] = []
         self.toasts: list[tuple[str, str]] = []
-        bench.toast.connect(self._note)
-        self.panel = ViewportPanel(bench, self._make)
+        app_state.toast.connect(self._note)
+        self.panel = ViewportPanel(app_state, self._make)
         qtbot.addWidget(self.panel)
         self.panel.resize(720, 480)
         self.panel.show()
         self.view, self.bar, self.side = self.panel.view, self.panel.bar, self.panel.side
-        bench.registry_is_ready = True
-        bench.registry_ready.emit()
+        app_state.registry_is_ready = True
+        app_state.registry_ready.emit()
         self.until(lambda: self.frame.image is not None)
 
     def _make(self, domain: Domain) -> Any:

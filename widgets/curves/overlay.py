@@ -1,4 +1,4 @@
-"""Which runs are drawn in the curves, and in which colour: one answer for all panels of a bench."""
+"""Which runs are drawn in the curves, and in which colour: one answer for all panels of a window's state."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from studio.events import Event, StateChanged
 from widgets.style import theme
 
 if TYPE_CHECKING:
-    from widgets.shell.app_state import Bench
+    from widgets.shell.app_state import AppState
 
 ENDED = ("finished", "stopped", "failed", "interrupted")
 
@@ -25,25 +25,25 @@ def key_of(folder: Path | str) -> Path:
 
 
 class Overlay(QObject):
-    """Lives as long as the bench. A run keeps its colour while it is shown; the running one is always shown."""
+    """Lives as long as the window. A run keeps its colour while it is shown; the running one is always shown."""
 
     changed = Signal()
 
-    def __init__(self, bench: Bench) -> None:
-        super().__init__(bench)
-        self._bench = bench
+    def __init__(self, app_state: AppState) -> None:
+        super().__init__(app_state)
+        self._app_state = app_state
         self._index: dict[Path, int] = {}
         self.shown: list[Path] = []
         self.live: Path | None = None
         self.live_state = ""
-        bench.runs_selected.connect(self._take)
-        bench.events.connect(self._take_events)
+        app_state.runs_selected.connect(self._take)
+        app_state.events.connect(self._take_events)
 
     @classmethod
-    def of(cls, bench: Any) -> Overlay:
-        """The one that all panels of this bench share."""
-        found = bench.findChild(cls)
-        return found if found is not None else cls(bench)
+    def of(cls, app_state: Any) -> Overlay:
+        """The one that all panels of this window's state share."""
+        found = app_state.findChild(cls)
+        return found if found is not None else cls(app_state)
 
     def is_shown(self, folder: Path) -> bool:
         """Whether the run is drawn."""
@@ -54,8 +54,8 @@ class Overlay(QObject):
         return theme.series(self._index.get(key_of(folder), 0) if folder is not None else 0)
 
     def select(self, folders: Iterable[Path]) -> None:
-        """Draws these runs from now on, and tells the bench."""
-        self._bench.runs_selected.emit([key_of(f) for f in folders])
+        """Draws these runs from now on, and tells the window's state."""
+        self._app_state.runs_selected.emit([key_of(f) for f in folders])
 
     def set_shown(self, folders: Iterable[Path], shown: bool) -> None:
         """Adds runs to those drawn, or takes them away."""
@@ -66,7 +66,7 @@ class Overlay(QObject):
     def run_of(self, run: str) -> Path:
         """The folder behind what a session calls its run: a path, or a name in the runs folder."""
         path = Path(run)
-        return key_of(path if path.parent != Path() else self._bench.runs_folder / run)
+        return key_of(path if path.parent != Path() else self._app_state.runs_folder / run)
 
     def _take(self, folders: list[Path]) -> None:
         wanted = list(dict.fromkeys(key_of(f) for f in folders))

@@ -39,9 +39,12 @@ class Summary:
 
 def learned_from(role: str, experiment: Experiment, registry: Registry) -> bool:
     """Whether a run of the experiment learns from the role's demonstrations; so it seems while no strategy is known."""
-    from studio.run.check import taught
+    from studio.run.check import learns_from_demonstrations
 
-    return experiment.strategy.id not in registry.all("strategies") or taught(experiment, registry)[role]
+    return (
+        experiment.strategy.id not in registry.all("strategies")
+        or learns_from_demonstrations(experiment, registry)[role]
+    )
 
 
 def summarize(domain: Domain, seed: int, registry: Registry) -> Summary:

@@ -18,7 +18,7 @@ from studio.experiment import RandomizationField
 from widgets.forms.scroll_column import ScrollColumn
 from widgets.forms.segmented import Segmented
 from widgets.randomization.plot import CONTEXT, EffectPlot
-from widgets.shell.app_state import Bench
+from widgets.shell.app_state import AppState
 from widgets.style import theme
 
 RUNS_SHOWN = 15
@@ -29,9 +29,9 @@ NOW = "now"  # key of the run that is going on
 class EffectView(QWidget):
     """The chooser of runs and the plots. It reads logs in the background, and takes live episodes as they end."""
 
-    def __init__(self, bench: Bench) -> None:
+    def __init__(self, app_state: AppState) -> None:
         super().__init__()
-        self._bench = bench
+        self._app_state = app_state
         self._domain = "target"
         self._chosen: list[str] = [NOW]
         self._outcomes: dict[str, dict[str, Any]] = {}  # run → domain → (Outcomes, by success)
@@ -79,8 +79,8 @@ class EffectView(QWidget):
         self._later.setSingleShot(True)
         self._later.setInterval(LIVE_MS)
         self._later.timeout.connect(self._draw)
-        bench.events.connect(self._take_events)
-        bench.runs_selected.connect(self.choose_runs)
+        app_state.events.connect(self._take_events)
+        app_state.runs_selected.connect(self.choose_runs)
         self.menu.aboutToShow.connect(self._list_runs)
         self._name()
         self._draw()
@@ -109,7 +109,7 @@ class EffectView(QWidget):
         self.menu.clear()
         self._add(NOW, self.tr("The run that is going on"))
         self.menu.addSeparator()
-        folder = self._bench.runs_folder
+        folder = self._app_state.runs_folder
         for run in (list_runs(folder) if folder.is_dir() else [])[:RUNS_SHOWN]:
             self._add(str(run.folder), f"{run.name} · {run.strategy} · {run.folder.name[:15]}")
 
@@ -140,7 +140,7 @@ class EffectView(QWidget):
                 self._outcomes = known | {k: v for k, v in self._outcomes.items() if k == NOW}
                 self._draw()
 
-        self._bench.background(work, done)
+        self._app_state.background(work, done)
 
     def _take_events(self, events: Sequence[Event]) -> None:
         drawn = False

@@ -108,10 +108,10 @@ def _world(domain: Domain, registry: Registry) -> Any:
 
 def _samples(world: Any, request: Request) -> Samples:
     from studio.sim.randomization import fields as randomization
-    from studio.sim.rng import Draws
+    from studio.sim.rng import EpisodeRng
 
     ids = np.arange(world.num_envs)
-    values = randomization.draw(request.domain.randomization, Draws(request.seed + ids, 1))
+    values = randomization.draw(request.domain.randomization, EpisodeRng(request.seed + ids, 1))
     world.begin(ids, [SEED] * len(ids))
     world.randomize(ids, {key: value for key, value in values.items() if not _too_late(world, key, value)})
     images = world.images(ids) if request.images else None

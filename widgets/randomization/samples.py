@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QToolBut
 from studio.experiment import Domain
 from widgets.randomization.sampler import COUNT, Request, Sampler
 from widgets.randomization.strip import SampleStrip
-from widgets.shell.app_state import Bench
+from widgets.shell.app_state import AppState
 from widgets.style import theme
 
 OPACITY = 0.25  # of a ghost
@@ -23,10 +23,10 @@ class SampleBox(QFrame):
 
     names_known = Signal(object)  # field → the model's parts
 
-    def __init__(self, bench: Bench, sampler: Sampler | None = None) -> None:
+    def __init__(self, app_state: AppState, sampler: Sampler | None = None) -> None:
         super().__init__()
-        self._bench = bench
-        self._sampler = sampler or Sampler(bench.registry)
+        self._app_state = app_state
+        self._sampler = sampler or Sampler(app_state.registry)
         self._sampler.ready.connect(self._take)
         self._domain = Domain()
         self._seed = 0
@@ -86,7 +86,7 @@ class SampleBox(QFrame):
                 self.strip.show_words(self.tr("Making samples…"))
             self._ask()
         else:
-            self._bench.ghosts_changed.emit([], [])
+            self._app_state.ghosts_changed.emit([], [])
 
     def _again(self) -> None:
         self._seed = random.randrange(1 << 32)
@@ -127,4 +127,4 @@ class SampleBox(QFrame):
         for i in range(len(poses)):
             hue = theme.series(i)
             tints.append((hue.redF(), hue.greenF(), hue.blueF(), OPACITY))
-        self._bench.ghosts_changed.emit(poses, tints)
+        self._app_state.ghosts_changed.emit(poses, tints)

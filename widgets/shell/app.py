@@ -18,7 +18,7 @@ from studio import paths
 from studio.errors import StudioError
 from studio.experiment import Experiment
 from studio.registry import Registry
-from widgets.shell.app_state import Bench
+from widgets.shell.app_state import AppState
 from widgets.shell.main_window import MainWindow
 from widgets.style import theme
 
@@ -48,14 +48,14 @@ def main(experiment: Path | None = None, runs_folder: Path | None = None) -> int
     # software GL draws on the render thread alone: its own threads would crowd training and the UI off the cores
     os.environ.setdefault("LP_NUM_THREADS", "0")
     app = application()
-    bench = Bench(runs_folder)
-    catch_everything(bench)
-    window = MainWindow(bench, QSettings())
+    app_state = AppState(runs_folder)
+    catch_everything(app_state)
+    window = MainWindow(app_state, QSettings())
     _load_into(window, experiment or paths.assets() / "experiments" / "demo.yaml", quiet=experiment is None)
-    # Python's own signal handlers run between two ticks of the bench's timer
+    # Python's own signal handlers run between two ticks of the window's state timer
     signal.signal(signal.SIGINT, lambda *_: window.close())
     window.show()
-    QTimer.singleShot(0, bench, bench.load_plugins)
+    QTimer.singleShot(0, app_state, app_state.load_plugins)
     status = app.exec()
     sys.excepthook = sys.__excepthook__
     threading.excepthook = threading.__excepthook__
@@ -82,8 +82,8 @@ def screenshot(
     theme.force(scheme)
     if runs_folder is None and run_folders:
         runs_folder = Path(run_folders[0]).parent
-    bench = Bench(runs_folder, registry=registry)
-    window = MainWindow(bench)
+    app_state = AppState(runs_folder, registry=registry)
+    window = MainWindow(app_state)
     try:
         window.resize(*size)
         if experiment is None and run_folders:
@@ -91,13 +91,13 @@ def screenshot(
         if isinstance(experiment, Path):
             experiment = Experiment.load(experiment)
         if experiment is not None:
-            bench.set_experiment(experiment)
+            app_state.set_experiment(experiment)
         window.show()
-        bench.load_plugins()
-        _settle(app, bench)
+        app_state.load_plugins()
+        _settle(app, app_state)
         if run_folders:
-            bench.runs_selected.emit([Path(folder) for folder in run_folders])
-            _settle(app, bench)
+            app_state.runs_selected.emit([Path(folder) for folder in run_folders])
+            _settle(app, app_state)
         picture = window.grab()
         if not picture.save(str(path)):
             raise StudioError("The picture cannot be written.", str(path), "Choose another folder, and a .png name.")
@@ -107,13 +107,13 @@ def screenshot(
         theme.force(None)
 
 
-def catch_everything(bench: Bench) -> None:
+def catch_everything(app_state: AppState) -> None:
     """Unforeseen exceptions become a toast and a line on stderr; the window lives on."""
 
     def caught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         sys.__excepthook__(kind, error, trace)
         if isinstance(error, Exception):
-            bench.report(error.with_traceback(trace), QCoreApplication.translate("app", "Unexpected error"))
+            app_state.report(error.with_traceback(trace), QCoreApplication.translate("app", "Unexpected error"))
 
     sys.excepthook = caught
     # the signal is queued to the UI thread where it comes from another
@@ -127,19 +127,19 @@ def _load_into(window: MainWindow, path: Path, quiet: bool) -> None:
     try:
         experiment = Experiment.load(path)
     except StudioError as error:
-        window.bench.report(error)
+        window.app_state.report(error)
         return
     window.commands.base = (experiment, path)
-    window.bench.set_experiment(experiment)
+    window.app_state.set_experiment(experiment)
 
 
-def _settle(app: QApplication, bench: Bench) -> None:
+def _settle(app: QApplication, app_state: AppState) -> None:
     """Lets the panels work until they are quiet."""
     started = quiet = time.monotonic()
     while time.monotonic() - started < PATIENCE_S:
         app.processEvents(QEventLoop.ProcessEventsFlag.AllEvents, 50)
         time.sleep(0.01)
-        if not bench.is_idle:
+        if not app_state.is_idle:
             quiet = time.monotonic()
         elif time.monotonic() - quiet > SETTLE_S:
             return

@@ -1,7 +1,7 @@
-"""The bench: what all panels share. The experiment being edited, the registry, the channels, and what may be asked for.
+"""What all panels share: the experiment being edited, the registry, the channels, and what may be asked for.
 
-Panels hold a Bench and nothing of each other. Everything here lives on the UI thread; slow work goes through
-:meth:`Bench.background`.
+Panels hold an AppState and nothing of each other. Everything here lives on the UI thread; slow work goes through
+:meth:`AppState.background`.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ CHECK_MS = 250  # an edit is checked when the hand has rested this long
 
 
 class _Job(QRunnable):
-    """A function on the thread pool; its result or its exception comes back as a signal of the bench."""
+    """A function on the thread pool; its result or its exception comes back as a signal of the window's state."""
 
-    def __init__(self, bench: Bench, work: Callable[[], Any], done: Callable[[Any], None], failed: Any) -> None:
+    def __init__(self, app_state: AppState, work: Callable[[], Any], done: Callable[[Any], None], failed: Any) -> None:
         super().__init__()
-        self._bench, self._work, self._done, self._failed = bench, work, done, failed
+        self._app_state, self._work, self._done, self._failed = app_state, work, done, failed
 
     def run(self) -> None:
         result: Any = None
@@ -43,10 +43,10 @@ class _Job(QRunnable):
         except Exception as caught:
             error = caught
         with contextlib.suppress(RuntimeError):  # the window was closed meanwhile
-            self._bench._job_ended.emit((self._done, self._failed, result, error))
+            self._app_state._job_ended.emit((self._done, self._failed, result, error))
 
 
-class Bench(QObject):
+class AppState(QObject):
     """What all panels share; see the module."""
 
     experiment_changed = Signal(object)  # Experiment, after every accepted edit

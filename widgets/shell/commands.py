@@ -27,17 +27,17 @@ class Commands(QObject):
 
     def __init__(self, window: MainWindow) -> None:
         super().__init__(window)
-        self._window, self._bench = window, window.bench
+        self._window, self._app_state = window, window.app_state
         self.base: tuple[Experiment, Path] | None = None  # what was opened, and where it lies
-        bench = self._bench
+        app_state = self._app_state
         make = self._make
-        self.run = make(self.tr("&Run"), self.tr("Run this experiment"), bench.run, "run", "F5", "accent_text")
+        self.run = make(self.tr("&Run"), self.tr("Run this experiment"), app_state.run, "run", "F5", "accent_text")
         self.pause = make(self.tr("&Pause"), self.tr("Pause the run, or let it go on"), self._pause, "pause", "F6")
-        self.stop = make(self.tr("&Stop"), self.tr("Stop with a checkpoint"), bench.stop, "stop", "Shift+F5")
+        self.stop = make(self.tr("&Stop"), self.tr("Stop with a checkpoint"), app_state.stop, "stop", "Shift+F5")
         self.compare = make(
             self.tr("&Compare"),
             self.tr("Run every strategy, data size and seed of the comparison"),
-            bench.compare,
+            app_state.compare,
             "compare",
             "Ctrl+F5",
         )
@@ -81,8 +81,13 @@ class Commands(QObject):
             self.tr("&Find a command…"), self.tr("Find any command by its name"), self._palette, "search", "Ctrl+K"
         )
         self.pause.setCheckable(True)
-        bench.registry_ready.connect(self._describe_examples)
-        for signal in (bench.running_changed, bench.state_changed, bench.problems_changed, bench.registry_ready):
+        app_state.registry_ready.connect(self._describe_examples)
+        for signal in (
+            app_state.running_changed,
+            app_state.state_changed,
+            app_state.problems_changed,
+            app_state.registry_ready,
+        ):
             signal.connect(self._enable)
         self._enable()
 
@@ -152,30 +157,30 @@ class Commands(QObject):
         return action
 
     def _enable(self, *_: object) -> None:
-        bench = self._bench
-        reason = bench.why_not_run
+        app_state = self._app_state
+        reason = app_state.why_not_run
         for action, help in (
             (self.run, self.tr("Run this experiment (F5)")),
             (self.compare, self.tr("Run every strategy, data size and seed of the comparison (Ctrl+F5)")),
         ):
             action.setEnabled(not reason)
             action.setToolTip(reason or help)
-        going = bench.is_running and bench.state != "stopping"
+        going = app_state.is_running and app_state.state != "stopping"
         self.pause.setEnabled(going)
         self.stop.setEnabled(going)
-        self.pause.setChecked(bench.is_running and bench.state == "paused")
+        self.pause.setChecked(app_state.is_running and app_state.state == "paused")
         self.pause.setIconText(self.tr("Go on") if self.pause.isChecked() else self.tr("Pause"))
 
     def _pause(self) -> None:
-        if self._bench.state == "paused":
-            self._bench.unpause()
+        if self._app_state.state == "paused":
+            self._app_state.unpause()
         else:
-            self._bench.pause()
+            self._app_state.pause()
         self._enable()  # the button follows the session, not the click
 
     def _new(self) -> None:
         self.base = None
-        self._bench.set_experiment(Experiment())
+        self._app_state.set_experiment(Experiment())
 
     def _open(self) -> None:
         start = str(EXAMPLES)
@@ -186,7 +191,7 @@ class Commands(QObject):
             self._window.open_path(Path(name))
 
     def _open_run(self) -> None:
-        name = QFileDialog.getExistingDirectory(self._window, self.tr("Open run"), str(self._bench.runs_folder))
+        name = QFileDialog.getExistingDirectory(self._window, self.tr("Open run"), str(self._app_state.runs_folder))
         if name:
             self._window.open_path(Path(name))
 
@@ -197,10 +202,10 @@ class Commands(QObject):
             for file, text in texts.items():
                 self.examples[file].setToolTip(f"<p>{escape(text)}</p>")  # rich text is wrapped
 
-        self._bench.background(lambda: {file: Experiment.load(file).description for file in self.examples}, done)
+        self._app_state.background(lambda: {file: Experiment.load(file).description for file in self.examples}, done)
 
     def _save(self) -> None:
-        start = f"{self._bench.experiment.name}.yaml"
+        start = f"{self._app_state.experiment.name}.yaml"
         if self.base is not None and not _is_kept(self.base[1]):
             start = str(self.base[1])
         name, _ = QFileDialog.getSaveFileName(
@@ -211,21 +216,21 @@ class Commands(QObject):
 
     def save_to(self, path: Path) -> None:
         """Writes the experiment in the background and says so."""
-        experiment = self._bench.experiment
+        experiment = self._app_state.experiment
 
         def done(written: Path) -> None:
             self.base = (experiment, written)
             self._window.statusBar().showMessage(self.tr("Saved to {path}").format(path=written), 5000)
 
-        self._bench.background(partial(opening.write, experiment, path), done)
+        self._app_state.background(partial(opening.write, experiment, path), done)
 
     def _copy_line(self) -> None:
         base, path = self.base if self.base else (None, None)
-        QGuiApplication.clipboard().setText(opening.command_line(self._bench.experiment, base, path))
+        QGuiApplication.clipboard().setText(opening.command_line(self._app_state.experiment, base, path))
         self._window.statusBar().showMessage(self.tr("The command line is on the clipboard"), 4000)
 
     def _copy_yaml(self) -> None:
-        QGuiApplication.clipboard().setText(self._bench.experiment.to_yaml())
+        QGuiApplication.clipboard().setText(self._app_state.experiment.to_yaml())
         self._window.statusBar().showMessage(self.tr("The experiment is on the clipboard"), 4000)
 
     def _palette(self) -> None:

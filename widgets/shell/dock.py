@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
 
 from studio.contracts import PanelInfo
 from studio.registry import Broken, describe_failure
-from widgets.shell.app_state import Bench
+from widgets.shell.app_state import AppState
 from widgets.style import theme
 
 
@@ -53,7 +53,7 @@ class DockTitle(QWidget):
 class PanelDock(QDockWidget):
     """The dock of one contribution of kind ``panels``. ``broken`` tells why it shows a placeholder, if it does."""
 
-    def __init__(self, info: PanelInfo, bench: Bench) -> None:
+    def __init__(self, info: PanelInfo, app_state: AppState) -> None:
         super().__init__(info.title)
         self.info = info
         self.broken: Broken | None = None
@@ -61,7 +61,7 @@ class PanelDock(QDockWidget):
         self.setAccessibleName(info.title)
         self.setTitleBarWidget(DockTitle(self, info.summary))
         try:
-            panel: Any = info.factory(bench)
+            panel: Any = info.factory(app_state)
             if not isinstance(panel, QWidget):
                 raise TypeError(f"the factory gave {type(panel).__name__}, not a QWidget")
         except Exception as error:  # whatever a plugin does, the window lives

@@ -13,10 +13,10 @@ from PySide6.QtWidgets import QMainWindow, QMessageBox, QTabWidget, QToolBar, QW
 
 from studio.events import Event, Failed
 from widgets.shell import dock_layout, opening
-from widgets.shell.app_state import Bench
+from widgets.shell.app_state import AppState
 from widgets.shell.commands import Commands
 from widgets.shell.dock import PanelDock
-from widgets.shell.pipeline_bar import WayStrip
+from widgets.shell.pipeline_bar import PipelineBar
 from widgets.shell.problem_list import ProblemList
 from widgets.shell.status import DeviceStatus
 from widgets.shell.toasts import Toasts
@@ -30,13 +30,13 @@ class MainWindow(QMainWindow):
     """The studio's window.
 
     Args:
-        bench: what the panels share; the window closes it when it is closed.
+        app_state: what the panels share; the window closes it when it is closed.
         settings: where the layout is kept; None keeps nothing (tests, screenshots).
     """
 
-    def __init__(self, bench: Bench, settings: QSettings | None = None) -> None:
+    def __init__(self, app_state: AppState, settings: QSettings | None = None) -> None:
         super().__init__()
-        self.bench = bench
+        self.app_state = app_state
         self._settings = settings
         self._closing = False
         self._placed = False
@@ -49,18 +49,18 @@ class MainWindow(QMainWindow):
         self.setAcceptDrops(True)
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
         self.toasts = Toasts(self)
-        bench.toast.connect(self.toasts.show_toast)
+        app_state.toast.connect(self.toasts.show_toast)
         self.docks: dict[str, PanelDock] = {}
         self._make_docks()
         self.commands = Commands(self)
         self._make_bars()
         self.resize(SIZE)
         self._restore_layout()
-        bench.events.connect(self._take_events)
-        bench.registry_ready.connect(self._tell_broken)
-        bench.registry_ready.connect(self._tell_interrupted)
-        bench.running_changed.connect(self._close_when_stopped)
-        bench.experiment_changed.connect(self._show_title)
+        app_state.events.connect(self._take_events)
+        app_state.registry_ready.connect(self._tell_broken)
+        app_state.registry_ready.connect(self._tell_interrupted)
+        app_state.running_changed.connect(self._close_when_stopped)
+        app_state.experiment_changed.connect(self._show_title)
         self._show_title()
 
     # -- docks ---------------------------------------------------------------------------------------------------
@@ -87,13 +87,13 @@ class MainWindow(QMainWindow):
         return False
 
     def _make_docks(self) -> None:
-        panels = sorted(self.bench.registry.all("panels").values(), key=lambda p: (p.order, p.title))
+        panels = sorted(self.app_state.registry.all("panels").values(), key=lambda p: (p.order, p.title))
         for info in panels:
-            dock = PanelDock(info, self.bench)
+            dock = PanelDock(info, self.app_state)
             dock.setParent(self)
             self.docks[info.id] = dock
             if dock.broken is not None:
-                self.bench.toast.emit("error", str(dock.broken), dock.broken.traceback)
+                self.app_state.toast.emit("error", str(dock.broken), dock.broken.traceback)
         dock_layout.place(self, self.docks.values())
 
     def _restore_layout(self) -> None:
@@ -118,17 +118,17 @@ class MainWindow(QMainWindow):
         commands.fill_menus(self.menuBar())
         bar = self._bar("commands", self.tr("Commands"))
         commands.fill_tool_bar(bar)
-        problems = ProblemList(self.bench)
+        problems = ProblemList(self.app_state)
         problems.field_wanted.connect(self.show_field)
         # a tool bar hides what it hides through the action it wraps the widget in
         wrapped = bar.addWidget(problems)
-        self.bench.problems_changed.connect(lambda found: wrapped.setVisible(bool(found)))
-        wrapped.setVisible(bool(self.bench.problems))
+        self.app_state.problems_changed.connect(lambda found: wrapped.setVisible(bool(found)))
+        wrapped.setVisible(bool(self.app_state.problems))
         self.addToolBarBreak()
-        self.way = WayStrip(self.bench)
+        self.way = PipelineBar(self.app_state)
         self._bar("way", self.tr("Way of the experiment")).addWidget(self.way)
         self.statusBar().setSizeGripEnabled(False)
-        self.statusBar().addPermanentWidget(DeviceStatus(self.bench))
+        self.statusBar().addPermanentWidget(DeviceStatus(self.app_state))
 
     def _bar(self, name: str, title: str) -> QToolBar:
         bar = QToolBar(title, self)
@@ -141,7 +141,7 @@ class MainWindow(QMainWindow):
         return bar
 
     def _show_title(self, *_: object) -> None:
-        self.setWindowTitle(f"{self.bench.experiment.name} – Transfer Studio")
+        self.setWindowTitle(f"{self.app_state.experiment.name} – Transfer Studio")
 
     # -- news ----------------------------------------------------------------------------------------------------
 
@@ -152,7 +152,7 @@ class MainWindow(QMainWindow):
                 self.toasts.show_toast("error", f"{where}{event.message} {event.remedy}".strip(), event.traceback)
 
     def _tell_broken(self) -> None:
-        broken = self.bench.registry.broken()
+        broken = self.app_state.registry.broken()
         if broken:
             names = ", ".join(sorted({b.name for b in broken}))
             self.toasts.show_toast(
@@ -166,7 +166,7 @@ class MainWindow(QMainWindow):
             )
 
     def _tell_interrupted(self) -> None:
-        folder = self.bench.runs_folder
+        folder = self.app_state.runs_folder
 
         def work() -> list[Any]:
             from studio.store.runs import list_runs
@@ -177,31 +177,31 @@ class MainWindow(QMainWindow):
             latest = max(runs, key=lambda run: run.created, default=None)
             if latest is not None:
                 words = self.tr("The run {name} was interrupted. It can go on from its last checkpoint.")
-                action = (self.tr("Resume"), partial(self.bench.resume, latest.folder))
+                action = (self.tr("Resume"), partial(self.app_state.resume, latest.folder))
                 self.toasts.show_toast("warning", words.format(name=latest.name), "", action)
 
-        self.bench.background(work, done)
+        self.app_state.background(work, done)
 
     # -- files ---------------------------------------------------------------------------------------------------
 
     def open_path(self, path: Path) -> None:
         """Opens whatever the studio can read; it is read in the background."""
-        self.bench.background(partial(opening.read, path), partial(self._opened, path))
+        self.app_state.background(partial(opening.read, path), partial(self._opened, path))
 
     def _opened(self, path: Path, found: tuple[opening.Opened, Any]) -> None:
         kind, content = found
         error = None
         if kind in ("experiment", "run"):
             self.commands.base = (content, path if kind == "experiment" else path / "experiment.yaml")
-            self.bench.set_experiment(content)
+            self.app_state.set_experiment(content)
             if kind == "run":
-                self.bench.runs_selected.emit([path])
+                self.app_state.runs_selected.emit([path])
         elif kind == "dataset":
-            error = self.bench.edit(**{"target.dataset": str(content)})
+            error = self.app_state.edit(**{"target.dataset": str(content)})
         else:
-            error = self.bench.edit(**{"target.embodiment": str(content)})
+            error = self.app_state.edit(**{"target.embodiment": str(content)})
         if error is not None:
-            self.bench.report(error)
+            self.app_state.report(error)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         if any(opening.kind_of(Path(url.toLocalFile())) for url in event.mimeData().urls() if url.isLocalFile()):
@@ -216,14 +216,14 @@ class MainWindow(QMainWindow):
     # -- the end -------------------------------------------------------------------------------------------------
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        if self.bench.is_running and not self._closing:
+        if self.app_state.is_running and not self._closing:
             if not self._ask_to_stop():
                 event.ignore()
                 return
             self._closing = True
             self.setEnabled(False)
-            self.bench.stop()
-        if self.bench.is_running:
+            self.app_state.stop()
+        if self.app_state.is_running:
             event.ignore()  # the session writes its checkpoint; the window closes when the thread has ended
             return
         self.save_layout()
@@ -231,7 +231,7 @@ class MainWindow(QMainWindow):
             shut = getattr(widget, "shut_down", None)  # panels with threads of their own
             if callable(shut):
                 shut()
-        self.bench.close()
+        self.app_state.close()
         event.accept()
 
     def _close_when_stopped(self, running: bool) -> None:

@@ -13,8 +13,8 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 from studio.contracts import Strategy
 from studio.events import DeviceSample, Evaluated, Event, Failed, MetricsLogged, Progress, StageChanged, StateChanged
 from studio.experiment import Experiment
-from studio.run.pipeline import STAGES, Way
-from widgets.shell.app_state import Bench
+from studio.run.pipeline import STAGES, Pipeline
+from widgets.shell.app_state import AppState
 from widgets.shell.opening import short_name
 from widgets.style import theme
 
@@ -32,14 +32,14 @@ class Stage:
     fraction: float = 0.0
 
 
-class WayStrip(QWidget):
-    """Draws the way. It listens to the bench; nothing else is asked of it."""
+class PipelineBar(QWidget):
+    """Draws the way. It listens to the window's state; nothing else is asked of it."""
 
-    def __init__(self, bench: Bench, parent: QWidget | None = None) -> None:
+    def __init__(self, app_state: AppState, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._bench = bench
+        self._app_state = app_state
         self.stages = {name: Stage() for name in STAGES}
-        self._state = bench.state
+        self._state = app_state.state
         self._progress: Progress | None = None
         self._score: Evaluated | None = None
         self._job = (0, 1)
@@ -51,12 +51,12 @@ class WayStrip(QWidget):
         self._pace.timeout.connect(self._catch_up)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setAccessibleName(self.tr("Way of the experiment"))
-        bench.events.connect(self._take_events)
-        bench.progress.connect(self._take_progress)
-        bench.job_changed.connect(self._begin)
-        bench.state_changed.connect(self._take_state)
-        bench.experiment_changed.connect(lambda _: self._edited())
-        bench.registry_ready.connect(self._edited)
+        app_state.events.connect(self._take_events)
+        app_state.progress.connect(self._take_progress)
+        app_state.job_changed.connect(self._begin)
+        app_state.state_changed.connect(self._take_state)
+        app_state.experiment_changed.connect(lambda _: self._edited())
+        app_state.registry_ready.connect(self._edited)
         theme.on_change(self, self.update)
         self._describe()
 
@@ -69,7 +69,7 @@ class WayStrip(QWidget):
     @property
     def headline(self) -> str:
         """What is carried where, by what: ``Franka → UR5e · LoRA · 50 episodes``."""
-        experiment: Experiment = self._bench.experiment
+        experiment: Experiment = self._app_state.experiment
         parts = [
             self.tr("{source} → {target}").format(
                 source=self._title("embodiments", experiment.source.embodiment),
@@ -96,7 +96,7 @@ class WayStrip(QWidget):
         }
         parts = [words[self._state]] if self._state in words else []
         index, count = self._job
-        if count > 1 and self._bench.is_running:
+        if count > 1 and self._app_state.is_running:
             parts.insert(0, self.tr("run {index} of {count}").format(index=index + 1, count=count))
         progress = self._progress
         if progress is not None and self._state in ("preparing", "running", "paused"):
@@ -213,19 +213,19 @@ class WayStrip(QWidget):
         return labels
 
     def _title(self, kind: str, name: str) -> str:
-        if self._bench.registry_is_ready and name in (known := self._bench.registry.all(kind)):
+        if self._app_state.registry_is_ready and name in (known := self._app_state.registry.all(kind)):
             return str(known[name].title).split(",")[0]  # "UR5e arm, 6 degrees of freedom" is too long here
         return short_name(name)
 
     def _chosen(self) -> type[Strategy] | None:
         """The chosen strategy; None while the plugins are being loaded, or where it is unknown."""
-        known = self._bench.registry.all("strategies") if self._bench.registry_is_ready else {}
-        return known.get(self._bench.experiment.strategy.id)
+        known = self._app_state.registry.all("strategies") if self._app_state.registry_is_ready else {}
+        return known.get(self._app_state.experiment.strategy.id)
 
     def _lay_out(self) -> None:
         """The stages of the chosen strategy, none of them begun."""
         chosen = self._chosen()
-        self.stages = {name: Stage() for name in (Way(chosen.stages).stages if chosen is not None else STAGES)}
+        self.stages = {name: Stage() for name in (Pipeline(chosen.stages).stages if chosen is not None else STAGES)}
 
     def _edited(self) -> None:
         """Another strategy may have other stages; those of a run that is going on stay."""

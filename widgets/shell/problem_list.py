@@ -6,7 +6,7 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QMenu, QToolButton, QWidget
 
 from studio.contracts import Problem
-from widgets.shell.app_state import Bench
+from widgets.shell.app_state import AppState
 from widgets.style import theme
 
 
@@ -15,7 +15,7 @@ class ProblemList(QToolButton):
 
     field_wanted = Signal(str)  # the dotted field of the chosen problem
 
-    def __init__(self, bench: Bench, parent: QWidget | None = None) -> None:
+    def __init__(self, app_state: AppState, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.setToolButtonStyle(self.toolButtonStyle().ToolButtonTextBesideIcon)
@@ -24,8 +24,8 @@ class ProblemList(QToolButton):
         self._menu = QMenu(self)
         self._menu.setToolTipsVisible(True)
         self.setMenu(self._menu)
-        bench.problems_changed.connect(self.show_problems)
-        self.show_problems(bench.problems)
+        app_state.problems_changed.connect(self.show_problems)
+        self.show_problems(app_state.problems)
 
     def show_problems(self, problems: list[Problem]) -> None:
         """Takes a new list of problems."""

@@ -7,20 +7,20 @@ import math
 from PySide6.QtWidgets import QLabel, QWidget
 
 from studio.events import DeviceSample, Event
-from widgets.shell.app_state import Bench
+from widgets.shell.app_state import AppState
 from widgets.style import theme
 
 
 class DeviceStatus(QLabel):
     """``CPU 184 %  ·  memory 812 MB  ·  GPU 40 %, 2.1 GB``."""
 
-    def __init__(self, bench: Bench, parent: QWidget | None = None) -> None:
+    def __init__(self, app_state: AppState, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setFont(theme.small_font())
         self.setContentsMargins(theme.MEDIUM, 0, theme.MEDIUM, 0)
         self.setToolTip(self.tr("Load of this program while it runs; 100 % of CPU is one core."))
         self.setAccessibleName(self.tr("Device load"))
-        bench.events.connect(self._take_events)
+        app_state.events.connect(self._take_events)
 
     def _take_events(self, events: list[Event]) -> None:
         samples = [event for event in events if isinstance(event, DeviceSample)]

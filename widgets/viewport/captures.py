@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QImage
 
 from studio.errors import DataError, StudioError
-from widgets.shell.app_state import Bench
+from widgets.shell.app_state import AppState
 from widgets.viewport.render_thread import RenderThread
 
 
@@ -18,9 +18,9 @@ class Keep(QObject):
 
     filming = Signal(bool)
 
-    def __init__(self, bench: Bench, thread: RenderThread) -> None:
+    def __init__(self, app_state: AppState, thread: RenderThread) -> None:
         super().__init__()
-        self._bench, self._thread = bench, thread
+        self._app_state, self._thread = app_state, thread
         self._open: Path | None = None  # the film that is being made
         thread.captured.connect(self._save_picture)
         thread.film_ended.connect(self._film_ended)
@@ -43,11 +43,11 @@ class Keep(QObject):
             self._open = None
             self.filming.emit(False)
         if error is None:
-            self._bench.toast.emit("info", self.tr("The film is saved: {0}").format(path), "")
+            self._app_state.toast.emit("info", self.tr("The film is saved: {0}").format(path), "")
         elif isinstance(error, StudioError):
-            self._bench.toast.emit("error", str(error), "")
+            self._app_state.toast.emit("error", str(error), "")
         else:
-            self._bench.report(error, self.tr("Film"))
+            self._app_state.report(error, self.tr("Film"))
 
     def _save_picture(self, image: QImage) -> None:
         path = self._path("png")
@@ -65,13 +65,13 @@ class Keep(QObject):
                 )
             return path
 
-        self._bench.background(
-            work, lambda path: self._bench.toast.emit("info", self.tr("The picture is saved: {0}").format(path), "")
+        self._app_state.background(
+            work, lambda path: self._app_state.toast.emit("info", self.tr("The picture is saved: {0}").format(path), "")
         )
 
     def _path(self, suffix: str) -> Path:
         """A new file's; never an existing one."""
         stamp = time.strftime("%Y%m%d-%H%M%S")
-        folder = self._bench.runs_folder
+        folder = self._app_state.runs_folder
         names = (f"viewport-{stamp}{more}.{suffix}" for more in ("", *(f"-{i}" for i in range(2, 1000))))
         return next(folder / name for name in names if not (folder / name).exists())

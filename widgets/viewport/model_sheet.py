@@ -12,7 +12,7 @@ DIRECTION = "direction"
 
 
 @dataclass(frozen=True)
-class Knob:
+class Slider:
     """One joint or actuator: its index in the model, its name and its range."""
 
     index: int
@@ -27,11 +27,11 @@ class ModelSheet:
     """Of one model."""
 
     kind: str = ""  # world, model, recorded: what plays it
-    joints: tuple[Knob, ...] = ()
-    actuators: tuple[Knob, ...] = ()
+    joints: tuple[Slider, ...] = ()
+    actuators: tuple[Slider, ...] = ()
     keyframes: tuple[str, ...] = ()
     fields: tuple[str, ...] = ()  # what may be watched, as completions
-    context: tuple[Knob, ...] = ()  # of a family of tasks
+    context: tuple[Slider, ...] = ()  # of a family of tasks
     goal: str = ""  # what the mouse may take hold of to say where to go: ``goal``, its mark; ``direction``, an arrow
 
 
@@ -79,5 +79,5 @@ def _goal(player: Any) -> str:
     return next((GOAL for i in range(model.nbody) if model.body_mocapid[i] >= 0 and model.body(i).name == GOAL), "")
 
 
-def _knob(index: int, name: str, what: str, low: float, high: float, unit: str = "") -> Knob:
-    return Knob(index, name or f"{what} {index}", float(low), float(high), unit)
+def _knob(index: int, name: str, what: str, low: float, high: float, unit: str = "") -> Slider:
+    return Slider(index, name or f"{what} {index}", float(low), float(high), unit)

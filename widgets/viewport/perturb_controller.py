@@ -12,7 +12,7 @@ PULL, TURN = "pull", "turn"
 NEAR = 0.05  # heights of the view: how near the tip of an arrow a press has to be
 
 
-class Grab:
+class PerturbController:
     """Writes the player's ``MjvPerturb``; players that cannot be touched have none."""
 
     def __init__(self, mujoco: Any) -> None:

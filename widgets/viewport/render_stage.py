@@ -16,7 +16,7 @@ from widgets.viewport.film import Film
 from widgets.viewport.frame import Frame
 from widgets.viewport.model_sheet import NO_MODEL, describe
 from widgets.viewport.orbit_camera import OrbitCamera, names
-from widgets.viewport.perturb_controller import Grab
+from widgets.viewport.perturb_controller import PerturbController
 from widgets.viewport.render_pace import Pace
 from widgets.viewport.scene_renderer import LEVELS, STILL_LEVEL, Quality, QualityControl, SceneRenderer
 from widgets.viewport.watching import Watching
@@ -51,7 +51,7 @@ class Stage:
 
         self._mj = mujoco
         self._view = mujoco.MjvCamera()
-        self.grab = Grab(mujoco)
+        self.grab = PerturbController(mujoco)
         self.film = Film()
         self.watching = Watching()
         self.decorations: Sequence[Any] = ()

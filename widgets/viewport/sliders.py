@@ -9,7 +9,7 @@ from PySide6.QtCore import QEvent, QObject, QSignalBlocker, Qt, Signal
 from PySide6.QtWidgets import QGridLayout, QLabel, QSlider, QWidget
 
 from widgets.style import theme
-from widgets.viewport.model_sheet import Knob
+from widgets.viewport.model_sheet import Slider
 
 TICKS = 1000
 
@@ -22,7 +22,7 @@ class Knobs(QWidget):
     def __init__(self, what: str, none: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._what, self._none = what, none
-        self._knobs: tuple[Knob, ...] = ()
+        self._knobs: tuple[Slider, ...] = ()
         self._texts: dict[int, str] = {}  # what stands at each knob
         self.sliders: list[QSlider] = []
         self.numbers: list[QLabel] = []
@@ -32,23 +32,23 @@ class Knobs(QWidget):
         self._grid.setVerticalSpacing(theme.SMALL)
         self._grid.setColumnStretch(1, 1)
 
-    def set_knobs(self, knobs: tuple[Knob, ...]) -> None:
+    def set_knobs(self, sliders: tuple[Slider, ...]) -> None:
         """Rows for another model."""
-        if knobs == self._knobs and (self.sliders or not knobs) and self._grid.count():
+        if sliders == self._knobs and (self.sliders or not sliders) and self._grid.count():
             return
-        self._knobs = knobs
+        self._knobs = sliders
         while (item := self._grid.takeAt(0)) is not None:
             widget = item.widget()
             if widget is not None:
                 widget.deleteLater()
         self.sliders, self.numbers, self._texts = [], [], {}
-        if not knobs:
+        if not sliders:
             nothing = QLabel(self._none)
             nothing.setProperty("role", "muted")
             nothing.setWordWrap(True)
             self._grid.addWidget(nothing, 0, 0, 1, 3)
             return
-        for row, knob in enumerate(knobs):
+        for row, knob in enumerate(sliders):
             name = QLabel()
             name.setFont(theme.small_font())
             name.setText(name.fontMetrics().elidedText(knob.name, Qt.TextElideMode.ElideMiddle, 84))

@@ -6,7 +6,7 @@ from typing import Any
 
 from PySide6.QtCore import QObject, Signal
 
-from widgets.shell.app_state import Bench
+from widgets.shell.app_state import AppState
 from widgets.viewport.bar import ViewportBar
 from widgets.viewport.frame import Frame
 from widgets.viewport.render_thread import RenderThread
@@ -17,26 +17,26 @@ class TrainingSource(QObject):
 
     named = Signal(str)
 
-    def __init__(self, bench: Bench, thread: RenderThread, bar: ViewportBar) -> None:
+    def __init__(self, app_state: AppState, thread: RenderThread, bar: ViewportBar) -> None:
         super().__init__()
-        self._bench, self._thread, self._bar = bench, thread, bar
+        self._app_state, self._thread, self._bar = app_state, thread, bar
         self.watching = False
         self._stale = 0  # the model that was shown when the training had another
         self._words = ""
 
     def watch(self) -> None:
         """Shows the simulation that the bar names."""
-        watched, registry = self._bench.channels.training, self._bench.registry
-        simulation, otherwise = self._bar.simulation.value() - 1, self._bench.experiment.source
+        watched, registry = self._app_state.channels.training, self._app_state.registry
+        simulation, otherwise = self._bar.simulation.value() - 1, self._app_state.experiment.source
 
         def ask() -> Any:
             watched.look(simulation)
             return watched.take()
 
         def make() -> Any:
-            from studio.viewer.clip_player import Mirror  # on the render thread
+            from studio.viewer.clip_player import ClipPlayer  # on the render thread
 
-            return Mirror(ask, watched.domain(simulation) or otherwise, registry)
+            return ClipPlayer(ask, watched.domain(simulation) or otherwise, registry)
 
         self.watching, self._words = True, ""
         self._bar.simulation.show()
@@ -49,7 +49,7 @@ class TrainingSource(QObject):
         if self.watching:
             self.watching = False
             self._bar.simulation.hide()
-            self._bench.channels.training.leave()
+            self._app_state.channels.training.leave()
 
     def follow(self, frame: Frame) -> None:
         """A picture came while the training is watched: there may be more simulations now, or another world."""
@@ -59,7 +59,7 @@ class TrainingSource(QObject):
             self.watch()
 
     def _name(self) -> None:
-        count = self._bench.channels.training.simulations
+        count = self._app_state.channels.training.simulations
         self._bar.set_simulations(count)
         number = self._bar.simulation.value()
         words = self.tr("training · simulation {0} of {1}").format(number, count) if count else self.tr("training")

@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from studio.contracts import Metrics
 from studio.experiment import Settings, setting
-from studio.rl.collectors.env_runner import Interaction, Transition
+from studio.rl.collectors.env_runner import EnvRunner, Transition
 from studio.rl.compiling import made_fast
 from studio.rl.flat import FlatParameters, adam
 from studio.rl.networks.q_policy import QPolicy
@@ -155,7 +155,7 @@ class DQN:
         self.transform, self.iteration, self.updates = transform, 0, 0
         device = policy.low.device
         self.generator = torch.Generator(device).manual_seed(seed)
-        self.interaction = Interaction(world, seed, device, policy.params.ignored)
+        self.interaction = EnvRunner(world, seed, device, policy.params.ignored)
         self.update = DQNUpdate(policy, settings, bounds)
         seen = policy.params.inputs
         widths = {"observations": seen, "actions": 1, "rewards": 1, "next_observations": seen, "discounts": 1}

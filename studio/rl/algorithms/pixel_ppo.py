@@ -24,7 +24,7 @@ from studio.experiment import setting
 from studio.rl.advantages import gae
 from studio.rl.algorithms.ppo import DIAGNOSTICS, UNITS, PPOParams, ppo_loss
 from studio.rl.collectors.episode_statistics import EpisodeStatistics, stagger
-from studio.rl.collectors.images import Gathering
+from studio.rl.collectors.images import ImageCollector
 from studio.rl.collectors.rollouts import SEEDS
 from studio.rl.networks.gaussian import log_prob
 from studio.rl.networks.pixels import PixelActorCritic, goals, privileged
@@ -123,7 +123,7 @@ class PixelPPO:
     def iterate(self) -> Iterator[Metrics]:
         """Collects, learns, and yields what it found, until the budget is spent."""
         if not self.iteration and isinstance(self.settings, PixelPPOParams):
-            self.look_around(self.settings)
+            self.pretrain_encoder(self.settings)
         while self.iteration < self.iterations:
             share = self.iteration / self.iterations if self.settings.anneal else 0.0
             self._set_rates(1 - share, self.settings.encoder_rate)
@@ -215,13 +215,13 @@ class PixelPPO:
         self.optimizers[1].step()
         return told.detach()
 
-    def look_around(self, first: PixelPPOParams) -> None:
+    def pretrain_encoder(self, first: PixelPPOParams) -> None:
         """The encoder's first steps, on images of random steps from many beginnings."""
         if not first.first_images or not first.first_steps:
             return
         moments = self.policy.moments
         rounds = -(-first.first_images // (self.world.num_envs * FIRST_STEPS))
-        gathering = Gathering(self.world, FIRST_STEPS, (self.seed + 1) << SEEDS, self.generator)
+        gathering = ImageCollector(self.world, FIRST_STEPS, (self.seed + 1) << SEEDS, self.generator)
         parts = [gathering.gather(self.policy, "random", turn) for turn in range(rounds)]
         images, states = torch.cat([part.images for part in parts]), torch.cat([part.states for part in parts])
         self.samples += len(images)

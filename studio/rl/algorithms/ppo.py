@@ -17,7 +17,7 @@ from torch.func import functional_call, grad_and_value
 
 from studio.contracts import Metrics
 from studio.experiment import Settings, setting
-from studio.rl.collectors.rollouts import Rollout, Rollouts
+from studio.rl.collectors.rollouts import Rollout, RolloutCollector
 from studio.rl.compiling import made_fast
 from studio.rl.flat import FlatParameters, adam
 from studio.rl.networks.gaussian import GaussianActorCritic, entropy, log_prob
@@ -82,7 +82,7 @@ class PPO:
     """
 
     units = UNITS
-    collector: ClassVar[type[Rollouts]] = Rollouts
+    collector: ClassVar[type[RolloutCollector]] = RolloutCollector
 
     def __init__(
         self,

@@ -19,7 +19,7 @@ from torch.func import functional_call
 
 from studio.experiment import setting
 from studio.rl.algorithms.ppo import PPO, PPOParams, ppo_loss
-from studio.rl.collectors.rollouts import Rollout, Rollouts
+from studio.rl.collectors.rollouts import Rollout, RolloutCollector
 from studio.rl.networks.gaussian import GaussianActorCritic
 from studio.sim.world import World
 
@@ -35,7 +35,7 @@ class RecurrentActorCritic(GaussianActorCritic):
     summary = "An actor and a critic that remember: for worlds that do not show all at once. Reinforcement learning."
     reference = "Cho et al. 2014 (arXiv:1406.1078); Heess et al. 2015 (arXiv:1512.04455)"
     algorithm = "recurrent_ppo"
-    remembers = True  # value and entropy are asked with the memory too
+    is_recurrent = True  # value and entropy are asked with the memory too
 
     class Params(GaussianActorCritic.Params):
         """Size of the memory and the networks."""
@@ -115,7 +115,7 @@ class RecurrentRollout(Rollout):
     fresh: Tensor
 
 
-class RecurrentRollouts(Rollouts):
+class RecurrentRollouts(RolloutCollector):
     """Collects with a memory of each simulation's episode; or of its trial, ``trial`` episodes long: within one, an
     episode's end is none, and returns go on into the next episode (Duan et al. 2016, RL², arXiv:1611.02779)."""
 
@@ -177,7 +177,7 @@ class RecurrentPPO(PPO):
         trial: episodes that memory and returns last for.
     """
 
-    collector: ClassVar[type[Rollouts]] = RecurrentRollouts
+    collector: ClassVar[type[RolloutCollector]] = RecurrentRollouts
     rollouts: RecurrentRollouts
 
     def __init__(

@@ -17,7 +17,7 @@ from torch.func import functional_call, grad_and_value
 
 from studio.contracts import Metrics
 from studio.experiment import Settings, setting
-from studio.rl.collectors.env_runner import Interaction, Transition
+from studio.rl.collectors.env_runner import EnvRunner, Transition
 from studio.rl.compiling import made_fast
 from studio.rl.flat import FlatParameters, adam
 from studio.rl.networks.squashed import SquashedActorCritic, squash
@@ -178,7 +178,7 @@ class SAC:
         if settings.precision == "bf16" and not has_bf16(device):
             say("This processor has no bf16 of its own and imitates it, many times slower than fp32: choose fp32.")
         self.generator = torch.Generator(device).manual_seed(seed)
-        self.interaction = Interaction(world, seed, device, policy.params.ignored)
+        self.interaction = EnvRunner(world, seed, device, policy.params.ignored)
         self.update = SACUpdate(policy, settings)
         widths = {"observations": policy.params.inputs, "actions": policy.params.outputs, "rewards": 1}
         widths |= {"next_observations": policy.params.inputs, "discounts": 1}
@@ -220,7 +220,7 @@ class SAC:
         return self.experience(self.interaction, self.replay)
 
     @torch.no_grad()
-    def experience(self, interaction: Interaction, replay: Replay) -> Transition:
+    def experience(self, interaction: EnvRunner, replay: Replay) -> Transition:
         """One step of every simulation of a world that may be another one, kept in its own replay."""
         policy, seen = self.policy, interaction.observations
         shape, device = (len(seen), policy.params.outputs), seen.device

@@ -16,7 +16,7 @@ import numpy as np
 from studio.contracts import Task
 from studio.experiment import Domain
 from studio.sim.episode_recorder import EpisodeRecorder
-from studio.sim.rng import Draws
+from studio.sim.rng import EpisodeRng
 from studio.sim.tasks import contexts
 from studio.sim.world import World
 
@@ -66,7 +66,7 @@ def components(domain: Domain, task: Task) -> list[Component]:
     """What ω consists of in a domain as the policy is told of it."""
     found = []
     if task.context:
-        drawn = contexts.draw(task, domain.contexts, Draws(range(SAMPLES)))
+        drawn = contexts.draw(task, domain.contexts, EpisodeRng(range(SAMPLES)))
         found = [Component.of(key, column) for key, column in contexts.named(task, drawn).items()]
     for term in domain.randomization:
         if term.observed and term.key not in {part.key for part in found}:

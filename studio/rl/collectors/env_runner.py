@@ -30,7 +30,7 @@ class Transition:
     ended: Tensor  # bool: terminated, or out of time
 
 
-class Interaction:
+class EnvRunner:
     """Steps a world and keeps what it shows. Simulations begin at different times of an episode, so that they don't
     all end together; one that diverged counts as if it had stood still, and gained nothing.
 

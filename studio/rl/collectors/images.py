@@ -25,7 +25,7 @@ class Gathered:
     states: Tensor
 
 
-class Gathering:
+class ImageCollector:
     """Gathers from the beginnings of new episodes, the same in every run: they depend on nothing that came before.
 
     Args:

@@ -32,7 +32,7 @@ class Rollout:
     returns: Tensor  # of the normalized rewards: what the critic is to say
 
 
-class Rollouts:
+class RolloutCollector:
     """Collects from a world. Observations and rewards are normalized by what has been seen until then.
 
     Simulations begin at different times of an episode, so that they don't all end together. An episode that time cuts

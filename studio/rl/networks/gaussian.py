@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from studio.errors import ExperimentError
 from studio.experiment import Settings, setting
 from studio.nn.fingerprint import Fingerprint
-from studio.nn.running_mean_std import Moments
+from studio.nn.running_mean_std import RunningMeanStd
 
 Array = np.ndarray
 
@@ -122,8 +122,8 @@ class GaussianActorCritic(ReinforcementPolicy):
         self.actor = network([*widths, p.outputs], 0.01)
         self.critic = network([*widths, 1], 1.0)
         self.log_std = nn.Parameter(torch.full((p.outputs,), p.log_std))
-        self.moments = Moments(p.inputs)
-        self.rewards = Moments(1)  # of discounted returns: the scale that the critic speaks in
+        self.moments = RunningMeanStd(p.inputs)
+        self.rewards = RunningMeanStd(1)  # of discounted returns: the scale that the critic speaks in
         self.register_buffer("low", -torch.ones(p.outputs))
         self.register_buffer("high", torch.ones(p.outputs))
 

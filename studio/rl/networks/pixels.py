@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from studio.experiment import Settings, setting
-from studio.nn.running_mean_std import Moments
+from studio.nn.running_mean_std import RunningMeanStd
 from studio.rl.networks.gaussian import ReinforcementPolicy, entropy, network
 
 Array = np.ndarray
@@ -72,8 +72,8 @@ class PixelActorCritic(ReinforcementPolicy):
         self.critic = network([p.state if p.critic == "state" else p.features, *hidden, 1], 1.0)
         self.decoder = nn.Linear(p.features, p.state)  # of training alone: what the features say of the state
         self.log_std = nn.Parameter(torch.full((p.outputs,), p.log_std))
-        self.moments = Moments(p.state)
-        self.rewards = Moments(1)  # of discounted returns: the scale that the critic speaks in
+        self.moments = RunningMeanStd(p.state)
+        self.rewards = RunningMeanStd(1)  # of discounted returns: the scale that the critic speaks in
         self.register_buffer("low", -torch.ones(p.outputs))
         self.register_buffer("high", torch.ones(p.outputs))
 

@@ -18,7 +18,7 @@ import numpy as np
 from studio.contracts import Problem, Task
 from studio.errors import DataError, StudioError
 from studio.experiment import Curriculum, Domain, RandomizationTerm
-from studio.sim.rng import Draws
+from studio.sim.rng import EpisodeRng
 
 Array = np.ndarray
 
@@ -96,7 +96,7 @@ class RangeCurriculum:
         """The terms with their present ranges."""
         return self._narrowed
 
-    def begin(self, ids: Array, draws: Draws) -> None:
+    def begin(self, ids: Array, draws: EpisodeRng) -> None:
         """Decides for each new episode whether it is played at an end of a range, and at which."""
         self._return[ids] = 0
         chosen, which = draws.uniform() < self._settings.probability, draws.uniform()

@@ -16,7 +16,7 @@ import numpy as np
 
 from studio.contracts import Problem
 from studio.experiment import PARTED, RandomizationTerm
-from studio.sim.rng import Draws
+from studio.sim.rng import EpisodeRng
 
 Array = np.ndarray
 
@@ -88,7 +88,7 @@ def nominal_value(key: str, model: mujoco.MjModel, camera: str = "") -> float:
     return float(model.cam_fovy[index]) if index >= 0 else float(model.vis.global_.fovy)
 
 
-def draw(terms: Sequence[RandomizationTerm], draws: Draws) -> dict[str, Array]:
+def draw(terms: Sequence[RandomizationTerm], draws: EpisodeRng) -> dict[str, Array]:
     """Each episode's values of each term, (n,) or (n, 3), by key; nominal where a term's probability skips it."""
     values: dict[str, Array] = {}
     for term in terms:

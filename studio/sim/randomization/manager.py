@@ -18,7 +18,7 @@ from studio.errors import StudioError
 from studio.experiment import Domain
 from studio.sim.randomization import fields as randomization
 from studio.sim.randomization.curriculum import RangeCurriculum
-from studio.sim.rng import Draws
+from studio.sim.rng import EpisodeRng
 
 Array = np.ndarray
 
@@ -27,7 +27,7 @@ _NOISE, _ONCE, _INTERVAL, _EPISODE, _CURRICULUM = 1, 2, 3, 4, 1 << 62
 _NOISY = ("joint_pos", "eef_pos", "state")  # what sensor noise is added to
 
 
-class Variation:
+class RandomizationManager:
     """The randomization of a batch's simulations.
 
     Args:
@@ -62,14 +62,14 @@ class Variation:
             own = {t.key: randomization.nominal_value(t.key, model, domain.camera) for t in terms}
             self.curriculum = RangeCurriculum(domain.curriculum, terms, own, has_success, self._count)
         every = np.arange(self._count)
-        self._once = randomization.draw([t for t in terms if t.moment == "once"], Draws(every, _ONCE))
+        self._once = randomization.draw([t for t in terms if t.moment == "once"], EpisodeRng(every, _ONCE))
         if self._once:
             self._apply(every, self._once)
 
     def begin(self, ids: Array, seeds: Array) -> None:
         """New episodes: what was given by hand ends, and the terms are drawn from the seeds."""
         if self.curriculum is not None:
-            self.curriculum.begin(ids, Draws(seeds, _CURRICULUM))
+            self.curriculum.begin(ids, EpisodeRng(seeds, _CURRICULUM))
         self.draw(ids, seeds)
 
     def draw(self, ids: Array, seeds: Array) -> None:
@@ -80,7 +80,7 @@ class Variation:
         }
         if self._terms:
             terms = self._terms if self.curriculum is None else self.curriculum.terms
-            drawn = randomization.draw(terms, Draws(seeds, _EPISODE))
+            drawn = randomization.draw(terms, EpisodeRng(seeds, _EPISODE))
             values |= drawn if self.curriculum is None else self.curriculum.at_ends(ids, drawn)
         self._apply(ids, values)
 
@@ -109,7 +109,7 @@ class Variation:
             if not due.any():
                 continue
             # each term has numbers of its own
-            draws = Draws(seeds[due], (steps[due] << 2) + _INTERVAL + (place << 40))
+            draws = EpisodeRng(seeds[due], (steps[due] << 2) + _INTERVAL + (place << 40))
             if self.curriculum is None:
                 self._apply(ids[due], randomization.draw([term], draws))
             else:
@@ -125,7 +125,7 @@ class Variation:
         """Adds the sensors' noise of standard deviation ``spread`` (n,) at a step of each episode."""
         if not spread.any():
             return
-        draws = Draws(seeds, (steps << 2) + _NOISE)
+        draws = EpisodeRng(seeds, (steps << 2) + _NOISE)
         for name in _NOISY:
             if name in observation:
                 seen = observation[name]

@@ -40,7 +40,7 @@ class Appearance:
         self.varied = ~_kept(model, keep)
 
 
-class Canvas:
+class VisualTarget:
     """One model that is given one look after another: where it keeps what varies, and which look it has now."""
 
     def __init__(self, model: mujoco.MjModel, camera: int) -> None:
@@ -50,7 +50,7 @@ class Canvas:
         self.intensity, self.tinted = 1.0, False
 
 
-class Looks:
+class VisualParams:
     """The looks of ``n`` pictures. What ``visuals`` does not name is nominal.
 
     Args:
@@ -78,7 +78,7 @@ class Looks:
         self._tinted = "color" in visuals
         self._colors = self._tint(np.asarray(visuals["color"])) if self._tinted else own.colors[None]
 
-    def dress(self, i: int, canvas: Canvas) -> None:
+    def dress(self, i: int, canvas: VisualTarget) -> None:
         """Gives a model picture ``i``'s look, whatever look it had before; cameras and lights are posed after it."""
         intensity = self._intensity[i]
         canvas.position[:] = self._position[i]

@@ -68,7 +68,7 @@ class Job:
             return range(start, self._next)
 
 
-class Helper:
+class Worker:
     """A thread that does what it is given, in order, and keeps what belongs to its GL context."""
 
     def __init__(self, number: int) -> None:
@@ -80,7 +80,7 @@ class Helper:
         """Hands over a task that does not raise. May be called from anywhere, a finalizer too."""
         self._tasks.put(task)
 
-    def dismiss(self) -> None:
+    def shutdown(self) -> None:
         """Lets the thread free what it keeps and end."""
         self._tasks.put(None)
         self._thread.join(PATIENCE_S)
@@ -94,27 +94,27 @@ class Helper:
             thing.close()
 
 
-_CREW: list[Helper] = []
+_POOL: list[Worker] = []
 _HIRING = threading.Lock()
 
 
-def crew(count: int) -> list[Helper]:
+def render_pool(count: int) -> list[Worker]:
     """The first ``count`` helpers of this process, hired at their first use."""
     with _HIRING:
-        if count and not _CREW:
+        if count and not _POOL:
             # as late as this: functions registered later run earlier, and MuJoCo registers the end of its EGL display
             # when its first context is made
-            atexit.unregister(_dismiss_all)
-            atexit.register(_dismiss_all)
-        while len(_CREW) < count:
-            _CREW.append(Helper(len(_CREW) + 1))
-        return _CREW[:count]
+            atexit.unregister(_shutdown_all)
+            atexit.register(_shutdown_all)
+        while len(_POOL) < count:
+            _POOL.append(Worker(len(_POOL) + 1))
+        return _POOL[:count]
 
 
-def _dismiss_all() -> None:
-    while _CREW:
-        _CREW.pop().dismiss()
+def _shutdown_all() -> None:
+    while _POOL:
+        _POOL.pop().shutdown()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_CREW.clear)  # threads do not live on in a forked process
+    os.register_at_fork(after_in_child=_POOL.clear)  # threads do not live on in a forked process

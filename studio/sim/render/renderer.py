@@ -19,8 +19,8 @@ import numpy as np
 
 from studio.cores import cores
 from studio.errors import StudioError
-from studio.sim.randomization.visual import Appearance, Canvas, Looks
-from studio.sim.render.pool import Helper, Job, Kept, crew
+from studio.sim.randomization.visual import Appearance, VisualParams, VisualTarget
+from studio.sim.render.pool import Job, Kept, Worker, render_pool
 
 Array = np.ndarray
 
@@ -61,9 +61,9 @@ class CameraRenderer:
         self._appearance = Appearance(self._model, index, keep)
         self._drawer = _Drawer(self._model, index, size)
         self._key = next(_KEYS)
-        self._helpers: list[Helper] = []
-        self._dismiss = weakref.finalize(self, _forget_all, self._helpers, self._key)
-        self._dismiss.atexit = False  # at the end of the program helpers free all they have
+        self._workers: list[Worker] = []
+        self._shutdown = weakref.finalize(self, _forget_all, self._workers, self._key)
+        self._shutdown.atexit = False  # at the end of the program helpers free all they have
 
     def render(
         self,
@@ -85,23 +85,23 @@ class CameraRenderer:
         """
         n = len(qpos)
         images = np.empty((n, self.size, self.size, 3), np.uint8)
-        looks = Looks(self._appearance, visuals or {}, n)
+        looks = VisualParams(self._appearance, visuals or {}, n)
         states = (qpos, mocap_pos, mocap_quat)
         job = Job(n, BLOCK)
         if n > BLOCK and self.workers > 1:
             # never more helpers than blocks
-            helpers = crew(min(self.workers, -(-n // BLOCK)) - 1)
-            self._helpers += [helper for helper in helpers if helper not in self._helpers]
+            pool = render_pool(min(self.workers, -(-n // BLOCK)) - 1)
+            self._workers += [worker for worker in pool if worker not in self._workers]
             make = partial(_Drawer, self._model, self._camera, self.size)
-            for helper in helpers:
-                helper.give(partial(_help, self._key, make, job, states, looks, images))
+            for worker in pool:
+                worker.give(partial(_help, self._key, make, job, states, looks, images))
         job.work(partial(self._drawer.begin().draw, states, looks, images))
         job.wait()
         return images
 
     def close(self) -> None:
         """Frees what lies in the threads' GL contexts; call it on the thread that made the renderer."""
-        self._dismiss()
+        self._shutdown()
         self._drawer.close()
 
 
@@ -110,7 +110,7 @@ class _Drawer:
 
     def __init__(self, model: mujoco.MjModel, camera: int, size: int) -> None:
         self._model = copy.copy(model)  # its look changes from picture to picture
-        self._canvas = Canvas(self._model, camera)
+        self._canvas = VisualTarget(self._model, camera)
         self._data = mujoco.MjData(self._model)
         self._mocap_quat = self._data.mocap_quat.copy()
         self._gl = thread_context()
@@ -142,7 +142,7 @@ class _Drawer:
         mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN.value, self._context)
         return self
 
-    def draw(self, states: tuple[Array, Array, Array | None], looks: Looks, images: Array, i: int) -> None:
+    def draw(self, states: tuple[Array, Array, Array | None], looks: VisualParams, images: Array, i: int) -> None:
         """Draws state ``i`` into image ``i``."""
         model, data, scene = self._model, self._data, self._scene
         qpos, mocap_pos, mocap_quat = states
@@ -165,7 +165,9 @@ class _Drawer:
         self._context.free()
 
 
-def _help(key: int, make: partial[_Drawer], job: Job, states: tuple, looks: Looks, images: Array, kept: Kept) -> None:
+def _help(
+    key: int, make: partial[_Drawer], job: Job, states: tuple, looks: VisualParams, images: Array, kept: Kept
+) -> None:
     """A helper's part: it draws what the others have left."""
     if job.over:
         return
@@ -186,9 +188,9 @@ def _forget(key: int, kept: Kept) -> None:
         drawer.close()
 
 
-def _forget_all(helpers: list[Helper], key: int) -> None:
-    for helper in helpers:
-        helper.give(partial(_forget, key))
+def _forget_all(pool: list[Worker], key: int) -> None:
+    for worker in pool:
+        worker.give(partial(_forget, key))
 
 
 def default_workers() -> int:

@@ -14,7 +14,7 @@ import numpy as np
 from studio.contracts import Observation, Problem, Task
 from studio.experiment import Domain, RandomizationTerm
 from studio.experiment.randomization import POSITIVE
-from studio.sim.rng import Draws
+from studio.sim.rng import EpisodeRng
 
 if TYPE_CHECKING:
     import mujoco
@@ -25,12 +25,12 @@ STREAM = 6  # of an episode's random numbers: which of the domain's contexts it 
 LEAST = math.exp(-5)  # a factor of 0 has no logarithm
 
 
-def draw(task: Task, choices: Sequence[Sequence[float]], draws: Draws) -> Array:
+def draw(task: Task, choices: Sequence[Sequence[float]], draws: EpisodeRng) -> Array:
     """A context for each episode, (n, components): of the whole family, or one of ``choices``."""
     whole = task.family(draws)  # drawn in any case: what the task draws after it stays the same
     if not choices:
         return whole
-    unit = Draws(draws.seeds, STREAM).uniform()
+    unit = EpisodeRng(draws.seeds, STREAM).uniform()
     return np.asarray(choices, float)[(unit * len(choices)).astype(int)]
 
 
@@ -73,14 +73,14 @@ def varies(term: RandomizationTerm) -> bool:
     return term.low < term.high or (term.probability < 1 and term.low != NOMINAL[term.field])
 
 
-def told_apart(domain: Domain) -> bool:
+def context_observable(domain: Domain) -> bool:
     """Whether a policy observes a value by which one body differs from another."""
     return any(term.observed and varies(term) for term in domain.randomization)
 
 
-def lone(domain: Domain, task: Task) -> list[Problem]:
+def degenerate_family(domain: Domain, task: Task) -> list[Problem]:
     """Why the episodes of a family's task, or of bodies whose values are observed, are all of one task after all."""
-    if told_apart(domain) or (task.context and len({*map(tuple, domain.contexts)}) != 1):
+    if context_observable(domain) or (task.context and len({*map(tuple, domain.contexts)}) != 1):
         return []
     if task.context:
         words = "One context is no family: there is only one task to learn."

@@ -12,7 +12,7 @@ from studio.contracts import Ids, Problem, Simulation
 from studio.sim.tasks.motor_task import ForwardTask
 
 if TYPE_CHECKING:
-    from studio.sim.rng import Draws
+    from studio.sim.rng import EpisodeRng
 
 Array = np.ndarray
 HORIZON = 200  # control steps, as in the papers on these families
@@ -50,7 +50,7 @@ class PlaneDirection(Direction):
     members = ()
     goal_width = 2
 
-    def family(self, draws: Draws) -> Array:
+    def family(self, draws: EpisodeRng) -> Array:
         angle = draws.uniform(-np.pi, np.pi)
         return np.stack([np.cos(angle), np.sin(angle)], 1)
 

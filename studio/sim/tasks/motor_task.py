@@ -13,7 +13,7 @@ import numpy as np
 from studio.contracts import Embodiment, Ids, Problem, Simulation, Task
 
 if TYPE_CHECKING:
-    from studio.sim.rng import Draws
+    from studio.sim.rng import EpisodeRng
 
 Array = np.ndarray
 
@@ -42,7 +42,7 @@ class BodyTask(Task):
         self.step_seconds = 1 / self.control_hz
         self.old = np.zeros(world.num_envs)  # what the reward compares with
 
-    def reset(self, world: Simulation, ids: Array, draws: Draws) -> None:
+    def reset(self, world: Simulation, ids: Array, draws: EpisodeRng) -> None:
         model = world.model
         self.qpos[ids] = self.rest + draws.uniform(-self.noise, self.noise, (model.nq,))
         if self.normal_velocity:

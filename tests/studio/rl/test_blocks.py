@@ -11,7 +11,7 @@ import torch
 from gymnasium import spaces
 from stable_baselines3.common.buffers import RolloutBuffer
 
-from studio.nn.running_mean_std import Moments
+from studio.nn.running_mean_std import RunningMeanStd
 from studio.rl.advantages import gae
 from studio.rl.algorithms.ppo import PPOParams, ppo_loss
 from studio.rl.flat import FlatParameters
@@ -140,7 +140,7 @@ def test_parameters_are_views_of_the_vector() -> None:
 
 def test_moments_are_those_of_all_rows() -> None:
     rows = torch.randn(1000, 3, generator=torch.Generator().manual_seed(0)) * torch.tensor([1.0, 5.0, 0.1]) + 7
-    moments = Moments(3)
+    moments = RunningMeanStd(3)
     for part in rows.split([1, 9, 190, 800]):
         moments.update(part)
     torch.testing.assert_close(moments.mean.float(), rows.mean(0), rtol=1e-3, atol=1e-3)

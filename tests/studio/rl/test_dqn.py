@@ -11,7 +11,7 @@ import torch
 
 from studio.errors import ExperimentError
 from studio.rl.algorithms.dqn import DQN, DQNParams, DQNUpdate
-from studio.rl.hindsight import HindsightParams, pursue
+from studio.rl.hindsight import HindsightParams, make_goal_conditioned
 from studio.rl.learners import ALGORITHMS, algorithm_of
 from studio.rl.networks.gaussian import flatten
 from studio.rl.networks.q_policy import QPolicy
@@ -114,11 +114,13 @@ def learner(iterations: int, her: str = "future", goals: str = "task", **setting
     policy = QPolicy(QPolicy.Params(width=16), "goal")
     policy.fit(flatten(world.observe([0])).shape[1], world.control.low, world.control.high, 1)
     made = DQN(policy, world, p, iterations=iterations, seed=3)
-    pursue(made, world, HindsightParams(her=her, goals=goals), 3)
+    make_goal_conditioned(made, world, HindsightParams(her=her, goals=goals), 3)
     return made
 
 
-@pytest.mark.parametrize(("her", "goals"), [("future", "task"), ("episode", "dreamt"), ("none", "dreamt")])
+@pytest.mark.parametrize(
+    ("her", "goals"), [("future", "task"), ("episode", "self_generated"), ("none", "self_generated")]
+)
 def test_what_is_resumed_ends_as_the_uninterrupted_one(her: str, goals: str) -> None:
     whole, first, second = (learner(9, her, goals) for _ in range(3))
     told = [m.values for m in whole.iterate()]

@@ -1,4 +1,4 @@
-"""Goal relabeling: exact on a buffer made by hand, within an episode, uniform; and goals that are dreamt."""
+"""Goal relabeling: exact on a buffer made by hand, within an episode, uniform; and goals that are self-generated."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import torch
 from scipy.stats import chisquare
 
 from studio.registry import Registry
-from studio.rl.collectors.env_runner import Interaction
-from studio.rl.hindsight import Goals, Hindsight, HindsightParams, Pursuit, has_goals
+from studio.rl.collectors.env_runner import EnvRunner
+from studio.rl.hindsight import GoalRunner, Goals, Hindsight, HindsightParams, has_goals
 from studio.rl.networks.gaussian import flatten
 from studio.rl.replay import Replay
 from studio.sim.gymnasium_ids import make_vector
@@ -172,8 +172,8 @@ def test_every_task_with_goals_agrees_with_its_own_success(task: str, embodiment
 
 def test_dreams_are_states_that_were_visited_and_are_kept_until_they_are_reached_or_the_episode_ends() -> None:
     made = make_vector(4, "bit_flip", "bits_8", threads=1)
-    pursuit = Pursuit(made, 0, "cpu", [], Goals(made), dreamt=True)
-    plain = Interaction(make_vector(4, "bit_flip", "bits_8", threads=1), 0)
+    pursuit = GoalRunner(made, 0, "cpu", [], Goals(made), self_generated=True)
+    plain = EnvRunner(make_vector(4, "bit_flip", "bits_8", threads=1), 0)
     replay, draw = Replay(10_000, 4, WIDTHS), torch.Generator().manual_seed(0)
     pursuit.follow(replay, draw)
     visited = {tuple(part) for part in pursuit.observations[:, 8:].tolist()}
@@ -182,7 +182,7 @@ def test_dreams_are_states_that_were_visited_and_are_kept_until_they_are_reached
         goals = pursuit.observations[:, :8]
         for i, goal in enumerate(goals.numpy()):  # as who watches is shown it: plates that stand up
             places = made.state(i)[1]
-            made.task.mark(places, made.dreamt(i))
+            made.task.mark(places, made.self_generated(i))
             np.testing.assert_array_equal(places[:, 2] > 0, goal > 0.5)
         assert {tuple(goal) for goal in goals.tolist()} <= visited
         actions = rng.integers(8, size=(4, 1)).astype(float)

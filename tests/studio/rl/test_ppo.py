@@ -10,7 +10,7 @@ import torch
 
 from studio.registry import Registry
 from studio.rl.algorithms.ppo import PPO, PPOParams
-from studio.rl.collectors.rollouts import Rollouts
+from studio.rl.collectors.rollouts import RolloutCollector
 from studio.rl.compiling import compiler
 from studio.rl.networks.gaussian import GaussianActorCritic
 from studio.sim.gymnasium_ids import default_domain, make_vector
@@ -122,7 +122,7 @@ def test_the_same_seed_gives_the_same_training_and_another_seed_another() -> Non
     assert one == same != other
 
 
-def rollouts(task: str, sims: int, length: int, **domain: Any) -> Rollouts:
+def rollouts(task: str, sims: int, length: int, **domain: Any) -> RolloutCollector:
     return learner(task, 1, sims=sims, settings={"steps": length}, **domain).rollouts
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from studio.rl.algorithms.sac import SAC, SACParams
-from studio.rl.collectors.env_runner import Interaction
+from studio.rl.collectors.env_runner import EnvRunner
 from studio.rl.networks.squashed import SquashedActorCritic
 from studio.rl.replay import Replay
 from studio.sim.gymnasium_ids import make_vector
@@ -70,7 +70,7 @@ def test_its_state_goes_on_as_it_would_have(steps: int) -> None:
 
 
 def test_falls_end_and_time_limits_go_on_from_the_state_they_led_to(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = Interaction(make_vector(6, "hopper", "hopper", threads=1), 0)
+    made = EnvRunner(make_vector(6, "hopper", "hopper", threads=1), 0)
     made.world.steps[:] = [0, 0, 0, 985, 990, 995]  # three run out of time before they fall
     told: list[Any] = []
     real = made.world.step
@@ -90,7 +90,7 @@ def test_falls_end_and_time_limits_go_on_from_the_state_they_led_to(monkeypatch:
 
 
 def test_a_simulation_that_diverges_stands_still_gains_nothing_and_is_not_called_a_fall() -> None:
-    made = Interaction(make_vector(3, "half_cheetah", "half_cheetah", threads=1), 0)
+    made = EnvRunner(make_vector(3, "half_cheetah", "half_cheetah", threads=1), 0)
     made.step(np.zeros((3, 6)))
     before = made.observations
     made.world.bind("qvel")[1] = 1e12

@@ -142,9 +142,9 @@ def test_feature_extraction_changes_the_head_alone(finished: dict[str, Path]) ->
     ],
 )
 def test_a_strategy_that_raises_is_named_with_its_line(
-    tmp_path: Path, runs: Path, fault: dict[str, str], line: int | None, said: str
+    tmp_path: Path, runs: Path, unexpected_error: dict[str, str], line: int | None, said: str
 ) -> None:
-    file = plugin(tmp_path / "plugins", **fault)
+    file = plugin(tmp_path / "plugins", **unexpected_error)
     session, published = started(tiny.experiment("broken"), runs, Registry(file.parent))
     with pytest.raises((KeyError, RuntimeError, ValueError, TypeError)):
         session.run()
@@ -170,9 +170,9 @@ def test_a_strategy_that_raises_is_named_with_its_line(
     ],
 )
 def test_a_loss_or_a_weight_that_is_no_number_ends_the_run(
-    tmp_path: Path, runs: Path, fault: dict[str, str], said: str
+    tmp_path: Path, runs: Path, unexpected_error: dict[str, str], said: str
 ) -> None:
-    file = plugin(tmp_path / "plugins", **fault)
+    file = plugin(tmp_path / "plugins", **unexpected_error)
     session, published = started(tiny.experiment("broken"), runs, Registry(file.parent))
     with pytest.raises(StudioError, match=said):
         session.run()
@@ -187,18 +187,18 @@ def test_a_loss_or_a_weight_that_is_no_number_ends_the_run(
 def test_the_command_line_says_it_in_one_sentence(
     tmp_path: Path,
     runs: Path,
-    fault: dict[str, str],
+    unexpected_error: dict[str, str],
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    file = plugin(tmp_path / "plugins", **fault)
+    file = plugin(tmp_path / "plugins", **unexpected_error)
     monkeypatch.setenv("TRANSFER_STUDIO_PLUGINS", str(file.parent))
     plan = tiny.write(tiny.experiment("broken"), tmp_path)
     assert main(["run", str(plan), "--out", str(runs)]) == 1
     out, err = capfd.readouterr()
     assert "Traceback" not in out + err
     (line,) = [line for line in err.splitlines() if line.startswith("transfer-studio:")]
-    assert "loss" in fault or f"{file}, line" in line
+    assert "loss" in unexpected_error or f"{file}, line" in line
 
 
 def test_stop_ends_with_a_checkpoint_and_resume_goes_on(runs: Path) -> None:

@@ -13,8 +13,8 @@ from studio.registry import Registry
 from studio.sim.domains import embodiment_of, task_of
 from studio.sim.world import World
 from studio.viewer import training_tap as watched
-from studio.viewer.clip_player import Mirror
-from studio.viewer.training_tap import Watched
+from studio.viewer.clip_player import ClipPlayer
+from studio.viewer.training_tap import TrainingTap
 
 CHEETAH = Domain(embodiment="half_cheetah", task="half_cheetah", control="motor", observation="state")
 POINT = Domain(embodiment="point", task="point_navigation", control="motor", observation="state")
@@ -45,7 +45,7 @@ def run(world: World, steps: int) -> list[np.ndarray]:
 
 
 def test_a_clip_is_what_the_chosen_simulation_did() -> None:
-    given, world = Watched(), world_of(CHEETAH, 3)
+    given, world = TrainingTap(), world_of(CHEETAH, 3)
     given.enter(world)
     given.look(1)
     poses = run(world, 25)  # a second is 20 steps
@@ -60,7 +60,7 @@ def test_a_clip_is_what_the_chosen_simulation_did() -> None:
 
 
 def test_simulations_are_numbered_through_all_worlds_and_another_choice_drops_what_was_begun() -> None:
-    given, one, other = Watched(), world_of(CHEETAH, 3), world_of(POINT, 2)
+    given, one, other = TrainingTap(), world_of(CHEETAH, 3), world_of(POINT, 2)
     given.enter(one)
     given.enter(other)
     assert given.simulations == 5
@@ -78,7 +78,7 @@ def test_simulations_are_numbered_through_all_worlds_and_another_choice_drops_wh
 
 def test_a_simulation_that_is_not_stepped_leaves_no_picture_standing_still() -> None:
     """As where an iteration is an episode of each: those that are over wait for the longest."""
-    given, world = Watched(), world_of(CHEETAH, 3)
+    given, world = TrainingTap(), world_of(CHEETAH, 3)
     given.enter(world)
     given.look(1)
     for step in range(30):
@@ -92,7 +92,7 @@ def test_a_simulation_that_is_not_stepped_leaves_no_picture_standing_still() -> 
 
 
 def test_nothing_is_taken_down_unasked_or_once_the_watcher_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
-    given, world = Watched(), world_of(POINT, 2)
+    given, world = TrainingTap(), world_of(POINT, 2)
     given.enter(world)
     run(world, 30)
     assert given._open == [] and given._clip is None
@@ -105,21 +105,21 @@ def test_nothing_is_taken_down_unasked_or_once_the_watcher_is_gone(monkeypatch: 
 
 
 def test_a_goal_that_the_learner_set_itself_is_shown_and_is_none_of_the_worlds() -> None:
-    given, world = Watched(), world_of(POINT, 2)
+    given, world = TrainingTap(), world_of(POINT, 2)
     given.enter(world)
     given.look(1)
     before, dreams = world.mocap()[1, 0].copy(), np.array([[0.1, 0.2], [-0.3, 0.25]])
-    world.dreamt = lambda sim: dreams[sim]
+    world.self_generated = lambda sim: dreams[sim]
     run(world, 12)
     clip = given.take()
     assert clip is not None
     np.testing.assert_array_equal(clip.mocap_pos[:, 0, :2], np.tile(dreams[1], (len(clip.steps), 1)))
     np.testing.assert_array_equal(world.mocap()[1, 0], before)
-    assert not [name for name in world.state_dict()["rows"] if "dreamt" in name]
+    assert not [name for name in world.state_dict()["rows"] if "self_generated" in name]
 
 
 def test_a_world_that_is_gone_is_no_choice() -> None:
-    given, world = Watched(), world_of(POINT, 2)
+    given, world = TrainingTap(), world_of(POINT, 2)
     given.enter(world)
     world.close()
     del world
@@ -139,7 +139,7 @@ class Clips:
 
 
 def clip_of(world: World, simulation: int = 0, seconds: int = 2) -> Any:
-    given = Watched()
+    given = TrainingTap()
     given.enter(world)
     given.look(simulation)
     run(world, seconds * int(world.task.control_hz))
@@ -148,7 +148,7 @@ def clip_of(world: World, simulation: int = 0, seconds: int = 2) -> Any:
 
 def test_a_mirror_plays_clips_at_their_pace_and_waits_for_the_next() -> None:
     ask = Clips()
-    mirror = Mirror(ask, CHEETAH, Registry())
+    mirror = ClipPlayer(ask, CHEETAH, Registry())
     mirror.advance(0.1)
     assert "step" not in mirror.info and mirror.info["training"]
     clip = ask.next = clip_of(world_of(CHEETAH, 1))
@@ -166,7 +166,7 @@ def test_a_mirror_plays_clips_at_their_pace_and_waits_for_the_next() -> None:
 
 def test_a_mirror_says_when_the_training_shows_another_world() -> None:
     ask = Clips()
-    mirror = Mirror(ask, CHEETAH, Registry())
+    mirror = ClipPlayer(ask, CHEETAH, Registry())
     ask.next = clip_of(world_of(POINT, 1))
     mirror.advance(0.1)
     assert mirror.info["stale"] and "step" not in mirror.info

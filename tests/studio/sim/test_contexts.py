@@ -100,12 +100,12 @@ def test_observed_terms_tell_the_body_in_the_same_terms_whatever_their_range() -
 def test_what_is_new_at_its_default_leaves_hashes_alone() -> None:
     term = {"field": "mass", "low": 0.5, "high": 2.0}
     plain = Experiment(target=Domain(randomization=[term], **HOPPER))
-    assert "contexts" not in plain.target.made_of() and "observed" not in plain.target.made_of()["randomization"][0]
+    assert "contexts" not in plain.target.cache_key() and "observed" not in plain.target.cache_key()["randomization"][0]
     assert plain.content_hash() == "d792e16aa81ebc11584dbde1091c63b016afd39f1c688f70906264e171950cd8"
     assert plain.changed(**{"target.contexts": [[1.0, 0.0]]}).content_hash() != plain.content_hash()
     seen = plain.changed(**{"target.randomization": [term | {"observed": True}]})
     assert seen.content_hash() != plain.content_hash()
-    assert seen.target.made_of() != plain.target.made_of()
+    assert seen.target.cache_key() != plain.target.cache_key()
 
 
 @pytest.mark.parametrize(

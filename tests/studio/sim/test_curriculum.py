@@ -20,7 +20,7 @@ from studio.run.session import Session
 from studio.sim.domains import embodiment_of, task_of
 from studio.sim.randomization.curriculum import RangeCurriculum, check_curriculum
 from studio.sim.randomization.fields import draw
-from studio.sim.rng import Draws
+from studio.sim.rng import EpisodeRng
 from studio.sim.rollout import expert_actions, run_episodes
 from studio.sim.world import World
 from studio.store.run_log import read_episodes, read_log
@@ -47,8 +47,8 @@ def rounds(curriculum: RangeCurriculum, policy: Any, count: int, first: int = 0)
     values: dict[str, np.ndarray] = {}
     for i in range(first, first + count):
         seeds = ids + N * i
-        curriculum.begin(ids, Draws(seeds, 9))
-        values = curriculum.at_ends(ids, draw(curriculum.terms, Draws(seeds, 1)))
+        curriculum.begin(ids, EpisodeRng(seeds, 9))
+        values = curriculum.at_ends(ids, draw(curriculum.terms, EpisodeRng(seeds, 1)))
         curriculum.ended(ids, policy(values))
     return values
 

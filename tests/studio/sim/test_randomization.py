@@ -13,7 +13,7 @@ from studio.registry import Registry
 from studio.sim.domains import embodiment_of, task_of
 from studio.sim.randomization import fields as randomization
 from studio.sim.randomization.fields import NOMINAL, draw
-from studio.sim.rng import Draws
+from studio.sim.rng import EpisodeRng
 from studio.sim.world import World
 
 REGISTRY = Registry()
@@ -184,13 +184,13 @@ def test_draws_lie_in_their_range_and_come_from_the_seed() -> None:
         RandomizationTerm(field="camera_position", low=-0.02, high=0.02),
         RandomizationTerm(field="blur", low=1, high=2, probability=0.5),
     ]
-    values = draw(terms, Draws(range(300)))
+    values = draw(terms, EpisodeRng(range(300)))
     friction = values["friction"]
     assert 0.5 <= friction.min() < 0.6 and 1.4 < friction.max() <= 1.5
     assert np.median(values["mass"]) == pytest.approx(1.0, abs=0.35)  # the middle of the logarithms
     assert values["camera_position"].shape == (300, 3)
     assert 0.4 < np.mean(values["blur"] != 0) < 0.6
-    assert draw(terms, Draws([5]))["mass"][0] == values["mass"][5]
+    assert draw(terms, EpisodeRng([5]))["mass"][0] == values["mass"][5]
     assert "damping" not in values
 
 

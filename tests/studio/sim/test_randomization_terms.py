@@ -16,7 +16,7 @@ from studio.registry import Registry
 from studio.sim.domains import embodiment_of, task_of
 from studio.sim.randomization import fields as randomization
 from studio.sim.randomization.fields import CAMERA, IMAGE, NOMINAL, PHYSICS, VECTORS, draw
-from studio.sim.rng import Draws
+from studio.sim.rng import EpisodeRng
 from studio.sim.rollout import run_episodes
 from studio.sim.world import World
 
@@ -84,7 +84,7 @@ def test_ten_thousand_samples_have_the_mean_and_spread_that_were_asked_for(field
         return
     std = {"narrow normal": (high - low) / 40, "wide normal": high - low}.get(shape, 0.0)
     term = RandomizationTerm(field=field, low=low, high=high, distribution=shape.split()[-1], std=std)
-    values = draw([term], Draws(range(COUNT)))[term.key]
+    values = draw([term], EpisodeRng(range(COUNT)))[term.key]
     assert values.shape == ((COUNT, 3) if field in VECTORS else (COUNT,))
     for column in values.reshape(COUNT, -1).T:
         wanted = expected(term)
@@ -98,7 +98,7 @@ def test_ten_thousand_samples_have_the_mean_and_spread_that_were_asked_for(field
 def test_a_term_is_applied_as_often_as_its_probability_says(field: str) -> None:
     low, high = RANGES[field]
     term = RandomizationTerm(field=field, low=low, high=high, probability=0.25)
-    values = draw([term], Draws(range(COUNT)))[term.key].reshape(COUNT, -1)[:, 0]
+    values = draw([term], EpisodeRng(range(COUNT)))[term.key].reshape(COUNT, -1)[:, 0]
     skipped = np.isnan(values) if math.isnan(NOMINAL[field]) else values == NOMINAL[field]
     assert (~skipped).mean() == pytest.approx(0.25, abs=4 * math.sqrt(0.25 * 0.75 / COUNT))
     applied = values[~skipped]
@@ -107,7 +107,7 @@ def test_a_term_is_applied_as_often_as_its_probability_says(field: str) -> None:
 
 def test_terms_and_axes_are_drawn_independently() -> None:
     terms = [RandomizationTerm(field=f, low=RANGES[f][0], high=RANGES[f][1]) for f in ("mass", "friction", "color")]
-    values = draw(terms, Draws(range(COUNT)))
+    values = draw(terms, EpisodeRng(range(COUNT)))
     columns = np.column_stack([values["mass"], values["friction"], values["color"]])
     assert np.abs(np.corrcoef(columns.T) - np.eye(5)).max() < 4 / math.sqrt(COUNT)
 
@@ -385,7 +385,7 @@ def test_the_papers_hopper_ensemble_in_its_own_units(
     world = make(1, "epopt_hopper")
     assert randomization.check_terms(world.domain.randomization, world.model) == []
     own = np.atleast_1d(getattr(world.model, name)[part])[0]
-    values = own * draw(world.domain.randomization, Draws(range(COUNT)))[key]
+    values = own * draw(world.domain.randomization, EpisodeRng(range(COUNT)))[key]
     wanted = stats.truncnorm((low - mean) / std, (high - mean) / std, mean, std)
     assert values.min() >= low - 1e-3 and values.max() <= high + 1e-3
     assert values.mean() == pytest.approx(wanted.mean(), abs=4 * wanted.std() / math.sqrt(COUNT))

@@ -12,7 +12,7 @@ from studio.registry import Registry
 from studio.rl.networks.gaussian import GaussianActorCritic
 from studio.viewer.decorations import ABOVE, BELOW, MIDDLE, diverging
 from studio.viewer.player import Player
-from studio.viewer.policy_probe import Moment, Senses, colored_path, full_color, traces
+from studio.viewer.policy_probe import PolicyProbe, StepRecord, colored_path, full_color, traces
 
 POINT = Domain(embodiment="point", task="point_navigation", control="motor", observation="goal")
 
@@ -120,15 +120,15 @@ def test_a_hand_on_the_goal_changes_what_is_said_at_once() -> None:
 
 
 def test_the_full_color_is_a_round_number_and_colors_diverge() -> None:
-    moments = [Moment(i, (i, 0, 0), score=s) for i, s in enumerate([float("nan"), 0.3, -2.1, 1.0])]
+    moments = [StepRecord(i, (i, 0, 0), score=s) for i, s in enumerate([float("nan"), 0.3, -2.1, 1.0])]
     assert full_color(moments) == 2.0 or full_color(moments) == 3.0
     assert full_color(moments[:1]) == 0 and colored_path(moments[:1], 0, 1.0) == []
     assert diverging(-9)[:3] == BELOW and diverging(0)[:3] == MIDDLE and diverging(1)[:3] == ABOVE
 
 
 def test_a_long_path_has_few_parts_that_stay_where_they_are() -> None:
-    def moments(count: int) -> list[Moment]:
-        return [Moment(i, (i, 0, 0), score=np.sin(i)) for i in range(count)]
+    def moments(count: int) -> list[StepRecord]:
+        return [StepRecord(i, (i, 0, 0), score=np.sin(i)) for i in range(count)]
 
     long = colored_path(moments(1000), 1.0, 1.0)
     assert 60 <= len(long) <= 130
@@ -137,12 +137,16 @@ def test_a_long_path_has_few_parts_that_stay_where_they_are() -> None:
 
 
 def test_traces_have_gaps_where_nobody_said_anything() -> None:
-    moments = [Moment(0, (0, 0, 0), value=1.0), Moment(1, (0, 0, 0), np.ones(2), 3.0, 2.0), Moment(0, (0, 0, 0))]
+    moments = [
+        StepRecord(0, (0, 0, 0), value=1.0),
+        StepRecord(1, (0, 0, 0), np.ones(2), 3.0, 2.0),
+        StepRecord(0, (0, 0, 0)),
+    ]
     found, none = traces(moments), np.nan
     np.testing.assert_array_equal(found["value"][:, 0], [1, 2, none])
     np.testing.assert_array_equal(found["reward"][:, 0], [none, 3, none])
     np.testing.assert_array_equal(found["action"], [[none, none], [1, 1], [none, none]])
-    assert "entropy" not in found and not Senses(object())
+    assert "entropy" not in found and not PolicyProbe(object())
 
 
 def test_what_one_policy_said_is_not_said_of_the_next() -> None:
@@ -182,7 +186,7 @@ def test_a_state_is_observed_once_and_anew_after_a_hand_was_there(monkeypatch: p
 
 def test_a_policy_that_remembers_is_asked_with_its_memory() -> None:
     class Remembering(Right):
-        remembers = True
+        is_recurrent = True
 
         def value(self, observation: Any, memory: Any = None) -> np.ndarray:
             return np.array([float(memory or 0)])
