@@ -23,7 +23,7 @@ from studio.rl.strategy import ReinforcementStrategy
 
 
 class GoalConditioned(ReinforcementStrategy):
-    """Double DQN where the control is discrete, SAC elsewhere, on the source's goals or self-generated ones; scored on the
+    """Double DQN where the control is discrete, SAC elsewhere, on the source's or self-generated goals; scored on the
     target's."""
 
     id = "goal_conditioned"

@@ -1,6 +1,6 @@
 """Resident memory over two million steps of each learner, which has to be flat once buffers are full and code is made.
 
-Every learner trains in a process of its own, on HalfCheetah, DQN on eight bits, goals self-generated and relabeled. SAC and
+Every learner trains in a process of its own, on HalfCheetah, DQN on eight bits, goals self-made and relabeled. SAC and
 DQN make few and small updates for each step, so that two million steps take minutes: what could grow is what happens at
 every step and every update, whatever their size. Their replays are full before the first reading. Words after the
 script's name choose among the learners.
