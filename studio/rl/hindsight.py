@@ -124,7 +124,7 @@ class Hindsight:
 
 class GoalRunner(EnvRunner):
     """An env runner whose reward is that of the observed goal, and whose goals may be self-generated: drawn from what
-    the replay remembers, anew when an episode begins and when the one before is reached. Of the environment it then uses
+    the replay holds, anew when an episode begins and when the one before is reached. Of the environment it then uses
     nothing but its states: an end that its own goal brings counts as one that time brings."""
 
     def __init__(
