@@ -51,12 +51,12 @@ class StateChanged(Event):
 
 @dataclass(frozen=True)
 class StageChanged(Event):
-    """The way of the experiment: source, pretrain, adapt (or the strategy's own stages), evaluate, export. ``way``: all
+    """A stage was entered: source, pretrain, adapt (or the strategy's own stages), evaluate, export. ``pipeline``: all
     of them, in order. ``cached``: nothing had to be done."""
 
     stage: str
     cached: bool = False
-    way: tuple[str, ...] = ()
+    pipeline: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

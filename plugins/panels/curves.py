@@ -26,7 +26,7 @@ from shiboken6 import isValid
 from studio.contracts import PanelInfo
 from studio.events import CheckpointSaved, DeviceSample, Evaluated, Event, MetricsLogged, StateChanged
 from studio.experiment import Experiment
-from widgets.curves import export as curve_export
+from widgets.curves import export
 from widgets.curves.content import EVALUATION, LOAD, MEMORY
 from widgets.curves.data import DEVICES, SEPARATOR, RunData, label_of, load_run
 from widgets.curves.metric_chooser import MetricChooser
@@ -299,16 +299,16 @@ class CurvesPanel(QWidget):
         """Writes what is shown, in the kind the suffix says; a toast tells when it is done."""
         self.view.contents()
         if path.suffix == ".csv":
-            rows = curve_export.take_rows(self.view.plots, self.view.runs)
+            rows = export.take_rows(self.view.plots, self.view.runs)
 
             def work() -> Path:
-                return curve_export.write(path, curve_export.csv_text(rows).encode())
+                return export.write(path, export.csv_text(rows).encode())
         else:
-            with curve_export.Figure(self.view.plots.values(), self.view.columns) as figure:
+            with export.Figure(self.view.plots.values(), self.view.columns) as figure:
                 drawn: Any = figure.svg() if path.suffix == ".svg" else figure.image()
 
             def work() -> Path:
-                return curve_export.write(path, drawn if isinstance(drawn, bytes) else curve_export.png_bytes(drawn))
+                return export.write(path, drawn if isinstance(drawn, bytes) else export.png_bytes(drawn))
 
         said = self.tr("Saved %1")
         self.app_state.background(
@@ -318,7 +318,7 @@ class CurvesPanel(QWidget):
     def copy_picture(self) -> None:
         """Puts the picture on the clipboard."""
         self.view.contents()
-        with curve_export.Figure(self.view.plots.values(), self.view.columns) as figure:
+        with export.Figure(self.view.plots.values(), self.view.columns) as figure:
             QGuiApplication.clipboard().setImage(figure.image())
 
 

@@ -29,7 +29,7 @@ from shiboken6 import isValid
 from studio.contracts import PanelInfo
 from studio.experiment import Experiment
 from widgets.curves.overlay import Overlay, key_of
-from widgets.runs import table as run_table
+from widgets.runs import table
 from widgets.runs.delegates import StateDelegate, SuccessDelegate, SwatchDelegate
 from widgets.runs.disk import export_runs, fingerprint, list_runs, trash
 from widgets.runs.table import ALIVE, CREATED, INFO, SHOWN, STATE, SUCCESS, RunFilter, RunTable, rate, summary
@@ -145,8 +145,8 @@ class RunsPanel(QWidget):
         add("folder", self.tr("&Open folder"), self.open_folder, icon="folder")
         add("export", self.tr("&Export adapter…"), self.ask_export, icon="save")
         add("path", self.tr("Copy &path"), self.copy_path)
-        add("markdown", self.tr("Copy as &Markdown table"), partial(self.copy_table, run_table.as_markdown), copy)
-        add("csv", self.tr("Copy as &CSV"), partial(self.copy_table, run_table.as_csv))
+        add("markdown", self.tr("Copy as &Markdown table"), partial(self.copy_table, table.as_markdown), copy)
+        add("csv", self.tr("Copy as &CSV"), partial(self.copy_table, table.as_csv))
         add("delete", self.tr("&Delete to trash…"), self.ask_delete, key.Key_Delete, "trash")
         for id, help in {
             "show": self.tr("Draw just the selected runs in the curves (Enter)"),

@@ -54,7 +54,7 @@ def test_the_stages_run_in_order_and_what_is_hidden_is_found(tmp_path: Path) -> 
     events = heard.drain()
     entered = [e.stage for e in events if isinstance(e, StageChanged)]
     assert [s for s in entered if s in STAGES] == STAGES
-    assert next(e.way for e in events if isinstance(e, StageChanged)) == (
+    assert next(e.pipeline for e in events if isinstance(e, StageChanged)) == (
         "source",
         "pretrain",
         *STAGES,

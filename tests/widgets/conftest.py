@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from PySide6.QtWidgets import QApplication
 
-from tests.widgets import shell_fakes as fakes
+from tests.widgets.shell import fakes
 from widgets.shell.app_state import AppState
 from widgets.shell.main_window import MainWindow
 from widgets.style import theme
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def app_state(qtbot: Any, tmp_path: Path) -> Iterator[AppState]:
-    """A bench with an empty runs folder, closed at the end."""
+    """The window's state with an empty runs folder, closed at the end."""
     made = AppState(tmp_path)
     yield made
     made.close()

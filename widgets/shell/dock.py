@@ -42,7 +42,7 @@ class DockTitle(QWidget):
             button = QToolButton()
             button.setFixedSize(22, 20)
             button.setAutoRaise(True)
-            button.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # the View menu is the keyboard's way
+            button.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # by keyboard, the View menu does this
             button.setAccessibleName(words)
             button.setToolTip(words)
             theme.set_icon(button, icon, "disabled")

@@ -61,11 +61,11 @@ def size(window: QMainWindow, docks: Iterable[PanelDock]) -> None:
         window.resizeDocks(heads, widths, Qt.Orientation.Horizontal)
 
 
-def _beside(window: QMainWindow, first: PanelDock | None, second: PanelDock, way: Qt.Orientation) -> None:
+def _beside(window: QMainWindow, first: PanelDock | None, second: PanelDock, along: Qt.Orientation) -> None:
     if first is None:
-        window.addDockWidget(AREA, second, way)
+        window.addDockWidget(AREA, second, along)
     else:
-        window.splitDockWidget(first, second, way)
+        window.splitDockWidget(first, second, along)
 
 
 def _rows(docks: Sequence[PanelDock], areas: Sequence[str]) -> list[list[PanelDock]]:

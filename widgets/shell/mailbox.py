@@ -1,4 +1,4 @@
-"""Mailbox and slot: how the UI thread tells a worker something, and how the newest result comes back.
+"""Mailbox and slot: how the UI thread sends messages to a worker, and how the newest result comes back.
 
 Posting never waits; what was not read yet is replaced or summed.
 """
@@ -14,35 +14,35 @@ class Mailbox:
 
     def __init__(self) -> None:
         self._condition = threading.Condition()
-        self._letters: dict[str, Any] = {}
+        self._messages: dict[str, Any] = {}
         self._closed = False
 
     def post(self, key: str, value: Any = True) -> None:
         """The latest wins."""
         with self._condition:
-            self._letters[key] = value
+            self._messages[key] = value
             self._condition.notify()
 
     def add(self, key: str, *amounts: float) -> None:
         """Amounts of what has not been read yet are summed: a drag of many small moves is one."""
         with self._condition:
-            before = self._letters.get(key, (0.0,) * len(amounts))
-            self._letters[key] = tuple(a + b for a, b in zip(before, amounts, strict=True))
+            before = self._messages.get(key, (0.0,) * len(amounts))
+            self._messages[key] = tuple(a + b for a, b in zip(before, amounts, strict=True))
             self._condition.notify()
 
     def take(self) -> dict[str, Any]:
         """Everything since the last call."""
         with self._condition:
-            letters, self._letters = self._letters, {}
-            return letters
+            messages, self._messages = self._messages, {}
+            return messages
 
     def wait(self, seconds: float | None) -> None:
         """Sleeps until something is posted, the mailbox is closed, or the time is over (None: however long)."""
         with self._condition:
-            self._condition.wait_for(lambda: self._closed or bool(self._letters), seconds)
+            self._condition.wait_for(lambda: self._closed or bool(self._messages), seconds)
 
     def sleep(self, seconds: float) -> None:
-        """Sleeps through letters; only closing wakes."""
+        """Sleeps through messages; only closing wakes."""
         with self._condition:
             self._condition.wait_for(lambda: self._closed, max(0.0, seconds))
 
@@ -58,7 +58,7 @@ class Mailbox:
 
 
 class Slot:
-    """Holds the newest result. At most one notice is under way at a time, however many results replace each other."""
+    """Holds the newest result. At most one notice is pending at a time, however many results replace each other."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -66,12 +66,12 @@ class Slot:
         self.replaced = 0  # results that nobody took
 
     def put(self, content: Any) -> bool:
-        """True if the reader must be told; False if a notice is already under way."""
+        """Store a result; True if the reader must be notified, False if a notice is already on its way."""
         with self._lock:
-            tell = self._content is None
-            self.replaced += not tell
+            notify = self._content is None
+            self.replaced += not notify
             self._content = content
-            return tell
+            return notify
 
     def take(self) -> Any:
         """The newest, once; None where there is nothing new."""

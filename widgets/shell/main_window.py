@@ -1,4 +1,4 @@
-"""The main window: one dock for each panel, the way strip over them, and the commands."""
+"""The main window: one dock for each panel, the pipeline bar above them, and the commands."""
 
 from __future__ import annotations
 
@@ -125,8 +125,8 @@ class MainWindow(QMainWindow):
         self.app_state.problems_changed.connect(lambda found: wrapped.setVisible(bool(found)))
         wrapped.setVisible(bool(self.app_state.problems))
         self.addToolBarBreak()
-        self.way = PipelineBar(self.app_state)
-        self._bar("way", self.tr("Way of the experiment")).addWidget(self.way)
+        self.pipeline = PipelineBar(self.app_state)
+        self._bar("pipeline", self.tr("Stages of the experiment")).addWidget(self.pipeline)
         self.statusBar().setSizeGripEnabled(False)
         self.statusBar().addPermanentWidget(DeviceStatus(self.app_state))
 

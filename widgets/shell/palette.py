@@ -1,4 +1,4 @@
-"""The command palette: every command of the window, found by a few letters of its name or its help."""
+"""The command palette: every command of the window, found by a few characters of its name or its help."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Palette(QDialog):
         self._fill("")
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """The arrow keys move in the list while the letters go to the field."""
+        """The arrow keys move in the list while typing goes to the field."""
         if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress:
             step = {Qt.Key.Key_Down: 1, Qt.Key.Key_Up: -1}.get(Qt.Key(event.key()))
             if step and self.found.count():
@@ -46,12 +46,12 @@ class Palette(QDialog):
         return super().eventFilter(watched, event)
 
     def _fill(self, typed: str) -> None:
-        letters = typed.casefold().split()
+        words = typed.casefold().split()
         self.found.clear()
         for action in self._actions:
             name = action.text().replace("&", "").rstrip("…")
             help = action.statusTip() or action.toolTip()
-            if not all(part in f"{name} {help}".casefold() for part in letters):
+            if not all(part in f"{name} {help}".casefold() for part in words):
                 continue
             keys = action.shortcut().toString()
             item = QListWidgetItem(f"{name}   –   {help}" + (f"   [{keys}]" if keys else ""))

@@ -1,4 +1,4 @@
-"""The way of the experiment, as a strip: source → pretrain → adapt → evaluate → export, lit as it goes."""
+"""The stages of the experiment in a bar: source → pretrain → adapt → evaluate → export, lit as it goes."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ PACE_MS = 250  # numbers that change faster than they are read only cost trainin
 
 @dataclass
 class Stage:
-    """What the strip knows of one stage. ``look``: idle, active, done, cached, failed, stopped."""
+    """What the bar knows of one stage. ``look``: idle, active, done, cached, failed, stopped."""
 
     look: str = "idle"
     fraction: float = 0.0
 
 
 class PipelineBar(QWidget):
-    """Draws the way. It listens to the window's state; nothing else is asked of it."""
+    """Draws the stages. It listens to the window's state; nothing else is asked of it."""
 
     def __init__(self, app_state: AppState, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -50,7 +50,7 @@ class PipelineBar(QWidget):
         self._pace.setInterval(PACE_MS)
         self._pace.timeout.connect(self._catch_up)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.setAccessibleName(self.tr("Way of the experiment"))
+        self.setAccessibleName(self.tr("Stages of the experiment"))
         app_state.events.connect(self._take_events)
         app_state.progress.connect(self._take_progress)
         app_state.job_changed.connect(self._begin)
@@ -121,7 +121,7 @@ class PipelineBar(QWidget):
         painter.drawRoundedRect(area.adjusted(0.5, 0.5, -0.5, -0.5), theme.RADIUS, theme.RADIUS)
         text = min(area.width() * 0.34, 400.0)
         self._paint_words(painter, area.adjusted(14, 0, 0, 0), text - 14)
-        self._paint_way(painter, area.adjusted(text + theme.LARGE, 0, -theme.LARGE, 0))
+        self._paint_stages(painter, area.adjusted(text + theme.LARGE, 0, -theme.LARGE, 0))
 
     def _paint_words(self, painter: QPainter, area: QRectF, width: float) -> None:
         bold = painter.font()
@@ -136,7 +136,7 @@ class PipelineBar(QWidget):
             shown = QFontMetrics(font).elidedText(words, Qt.TextElideMode.ElideRight, int(width))
             painter.drawText(QRectF(area.left(), area.top() + top, width, 18), Qt.AlignmentFlag.AlignVCenter, shown)
 
-    def _paint_way(self, painter: QPainter, area: QRectF) -> None:
+    def _paint_stages(self, painter: QPainter, area: QRectF) -> None:
         labels = self._labels()
         font = theme.small_font(self.font())
         metrics = QFontMetrics(font)
@@ -267,8 +267,8 @@ class PipelineBar(QWidget):
             self._describe()
 
     def _enter(self, event: StageChanged) -> None:
-        if event.way and event.way != tuple(self.stages):  # the session knows best which stages there are
-            self.stages = {name: self.stages.get(name, Stage()) for name in event.way}
+        if event.pipeline and event.pipeline != tuple(self.stages):  # the session knows best which stages there are
+            self.stages = {name: self.stages.get(name, Stage()) for name in event.pipeline}
         if event.stage not in self.stages:
             return
         reached = list(self.stages).index(event.stage)

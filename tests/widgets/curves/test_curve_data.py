@@ -12,7 +12,7 @@ import pytest
 
 from plugins.panels.curves import tell_apart
 from studio.errors import StudioError
-from widgets.curves import export as curve_export
+from widgets.curves import export
 from widgets.curves.axis import PlotAxis, clock, number
 from widgets.curves.content import SUCCESS, Options, available, build
 from widgets.curves.data import VALUE, RunData, Series
@@ -75,7 +75,7 @@ def test_labels_are_as_short_as_tells_runs_apart() -> None:
 
 def test_export_into_a_folder_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(StudioError, match="cannot be written"):
-        curve_export.write(tmp_path / "none" / "x.csv", b"1")
+        export.write(tmp_path / "none" / "x.csv", b"1")
 
 
 @pytest.mark.parametrize(

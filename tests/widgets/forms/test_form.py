@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QApplication, QLabel
 
 from studio.contracts import Problem
 from studio.experiment import Budget, Experiment, Pretraining
-from tests.widgets.shell_fakes import Lora
+from tests.widgets.shell.fakes import Lora
 from widgets.forms.editors import Choice, Listing, PathField, Real, Switch, Whole
 from widgets.forms.form import Form
 

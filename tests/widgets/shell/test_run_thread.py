@@ -13,8 +13,8 @@ from PySide6.QtCore import QThread
 from studio.contracts import Problem
 from studio.errors import ExperimentError
 from studio.events import Failed, StateChanged
-from tests.widgets import shell_fakes as fakes
-from tests.widgets.shell_fakes import FakeSession
+from tests.widgets.shell import fakes
+from tests.widgets.shell.fakes import FakeSession
 from widgets.shell.app_state import AppState
 
 

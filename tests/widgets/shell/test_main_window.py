@@ -1,4 +1,4 @@
-"""The window: docks, broken panels, commands, layout, closing, toasts, way strip, theme, log, palette."""
+"""The window: docks, broken panels, commands, layout, closing, toasts, pipeline bar, theme, log, palette."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from plugins.panels import log as log_panel
 from studio.contracts import Problem
 from studio.events import DeviceSample, Evaluated, Failed, Logged, Progress, StageChanged, StateChanged
 from studio.registry import Broken
-from tests.widgets import shell_fakes as fakes
-from tests.widgets.shell_fakes import FakeSession
+from tests.widgets.shell import fakes
+from tests.widgets.shell.fakes import FakeSession
 from widgets.shell.app_state import AppState
 from widgets.shell.main_window import MainWindow
 from widgets.shell.palette import Palette
@@ -88,28 +88,28 @@ def test_f5_runs_and_the_buttons_follow(qtbot: Any, window: MainWindow) -> None:
     assert commands.run.isEnabled() and not commands.stop.isEnabled()
 
 
-def test_the_strip_follows_the_way(qtbot: Any, window: MainWindow) -> None:
+def test_pipeline_bar_follows_the_stages(qtbot: Any, window: MainWindow) -> None:
     ready(qtbot, window)
-    app_state, way = window.app_state, window.way
-    assert way.headline == "Franka arm → UR5e arm  ·  LoRA  ·  50 episodes"
+    app_state, bar = window.app_state, window.pipeline
+    assert bar.headline == "Franka arm → UR5e arm  ·  LoRA  ·  50 episodes"
     app_state.job_changed.emit(1, 8, app_state.experiment)
     app_state.state_changed.emit("running")
     app_state.events.emit([StageChanged("source"), StageChanged("pretrain", cached=True), StageChanged("adapt")])
     app_state.progress.emit(Progress("adapt", 320, 800, 0.4, 0.5, 80.0))
-    looks = {name: stage.look for name, stage in way.stages.items()}
+    looks = {name: stage.look for name, stage in bar.stages.items()}
     assert looks == {"source": "done", "pretrain": "cached", "adapt": "active", "evaluate": "idle", "export": "idle"}
-    assert way.stages["adapt"].fraction == 0.4
+    assert bar.stages["adapt"].fraction == 0.4
     app_state._set_state("running")
-    assert "step 320 / 800" in way.status and "1 min 20 s left" in way.status
-    assert "Adapt 40%" in way.accessibleDescription()
+    assert "step 320 / 800" in bar.status and "1 min 20 s left" in bar.status
+    assert "Adapt 40%" in bar.accessibleDescription()
     app_state.events.emit([Failed("It broke.", "", "", "")])
-    assert way.stages["adapt"].look == "failed"
+    assert bar.stages["adapt"].look == "failed"
     app_state.events.emit([Evaluated("evaluate", "target", 800, 200, 0.78, 0.72, 0.84, 0.0, True)])
     app_state._set_state("finished")
-    assert way.status == "Finished  ·  success on the target 0.78 (0.72–0.84)"
+    assert bar.status == "Finished  ·  success on the target 0.78 (0.72–0.84)"
     app_state._set_state("preparing")
     app_state.job_changed.emit(0, 1, app_state.experiment)
-    assert all(stage.look == "idle" for stage in way.stages.values())
+    assert all(stage.look == "idle" for stage in bar.stages.values())
 
 
 @pytest.mark.parametrize(

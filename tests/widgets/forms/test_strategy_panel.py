@@ -15,7 +15,7 @@ from plugins.strategies.rl_from_scratch import RLFromScratch
 from studio.contracts import Problem
 from studio.rl.networks.gaussian import GaussianActorCritic
 from studio.rl.networks.squashed import SquashedActorCritic
-from tests.widgets import shell_fakes as fakes
+from tests.widgets.shell import fakes
 from widgets.shell.app_state import AppState
 
 

@@ -13,7 +13,7 @@ from PySide6.QtGui import QColor
 
 from plugins.panels.curves import CurvesPanel
 from studio.events import Evaluated, MetricsLogged, StateChanged
-from widgets.curves import export as curve_export
+from widgets.curves import export
 from widgets.curves.axis import metric_name
 from widgets.curves.content import RETURNS, SUCCESS, Options, available, build
 from widgets.curves.data import RunData
@@ -143,7 +143,7 @@ def test_a_title_without_room_loses_its_stage_and_not_its_end(
 
 def test_the_numbers_of_every_context_are_exported(panel: CurvesPanel) -> None:
     run = run_of(VELOCITIES, points=2)
-    rows = list(csv.DictReader(curve_export.csv_text(curve_export.take_rows([GROUP], [run])).splitlines()))
+    rows = list(csv.DictReader(export.csv_text(export.take_rows([GROUP], [run])).splitlines()))
     assert [row["metric"] for row in rows[::2]] == [f"return/velocity {v}" for v in ("-1", "0.5", "2", "10")]
 
 
@@ -163,7 +163,7 @@ def test_a_figure_names_every_context(panel: CurvesPanel, app_state: AppState, q
     log(app_state, 20)
     qtbot.waitUntil(lambda: GROUP in panel.view.plots, timeout=5000)
     panel.view.contents()
-    with curve_export.Figure([panel.view.plots[GROUP]], 1) as figure:
+    with export.Figure([panel.view.plots[GROUP]], 1) as figure:
         drawn = figure.svg().decode()
     assert all(word in drawn for word in ("Return by velocity", "0.5", "−1"))
 
@@ -192,7 +192,7 @@ def test_no_metric_is_joined_with_an_evaluation_whatever_its_name_is() -> None:
     assert [(c.kind, set(c.y)) for c in drawn[RETURNS[1]]] == [("target", {-1.0}), ("source", {-3.0})]
     assert [(c.kind, set(c.y)) for c in drawn[SUCCESS]] == [("target", {0.5})]
     assert all(set(drawn[name][0].y) == {7.0} for name in ("return", "target_return", "success", "target_success"))
-    rows = list(csv.DictReader(curve_export.csv_text(curve_export.take_rows(keys, [run])).splitlines()))
+    rows = list(csv.DictReader(export.csv_text(export.take_rows(keys, [run])).splitlines()))
     values: dict[str, set[str]] = {}
     for row in rows:
         values.setdefault(row["metric"], set()).add(row["value"])

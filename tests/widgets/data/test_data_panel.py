@@ -17,7 +17,7 @@ from plugins.panels.data_embodiment import PANEL, DataEmbodimentPanel
 from studio.contracts import Problem
 from studio.data.episodes import Episodes
 from studio.errors import DataError
-from tests.widgets import shell_fakes as fakes
+from tests.widgets.shell import fakes
 from widgets.data.dataset_view import THUMBNAILS
 from widgets.shell.app_state import AppState
 
