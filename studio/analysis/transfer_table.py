@@ -1,4 +1,4 @@
-"""What transfer was worth in runs that were scored while they trained: the table beneath a comparison's."""
+"""Transfer measured over training, of runs that were scored while they trained: the table below a comparison's."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from studio.analysis import transfer_metrics as measures
-from studio.run.compare import baselines_for, grouped, row_label
+from studio.analysis.groups import baselines_for, grouped
+from studio.analysis.table_format import row_label
 from studio.store.run_log import read_log
 from studio.store.runs import RunInfo
 
@@ -77,19 +78,6 @@ def curve_of(folder: Path) -> tuple[tuple[int, ...], list[float]]:
         if row["domain"] == "target":
             scores[int(row["step"])] = float(row["success"])
     return tuple(sorted(scores)), [scores[step] for step in sorted(scores)]
-
-
-def format_transfer(rows: list[dict[str, Any]]) -> str:
-    """The table as text."""
-    shown = ("jumpstart", "asymptotic_gain", "time_to_threshold", "area_ratio", "negative_transfer")
-    of = "" if all(row["seeds"] == 1 for row in rows) else " [95%]"
-    lines = [["strategy", "episodes", *(f"{name.replace('_', ' ')}{of}" for name in shown), "reached"]]
-    for row in rows:
-        alone = row["seeds"] == 1  # one seed has no interval
-        cells = [f"{row[n][0]:.3g}" + ("" if alone else f" [{row[n][1]:.3g}, {row[n][2]:.3g}]") for n in shown]
-        lines.append([row_label(row), str(row["episodes"]), *cells, f"{row['reached']}/{row['seeds']}"])
-    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
-    return "\n".join("  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip() for line in lines)
 
 
 def _usual(found: list[tuple[int, ...]]) -> tuple[int, ...]:

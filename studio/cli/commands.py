@@ -30,11 +30,11 @@ def is_request(error: StudioError) -> bool:
 
 def window(options: argparse.Namespace) -> int:
     """Opens the studio."""
-    from widgets.shell.app import main
+    from studio.cli.window import window_function
 
     if options.experiment is not None and not options.experiment.is_file():
         raise ExperimentError("The experiment file does not exist.", str(options.experiment), "Check the path.")
-    return int(main(options.experiment))
+    return int(window_function("main")(options.experiment))
 
 
 def run(options: argparse.Namespace) -> int:
@@ -63,10 +63,13 @@ def resume(options: argparse.Namespace) -> int:
 
 def compare(options: argparse.Namespace) -> int:
     """Runs a comparison, or tabulates runs that exist."""
-    from studio.analysis.transfer_table import format_transfer, transfer_table
+    from studio.analysis.comparison import table
+    from studio.analysis.groups import grouped
+    from studio.analysis.table_format import format_table, format_transfer
+    from studio.analysis.transfer_table import transfer_table
     from studio.experiment import Experiment
     from studio.registry import Registry
-    from studio.run.compare import format_table, grouped, matrix, run_all, table
+    from studio.run.matrix import matrix, run_all
     from studio.store.runs import RunInfo, read_run
 
     runs: list[RunInfo] = []
@@ -104,9 +107,10 @@ def compare(options: argparse.Namespace) -> int:
         if left_out and style == "table":
             print("\nTransfer over the training: " + "\n".join(left_out))
     if options.screenshot:
-        from widgets.shell.app import screenshot
+        from studio.cli.window import window_function
 
         first = options.sources[0]
+        screenshot = window_function("screenshot")
         screenshot(options.screenshot, None if first.is_dir() else first, [run.folder for run in runs])
         print(f"Screenshot: {options.screenshot}", file=sys.stderr)
     if any(run.state == "stopped" for run in runs) and experiments:

@@ -113,7 +113,7 @@ class Recorded:
 
 @pytest.fixture
 def recorded(monkeypatch: pytest.MonkeyPatch) -> type[Recorded]:
-    monkeypatch.setattr("studio.run.compare.Session", Recorded)
+    monkeypatch.setattr("studio.run.matrix.Session", Recorded)
     monkeypatch.setattr("studio.run.session.Session", Recorded)
     monkeypatch.setattr(Recorded, "faults", {})
     monkeypatch.setattr(Recorded, "begun", [])

@@ -181,7 +181,7 @@ class AppState(QObject):
         experiment = self._experiment
 
         def work() -> list[Experiment]:
-            from studio.run.compare import matrix
+            from studio.run.matrix import matrix
 
             return list(matrix(experiment, self.registry))
 

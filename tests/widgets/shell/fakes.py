@@ -163,7 +163,7 @@ def install(monkeypatch: pytest.MonkeyPatch, problems: Callable[[Experiment], li
         "source": True,
         "target": experiment.strategy.id == "lora",
     }
-    compare: Any = types.ModuleType("studio.run.compare")
+    compare: Any = types.ModuleType("studio.run.matrix")
     compare.matrix = lambda e, registry: [e.changed(**{"target.episodes": n, "name": f"n{n}"}) for n in (5, 20, 100)]
     runs: Any = types.ModuleType("studio.store.runs")
     runs.list_runs = lambda folder: []

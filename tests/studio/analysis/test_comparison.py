@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
+from studio.analysis.comparison import table
+from studio.analysis.table_format import format_table
 from studio.analysis.transfer_table import transfer_table
 from studio.cli.main import main
 from studio.files import json_text
-from studio.run.compare import format_table, table
 from studio.store.runs import read_run
 from tests import tiny
 

@@ -9,13 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from studio.analysis.transfer_table import curve_of, format_transfer, transfer_table
+from studio.analysis.comparison import table
+from studio.analysis.table_format import format_transfer
+from studio.analysis.transfer_table import curve_of, transfer_table
 from studio.cli.main import main
 from studio.errors import ExperimentError
 from studio.experiment import Experiment
 from studio.registry import Registry
 from studio.run.channels import Channels
-from studio.run.compare import matrix, run_all, table
+from studio.run.matrix import matrix, run_all
 from studio.store.runs import RunInfo
 from tests import tiny
 

@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 from studio import paths
+from studio.analysis.comparison import table
 from studio.experiment import Experiment
 from studio.registry import Registry
 from studio.run.channels import Channels
-from studio.run.compare import matrix, run_all, table
+from studio.run.matrix import matrix, run_all
 from studio.run.session import Session
 from studio.store.runs import RunInfo, list_runs
 

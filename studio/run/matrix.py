@@ -1,0 +1,109 @@
+"""Runs a comparison: strategies × data sizes × seeds, and what of it has been run already."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from studio.errors import DataError, ExperimentError
+from studio.experiment import Experiment
+from studio.registry import Registry
+from studio.run.channels import Channels
+from studio.run.check import check
+from studio.run.session import Session
+from studio.store.input_hashes import input_hashes
+from studio.store.resolve import resolved
+from studio.store.runs import RunInfo, list_runs, read_run
+
+UNFINISHED = ("stopped", "interrupted")
+
+
+def matrix(experiment: Experiment, registry: Registry) -> list[Experiment]:
+    """Return the experiments of a comparison.
+
+    The experiment's own parameters apply to its own strategy alone; others have theirs in the comparison. A strategy that learns from no demonstrations is run for the first of several numbers of
+    them alone. Raises ExperimentError where parameters are of a strategy that is not compared."""
+    plan, own, runs = experiment.comparison, experiment.strategy.id, []
+    for id in plan.params:
+        if id != own and id not in plan.strategies:
+            raise ExperimentError(
+                f"There are parameters for '{id}', which is not among the strategies that are compared.",
+                f"comparison.params.{id}",
+                "Add it to the strategies.",
+            )
+    kinds = registry.all("strategies")
+    for place, episodes in enumerate(plan.episodes or [experiment.target.episodes]):
+        for seed in plan.seeds or [experiment.seed]:
+            for strategy in plan.strategies or [experiment.strategy.id]:
+                if place and strategy in kinds and not kinds[strategy].needs_demonstrations:
+                    continue
+                params = experiment.strategy.params if strategy == own else plan.params.get(strategy, {})
+                runs.append(
+                    experiment.changed(
+                        name=f"{experiment.name}-{strategy}-{episodes}-{seed}",
+                        strategy={"id": strategy, "params": params},
+                        seed=seed,
+                        comparison={},
+                        **{"target.episodes": episodes},
+                    )
+                )
+    return runs
+
+
+def run_all(
+    experiments: Iterable[Experiment],
+    registry: Registry,
+    folder: Path,
+    channels: Callable[[int, Experiment], Channels],
+    drive: Callable[[Session], object],
+    failed: Callable[[Session, Exception], object],
+) -> list[RunInfo]:
+    """Run what has not been run yet. A finished run of the same content, robots and data included, is taken as it is;
+    one that was stopped or interrupted is resumed. Ends where one is stopped.
+
+    Args:
+        channels: gives the channels of the session with this index.
+        drive: runs a session (``Session.run``, with whatever the caller wants to do around it).
+        failed: is called with a session that failed and its error; the others go on.
+
+    Raises:
+        ExperimentError: an experiment cannot start. All are checked before the first one does.
+    """
+    existing: dict[Any, RunInfo] = {}
+    for run in sorted(list_runs(folder), key=lambda run: run.state != "finished"):  # of either kind the newest first
+        if run.state in ("finished", *UNFINISHED):
+            existing.setdefault((run.experiment_hash, run.inputs), run)
+    plans: list[tuple[Experiment, RunInfo | None]] = []
+    for experiment in experiments:
+        try:
+            files = tuple(sorted(input_hashes(experiment, registry).items()))
+            known = existing.get((resolved(experiment, registry).content_hash(), files))
+        except (DataError, ExperimentError):
+            known = None  # the check says what is wrong
+        for problem in check(experiment, registry) if known is None or known.state != "finished" else []:
+            message = f"'{experiment.name}' cannot start: {problem.message}"
+            raise ExperimentError(message, problem.field, problem.remedy)
+        plans.append((experiment, known))
+    found: list[RunInfo] = []
+    for index, (experiment, known) in enumerate(plans):
+        if known is None or known.state != "finished":
+            own_channels = channels(index, experiment)
+            if known is None:
+                session = Session(experiment, registry, own_channels, folder)
+            else:
+                session = Session.resume(known.folder, registry, own_channels)
+            try:
+                drive(session)
+            except Exception as error:
+                recorded = session.state == "failed"  # it has a folder that says so
+                if not recorded and not found:
+                    raise
+                failed(session, error)
+                if not recorded:
+                    break  # the runs folder itself is at fault: the next would fail too
+            known = read_run(session.folder)
+        found.append(known)
+        if known.state not in ("finished", "failed"):
+            break
+    return found
