@@ -58,7 +58,7 @@ def grouped(runs: Iterable[RunInfo]) -> tuple[list[Group], list[str]]:
 
 
 def baselines_for(group: Group, groups: list[Group]) -> list[Group]:
-    """Return the training without transfer (:mod:`studio.analysis.baselines`) on a group's target with as many episodes.
+    """Return the training without transfer (:mod:`studio.analysis.baselines`) on a group's target and episodes.
 
     Of several the one that differs in the strategy alone; all of them where that does not decide it."""
     near = [g for g in groups if g.episodes == group.episodes and g.experiment.target == group.experiment.target]

@@ -22,8 +22,12 @@ UNFINISHED = ("stopped", "interrupted")
 def matrix(experiment: Experiment, registry: Registry) -> list[Experiment]:
     """Return the experiments of a comparison.
 
-    The experiment's own parameters apply to its own strategy alone; others have theirs in the comparison. A strategy that learns from no demonstrations is run for the first of several numbers of
-    them alone. Raises ExperimentError where parameters are of a strategy that is not compared."""
+    The experiment's own parameters apply to its own strategy alone; others have theirs in the comparison. A strategy
+    that learns from no demonstrations is run for the first of several numbers of them alone.
+
+    Raises:
+        ExperimentError: there are parameters of a strategy that is not compared.
+    """
     plan, own, runs = experiment.comparison, experiment.strategy.id, []
     for id in plan.params:
         if id != own and id not in plan.strategies:
