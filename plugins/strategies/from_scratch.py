@@ -1,5 +1,6 @@
 """Train on the target alone: what every transfer must beat."""
 
+from studio.contracts import Requires
 from studio.experiment import setting
 from studio.il.strategy import CloningParams, CloningStrategy
 from studio.run.context import Context
@@ -12,7 +13,7 @@ class FromScratch(CloningStrategy):
     title = "From scratch"
     summary = "A new policy learns from the target's demonstrations alone: what every transfer must beat."
     reference = "User document 1, section 7.2, first row"
-    needs_source = False
+    requires = Requires(target_data=True)
     tags = ("baseline", "imitation")
 
     class Params(CloningParams):

@@ -71,7 +71,7 @@ class LoRA(CloningStrategy):
     def merged_policy(self) -> Any:
         return copy.deepcopy(self._peft).merge_and_unload()
 
-    def export(self, folder: Path) -> None:
+    def artifacts(self, folder: Path) -> None:
         from studio.store.export import adapter_readme
 
         temporary = folder / ".adapter.tmp"

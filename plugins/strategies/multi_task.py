@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Literal
 
-from studio.contracts import Metrics, Problem
+from studio.contracts import Metrics, Problem, Requires
 from studio.experiment import Domain, Experiment, Settings, setting
 from studio.rl.algorithms.ppo import PPOParams
 from studio.rl.choice import AlgorithmChoice, ChosenAlgorithm
@@ -35,7 +35,7 @@ class MultiTask(ChosenAlgorithm):
     summary = "One policy learns a whole family of tasks, and is told in which of them it is."
     reference = "Schaul et al. 2015 (UVFA, ICML); user document 2, Multi-Task Transfer Learning: π(a|s,ω)"
     tags = ("reinforcement", "multi-task")
-    needs_family = True
+    requires = Requires(same_spaces=True, task_family=True, evaluate_at_zero=True)
 
     class Params(PPOParams, ContextVisibility, AlgorithmChoice):
         """What trains, what the policy is told, optimization and collection."""

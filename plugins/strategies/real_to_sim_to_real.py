@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
-from studio.contracts import Metrics, Problem, Strategy
+from studio.contracts import Metrics, Problem, Requires, Strategy
 from studio.data.datasets import demonstrations
 from studio.errors import StudioError
 from studio.experiment import Domain, Experiment, Settings, setting
@@ -36,8 +36,7 @@ class RealToSimToReal(Strategy):
         "Identify the robot, calibrate the simulation and randomize around it, train there, fine-tune on the robot."
     )
     reference = "User document 1, section 4.3; after Chebotar et al. 2019, arXiv:1810.05687"
-    needs_source = False
-    needs_demonstrations = False
+    requires = Requires()
     stages = STAGES
     units = UNITS | {"misfit": "sensor noise", "misfit_nominal": "sensor noise"}
     tags = ("imitation", "sim-to-real", "identification")

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from studio.contracts import Problem
+from studio.contracts import Problem, Requires
 from studio.errors import ExperimentError
 from studio.experiment import Domain, Experiment, setting
 from studio.registry import Registry
@@ -29,7 +29,7 @@ class RLFineTuning(ChosenAlgorithm):
     summary = "A policy learned on the source goes on learning on the target, with exploration regained as chosen."
     reference = "Yosinski et al. 2014 (arXiv:1411.1792); user document 2, Forward Transfer Learning: fine-tuning"
     tags = ("reinforcement", "fine-tuning")
-    needs_source = True
+    requires = Requires(source_policy=True, same_spaces=True, evaluate_at_zero=True)
 
     class Params(PPOParams, WarmStartParams, AlgorithmChoice):
         """What trains, what is carried over and how it explores, optimization and collection."""

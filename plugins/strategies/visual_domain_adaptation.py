@@ -17,7 +17,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from studio.contracts import Metrics, Problem, Strategy
+from studio.contracts import Metrics, Problem, Requires, Strategy
 from studio.experiment import Curriculum, Experiment, setting
 from studio.nn.adversarial import Discriminator, domain_accuracy, domain_loss, mmd, probe, reverse_gradient
 from studio.registry import Registry
@@ -44,10 +44,8 @@ class VisualDomainAdaptation(Strategy):
     summary = "A policy that learned from images goes on in another look of the same world, by features that match."
     reference = "Ganin et al. 2016 (arXiv:1505.07818); Tzeng et al. 2017 (arXiv:1702.05464); user document 2"
     tags = ("reinforcement", "vision")
-    needs_demonstrations = False
     unused_budget = ("batch_size",)
-    same_widths = True
-    acts_at_once = True
+    requires = Requires(source_policy=True, same_spaces=True, evaluate_at_zero=True)
     units = UNITS | {"source_reward": "a step", "target_reward": "a step", "reward_r2": "R²", "state_r2": "R²"}
 
     class Params(PixelParams):

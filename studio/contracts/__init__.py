@@ -9,6 +9,8 @@ from studio.contracts.embodiment import Embodiment, Limb
 from studio.contracts.panel import PanelInfo
 from studio.contracts.policy import Policy, TransitionScore
 from studio.contracts.problem import Metrics, Problem
+from studio.contracts.requires import Requires
+from studio.contracts.stateful import Stateful
 from studio.contracts.strategy import Strategy
 from studio.contracts.task import Simulation, Task
 
@@ -24,7 +26,9 @@ __all__ = [
     "PanelInfo",
     "Policy",
     "Problem",
+    "Requires",
     "Simulation",
+    "Stateful",
     "Strategy",
     "Task",
     "TransitionScore",

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import BaseModel
 
 from studio.contracts.problem import Metrics, Problem
+from studio.contracts.requires import Requires
+from studio.contracts.stateful import Stateful
 from studio.experiment import Experiment, Settings
 
 if TYPE_CHECKING:
@@ -22,13 +24,7 @@ class Strategy:
     title: ClassVar[str]
     summary: ClassVar[str]
     reference: ClassVar[str]  # the paper or document
-    needs_source: ClassVar[bool] = True  # False: no source policy is trained for it
-    needs_demonstrations: ClassVar[bool] = True  # False: it makes its own experience
-    same_widths: ClassVar[bool] = False  # True: one network sees and moves in both, so their widths have to agree
-    needs_family: ClassVar[bool] = (
-        False  # True: the source is a family of tasks, or of bodies whose values are observed
-    )
-    acts_at_once: ClassVar[bool] = False  # True: its policy acts before the first iteration, and is scored there too
+    requires: ClassVar[Requires] = Requires(source_policy=True, target_data=True)
     unused_budget: ClassVar[tuple[str, ...]] = ()  # fields of the budget that say nothing to it
     stages: ClassVar[tuple[str, ...]] = ()  # of its own, in order, shown on the way; empty: "adapt" alone
     units: ClassVar[Mapping[str, str]] = {}
@@ -65,13 +61,21 @@ class Strategy:
         """The policy with any adapter folded in; it loads without the strategy."""
         return self.policy()
 
-    def state_dict(self) -> dict[str, Any]:
-        """Everything that training goes on from: nested dicts of tensors, numbers and strings."""
+    def stateful(self) -> Mapping[str, Stateful]:
+        """Return, by name, all that training continues from; a checkpoint holds the state of each.
+
+        What is not named here is lost when a run is resumed. The same names, whenever it is asked after ``setup``.
+        """
         raise NotImplementedError
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the state of all that :meth:`stateful` names."""
+        return {name: part.state_dict() for name, part in self.stateful().items()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Takes back what :meth:`state_dict` gave."""
-        raise NotImplementedError
+        """Restore what :meth:`state_dict` returned."""
+        for name, part in self.stateful().items():
+            part.load_state_dict(state[name])
 
-    def export(self, folder: Path) -> None:
-        """Writes ``adapter/`` (PEFT's layout) into the folder where the strategy has an adapter."""
+    def artifacts(self, folder: Path) -> None:
+        """Write what an export holds beside the policy: ``adapter/`` in PEFT's layout, where there is an adapter."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 from torch import nn
 
-from studio.contracts import Metrics, Problem, Strategy
+from studio.contracts import Metrics, Problem, Stateful, Strategy
 from studio.data.augment import Augment
 from studio.experiment import Experiment, Settings, setting
 from studio.il.cloning import UNITS, BehaviorCloning
@@ -70,9 +70,5 @@ class CloningStrategy(Strategy):
     def policy(self) -> Any:
         return self._policy
 
-    def state_dict(self) -> dict[str, Any]:
-        return {"policy": self._policy.state_dict(), "learner": self._learner.state_dict()}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        self._policy.load_state_dict(state["policy"])
-        self._learner.load_state_dict(state["learner"])
+    def stateful(self) -> Mapping[str, Stateful]:
+        return {"policy": self._policy, "learner": self._learner}

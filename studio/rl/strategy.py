@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
-from studio.contracts import Metrics, Problem, Strategy
+from studio.contracts import Metrics, Problem, Requires, Strategy
 from studio.experiment import Domain, Experiment, RandomizationTerm
 from studio.rl.algorithms.ppo import PPO, UNITS, PPOParams
 from studio.rl.learners import check_ppo
@@ -16,16 +16,13 @@ class ReinforcementStrategy(Strategy):
     """A learner in one world; an iteration is a rollout and its update. A subclass chooses the parts:
 
     - :meth:`training_domain`: where it trains. By default the source, in which :meth:`terms` vary.
-    - :meth:`first_policy`: what it begins with. By default a blank policy, fitted to that world; with ``needs_source``
-      a subclass takes ``context.source_policy()`` there.
+    - :meth:`first_policy`: what it begins with. By default a blank policy, fitted to that world; where the strategy
+      requires a source policy it takes ``context.source_policy()`` there.
     - :meth:`learner`: what trains it, and with which settings. By default PPO with this strategy's own parameters.
     """
 
-    needs_source = False
-    needs_demonstrations = False
+    requires = Requires(same_spaces=True, evaluate_at_zero=True)
     unused_budget = ("batch_size",)
-    same_widths = True
-    acts_at_once = True
     policies: ClassVar[tuple[str, ...]] = (GaussianActorCritic.id,)  # what it can train
     units = UNITS
 

@@ -30,7 +30,7 @@ def learns_from_demonstrations(experiment: Experiment, registry: Registry) -> di
     """Role → whether a policy learns from demonstrations there. Raises ExperimentError."""
     kind = registry.get("strategies", experiment.strategy.id, "strategy.id")
     reinforced = algorithm_of(registry.all("policies").get(experiment.policy.id))
-    return {"target": kind.needs_demonstrations, "source": kind.needs_source and reinforced is None}
+    return {"target": kind.requires.target_data, "source": kind.requires.source_policy and reinforced is None}
 
 
 def check(experiment: Experiment, registry: Registry) -> list[Problem]:
@@ -62,20 +62,24 @@ def check(experiment: Experiment, registry: Registry) -> list[Problem]:
         strategy = attempt("strategy.id", lambda: kind(params))
         if strategy is not None:
             problems += strategy.check(experiment)
-            if kind.same_widths and not problems:
-                problems += attempt("target.task", lambda: _same_widths(experiment, registry)) or []
+            if kind.requires.same_spaces and not problems:
+                problems += attempt("target.task", lambda: _same_spaces(experiment, registry)) or []
             if not problems:
                 problems += attempt("policy.params.ignored", lambda: _ignored(experiment, registry)) or []
             problems += _teachers(experiment, kind, registry)
             problems += _seeds(experiment, registry)
             problems += _family(experiment.source, kind, registry)
             said = any(p.field == "target.observation" for p in problems)
-            if kind.needs_source and experiment.source.observation != experiment.target.observation and not said:
+            if (
+                kind.requires.source_policy
+                and experiment.source.observation != experiment.target.observation
+                and not said
+            ):
                 problems.append(
                     Problem("target.observation", "Source and target observe differently.", "Choose the same for both.")
                 )
             sizes = {d.image_size for d in (experiment.source, experiment.target) if d.observation == "image"}
-            if kind.needs_source and len(sizes) > 1:
+            if kind.requires.source_policy and len(sizes) > 1:
                 problems.append(
                     Problem(
                         "target.image_size", "Source and target images differ in size.", "Choose the same for both."
@@ -133,14 +137,14 @@ def _teachers(experiment: Experiment, kind: Any, registry: Registry) -> list[Pro
     problems = []
     policy = registry.all("policies").get(experiment.policy.id)
     reinforced = algorithm_of(policy)
-    if kind.needs_demonstrations and reinforced is not None:
+    if kind.requires.target_data and reinforced is not None:
         message = f"'{experiment.policy.id}' is for reinforcement learning; '{kind.title}' learns from demonstrations."
         problems.append(Problem("policy.id", message, "Choose token_transformer."))
-    if kind.needs_source and reinforced is not None:
+    if kind.requires.source_policy and reinforced is not None:
         problems += _reinforcement(experiment, reinforced)
     wanted = learns_from_demonstrations(experiment, registry)
     for name, domain in (("target", experiment.target), ("source", experiment.source)):
-        if domain.curriculum.enabled and kind.needs_demonstrations:
+        if domain.curriculum.enabled and kind.requires.target_data:
             message = f"'{kind.title}' learns from demonstrations: a curriculum has no training to follow."
             remedy = "Switch the curriculum off, or choose a strategy that makes its own experience."
             problems.append(Problem(f"{name}.curriculum.enabled", message, remedy))
@@ -152,7 +156,7 @@ def _teachers(experiment: Experiment, kind: Any, registry: Registry) -> list[Pro
     return problems
 
 
-def _same_widths(experiment: Experiment, registry: Registry) -> list[Problem]:
+def _same_spaces(experiment: Experiment, registry: Registry) -> list[Problem]:
     """Whether one network fits the source's and the target's observations and actions."""
     source, target = experiment.source, experiment.target
     told = [list(dict.fromkeys(term.key for term in _observed(domain))) for domain in (source, target)]
@@ -213,7 +217,7 @@ def _world_widths(domain: str, embodiment: Embodiment, task: type[Task], changed
 def _family(source: Domain, kind: Any, registry: Registry) -> list[Problem]:
     """Whether the source is one task alone where the strategy needs a family."""
     task = registry.all("tasks").get(source.task)
-    if not kind.needs_family or task is None:
+    if not kind.requires.task_family or task is None:
         return []
     if task.context or any(term.observed for term in source.randomization):
         return [Problem(f"source.{p.field}", p.message, p.remedy) for p in contexts.degenerate_family(source, task())]

@@ -40,7 +40,7 @@ def matrix(experiment: Experiment, registry: Registry) -> list[Experiment]:
     for place, episodes in enumerate(plan.episodes or [experiment.target.episodes]):
         for seed in plan.seeds or [experiment.seed]:
             for strategy in plan.strategies or [experiment.strategy.id]:
-                if place and strategy in kinds and not kinds[strategy].needs_demonstrations:
+                if place and strategy in kinds and not kinds[strategy].requires.target_data:
                     continue
                 params = experiment.strategy.params if strategy == own else plan.params.get(strategy, {})
                 runs.append(

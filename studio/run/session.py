@@ -144,10 +144,10 @@ class Session:
         self._pipeline = Pipeline(strategy.stages)
         self._set_state("running")
         self._enter("source")
-        base = self._source(device) if strategy.needs_source else None
+        base = self._source(device) if strategy.requires.source_policy else None
         embodiment = embodiment_of(plan.target, self.registry)
         episodes = None
-        if strategy.needs_demonstrations:
+        if strategy.requires.target_data:
             episodes = demonstrations(plan.target, self.registry, plan.seed, self._count)
         self._enter(self._pipeline.stages[2])
         instance: Strategy = strategy(params)
@@ -241,7 +241,7 @@ class Session:
         every = self.experiment.evaluation.every
         if strategy is None or not every or step % every or step >= total:
             return False
-        return step > 0 or strategy.acts_at_once
+        return step > 0 or strategy.requires.evaluate_at_zero
 
     def _scored(self, step: int) -> bool:
         """Whether it has that score: not where a stop came between the step and its evaluation."""
@@ -252,7 +252,7 @@ class Session:
         policy, since what was forgotten is a result; as it is where one network fits both."""
         plan, base = self.experiment.evaluation, self.folder / "base"
         descends = name == "source" and base.exists()
-        if name == "source" and not (descends or strategy.same_widths):
+        if name == "source" and not (descends or strategy.requires.same_spaces):
             return  # it was never there
         policy: Any = copy.deepcopy(strategy.merged_policy() if descends else strategy.policy()).eval()
         if descends:
@@ -282,7 +282,7 @@ class Session:
 
     def _export(self, strategy: Strategy, base: Path | None) -> None:
         save_policy(strategy.merged_policy(), self.folder / "policy")
-        strategy.export(self.folder)
+        strategy.artifacts(self.folder)
         self.channels.events.publish(Exported(str(self.folder)))
         self._advance(1, 1)
 

@@ -24,7 +24,7 @@ def resolved(experiment: Experiment, registry: Registry) -> Experiment:
         "policy.params": (policy, experiment.policy.params),
     }
     algorithm = algorithm_of(policy)
-    if algorithm is not None and strategy.needs_source:  # else nothing learns with these
+    if algorithm is not None and strategy.requires.source_policy:  # else nothing learns with these
         parts["pretraining.params"] = algorithm, experiment.pretraining.params
     whole = {field: check_params(*part, field).model_dump(mode="json") for field, part in parts.items()}
     return experiment.changed(**whole)

@@ -165,12 +165,13 @@ def test_where_no_run_can_be_kept_no_other_is_tried_and_what_finished_is_compare
 
 
 FAILING = """
+from studio.contracts import Requires
 from studio.il.strategy import CloningParams, CloningStrategy
 
 
 class Failing(CloningStrategy):
     id, title, summary, reference = "failing", "Failing", "It fails.", "None"
-    needs_source = needs_demonstrations = False
+    requires = Requires()
 
     Params = CloningParams
 

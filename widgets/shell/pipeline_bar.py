@@ -78,7 +78,7 @@ class PipelineBar(QWidget):
             self._title("strategies", experiment.strategy.id),
         ]
         chosen = self._chosen()
-        if chosen is None or chosen.needs_demonstrations:
+        if chosen is None or chosen.requires.target_data:
             parts.append(self.tr("{count} episodes").format(count=experiment.target.episodes))
         return "  ·  ".join(parts)
 

@@ -55,7 +55,7 @@ def test_a_source_policy_of_another_default_is_another(monkeypatch: pytest.Monke
     assert pretrain.key(plan, Registry()) != before
 
 
-def test_a_run_keeps_every_parameter_and_is_taken_for_what_leaves_them_out(cache: Path, tmp_path: Path) -> None:
+def test_a_run_keeps_every_parameter_and_is_taken_for_what_leaves_them_out(tmp_path: Path) -> None:
     plan = tiny.experiment("lora")
     folder = tiny.run(plan, tmp_path).folder
     kept = Experiment.load(folder / "experiment.yaml")

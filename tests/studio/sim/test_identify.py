@@ -8,7 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from studio.sim.identify import (
+
+from studio.cli.main import main
+from studio.errors import DataError, ExperimentError, StudioError
+from studio.experiment import Domain, Experiment
+from studio.registry import Registry
+from studio.sim.scene import build
+from studio.sysid import (
     FIELDS,
     Estimate,
     LstmIdentifier,
@@ -23,17 +29,11 @@ from studio.sim.identify import (
     misfit,
     read_recordings,
     record,
+    sensitivity,
     terms_around,
     with_noise,
     write_recordings,
 )
-
-from studio.cli.main import main
-from studio.errors import DataError, ExperimentError, StudioError
-from studio.experiment import Domain, Experiment
-from studio.registry import Registry
-from studio.sim.scene import build
-from studio.sysid import sensitivity
 from studio.sysid.estimate import is_shown
 from studio.sysid.sensitivity import PRIOR, derivative
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from studio.sim.identify import FIELDS, Plant, Ranges, misfit, record
 
 from studio.experiment import Domain
 from studio.registry import Registry
-from studio.sysid import sensitivity
+from studio.sysid import FIELDS, Plant, Ranges, misfit, record, sensitivity
 
 ARMS = {"control": "end_effector", "observation": "goal"}
 BODIES = {"control": "motor", "observation": "state"}
