@@ -9,8 +9,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from studio.contracts import Format
-from studio.data.episodes import Episodes
+from studio.contracts import Episodes, Format
 from studio.errors import DataError
 from studio.files import write_whole
 

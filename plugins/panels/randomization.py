@@ -224,8 +224,8 @@ class RandomizationPanel(QWidget):
 
     def _show_sample(self) -> None:
         """One draw, as an episode would make it."""
+        from studio.rng import EpisodeRng
         from studio.sim.randomization.fields import draw
-        from studio.sim.rng import EpisodeRng
 
         try:
             terms = [RandomizationTerm(**term) for term in self.rows_.terms()]

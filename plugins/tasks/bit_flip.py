@@ -12,7 +12,7 @@ from studio.contracts import Embodiment, Ids, Problem, Simulation, Task
 if TYPE_CHECKING:
     import mujoco
 
-    from studio.sim.rng import EpisodeRng
+    from studio.rng import EpisodeRng
 
 RISE = 0.02  # m a plate is lifted that stands for 1
 LINE = 15  # bits in a line of the picture

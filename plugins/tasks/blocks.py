@@ -11,7 +11,7 @@ from studio.contracts import Embodiment, Ids, Simulation
 if TYPE_CHECKING:
     import mujoco
 
-    from studio.sim.rng import EpisodeRng
+    from studio.rng import EpisodeRng
 
 Array = np.ndarray
 

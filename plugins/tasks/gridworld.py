@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import mujoco
 
     from studio.contracts import Embodiment
-    from studio.sim.rng import EpisodeRng
+    from studio.rng import EpisodeRng
 
 SIZE = 5  # cells along each side
 CELL = 0.2  # m

@@ -10,7 +10,7 @@ from plugins.tasks.point_wall import PointMassTask
 from studio.contracts import Ids, Simulation
 
 if TYPE_CHECKING:
-    from studio.sim.rng import EpisodeRng
+    from studio.rng import EpisodeRng
 
 SHARE = 0.8  # what speed along y is worth
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import mujoco
 
     from studio.contracts import Embodiment
-    from studio.sim.rng import EpisodeRng
+    from studio.rng import EpisodeRng
 
 FALLEN = -0.5  # m
 

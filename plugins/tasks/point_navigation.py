@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import mujoco
 
     from studio.contracts import Embodiment
-    from studio.sim.rng import EpisodeRng
+    from studio.rng import EpisodeRng
 
 EXTENT = 1.0  # m
 STEP = 0.1  # m a point moves in one step at most, along each axis

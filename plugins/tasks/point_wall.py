@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import mujoco
 
     from studio.contracts import Embodiment
-    from studio.sim.rng import EpisodeRng
+    from studio.rng import EpisodeRng
 
 NEAR = 0.15  # m from the goal is there
 COSTS = np.array([0.05, 0.05, 0.5, 0.5])  # of the squared commands: a spare motor is used only where the other fails

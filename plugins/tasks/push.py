@@ -13,7 +13,7 @@ from studio.contracts import Embodiment, Ids, Problem, Simulation, Task
 if TYPE_CHECKING:
     import mujoco
 
-    from studio.sim.rng import EpisodeRng
+    from studio.rng import EpisodeRng
 
 Array = np.ndarray
 

@@ -10,7 +10,7 @@ from studio.contracts import Ids, Simulation
 from studio.sim.tasks.motor_task import BodyTask
 
 if TYPE_CHECKING:
-    from studio.sim.rng import EpisodeRng
+    from studio.rng import EpisodeRng
 
 
 class Reacher(BodyTask):

@@ -6,6 +6,7 @@ Arrays are batch first. Nothing here imports torch, MuJoCo or Qt.
 from studio.contracts.arrays import SLOTS, Array, Ids, Observation
 from studio.contracts.dataset import Format
 from studio.contracts.embodiment import Embodiment, Limb
+from studio.contracts.episodes import Episodes
 from studio.contracts.panel import PanelInfo
 from studio.contracts.policy import Policy, TransitionScore
 from studio.contracts.problem import Metrics, Problem
@@ -18,6 +19,7 @@ __all__ = [
     "SLOTS",
     "Array",
     "Embodiment",
+    "Episodes",
     "Format",
     "Ids",
     "Limb",

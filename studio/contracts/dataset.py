@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
-if TYPE_CHECKING:
-    from studio.data.episodes import Episodes
+from studio.contracts.episodes import Episodes
 
 
 class Format:

@@ -14,7 +14,7 @@ from studio.contracts.problem import Problem
 if TYPE_CHECKING:
     import mujoco
 
-    from studio.sim.rng import EpisodeRng
+    from studio.rng import EpisodeRng
 
 
 class Simulation(Protocol):

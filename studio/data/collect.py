@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from studio.contracts import Embodiment, Observation, Task
-from studio.data.episodes import Episodes
+from studio.contracts import Embodiment, Episodes, Observation, Task
 from studio.errors import ExperimentError
 from studio.experiment import Domain
 from studio.sim.rollout import run_episodes

@@ -8,9 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from studio import paths
-from studio.contracts import Embodiment, Format
+from studio.contracts import Embodiment, Episodes, Format
 from studio.data.collect import collect
-from studio.data.episodes import Episodes
 from studio.errors import DataError, ExperimentError
 from studio.experiment import Domain, content_hash
 from studio.files import disk_full, file_hash

@@ -13,9 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from studio.contracts import Metrics
+from studio.contracts import Episodes, Metrics
 from studio.data.augment import Augment
-from studio.data.episodes import Episodes
 
 UNITS: dict[str, str] = {"loss": "MSE", "gradient_norm": "", "learning_rate": ""}
 WARMUP = 0.05  # share of the iterations over which the learning rate rises

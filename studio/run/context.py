@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from studio.contracts import Embodiment
-from studio.data.episodes import Episodes
+from studio.contracts import Embodiment, Episodes
 from studio.experiment import Domain, Experiment
 from studio.registry import Registry
 from studio.sim.domains import embodiment_of, task_of

@@ -12,8 +12,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from studio import paths
+from studio.contracts import Episodes
 from studio.data.datasets import demonstrations, model_hash
-from studio.data.episodes import Episodes
 from studio.experiment import Experiment, content_hash
 from studio.files import file_hash
 from studio.il.cloning import BehaviorCloning

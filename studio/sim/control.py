@@ -13,8 +13,8 @@ import mujoco
 import numpy as np
 
 from studio.contracts import Ids
+from studio.rng import EpisodeRng
 from studio.sim.kinematics import damped_least_squares
-from studio.sim.rng import EpisodeRng
 from studio.sim.scene import command_history
 
 if TYPE_CHECKING:

@@ -22,6 +22,7 @@ from studio.errors import ExperimentError, StudioError
 from studio.experiment import Domain
 from studio.experiment.randomization import longest_delay
 from studio.images import adjust_arrays
+from studio.rng import EpisodeRng, checked_seeds
 from studio.sim import spaces
 from studio.sim import state as world_state
 from studio.sim.control import PARTS, control_of
@@ -29,7 +30,6 @@ from studio.sim.randomization import fields as randomization
 from studio.sim.randomization.manager import RandomizationManager
 from studio.sim.randomization.visual import VISUALS
 from studio.sim.render.renderer import CameraRenderer
-from studio.sim.rng import EpisodeRng, checked_seeds
 from studio.sim.scene import MAX_DELAY, Scene, build
 from studio.sim.tasks import contexts
 

@@ -13,8 +13,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from studio.contracts import Embodiment
-from studio.data.episodes import Episodes
+from studio.contracts import Embodiment, Episodes
 from studio.errors import DataError, ExperimentError
 from studio.experiment import Domain, Selection, plain_validation
 from studio.files import json_text, share_weights

@@ -12,7 +12,7 @@ import mujoco
 import numpy as np
 
 from studio.errors import ExperimentError
-from studio.sim.rng import EpisodeRng
+from studio.rng import EpisodeRng
 
 Array = np.ndarray
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from studio.data.episodes import Episodes
+from studio.contracts import Episodes
 from studio.errors import DataError
 from studio.experiment import Domain, Experiment
 from studio.registry import Registry

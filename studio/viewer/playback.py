@@ -16,7 +16,7 @@ from studio.sim.scene import Scene, build
 from studio.viewer.live import MOVABLE
 
 if TYPE_CHECKING:
-    from studio.data.episodes import Episodes
+    from studio.contracts import Episodes
 
 Array = np.ndarray
 

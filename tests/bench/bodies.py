@@ -25,9 +25,9 @@ from studio.analysis.transfer_metrics import interval, iqm
 from studio.experiment import RandomizationTerm
 from studio.rl.algorithms.ppo import PPO, PPOParams
 from studio.rl.networks.gaussian import GaussianActorCritic, flatten
+from studio.rng import EpisodeRng
 from studio.sim.gymnasium_ids import make_vector
 from studio.sim.randomization import fields as randomization
-from studio.sim.rng import EpisodeRng
 
 KEPT = Path(__file__).resolve().parents[2] / "runs" / "bench" / "bodies"
 SEEDS = range(5)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from plugins.formats.robomimic import Robomimic
-from studio.data.episodes import Episodes
+from studio.contracts import Episodes
 from studio.errors import DataError
 
 LENGTHS = (4, 7, 5)

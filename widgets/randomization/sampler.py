@@ -107,8 +107,8 @@ def _world(domain: Domain, registry: Registry) -> Any:
 
 
 def _samples(world: Any, request: Request) -> Samples:
+    from studio.rng import EpisodeRng
     from studio.sim.randomization import fields as randomization
-    from studio.sim.rng import EpisodeRng
 
     ids = np.arange(world.num_envs)
     values = randomization.draw(request.domain.randomization, EpisodeRng(request.seed + ids, 1))

@@ -15,8 +15,8 @@ import numpy as np
 
 from studio.contracts import Task
 from studio.experiment import Domain
+from studio.rng import EpisodeRng
 from studio.sim.episode_recorder import EpisodeRecorder
-from studio.sim.rng import EpisodeRng
 from studio.sim.tasks import contexts
 from studio.sim.world import World
 

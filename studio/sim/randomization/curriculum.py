@@ -18,7 +18,7 @@ import numpy as np
 from studio.contracts import Problem, Task
 from studio.errors import DataError, StudioError
 from studio.experiment import Curriculum, Domain, RandomizationTerm
-from studio.sim.rng import EpisodeRng
+from studio.rng import EpisodeRng
 
 Array = np.ndarray
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from studio.contracts import Problem
 from studio.experiment import PARTED, RandomizationTerm
-from studio.sim.rng import EpisodeRng
+from studio.rng import EpisodeRng
 
 Array = np.ndarray
 

@@ -16,9 +16,9 @@ import numpy as np
 from studio.contracts import Observation
 from studio.errors import StudioError
 from studio.experiment import Domain
+from studio.rng import EpisodeRng
 from studio.sim.randomization import fields as randomization
 from studio.sim.randomization.curriculum import RangeCurriculum
-from studio.sim.rng import EpisodeRng
 
 Array = np.ndarray
 

@@ -14,7 +14,7 @@ import numpy as np
 from studio.contracts import Observation, Problem, Task
 from studio.experiment import Domain, RandomizationTerm
 from studio.experiment.randomization import POSITIVE
-from studio.sim.rng import EpisodeRng
+from studio.rng import EpisodeRng
 
 if TYPE_CHECKING:
     import mujoco

@@ -12,7 +12,7 @@ from studio.contracts import Ids, Problem, Simulation
 from studio.sim.tasks.motor_task import ForwardTask
 
 if TYPE_CHECKING:
-    from studio.sim.rng import EpisodeRng
+    from studio.rng import EpisodeRng
 
 Array = np.ndarray
 HORIZON = 200  # control steps, as in the papers on these families

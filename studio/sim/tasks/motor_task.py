@@ -13,7 +13,7 @@ import numpy as np
 from studio.contracts import Embodiment, Ids, Problem, Simulation, Task
 
 if TYPE_CHECKING:
-    from studio.sim.rng import EpisodeRng
+    from studio.rng import EpisodeRng
 
 Array = np.ndarray
 

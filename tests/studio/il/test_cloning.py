@@ -11,8 +11,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from studio.contracts import Episodes
 from studio.data.augment import Augment
-from studio.data.episodes import Episodes
 from studio.experiment import Experiment
 from studio.il.cloning import BehaviorCloning
 from studio.registry import Registry

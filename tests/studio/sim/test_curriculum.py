@@ -14,13 +14,13 @@ from studio.errors import DataError, StudioError
 from studio.experiment import Curriculum, Domain, Experiment, RandomizationTerm
 from studio.registry import Registry
 from studio.rl.collectors.episode_statistics import EpisodeStatistics, stagger
+from studio.rng import EpisodeRng
 from studio.run.channels import Channels
 from studio.run.check import check
 from studio.run.session import Session
 from studio.sim.domains import embodiment_of, task_of
 from studio.sim.randomization.curriculum import RangeCurriculum, check_curriculum
 from studio.sim.randomization.fields import draw
-from studio.sim.rng import EpisodeRng
 from studio.sim.rollout import expert_actions, run_episodes
 from studio.sim.world import World
 from studio.store.run_log import read_episodes, read_log

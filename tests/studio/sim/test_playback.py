@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from studio import paths
+from studio.contracts import Episodes
 from studio.data.collect import collect
-from studio.data.episodes import Episodes
 from studio.errors import DataError
 from studio.experiment import Domain
 from studio.registry import Registry

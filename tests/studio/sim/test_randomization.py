@@ -10,10 +10,10 @@ import pytest
 from studio.experiment import Domain, RandomizationTerm
 from studio.images import adjust_arrays
 from studio.registry import Registry
+from studio.rng import EpisodeRng
 from studio.sim.domains import embodiment_of, task_of
 from studio.sim.randomization import fields as randomization
 from studio.sim.randomization.fields import NOMINAL, draw
-from studio.sim.rng import EpisodeRng
 from studio.sim.world import World
 
 REGISTRY = Registry()

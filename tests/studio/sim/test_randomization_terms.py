@@ -13,10 +13,10 @@ from scipy import stats
 from studio.errors import StudioError
 from studio.experiment import Domain, RandomizationField, RandomizationTerm
 from studio.registry import Registry
+from studio.rng import EpisodeRng
 from studio.sim.domains import embodiment_of, task_of
 from studio.sim.randomization import fields as randomization
 from studio.sim.randomization.fields import CAMERA, IMAGE, NOMINAL, PHYSICS, VECTORS, draw
-from studio.sim.rng import EpisodeRng
 from studio.sim.rollout import run_episodes
 from studio.sim.world import World
 

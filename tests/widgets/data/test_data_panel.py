@@ -14,8 +14,7 @@ from PySide6.QtGui import QImage
 from plugins.formats.robomimic import Robomimic
 from plugins.panels import data_embodiment
 from plugins.panels.data_embodiment import PANEL, DataEmbodimentPanel
-from studio.contracts import Problem
-from studio.data.episodes import Episodes
+from studio.contracts import Episodes, Problem
 from studio.errors import DataError
 from tests.widgets.shell import fakes
 from widgets.data.dataset_view import THUMBNAILS
