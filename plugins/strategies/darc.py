@@ -23,9 +23,9 @@ from studio.rl.learners import check_off_policy
 from studio.rl.networks.squashed import SquashedActorCritic
 from studio.rl.replay import Replay
 from studio.rl.strategy import ReinforcementStrategy
+from studio.seeds import target_visit_seed
 from studio.sim.world import World
 
-APART = 1 << 20  # between the seeds of a training and of its visits to the target: their episodes begin differently
 OWN = ("classifiers", "there", "target_replay")  # of a learner's state, beside what every SAC's has
 
 
@@ -62,7 +62,7 @@ class OffDynamicsSAC(SAC):
     ) -> None:
         super().__init__(policy, world, settings, seed=seed, transform=self.paid, **more)
         device, ignored = policy.low.device, policy.params.ignored
-        self.there = EnvRunner(target, seed + APART, device, ignored)
+        self.there = EnvRunner(target, target_visit_seed(seed), device, ignored)
         visits = self.iterations * settings.samples // settings.source_steps + 2 * target.num_envs
         self.target_replay = Replay(min(settings.capacity, visits), target.num_envs, self.replay.widths, device)
         low, high = policy.low.cpu().numpy(), policy.high.cpu().numpy()

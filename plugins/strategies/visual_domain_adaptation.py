@@ -24,12 +24,11 @@ from studio.registry import Registry
 from studio.rl.algorithms.pixel_ppo import PixelParams, PixelPPO
 from studio.rl.algorithms.ppo import UNITS
 from studio.rl.collectors.images import Gathered, ImageCollector
-from studio.rl.collectors.rollouts import SEEDS
 from studio.rl.learners import check_ppo
 from studio.rl.networks.pixels import PixelActorCritic
+from studio.seeds import image_episode_seed
 
 SAME = ("task", "embodiment", "control", "contexts")
-FIRST = 1 << 30  # episodes of a gathering lie this far beyond those of the training
 BETAS = (0.5, 0.999)  # ADDA's, of both Adams: what one side learned of the other is soon out of date
 COMPARED = 512  # features that distances are taken of
 
@@ -105,9 +104,10 @@ class VisualDomainAdaptation(Strategy):
         for place, domain in enumerate((plan.source, plan.target), 1):
             whole = domain.model_copy(update={"curriculum": Curriculum()})  # what is gathered depends on no history
             world = context.world(whole, p.simulations, p.physics_threads)
-            seed = ((plan.seed + 1) << SEEDS) + place * FIRST
             self._worlds.append(world)
-            self._gatherings.append(ImageCollector(world, p.gathered_steps, seed, self._generator))
+            self._gatherings.append(
+                ImageCollector(world, p.gathered_steps, image_episode_seed(plan.seed, place), self._generator)
+            )
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(plan.seed)
             net = Discriminator(self._policy.params.features, p.discriminator_width).to(context.device)

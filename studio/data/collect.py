@@ -11,12 +11,12 @@ import numpy as np
 from studio.contracts import Embodiment, Episodes, Observation, Task
 from studio.errors import ExperimentError
 from studio.experiment import Domain
+from studio.seeds import demonstration_seed
 from studio.sim.rollout import run_episodes
 from studio.sim.world import World
 
 Array = np.ndarray
 
-DEMONSTRATION_SEED = 1_000_000  # evaluation seeds lie below; demonstrations of seed s start at (s + 1) times this
 NOISE = 0.3  # standard deviation of what is added to the expert's executed action; the label stays clean
 NOISE_SHARE = 0.5  # share of the episodes that are disturbed at all
 CHUNK = 256  # episodes at once
@@ -43,7 +43,7 @@ def collect(
         ExperimentError: the expert cannot do the task with this embodiment.
     """
     made: list[dict[str, Array]] = []
-    first, barren = DEMONSTRATION_SEED * (seed + 1), 0
+    first, barren = demonstration_seed(seed), 0
     while len(made) < count:
         wanted = min(CHUNK, count - len(made))
         recorder = _Recorder(range(first, first + wanted), lambda: tick and tick(len(made), count))

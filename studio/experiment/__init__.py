@@ -1,7 +1,6 @@
 """What a person asks for: experiments in YAML, their domains and randomization, and the base of all settings."""
 
 from studio.experiment.experiment import (
-    LAST_SEED,
     PARTED,
     Budget,
     Comparison,
@@ -20,7 +19,6 @@ from studio.experiment.experiment import (
 )
 
 __all__ = [
-    "LAST_SEED",
     "PARTED",
     "Budget",
     "Comparison",

@@ -18,9 +18,9 @@ from pydantic import BaseModel, ValidationError, field_validator
 from studio.errors import ExperimentError
 from studio.experiment.randomization import PARTED, Curriculum, RandomizationField, RandomizationTerm, expand
 from studio.experiment.settings import Settings, assign, setting
+from studio.seeds import LAST_SEED
 
 VERSION = 1
-LAST_SEED = 2_000_000_000  # a training's episodes have seeds from (seed + 1) · 2³² on, and those have 64 bits
 
 
 class _Twice(yaml.YAMLError):

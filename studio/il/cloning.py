@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from studio.contracts import Episodes, Metrics
 from studio.data.augment import Augment
+from studio.seeds import batch_seed
 
 UNITS: dict[str, str] = {"loss": "MSE", "gradient_norm": "", "learning_rate": ""}
 WARMUP = 0.05  # share of the iterations over which the learning rate rises
@@ -97,7 +98,7 @@ class BehaviorCloning:
 
     def _batch(self, iteration: int) -> tuple[dict[str, Tensor], Tensor]:
         """An iteration's inputs and targets."""
-        generator = torch.Generator().manual_seed((self.seed << 32) + iteration)
+        generator = torch.Generator().manual_seed(batch_seed(self.seed, iteration))
         rows = torch.randint(len(self._targets), (self.batch_size,), generator=generator).to(self._targets.device)
         batch = {key: value[rows] for key, value in self._inputs.items()}
         if self._augment is not None:

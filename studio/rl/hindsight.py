@@ -18,6 +18,7 @@ from studio.contracts import Task
 from studio.experiment import Settings, setting
 from studio.rl.collectors.env_runner import EnvRunner, Transition
 from studio.rl.replay import Replay
+from studio.seeds import training_episode_seed
 from studio.sim.world import World
 
 Array = np.ndarray
@@ -128,9 +129,9 @@ class GoalRunner(EnvRunner):
     nothing but its states: an end that its own goal brings counts as one that time brings."""
 
     def __init__(
-        self, world: World, seed: int, device: Any, ignored: Collection[str], goals: Goals, self_generated: bool
+        self, world: World, first_seed: int, device: Any, ignored: Collection[str], goals: Goals, self_generated: bool
     ) -> None:
-        super().__init__(world, seed, device, ignored)
+        super().__init__(world, first_seed, device, ignored)
         self.goals, self.self_generated = goals, self_generated
         self.replay: Replay | None = None
         self.generator: torch.Generator | None = None
@@ -202,7 +203,12 @@ def make_goal_conditioned(learner: Any, world: World, settings: HindsightParams,
     policy = learner.policy
     goals = Goals(world, policy.params.ignored)
     pursuit = GoalRunner(
-        world, seed, policy.low.device, policy.params.ignored, goals, settings.goals == "self_generated"
+        world,
+        training_episode_seed(seed),
+        policy.low.device,
+        policy.params.ignored,
+        goals,
+        settings.goals == "self_generated",
     )
     pursuit.follow(learner.replay, learner.generator)
     learner.interaction = pursuit

@@ -6,13 +6,13 @@ import functools
 from typing import Any
 
 from studio.contracts import Embodiment, Problem, Task
-from studio.data.collect import DEMONSTRATION_SEED
 from studio.data.datasets import format_of
 from studio.errors import DataError, StudioError
 from studio.experiment import Curriculum, Domain, Experiment
 from studio.registry import Registry
 from studio.rl.learners import Algorithm, algorithm_of
 from studio.run import devices
+from studio.seeds import DEMONSTRATIONS, demonstration_seed
 from studio.sim.domains import embodiment_of, task_of
 from studio.sim.hidden_dynamics import check_stand_in
 from studio.sim.randomization.curriculum import check_curriculum
@@ -93,11 +93,11 @@ def _seeds(experiment: Experiment, registry: Registry) -> list[Problem]:
     plan, learns = experiment.evaluation, learns_from_demonstrations(experiment, registry)
     seeds = {"target": experiment.seed, "source": experiment.pretraining.seed}
     for role, seed in seeds.items():
-        first = DEMONSTRATION_SEED * (seed + 1)
+        first = demonstration_seed(seed)
         count = max(plan.episodes, plan.source_episodes, plan.short_episodes)
-        if learns[role] and first - count < plan.seed < first + DEMONSTRATION_SEED:
+        if learns[role] and first - count < plan.seed < first + DEMONSTRATIONS:
             message = f"The {role}'s demonstrations have the seeds from {first:,} on, and evaluation would meet them."
-            return [Problem("evaluation.seed", message, f"Choose at most {DEMONSTRATION_SEED - count:,}.")]
+            return [Problem("evaluation.seed", message, f"Choose at most {DEMONSTRATIONS - count:,}.")]
     return []
 
 

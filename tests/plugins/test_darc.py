@@ -9,15 +9,16 @@ import numpy as np
 import pytest
 import torch
 
-from plugins.strategies.darc import APART, DARC, OffDynamicsSAC
+from plugins.strategies.darc import DARC, OffDynamicsSAC
 from studio.contracts import Metrics
 from studio.errors import DataError, ExperimentError
-from studio.experiment import LAST_SEED, Experiment
+from studio.experiment import Experiment
 from studio.registry import Registry
 from studio.rl.collectors.env_runner import EnvRunner
 from studio.run.check import check
 from studio.run.context import Context
 from studio.run.session import Session
+from studio.seeds import LAST_SEED, target_visit_seed
 from studio.sim.domains import embodiment_of
 from studio.sim.gymnasium_ids import make_vector
 from studio.store.checkpoint import load_policy, load_state, save_state
@@ -154,7 +155,7 @@ def test_what_is_wrong_is_said_before_the_start(field: str, changes: dict[str, A
 
 def test_the_last_seed_leaves_room_for_the_visits_to_the_target() -> None:
     world = make_vector(2, "point_axes", "point_mass", threads=1)
-    there = EnvRunner(world, LAST_SEED + APART)
+    there = EnvRunner(world, target_visit_seed(LAST_SEED))
     assert (world.seeds > LAST_SEED << 32).all() and torch.isfinite(there.step(np.zeros((2, 4))).rewards).all()
     world.close()
     for name in ("seed", "pretraining.seed", "evaluation.seed"):

@@ -22,6 +22,7 @@ from studio.rl.compiling import made_fast
 from studio.rl.flat import FlatParameters, adam
 from studio.rl.networks.q_policy import QPolicy
 from studio.rl.replay import Replay
+from studio.seeds import training_episode_seed
 from studio.sim.world import World
 
 EAGER_UPDATES = 200  # before compiling: something to see at once, at the same update in every run
@@ -155,7 +156,7 @@ class DQN:
         self.transform, self.iteration, self.updates = transform, 0, 0
         device = policy.low.device
         self.generator = torch.Generator(device).manual_seed(seed)
-        self.interaction = EnvRunner(world, seed, device, policy.params.ignored)
+        self.interaction = EnvRunner(world, training_episode_seed(seed), device, policy.params.ignored)
         self.update = DQNUpdate(policy, settings, bounds)
         seen = policy.params.inputs
         widths = {"observations": seen, "actions": 1, "rewards": 1, "next_observations": seen, "discounts": 1}

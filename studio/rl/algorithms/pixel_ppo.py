@@ -25,11 +25,11 @@ from studio.rl.advantages import gae
 from studio.rl.algorithms.ppo import DIAGNOSTICS, UNITS, PPOParams, ppo_loss
 from studio.rl.collectors.episode_statistics import EpisodeStatistics, stagger
 from studio.rl.collectors.images import ImageCollector
-from studio.rl.collectors.rollouts import SEEDS
 from studio.rl.networks.gaussian import log_prob
 from studio.rl.networks.pixels import PixelActorCritic, goals, privileged
 from studio.rl.reward_scale import RewardScale
 from studio.rl.states import arrays, tensors
+from studio.seeds import training_episode_seed
 from studio.sim.world import World
 
 Array = np.ndarray
@@ -221,7 +221,7 @@ class PixelPPO:
             return
         moments = self.policy.moments
         rounds = -(-first.first_images // (self.world.num_envs * FIRST_STEPS))
-        gathering = ImageCollector(self.world, FIRST_STEPS, (self.seed + 1) << SEEDS, self.generator)
+        gathering = ImageCollector(self.world, FIRST_STEPS, training_episode_seed(self.seed), self.generator)
         parts = [gathering.gather(self.policy, "random", turn) for turn in range(rounds)]
         images, states = torch.cat([part.images for part in parts]), torch.cat([part.states for part in parts])
         self.samples += len(images)
@@ -247,7 +247,7 @@ class PixelPPO:
 
     def _begin(self, seed: int) -> None:
         """First episodes, at different times of theirs, so that they don't all end together."""
-        self._take(self.world.reset(seed=(seed + 1) << SEEDS)[0])
+        self._take(self.world.reset(seed=training_episode_seed(seed))[0])
         stagger(self.world)
 
     def state_dict(self) -> dict[str, Any]:

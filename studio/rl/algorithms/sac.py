@@ -22,6 +22,7 @@ from studio.rl.compiling import made_fast
 from studio.rl.flat import FlatParameters, adam
 from studio.rl.networks.squashed import SquashedActorCritic, squash
 from studio.rl.replay import Replay
+from studio.seeds import training_episode_seed
 from studio.sim.world import World
 
 EAGER_UPDATES = 200  # before compiling: something to see at once, at the same update in every run
@@ -178,7 +179,7 @@ class SAC:
         if settings.precision == "bf16" and not has_bf16(device):
             say("This processor has no bf16 of its own and imitates it, many times slower than fp32: choose fp32.")
         self.generator = torch.Generator(device).manual_seed(seed)
-        self.interaction = EnvRunner(world, seed, device, policy.params.ignored)
+        self.interaction = EnvRunner(world, training_episode_seed(seed), device, policy.params.ignored)
         self.update = SACUpdate(policy, settings)
         widths = {"observations": policy.params.inputs, "actions": policy.params.outputs, "rewards": 1}
         widths |= {"next_observations": policy.params.inputs, "discounts": 1}

@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 
 from studio.rl.collectors.episode_statistics import EpisodeStatistics, stagger
-from studio.rl.collectors.rollouts import SEEDS
 from studio.rl.networks.gaussian import flatten
 from studio.rl.states import arrays, tensors
 from studio.sim.world import World
@@ -35,12 +34,13 @@ class EnvRunner:
     all end together; one that diverged counts as if it had stood still, and gained nothing.
 
     Args:
+        first_seed: of its episodes, see :mod:`studio.seeds`.
         ignored: entries of the observation that the policy does not see.
     """
 
-    def __init__(self, world: World, seed: int, device: Any = "cpu", ignored: Collection[str] = ()) -> None:
+    def __init__(self, world: World, first_seed: int, device: Any = "cpu", ignored: Collection[str] = ()) -> None:
         self.world, self.device, self._ignored = world, torch.device(device), ignored
-        self._seen = self._flat(world.reset(seed=(seed + 1) << SEEDS)[0])
+        self._seen = self._flat(world.reset(seed=first_seed)[0])
         stagger(world)
         self.statistics = EpisodeStatistics(world)
 

@@ -14,10 +14,10 @@ from studio.rl.collectors.episode_statistics import EpisodeStatistics, stagger
 from studio.rl.networks.gaussian import GaussianActorCritic, flatten, log_prob, unwrapped
 from studio.rl.reward_scale import RewardScale
 from studio.rl.states import arrays, tensors
+from studio.seeds import training_episode_seed
 from studio.sim.world import World
 
 Array = np.ndarray
-SEEDS = 32  # bits: a training's episodes have seeds from (seed + 1) << SEEDS on, where no evaluation looks
 
 
 @dataclass
@@ -57,7 +57,7 @@ class RolloutCollector:
         self.gamma, self.gae_lambda = gamma, gae_lambda
         self.device = policy.low.device
         self.reward_scale = RewardScale(policy.rewards, world.num_envs, gamma)
-        self._observation = self._seen(world.reset(seed=(seed + 1) << SEEDS)[0])
+        self._observation = self._seen(world.reset(seed=training_episode_seed(seed))[0])
         stagger(world)
         self.statistics = EpisodeStatistics(world)
         self.samples = 0  # so far: steps of one simulation

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from studio.data.collect import DEMONSTRATION_SEED, collect
+from studio.data.collect import collect
 from studio.errors import ExperimentError
 from studio.experiment import Domain
 from studio.registry import Registry
+from studio.seeds import demonstration_seed
 from studio.sim.domains import embodiment_of, task_of
 
 REGISTRY = Registry()
@@ -28,7 +29,7 @@ def clumsy(unable: Any) -> Any:
 
         def reset(self, world: Any, ids: Any, draws: Any) -> None:
             super().reset(world, ids, draws)
-            self.fails[ids] = [unable(int(seed) - DEMONSTRATION_SEED) for seed in draws.seeds]
+            self.fails[ids] = [unable(int(seed) - demonstration_seed(0)) for seed in draws.seeds]
 
         def success(self, world: Any, ids: Any) -> Any:
             return super().success(world, ids) & ~self.fails[ids]

@@ -1,0 +1,39 @@
+"""Which seeds each use of an experiment's seed may take, so that no two of them ever draw the same.
+
+Evaluation episodes have the seeds from ``evaluation.seed`` on, at most ``LAST_SEED`` plus their count. Every other use
+is given a range of its own here; nothing else adds to a seed or shifts it.
+"""
+
+from __future__ import annotations
+
+LAST_SEED = 2_000_000_000  # of an experiment: so every seed made of it fits 64 bits
+DEMONSTRATIONS = 1_000_000  # seeds set aside for the demonstrations of one experiment's seed
+
+_TRAINING = 32  # bits: training episodes lie above every evaluation's and demonstration's
+_TARGET_VISITS = 1 << 20  # between the seeds of a training and of its visits to the target
+_IMAGES = 1 << 30  # between the training episodes of a seed and each collection of images
+
+
+def batch_seed(seed: int, iteration: int) -> int:
+    """Return the seed of the batch of one iteration: the same for a run that was resumed."""
+    return (seed << 32) + iteration
+
+
+def training_episode_seed(seed: int) -> int:
+    """Return the first seed of the episodes that an experiment with this seed trains in; the next ones follow."""
+    return (seed + 1) << _TRAINING
+
+
+def target_visit_seed(seed: int) -> int:
+    """Return the first seed of the episodes in which a training on the source visits the target."""
+    return training_episode_seed(seed + _TARGET_VISITS)
+
+
+def image_episode_seed(seed: int, collection: int) -> int:
+    """Return the first seed of the episodes that images are collected from; ``collection``: 1 for the first."""
+    return training_episode_seed(seed) + collection * _IMAGES
+
+
+def demonstration_seed(seed: int) -> int:
+    """Return the first seed of an experiment's demonstrations; ``DEMONSTRATIONS`` seeds from it on are theirs."""
+    return DEMONSTRATIONS * (seed + 1)

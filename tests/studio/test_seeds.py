@@ -1,0 +1,35 @@
+"""Seeds: the uses of one experiment's seed never meet, and their numbers are those of runs made before."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from studio import seeds
+
+
+def test_numbers_are_those_of_earlier_runs() -> None:
+    assert seeds.batch_seed(3, 7) == 3 * 2**32 + 7
+    assert seeds.training_episode_seed(3) == 4 * 2**32
+    assert seeds.target_visit_seed(3) == (4 + 2**20) * 2**32
+    assert seeds.image_episode_seed(3, 2) == 4 * 2**32 + 2 * 2**30
+    assert seeds.demonstration_seed(3) == 4_000_000
+
+
+def test_uses_of_one_seed_keep_apart() -> None:
+    for seed in (0, 1, 12_345):
+        firsts = [
+            seeds.demonstration_seed(seed),
+            seeds.training_episode_seed(seed),
+            seeds.image_episode_seed(seed, 1),
+            seeds.image_episode_seed(seed, 2),
+            seeds.training_episode_seed(seed + 1),
+            seeds.target_visit_seed(seed),
+        ]
+        assert all(later - earlier >= seeds.DEMONSTRATIONS for earlier, later in pairwise(firsts))
+
+
+def test_every_seed_of_the_last_experiment_fits_64_bits() -> None:
+    last = seeds.LAST_SEED
+    firsts = (seeds.batch_seed(last, 0), seeds.target_visit_seed(last), seeds.image_episode_seed(last, 2))
+    assert max(firsts) + 2**32 < 2**63
+    assert seeds.training_episode_seed(0) > last
