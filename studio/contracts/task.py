@@ -56,7 +56,7 @@ class Task:
     summary: ClassVar[str]
     reference: ClassVar[str]
     horizon: int  # control steps in an episode
-    control_hz: ClassVar[float]  # control steps a second
+    control_hz: float  # control steps a second
     step_size: ClassVar[float] = 0.0  # m an end effector moves in one step at action 1
     version: ClassVar[int] = 1  # raise it when the task changes: what was cached for it is made anew
     gymnasium_id: ClassVar[str] = ""  # such as "Reach-{embodiment}-v0"

@@ -17,7 +17,7 @@ from studio.registry import Registry
 from studio.sim.domains import embodiment_of, task_of
 from studio.sim.hidden_dynamics import stand_in_file
 
-COLLECTOR_VERSION = 1  # raise it when collection changes, so that cached datasets are made anew
+COLLECTOR_VERSION = 2  # raise it when collection or simulation changes, so that cached datasets are collected again
 
 
 def demonstrations(

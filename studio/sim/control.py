@@ -16,13 +16,13 @@ from studio.contracts import Ids
 from studio.rng import EpisodeRng
 from studio.sim.kinematics import damped_least_squares
 from studio.sim.scene import command_history
+from studio.sim.substeps import PARTS, SubstepSchedule
 
 if TYPE_CHECKING:
     from studio.sim.world import World
 
 Array = np.ndarray
 
-PARTS = 4  # a control step passes in this many parts: servos are not jerked, and a viewer sees what is between
 START_NOISE = 0.08  # rad; how far an arm's joints start from home
 POSTURE_GAIN = 0.1  # share of the way home that the null space takes in a control step
 TURN_STEP = 0.15  # rad a driving base turns in one control step at action 1
@@ -76,7 +76,7 @@ class MotorControl:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._substeps = max(1, round(1 / (world.task.control_hz * world.model.opt.timestep)))
+        self._schedule = SubstepSchedule(world.task.control_hz, world.model.opt.timestep)
         self._ctrl = world.bind("ctrl")
         low, high = world.model.actuator_ctrlrange.astype(np.float32).T
         self.low, self.high = low, high
@@ -89,7 +89,7 @@ class MotorControl:
 
     def advance(self, actions: Array, ids: Ids) -> None:
         self._ctrl[ids] = actions
-        self._world.physics_step(ids, self._substeps)
+        self._world.physics_step(ids, self._schedule.of_step(self._world.steps[ids]))
 
     def native(self, moves: Array, ids: Array) -> Array:
         """An expert's commands are native already."""
@@ -97,12 +97,8 @@ class MotorControl:
 
     def advance_parts(self, actions: Array, ids: Ids) -> Iterator[float]:
         self._ctrl[ids] = actions
-        done = 0
         for part in range(1, PARTS + 1):
-            until = round(self._substeps * part / PARTS)
-            if until > done:
-                self._world.physics_step(ids, until - done)
-            done = until
+            self._world.physics_step(ids, self._schedule.of_part(part, self._world.steps[ids]))
             yield part / PARTS
 
 
@@ -113,7 +109,7 @@ class ServoControl:
         self._world, self._limbs = world, world.scene.limbs
         self._grip = world.task.grips
         self._joint = world.domain.control == "joint"
-        self._substeps = max(1, round(1 / (world.task.control_hz * world.model.opt.timestep * PARTS)))
+        self._schedule = SubstepSchedule(world.task.control_hz, world.model.opt.timestep)
         self._qpos, self._ctrl = world.bind("qpos"), world.bind("ctrl")
         self._history = world.bind("history")
         self._remembered = command_history(world.model)
@@ -161,9 +157,10 @@ class ServoControl:
         start = self._command[ids]
         goal = self._commanded(np.clip(np.asarray(actions, float), -1, 1), ids)
         self._command[ids] = goal
+        steps = self._world.steps[ids]
         for part in range(1, PARTS + 1):
             self._ctrl[ids] = start + (goal - start) * (part / PARTS)
-            self._world.physics_step(ids, self._substeps, self._stage)
+            self._world.physics_step(ids, self._schedule.of_part(part, steps), self._stage)
             yield part / PARTS
 
     def native(self, moves: Array, ids: Array) -> Array:

@@ -25,12 +25,13 @@ from studio.images import adjust_arrays
 from studio.rng import EpisodeRng, checked_seeds
 from studio.sim import spaces
 from studio.sim import state as world_state
-from studio.sim.control import PARTS, control_of
+from studio.sim.control import control_of
 from studio.sim.randomization import fields as randomization
 from studio.sim.randomization.manager import RandomizationManager
 from studio.sim.randomization.visual import VISUALS
 from studio.sim.render.renderer import CameraRenderer
 from studio.sim.scene import MAX_DELAY, Scene, build
+from studio.sim.substeps import PARTS
 from studio.sim.tasks import contexts
 
 if TYPE_CHECKING:
@@ -206,8 +207,16 @@ class World(VectorEnv):
         yield from self.control.advance_parts(actions, ids)
         self._after(ids)
 
-    def physics_step(self, ids: Ids, substeps: int, stage: Any = STAGE.mjSTAGE_NONE) -> None:
-        """``substeps`` of the integrator. One that raises an error keeps its state and counts as diverged."""
+    def physics_step(self, ids: Ids, substeps: Array | int, stage: Any = STAGE.mjSTAGE_NONE) -> None:
+        """``substeps`` of the integrator, of each simulation its own where they are (n,). A simulation that raises an
+        error keeps its state and counts as diverged."""
+        if not isinstance(substeps, int):
+            rows = self.rows(ids)
+            for count in np.unique(substeps).tolist():
+                self.physics_step(rows[substeps == count], count, stage)
+            return
+        if substeps == 0:
+            return
         try:
             self.batch.step(None if isinstance(ids, slice) else ids, nstep=substeps, stage=stage)
         except mujoco.batch.SimulationError as error:

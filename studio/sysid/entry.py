@@ -62,7 +62,7 @@ def record(
             raise ExperimentError(f"{name} = {value:g} is not possible.", "values", f"Known: {', '.join(FIELDS)}.")
     count = count or COUNTS.get(plant.kind, USUAL_COUNT)
     if handles(domain, registry, plant.model):
-        moved = handle(domain, registry, values or {}, (count + 1) // 2, seed)
+        moved = handle(domain, registry, plant.model, values or {}, (count + 1) // 2, seed)
         made = moved
         if count > len(moved):
             asked = excite(plant, count - len(moved), seed, moved.steps, moved.dt)

@@ -14,6 +14,7 @@ import numpy as np
 from studio.experiment import Domain
 from studio.registry import Registry
 from studio.sim.domains import embodiment_of, task_of
+from studio.sim.substeps import PARTS, whole_rate
 from studio.sim.world import World
 from studio.sysid.trajectories import Trajectories
 
@@ -28,17 +29,29 @@ def handles(domain: Domain, registry: Registry, model: mujoco.MjModel) -> bool:
 
 
 def handle(
-    domain: Domain, registry: Registry, values: Mapping[str, float], count: int, seed: int, steps: int = STEPS
+    domain: Domain,
+    registry: Registry,
+    model: mujoco.MjModel,
+    values: Mapping[str, float],
+    count: int,
+    seed: int,
+    steps: int = STEPS,
 ) -> Trajectories:
-    """``count`` recordings of the expert on a robot with these values, without sensor noise."""
+    """``count`` recordings of the expert on a robot with these values, without sensor noise.
+
+    The expert acts at the rate near the task's own at which all samples are equally far apart, by the ``model``'s time
+    step: a replay passes the same number of time steps between any two commands.
+    """
     plain = domain.model_copy(update={"randomization": []})
-    world = World(plain, task_of(plain, registry), embodiment_of(plain, registry), count)
+    task = task_of(plain, registry)
+    task.control_hz = whole_rate(task.control_hz, model.opt.timestep)
+    world = World(plain, task, embodiment_of(plain, registry), count)
     try:
         ids = np.arange(count)
         world.begin(ids, [seed * count + i for i in range(count)])
         world.randomize(ids, {name: np.full(count, value) for name, value in values.items()})
-        qpos, qvel, ctrl, time = (world.bind(name) for name in ("qpos", "qvel", "ctrl", "time"))
-        before, began = ctrl.copy(), time.item(0)
+        qpos, qvel, ctrl = (world.bind(name) for name in ("qpos", "qvel", "ctrl"))
+        before = ctrl.copy()
         commands: list[Array] = []
         places, speeds = [qpos.copy()], [qvel.copy()]
         while len(commands) < steps:
@@ -46,11 +59,10 @@ def handle(
                 commands.append(ctrl.copy())
                 places.append(qpos.copy())
                 speeds.append(qvel.copy())
-        passed = (time.item(0) - began) / len(commands)
     finally:
         world.close()
     timestep = world.model.opt.timestep
-    dt = timestep * round(passed / timestep)  # the control's frequency need not be a whole number of time steps
+    dt = timestep * round(1 / (task.control_hz * PARTS * timestep))
     told, where, how_fast = (np.stack(each, 1) for each in (commands, places, speeds))
     made = Trajectories(told, where, how_fast, dt, before=before, source="recorded in simulation")
     return made.until(steps)

@@ -16,7 +16,8 @@ from studio.sim.domains import embodiment_of, task_of
 from studio.sim.randomization import fields as randomization
 from studio.sim.randomization.visual import VISUALS, Appearance, VisualParams, VisualTarget
 from studio.sim.scene import MAX_DELAY
-from studio.sim.world import PARTS, World
+from studio.sim.substeps import PARTS, SubstepSchedule
+from studio.sim.world import World
 from studio.viewer import steering
 from studio.viewer.decorations import Decoration, Line, Point
 from studio.viewer.live import LiveSimulation
@@ -54,7 +55,7 @@ class Player(LiveSimulation):
         self._drawn: tuple[Any, list[Any]] = (None, [])  # last moment of the path that was made last, and it
         self._seed = seed
         self._ids = np.zeros(1, int)
-        self._substeps = max(1, round(1 / (task.control_hz * world.model.opt.timestep)))
+        self._schedule = SubstepSchedule(task.control_hz, world.model.opt.timestep)
         self._preview: dict[str, Any] = {}
         camera = mujoco.mj_name2id(self.model, mujoco.mjtObj.mjOBJ_CAMERA, domain.camera)
         self._own_look = Appearance(self.model, camera, world.scene.added) if camera >= 0 else None
@@ -254,12 +255,8 @@ class Player(LiveSimulation):
         if world.domain.control == "motor":
             world.actions[0] = self._ctrl[0]
         self._obey_pose()
-        done = 0
         for part in range(1, PARTS + 1):
-            until = round(self._substeps * part / PARTS)
-            if until > done:
-                world.physics_step(self._ids, until - done, mujoco.mjtStage.mjSTAGE_POS)
-            done = until
+            world.physics_step(self._ids, self._schedule.of_part(part, world.steps), mujoco.mjtStage.mjSTAGE_POS)
             yield part / PARTS
 
     def _step_over(self) -> None:
