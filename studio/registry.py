@@ -158,6 +158,20 @@ class Registry:
         return self._modules
 
 
+_shared: dict[Path, Registry] = {}
+_sharing = threading.Lock()
+
+
+def shared_registry() -> Registry:
+    """Return the one registry of this process (one for each drop-in folder, should ``TRANSFER_STUDIO_PLUGINS`` change).
+
+    A second :class:`Registry` would run each drop-in file again, and its classes would be others of the same names.
+    """
+    folder = paths.plugins()
+    with _sharing:
+        return _shared.setdefault(folder, Registry(folder))
+
+
 def _written_at(contribution: Any) -> tuple[str, int]:
     """File and line of a contribution's class."""
     kind = contribution if isinstance(contribution, type) else type(contribution)

@@ -11,7 +11,7 @@ from typing import Any
 
 from studio.contracts import Problem
 from studio.experiment import Experiment
-from studio.registry import Registry
+from studio.registry import shared_registry
 from studio.rl.algorithms import dqn, sac
 from studio.rl.algorithms.dqn import DQN, DQNParams
 from studio.rl.algorithms.sac import SAC, SACParams
@@ -49,7 +49,7 @@ class GoalConditioned(ReinforcementStrategy):
         return learner
 
     def check(self, experiment: Experiment) -> list[Problem]:
-        tasks, problems = Registry().all("tasks"), []
+        tasks, problems = shared_registry().all("tasks"), []
         for name, domain in (("target", experiment.target), ("source", experiment.source)):
             task = tasks.get(domain.task)
             if task is not None and not has_goals(task):

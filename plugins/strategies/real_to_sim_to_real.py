@@ -11,7 +11,7 @@ from studio.data.datasets import demonstrations
 from studio.errors import StudioError
 from studio.experiment import Domain, Experiment, Settings, setting
 from studio.il.cloning import UNITS, BehaviorCloning
-from studio.registry import Registry
+from studio.registry import shared_registry
 from studio.run.context import Context
 from studio.sim.domains import embodiment_of, task_of
 from studio.sim.randomization.fields import NOMINAL
@@ -100,7 +100,7 @@ class RealToSimToReal(Strategy):
         """What of the fields and the recordings does not fit the simulation."""
         from studio.sysid import check_fields, plant_for, read_recordings
 
-        problems, registry, file = [], Registry(), self.params.recordings
+        problems, registry, file = [], shared_registry(), self.params.recordings
         try:
             check_fields(self.params.fields)
         except StudioError as error:

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from studio.contracts import Problem, Requires
 from studio.errors import ExperimentError
 from studio.experiment import Domain, Experiment, setting
-from studio.registry import Registry
+from studio.registry import shared_registry
 from studio.rl.algorithms.ppo import PPOParams
 from studio.rl.choice import AlgorithmChoice, ChosenAlgorithm
 from studio.rl.networks.gaussian import flatten
@@ -69,7 +69,7 @@ class RLFineTuning(ChosenAlgorithm):
     def check(self, experiment: Experiment) -> list[Problem]:
         problems = super().check(experiment)
         try:
-            kind = Registry().get("policies", experiment.policy.id, "policy.id")
+            kind = shared_registry().get("policies", experiment.policy.id, "policy.id")
             layers = kind.Params(**experiment.policy.params).layers
         except (ExperimentError, ValidationError, AttributeError):  # what is wrong with the policy is said at its field
             return problems

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from studio.contracts import Metrics, Problem, Requires, Strategy
 from studio.experiment import Curriculum, Experiment, setting
 from studio.nn.adversarial import Discriminator, domain_accuracy, domain_loss, mmd, probe, reverse_gradient
-from studio.registry import Registry
+from studio.registry import shared_registry
 from studio.rl.algorithms.pixel_ppo import PixelParams, PixelPPO
 from studio.rl.algorithms.ppo import UNITS
 from studio.rl.collectors.images import Gathered, ImageCollector
@@ -83,7 +83,7 @@ class VisualDomainAdaptation(Strategy):
             if getattr(source, field, None) != getattr(target, field, None):
                 message = f"Source and target differ in {field}: not one world in two looks."
                 problems.append(Problem(f"target.{field}", message, "Choose the same for both, and vary the look."))
-        task = Registry().all("tasks").get(target.task)
+        task = shared_registry().all("tasks").get(target.task)
         if self.params.target_data == "expert" and task is not None and not task.has_expert:
             message = f"The task '{target.task}' has no scripted expert."
             problems.append(Problem("strategy.params.target_data", message, "Let the policy gather its own images."))

@@ -39,24 +39,24 @@ def window(options: argparse.Namespace) -> int:
 
 def run(options: argparse.Namespace) -> int:
     """Runs one experiment."""
-    from studio.registry import Registry
+    from studio.registry import shared_registry
     from studio.run.session import Session
 
     experiment = _load(options.experiment_file, options)
     with _Follower(1) as follower:
-        session = Session(experiment, Registry(), follower.channels(0, experiment), options.out or paths.runs())
+        session = Session(experiment, shared_registry(), follower.channels(0, experiment), options.out or paths.runs())
         follower.drive(session)
     return _report(session, options.json)
 
 
 def resume(options: argparse.Namespace) -> int:
     """Goes on with a run."""
-    from studio.registry import Registry
+    from studio.registry import shared_registry
     from studio.run.session import Session
 
     with _Follower(1) as follower:
         channels = follower.channels(0, None)
-        session = Session.resume(options.folder, Registry(), channels)
+        session = Session.resume(options.folder, shared_registry(), channels)
         follower.drive(session)
     return _report(session, options.json)
 
@@ -68,13 +68,13 @@ def compare(options: argparse.Namespace) -> int:
     from studio.analysis.table_format import format_table, format_transfer
     from studio.analysis.transfer_table import transfer_table
     from studio.experiment import Experiment
-    from studio.registry import Registry
+    from studio.registry import shared_registry
     from studio.run.matrix import matrix, run_all
     from studio.store.runs import RunInfo, read_run
 
     runs: list[RunInfo] = []
     experiments: list[Experiment] = []
-    registry, unread = Registry(), list[str]()
+    registry, unread = shared_registry(), list[str]()
     for source in options.sources:
         if not source.is_dir():
             experiments += matrix(_load(source, options), registry)
@@ -120,9 +120,9 @@ def compare(options: argparse.Namespace) -> int:
 
 def list_(options: argparse.Namespace) -> int:
     """Lists contributions of a kind."""
-    from studio.registry import Registry
+    from studio.registry import shared_registry
 
-    registry = Registry()
+    registry = shared_registry()
     rows = [_described(options.kind, item) for item in registry.all(options.kind).values()]
     for broken in [*registry.broken(options.kind), *registry.broken("plugins")]:
         print(f"transfer-studio: {broken}", file=sys.stderr)
@@ -138,10 +138,10 @@ def list_(options: argparse.Namespace) -> int:
 
 def inspect(options: argparse.Namespace) -> int:
     """Describes a file or folder."""
-    from studio.registry import Registry
+    from studio.registry import shared_registry
     from studio.store.inspect import describe
 
-    about = describe(options.path, Registry())
+    about = describe(options.path, shared_registry())
     print(json_text(about, default=str) if options.json else _lines(about))
     return 0
 
@@ -158,13 +158,13 @@ def export(options: argparse.Namespace) -> int:
 
 
 def _film(options: argparse.Namespace) -> int:
-    from studio.registry import Registry
+    from studio.registry import shared_registry
     from studio.viewer.film import film_run
 
     def tick(done: int, episodes: int) -> None:
         print(f"Episode {done + 1} of {episodes}", file=sys.stderr, flush=True)
 
-    filmed = film_run(options.folder, options.film, Registry(), options.episodes, tick)
+    filmed = film_run(options.folder, options.film, shared_registry(), options.episodes, tick)
     if options.json:
         print(json_text(filmed.to_dict()))
     else:
@@ -177,11 +177,11 @@ def _film(options: argparse.Namespace) -> int:
 def identify(options: argparse.Namespace) -> int:
     """Infers physical parameters from recordings."""
     from studio.cli.identify import identify_for
-    from studio.registry import Registry
+    from studio.registry import shared_registry
 
     options.device = None
     experiment = _load(options.experiment_file, options)
-    about, text = identify_for(experiment, Registry(), options)
+    about, text = identify_for(experiment, shared_registry(), options)
     print(json_text(about) if options.json else text)
     return 0
 

@@ -107,9 +107,9 @@ def _writable(folder: Path) -> str:
 
 
 def _plugins() -> str:
-    from studio.registry import KINDS, Registry
+    from studio.registry import KINDS, shared_registry
 
-    registry = Registry()
+    registry = shared_registry()
     counts = {kind: len(registry.all(kind)) for kind in KINDS if kind != "panels"}
     broken = registry.broken()
     if broken:

@@ -10,7 +10,7 @@ import sys
 if sys.platform.startswith("linux") and "MUJOCO_GL" not in os.environ:
     os.environ["MUJOCO_GL"] = "egl" if ctypes.util.find_library("EGL") else "osmesa"
 
-from studio.registry import Registry
+from studio.registry import shared_registry
 from studio.sim.gymnasium_ids import register_all
 
-register_all(Registry())
+register_all(shared_registry())

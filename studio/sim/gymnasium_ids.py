@@ -13,7 +13,7 @@ import numpy as np
 from studio.contracts import Embodiment, Task
 from studio.errors import StudioError
 from studio.experiment import Domain
-from studio.registry import Registry
+from studio.registry import Registry, shared_registry
 
 NAMESPACE = "studio"
 
@@ -56,7 +56,7 @@ def make_vector(num_envs: int, task: str, embodiment: str, threads: int = 0, **s
     from studio.sim.randomization.fields import check_terms
     from studio.sim.world import World
 
-    registry = Registry()
+    registry = shared_registry()
     body, kind = registry.get("embodiments", embodiment), registry.get("tasks", task)
     world = World(default_domain(kind, body, **settings), kind(), body, num_envs, threads)
     for problem in check_terms(world.domain.randomization, world.model):

@@ -21,6 +21,7 @@ from safetensors.torch import load_file, save_file
 
 from studio.errors import DataError
 from studio.files import share_weights
+from studio.registry import Registry
 
 KEPT = 4  # newest checkpoints of a run's stage from which it can go on
 TENSOR, FLOAT = "$tensor", "$float"
@@ -141,24 +142,27 @@ def set_rng_state(state: dict[str, torch.Tensor]) -> None:
         torch.cuda.set_rng_state(state["cuda"])
 
 
-def load_policy(folder: Path, step: int | None = None) -> Any:
-    """The policy of a run (its final one, or that of a checkpoint), of a checkpoint folder, or of a policy folder."""
+def load_policy(folder: Path, step: int | None = None, registry: Registry | None = None) -> Any:
+    """Return the policy of a run (its final one, or that of a checkpoint), of a checkpoint, or of a policy folder.
+
+    ``registry`` knows the policy's class; None is this process's own. Raises DataError where there is no such policy.
+    """
     from studio.store.policies import load_policy_folder
 
     folder = Path(folder)
     if (folder / "config.json").exists():
-        return load_policy_folder(folder)
+        return load_policy_folder(folder, registry)
     if (folder / "state.json").exists():
-        return load_policy_folder(folder / "policy")
+        return load_policy_folder(folder / "policy", registry)
     if step is None and (folder / "policy" / "config.json").exists():
-        return load_policy_folder(folder / "policy")
+        return load_policy_folder(folder / "policy", registry)
     found = [
         (at, path) for stage, at, path in list_checkpoints(folder) if stage == "adapt" and (step is None or at == step)
     ]
     if not found:
         wanted = "" if step is None else f" at step {step}"
         raise DataError(f"The run has no checkpoint{wanted}.", str(folder), "Choose another step or run.")
-    return load_policy_folder(found[-1][1] / "policy")
+    return load_policy_folder(found[-1][1] / "policy", registry)
 
 
 def _apart(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -18,7 +18,7 @@ from studio.errors import DataError, ExperimentError
 from studio.experiment import Domain, Selection, plain_validation
 from studio.files import json_text, share_weights
 from studio.nn.fingerprint import weights_hash
-from studio.registry import Registry
+from studio.registry import Registry, shared_registry
 from studio.rl.dynamics_gap import DynamicsGap
 
 GAP = "gap.safetensors"  # the classifiers that DARC gave a policy
@@ -100,7 +100,7 @@ def load_policy_folder(folder: Path, registry: Registry | None = None) -> Any:
             str(folder),
             "The files were changed; export them again.",
         )
-    kind = (registry or Registry()).get("policies", config["policy"], str(folder))
+    kind = (registry or shared_registry()).get("policies", config["policy"], str(folder))
     policy = kind(check_params(kind, config["params"], "policy.params"), config["observation"])
     policy.load_state_dict(state)
     if "gap" in config:

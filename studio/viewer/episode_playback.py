@@ -62,7 +62,7 @@ def replay(folder: Path, step: int, registry: Registry, most: int = MOST) -> tup
     rows = rows[rows["step"] == step][:most]
     if not len(rows):
         raise DataError(f"The run scored nothing at step {step}.", str(folder), "Choose another step.")
-    policy = load_policy(folder, step)
+    policy = load_policy(folder, step, registry)
     domain = Experiment.load(folder / "experiment.yaml").target
     task = task_of(domain, registry)
     frames: list[list[dict[str, Any]]] = [[] for _ in rows]

@@ -68,7 +68,7 @@ def film_run(
         there = "folder" if path.is_dir() else "file"
         raise DataError(f"There is a {there} of this name.", str(path), "Choose another name.")
     plan = Experiment.load(run / "experiment.yaml")
-    policy = load_policy(run)
+    policy = load_policy(run, registry=registry)
     thread_context()  # a machine without GL is told before anything is written
     player = Player(plan.target, registry, policy, plan.seed)
     try:

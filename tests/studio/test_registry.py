@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from studio.errors import ExperimentError
-from studio.registry import KINDS, Registry
+from studio.registry import KINDS, Registry, shared_registry
+from tests import tiny
 
 STRATEGY = """
 from studio.il.strategy import CloningStrategy
@@ -116,3 +119,43 @@ def test_every_kind_has_an_entry_point_group() -> None:
     for kind in KINDS:
         if kind != "panels":  # they need Qt
             assert registry.all(kind), kind
+
+
+WHOLE_LIFE = """
+import sys
+from pathlib import Path
+
+from studio.cli.main import main
+from studio.registry import shared_registry
+from studio.run.check import check
+from studio.experiment import Experiment
+from studio.store.policies import load_policy_folder
+
+plan, runs = Path(sys.argv[1]), Path(sys.argv[2])
+assert check(Experiment.load(plan), shared_registry()) == []
+assert main(["run", str(plan), "--out", str(runs)]) == 0
+(run,) = runs.iterdir()
+load_policy_folder(run / "policy")
+assert main(["inspect", str(run), "--json"]) == 0
+"""
+
+
+def test_drop_in_is_executed_once_in_a_process(tmp_path: Path, runs: Path) -> None:
+    plugins, executed = tmp_path / "plugins", tmp_path / "executed"
+    plugins.mkdir()
+    counts = f"with open({str(executed)!r}, 'a') as file:\n    file.write('.')\n"
+    mine = STRATEGY.replace("CloningStrategy", "FullFineTuning").replace(
+        "studio.il.strategy", "plugins.strategies.full_finetuning"
+    )
+    (plugins / "mine.py").write_text(counts + mine)
+    plan = tiny.write(tiny.experiment("mine"), tmp_path)
+    done = subprocess.run(
+        [sys.executable, "-c", WHOLE_LIFE, str(plan), str(runs)],
+        env=tiny.environment(TRANSFER_STUDIO_PLUGINS=str(plugins)), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert executed.read_text() == "."
+
+
+def test_shared_registry_is_the_same_object() -> None:
+    assert shared_registry() is shared_registry()

@@ -19,7 +19,7 @@ from studio.contracts import Problem
 from studio.errors import ExperimentError, StudioError
 from studio.events import StateChanged
 from studio.experiment import Experiment
-from studio.registry import KINDS, Registry
+from studio.registry import KINDS, Registry, shared_registry
 from studio.run.channels import Channels
 from widgets.runs.thread import RunThread
 
@@ -71,7 +71,7 @@ class AppState(QObject):
         self, runs_folder: Path | None = None, parent: QObject | None = None, registry: Registry | None = None
     ) -> None:
         super().__init__(parent)
-        self.registry = registry if registry is not None else Registry()
+        self.registry = registry if registry is not None else shared_registry()
         self.registry_is_ready = False
         self.channels = Channels()
         self.runs_folder = Path(runs_folder) if runs_folder else paths.runs()
