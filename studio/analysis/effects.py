@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from studio.store.run_log import EpisodeTable
+from studio.store.log_reader import EpisodeTable
 
 Array = np.ndarray
 

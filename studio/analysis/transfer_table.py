@@ -11,7 +11,7 @@ import numpy as np
 from studio.analysis import transfer_metrics as measures
 from studio.analysis.groups import baselines_for, grouped
 from studio.analysis.table_format import row_label
-from studio.store.run_log import read_log
+from studio.store.log_reader import read_log
 from studio.store.runs import RunInfo
 
 SHARE = 0.75  # of the way from the worst mean score to what training without transfer ends with: the threshold

@@ -4,23 +4,16 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
-import os
-import signal
 import sys
-import threading
-import time
-import traceback
 from pathlib import Path
 from typing import Any
 
 from studio import paths
+from studio.cli.progress import ProgressLine
 from studio.errors import DataError, ExperimentError, StudioError
 from studio.files import json_text
 
-TICK_SECONDS = 0.2
 STOPPED = 130  # exit status of what was stopped by Ctrl-C, as a shell's own
-LINE_SECONDS = 5.0  # between progress lines where they cannot be rewritten in place
 
 
 def is_request(error: StudioError) -> bool:
@@ -43,9 +36,9 @@ def run(options: argparse.Namespace) -> int:
     from studio.run.session import Session
 
     experiment = _load(options.experiment_file, options)
-    with _Follower(1) as follower:
-        session = Session(experiment, shared_registry(), follower.channels(0, experiment), options.out or paths.runs())
-        follower.drive(session)
+    with ProgressLine(1) as line:
+        session = Session(experiment, shared_registry(), line.channels(0, experiment), options.out or paths.runs())
+        line.drive(session)
     return _report(session, options.json)
 
 
@@ -54,10 +47,10 @@ def resume(options: argparse.Namespace) -> int:
     from studio.registry import shared_registry
     from studio.run.session import Session
 
-    with _Follower(1) as follower:
-        channels = follower.channels(0, None)
+    with ProgressLine(1) as line:
+        channels = line.channels(0, None)
         session = Session.resume(options.folder, shared_registry(), channels)
-        follower.drive(session)
+        line.drive(session)
     return _report(session, options.json)
 
 
@@ -92,8 +85,8 @@ def compare(options: argparse.Namespace) -> int:
         raise ExperimentError(message, f"--{given[0]}", "Leave it out and name the runs, or give an experiment file.")
     if experiments:
         to = options.out or paths.runs()
-        with _Follower(len(experiments)) as follower:
-            runs += run_all(experiments, registry, to, follower.channels, follower.drive, follower.failed)
+        with ProgressLine(len(experiments)) as line:
+            runs += run_all(experiments, registry, to, line.channels, line.drive, line.failed)
     rows, (transfer, left_out), (_, replaced) = table(runs), transfer_table(runs), grouped(runs)
     for sentence in [*unread, *replaced]:
         print(sentence, file=sys.stderr)
@@ -217,124 +210,6 @@ def bench(options: argparse.Namespace) -> int:
                 asked = f" (target {row['target']}): {'met' if row['met'] else 'NOT MET'}" if row["target"] else ""
                 print(f"{result['bench']}  {row['id']}: {row['value']:.4g} {row['unit']}{asked}")
     return 0
-
-
-class _Follower:
-    """A progress line and the log's sentences on stderr; Ctrl-C, or a scheduler's SIGTERM, is a clean stop."""
-
-    def __init__(self, total: int) -> None:
-        self._total, self._index, self._name = total, 0, ""
-        self._channels: Any = None
-        self._events: Any = None
-        self._done = threading.Event()
-        self._thread = threading.Thread(target=self._show, daemon=True)
-        self._session: Any = None
-        self._folder = ""  # of the present run, once it has one
-        self._live = sys.stderr.isatty()
-        self._line = ""  # what the progress line shows
-        self._lock = threading.RLock()  # of stderr; Ctrl-C may come while this thread writes
-        self.interrupted = False
-
-    def __enter__(self) -> _Follower:
-        self._old = {name: signal.signal(name, self._interrupt) for name in (signal.SIGINT, signal.SIGTERM)}
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: Any) -> None:
-        self._done.set()
-        self._thread.join()
-        for name, old in self._old.items():
-            signal.signal(name, old)
-
-    def channels(self, index: int, experiment: Any) -> Any:
-        """Fresh channels for the next session, which the progress line follows."""
-        from studio.run.channels import Channels
-
-        channels = Channels()
-        self._index, self._name = index, experiment.name if experiment is not None else "resume"
-        self._events, self._channels, self._folder = channels.events.subscribe(), channels, ""
-        return channels
-
-    def drive(self, session: Any) -> None:
-        """Runs a session; the first Ctrl-C stops it cleanly, the second at once. Raises StudioError."""
-        from studio.run.failures import unexpected_error
-
-        self._session = session
-        if self.interrupted:
-            session.stop()
-        try:
-            session.run()
-        except StudioError:
-            raise
-        except Exception as error:
-            self._tell()  # where the run is kept, among other things
-            if os.environ.get("TRANSFER_STUDIO_DEBUG"):
-                self.say("".join(traceback.format_exception(error)))
-            raise unexpected_error(error, self._folder) from error
-        finally:
-            self._tell()
-
-    def failed(self, session: Any, error: Exception) -> None:
-        """Tells of a session that failed while others go on."""
-        text, kept = str(error), self._folder
-        where = f" The run is kept in {kept}." if kept and kept not in text else ""
-        self.say(f"transfer-studio: '{session.experiment.name}' failed: {text}{where}")
-
-    def say(self, text: str) -> None:
-        """A line of its own; the progress line makes room and comes back below."""
-        with self._lock:
-            print(f"\r\033[K{text}" if self._live else text, file=sys.stderr, flush=True)
-            self._line = "" if self._live else self._line
-
-    def _interrupt(self, *_: Any) -> None:
-        if self.interrupted or self._session is None:
-            raise KeyboardInterrupt
-        self.interrupted = True
-        self.say("\nStopping after this step (Ctrl-C again: at once) …")
-        self._session.stop()
-
-    def _tell(self) -> None:
-        from studio.events import Logged, StateChanged
-
-        with self._lock:
-            for event in self._events.drain():
-                if isinstance(event, Logged):
-                    self.say(event.text)
-                elif isinstance(event, StateChanged):
-                    self._folder = event.run
-
-    def _show(self) -> None:
-        """Tells as it comes; where the progress line cannot be rewritten, a new one comes every few seconds."""
-        due = time.monotonic() + LINE_SECONDS
-        while not self._done.wait(TICK_SECONDS):
-            if self._channels is None:
-                continue
-            self._tell()
-            if self._live or time.monotonic() >= due:
-                due = time.monotonic() + LINE_SECONDS
-                self._progress()
-        if self._live:
-            print("\r\033[K", end="", file=sys.stderr)
-
-    def _progress(self) -> None:
-        _, progress = self._channels.progress.get()
-        if progress is None:
-            return
-        filled = round(20 * progress.fraction)
-        bar = "█" * filled + "·" * (20 - filled)
-        left = "" if math.isnan(progress.seconds_left) else f"  {progress.seconds_left:.0f} s left"
-        count = f"[{self._index + 1}/{self._total}] " if self._total > 1 else ""
-        steps = f" {progress.step}/{progress.total}" if progress.total else ""
-        line = f"{count}{self._name}  {bar} {progress.stage}{steps}{left}"
-        with self._lock:
-            if line != self._line:
-                print(
-                    f"\r\033[K{line}" if self._live else line,
-                    end="" if self._live else "\n",
-                    file=sys.stderr,
-                    flush=True,
-                )
-                self._line = line
 
 
 def _load(path: Path, options: argparse.Namespace) -> Any:

@@ -11,7 +11,7 @@ from studio.errors import DataError
 from studio.experiment import Domain, Experiment
 from studio.registry import Registry
 from studio.store.checkpoint import list_checkpoints
-from studio.store.run_log import read_log
+from studio.store.log_reader import read_log
 from studio.store.runs import experiment_of, read_run
 
 MODELS = (".xml", ".mjcf", ".urdf")

@@ -201,7 +201,7 @@ def trash(folder: Path) -> None:
 
 def interim_evaluations(folder: Path, step: int) -> list[dict[str, Any]]:
     """A run's scores on the way to a step as ``run.json`` has them, from its log; of one made twice the later."""
-    from studio.store.run_log import read_log  # it loads h5py, which the window's first frame does not wait for
+    from studio.store.log_reader import read_log  # it loads h5py, which the window's first frame does not wait for
 
     measure, found = read_run(folder).measure, {}
     for row in read_log(folder).evaluations:

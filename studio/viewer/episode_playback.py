@@ -19,7 +19,7 @@ from studio.sim.domains import embodiment_of, task_of
 from studio.sim.rollout import policy_actions, run_episodes
 from studio.sim.world import World
 from studio.store.checkpoint import list_checkpoints, load_policy
-from studio.store.run_log import opened
+from studio.store.log_reader import opened
 from studio.store.runs import read_run
 
 Array = np.ndarray

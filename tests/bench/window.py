@@ -86,7 +86,7 @@ os._exit(0)
 
 def speed(folder: Path) -> float:
     """Gradient steps a second of the adaptation, from the run's own log."""
-    from studio.store.run_log import read_log
+    from studio.store.log_reader import read_log
 
     (run,) = [path for path in folder.iterdir() if (path / "log.h5").exists()]
     series = read_log(run).metrics[("adapt", "loss")]

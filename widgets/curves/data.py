@@ -167,7 +167,7 @@ class RunData:
     def from_log(
         cls, folder: Path, name: str, log: Any, checkpoints: Iterable[tuple[str, int]], measure: str = "success"
     ) -> RunData:
-        """From a run's log (``studio.store.run_log.LogData``) and its checkpoints' (stage, step)."""
+        """From a run's log (``studio.store.log_reader.LogData``) and its checkpoints' (stage, step)."""
         made = cls(folder, name)
         for (stage, metric), series in log.metrics.items():
             unit = getattr(series, "unit", "")
@@ -196,7 +196,7 @@ def label_of(experiment: Experiment) -> str:
 def load_run(folder: Path) -> RunData:
     """Reads a run's log and checkpoints from disk. Slow: not for the UI thread."""
     from studio.store.checkpoint import list_checkpoints
-    from studio.store.run_log import read_log
+    from studio.store.log_reader import read_log
     from studio.store.runs import read_status
 
     found = [(stage, step) for stage, step, _ in list_checkpoints(folder)]

@@ -249,7 +249,7 @@ def _order(name: str) -> tuple[int, str]:
 def _read_run(folder: Path) -> dict[str, Any] | str:
     """Domain → (Outcomes, by success) of a run folder; in words, why it cannot be read."""
     from studio.analysis.effects import latest
-    from studio.store.run_log import read_episodes
+    from studio.store.log_reader import read_episodes
     from studio.store.runs import read_run
 
     try:
@@ -262,7 +262,7 @@ def _read_run(folder: Path) -> dict[str, Any] | str:
 
 def _from_event(event: EpisodesEnded, by_success: bool) -> tuple[Any, bool]:
     from studio.analysis.effects import Outcomes
-    from studio.store.run_log import columns_of
+    from studio.store.log_tables import columns_of
 
     known: dict[str, np.ndarray] = {}
     for key, drawn in event.randomization.items():

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from studio.analysis.effects import BINS, binned, latest
-from studio.store.run_log import EpisodeTable
+from studio.store.log_reader import EpisodeTable
 
 RNG = np.random.default_rng(0)
 MASS = RNG.uniform(0.5, 1.5, 400)

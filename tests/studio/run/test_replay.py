@@ -10,7 +10,7 @@ import pytest
 
 from studio.errors import DataError
 from studio.registry import Registry
-from studio.store.run_log import read_episodes
+from studio.store.log_reader import read_episodes
 from studio.store.runs import read_status, write_status
 from studio.viewer.episode_playback import replay, scored
 from studio.viewer.playback import Playback

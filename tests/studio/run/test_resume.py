@@ -103,7 +103,7 @@ def failed(finished: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) 
         raise DataError("The evaluation failed.")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("studio.run.session.evaluate", fails)
+        patch.setattr("studio.run.scoring.evaluate", fails)
         with pytest.raises(DataError, match="evaluation failed"):
             tiny.run(tiny.experiment("lora"), runs)
     return tiny.only_run(runs)

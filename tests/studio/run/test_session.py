@@ -27,8 +27,8 @@ from studio.registry import Registry
 from studio.run.channels import Channels
 from studio.run.pipeline import STAGES
 from studio.run.session import Session
+from studio.store.log_reader import read_log
 from studio.store.resolve import resolved
-from studio.store.run_log import read_log
 from studio.store.runs import list_runs, read_run, write_status
 from tests import tiny
 
@@ -129,7 +129,7 @@ def test_feature_extraction_changes_the_head_alone(finished: dict[str, Path]) ->
 
 
 @pytest.mark.parametrize(
-    ("fault", "line", "said"),
+    ("code", "line", "said"),
     [
         ({"setup": "raise KeyError('no such thing')"}, 13, "no such thing"),
         (
@@ -142,9 +142,9 @@ def test_feature_extraction_changes_the_head_alone(finished: dict[str, Path]) ->
     ],
 )
 def test_a_strategy_that_raises_is_named_with_its_line(
-    tmp_path: Path, runs: Path, unexpected_error: dict[str, str], line: int | None, said: str
+    tmp_path: Path, runs: Path, code: dict[str, str], line: int | None, said: str
 ) -> None:
-    file = plugin(tmp_path / "plugins", **unexpected_error)
+    file = plugin(tmp_path / "plugins", **code)
     session, published = started(tiny.experiment("broken"), runs, Registry(file.parent))
     with pytest.raises((KeyError, RuntimeError, ValueError, TypeError)):
         session.run()
@@ -161,7 +161,7 @@ def test_a_strategy_that_raises_is_named_with_its_line(
 
 
 @pytest.mark.parametrize(
-    ("fault", "said"),
+    ("code", "said"),
     [
         ({"loss": "float('nan')"}, "The loss is nan at step 1"),
         ({"loss": "float('inf')"}, "The loss is inf at step 1"),
@@ -170,9 +170,9 @@ def test_a_strategy_that_raises_is_named_with_its_line(
     ],
 )
 def test_a_loss_or_a_weight_that_is_no_number_ends_the_run(
-    tmp_path: Path, runs: Path, unexpected_error: dict[str, str], said: str
+    tmp_path: Path, runs: Path, code: dict[str, str], said: str
 ) -> None:
-    file = plugin(tmp_path / "plugins", **unexpected_error)
+    file = plugin(tmp_path / "plugins", **code)
     session, published = started(tiny.experiment("broken"), runs, Registry(file.parent))
     with pytest.raises(StudioError, match=said):
         session.run()
@@ -183,22 +183,22 @@ def test_a_loss_or_a_weight_that_is_no_number_ends_the_run(
     assert not (session.folder / "policy").exists()
 
 
-@pytest.mark.parametrize("fault", [{"setup": "raise KeyError('boom')"}, {"iterate": "1 / 0"}, {"loss": "float('nan')"}])
+@pytest.mark.parametrize("code", [{"setup": "raise KeyError('boom')"}, {"iterate": "1 / 0"}, {"loss": "float('nan')"}])
 def test_the_command_line_says_it_in_one_sentence(
     tmp_path: Path,
     runs: Path,
-    unexpected_error: dict[str, str],
+    code: dict[str, str],
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    file = plugin(tmp_path / "plugins", **unexpected_error)
+    file = plugin(tmp_path / "plugins", **code)
     monkeypatch.setenv("TRANSFER_STUDIO_PLUGINS", str(file.parent))
     plan = tiny.write(tiny.experiment("broken"), tmp_path)
     assert main(["run", str(plan), "--out", str(runs)]) == 1
     out, err = capfd.readouterr()
     assert "Traceback" not in out + err
     (line,) = [line for line in err.splitlines() if line.startswith("transfer-studio:")]
-    assert "loss" in unexpected_error or f"{file}, line" in line
+    assert "loss" in code or f"{file}, line" in line
 
 
 def test_stop_ends_with_a_checkpoint_and_resume_goes_on(runs: Path) -> None:
@@ -230,7 +230,7 @@ def test_a_score_that_a_stop_came_before_is_made_on_resume(runs: Path, monkeypat
         session.clock.tick()
 
     with monkeypatch.context() as patch:
-        patch.setattr("studio.run.session.evaluate", stopped)
+        patch.setattr("studio.run.scoring.evaluate", stopped)
         folder = session.run()
     assert session.state == "stopped" and not read_log(folder).evaluations
     assert (folder / "checkpoints" / "adapt-00000003" / "state.json").exists()

@@ -23,7 +23,7 @@ from studio.sim.randomization.curriculum import RangeCurriculum, check_curriculu
 from studio.sim.randomization.fields import draw
 from studio.sim.rollout import expert_actions, run_episodes
 from studio.sim.world import World
-from studio.store.run_log import read_episodes, read_log
+from studio.store.log_reader import read_episodes, read_log
 
 REGISTRY = Registry()
 TERMS = [

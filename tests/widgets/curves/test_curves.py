@@ -21,7 +21,7 @@ from plugins.panels.curves import CurvesPanel
 from studio.errors import StudioError
 from studio.events import CheckpointSaved, DeviceSample, Evaluated, Events, MetricsLogged, StateChanged
 from studio.experiment import Experiment
-from studio.store.run_log import RunLog
+from studio.store.log_writer import RunLog
 from widgets.curves.content import SUCCESS
 from widgets.curves.data import VALUE, RunData
 from widgets.curves.overlay import Overlay, key_of

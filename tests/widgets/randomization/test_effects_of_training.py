@@ -15,7 +15,7 @@ from studio.sim.domains import embodiment_of, task_of
 from studio.sim.episode_recorder import EpisodeRecorder
 from studio.sim.tasks.contexts import logged
 from studio.sim.world import World
-from studio.store.run_log import RunLog
+from studio.store.log_writer import RunLog
 from studio.store.runs import new_folder, write_status
 from widgets.randomization.effects import EffectView
 from widgets.shell.app_state import AppState

@@ -20,7 +20,7 @@ from studio.events import EpisodesEnded, Evaluated, Events, MetricsLogged, State
 from studio.experiment import Domain, Experiment
 from studio.experiment.randomization import PRESETS
 from studio.registry import Registry
-from studio.store.run_log import RunLog
+from studio.store.log_writer import RunLog
 from studio.store.runs import new_folder, write_status
 from widgets.randomization.effects import EffectView
 from widgets.randomization.range_details import Choice

@@ -18,7 +18,8 @@ from studio.experiment import Experiment
 from studio.registry import Registry
 from studio.run.channels import Channels
 from studio.run.session import Session
-from studio.store.run_log import RunLog, opened, read_episodes, read_log
+from studio.store.log_reader import opened, read_episodes, read_log
+from studio.store.log_writer import RunLog
 from studio.store.runs import read_run
 from tests import tiny
 
@@ -209,7 +210,8 @@ def test_every_reader_says_in_one_sentence_that_a_log_is_damaged(tmp_path: Path,
 from pathlib import Path
 from studio.errors import DataError
 from studio.viewer.episode_playback import scored
-from studio.store.run_log import read_episodes, read_log, recover
+from studio.store.log_reader import read_episodes, read_log
+from studio.store.log_writer import recover
 for name in {list(DAMAGES)}:
     folder = Path({str(tmp_path)!r}) / name
     for reader in (read_log, read_episodes, scored, lambda folder: recover(folder / "log.h5")):

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from studio.cli.commands import _Follower
 from studio.cli.main import main
+from studio.cli.progress import ProgressLine
 from studio.errors import ExperimentError, StudioError
 from studio.events import Logged, Progress, StateChanged
 from studio.files import json_text
@@ -46,7 +46,7 @@ class Terminal(io.StringIO):
 
 
 def follow(*acts: Callable[[Channels], None]) -> None:
-    with _Follower(len(acts)) as follower:
+    with ProgressLine(len(acts)) as follower:
         for index, act in enumerate(acts):
             follower.drive(Acting(follower.channels(index, tiny.experiment()), act))
 

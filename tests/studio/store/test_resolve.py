@@ -14,7 +14,7 @@ from studio.experiment import Experiment
 from studio.registry import Registry
 from studio.rl import learners
 from studio.rl.algorithms.ppo import PPOParams
-from studio.run import compare, pretrain
+from studio.run import matrix, pretrain
 from studio.store.resolve import resolved
 from studio.store.runs import read_run
 from tests import tiny
@@ -67,5 +67,5 @@ def test_a_run_keeps_every_parameter_and_is_taken_for_what_leaves_them_out(tmp_p
 
     written = plan.changed(**{"strategy.params.rank": kept.strategy.params["rank"]})
     for same in (plan, written, kept):
-        found = compare.run_all([same], Registry(), tmp_path, none, none, none)
+        found = matrix.run_all([same], Registry(), tmp_path, none, none, none)
         assert [run.folder for run in found] == [read_run(folder).folder]

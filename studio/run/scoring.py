@@ -1,0 +1,73 @@
+"""Scores of a session's policy: on the way, and at the end, on the target and on the source."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from studio.contracts import Strategy
+from studio.experiment import Experiment
+from studio.registry import Registry
+from studio.run.evaluate import evaluate
+from studio.run.reporter import Reporter
+from studio.store.policies import fit_to_source
+
+
+class Scores:
+    """Evaluates a strategy's policy and keeps the rows of run.json, in ``evaluations``."""
+
+    def __init__(self, experiment: Experiment, registry: Registry, reporter: Reporter) -> None:
+        self._experiment, self._registry, self._reporter = experiment, registry, reporter
+        self.evaluations: list[dict[str, Any]] = []
+
+    def is_due(self, strategy: Strategy | None, step: int, total: int) -> bool:
+        """Whether the policy of a step is to be scored: before the first one only where it acts at once."""
+        every = self._experiment.evaluation.every
+        if strategy is None or not every or step % every or step >= total:
+            return False
+        return step > 0 or strategy.requires.evaluate_at_zero
+
+    def has(self, step: int) -> bool:
+        """Whether a step has its interim score: not where a stop came between the step and its evaluation."""
+        return any((row["domain"], row["step"], row["final"]) == ("target", step, False) for row in self.evaluations)
+
+    def score_interim(self, strategy: Strategy, step: int) -> None:
+        """Evaluate the policy on the target while it trains."""
+        self._score(strategy, "target", step, self._experiment.evaluation.short_episodes, final=False)
+
+    def score_final(self, strategy: Strategy) -> None:
+        """Evaluate the result on the target, and on the source where it is known there."""
+        plan, step = self._experiment.evaluation, self._experiment.budget.iterations
+        self._score(strategy, "target", step, plan.episodes, final=True)
+        if plan.source_episodes:
+            self._score(strategy, "source", step, plan.source_episodes, final=True)
+
+    def _score(self, strategy: Strategy, name: str, step: int, episodes: int, final: bool) -> None:
+        """Evaluate the policy on the target, or on the source.
+
+        On the source a policy that descends from a source policy is fitted back to it, since what was forgotten is a
+        result; it is taken as it is where one network fits both.
+        """
+        reporter, plan = self._reporter, self._experiment.evaluation
+        assert reporter.folder is not None
+        base = reporter.folder / "base"
+        descends = name == "source" and base.exists()
+        if name == "source" and not (descends or strategy.requires.same_spaces):
+            return  # it was never there
+        policy: Any = copy.deepcopy(strategy.merged_policy() if descends else strategy.policy()).eval()
+        if descends:
+            fit_to_source(policy, base, self._registry)
+        domain = self._experiment.source if name == "source" else self._experiment.target
+        # a short evaluation in the middle of a training is no progress of its own
+        tick = reporter.count if final else lambda ended, wanted: reporter.clock.tick()
+        result = evaluate(policy, domain, self._registry, episodes, plan.seed, tick)
+        stage = "evaluate" if final else reporter.pipeline.stage
+        self.evaluations.append({"domain": name, "step": step, "final": final, **result.to_dict()})
+        reporter.status.note(measure=result.measure)  # so that a run that is stopped has its numbers read all the same
+        for event in result.events(stage, name, step, plan.seed, final):
+            reporter.publish(event)
+        if final:
+            values = {"success": result.success, "low": result.low, "high": result.high, "return": result.mean_return}
+            prefix = "" if name == "target" else "source_"
+            reporter.status.note(measure=result.measure, **{prefix + key: value for key, value in values.items()})
+            reporter.status.put(evaluations=[*self.evaluations])
