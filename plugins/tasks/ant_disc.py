@@ -24,6 +24,7 @@ class AntPlane(Ant):
     reference = "User document 2, Difference in Dynamics; after Eysenbach et al. 2021, arXiv:2006.13916"
     gymnasium_id = "AntPlane-v0"
     skipped = 0
+    state_arrays = (*Ant.state_arrays, "before_step")
     radius: ClassVar[float] = 0.0  # of the disc, m; 0: there is no edge
 
     def build(self, spec: mujoco.MjSpec, embodiment: Embodiment) -> None:

@@ -48,7 +48,8 @@ class Simulation(Protocol):
 class Task:
     """What is to be done. Written once, over batch-first arrays, for every embodiment it makes sense for.
 
-    A world makes a task of its own, so a task may keep arrays of its world's simulations.
+    Each world has a task of its own, so a task may keep arrays of its world's simulations. What the next steps depend
+    on it names in ``state_arrays``: checkpoints and the viewer's history save these and nothing else of it.
     """
 
     id: ClassVar[str]
@@ -72,6 +73,8 @@ class Task:
     context: ClassVar[tuple[str, ...]] = ()  # of a family of tasks: the names of ω's components
     ranges: ClassVar[tuple[tuple[float, float], ...]] = ()  # of each component, where the family draws it uniformly
     members: ClassVar[tuple[tuple[float, ...], ...]] = ()  # of a family of a few tasks: all its contexts
+
+    state_arrays: ClassVar[tuple[str, ...]] = ()  # attributes with a row for each simulation that later steps need
 
     def check(self, embodiment: Embodiment) -> list[Problem]:
         """Why this embodiment cannot do this task; empty if it can."""

@@ -7,7 +7,7 @@ within the step. A body's action is what its motors get, for the whole step, as 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import mujoco
 import numpy as np
@@ -39,6 +39,8 @@ def control_of(world: World) -> MotorControl | ServoControl | DiscreteControl:
 class DiscreteControl:
     """An action is the place of one of the task's choices, (n, 1), a number in [0, task.actions) rounded down; the task
     itself moves the state, and no physics is integrated. What is no number counts as a simulation that diverged."""
+
+    state_arrays: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -74,6 +76,8 @@ class DiscreteControl:
 class MotorControl:
     """Actions are the motors' commands, within their control ranges, held for the whole control step."""
 
+    state_arrays: ClassVar[tuple[str, ...]] = ()
+
     def __init__(self, world: World) -> None:
         self._world = world
         self._schedule = SubstepSchedule(world.task.control_hz, world.model.opt.timestep)
@@ -104,6 +108,8 @@ class MotorControl:
 
 class ServoControl:
     """Actions in [−1, 1] move each limb's site, or each joint, by a step; grippers open at 1 and close at −1."""
+
+    state_arrays: ClassVar[tuple[str, ...]] = ("_command",)
 
     def __init__(self, world: World) -> None:
         self._world, self._limbs = world, world.scene.limbs

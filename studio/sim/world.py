@@ -7,7 +7,7 @@ on how many others run beside it, nor on the number of threads.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import gymnasium
 import mujoco
@@ -70,6 +70,8 @@ class World(VectorEnv):
 
     Raises ExperimentError where the robot cannot do the task.
     """
+
+    state_arrays: ClassVar[tuple[str, ...]] = ("actions", "contexts", "_steps", "_episode_seed", "_bad", "_warnings")
 
     def __init__(
         self,
@@ -364,6 +366,10 @@ class World(VectorEnv):
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Takes back what :meth:`state_dict` gave, bit for bit. Raises DataError where it is of other simulations."""
         world_state.restore(self, state)
+
+    def state_owners(self) -> tuple[world_state.StateOwner, ...]:
+        """All that keep state of the simulations beside the batch."""
+        return self, self.control, self.task, self.variation
 
     @property
     def fields(self) -> Mapping[str, Array]:

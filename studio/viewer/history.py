@@ -1,19 +1,21 @@
 """Exact snapshots of a batch's only simulation, and a bounded history of them to step back through.
 
 A snapshot holds all that the next step depends on: MuJoCo's integration state, the outputs that lag behind it and that
-tasks read, the values of the model that were randomized, and what the world, its control and its task keep for each
-simulation. Restored, the simulation goes on bit for bit as it did.
+tasks read, the values of the model that were randomized, and what the world, its control and its task declare as their
+state. Restored, the simulation goes on bit for bit as it did.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
 
 import mujoco.batch
 import numpy as np
+
+from studio.sim.state import StateOwner, declared, put_back
 
 Array = np.ndarray
 
@@ -34,11 +36,14 @@ class Keeper:
     """Takes and restores snapshots of a batch of one simulation.
 
     Args:
-        owners: objects that keep arrays of one row for each simulation, as attributes or in dicts that are attributes.
+        owners: what keeps state beside the batch, and names it.
+        fields: the batch's fields that are bound, by name, live; those that cannot be written are outputs.
     """
 
-    def __init__(self, batch: mujoco.batch.Batch, owners: tuple[object, ...] = ()) -> None:
-        self._batch, self._owners = batch, owners
+    def __init__(
+        self, batch: mujoco.batch.Batch, owners: Sequence[StateOwner] = (), fields: Mapping[str, Array] | None = None
+    ) -> None:
+        self._batch, self._owners, self._bound = batch, owners, {} if fields is None else fields
         self._fields: tuple[str, ...] = ()
         self._model: dict[str, Array] = {}
 
@@ -50,15 +55,8 @@ class Keeper:
     def take(self, more: Any = None) -> Snapshot:
         """The present moment, copied."""
         batch = self._batch
-        outputs, kept, seen = {}, [], set()
-        for owner, name, value in self._arrays():
-            if id(value) in seen:
-                continue
-            seen.add(id(value))
-            if not value.flags.writeable:
-                outputs[f"{id(owner)}.{name}"] = value.copy()
-            elif self._is_owners(value):
-                kept.append((owner, name, value.copy()))
+        outputs = {name: value.copy() for name, value in self._bound.items() if not value.flags.writeable}
+        kept = [(owner, name, value.copy()) for owner, name, value in declared(self._owners)]
         values = {name: batch.expanded(name) for name in self._fields}
         if values.keys() != self._model.keys() or any(
             not np.array_equal(value, self._model[name], equal_nan=True) for name, value in values.items()
@@ -72,44 +70,22 @@ class Keeper:
         batch = self._batch
         batch.state[0] = snapshot.state
         batch.warning[0] = snapshot.warning
+        for name, saved in snapshot.outputs.items():
+            live = self._bound[name].view()
+            live.setflags(write=True)  # an output, which the batch offers for reading only
+            live[...] = saved
         known = {(id(owner), name) for owner, name, _ in snapshot.kept}
-        for owner, name, value in list(self._arrays()):
-            saved = snapshot.outputs.get(f"{id(owner)}.{name}")
-            if saved is not None and not value.flags.writeable:
-                live = value.view()
-                live.setflags(write=True)  # an output, which the batch offers for reading only
-                live[...] = saved
-            elif isinstance(owner, dict) and self._is_owners(value) and (id(owner), name) not in known:
+        for owner, name, _ in list(declared(self._owners)):
+            if isinstance(owner, dict) and (id(owner), name) not in known:
                 del owner[name]
         for owner, name, saved in snapshot.kept:
-            held = owner[name] if isinstance(owner, dict) else getattr(owner, name)
-            if held.shape == saved.shape and held.flags.writeable:
-                held[...] = saved
-            elif not isinstance(owner, dict):
-                setattr(owner, name, saved.copy())
+            put_back(owner, name, saved)
         changed = snapshot.model is not self._model
         for name in self._fields:
             own = snapshot.model.get(name)
             batch.expand(name)[...] = attrgetter(name)(batch.model) if own is None else own
         self._model = snapshot.model
         return changed
-
-    def _is_owners(self, value: Array) -> bool:
-        """Whether an array is an owner's, not the batch's."""
-        return value.flags.writeable and not np.may_share_memory(value, self._batch.state)
-
-    def _arrays(self) -> Iterator[tuple[Any, str, Array]]:
-        """Arrays of one row for each simulation, of which there is one."""
-        for owner in self._owners:
-            for name, value in vars(owner).items():
-                if isinstance(value, dict):
-                    yield from ((value, str(key), v) for key, v in value.items() if _is_row(v))
-                elif _is_row(value):
-                    yield owner, name, value
-
-
-def _is_row(value: Any) -> bool:
-    return isinstance(value, np.ndarray) and value.ndim > 0 and len(value) == 1 and value.dtype != object
 
 
 class History:

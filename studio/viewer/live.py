@@ -6,13 +6,14 @@ Subclasses say how a control step passes and what they keep beside the simulatio
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 import mujoco
 import mujoco.batch
 import numpy as np
 
+from studio.sim.state import StateOwner
 from studio.sim.tasks.marks import slid, sliding_marks
 from studio.viewer.history import History, Keeper
 
@@ -28,13 +29,18 @@ class LiveSimulation:
     Args:
         control_hz: control steps a second.
         parts: into how many parts a control step is split for showing.
-        owners: what else a snapshot must hold, see :class:`studio.viewer.history.Keeper`.
+        owners, fields: what else a snapshot must hold, see :class:`studio.viewer.history.Keeper`.
     """
 
     kind: ClassVar[str] = "live"
 
     def __init__(
-        self, batch: mujoco.batch.Batch, control_hz: float, parts: int, owners: tuple[object, ...] = ()
+        self,
+        batch: mujoco.batch.Batch,
+        control_hz: float,
+        parts: int,
+        owners: Sequence[StateOwner] = (),
+        fields: Mapping[str, Array] | None = None,
     ) -> None:
         self.batch, self.control_hz, self.parts = batch, control_hz, parts
         self.model: mujoco.MjModel = copy.copy(batch.model)  # takes this simulation's randomized values
@@ -43,7 +49,7 @@ class LiveSimulation:
         self.sliding_marks = sliding_marks(self.model)
         self.history = History(round(HISTORY_SECONDS * control_hz))
         self.by_hand = False  # actuators follow their sliders
-        self._keeper = Keeper(batch, owners)
+        self._keeper = Keeper(batch, owners, fields)
         self._qpos, self._qvel, self._ctrl = batch.bind("qpos"), batch.bind("qvel"), batch.bind("ctrl")
         self._forces = batch.bind("xfrc_applied")
         self._mocap = batch.bind("mocap_pos"), batch.bind("mocap_quat")

@@ -42,7 +42,7 @@ class Player(LiveSimulation):
         task = task_of(domain, registry)
         self.world = World(domain, task, embodiment_of(domain, registry), 1, threads=1, max_delay=MAX_DELAY)
         world = self.world
-        super().__init__(world.batch, task.control_hz, PARTS, (world, world.control, task))
+        super().__init__(world.batch, task.control_hz, PARTS, world.state_owners(), world.fields)
         self._policy: Policy | str = policy
         self._memory: Any = None  # of the policy, within an episode
         self._senses = PolicyProbe(policy)

@@ -7,7 +7,7 @@ the simulation, and a curriculum's ranges to the world's history.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import mujoco
 import mujoco.batch
@@ -35,6 +35,8 @@ class RandomizationManager:
         has_success: whether the task has one; else a curriculum goes by the return.
         curriculum: ranges begin at the nominal values and widen, where the domain has a curriculum.
     """
+
+    state_arrays: ClassVar[tuple[str, ...]] = ("values",)
 
     def __init__(
         self,

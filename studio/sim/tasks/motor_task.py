@@ -27,6 +27,7 @@ class BodyTask(Task):
     observations: ClassVar[tuple[str, ...]] = ("state", "image")
     has_success = False
     has_expert = False
+    state_arrays: ClassVar[tuple[str, ...]] = ("old",)
     noise: ClassVar[float] = 0.01  # how far each start is from the model's own rest
     normal_velocity: ClassVar[bool] = False  # velocities start normally distributed, not uniformly
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import mujoco
 import numpy as np
@@ -151,10 +151,15 @@ def test_the_history_is_bounded() -> None:
     assert (len(history), history.cursor, history.go(0), history.go(99)) == (4, 3, 5, 8)
 
 
-def test_a_keeper_puts_back_arrays_that_were_replaced_and_arrays_in_dicts() -> None:
+def test_keeper_puts_back_what_is_declared_alone() -> None:
+    """Arrays that were replaced, and arrays in dicts; a table of one row is no state of one simulation."""
+
     class Owner:
+        state_arrays: ClassVar[tuple[str, ...]] = ("counts", "values")
+
         def __init__(self) -> None:
             self.counts, self.values = np.zeros(1, int), {"a": np.ones((1, 3))}
+            self.table = np.zeros((1, 2))
 
     owner = Owner()
     batch = mujoco.batch.Batch(mujoco.MjModel.from_xml_string("<mujoco/>"), 1, 1)
@@ -162,8 +167,11 @@ def test_a_keeper_puts_back_arrays_that_were_replaced_and_arrays_in_dicts() -> N
     kept = keeper.take()
     owner.counts = owner.counts + 3
     owner.values["a"][:] = 7
+    owner.values["new"] = np.ones(1)
+    owner.table[:] = 5
     keeper.restore(kept)
     assert owner.counts[0] == 0 and owner.values["a"].sum() == 3
+    assert "new" not in owner.values and owner.table.sum() == 10
 
 
 def select(player: Player, body: str) -> None:

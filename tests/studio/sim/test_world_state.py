@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 
+from plugins.embodiments.gymnasium_bodies import HOPPER
+from plugins.tasks.hopper import Hopper
+from studio.contracts import Simulation
 from studio.errors import DataError
+from studio.experiment import Domain
 from studio.sim.gymnasium_ids import make_vector
+from studio.sim.world import World
 
 VARIED = [
     {"field": "mass", "low": 0.5, "high": 1.5, "parts": "torso"},
@@ -66,3 +71,45 @@ def test_another_worlds_state_is_refused() -> None:
     few, many = make_vector(2, "hopper", "hopper"), make_vector(3, "hopper", "hopper")
     with pytest.raises(DataError, match="not this domain's"):
         many.load_state_dict(few.state_dict())
+
+
+class TabledHopper(Hopper):
+    """Keeps a table of eight rows, which are no simulations, beside what it declares."""
+
+    state_arrays: ClassVar[tuple[str, ...]] = (*Hopper.state_arrays, "touched")
+
+    def prepare(self, world: Simulation) -> None:
+        super().prepare(world)
+        self.table = np.zeros((8, 3))
+        self.touched = np.zeros(world.num_envs, bool)
+
+
+def hopper(task: Hopper) -> World:
+    domain = Domain(embodiment="hopper", task="hopper", control="motor", observation="state")
+    return World(domain, task, HOPPER, 8, threads=1)
+
+
+def test_state_arrays_alone_are_state() -> None:
+    first, second = hopper(TabledHopper()), hopper(TabledHopper())
+    first.task.touched[3] = True
+    saved = first.state_dict()
+    assert {key for key in saved["rows"] if key.startswith("task.")} == {"task.old", "task.touched"}
+    second.task.table[:] = 1
+    second.load_state_dict(saved)
+    assert second.task.touched.tolist() == [False] * 3 + [True] + [False] * 4
+    assert (second.task.table == 1).all()
+    first.close()
+    second.close()
+
+
+def test_state_with_more_arrays_loads_and_with_fewer_is_refused() -> None:
+    """A checkpoint made before state was declared holds whatever had as many rows as there are simulations."""
+    made = hopper(TabledHopper())
+    saved = made.state_dict()
+    saved["rows"] |= {"task.table": np.ones((8, 3)), "world._every": np.arange(8)[::-1]}
+    made.load_state_dict(saved)
+    assert (made.task.table == 0).all()
+    del saved["rows"]["task.touched"]
+    with pytest.raises(DataError, match=r"lack task\.touched"):
+        made.load_state_dict(saved)
+    made.close()
