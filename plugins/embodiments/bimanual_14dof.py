@@ -11,7 +11,7 @@ def _joints(side: str) -> tuple[str, ...]:
 EMBODIMENT = Embodiment(
     id="bimanual_14dof",
     title="Two Franka arms, 14 degrees of freedom",
-    summary="Two seven-joint arms with hands, side by side on one table.",
+    summary="Two seven-joint arms with grippers, side by side on a table.",
     reference="Franka Robotics data sheet; link masses: Gaz et al., IEEE RA-L 4(4), 2019",
     model=assets() / "embodiments" / "bimanual_14dof.xml",
     kind="arm",

@@ -6,7 +6,7 @@ from studio.paths import assets
 EMBODIMENT = Embodiment(
     id="point_mass",
     title="Point mass",
-    summary="A ball that slides on a floor, driven by two motors along each axis.",
+    summary="A ball that slides on a floor, driven by motors along both axes.",
     reference="Transfer Studio",
     model=assets() / "embodiments" / "point_mass.xml",
     kind="body",

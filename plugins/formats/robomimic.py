@@ -145,7 +145,7 @@ def _demos(file: h5py.File, path: Path) -> list[str]:
     if not names:
         raise DataError("The dataset holds no episodes.", str(path), "Choose one with at least one demonstration.")
     if any("actions" not in file["data"][n] or "obs" not in file["data"][n] for n in names):
-        raise DataError("An episode lacks 'actions' or 'obs'.", str(path), "Choose a file in robomimic's layout.")
+        raise DataError("An episode has no 'actions' or 'obs'.", str(path), "Choose a file in robomimic's layout.")
     return sorted(names, key=lambda name: int(name.split("_")[1]) if name.split("_")[1].isdigit() else 0)
 
 

@@ -50,7 +50,7 @@ class CurvesPanel(QWidget):
         self.loaded: dict[Path, RunData] = {}
         self._stamps: dict[Path, int] = {}  # when the log was last written, for those that were read
         self._reading: set[Path] = set()
-        self._unreadable: set[Path] = set()  # told once; asked again when the run is chosen anew
+        self._unreadable: set[Path] = set()  # reported once; read again when the run is selected again
         self._label = ""  # of the session that begins
         self._resumed: Path | None = None
         self.stack = QStackedWidget()
@@ -99,7 +99,10 @@ class CurvesPanel(QWidget):
         self.slider.setValue(DEFAULT_SMOOTHING)
         self.slider.setFixedWidth(96)
         self.slider.setAccessibleName(self.tr("Smoothing"))
-        tip = self.tr("Smoothing: a moving average weighted by distance; the raw line stays behind it. 0 is off.")
+        tip = self.tr(
+            "Smoothing by an exponentially weighted moving average; the raw curve stays visible behind it. 0 turns "
+            "it off."
+        )
         self.slider.setToolTip(tip)
         name, self.slider_value = QLabel(self.tr("S&moothing")), QLabel(f"{DEFAULT_SMOOTHING / 100:.2f}")
         name.setBuddy(self.slider)
@@ -123,7 +126,7 @@ class CurvesPanel(QWidget):
         self.link_x = self._toggle(bar, self.tr("Link x"), self.tr("Zoom and pan the plots together"), True)
         self.link_x.toggled.connect(lambda on: self.view.set_options(link_x=on))
         self.fit = QAction(self.tr("Fit"), self)
-        self.fit.setToolTip(self.tr("Show all data again (double click on a plot does the same)"))
+        self.fit.setToolTip(self.tr("Zoom out to all data (or double-click a plot)"))
         self.fit.triggered.connect(self.view.fit)
         bar.addAction(self.fit)
         space = QWidget()
@@ -131,7 +134,7 @@ class CurvesPanel(QWidget):
         bar.addWidget(space)
         self.export_button = QToolButton()
         self.export_button.setAccessibleName(self.tr("Export"))
-        self.export_button.setToolTip(self.tr("Save what is shown: a picture, a drawing, or the numbers"))
+        self.export_button.setToolTip(self.tr("Export the plots as PNG, SVG or CSV"))
         self.export_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         theme.set_icon(self.export_button, "save")
         menu = QMenu(self.export_button)
@@ -153,11 +156,11 @@ class CurvesPanel(QWidget):
         return action
 
     def _fill_export(self, menu: QMenu) -> None:
-        menu.addAction(self.tr("&PNG picture…"), partial(self._ask, "png"))
-        menu.addAction(self.tr("&SVG drawing…"), partial(self._ask, "svg"))
-        menu.addAction(self.tr("&CSV numbers…"), partial(self._ask, "csv"))
+        menu.addAction(self.tr("&PNG image…"), partial(self._ask, "png"))
+        menu.addAction(self.tr("&SVG image…"), partial(self._ask, "svg"))
+        menu.addAction(self.tr("&CSV data…"), partial(self._ask, "csv"))
         menu.addSeparator()
-        menu.addAction(self.tr("Copy pict&ure"), self.copy_picture)
+        menu.addAction(self.tr("Copy i&mage"), self.copy_picture)
 
     # -- what comes
 
@@ -247,7 +250,7 @@ class CurvesPanel(QWidget):
             if isValid(self):
                 self._reading.discard(folder)
                 self._unreadable.add(folder)
-                self.app_state.report(error, self.tr("The run cannot be drawn"))
+                self.app_state.report(error, self.tr("The run cannot be plotted"))
 
         self.app_state.background(work, done, failed)
 
@@ -287,9 +290,9 @@ class CurvesPanel(QWidget):
 
     def _ask(self, kind: str) -> None:
         names = {
-            "png": self.tr("Picture (*.png)"),
-            "svg": self.tr("Drawing (*.svg)"),
-            "csv": self.tr("Numbers (*.csv)"),
+            "png": self.tr("PNG image (*.png)"),
+            "svg": self.tr("SVG image (*.svg)"),
+            "csv": self.tr("CSV data (*.csv)"),
         }
         path, _ = QFileDialog.getSaveFileName(self, self.tr("Export the curves"), f"curves.{kind}", names[kind])
         if path:
@@ -344,7 +347,7 @@ def _stamp(folder: Path) -> int:
 PANEL = PanelInfo(
     id="curves",
     title="Curves",
-    summary="Loss, success and load as they come, and the selected runs laid over each other.",
+    summary="Live loss, success and load, with the selected runs overlaid.",
     area="center",
     order=50,
     factory=CurvesPanel,

@@ -202,7 +202,7 @@ class DataEmbodimentPanel(QWidget):
             self._found.pop(f"{role}.embodiment", None)
             column.preview.show_image(self._pictures[key])
             return
-        column.preview.show_image(None, self.tr("Drawing …"))
+        column.preview.show_image(None, self.tr("Rendering …"))
 
         def done(found: tuple[Any, Sequence[str]]) -> None:
             image, cameras = found
@@ -216,7 +216,7 @@ class DataEmbodimentPanel(QWidget):
         def failed(error: Exception) -> None:
             if self._wanted.get(f"{role}.embodiment") == key:
                 self._settle(f"{role}.embodiment", error)
-                column.preview.show_image(None, self.tr("No picture"))
+                column.preview.show_image(None, self.tr("No preview"))
 
         self._app_state.background(partial(_look_at, domain, self._app_state.registry), done, failed)
 
@@ -241,7 +241,7 @@ class DataEmbodimentPanel(QWidget):
             if self._wanted.get(f"{role}.dataset") == key:
                 # without a file there is nothing wrong with the file: the robot's own field tells
                 self._settle(f"{role}.dataset", error if domain.dataset is not None else None)
-                view.show_words(self.tr("The dataset cannot be shown."))
+                view.show_words(self.tr("The dataset cannot be displayed."))
 
         self._app_state.background(read, done, failed)
 
@@ -267,7 +267,7 @@ def _look_at(domain: Domain, registry: Registry) -> tuple[Any, Sequence[str]]:
 PANEL = PanelInfo(
     id="data_embodiment",
     title="Data & embodiment",
-    summary="Source and target side by side: robot, task, what is seen and done, and the demonstrations.",
+    summary="Source and target side by side: robot, task, observation, control and demonstrations.",
     area="left",
     order=10,
     factory=DataEmbodimentPanel,

@@ -29,7 +29,7 @@ from widgets.identification.motion_plots import MotionPlots
 from widgets.shell.app_state import AppState
 from widgets.style import theme
 
-REFERENCE = "transfer-learning document, section 4.2 (system identification)"
+REFERENCE = "Yu et al. 2017 (arXiv:1702.02453); Ljung 1999, System Identification, 2nd edition (Prentice Hall)"
 DELAY = "actuator_delay"
 PROGRESS_MS = 100
 
@@ -52,15 +52,23 @@ class IdentificationPanel(QWidget):
         }
         self.source = Segmented(
             (
-                ("hidden", self.tr("Simulated robot"), self.tr("Record here, from a robot with the values below")),
-                ("stand_in", self.tr("Stand-in"), self.tr("Record here, from the target's stand-in robot")),
+                (
+                    "hidden",
+                    self.tr("Simulated robot"),
+                    self.tr("Record in simulation, from a robot with the hidden values below"),
+                ),
+                ("stand_in", self.tr("Stand-in"), self.tr("Record in simulation, from the target's stand-in robot")),
                 ("file", self.tr("File"), self.tr("Recordings of a robot: HDF5 with commands, qpos and dt")),
             ),
             self.tr("Recordings"),
         )
         self.method = Segmented(
             (
-                ("lstm", self.tr("LSTM"), self.tr("A network trained on randomized simulation of the recordings")),
+                (
+                    "lstm",
+                    self.tr("LSTM"),
+                    self.tr("An LSTM trained on the recordings simulated with random parameters"),
+                ),
                 ("sysid", self.tr("mujoco.sysid"), self.tr("Nonlinear least squares on the simulation")),
             ),
             self.tr("Method"),
@@ -68,9 +76,9 @@ class IdentificationPanel(QWidget):
         self.hidden: dict[str, QDoubleSpinBox] = {field: self._spin(field) for field in self.titles}
         self.dice = QPushButton(self.tr("Shuf&fle"))
         theme.set_icon(self.dice, "dice")
-        self.dice.setToolTip(self.tr("Draws hidden values for the simulated robot"))
+        self.dice.setToolTip(self.tr("Draw random hidden values for the simulated robot"))
         self.file = QLineEdit()
-        self.file.setPlaceholderText(self.tr("An HDF5 file of recordings"))
+        self.file.setPlaceholderText(self.tr("HDF5 file of recordings"))
         self.file.setAccessibleName(self.tr("Recordings file"))
         self.browse = QPushButton(self.tr("&Browse…"))
         self.start = QPushButton(self.tr("&Identify"))
@@ -80,20 +88,21 @@ class IdentificationPanel(QWidget):
         self.progress.setRange(0, 1000)
         self.progress.setTextVisible(False)
         self.progress.setAccessibleName(self.tr("Progress"))
-        self.words = QLabel(self.tr("Nothing has been identified yet."))
+        self.words = QLabel(self.tr("No identification yet."))
         self.words.setWordWrap(True)
         self.table = EstimateTable(self.titles)
         self.plots = MotionPlots()
         self.use = QPushButton(self.tr("&Use these values in the simulation"))
         self.use.setToolTip(
             self.tr(
-                "Randomizes the target around the estimates and shows them in the viewport; or the source, where a "
-                "stand-in robot takes the target's place"
+                "Randomizes the target around the estimates and shows them in the viewport. If the target has a "
+                "stand-in "
+                "robot, randomizes the source instead."
             )
         )
         self._timer = QTimer(self)
         self._timer.setInterval(PROGRESS_MS)
-        self._timer.timeout.connect(self._tell)
+        self._timer.timeout.connect(self._show_progress)
         self._lay_out()
         self._wire()
         self._show_source()
@@ -203,10 +212,10 @@ class IdentificationPanel(QWidget):
     def _identify(self) -> None:
         domain, source = self._app_state.experiment.target, self.source.key
         if source == "file" and not self.file.text().strip():
-            self._say(self.tr("Choose a file of recordings first."), "problem")
+            self._say(self.tr("Choose a recordings file first."), "problem")
             return
         if source == "stand_in" and domain.stand_in is None:
-            self._say(self.tr("The target has no stand-in robot; name one in Data & embodiment."), "problem")
+            self._say(self.tr("The target has no stand-in robot. Choose one in Data & embodiment."), "problem")
             return
         self._job = IdentificationJob(
             domain,
@@ -220,15 +229,15 @@ class IdentificationPanel(QWidget):
         self._timer.start()
         self._show_busy()
 
-    def _tell(self) -> None:
+    def _show_progress(self) -> None:
         if self._job is not None:
             self.progress.setValue(round(1000 * self._job.share))
             stage = {
                 "record": self.tr("Recording …"),
-                "identify": self.tr("Learning from randomized simulation …")
+                "identify": self.tr("Training on randomized simulation …")
                 if self.method.key == "lstm"
                 else self.tr("Fitting the simulation …"),
-                "compare": self.tr("Simulating before and after …"),
+                "compare": self.tr("Simulating with nominal and estimated values …"),
             }
             self._say(stage[self._job.stage], "muted")
 
@@ -244,12 +253,14 @@ class IdentificationPanel(QWidget):
         from studio.sysid import explains
 
         words = self.tr(
-            "{0} of {1} parameters found in {2:.0f} s. The simulation missed the robot by {3:.3g} times the "
-            "sensors' noise before, by {4:.3g} times after."
+            "{0} of {1} parameters found in {2:.0f} s. Deviation of the simulation from the robot: {3:.3g} "
+            "times the sensor noise before, {4:.3g} times after."
         ).format(shown, len(outcome.found), outcome.seconds, before, after)
         doubtful = not explains(before, after)
         if doubtful:
-            words += " " + self.tr("It does not explain the recordings: the intervals are not to be trusted.")
+            words += " " + self.tr(
+                "The fitted model does not explain the recordings, so the intervals cannot be trusted."
+            )
         self._say(words, "warning" if doubtful else "")
         self._show_busy()
 
@@ -306,19 +317,20 @@ class IdentificationPanel(QWidget):
             self._say(f"{error.message} {error.remedy}".strip(), "problem")
         elif simulation == "source":
             words = self.tr(
-                "The source, which simulates this robot, is now randomized around the estimates; the target, where a "
-                "stand-in robot takes its place, stays as it is."
+                "The source, which simulates this robot, is now randomized around the estimates. The target, the "
+                "stand-in "
+                "robot, is unchanged."
             )
             self._say(words, "")
         else:
             self._app_state.preview_changed.emit(chosen(found))
-            self._say(self.tr("The target is now randomized around the estimates; the viewport shows them."), "")
+            self._say(self.tr("The target is now randomized around the estimates, which the viewport shows."), "")
 
 
 PANEL = PanelInfo(
     id="identification",
     title="Identification",
-    summary="Infers friction, mass, damping, armature, gain and delay of a robot from its recordings, with intervals.",
+    summary="Estimates friction, mass, damping, armature, gain and delay of a robot, with confidence intervals.",
     area="right",
     order=60,
     factory=IdentificationPanel,

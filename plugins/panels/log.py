@@ -136,7 +136,7 @@ class LogPanel(QWidget):
         self.details = QPlainTextEdit()
         self.details.setReadOnly(True)
         self.details.setFont(theme.fixed_font())
-        self.details.setAccessibleName(self.tr("Details of the chosen line"))
+        self.details.setAccessibleName(self.tr("Details of the selected line"))
         self.details.hide()
         split = QSplitter(Qt.Orientation.Horizontal)
         split.addWidget(self.view)
@@ -148,7 +148,7 @@ class LogPanel(QWidget):
         layout.addLayout(self._tools())
         layout.addWidget(split, 1)
         self.view.selectionModel().currentChanged.connect(self._show_details)
-        copy = QAction(self.tr("Copy the chosen lines"), self.view)
+        copy = QAction(self.tr("Copy the selected lines"), self.view)
         copy.setShortcut(QKeySequence.StandardKey.Copy)
         copy.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
         copy.triggered.connect(self.copy)
@@ -156,7 +156,7 @@ class LogPanel(QWidget):
         self.view.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)
         app_state.events.connect(self._take_events)
         app_state.toast.connect(self._take_toast)
-        app_state.registry_ready.connect(self._tell_plugins)
+        app_state.registry_ready.connect(self._report_plugins)
         theme.on_change(self, self.view.viewport().update)
 
     def add(self, lines: list[Line]) -> None:
@@ -183,7 +183,7 @@ class LogPanel(QWidget):
 
     def _tools(self) -> QHBoxLayout:
         level = QComboBox()
-        level.setAccessibleName(self.tr("Least level shown"))
+        level.setAccessibleName(self.tr("Minimum level"))
         level.setToolTip(self.tr("Show lines of this level and above"))
         for name in LEVELS:
             level.addItem(name.capitalize(), name)
@@ -199,7 +199,7 @@ class LogPanel(QWidget):
         row.addWidget(level)
         row.addWidget(search, 1)
         for icon, words, call in (
-            ("copy", self.tr("Copy the chosen lines, or all that are shown"), self.copy),
+            ("copy", self.tr("Copy the selected lines, or all visible ones"), self.copy),
             ("trash", self.tr("Clear the log"), self.model.clear),
         ):
             button = QToolButton()
@@ -223,7 +223,7 @@ class LogPanel(QWidget):
     def _take_toast(self, level: str, text: str, details: str) -> None:
         self.add([Line(time.time(), level, text, details)])
 
-    def _tell_plugins(self) -> None:
+    def _report_plugins(self) -> None:
         self.add([Line(time.time(), "error", str(b), b.traceback) for b in self._app_state.registry.broken()])
 
     def _line(self, event: Event) -> Line | None:
@@ -265,7 +265,7 @@ class LogPanel(QWidget):
 PANEL = PanelInfo(
     id="log",
     title="Log",
-    summary="What the session and the studio say: filtered, searched, copied.",
+    summary="Messages of the run and the studio, to filter, search and copy.",
     area="bottom",
     order=10,
     factory=LogPanel,

@@ -26,7 +26,7 @@ from widgets.randomization.strip import COLUMNS
 from widgets.shell.app_state import AppState
 from widgets.style import theme
 
-REFERENCE = "transfer-learning document, section 4.1 (domain randomization)"
+REFERENCE = "Tobin et al. 2017 (arXiv:1703.06907); Peng et al. 2018 (arXiv:1710.06537)"
 ROOMY = 640  # px of height from which samples stand in two rows
 
 
@@ -47,8 +47,12 @@ class RandomizationPanel(QWidget):
         self.domain.set_key("target")
         self.views = Segmented(
             (
-                ("ranges", self.tr("Ranges"), self.tr("What varies, and how")),
-                ("effect", self.tr("Effect"), self.tr("Return or success against each value, from a run's episodes")),
+                ("ranges", self.tr("Ranges"), self.tr("What is randomized, and how")),
+                (
+                    "effect",
+                    self.tr("Effect"),
+                    self.tr("Return or success against each randomized value, from the episodes of a run"),
+                ),
             ),
             self.tr("View"),
         )
@@ -63,13 +67,13 @@ class RandomizationPanel(QWidget):
         self.effects = EffectView(app_state)
         self.samples = SampleBox(app_state)
         self.sample = QPushButton(self.tr("&Sample"))
-        self.sample.setToolTip(self.tr("Draws one value of every enabled row and shows it in the viewport"))
+        self.sample.setToolTip(self.tr("Draw a value for every enabled row and show it in the viewport"))
         self.nominal = QPushButton(self.tr("&Nominal"))
-        self.nominal.setToolTip(self.tr("Shows the model as it is"))
+        self.nominal.setToolTip(self.tr("Show the model with its nominal values"))
         self.release = QToolButton()
         theme.set_icon(self.release, "close", "muted")
         self.release.setAccessibleName(self.tr("End the preview"))
-        self.release.setToolTip(self.tr("End the preview: episodes in the viewport draw their own values again"))
+        self.release.setToolTip(self.tr("End the preview; episodes in the viewport draw their own values again"))
         self.release.setEnabled(False)
         foot = QHBoxLayout()
         foot.setSpacing(theme.SMALL)
@@ -133,7 +137,7 @@ class RandomizationPanel(QWidget):
         line.setContentsMargins(0, 0, 10, 0)
         titles = {
             "nominal": self.tr("Nominal"),
-            "document": self.tr("Document"),
+            "document": self.tr("Standard"),
             "epopt_hopper": self.tr("EPOpt hopper"),
         }
         for key, (title, words, _) in PRESETS.items():
@@ -263,7 +267,7 @@ def _sorted(terms: Sequence[dict[str, Any]]) -> list[RandomizationTerm]:
 PANEL = PanelInfo(
     id="randomization",
     title="Randomization",
-    summary="What varies from episode to episode, as ranges; values, samples and their effect are seen at once.",
+    summary="Ranges of what varies between episodes, with live preview, samples and their effect on the score.",
     area="right",
     order=20,
     factory=RandomizationPanel,

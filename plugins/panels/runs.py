@@ -50,19 +50,19 @@ class RunsPanel(QWidget):
         self.table = RunTable(self.overlay, self)
         self.proxy = RunFilter(self.table, self)
         self.view = self._make_view()
-        self._listing = self._again = self._telling = False
+        self._listing = self._refresh_again = self._announcing = False
         self._fingerprint: tuple[Any, ...] | None = None
-        self._told = (0.0, "")  # when the progress was last drawn, and of which stage
+        self._progress_drawn = (0.0, "")  # when the progress was last drawn, and of which stage
         self.actions_: dict[str, QAction] = {}
         self._make_actions()
         self.search = QLineEdit()
         self.search.setPlaceholderText(self.tr("Search runs"))
         self.search.setAccessibleName(self.tr("Search runs"))
-        self.search.setToolTip(self.tr("Words that must all occur, in any column"))
+        self.search.setToolTip(self.tr("Finds runs that contain all words, in any column"))
         self.search.setClearButtonEnabled(True)
         self.search.textChanged.connect(self.proxy.search)
         self.search.textChanged.connect(self._summarize)
-        self.empty = QLabel(self.tr("No runs yet. Press Run to make the first one."))
+        self.empty = QLabel(self.tr("No runs yet. Press Run to start the first one."))
         self.empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.empty.setWordWrap(True)
         self.empty.setProperty("role", "muted")
@@ -139,7 +139,7 @@ class RunsPanel(QWidget):
         key = Qt.Key
         copy = QKeySequence.StandardKey.Copy
         add("show", self.tr("&Show in curves"), self.show_in_curves, key.Key_Return, "compare")
-        add("toggle", self.tr("Add to or &take from curves"), self.toggle, key.Key_Space)
+        add("toggle", self.tr("&Toggle in curves"), self.toggle, key.Key_Space)
         add("load", self.tr("&Load its experiment"), self.load_experiment, icon="open")
         add("resume", self.tr("&Resume"), self.resume, icon="run")
         add("folder", self.tr("&Open folder"), self.open_folder, icon="folder")
@@ -149,15 +149,15 @@ class RunsPanel(QWidget):
         add("csv", self.tr("Copy as &CSV"), partial(self.copy_table, table.as_csv))
         add("delete", self.tr("&Delete to trash…"), self.ask_delete, key.Key_Delete, "trash")
         for id, help in {
-            "show": self.tr("Draw just the selected runs in the curves (Enter)"),
-            "toggle": self.tr("Turn the coloured squares of the selected runs over"),
-            "load": self.tr("Load the run's experiment into the forms, to run it again or change it"),
+            "show": self.tr("Show only the selected runs in the curves (Enter)"),
+            "toggle": self.tr("Show or hide the selected runs in the curves (Space)"),
+            "load": self.tr("Load the run's experiment into the panels, to change it or run it again"),
             "resume": self.tr("Resume a stopped or interrupted run from its last checkpoint"),
-            "folder": self.tr("Open the run's folder"),
-            "export": self.tr("Export the adapter, or the policy where there is none, for other tools"),
-            "path": self.tr("Put the run's folder on the clipboard"),
-            "markdown": self.tr("Put the comparison of the selected runs on the clipboard"),
-            "csv": self.tr("Put the selected runs' figures on the clipboard, with every digit"),
+            "folder": self.tr("Open the run's folder in the file manager"),
+            "export": self.tr("Export the adapter, or the whole policy if there is none, for use in other tools"),
+            "path": self.tr("Copy the path of the run's folder"),
+            "markdown": self.tr("Copy a comparison table of the selected runs"),
+            "csv": self.tr("Copy the results of the selected runs at full precision"),
             "delete": self.tr("Move the selected runs to the trash (Del)"),
         }.items():
             self.actions_[id].setToolTip(help)
@@ -178,11 +178,11 @@ class RunsPanel(QWidget):
     # -- what comes
 
     def refresh(self) -> None:
-        """Reads the runs anew, in the background; a wish during a reading is granted after it."""
-        if self._telling:
+        """Read the runs again, in the background; a request during a reading is served after it."""
+        if self._announcing:
             return
         if self._listing:
-            self._again = True
+            self._refresh_again = True
             return
         self._listing = True
         folder = self.app_state.runs_folder
@@ -193,8 +193,8 @@ class RunsPanel(QWidget):
             self._listing = False
             self._fingerprint, runs = result
             self._take(runs)
-            if self._again:
-                self._again = False
+            if self._refresh_again:
+                self._refresh_again = False
                 self.refresh()
 
         def failed(error: Exception) -> None:
@@ -211,9 +211,9 @@ class RunsPanel(QWidget):
         self._selected()
         foreign = [r for r in runs if before.get(key_of(r.folder)) != r and key_of(r.folder) != self.overlay.live]
         if before and any(self.overlay.is_shown(run.folder) for run in foreign):
-            self._telling = True  # another program's run grew: whoever draws it wants to know, and we know already
+            self._announcing = True  # another program's run grew: whoever draws it wants to know, and we know already
             self.app_state.runs_changed.emit()
-            self._telling = False
+            self._announcing = False
 
     def _look(self) -> None:
         """Asks in the background whether anything changed on disk, and reads only then."""
@@ -230,9 +230,9 @@ class RunsPanel(QWidget):
     def _progress(self, progress: Any) -> None:
         if progress is None or self.overlay.live is None:
             return
-        now, (when, stage) = time.monotonic(), self._told
+        now, (when, stage) = time.monotonic(), self._progress_drawn
         if now - when >= PROGRESS_SECONDS or stage != progress.stage or progress.stage_fraction >= 1:
-            self._told = (now, progress.stage)
+            self._progress_drawn = (now, progress.stage)
             self.table.set_progress(self.overlay.live, progress.stage, progress.stage_fraction)
 
     def showEvent(self, event: Any) -> None:
@@ -332,7 +332,7 @@ class RunsPanel(QWidget):
 
     def ask_export(self) -> None:
         """Asks for a folder and exports the runs into it."""
-        to = QFileDialog.getExistingDirectory(self, self.tr("Export into folder"))
+        to = QFileDialog.getExistingDirectory(self, self.tr("Export to folder"))
         if to:
             self.export(Path(to))
 
@@ -394,7 +394,7 @@ class RunsPanel(QWidget):
 PANEL = PanelInfo(
     id="runs",
     title="Runs",
-    summary="Every run: sort, search, compare, draw in the curves, export, resume, delete.",
+    summary="All runs, to sort, search, compare, plot, export, resume and delete.",
     area="right",
     order=50,
     factory=RunsPanel,

@@ -58,7 +58,7 @@ class StrategyPanel(QWidget):
         if app_state.registry_is_ready:
             self._fill()
         else:
-            self.summary.setText(self.tr("The strategies are being loaded …"))
+            self.summary.setText(self.tr("Loading strategies …"))
 
     def show_field(self, dotted: str) -> bool:
         """Opens the section that has the field and gives the field the focus."""
@@ -250,7 +250,7 @@ def _learner(policy: Any) -> Any:
 PANEL = PanelInfo(
     id="strategy",
     title="Strategy",
-    summary="How the knowledge is carried over, with its parameters, its budget and how it is scored.",
+    summary="Transfer strategy, policy, training budget and evaluation.",
     area="left",
     order=20,
     factory=StrategyPanel,

@@ -26,20 +26,30 @@ class TokenTransformer(nn.Module):
 
     id = "token_transformer"
     title = "Token transformer"
-    summary = "Feature points of the image, proprioception and end effector as tokens; an action head over 32 slots."
-    reference = "Octo (arXiv:2405.12213) and RDT (arXiv:2410.07864) in small; feature points: arXiv:1504.00702"
+    summary = (
+        "Transformer over image feature points, proprioception and end effector pose, with an action head over 32 "
+        "unified slots."
+    )
+    reference = (
+        "After Octo (arXiv:2405.12213) and RDT (arXiv:2410.07864); feature points: Levine et al. 2016 "
+        "(arXiv:1504.00702)"
+    )
     contributes = "policies"
 
     class Params(Settings):
         """Size of the network."""
 
-        width: int = setting(64, "Width", "Width of a token.", ge=16, le=1024, multiple_of=8)
-        layers: int = setting(2, "Layers", "Transformer blocks.", ge=1, le=24)
-        heads: int = setting(4, "Heads", "Attention heads; must divide the width.", ge=1, le=16)
-        points: int = setting(16, "Feature points", "Image features whose position is found.", ge=4, le=128)
-        channels: int = setting(16, "Channels", "Channels of the first convolution.", ge=8, le=256)
+        width: int = setting(64, "Width", "Width of the token embeddings.", ge=16, le=1024, multiple_of=8)
+        layers: int = setting(2, "Layers", "Number of transformer blocks.", ge=1, le=24)
+        heads: int = setting(4, "Heads", "Number of attention heads; must divide the width.", ge=1, le=16)
+        points: int = setting(
+            16, "Feature points", "Number of image feature points (spatial soft-argmax).", ge=4, le=128
+        )
+        channels: int = setting(16, "Channels", "Channels of the first convolution layer.", ge=8, le=256)
         layout: Literal["semantic", "front"] = setting(
-            "semantic", "Action slots", "A meaning for every slot, or padding at the end."
+            "semantic",
+            "Action slots",
+            "unified: each slot has a fixed meaning across robots. front: actions come first, padding at the end.",
         )
 
     def __init__(self, params: Params | None = None, observation: str = "image") -> None:

@@ -32,15 +32,19 @@ OWN = ("classifiers", "there", "target_replay")  # of a learner's state, beside 
 class VisitParams(Settings):
     """How the target is met, and what Δr counts."""
 
-    source_steps: int = setting(
-        10, "Source steps", "Steps on the source for one on the target.", "steps", ge=1, le=1_000_000
-    )
+    source_steps: int = setting(10, "Source steps", "Source steps per target step.", "steps", ge=1, le=1_000_000)
     warm_up: int = setting(
-        5_000, "Warm-up", "Steps on the source before Δr is paid: until then classifiers only learn.", "steps", ge=0
+        5_000,
+        "Warm-up",
+        "Source steps before Δr is added to the reward; until then only the classifiers are trained.",
+        "steps",
+        ge=0,
     )
-    delta_weight: float = setting(1.0, "Weight of Δr", "0: what the source alone teaches.", ge=0, le=1000)
+    delta_weight: float = setting(
+        1.0, "Weight of Δr", "Weight of the reward correction; 0 trains on the source reward alone.", ge=0, le=1000
+    )
     classifier_ratio: float = setting(
-        1.0, "Classifier ratio", "Steps of the classifiers for one of actor and critics.", gt=0, le=100
+        1.0, "Classifier ratio", "Classifier updates per update of actor and critics.", gt=0, le=100
     )
 
 
@@ -122,8 +126,11 @@ class DARC(ReinforcementStrategy):
 
     id = "darc"
     title = "DARC"
-    summary = "Learns on the source, and is paid less for what the target's dynamics would not let happen."
-    reference = "Eysenbach et al. 2021 (arXiv:2006.13916); user document 2, Difference in Dynamics"
+    summary = (
+        "Reinforcement learning on the source with a reward correction that penalizes transitions unlikely under "
+        "the target's dynamics."
+    )
+    reference = "Eysenbach et al. 2021 (arXiv:2006.13916)"
     tags = ("reinforcement", "off-dynamics")
     policies = (SquashedActorCritic.id,)
     units = {
@@ -158,7 +165,10 @@ class DARC(ReinforcementStrategy):
     def check(self, experiment: Experiment) -> list[Problem]:
         problems, steps = super().check(experiment), experiment.budget.iterations * self.params.samples
         if steps <= self.params.warm_up:
-            message = f"The warm-up of {self.params.warm_up} steps outlasts the training of {steps}: Δr is never paid."
+            message = (
+                f"The warm-up of {self.params.warm_up} steps outlasts the training of {steps} steps, so Δr is never "
+                f"added."
+            )
             problems.append(Problem("strategy.params.warm_up", message, "Shorten it, or train longer."))
         return problems
 

@@ -15,8 +15,8 @@ class EPOpt(ReinforcementStrategy):
 
     id = "epopt"
     title = "EPOpt"
-    summary = "PPO learns from the worst share of the bodies drawn from the source's randomization: robust."
-    reference = "Rajeswaran et al. 2017 (arXiv:1610.01283); user document 2, Trick: Randomization"
+    summary = "PPO on the worst-performing fraction of episodes under the source's randomization, for robustness."
+    reference = "Rajeswaran et al. 2017 (arXiv:1610.01283)"
     tags = ("reinforcement", "randomization")
     units = WorstCasePPO.units
 
@@ -26,11 +26,14 @@ class EPOpt(ReinforcementStrategy):
     def check(self, experiment: Experiment) -> list[Problem]:
         problems = super().check(experiment)
         if not experiment.source.randomization:
-            message, remedy = "The source varies in nothing, so none of its bodies is the worst.", "Add terms to it."
+            message, remedy = (
+                "The source has no randomization, so there are no worst cases to train on.",
+                "Add randomization terms to the source.",
+            )
             problems.append(Problem("source.randomization", message, remedy))
         iterations, p = experiment.budget.iterations, self.params
         if p.epsilon < 1 and math.ceil(p.warm_up * iterations) >= iterations:
-            message = f"The warm-up takes all {iterations} iterations: the worst are never learned from."
+            message = f"The warm-up takes all {iterations} iterations, so the worst cases are never trained on."
             problems.append(Problem("strategy.params.warm_up", message, "Shorten it, or train longer."))
         return problems
 

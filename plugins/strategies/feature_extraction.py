@@ -13,16 +13,20 @@ class FeatureExtraction(CloningStrategy):
 
     id = "feature_extraction"
     title = "Feature extraction"
-    summary = "The source policy's features are frozen; only an action head is trained on the target."
-    reference = "User document 1, section 2.2"
+    summary = "Freezes the source policy's features and trains only the action head on the target."
+    reference = "Sharif Razavian et al. 2014 (arXiv:1403.6382); Yosinski et al. 2014 (arXiv:1411.1792)"
     tags = ("imitation", "frozen")
     frozen_features = True
 
     class Params(CloningParams):
         """Optimization and head."""
 
-        learning_rate: float = setting(2e-3, "Learning rate", "Peak of the cosine schedule (AdamW).", gt=0, le=1)
-        fresh_head: bool = setting(False, "Fresh head", "Start the head anew instead of from the source policy's.")
+        learning_rate: float = setting(
+            2e-3, "Learning rate", "Peak learning rate of the cosine schedule (AdamW).", gt=0, le=1
+        )
+        fresh_head: bool = setting(
+            False, "Fresh head", "Initialize a new action head instead of keeping the source policy's."
+        )
 
     def setup(self, context: Context) -> None:
         policy = context.source_policy().requires_grad_(False)

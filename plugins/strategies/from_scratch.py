@@ -11,15 +11,17 @@ class FromScratch(CloningStrategy):
 
     id = "from_scratch"
     title = "From scratch"
-    summary = "A new policy learns from the target's demonstrations alone: what every transfer must beat."
-    reference = "User document 1, section 7.2, first row"
+    summary = "Trains a new policy on the target demonstrations alone: the baseline that transfer must beat."
+    reference = "Behavior cloning: Pomerleau 1988 (NIPS, ALVINN)"
     requires = Requires(target_data=True)
     tags = ("baseline", "imitation")
 
     class Params(CloningParams):
         """Optimization."""
 
-        learning_rate: float = setting(2e-3, "Learning rate", "Peak of the cosine schedule (AdamW).", gt=0, le=1)
+        learning_rate: float = setting(
+            2e-3, "Learning rate", "Peak learning rate of the cosine schedule (AdamW).", gt=0, le=1
+        )
 
     def setup(self, context: Context) -> None:
         policy = context.fresh_policy()

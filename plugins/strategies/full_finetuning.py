@@ -9,8 +9,8 @@ class FullFineTuning(CloningStrategy):
 
     id = "full_finetuning"
     title = "Full fine-tuning"
-    summary = "Every weight of the source policy goes on learning on the target."
-    reference = "User document 1, sections 2.1 and 2.3"
+    summary = "Continues training all weights of the source policy on the target."
+    reference = "Yosinski et al. 2014 (arXiv:1411.1792)"
     tags = ("imitation", "fine-tuning")
 
     def setup(self, context: Context) -> None:

@@ -28,8 +28,11 @@ class GoalConditioned(ReinforcementStrategy):
 
     id = "goal_conditioned"
     title = "Goal-conditioned"
-    summary = "Learns to reach any goal, with hindsight (HER), from the task's goals or from goals it sets itself."
-    reference = "Andrychowicz et al. 2017 (arXiv:1707.01495); Schaul et al. 2015 (UVFA); user document 2, Multi-Task"
+    summary = (
+        "Goal-conditioned reinforcement learning with hindsight experience replay (HER), on the task's goals or "
+        "self-generated ones."
+    )
+    reference = "Andrychowicz et al. 2017 (arXiv:1707.01495); Schaul et al. 2015 (ICML, UVFA)"
     tags = ("reinforcement", "multi-task", "goals")
     policies = (QPolicy.id, SquashedActorCritic.id)
     units = {**sac.UNITS, **dqn.UNITS, "goals_reached": ""}
@@ -54,14 +57,14 @@ class GoalConditioned(ReinforcementStrategy):
             task = tasks.get(domain.task)
             if task is not None and not has_goals(task):
                 those = ", ".join(id for id, kind in tasks.items() if has_goals(kind))
-                message = f"The task '{task.id}' has no goals that its states could reach."
+                message = f"The task '{task.id}' has no goals that could be relabeled."
                 problems.append(Problem(f"{name}.task", message, f"Choose one of: {those}."))
             elif domain.observation != "goal":
-                message = f"'{self.title}' has to be told its goal; the {name} observes the {domain.observation}."
-                problems.append(Problem(f"{name}.observation", message, "Choose goal."))
+                message = f"'{self.title}' needs to observe the goal; the {name} observes the {domain.observation}."
+                problems.append(Problem(f"{name}.observation", message, "Set the observation to goal."))
         if "goal" in experiment.policy.params.get("ignored", ()):
-            message = f"'{self.title}' has to be told its goal, and the policy is to ignore it."
-            problems.append(Problem("policy.params.ignored", message, "Leave the goal out of it."))
+            message = f"'{self.title}' needs to observe the goal, but the policy ignores it."
+            problems.append(Problem("policy.params.ignored", message, "Remove the goal from the ignored entries."))
         if any(problem.field.endswith(".task") for problem in problems):
             return problems  # what else is wrong would change with the task
         return [*problems, *super().check(experiment)]
@@ -72,7 +75,7 @@ class GoalConditioned(ReinforcementStrategy):
         if experiment.policy.id == wanted:
             return []
         kind = "discrete" if discrete else "not discrete"
-        message = f"The control is {kind}: '{experiment.policy.id}' can't be trained for it."
+        message = f"The control is {kind}: '{experiment.policy.id}' cannot be trained for it."
         return [Problem("policy.id", message, f"Choose {wanted}.")]
 
     def _check_domains(self, experiment: Experiment) -> list[Problem]:

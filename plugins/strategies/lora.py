@@ -21,26 +21,34 @@ class LoRA(CloningStrategy):
 
     id = "lora"
     title = "LoRA"
-    summary = "Low-rank updates of the attention projections, with a new head; exported as a PEFT adapter."
-    reference = "Hu et al. 2021, arXiv:2106.09685, eq. 3; user document 1, sections 2.4 and 7.1"
+    summary = "Low-rank updates of the attention projections and a new action head; exported as a PEFT adapter."
+    reference = "Hu et al. 2021 (arXiv:2106.09685), eq. 3"
     tags = ("imitation", "adapter", "peft")
 
     class Params(CloningParams):
         """Optimization and adapter; the defaults are the document's."""
 
-        learning_rate: float = setting(2e-3, "Learning rate", "Peak of the cosine schedule (AdamW).", gt=0, le=1)
-        rank: int = setting(16, "Rank", "r: the update's rank.", ge=1, le=1024)
+        learning_rate: float = setting(
+            2e-3, "Learning rate", "Peak learning rate of the cosine schedule (AdamW).", gt=0, le=1
+        )
+        rank: int = setting(16, "Rank", "Rank r of the update.", ge=1, le=1024)
         alpha: float = setting(32.0, "Alpha", "The update is scaled by alpha / r.", gt=0, le=4096)
-        dropout: float = setting(0.05, "Dropout", "On the adapter's input, in training.", ge=0, lt=1)
+        dropout: float = setting(
+            0.05, "Dropout", "Dropout probability on the adapter's input during training.", ge=0, lt=1
+        )
         target_modules: list[str] = setting(
-            ["q_proj", "k_proj", "v_proj", "o_proj"], "Target modules", "Linear layers that get an adapter."
+            ["q_proj", "k_proj", "v_proj", "o_proj"],
+            "Target modules",
+            "Names of the linear layers that get an adapter.",
         )
 
     def check(self, experiment: Experiment) -> list[Problem]:
         problems = super().check(experiment)
         if not self.params.target_modules:
             problems.append(
-                Problem("strategy.params.target_modules", "No layer gets an adapter.", "Name at least one.")
+                Problem(
+                    "strategy.params.target_modules", "No layer gets an adapter.", "Name at least one target module."
+                )
             )
         return problems
 

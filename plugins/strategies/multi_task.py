@@ -23,7 +23,9 @@ class ContextVisibility(Settings):
     """What the policy is told; its field comes first."""
 
     context: Literal["observed", "hidden"] = setting(
-        "observed", "Context", "Hidden: the policy isn't told which task it is in, as a control experiment."
+        "observed",
+        "Context",
+        "observed: the policy receives the task's context. hidden: it does not, as a control experiment.",
     )
 
 
@@ -32,8 +34,8 @@ class MultiTask(ChosenAlgorithm):
 
     id = "multi_task"
     title = "Multi-task"
-    summary = "One policy learns a whole family of tasks, and is told in which of them it is."
-    reference = "Schaul et al. 2015 (UVFA, ICML); user document 2, Multi-Task Transfer Learning: π(a|s,ω)"
+    summary = "One policy for a whole task family, conditioned on the task's context: π(a|s,ω)."
+    reference = "Schaul et al. 2015 (ICML, UVFA)"
     tags = ("reinforcement", "multi-task")
     requires = Requires(same_spaces=True, task_family=True, evaluate_at_zero=True)
 
@@ -58,8 +60,14 @@ class MultiTask(ChosenAlgorithm):
     def check(self, experiment: Experiment) -> list[Problem]:
         problems, source = super().check(experiment), experiment.source
         if source.observation == "state" and not context_observable(source):
-            message = "The policy observes neither the task's context nor a randomized value: it can't be told apart."
-            remedy = "Observe the goal, or a term; context: hidden keeps either from the policy."
+            message = (
+                "The policy observes neither the task's context nor a randomized value, so it cannot distinguish "
+                "the tasks."
+            )
+            remedy = (
+                "Observe the goal, or mark a randomization term as observed. To withhold both on purpose, set "
+                "context to hidden."
+            )
             problems.append(Problem("source.observation", message, remedy))
         return problems
 

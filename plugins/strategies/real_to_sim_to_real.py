@@ -33,9 +33,10 @@ class RealToSimToReal(Strategy):
     id = "real_to_sim_to_real"
     title = "Real to sim to real"
     summary = (
-        "Identify the robot, calibrate the simulation and randomize around it, train there, fine-tune on the robot."
+        "Identifies the robot's parameters, calibrates and randomizes the simulation around them, trains there, and "
+        "fine-tunes on the robot."
     )
-    reference = "User document 1, section 4.3; after Chebotar et al. 2019, arXiv:1810.05687"
+    reference = "Chebotar et al. 2019 (arXiv:1810.05687)"
     requires = Requires()
     stages = STAGES
     units = UNITS | {"misfit": "sensor noise", "misfit_nominal": "sensor noise"}
@@ -47,52 +48,72 @@ class RealToSimToReal(Strategy):
         simulation: Literal["identified", "randomized", "nominal"] = setting(
             "identified",
             "Simulation",
-            "Calibrated by identification; or, to compare, randomized as the source says, or nominal.",
+            "calibrated: by system identification. For comparison, randomized: as the source says, or nominal.",
         )
         recordings: Path | None = setting(
             None,
             "Recordings",
-            "An HDF5 file of the robot's motion: commands, qpos and dt. Empty: the stand-in robot is recorded.",
+            "HDF5 file of the robot's motion with commands, qpos and dt; if empty, the stand-in robot is recorded.",
         )
-        method: Literal["lstm", "sysid"] = setting("lstm", "Identification", "A trained LSTM, or MuJoCo's optimizer.")
+        method: Literal["lstm", "sysid"] = setting(
+            "lstm",
+            "Identification",
+            "Identification method: a trained LSTM, or nonlinear least squares on the MuJoCo simulation.",
+        )
         fields: list[str] = setting(
             ["mass", "damping", "friction", "actuator_gain", "actuator_delay"],
             "Parameters",
-            "Physics fields that are identified.",
+            "Physical parameters to identify.",
         )
         margin: float = setting(
             0.05,
             "Margin",
-            "How far the randomization reaches beyond the estimate's interval, as a share, within what is searched.",
+            "How far the randomization extends beyond the estimate's interval, as a fraction of it, within the "
+            "search range.",
             ge=0,
             le=1,
         )
         simulated_episodes: int = setting(
-            100, "Simulated episodes", "Expert demonstrations in simulation.", "episodes", ge=1, le=100_000
+            100, "Simulated episodes", "Number of expert demonstrations in simulation.", "episodes", ge=1, le=100_000
         )
         real_episodes: int = setting(
-            10, "Real episodes", "Demonstrations on the robot; 0: no fine-tuning.", "episodes", ge=0, le=10_000
+            10,
+            "Real episodes",
+            "Number of demonstrations on the robot; 0 skips fine-tuning.",
+            "episodes",
+            ge=0,
+            le=10_000,
         )
-        learning_rate: float = setting(1e-3, "Learning rate", "Peak of the cosine schedule (AdamW).", gt=0, le=1)
+        learning_rate: float = setting(
+            1e-3, "Learning rate", "Peak learning rate of the cosine schedule (AdamW).", gt=0, le=1
+        )
         fine_tuning_iterations: int = setting(
-            150, "Fine-tuning", "Gradient steps on the real demonstrations.", "steps", ge=1, le=1_000_000
+            150, "Fine-tuning", "Gradient steps on the robot's demonstrations.", "steps", ge=1, le=1_000_000
         )
-        fine_tuning_rate: float = setting(2e-4, "Fine-tuning rate", "Learning rate of those.", gt=0, le=1)
+        fine_tuning_rate: float = setting(
+            2e-4, "Fine-tuning rate", "Peak learning rate of the fine-tuning.", gt=0, le=1
+        )
 
     def check(self, experiment: Experiment) -> list[Problem]:
         problems = self._unfit(experiment.source)
         if experiment.target.stand_in is None:
             if self.params.simulation == "identified" and self.params.recordings is None:
                 words = "There is no robot to identify."
-                remedy = "Name a stand-in robot's file, or in the strategy's settings a file of the robot's recordings."
+                remedy = (
+                    "Choose a stand-in robot for the target, or set a file of the robot's recordings in the "
+                    "strategy's parameters."
+                )
                 problems.append(Problem("target.stand_in", words, remedy))
             elif self.params.real_episodes and experiment.target.dataset is None:
-                words = "There is no robot that gives real episodes."
-                remedy = "Name a dataset of the robot's episodes or a stand-in robot's file, or set real_episodes to 0."
+                words = "There are no episodes of the robot to fine-tune on."
+                remedy = (
+                    "Choose a dataset of the robot's episodes or a stand-in robot for the target, or set "
+                    "real_episodes to 0."
+                )
                 problems.append(Problem("target.dataset", words, remedy))
         for name in ("task", "embodiment", "control", "observation"):
             if getattr(experiment.source, name) != getattr(experiment.target, name):
-                words = "The simulation (source) and the robot (target) differ."
+                words = "The simulation (source) and the robot (target) do not match."
                 problems.append(Problem(f"source.{name}", words, "Choose the same for both."))
         return problems
 

@@ -13,8 +13,8 @@ class RLDomainRandomization(ChosenAlgorithm):
 
     id = "rl_domain_randomization"
     title = "RL with domain randomization"
-    summary = "PPO or SAC learns over bodies drawn from the source's randomization: the target may be one more of them."
-    reference = "Peng et al. 2018 (arXiv:1710.06537); user document 2, Trick: Randomization"
+    summary = "PPO or SAC under the source's randomization, so that the policy also works on the target's dynamics."
+    reference = "Peng et al. 2018 (arXiv:1710.06537)"
     tags = ("reinforcement", "randomization")
 
     class Params(PPOParams, AlgorithmChoice):
@@ -26,8 +26,8 @@ class RLDomainRandomization(ChosenAlgorithm):
             problems.append(
                 Problem(
                     "source.randomization",
-                    "The source varies in nothing, so there is nothing to randomize.",
-                    "Add terms, or choose rl_from_scratch.",
+                    "The source has no randomization.",
+                    "Add randomization terms to the source, or choose rl_from_scratch.",
                 )
             )
         return problems

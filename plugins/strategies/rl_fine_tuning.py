@@ -26,8 +26,11 @@ class RLFineTuning(ChosenAlgorithm):
 
     id = "rl_fine_tuning"
     title = "RL fine-tuning"
-    summary = "A policy learned on the source goes on learning on the target, with exploration regained as chosen."
-    reference = "Yosinski et al. 2014 (arXiv:1411.1792); user document 2, Forward Transfer Learning: fine-tuning"
+    summary = (
+        "Continues training a source policy on the target by PPO or SAC, with options to restore exploration, reset "
+        "layers or freeze them."
+    )
+    reference = "Yosinski et al. 2014 (arXiv:1411.1792)"
     tags = ("reinforcement", "fine-tuning")
     requires = Requires(source_policy=True, same_spaces=True, evaluate_at_zero=True)
 
@@ -35,7 +38,7 @@ class RLFineTuning(ChosenAlgorithm):
         """What trains, what is carried over and how it explores, optimization and collection."""
 
         sac: WarmStartSACParams = setting(
-            WarmStartSACParams(), "SAC", "Its optimization and collection, where it is chosen."
+            WarmStartSACParams(), "SAC", "Parameters of SAC, used if it is the algorithm."
         )
 
     @property
@@ -56,10 +59,9 @@ class RLFineTuning(ChosenAlgorithm):
         if (policy.params.inputs, policy.params.outputs) != (inputs, outputs):
             sees, moves = policy.params.inputs, policy.params.outputs
             raise ExperimentError(
-                f"The source policy's observations and actions are {sees} and {moves} wide, the target's {inputs} and "
-                f"{outputs}.",
+                f"The source policy has {sees} observations and {moves} actions, the target {inputs} and {outputs}.",
                 "target.task",
-                "Choose tasks of the same widths.",
+                "Choose tasks with the same observation and action spaces.",
             )
         blank = context.empty_policy()
         blank.fit(inputs, world.control.low, world.control.high, context.experiment.seed)

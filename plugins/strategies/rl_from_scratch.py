@@ -11,7 +11,7 @@ class Place(Settings):
     """Where it trains; its field comes first."""
 
     train_on: Literal["source", "target"] = setting(
-        "source", "Train on", "The source's nominal world, or the target as it stands."
+        "source", "Train on", "Domain to train on: the source without randomization, or the target."
     )
 
 
@@ -24,8 +24,8 @@ class RLFromScratch(ChosenAlgorithm):
 
     id = "rl_from_scratch"
     title = "RL from scratch"
-    summary = "PPO or SAC learns on the source's nominal body alone, or on the target alone: nothing is carried over."
-    reference = "Schulman et al. 2017 (arXiv:1707.06347); user document 2, Forward Transfer Learning"
+    summary = "PPO or SAC on the unrandomized source alone or on the target alone: the baseline without transfer."
+    reference = "Schulman et al. 2017 (arXiv:1707.06347); Haarnoja et al. 2018 (arXiv:1812.05905)"
     tags = ("reinforcement", "baseline")
 
     class Params(PPOParams, Place, AlgorithmChoice):

@@ -40,8 +40,11 @@ class VisualDomainAdaptation(Strategy):
 
     id = "visual_domain_adaptation"
     title = "Visual domain adaptation"
-    summary = "A policy that learned from images goes on in another look of the same world, by features that match."
-    reference = "Ganin et al. 2016 (arXiv:1505.07818); Tzeng et al. 2017 (arXiv:1702.05464); user document 2"
+    summary = (
+        "Adapts an image-based policy to a different visual appearance of the same task by aligning the encoder's "
+        "features (ADDA or DANN)."
+    )
+    reference = "Ganin et al. 2016 (arXiv:1505.07818); Tzeng et al. 2017 (arXiv:1702.05464)"
     tags = ("reinforcement", "vision")
     unused_budget = ("batch_size",)
     requires = Requires(source_policy=True, same_spaces=True, evaluate_at_zero=True)
@@ -51,47 +54,74 @@ class VisualDomainAdaptation(Strategy):
         """Whose images are aligned and how; DANN also goes on by reinforcement on the source, with PPO's settings."""
 
         variant: Literal["adda", "dann"] = setting(
-            "adda", "Variant", "A second encoder for the target, or one for both that goes on learning on the source."
+            "adda",
+            "Variant",
+            "adda: a second encoder for the target. dann: one encoder for both, which continues to train on the "
+            "source.",
         )
         target_data: Literal["own_policy", "random", "expert"] = setting(
-            "own_policy", "Target data", "Who acts on the target while its images are gathered."
+            "own_policy", "Target data", "What acts on the target while its images are collected."
         )
         gathered_steps: int = setting(
-            16, "Gathered steps", "Of each simulation and look, in an iteration.", "steps", ge=1, le=10_000
+            16, "Collected steps", "Steps per simulation and domain in an iteration.", "steps", ge=1, le=10_000
         )
-        gradient_steps: int = setting(12, "Gradient steps", "ADDA's, in an iteration.", "steps", ge=1, le=10_000)
-        alignment_rate: float = setting(3e-4, "Alignment's rate", "Adam's, of ADDA's target encoder.", gt=0, le=1)
-        discriminator_rate: float = setting(1e-3, "Discriminator's rate", "Adam's, where ADDA is chosen.", gt=0, le=1)
-        discriminator_width: int = setting(64, "Discriminator", "Width of its hidden layers.", ge=2, le=4096)
+        gradient_steps: int = setting(
+            12, "Gradient steps", "ADDA's gradient steps per iteration.", "steps", ge=1, le=10_000
+        )
+        alignment_rate: float = setting(
+            3e-4, "Alignment rate", "Adam learning rate of ADDA's target encoder.", gt=0, le=1
+        )
+        discriminator_rate: float = setting(
+            1e-3, "Discriminator rate", "Adam learning rate of ADDA's discriminator.", gt=0, le=1
+        )
+        discriminator_width: int = setting(
+            64, "Discriminator", "Width of the discriminator's hidden layers.", ge=2, le=4096
+        )
         domain_weight: float = setting(
-            0.1, "Domain weight", "Of the turned gradient at DANN's end; it rises from 0.", ge=0, le=100
+            0.1,
+            "Domain weight",
+            "Final weight of DANN's reversed gradient; it rises from 0 during training.",
+            ge=0,
+            le=100,
         )
 
     def check(self, experiment: Experiment) -> list[Problem]:
         problems, source, target = [], experiment.source, experiment.target
         if experiment.policy.id != PixelActorCritic.id:
-            message = f"'{self.title}' needs an actor on images; '{experiment.policy.id}' is none."
+            message = f"'{self.title}' needs a policy that acts on images, which '{experiment.policy.id}' does not."
             problems.append(Problem("policy.id", message, f"Choose {PixelActorCritic.id}."))
         elif source.control == "discrete":
-            message = f"The control is discrete: '{experiment.policy.id}' can't be trained for it."
-            problems.append(Problem("source.control", message, "Choose another control, or a task that has one."))
+            message = f"The control is discrete: '{experiment.policy.id}' cannot be trained for it."
+            problems.append(
+                Problem("source.control", message, "Choose another control, or a task with continuous actions.")
+            )
         for name, domain in (("source", source), ("target", target)):
             if domain.observation != "image":
-                message = f"'{self.title}' adapts what is seen; the {name} observes no images."
-                problems.append(Problem(f"{name}.observation", message, "Choose image."))
+                message = f"'{self.title}' adapts image features, but the {name} does not observe images."
+                problems.append(Problem(f"{name}.observation", message, "Set the observation to image."))
         for field in SAME:
             if getattr(source, field, None) != getattr(target, field, None):
-                message = f"Source and target differ in {field}: not one world in two looks."
-                problems.append(Problem(f"target.{field}", message, "Choose the same for both, and vary the look."))
+                message = f"Source and target differ in {field}, not only in appearance."
+                problems.append(
+                    Problem(f"target.{field}", message, "Choose the same for both, and vary only the appearance.")
+                )
         task = shared_registry().all("tasks").get(target.task)
         if self.params.target_data == "expert" and task is not None and not task.has_expert:
             message = f"The task '{target.task}' has no scripted expert."
-            problems.append(Problem("strategy.params.target_data", message, "Let the policy gather its own images."))
+            problems.append(
+                Problem(
+                    "strategy.params.target_data",
+                    message,
+                    "Let the policy collect its own images (target_data: policy).",
+                )
+            )
         if self.params.variant == "dann":
             problems += check_ppo(self.params, "strategy.params")
             if not self.params.encoder_epochs:
-                message = "DANN aligns the encoder's features, and the encoder is to learn nothing."
-                problems.append(Problem("strategy.params.encoder_epochs", message, "Give it at least one epoch."))
+                message = "DANN aligns the encoder's features, but the encoder is not trained (0 epochs)."
+                problems.append(
+                    Problem("strategy.params.encoder_epochs", message, "Set at least one epoch for the encoder.")
+                )
         return problems
 
     def setup(self, context: Any) -> None:

@@ -15,7 +15,7 @@ class Ant(ForwardTask):
 
     id = "ant"
     title = "Ant"
-    summary = "A four-legged body walks forward; contact forces are seen and cost."
+    summary = "A four-legged robot walks forward; contact forces are observed and penalized."
     reference = "Gymnasium Ant-v5; Schulman et al. 2016, arXiv:1506.02438"
     gymnasium_id = "Ant-v5"
     body = "ant"

@@ -14,7 +14,7 @@ class AntDirection(PlaneDirection, Ant):
 
     id = "ant_direction"
     title = "Ant, direction"
-    summary = "Walks in the direction of the plane that the context says."
+    summary = "Walks in the direction in the plane given by the context."
     reference = "Finn, Abbeel and Levine 2017, arXiv:1703.03400, section 5.3; Rakelly et al. 2019, arXiv:1903.08254"
     gymnasium_id = "AntDirection-v0"
 

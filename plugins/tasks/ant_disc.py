@@ -19,9 +19,9 @@ class AntPlane(Ant):
     """As Ant, but for the speed in whatever direction, |v|; it sees where it is."""
 
     id = "ant_plane"
-    title = "Ant on endless ground"
-    summary = "Runs in whatever direction, on ground without an end."
-    reference = "User document 2, Difference in Dynamics; after Eysenbach et al. 2021, arXiv:2006.13916"
+    title = "Ant on unbounded ground"
+    summary = "Runs in any direction on unbounded ground."
+    reference = "Transfer Studio; after Eysenbach et al. 2021, arXiv:2006.13916"
     gymnasium_id = "AntPlane-v0"
     skipped = 0
     state_arrays = (*Ant.state_arrays, "before_step")
@@ -50,6 +50,6 @@ class AntDisc(AntPlane):
 
     id = "ant_disc"
     title = "Ant on a disc"
-    summary = "Runs in whatever direction, on a disc from whose edge it falls."
+    summary = "Runs in any direction on a disc, and falls off its edge."
     gymnasium_id = "AntDisc-v0"
     radius = 4.0

@@ -25,7 +25,7 @@ class BitFlip(Task):
 
     id = "bit_flip"
     title = "Bit flipping"
-    summary = "Make n bits equal to a goal, one flip a step; nothing but success is rewarded."
+    summary = "Flips one bit per step until all n bits equal the goal; the reward is sparse."
     reference = "Andrychowicz et al. 2017, Hindsight Experience Replay, arXiv:1707.01495, section 3.1"
     gymnasium_id = "BitFlip-{embodiment}-v0"
     horizon = 15  # of bits_15: of others as many as there are bits

@@ -31,8 +31,8 @@ class Gridworld(BodyTask):
 
     id = "gridworld"
     title = "Gridworld"
-    summary = "A 5×5 grid with slippery moves; its transition probabilities are known exactly."
-    reference = "Transfer Studio; after Eysenbach et al. 2021, arXiv:2006.13916, section 4, whose Δr it gives exactly"
+    summary = "A 5×5 grid with slippery moves and exactly known transition probabilities."
+    reference = "Transfer Studio; after Eysenbach et al. 2021, arXiv:2006.13916, section 4 (exact Δr)"
     gymnasium_id = "Gridworld-v0"
     body = "point"
     horizon = 40

@@ -10,7 +10,7 @@ class HalfCheetah(ForwardTask):
 
     id = "half_cheetah"
     title = "HalfCheetah"
-    summary = "A two-legged planar body runs forward as fast as it can."
+    summary = "A two-legged planar robot runs forward as fast as it can."
     reference = "Gymnasium HalfCheetah-v5; Wawrzyński 2009"
     gymnasium_id = "HalfCheetah-v5"
     body = "half_cheetah"

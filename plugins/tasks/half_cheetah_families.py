@@ -22,7 +22,7 @@ class HalfCheetahVelocity(Velocity, HalfCheetah):
 
     id = "half_cheetah_velocity"
     title = "HalfCheetah, velocity"
-    summary = "Runs at the velocity that the context says."
+    summary = "Runs at the velocity given by the context."
     reference = "Finn, Abbeel and Levine 2017, arXiv:1703.03400, section 5.3"
     gymnasium_id = "HalfCheetahVelocity-v0"
     effort_cost = 0.05

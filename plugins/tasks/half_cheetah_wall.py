@@ -19,8 +19,8 @@ class HalfCheetahOpen(HalfCheetah):
     """Reward |v| − 0.1‖a‖²: forward is as good as backward. It sees where it is."""
 
     id = "half_cheetah_open"
-    title = "HalfCheetah, either way"
-    summary = "Runs forward or backward, as it likes."
+    title = "HalfCheetah, either direction"
+    summary = "Runs in either direction; both are rewarded."
     reference = "Eysenbach et al. 2021, arXiv:2006.13916, section 5 (half cheetah obstacle)"
     gymnasium_id = "HalfCheetahOpen-v0"
     skipped = 0
@@ -41,7 +41,7 @@ class HalfCheetahWall(HalfCheetahOpen):
     """The same with a wall behind it, through which it cannot run backward."""
 
     id = "half_cheetah_wall"
-    title = "HalfCheetah before a wall"
-    summary = "Runs forward or backward, but there is a wall behind it."
+    title = "HalfCheetah with a wall"
+    summary = "Runs in either direction, but a wall blocks the way back."
     gymnasium_id = "HalfCheetahWall-v0"
     wall = True

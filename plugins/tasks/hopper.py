@@ -13,7 +13,7 @@ class Hopper(ForwardTask):
 
     id = "hopper"
     title = "Hopper"
-    summary = "A one-legged planar body hops forward without falling."
+    summary = "A one-legged planar robot hops forward without falling."
     reference = "Gymnasium Hopper-v5; Erez, Tassa and Todorov 2011"
     gymnasium_id = "Hopper-v5"
     body = "hopper"

@@ -11,7 +11,7 @@ class HopperVelocity(Velocity, Hopper):
 
     id = "hopper_velocity"
     title = "Hopper, velocity"
-    summary = "Hops at the velocity that the context says, without falling."
+    summary = "Hops at the velocity given by the context, without falling."
     reference = "Transfer Studio; after Finn, Abbeel and Levine 2017, arXiv:1703.03400, section 5.3"
     gymnasium_id = "HopperVelocity-v0"
     horizon = 500

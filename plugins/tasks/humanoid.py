@@ -13,7 +13,7 @@ class Humanoid(ForwardTask):
 
     id = "humanoid"
     title = "Humanoid"
-    summary = "A human-like body walks forward without falling."
+    summary = "A humanoid walks forward without falling."
     reference = "Gymnasium Humanoid-v5; Tassa, Erez and Todorov 2012"
     gymnasium_id = "Humanoid-v5"
     body = "humanoid"

@@ -14,7 +14,7 @@ class HumanoidDirection(PlaneDirection, Humanoid):
 
     id = "humanoid_direction"
     title = "Humanoid, direction"
-    summary = "Walks in the direction of the plane that the context says."
+    summary = "Walks in the direction in the plane given by the context."
     reference = "Rakelly et al. 2019, arXiv:1903.08254, appendix (Humanoid-Direc-2D)"
     gymnasium_id = "HumanoidDirection-v0"
 

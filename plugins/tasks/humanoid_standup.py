@@ -13,7 +13,7 @@ class HumanoidStandup(Humanoid):
 
     id = "humanoid_standup"
     title = "HumanoidStandup"
-    summary = "A human-like body stands up from lying on its back."
+    summary = "A humanoid stands up from lying on its back."
     reference = "Gymnasium HumanoidStandup-v5; Tassa, Erez and Todorov 2012"
     gymnasium_id = "HumanoidStandup-v5"
     body = "humanoid_standup"

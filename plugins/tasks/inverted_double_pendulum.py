@@ -13,7 +13,7 @@ class InvertedDoublePendulum(BodyTask):
 
     id = "inverted_double_pendulum"
     title = "InvertedDoublePendulum"
-    summary = "A cart balances two poles, one on the other."
+    summary = "A cart balances two poles, one on top of the other."
     reference = "Gymnasium InvertedDoublePendulum-v5; Barto, Sutton and Anderson 1983"
     gymnasium_id = "InvertedDoublePendulum-v5"
     body = "inverted_double_pendulum"

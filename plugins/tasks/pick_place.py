@@ -38,7 +38,7 @@ class PickPlace(Task):
 
     id = "pick_place"
     title = "Pick and place"
-    summary = "Grasp the red block, carry it, and put it down on the green mark."
+    summary = "Grasp the red block and place it on the green mark."
     reference = "Transfer Studio; after Gymnasium-Robotics' FetchPickAndPlace (Plappert et al. 2018, arXiv:1802.09464)"
     horizon = 80
     control_hz = 10

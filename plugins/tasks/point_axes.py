@@ -21,7 +21,7 @@ class PointAxes(PointMassTask):
 
     id = "point_axes"
     title = "Point mass along an axis"
-    summary = "A point mass runs along the one axis or the other, whichever is faster."
+    summary = "A point mass runs along either axis, whichever is faster."
     gymnasium_id = "PointAxes-v0"
 
     def reset(self, world: Simulation, ids: np.ndarray, draws: EpisodeRng) -> None:

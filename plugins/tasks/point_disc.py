@@ -22,8 +22,8 @@ class PointPlane(PointMassTask):
     """Reward: the speed in whatever direction, less the effort."""
 
     id = "point_plane"
-    title = "Point mass on endless ground"
-    summary = "A point mass runs in whatever direction, on ground without an end."
+    title = "Point mass on unbounded ground"
+    summary = "A point mass runs in any direction on unbounded ground."
     gymnasium_id = "PointPlane-v0"
     radius: ClassVar[float] = 0.0  # of the disc, m; 0: there is no edge
 
@@ -52,6 +52,6 @@ class PointDisc(PointPlane):
 
     id = "point_disc"
     title = "Point mass on a disc"
-    summary = "A point mass runs in whatever direction, on a disc from whose edge it falls."
+    summary = "A point mass runs in any direction on a disc, and falls off its edge."
     gymnasium_id = "PointDisc-v0"
     radius = 1.5

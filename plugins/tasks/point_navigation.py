@@ -30,7 +30,7 @@ class PointNavigation(BodyTask):
 
     id = "point_navigation"
     title = "Point navigation"
-    summary = "A point in the plane goes to a goal that it must find by the reward."
+    summary = "A point moves in the plane to a goal that only the reward reveals."
     reference = "Finn, Abbeel and Levine 2017, arXiv:1703.03400, section 5.3"
     gymnasium_id = "PointNavigation-v0"
     body = "point"

@@ -25,7 +25,7 @@ class PointMassTask(BodyTask):
     body = "point_mass"
     horizon = 100
     control_hz = 10.0
-    reference = "Transfer Studio; after user document 2, Difference in Dynamics"
+    reference = "Transfer Studio; after Eysenbach et al. 2021, arXiv:2006.13916"
 
     def effort(self, world: Simulation, ids: Ids) -> np.ndarray:
         """What the commands cost, (n,), whether they do anything or not."""
@@ -37,7 +37,7 @@ class PointOpen(PointMassTask):
 
     id = "point_open"
     title = "Point mass to a goal"
-    summary = "A point mass goes to a goal on the other side."
+    summary = "A point mass moves to a goal on the other side."
     gymnasium_id = "PointOpen-v0"
     observations = ("state", "goal", "image")
     goal_width = 2
@@ -99,6 +99,6 @@ class PointWall(PointOpen):
 
     id = "point_wall"
     title = "Point mass around a wall"
-    summary = "A point mass goes to a goal on the other side of a wall."
+    summary = "A point mass moves to a goal on the other side of a wall."
     gymnasium_id = "PointWall-v0"
     wall = True

@@ -44,7 +44,7 @@ class Push(Task):
 
     id = "push"
     title = "Push"
-    summary = "Push the red block over the table, or the floor, onto the green mark."
+    summary = "Push the red block across the table or the floor onto the green mark."
     reference = "Transfer Studio; after Gymnasium-Robotics' FetchPush (Plappert et al. 2018, arXiv:1802.09464)"
     horizon = 80
     control_hz = 10

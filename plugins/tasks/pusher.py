@@ -18,7 +18,7 @@ class Pusher(BodyTask):
 
     id = "pusher"
     title = "Pusher"
-    summary = "An arm of seven joints pushes a cylinder to a goal."
+    summary = "A seven-joint arm pushes a cylinder to a goal."
     reference = "Gymnasium Pusher-v5"
     gymnasium_id = "Pusher-v5"
     body = "pusher"

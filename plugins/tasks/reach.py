@@ -36,7 +36,7 @@ class Reach(Task):
 
     id = "reach"
     title = "Reach"
-    summary = "Touch the red ball among balls of other colors, seen through a camera."
+    summary = "Touch the red ball among balls of other colors."
     reference = "Transfer Studio; after Gymnasium-Robotics' FetchReach (Plappert et al. 2018, arXiv:1802.09464)"
     horizon = 40
     control_hz = 10

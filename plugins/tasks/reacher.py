@@ -18,7 +18,7 @@ class Reacher(BodyTask):
 
     id = "reacher"
     title = "Reacher"
-    summary = "A planar arm of two joints brings its fingertip to a target."
+    summary = "A planar two-joint arm moves its fingertip to a target."
     reference = "Gymnasium Reacher-v5"
     gymnasium_id = "Reacher-v5"
     body = "reacher"

@@ -10,7 +10,7 @@ class Swimmer(ForwardTask):
 
     id = "swimmer"
     title = "Swimmer"
-    summary = "A three-link body swims forward in a viscous plane."
+    summary = "A three-link robot swims forward in a viscous plane."
     reference = "Gymnasium Swimmer-v5; Coulom 2002"
     gymnasium_id = "Swimmer-v5"
     body = "swimmer"

@@ -13,7 +13,7 @@ class Walker2d(ForwardTask):
 
     id = "walker2d"
     title = "Walker2d"
-    summary = "A two-legged planar body walks forward without falling."
+    summary = "A two-legged planar robot walks forward without falling."
     reference = "Gymnasium Walker2d-v5; Erez, Tassa and Todorov 2011"
     gymnasium_id = "Walker2d-v5"
     body = "walker2d"

@@ -42,7 +42,7 @@ class _Loader(_SafeLoader):
             if not isinstance(key, yaml.ScalarNode):
                 continue
             if key.value in seen:
-                raise _Twice(f"'{key.value}' stands twice, the second time at line {key.start_mark.line + 1}")
+                raise _Twice(f"'{key.value}' appears twice, the second time on line {key.start_mark.line + 1}")
             seen.add(key.value)
         return super().construct_mapping(node, deep)
 
@@ -56,8 +56,8 @@ __all__ = [
 class Domain(Settings):
     """Task × embodiment × shift, and optionally a dataset of episodes from it."""
 
-    embodiment: str = setting("franka_7dof", "Embodiment", "A registered robot, or the path of an MJCF or URDF file.")
-    task: str = setting("reach", "Task", "What the robot is to do.")
+    embodiment: str = setting("franka_7dof", "Embodiment", "A built-in robot, or the path of an MJCF or URDF file.")
+    task: str = setting("reach", "Task", "What the robot has to do.")
     control: Literal["end_effector", "joint", "motor", "discrete"] = setting(
         "end_effector",
         "Control",
@@ -67,22 +67,24 @@ class Domain(Settings):
     observation: Literal["image", "goal", "state"] = setting(
         "image",
         "Observation",
-        "A camera image, the goal's coordinates (to study what transfers without vision), or the body's state.",
+        "A camera image, the goal's coordinates (to study transfer without vision), or the robot's state.",
     )
-    camera: str = setting("front", "Camera", "The camera the policy looks through.")
+    camera: str = setting("front", "Camera", "The camera whose image the policy observes.")
     image_size: int = setting(64, "Image size", "Width and height of the camera image.", "px", ge=32, le=256)
-    episodes: int = setting(50, "Episodes", "Demonstrations the policy may learn from.", "episodes", ge=1, le=100_000)
+    episodes: int = setting(
+        50, "Episodes", "Number of demonstrations the policy learns from.", "episodes", ge=1, le=100_000
+    )
     dataset: Path | None = setting(
-        None, "Dataset", "An HDF5 file of demonstrations; empty: the scripted expert makes them."
+        None, "Dataset", "HDF5 file of demonstrations; if empty, the scripted expert records them."
     )
     randomization: list[RandomizationTerm] = setting(
         [], "Randomization", "What varies from episode to episode: a list of terms, or the name of a preset."
     )
     contexts: list[list[float]] = setting(
-        [], "Contexts", "Of a family of tasks: the contexts that episodes are drawn from; empty: the whole family."
+        [], "Contexts", "For a task family: the contexts that episodes are drawn from; if empty, the whole family."
     )
     curriculum: Curriculum = setting(
-        Curriculum(), "Curriculum", "Widens the ranges while the policy in training succeeds at their ends."
+        Curriculum(), "Curriculum", "Widens the ranges as long as the policy succeeds at their ends during training."
     )
     stand_in: Path | None = setting(
         None,
@@ -111,21 +113,33 @@ class Domain(Settings):
 class Selection(Settings):
     """A registered contribution and its own parameters (checked against its ``Params``)."""
 
-    id: str = setting("", "Kind", "Which one.")
-    params: dict[str, Any] = setting({}, "Parameters", "Its own settings; what is left out keeps its default.")
+    id: str = setting("", "Kind", "Id of the contribution.")
+    params: dict[str, Any] = setting(
+        {}, "Parameters", "Parameters of the contribution; omitted ones keep their defaults."
+    )
 
 
 class Pretraining(Settings):
     """How the source policy is made. Cached by the content hash of everything that goes into it."""
 
-    iterations: int = setting(3000, "Iterations", "Gradient steps on the source.", "steps", ge=1, le=10_000_000)
-    batch_size: int = setting(128, "Batch size", "Frames in a gradient step.", "frames", ge=1, le=65_536)
-    learning_rate: float = setting(1e-3, "Learning rate", "Peak of the cosine schedule (AdamW).", gt=0, le=1)
-    seed: int = setting(0, "Seed", "Of the source policy's own training.", ge=0, le=LAST_SEED)
+    iterations: int = setting(
+        3000,
+        "Iterations",
+        "Gradient steps on source demonstrations; for reinforcement learning, rollouts with their updates.",
+        "steps",
+        ge=1,
+        le=10_000_000,
+    )
+    batch_size: int = setting(128, "Batch size", "Frames per gradient step.", "frames", ge=1, le=65_536)
+    learning_rate: float = setting(
+        1e-3, "Learning rate", "Peak learning rate of the cosine schedule (AdamW).", gt=0, le=1
+    )
+    seed: int = setting(0, "Seed", "Seed for training the source policy.", ge=0, le=LAST_SEED)
     params: dict[str, Any] = setting(
         {},
-        "Learner's settings",
-        "Of a policy that learns by reinforcement, whose iterations are rollouts: what differs.",
+        "Algorithm parameters",
+        "Parameters of the reinforcement learning algorithm that trains the source policy; omitted ones keep their "
+        "defaults.",
     )
 
     def cache_key(self) -> dict[str, Any]:
@@ -134,47 +148,75 @@ class Pretraining(Settings):
 
 
 class Budget(Settings):
-    """What the adaptation may spend."""
+    """Training budget on the target."""
 
     iterations: int = setting(
         800,
         "Iterations",
-        "Gradient steps on the target; of a strategy that learns by reinforcement, rollouts with their updates.",
+        "Gradient steps on the target; for reinforcement learning, rollouts with their updates.",
         ge=1,
         le=10_000_000,
     )
-    batch_size: int = setting(64, "Batch size", "Frames in a gradient step.", "frames", ge=1, le=65_536)
-    checkpoint_every: int = setting(200, "Checkpoint every", "Steps between checkpoints.", "steps", ge=1)
+    batch_size: int = setting(64, "Batch size", "Frames per gradient step.", "frames", ge=1, le=65_536)
+    checkpoint_every: int = setting(200, "Checkpoint every", "Steps from one checkpoint to the next.", "steps", ge=1)
     threads: int = setting(
-        1, "Threads", "Torch's CPU threads; 0: every core. One is as fast for small policies.", "threads", ge=0, le=1024
+        1,
+        "Threads",
+        "CPU threads for PyTorch; 0 uses every core. For small policies one thread is as fast.",
+        "threads",
+        ge=0,
+        le=1024,
     )
 
 
 class EvaluationPlan(Settings):
     """How the result is scored. Evaluation seeds are never used for demonstrations."""
 
-    episodes: int = setting(200, "Target episodes", "Episodes on the target at the end.", "episodes", ge=1, le=100_000)
+    episodes: int = setting(
+        200,
+        "Target episodes",
+        "Number of episodes on the target in the final evaluation.",
+        "episodes",
+        ge=1,
+        le=100_000,
+    )
     source_episodes: int = setting(
         100,
         "Source episodes",
-        "Episodes on the source at the end: what was forgotten there, or learned at all.",
+        "Number of episodes on the source in the final evaluation, to measure forgetting; 0 skips it.",
         "episodes",
         ge=0,
         le=100_000,
     )
-    every: int = setting(0, "Evaluate every", "Steps between short evaluations; 0: only at the end.", "steps", ge=0)
-    short_episodes: int = setting(50, "Short evaluation", "Episodes of those.", "episodes", ge=1, le=100_000)
-    seed: int = setting(10_000, "Seed", "First seed of the evaluation episodes.", ge=0, le=LAST_SEED)
+    every: int = setting(
+        0, "Evaluate every", "Steps between interim evaluations; 0 evaluates only at the end.", "steps", ge=0
+    )
+    short_episodes: int = setting(
+        50, "Interim episodes", "Number of episodes in an interim evaluation.", "episodes", ge=1, le=100_000
+    )
+    seed: int = setting(
+        10_000,
+        "Seed",
+        "Seed of the first evaluation episode; the following episodes count up from it.",
+        ge=0,
+        le=LAST_SEED,
+    )
 
 
 class Comparison(Settings):
     """What ``compare`` runs: strategies × data sizes × seeds."""
 
-    strategies: list[str] = setting([], "Strategies", "Ids of the strategies; empty: the experiment's own.")
-    episodes: list[int] = setting([], "Episodes", "Numbers of target demonstrations; empty: the target's own.")
-    seeds: list[int] = setting([], "Seeds", "Seeds; empty: the experiment's own.")
+    strategies: list[str] = setting(
+        [], "Strategies", "Ids of the strategies to compare; if empty, only the experiment's own."
+    )
+    episodes: list[int] = setting(
+        [], "Episodes", "Numbers of target demonstrations to compare; if empty, only the target's own."
+    )
+    seeds: list[int] = setting([], "Seeds", "Seeds to run; if empty, only the experiment's own.")
     params: dict[str, dict[str, Any]] = setting(
-        {}, "Parameters", "Of strategies other than the experiment's own, by id; what is left out keeps its default."
+        {},
+        "Parameters",
+        "Parameters by strategy id, for strategies other than the experiment's own; omitted ones keep their defaults.",
     )
 
 
@@ -183,19 +225,26 @@ class Experiment(Settings):
 
     version: Literal[1] = setting(VERSION, "Version", "Version of this file's format.")
     name: str = setting(
-        "experiment", "Name", "Names the run folder.", min_length=1, max_length=80, pattern=r"^[\w.-]+$"
+        "experiment",
+        "Name",
+        "Name of the experiment; run folders are named after it.",
+        min_length=1,
+        max_length=80,
+        pattern=r"^[\w.-]+$",
     )
-    description: str = setting("", "Description", "What is asked, for people.")
-    source: Domain = setting(Domain(episodes=400), "Source", "Where the knowledge comes from.")
-    target: Domain = setting(Domain(embodiment="ur5_6dof"), "Target", "Where it is carried to.")
-    policy: Selection = setting(Selection(id="token_transformer"), "Policy", "The network.")
-    pretraining: Pretraining = setting(Pretraining(), "Pretraining", "How the source policy is made.")
-    strategy: Selection = setting(Selection(id="lora"), "Strategy", "How the knowledge is carried over.")
-    budget: Budget = setting(Budget(), "Budget", "What the adaptation may spend.")
-    evaluation: EvaluationPlan = setting(EvaluationPlan(), "Evaluation", "How the result is scored.")
-    comparison: Comparison = setting(Comparison(), "Comparison", "What `compare` runs.")
-    seed: int = setting(0, "Seed", "Of the demonstrations, the initialization and the batches.", ge=0, le=LAST_SEED)
-    device: Literal["auto", "cpu", "cuda"] = setting("auto", "Device", "Where the networks are trained.")
+    description: str = setting("", "Description", "What this experiment investigates, in a sentence or two.")
+    source: Domain = setting(Domain(episodes=400), "Source", "The domain to transfer from.")
+    target: Domain = setting(Domain(embodiment="ur5_6dof"), "Target", "The domain to transfer to.")
+    policy: Selection = setting(Selection(id="token_transformer"), "Policy", "The policy network.")
+    pretraining: Pretraining = setting(Pretraining(), "Pretraining", "How the source policy is trained.")
+    strategy: Selection = setting(Selection(id="lora"), "Strategy", "The transfer method.")
+    budget: Budget = setting(Budget(), "Budget", "Training budget on the target.")
+    evaluation: EvaluationPlan = setting(EvaluationPlan(), "Evaluation", "How the adapted policy is evaluated.")
+    comparison: Comparison = setting(
+        Comparison(), "Comparison", "What Compare runs: every combination of strategy, data size and seed."
+    )
+    seed: int = setting(0, "Seed", "Seed for demonstrations, initialization and batches.", ge=0, le=LAST_SEED)
+    device: Literal["auto", "cpu", "cuda"] = setting("auto", "Device", "Device that trains the networks.")
 
     @classmethod
     def load(cls, path: Path | str, overrides: Iterable[str] = ()) -> Experiment:
@@ -228,7 +277,7 @@ class Experiment(Settings):
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
             line = f" at line {min(mark.line + 1, len(text.splitlines()))}" if mark else ""  # not after the last one
-            raise ExperimentError(f"The file is not valid YAML{line}.", where, "Mend that line.") from None
+            raise ExperimentError(f"The file is not valid YAML{line}.", where, "Fix that line.") from None
         if not isinstance(raw, dict):
             raise ExperimentError("The file holds no experiment.", where, "Start from assets/experiments/demo.yaml.")
         for override in overrides:

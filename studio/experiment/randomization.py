@@ -52,21 +52,32 @@ class RandomizationTerm(Settings):
     low: float = setting(1.0, "Low", "Lower end of the range.")
     high: float = setting(1.0, "High", "Upper end of the range.", validate_default=True)
     distribution: Literal["uniform", "log_uniform", "normal"] = setting(
-        "uniform", "Distribution", "How values are drawn; a normal one is cut off at the range's ends."
+        "uniform", "Distribution", "How values are drawn; a normal distribution is truncated at the ends of the range."
     )
     std: float = setting(
-        0.0, "Standard deviation", "Of the normal distribution around the middle; 0: a quarter of the range.", ge=0
+        0.0,
+        "Standard deviation",
+        "Standard deviation of the normal distribution around the middle of the range; 0 means a quarter of the range.",
+        ge=0,
     )
-    probability: float = setting(1.0, "Probability", "How often the term is applied at all.", ge=0, le=1)
+    probability: float = setting(1.0, "Probability", "Probability that the term is applied to a draw.", ge=0, le=1)
     moment: Literal["reset", "once", "interval"] = setting(
-        "reset", "Moment", "Drawn anew for every episode, once for each simulation, or again and again in an episode."
+        "reset",
+        "Moment",
+        "When a value is drawn: at each reset (episode), once per simulation (startup), or repeatedly within an "
+        "episode (interval).",
     )
-    interval: float = setting(1.0, "Interval", "Time between draws where the moment is an interval.", "s", gt=0)
+    interval: float = setting(
+        1.0, "Interval", "Simulated time between draws, if values are drawn at intervals.", "s", gt=0
+    )
     parts: str = setting(
-        "", "Parts", "Names of bodies, geoms, joints or actuators (with * and ?), by commas; empty: the whole model."
+        "",
+        "Parts",
+        "Names of bodies, geoms, joints or actuators, separated by commas; * and ? are wildcards. If empty, the "
+        "whole model.",
     )
     observed: bool = setting(
-        False, "Observed", "The policy sees the value, so that it can be one policy for all bodies."
+        False, "Observed", "Adds the value to the policy's observation, so that one policy can adapt to all dynamics."
     )
 
     @property
@@ -159,30 +170,43 @@ class Curriculum(Settings):
         "training's history, not on its seed alone.",
     )
     widen_at: float = setting(
-        0.8, "Widen at", "Share of successes at an end of a range from which it is widened.", ge=0, le=1
+        0.8, "Widen at", "Success rate at an end of a range from which that end is widened.", ge=0, le=1
     )
     narrow_at: float = setting(
-        0.5, "Narrow at", "Share of successes at an end of a range down to which it is narrowed.", ge=0, le=1
+        0.5, "Narrow at", "Success rate at an end of a range at or below which that end is narrowed.", ge=0, le=1
     )
     widen_return: float | None = setting(
-        None, "Widen at return", "As above where the task has no success: mean return that widens."
+        None, "Widen at return", "For tasks without success: mean return from which an end is widened."
     )
     narrow_return: float | None = setting(
-        None, "Narrow at return", "Mean return that narrows; empty: nothing is narrowed."
+        None,
+        "Narrow at return",
+        "For tasks without success: mean return at or below which an end is narrowed; if empty, nothing is narrowed.",
     )
-    step: float = setting(0.1, "Step", "How far an end moves, as a share of the term's whole range.", gt=0, le=1)
+    step: float = setting(
+        0.1, "Step", "How far an end moves at a time, as a fraction of the term's whole range.", gt=0, le=1
+    )
     episodes: int = setting(
-        40, "Episodes", "Episodes at an end of a range before it is judged.", "episodes", ge=1, le=100_000
+        40,
+        "Episodes",
+        "Number of episodes at an end of a range before it is widened or narrowed.",
+        "episodes",
+        ge=1,
+        le=100_000,
     )
-    probability: float = setting(0.5, "Probability", "How often an episode is one at an end of a range.", gt=0, le=1)
+    probability: float = setting(
+        0.5, "Probability", "Probability that an episode is run at an end of a range.", gt=0, le=1
+    )
 
     @model_validator(mode="after")
     def _ordered(self) -> Curriculum:
         if self.narrow_at > self.widen_at:
-            raise ValueError("narrowing begins above widening; put narrow_at below widen_at")
+            raise ValueError("the narrowing threshold lies above the widening threshold; set narrow_at below widen_at")
         narrow, widen = self.narrow_return, self.widen_return
         if narrow is not None and widen is not None and narrow > widen:
-            raise ValueError("narrowing begins above widening; put narrow_return below widen_return")
+            raise ValueError(
+                "the narrowing threshold lies above the widening threshold; set narrow_return below widen_return"
+            )
         return self
 
 
@@ -199,10 +223,10 @@ def _normal(field: str, parts: str, nominal: float, mean: float, std: float, low
 
 # name: (title, source, terms)
 PRESETS: dict[str, tuple[str, str, list[dict[str, Any]]]] = {
-    "nominal": ("Nominal", "Nothing varies: the model as it is.", []),
+    "nominal": ("Nominal", "No randomization: the model as it is.", []),
     "document": (
-        "Document",
-        "The ranges of the transfer-learning document, section 4.1.",
+        "Standard",
+        "Moderate ranges of physics, camera and image, for an arm that observes a table.",
         [
             {"field": "friction", "low": 0.5, "high": 1.5},
             {"field": "mass", "low": 0.8, "high": 1.2},
@@ -219,7 +243,7 @@ PRESETS: dict[str, tuple[str, str, list[dict[str, Any]]]] = {
     # the paper's Hopper weighs 3.6652 kg at the torso; foot and floor rub with the larger of 2 and 1
     "epopt_hopper": (
         "EPOpt hopper",
-        "The source ensemble of Rajeswaran et al. 2017, EPOpt, arXiv:1610.01283, table 1; for the Hopper.",
+        "Source ensemble of EPOpt for the Hopper (Rajeswaran et al. 2017, arXiv:1610.01283, table 1).",
         [
             _normal("mass", "torso", 3.6652, 6.0, 1.5, 3.0, 9.0),
             _normal("friction", "foot_geom", 2.0, 2.0, 0.25, 1.5, 2.5),

@@ -52,7 +52,7 @@ class BehaviorCloning:
         augment: Augment | None = None,
     ) -> None:
         if augment is not None and (frozen_features or "image" not in episodes.observations):
-            raise ValueError("augmentation needs images, and features that are computed from each batch")
+            raise ValueError("augmentation needs images, and features that are computed for each batch")
         self.policy, self.iterations, self.batch_size, self.seed = policy, iterations, batch_size, seed
         self.learning_rate, self.parameters = learning_rate, parameters
         self.iteration, self._augment = 0, augment

@@ -16,12 +16,14 @@ from studio.il.cloning import UNITS, BehaviorCloning
 class CloningParams(Settings):
     """Optimization."""
 
-    learning_rate: float = setting(1e-3, "Learning rate", "Peak of the cosine schedule (AdamW).", gt=0, le=1)
-    weight_decay: float = setting(1e-4, "Weight decay", "AdamW's.", ge=0, le=1)
+    learning_rate: float = setting(
+        1e-3, "Learning rate", "Peak learning rate of the cosine schedule (AdamW).", gt=0, le=1
+    )
+    weight_decay: float = setting(1e-4, "Weight decay", "Weight decay of AdamW.", ge=0, le=1)
     augment_images: bool = setting(
         False,
         "Augment images",
-        "Vary brightness, contrast, saturation, blur and sharpness of every image learned from, each by chance.",
+        "Randomly varies brightness, contrast, saturation, blur and sharpness of the training images.",
     )
 
 
@@ -38,10 +40,10 @@ class CloningStrategy(Strategy):
         if not self.params.augment_images:
             return []
         if self.frozen_features:
-            message = "Frozen features are computed once, before any image could be varied."
+            message = "Frozen features are computed once, so images cannot be augmented."
             remedy = "Turn augmentation off, or choose a strategy that trains the features."
         elif experiment.target.observation != "image":
-            message = "There are no images to vary."
+            message = "There are no images to augment."
             remedy = "Turn augmentation off, or let the target observe images."
         else:
             return []

@@ -23,9 +23,11 @@ class AlgorithmChoice(Settings):
     """What trains, to be mixed into parameters that are PPO's; its fields come first."""
 
     algorithm: Literal["ppo", "sac"] = setting(
-        "ppo", "Algorithm", "PPO is quick on many simulations; SAC learns from fewer steps, and trains squashed_mlp."
+        "ppo",
+        "Algorithm",
+        "PPO is fast with many simulations; SAC needs fewer environment steps and trains squashed_mlp.",
     )
-    sac: soft.SACParams = setting(soft.SACParams(), "SAC", "Its optimization and collection, where it is chosen.")
+    sac: soft.SACParams = setting(soft.SACParams(), "SAC", "Parameters of SAC, used if it is the algorithm.")
 
 
 class ChosenAlgorithm(ReinforcementStrategy):

@@ -53,7 +53,7 @@ def made_fast(
     Raises:
         StudioError: what compiles is there and does not work: no Triton on a GPU, a compiler without headers.
     """
-    say("Compiling the update: some seconds the first time, about one later on.")
+    say("Compiling the update. This takes some seconds the first time and about one second later.")
     began = time.perf_counter()
     kept = [tensor.clone() for tensor in changing]
     cpp = sys.platform != "win32" and not changing[0].is_cuda  # torch's on Windows lags; a CUDA graph calls nothing
@@ -64,8 +64,8 @@ def made_fast(
         raise
     except RuntimeError as error:  # whatever torch's compilers raise is one
         reason = str(error).strip().partition("\n")[0].rstrip(".")
-        remedy = "Choose eager, or mend what torch.compile needs: a C++ compiler, on a GPU Triton."
-        raise StudioError(f"The update can't be compiled ({reason}).", "update", remedy) from error
+        remedy = "Choose eager, or install what torch.compile needs: a C++ compiler, and Triton on a GPU."
+        raise StudioError(f"The update cannot be compiled ({reason}).", "update", remedy) from error
     if changing[0].is_cuda:
         done = _captured(done, example)
     for tensor, value in zip(changing, kept, strict=True):

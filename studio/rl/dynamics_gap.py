@@ -35,17 +35,31 @@ DIAGNOSTICS = ("sas_loss", "sa_loss", "sas_accuracy", "sa_accuracy")
 class GapParams(Settings):
     """The two domain classifiers."""
 
-    classifier_width: int = setting(256, "Classifier width", "Width of a hidden layer.", ge=4, le=4096)
-    classifier_layers: int = setting(2, "Classifier layers", "Hidden layers.", ge=1, le=8)
-    classifier_rate: float = setting(3e-4, "Classifier learning rate", "Adam's.", gt=0, le=1)
+    classifier_width: int = setting(256, "Classifier width", "Width of the classifiers' hidden layers.", ge=4, le=4096)
+    classifier_layers: int = setting(2, "Classifier layers", "Number of the classifiers' hidden layers.", ge=1, le=8)
+    classifier_rate: float = setting(3e-4, "Classifier learning rate", "Adam learning rate.", gt=0, le=1)
     classifier_batch: int = setting(
-        128, "Classifier batch", "Transitions of each domain in a gradient step.", "transitions", ge=1, le=65_536
+        128,
+        "Classifier batch",
+        "Transitions per domain in a gradient step of the classifiers.",
+        "transitions",
+        ge=1,
+        le=65_536,
     )
     classifier_noise: float = setting(
-        1.0, "Classifier noise", "Standard deviation of the noise on normalized inputs in training.", ge=0, le=100
+        1.0,
+        "Classifier noise",
+        "Standard deviation of the noise on the classifiers' normalized inputs during training.",
+        ge=0,
+        le=100,
     )
     delta_bound: float = setting(
-        10.0, "Bound of Δr", "Where a transition never happens on one side, Δr has no end.", "nats", gt=0, le=1000
+        10.0,
+        "Bound of Δr",
+        "Bound on |Δr|, which is infinite where a transition occurs in only one domain.",
+        "nats",
+        gt=0,
+        le=1000,
     )
 
 

@@ -32,11 +32,12 @@ class HindsightParams(Settings):
     her: Literal["none", "future", "final", "episode"] = setting(
         "future",
         "Hindsight",
-        "Goals put in place of those pursued: none; states that came later in the episode; its last; any of it.",
+        "Goals for relabeled transitions: none, a later state of the episode (future), its last state (final), or "
+        "any of its states (episode).",
     )
-    k: float = setting(4.0, "k", "Relabeled transitions for each as it was.", ge=0, le=1000)
+    k: float = setting(4.0, "k", "Relabeled transitions per original transition.", ge=0, le=1000)
     goals: Literal["task", "self_generated"] = setting(
-        "task", "Goals", "The task's own, or self-generated: the agent sets itself states that it has visited."
+        "task", "Goals", "task: the task's own goals. self_generated: states that the agent has visited."
     )
 
 

@@ -42,8 +42,8 @@ def check_compiler(settings: Any, field: str) -> list[Problem]:
     """Whether an update that is to be compiled can be."""
     if settings.update != "compiled" or compiler():
         return []
-    message, remedy = "There is no C++ compiler to compile the update with.", "Install one (g++), or choose eager: "
-    return [Problem(f"{field}.update", message, f"{remedy}about half as fast.")]
+    message = "There is no C++ compiler to compile the update with."
+    return [Problem(f"{field}.update", message, "Install one (g++), or choose eager, which is about half as fast.")]
 
 
 def check_minibatch(settings: PPOParams, field: str, iterations: int = 0) -> list[Problem]:
@@ -52,7 +52,7 @@ def check_minibatch(settings: PPOParams, field: str, iterations: int = 0) -> lis
     if samples >= settings.minibatch:
         return []
     message = f"An iteration has {samples} samples, fewer than a minibatch."
-    return [Problem(f"{field}.minibatch", message, "Make it smaller, or collect more.")]
+    return [Problem(f"{field}.minibatch", message, "Choose a smaller minibatch, or collect more samples.")]
 
 
 def check_ppo(settings: PPOParams, field: str, iterations: int = 0) -> list[Problem]:
@@ -65,9 +65,9 @@ def check_off_policy(settings: SACParams | DQNParams, field: str, iterations: in
     problems, steps = check_compiler(settings, field), iterations * settings.samples
     if steps <= settings.learning_starts:
         message = (
-            f"Learning starts after {settings.learning_starts} steps, and the training has {steps}: it never does."
+            f"Learning starts after {settings.learning_starts} steps, and the training has {steps}: so it never starts."
         )
-        problems.append(Problem(f"{field}.learning_starts", message, "Start earlier, or train longer."))
+        problems.append(Problem(f"{field}.learning_starts", message, "Start learning earlier, or train longer."))
     return problems
 
 

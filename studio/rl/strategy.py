@@ -83,8 +83,10 @@ class ReinforcementStrategy(Strategy):
             message = f"'{self.title}' cannot train '{experiment.policy.id}'."
             return [Problem("policy.id", message, f"Choose {' or '.join(self.policies)}.")]
         if experiment.source.control == "discrete":
-            message = f"The control is discrete: '{experiment.policy.id}' can't be trained for it."
-            return [Problem("policy.id", message, "Choose goal_conditioned with q_mlp, or a task with motors.")]
+            message = f"The control is discrete: '{experiment.policy.id}' cannot be trained for it."
+            return [
+                Problem("policy.id", message, "Choose goal_conditioned with q_mlp, or a task with continuous actions.")
+            ]
         return []
 
     def _check_domains(self, experiment: Experiment) -> list[Problem]:
@@ -93,7 +95,9 @@ class ReinforcementStrategy(Strategy):
             if domain.observation == "image":
                 problems.append(
                     Problem(
-                        f"{name}.observation", f"'{self.title}' sees states, not images.", "Choose state, or the goal."
+                        f"{name}.observation",
+                        f"'{self.title}' observes states, not images.",
+                        "Choose the observation state or goal.",
                     )
                 )
         for field in ("embodiment", "control", "observation"):

@@ -17,11 +17,14 @@ from studio.rl.algorithms.sac import SACParams
 class WarmStartSACParams(SACParams):
     """Optimization and collection, from a policy that has learned."""
 
-    alpha: float = setting(
-        0.01, "α", "First temperature, where it does not begin anew: little, as training leaves it.", gt=0, le=100
-    )
+    alpha: float = setting(0.01, "α", "Initial temperature of SAC.", gt=0, le=100)
     learning_starts: int = setting(
-        1000, "Learning starts", "Steps of the carried policy before the first update.", "steps", ge=0, le=10_000_000
+        1000,
+        "Learning starts",
+        "Steps with the source policy's actions before the first update.",
+        "steps",
+        ge=0,
+        le=10_000_000,
     )
     begins_at_random: ClassVar[bool] = False
 
@@ -32,22 +35,23 @@ class WarmStartParams(Settings):
     exploration: Literal["none", "fresh_log_std", "temperature", "entropy"] = setting(
         "fresh_log_std",
         "Exploration",
-        "Carried over; deviations as a new policy's; times the temperature (SAC: its own begins anew); or rewarded.",
+        "none: as the source policy explores. fresh_log_std: the standard deviations of a new policy. temperature: "
+        "theirs, scaled (SAC: a fresh temperature). entropy: an entropy bonus.",
     )
-    temperature: float = setting(3.0, "Temperature", "Factor of the standard deviation.", gt=0, le=100)
-    entropy_bonus: float = setting(0.01, "Entropy bonus", "Entropy weight where exploring is rewarded.", ge=0, le=10)
-    fresh_alpha: float = setting(1.0, "Fresh α", "SAC's first temperature where its own begins anew.", gt=0, le=100)
+    temperature: float = setting(3.0, "Temperature", "Factor on the policy's standard deviation.", gt=0, le=100)
+    entropy_bonus: float = setting(0.01, "Entropy bonus", "Entropy weight if exploration is rewarded.", ge=0, le=10)
+    fresh_alpha: float = setting(1.0, "Fresh α", "SAC's initial temperature if it is reset.", gt=0, le=100)
     freeze: Literal["nothing", "first_layers", "all_but_last_layer", "critic"] = setting(
-        "nothing", "Freeze", "Which parameters stay as they are; what begins anew learns."
+        "nothing", "Freeze", "Parameters that are not trained; reset parameters always are."
     )
     frozen_layers: int = setting(
-        1, "Frozen layers", "Of actor and critic, where first layers stand still.", "layers", ge=1, le=8
+        1, "Frozen layers", "Number of first layers of actor and critic to freeze.", "layers", ge=1, le=8
     )
     reset: Literal["nothing", "critic", "last_layer", "critic_and_last_layer"] = setting(
-        "nothing", "Reset", "Which begin anew; the critic with its scale of rewards, the last layer is the actor's."
+        "nothing", "Reset", "Parameters to reinitialize: the critic with its reward scale, or the actor's last layer."
     )
     normalization: Literal["keep", "anew"] = setting(
-        "keep", "Normalization", "Statistics of the observations: the source's, which go on, or new ones."
+        "keep", "Normalization", "Observation statistics: continue from the source's, or start new ones."
     )
 
 
@@ -60,16 +64,16 @@ def check_warm_start(p: WarmStartParams, layers: int, soft: bool) -> list[Proble
     """
     problems = []
     if p.freeze == "critic" and p.reset in ("critic", "critic_and_last_layer"):
-        problems.append(("freeze", "A critic that begins anew cannot stand still.", "Choose one of them."))
+        problems.append(("freeze", "A critic that is reset cannot be frozen.", "Choose one of them."))
     if p.freeze == "first_layers" and p.frozen_layers > layers:
-        message = f"The policy has {layers} hidden layer{'s' * (layers != 1)}; {p.frozen_layers} are to stand still."
-        problems.append(("frozen_layers", message, "Freeze fewer, or all but the last layer."))
+        message = f"The policy has {layers} hidden layer{'s' * (layers != 1)}; {p.frozen_layers} cannot be frozen."
+        problems.append(("frozen_layers", message, "Freeze fewer layers; at most all but the last."))
     if soft and p.freeze == "critic":
-        problems.append(("freeze", "SAC's critics have to learn.", "Freeze layers, or choose PPO."))
+        problems.append(("freeze", "SAC's critics must be trained.", "Freeze layers, or choose PPO."))
     if soft and p.exploration == "entropy":
-        problems.append(("exploration", "SAC rewards entropy by its temperature.", "Choose temperature."))
+        problems.append(("exploration", "SAC rewards entropy through its temperature.", "Choose temperature."))
     if soft and p.normalization == "anew":
-        problems.append(("normalization", "SAC normalizes nothing.", "Choose keep."))
+        problems.append(("normalization", "SAC does not normalize observations.", "Choose keep."))
     return [Problem(f"strategy.params.{field}", message, remedy) for field, message, remedy in problems]
 
 

@@ -171,7 +171,9 @@ def _same_spaces(experiment: Experiment, registry: Registry) -> list[Problem]:
     if (seen, moved) == wanted:
         return []
     message = f"The source's observations and actions are {seen} and {moved} wide, the target's {wanted[0]} and "
-    return [Problem("target.task", f"{message}{wanted[1]}.", "Choose tasks of the same widths.")]
+    return [
+        Problem("target.task", f"{message}{wanted[1]}.", "Choose tasks with the same observation and action spaces.")
+    ]
 
 
 def _ignored(experiment: Experiment, registry: Registry) -> list[Problem]:

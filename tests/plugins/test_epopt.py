@@ -37,7 +37,7 @@ def plan(**changes: Any) -> Experiment:
 @pytest.mark.parametrize(
     ("changes", "field", "text"),
     [
-        ({"source.randomization": []}, "source.randomization", "none of its bodies is the worst"),
+        ({"source.randomization": []}, "source.randomization", "no worst cases to train on"),
         ({"strategy.params.epsilon": 0}, "strategy.params.epsilon", "out of range"),
         ({"strategy.params.epsilon": 1.5}, "strategy.params.epsilon", "out of range"),
         ({"strategy.params.warm_up": -0.1}, "strategy.params.warm_up", "out of range"),

@@ -66,12 +66,17 @@ def test_killed_and_resumed_it_ends_as_the_uninterrupted_one(
         (ARM, {"target.observation": "image"}, "target.observation", "observes the image"),
         (BITS, {"policy": {"id": "squashed_mlp"}}, "policy.id", "control is discrete"),
         (ARM, {"policy": {"id": "q_mlp"}}, "policy.id", "not discrete"),
-        (BITS, {"policy": {"id": "token_transformer"}}, "policy.id", "can't be trained"),
-        (BITS, {"policy.params.ignored": ["goal"]}, "policy.params.ignored", "told its goal"),
+        (BITS, {"policy": {"id": "token_transformer"}}, "policy.id", "cannot be trained"),
+        (BITS, {"policy.params.ignored": ["goal"]}, "policy.params.ignored", "observe the goal"),
         (BITS, {"target.embodiment": "bits_15"}, "target.embodiment", "differ in embodiment"),
         (BITS, {"strategy.params": PARAMS | {"her": "past"}}, "strategy.params.her", "future"),
         (BITS, {"strategy.params": PARAMS | {"k": -1}}, "strategy.params.k", "out of range"),
-        (BITS, {"strategy.params": PARAMS | {"learning_starts": 512}}, "strategy.params.learning_starts", "never does"),
+        (
+            BITS,
+            {"strategy.params": PARAMS | {"learning_starts": 512}},
+            "strategy.params.learning_starts",
+            "never starts",
+        ),
     ],
 )
 def test_what_cannot_work_is_said_before_it_starts(

@@ -319,7 +319,7 @@ def test_killed_and_resumed_it_ends_as_the_uninterrupted_one(
     ("changes", "field", "text"),
     [
         ({"policy.id": "token_transformer", "policy.params": {}}, "policy.id", "cannot train"),
-        ({"strategy.params": {"freeze": "critic", "reset": "critic"}}, "strategy.params.freeze", "cannot stand still"),
+        ({"strategy.params": {"freeze": "critic", "reset": "critic"}}, "strategy.params.freeze", "cannot be frozen"),
         (
             {"strategy.params": {"freeze": "first_layers", "frozen_layers": 3}},
             "strategy.params.frozen_layers",

@@ -154,7 +154,7 @@ def _ragged(file: h5py.File) -> None:
         (_large, "outside"),
         (_no_data, "no /data group"),
         (_no_demos, "no episodes"),
-        (_no_actions, "lacks 'actions'"),
+        (_no_actions, "no 'actions'"),
         (_no_frames, "no episodes"),
         (_ragged, "cannot be read"),
     ],

@@ -154,10 +154,14 @@ def test_the_actor_sees_the_image_alone() -> None:
 @pytest.mark.parametrize(
     ("changes", "field", "text"),
     [
-        ({"policy": {"id": "gaussian_mlp"}}, "policy.id", "an actor on images"),
-        ({"target.observation": "state"}, "target.observation", "observes no images"),
-        ({"source.observation": "state", "target.observation": "state"}, "source.observation", "observes no images"),
-        ({"source.task": "hopper", "source.embodiment": "hopper"}, "target.task", "not one world"),
+        ({"policy": {"id": "gaussian_mlp"}}, "policy.id", "a policy that acts on images"),
+        ({"target.observation": "state"}, "target.observation", "does not observe images"),
+        (
+            {"source.observation": "state", "target.observation": "state"},
+            "source.observation",
+            "does not observe images",
+        ),
+        ({"source.task": "hopper", "source.embodiment": "hopper"}, "target.task", "not only in appearance"),
         ({"source.image_size": 48}, "target.image_size", "differ in size"),
         ({"strategy.params": {"variant": "gan"}}, "strategy.params.variant", "not a choice"),
         (
@@ -168,7 +172,7 @@ def test_the_actor_sees_the_image_alone() -> None:
         (
             {"strategy.params": PARAMS | {"encoder_epochs": 0, "variant": "dann"}},
             "strategy.params.encoder_epochs",
-            "to learn nothing",
+            "the encoder is not trained",
         ),
         (
             {f"{name}.{key}": value for name in ("source", "target") for key, value in GRID.items()},

@@ -97,8 +97,8 @@ def test_several_faults_are_all_named() -> None:
     ("text", "message"),
     [
         ("a: [", "The file is not valid YAML at line 1."),
-        ("name: a\nseed: 1\nname: b", "'name' stands twice, the second time at line 3."),
-        ("name: a\nbudget: {threads: 1, threads: 2}", "'threads' stands twice, the second time at line 2."),
+        ("name: a\nseed: 1\nname: b", "'name' appears twice, the second time on line 3."),
+        ("name: a\nbudget: {threads: 1, threads: 2}", "'threads' appears twice, the second time on line 2."),
         ("? [a]\n: 1", "The file is not valid YAML at line 1."),
         ("- 1\n- 2", "The file holds no experiment."),
         ("", "The file holds no experiment."),

@@ -84,7 +84,7 @@ class Series:
         return self.column(SECONDS if axis == "time" else STEP)
 
     def smoothed(self, axis: Axis, smoothing: float) -> np.ndarray:
-        """The smoothed values; computed anew only after something changed."""
+        """The smoothed values; computed again only after something changed."""
         if smoothing <= 0:
             return self.column(VALUE)
         key = (self.version, self._length, axis, smoothing)
@@ -140,7 +140,7 @@ class RunData:
             self.checkpoints.append((stage_of(stage), step))
 
     def prepend(self, earlier: RunData) -> None:
-        """Takes what a resumed run did before, from its log; the load starts anew with the new process."""
+        """Takes what a resumed run did before, from its log; the load starts again with the new process."""
         self.name = self.label = earlier.name
         for metric, series in earlier.metrics.items():
             self.metrics.setdefault(metric, Series(series.unit)).prepend(series)

@@ -93,7 +93,7 @@ def write(path: Path, data: bytes) -> Path:
 
 
 class Figure:
-    """The shown plots drawn anew on a sheet of their own, with titles and one legend. UI thread only.
+    """The shown plots drawn again on a sheet of their own, with titles and one legend. UI thread only.
 
     Use as a context manager: the sheet is a hidden widget.
     """

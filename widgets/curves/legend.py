@@ -15,7 +15,7 @@ Index = QModelIndex | QPersistentModelIndex
 
 
 def swatch(color: QColor, dashed: bool = False, dot: bool = False) -> QIcon:
-    """A short line in a curve's colour, as it is drawn."""
+    """A short line in a curve's color, as it is drawn."""
     picture = QPixmap(32, 32)
     picture.setDevicePixelRatio(2)
     picture.fill(Qt.GlobalColor.transparent)

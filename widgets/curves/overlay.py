@@ -1,4 +1,4 @@
-"""Which runs are drawn in the curves, and in which colour: one answer for all panels of a window's state."""
+"""Which runs are drawn in the curves, and in which color: one answer for all panels of a window's state."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def key_of(folder: Path | str) -> Path:
 
 
 class Overlay(QObject):
-    """Lives as long as the window. A run keeps its colour while it is shown; the running one is always shown."""
+    """Lives as long as the window. A run keeps its color while it is shown; the running one is always shown."""
 
     changed = Signal()
 
@@ -50,7 +50,7 @@ class Overlay(QObject):
         return key_of(folder) in self._index and key_of(folder) in self.shown
 
     def color(self, folder: Path | None) -> QColor:
-        """The run's colour; the first one for a run that has none."""
+        """The run's color; the first one for a run that has none."""
         return theme.series(self._index.get(key_of(folder), 0) if folder is not None else 0)
 
     def select(self, folders: Iterable[Path]) -> None:

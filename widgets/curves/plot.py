@@ -103,7 +103,7 @@ class CurvePlot(QFrame):
         for item in (self._x_axis, self._y_axis, self.layer):
             item.setCacheMode(QGraphicsItem.CacheMode.DeviceCoordinateCache)
         for axis in (self._x_axis, self._y_axis):
-            axis.enableAutoSIPrefix(False)  # nothing of it is shown, and it would be set anew with every range
+            axis.enableAutoSIPrefix(False)  # nothing of it is shown, and it would be set again with every range
         self.box.setFlag(QGraphicsItem.GraphicsItemFlag.ItemHasNoContents)
         self.box.disableAutoRange()
         self.box.setDefaultPadding(0)
@@ -177,7 +177,7 @@ class CurvePlot(QFrame):
         self.fit_y()
 
     def restyle(self) -> None:
-        """Takes the colours of the present scheme."""
+        """Takes the colors of the present scheme."""
         ground = theme.color("plot_background")
         self.setStyleSheet(
             f"#plot {{ background: {ground.name()}; border: 1px solid {theme.color('border').name()};"

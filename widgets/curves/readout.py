@@ -1,4 +1,4 @@
-"""The values at the head of a plot: short texts, each in its curve's colour, at the right of the room they have.
+"""The values at the head of a plot: short texts, each in its curve's color, at the right of the room they have.
 
 A label with rich text would lay out a document, and the plot with it, at every new number.
 """
@@ -13,7 +13,7 @@ GAP = "   "  # between two values
 
 
 class Readout(QWidget):
-    """Takes (colour, text) pairs; its size does not depend on them."""
+    """Takes (color, text) pairs; its size does not depend on them."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -30,7 +30,7 @@ class Readout(QWidget):
         return GAP.join(text for _, text in self._parts)
 
     def set_parts(self, parts: list[tuple[str, str]]) -> None:
-        """Shows these texts, each in the colour of that name; nothing is drawn anew where nothing changed."""
+        """Shows these texts, each in the color of that name; nothing is redrawn where nothing changed."""
         if parts != self._parts:
             self._parts = parts
             self.setAccessibleName(self.text())

@@ -229,7 +229,7 @@ class CurveView(QWidget):
     def _note(self, key: Key) -> str:
         if key[0] == SUCCESS:
             return self.tr("No evaluation yet")
-        return self.tr("No samples yet")
+        return self.tr("No data yet")
 
     # -- layout
 

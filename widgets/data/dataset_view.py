@@ -208,17 +208,19 @@ class DatasetView(QWidget):
         """Shows what a dataset holds, or why there is none: whether anything is to learn from it is ``wanted``."""
         if summary.episodes == 0:
             if wanted:
-                self.show_words(self.tr("No episodes yet: the scripted expert makes them when the run starts."))
+                self.show_words(self.tr("No episodes yet. The scripted expert records them when the run starts."))
             else:
-                self.show_words(self.tr("No episodes: this strategy makes its own experience here."))
+                self.show_words(self.tr("No demonstrations needed: this strategy collects its own experience here."))
             return
         words = self.tr("{episodes:,} episodes  ·  {frames:,} frames  ·  {shortest}–{longest} frames each").format(
             episodes=summary.episodes, frames=summary.frames, shortest=summary.shortest, longest=summary.longest
         )
         if summary.made:
-            words += self.tr("  ·  made by the scripted expert")
+            words += self.tr("  ·  recorded by the scripted expert")
         if summary.read < summary.episodes:
-            words += "\n" + self.tr("Ranges and frames: the first {count} episodes.").format(count=summary.read)
+            words += "\n" + self.tr("Ranges and frames are those of the first {count} episodes.").format(
+                count=summary.read
+            )
         self.words.setText(words)
         self.bars.show_summary(summary)
         self.thumbnails.show_images(summary.thumbnails)

@@ -65,7 +65,7 @@ class RobotChoice(Choice):
             self.edited.emit()
             return
         self.set_value(self._before)
-        name, _ = QFileDialog.getOpenFileName(self, self.tr("Open a robot's model"), "", MODEL_FILTER)
+        name, _ = QFileDialog.getOpenFileName(self, self.tr("Open a robot model"), "", MODEL_FILTER)
         if name:
             self.set_value(name)
             self.edited.emit()
@@ -82,7 +82,7 @@ class DomainColumn(QObject):
         self.title = QLabel(title)
         self.title.setProperty("role", "title")
         self.preview = RobotPreview()
-        self.preview.setAccessibleName(self.tr("Picture of the robot, {role}").format(role=title))
+        self.preview.setAccessibleName(self.tr("Preview of the robot, {role}").format(role=title))
         self.preview.dropped.connect(self._take_file)
         fields = Domain.model_fields
         self.editors: dict[str, Any] = {
@@ -140,7 +140,7 @@ class DomainColumn(QObject):
             part, _, rest = problem.field.partition(".")
             if part == self.role:
                 name = rest.split(".")[0]
-                if name in ("randomization", "curriculum"):  # told in a dock of their own
+                if name in ("randomization", "curriculum"):  # shown in a dock of their own
                     continue
                 name = name if name in self.editors else "embodiment"
                 texts.setdefault(name, []).append(f"{problem.message} {problem.remedy}".strip())
@@ -197,7 +197,7 @@ class DomainColumn(QObject):
             self.editors[name].set_choices(getattr(task, attribute))
         contexts = self.editors["contexts"]
         contexts.setEnabled(bool(task.context))
-        contexts.setPlaceholderText(self.tr("the whole family") if task.context else self.tr("one task alone"))
+        contexts.setPlaceholderText(self.tr("the whole family") if task.context else self.tr("a single task"))
 
     def _follow(self, task: Any) -> None:
         """After another task was chosen: what it does not have becomes its usual; of another kind of task, all does."""

@@ -31,7 +31,7 @@ def render(domain: Domain, registry: Registry) -> QImage:
 
     embodiment = embodiment_of(domain, registry)
     task = task_of(domain, registry)
-    # a task that does not fit the robot is told at its field; the robot is worth seeing all the same
+    # a task that does not fit the robot is reported at its field; the robot is shown all the same
     scene = scenes.build(embodiment, None if task.check(embodiment) else task)
     import mujoco
 

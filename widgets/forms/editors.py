@@ -87,7 +87,7 @@ class Choice(QComboBox):
 
     def set_value(self, value: Any) -> None:
         index = self.findData(value)
-        if index < 0:  # shown as it is, so that a problem can be told at it
+        if index < 0:  # shown as it is, so that a problem can be reported at it
             self.addItem(str(value), value)
             index = self.count() - 1
         self.setCurrentIndex(index)

@@ -147,7 +147,7 @@ class Form(QWidget):
         reset = QToolButton()
         reset.setAutoRaise(True)
         reset.setFixedSize(20, 20)
-        reset.setAccessibleName(self.tr("Set {field} back to its default").format(field=title))
+        reset.setAccessibleName(self.tr("Reset {field} to its default").format(field=title))
         theme.set_icon(reset, "reset", "muted")
         keep = reset.sizePolicy()
         keep.setRetainSizeWhenHidden(True)
@@ -157,7 +157,7 @@ class Form(QWidget):
         caption = None if wide else QLabel(unit)
         row = Row(field, label, editor, caption, reset, problem, default)
         shown = "none" if default is None or default == "" else default
-        reset.setToolTip(self.tr("Back to the default: {value}").format(value=shown))
+        reset.setToolTip(self.tr("Reset to default: {value}").format(value=shown))
         reset.clicked.connect(lambda: self._reset(name))
         for widget in (label, editor):
             widget.setToolTip(help)

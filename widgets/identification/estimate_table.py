@@ -125,7 +125,7 @@ class EstimateTable(QWidget):
                 self.values[field].setText(self._number(field, estimate.value))
                 note.hide()
             else:
-                self.values[field].setText(self.tr("not shown"))
+                self.values[field].setText(self.tr("unknown"))
                 note.setText(self.tr("Not identifiable: {0}.").format(estimate.reason))
                 note.show()
             self.values[field].setToolTip(words)

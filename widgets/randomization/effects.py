@@ -55,7 +55,7 @@ class EffectView(QWidget):
         self.kind = Segmented(
             (
                 ("scored", self.tr("Scored"), self.tr("Episodes of the last evaluation")),
-                ("train", self.tr("Training"), self.tr("The latest episodes that the policy was trained in")),
+                ("train", self.tr("Training"), self.tr("The latest training episodes")),
             ),
             self.tr("Episodes"),
         )
@@ -107,7 +107,7 @@ class EffectView(QWidget):
         from studio.store.runs import list_runs
 
         self.menu.clear()
-        self._add(NOW, self.tr("The run that is going on"))
+        self._add(NOW, self.tr("The current run"))
         self.menu.addSeparator()
         folder = self._app_state.runs_folder
         for run in (list_runs(folder) if folder.is_dir() else [])[:RUNS_SHOWN]:
@@ -171,7 +171,7 @@ class EffectView(QWidget):
         if not self._chosen:
             words = self.tr("No run")
         elif not folders:
-            words = self.tr("The run that is going on")
+            words = self.tr("The current run")
         elif len(self._chosen) == 1:
             words = _short(folders[0])
         else:
@@ -208,10 +208,10 @@ class EffectView(QWidget):
             if self._unread:
                 return " ".join(self._unread)
             if self.kind.key == "train":
-                return self.tr("No episodes yet: a strategy that trains in a randomized simulation adds its own.")
-            return self.tr("No episodes yet. Every evaluation of a run adds its own; choose other runs above.")
+                return self.tr("No episodes yet. Strategies that train in a randomized simulation add theirs here.")
+            return self.tr("No episodes yet. Each evaluation of the run adds its episodes; choose other runs above.")
         if not names:
-            return self.tr("In these episodes nothing varied.")
+            return self.tr("Nothing was randomized in these episodes.")
         count = sum(len(outcomes) for _, outcomes, _ in shown)
         words = self.tr("Success against each value") if shown[0][2] else self.tr("Return against each value")
         if self.kind.key == "train":

@@ -98,7 +98,7 @@ class EffectPlot(QFrame):
             if not math.isnan(rank)
         )
         self.title.setText(f"{readable(self.name)} &nbsp; {known}")
-        self.title.setToolTip(self.tr("Spearman's rank correlation ρ of the value and the outcome, for each run"))
+        self.title.setToolTip(self.tr("Spearman's rank correlation ρ between value and outcome, for each run"))
 
     def _restyle(self) -> None:
         self.view.setBackground(theme.color("plot_background"))

@@ -12,16 +12,26 @@ NAN = float("nan")
 
 def groups(tr: Callable[[str], str]) -> list[tuple[str, list[Quantity]]]:
     """(group's title, its quantities); ``tr`` translates."""
-    times, factor = tr("Multiplies the model's own value."), tr("Factor; 1 is the image itself.")
+    times, factor = tr("Factor on the model's own value."), tr("Factor; 1 leaves the image unchanged.")
     half: dict[str, Any] = {"probability": 0.5}
     zero: dict[str, Any] = {"nominal": 0.0, "shown": 0.0}
     parted: dict[str, Any] = {"parted": True}
     physics = [
         Quantity("friction", tr("Friction"), tr("Of all contacts. ") + times, "×", 0.1, 3, 0.5, 1.5, **parted),
-        Quantity("mass", tr("Mass"), tr("Of all bodies, inertia with it. ") + times, "×", 0.2, 3, 0.8, 1.2, **parted),
+        Quantity(
+            "mass",
+            tr("Mass"),
+            tr("Of all bodies, together with the inertia. ") + times,
+            "×",
+            0.2,
+            3,
+            0.8,
+            1.2,
+            **parted,
+        ),
         Quantity("damping", tr("Damping"), tr("Of all joints. ") + times, "×", 0.1, 5, 0.5, 2, **parted),
         Quantity(
-            "armature", tr("Armature"), tr("Inertia of all motors' rotors. ") + times, "×", 0.1, 5, 0.5, 2, **parted
+            "armature", tr("Armature"), tr("Rotor inertia of all motors. ") + times, "×", 0.1, 5, 0.5, 2, **parted
         ),
         Quantity("gravity", tr("Gravity"), times, "×", 0, 2, 0.9, 1.1),
         Quantity(
@@ -35,21 +45,26 @@ def groups(tr: Callable[[str], str]) -> list[tuple[str, list[Quantity]]]:
             1.2,
             **parted,
         ),
-        Quantity("actuator_delay", tr("Delay"), tr("Command to actuator."), "s", 0, 0.05, 0, 0.05, 3, **zero),
+        Quantity(
+            "actuator_delay", tr("Delay"), tr("Delay from command to actuator."), "s", 0, 0.05, 0, 0.05, 3, **zero
+        ),
     ]
-    noise = tr("Standard deviation of what is added to joint angles, positions and state, each in its own unit.")
+    noise = tr("Standard deviation of the noise added to joint angles, positions and state, each in its own unit.")
     sensors = [Quantity("sensor_noise", tr("Sensor noise"), noise, "", 0, 0.1, 0, 0.01, 3, **zero)]
-    place, angle = tr("Added to each coordinate of the camera's place."), tr("Vertical angle of the camera.")
-    lamp = tr("Added to each coordinate of the lights' places; a light from far away turns as if it were moved.")
-    tint = tr("Multiplies red, green and blue of what is seen; goals and objects of the task keep their colors.")
+    place, angle = tr("Added to each coordinate of the camera position."), tr("Vertical field of view of the camera.")
+    lamp = tr("Added to each coordinate of the light positions; directional lights are rotated accordingly.")
+    tint = tr("Factor on red, green and blue of the scene; the task's goals and objects keep their colors.")
     camera = [
-        Quantity("camera_position", tr("Camera place"), place, "m", -0.1, 0.1, -0.02, 0.02, 3, **zero),
+        Quantity("camera_position", tr("Camera position"), place, "m", -0.1, 0.1, -0.02, 0.02, 3, **zero),
         Quantity("camera_fov", tr("Field of view"), angle, "°", 30, 100, 55, 65, 1, nominal=NAN, shown=60),
-        Quantity("light_position", tr("Light place"), lamp, "m", -2, 2, -1, 1, 2, **zero),
+        Quantity("light_position", tr("Light position"), lamp, "m", -2, 2, -1, 1, 2, **zero),
         Quantity("light_intensity", tr("Light"), tr("Intensity of all lights. ") + times, "×", 0, 2, 0.5, 1.5),
         Quantity("color", tr("Colors"), tint, "×", 0, 2, 0.7, 1.3),
     ]
-    sigma, soft = tr("Sigma of a Gaussian, kernel of 5."), tr("Factor; 0 is soft, 1 the image itself, 2 crisp.")
+    sigma, soft = (
+        tr("σ of a Gaussian blur with a 5 px kernel."),
+        tr("Factor; 0 blurs, 1 leaves the image unchanged, 2 sharpens."),
+    )
     image = [
         Quantity("brightness", tr("Brightness"), factor, "×", 0, 2, 0.7, 1.3, **half),
         Quantity("contrast", tr("Contrast"), factor, "×", 0, 2, 0.7, 1.3, **half),

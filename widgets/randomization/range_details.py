@@ -72,7 +72,7 @@ def described(choice: Choice) -> str:
     if choice.observed:
         said.append(_tr("observed"))
     if choice.probability < 1:
-        said.append(_tr("in {0} % of the draws").format(round(100 * choice.probability)))
+        said.append(_tr("in {0} % of draws").format(round(100 * choice.probability)))
     return " · ".join(said)
 
 
@@ -104,9 +104,13 @@ class RangeDetails(QWidget):
         self.shape = self._combo(
             self.tr("{0}: distribution").format(name),
             [
-                ("uniform", self.tr("uniform"), self.tr("Every value of the range is as likely as any other")),
-                ("log_uniform", self.tr("log-uniform"), self.tr("As often half as twice; the range must lie above 0")),
-                ("normal", self.tr("normal"), self.tr("Around the middle of the range, cut off at its ends")),
+                ("uniform", self.tr("uniform"), self.tr("Uniform: every value in the range is equally likely")),
+                (
+                    "log_uniform",
+                    self.tr("log-uniform"),
+                    self.tr("Log-uniform: halving is as likely as doubling; the range must lie above 0"),
+                ),
+                ("normal", self.tr("normal"), self.tr("Normal around the middle of the range, truncated at its ends")),
             ],
         )
         self.std = QDoubleSpinBox()
@@ -116,14 +120,14 @@ class RangeDetails(QWidget):
         self.std.setPrefix("σ ")
         self.std.setSpecialValueText(self.tr("σ auto"))
         self.std.setKeyboardTracking(False)
-        self.std.setToolTip(self.tr("Standard deviation before the cut; auto: a quarter of the range"))
+        self.std.setToolTip(self.tr("Standard deviation before truncation; auto is a quarter of the range"))
         self.std.setAccessibleName(self.tr("{0}: standard deviation").format(name))
         self.moment = self._combo(
-            self.tr("{0}: moment").format(name),
+            self.tr("{0}: when").format(name),
             [
-                ("reset", self.tr("each episode"), self.tr("Drawn anew when an episode begins")),
-                ("once", self.tr("once"), self.tr("Drawn once for each simulation, for as long as it lives")),
-                ("interval", self.tr("in the episode"), self.tr("Drawn again and again within the episode")),
+                ("reset", self.tr("each episode"), self.tr("Drawn at the start of every episode")),
+                ("once", self.tr("once"), self.tr("Drawn once per simulation and then kept")),
+                ("interval", self.tr("at intervals"), self.tr("Drawn repeatedly within the episode")),
             ],
         )
         self.interval = QDoubleSpinBox()
@@ -139,17 +143,19 @@ class RangeDetails(QWidget):
         self.share.setRange(0, 100)
         self.share.setSuffix(" %")
         self.share.setKeyboardTracking(False)
-        self.share.setToolTip(self.tr("How often it is applied at all"))
+        self.share.setToolTip(self.tr("Probability that it is applied"))
         self.share.setAccessibleName(self.tr("{0}: probability").format(name))
-        self.observed = QCheckBox(self.tr("policy sees it"))
-        self.observed.setToolTip(self.tr("The value is part of the observation, so that one policy can fit all bodies"))
+        self.observed = QCheckBox(self.tr("policy observes it"))
+        self.observed.setToolTip(
+            self.tr("Adds the value to the observation, so that one policy can adapt to all dynamics")
+        )
         self.observed.setAccessibleName(self.tr("{0}: observed").format(name))
         for spin in (self.std, self.interval, self.share):
             spin.setAlignment(Qt.AlignmentFlag.AlignRight)
             guard_wheel(spin)
         self.parts = QLineEdit()
         self.parts.setPlaceholderText(self.tr("all parts"))
-        self.parts.setToolTip(self.tr("Names in the model, by commas; * and ? stand for any letters"))
+        self.parts.setToolTip(self.tr("Names in the model, separated by commas; * and ? are wildcards"))
         self.parts.setAccessibleName(self.tr("{0}: parts").format(name))
         self._names = QStringListModel(self)
         completer = PartsCompleter(self._names, self)
@@ -158,10 +164,10 @@ class RangeDetails(QWidget):
         self.parts.setCompleter(completer)
         self.another = QPushButton(self.tr("Other parts too"))
         self.another.setProperty("small", True)
-        self.another.setToolTip(self.tr("Adds a second range for other parts of the model"))
+        self.another.setToolTip(self.tr("Add another range for other parts of the model"))
         self.removal = QPushButton(self.tr("Remove"))
         self.removal.setProperty("small", True)
-        self.removal.setToolTip(self.tr("Removes this range"))
+        self.removal.setToolTip(self.tr("Remove this range"))
         grid = QGridLayout(self)
         grid.setContentsMargins(20, theme.HAIR, 0, theme.SMALL)
         grid.setHorizontalSpacing(theme.SMALL)

@@ -77,10 +77,10 @@ class RangeRow(QWidget):
         unit.setProperty("role", "muted")
         unit.setFixedWidth(22)
         self.slider = RangeSlider(q.minimum, q.maximum, q.shown, q.step)
-        self.slider.setAccessibleName(self.tr("{0}: value to look at").format(q.label))
+        self.slider.setAccessibleName(self.tr("{0}: preview value").format(q.label))
         self.slider.setToolTip(
             self.tr(
-                "{0}\nThe round handles are the range, the pointer is a value seen in the viewport at once. "
+                "{0}\nThe round handles set the range, the pointer a value to preview in the viewport. "
                 "Keys: arrows move the pointer, Ctrl+arrows the lower end, Shift+arrows the upper end."
             ).format(q.help)
         )
@@ -99,13 +99,13 @@ class RangeRow(QWidget):
         self.more = QToolButton()
         self.more.setCheckable(True)
         self.more.setFixedSize(22, 22)
-        self.more.setToolTip(self.tr("How and when it is drawn, and of which parts"))
+        self.more.setToolTip(self.tr("Distribution, time of drawing, and parts"))
         self.more.setAccessibleName(self.tr("{0}: details").format(q.label))
         theme.set_icon(self.more, "right", "muted")
         self.preset = QToolButton()
         theme.set_icon(self.preset, "reset", "muted")
         self.preset.setFixedSize(24, 22)
-        self.preset.setToolTip(self.tr("The preset's range: {0:g} – {1:g} {2}").format(q.low, q.high, q.unit))
+        self.preset.setToolTip(self.tr("Set the preset's range: {0:g} – {1:g} {2}").format(q.low, q.high, q.unit))
         self.preset.setAccessibleName(self.tr("{0}: preset").format(q.label))
         self.problem = QLabel()
         self.problem.setProperty("role", "problem")
@@ -224,7 +224,7 @@ class RangeRow(QWidget):
 
     @property
     def is_settling(self) -> bool:
-        """An edit is under way that has not been told yet."""
+        """Whether an edit is pending that has not been emitted yet."""
         return self._settle.isActive()
 
     # -- the value to look at ------------------------------------------------------------------------------------------
@@ -243,7 +243,7 @@ class RangeRow(QWidget):
         self.slider.set_value(self.quantity.shown if math.isnan(first) else first)
         self.value.setText(self.tr("nominal") if nominal else f"{first:.{decimals}f}{' …' if len(numbers) > 1 else ''}")
         self.value.setToolTip(", ".join(f"{v:.{decimals}f}" for v in numbers) if len(numbers) > 1 else "")
-        role = "muted" if nominal else "warning"  # as the pointer's colour
+        role = "muted" if nominal else "warning"  # as the pointer's color
         if role != self.value.property("role"):
             self.value.setProperty("role", role)
             self.value.style().polish(self.value)

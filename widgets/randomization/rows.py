@@ -62,7 +62,7 @@ class RandomizationRows(QScrollArea):
         self._inside = QWidget()
         self.curriculum = Section(self.tr("Curriculum"), self._inside)
         self.curriculum.head.setToolTip(
-            self.tr("Ranges that begin at the nominal values and widen while the policy in training succeeds")
+            self.tr("Ranges that start at the nominal values and widen as the policy succeeds in training")
         )
         self.curriculum.head.toggled.connect(lambda on: self.form if on else None)
         self.curriculum_problem = QLabel()
@@ -126,7 +126,7 @@ class RandomizationRows(QScrollArea):
 
     @property
     def is_settling(self) -> bool:
-        """An edit is under way that has not been told yet."""
+        """Whether an edit is pending that has not been emitted yet."""
         return any(row.is_settling for row in self.rows.values())
 
     def set_names(self, names: Mapping[str, Sequence[str]]) -> None:

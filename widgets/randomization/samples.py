@@ -35,8 +35,9 @@ class SampleBox(QFrame):
         self.button.setCheckable(True)
         self.button.setToolTip(
             self.tr(
-                "Several draws at once: pictures as the policy would see them, and translucent robots in the viewport "
-                "where the same commands lead them in a second"
+                "Several draws at once: images as the policy would observe them, and translucent robots in the "
+                "viewport "
+                "after one second of the same commands"
             )
         )
         self.strip = SampleStrip()
@@ -46,8 +47,8 @@ class SampleBox(QFrame):
         self.caption.setWordWrap(True)
         again = QToolButton()
         theme.set_icon(again, "dice", "muted")
-        again.setToolTip(self.tr("Draw others"))
-        again.setAccessibleName(self.tr("Draw other samples"))
+        again.setToolTip(self.tr("Resample"))
+        again.setAccessibleName(self.tr("Draw new samples"))
         again.clicked.connect(self._again)
         self.again = again
         head = QHBoxLayout()
@@ -83,7 +84,7 @@ class SampleBox(QFrame):
         self.setVisible(on)
         if on:
             if not self.strip.images:
-                self.strip.show_words(self.tr("Making samples…"))
+                self.strip.show_words(self.tr("Drawing samples…"))
             self._ask()
         else:
             self._app_state.ghosts_changed.emit([], [])
@@ -112,15 +113,17 @@ class SampleBox(QFrame):
             self.strip.show_words(found.problem)
         elif found.images is not None:
             self.strip.show_images(found.images, found.values)
-            self.caption.setText(self.tr("As the policy would see them"))
+            self.caption.setText(self.tr("As the policy would observe them"))
         self.strip.setVisible(bool(found.problem) or self._domain.observation == "image")
         if not found.problem and not found.values:
-            self.caption.setText(self.tr("Nothing varies yet: switch a row on."))
+            self.caption.setText(self.tr("Nothing is randomized yet. Enable a row."))
         elif not found.problem and self._domain.observation != "image":
             self.caption.setText(
-                self.tr("In the viewport: where the same commands lead each of them in a second")
+                self.tr("In the viewport: each sample after one second of the same commands")
                 if found.poses is not None
-                else self.tr("The policy sees no images, and nothing varies that moves the robot.")
+                else self.tr(
+                    "The policy observes no images, and nothing is randomized that affects the robot's motion."
+                )
             )
         poses = [] if found.poses is None else list(found.poses)
         tints = []

@@ -27,7 +27,7 @@ class SampleStrip(QWidget):
         self.columns = COLUMNS
         self._tips: list[str] = []
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.setAccessibleName(self.tr("Samples as the policy would see them"))
+        self.setAccessibleName(self.tr("Samples as the policy would observe them"))
         theme.on_change(self, self.update)
 
     def set_columns(self, columns: int) -> None:
@@ -62,7 +62,7 @@ class SampleStrip(QWidget):
             if at is None:
                 QToolTip.hideText()
             else:
-                QToolTip.showText(event.globalPos(), self._tips[at] or self.tr("Nothing varies"), self)
+                QToolTip.showText(event.globalPos(), self._tips[at] or self.tr("No randomization"), self)
             return True
         return super().event(event)
 

@@ -1,4 +1,4 @@
-"""How the run table paints: the colour that shows and hides a run, the success with its interval, the state."""
+"""How the run table paints: the color that shows and hides a run, the success with its interval, the state."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _ground(painter: QPainter, option: QStyleOptionViewItem) -> None:
 
 
 class SwatchDelegate(QStyledItemDelegate):
-    """A square in the run's colour: filled while the run is drawn, empty otherwise. A click turns it over."""
+    """A square in the run's color: filled while the run is drawn, empty otherwise. A click turns it over."""
 
     def __init__(self, overlay: Overlay, parent: Any) -> None:
         super().__init__(parent)
@@ -120,7 +120,7 @@ class SuccessDelegate(QStyledItemDelegate):
 
 
 class StateDelegate(QStyledItemDelegate):
-    """A dot in the state's colour, the state in words, and a thin bar of progress while it runs."""
+    """A dot in the state's color, the state in words, and a thin bar of progress while it runs."""
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         _ground(painter, option)

@@ -64,7 +64,7 @@ class RunTable(QAbstractTableModel):
                 self.dataChanged.emit(self.index(row, STATE), self.index(row, STATE))
 
     def tick(self) -> None:
-        """Time went by: "2 min ago" is told anew."""
+        """Redraw the times: "2 min ago" ages."""
         if self.rows:
             self.dataChanged.emit(self.index(0, CREATED), self.index(len(self.rows) - 1, CREATED))
 
@@ -99,18 +99,18 @@ class RunTable(QAbstractTableModel):
 
     def _heads(self) -> list[tuple[str, str]]:
         return [
-            ("", self.tr("Drawn in the curves, in this colour. Space shows and hides the selected runs.")),
-            (self.tr("Strategy"), self.tr("How the knowledge was carried over")),
+            ("", self.tr("Shown in the curves in this color. Space shows and hides the selected runs.")),
+            (self.tr("Strategy"), self.tr("Transfer strategy")),
             (
                 self.tr("Score"),
-                self.tr("On the target: success rate, or return, with its 95% interval"),
+                self.tr("Success rate or return on the target, with its 95% confidence interval"),
             ),
-            (self.tr("State"), self.tr("Where the run stands")),
-            (self.tr("Episodes"), self.tr("Target demonstrations it could learn from")),
+            (self.tr("State"), self.tr("State of the run")),
+            (self.tr("Episodes"), self.tr("Number of target demonstrations")),
             (self.tr("Seed"), self.tr("Seed of the run")),
             (self.tr("Name"), self.tr("Name of the experiment")),
-            (self.tr("Source → target"), self.tr("The robots the knowledge was carried between")),
-            (self.tr("On source"), self.tr("Success rate on the source afterwards: what was not forgotten")),
+            (self.tr("Source → target"), self.tr("Source robot and target robot")),
+            (self.tr("On source"), self.tr("Success rate on the source after adaptation, to measure forgetting")),
             (self.tr("Duration"), self.tr("Training time")),
             (self.tr("Created"), self.tr("When the run was started")),
         ]

@@ -55,7 +55,7 @@ class RunThread(QThread):
             self.job_ended.emit(self._one(job))
 
     def stop(self) -> None:
-        """Asks the session to stop with a checkpoint; no further job is begun."""
+        """Asks the session to stop with a checkpoint; no further job is started."""
         with self._lock:
             self._stop = True
             if self._session is not None:
@@ -104,9 +104,9 @@ class RunThread(QThread):
 
     def _announce(self, error: Exception, job: Experiment | Path, session: Any, heard: Subscription) -> None:
         """Publishes the failure where the session could not do so itself (it may have failed while being made)."""
-        told = heard.drain()
+        published = heard.drain()
         publish = self._channels.events.publish
-        if not any(isinstance(event, Failed) for event in told):
+        if not any(isinstance(event, Failed) for event in published):
             known = isinstance(error, StudioError)
             publish(
                 Failed(
@@ -116,7 +116,7 @@ class RunThread(QThread):
                     traceback="" if known else "".join(traceback.format_exception(error)),
                 )
             )
-        if not any(isinstance(event, StateChanged) and event.state == "failed" for event in told):
+        if not any(isinstance(event, StateChanged) and event.state == "failed" for event in published):
             folder = folder_of(session)
             name = str(folder) if folder else (str(job) if isinstance(job, Path) else job.name)
             publish(StateChanged(run=name, state="failed"))

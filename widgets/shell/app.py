@@ -100,7 +100,9 @@ def screenshot(
             _settle(app, app_state)
         picture = window.grab()
         if not picture.save(str(path)):
-            raise StudioError("The picture cannot be written.", str(path), "Choose another folder, and a .png name.")
+            raise StudioError(
+                "The screenshot cannot be written.", str(path), "Choose another folder, and a name that ends in .png."
+            )
         return Path(path)
     finally:
         window.close()

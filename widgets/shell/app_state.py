@@ -166,9 +166,9 @@ class AppState(QObject):
     def why_not_run(self) -> str:
         """Why Run is not possible now, in words; empty if it is."""
         if self.is_running:
-            return self.tr("A run is going on. Stop it, or wait for its end.")
+            return self.tr("A run is in progress. Stop it, or wait until it finishes.")
         if not self.registry_is_ready:
-            return self.tr("The plugins are still being loaded.")
+            return self.tr("The plugins are still loading.")
         lines = [f"{p.field}: {p.message} {p.remedy}".strip() for p in self.problems]
         return "\n".join(lines)
 
@@ -222,7 +222,7 @@ class AppState(QObject):
 
     def _start(self, jobs: Sequence[Experiment | Path]) -> None:
         if self.is_running:
-            self.toast.emit("warning", self.tr("A run is going on. Stop it, or wait for its end."), "")
+            self.toast.emit("warning", self.tr("A run is in progress. Stop it, or wait until it finishes."), "")
             return
         thread = RunThread(jobs, self.registry, self.channels, self.runs_folder, self)
         thread.job_started.connect(self.job_changed)

@@ -32,8 +32,8 @@ class Commands(QObject):
         app_state = self._app_state
         make = self._make
         self.run = make(self.tr("&Run"), self.tr("Run this experiment"), app_state.run, "run", "F5", "accent_text")
-        self.pause = make(self.tr("&Pause"), self.tr("Pause the run, or let it go on"), self._pause, "pause", "F6")
-        self.stop = make(self.tr("&Stop"), self.tr("Stop with a checkpoint"), app_state.stop, "stop", "Shift+F5")
+        self.pause = make(self.tr("&Pause"), self.tr("Pause or continue the run"), self._pause, "pause", "F6")
+        self.stop = make(self.tr("&Stop"), self.tr("Save a checkpoint and stop"), app_state.stop, "stop", "Shift+F5")
         self.compare = make(
             self.tr("&Compare"),
             self.tr("Run every strategy, data size and seed of the comparison"),
@@ -41,7 +41,7 @@ class Commands(QObject):
             "compare",
             "Ctrl+F5",
         )
-        self.new = make(self.tr("&New"), self.tr("Start from the defaults"), self._new, "", "Ctrl+N")
+        self.new = make(self.tr("&New"), self.tr("New experiment with default settings"), self._new, "", "Ctrl+N")
         self.open = make(
             self.tr("&Open…"),
             self.tr("Open an experiment (YAML), a dataset (HDF5) or a robot (MJCF, URDF)"),
@@ -61,21 +61,24 @@ class Commands(QObject):
             for file in sorted(EXAMPLES.glob("*.yaml"))
         }
         self.save = make(
-            self.tr("&Save as YAML…"), self.tr("Write this experiment to a file"), self._save, "save", "Ctrl+S"
+            self.tr("&Save as YAML…"), self.tr("Save this experiment to a YAML file"), self._save, "save", "Ctrl+S"
         )
         self.copy_line = make(
             self.tr("Copy as command &line"),
-            self.tr("The shell command that runs this experiment"),
+            self.tr("Copy the shell command that runs this experiment"),
             self._copy_line,
             "command",
             "Ctrl+Shift+C",
         )
         self.copy_yaml = make(
-            self.tr("Copy as &YAML"), self.tr("The whole experiment as text"), self._copy_yaml, "copy"
+            self.tr("Copy as &YAML"), self.tr("Copy the whole experiment as YAML text"), self._copy_yaml, "copy"
         )
         self.quit = make(self.tr("&Quit"), self.tr("Close the studio"), window.close, "", "Ctrl+Q")
         self.reset_layout = make(
-            self.tr("&Reset layout"), self.tr("Put every panel back to its place"), window.reset_layout, "layout"
+            self.tr("&Reset layout"),
+            self.tr("Move every panel back to its default place"),
+            window.reset_layout,
+            "layout",
         )
         self.palette = make(
             self.tr("&Find a command…"), self.tr("Find any command by its name"), self._palette, "search", "Ctrl+K"
@@ -169,7 +172,7 @@ class Commands(QObject):
         self.pause.setEnabled(going)
         self.stop.setEnabled(going)
         self.pause.setChecked(app_state.is_running and app_state.state == "paused")
-        self.pause.setIconText(self.tr("Go on") if self.pause.isChecked() else self.tr("Pause"))
+        self.pause.setIconText(self.tr("Continue") if self.pause.isChecked() else self.tr("Pause"))
 
     def _pause(self) -> None:
         if self._app_state.state == "paused":
@@ -185,7 +188,7 @@ class Commands(QObject):
     def _open(self) -> None:
         start = str(EXAMPLES)
         name, _ = QFileDialog.getOpenFileName(
-            self._window, self.tr("Open"), start, self.tr("All the studio reads ({types})").format(types=opening.FILTER)
+            self._window, self.tr("Open"), start, self.tr("All supported files ({types})").format(types=opening.FILTER)
         )
         if name:
             self._window.open_path(Path(name))
@@ -227,11 +230,11 @@ class Commands(QObject):
     def _copy_line(self) -> None:
         base, path = self.base if self.base else (None, None)
         QGuiApplication.clipboard().setText(opening.command_line(self._app_state.experiment, base, path))
-        self._window.statusBar().showMessage(self.tr("The command line is on the clipboard"), 4000)
+        self._window.statusBar().showMessage(self.tr("Command line copied to the clipboard"), 4000)
 
     def _copy_yaml(self) -> None:
         QGuiApplication.clipboard().setText(self._app_state.experiment.to_yaml())
-        self._window.statusBar().showMessage(self.tr("The experiment is on the clipboard"), 4000)
+        self._window.statusBar().showMessage(self.tr("Experiment copied to the clipboard"), 4000)
 
     def _palette(self) -> None:
         from widgets.shell.palette import Palette

@@ -36,8 +36,8 @@ class DockTitle(QWidget):
         layout.setSpacing(0)
         layout.addWidget(name, 1)
         for icon, words, act in (
-            ("float", self.tr("Detach this panel, or put it back"), lambda: dock.setFloating(not dock.isFloating())),
-            ("close", self.tr("Close this panel; the View menu brings it back"), dock.close),
+            ("float", self.tr("Detach this panel, or dock it again"), lambda: dock.setFloating(not dock.isFloating())),
+            ("close", self.tr("Close this panel; reopen it from the View menu"), dock.close),
         ):
             button = QToolButton()
             button.setFixedSize(22, 20)
@@ -77,13 +77,13 @@ class Placeholder(QWidget):
 
     def __init__(self, broken: Broken) -> None:
         super().__init__()
-        head = QLabel(self.tr("This panel could not be made"))
+        head = QLabel(self.tr("This panel could not be created"))
         head.setProperty("role", "title")
         sentence = QLabel(str(broken))
         sentence.setWordWrap(True)
         sentence.setProperty("role", "problem")
         sentence.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        remedy = QLabel(self.tr("Mend the plugin at that line and start the studio again. The other panels work."))
+        remedy = QLabel(self.tr("Fix the plugin at that line and restart the studio. The other panels work."))
         remedy.setWordWrap(True)
         trace = QPlainTextEdit(broken.traceback)
         trace.setReadOnly(True)

@@ -57,8 +57,8 @@ class MainWindow(QMainWindow):
         self.resize(SIZE)
         self._restore_layout()
         app_state.events.connect(self._take_events)
-        app_state.registry_ready.connect(self._tell_broken)
-        app_state.registry_ready.connect(self._tell_interrupted)
+        app_state.registry_ready.connect(self._report_broken)
+        app_state.registry_ready.connect(self._offer_resume)
         app_state.running_changed.connect(self._close_when_stopped)
         app_state.experiment_changed.connect(self._show_title)
         self._show_title()
@@ -151,7 +151,7 @@ class MainWindow(QMainWindow):
                 where = f"{event.field}: " if event.field else ""
                 self.toasts.show_toast("error", f"{where}{event.message} {event.remedy}".strip(), event.traceback)
 
-    def _tell_broken(self) -> None:
+    def _report_broken(self) -> None:
         broken = self.app_state.registry.broken()
         if broken:
             names = ", ".join(sorted({b.name for b in broken}))
@@ -165,7 +165,7 @@ class MainWindow(QMainWindow):
                 "\n\n".join(f"{b}\n{b.traceback}" for b in broken),
             )
 
-    def _tell_interrupted(self) -> None:
+    def _offer_resume(self) -> None:
         folder = self.app_state.runs_folder
 
         def work() -> list[Any]:
@@ -176,7 +176,7 @@ class MainWindow(QMainWindow):
         def done(runs: Iterable[Any]) -> None:
             latest = max(runs, key=lambda run: run.created, default=None)
             if latest is not None:
-                words = self.tr("The run {name} was interrupted. It can go on from its last checkpoint.")
+                words = self.tr("The run {name} was interrupted. It can be resumed from its last checkpoint.")
                 action = (self.tr("Resume"), partial(self.app_state.resume, latest.folder))
                 self.toasts.show_toast("warning", words.format(name=latest.name), "", action)
 
@@ -241,9 +241,9 @@ class MainWindow(QMainWindow):
     def _ask_to_stop(self) -> bool:
         box = QMessageBox(self)
         box.setIcon(QMessageBox.Icon.Question)
-        box.setWindowTitle(self.tr("A run is going on"))
+        box.setWindowTitle(self.tr("A run is in progress"))
         box.setText(self.tr("Stop the run and close the studio?"))
-        box.setInformativeText(self.tr("A checkpoint is written first; the run can be resumed later."))
+        box.setInformativeText(self.tr("A checkpoint is saved first, so that the run can be resumed later."))
         stop = box.addButton(self.tr("Stop and close"), QMessageBox.ButtonRole.AcceptRole)
         box.addButton(self.tr("Keep running"), QMessageBox.ButtonRole.RejectRole)
         box.exec()

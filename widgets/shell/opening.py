@@ -45,7 +45,9 @@ def read(path: Path) -> tuple[Opened, Any]:
     if path.is_dir():
         if not (path / "experiment.yaml").is_file():
             raise DataError(
-                "The folder is not a run: it has no experiment.yaml.", str(path), "Choose a folder inside the runs."
+                "The folder is not a run: it has no experiment.yaml.",
+                str(path),
+                "Choose a run folder inside the runs folder.",
             )
         return "run", Experiment.load(path / "experiment.yaml")
     if not path.exists():

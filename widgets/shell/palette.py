@@ -21,7 +21,7 @@ class Palette(QDialog):
         self.setMinimumWidth(520)
         self._actions = [action for action in actions if action.text()]
         self.search = QLineEdit()
-        self.search.setPlaceholderText(self.tr("Type a few letters"))
+        self.search.setPlaceholderText(self.tr("Type part of its name"))
         self.search.setAccessibleName(self.tr("Find a command"))
         self.search.textChanged.connect(self._fill)
         self.search.installEventFilter(self)

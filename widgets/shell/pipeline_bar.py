@@ -68,7 +68,7 @@ class PipelineBar(QWidget):
 
     @property
     def headline(self) -> str:
-        """What is carried where, by what: ``Franka → UR5e · LoRA · 50 episodes``."""
+        """Source, target, strategy and data: ``Franka → UR5e · LoRA · 50 episodes``."""
         experiment: Experiment = self._app_state.experiment
         parts = [
             self.tr("{source} → {target}").format(
@@ -89,7 +89,7 @@ class PipelineBar(QWidget):
             "idle": self.tr("Ready"),
             "preparing": self.tr("Preparing"),
             "paused": self.tr("Paused"),
-            "stopping": self.tr("Stopping after a checkpoint"),
+            "stopping": self.tr("Saving a checkpoint, then stopping"),
             "stopped": self.tr("Stopped"),
             "finished": self.tr("Finished"),
             "failed": self.tr("Failed"),
@@ -223,7 +223,7 @@ class PipelineBar(QWidget):
         return known.get(self._app_state.experiment.strategy.id)
 
     def _lay_out(self) -> None:
-        """The stages of the chosen strategy, none of them begun."""
+        """The stages of the chosen strategy, none of them started."""
         chosen = self._chosen()
         self.stages = {name: Stage() for name in (Pipeline(chosen.stages).stages if chosen is not None else STAGES)}
 
@@ -247,11 +247,11 @@ class PipelineBar(QWidget):
         self._describe()
 
     def _take_events(self, events: list[Event]) -> None:
-        told = False
+        changed = False
         for event in events:
             if isinstance(event, MetricsLogged | DeviceSample):  # nothing of them is shown here
                 continue
-            told = True
+            changed = True
             if isinstance(event, StageChanged):
                 self._enter(event)
             elif isinstance(event, Evaluated) and event.final and event.domain == "target":
@@ -263,7 +263,7 @@ class PipelineBar(QWidget):
                     self._close_active("done")
                 elif event.state in ("stopped", "failed"):
                     self._close_active(event.state)
-        if told:
+        if changed:
             self._describe()
 
     def _enter(self, event: StageChanged) -> None:
@@ -299,7 +299,7 @@ class PipelineBar(QWidget):
             self._describe()
 
     def _describe(self) -> None:
-        """Draws anew and tells assistive tools, if anything that is shown has changed."""
+        """Redraw and update the accessible description, if anything that is shown has changed."""
         self._stale = False
         labels = self._labels()
         headline, status = self.headline, self.status

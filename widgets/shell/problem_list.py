@@ -11,7 +11,7 @@ from widgets.style import theme
 
 
 class ProblemList(QToolButton):
-    """Hidden while there is nothing to mend."""
+    """Hidden while there is no problem."""
 
     field_wanted = Signal(str)  # the dotted field of the chosen problem
 

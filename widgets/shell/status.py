@@ -18,7 +18,7 @@ class DeviceStatus(QLabel):
         super().__init__(parent)
         self.setFont(theme.small_font())
         self.setContentsMargins(theme.MEDIUM, 0, theme.MEDIUM, 0)
-        self.setToolTip(self.tr("Load of this program while it runs; 100 % of CPU is one core."))
+        self.setToolTip(self.tr("Load of this program during a run; 100 % CPU is one core."))
         self.setAccessibleName(self.tr("Device load"))
         app_state.events.connect(self._take_events)
 

@@ -28,7 +28,7 @@ MARGIN = theme.LARGE
 class Toast(QFrame):
     """One notice: a sentence, perhaps a button, perhaps details behind a button."""
 
-    reshaped = Signal()  # grown, shrunk or gone: the pile wants placing anew
+    reshaped = Signal()  # grown, shrunk or gone: the stack must be placed again
 
     def __init__(
         self, parent: QWidget, level: str, text: str, details: str, action: tuple[str, Callable[[], None]] | None
@@ -46,7 +46,7 @@ class Toast(QFrame):
         sentence.setWordWrap(True)
         sentence.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         close = QToolButton()
-        close.setAccessibleName(self.tr("Close this notice"))
+        close.setAccessibleName(self.tr("Close this notification"))
         close.setToolTip(self.tr("Close"))
         theme.set_icon(close, "close", "muted")
         close.clicked.connect(self.dismiss)

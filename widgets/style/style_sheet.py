@@ -1,4 +1,4 @@
-"""The stylesheet's text. ``@name`` stands for a semantic colour of :mod:`widgets.style.theme`."""
+"""The stylesheet's text. ``@name`` stands for a semantic color of :mod:`widgets.style.theme`."""
 
 from __future__ import annotations
 

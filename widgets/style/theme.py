@@ -1,7 +1,7 @@
-"""The look: palette, semantic colours, series colours, spacing and the stylesheet, for light and dark.
+"""The look: palette, semantic colors, series colors, spacing and the stylesheet, for light and dark.
 
 The scheme follows the system while the program runs. Widgets that paint themselves ask :func:`color` when they paint,
-and repaint on :data:`changed`; nothing keeps a colour of one scheme.
+and repaint on :data:`changed`; nothing keeps a color of one scheme.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _COLORS: dict[str, tuple[str, str]] = {  # name: (light, dark)
     "plot_background": ("#ffffff", "#15181c"),
 }
 
-# Okabe and Ito's colour-blind-safe hues, darkened for white ground and lightened for black; the same order in both,
+# Okabe and Ito's color-blind-safe hues, darkened for white ground and lightened for black; the same order in both,
 # so a run keeps its hue when the scheme changes.
 _SERIES: dict[Scheme, tuple[str, ...]] = {
     "light": ("#0072b2", "#d55e00", "#009e73", "#b5578f", "#a87700", "#3f97c9", "#6b7280"),
@@ -83,12 +83,12 @@ _STANDS_OUT: dict[Scheme, tuple[float, float]] = {"light": (0.0, 0.7), "dark": (
 
 
 def color(name: str) -> QColor:
-    """A semantic colour of the present scheme: accent, text, muted, border, surface, raised, success, warning, …"""
+    """A semantic color of the present scheme: accent, text, muted, border, surface, raised, success, warning, …"""
     return QColor(_COLORS[name][scheme() == "dark"])
 
 
 def series(index: int) -> QColor:
-    """Colour of the ``index``-th run or curve, from a colour-blind-safe palette; repeats after seven."""
+    """Color of the ``index``-th run or curve, from a color-blind-safe palette; repeats after seven."""
     hues = _SERIES[scheme()]
     return QColor(hues[index % len(hues)])
 
@@ -146,7 +146,7 @@ def apply(app: QApplication) -> None:
 
 
 def icon(name: str, tint: str = "text") -> QIcon:
-    """An icon of ``assets/icons`` in a semantic colour of the present scheme."""
+    """An icon of ``assets/icons`` in a semantic color of the present scheme."""
     made = QIcon()
     source = _svg(name)
     for mode, shade in ((QIcon.Mode.Normal, tint), (QIcon.Mode.Disabled, "disabled")):
@@ -162,7 +162,7 @@ def icon(name: str, tint: str = "text") -> QIcon:
 
 
 def set_icon(target: Any, name: str, tint: str = "text") -> None:
-    """Gives an action or button an icon that changes its colour with the scheme."""
+    """Gives an action or button an icon that changes its color with the scheme."""
     target.setIcon(icon(name, tint))
     _icons[target] = (name, tint)
 

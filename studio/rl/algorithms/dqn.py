@@ -37,29 +37,39 @@ Batch = dict[str, Tensor]
 class DQNParams(Settings):
     """Optimization and collection."""
 
-    learning_rate: float = setting(1e-3, "Learning rate", "Adam's.", gt=0, le=1)
-    simulations: int = setting(16, "Simulations", "Simulations that run at once.", "simulations", ge=1, le=65_536)
+    learning_rate: float = setting(1e-3, "Learning rate", "Adam learning rate.", gt=0, le=1)
+    simulations: int = setting(16, "Simulations", "Number of parallel simulations.", "simulations", ge=1, le=65_536)
     samples: int = setting(
-        1000, "Samples", "Steps of experience in an iteration, over all simulations.", "steps", ge=1, le=1_000_000
+        1000, "Samples", "Environment steps per iteration, over all simulations.", "steps", ge=1, le=1_000_000
     )
-    update_ratio: float = setting(0.25, "Update ratio", "Updates for each step of experience.", gt=0, le=100)
-    batch_size: int = setting(128, "Batch size", "Transitions in an update.", "transitions", ge=2, le=1_000_000)
-    capacity: int = setting(1_000_000, "Capacity", "Transitions that are kept.", "transitions", ge=100, le=100_000_000)
+    update_ratio: float = setting(0.25, "Update ratio", "Gradient updates per environment step.", gt=0, le=100)
+    batch_size: int = setting(128, "Batch size", "Transitions per update.", "transitions", ge=2, le=1_000_000)
+    capacity: int = setting(
+        1_000_000, "Capacity", "Capacity of the replay buffer.", "transitions", ge=100, le=100_000_000
+    )
     learning_starts: int = setting(
-        1000, "Learning starts", "Steps of random actions before the first update.", "steps", ge=0, le=10_000_000
+        1000, "Learning starts", "Steps with random actions before the first update.", "steps", ge=0, le=10_000_000
     )
-    gamma: float = setting(0.98, "γ", "Discount of a step.", ge=0, le=1)
-    tau: float = setting(0.01, "τ", "How far the target network follows; 1: it is copied.", gt=0, le=1)
-    target_every: int = setting(1, "Target every", "Updates from one such step to the next.", "updates", ge=1, le=10**6)
-    double: bool = setting(True, "Double", "The network chooses the next action, and the target network judges it.")
-    epsilon_start: float = setting(1.0, "First ε", "Share of random actions at first.", ge=0, le=1)
-    epsilon_end: float = setting(0.1, "Last ε", "Share of random actions in the end.", ge=0, le=1)
+    gamma: float = setting(0.98, "γ", "Discount factor per step.", ge=0, le=1)
+    tau: float = setting(
+        0.01, "τ", "Polyak coefficient of the target network's update; 1 copies the network.", gt=0, le=1
+    )
+    target_every: int = setting(
+        1, "Target update every", "Gradient updates between updates of the target network.", "updates", ge=1, le=10**6
+    )
+    double: bool = setting(
+        True, "Double", "Double DQN: the network selects the next action, the target network evaluates it."
+    )
+    epsilon_start: float = setting(1.0, "Initial ε", "Probability of a random action at the start.", ge=0, le=1)
+    epsilon_end: float = setting(0.1, "Final ε", "Probability of a random action at the end.", ge=0, le=1)
     epsilon_steps: int = setting(
-        10_000, "Steps of ε", "Steps of experience until the last ε.", "steps", ge=1, le=100_000_000
+        10_000, "ε decay", "Environment steps over which ε falls to its final value.", "steps", ge=1, le=100_000_000
     )
-    physics_threads: int = setting(0, "Physics threads", "0: every core.", "threads", ge=0, le=1024)
+    physics_threads: int = setting(
+        0, "Physics threads", "Threads for the simulation; 0 uses every core.", "threads", ge=0, le=1024
+    )
     update: Literal["compiled", "eager"] = setting(
-        "compiled", "Update", "Compiled is faster after some seconds, and needs a C++ compiler."
+        "compiled", "Update", "compiled runs faster after a few seconds of compilation, and needs a C++ compiler."
     )
 
 
@@ -193,7 +203,7 @@ class DQN:
             self.iteration += 1
             if self.interaction.world.diverged > diverged:
                 count = self.interaction.world.diverged - diverged
-                self.say(f"Simulations that diverged and were begun anew: {count}.")
+                self.say(f"Simulations that diverged and were reset: {count}.")
             values = self.interaction.metrics() | {"samples": float(self.samples), "updates": float(self.updates)}
             values["epsilon"] = self.epsilon
             if found:

@@ -41,25 +41,37 @@ FIRST_STEPS = 64  # of each simulation from one beginning, while the encoder loo
 class PixelParams(PPOParams):
     """Optimization and collection."""
 
-    learning_rate: float = setting(1e-3, "Learning rate", "Adam's.", gt=0, le=1)
-    anneal: bool = setting(True, "Anneal", "The learning rates fall linearly to 0 over the budget.")
-    gamma: float = setting(0.9, "γ", "Discount of a step.", ge=0, le=1)
+    learning_rate: float = setting(1e-3, "Learning rate", "Adam learning rate.", gt=0, le=1)
+    anneal: bool = setting(True, "Anneal", "Decays the learning rates linearly to 0 over the budget.")
+    gamma: float = setting(0.9, "γ", "Discount factor per step.", ge=0, le=1)
     encoder_rate: float = setting(
-        3e-4, "Encoder's rate", "Adam's, of the encoder; the head has to follow its features.", gt=0, le=1
+        3e-4,
+        "Encoder rate",
+        "Adam learning rate of the image encoder. Keep it low enough for the head to follow the changing features.",
+        gt=0,
+        le=1,
     )
-    encoder_epochs: int = setting(1, "Encoder's epochs", "Passes over an iteration's images.", ge=0, le=1000)
-    update: Literal["eager"] = setting("eager", "Update", "Convolutions gain nothing from compiling.")
+    encoder_epochs: int = setting(
+        1, "Encoder epochs", "Passes of the encoder's training over an iteration's images.", ge=0, le=1000
+    )
+    update: Literal["eager"] = setting(
+        "eager", "Update", "Convolutions do not run faster compiled, so this is always eager."
+    )
 
 
 class PixelPPOParams(PixelParams):
     """The same, and how an encoder that has learned nothing begins."""
 
     first_images: int = setting(
-        16_384, "First images", "Of random steps, that the encoder learns from before all else.", "images",
+        16_384, "Pretraining images", "Images from random actions that the encoder is pretrained on.", "images",
         ge=0, le=10**7,
     )  # fmt: skip
-    first_steps: int = setting(500, "First steps", "The encoder's gradient steps on those.", "steps", ge=0, le=10**6)
-    first_rate: float = setting(3e-3, "First rate", "Adam's, of the encoder's first steps.", gt=0, le=1)
+    first_steps: int = setting(
+        500, "Pretraining steps", "Gradient steps of the encoder's pretraining.", "steps", ge=0, le=10**6
+    )
+    first_rate: float = setting(
+        3e-3, "Pretraining rate", "Adam learning rate of the encoder's pretraining.", gt=0, le=1
+    )
 
 
 class Extra(Protocol):
@@ -130,7 +142,7 @@ class PixelPPO:
             began, before, samples = time.perf_counter(), self.world.diverged, self.samples
             rollout = self.collect()
             if self.world.diverged > before:
-                self.say(f"Simulations that diverged and were begun anew: {self.world.diverged - before}.")
+                self.say(f"Simulations that diverged and were reset: {self.world.diverged - before}.")
             diagnostics = self.learn(rollout)
             self.iteration += 1
             values = dict(zip((*DIAGNOSTICS, "state_loss"), diagnostics.tolist(), strict=True))

@@ -36,23 +36,26 @@ DIAGNOSTICS = ("loss", "policy_loss", "value_loss", "entropy", "kl", "clip_fract
 class PPOParams(Settings):
     """Optimization and collection."""
 
-    learning_rate: float = setting(3e-4, "Learning rate", "Adam's.", gt=0, le=1)
-    anneal: bool = setting(False, "Anneal", "The learning rate falls linearly to 0 over the budget.")
-    simulations: int = setting(32, "Simulations", "Simulations that run at once.", "simulations", ge=1, le=65_536)
-    steps: int = setting(64, "Steps", "Steps of each simulation in an iteration.", "steps", ge=1, le=100_000)
-    epochs: int = setting(10, "Epochs", "Passes over an iteration's samples.", ge=1, le=1000)
-    minibatch: int = setting(256, "Minibatch", "Samples in a gradient step.", "samples", ge=2, le=1_000_000)
-    gamma: float = setting(0.99, "γ", "Discount of a step.", ge=0, le=1)
-    gae_lambda: float = setting(0.95, "λ", "How far advantages look ahead.", ge=0, le=1)
-    clip: float = setting(0.2, "Clip", "How far a probability may move in an iteration, as a share.", gt=0, le=10)
-    entropy_weight: float = setting(0.0, "Entropy weight", "Reward for exploring.", ge=0, le=10)
-    value_weight: float = setting(0.5, "Value weight", "Of the critic's loss.", ge=0, le=100)
-    max_gradient_norm: float = setting(0.5, "Gradient norm", "Longer gradients are shortened to this.", gt=0, le=1000)
-    physics_threads: int = setting(0, "Physics threads", "0: every core.", "threads", ge=0, le=1024)
+    learning_rate: float = setting(3e-4, "Learning rate", "Adam learning rate.", gt=0, le=1)
+    anneal: bool = setting(False, "Anneal", "Decays the learning rate linearly to 0 over the budget.")
+    simulations: int = setting(32, "Simulations", "Number of parallel simulations.", "simulations", ge=1, le=65_536)
+    steps: int = setting(64, "Steps", "Environment steps per simulation in an iteration.", "steps", ge=1, le=100_000)
+    epochs: int = setting(10, "Epochs", "Passes over the samples of an iteration.", ge=1, le=1000)
+    minibatch: int = setting(256, "Minibatch", "Samples per gradient step.", "samples", ge=2, le=1_000_000)
+    gamma: float = setting(0.99, "γ", "Discount factor per step.", ge=0, le=1)
+    gae_lambda: float = setting(0.95, "λ", "λ of generalized advantage estimation (GAE).", ge=0, le=1)
+    clip: float = setting(0.2, "Clip", "PPO's clipping range of the probability ratio.", gt=0, le=10)
+    entropy_weight: float = setting(0.0, "Entropy weight", "Weight of the entropy bonus in the loss.", ge=0, le=10)
+    value_weight: float = setting(0.5, "Value weight", "Weight of the critic's loss.", ge=0, le=100)
+    max_gradient_norm: float = setting(0.5, "Gradient norm", "Gradients are clipped to this norm.", gt=0, le=1000)
+    physics_threads: int = setting(
+        0, "Physics threads", "Threads for the simulation; 0 uses every core.", "threads", ge=0, le=1024
+    )
     update: Literal["compiled", "eager"] = setting(
         "compiled",
         "Update",
-        "Compiled is about twice as fast after some seconds, and needs a C++ compiler; memory never is.",
+        "compiled is about twice as fast after a few seconds of compilation, and needs a C++ compiler; recurrent "
+        "policies always run eager.",
     )
 
 
@@ -119,7 +122,7 @@ class PPO:
             world, before, samples = self.rollouts.world, self.rollouts.world.diverged, self.rollouts.samples
             rollout = self.collect()
             if world.diverged > before:
-                self.say(f"Simulations that diverged and were begun anew: {world.diverged - before}.")
+                self.say(f"Simulations that diverged and were reset: {world.diverged - before}.")
             diagnostics = self.learn(rollout, step)
             self.iteration += 1
             values = self._found(rollout, diagnostics)

@@ -32,7 +32,7 @@ class RecurrentActorCritic(GaussianActorCritic):
 
     id = "gaussian_gru"
     title = "Gaussian GRU"
-    summary = "An actor and a critic that remember: for worlds that do not show all at once. Reinforcement learning."
+    summary = "Recurrent actor-critic (GRU) for partially observable tasks; trained by reinforcement learning."
     reference = "Cho et al. 2014 (arXiv:1406.1078); Heess et al. 2015 (arXiv:1512.04455)"
     algorithm = "recurrent_ppo"
     is_recurrent = True  # value and entropy are asked with the memory too
@@ -40,8 +40,8 @@ class RecurrentActorCritic(GaussianActorCritic):
     class Params(GaussianActorCritic.Params):
         """Size of the memory and the networks."""
 
-        hidden: int = setting(64, "Memory", "Width of what is remembered.", ge=4, le=4096)
-        layers: int = setting(1, "Layers", "Hidden layers between what is remembered and an action.", ge=0, le=8)
+        hidden: int = setting(64, "Memory", "Width of the GRU's hidden state.", ge=4, le=4096)
+        layers: int = setting(1, "Layers", "Hidden layers between the GRU and the action.", ge=0, le=8)
 
     params: Params
 

@@ -37,30 +37,41 @@ Batch = dict[str, Tensor]
 class SACParams(Settings):
     """Optimization and collection."""
 
-    learning_rate: float = setting(3e-4, "Learning rate", "Adam's, of actor, critics and temperature.", gt=0, le=1)
-    simulations: int = setting(8, "Simulations", "Simulations that run at once.", "simulations", ge=1, le=65_536)
+    learning_rate: float = setting(
+        3e-4, "Learning rate", "Adam learning rate of actor, critics and temperature.", gt=0, le=1
+    )
+    simulations: int = setting(8, "Simulations", "Number of parallel simulations.", "simulations", ge=1, le=65_536)
     samples: int = setting(
-        1000, "Samples", "Steps of experience in an iteration, over all simulations.", "steps", ge=1, le=1_000_000
+        1000, "Samples", "Environment steps per iteration, over all simulations.", "steps", ge=1, le=1_000_000
     )
-    update_ratio: float = setting(1.0, "Update ratio", "Updates for each step of experience.", gt=0, le=100)
-    batch_size: int = setting(256, "Batch size", "Transitions in an update.", "transitions", ge=2, le=1_000_000)
-    capacity: int = setting(1_000_000, "Capacity", "Transitions that are kept.", "transitions", ge=100, le=100_000_000)
+    update_ratio: float = setting(1.0, "Update ratio", "Gradient updates per environment step.", gt=0, le=100)
+    batch_size: int = setting(256, "Batch size", "Transitions per update.", "transitions", ge=2, le=1_000_000)
+    capacity: int = setting(
+        1_000_000, "Capacity", "Capacity of the replay buffer.", "transitions", ge=100, le=100_000_000
+    )
     learning_starts: int = setting(
-        1000, "Learning starts", "Steps of random actions before the first update.", "steps", ge=0, le=10_000_000
+        1000, "Learning starts", "Steps with random actions before the first update.", "steps", ge=0, le=10_000_000
     )
-    gamma: float = setting(0.99, "γ", "Discount of a step.", ge=0, le=1)
-    tau: float = setting(0.005, "τ", "How far the target critics follow in an update.", gt=0, le=1)
-    alpha: float = setting(1.0, "α", "First temperature: what a nat of entropy is worth.", gt=0, le=100)
-    fixed_alpha: bool = setting(False, "Fixed α", "The temperature stays; otherwise it is learned.")
+    gamma: float = setting(0.99, "γ", "Discount factor per step.", ge=0, le=1)
+    tau: float = setting(0.005, "τ", "Polyak coefficient of the target critics' update.", gt=0, le=1)
+    alpha: float = setting(1.0, "α", "Initial temperature: the weight of entropy against reward.", gt=0, le=100)
+    fixed_alpha: bool = setting(False, "Fixed α", "Keeps the temperature fixed instead of learning it.")
     target_entropy: float | None = setting(
-        None, "Target entropy", "That the temperature aims at; empty: −1 for each component of an action.", "nats"
+        None,
+        "Target entropy",
+        "Entropy that the learned temperature aims at; if empty, −1 per action dimension.",
+        "nats",
     )
-    physics_threads: int = setting(0, "Physics threads", "0: every core.", "threads", ge=0, le=1024)
+    physics_threads: int = setting(
+        0, "Physics threads", "Threads for the simulation; 0 uses every core.", "threads", ge=0, le=1024
+    )
     precision: Literal["fp32", "bf16"] = setting(
-        "fp32", "Precision", "Of the matrix products; bf16 is faster on a processor that has it, much slower elsewhere."
+        "fp32",
+        "Precision",
+        "Precision of matrix products; bf16 is faster on processors that support it and much slower elsewhere.",
     )
     update: Literal["compiled", "eager"] = setting(
-        "compiled", "Update", "Compiled is faster after some seconds, and needs a C++ compiler."
+        "compiled", "Update", "compiled runs faster after a few seconds of compilation, and needs a C++ compiler."
     )
     begins_at_random: ClassVar[bool] = True  # until learning starts the actions are uniform, and not the policy's
 
@@ -177,7 +188,7 @@ class SAC:
         self.transform, self.iteration, self.updates = transform, 0, 0
         device = policy.low.device
         if settings.precision == "bf16" and not has_bf16(device):
-            say("This processor has no bf16 of its own and imitates it, many times slower than fp32: choose fp32.")
+            say("This processor emulates bf16, which is many times slower than fp32. Choose fp32.")
         self.generator = torch.Generator(device).manual_seed(seed)
         self.interaction = EnvRunner(world, training_episode_seed(seed), device, policy.params.ignored)
         self.update = SACUpdate(policy, settings)
@@ -208,7 +219,7 @@ class SAC:
             self.iteration += 1
             if self.interaction.world.diverged > diverged:
                 count = self.interaction.world.diverged - diverged
-                self.say(f"Simulations that diverged and were begun anew: {count}.")
+                self.say(f"Simulations that diverged and were reset: {count}.")
             values = self.interaction.metrics() | {"samples": float(self.samples), "updates": float(self.updates)}
             if found:
                 values |= dict(zip(DIAGNOSTICS, torch.stack(found).mean(0).tolist(), strict=True))

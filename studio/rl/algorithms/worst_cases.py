@@ -25,17 +25,17 @@ class WorstCaseParams(PPOParams):
     """Which models are learned from, optimization and collection."""
 
     epsilon: float = setting(
-        0.1, "ε", "Share of an iteration's episodes that are learned from: those that returned least.", gt=0, le=1
+        0.1, "ε", "Fraction ε of an iteration's episodes to train on: those with the lowest returns.", gt=0, le=1
     )
     simulations: int = setting(
-        64, "Simulations", "Simulations that run at once; after the warm-up an iteration is an episode of each.",
+        64, "Simulations", "Number of parallel simulations; after the warm-up, an iteration is one episode in each.",
         "simulations", ge=1, le=65_536
     )  # fmt: skip
     steps: int = setting(
-        32, "Steps", "Steps of each simulation in an iteration of the warm-up.", "steps", ge=1, le=100_000
+        32, "Steps", "Environment steps per simulation in a warm-up iteration.", "steps", ge=1, le=100_000
     )
     warm_up: float = setting(
-        0.5, "Warm-up", "Share of the iterations in which all experience is learned from (ε = 1).", ge=0, le=1
+        0.5, "Warm-up", "Fraction of the iterations that train on all episodes first (ε = 1).", ge=0, le=1
     )
 
 

@@ -29,7 +29,7 @@ def flatten(observation: Any, ignored: Collection[str] = ()) -> Array:
     if not isinstance(observation, Mapping):
         return np.asarray(observation)
     if "image" in observation:
-        raise ValueError("this policy sees states, not images")
+        raise ValueError("this policy observes states, not images")
     return np.concatenate([np.asarray(observation[key]) for key in sorted(observation) if key not in ignored], -1)
 
 
@@ -90,16 +90,18 @@ class GaussianActorCritic(ReinforcementPolicy):
 
     id = "gaussian_mlp"
     title = "Gaussian MLP"
-    summary = "An actor and a critic on the state, two hidden layers each; for reinforcement learning."
-    reference = "Schulman et al., Proximal Policy Optimization (arXiv:1707.06347), section 6.1"
+    summary = "Actor and critic MLPs on the state; for PPO."
+    reference = "Schulman et al. 2017, Proximal Policy Optimization (arXiv:1707.06347), section 6.1"
     algorithm = "ppo"  # of studio.rl.learners: what trains it as a source policy
 
     class Params(Settings):
         """Size of the networks."""
 
-        width: int = setting(64, "Width", "Width of a hidden layer.", ge=4, le=4096)
-        layers: int = setting(2, "Layers", "Hidden layers.", ge=1, le=8)
-        log_std: float = setting(0.0, "Log-std", "Logarithm of the first standard deviation.", ge=-5, le=2)
+        width: int = setting(64, "Width", "Width of the hidden layers.", ge=4, le=4096)
+        layers: int = setting(2, "Layers", "Number of hidden layers.", ge=1, le=8)
+        log_std: float = setting(
+            0.0, "Log-std", "Logarithm of the initial standard deviation of the actions.", ge=-5, le=2
+        )
         inputs: int = setting(
             0, "Inputs", "Width of the observation; 0: as the task has it.", ge=0, le=100_000, derived=True
         )
@@ -107,7 +109,7 @@ class GaussianActorCritic(ReinforcementPolicy):
             0, "Outputs", "Width of the action; 0: as the task has it.", ge=0, le=10_000, derived=True
         )
         ignored: list[str] = setting(
-            [], "Ignored", "Entries of the observation that it does not see, such as the goal."
+            [], "Ignored", "Observation entries that the policy does not receive, such as the goal."
         )
 
     def fit(self, inputs: int, low: Array, high: Array, seed: int) -> None:

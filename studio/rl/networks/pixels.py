@@ -25,7 +25,10 @@ class PixelActorCritic(ReinforcementPolicy):
 
     id = "pixel_actor_critic"
     title = "Pixel actor-critic"
-    summary = "An actor on camera images; its critic sees the simulation's state in training. Learns by reinforcement."
+    summary = (
+        "Actor on camera images with a critic on the simulation's state (asymmetric actor-critic); for "
+        "reinforcement learning."
+    )
     reference = "Pinto et al. 2017, Asymmetric Actor Critic for Image-Based Robot Learning (arXiv:1710.06542)"
     sizes = ("image", "outputs")
     algorithm = "pixel_ppo"  # of studio.rl.learners: what trains it as a source policy
@@ -33,15 +36,17 @@ class PixelActorCritic(ReinforcementPolicy):
     class Params(Settings):
         """Size of the networks, and what the critic sees."""
 
-        channels: int = setting(16, "Channels", "Of the first convolution.", ge=1, le=512)
-        points: int = setting(16, "Points", "Places in the image that the encoder finds.", ge=1, le=512)
-        features: int = setting(32, "Features", "Width of what the encoder says of an image.", ge=2, le=4096)
-        width: int = setting(64, "Width", "Width of a hidden layer of the head and of the critic.", ge=4, le=4096)
-        layers: int = setting(1, "Layers", "Hidden layers of the head and of the critic.", ge=1, le=8)
+        channels: int = setting(16, "Channels", "Channels of the first convolution layer.", ge=1, le=512)
+        points: int = setting(16, "Points", "Number of image feature points (spatial soft-argmax).", ge=1, le=512)
+        features: int = setting(32, "Features", "Width of the encoder's features.", ge=2, le=4096)
+        width: int = setting(64, "Width", "Width of the hidden layers of actor head and critic.", ge=4, le=4096)
+        layers: int = setting(1, "Layers", "Hidden layers of actor head and critic.", ge=1, le=8)
         critic: Literal["state", "features"] = setting(
-            "state", "Critic", "What it judges by: the simulation's state with the goal, or the encoder's features."
+            "state", "Critic", "Input of the critic: the simulation's state with the goal, or the encoder's features."
         )
-        log_std: float = setting(-1.5, "Log-std", "Logarithm of the first standard deviation.", ge=-5, le=2)
+        log_std: float = setting(
+            -1.5, "Log-std", "Logarithm of the initial standard deviation of the actions.", ge=-5, le=2
+        )
         image: int = setting(
             0, "Image", "Width and height of the image; 0: as the domain has it.", "px", ge=0, le=256, derived=True
         )

@@ -25,21 +25,21 @@ class QPolicy(ReinforcementPolicy):
 
     id = "q_mlp"
     title = "Q MLP"
-    summary = "The worth of each of a task's choices, two hidden layers; for deep Q-learning, discrete control alone."
+    summary = "MLP with a Q-value for each discrete action; for deep Q-learning (DQN)."
     reference = "Mnih et al. 2015, Human-level control through deep reinforcement learning (Nature 518)"
     algorithm = "dqn"  # of studio.rl.learners: what trains it as a source policy
 
     class Params(Settings):
         """Size of the network."""
 
-        width: int = setting(256, "Width", "Width of a hidden layer.", ge=4, le=4096)
-        layers: int = setting(2, "Layers", "Hidden layers.", ge=1, le=8)
+        width: int = setting(256, "Width", "Width of the hidden layers.", ge=4, le=4096)
+        layers: int = setting(2, "Layers", "Number of hidden layers.", ge=1, le=8)
         inputs: int = setting(
             0, "Inputs", "Width of the observation; 0: as the task has it.", ge=0, le=100_000, derived=True
         )
         outputs: int = setting(0, "Outputs", "Choices; 0: as many as the task has.", ge=0, le=100_000, derived=True)
         ignored: list[str] = setting(
-            [], "Ignored", "Entries of the observation that it does not see, such as the goal."
+            [], "Ignored", "Observation entries that the policy does not receive, such as the goal."
         )
 
     def fit(self, inputs: int, low: Array, high: Array, seed: int) -> None:
@@ -49,7 +49,7 @@ class QPolicy(ReinforcementPolicy):
             ExperimentError: the range is not a discrete control's.
         """
         if len(low) != 1 or low[0] != 0 or high[0] < 1:
-            message = f"'{self.id}' chooses among a few actions; this control has a range of them."
+            message = f"'{self.id}' chooses among discrete actions, but this control is continuous."
             raise ExperimentError(message, "policy.id", "Choose squashed_mlp, or a task with discrete control.")
         self.make(seed, inputs=inputs, outputs=int(high[0]) + 1)
 

@@ -58,15 +58,15 @@ class SquashedActorCritic(ReinforcementPolicy):
 
     id = "squashed_mlp"
     title = "Squashed Gaussian MLP"
-    summary = "A stochastic actor with two critics of state and action, two hidden layers each; for SAC."
+    summary = "Stochastic actor MLP with two Q-critics; for SAC."
     reference = "Haarnoja et al. 2018, Soft Actor-Critic Algorithms and Applications (arXiv:1812.05905)"
     algorithm = "sac"  # of studio.rl.learners: what trains it as a source policy
 
     class Params(Settings):
         """Size of the networks."""
 
-        width: int = setting(256, "Width", "Width of a hidden layer.", ge=4, le=4096)
-        layers: int = setting(2, "Layers", "Hidden layers.", ge=1, le=8)
+        width: int = setting(256, "Width", "Width of the hidden layers.", ge=4, le=4096)
+        layers: int = setting(2, "Layers", "Number of hidden layers.", ge=1, le=8)
         inputs: int = setting(
             0, "Inputs", "Width of the observation; 0: as the task has it.", ge=0, le=100_000, derived=True
         )
@@ -74,7 +74,7 @@ class SquashedActorCritic(ReinforcementPolicy):
             0, "Outputs", "Width of the action; 0: as the task has it.", ge=0, le=10_000, derived=True
         )
         ignored: list[str] = setting(
-            [], "Ignored", "Entries of the observation that it does not see, such as the goal."
+            [], "Ignored", "Observation entries that the policy does not receive, such as the goal."
         )
 
     def fit(self, inputs: int, low: Array, high: Array, seed: int) -> None:

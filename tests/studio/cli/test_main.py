@@ -224,7 +224,7 @@ def _spoiled(file: h5py.File) -> None:
         (_spoiled, "NaN or infinity, first in demo_1"),
         (lambda file: _demo(file, width=7), "7 wide"),
         (lambda file: _demo(file, size=48), "48 px"),
-        (lambda file: file.create_group("data/demo_0"), "lacks 'actions'"),
+        (lambda file: file.create_group("data/demo_0"), "no 'actions'"),
     ],
 )
 @pytest.mark.parametrize("side", ["target", "source"])

@@ -38,7 +38,7 @@ PLAN = assets() / "experiments" / "randomized.yaml"
         ("target.randomization=[{field: weight, high: 2}]", "target.randomization.0.field", "not a choice"),
         ("target.randomization=everything", "target.randomization", "no preset"),
         ("target.camera=behind", "target.camera", "no camera"),
-        ("target.curriculum={widen_at: 0.3}", "target.curriculum", "above widening"),
+        ("target.curriculum={widen_at: 0.3}", "target.curriculum", "above the widening threshold"),
         ("target.curriculum={enabled: true}", "target.curriculum.enabled", "demonstrations"),
     ],
 )

@@ -114,8 +114,8 @@ def problems(strategy: str, observation: str, augment: bool) -> list[str]:
 def test_what_cannot_be_augmented_is_said_before_a_run(strategy: str) -> None:
     where = "strategy.params.augment_images"
     assert problems(strategy, "image", False) == problems(strategy, "goal", False) == []
-    frozen = f"{where}: Frozen features are computed once, before any image could be varied."
-    nothing = f"{where}: There are no images to vary."
+    frozen = f"{where}: Frozen features are computed once, so images cannot be augmented."
+    nothing = f"{where}: There are no images to augment."
     assert problems(strategy, "image", True) == ([frozen] if strategy == "feature_extraction" else [])
     assert problems(strategy, "goal", True) == [frozen if strategy == "feature_extraction" else nothing]
 

@@ -78,7 +78,7 @@ def test_what_a_run_tells_and_leaves(runs: Path) -> None:
         ({"policy": {"id": "token_transformer"}}, "policy.id", "cannot train"),
         ({"strategy.params.sac.batch_size": 1}, "strategy.params.sac.batch_size", "out of range"),
         ({"strategy.params.sac.batchsize": 9}, "strategy.params.sac.batchsize", "no such setting"),
-        ({"strategy.params.sac.learning_starts": 320}, "strategy.params.sac.learning_starts", "it never does"),
+        ({"strategy.params.sac.learning_starts": 320}, "strategy.params.sac.learning_starts", "so it never starts"),
     ],
 )
 def test_what_does_not_fit_is_said_before_it_starts(changes: dict[str, Any], field: str, text: str) -> None:

@@ -156,7 +156,7 @@ def test_a_processor_without_bf16_is_said_to_imitate_it(able: bool, monkeypatch:
     said: list[str] = []
     world = make_vector(1, "inverted_pendulum", "inverted_pendulum", threads=1)
     SAC(policy_of(4, 1), world, SACParams(precision="bf16"), iterations=1, seed=0, say=said.append)
-    assert len(said) == (not able) and all("choose fp32" in text for text in said)
+    assert len(said) == (not able) and all("Choose fp32" in text for text in said)
 
 
 def test_the_end_of_an_episode_is_no_promise_and_a_time_limit_is_one() -> None:

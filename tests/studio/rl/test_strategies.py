@@ -89,7 +89,7 @@ def test_only_one_of_them_meets_other_bodies() -> None:
         ({"policy.id": "token_transformer"}, "policy.id", "cannot train"),
         ({"target.embodiment": "walker2d", "target.task": "walker2d"}, "target.embodiment", "differ"),
         ({"source.observation": "image", "source.camera": "track"}, "source.observation", "not images"),
-        ({"source.randomization": []}, "source.randomization", "nothing to randomize"),
+        ({"source.randomization": []}, "source.randomization", "has no randomization"),
         ({"strategy.params": PARAMS | {"minibatch": 100}}, "strategy.params.minibatch", "fewer than a minibatch"),
         ({"strategy.params": PARAMS | {"clip": 0}}, "strategy.params.clip", "out of range"),
         ({"target.randomization": OBSERVED}, "target.randomization", "observes none, the target mass:torso"),

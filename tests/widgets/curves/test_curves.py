@@ -147,7 +147,7 @@ def test_hidden_plots_cost_nothing(qtbot: Any, app_state: AppState, panel: Curve
     qtbot.waitUntil(lambda: len(panel.view.plots["loss", "adapt"].content.curves[0].x) == 50)
 
 
-def test_a_new_run_takes_a_colour_of_its_own(qtbot: Any, app_state: AppState, panel: CurvesPanel) -> None:
+def test_a_new_run_takes_a_color_of_its_own(qtbot: Any, app_state: AppState, panel: CurvesPanel) -> None:
     first, overlay = begin(app_state, "a"), Overlay.of(app_state)
     app_state.events.emit([loss(0), loss(1)])
     app_state.events.emit([StateChanged(str(first), "finished")])
@@ -315,7 +315,7 @@ def test_export_png_svg_csv(qtbot: Any, app_state: AppState, panel: CurvesPanel,
     image = QImage(str(tmp_path / "figure.png"))
     assert image.width() > 800
     colors = {image.pixelColor(x, y).name() for x in range(0, image.width(), 2) for y in range(0, image.height(), 2)}
-    assert two.content.curves[0].color.name() in colors  # something is drawn, in the run's colour
+    assert two.content.curves[0].color.name() in colors  # something is drawn, in the run's color
     assert QSvgRenderer(str(tmp_path / "figure.svg")).isValid()
     assert "seed 1" in (tmp_path / "figure.svg").read_text()
     with (tmp_path / "figure.csv").open() as file:

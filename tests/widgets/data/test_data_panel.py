@@ -117,9 +117,9 @@ def test_a_strategy_that_needs_no_episodes_is_not_said_to_wait_for_them(
 ) -> None:
     words = panel.views["target"].words
     assert app_state.edit(**{"strategy.id": "lora"}) is None
-    qtbot.waitUntil(lambda: "the scripted expert makes them" in words.text(), timeout=3000)
+    qtbot.waitUntil(lambda: "scripted expert records them" in words.text(), timeout=3000)
     assert app_state.edit(**{"strategy.id": "full_finetuning"}) is None
-    qtbot.waitUntil(lambda: "makes its own experience" in words.text(), timeout=3000)
+    qtbot.waitUntil(lambda: "collects its own experience" in words.text(), timeout=3000)
 
 
 @pytest.mark.parametrize(

@@ -77,7 +77,7 @@ def test_record_identify_see_and_use(qtbot: Any, app_state: AppState, panel: Ide
     assert mass == pytest.approx(1.5, rel=0.05)
     assert panel.table.values["mass"].text() == f"×{mass:.3f}"
     assert "hidden: ×1.500" in panel.table.bars["mass"].toolTip()
-    assert panel.table.values["friction"].text() == "not shown"
+    assert panel.table.values["friction"].text() == "unknown"
     assert panel.table.notes["friction"].isVisible()
     assert panel.table.notes["friction"].text() == "Not identifiable: the recordings do not change with it."
     curves = panel.plots.curves[0]
@@ -104,7 +104,7 @@ def test_a_file_of_recordings(qtbot: Any, app_state: AppState, panel: Identifica
     write_recordings(record(domain, app_state.registry, {"mass": 0.7}, 2, 5), tmp_path / "robot.h5")
     click(qtbot, panel.source._group.button(2))
     assert panel.file_box.isVisible() and not panel.hidden_box.isVisible()
-    assert "Choose a file" in identified(qtbot, panel)
+    assert "Choose a recordings file" in identified(qtbot, panel)
     panel.file.setText(str(tmp_path / "none.h5"))
     assert "does not exist" in identified(qtbot, panel)
     assert panel.words.property("role") == "problem"

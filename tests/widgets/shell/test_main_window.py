@@ -62,7 +62,7 @@ def test_run_is_barred_with_the_reason_until_all_is_well(
     qtbot: Any, window: MainWindow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = window.commands.run
-    assert not run.isEnabled() and "loaded" in run.toolTip()
+    assert not run.isEnabled() and "still loading" in run.toolTip()
     ready(qtbot, window)
     assert run.isEnabled()
     fakes.install(monkeypatch, lambda _: [Problem("target.dataset", "The dataset does not exist.", "Check the path.")])
@@ -82,7 +82,7 @@ def test_f5_runs_and_the_buttons_follow(qtbot: Any, window: MainWindow) -> None:
     assert not commands.run.isEnabled() and commands.stop.isEnabled() and commands.pause.isEnabled()
     with qtbot.waitSignal(window.app_state.state_changed, timeout=3000):
         commands.pause.trigger()
-    assert commands.pause.isChecked() and commands.pause.iconText() == "Go on"
+    assert commands.pause.isChecked() and commands.pause.iconText() == "Continue"
     with qtbot.waitSignal(window.app_state.running_changed, timeout=3000):
         commands.stop.trigger()
     assert commands.run.isEnabled() and not commands.stop.isEnabled()
