@@ -12,13 +12,14 @@ from studio.contracts import SLOTS, Embodiment, Observation
 from studio.experiment import Domain, Settings, setting
 from studio.nn.action_space import masked_mse, pad, slot_mask, unpad
 from studio.nn.fingerprint import Fingerprint
+from studio.nn.policy import BasePolicy
 from studio.nn.transformer import Block, FeaturePoints, Normalizer
 
 LIMBS = 2  # end-effector coordinates: right (or only) limb, left limb
 GOAL = 6  # coordinates of a goal, at most; shorter ones are padded with zeros
 
 
-class TokenTransformer(nn.Module):
+class TokenTransformer(BasePolicy):
     """Tokens → transformer → readout token → action head over the 32 slots. Un-normalizes inside.
 
     Nothing outside needs to know statistics, slots or masks: ``act`` takes native observations, gives native actions.
@@ -34,7 +35,6 @@ class TokenTransformer(nn.Module):
         "After Octo (arXiv:2405.12213) and RDT (arXiv:2410.07864); feature points: Levine et al. 2016 "
         "(arXiv:1504.00702)"
     )
-    contributes = "policies"
 
     class Params(Settings):
         """Size of the network."""

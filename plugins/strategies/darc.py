@@ -26,6 +26,7 @@ from studio.rl.strategy import ReinforcementStrategy
 from studio.seeds import target_visit_seed
 from studio.sim.world import World
 
+GAP = "gap"  # the classifiers' name beside a policy
 OWN = ("classifiers", "there", "target_replay")  # of a learner's state, beside what every SAC's has
 
 
@@ -72,7 +73,7 @@ class OffDynamicsSAC(SAC):
         low, high = policy.low.cpu().numpy(), policy.high.cpu().numpy()
         self.gap = DynamicsGap(policy.params.inputs, low, high, settings, seed, device, ignored)
         self.classifiers = GapLearner(self.gap, settings, seed, settings.update == "compiled", self.say)
-        policy.gap = self.gap
+        policy.attach(GAP, self.gap)
         self._found: list[Tensor] = []  # of the classifiers, since the last iteration
         self._deltas: list[Tensor] = []
 
@@ -133,6 +134,7 @@ class DARC(ReinforcementStrategy):
     reference = "Eysenbach et al. 2021 (arXiv:2006.13916)"
     tags = ("reinforcement", "off-dynamics")
     policies = (SquashedActorCritic.id,)
+    companions = {GAP: DynamicsGap}
     units = {
         **UNITS, "delta_reward": "nats", "target_samples": "steps", "target_visit_return": "",
         "target_visit_episode_length": "steps", "sas_loss": "nats", "sa_loss": "nats",
@@ -159,7 +161,7 @@ class DARC(ReinforcementStrategy):
         self._target.close()
 
     def delta_reward(self, observation: Any, action: Any, next_observation: Any) -> Any:
-        """Δr of transitions, (n,) nats; also as the policy's ``gap``, by which its path is colored."""
+        """Return Δr of transitions, (n,) nats, by which the policy's path is colored."""
         return self._learner.gap.transition_score(observation, action, next_observation)
 
     def check(self, experiment: Experiment) -> list[Problem]:

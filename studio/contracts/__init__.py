@@ -8,7 +8,7 @@ from studio.contracts.dataset import Format
 from studio.contracts.embodiment import Embodiment, Limb
 from studio.contracts.episodes import Episodes
 from studio.contracts.panel import PanelInfo
-from studio.contracts.policy import Policy, TransitionScore
+from studio.contracts.policy import Companion, Policy, TransitionScore
 from studio.contracts.problem import Metrics, Problem
 from studio.contracts.requires import Requires
 from studio.contracts.stateful import Stateful
@@ -18,6 +18,7 @@ from studio.contracts.task import Simulation, Task
 __all__ = [
     "SLOTS",
     "Array",
+    "Companion",
     "Embodiment",
     "Episodes",
     "Format",

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Iterator, Mapping
+from typing import Any, Protocol, Self
 
 from studio.contracts.arrays import Array, Observation
-
-if TYPE_CHECKING:
-    pass
 
 
 class TransitionScore(Protocol):
@@ -19,33 +16,70 @@ class TransitionScore(Protocol):
         """Short, with its unit: the legend."""
 
     def transition_score(self, observation: Observation, action: Array, next_observation: Observation) -> Array:
-        """(n,), 0: nothing to say. Native actions (n, dof), observations before and after, as ``act`` sees them. Near a
-        millisecond for a few rows; may be called from any thread, on a copy of its own."""
+        """Return the scores (n,), 0 where there is nothing to say.
+
+        Native actions (n, dof), observations before and after, as ``act`` sees them. Near a millisecond for a few rows;
+        may be called from any thread, on a copy of its own.
+        """
+
+
+class Companion(Protocol):
+    """What a strategy saves beside a policy, of which it is no part: DARC's classifiers, for one.
+
+    ``Strategy.companions`` names the class that a saved one is read back by.
+    """
+
+    def about(self) -> dict[str, Any]:
+        """Return what :meth:`made` needs beside the tensors: numbers, strings, lists and dicts of them."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return weights and statistics, tensors by name."""
+
+    @classmethod
+    def made(cls, about: Mapping[str, Any], state: Mapping[str, Any]) -> Self:
+        """Return one from what :meth:`about` and :meth:`state_dict` gave.
+
+        Raises ValueError, KeyError, TypeError or RuntimeError where they do not fit each other.
+        """
+
+    def transition_scores(self) -> TransitionScore | None:
+        """Return what it scores transitions by; None: it scores none."""
 
 
 class Policy(Protocol):
-    """Anything that acts, batch first.
+    """Anything that acts, batch first. ``studio.nn.policy.BasePolicy`` implements all but ``act``.
 
-    A policy may carry a ``gap``, a :class:`TransitionScore`, as a plain attribute: look for it by
-    ``getattr(policy, "gap", None)``. ``copy.deepcopy`` copies it along; it is none of the policy's parameters and not
-    among the tensors of its ``state_dict``. DARC's is saved beside the policy and comes back with it.
-
-    It may have two methods more, which are drawn under its picture while it plays. They are asked once a control step,
-    with what ``act`` is given, batch first:
-
-    - ``value(observation) -> (n,)``: what it expects to gain from here on, V(s) or min Q(s, a) at its own action, in
-      the scale of the rewards it was trained with.
-    - ``entropy(observation) -> (n,)``: of what it would explore with, nats.
-
-    One whose ``is_recurrent`` is true is asked with its memory too, as ``act`` left it: ``value(observation, memory)``.
+    ``value``, ``entropy`` and the scores are drawn under its picture while it plays. They are asked once a control
+    step, with what ``act`` is given.
     """
 
+    @property
+    def params(self) -> Any:
+        """The settings that it was built with, a ``Settings``; None: it has none."""
+
+    @property
+    def is_recurrent(self) -> bool:
+        """Whether value and entropy depend on the memory too, as ``act`` left it; others ignore it."""
+
     def act(self, observation: Observation, memory: Any = None) -> tuple[Any, Any]:
-        """Native actions (n, dof of the domain's control), ready for ``World.step``, and the new memory.
+        """Return native actions (n, dof of the domain's control), ready for ``World.step``, and the new memory.
 
         Memory is None at an episode's beginning, and then what the last call returned: None, or arrays or tensors
         (n, …), of which only the rows of the episodes that go on are given. It is never changed in place.
         """
 
     def parameters(self) -> Iterator[Any]:
-        """Trainable and frozen parameters."""
+        """Return trainable and frozen parameters."""
+
+    def value(self, observation: Observation, memory: Any = None) -> Array | None:
+        """Return the expected return from here on, (n,), V(s) or min Q(s, a) at its own action, in the scale of the
+        rewards it was trained with; None: it has no critic."""
+
+    def entropy(self, observation: Observation, memory: Any = None) -> Array | None:
+        """Return the entropy of what it would explore with, (n,), nats; None: it does not explore."""
+
+    def companions(self) -> Mapping[str, Companion]:
+        """Return, by name, what is saved beside it; none of it is among its parameters or its ``state_dict``."""
+
+    def transition_scores(self) -> TransitionScore | None:
+        """Return what its path is colored by; None: it scores no transitions."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel
 
+from studio.contracts.policy import Companion
 from studio.contracts.problem import Metrics, Problem
 from studio.contracts.requires import Requires
 from studio.contracts.stateful import Stateful
@@ -29,6 +30,7 @@ class Strategy:
     stages: ClassVar[tuple[str, ...]] = ()  # of its own, in order, shown on the way; empty: "adapt" alone
     units: ClassVar[Mapping[str, str]] = {}
     tags: ClassVar[tuple[str, ...]] = ()
+    companions: ClassVar[Mapping[str, type[Companion]]] = {}  # what it saves beside a policy, by the names there
 
     class Params(Settings):
         """No parameters."""

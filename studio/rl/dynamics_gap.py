@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad_and_value
 from torch.nn.functional import binary_cross_entropy_with_logits
 
+from studio.contracts import TransitionScore
 from studio.experiment import Settings, setting
 from studio.nn.running_mean_std import RunningMeanStd
 from studio.rl.compiling import made_fast
@@ -79,7 +80,7 @@ class Classifiers(nn.Module):
 
 
 class DynamicsGap:
-    """Δr of transitions. It can be asked for as it is, and rides along with a policy as its ``gap``.
+    """Δr of transitions. It is a companion of the policy: saved beside it, no part of it.
 
     Args:
         observation: width of an observation.
@@ -119,12 +120,16 @@ class DynamicsGap:
         return self.networks(self.moments(self.inputs(batch)))[1].clamp(-self.bound, self.bound)
 
     def transition_score(self, observation: Any, action: Array, next_observation: Any) -> Array:
-        """Δr, (n,), of native actions and observations as a world gives them; see ``contracts.TransitionScore``."""
+        """Return Δr, (n,), of native actions and observations as a world gives them."""
         unit = 2 * (np.asarray(action, np.float32) - self._low) / (self._high - self._low) - 1
         seen, after = (flatten(rows, self._ignored) for rows in (observation, next_observation))
         device = self.moments.mean.device
         rows = [torch.as_tensor(rows, dtype=torch.float32, device=device) for rows in (seen, unit.clip(-1, 1), after)]
         return self.delta_reward(dict(zip(COLUMNS, rows, strict=True))).cpu().numpy()
+
+    def transition_scores(self) -> TransitionScore | None:
+        """Return itself."""
+        return self
 
     def about(self) -> dict[str, Any]:
         """What :meth:`made` makes its like of, but for the tensors: numbers and strings."""

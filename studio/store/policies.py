@@ -1,4 +1,4 @@
-"""Policies on disk: ``policy.safetensors`` with ``config.json`` (and ``gap.safetensors``, where a policy has a gap),
+"""Policies on disk: ``policy.safetensors``, ``config.json``, and a safetensors file for each of a policy's companions;
 and making a policy from an experiment."""
 
 from __future__ import annotations
@@ -13,15 +13,12 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from studio.contracts import Embodiment, Episodes
+from studio.contracts import Companion, Embodiment, Episodes, Policy
 from studio.errors import DataError, ExperimentError
 from studio.experiment import Domain, Selection, plain_validation
 from studio.files import json_text, share_weights
 from studio.nn.fingerprint import weights_hash
 from studio.registry import Registry, shared_registry
-from studio.rl.dynamics_gap import DynamicsGap
-
-GAP = "gap.safetensors"  # the classifiers that DARC gave a policy
 
 
 def check_params(contribution: Any, params: dict[str, Any], field: str) -> Any:
@@ -74,10 +71,8 @@ def save_policy(policy: Any, folder: Path, **about: Any) -> None:
             "weights_sha256": weights_hash(state),
             **about,
         }
-        if isinstance(gap := getattr(policy, "gap", None), DynamicsGap):  # beside the policy, of which it is no part
-            weights = {name: t.cpu().contiguous().clone() for name, t in gap.state_dict().items()}
-            save_file(weights, temporary / GAP)
-            config |= {"gap": gap.about(), "gap_sha256": weights_hash(weights)}
+        if companions := _save_companions(policy, temporary):
+            config["companions"] = companions
         (temporary / "config.json").write_text(json_text(config, indent=2), encoding="utf-8")
         share_weights(temporary)
         shutil.rmtree(folder, ignore_errors=True)
@@ -100,23 +95,52 @@ def load_policy_folder(folder: Path, registry: Registry | None = None) -> Any:
             str(folder),
             "The files were changed; export them again.",
         )
-    kind = (registry or shared_registry()).get("policies", config["policy"], str(folder))
+    registry = registry or shared_registry()
+    kind = registry.get("policies", config["policy"], str(folder))
     policy = kind(check_params(kind, config["params"], "policy.params"), config["observation"])
     policy.load_state_dict(state)
-    if "gap" in config:
-        policy.gap = _gap(folder, config["gap"], config.get("gap_sha256"))
+    for name, (about, digest) in _saved_companions(config).items():
+        policy.attach(name, _load_companion(folder, name, about, digest, registry))
     policy.eval()
     return policy
 
 
-def _gap(folder: Path, about: dict[str, Any], sha256: str | None) -> DynamicsGap:
+def _save_companions(policy: Policy, folder: Path) -> dict[str, Any]:
+    """Write each companion's tensors; return what the config says of them, by name."""
+    described = {}
+    for name, companion in policy.companions().items():
+        weights = {key: t.cpu().contiguous().clone() for key, t in companion.state_dict().items()}
+        save_file(weights, folder / f"{name}.safetensors")
+        described[name] = {"about": companion.about(), "sha256": weights_hash(weights)}
+    return described
+
+
+def _saved_companions(config: dict[str, Any]) -> dict[str, tuple[dict[str, Any], str]]:
+    """Return the companions that a config names, as (about, hash of the tensors)."""
+    found = {name: (saved["about"], saved["sha256"]) for name, saved in config.get("companions", {}).items()}
+    if "gap" in config:  # as it was written before there were companions of other kinds
+        found["gap"] = (config["gap"], config.get("gap_sha256", ""))
+    return found
+
+
+def _load_companion(folder: Path, name: str, about: dict[str, Any], digest: str, registry: Registry) -> Companion:
+    """Read one by the class that a strategy declares for its name. Raises DataError where it cannot be read."""
+    file = folder / f"{name}.safetensors"
+    kinds = (strategy.companions.get(name) for strategy in registry.all("strategies").values())
+    kind: type[Companion] | None = next((kind for kind in kinds if kind is not None), None)
+    if kind is None:
+        raise DataError(
+            f"No installed strategy can read the policy's companion '{name}'.",
+            str(file),
+            "Install the strategy that trained the policy.",
+        )
     try:
-        weights = load_file(folder / GAP)
-        if weights_hash(weights) != sha256:
-            raise ValueError("they were changed")
-        return DynamicsGap.made(about, weights)
+        weights = load_file(file)
+        if weights_hash(weights) != digest:
+            raise ValueError("the file was changed")
+        return kind.made(about, weights)
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
         reason = " ".join(str(error).split())[:160]
         raise DataError(
-            f"The policy's classifiers cannot be read ({reason}).", str(folder / GAP), "Export the policy again."
+            f"The policy's companion '{name}' cannot be read ({reason}).", str(file), "Export the policy again."
         ) from None

@@ -45,7 +45,7 @@ class Player(LiveSimulation):
         super().__init__(world.batch, task.control_hz, PARTS, world.state_owners(), world.fields)
         self._policy: Policy | str = policy
         self._memory: Any = None  # of the policy, within an episode
-        self._senses = PolicyProbe(policy)
+        self._probe = _probe(policy)
         self._seen: Any = None  # of the present state; None: not looked yet
         self._acted: tuple[Any, np.ndarray] | None = None  # what was seen and done last
         self._did: dict[str, Any] = {}  # of the last step, for its moment
@@ -77,10 +77,15 @@ class Player(LiveSimulation):
         Raises:
             StudioError: it cannot act in this world. Who acted before goes on.
         """
-        if type(policy) is not type(self._policy) or getattr(policy, "params", 0) != getattr(self._policy, "params", 1):
+        probe = _probe(policy)
+        if _is_later_state(policy, self._policy):
+            probe.answers = self._probe.answers
+        else:
             self._check(policy)
             self._memory = None
-        self._policy, self._senses = policy, PolicyProbe(policy)
+            if not isinstance(policy, str):
+                probe.evaluate(self._observe())  # whether it has anything to say
+        self._policy, self._probe = policy, probe
         before, self.by_hand = self.by_hand, isinstance(policy, str) and policy == "hand"
         if self.by_hand and not before:
             self._drop_step()  # the rest of the policy's step would take back what the hand sets
@@ -180,7 +185,7 @@ class Player(LiveSimulation):
     def traces(self) -> dict[str, np.ndarray] | None:
         """What a policy that says something of its moments said, over the history, (entries, width) by name; the same
         object until there is more. None: it says nothing."""
-        if not self._senses:
+        if not self._probe.answers:
             return None
         moments = self._step_records()
         if self._told[0] is not moments[-1]:
@@ -210,7 +215,7 @@ class Player(LiveSimulation):
         return steering.arrow(self.components, self.world.contexts[0], at, float(self.model.stat.extent))
 
     def _path(self) -> Sequence[Decoration]:
-        if self._senses.score is None:
+        if self._probe.scores is None:
             return ()
         if self._drawn[0] is not self._moment:
             moments = self._step_records()
@@ -222,7 +227,7 @@ class Player(LiveSimulation):
     @property
     def legend(self) -> tuple[str, float] | None:
         """(title, score of the full color) of the path; None: there is none."""
-        return (self._senses.title, self._full) if self._path() else None
+        return (self._probe.title, self._full) if self._path() else None
 
     @property
     def info(self) -> dict[str, Any]:
@@ -264,7 +269,7 @@ class Player(LiveSimulation):
         self._reward, self._seen = float(world.reward(self._ids)[0]), None
         self._did = {"reward": self._reward, "action": world.actions[0].copy()}
         if self._acted is not None:
-            score = self._senses.judge(*self._acted, self._observe())
+            score = self._probe.score_transition(*self._acted, self._observe())
             self._did["score"], self._acted = score, None
         self._return += self._reward
         self._success = self._has_success and bool(world.success(self._ids)[0])
@@ -309,7 +314,7 @@ class Player(LiveSimulation):
         seen = self._observe()
         action: np.ndarray
         action, self._memory = self._policy.act(seen, self._memory)
-        if self._senses.score is not None:
+        if self._probe.scores is not None:
             self._acted = seen, np.array(action)
         return action
 
@@ -327,7 +332,8 @@ class Player(LiveSimulation):
         """The present moment, with what the policy says of it."""
         world = self.world
         place = world.end_effectors(self._ids)[0, 0] if world.scene.limbs else world.bind("xpos")[0, self._root]
-        said: dict[str, Any] = self._senses.feel(self._observe(), self._memory) if self._senses else {}
+        silent = self._probe.answers is False  # not worth an observation
+        said: dict[str, Any] = {} if silent else self._probe.evaluate(self._observe(), self._memory)
         return StepRecord(int(world.steps[0]), (float(place[0]), float(place[1]), float(place[2])), **self._did, **said)
 
     def _step_records(self) -> list[StepRecord]:
@@ -395,3 +401,14 @@ class Player(LiveSimulation):
         self._seed, self._episode, self._successes, self._ended, self._success, self._return, self._reward = episode
         self._seen, self._acted = None, None
         self._did = {name: getattr(self._moment, name) for name in ("action", "reward", "score")}
+
+
+def _probe(policy: Policy | str) -> PolicyProbe:
+    return PolicyProbe(None if isinstance(policy, str) else policy)
+
+
+def _is_later_state(policy: Policy | str, before: Policy | str) -> bool:
+    """Whether a policy is the one that acted before, trained further."""
+    if isinstance(policy, str) or isinstance(before, str):
+        return False
+    return type(policy) is type(before) and policy.params is not None and policy.params == before.params

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from studio.contracts import Policy
 from studio.viewer.decorations import Line, diverging
 
 Array = np.ndarray
@@ -36,29 +37,39 @@ class StepRecord:
 
 
 class PolicyProbe:
-    """What one policy can say. Of a policy that says nothing, it is false."""
+    """Asks one policy for value, entropy and scores.
 
-    def __init__(self, policy: Any) -> None:
-        self.value = getattr(policy, "value", None)
-        self.entropy = getattr(policy, "entropy", None)
-        gap = getattr(policy, "gap", None)
-        gap = gap if gap is not None else policy
-        self.score = getattr(gap, "transition_score", None)
-        self.is_recurrent = bool(getattr(policy, "is_recurrent", False))
-        self.title = str(getattr(gap, "title", "")) if self.score is not None else ""
+    Args:
+        policy: None: nobody is asked, nothing is answered.
+    """
 
-    def __bool__(self) -> bool:
-        return any(callable(sense) for sense in (self.value, self.entropy, self.score))
+    def __init__(self, policy: Policy | None) -> None:
+        self._policy = policy
+        self.scores = policy.transition_scores() if policy is not None else None
+        # whether the policy has anything to say; None: not asked yet
+        self.answers: bool | None = False if policy is None else True if self.scores is not None else None
 
-    def feel(self, observation: Any, memory: Any = None) -> dict[str, float]:
-        """Value and entropy in the state that is observed, (1, …), of a policy that remembers what came before it."""
-        found = {"value": self.value, "entropy": self.entropy}
-        seen = (observation, memory) if self.is_recurrent else (observation,)
-        return {name: float(sense(*seen)[0]) for name, sense in found.items() if callable(sense)}
+    @property
+    def title(self) -> str:
+        """Of its score, for the legend; empty where it has none."""
+        return self.scores.title if self.scores is not None else ""
 
-    def judge(self, before: Any, action: Array, after: Any) -> float:
-        """The score of one transition: observations (1, …) and the native action (1, width)."""
-        return float(self.score(before, action, after)[0]) if callable(self.score) else math.nan
+    def evaluate(self, observation: Any, memory: Any = None) -> dict[str, float]:
+        """Return value and entropy of the observed state, (1, …), where the policy has them.
+
+        Args:
+            memory: as ``act`` left it before this observation.
+        """
+        if self._policy is None or self.answers is False:
+            return {}
+        said = {"value": self._policy.value(observation, memory), "entropy": self._policy.entropy(observation, memory)}
+        found = {name: float(values[0]) for name, values in said.items() if values is not None}
+        self.answers = self.scores is not None or bool(found)
+        return found
+
+    def score_transition(self, before: Any, action: Array, after: Any) -> float:
+        """Return the score of one transition, NaN without one: observations (1, …), the native action (1, width)."""
+        return float(self.scores.transition_score(before, action, after)[0]) if self.scores is not None else math.nan
 
 
 def traces(moments: Sequence[StepRecord]) -> dict[str, Array]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -74,23 +75,34 @@ def test_a_resumed_training_is_the_same_to_the_bit(tmp_path: Path) -> None:
     pairs = zip(whole.policy().state_dict().items(), resumed.policy().state_dict().values(), strict=True)
     assert all(torch.equal(value, other) for (_, value), other in pairs)
     rows = np.zeros((3, 4), np.float32), np.ones((3, 4)), np.full((3, 4), 0.1, np.float32)
-    np.testing.assert_array_equal(whole.delta_reward(*rows), resumed.policy().gap.transition_score(*rows))
+    scores = resumed.policy().transition_scores()
+    np.testing.assert_array_equal(whole.delta_reward(*rows), scores.transition_score(*rows))
 
 
 def test_a_session_runs_it_headless(runs: Path) -> None:
     session: Session = tiny.run(plan(), runs)
     assert session.evaluations[-1]["domain"] == "target" and (session.folder / "policy" / "config.json").exists()
     _, watched = session.channels.policy.get()
-    assert watched is not None and watched.gap.title == "Δr, nats"
+    assert watched is not None and watched.transition_scores().title == "Δr, nats"
     assert not [name for name in watched.state_dict() if "gap" in name or "sas" in name]
     rows = np.zeros((3, 4), np.float32), np.ones((3, 4)), np.full((3, 4), 0.1, np.float32)
+
+    def scores(policy: Any) -> np.ndarray:
+        return policy.transition_scores().transition_score(*rows)
+
     for opened in (load_policy(session.folder), load_policy(session.folder, 6)):
-        np.testing.assert_array_equal(opened.gap.transition_score(*rows), watched.gap.transition_score(*rows))
-    file = session.folder / "policy" / "gap.safetensors"
+        np.testing.assert_array_equal(scores(opened), scores(watched))
+    folder = session.folder / "policy"
+    config = json.loads((folder / "config.json").read_text())
+    saved = config.pop("companions")["gap"]
+    older = {**config, "gap": saved["about"], "gap_sha256": saved["sha256"]}  # as folders were before
+    (folder / "config.json").write_text(json.dumps(older))
+    np.testing.assert_array_equal(scores(load_policy(session.folder)), scores(watched))
+    file = folder / "gap.safetensors"
     whole = file.read_bytes()
     for broken in (b"broken", whole[:-1] + bytes([whole[-1] ^ 1])):
         file.write_bytes(broken)
-        with pytest.raises(DataError, match="classifiers cannot be read"):
+        with pytest.raises(DataError, match="companion 'gap' cannot be read"):
             load_policy(session.folder)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from studio.experiment import Domain
+from studio.nn.policy import BasePolicy
 from studio.registry import Registry
 from studio.viewer.player import Player
 from tests.widgets.viewport_hands import CTRL, LEFT, RIGHT, Held
@@ -25,10 +26,11 @@ REACHER = Domain(embodiment="reacher", task="reacher", control="motor", observat
 PUSHER = Domain(embodiment="pusher", task="pusher", control="motor", observation="state")
 
 
-class Still:
+class Still(BasePolicy):
     """Takes down what it sees, and does nothing."""
 
     def __init__(self, width: int) -> None:
+        super().__init__()
         self.width, self.seen = width, np.zeros(0)
 
     def act(self, observation: Any, memory: Any = None) -> tuple[np.ndarray, Any]:

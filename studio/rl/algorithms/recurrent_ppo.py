@@ -35,7 +35,7 @@ class RecurrentActorCritic(GaussianActorCritic):
     summary = "Recurrent actor-critic (GRU) for partially observable tasks; trained by reinforcement learning."
     reference = "Cho et al. 2014 (arXiv:1406.1078); Heess et al. 2015 (arXiv:1512.04455)"
     algorithm = "recurrent_ppo"
-    is_recurrent = True  # value and entropy are asked with the memory too
+    is_recurrent = True
 
     class Params(GaussianActorCritic.Params):
         """Size of the memory and the networks."""

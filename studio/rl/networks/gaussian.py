@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from studio.errors import ExperimentError
 from studio.experiment import Settings, setting
 from studio.nn.fingerprint import Fingerprint
+from studio.nn.policy import BasePolicy
 from studio.nn.running_mean_std import RunningMeanStd
 
 Array = np.ndarray
@@ -33,18 +34,16 @@ def flatten(observation: Any, ignored: Collection[str] = ()) -> Array:
     return np.concatenate([np.asarray(observation[key]) for key in sorted(observation) if key not in ignored], -1)
 
 
-class ReinforcementPolicy(nn.Module):
+class ReinforcementPolicy(BasePolicy):
     """What the policies share that learn by reinforcement: blank until a world's sizes are known.
 
     A subclass's ``fit`` gives them to :meth:`make`; its ``_build`` makes the networks that ``params`` describe.
     """
 
     id: ClassVar[str]
-    contributes = "policies"
     sizes: ClassVar[tuple[str, ...]] = ("inputs", "outputs")  # of ``Params``: 0 while it is blank
     low: Tensor
     high: Tensor
-    gap: Any  # a TransitionScore, where a strategy gave it one: see studio.contracts.Policy
 
     class Params(Settings):
         """Size of the networks."""
@@ -143,12 +142,12 @@ class GaussianActorCritic(ReinforcementPolicy):
         with torch.inference_mode():
             return self.native(self.actor(self._normalized(observation))).cpu().numpy(), memory
 
-    def value(self, observation: Any) -> Array:
+    def value(self, observation: Any, memory: Any = None) -> Array:
         """The critic's V(s), (n,), in the scale of the normalized rewards."""
         with torch.inference_mode():
             return self.critic(self._normalized(observation)).squeeze(-1).cpu().numpy()
 
-    def entropy(self, observation: Any) -> Array:
+    def entropy(self, observation: Any, memory: Any = None) -> Array:
         """Entropy of the distribution that actions are explored with, (n,), nats, in units of the actions' range."""
         with torch.inference_mode():
             return np.full(len(flatten(observation)), float(entropy(self.log_std)))

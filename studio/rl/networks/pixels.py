@@ -97,7 +97,7 @@ class PixelActorCritic(ReinforcementPolicy):
             images = torch.as_tensor(np.ascontiguousarray(observation["image"]), device=self.low.device)
             return self.native(self.actor(self.encoder(images))).cpu().numpy(), memory
 
-    def entropy(self, observation: Mapping[str, Any]) -> Array:
+    def entropy(self, observation: Mapping[str, Any], memory: Any = None) -> Array:
         """Entropy of the distribution that actions are explored with, (n,), nats, in units of the actions' range."""
         with torch.inference_mode():
             return np.full(len(observation["image"]), float(entropy(self.log_std)))

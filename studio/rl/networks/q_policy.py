@@ -69,7 +69,7 @@ class QPolicy(ReinforcementPolicy):
             best = self(self._seen(observation)).argmax(-1, keepdim=True)
             return best.float().cpu().numpy(), memory
 
-    def value(self, observation: Any) -> Array:
+    def value(self, observation: Any, memory: Any = None) -> Array:
         """max Q(s, a), (n,), in the scale of the rewards."""
         with torch.inference_mode():
             return self(self._seen(observation)).amax(-1).cpu().numpy()

@@ -106,13 +106,13 @@ class SquashedActorCritic(ReinforcementPolicy):
         with torch.inference_mode():
             return self.native(torch.tanh(self._distribution(observation)[0])).cpu().numpy(), memory
 
-    def value(self, observation: Any) -> Array:
+    def value(self, observation: Any, memory: Any = None) -> Array:
         """The lower critic's Q of its own action, (n,), in the scale of the rewards."""
         with torch.inference_mode():
             actions = torch.tanh(self._distribution(observation)[0])
             return self.q(self._seen(observation), actions).amin(0).cpu().numpy()
 
-    def entropy(self, observation: Any) -> Array:
+    def entropy(self, observation: Any, memory: Any = None) -> Array:
         """Entropy of the distribution that actions are explored with, (n,), nats, in units of the actions' range.
 
         A mean over fixed draws: a squashed normal's has no closed form.

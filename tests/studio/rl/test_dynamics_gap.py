@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from studio.nn.policy import BasePolicy
 from studio.rl.compiling import compiler
 from studio.rl.dynamics_gap import DynamicsGap, GapLearner, GapParams, exact_delta
 
@@ -121,31 +122,34 @@ def test_a_step_is_one_of_adam_on_the_two_losses() -> None:
         torch.testing.assert_close(gap.networks.state_dict()[name], value, rtol=1e-4, atol=1e-6)
 
 
-def test_it_rides_along_with_a_policy_and_takes_what_a_world_gives() -> None:
+def test_dynamics_gap_is_a_companion_that_takes_native_actions() -> None:
     """A copy is independent, no parameter of the policy, and gets native actions."""
-    policy: Any = torch.nn.Linear(2, 2)
+    policy = BasePolicy()
+    policy.layer = torch.nn.Linear(2, 2)
     settings = GapParams(classifier_width=8, delta_bound=0.01)
-    policy.gap = DynamicsGap(3, np.array([-2.0, 0.0]), np.array([2.0, 4.0]), settings, 0, ignored=["goal"])
-    learner = GapLearner(policy.gap, settings, 0)
+    gap = DynamicsGap(3, np.array([-2.0, 0.0]), np.array([2.0, 4.0]), settings, 0, ignored=["goal"])
+    policy.attach("gap", gap)
+    learner = GapLearner(gap, settings, 0)
     rng = np.random.default_rng(0)
     seen, after = rng.normal(size=(2, 50, 3)).astype(np.float32)
     native = rng.uniform([-2, 0], [2, 4], (50, 2))
-    before = policy.gap.transition_score(seen, native, after)
+    before = gap.transition_score(seen, native, after)
     assert before.shape == (50,) and abs(before).max() == pytest.approx(0.01)
     rows = {
         "observations": torch.from_numpy(seen),
         "actions": torch.from_numpy(native - [0, 2]).float() / 2,
         "next_observations": torch.from_numpy(after),
     }
-    torch.testing.assert_close(torch.from_numpy(before), policy.gap.delta_reward(rows))
-    kept = copy.deepcopy(policy)
-    assert len(list(policy.parameters())) == 2 and list(policy.state_dict()) == ["weight", "bias"]
-    policy.gap.bound = kept.gap.bound = 10.0
+    torch.testing.assert_close(torch.from_numpy(before), gap.delta_reward(rows))
+    kept: Any = copy.deepcopy(policy).companions()["gap"]
+    assert policy.transition_scores() is gap and kept is not gap
+    assert len(list(policy.parameters())) == 2 and list(policy.state_dict()) == ["layer.weight", "layer.bias"]
+    gap.bound = kept.bound = 10.0
     for _ in range(5):
         learner.step(rows, {name: value + 1 for name, value in rows.items()})
-    same = kept.gap.transition_score({"state": seen, "goal": seen}, native, {"state": after, "goal": seen})
+    same = kept.transition_score({"state": seen, "goal": seen}, native, {"state": after, "goal": seen})
     np.testing.assert_array_equal(same.clip(-0.01, 0.01), before)
-    assert not np.array_equal(policy.gap.transition_score(seen, native, after), same)
+    assert not np.array_equal(gap.transition_score(seen, native, after), same)
 
 
 def test_resumed_it_is_the_same_to_the_bit() -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from studio.errors import StudioError
 from studio.experiment import Domain
+from studio.nn.policy import BasePolicy
 from studio.registry import Registry
 from studio.rl.networks.gaussian import GaussianActorCritic
 from studio.sim.domains import embodiment_of, task_of
@@ -80,7 +81,7 @@ def test_what_is_drawn_is_what_is_simulated(player: Player) -> None:
 
 
 def test_chance_and_a_policy_play_too(player: Player) -> None:
-    class Up:
+    class Up(BasePolicy):
         def act(self, observation, memory=None):
             return np.tile([0.0, 0.0, 1.0], (len(observation["joint_pos"]), 1)), memory
 
@@ -95,7 +96,7 @@ def test_chance_and_a_policy_play_too(player: Player) -> None:
 
 
 def test_a_policy_that_does_not_fit_is_refused_and_who_acted_goes_on(player: Player) -> None:
-    class Wide:  # as one of another robot's control
+    class Wide(BasePolicy):  # as one of another robot's control
         def act(self, observation, memory=None):
             return np.zeros((len(observation["joint_pos"]), 7)), memory
 
@@ -186,7 +187,7 @@ def test_previewed_noise_is_what_a_policy_sees(player: Player) -> None:
 
 
 def test_a_target_on_slides_is_seen_where_the_hand_holds_it_while_it_is_moved() -> None:
-    class Still:
+    class Still(BasePolicy):
         seen: list[np.ndarray] = []
 
         def act(self, observation: Any, memory: Any = None) -> tuple[np.ndarray, Any]:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from studio.experiment import Domain
+from studio.nn.policy import BasePolicy
 from studio.registry import Registry
 from studio.rl.networks.gaussian import GaussianActorCritic
 from studio.viewer.decorations import ABOVE, BELOW, MIDDLE, diverging
@@ -17,21 +18,26 @@ from studio.viewer.policy_probe import PolicyProbe, StepRecord, colored_path, fu
 POINT = Domain(embodiment="point", task="point_navigation", control="motor", observation="goal")
 
 
-class Right:
+class Right(BasePolicy):
     """Goes right; expects more the nearer the goal; scores a transition by how far it went."""
 
     def act(self, observation: Any, memory: Any = None) -> tuple[np.ndarray, Any]:
         return np.array([[0.05, 0.0]]), (memory or 0) + 1
 
-    def value(self, observation: Any) -> np.ndarray:
+    def value(self, observation: Any, memory: Any = None) -> np.ndarray:
         return -np.linalg.norm(observation["goal"] - observation["state"], axis=1)
 
-    def entropy(self, observation: Any) -> np.ndarray:
+    def entropy(self, observation: Any, memory: Any = None) -> np.ndarray:
         return np.full(len(observation["state"]), 1.5)
 
 
 class Gap:
+    """A companion that scores."""
+
     title = "Δr"
+
+    def transition_scores(self) -> Gap:
+        return self
 
     def transition_score(self, before: Any, action: np.ndarray, after: Any) -> np.ndarray:
         assert action.shape == (1, 2)
@@ -69,15 +75,15 @@ def test_who_says_nothing_has_neither_traces_nor_a_path(policy: str) -> None:
 def test_an_actor_critic_says_both_and_a_score_comes_with_it() -> None:
     policy = GaussianActorCritic()
     policy.fit(4, np.full(2, -0.1), np.full(2, 0.1), 0)
-    policy.gap = Gap()
+    policy.attach("gap", Gap())
     player = played(policy)
     assert {"value", "entropy", "score"} <= set(player.traces() or {})
     assert player.legend is not None and player.legend[0] == "Δr"
 
 
 def test_the_path_is_where_the_body_was_and_shrinks_when_time_goes_back() -> None:
-    policy: Any = Right()
-    policy.gap = Gap()
+    policy = Right()
+    policy.attach("gap", Gap())
     player = played(policy)
     path = player.overlays
     assert len(path) == 6 and path[-1].end[0] == pytest.approx(0.3, abs=0.051)
@@ -146,12 +152,12 @@ def test_traces_have_gaps_where_nobody_said_anything() -> None:
     np.testing.assert_array_equal(found["value"][:, 0], [1, 2, none])
     np.testing.assert_array_equal(found["reward"][:, 0], [none, 3, none])
     np.testing.assert_array_equal(found["action"], [[none, none], [1, 1], [none, none]])
-    assert "entropy" not in found and not PolicyProbe(object())
+    assert "entropy" not in found and not PolicyProbe(None).answers
 
 
 def test_what_one_policy_said_is_not_said_of_the_next() -> None:
-    policy: Any = Right()
-    policy.gap = Gap()
+    policy = Right()
+    policy.attach("gap", Gap())
     player = played(policy, 3)
     player.set_policy(Right())
     for _ in range(2):
@@ -162,8 +168,8 @@ def test_what_one_policy_said_is_not_said_of_the_next() -> None:
 
 
 def test_a_state_is_observed_once_and_anew_after_a_hand_was_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    policy: Any = Right()
-    policy.gap = Gap()
+    policy = Right()
+    policy.attach("gap", Gap())
     player = played(policy, 1)
     looked, observe = [0], player.world.observe
 

@@ -1,0 +1,46 @@
+"""The base class of policies: what a policy can say beside its actions, by default nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+from torch import nn
+
+from studio.contracts import Companion, Observation, TransitionScore
+
+Array = np.ndarray
+
+
+class BasePolicy(nn.Module):
+    """Implements ``studio.contracts.Policy`` but for ``act``. A subclass overrides what it can say."""
+
+    contributes = "policies"
+    is_recurrent: ClassVar[bool] = False
+    params: Any = None
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._companions: dict[str, Companion] = {}
+
+    def value(self, observation: Observation, memory: Any = None) -> Array | None:
+        """Return None: there is no critic."""
+        return None
+
+    def entropy(self, observation: Observation, memory: Any = None) -> Array | None:
+        """Return None: it does not explore."""
+        return None
+
+    def attach(self, name: str, companion: Companion) -> None:
+        """Add what is saved beside the policy as ``name`` and copied with it, in place of another of this name."""
+        self._companions[name] = companion
+
+    def companions(self) -> Mapping[str, Companion]:
+        """Return what was attached, by name."""
+        return self._companions
+
+    def transition_scores(self) -> TransitionScore | None:
+        """Return the first score that a companion offers; None: there is none."""
+        offered = (companion.transition_scores() for companion in self._companions.values())
+        return next((scores for scores in offered if scores is not None), None)
