@@ -28,6 +28,7 @@ from studio.sim.world import World
 
 GAP = "gap"  # the classifiers' name beside a policy
 OWN = ("classifiers", "there", "target_replay")  # of a learner's state, beside what every SAC's has
+FORMER = {"seen_there": "target_replay"}  # names in the checkpoints of earlier versions
 
 
 class VisitParams(Settings):
@@ -107,6 +108,7 @@ class OffDynamicsSAC(SAC):
         return super().state_dict() | own
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        state = {FORMER.get(name, name): part for name, part in state.items()}
         super().load_state_dict(state)
         for name in OWN:
             getattr(self, name).load_state_dict(state[name])

@@ -307,6 +307,7 @@ class Experiment(Settings):
         """SHA-256 of what decides the result: everything but name, description, comparison, and the threads."""
         decisive = self.model_dump(mode="json", exclude={"name", "description", "comparison"})
         del decisive["budget"]["threads"]
+        decisive["strategy"]["params"] = _translated(decisive["strategy"]["params"], EARLIER_VALUES)
         decisive["pretraining"] = self.pretraining.cache_key()
         for name in ("source", "target"):
             domain = decisive[name]
@@ -333,7 +334,27 @@ def _migrate(raw: dict[str, Any]) -> dict[str, Any]:
             "version",
             "Update Transfer Studio.",
         )
+    strategy, comparison = raw.get("strategy"), raw.get("comparison")
+    if isinstance(strategy, dict) and isinstance(strategy.get("params"), dict):
+        raw = {**raw, "strategy": {**strategy, "params": _translated(strategy["params"], PRESENT_VALUES)}}
+    if isinstance(comparison, dict) and isinstance(comparison.get("params"), dict):
+        params = {
+            id: _translated(own, PRESENT_VALUES) if isinstance(own, dict) else own
+            for id, own in comparison["params"].items()
+        }
+        raw = {**raw, "comparison": {**comparison, "params": params}}
     return raw
+
+
+# values of parameters that the first experiments had under another name; content hashes are of that name
+PRESENT_VALUES = {("goals", "dreamt"): "self_generated"}
+EARLIER_VALUES = {(name, new): old for (name, old), new in PRESENT_VALUES.items()}
+
+
+def _translated(params: dict[str, Any], values: dict[tuple[str, str], str]) -> dict[str, Any]:
+    return {
+        name: values.get((name, value), value) if isinstance(value, str) else value for name, value in params.items()
+    }
 
 
 def _override(raw: dict[str, Any], override: str) -> None:
