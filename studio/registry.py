@@ -62,7 +62,7 @@ def place_of(error: BaseException) -> tuple[str, int]:
 
 
 def describe_failure(kind: str, name: str, error: BaseException) -> Broken:
-    """What the registry says of a plugin that failed."""
+    """Return what the registry reports about a plugin that failed."""
     text = "".join(traceback.format_exception(error))
     return Broken(kind, name, *place_of(error), f"{type(error).__name__}: {error}", text)
 
@@ -93,7 +93,7 @@ class Registry:
             return known[id]
         for broken in [*self.broken(kind), *self.broken("plugins")]:
             if broken.name == id:
-                raise ExperimentError(str(broken), field, "Mend the plugin or choose another.")
+                raise ExperimentError(str(broken), field, "Fix the plugin, or choose another.")
         raise ExperimentError(
             f"'{id}' is not among the {kind}.", field, f"Choose one of: {', '.join(known) or 'none found'}."
         )
@@ -116,7 +116,7 @@ class Registry:
             yield from self._contributions(kind, name, module)
 
     def _checked(self, kind: str, name: str, contribution: Any) -> Iterator[Any]:
-        """The contribution, where it says what every contribution must."""
+        """Yield the contribution, where it has what every contribution must have."""
         lacking = [
             a for a in ("id", "title", "summary", "reference") if not isinstance(getattr(contribution, a, None), str)
         ]

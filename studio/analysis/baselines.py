@@ -1,4 +1,4 @@
-"""Training without transfer: what other strategies are held against, in both tables of a comparison."""
+"""Training without transfer: what other strategies are compared with, in both tables of a comparison."""
 
 from __future__ import annotations
 

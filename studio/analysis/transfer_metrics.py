@@ -1,4 +1,4 @@
-"""What transfer is worth: the measures of transfer in reinforcement learning, with intervals over seeds.
+"""Measures of transfer in reinforcement learning, with intervals over seeds.
 
 Measures after Taylor and Stone 2009 (JMLR 10, section 2.1); statistics after Agarwal et al. 2021 (arXiv:2108.13264). A
 curve is a row of scores, (seeds, points), at the same ascending ``steps`` (points,) for every seed.
@@ -27,7 +27,7 @@ def interval(
     statistic: Callable[..., float], *groups: Array, resamples: int = RESAMPLES, seed: int = 0
 ) -> tuple[float, float, float]:
     """A statistic of groups, (seeds, …) each, and its 95% interval by the stratified percentile bootstrap: seeds are
-    drawn anew within each group, so that groups keep their sizes."""
+    redrawn within each group, so that groups keep their sizes."""
     rng = np.random.default_rng(seed)
     arrays = [np.asarray(group, float) for group in groups]
     sampled = [statistic(*(a[rng.integers(0, len(a), len(a))] for a in arrays)) for _ in range(resamples)]

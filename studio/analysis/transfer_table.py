@@ -21,7 +21,7 @@ WHY = {"stopped": "it is stopped", "failed": "it failed", "interrupted": "it was
 
 def transfer_table(runs: Iterable[RunInfo]) -> tuple[list[dict[str, Any]], list[str]]:
     """One row for each configuration and number of episodes whose runs were scored at the steps of the training without
-    transfer that it is held against: all of ``transfer_metrics.compared``. And sentences, one for each run or row that
+    transfer that it is compared with: all of ``transfer_metrics.compared``. And sentences, one for each run or row that
     had to be left out."""
     runs, rows, left_out, scored = list(runs), [], [], set()
     groups, _ = grouped(runs)
@@ -30,12 +30,12 @@ def transfer_table(runs: Iterable[RunInfo]) -> tuple[list[dict[str, Any]], list[
         base = baselines_for(group, groups)
         steps = _usual([curves[run.folder][0] for g in base for run in g.runs]) if base else ()
         if len(steps) < 2:
-            continue  # it was not scored while it trained, or there is nothing to hold it against
+            continue  # it was not scored while it trained, or there is nothing to compare it with
         scored.add(group.episodes)
         label = row_label({"strategy": group.strategy, "settings": group.settings})
         if len(base) > 1:
             if group not in base:
-                words = f"{len(base)} trainings without transfer could be held against it. Compare it with one of them."
+                words = f"{len(base)} trainings without transfer match it. Compare it with one of them."
                 left_out.append(f"{label} is left out: {words}")
             continue
         found = []
@@ -67,7 +67,7 @@ def transfer_table(runs: Iterable[RunInfo]) -> tuple[list[dict[str, Any]], list[
         )
     unfinished = [run for run in runs if run.state != "finished" and run.episodes in scored]
     return rows, left_out + [
-        f"{run.name} is left out: {WHY.get(run.state, 'it is still going on')}." for run in unfinished
+        f"{run.name} is left out: {WHY.get(run.state, 'it is still running')}." for run in unfinished
     ]
 
 
@@ -86,7 +86,7 @@ def _usual(found: list[tuple[int, ...]]) -> tuple[int, ...]:
 
 
 def _unfit(found: tuple[int, ...], steps: tuple[int, ...]) -> str:
-    """Why scores cannot stand beside those at ``steps``; empty where they can."""
+    """Return why scores cannot be compared with those at ``steps``; empty where they can."""
     missing = [str(step) for step in steps if step not in found]
     if missing:
         more = ", …" if len(missing) > NAMED else ""

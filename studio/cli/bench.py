@@ -53,7 +53,7 @@ def machine() -> str:
 
 
 def _processor() -> str:
-    """Its name where the system tells it: figures of two machines differ by more than any mend."""
+    """Return the processor's name where the system gives it: figures of two machines are not comparable."""
     with contextlib.suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
             if line.startswith("model name"):
@@ -62,7 +62,7 @@ def _processor() -> str:
 
 
 def commit() -> str:
-    """Of the sources; "unknown" where they are no checkout."""
+    """Return the sources' commit; "unknown" where they are no checkout."""
     try:
         found = subprocess.run(
             ["git", "-C", str(folder()), "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True

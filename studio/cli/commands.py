@@ -43,7 +43,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def resume(options: argparse.Namespace) -> int:
-    """Goes on with a run."""
+    """Continue a run."""
     from studio.registry import shared_registry
     from studio.run.session import Session
 
@@ -81,7 +81,7 @@ def compare(options: argparse.Namespace) -> int:
     asked = len(runs) + len(experiments) + len(unread)
     given = [n for n in ("strategies", "episodes", "seeds", "set", "device", "out") if getattr(options, n)]
     if given and not experiments:
-        message = f"--{given[0]} says what to run, and there are only runs to compare."
+        message = f"--{given[0]} is for new runs, and only existing runs are given."
         raise ExperimentError(message, f"--{given[0]}", "Leave it out and name the runs, or give an experiment file.")
     if experiments:
         to = options.out or paths.runs()
@@ -180,7 +180,7 @@ def identify(options: argparse.Namespace) -> int:
 
 
 def doctor(options: argparse.Namespace) -> int:
-    """Says what this machine has."""
+    """Report what this machine has."""
     from studio.cli.doctor import examine
 
     findings = examine()

@@ -1,4 +1,4 @@
-"""What this machine has, what is missing, and the line that mends it."""
+"""What this machine has, what is missing, and how to install it."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def _cuda() -> str:
     import torch
 
     if not torch.cuda.is_available():
-        raise _Missing("none; training runs on the CPU", "")
+        raise _Missing("no GPU; training runs on the CPU", "")
     return torch.cuda.get_device_name(0)
 
 
@@ -90,7 +90,7 @@ def _memory() -> str:
     memory = psutil.virtual_memory()
     text = f"{memory.available / 2**30:.1f} of {memory.total / 2**30:.1f} GB free"
     if memory.available < 2 * 2**30:
-        raise _Missing(text, "Close other programs; a comparison wants 2 GB.")
+        raise _Missing(text, "Close other programs; a comparison needs 2 GB.")
     return text
 
 
@@ -113,5 +113,5 @@ def _plugins() -> str:
     counts = {kind: len(registry.all(kind)) for kind in KINDS if kind != "panels"}
     broken = registry.broken()
     if broken:
-        raise _Missing("; ".join(str(b) for b in broken), "Mend or remove the plugin.")
+        raise _Missing("; ".join(str(b) for b in broken), "Fix or remove the plugin.")
     return ", ".join(f"{count} {kind}" for kind, count in counts.items()) + f"; drop-in folder {paths.plugins()}"

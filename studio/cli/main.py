@@ -35,7 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
-    except Exception as error:  # a plugin's fault, or ours: one sentence with its place; the traceback on request
+    except Exception as error:  # a bug of a plugin, or ours: one sentence with its place; the traceback on request
         if os.environ.get("TRANSFER_STUDIO_DEBUG"):
             raise
         from studio.run.failures import unexpected_error
@@ -59,7 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     _settings(run)
     run.add_argument("--seed", type=int, help="the experiment's seed")
 
-    resume = _command(commands, "resume", "go on with a stopped, failed or killed run")
+    resume = _command(commands, "resume", "continue a stopped, failed or killed run")
     resume.add_argument("folder", type=Path, metavar="RUN_DIR")
 
     compare = _command(commands, "compare", "run strategies × episodes × seeds, or tabulate runs")
@@ -68,7 +68,9 @@ def _parser() -> argparse.ArgumentParser:
     compare.add_argument("--strategies", nargs="+", metavar="ID", help="only these strategies")
     compare.add_argument("--episodes", type=int, nargs="+", metavar="N", help="only these numbers of target episodes")
     compare.add_argument("--seeds", type=int, nargs="+", metavar="N", help="only these seeds")
-    compare.add_argument("--format", choices=("table", "json", "csv", "md"), default="table", help="of the table")
+    compare.add_argument(
+        "--format", choices=("table", "json", "csv", "md"), default="table", help="how the table is printed (table)"
+    )
     compare.add_argument(
         "--screenshot", type=Path, metavar="PNG", help="also write a picture of the window with these runs"
     )
@@ -79,11 +81,11 @@ def _parser() -> argparse.ArgumentParser:
     inspect = _command(commands, "inspect", "describe a dataset, run, checkpoint, adapter or model")
     inspect.add_argument("path", type=Path, metavar="PATH")
 
-    export = _command(commands, "export", "copy a run's adapter or merged policy to a folder, or film it")
+    export = _command(commands, "export", "copy a run's adapter or merged policy to a folder, or film the policy")
     export.add_argument("folder", type=Path, metavar="RUN_DIR")
     target = export.add_mutually_exclusive_group(required=True)
     target.add_argument("--to", type=Path, metavar="DIR", help="a new or empty folder")
-    target.add_argument("--film", type=Path, metavar="FILE.mp4", help="film the policy at work on the target instead")
+    target.add_argument("--film", type=Path, metavar="FILE.mp4", help="film the policy on the target instead")
     export.add_argument("--episodes", type=int, default=5, metavar="N", help="how many the film shows (5)")
     export.add_argument("--merged", action="store_true", help="the whole policy with the adapter folded in")
 
@@ -91,18 +93,26 @@ def _parser() -> argparse.ArgumentParser:
     identify.add_argument("experiment_file", type=Path, metavar="EXPERIMENT.yaml")
     identify.add_argument("--set", action="append", default=[], metavar="a.b=c", help="change a setting")
     identify.add_argument("--seed", type=int, help="the experiment's seed")
-    identify.add_argument("--domain", choices=("source", "target"), default="target", help="whose robot (target)")
-    identify.add_argument("--dataset", type=Path, metavar="FILE", help="HDF5 recordings; none: recorded in simulation")
-    identify.add_argument("--hidden", nargs="+", default=[], metavar="FIELD=VALUE", help="of the robot recorded there")
+    identify.add_argument(
+        "--domain", choices=("source", "target"), default="target", help="whose robot: source or target (target)"
+    )
+    identify.add_argument(
+        "--dataset", type=Path, metavar="FILE", help="recordings (HDF5); without it they are made in simulation"
+    )
+    identify.add_argument(
+        "--hidden", nargs="+", default=[], metavar="FIELD=VALUE", help="hidden parameters of the simulated robot"
+    )
     identify.add_argument("--method", choices=("lstm", "sysid"), default="lstm", help="network, or least squares")
     identify.add_argument("--fields", nargs="+", metavar="FIELD", help="only these parameters")
-    identify.add_argument("--record", type=Path, metavar="FILE", help="keep what was recorded")
-    identify.add_argument("--write", type=Path, metavar="YAML", help="the experiment, randomized around the estimates")
+    identify.add_argument("--record", type=Path, metavar="FILE", help="keep the recordings in this file")
+    identify.add_argument(
+        "--write", type=Path, metavar="YAML", help="write the experiment here, randomized around the estimates"
+    )
 
-    _command(commands, "doctor", "what this machine has, what is missing, and the line that mends it")
+    _command(commands, "doctor", "what this machine has, what is missing, and how to install it")
 
     bench = _command(commands, "bench", "measure the studio on this machine")
-    bench.add_argument("names", nargs="*", metavar="NAME", help="which benches; none: list them")
+    bench.add_argument("names", nargs="*", metavar="NAME", help="which benches; without one, they are listed")
     return parser
 
 

@@ -76,7 +76,11 @@ def check(experiment: Experiment, registry: Registry) -> list[Problem]:
                 and not said
             ):
                 problems.append(
-                    Problem("target.observation", "Source and target observe differently.", "Choose the same for both.")
+                    Problem(
+                        "target.observation",
+                        "Source and target have different observations.",
+                        "Choose the same for both.",
+                    )
                 )
             sizes = {d.image_size for d in (experiment.source, experiment.target) if d.observation == "image"}
             if kind.requires.source_policy and len(sizes) > 1:
@@ -96,7 +100,7 @@ def _seeds(experiment: Experiment, registry: Registry) -> list[Problem]:
         first = demonstration_seed(seed)
         count = max(plan.episodes, plan.source_episodes, plan.short_episodes)
         if learns[role] and first - count < plan.seed < first + DEMONSTRATIONS:
-            message = f"The {role}'s demonstrations have the seeds from {first:,} on, and evaluation would meet them."
+            message = f"The {role}'s demonstrations have seeds from {first:,} on, and the evaluation would reach them."
             return [Problem("evaluation.seed", message, f"Choose at most {DEMONSTRATIONS - count:,}.")]
     return []
 
@@ -146,12 +150,12 @@ def _teachers(experiment: Experiment, kind: Any, registry: Registry) -> list[Pro
     for name, domain in (("target", experiment.target), ("source", experiment.source)):
         if domain.curriculum.enabled and kind.requires.target_data:
             message = f"'{kind.title}' learns from demonstrations: a curriculum has no training to follow."
-            remedy = "Switch the curriculum off, or choose a strategy that makes its own experience."
+            remedy = "Turn the curriculum off, or choose a reinforcement-learning strategy."
             problems.append(Problem(f"{name}.curriculum.enabled", message, remedy))
         task = registry.all("tasks").get(domain.task)
         if wanted[name] and task is not None and domain.dataset is None and not task.has_expert:
             message = f"The task '{task.id}' has no scripted expert, so there is nothing to learn from."
-            remedy = "Give a dataset of demonstrations, or choose a strategy that makes its own experience."
+            remedy = "Give a dataset of demonstrations, or choose a reinforcement-learning strategy."
             problems.append(Problem(f"{name}.dataset", message, remedy))
     return problems
 
@@ -159,10 +163,10 @@ def _teachers(experiment: Experiment, kind: Any, registry: Registry) -> list[Pro
 def _same_spaces(experiment: Experiment, registry: Registry) -> list[Problem]:
     """Whether one network fits the source's and the target's observations and actions."""
     source, target = experiment.source, experiment.target
-    told = [list(dict.fromkeys(term.key for term in _observed(domain))) for domain in (source, target)]
-    if told[0] != told[1]:
-        ours, theirs = (", ".join(keys) or "none" for keys in told)
-        message = f"Of the body's values the source observes {ours}, the target {theirs}."
+    observed = [list(dict.fromkeys(term.key for term in _observed(domain))) for domain in (source, target)]
+    if observed[0] != observed[1]:
+        ours, theirs = (", ".join(keys) or "none" for keys in observed)
+        message = f"The source observes the dynamics parameters {ours}, the target {theirs}."
         return [Problem("target.randomization", message, "Observe the same ones in both, in the same order.")]
     if all(getattr(source, f) == getattr(target, f) for f in ("embodiment", "task", "control", "observation")):
         return []
@@ -185,7 +189,7 @@ def _ignored(experiment: Experiment, registry: Registry) -> list[Problem]:
     unknown = [name for name in names if name not in parts]
     if not unknown and set(parts) - set(names):
         return []
-    message = f"The observation has no entry '{unknown[0]}'." if unknown else "The policy would see nothing."
+    message = f"The observation has no entry '{unknown[0]}'." if unknown else "The policy would observe nothing."
     return [Problem("policy.params.ignored", message, f"The entries are: {', '.join(parts)}; leave it at least one.")]
 
 
@@ -224,7 +228,7 @@ def _family(source: Domain, kind: Any, registry: Registry) -> list[Problem]:
     if task.context or any(term.observed for term in source.randomization):
         return [Problem(f"source.{p.field}", p.message, p.remedy) for p in contexts.degenerate_family(source, task())]
     families = [id for id, other in registry.all("tasks").items() if other.context]
-    message = f"The task '{task.id}' is no family of tasks, and '{kind.title}' learns one."
+    message = f"The task '{task.id}' is not a task family, and '{kind.title}' needs one."
     return [Problem("source.task", message, f"Choose one of: {', '.join(families)}; or observe a randomized value.")]
 
 
@@ -255,7 +259,7 @@ def _model(embodiment: Embodiment, task: type[Task], changed: int) -> Any:
 
 
 def _dataset(domain: Domain, registry: Registry) -> None:
-    """Finds what would stop a run later, before it has begun."""
+    """Find what would stop a run later, before it starts."""
     assert domain.dataset is not None
     where = str(domain.dataset)
     about = format_of(domain.dataset, registry).describe(domain.dataset)
@@ -264,7 +268,7 @@ def _dataset(domain: Domain, registry: Registry) -> None:
         raise DataError("The dataset holds no episodes.", where, "Choose one with at least one demonstration.")
     if about["action_width"] != width:
         raise DataError(
-            f"Actions are {about['action_width']} wide; this embodiment and control need {width}.",
+            f"Actions have {about['action_width']} components; this embodiment and control need {width}.",
             where,
             "Choose the embodiment the data was recorded on, or the other control.",
         )
@@ -273,14 +277,14 @@ def _dataset(domain: Domain, registry: Registry) -> None:
         raise DataError(f"The actions hold NaN or infinity, first in {first}.", where, "Remove those episodes.")
     if about["episodes"] < domain.episodes:
         raise DataError(
-            f"The dataset holds {about['episodes']} episodes; {domain.episodes} are asked for.",
+            f"The dataset holds {about['episodes']} episodes; the experiment needs {domain.episodes}.",
             where,
             "Ask for fewer episodes or choose a larger dataset.",
         )
     size = about["image_size"]
     if domain.observation == "image" and size != domain.image_size:
         raise DataError(
-            f"The dataset's images are {size} px; {domain.image_size} px are asked for."
+            f"The dataset's images are {size} px; the experiment needs {domain.image_size} px."
             if size
             else "The dataset has no images.",
             where,

@@ -34,7 +34,7 @@ class Context:
     )  # for long work: (done, of how many); may raise to stop
     say: Callable[[str], None] = lambda text: None  # a sentence for the run's log
 
-    watched: TrainingTap | None = None  # is told of the worlds that are made
+    watched: TrainingTap | None = None  # watches the worlds that are made
     recorders: list[EpisodeRecorder] = field(default_factory=list)  # of the worlds that were made
 
     def world(self, domain: Domain, num_envs: int, threads: int = 0) -> World:

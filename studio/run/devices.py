@@ -21,7 +21,7 @@ def choose(device: str) -> str:
     import torch
 
     if device == "cuda" and not torch.cuda.is_available():
-        raise ExperimentError("CUDA is asked for, and there is none.", "device", "Choose cpu or auto.")
+        raise ExperimentError("CUDA was requested, but this machine has no CUDA GPU.", "device", "Choose cpu or auto.")
     if device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     return device

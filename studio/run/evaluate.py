@@ -47,7 +47,7 @@ class Evaluation:
         }
 
     def events(self, stage: str, domain: str, step: int, seed: int, final: bool) -> tuple[Evaluated, EpisodesEnded]:
-        """What the channels are told of it: the score, then its episodes."""
+        """Return the events that publish it: the score, then its episodes."""
         score = self.success, self.low, self.high, self.mean_return
         seen = self.outcome
         return (

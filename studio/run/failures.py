@@ -15,7 +15,7 @@ from studio.registry import DROP_IN, KINDS, place_of
 
 
 def normalize_disk_error(failure: Exception, folder: Path) -> Exception:
-    """The failure itself; a full disk, which shows itself in many ways, as a sentence."""
+    """Return the failure itself; a full disk, which shows in many ways, as a StudioError."""
     if not disk_full(failure) or isinstance(failure, StudioError):
         return failure
     where = str(getattr(failure, "filename", None) or folder)
@@ -25,18 +25,18 @@ def normalize_disk_error(failure: Exception, folder: Path) -> Exception:
 
 
 def unexpected_error(error: Exception, folder: str = "") -> StudioError:
-    """What nobody foresaw, in a sentence: at its line, ours or a plugin's, and with the folder that keeps the run."""
+    """Return an unexpected error as a sentence: at its line, ours or a plugin's, with the folder that keeps the run."""
     file, line = place_of(error)
     what = textwrap.shorten(f"{type(error).__name__}: {error}", 300, placeholder=" …").rstrip(": .")
-    guest = _of_a_guest(file)
-    message = f"The plugin fails there ({what})." if guest else f"This is a fault of the program ({what})."
+    is_third_party = _is_third_party(file)
+    message = f"The plugin raised an error ({what})." if is_third_party else f"Transfer Studio has a bug here ({what})."
     kept = f"The run is kept in {folder}. " if folder else ""
-    mend = "Mend that line, or set" if guest else "Set"
-    return StudioError(message, f"{file}, line {line}", f"{kept}{mend} TRANSFER_STUDIO_DEBUG=1 to see the traceback.")
+    fix = f"Fix line {line}, or set" if is_third_party else "Set"
+    return StudioError(message, f"{file}, line {line}", f"{kept}{fix} TRANSFER_STUDIO_DEBUG=1 to see the traceback.")
 
 
 def failure_event(error: Exception) -> Failed:
-    """The event of it."""
+    """Return the event that says what ended a run."""
     trace = "".join(traceback.format_exception(error))
     if isinstance(error, StudioError):
         return Failed(error.message, error.field, error.remedy, trace)
@@ -44,9 +44,9 @@ def failure_event(error: Exception) -> Failed:
     return Failed(found.message, found.field, "See the log's details.", trace)
 
 
-def _of_a_guest(file: str) -> bool:
+def _is_third_party(file: str) -> bool:
     """Whether a file is a plugin that did not come with the program."""
     offered = (point.module for kind in KINDS for point in entry_points(group=f"transfer_studio.{kind}"))
-    guests = {name for name in offered if name.partition(".")[0] not in ("plugins", "studio")}
-    guests |= {name for name in [*sys.modules] if name.startswith(DROP_IN)}
-    return any(getattr(sys.modules.get(name), "__file__", None) == file for name in guests)
+    modules = {name for name in offered if name.partition(".")[0] not in ("plugins", "studio")}
+    modules |= {name for name in [*sys.modules] if name.startswith(DROP_IN)}
+    return any(getattr(sys.modules.get(name), "__file__", None) == file for name in modules)

@@ -1,4 +1,4 @@
-"""Whether a training is still one: once a loss or a weight is no finite number, nothing is learned any more."""
+"""Ends a training whose losses or weights are NaN or infinite: nothing is learned from then on."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def check_losses(metrics: Metrics, field: str) -> None:
 def check_weights(policy: Any, step: int, field: str) -> None:
     """Raises StudioError where a policy has a weight that is not finite: the last update may have made it so."""
     if not all(bool(weights.isfinite().all()) for weights in policy.parameters()):
-        raise _broken("A weight of the policy is no finite number", step, field)
+        raise _broken("Policy weights contain NaN or Inf", step, field)
 
 
 def _broken(what: str, step: int, field: str) -> StudioError:

@@ -69,7 +69,7 @@ def run_all(
     Args:
         channels: gives the channels of the session with this index.
         drive: runs a session (``Session.run``, with whatever the caller wants to do around it).
-        failed: is called with a session that failed and its error; the others go on.
+        failed: is called with a session that failed and its error; the others still run.
 
     Raises:
         ExperimentError: an experiment cannot start. All are checked before the first one does.

@@ -1,4 +1,4 @@
-"""The way of an experiment: its stages, and how far along it is."""
+"""The stages of an experiment, and how far along it is."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ from studio.sim.hidden_dynamics import stand_in_file
 from studio.store.policies import bind, check_params, load_policy_folder, new_policy, save_policy
 from studio.store.resolve import resolved
 
-VERSION = 1  # raise it when training changes, so that cached source policies are made anew
+VERSION = 1  # raise it when training changes, so that cached source policies are trained again
 
 
 def key(experiment: Experiment, registry: Registry) -> str:

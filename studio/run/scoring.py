@@ -1,4 +1,4 @@
-"""Scores of a session's policy: on the way, and at the end, on the target and on the source."""
+"""Scores of a session's policy: during the training and at the end, on the target and on the source."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Scores:
         self.evaluations: list[dict[str, Any]] = []
 
     def is_due(self, strategy: Strategy | None, step: int, total: int) -> bool:
-        """Whether the policy of a step is to be scored: before the first one only where it acts at once."""
+        """Whether the policy of a step is to be scored: before the first one only where it acts untrained."""
         every = self._experiment.evaluation.every
         if strategy is None or not every or step % every or step >= total:
             return False

@@ -71,7 +71,7 @@ class Session:
         if status["state"] == "finished":
             raise DataError("The run is finished; there is nothing to resume.", str(folder), "Start a new one.")
         if status["state"] in ("preparing", "running", "paused"):
-            raise DataError("The run is still going on.", str(folder), "Stop it first.")
+            raise DataError("The run is still active.", str(folder), "Stop it first.")
         session = cls(Experiment.load(folder / "experiment.yaml"), registry, channels, folder.parent)
         session._reporter.folder, session._resumed = folder, True
         session._reporter.status.put(created=status.get("created", time.time()))

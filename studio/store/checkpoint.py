@@ -2,7 +2,7 @@
 
 A state is a nest of dicts and lists of tensors, numbers, strings, booleans and None. Tensors go to
 ``state.safetensors`` under their path in the nest; the nest with placeholders goes to ``state.json``, where a number
-that is not finite is told in words, as JSON has none.
+that is not finite is written as text, as JSON has none.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from studio.errors import DataError
 from studio.files import share_weights
 from studio.registry import Registry
 
-KEPT = 4  # newest checkpoints of a run's stage from which it can go on
+KEPT = 4  # newest checkpoints of a stage whose training state is kept, to resume from
 TENSOR, FLOAT = "$tensor", "$float"
 
 
@@ -96,22 +96,24 @@ def list_checkpoints(run: Path) -> list[tuple[str, int, Path]]:
 def latest_state(
     run: Path, stage: str, say: Callable[[str], object] = lambda text: None
 ) -> tuple[int, dict[str, Any]] | None:
-    """The newest readable state of a stage, or None. A damaged one is passed over for the one before, and told of."""
+    """Return step and state of a stage's newest readable checkpoint, or None; damaged ones are skipped, and logged."""
     for found, step, folder in reversed(list_checkpoints(run)):
         if found == stage and (folder / "state.json").exists():
             try:
                 return step, load_state(folder)
             except DataError:
-                say(f"The checkpoint {folder.name} is damaged and passed over.")
+                say(f"The checkpoint {folder.name} is damaged and was skipped.")
     return None
 
 
 def restore(run: Path, stage: str, training: Any, say: Callable[[str], object]) -> tuple[int, dict[str, Any]] | None:
-    """Puts a training and the random numbers where the stage's newest readable checkpoint stands; its step and state,
-    or None where there is none. Raises DataError where it is of another training."""
+    """Restore a training and the random numbers from the stage's newest readable checkpoint.
+
+    Return its step and state, or None where there is none. Raises DataError where it belongs to another training.
+    """
     found = latest_state(run, stage, say)
     if found is None:
-        say(f"There is no checkpoint of {stage} to go on from: it begins at step 0.")
+        say(f"There is no {stage} checkpoint to resume from: it starts at step 0.")
         return None
     step, state = found
     try:
@@ -120,8 +122,8 @@ def restore(run: Path, stage: str, training: Any, say: Callable[[str], object]) 
     except torch.OutOfMemoryError:
         raise
     except (KeyError, TypeError, ValueError, RuntimeError):
-        words = f"The checkpoint at step {step} is not of the training that experiment.yaml asks for."
-        remedy = "Put experiment.yaml back as it was (log.h5 has its text), or run it anew."
+        words = f"The checkpoint at step {step} does not belong to the training that experiment.yaml describes."
+        remedy = "Restore experiment.yaml (log.h5 has its text), or start a new run."
         raise DataError(words, str(run), remedy) from None
     say(f"Resumed {stage} at step {step}.")
     return found

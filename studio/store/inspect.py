@@ -20,7 +20,7 @@ MODELS = (".xml", ".mjcf", ".urdf")
 def describe(path: Path, registry: Registry) -> dict[str, Any]:
     """What lies at a path. Raises DataError where the studio cannot read it."""
     if not path.exists():
-        raise DataError("There is nothing there.", str(path), "Check the path.")
+        raise DataError("There is no such file or folder.", str(path), "Check the path.")
     if path.is_file():
         return _file(path, registry)
     if (path / "run.json").exists():
@@ -37,7 +37,7 @@ def describe(path: Path, registry: Registry) -> dict[str, Any]:
         config.pop("made_by", None)
         return {"kind": "policy", **config, **_weights(path / "policy.safetensors")}
     raise DataError(
-        "The folder is no run, checkpoint, policy or adapter.",
+        "The folder is not a run, checkpoint, policy or adapter.",
         str(path),
         "Name one of these, or a dataset or model file.",
     )

@@ -97,15 +97,15 @@ class Status:
 
 
 def read_status(folder: Path) -> dict[str, Any]:
-    """Reads ``run.json``; a session that is said to go on and does not is ``interrupted``."""
+    """Read ``run.json``; a session that should be active and is not is ``interrupted``."""
     try:
         status: dict[str, Any] = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     except OSError:
-        raise DataError("The folder is no run (it has no run.json).", str(folder), "Choose a run folder.") from None
+        raise DataError("The folder is not a run (it has no run.json).", str(folder), "Choose a run folder.") from None
     except ValueError:
         status = {}
     if not (isinstance(status, dict) and isinstance(status.get("state"), str)):
-        raise DataError("The run's run.json is damaged.", str(folder), "Run its experiment.yaml anew.")
+        raise DataError("The run's run.json is damaged.", str(folder), "Start a new run from its experiment.yaml.")
     if status.get("state") in ("preparing", "running", "paused") and not _alive(status):
         status["state"] = "interrupted"
     return status
@@ -161,7 +161,7 @@ def experiment_of(run: RunInfo) -> Experiment:
 
 
 def _experiment(path: Path) -> tuple[Experiment, str]:
-    """A run's experiment and its hash. Only ``run.json`` changes while a run goes on: the YAML is parsed once."""
+    """A run's experiment and its hash. Only ``run.json`` changes during a run: the YAML is parsed once."""
     try:
         seen = path.stat()
     except OSError:
@@ -192,15 +192,16 @@ def trash(folder: Path) -> None:
     from send2trash import send2trash
 
     if read_status(folder)["state"] in ("preparing", "running", "paused"):
-        raise DataError("The run is still going on.", str(folder), "Stop it first.")
+        raise DataError("The run is still active.", str(folder), "Stop it first.")
     try:
         send2trash(str(folder))
     except OSError as error:
-        raise DataError(f"The run cannot be moved to the trash ({error}).", str(folder), "Delete it by hand.") from None
+        words = f"The run cannot be moved to the trash ({error})."
+        raise DataError(words, str(folder), "Delete the folder by hand.") from None
 
 
 def interim_evaluations(folder: Path, step: int) -> list[dict[str, Any]]:
-    """A run's scores on the way to a step as ``run.json`` has them, from its log; of one made twice the later."""
+    """Return a run's interim scores up to a step as ``run.json`` has them, from its log; the later of two of a step."""
     from studio.store.log_reader import read_log  # it loads h5py, which the window's first frame does not wait for
 
     measure, found = read_run(folder).measure, {}

@@ -161,7 +161,7 @@ def test_killed_and_resumed_it_ends_as_the_uninterrupted_one(runs: Path, tmp_pat
     ("source", "changes", "field", "text"),
     [
         (POINT, {"policy.id": "token_transformer", "policy.params": {}}, "policy.id", "cannot train"),
-        (HOPPER | {"randomization": []}, {}, "source.task", "no family of tasks"),
+        (HOPPER | {"randomization": []}, {}, "source.task", "is not a task family"),
         (POINT | {"observation": "state"}, {}, "source.observation", "neither the task's context"),
         (POINT | {"contexts": [[0.1, 0.1]]}, {}, "source.contexts", "only one task"),
         (POINT | {"contexts": [[0.1, 0.1], [0.1, 0.1]]}, {}, "source.contexts", "only one task"),

@@ -141,7 +141,7 @@ def test_what_says_what_to_run_is_refused_where_nothing_is(runs: Path, capfd: py
     for option in (("--seeds", "0"), ("--strategies", "lora"), ("--set", "seed=1"), ("--device", "cpu")):
         assert main(["compare", run, *option, "--json"]) == 2
         error = json.loads(capfd.readouterr().out)
-        assert error["field"] == option[0] and "only runs to compare" in error["error"]
+        assert error["field"] == option[0] and "only existing runs" in error["error"]
 
 
 def test_a_folder_among_runs_that_is_none_is_left_out_by_name(
@@ -151,6 +151,6 @@ def test_a_folder_among_runs_that_is_none_is_left_out_by_name(
     other.mkdir()
     assert main(["compare", str(finished(runs, 0.5)), str(finished(runs, 0.5, seed=1)), str(other), "--json"]) == 1
     out, err = capfd.readouterr()
-    sentence = "other is left out: The folder is no run (it has no run.json)."
+    sentence = "other is left out: The folder is not a run (it has no run.json)."
     assert sentence in err
     assert len(json.loads(out)["rows"]) == 1 and sentence in json.loads(out)["left_out"]

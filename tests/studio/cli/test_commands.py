@@ -191,10 +191,10 @@ def test_a_fault_of_a_users_plugin_points_at_its_line_and_names_the_run(
     assert main(["run", str(tiny.write(tiny.experiment("failing"), tmp_path)), "--out", str(runs)]) == 1
     err = capfd.readouterr().err
     line = FAILING.splitlines().index("        1 / 0") + 1
-    said = "The plugin fails there (ZeroDivisionError: division by zero)."
+    said = "The plugin raised an error (ZeroDivisionError: division by zero)."
     assert err.splitlines()[-1] == (
         f"transfer-studio: {plugin}, line {line}: {said} The run is kept in {tiny.only_run(runs)}. "
-        "Mend that line, or set TRANSFER_STUDIO_DEBUG=1 to see the traceback."
+        f"Fix line {line}, or set TRANSFER_STUDIO_DEBUG=1 to see the traceback."
     )
     assert ("Traceback" in err) == bool(debug)
     assert json.loads((tiny.only_run(runs) / "run.json").read_text())["error"]["message"] == said
@@ -207,10 +207,10 @@ def test_a_fault_of_the_program_is_a_sentence_that_names_the_run(
     plan = str(tiny.write(tiny.experiment("lora"), tmp_path))
     assert main(["run", plan, "--out", str(runs), "--json"]) == 1
     error = json.loads(capfd.readouterr().out)
-    assert error["error"] == "This is a fault of the program (RuntimeError: Sizes differ: got 3, wanted 4)."
+    assert error["error"] == "Transfer Studio has a bug here (RuntimeError: Sizes differ: got 3, wanted 4)."
     assert error["field"].startswith(f"{__file__}, line ")
     kept = f"The run is kept in {tiny.only_run(runs)}."
     assert error["remedy"] == f"{kept} Set TRANSFER_STUDIO_DEBUG=1 to see the traceback."
     assert compared(tmp_path) == 1
     (line,) = [line for line in capfd.readouterr().err.splitlines() if line.startswith("transfer-studio: ")]
-    assert line.count("The run is kept in ") == 1 and "fault of the program" in line
+    assert line.count("The run is kept in ") == 1 and "has a bug here" in line

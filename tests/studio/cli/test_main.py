@@ -222,7 +222,7 @@ def _spoiled(file: h5py.File) -> None:
         (lambda file: file.create_group("data"), "holds no episodes"),
         (lambda file: _demo(file, frames=0), "holds no episodes"),
         (_spoiled, "NaN or infinity, first in demo_1"),
-        (lambda file: _demo(file, width=7), "7 wide"),
+        (lambda file: _demo(file, width=7), "7 components"),
         (lambda file: _demo(file, size=48), "48 px"),
         (lambda file: file.create_group("data/demo_0"), "no 'actions'"),
     ],
@@ -252,7 +252,7 @@ def test_too_few_episodes_and_a_file_of_no_known_format(
     with h5py.File(path, "w") as file:
         _demo(file)
     plan = tiny.experiment(**{"target.dataset": str(path), "target.episodes": 9})
-    assert "2 episodes; 9" in refused(capfd, "run", tiny.write(plan, tmp_path), "--out", runs)["error"]
+    assert "2 episodes; the experiment needs 9" in refused(capfd, "run", tiny.write(plan, tmp_path), "--out", runs)["error"]
     (tmp_path / "demos.zip").write_bytes(b"PK")
     plan = tiny.experiment(**{"target.dataset": str(tmp_path / "demos.zip")})
     assert "no dataset format" in refused(capfd, "run", tiny.write(plan, tmp_path), "--out", runs)["error"]

@@ -94,7 +94,7 @@ def test_only_one_of_them_meets_other_bodies() -> None:
         ({"strategy.params": PARAMS | {"clip": 0}}, "strategy.params.clip", "out of range"),
         ({"target.randomization": OBSERVED}, "target.randomization", "observes none, the target mass:torso"),
         ({"policy.params": {"ignored": ["goal"]}}, "policy.params.ignored", "no entry 'goal'"),
-        ({"policy.params": {"ignored": ["state"]}}, "policy.params.ignored", "would see nothing"),
+        ({"policy.params": {"ignored": ["state"]}}, "policy.params.ignored", "would observe nothing"),
     ],
 )
 def test_what_cannot_work_is_said_before_it_starts(changes: dict[str, Any], field: str, text: str) -> None:

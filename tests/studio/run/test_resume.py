@@ -125,7 +125,7 @@ def test_a_corrupted_newest_checkpoint_falls_back_to_the_one_before(
         (newest / "state.json").write_text("{")
     told = resumed(folder)
     assert "Resumed adapt at step 9." in told
-    assert "The checkpoint adapt-00000010 is damaged and passed over." in told
+    assert "The checkpoint adapt-00000010 is damaged and was skipped." in told
     assert_same(folder, finished["lora"])
 
 
@@ -136,7 +136,7 @@ def test_with_no_readable_checkpoint_it_begins_anew_and_says_so(
     shutil.copytree(failed, folder)
     for state in (folder / "checkpoints").glob("adapt-*/state.safetensors"):
         state.unlink()
-    assert "There is no checkpoint of adapt to go on from: it begins at step 0." in resumed(folder)
+    assert "There is no adapt checkpoint to resume from: it starts at step 0." in resumed(folder)
     assert_same(folder, finished["lora"])
 
 
@@ -146,7 +146,7 @@ def test_a_checkpoint_of_another_experiment_is_one_sentence(failed: Path, tmp_pa
     text = (folder / "experiment.yaml").read_text()
     assert text.count("rank: 16") == 1
     (folder / "experiment.yaml").write_text(text.replace("rank: 16", "rank: 4"))
-    with pytest.raises(DataError, match="step 10 is not of the training that") as caught:
+    with pytest.raises(DataError, match="step 10 does not belong to the training that") as caught:
         resumed(folder)
     assert "log.h5" in caught.value.remedy
 
@@ -180,7 +180,7 @@ def test_what_cannot_be_resumed(finished: dict[str, Path], tmp_path: Path) -> No
 def test_a_run_that_goes_on_cannot_be_resumed(runs: Path, tmp_path: Path) -> None:
     process = tiny.held("adapt", 4, "run", tiny.write(tiny.experiment(), tmp_path), "--out", runs)
     try:
-        with pytest.raises(DataError, match="still going on"):
+        with pytest.raises(DataError, match="still active"):
             Session.resume(tiny.only_run(runs), Registry(), Channels())
     finally:
         tiny.kill(process)

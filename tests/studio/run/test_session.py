@@ -166,7 +166,7 @@ def test_a_strategy_that_raises_is_named_with_its_line(
         ({"loss": "float('nan')"}, "The loss is nan at step 1"),
         ({"loss": "float('inf')"}, "The loss is inf at step 1"),
         ({"loss": "0.5, 'critic_loss': float('nan')"}, "The critic loss is nan at step 1"),
-        ({"iterate": "self._policy.action_head[0].bias.data[0] = float('nan')"}, "A weight of the policy is no finite"),
+        ({"iterate": "self._policy.action_head[0].bias.data[0] = float('nan')"}, "Policy weights contain NaN or Inf"),
     ],
 )
 def test_a_loss_or_a_weight_that_is_no_number_ends_the_run(
