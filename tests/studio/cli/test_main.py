@@ -252,7 +252,10 @@ def test_too_few_episodes_and_a_file_of_no_known_format(
     with h5py.File(path, "w") as file:
         _demo(file)
     plan = tiny.experiment(**{"target.dataset": str(path), "target.episodes": 9})
-    assert "2 episodes; the experiment needs 9" in refused(capfd, "run", tiny.write(plan, tmp_path), "--out", runs)["error"]
+    assert (
+        "2 episodes; the experiment needs 9"
+        in refused(capfd, "run", tiny.write(plan, tmp_path), "--out", runs)["error"]
+    )
     (tmp_path / "demos.zip").write_bytes(b"PK")
     plan = tiny.experiment(**{"target.dataset": str(tmp_path / "demos.zip")})
     assert "no dataset format" in refused(capfd, "run", tiny.write(plan, tmp_path), "--out", runs)["error"]
