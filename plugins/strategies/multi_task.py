@@ -74,9 +74,10 @@ class MultiTask(ChosenAlgorithm):
     def setup(self, context: Any) -> None:
         super().setup(context)
         world = self._world
-        recorder = ContextRecorder(world, components(context.experiment.source, world.task))
-        context.recorders[:] = [recorder, *(known for known in context.recorders if known is not world.recorder)]
-        self._recorder = world.recorder = recorder
+        self._recorder = ContextRecorder(world, components(context.experiment.source, world.task))
+        replaced = [known for known in context.recorders if known in world.observers]
+        world.observers[:] = [self._recorder, *(known for known in world.observers if known not in replaced)]
+        context.recorders[:] = [self._recorder, *(known for known in context.recorders if known not in replaced)]
 
     def iterate(self) -> Iterator[Metrics]:
         for found in super().iterate():

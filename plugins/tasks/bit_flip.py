@@ -59,9 +59,9 @@ class BitFlip(Task):
         self._qpos, self._goals = world.bind("qpos"), world.mocap()
         self._every = np.arange(world.num_envs)
 
-    def reset(self, world: Simulation, ids: np.ndarray, draws: EpisodeRng) -> None:
-        self._qpos[ids] = (draws.uniform(shape=(self.actions,)) < 0.5) * RISE
-        self._goals[ids, :, 2] = (draws.uniform(shape=(self.actions,)) < 0.5) * RISE
+    def reset(self, world: Simulation, ids: np.ndarray, rng: EpisodeRng) -> None:
+        self._qpos[ids] = (rng.uniform(shape=(self.actions,)) < 0.5) * RISE
+        self._goals[ids, :, 2] = (rng.uniform(shape=(self.actions,)) < 0.5) * RISE
 
     def act(self, world: Simulation, choices: np.ndarray, ids: Ids) -> None:
         rows = self._every[ids]

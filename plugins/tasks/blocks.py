@@ -107,18 +107,18 @@ def nearer_arm(action: Array, side: Array) -> Array:
     return action
 
 
-def place_on_table(draws: EpisodeRng, two_arms: bool, near: float, far: float) -> tuple[Array, Array]:
+def place_on_table(rng: EpisodeRng, two_arms: bool, near: float, far: float) -> tuple[Array, Array]:
     """Where the block and the goal lie, (n, 2) each, m: ``near`` to ``far`` apart, in reach of every arm.
 
     Before two arms both lie on the same side, where one arm does it all.
     """
-    block = np.stack([draws.uniform(0.41, 0.51), draws.uniform(-0.15, 0.15)], 1)
-    angle, away = draws.uniform(-np.pi, np.pi), draws.uniform(near, far)
+    block = np.stack([rng.uniform(0.41, 0.51), rng.uniform(-0.15, 0.15)], 1)
+    angle, away = rng.uniform(-np.pi, np.pi), rng.uniform(near, far)
     step = away[:, None] * np.stack([np.cos(angle), np.sin(angle)], 1)
     low, high = np.array([0.33, -0.25]), np.array([0.64, 0.25])
     if two_arms:
-        side = np.where(draws.uniform() < 0.5, -1.0, 1.0)
-        block[:, 1] = draws.uniform(0.10, 0.25)
+        side = np.where(rng.uniform() < 0.5, -1.0, 1.0)
+        block[:, 1] = rng.uniform(0.10, 0.25)
         low, high = np.array([0.33, 0.05]), np.array([0.64, 0.34])
     outside = (block + step < low) | (block + step > high)
     goal = block + np.where(outside, -step, step)

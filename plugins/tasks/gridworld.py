@@ -80,14 +80,14 @@ class Gridworld(BodyTask):
         self._goals = world.mocap()
         self._next = self._following()
 
-    def reset(self, world: Simulation, ids: np.ndarray, draws: EpisodeRng) -> None:
-        self.qpos[ids] = _place((draws.uniform() * WALL * SIZE).astype(int))
+    def reset(self, world: Simulation, ids: np.ndarray, rng: EpisodeRng) -> None:
+        self.qpos[ids] = _place((rng.uniform() * WALL * SIZE).astype(int))
         self._goals[ids, 0, :2] = _place(np.array(GOAL[0] * SIZE + GOAL[1]))
         self._goals[ids, 0, 2] = 0
 
     def act(self, world: Simulation, choices: np.ndarray, ids: Ids) -> None:
-        draws = world.step_draws(ids)
-        slips, instead = draws.uniform() < SLIP, (draws.uniform() * len(MOVES)).astype(int)
+        rng = world.step_rng(ids)
+        slips, instead = rng.uniform() < SLIP, (rng.uniform() * len(MOVES)).astype(int)
         self.qpos[ids] = _place(self._next[self.cells(ids), np.where(slips, instead, choices)])
 
     def cells(self, ids: Ids) -> np.ndarray:

@@ -65,9 +65,9 @@ class PickPlace(Task):
         self._block = Block(world)
         self._fingers = np.stack([finger_places(world.model, limb.gripper) for limb in world.embodiment.limbs])
 
-    def reset(self, world: Simulation, ids: Array, draws: EpisodeRng) -> None:
-        xy, goal = place_on_table(draws, len(world.embodiment.limbs) == 2, *AWAY)
-        self._block.place(ids, xy, HALF, draws.uniform(-TURNED, TURNED))
+    def reset(self, world: Simulation, ids: Array, rng: EpisodeRng) -> None:
+        xy, goal = place_on_table(rng, len(world.embodiment.limbs) == 2, *AWAY)
+        self._block.place(ids, xy, HALF, rng.uniform(-TURNED, TURNED))
         mocap = world.mocap()
         mocap[ids, 0, :2], mocap[ids, 0, 2] = goal, 0.001
 

@@ -24,9 +24,9 @@ class PointAxes(PointMassTask):
     summary = "A point mass runs along either axis, whichever is faster."
     gymnasium_id = "PointAxes-v0"
 
-    def reset(self, world: Simulation, ids: np.ndarray, draws: EpisodeRng) -> None:
+    def reset(self, world: Simulation, ids: np.ndarray, rng: EpisodeRng) -> None:
         self.qpos[ids], self.qvel[ids] = 0, 0
-        self.qpos[ids, :2] = draws.uniform(-0.3, 0.3, (2,))
+        self.qpos[ids, :2] = rng.uniform(-0.3, 0.3, (2,))
 
     def state(self, ids: Ids) -> np.ndarray:
         return np.concatenate([self.qpos[ids][:, :2], self.qvel[ids][:, :2]], 1)

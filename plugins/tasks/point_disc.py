@@ -32,9 +32,9 @@ class PointPlane(PointMassTask):
 
         lay(spec, self.radius)
 
-    def reset(self, world: Simulation, ids: np.ndarray, draws: EpisodeRng) -> None:
+    def reset(self, world: Simulation, ids: np.ndarray, rng: EpisodeRng) -> None:
         self.qpos[ids], self.qvel[ids] = 0, 0
-        self.qpos[ids, :2] = draws.uniform(-0.3, 0.3, (2,))
+        self.qpos[ids, :2] = rng.uniform(-0.3, 0.3, (2,))
 
     def state(self, ids: Ids) -> np.ndarray:
         return np.concatenate([self.qpos[ids], self.qvel[ids]], 1)

@@ -56,7 +56,7 @@ class PointNavigation(BodyTask):
         super().prepare(world)
         self._goals = world.mocap()
 
-    def reset(self, world: Simulation, ids: np.ndarray, draws: EpisodeRng) -> None:
+    def reset(self, world: Simulation, ids: np.ndarray, rng: EpisodeRng) -> None:
         self.qpos[ids], self.qvel[ids] = 0, 0
         self._goals[ids, 0, :2] = world.contexts[ids]
         self._goals[ids, 0, 2] = 0

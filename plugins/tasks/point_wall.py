@@ -61,9 +61,9 @@ class PointOpen(PointMassTask):
         super().prepare(world)
         self._goals = world.mocap()
 
-    def reset(self, world: Simulation, ids: np.ndarray, draws: EpisodeRng) -> None:
+    def reset(self, world: Simulation, ids: np.ndarray, rng: EpisodeRng) -> None:
         self.qpos[ids], self.qvel[ids] = 0, 0
-        self.qpos[ids, :2] = [-1, 0] + draws.uniform(-1, 1, (2,)) * [0.1, 0.3]
+        self.qpos[ids, :2] = [-1, 0] + rng.uniform(-1, 1, (2,)) * [0.1, 0.3]
         self._goals[ids, 0] = [1, 0, 0]
 
     def state(self, ids: Ids) -> np.ndarray:

@@ -69,16 +69,16 @@ class Push(Task):
         self._block = Block(world)
         self._near = self._size(world.embodiment)["near"]
 
-    def reset(self, world: Simulation, ids: Array, draws: EpisodeRng) -> None:
+    def reset(self, world: Simulation, ids: Array, rng: EpisodeRng) -> None:
         size = self._size(world.embodiment)
         if world.embodiment.kind == "base":
-            place = draws.uniform(-np.pi, np.pi)
-            xy = draws.uniform(*RING)[:, None] * np.stack([np.cos(place), np.sin(place)], 1)
-            way = place + draws.uniform(-OUTWARD, OUTWARD)
-            goal = xy + draws.uniform(*size["away"])[:, None] * np.stack([np.cos(way), np.sin(way)], 1)
+            place = rng.uniform(-np.pi, np.pi)
+            xy = rng.uniform(*RING)[:, None] * np.stack([np.cos(place), np.sin(place)], 1)
+            way = place + rng.uniform(-OUTWARD, OUTWARD)
+            goal = xy + rng.uniform(*size["away"])[:, None] * np.stack([np.cos(way), np.sin(way)], 1)
         else:
-            xy, goal = place_on_table(draws, len(world.embodiment.limbs) == 2, *size["away"])
-        self._block.place(ids, xy, size["half"], draws.uniform(-np.pi, np.pi))
+            xy, goal = place_on_table(rng, len(world.embodiment.limbs) == 2, *size["away"])
+        self._block.place(ids, xy, size["half"], rng.uniform(-np.pi, np.pi))
         mocap = world.mocap()
         mocap[ids, 0, :2], mocap[ids, 0, 2] = goal, size["height"]
 

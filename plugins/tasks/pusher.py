@@ -30,15 +30,15 @@ class Pusher(BodyTask):
         self._places = world.bind("xpos")
         self._tip, self._object, self._goal = (world.model.body(n).id for n in ("tips_arm", "object", "goal"))
 
-    def reset(self, world: Simulation, ids: np.ndarray, draws: EpisodeRng) -> None:
+    def reset(self, world: Simulation, ids: np.ndarray, rng: EpisodeRng) -> None:
         self.qpos[ids] = self.rest
-        for i, rng in zip(ids, draws.generators(), strict=True):
+        for i, generator in zip(ids, rng.generators(), strict=True):
             place = np.zeros(2)
             while np.linalg.norm(place) <= 0.17:
-                place = rng.uniform((-0.3, -0.2), (0.0, 0.2))
+                place = generator.uniform((-0.3, -0.2), (0.0, 0.2))
             self.qpos[i, -4:-2] = place
         self.qpos[ids, -2:] = 0
-        self.qvel[ids] = draws.uniform(-5e-3, 5e-3, (world.model.nv,))
+        self.qvel[ids] = rng.uniform(-5e-3, 5e-3, (world.model.nv,))
         self.qvel[ids, -4:] = 0
 
     def state(self, ids: Ids) -> np.ndarray:

@@ -64,10 +64,10 @@ class Reach(Task):
         size = FLOOR if world.embodiment.kind == "base" else TABLE
         self._touch = size["touch"]
 
-    def reset(self, world: Simulation, ids: Array, draws: EpisodeRng) -> None:
+    def reset(self, world: Simulation, ids: Array, rng: EpisodeRng) -> None:
         mocap = world.mocap()
-        for i, rng in zip(ids, draws.generators(), strict=True):
-            mocap[i] = self._place(world.embodiment, rng, mocap.shape[1])
+        for i, generator in zip(ids, rng.generators(), strict=True):
+            mocap[i] = self._place(world.embodiment, generator, mocap.shape[1])
 
     def goal(self, world: Simulation, ids: Ids) -> Array:
         return world.mocap()[ids, 0].copy()

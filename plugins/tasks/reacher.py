@@ -31,12 +31,12 @@ class Reacher(BodyTask):
         self._places = world.bind("xpos")
         self._tip, self._target = world.model.body("fingertip").id, world.model.body("target").id
 
-    def reset(self, world: Simulation, ids: np.ndarray, draws: EpisodeRng) -> None:
-        super().reset(world, ids, draws)
+    def reset(self, world: Simulation, ids: np.ndarray, rng: EpisodeRng) -> None:
+        super().reset(world, ids, rng)
         # uniform in the disc, as Gymnasium's rejection gives it
-        radius, angle = 0.2 * np.sqrt(draws.uniform()), draws.uniform(0, 2 * np.pi)
+        radius, angle = 0.2 * np.sqrt(rng.uniform()), rng.uniform(0, 2 * np.pi)
         self.qpos[ids, -2], self.qpos[ids, -1] = radius * np.cos(angle), radius * np.sin(angle)
-        self.qvel[ids] = draws.uniform(-5e-3, 5e-3, (world.model.nv,))
+        self.qvel[ids] = rng.uniform(-5e-3, 5e-3, (world.model.nv,))
         self.qvel[ids, -2:] = 0
 
     def offset(self, ids: Ids) -> np.ndarray:

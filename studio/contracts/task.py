@@ -38,7 +38,7 @@ class Simulation(Protocol):
     def contact_forces(self, ids: Ids) -> Array:
         """Contact torque and force on each body, (n, bodies, 6), of tasks that ask for them; 0 before a first step."""
 
-    def step_draws(self, ids: Ids) -> EpisodeRng:
+    def step_rng(self, ids: Ids) -> EpisodeRng:
         """Random numbers for the present control step of each episode: the same whatever else runs."""
 
     def mocap(self) -> Array:
@@ -90,18 +90,18 @@ class Task:
     def prepare(self, world: Simulation) -> None:
         """Called once, when the task's world has been made: the place to bind fields and make arrays."""
 
-    def family(self, draws: EpisodeRng) -> Array:
+    def family(self, rng: EpisodeRng) -> Array:
         """A context for each episode, (n, components), drawn from the whole family."""
         if self.members:
-            return np.asarray(self.members, float)[(draws.uniform() * len(self.members)).astype(int)]
+            return np.asarray(self.members, float)[(rng.uniform() * len(self.members)).astype(int)]
         low, high = np.array(self.ranges, float).T
-        return draws.uniform(low, high, (len(low),))
+        return rng.uniform(low, high, (len(low),))
 
     def check_context(self, context: Sequence[float]) -> list[Problem]:
         """Why a context of the right width cannot be; empty if it can. It need not be one that the family draws."""
         return []
 
-    def reset(self, world: Simulation, ids: Array, draws: EpisodeRng) -> None:
+    def reset(self, world: Simulation, ids: Array, rng: EpisodeRng) -> None:
         """Draws a new episode for each simulation in ``ids``."""
         raise NotImplementedError
 

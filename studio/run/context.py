@@ -48,8 +48,9 @@ class Context:
         world = World(domain, task, embodiment, num_envs, threads, curriculum=True)
         keys = logged(domain, task)
         if keys:
-            world.recorder = EpisodeRecorder(num_envs, keys)
-            self.recorders.append(world.recorder)
+            recorder = EpisodeRecorder(num_envs, keys)
+            world.observers.append(recorder)
+            self.recorders.append(recorder)
         if self.watched is not None:
             self.watched.enter(world)
         return world

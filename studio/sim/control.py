@@ -19,7 +19,7 @@ from studio.sim.scene import command_history
 from studio.sim.substeps import PARTS, SubstepSchedule
 
 if TYPE_CHECKING:
-    from studio.sim.world import World
+    from studio.sim.simulation import BatchSimulation
 
 Array = np.ndarray
 
@@ -29,7 +29,7 @@ TURN_STEP = 0.15  # rad a driving base turns in one control step at action 1
 JOINT_STEP = 0.15  # rad a joint moves in one control step at action 1 under joint control
 
 
-def control_of(world: World) -> MotorControl | ServoControl | DiscreteControl:
+def control_of(world: BatchSimulation) -> MotorControl | ServoControl | DiscreteControl:
     """The control that a world's domain asks for."""
     if world.domain.control == "motor":
         return MotorControl(world)
@@ -42,12 +42,12 @@ class DiscreteControl:
 
     state_arrays: ClassVar[tuple[str, ...]] = ()
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: BatchSimulation) -> None:
         self._world = world
         end = np.nextafter(np.float32(world.task.actions), np.float32(0))
         self.low, self.high = np.zeros(1, np.float32), np.array([end], np.float32)
 
-    def begin(self, ids: Array, draws: EpisodeRng) -> None:
+    def reset_envs(self, ids: Array, rng: EpisodeRng) -> None:
         """The task says where an episode begins."""
 
     def hold(self, ids: Array) -> None:
@@ -57,7 +57,7 @@ class DiscreteControl:
         given = np.asarray(actions, float)[:, 0]
         lost = ~np.isfinite(given)
         if lost.any():
-            self._world.lose(self._world.rows(ids)[lost])
+            self._world.mark_diverged(self._world.env_indices(ids)[lost])
             given = np.where(lost, 0, given)
         choices = np.clip(given, 0, self._world.task.actions - 1).astype(int)
         self._world.task.act(self._world, choices, ids)
@@ -78,14 +78,14 @@ class MotorControl:
 
     state_arrays: ClassVar[tuple[str, ...]] = ()
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: BatchSimulation) -> None:
         self._world = world
         self._schedule = SubstepSchedule(world.task.control_hz, world.model.opt.timestep)
         self._ctrl = world.bind("ctrl")
         low, high = world.model.actuator_ctrlrange.astype(np.float32).T
         self.low, self.high = low, high
 
-    def begin(self, ids: Array, draws: EpisodeRng) -> None:
+    def reset_envs(self, ids: Array, rng: EpisodeRng) -> None:
         """The rest pose is the model's own; tasks add their noise."""
 
     def hold(self, ids: Array) -> None:
@@ -111,7 +111,7 @@ class ServoControl:
 
     state_arrays: ClassVar[tuple[str, ...]] = ("_command",)
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: BatchSimulation) -> None:
         self._world, self._limbs = world, world.scene.limbs
         self._grip = world.task.grips
         self._joint = world.domain.control == "joint"
@@ -132,12 +132,12 @@ class ServoControl:
         # stale without a last pass: observation, reward and success read the sites of the new state
         self._stage = mujoco.mjtStage.mjSTAGE_POS
 
-    def begin(self, ids: Array, draws: EpisodeRng) -> None:
+    def reset_envs(self, ids: Array, rng: EpisodeRng) -> None:
         """Starts from the home pose, a little scattered."""
         home = self._world.scene
         self._qpos[ids], self._command[ids] = home.home_qpos, home.home_ctrl
         for limb in self._limbs:
-            noise = draws.uniform(-START_NOISE, START_NOISE, (len(limb.qpos),))
+            noise = rng.uniform(-START_NOISE, START_NOISE, (len(limb.qpos),))
             if self._world.embodiment.kind == "base":
                 noise[:, 2] *= np.pi / START_NOISE
             pose = np.clip(home.home_qpos[limb.qpos] + noise, limb.low, limb.high)
@@ -159,7 +159,7 @@ class ServoControl:
             pass
 
     def advance_parts(self, actions: Array, ids: Ids) -> Iterator[float]:
-        ids = self._world.rows(ids)
+        ids = self._world.env_indices(ids)
         start = self._command[ids]
         goal = self._commanded(np.clip(np.asarray(actions, float), -1, 1), ids)
         self._command[ids] = goal

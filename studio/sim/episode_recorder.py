@@ -3,18 +3,22 @@ time."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from studio.contracts import Ids
+from studio.sim.observers import Observer
 from studio.sim.rollout import Outcome
+
+if TYPE_CHECKING:
+    from studio.sim.simulation import BatchSimulation
 
 Array = np.ndarray
 
 
-class EpisodeRecorder:
-    """Held by a world that steps with autoreset. An episode that was not seen from its first step is left out.
+class EpisodeRecorder(Observer):
+    """Records whole episodes: one that was not seen from its first step is left out.
 
     Args:
         keys: of the randomization terms, and of the context's components.
@@ -25,25 +29,22 @@ class EpisodeRecorder:
         self._returns, self._lengths = np.zeros(num_envs), np.zeros(num_envs, int)
         self._parts: list[Outcome] = []
 
-    def begin(self, ids: Array) -> None:
-        """New episodes have begun in simulations ``ids``."""
+    def on_reset(self, world: BatchSimulation, ids: Array) -> None:
         self._returns[ids], self._lengths[ids] = 0, 0
 
-    def note(self, rewards: Array) -> None:
-        """A step of all simulations, (num_envs,)."""
-        self._returns += rewards
-        self._lengths += 1
+    def on_step(self, world: BatchSimulation, ids: Ids, rewards: Array) -> None:
+        self._returns[ids] += rewards
+        self._lengths[ids] += 1
 
-    def ended(
-        self, ids: Array, seeds: Array, steps: Array, successes: Array | None, values: Mapping[str, Array]
-    ) -> None:
-        """Episodes have ended in simulations ``ids``; all arrays are of all simulations."""
-        ids = ids[self._lengths[ids] == steps[ids]]
-        if not len(ids):
+    def on_episode_end(self, world: BatchSimulation, ids: Array, successes: Array | None) -> None:
+        whole = self._lengths[ids] == world.steps[ids]
+        if not whole.any():
             return
-        won = np.zeros(len(ids), bool) if successes is None else successes[ids].copy()
-        drawn = {key: values[key][ids].copy() for key in self._keys}
-        self._parts.append(Outcome(seeds[ids].copy(), won, self._returns[ids].copy(), self._lengths[ids].copy(), drawn))
+        ids, drawn = ids[whole], world.drawn
+        won = np.zeros(len(ids), bool) if successes is None else successes[whole]
+        values = {key: drawn[key][ids].copy() for key in self._keys}
+        outcome = Outcome(world.seeds[ids].copy(), won, self._returns[ids].copy(), self._lengths[ids].copy(), values)
+        self._parts.append(outcome)
 
     def take(self) -> Any:
         """The :class:`Outcome` of what ended since the last call; None where nothing did."""

@@ -83,7 +83,7 @@ class SingleWorld(gymnasium.Env[Any, Any]):
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         super().reset(seed=seed)
-        self.world.begin(self._one, [seed if seed is not None else int(self.np_random.integers(2**62))])
+        self.world.reset_envs(self._one, [seed if seed is not None else int(self.np_random.integers(2**62))])
         return self._observation(), {}
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:

@@ -57,7 +57,7 @@ def run_episodes(
         tick: called every step with the number of episodes that have ended; it may raise to leave.
     """
     ids = np.arange(len(seeds))
-    world.begin(ids, seeds)
+    world.reset_envs(ids, seeds)
     terms = world.domain.randomization
     values = world.drawn
     drawn = {key: values[key][ids].copy() for key in logged(world.domain, world.task)}
@@ -83,10 +83,10 @@ def run_episodes(
         if world.task.has_success:
             outcome.successes[active] = world.success(active)
         over = world.terminated(active) | world.truncated(active)
-        if world.curriculum is not None:
-            world.curriculum.note(active, rewards)
-            if over.any():
-                world.curriculum.ended(active[over], outcome.successes[active[over]])
+        world.notify_step(active, rewards)
+        if over.any():
+            ended = active[over]
+            world.notify_episode_end(ended, outcome.successes[ended] if world.task.has_success else None)
         active = active[~over]
     for key, total in changing.items():
         drawn[key] = (total.T / outcome.lengths).T

@@ -8,12 +8,12 @@ import gymnasium
 import numpy as np
 
 if TYPE_CHECKING:
-    from studio.sim.world import World
+    from studio.sim.simulation import BatchSimulation
 
 Array = np.ndarray
 
 
-def of_observations(world: World) -> gymnasium.Space[Any]:
+def of_observations(world: BatchSimulation) -> gymnasium.Space[Any]:
     """The space of one simulation's observation: a box where it is a body's state alone, else a dictionary."""
     size, joints = world.domain.image_size, sum(len(limb.qpos) for limb in world.scene.limbs)
     box = gymnasium.spaces.Box
@@ -30,7 +30,7 @@ def of_observations(world: World) -> gymnasium.Space[Any]:
     return spaces["state"] if list(spaces) == ["state"] else gymnasium.spaces.Dict(spaces)
 
 
-def of_actions(world: World) -> gymnasium.spaces.Box:
+def of_actions(world: BatchSimulation) -> gymnasium.spaces.Box:
     """The space of one simulation's native action."""
     return gymnasium.spaces.Box(world.control.low, world.control.high, dtype=np.float32)
 

@@ -13,7 +13,7 @@ import numpy as np
 from studio.errors import DataError
 
 if TYPE_CHECKING:
-    from studio.sim.world import World
+    from studio.sim.simulation import BatchSimulation
 
 Array = np.ndarray
 
@@ -47,7 +47,7 @@ def put_back(owner: Any, name: str, saved: Array) -> None:
         setattr(owner, name, saved.copy())
 
 
-def take(world: World) -> dict[str, Any]:
+def take(world: BatchSimulation) -> dict[str, Any]:
     """A nest of copied arrays, numbers and strings: MuJoCo's integration states, the outputs that lag behind them and
     that tasks read, what the world, its control and its task declare as theirs, randomization, counters."""
     return {
@@ -59,7 +59,7 @@ def take(world: World) -> dict[str, Any]:
     }
 
 
-def restore(world: World, state: Mapping[str, Any]) -> None:
+def restore(world: BatchSimulation, state: Mapping[str, Any]) -> None:
     """Puts a state into a world of the same domain and as many simulations.
 
     Raises:
@@ -89,7 +89,7 @@ def restore(world: World, state: Mapping[str, Any]) -> None:
     world.set_counters(state)
 
 
-def _rows(world: World) -> dict[str, tuple[Any, str, Array]]:
+def _rows(world: BatchSimulation) -> dict[str, tuple[Any, str, Array]]:
     """What is declared beside the batch's own state and the values of randomization, by its key in a checkpoint."""
     owners: dict[str, StateOwner] = {"world": world, "control": world.control, "task": world.task}
     return {f"{key}.{item[1]}": item for key, owner in owners.items() for item in declared([owner])}

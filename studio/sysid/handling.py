@@ -48,7 +48,7 @@ def handle(
     world = World(plain, task, embodiment_of(plain, registry), count)
     try:
         ids = np.arange(count)
-        world.begin(ids, [seed * count + i for i in range(count)])
+        world.reset_envs(ids, [seed * count + i for i in range(count)])
         world.randomize(ids, {name: np.full(count, value) for name, value in values.items()})
         qpos, qvel, ctrl = (world.bind(name) for name in ("qpos", "qvel", "ctrl"))
         before = ctrl.copy()

@@ -118,7 +118,7 @@ class Player(LiveSimulation):
         held = self._moved or (self._holds and self.components)
         kept = [self.world.contexts[0].tolist()] if held else self._domain.contexts
         self.world.domain = self._domain.model_copy(update={"contexts": kept})
-        self.world.begin(self._ids, [self._seed])
+        self.world.reset_envs(self._ids, [self._seed])
         self._drop_step()
         self._ended, self._success, self._return, self._reward = 0.0, False, 0.0, 0.0
         self._memory, self._acted, self._did, self._seen = None, None, {}, None

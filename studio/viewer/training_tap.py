@@ -15,8 +15,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from studio.experiment import Domain
+from studio.sim.observers import Observer
 
 if TYPE_CHECKING:
+    from studio.contracts import Ids
+    from studio.sim.simulation import BatchSimulation
     from studio.sim.world import World
 
 Array = np.ndarray
@@ -44,8 +47,8 @@ class _Entered:
     domain: Domain
 
 
-class TrainingTap:
-    """Between a training, which calls :meth:`enter` and :meth:`note`, and one watcher on another thread.
+class TrainingTap(Observer):
+    """Between a training, which calls :meth:`enter` and :meth:`on_step`, and one watcher on another thread.
 
     Simulations are numbered through all the worlds that the training made. Neither side waits for the other: the
     training alone fills a clip, the watcher alone takes it away.
@@ -68,14 +71,14 @@ class TrainingTap:
     def enter(self, world: World) -> None:
         """A world that the training will step."""
         self._worlds = [*self._worlds, _Entered(weakref.ref(world), self.simulations, world.domain)]
-        world.watcher = self.note
+        world.observers.append(self)
 
-    def note(self, world: World, ids: Array, rewards: Array) -> None:
-        """A step of a world's simulations ``ids``, and what it paid them, (ids,)."""
+    def on_step(self, world: BatchSimulation, ids: Ids, rewards: Array) -> None:
+        """A step of a world's simulations ``ids``, and its rewards, (ids,)."""
         if self._wanted is not None:
-            self._take_down(world, ids, rewards)
+            self._take_down(world, world.env_indices(ids), rewards)
 
-    def _take_down(self, world: World, ids: Array, rewards: Array) -> None:
+    def _take_down(self, world: BatchSimulation, ids: Array, rewards: Array) -> None:
         wanted = self._wanted
         if not self._open and time.monotonic() - self._asked > LEASE_SECONDS:
             self._wanted = self._clip = None

@@ -65,7 +65,7 @@ def score(task: str, policy: GaussianActorCritic) -> dict[str, list[float]]:
     count = BODIES * EPISODES + NOMINAL
     world = make_vector(count, task, task, randomization=varied(task))
     every = np.arange(count)
-    world.begin(every, range(EPISODE_SEED, EPISODE_SEED + count))
+    world.reset_envs(every, range(EPISODE_SEED, EPISODE_SEED + count))
     drawn = randomization.draw(varied(task), EpisodeRng(range(BODY_SEED, BODY_SEED + BODIES)))
     world.randomize(every, {k: np.concatenate([np.repeat(v, EPISODES), np.ones(NOMINAL)]) for k, v in drawn.items()})
     returns, active = np.zeros(count), every

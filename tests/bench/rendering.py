@@ -54,7 +54,7 @@ IMAGE_TERMS: list[dict[str, Any]] = [
 
 def world_of(task: str, robot: str, size: int, terms: list[dict[str, Any]]) -> World:
     world: World = make_vector(IMAGES, task, robot, 1, observation="image", image_size=size, randomization=terms)
-    world.begin(np.arange(IMAGES), list(range(IMAGES)))
+    world.reset_envs(np.arange(IMAGES), list(range(IMAGES)))
     return world
 
 

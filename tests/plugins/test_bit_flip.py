@@ -35,7 +35,7 @@ def test_an_action_flips_its_bit_and_only_equality_is_rewarded(count: int) -> No
 
 def test_the_expert_flips_what_differs() -> None:
     world = make_vector(64, "bit_flip", "bits_15", threads=1)
-    world.begin(np.arange(64), range(64))
+    world.reset_envs(np.arange(64), range(64))
     seen = world.observe(slice(None))
     apart = np.abs(seen["state"] - seen["goal"]).sum(1).astype(int)
     outcome = run_episodes(world, expert_actions, range(64), needs_observation=False)
@@ -52,7 +52,7 @@ def test_an_episode_is_the_same_beside_any_others_and_after_a_restore() -> None:
         many.advance(acts[t], slice(None))
     seen = many.observe(slice(None))
     for i in (0, 17, 39):
-        one.begin(np.zeros(1, int), [100 + i])
+        one.reset_envs(np.zeros(1, int), [100 + i])
         for t in range(7):
             one.advance(acts[t, i : i + 1], np.zeros(1, int))
         own = one.observe(np.zeros(1, int))

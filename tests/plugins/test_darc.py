@@ -141,7 +141,7 @@ def test_a_move_by_the_broken_motor_is_unlike_the_target() -> None:
         batches = (replay.sample(64, learner.generator) for replay in (learner.replay, learner.target_replay))
         learner.classifiers.step(*batches)
     world = learner.interaction.world
-    world.begin(np.arange(4), [1, 2, 3, 4])
+    world.reset_envs(np.arange(4), [1, 2, 3, 4])
     seen = world.observe(slice(None))
     actions = np.array([[1, 0, 0, 0], [-1, 0, 0, 0], [0, 0, 1, 0], [0, 1, 0, 0]], float)
     world.advance(actions, slice(None))

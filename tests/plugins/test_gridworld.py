@@ -60,14 +60,14 @@ def test_the_expert_goes_the_shortest_way_and_starts_lie_on_the_left(name: str, 
 @pytest.mark.parametrize("name", TASKS)
 def test_an_episode_is_the_same_beside_any_others(name: str) -> None:
     many, one = make_vector(30, name, "point", threads=2), make_vector(1, name, "point", threads=1)
-    many.begin(np.arange(30), range(500, 530))
+    many.reset_envs(np.arange(30), range(500, 530))
     acts = np.random.default_rng(0).integers(5, size=(20, 30, 1)).astype(float)
     seen = []
     for t in range(20):
         many.advance(acts[t], ALL)
         seen.append(many.observe(ALL)["state"])
     for i in (0, 13, 29):
-        one.begin(np.zeros(1, int), [500 + i])
+        one.reset_envs(np.zeros(1, int), [500 + i])
         for t in range(20):
             one.advance(acts[t, i : i + 1], np.zeros(1, int))
             np.testing.assert_array_equal(one.observe(ALL)["state"][0], seen[t][i])

@@ -63,7 +63,7 @@ def test_the_expert_finds_back_when_it_is_disturbed() -> None:
 
 def test_the_block_is_lifted_and_let_go_of() -> None:
     w = world("franka_7dof", 1)
-    w.begin(ONE, [3])
+    w.reset_envs(ONE, [3])
     heights, openings = [], []
     while not (w.terminated(ONE)[0] or w.truncated(ONE)[0]):
         w.advance(w.expert(ONE), ONE)
@@ -83,7 +83,7 @@ def test_a_component_of_each_arm_opens_and_closes_its_hand(control: str) -> None
     assert width == len(slots) == {"end_effector": 8, "joint": 16}[control]
     assert list(slots) == sorted(set(slots))  # as a policy's padding needs them
     hands = [slots.index(limb.gripper_slot) for limb in w.embodiment.limbs]
-    w.begin(ONE, [0])
+    w.reset_envs(ONE, [0])
     action = np.zeros((1, width))
     for right, left in ((-1.0, 1.0), (1.0, -1.0), (0.0, 0.0)):
         action[0, hands] = right, left
@@ -95,7 +95,7 @@ def test_a_component_of_each_arm_opens_and_closes_its_hand(control: str) -> None
 
 def test_a_block_in_the_hand_over_the_goal_is_no_success() -> None:
     w = world("franka_7dof", 1)
-    w.begin(ONE, [3])
+    w.reset_envs(ONE, [3])
     qpos, at = w.bind("qpos"), int(w.model.joint("block").qposadr[0])
     tool = w.end_effectors(ONE)[0, 0]
     w.mocap()[0, 0, :2] = tool[:2]
@@ -123,7 +123,7 @@ def test_a_seed_gives_the_same_episode_whatever_runs_beside_it() -> None:
     def run(seeds: list[int]) -> np.ndarray:
         w = world("franka_7dof", len(seeds))
         ids = np.arange(len(seeds))
-        w.begin(ids, seeds)
+        w.reset_envs(ids, seeds)
         for _ in range(18):
             w.advance(w.expert(ids), ids)
         return w.bind("qpos").copy()
@@ -159,7 +159,7 @@ def test_demonstrations_teach_a_policy_that_speaks_for_the_gripper(tmp_path: Pat
     back = policy.spaces.action.inverse(targets)[:, policy.spaces.action_mask]
     torch.testing.assert_close(back, torch.as_tensor(read.actions), atol=1e-5, rtol=0)
     w = world("franka_7dof", 2)
-    w.begin(np.arange(2), [0, 1])
+    w.reset_envs(np.arange(2), [0, 1])
     seen = w.observe(np.arange(2))
     assert policy_actions(policy)(w, np.arange(2), seen).shape == (2, 4)
     wide_open = seen | {"gripper_pos": seen["gripper_pos"] - 0.03}

@@ -104,7 +104,7 @@ def test_a_seed_gives_the_same_episode_whatever_runs_beside_it() -> None:
     def run(seeds: list[int]) -> np.ndarray:
         w = world("franka_7dof", len(seeds))
         ids = np.arange(len(seeds))
-        w.begin(ids, seeds)
+        w.reset_envs(ids, seeds)
         for _ in range(15):
             w.advance(w.expert(ids), ids)
         return w.bind("qpos").copy()
@@ -119,7 +119,7 @@ def test_the_blocks_friction_and_mass_change_where_it_goes(field: str, low: floa
     ends = []
     for value in (low, high):
         w = world("franka_7dof", 1, randomization=[{"field": field, "low": value, "high": value, "parts": "block"}])
-        w.begin(np.arange(1), [5])
+        w.reset_envs(np.arange(1), [5])
         for _ in range(14):
             w.advance(w.expert(np.arange(1)), np.arange(1))
         ends.append(w.task.goal(w, np.arange(1))[0, :3])
@@ -128,7 +128,7 @@ def test_the_blocks_friction_and_mass_change_where_it_goes(field: str, low: floa
 
 def test_a_hand_that_pushes_is_closed() -> None:
     w = world("franka_7dof", 1)
-    w.begin(np.arange(1), [0])
+    w.reset_envs(np.arange(1), [0])
     fingers = [int(w.model.joint(f"finger_joint{i}").qposadr[0]) for i in (1, 2)]
     w.advance(w.expert(np.arange(1)), np.arange(1))
     assert np.all(w.bind("qpos")[0, fingers] < 1e-3)

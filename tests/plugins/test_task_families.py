@@ -98,7 +98,7 @@ def test_a_family_is_whole_and_reproducible(name: str) -> None:
         np.testing.assert_allclose((omega**2).sum(1), 1)
         assert np.abs(omega.mean(0)).max() < 0.2
     one = make_vector(1, name, FAMILIES[name], threads=1, observation="goal")
-    one.begin(np.zeros(1, int), [123])
+    one.reset_envs(np.zeros(1, int), [123])
     assert (one.contexts[0] == omega[123]).all()
     acts = np.random.default_rng(1).uniform(-0.4, 0.4, (8, 200, made.actions.shape[1]))
     for act in acts:

@@ -112,7 +112,7 @@ def _samples(world: Any, request: Request) -> Samples:
 
     ids = np.arange(world.num_envs)
     values = randomization.draw(request.domain.randomization, EpisodeRng(request.seed + ids, 1))
-    world.begin(ids, [SEED] * len(ids))
+    world.reset_envs(ids, [SEED] * len(ids))
     world.randomize(ids, {key: value for key, value in values.items() if not _too_late(world, key, value)})
     images = world.images(ids) if request.images else None
     poses = _moved(world, ids) if request.poses else None

@@ -197,16 +197,6 @@ class Episodes:
     def _tell(self, active: Array, rewards: Array, ended: Array) -> None:
         """What watches the world, records its episodes, and widens its ranges, hears of a step."""
         world = self._rollouts.world
-        success = world.success(np.arange(world.num_envs)) if world.task.has_success and len(ended) else None
-        if world.watcher is not None:
-            world.watcher(world, active, rewards)
-        if world.recorder is not None:
-            paid = np.zeros(world.num_envs)
-            paid[active] = rewards
-            world.recorder.note(paid)
-            if len(ended):
-                world.recorder.ended(ended, world.seeds, world.steps, success, world.drawn)
-        if world.curriculum is not None:
-            world.curriculum.note(active, rewards)
-            if len(ended):
-                world.curriculum.ended(ended, None if success is None else success[ended])
+        world.notify_step(active, rewards)
+        if len(ended):
+            world.notify_episode_end(ended, world.success(ended) if world.task.has_success else None)

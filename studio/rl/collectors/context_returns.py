@@ -17,6 +17,7 @@ from studio.contracts import Task
 from studio.experiment import Domain
 from studio.rng import EpisodeRng
 from studio.sim.episode_recorder import EpisodeRecorder
+from studio.sim.simulation import BatchSimulation
 from studio.sim.tasks import contexts
 from studio.sim.world import World
 
@@ -82,11 +83,9 @@ class ContextRecorder(EpisodeRecorder):
         self._components = list(parts)
         self._latest: dict[str, deque[float]] = {label: deque(maxlen=LATEST) for part in parts for label in part.labels}
 
-    def ended(
-        self, ids: Array, seeds: Array, steps: Array, successes: Array | None, values: Mapping[str, Array]
-    ) -> None:
+    def on_episode_end(self, world: BatchSimulation, ids: Array, successes: Array | None) -> None:
         known = len(self._parts)
-        super().ended(ids, seeds, steps, successes, values)
+        super().on_episode_end(world, ids, successes)
         for outcome in self._parts[known:]:
             for part in self._components:
                 column = np.asarray(outcome.randomization[part.key]).reshape(len(outcome.returns), -1)[:, 0]

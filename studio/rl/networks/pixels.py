@@ -138,5 +138,5 @@ def privileged(observation: Mapping[str, Any], goal: Array) -> Array:
 def goals(world: Any, ids: Any = slice(None)) -> Array:
     """The goals of a world's simulations, (n, goal_width); of a task without goals (n, 0)."""
     if "goal" not in world.task.observations:
-        return np.empty((len(world.rows(ids)), 0))
+        return np.empty((len(world.env_indices(ids)), 0))
     return np.asarray(world.task.goal(world, ids))

@@ -11,14 +11,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from studio.contracts import Problem, Task
+from studio.contracts import Ids, Problem, Task
 from studio.errors import DataError, StudioError
 from studio.experiment import Curriculum, Domain, RandomizationTerm
 from studio.rng import EpisodeRng
+from studio.sim.observers import Observer
+
+if TYPE_CHECKING:
+    from studio.sim.simulation import BatchSimulation
 
 Array = np.ndarray
 
@@ -48,7 +52,7 @@ def _moves(term: RandomizationTerm) -> bool:
     return term.high > term.low and term.probability > 0
 
 
-class RangeCurriculum:
+class RangeCurriculum(Observer):
     """The present ranges of a world's terms, and what is known of the policy at their ends.
 
     A term drawn once for each simulation keeps its whole range.
@@ -96,10 +100,10 @@ class RangeCurriculum:
         """The terms with their present ranges."""
         return self._narrowed
 
-    def begin(self, ids: Array, draws: EpisodeRng) -> None:
+    def reset_envs(self, ids: Array, rng: EpisodeRng) -> None:
         """Decides for each new episode whether it is played at an end of a range, and at which."""
         self._return[ids] = 0
-        chosen, which = draws.uniform() < self._settings.probability, draws.uniform()
+        chosen, which = rng.uniform() < self._settings.probability, rng.uniform()
         if not self._moving:
             return
         end = np.minimum((which * 2 * len(self._moving)).astype(int), 2 * len(self._moving) - 1)
@@ -119,12 +123,15 @@ class RangeCurriculum:
         """What the present episodes of simulations come to says nothing: they lack their beginning."""
         self._probe[ids] = -1
 
-    def note(self, ids: Any, rewards: Array) -> None:
-        """Adds a step's rewards, (n,), to the returns of the episodes."""
+    def on_step(self, world: BatchSimulation, ids: Ids, rewards: Array) -> None:
         self._return[ids] += rewards
 
-    def ended(self, ids: Array, successes: Array | None = None) -> None:
-        """Takes the outcome of the episodes that have just ended in simulations ``ids``; (n,) bool where tasks know."""
+    def on_episode_end(self, world: BatchSimulation, ids: Array, successes: Array | None) -> None:
+        self.take_outcomes(ids, successes)
+
+    def take_outcomes(self, ids: Array, successes: Array | None = None) -> None:
+        """Takes the outcomes of the episodes that have just ended in simulations ``ids``: (n,) bool, or None where the
+        task has no success and their returns count."""
         outcomes = np.asarray(successes, float) if self._has_success else self._return[ids]
         moved = False
         for end, outcome in zip(self._probe[ids].tolist(), outcomes.tolist(), strict=True):

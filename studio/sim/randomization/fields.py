@@ -88,15 +88,15 @@ def nominal_value(key: str, model: mujoco.MjModel, camera: str = "") -> float:
     return float(model.cam_fovy[index]) if index >= 0 else float(model.vis.global_.fovy)
 
 
-def draw(terms: Sequence[RandomizationTerm], draws: EpisodeRng) -> dict[str, Array]:
+def draw(terms: Sequence[RandomizationTerm], rng: EpisodeRng) -> dict[str, Array]:
     """Each episode's values of each term, (n,) or (n, 3), by key; nominal where a term's probability skips it."""
     values: dict[str, Array] = {}
     for term in terms:
         shape = (3,) if term.field in VECTORS else ()
-        applied = draws.uniform() < term.probability if term.probability < 1 else None
-        value = _sample(term, draws.uniform(shape=shape))
+        applied = rng.uniform() < term.probability if term.probability < 1 else None
+        value = _sample(term, rng.uniform(shape=shape))
         if applied is not None:
-            rest = values.get(term.key, nominal(term.key, len(draws)))  # of two terms of a field the later one wins
+            rest = values.get(term.key, nominal(term.key, len(rng)))  # of two terms of a field the later one wins
             value = np.where(applied[:, None] if shape else applied, value, rest)
         values[term.key] = value
     return values

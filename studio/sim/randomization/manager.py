@@ -68,10 +68,10 @@ class RandomizationManager:
         if self._once:
             self._apply(every, self._once)
 
-    def begin(self, ids: Array, seeds: Array) -> None:
+    def reset_envs(self, ids: Array, seeds: Array) -> None:
         """New episodes: what was given by hand ends, and the terms are drawn from the seeds."""
         if self.curriculum is not None:
-            self.curriculum.begin(ids, EpisodeRng(seeds, _CURRICULUM))
+            self.curriculum.reset_envs(ids, EpisodeRng(seeds, _CURRICULUM))
         self.draw(ids, seeds)
 
     def draw(self, ids: Array, seeds: Array) -> None:
@@ -111,12 +111,12 @@ class RandomizationManager:
             if not due.any():
                 continue
             # each term has numbers of its own
-            draws = EpisodeRng(seeds[due], (steps[due] << 2) + _INTERVAL + (place << 40))
+            rng = EpisodeRng(seeds[due], (steps[due] << 2) + _INTERVAL + (place << 40))
             if self.curriculum is None:
-                self._apply(ids[due], randomization.draw([term], draws))
+                self._apply(ids[due], randomization.draw([term], rng))
             else:
                 now = next(t for t in self.curriculum.terms if t.key == term.key and t.moment == "interval")
-                self._apply(ids[due], self.curriculum.at_ends(ids[due], randomization.draw([now], draws)))
+                self._apply(ids[due], self.curriculum.at_ends(ids[due], randomization.draw([now], rng)))
 
     @property
     def within(self) -> bool:
@@ -127,11 +127,11 @@ class RandomizationManager:
         """Adds the sensors' noise of standard deviation ``spread`` (n,) at a step of each episode."""
         if not spread.any():
             return
-        draws = EpisodeRng(seeds, (steps << 2) + _NOISE)
+        rng = EpisodeRng(seeds, (steps << 2) + _NOISE)
         for name in _NOISY:
             if name in observation:
                 seen = observation[name]
-                observation[name] = (seen + spread[:, None] * draws.normal(seen.shape[1:])).astype(seen.dtype)
+                observation[name] = (seen + spread[:, None] * rng.normal(seen.shape[1:])).astype(seen.dtype)
 
     def counters(self) -> dict[str, Any]:
         """What no array holds."""

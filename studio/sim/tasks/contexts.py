@@ -25,12 +25,12 @@ STREAM = 6  # of an episode's random numbers: which of the domain's contexts it 
 LEAST = math.exp(-5)  # a factor of 0 has no logarithm
 
 
-def draw(task: Task, choices: Sequence[Sequence[float]], draws: EpisodeRng) -> Array:
+def draw(task: Task, choices: Sequence[Sequence[float]], rng: EpisodeRng) -> Array:
     """A context for each episode, (n, components): of the whole family, or one of ``choices``."""
-    whole = task.family(draws)  # drawn in any case: what the task draws after it stays the same
+    whole = task.family(rng)  # drawn in any case: what the task draws after it stays the same
     if not choices:
         return whole
-    unit = EpisodeRng(draws.seeds, STREAM).uniform()
+    unit = EpisodeRng(rng.seeds, STREAM).uniform()
     return np.asarray(choices, float)[(unit * len(choices)).astype(int)]
 
 
@@ -89,7 +89,7 @@ def degenerate_family(domain: Domain, task: Task) -> list[Problem]:
     return [Problem("randomization", words, "Widen their ranges, or choose a family of tasks.")]
 
 
-class BodySense:
+class DynamicsSensor:
     """What a policy is told of the randomized body: the values of the observed terms.
 
     A mass or a gain is told as the logarithm of its factor, anything else as its difference from the model's own value;

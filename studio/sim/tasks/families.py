@@ -50,8 +50,8 @@ class PlaneDirection(Direction):
     members = ()
     goal_width = 2
 
-    def family(self, draws: EpisodeRng) -> Array:
-        angle = draws.uniform(-np.pi, np.pi)
+    def family(self, rng: EpisodeRng) -> Array:
+        angle = rng.uniform(-np.pi, np.pi)
         return np.stack([np.cos(angle), np.sin(angle)], 1)
 
     def place(self, ids: Ids) -> Array:

@@ -43,13 +43,13 @@ class BodyTask(Task):
         self.step_seconds = 1 / self.control_hz
         self.old = np.zeros(world.num_envs)  # what the reward compares with
 
-    def reset(self, world: Simulation, ids: Array, draws: EpisodeRng) -> None:
+    def reset(self, world: Simulation, ids: Array, rng: EpisodeRng) -> None:
         model = world.model
-        self.qpos[ids] = self.rest + draws.uniform(-self.noise, self.noise, (model.nq,))
+        self.qpos[ids] = self.rest + rng.uniform(-self.noise, self.noise, (model.nq,))
         if self.normal_velocity:
-            self.qvel[ids] = self.noise * draws.normal((model.nv,))
+            self.qvel[ids] = self.noise * rng.normal((model.nv,))
         else:
-            self.qvel[ids] = draws.uniform(-self.noise, self.noise, (model.nv,))
+            self.qvel[ids] = rng.uniform(-self.noise, self.noise, (model.nv,))
 
     def observe(self, world: Simulation, ids: Ids) -> dict[str, Array]:
         return {"state": self.state(ids)}

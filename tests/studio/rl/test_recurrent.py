@@ -237,7 +237,7 @@ def test_the_player_remembers_and_says_what_is_expected() -> None:
     world = make_vector(1, "hopper", "hopper", threads=1)
     policy = moving(world)
     player = Player(domain, registry, policy, seed=5)
-    world.begin(np.zeros(1, int), [5])
+    world.reset_envs(np.zeros(1, int), [5])
     memory, ids = None, np.zeros(1, int)
     for step in range(8):
         player.step()

@@ -9,11 +9,14 @@ import pytest
 import torch
 from pydantic import ValidationError
 
+from studio.contracts import Ids
 from studio.experiment.randomization import expand
 from studio.rl.algorithms.worst_cases import Episodes, WorstCaseParams, WorstCasePPO
 from studio.rl.compiling import compiler
 from studio.rl.networks.gaussian import GaussianActorCritic, log_prob
 from studio.sim.gymnasium_ids import make_vector
+from studio.sim.observers import Observer
+from studio.sim.simulation import BatchSimulation
 
 needs_compiler = pytest.mark.skipif(not compiler(), reason="there is no C++ compiler")
 
@@ -71,7 +74,7 @@ def test_one_that_diverged_is_no_bad_model(monkeypatch: pytest.MonkeyPatch) -> N
 
     def diverging(ids: Any, *given: Any) -> None:
         physics(ids, *given)
-        world.lose(np.intersect1d(world.rows(ids), [5]))
+        world.mark_diverged(np.intersect1d(world.env_indices(ids), [5]))
 
     monkeypatch.setattr(world, "physics_step", diverging)
     episodes = Episodes(ppo)
@@ -178,18 +181,24 @@ def test_every_episode_is_told_with_the_body_it_was_of() -> None:
 
     ppo = learner(warm_up=0, iterations=1)
     world = ppo.rollouts.world
-    world.recorder = EpisodeRecorder(20, tuple(term.key for term in world.domain.randomization))
+    recorder = EpisodeRecorder(20, tuple(term.key for term in world.domain.randomization))
+    world.observers.append(recorder)
     values = found(ppo)[0]
-    outcome = world.recorder.take()
+    outcome = recorder.take()
     assert len(outcome.returns) == 20 and outcome.returns.mean() == pytest.approx(values["return"])
     assert len(set(outcome.randomization["mass:torso"].tolist())) == 20
     assert outcome.lengths.sum() == values["samples"]
 
 
-def test_whoever_watches_sees_every_step() -> None:
+def test_observers_see_every_step() -> None:
     ppo = learner(warm_up=0, iterations=1)
     world, told = ppo.rollouts.world, []
-    world.watcher = lambda of, ids, rewards: told.append((of, ids.copy(), rewards.copy()))
+
+    class Watcher(Observer):
+        def on_step(self, world: BatchSimulation, ids: Ids, rewards: np.ndarray) -> None:
+            told.append((world, world.env_indices(ids).copy(), rewards.copy()))
+
+    world.observers.append(Watcher())
     values = found(ppo)[0]
     assert len(told) > 10 and all(of is world and paid.shape == ids.shape for of, ids, paid in told)
     assert sum(paid.sum() for _, _, paid in told) == pytest.approx(20 * values["return"])

@@ -8,9 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from studio.contracts import Ids
 from studio.experiment import Domain
 from studio.registry import Registry
 from studio.sim.domains import embodiment_of, task_of
+from studio.sim.observers import Observer
+from studio.sim.simulation import BatchSimulation
 from studio.sim.world import World
 from studio.viewer import training_tap as watched
 from studio.viewer.clip_player import ClipPlayer
@@ -28,19 +31,18 @@ def world_of(domain: Domain, count: int) -> World:
 
 
 def run(world: World, steps: int) -> list[np.ndarray]:
-    """Steps a world at random; where its simulations were after each step, before any began anew."""
+    """Steps a world at random; where its simulations were after each step, before any was reset."""
     rng, found = np.random.default_rng(0), []
-    note = world.watcher
 
-    def watch(of: World, ids: np.ndarray, rewards: np.ndarray) -> None:
-        found.append(of.bind("qpos").copy())
-        if note is not None:
-            note(of, ids, rewards)
+    class Poses(Observer):
+        def on_step(self, world: BatchSimulation, ids: Ids, rewards: np.ndarray) -> None:
+            found.append(world.bind("qpos").copy())
 
-    world.watcher = watch
+    poses = Poses()
+    world.observers.append(poses)
     for _ in range(steps):
         world.step(rng.uniform(-1, 1, (world.num_envs, *world.single_action_space.shape)))
-    world.watcher = note
+    world.observers.remove(poses)
     return found
 
 
@@ -84,7 +86,7 @@ def test_a_simulation_that_is_not_stepped_leaves_no_picture_standing_still() -> 
     for step in range(30):
         ids = np.array([0, 1, 2]) if step % 3 else np.array([0, 2])
         world.advance(np.ones((len(ids), 6)), ids)
-        given.note(world, ids, 10.0 * step + ids)
+        given.on_step(world, ids, 10.0 * step + ids)
     clip = given.take()
     assert clip is not None and clip.steps.tolist() == list(range(1, 21))
     assert clip.rewards.tolist() == [10.0 * step + 1 for step in range(30) if step % 3]

@@ -38,7 +38,7 @@ def test_a_family_draws_its_contexts_from_the_episodes_own_seeds() -> None:
     assert np.abs(many.contexts).max() <= 0.5 and len(np.unique(many.contexts)) == 32
     np.testing.assert_array_equal(many.observe(slice(None))["goal"], many.contexts.astype(np.float32))
     for seed in (5, 9, 20):
-        one.begin(np.zeros(1, int), [seed])
+        one.reset_envs(np.zeros(1, int), [seed])
         np.testing.assert_array_equal(one.contexts[0], many.contexts[seed - 5])
 
 
@@ -70,7 +70,8 @@ def test_every_episodes_context_is_recorded_in_training_and_in_evaluation() -> N
     outcome = run_episodes(made, expert_actions, range(70, 75), needs_observation=False)
     assert set(outcome.randomization) == set(keys)
     np.testing.assert_array_equal(outcome.randomization["context:goal_y"], made.contexts[:, 1])
-    recorder = made.recorder = EpisodeRecorder(5, keys)
+    recorder = EpisodeRecorder(5, keys)
+    made.observers.append(recorder)
     made.reset(seed=70)
     begun = made.contexts.copy()
     for _ in range(100):

@@ -28,7 +28,7 @@ def world(num_envs: int, task: Reach, embodiment: Embodiment = FRANKA) -> World:
 def test_substep_schedule_time_is_exact(task: Reach) -> None:
     made = world(1, task)
     one, dt = np.zeros(1, int), made.model.opt.timestep
-    made.begin(one, [3])
+    made.reset_envs(one, [3])
     for step in range(1, task.horizon + 1):
         made.advance(np.zeros((1, 3)), one)
         late = step / task.control_hz - made.bind("time").item(0)
@@ -57,11 +57,11 @@ def test_odd_rate_is_the_same_alone_and_beside_others(embodiment: Embodiment) ->
     rng = np.random.default_rng(0)
     actions = rng.uniform(-1, 1, (10, 3))
     every, last, one = np.arange(3), np.array([2]), np.zeros(1, int)
-    many.begin(every, [4, 5, 6])
+    many.reset_envs(every, [4, 5, 6])
     for action in actions[:4]:
         many.advance(np.repeat(action[None], 3, 0), every)
-    many.begin(last, [7])  # from now on this one's control steps are numbered otherwise
-    alone.begin(one, [7])
+    many.reset_envs(last, [7])  # from now on this one's control steps are numbered otherwise
+    alone.reset_envs(one, [7])
     for action in actions:
         many.advance(np.repeat(action[None], 3, 0), every)
         alone.advance(action[None], one)

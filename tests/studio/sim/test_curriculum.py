@@ -47,9 +47,9 @@ def rounds(curriculum: RangeCurriculum, policy: Any, count: int, first: int = 0)
     values: dict[str, np.ndarray] = {}
     for i in range(first, first + count):
         seeds = ids + N * i
-        curriculum.begin(ids, EpisodeRng(seeds, 9))
+        curriculum.reset_envs(ids, EpisodeRng(seeds, 9))
         values = curriculum.at_ends(ids, draw(curriculum.terms, EpisodeRng(seeds, 1)))
-        curriculum.ended(ids, policy(values))
+        curriculum.take_outcomes(ids, policy(values))
     return values
 
 
@@ -210,7 +210,7 @@ def test_where_it_is_off_nothing_of_it_is_made() -> None:
     worlds = [world(False, True, 8), world(True, False, 8)]
     for made in worlds:
         assert made.curriculum is None
-        made.begin(ids, ids)
+        made.reset_envs(ids, ids)
     np.testing.assert_array_equal(worlds[0].randomization["mass"], worlds[1].randomization["mass"])
     assert worlds[0].randomization["mass"].std() > 0.1
 

@@ -19,7 +19,8 @@ def test_every_whole_episode_is_recorded_once_with_what_was_drawn_for_it() -> No
     varied = [{"field": "mass", "low": 0.8, "high": 1.2}, {"field": "friction", "parts": "foot*", "low": 1, "high": 2}]
     domain = Domain(randomization=varied, **body)
     world = World(domain, task_of(domain, REGISTRY), embodiment_of(domain, REGISTRY), N, 1)
-    recorder = world.recorder = EpisodeRecorder(N, ("mass", "friction:foot*"))
+    recorder = EpisodeRecorder(N, ("mass", "friction:foot*"))
+    world.observers.append(recorder)
     world.reset(seed=100)
     world.steps[0] = 5  # as a training staggers them: its first episode is not a whole one
     rng, ids = np.random.default_rng(0), np.arange(N)

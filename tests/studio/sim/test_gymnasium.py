@@ -110,7 +110,7 @@ def test_a_seeds_trajectory_depends_on_nothing_beside_it(task: str) -> None:
         seeds[sim] = 42
         seen = []
         for _ in range(2):  # the second episode must not remember the first
-            made.begin(every, seeds)
+            made.reset_envs(every, seeds)
             rngs = [np.random.default_rng([s, 3]) for s in seeds]
             for _ in range(30):
                 action = np.stack([r.uniform(-0.4, 0.4, made.single_action_space.shape) for r in rngs])

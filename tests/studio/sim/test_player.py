@@ -164,7 +164,7 @@ def test_a_long_delay_acts_as_in_training() -> None:
     domain = Domain(embodiment="ur5_6dof", observation="goal", randomization=late)
     world = World(domain, task_of(domain, Registry()), embodiment_of(domain, Registry()), 1, 1)
     playing, ids = Player(domain, Registry(), "expert", seed=3), np.zeros(1, int)
-    world.begin(ids, [3])
+    world.reset_envs(ids, [3])
     for _ in range(8):
         playing.step()
         world.advance(world.expert(ids), ids)

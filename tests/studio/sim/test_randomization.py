@@ -36,7 +36,7 @@ def give(world: World, values: dict[str, Any]) -> None:
 
 def rolled(world: World, values: dict[str, float] | None = None, steps: int = 4) -> np.ndarray:
     """Positions of both simulations over some steps; only the second has the values."""
-    world.begin(IDS, [3, 3])
+    world.reset_envs(IDS, [3, 3])
     if values is not None:
         give(world, values)
     rng = np.random.default_rng(0)
@@ -88,7 +88,7 @@ def test_friction_changes_what_touches() -> None:
 
 def test_mass_reaches_the_constants_derived_from_it() -> None:
     world = make()
-    world.begin(IDS, [0, 0])
+    world.reset_envs(IDS, [0, 0])
     give(world, {"mass": 2.0})
     masses, inertias = world.batch.expand("body_mass"), world.batch.expand("body_inertia")
     weights = world.batch.expand("body_subtreemass")
@@ -101,7 +101,7 @@ def test_mass_reaches_the_constants_derived_from_it() -> None:
 def test_delay_is_the_delay_that_was_asked_for() -> None:
     """A step of the command reaches the arm 50 ms later and not before."""
     world = make()
-    world.begin(IDS, [0, 0])
+    world.reset_envs(IDS, [0, 0])
     give(world, {"actuator_delay": 0.05})
     for _ in range(3):
         world.advance(np.zeros((2, 3)), IDS)
@@ -118,7 +118,7 @@ def test_delay_is_the_delay_that_was_asked_for() -> None:
 
 def test_camera_moves_and_nominal_leaves_the_image_as_it_was() -> None:
     world = make("image")
-    world.begin(IDS, [3, 3])
+    world.reset_envs(IDS, [3, 3])
     plain = world.images(IDS)
     np.testing.assert_array_equal(plain[0], plain[1])
     for field, value in (("camera_position", 0.05), ("camera_fov", 75.0)):
@@ -133,7 +133,7 @@ def test_camera_moves_and_nominal_leaves_the_image_as_it_was() -> None:
 
 def test_a_wider_view_shows_smaller_balls() -> None:
     world = make("image")
-    world.begin(IDS, [3, 3])
+    world.reset_envs(IDS, [3, 3])
     world.randomize(IDS, {"camera_fov": np.array([45.0, 85.0])})
     narrow, wide = world.images(IDS).astype(int)
     assert _red(narrow) > 1.5 * _red(wide)
@@ -196,11 +196,11 @@ def test_draws_lie_in_their_range_and_come_from_the_seed() -> None:
 
 def test_a_world_draws_its_domains_terms_for_every_episode() -> None:
     world = make(terms=[{"field": "mass", "low": 0.8, "high": 1.2}])
-    world.begin(IDS, [1, 2])
+    world.reset_envs(IDS, [1, 2])
     masses = world.randomization["mass"].copy()
     assert masses[0] != masses[1] and np.all((masses >= 0.8) & (masses <= 1.2))
     np.testing.assert_allclose(world.batch.expand("body_mass")[0], world.model.body_mass * masses[0])
-    world.begin(IDS, [2, 1])
+    world.reset_envs(IDS, [2, 1])
     np.testing.assert_array_equal(world.randomization["mass"], masses[::-1])
 
 

@@ -115,7 +115,7 @@ def test_terms_and_axes_are_drawn_independently() -> None:
 def trajectory(world: World, values: dict[str, Any] | None = None, steps: int = 40) -> np.ndarray:
     """States over some steps, (sim, time, nq); both have the same seed and actions, the second one the values."""
     ids = np.arange(2)
-    world.begin(ids, [3, 3])
+    world.reset_envs(ids, [3, 3])
     if values is not None:
         given = {key: randomization.nominal(key, 2) for key in values}
         for key, value in values.items():
@@ -171,13 +171,13 @@ def test_physics_change_and_nominal_values_restore_the_model_to_the_bit(field: s
 )
 def test_parts_are_scaled_and_the_others_are_not(key: str, name: str, part: int) -> None:
     world = make()
-    world.begin(np.arange(2), [0, 1])
+    world.reset_envs(np.arange(2), [0, 1])
     world.randomize(np.array([1]), {key: np.array([1.5])})
     own, model = world.batch.expand(name), getattr(world.model, name)
     np.testing.assert_allclose(own[1, part], 1.5 * model[part])
     np.testing.assert_array_equal(np.delete(own[1], part, 0), np.delete(model, part, 0))
     np.testing.assert_array_equal(own[0], model)
-    world.begin(np.arange(2), [0, 1])
+    world.reset_envs(np.arange(2), [0, 1])
     assert_nominal(world)
 
 
@@ -192,23 +192,23 @@ def test_factors_of_one_field_are_multiplied_whenever_they_are_drawn() -> None:
     torso = world.randomization["mass:torso"].copy()
     assert len(set(torso)) == 3
     for episode in range(2):
-        world.begin(ids, ids + 10 * episode)
+        world.reset_envs(ids, ids + 10 * episode)
         own = world.batch.expand("body_mass")
         np.testing.assert_allclose(own[:, 1], model[1] * torso)
         np.testing.assert_allclose(own[:, 4], model[4] * world.randomization["mass:foot"])
         np.testing.assert_array_equal(own[:, 2], np.repeat(model[2], 3))
     world.randomize(ids, {"mass": np.full(3, 2.0)})
     np.testing.assert_allclose(world.batch.expand("body_mass")[:, 1], 2 * model[1] * torso)
-    world.begin(ids, ids)
+    world.reset_envs(ids, ids)
     np.testing.assert_allclose(world.batch.expand("body_mass")[:, 1], model[1] * torso)
 
 
 def test_what_was_drawn_once_comes_back_when_a_hand_lets_go() -> None:
     terms = [{"field": "mass", "low": 1.5, "high": 2.0, "moment": "once"}, {"field": "friction", "low": 0.5, "high": 1}]
     world, ids = make(3, terms), np.arange(3)
-    world.begin(ids, ids)
+    world.reset_envs(ids, ids)
     own = {key: world.randomization[key].copy() for key in ("mass", "friction")}
-    for let_go in (world.draw_again, lambda ids: world.begin(ids, ids)):
+    for let_go in (world.draw_again, lambda ids: world.reset_envs(ids, ids)):
         world.randomize(ids, {"mass": np.ones(3), "friction": np.full(3, 2.0), "gravity": np.zeros(3)})
         let_go(ids)
         for key, value in own.items():
@@ -242,7 +242,7 @@ def test_sensor_noise_is_as_strong_as_asked_and_gone_when_nominal() -> None:
     noisy, plain = make(1_000, [term]), make(1_000)
     ids = np.arange(1_000)
     for world in (noisy, plain):
-        world.begin(ids, ids)
+        world.reset_envs(ids, ids)
     difference = (noisy.observe(ids)["state"] - plain.observe(ids)["state"]).ravel()
     assert len(difference) == 11_000
     assert difference.mean() == pytest.approx(0, abs=4 * 0.05 / math.sqrt(11_000))
@@ -259,7 +259,7 @@ def test_sensor_noise_is_as_strong_as_asked_and_gone_when_nominal() -> None:
 def test_the_picture_changes_with_every_term_and_nominal_values_restore_it_to_the_bit() -> None:
     world = picture_world()
     ids = np.arange(2)
-    world.begin(ids, [3, 3])
+    world.reset_envs(ids, [3, 3])
     plain = world.images(ids)
     np.testing.assert_array_equal(plain[0], plain[1])
     for field in (*CAMERA, *IMAGE):
@@ -278,7 +278,7 @@ def test_colors_that_mean_something_stay() -> None:
     """The red ball is what the policy is to reach: it stays red in a scene that turns blue."""
     world = picture_world()
     ids = np.arange(2)
-    world.begin(ids, [3, 3])
+    world.reset_envs(ids, [3, 3])
     assert world.scene.added
     world.randomize(ids, {"color": np.array([[1.0, 1.0, 1.0], [0.1, 0.1, 1.0]])})
     plain, blue = world.images(ids).astype(int)
@@ -305,7 +305,7 @@ def history(num_envs: int, sim: int, seed: int) -> dict[str, list[float]]:
     for episode in range(2):
         seeds = 100 + ids + 50 * episode
         seeds[sim] = seed + episode
-        world.begin(ids, seeds)
+        world.reset_envs(ids, seeds)
         for _ in range(12):
             for field, values in found.items():
                 values.append(float(world.randomization[field][sim]))
@@ -338,7 +338,7 @@ def test_two_terms_drawn_at_the_same_moment_have_numbers_of_their_own() -> None:
     same = {"low": 0.5, "high": 1.5, "moment": "interval", "interval": 0.008}
     world = make(200, [{"field": "mass", **same}, {"field": "damping", **same}])
     ids = np.arange(200)
-    world.begin(ids, ids)
+    world.reset_envs(ids, ids)
     world.advance(np.zeros((200, 3)), ids)
     world.advance(np.zeros((200, 3)), ids)
     pair = np.corrcoef(world.randomization["mass"], world.randomization["damping"])

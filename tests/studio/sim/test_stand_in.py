@@ -25,7 +25,7 @@ def world(**changes: Any) -> World:
 
 def roll(made: World, values: dict[str, float] | None = None) -> np.ndarray:
     ids = np.arange(2)
-    made.begin(ids, [3, 4])
+    made.reset_envs(ids, [3, 4])
     if values:
         made.randomize(ids, {name: np.full(2, value) for name, value in values.items()})
     rng = np.random.default_rng(0)

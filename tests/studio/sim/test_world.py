@@ -31,7 +31,7 @@ def trajectory(world: World, sim: int, seed: int, steps: int = 5) -> np.ndarray:
     ids = np.arange(world.num_envs)
     seeds = [500 + i for i in ids]
     seeds[sim] = seed
-    world.begin(ids, seeds)
+    world.reset_envs(ids, seeds)
     rngs = [np.random.default_rng([s, 7]) for s in seeds]
     states = []
     for _ in range(steps):
@@ -59,7 +59,7 @@ def test_a_robot_that_cannot_do_the_task_is_refused_in_one_sentence() -> None:
 
 def test_leaving_simulations_out_of_a_step_leaves_them_as_they_are() -> None:
     world = make(3)
-    world.begin(np.arange(3), [0, 1, 2])
+    world.reset_envs(np.arange(3), [0, 1, 2])
     before = [world.state(i)[0] for i in range(3)]
     world.advance(np.ones((1, 3)), np.array([1]))
     assert np.array_equal(world.state(0)[0], before[0]) and np.array_equal(world.state(2)[0], before[2])
@@ -81,7 +81,7 @@ def test_doing_nothing_or_anything_does_not_succeed(robot: str) -> None:
     world = make(20, embodiment=robot)
     ids = np.arange(20)
     for scale in (0.0, 1.0):
-        world.begin(ids, range(20))
+        world.reset_envs(ids, range(20))
         rng = np.random.default_rng(0)
         reached = np.zeros(20, bool)
         for _ in range(world.task.horizon):
@@ -94,7 +94,7 @@ def test_doing_nothing_or_anything_does_not_succeed(robot: str) -> None:
 def test_an_action_moves_the_end_effector_by_a_step(robot: str) -> None:
     world = make(1, embodiment=robot)
     ids = np.zeros(1, int)
-    world.begin(ids, [3])
+    world.reset_envs(ids, [3])
     moves = 4
     before = world.end_effectors(ids)[0, 0]
     action = np.zeros((1, *world.single_action_space.shape))
@@ -116,7 +116,7 @@ def test_an_action_moves_the_end_effector_by_a_step(robot: str) -> None:
 def test_an_arm_that_is_asked_for_nothing_keeps_still(robot: str) -> None:
     world = make(1, embodiment=robot)
     ids = np.zeros(1, int)
-    world.begin(ids, [3])
+    world.reset_envs(ids, [3])
     before = world.end_effectors(ids).copy()
     for _ in range(10):
         world.advance(np.zeros((1, *world.single_action_space.shape)), ids)

@@ -36,7 +36,8 @@ def trained() -> EpisodesEnded:
     registry = Registry()
     task = task_of(FAMILY, registry)
     world = World(FAMILY, task, embodiment_of(FAMILY, registry), 32, threads=1)
-    recorder = world.recorder = EpisodeRecorder(32, logged(FAMILY, task))
+    recorder = EpisodeRecorder(32, logged(FAMILY, task))
+    world.observers.append(recorder)
     world.reset(seed=0)
     for _ in range(2 * task.horizon):
         world.step(np.zeros((32, 2)))

@@ -1,0 +1,29 @@
+"""Who looks on while a world's simulations step: records episodes, shows them, widens ranges."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from studio.contracts import Ids
+
+if TYPE_CHECKING:
+    from studio.sim.simulation import BatchSimulation
+
+Array = np.ndarray
+
+
+class Observer:
+    """Looks on at a world that has it among its ``observers``; what it does changes no trajectory. Subclasses override
+    what they need. Simulations are named by ``ids``, an array of indices or a slice of all."""
+
+    def on_reset(self, world: BatchSimulation, ids: Array) -> None:
+        """New episodes have been set up in these simulations."""
+
+    def on_step(self, world: BatchSimulation, ids: Ids, rewards: Array) -> None:
+        """These simulations made one control step, for these rewards, (n,)."""
+
+    def on_episode_end(self, world: BatchSimulation, ids: Array, successes: Array | None) -> None:
+        """The episodes of these simulations have ended with this step; the world still holds their state, seeds and
+        number of steps. ``successes`` (n,) bool; None where the task has no success."""
