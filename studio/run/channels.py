@@ -11,8 +11,8 @@ from studio.viewer.training_tap import TrainingTap
 class Channels:
     """The channels of one session (or of one window, over its sessions).
 
-    ``policy`` holds the latest policy for watchers: an evaluation copy that shares nothing with training. ``training``
-    shows them its own simulations.
+    ``policy`` holds a recent copy of the policy, in evaluation mode. It is for acting only: frozen weights are shared
+    with the training (see :func:`studio.nn.snapshot.snapshot`). ``training`` taps the training's own simulations.
     """
 
     def __init__(self) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,6 +12,7 @@ from studio.contracts import Metrics, Strategy
 from studio.errors import Stopped, StudioError
 from studio.events import CheckpointSaved, EpisodesEnded, MetricsLogged
 from studio.experiment import Experiment
+from studio.nn.snapshot import snapshot
 from studio.run.finite_checks import check_losses, check_weights
 from studio.run.pretrain import Pretraining
 from studio.run.reporter import Reporter
@@ -127,7 +127,7 @@ class TrainingLoop:
         """Give watchers a copy of the policy, where the last one is old enough."""
         if time.monotonic() - self._last_copy >= every:
             self._last_copy = time.monotonic()
-            self._reporter.channels.policy.set(copy.deepcopy(strategy.policy()).eval())
+            self._reporter.channels.policy.set(snapshot(strategy.policy()))
 
     def _checkpoint(self, stage: str, step: int, total: int, training: Training, strategy: Strategy | None) -> None:
         reporter = self._reporter
