@@ -14,7 +14,7 @@ from studio.errors import StudioError
 from studio.events import Event, StageChanged
 from studio.experiment import Domain, Experiment
 from studio.registry import Registry
-from widgets.data.dataset_view import DatasetView, Summary, learned_from, summarize
+from widgets.data.dataset_view import DatasetView, Summary, summarize
 from widgets.data.domain_column import FIELDS, MORE, DomainColumn
 from widgets.data.robot_preview import render
 from widgets.forms.scroll_column import ScrollColumn
@@ -230,7 +230,7 @@ class DataEmbodimentPanel(QWidget):
 
         def read() -> tuple[Summary, bool]:
             registry = self._app_state.registry
-            return summarize(domain, seed, registry), learned_from(role, experiment, registry)
+            return summarize(domain, seed, registry), self._learns_from(role, experiment)
 
         def done(found: tuple[Summary, bool]) -> None:
             if self._wanted.get(f"{role}.dataset") == key:
@@ -244,6 +244,13 @@ class DataEmbodimentPanel(QWidget):
                 view.show_words(self.tr("The dataset cannot be displayed."))
 
         self._app_state.background(read, done, failed)
+
+    def _learns_from(self, role: str, experiment: Experiment) -> bool:
+        """Whether a run learns from the role's demonstrations; assumed while the strategy is unknown."""
+        app_state = self._app_state
+        if experiment.strategy.id not in app_state.registry.all("strategies"):
+            return True
+        return app_state.engine.demonstrations_used(experiment, app_state.registry)[role]
 
     def _settle(self, field: str, error: Exception | None) -> None:
         self._found.pop(field, None)

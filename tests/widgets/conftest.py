@@ -27,6 +27,12 @@ def app_state(qtbot: Any, tmp_path: Path) -> Iterator[AppState]:
 
 
 @pytest.fixture
+def engine() -> fakes.FakeEngine:
+    """The engine's functions, answered by a test."""
+    return fakes.FakeEngine()
+
+
+@pytest.fixture
 def held(qtbot: Any, app_state: AppState) -> Iterator[Held]:
     """A viewport under hands; its thread must end with it."""
     from tests.widgets.viewport_hands import Held  # MuJoCo with it: only the tests of the viewport need that
@@ -38,11 +44,12 @@ def held(qtbot: Any, app_state: AppState) -> Iterator[Held]:
 
 
 @pytest.fixture
-def window(qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MainWindow]:
-    """The whole window over stand-ins for plugins and sessions."""
-    fakes.install(monkeypatch)
+def window(
+    qtbot: Any, tmp_path: Path, engine: fakes.FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[MainWindow]:
+    """The whole window over fakes of plugins and engine."""
     theme.apply(QApplication.instance())
-    made = MainWindow(AppState(tmp_path, registry=fakes.registry(fakes.PANELS)))
+    made = MainWindow(AppState(tmp_path, registry=fakes.registry(fakes.PANELS), engine=engine.functions()))
     qtbot.addWidget(made)
     made.show()
     qtbot.waitExposed(made)

@@ -5,16 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QColor
 
 from studio.events import Event, StateChanged
+from widgets.shell.app_state import AppState
 from widgets.style import theme
-
-if TYPE_CHECKING:
-    from widgets.shell.app_state import AppState
 
 ENDED = ("finished", "stopped", "failed", "interrupted")
 

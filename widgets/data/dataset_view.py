@@ -11,7 +11,7 @@ from PySide6.QtCore import QEvent, QPointF, QRectF, QSize
 from PySide6.QtGui import QHelpEvent, QImage, QPainter, QPainterPath, QPaintEvent, QPen
 from PySide6.QtWidgets import QLabel, QSizePolicy, QToolTip, QVBoxLayout, QWidget
 
-from studio.experiment import Domain, Experiment
+from studio.experiment import Domain
 from studio.registry import Registry
 from widgets.style import theme
 
@@ -35,16 +35,6 @@ class Summary:
     mean: np.ndarray = field(default_factory=lambda: np.zeros(0))
     high: np.ndarray = field(default_factory=lambda: np.zeros(0))
     thumbnails: tuple[QImage, ...] = ()
-
-
-def learned_from(role: str, experiment: Experiment, registry: Registry) -> bool:
-    """Whether a run of the experiment learns from the role's demonstrations; so it seems while no strategy is known."""
-    from studio.run.check import learns_from_demonstrations
-
-    return (
-        experiment.strategy.id not in registry.all("strategies")
-        or learns_from_demonstrations(experiment, registry)[role]
-    )
 
 
 def summarize(domain: Domain, seed: int, registry: Registry) -> Summary:

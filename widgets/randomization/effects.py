@@ -104,13 +104,11 @@ class EffectView(QWidget):
 
     def _list_runs(self) -> None:
         """Fills the menu; a click on a run takes it in or out."""
-        from studio.store.runs import list_runs
-
         self.menu.clear()
         self._add(NOW, self.tr("The current run"))
         self.menu.addSeparator()
         folder = self._app_state.runs_folder
-        for run in (list_runs(folder) if folder.is_dir() else [])[:RUNS_SHOWN]:
+        for run in self._app_state.engine.list_runs(folder)[:RUNS_SHOWN]:
             self._add(str(run.folder), f"{run.name} · {run.strategy} · {run.folder.name[:15]}")
 
     def _add(self, key: str, words: str) -> None:

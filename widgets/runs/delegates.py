@@ -20,7 +20,8 @@ from PySide6.QtGui import QMouseEvent, QPainter, QPen
 from PySide6.QtWidgets import QApplication, QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
 from widgets.curves.overlay import Overlay
-from widgets.runs.table import INFO, PROGRESS, rate
+from widgets.runs.report import rate
+from widgets.runs.table import INFO, PROGRESS
 from widgets.style import theme
 
 Index = QModelIndex | QPersistentModelIndex

@@ -1,9 +1,7 @@
-"""The table of runs: its model, what sorts and searches it, and what several runs come to together."""
+"""The table of runs: its model, and what sorts and searches it."""
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 import time
 from collections.abc import Iterable
@@ -14,6 +12,7 @@ from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelInd
 
 from widgets.curves.axis import clock
 from widgets.curves.overlay import Overlay, key_of
+from widgets.runs.report import rate
 
 Index = QModelIndex | QPersistentModelIndex
 SHOWN, STRATEGY, SUCCESS, STATE, EPISODES, SEED, NAME, DOMAINS, ON_SOURCE, DURATION, CREATED = range(11)
@@ -245,50 +244,3 @@ class RunFilter(QSortFilterProxyModel):
     def lessThan(self, left: Index, right: Index) -> bool:
         a, b = left.data(SORT), right.data(SORT)
         return bool(a < b) if a != b else left.row() < right.row()
-
-
-def rate(value: float | None, measure: str = "success") -> str:
-    """A success rate, or a return, for reading."""
-    if value is None or not math.isfinite(value):
-        return "–"
-    return f"{value:.2f}" if measure == "success" else f"{value:,.4g}"
-
-
-def summary(runs: list[Any]) -> list[tuple[str, int, float, float, float]]:
-    """Runs of the same strategy (and, where it differs, number of episodes) together: (label, runs with a result, mean
-    success, least, greatest). Groups without a result are left out; the best comes first."""
-    sizes = {run.episodes for run in runs}
-    groups: dict[str, list[float]] = {}
-    for run in runs:
-        label = f"{run.strategy} · {run.episodes} ep" if len(sizes) > 1 else run.strategy
-        if math.isfinite(run.success):
-            groups.setdefault(label, []).append(run.success)
-    rows = [(label, len(v), sum(v) / len(v), min(v), max(v)) for label, v in groups.items()]
-    return sorted(rows, key=lambda row: -row[2])
-
-
-_COPIED = ("name", "strategy", "source", "target", "episodes", "seed", "success", "low", "high", "source_success")
-_COPIED_TOO = ("trainable_parameters", "seconds", "state")
-
-
-def as_csv(runs: Iterable[Any]) -> str:
-    """The runs as CSV, with every digit."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow((*_COPIED, *_COPIED_TOO, "folder"))
-    for run in runs:
-        writer.writerow([getattr(run, name) for name in (*_COPIED, *_COPIED_TOO)] + [run.folder])
-    return out.getvalue()
-
-
-def as_markdown(runs: Iterable[Any]) -> str:
-    """The runs as a Markdown table, rounded for reading."""
-    head = ("Strategy", "Source → target", "Episodes", "Seed", "Success [95%]", "On source", "Trainable", "Time")
-    lines = ["| " + " | ".join(head) + " |", "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |"]
-    for run in runs:
-        interval = "{} [{}, {}]".format(*(rate(v, run.measure) for v in (run.success, run.low, run.high)))
-        spent = clock(run.seconds) if run.seconds and math.isfinite(run.seconds) else "–"
-        trainable = f"{run.trainable_parameters:,}" if run.trainable_parameters else "–"
-        cells = (run.strategy, f"{run.source} → {run.target}", str(run.episodes), str(run.seed), interval)
-        lines.append("| " + " | ".join((*cells, rate(run.source_success), trainable, spent)) + " |")
-    return "\n".join(lines) + "\n"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import threading
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Protocol
 
 from PySide6.QtCore import QObject, QThread, Signal
 
@@ -16,10 +16,37 @@ from studio.experiment import Experiment
 from studio.registry import Registry
 from studio.run.channels import Channels
 
-if TYPE_CHECKING:
-    from studio.run.session import Session
-
 STACK_BYTES = 64 * 2**20  # macOS gives secondary threads 512 kB, too little for torch's compiler
+
+
+class RunnableSession(Protocol):
+    """What the run thread asks of a session; :class:`studio.run.session.Session` is one."""
+
+    @property
+    def folder(self) -> Path:
+        """Return the run folder. Raises AssertionError before it has been made."""
+        ...
+
+    def run(self) -> object: ...
+    def stop(self) -> None: ...
+    def pause(self) -> None: ...
+    def unpause(self) -> None: ...
+
+
+OpenSession = Callable[[Experiment | Path, Registry, Channels, Path], RunnableSession]
+
+
+def open_session(job: Experiment | Path, registry: Registry, channels: Channels, runs_folder: Path) -> RunnableSession:
+    """Make a session of an experiment, or one that resumes a run folder.
+
+    Raises:
+        StudioError: the folder cannot be resumed.
+    """
+    from studio.run.session import Session  # loads torch: only here, on the run thread
+
+    if isinstance(job, Path):
+        return Session.resume(job, registry, channels)
+    return Session(job, registry, channels, runs_folder)
 
 
 class RunThread(QThread):
@@ -35,14 +62,16 @@ class RunThread(QThread):
         channels: Channels,
         runs_folder: Path,
         parent: QObject | None = None,
+        open_session: OpenSession = open_session,
     ) -> None:
         super().__init__(parent)
+        self._open_session = open_session
         self.setObjectName("run")
         self.setStackSize(STACK_BYTES)
         self._jobs = list(jobs)
         self._registry, self._channels, self._runs_folder = registry, channels, runs_folder
         self._lock = threading.Lock()
-        self._session: Session | None = None
+        self._session: RunnableSession | None = None
         self._stop = False
         self._paused = False
 
@@ -76,15 +105,10 @@ class RunThread(QThread):
                 (self._session.pause if paused else self._session.unpause)()
 
     def _one(self, job: Experiment | Path) -> Path | None:
-        session: Any = None
+        session: RunnableSession | None = None
         heard = self._channels.events.subscribe()
         try:
-            from studio.run.session import Session  # loads torch: only here, on this thread
-
-            if isinstance(job, Path):
-                session = Session.resume(job, self._registry, self._channels)
-            else:
-                session = Session(job, self._registry, self._channels, self._runs_folder)
+            session = self._open_session(job, self._registry, self._channels, self._runs_folder)
             with self._lock:
                 self._session = session
                 if self._stop:
@@ -102,7 +126,9 @@ class RunThread(QThread):
                 self._session = None
         return folder_of(session)
 
-    def _announce(self, error: Exception, job: Experiment | Path, session: Any, heard: Subscription) -> None:
+    def _announce(
+        self, error: Exception, job: Experiment | Path, session: RunnableSession | None, heard: Subscription
+    ) -> None:
         """Publishes the failure where the session could not do so itself (it may have failed while being made)."""
         published = heard.drain()
         publish = self._channels.events.publish
@@ -122,7 +148,7 @@ class RunThread(QThread):
             publish(StateChanged(run=name, state="failed"))
 
 
-def folder_of(session: Any) -> Path | None:
+def folder_of(session: RunnableSession | None) -> Path | None:
     """The session's folder; None where it was not made, as when the runs' folder cannot be written."""
     try:
         return Path(session.folder) if session is not None else None

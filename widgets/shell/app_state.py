@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import traceback
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from studio.experiment import Experiment
 from studio.registry import KINDS, Registry, shared_registry
 from studio.run.channels import Channels
 from widgets.runs.thread import RunThread
+from widgets.shell.engine import Engine
 
 DRAIN_MS = 33
 PROGRESS_EVERY = 3  # ticks of the drain
@@ -47,7 +49,13 @@ class _Job(QRunnable):
 
 
 class AppState(QObject):
-    """What all panels share; see the module."""
+    """What all panels share; see the module.
+
+    Args:
+        runs_folder: where runs are kept; None is the program's own place.
+        registry: the contributions; None makes the program's own.
+        engine: the engine's functions that the window calls; None takes the engine's own.
+    """
 
     experiment_changed = Signal(object)  # Experiment, after every accepted edit
     problems_changed = Signal(list)  # list[Problem] of the present experiment
@@ -68,11 +76,16 @@ class AppState(QObject):
     _job_ended = Signal(object)
 
     def __init__(
-        self, runs_folder: Path | None = None, parent: QObject | None = None, registry: Registry | None = None
+        self,
+        runs_folder: Path | None = None,
+        parent: QObject | None = None,
+        registry: Registry | None = None,
+        engine: Engine | None = None,
     ) -> None:
         super().__init__(parent)
         self.registry = registry if registry is not None else shared_registry()
         self.registry_is_ready = False
+        self.engine = engine if engine is not None else Engine()
         self.channels = Channels()
         self.runs_folder = Path(runs_folder) if runs_folder else paths.runs()
         self.problems: list[Problem] = []
@@ -180,12 +193,7 @@ class AppState(QObject):
         """Runs the experiment's comparison: strategies × data sizes × seeds, one after the other."""
         experiment = self._experiment
 
-        def work() -> list[Experiment]:
-            from studio.run.matrix import matrix
-
-            return list(matrix(experiment, self.registry))
-
-        self.background(work, self._start)
+        self.background(partial(self.engine.matrix, experiment, self.registry), self._start)
 
     def resume(self, folder: Path) -> None:
         """Goes on with a run that was stopped or interrupted."""
@@ -224,7 +232,7 @@ class AppState(QObject):
         if self.is_running:
             self.toast.emit("warning", self.tr("A run is in progress. Stop it, or wait until it finishes."), "")
             return
-        thread = RunThread(jobs, self.registry, self.channels, self.runs_folder, self)
+        thread = RunThread(jobs, self.registry, self.channels, self.runs_folder, self, self.engine.open_session)
         thread.job_started.connect(self.job_changed)
         thread.job_ended.connect(self._job_over)
         thread.finished.connect(self._thread_over)
@@ -261,17 +269,12 @@ class AppState(QObject):
         self._checks += 1
         number, experiment = self._checks, self._experiment
 
-        def work() -> list[Problem]:
-            from studio.run.check import check
-
-            return list(check(experiment, self.registry))
-
         def done(problems: list[Problem]) -> None:
             if number == self._checks:  # an answer to an older question is of no use
                 self.problems = problems
                 self.problems_changed.emit(problems)
 
-        self.background(work, done)
+        self.background(partial(self.engine.check, experiment, self.registry), done)
 
     def _finish_job(self, outcome: tuple[Any, Any, Any, Any]) -> None:
         done, failed, result, error = outcome

@@ -166,12 +166,10 @@ class MainWindow(QMainWindow):
             )
 
     def _offer_resume(self) -> None:
-        folder = self.app_state.runs_folder
+        folder, list_runs = self.app_state.runs_folder, self.app_state.engine.list_runs
 
         def work() -> list[Any]:
-            from studio.store.runs import list_runs
-
-            return [run for run in list_runs(folder) if run.state == "interrupted"] if folder.is_dir() else []
+            return [run for run in list_runs(folder) if run.state == "interrupted"]
 
         def done(runs: Iterable[Any]) -> None:
             latest = max(runs, key=lambda run: run.created, default=None)

@@ -42,20 +42,19 @@ def write_dataset(path: Path, episodes: int = 5, frames: int = 6) -> Path:
 
 @pytest.fixture
 def app_state(qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AppState]:
-    fakes.install(monkeypatch)
     monkeypatch.setenv("TRANSFER_STUDIO_CACHE", str(tmp_path / "cache"))
     drawn: list[str] = []
 
     def render(domain: Any, registry: Any) -> QImage:
         drawn.append(domain.embodiment)
         if domain.embodiment.endswith(".xml"):
-            raise DataError("The model does not compile: no joints.", domain.embodiment, "Mend the MJCF or URDF file.")
+            raise DataError("The model does not compile: no joints.", domain.embodiment, "Fix the MJCF or URDF file.")
         image = QImage(32, 20, QImage.Format.Format_RGB888)
         image.fill(0x336699)
         return image
 
     monkeypatch.setattr(data_embodiment, "render", render)
-    made = AppState(tmp_path, registry=fakes.registry(formats=[Robomimic]))
+    made = AppState(tmp_path, registry=fakes.registry(formats=[Robomimic]), engine=fakes.FakeEngine().functions())
     made.drawn = drawn
     yield made
     made.close()

@@ -21,8 +21,7 @@ from widgets.shell.app_state import AppState
 
 @pytest.fixture
 def app_state(qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AppState]:
-    fakes.install(monkeypatch)
-    made = AppState(tmp_path, registry=fakes.registry())
+    made = AppState(tmp_path, registry=fakes.registry(), engine=fakes.FakeEngine().functions())
     yield made
     made.close()
 
@@ -115,8 +114,11 @@ def test_a_value_that_the_parameters_refuse_is_told_at_once_and_not_taken(
 @pytest.fixture
 def chooser(qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StrategyPanel]:
     """The panel with a strategy whose parameters hold settings of their own."""
-    fakes.install(monkeypatch)
-    made = AppState(tmp_path, registry=fakes.FakeRegistry(strategies=[RLFromScratch, fakes.Full]))
+    made = AppState(
+        tmp_path,
+        registry=fakes.FakeRegistry(strategies=[RLFromScratch, fakes.Full]),
+        engine=fakes.FakeEngine().functions(),
+    )
     panel = PANEL.factory(made)
     qtbot.addWidget(panel)
     panel.show()
@@ -163,9 +165,12 @@ def test_what_is_wrong_within_them_stands_at_its_field_and_goes_with_the_strateg
 @pytest.fixture
 def learning(qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StrategyPanel]:
     """The panel with policies that learn by reinforcement, and the demo's, which is cloned."""
-    fakes.install(monkeypatch)
     policies = [TokenTransformer, GaussianActorCritic, SquashedActorCritic]
-    made = AppState(tmp_path, registry=fakes.FakeRegistry(strategies=[RLFineTuning, fakes.Full], policies=policies))
+    made = AppState(
+        tmp_path,
+        registry=fakes.FakeRegistry(strategies=[RLFineTuning, fakes.Full], policies=policies),
+        engine=fakes.FakeEngine().functions(),
+    )
     panel = PANEL.factory(made)
     qtbot.addWidget(panel)
     panel.show()

@@ -15,17 +15,18 @@ from typing import Any
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QMessageBox
+from PySide6.QtWidgets import QFileDialog, QMessageBox
 
-from plugins.panels import runs
 from plugins.panels.runs import RunsPanel
 from studio.errors import DataError
 from studio.events import Progress, StateChanged
 from studio.experiment import Experiment
 from widgets.curves.overlay import Overlay, key_of
 from widgets.runs.disk import fingerprint
-from widgets.runs.table import CREATED, EPISODES, ON_SOURCE, SHOWN, STATE, SUCCESS, summary
+from widgets.runs.report import summary
+from widgets.runs.table import CREATED, EPISODES, INFO, ON_SOURCE, SHOWN, STATE, SUCCESS
 from widgets.shell.app_state import AppState
+from widgets.shell.engine import Engine
 from widgets.style import theme
 
 
@@ -53,7 +54,8 @@ class Info:
 
 
 @pytest.fixture
-def disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+def disk(tmp_path: Path) -> dict[str, Any]:
+    """What lies on disk, who listed it, what was exported and what was moved to the trash."""
     folder = key_of(tmp_path / "runs")
     nan = math.nan
     now = time.time()
@@ -66,23 +68,36 @@ def disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         ],
         "threads": [],
         "error": None,
+        "exported": [],
+        "trash": [],
     }
-
-    def list_runs(asked: Path) -> list[Info]:
-        made["threads"].append(threading.current_thread())
-        if made["error"]:
-            raise made["error"]
-        return list(made["runs"])
-
-    monkeypatch.setattr(runs, "list_runs", list_runs)
     return made
 
 
 @pytest.fixture
-def app_state(qtbot: Any, tmp_path: Path) -> Iterator[AppState]:
-    made = AppState(tmp_path / "runs")
+def app_state(qtbot: Any, tmp_path: Path, disk: dict[str, Any]) -> Iterator[AppState]:
+    made = AppState(tmp_path / "runs", engine=functions(disk))
     yield made
     made.close()
+
+
+def functions(disk: dict[str, Any]) -> Engine:
+    """The engine's functions over a fake disk."""
+
+    def list_runs(asked: Path) -> list[Info]:
+        disk["threads"].append(threading.current_thread())
+        if disk["error"]:
+            raise disk["error"]
+        return list(disk["runs"])
+
+    def export_runs(folders: list[Path], to: Path) -> list[Path]:
+        disk["exported"].append(([folder.name for folder in folders], to))
+        return [to / folder.name for folder in folders]
+
+    def trash(folders: list[Path]) -> None:
+        disk["trash"] += [folder.name for folder in folders]
+
+    return Engine(list_runs=list_runs, export_runs=export_runs, trash=trash)
 
 
 @pytest.fixture
@@ -96,12 +111,12 @@ def panel(qtbot: Any, app_state: AppState, disk: dict[str, Any]) -> RunsPanel:
 
 
 def names(panel: RunsPanel) -> list[str]:
-    return [panel.proxy.index(row, 0).data(runs.INFO).folder.name for row in range(panel.proxy.rowCount())]
+    return [panel.proxy.index(row, 0).data(INFO).folder.name for row in range(panel.proxy.rowCount())]
 
 
 def choose(panel: RunsPanel, *wanted: str) -> None:
-    panel.select([panel.app_state.runs_folder / name for name in wanted])
-    assert {run.folder.name for run in panel.selected()} == set(wanted)
+    panel.view.select([panel.table.rows[0].folder.parent / name for name in wanted])
+    assert {run.folder.name for run in panel.view.selected()} == set(wanted)
 
 
 # -- listing
@@ -116,10 +131,11 @@ def test_runs_are_listed_newest_first_and_off_the_ui_thread(panel: RunsPanel, di
     ]  # fmt: skip
 
 
-def test_the_engines_own_runs_are_listed(qtbot: Any, app_state: AppState) -> None:
+def test_the_engines_own_runs_are_listed(qtbot: Any, tmp_path: Path) -> None:
     """Without a fake: what the engine writes to disk is what the table shows."""
     from studio.store.runs import new_folder, write_status
 
+    app_state = AppState(tmp_path / "runs")
     experiment = Experiment().changed(**{"strategy.id": "lora", "target.episodes": 20})
     folder = new_folder(app_state.runs_folder, experiment)
     (folder / "experiment.yaml").write_text(experiment.to_yaml())
@@ -130,6 +146,7 @@ def test_the_engines_own_runs_are_listed(qtbot: Any, app_state: AppState) -> Non
     qtbot.waitUntil(lambda: panel.table.rowCount() == 1, timeout=15_000)
     row = [panel.proxy.index(0, column).data() for column in range(panel.proxy.columnCount())]
     assert row[1:6] == ["lora", "0.34", "finished", "20", "0"] and row[9:] == ["65 s", "just now"]
+    app_state.close()
 
 
 def test_an_empty_folder_says_what_to_do(qtbot: Any, app_state: AppState, disk: dict[str, Any]) -> None:
@@ -153,19 +170,21 @@ def test_a_selection_outlives_a_refresh(
     ]
     app_state.runs_changed.emit()
     qtbot.waitUntil(lambda: names(panel) == ["e", "d", "c", "a"])
-    assert {run.folder.name for run in panel.selected()} == {"a", "c"}
+    assert {run.folder.name for run in panel.view.selected()} == {"a", "c"}
     assert panel.proxy.index(3, SUCCESS).data() == "0.99"
 
 
-def test_what_other_programs_do_is_seen(qtbot: Any, panel: RunsPanel, disk: dict[str, Any], tmp_path: Path) -> None:
+def test_what_other_programs_do_is_seen(
+    qtbot: Any, app_state: AppState, panel: RunsPanel, disk: dict[str, Any], tmp_path: Path
+) -> None:
     before = len(disk["threads"])
-    panel._look()
-    qtbot.waitUntil(lambda: panel.app_state.is_idle)
+    panel.listing.look()
+    qtbot.waitUntil(lambda: app_state.is_idle)
     assert len(disk["threads"]) == before  # nothing changed on disk: nothing is read
     (tmp_path / "runs" / "new").mkdir(parents=True)
     (tmp_path / "runs" / "new" / "run.json").write_text("{}")
     disk["runs"] = disk["runs"][:1]
-    panel._look()
+    panel.listing.look()
     qtbot.waitUntil(lambda: panel.table.rowCount() == 1)
     assert fingerprint(tmp_path / "nowhere") == ()
 
@@ -236,7 +255,7 @@ def test_a_click_on_the_square_draws_the_run(qtbot: Any, app_state: AppState, pa
 
 def test_the_square_has_the_color_of_the_curve(qtbot: Any, app_state: AppState, panel: RunsPanel) -> None:
     choose(panel, "a", "b")
-    panel.actions_["show"].trigger()
+    panel.actions_.by_id["show"].trigger()
     overlay = Overlay.of(app_state)
     assert len(overlay.shown) == 2
     image = panel.view.viewport().grab().toImage()
@@ -277,7 +296,7 @@ def test_a_running_session_is_drawn_and_shows_its_progress(
     qtbot.waitUntil(lambda: panel.proxy.index(0, STATE).data() == "adapt 52%")
     assert Overlay.of(app_state).shown == [live]
     choose(panel, "d")
-    assert not panel.actions_["delete"].isEnabled()
+    assert not panel.actions_.by_id["delete"].isEnabled()
 
 
 # -- what can be done
@@ -292,14 +311,14 @@ def test_experiment_is_loaded_into_the_forms(
     (folder / "experiment.yaml").write_text(wanted.to_yaml())
     choose(panel, "a")
     with qtbot.waitSignal(app_state.experiment_changed):
-        panel.actions_["load"].trigger()
+        panel.actions_.by_id["load"].trigger()
     assert app_state.experiment == wanted
 
 
 def test_a_missing_experiment_is_told(qtbot: Any, app_state: AppState, panel: RunsPanel) -> None:
     choose(panel, "b")
     with qtbot.waitSignal(app_state.toast) as told:
-        panel.actions_["load"].trigger()
+        panel.actions_.by_id["load"].trigger()
     assert told.args[0] == "error" and "does not exist" in told.args[1]
 
 
@@ -307,58 +326,52 @@ def test_only_stopped_runs_can_be_resumed(app_state: AppState, panel: RunsPanel,
     resumed: list[Path] = []
     monkeypatch.setattr(app_state, "resume", resumed.append)
     choose(panel, "a")
-    assert not panel.actions_["resume"].isEnabled()
+    assert not panel.actions_.by_id["resume"].isEnabled()
     choose(panel, "d")
-    panel.actions_["resume"].trigger()
+    panel.actions_.by_id["resume"].trigger()
     assert [folder.name for folder in resumed] == ["d"]
 
 
 def test_export_goes_into_a_folder_for_each_run(
-    qtbot: Any, app_state: AppState, panel: RunsPanel, monkeypatch: Any, tmp_path: Path
+    qtbot: Any, app_state: AppState, panel: RunsPanel, disk: dict[str, Any], monkeypatch: Any, tmp_path: Path
 ) -> None:
-    asked: list[tuple[list[str], Path]] = []
-    monkeypatch.setattr(
-        runs, "export_runs", lambda folders, to: (asked.append(([f.name for f in folders], to)), [to / "b"])[1]
-    )
-    monkeypatch.setattr(runs.QFileDialog, "getExistingDirectory", lambda *a: str(tmp_path))
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *a: str(tmp_path))
     choose(panel, "d")
-    assert not panel.actions_["export"].isEnabled()  # it has no result
+    assert not panel.actions_.by_id["export"].isEnabled()  # it has no result
     choose(panel, "c")
-    assert "policy" in panel.actions_["export"].text()  # it has no adapter
+    assert "policy" in panel.actions_.by_id["export"].text()  # it has no adapter
     choose(panel, "b")
-    assert "adapter" in panel.actions_["export"].text()
+    assert "adapter" in panel.actions_.by_id["export"].text()
     with qtbot.waitSignal(app_state.toast) as told:
-        panel.actions_["export"].trigger()
-    assert asked == [(["b"], tmp_path)] and told.args[0] == "info"
+        panel.actions_.by_id["export"].trigger()
+    assert disk["exported"] == [(["b"], tmp_path)] and told.args[0] == "info"
 
 
 def test_delete_asks_first_and_takes_the_curves_away(
     qtbot: Any, app_state: AppState, panel: RunsPanel, disk: dict[str, Any], monkeypatch: Any
 ) -> None:
-    gone: list[str] = []
-    monkeypatch.setattr(runs, "trash", lambda folders: gone.extend(f.name for f in folders))
     Overlay.of(app_state).select([app_state.runs_folder / "a", app_state.runs_folder / "b"])
     choose(panel, "a", "c")
     monkeypatch.setattr(QMessageBox, "question", lambda *a: QMessageBox.StandardButton.No)
-    panel.actions_["delete"].trigger()
-    assert gone == []
+    panel.actions_.by_id["delete"].trigger()
+    assert disk["trash"] == []
     monkeypatch.setattr(QMessageBox, "question", lambda *a: QMessageBox.StandardButton.Yes)
     disk["runs"] = [run for run in disk["runs"] if run.folder.name in "bd"]
-    panel.actions_["delete"].trigger()
+    panel.actions_.by_id["delete"].trigger()
     qtbot.waitUntil(lambda: names(panel) == ["d", "b"])
-    assert sorted(gone) == ["a", "c"]
+    assert sorted(disk["trash"]) == ["a", "c"]
     assert Overlay.of(app_state).shown == [key_of(app_state.runs_folder / "b")]
 
 
 def test_tables_on_the_clipboard(panel: RunsPanel) -> None:
     choose(panel, "a", "c")
-    panel.actions_["markdown"].trigger()
+    panel.actions_.by_id["markdown"].trigger()
     text = QGuiApplication.clipboard().text()
     assert "| lora | franka_7dof → ur5_6dof | 50 | 0 | 0.30 [0.28, 0.41] | 0.90 | 12,000 | 2:05 |" in text
-    panel.actions_["csv"].trigger()
+    panel.actions_.by_id["csv"].trigger()
     rows = list(csv.DictReader(io.StringIO(QGuiApplication.clipboard().text())))
     assert [row["strategy"] for row in rows] == ["from_scratch", "lora"] and rows[1]["success"] == "0.3"
-    panel.actions_["path"].trigger()
+    panel.actions_.by_id["path"].trigger()
     assert QGuiApplication.clipboard().text().count("\n") == 1
 
 
@@ -371,8 +384,8 @@ def test_runs_of_one_strategy_are_averaged(panel: RunsPanel) -> None:
 
 def test_buttons_have_names_and_need_a_selection(panel: RunsPanel) -> None:
     panel.view.clearSelection()
-    assert not any(action.isEnabled() for action in panel.actions_.values())
-    assert all(action.toolTip() for action in panel.actions_.values())
+    assert not any(action.isEnabled() for action in panel.actions_.by_id.values())
+    assert all(action.toolTip() for action in panel.actions_.by_id.values())
 
 
 def test_both_schemes_paint(panel: RunsPanel) -> None:
@@ -387,9 +400,9 @@ def test_both_schemes_paint(panel: RunsPanel) -> None:
 def test_the_poll_stops_with_the_window(
     qtbot: Any, app_state: AppState, panel: RunsPanel, disk: dict[str, Any]
 ) -> None:
-    assert panel._poll.isActive()
+    assert panel.listing.is_polling
     panel.hide()
-    assert not panel._poll.isActive()
+    assert not panel.listing.is_polling
     other = RunsPanel(app_state)
     with qtbot.waitSignal(other.destroyed):  # while its first listing is still on the way
         other.deleteLater()

@@ -1,16 +1,13 @@
-"""Stand-ins for the shell's tests: a registry with given contributions, and sessions that do as they are told."""
+"""Fakes for the tests of the window: a registry with given contributions, and an engine with short sessions."""
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
-import types
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
-import pytest
 from PySide6.QtWidgets import QLabel
 
 from plugins.panels import log as log_panel
@@ -19,6 +16,7 @@ from studio.events import Failed, Progress, StageChanged, StateChanged
 from studio.experiment import Experiment, Settings, setting
 from studio.registry import Broken, Registry
 from studio.run.channels import Channels
+from widgets.shell.engine import Engine
 
 
 class FakeRegistry(Registry):
@@ -98,29 +96,17 @@ PANELS = [
 
 
 class FakeSession:
-    """A session of a few short steps. Class attributes tell it what to do and what was done."""
+    """A session of a few short steps; the fake engine says what it does and keeps it."""
 
-    made: ClassVar[list[FakeSession]] = []
-    fail: ClassVar[Callable[[FakeSession], None] | None] = None
-    seconds: ClassVar[float] = 0.2
-
-    def __init__(self, experiment: Experiment, registry: Any, channels: Channels, runs_folder: Path) -> None:
-        self.experiment, self.channels = experiment, channels
-        self.folder = runs_folder / experiment.name
+    def __init__(self, engine: FakeEngine, experiment: Experiment, channels: Channels, folder: Path) -> None:
+        self.engine, self.experiment, self.channels, self.folder = engine, experiment, channels, folder
         self.thread: threading.Thread | None = None
         self.resumed = False
         self.pauses: list[str] = []
-        self._stop = threading.Event()
-        type(self).made.append(self)
-
-    @classmethod
-    def resume(cls, folder: Path, registry: Any, channels: Channels) -> FakeSession:
-        session = cls(Experiment(name=folder.name), registry, channels, folder.parent)
-        session.resumed = True
-        return session
+        self.stopped = threading.Event()
 
     def stop(self) -> None:
-        self._stop.set()
+        self.stopped.set()
 
     def pause(self) -> None:
         self.pauses.append("pause")
@@ -136,39 +122,50 @@ class FakeSession:
         events.publish(StateChanged(str(self.folder), "running"))
         events.publish(StageChanged("pretrain", cached=True))
         events.publish(StageChanged("adapt"))
-        if type(self).fail is not None:
-            type(self).fail(self)
-        deadline = time.monotonic() + type(self).seconds
+        if self.engine.fail is not None:
+            self.engine.fail(self)
+        deadline = time.monotonic() + self.engine.seconds
         while time.monotonic() < deadline:
             self.channels.progress.set(Progress("adapt", 320, 800, 0.4, 0.5, 80.0))
-            if self._stop.wait(0.01):
+            if self.stopped.wait(0.01):
                 events.publish(StateChanged(str(self.folder), "stopped"))
                 return self.folder
         events.publish(StateChanged(str(self.folder), "finished"))
         return self.folder
 
 
+class FakeEngine:
+    """What the window asks of the engine, answered from attributes that a test sets."""
+
+    def __init__(self) -> None:
+        self.sessions: list[FakeSession] = []  # all that were opened
+        self.seconds = 0.2  # that a session lasts
+        self.fail: Callable[[FakeSession], None] | None = None
+        self.problems: Callable[[Experiment], list[Problem]] = lambda experiment: []
+        self.runs: list[Any] = []
+
+    def open_session(
+        self, job: Experiment | Path, registry: Registry, channels: Channels, runs_folder: Path
+    ) -> FakeSession:
+        resumed = isinstance(job, Path)
+        experiment = Experiment(name=job.name) if isinstance(job, Path) else job
+        folder = job if isinstance(job, Path) else runs_folder / job.name
+        session = FakeSession(self, experiment, channels, folder)
+        session.resumed = resumed
+        self.sessions.append(session)
+        return session
+
+    def functions(self) -> Engine:
+        """The functions that a window's state takes."""
+        return Engine(
+            open_session=self.open_session,
+            check=lambda experiment, registry: self.problems(experiment),
+            matrix=lambda e, registry: [e.changed(**{"target.episodes": n, "name": f"n{n}"}) for n in (5, 20, 100)],
+            demonstrations_used=lambda e, registry: {"source": True, "target": e.strategy.id == "lora"},
+            list_runs=lambda folder: list(self.runs),
+        )
+
+
 def fail_with_event(session: FakeSession) -> None:
-    session.channels.events.publish(Failed("It broke.", "target", "Mend it.", "Traceback: deep"))
+    session.channels.events.publish(Failed("It broke.", "target", "Check the robot.", "Traceback: deep"))
     raise RuntimeError("It broke")
-
-
-def install(monkeypatch: pytest.MonkeyPatch, problems: Callable[[Experiment], list[Problem]] | None = None) -> None:
-    """Puts the fakes where the window looks for sessions, comparisons and runs."""
-    session: Any = types.ModuleType("studio.run.session")
-    session.Session = FakeSession
-    check: Any = types.ModuleType("studio.run.check")
-    check.check = lambda experiment, registry: problems(experiment) if problems else []
-    check.learns_from_demonstrations = lambda experiment, registry: {
-        "source": True,
-        "target": experiment.strategy.id == "lora",
-    }
-    compare: Any = types.ModuleType("studio.run.matrix")
-    compare.matrix = lambda e, registry: [e.changed(**{"target.episodes": n, "name": f"n{n}"}) for n in (5, 20, 100)]
-    runs: Any = types.ModuleType("studio.store.runs")
-    runs.list_runs = lambda folder: []
-    for module in (session, check, compare, runs):
-        monkeypatch.setitem(sys.modules, module.__name__, module)
-    monkeypatch.setattr(FakeSession, "made", [])
-    monkeypatch.setattr(FakeSession, "fail", None)
-    monkeypatch.setattr(FakeSession, "seconds", 0.2)

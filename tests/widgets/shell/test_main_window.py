@@ -17,7 +17,6 @@ from studio.contracts import Problem
 from studio.events import DeviceSample, Evaluated, Failed, Logged, Progress, StageChanged, StateChanged
 from studio.registry import Broken
 from tests.widgets.shell import fakes
-from tests.widgets.shell.fakes import FakeSession
 from widgets.shell.app_state import AppState
 from widgets.shell.main_window import MainWindow
 from widgets.shell.palette import Palette
@@ -59,23 +58,23 @@ def test_plugins_that_did_not_load_are_told_in_a_toast_and_the_log(qtbot: Any, w
 
 
 def test_run_is_barred_with_the_reason_until_all_is_well(
-    qtbot: Any, window: MainWindow, monkeypatch: pytest.MonkeyPatch
+    qtbot: Any, window: MainWindow, engine: fakes.FakeEngine
 ) -> None:
     run = window.commands.run
     assert not run.isEnabled() and "still loading" in run.toolTip()
     ready(qtbot, window)
     assert run.isEnabled()
-    fakes.install(monkeypatch, lambda _: [Problem("target.dataset", "The dataset does not exist.", "Check the path.")])
+    engine.problems = lambda _: [Problem("target.dataset", "The dataset does not exist.", "Check the path.")]
     with qtbot.waitSignal(window.app_state.problems_changed, timeout=3000):
         window.app_state.edit(seed=3)
     assert not run.isEnabled() and "target.dataset: The dataset does not exist. Check the path." in run.toolTip()
     qtbot.keyClick(window, Qt.Key.Key_F5)
-    assert FakeSession.made == []
+    assert engine.sessions == []
 
 
-def test_f5_runs_and_the_buttons_follow(qtbot: Any, window: MainWindow) -> None:
+def test_f5_runs_and_the_buttons_follow(qtbot: Any, window: MainWindow, engine: fakes.FakeEngine) -> None:
     ready(qtbot, window)
-    FakeSession.seconds = 30
+    engine.seconds = 30
     with qtbot.waitSignal(window.app_state.progress, timeout=3000):
         qtbot.keyClick(window, Qt.Key.Key_F5)
     commands = window.commands
@@ -131,12 +130,13 @@ def test_a_failure_shows_one_toast_with_its_traceback(qtbot: Any, window: MainWi
     assert not any("disk" in t.text for t in window.toasts.visible())
 
 
-def test_the_layout_is_kept_and_can_be_reset(qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    fakes.install(monkeypatch)
+def test_the_layout_is_kept_and_can_be_reset(qtbot: Any, tmp_path: Path, engine: fakes.FakeEngine) -> None:
     settings = QSettings(str(tmp_path / "s.ini"), QSettings.Format.IniFormat)
 
     def start() -> MainWindow:
-        made = MainWindow(AppState(tmp_path, registry=fakes.registry(fakes.PANELS)), settings)
+        made = MainWindow(
+            AppState(tmp_path, registry=fakes.registry(fakes.PANELS), engine=engine.functions()), settings
+        )
         qtbot.addWidget(made)
         made.show()
         qtbot.wait(50)
@@ -153,9 +153,9 @@ def test_the_layout_is_kept_and_can_be_reset(qtbot: Any, tmp_path: Path, monkeyp
 
 
 def test_closing_while_running_asks_stops_and_then_closes(
-    qtbot: Any, window: MainWindow, monkeypatch: pytest.MonkeyPatch
+    qtbot: Any, window: MainWindow, monkeypatch: pytest.MonkeyPatch, engine: fakes.FakeEngine
 ) -> None:
-    FakeSession.seconds = 30
+    engine.seconds = 30
     with qtbot.waitSignal(window.app_state.progress, timeout=3000):
         window.app_state.run()
     monkeypatch.setattr(window, "_ask_to_stop", lambda: False)
@@ -170,14 +170,14 @@ def test_closing_while_running_asks_stops_and_then_closes(
 
 
 def test_interrupted_runs_are_offered_at_the_start(
-    qtbot: Any, window: MainWindow, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    qtbot: Any, window: MainWindow, tmp_path: Path, engine: fakes.FakeEngine
 ) -> None:
     class Run:
         def __init__(self, name: str, state: str, created: float) -> None:
             self.name, self.state, self.created, self.folder = name, state, created, tmp_path / name
 
     runs = [Run("old", "interrupted", 1.0), Run("late", "interrupted", 2.0), Run("done", "finished", 3.0)]
-    monkeypatch.setattr(sys.modules["studio.store.runs"], "list_runs", lambda folder: runs)
+    engine.runs = runs
     ready(qtbot, window)
     qtbot.waitUntil(lambda: any("late was interrupted" in t.text for t in window.toasts.visible()), timeout=3000)
     (toast,) = [t for t in window.toasts.visible() if "late" in t.text]
@@ -186,8 +186,8 @@ def test_interrupted_runs_are_offered_at_the_start(
     (button,) = toast.findChildren(QPushButton)
     with qtbot.waitSignal(window.app_state.running_changed, timeout=3000):
         button.click()
-    qtbot.waitUntil(lambda: bool(FakeSession.made), timeout=3000)
-    assert FakeSession.made[0].resumed and FakeSession.made[0].folder == tmp_path / "late"
+    qtbot.waitUntil(lambda: bool(engine.sessions), timeout=3000)
+    assert engine.sessions[0].resumed and engine.sessions[0].folder == tmp_path / "late"
     qtbot.waitUntil(lambda: not window.app_state.is_running, timeout=3000)
 
 

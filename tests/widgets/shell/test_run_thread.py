@@ -14,14 +14,12 @@ from studio.contracts import Problem
 from studio.errors import ExperimentError
 from studio.events import Failed, StateChanged
 from tests.widgets.shell import fakes
-from tests.widgets.shell.fakes import FakeSession
 from widgets.shell.app_state import AppState
 
 
 @pytest.fixture
-def app_state(qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AppState]:
-    fakes.install(monkeypatch)
-    made = AppState(tmp_path, registry=fakes.registry())
+def app_state(qtbot: Any, tmp_path: Path, engine: fakes.FakeEngine) -> Iterator[AppState]:
+    made = AppState(tmp_path, registry=fakes.registry(), engine=engine.functions())
     yield made
     made.close()
 
@@ -31,54 +29,62 @@ def ready(qtbot: Any, app_state: AppState) -> None:
         app_state.load_plugins()
 
 
-def test_a_session_runs_off_the_ui_thread_and_ends_finished(qtbot: Any, app_state: AppState) -> None:
+def test_a_session_runs_off_the_ui_thread_and_ends_finished(
+    qtbot: Any, app_state: AppState, engine: fakes.FakeEngine
+) -> None:
     ready(qtbot, app_state)
     states: list[str] = []
     app_state.state_changed.connect(states.append)
     with qtbot.waitSignal(app_state.running_changed, check_params_cb=lambda on: not on, timeout=3000):
         app_state.run()
         assert app_state.is_running and "Stop it" in app_state.why_not_run
-    (session,) = FakeSession.made
+    (session,) = engine.sessions
     assert session.thread is not threading.main_thread()
     assert states == ["preparing", "running", "finished"]
     assert not app_state.is_running and app_state.why_not_run == ""
 
 
-def test_stop_reaches_the_session_and_drops_the_rest_of_a_comparison(qtbot: Any, app_state: AppState) -> None:
+def test_stop_reaches_the_session_and_drops_the_rest_of_a_comparison(
+    qtbot: Any, app_state: AppState, engine: fakes.FakeEngine
+) -> None:
     ready(qtbot, app_state)
-    FakeSession.seconds = 30
+    engine.seconds = 30
     with qtbot.waitSignal(app_state.progress, timeout=3000):
         app_state.compare()
     with qtbot.waitSignal(app_state.running_changed, timeout=3000):
         app_state.stop()
         assert app_state.state == "stopping"
-    assert len(FakeSession.made) == 1 and app_state.state == "stopped"
+    assert len(engine.sessions) == 1 and app_state.state == "stopped"
 
 
-def test_a_comparison_goes_on_after_one_of_its_runs_failed(qtbot: Any, app_state: AppState) -> None:
+def test_a_comparison_goes_on_after_one_of_its_runs_failed(
+    qtbot: Any, app_state: AppState, engine: fakes.FakeEngine
+) -> None:
     ready(qtbot, app_state)
     jobs: list[tuple[int, int]] = []
     app_state.job_changed.connect(lambda index, count, _job: jobs.append((index, count)))
 
-    def fail(session: FakeSession) -> None:
+    def fail(session: fakes.FakeSession) -> None:
         if session.experiment.target.episodes == 5:
             raise ExperimentError("No such camera.", "target.camera", "Choose front.")
 
-    FakeSession.fail = staticmethod(fail)
-    FakeSession.seconds = 0.02
+    engine.fail = fail
+    engine.seconds = 0.02
     heard: list[Any] = []
     app_state.events.connect(heard.extend)
     with qtbot.waitSignal(app_state.running_changed, check_params_cb=lambda on: not on, timeout=5000):
         app_state.compare()
-    assert [s.experiment.target.episodes for s in FakeSession.made] == [5, 20, 100]
+    assert [s.experiment.target.episodes for s in engine.sessions] == [5, 20, 100]
     assert jobs == [(0, 3), (1, 3), (2, 3)]
     (failure,) = [e for e in heard if isinstance(e, Failed)]
     assert (failure.message, failure.field, failure.remedy) == ("No such camera.", "target.camera", "Choose front.")
 
 
-def test_a_failure_that_the_session_told_is_not_told_twice(qtbot: Any, app_state: AppState) -> None:
+def test_a_failure_that_the_session_told_is_not_told_twice(
+    qtbot: Any, app_state: AppState, engine: fakes.FakeEngine
+) -> None:
     ready(qtbot, app_state)
-    FakeSession.fail = staticmethod(fakes.fail_with_event)
+    engine.fail = fakes.fail_with_event
     heard: list[Any] = []
     app_state.events.connect(heard.extend)
     with qtbot.waitSignal(app_state.running_changed, check_params_cb=lambda on: not on, timeout=3000):
@@ -88,42 +94,46 @@ def test_a_failure_that_the_session_told_is_not_told_twice(qtbot: Any, app_state
     assert app_state.state == "failed"
 
 
-def test_pause_and_unpause_reach_the_session(qtbot: Any, app_state: AppState) -> None:
+def test_pause_and_unpause_reach_the_session(qtbot: Any, app_state: AppState, engine: fakes.FakeEngine) -> None:
     ready(qtbot, app_state)
-    FakeSession.seconds = 30
+    engine.seconds = 30
     with qtbot.waitSignal(app_state.progress, timeout=3000):
         app_state.run()
     with qtbot.waitSignal(app_state.state_changed, check_params_cb=lambda s: s == "paused", timeout=3000):
         app_state.pause()
     with qtbot.waitSignal(app_state.state_changed, check_params_cb=lambda s: s == "running", timeout=3000):
         app_state.unpause()
-    assert FakeSession.made[0].pauses == ["pause", "unpause"]
+    assert engine.sessions[0].pauses == ["pause", "unpause"]
 
 
-def test_resume_goes_on_with_the_folder(qtbot: Any, app_state: AppState, tmp_path: Path) -> None:
+def test_resume_goes_on_with_the_folder(
+    qtbot: Any, app_state: AppState, tmp_path: Path, engine: fakes.FakeEngine
+) -> None:
     with qtbot.waitSignal(app_state.running_changed, check_params_cb=lambda on: not on, timeout=3000):
         app_state.resume(tmp_path / "old")
-    assert FakeSession.made[0].resumed and FakeSession.made[0].folder == tmp_path / "old"
+    assert engine.sessions[0].resumed and engine.sessions[0].folder == tmp_path / "old"
 
 
-def test_closing_stops_the_session_and_leaves_no_thread(qtbot: Any, app_state: AppState) -> None:
-    FakeSession.seconds = 30
+def test_closing_stops_the_session_and_leaves_no_thread(
+    qtbot: Any, app_state: AppState, engine: fakes.FakeEngine
+) -> None:
+    engine.seconds = 30
     with qtbot.waitSignal(app_state.progress, timeout=3000):
         app_state.run()
     app_state.close()
     assert not any(thread.isRunning() for thread in app_state.findChildren(QThread))
-    assert not FakeSession.made[0].thread.is_alive() or FakeSession.made[0]._stop.is_set()
+    assert not engine.sessions[0].thread.is_alive() or engine.sessions[0].stopped.is_set()
 
 
 def test_problems_come_after_an_edit_and_only_the_newest_count(
-    qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    qtbot: Any, tmp_path: Path, engine: fakes.FakeEngine
 ) -> None:
     def check(experiment: Any) -> list[Problem]:
         few = experiment.target.episodes < 10
         return [Problem("target.episodes", "Too few.", "Take 10.")] if few else []
 
-    fakes.install(monkeypatch, check)
-    app_state = AppState(tmp_path, registry=fakes.registry())
+    engine.problems = check
+    app_state = AppState(tmp_path, registry=fakes.registry(), engine=engine.functions())
     ready(qtbot, app_state)
     assert app_state.problems == [] and app_state.why_not_run == ""
     with qtbot.waitSignal(app_state.problems_changed, timeout=3000):
