@@ -36,13 +36,6 @@ UNSIGNED = (
     "friction", "damping", "armature", "actuator_delay", "sensor_noise", "light_intensity", "color", "brightness",
     "contrast", "saturation", "blur", "sharpness",
 )  # fmt: skip
-_NEWER = (
-    "std",
-    "moment",
-    "interval",
-    "parts",
-    "observed",
-)  # settings of a term that the first experiments did not have
 
 
 class RandomizationTerm(Settings):
@@ -59,6 +52,7 @@ class RandomizationTerm(Settings):
         "Standard deviation",
         "Standard deviation of the normal distribution around the middle of the range; 0 means a quarter of the range.",
         ge=0,
+        since=1,
     )
     probability: float = setting(1.0, "Probability", "Probability that the term is applied to a draw.", ge=0, le=1)
     moment: Literal["reset", "once", "interval"] = setting(
@@ -66,18 +60,23 @@ class RandomizationTerm(Settings):
         "Moment",
         "When a value is drawn: at each reset (episode), once per simulation (startup), or repeatedly within an "
         "episode (interval).",
+        since=1,
     )
     interval: float = setting(
-        1.0, "Interval", "Simulated time between draws, if values are drawn at intervals.", "s", gt=0
+        1.0, "Interval", "Simulated time between draws, if values are drawn at intervals.", "s", gt=0, since=1
     )
     parts: str = setting(
         "",
         "Parts",
         "Names of bodies, geoms, joints or actuators, separated by commas; * and ? are wildcards. If empty, the "
         "whole model.",
+        since=1,
     )
     observed: bool = setting(
-        False, "Observed", "Adds the value to the policy's observation, so that one policy can adapt to all dynamics."
+        False,
+        "Observed",
+        "Adds the value to the policy's observation, so that one policy can adapt to all dynamics.",
+        since=2,
     )
 
     @property
@@ -89,12 +88,6 @@ class RandomizationTerm(Settings):
     def spread(self) -> float:
         """Standard deviation of the normal distribution before it is cut off."""
         return self.std or (self.high - self.low) / 4
-
-    def cache_key(self) -> dict[str, Any]:
-        """What decides its draws, for content hashes; see :meth:`studio.experiment.Domain.cache_key`."""
-        whole = self.model_dump(mode="json")
-        fields = type(self).model_fields
-        return {name: v for name, v in whole.items() if name not in _NEWER or v != fields[name].default}
 
     @field_validator("low")
     @classmethod

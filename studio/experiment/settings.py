@@ -10,13 +10,29 @@ from pydantic import BaseModel, ConfigDict, Field
 from studio.errors import ExperimentError
 
 
-def setting(default: Any, title: str, help: str, unit: str = "", *, derived: bool = False, **limits: Any) -> Any:
+def setting(
+    default: Any,
+    title: str,
+    help: str,
+    unit: str = "",
+    *,
+    derived: bool = False,
+    since: int = 0,
+    decides: bool = True,
+    switch: str = "",
+    **limits: Any,
+) -> Any:
     """A pydantic field that a form can show: title, help line, unit, range (``ge``, ``le``, ``gt``, ``lt``).
 
     Args:
         derived: it follows from other things and is no person's to choose: forms leave it out.
+        since: the format version that it came with: content hashes of earlier ones leave it out at its default (see
+            :mod:`studio.experiment.hashing`). A new parameter of a strategy or a policy says ``since=2``.
+        decides: whether it can change a result at all; content hashes leave out what cannot.
+        switch: of settings that are switched on and off, the field that does it; off, they decide nothing.
     """
-    extra: dict[str, Any] = {"unit": unit, **({"derived": True} if derived else {})}
+    marks = {"derived": (derived, False), "since": (since, 0), "decides": (decides, True), "switch": (switch, "")}
+    extra: dict[str, Any] = {"unit": unit, **{name: value for name, (value, usual) in marks.items() if value != usual}}
     return Field(default, title=title, description=help, json_schema_extra=extra, **limits)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from studio.experiment import Experiment
+from studio.experiment.hashing import complete
 from studio.registry import Registry
 from studio.rl.learners import algorithm_of
 from studio.store.policies import check_params
@@ -12,7 +13,8 @@ from studio.store.policies import check_params
 
 def resolved(experiment: Experiment, registry: Registry) -> Experiment:
     """The experiment with the parameters of its strategy, its policy and the policy's own learner complete, those that
-    it leaves out at their present defaults. Runs keep it, and it is what content hashes compare.
+    it leaves out at their present defaults (see :func:`studio.experiment.hashing.complete` for those that came later).
+    Runs keep it, and it is what content hashes compare.
 
     Raises:
         ExperimentError: a contribution or one of its parameters does not exist, or a value is out of range.
@@ -26,5 +28,5 @@ def resolved(experiment: Experiment, registry: Registry) -> Experiment:
     algorithm = algorithm_of(policy)
     if algorithm is not None and strategy.requires.source_policy:  # else nothing learns with these
         parts["pretraining.params"] = algorithm, experiment.pretraining.params
-    whole = {field: check_params(*part, field).model_dump(mode="json") for field, part in parts.items()}
+    whole = {field: complete(check_params(*part, field)) for field, part in parts.items()}
     return experiment.changed(**whole)

@@ -1,0 +1,74 @@
+"""Domain: a task, the robot that does it, and what varies from episode to episode."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import field_validator
+
+from studio.experiment.hashing import EPISODES, decisive
+from studio.experiment.randomization import Curriculum, RandomizationTerm, expand
+from studio.experiment.settings import Settings, setting
+
+
+class Domain(Settings):
+    """Task × embodiment × shift, and optionally a dataset of episodes from it."""
+
+    embodiment: str = setting("franka_7dof", "Embodiment", "A built-in robot, or the path of an MJCF or URDF file.")
+    task: str = setting("reach", "Task", "What the robot has to do.")
+    control: Literal["end_effector", "joint", "motor", "discrete"] = setting(
+        "end_effector",
+        "Control",
+        "What an action means: a step of the end effector, a step of each joint, each motor's own command, or one of "
+        "the task's choices.",
+    )
+    observation: Literal["image", "goal", "state"] = setting(
+        "image",
+        "Observation",
+        "A camera image, the goal's coordinates (to study transfer without vision), or the robot's state.",
+    )
+    camera: str = setting("front", "Camera", "The camera whose image the policy observes.")
+    image_size: int = setting(64, "Image size", "Width and height of the camera image.", "px", ge=32, le=256)
+    episodes: int = setting(
+        50, "Episodes", "Number of demonstrations the policy learns from.", "episodes", ge=1, le=100_000
+    )
+    dataset: Path | None = setting(
+        None, "Dataset", "HDF5 file of demonstrations; if empty, the scripted expert records them."
+    )
+    randomization: list[RandomizationTerm] = setting(
+        [], "Randomization", "What varies from episode to episode: a list of terms, or the name of a preset."
+    )
+    contexts: list[list[float]] = setting(
+        [],
+        "Contexts",
+        "For a task family: the contexts that episodes are drawn from; if empty, the whole family.",
+        since=2,
+    )
+    curriculum: Curriculum = setting(
+        Curriculum(),
+        "Curriculum",
+        "Widens the ranges as long as the policy succeeds at their ends during training.",
+        since=2,
+        switch="enabled",
+    )
+    stand_in: Path | None = setting(
+        None,
+        "Stand-in robot",
+        "A robot with hidden parameters that stands in for a real one: its file, or the name of a shipped one (heavy).",
+    )
+
+    @field_validator("randomization", mode="before")
+    @classmethod
+    def _preset(cls, value: Any) -> Any:
+        if value is False:  # what YAML makes of "off"
+            return []
+        return expand(value) if isinstance(value, str) else value
+
+    def cache_key(self) -> dict[str, Any]:
+        """Return what decides the episodes drawn from it, but for the files it names, whose contents do.
+
+        The curriculum follows the training, not the domain.
+        """
+        kept = decisive(self, EPISODES)
+        return {name: value for name, value in kept.items() if name not in ("dataset", "stand_in", "curriculum")}

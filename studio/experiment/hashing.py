@@ -1,0 +1,72 @@
+"""Content hashes of settings: one rule, read from the fields themselves.
+
+A field says since which format version it exists (``setting(..., since=2)``). A hash counts the fields of its own time,
+and a later one only where it was moved from its default: adding a setting changes no hash, so runs, source policies and
+episodes that were made before it are found again. The default of such a field therefore stays for good; a new behavior
+takes a new field. Fields that never decide a result say so (``decides=False``).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+# up to which version's fields are always counted
+EPISODES = 0  # in hashes of what is drawn from a domain
+RUNS = 1  # in hashes of experiments and of source policies
+
+
+def content_hash(data: Any) -> str:
+    """SHA-256 (hex) of plain data, independent of key order."""
+    return hashlib.sha256(json.dumps(data, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def decisive(settings: BaseModel, counted: int) -> dict[str, Any]:
+    """Return what of settings decides a result, as plain data to be hashed.
+
+    Args:
+        counted: up to which version's fields are part of it at their defaults too.
+    """
+    return {
+        name: _plain(getattr(settings, name), counted)
+        for name, field in type(settings).model_fields.items()
+        if _mark(field, "decides", True) and not _left_out(settings, name, field, counted)
+    }
+
+
+def complete(settings: BaseModel) -> dict[str, Any]:
+    """Return settings as plain data with their defaults written out, but for those of fields that came later."""
+    whole = settings.model_dump(mode="json")
+    for name, field in type(settings).model_fields.items():
+        value = getattr(settings, name)
+        if _left_out(settings, name, field, RUNS):
+            del whole[name]
+        elif isinstance(value, BaseModel):
+            whole[name] = complete(value)
+    return whole
+
+
+def _left_out(settings: BaseModel, name: str, field: FieldInfo, counted: int) -> bool:
+    """Whether a field came later than the hash and says nothing: it has its default, or is switched off."""
+    if _mark(field, "since", 0) <= counted:
+        return False
+    value = getattr(settings, name)
+    switch = _mark(field, "switch", "")
+    return value == field.get_default(call_default_factory=True) or bool(switch and not getattr(value, switch))
+
+
+def _plain(value: Any, counted: int) -> Any:
+    if isinstance(value, BaseModel):
+        return decisive(value, counted)
+    if isinstance(value, list | tuple):
+        return [_plain(item, counted) for item in value]
+    return value if isinstance(value, dict | str | int | float | None) else str(value)
+
+
+def _mark(field: FieldInfo, name: str, default: Any) -> Any:
+    extra = field.json_schema_extra
+    return extra.get(name, default) if isinstance(extra, dict) else default

@@ -1,0 +1,69 @@
+"""What pydantic finds wrong with settings, said in plain sentences."""
+
+from __future__ import annotations
+
+import difflib
+import json
+
+from pydantic import BaseModel, ValidationError
+
+from studio.errors import ExperimentError
+
+WANTED = {
+    "int": "Give a whole number", "float": "Give a number", "bool": "Give true or false", "string": "Give a text",
+    "list": "Give a list", "dict": "Give names with values", "model": "Give names with values",
+}  # fmt: skip
+
+
+def plain_validation(error: ValidationError, model: type[BaseModel], prefix: str = "") -> list[ExperimentError]:
+    """Pydantic's findings as plain sentences, each with its dotted field and a remedy."""
+    found = []
+    for item in error.errors():
+        field = prefix + ".".join(str(part) for part in item["loc"])
+        context, kind = item.get("ctx", {}), item["type"]
+        value = json.dumps(item.get("input"), default=str)
+        value = value if len(value) <= 60 else value[:57] + "…"
+        if kind == "extra_forbidden":
+            close = difflib.get_close_matches(str(item["loc"][-1]), _keys(model, item["loc"][:-1]), 1)
+            remedy = f"Did you mean '{close[0]}'?" if close else "Remove it."
+            found.append(ExperimentError("There is no such setting.", field, remedy))
+        elif kind in ("greater_than", "greater_than_equal", "less_than", "less_than_equal"):
+            bound = next(iter(context.values()))
+            word = {"greater_than": "above", "greater_than_equal": "at least", "less_than": "below"}.get(
+                kind, "at most"
+            )
+            limit = f"{bound:,}" if isinstance(bound, int) else f"{bound:g}"
+            found.append(ExperimentError(f"{value} is out of range.", field, f"It must be {word} {limit}."))
+        elif kind == "literal_error":
+            found.append(ExperimentError(f"{value} is not a choice.", field, f"Choose {context['expected']}."))
+        elif kind == "value_error":
+            message, _, remedy = (f"{part[:1].upper()}{part[1:]}." for part in str(context["error"]).partition("; "))
+            found.append(ExperimentError(message, field, remedy if len(remedy) > 1 else ""))
+        else:
+            # int_parsing, int_type, int_from_float and the like: what is wanted comes first
+            remedy = (
+                item["msg"] if kind.endswith(("_short", "_long")) else WANTED.get(kind.partition("_")[0], item["msg"])
+            )
+            if kind == "string_pattern_mismatch":  # of names alone
+                remedy = "Use letters, digits, '.', '-' and '_'"
+            found.append(ExperimentError(f"{value} does not fit.", field, f"{remedy}."))
+    return found
+
+
+def first_of(error: ValidationError, model: type[BaseModel]) -> ExperimentError:
+    found = plain_validation(error, model)
+    first = found[0]
+    if len(found) > 1:
+        rest = "; ".join(f"{e.field}: {e.message}" for e in found[1:])
+        return ExperimentError(first.message, first.field, f"{first.remedy} Also wrong: {rest}".strip())
+    return first
+
+
+def _keys(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
+    for part in loc:
+        field = model.model_fields.get(str(part))
+        annotation = field.annotation if field else None
+        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+            return []
+        model = annotation
+    return list(model.model_fields)

@@ -1,0 +1,48 @@
+"""Experiments of earlier format versions: how they are read, and the words their hashes are of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from studio.errors import ExperimentError
+
+# values of parameters that format 1 began with under another name
+PRESENT_VALUES = {("goals", "dreamt"): "self_generated"}
+EARLIER_VALUES = {(name, new): old for (name, old), new in PRESENT_VALUES.items()}
+
+
+def migrated(raw: dict[str, Any], version: int) -> dict[str, Any]:
+    """Return plain data of an experiment in the present format; what is given stays as it is.
+
+    Args:
+        version: the newest format. Raises ExperimentError where the experiment's is newer.
+    """
+    found = raw.get("version", version)
+    if isinstance(found, int) and found > version:
+        raise ExperimentError(
+            f"The experiment has format version {found}; this program reads up to {version}.",
+            "version",
+            "Update Transfer Studio.",
+        )
+    strategy, comparison = raw.get("strategy"), raw.get("comparison")
+    if isinstance(strategy, dict) and isinstance(strategy.get("params"), dict):
+        raw = {**raw, "strategy": {**strategy, "params": _translated(strategy["params"], PRESENT_VALUES)}}
+    if isinstance(comparison, dict) and isinstance(comparison.get("params"), dict):
+        params = {
+            id: _translated(own, PRESENT_VALUES) if isinstance(own, dict) else own
+            for id, own in comparison["params"].items()
+        }
+        raw = {**raw, "comparison": {**comparison, "params": params}}
+    return raw
+
+
+def earlier_words(decisive: dict[str, Any]) -> dict[str, Any]:
+    """Return what decides an experiment in the words of format 1, of which its hash is."""
+    strategy = decisive["strategy"]
+    return {**decisive, "strategy": {**strategy, "params": _translated(strategy["params"], EARLIER_VALUES)}}
+
+
+def _translated(params: dict[str, Any], values: dict[tuple[str, str], str]) -> dict[str, Any]:
+    return {
+        name: values.get((name, value), value) if isinstance(value, str) else value for name, value in params.items()
+    }
