@@ -1,11 +1,12 @@
 """Freeze the source policy's features and train a new action head on them."""
 
+from typing import Any
+
 from torch import nn
 
-from studio.contracts import SLOTS
+from studio.contracts import SLOTS, Context
 from studio.experiment import setting
 from studio.il.strategy import CloningParams, CloningStrategy
-from studio.run.context import Context
 
 
 class FeatureExtraction(CloningStrategy):
@@ -28,8 +29,8 @@ class FeatureExtraction(CloningStrategy):
             False, "Fresh head", "Initialize a new action head instead of keeping the source policy's."
         )
 
-    def setup(self, context: Context) -> None:
-        policy = context.source_policy().requires_grad_(False)
+    def setup(self, context: Context[Any]) -> None:
+        policy = context.policy(pretrained=True).requires_grad_(False)
         if self.params.fresh_head:
             width = policy.params.width
             policy.action_head = nn.Sequential(nn.Linear(width, 256), nn.ReLU(), nn.Linear(256, SLOTS)).to(

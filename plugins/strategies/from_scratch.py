@@ -1,9 +1,10 @@
 """Train on the target alone: what every transfer must beat."""
 
-from studio.contracts import Requires
+from typing import Any
+
+from studio.contracts import Context, Requires
 from studio.experiment import setting
 from studio.il.strategy import CloningParams, CloningStrategy
-from studio.run.context import Context
 
 
 class FromScratch(CloningStrategy):
@@ -23,6 +24,6 @@ class FromScratch(CloningStrategy):
             2e-3, "Learning rate", "Peak learning rate of the cosine schedule (AdamW).", gt=0, le=1
         )
 
-    def setup(self, context: Context) -> None:
-        policy = context.fresh_policy()
+    def setup(self, context: Context[Any]) -> None:
+        policy = context.policy(pretrained=False)
         self.clone(context, policy, list(policy.parameters()))

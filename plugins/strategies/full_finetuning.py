@@ -1,7 +1,9 @@
 """Continue training every weight of the source policy on the target."""
 
+from typing import Any
+
+from studio.contracts import Context
 from studio.il.strategy import CloningStrategy
-from studio.run.context import Context
 
 
 class FullFineTuning(CloningStrategy):
@@ -13,6 +15,6 @@ class FullFineTuning(CloningStrategy):
     reference = "Yosinski et al. 2014 (arXiv:1411.1792)"
     tags = ("imitation", "fine-tuning")
 
-    def setup(self, context: Context) -> None:
-        policy = context.source_policy().train().requires_grad_(True)
+    def setup(self, context: Context[Any]) -> None:
+        policy = context.policy(pretrained=True).train().requires_grad_(True)
         self.clone(context, policy, list(policy.parameters()))

@@ -7,13 +7,11 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from studio.contracts import Problem
+from studio.contracts import Context, Problem
+from studio.errors import ExperimentError
 from studio.experiment import Experiment, setting
 from studio.files import share_weights
 from studio.il.strategy import CloningParams, CloningStrategy
-from studio.run.context import Context
-
-SAVED_WHOLE = ["action_head", "joint_embedding", "end_effector_embedding", "spaces", "fingerprint"]
 
 
 class LoRA(CloningStrategy):
@@ -52,29 +50,27 @@ class LoRA(CloningStrategy):
             )
         return problems
 
-    def setup(self, context: Context) -> None:
+    def setup(self, context: Context[Any]) -> None:
         from peft import LoraConfig, get_peft_model  # slow to import; only a run needs it
 
-        from studio.errors import ExperimentError
-
-        self._base = context.base
+        policy = context.policy(pretrained=True)
         config = LoraConfig(
             r=self.params.rank,
             lora_alpha=self.params.alpha,
             lora_dropout=self.params.dropout,
             target_modules=list(self.params.target_modules),
-            modules_to_save=SAVED_WHOLE,
+            modules_to_save=[*policy.modules_to_save],
         )
         try:
-            self._peft = get_peft_model(context.source_policy(), config)
+            self._peft = get_peft_model(policy, config)
         except ValueError as error:
             raise ExperimentError(
                 f"The adapter cannot be placed ({error}).",
                 "strategy.params.target_modules",
                 "Name layers of the policy.",
             ) from None
-        policy = self._peft.base_model.model.train()
-        self.clone(context, policy, [p for p in policy.parameters() if p.requires_grad])
+        adapted = self._peft.base_model.model.train()
+        self.clone(context, adapted, [p for p in adapted.parameters() if p.requires_grad])
 
     def merged_policy(self) -> Any:
         return copy.deepcopy(self._peft).merge_and_unload()

@@ -6,13 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
-from studio.contracts import Metrics, Problem, Requires, Strategy
-from studio.data.datasets import demonstrations
+from studio.contracts import Context, EmbodimentSpec, Metrics, Problem, Requires, Strategy
+from studio.data.batches import BatchSampler, Mixed
 from studio.errors import StudioError
 from studio.experiment import Domain, Experiment, Settings, setting
 from studio.il.cloning import UNITS, BehaviorCloning
 from studio.registry import shared_registry
-from studio.run.context import Context
 from studio.sim.domains import embodiment_of, task_of
 from studio.sim.randomization.fields import NOMINAL
 
@@ -136,7 +135,7 @@ class RealToSimToReal(Strategy):
                 problems.append(Problem("strategy.params.recordings", error.message, error.remedy))
         return problems
 
-    def setup(self, context: Context) -> None:
+    def setup(self, context: Context[Any]) -> None:
         self._context = context
         plan = context.experiment
         self._real = plan.target.changed(episodes=max(1, self.params.real_episodes))
@@ -147,7 +146,7 @@ class RealToSimToReal(Strategy):
         self._step, self._done = 0, 0  # iterations, and stages that are over
         self._estimates: dict[str, list[float]] = {}  # field → value, low, high
         self._misfit: dict[str, float] = {}
-        self._policy: Any = context.empty_policy()
+        self._policy: Any = context.policy(pretrained=False)
         self._learner: BehaviorCloning | None = None
         self._pending: dict[str, Any] | None = None  # a learner's state, until its data is there
         self._total = (
@@ -158,7 +157,7 @@ class RealToSimToReal(Strategy):
         context, params = self._context, self.params
         real: Any = None
         if params.real_episodes:
-            real = demonstrations(self._real, context.registry, context.experiment.seed, context.tick)
+            real = context.demonstrations(context.target.changed(self._real), context.experiment.seed)
         if self._done < 1:
             yield self._over("real_data", {"real_episodes": params.real_episodes})
         if self._done < 2:
@@ -166,9 +165,10 @@ class RealToSimToReal(Strategy):
                 self._identify()
             yield self._over("identification", self._found() | self._misfit)
         domain = self._calibrated()
-        simulated = demonstrations(domain, context.registry, context.experiment.seed, context.tick)
+        calibrated = context.sources[0].changed(domain)
+        simulated = context.demonstrations(calibrated, context.experiment.seed)
         if self._done < 3:
-            context.bind(self._policy, simulated)
+            self._policy.bind([EmbodimentSpec.of(calibrated, simulated)])
             yield self._over("calibrated_data", {"simulated_episodes": len(simulated)})
         if self._done < 4:
             budget = context.experiment.budget
@@ -207,11 +207,11 @@ class RealToSimToReal(Strategy):
         """Fills estimates and misfit from recordings of the robot."""
         from studio.sysid import chosen, identify, misfit, plant_for
 
-        context, seed = self._context, self._context.experiment.seed
-        plant, recordings = plant_for(self._simulation, context.registry, self._recordings())
+        seed = self._context.experiment.seed
+        plant, recordings = plant_for(self._simulation, shared_registry(), self._recordings())
         found = identify(
             self._simulation,
-            context.registry,
+            shared_registry(),
             recordings,
             self.params.fields,
             method=self.params.method,
@@ -230,10 +230,10 @@ class RealToSimToReal(Strategy):
         context = self._context
         if self.params.recordings is not None:
             return read_recordings(self.params.recordings)
-        return record(self._real, context.registry, None, None, context.experiment.seed, tick=self._tick)
+        return record(self._real, shared_registry(), None, None, context.experiment.seed, tick=self._tick)
 
     def _tick(self, share: float) -> None:
-        self._context.tick(round(1000 * share), 1000)
+        self._context.progress(round(1000 * share), 1000)
 
     def _found(self) -> dict[str, float]:
         return {f"estimate_{name}": value for name, (value, *_) in self._estimates.items()}
@@ -254,12 +254,10 @@ class RealToSimToReal(Strategy):
         plan = self._context.experiment
         learner = BehaviorCloning(
             self._policy,
-            episodes,
+            BatchSampler(self._policy, [Mixed(episodes)], plan.budget.batch_size, plan.seed),
             list(self._policy.parameters()),
             iterations=iterations,
-            batch_size=plan.budget.batch_size,
             learning_rate=rate,
-            seed=plan.seed,
         )
         if self._pending is not None:
             learner.load_state_dict(self._pending)

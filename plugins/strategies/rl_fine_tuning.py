@@ -54,7 +54,7 @@ class RLFineTuning(ChosenAlgorithm):
         return experiment.target
 
     def first_policy(self, context: Any, world: Any) -> Any:
-        policy = context.source_policy()
+        policy = context.policy(pretrained=True)
         inputs, outputs = flatten(world.observe([0]), policy.params.ignored).shape[1], len(world.control.low)
         if (policy.params.inputs, policy.params.outputs) != (inputs, outputs):
             sees, moves = policy.params.inputs, policy.params.outputs
@@ -63,7 +63,7 @@ class RLFineTuning(ChosenAlgorithm):
                 "target.task",
                 "Choose tasks with the same observation and action spaces.",
             )
-        blank = context.empty_policy()
+        blank = context.policy(pretrained=False)
         blank.fit(inputs, world.control.low, world.control.high, context.experiment.seed)
         warm_start(policy, blank.to(context.device), self.params)
         return policy

@@ -127,7 +127,7 @@ class VisualDomainAdaptation(Strategy):
     def setup(self, context: Any) -> None:
         plan, p = context.experiment, self.params
         self._iteration, self._total = 0, plan.budget.iterations
-        self._policy: PixelActorCritic = context.source_policy()
+        self._policy: PixelActorCritic = context.policy(pretrained=True)
         self._source = copy.deepcopy(self._policy).eval()  # ADDA's fixed side, and what acts there
         self._generator = torch.Generator(context.device).manual_seed(plan.seed)
         self._worlds, self._gatherings = [], []
@@ -148,7 +148,7 @@ class VisualDomainAdaptation(Strategy):
             world = context.world(plan.source, p.simulations, p.physics_threads)
             self._worlds.append(world)
             self._learner = PixelPPO(
-                self._policy, world, p, iterations=self._total, seed=plan.seed, say=context.say, extra=self._domain
+                self._policy, world, p, iterations=self._total, seed=plan.seed, say=context.log, extra=self._domain
             )
         else:
             for part in (self._policy.actor, self._policy.critic, self._policy.decoder):

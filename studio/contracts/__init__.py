@@ -3,12 +3,16 @@
 Arrays are batch first. Nothing here imports torch, MuJoCo or Qt.
 """
 
+from studio.contracts.adaptation import Shots, TaskSplit
 from studio.contracts.arrays import SLOTS, Array, Ids, Observation
+from studio.contracts.batch import AuxiliaryLoss, Batch, Batches, Outputs
+from studio.contracts.context import Context
 from studio.contracts.dataset import Format
+from studio.contracts.domain import ResolvedDomain
 from studio.contracts.embodiment import Embodiment, Limb
 from studio.contracts.episodes import Episodes
 from studio.contracts.panel import PanelInfo
-from studio.contracts.policy import Companion, Policy, TransitionScore
+from studio.contracts.policy import Companion, EmbodimentSpec, Policy, TrainablePolicy, TransitionScore
 from studio.contracts.problem import Metrics, Problem
 from studio.contracts.requires import Requires
 from studio.contracts.stateful import Stateful
@@ -18,21 +22,31 @@ from studio.contracts.task import Simulation, Task
 __all__ = [
     "SLOTS",
     "Array",
+    "AuxiliaryLoss",
+    "Batch",
+    "Batches",
     "Companion",
+    "Context",
     "Embodiment",
+    "EmbodimentSpec",
     "Episodes",
     "Format",
     "Ids",
     "Limb",
     "Metrics",
     "Observation",
+    "Outputs",
     "PanelInfo",
     "Policy",
     "Problem",
     "Requires",
+    "ResolvedDomain",
+    "Shots",
     "Simulation",
     "Stateful",
     "Strategy",
     "Task",
+    "TaskSplit",
+    "TrainablePolicy",
     "TransitionScore",
 ]

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any, Protocol, Self
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from studio.contracts.arrays import Array, Observation
+from studio.contracts.batch import Batch, Outputs
+from studio.contracts.domain import ResolvedDomain
+from studio.contracts.embodiment import Embodiment
+from studio.contracts.episodes import Episodes
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class TransitionScore(Protocol):
@@ -83,3 +91,70 @@ class Policy(Protocol):
 
     def transition_scores(self) -> TransitionScore | None:
         """Return what its path is colored by; None: it scores no transitions."""
+
+
+@dataclass(frozen=True)
+class EmbodimentSpec:
+    """What a policy has to know of one of its embodiments: slots and statistics.
+
+    Args:
+        control: what an action means there, as ``Domain.control``.
+        statistics: of that domain's data, as ``Episodes.statistics`` gives them: entry → mean, std → (width,).
+    """
+
+    embodiment: Embodiment
+    control: str
+    statistics: Mapping[str, Mapping[str, Array]]
+
+    @classmethod
+    def of(cls, domain: ResolvedDomain, episodes: Episodes) -> EmbodimentSpec:
+        """Return the spec of a domain, with the statistics of its episodes."""
+        return cls(domain.embodiment, domain.domain.control, episodes.statistics())
+
+
+class TrainablePolicy(Policy, Protocol):
+    """A policy that learns from batches, on one embodiment or on several at once. It is a ``torch.nn.Module`` too.
+
+    PEFT adapts the linear layers ``adapter_targets`` and trains the modules ``modules_to_save`` whole.
+    """
+
+    @property
+    def adapter_targets(self) -> Sequence[str]:
+        """Names of the linear layers that an adapter is placed on."""
+
+    @property
+    def modules_to_save(self) -> Sequence[str]:
+        """Names of the modules that are trained whole beside an adapter, and saved with it."""
+
+    prompt: Any  # nn.Parameter (tokens, width), extra tokens before all others; None: there are none
+
+    def bind(self, embodiments: Sequence[EmbodimentSpec], keep: bool = False) -> None:
+        """Take slots, masks and statistics of embodiments; ``Batch.embodiment`` indexes them.
+
+        The first is the one that the policy acts on.
+
+        Args:
+            keep: metric quantities that the policy knows (end-effector positions and actions, goals) keep their
+                statistics, so that a meter means the same number as before; joints always take the new ones.
+        """
+
+    def tensors(self, observation: Observation) -> dict[str, Tensor]:
+        """Return an observation's arrays as a batch holds them, on the policy's device."""
+
+    def features(self, batch: Batch) -> Tensor:
+        """Return what the head reads, (n, width)."""
+
+    def loss(self, batch: Batch) -> tuple[Tensor, Outputs]:
+        """Return the loss, (), each sample by its weight, and what was computed on the way to it."""
+
+    def train(self, mode: bool = True) -> Any:
+        """Set training mode; returns the policy."""
+
+    def requires_grad_(self, requires_grad: bool = True) -> Any:
+        """Freeze or unfreeze all parameters; returns the policy."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the weights, and the tables that ``bind`` made."""
+
+    def load_state_dict(self, state_dict: dict[str, Any], /) -> Any:
+        """Restore what :meth:`state_dict` returned."""

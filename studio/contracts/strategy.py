@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from pydantic import BaseModel
 
-from studio.contracts.policy import Companion
+from studio.contracts.adaptation import Shots
+from studio.contracts.context import Context
+from studio.contracts.policy import Companion, Policy
 from studio.contracts.problem import Metrics, Problem
 from studio.contracts.requires import Requires
 from studio.contracts.stateful import Stateful
 from studio.experiment import Experiment, Settings
-
-if TYPE_CHECKING:
-    from studio.run.context import Context
 
 
 class Strategy:
@@ -40,27 +39,32 @@ class Strategy:
 
     @property
     def settings_field(self) -> str:
-        """Where in an experiment the settings of its learner stand, its learning rate among them."""
+        """Return where in an experiment the settings of its learner are, its learning rate among them."""
         return "strategy.params"
 
     def check(self, experiment: Experiment) -> list[Problem]:
-        """Why this experiment cannot run with this strategy; empty if it can."""
+        """Return why this experiment cannot run with this strategy; empty if it can."""
         return []
 
-    def setup(self, context: Context) -> None:
-        """Takes what it needs of the context: policies, dataset, device, seeds, budget."""
+    def setup(self, context: Context[Any]) -> None:
+        """Take what it needs of the context: policies, demonstrations, worlds, device, seed, budget."""
         raise NotImplementedError
 
     def iterate(self) -> Iterator[Metrics]:
-        """Trains; yields after every iteration. Continues from the loaded state."""
+        """Train; yield after every iteration. Continues from the loaded state."""
         raise NotImplementedError
 
     def policy(self) -> Any:
-        """What is evaluated, shown and exported."""
+        """Return what is evaluated, shown and exported."""
         raise NotImplementedError
 
+    def adapt(self, shots: Shots) -> Policy:
+        """Return the policy for a new task, after what it may use of it; by default the policy itself, zero-shot."""
+        policy: Policy = self.policy()
+        return policy
+
     def merged_policy(self) -> Any:
-        """The policy with any adapter folded in; it loads without the strategy."""
+        """Return the policy with any adapter folded in; it loads without the strategy."""
         return self.policy()
 
     def stateful(self) -> Mapping[str, Stateful]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from torch import nn
 
-from studio.contracts import Metrics, Problem, Stateful, Strategy
+from studio.contracts import AuxiliaryLoss, Context, Metrics, Problem, Stateful, Strategy, TrainablePolicy
 from studio.data.augment import Augment
+from studio.data.batches import BatchSampler, Mixed
 from studio.experiment import Experiment, Settings, setting
 from studio.il.cloning import UNITS, BehaviorCloning
 
@@ -49,21 +50,37 @@ class CloningStrategy(Strategy):
             return []
         return [Problem("strategy.params.augment_images", message, remedy)]
 
-    def clone(self, context: Any, policy: Any, parameters: list[nn.Parameter]) -> None:
-        """Prepares behavior cloning of ``parameters`` on the target's demonstrations, within the budget."""
+    def clone(
+        self,
+        context: Context[Any],
+        policy: TrainablePolicy,
+        parameters: Sequence[nn.Parameter],
+        *,
+        datasets: Sequence[Mixed] | None = None,
+        auxiliary: Sequence[AuxiliaryLoss] = (),
+    ) -> None:
+        """Prepare behavior cloning of ``parameters`` within the budget.
+
+        Args:
+            datasets: what a batch is mixed of; None: the target's demonstrations alone.
+            auxiliary: losses beside the cloning's own; their parameters are among ``parameters``.
+        """
         budget = context.experiment.budget
+        mixture = datasets if datasets is not None else [Mixed(context.demonstrations(context.target))]
+        augment = Augment() if self.params.augment_images else None
+        batches = BatchSampler(policy, mixture, budget.batch_size, context.experiment.seed, augment)
+        if self.frozen_features:
+            policy.train(False)
+            batches.freeze(policy.features)
         self._policy = policy
         self._learner = BehaviorCloning(
             policy,
-            context.episodes,
+            batches,
             parameters,
             iterations=budget.iterations,
-            batch_size=budget.batch_size,
             learning_rate=self.params.learning_rate,
             weight_decay=self.params.weight_decay,
-            seed=context.experiment.seed,
-            frozen_features=self.frozen_features,
-            augment=Augment() if self.params.augment_images else None,
+            auxiliary=auxiliary,
         )
 
     def iterate(self) -> Iterator[Metrics]:

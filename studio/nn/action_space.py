@@ -1,7 +1,7 @@
 """The unified action space: every embodiment's actions in 32 slots, with a mask of those it has.
 
 Two layouts: ``semantic`` gives a meaning to every slot (right arm's joints, left arm's joints, end effectors, base), as
-RDT does (Liu et al. 2024, arXiv:2410.07864, section 4.2); ``front`` pads at the end, as the user document does.
+RDT does (Liu et al. 2024, arXiv:2410.07864, section 4.2); ``front`` pads at the end, after the last one.
 """
 
 from __future__ import annotations
@@ -38,6 +38,19 @@ def unpad(unified: Tensor, mask: Tensor) -> Tensor:
     return unified[..., mask]
 
 
-def masked_mse(prediction: Tensor, target: Tensor, mask: Tensor) -> Tensor:
-    """Mean squared error over used slots; what lies in padded slots changes neither loss nor gradient."""
-    return (unpad(prediction, mask) - unpad(target, mask)).square().mean()
+def scatter_slots(native: Tensor, mask: Tensor) -> Tensor:
+    """Native rows (n, widest) → (n, slots), each row's values in the slots of its own mask (n, slots), 0 elsewhere.
+
+    What lies behind a row's own values is never read.
+    """
+    column = (mask.cumsum(-1) - 1).clamp(0, native.shape[-1] - 1)
+    return torch.where(mask, native.gather(-1, column), 0.0)
+
+
+def masked_mse(prediction: Tensor, target: Tensor, mask: Tensor, weight: Tensor | None = None) -> Tensor:
+    """Squared error (n, slots) over each row's own slots, its mean over rows by their weights, ().
+
+    What lies in padded slots changes neither loss nor gradient.
+    """
+    squared = torch.where(mask, prediction - target, 0.0).square().sum(-1) / mask.sum(-1)
+    return squared.mean() if weight is None else (squared * weight).sum() / weight.sum()

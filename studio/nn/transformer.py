@@ -77,27 +77,3 @@ class FeaturePoints(nn.Module):
         position = weights @ grid
         peak = weights.amax(-1, keepdim=True)
         return torch.cat([position, peak], -1)
-
-
-class Normalizer(nn.Module):
-    """(x − mean) / std over the last dimension, and back. Statistics are part of the state; they are not trained."""
-
-    mean: Tensor
-    std: Tensor
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.register_buffer("mean", torch.zeros(width))
-        self.register_buffer("std", torch.ones(width))
-
-    def fit(self, mean: Tensor, std: Tensor, where: Tensor) -> None:
-        """Takes statistics for the components ``where`` (bool); the others keep theirs."""
-        self.mean[where] = mean[where].to(self.mean)
-        self.std[where] = std[where].clamp_min(1e-2).to(self.std)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return (x - self.mean) / self.std
-
-    def inverse(self, x: Tensor) -> Tensor:
-        """Normalized → native units."""
-        return x * self.std + self.mean

@@ -17,7 +17,7 @@ class ReinforcementStrategy(Strategy):
 
     - :meth:`training_domain`: where it trains. By default the source, in which :meth:`terms` vary.
     - :meth:`first_policy`: what it begins with. By default a blank policy, fitted to that world; where the strategy
-      requires a source policy it takes ``context.source_policy()`` there.
+      requires a source policy it takes ``context.policy(pretrained=True)`` there.
     - :meth:`learner`: what trains it, and with which settings. By default PPO with this strategy's own parameters.
     """
 
@@ -41,7 +41,7 @@ class ReinforcementStrategy(Strategy):
 
     def first_policy(self, context: Any, world: Any) -> Any:
         """The policy that training begins with, on the context's device."""
-        policy = context.empty_policy()
+        policy = context.policy(pretrained=False)
         inputs = flatten(world.observe([0]), policy.params.ignored).shape[1]
         policy.fit(inputs, world.control.low, world.control.high, context.experiment.seed)
         return policy.to(context.device)
@@ -62,7 +62,7 @@ class ReinforcementStrategy(Strategy):
         plan, settings = context.experiment, self.settings
         self._world = context.world(self.training_domain(plan), settings.simulations, settings.physics_threads)
         self._policy: Any = self.first_policy(context, self._world)
-        self._learner = self.learner(self._policy, self._world, plan, context.say)
+        self._learner = self.learner(self._policy, self._world, plan, context.log)
 
     def iterate(self) -> Iterator[Metrics]:
         yield from self._learner.iterate()

@@ -1,17 +1,19 @@
-"""What a session gives a strategy: policies, demonstrations, device, seed, budget."""
+"""What a session gives a strategy: policies, demonstrations, worlds, device, progress and log."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from studio.contracts import Embodiment, Episodes
+from studio.contracts import EmbodimentSpec, Episodes, ResolvedDomain, TaskSplit
+from studio.data.datasets import demonstrations
 from studio.experiment import Domain, Experiment
+from studio.meta.task_split import split
 from studio.registry import Registry
-from studio.sim.domains import embodiment_of, task_of
-from studio.store.policies import bind, load_policy_folder, new_policy
+from studio.sim.domains import resolve
+from studio.store.policies import load_policy_folder, new_policy
 
 if TYPE_CHECKING:
     from studio.sim.episode_recorder import EpisodeRecorder
@@ -20,68 +22,83 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Context:
-    """Everything prepared for a strategy's ``setup``."""
+class SessionContext:
+    """The context of a running session; see :class:`studio.contracts.Context`.
+
+    Args:
+        base: folder of the source policy; None where the strategy requires none.
+        target_data: whether policies are bound to the target's demonstrations.
+        on_progress: called with (done, total); it may raise to stop.
+        on_log: called with a sentence for the run's log.
+        tap: shows the training's worlds to watchers.
+    """
 
     experiment: Experiment
     registry: Registry
     device: str
-    embodiment: Embodiment  # the target's
-    episodes: Episodes | None  # the target's demonstrations; None where the strategy needs none
-    base: Path | None  # folder of the source policy; None where the strategy needs none
-    tick: Callable[[int, int], None] = lambda made, wanted: (
-        None
-    )  # for long work: (done, of how many); may raise to stop
-    say: Callable[[str], None] = lambda text: None  # a sentence for the run's log
-
-    watched: TrainingTap | None = None  # watches the worlds that are made
+    sources: Sequence[ResolvedDomain]
+    target: ResolvedDomain
+    base: Path | None
+    target_data: bool
+    on_progress: Callable[[int, int], None]
+    on_log: Callable[[str], None]
+    tap: TrainingTap | None = None
     recorders: list[EpisodeRecorder] = field(default_factory=list)  # of the worlds that were made
+    _demonstrations: dict[tuple[str, int], Episodes] = field(default_factory=dict)
 
-    def world(self, domain: Domain, num_envs: int, threads: int = 0) -> World:
-        """Simulations of a domain, to train in: its curriculum is at work, and where something varies the episodes are
-        logged. The strategy closes them."""
+    @property
+    def tasks(self) -> TaskSplit:
+        """Return contexts of the source's family to meta-train on, and held-out ones."""
+        return split(self.sources[0], self.experiment.evaluation.seed)
+
+    def demonstrations(self, domain: ResolvedDomain, seed: int | None = None) -> Episodes:
+        """Return a domain's episodes, made or read once.
+
+        Args:
+            seed: of the scripted expert's; None: the experiment's for the target, pretraining's for a source.
+        """
+        if seed is None:
+            seed = self.experiment.seed if domain.domain == self.target.domain else self.experiment.pretraining.seed
+        key = (domain.domain.model_dump_json(), seed)
+        if key not in self._demonstrations:
+            self._demonstrations[key] = demonstrations(domain.domain, self.registry, seed, self.on_progress)
+        return self._demonstrations[key]
+
+    def policy(self, pretrained: bool) -> Any:
+        """Return a new copy of the source policy, or a newly initialized one; see the contract."""
+        plan = self.experiment
+        if pretrained:
+            assert self.base is not None, "the strategy says that it requires no source policy"
+            policy = load_policy_folder(self.base, self.registry)
+        else:
+            policy = new_policy(plan.policy, plan.target.observation, self.registry, plan.seed)
+        policy = policy.to(self.device)
+        if self.target_data:
+            policy.bind([EmbodimentSpec.of(self.target, self.demonstrations(self.target))], keep=pretrained)
+        return policy
+
+    def world(self, domain: Domain | ResolvedDomain, num_envs: int, threads: int = 0) -> World:
+        """Return simulations of a domain: its curriculum is at work, and where something varies the episodes are
+        logged."""
         from studio.sim.episode_recorder import EpisodeRecorder
         from studio.sim.tasks.contexts import logged
         from studio.sim.world import World
 
-        task, embodiment = task_of(domain, self.registry), embodiment_of(domain, self.registry)
-        world = World(domain, task, embodiment, num_envs, threads, curriculum=True)
-        keys = logged(domain, task)
+        found = domain if isinstance(domain, ResolvedDomain) else resolve(domain, self.registry)
+        world = World(found.domain, found.new_task(), found.embodiment, num_envs, threads, curriculum=True)
+        keys = logged(found.domain, found.task)
         if keys:
             recorder = EpisodeRecorder(num_envs, keys)
             world.observers.append(recorder)
             self.recorders.append(recorder)
-        if self.watched is not None:
-            self.watched.enter(world)
+        if self.tap is not None:
+            self.tap.enter(world)
         return world
 
-    def source_policy(self) -> Any:
-        """A fresh copy of the pretrained source policy; its weights' hash marked as base.
+    def progress(self, done: int, total: int) -> None:
+        """Report how much of a long piece of work is done; may raise to stop."""
+        self.on_progress(done, total)
 
-        Where there are demonstrations it is fitted to the target's slots: end-effector statistics stay the source's,
-        joint statistics become the target's (see ``TokenTransformer.bind``).
-        """
-        assert self.base is not None, "the strategy says that it needs no source"
-        policy = load_policy_folder(self.base, self.registry)
-        if self.episodes is not None:
-            self._bind(policy, keep=True)
-        return policy.to(self.device)
-
-    def fresh_policy(self) -> Any:
-        """A newly initialized policy, fitted to the target's slots and statistics."""
-        policy = self.empty_policy()
-        self._bind(policy, keep=False)
-        return policy
-
-    def empty_policy(self) -> Any:
-        """A newly initialized policy that knows neither slots nor statistics yet; see :meth:`bind`."""
-        plan = self.experiment
-        return new_policy(plan.policy, plan.target.observation, self.registry, plan.seed).to(self.device)
-
-    def bind(self, policy: Any, episodes: Episodes) -> None:
-        """Fits an empty policy to the target's slots and to the statistics of episodes."""
-        bind(policy, self.embodiment, self.experiment.target, episodes, keep=False)
-
-    def _bind(self, policy: Any, keep: bool) -> None:
-        assert self.episodes is not None, "the strategy says that it needs no demonstrations"
-        bind(policy, self.embodiment, self.experiment.target, self.episodes, keep=keep)
+    def log(self, sentence: str) -> None:
+        """Write a sentence into the run's log."""
+        self.on_log(sentence)

@@ -12,7 +12,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from studio import paths
-from studio.contracts import Episodes
+from studio.contracts import EmbodimentSpec, Episodes
+from studio.data.batches import BatchSampler, Mixed
 from studio.data.datasets import demonstrations, model_hash
 from studio.experiment import Experiment, content_hash
 from studio.files import file_hash
@@ -21,9 +22,9 @@ from studio.nn.fingerprint import weights_hash
 from studio.registry import Registry
 from studio.rl.learners import Learner, algorithm_of
 from studio.rl.networks.gaussian import flatten
-from studio.sim.domains import embodiment_of, task_of
+from studio.sim.domains import embodiment_of, resolve, task_of
 from studio.sim.hidden_dynamics import stand_in_file
-from studio.store.policies import bind, check_params, load_policy_folder, new_policy, save_policy
+from studio.store.policies import check_params, load_policy_folder, new_policy, save_policy
 from studio.store.resolve import resolved
 
 VERSION = 1  # raise it when training changes, so that cached source policies are trained again
@@ -114,16 +115,14 @@ class Cloning:
     def __init__(self, experiment: Experiment, registry: Registry, episodes: Episodes, device: str) -> None:
         plan, source = experiment.pretraining, experiment.source
         policy = new_policy(experiment.policy, source.observation, registry, plan.seed)
-        bind(policy, embodiment_of(source, registry), source, episodes, keep=False)
+        policy.bind([EmbodimentSpec.of(resolve(source, registry), episodes)])
         self.policy: Any = policy.to(device)
         self.learner = BehaviorCloning(
             self.policy,
-            episodes,
+            BatchSampler(self.policy, [Mixed(episodes)], plan.batch_size, plan.seed),
             list(self.policy.parameters()),
             iterations=plan.iterations,
-            batch_size=plan.batch_size,
             learning_rate=plan.learning_rate,
-            seed=plan.seed,
         )
 
     def state_dict(self) -> dict[str, Any]:

@@ -15,7 +15,6 @@ from typing import Any
 from studio import paths
 from studio.contracts import Problem, Strategy
 from studio.cores import cores
-from studio.data.datasets import demonstrations
 from studio.errors import DataError, ExperimentError, Stopped
 from studio.events import Exported
 from studio.experiment import Experiment
@@ -25,13 +24,13 @@ from studio.run import devices, pretrain
 from studio.run.channels import Channels
 from studio.run.check import check, strategy_of
 from studio.run.clock import Clock
-from studio.run.context import Context
+from studio.run.context import SessionContext
 from studio.run.failures import normalize_disk_error
 from studio.run.pipeline import Pipeline
 from studio.run.reporter import Reporter
 from studio.run.scoring import Scores
 from studio.run.training_loop import TrainingLoop
-from studio.sim.domains import embodiment_of
+from studio.sim.domains import resolve
 from studio.store.checkpoint import drop_states
 from studio.store.input_hashes import input_hashes
 from studio.store.log_writer import package_versions
@@ -162,18 +161,29 @@ class Session:
         reporter.set_state("running")
         reporter.enter("source")
         base = self._source(device, loop) if kind.requires.source_policy else None
-        embodiment = embodiment_of(plan.target, self.registry)
-        episodes = None
+        source, target = (resolve(domain, self.registry) for domain in (plan.source, plan.target))
+        context = SessionContext(
+            plan,
+            self.registry,
+            device,
+            (source,),
+            target,
+            base,
+            kind.requires.target_data,
+            reporter.count,
+            reporter.say,
+            self.channels.training,
+        )
+        loop.recorders = context.recorders
+        self.channels.training.clear()
         if kind.requires.target_data:
-            episodes = demonstrations(plan.target, self.registry, plan.seed, reporter.count)
+            context.demonstrations(target)
+        if kind.requires.source_data:
+            context.demonstrations(source)
         reporter.enter(reporter.pipeline.stages[2])
         strategy: Strategy = kind(params)
         torch.manual_seed(plan.seed)
         random.seed(plan.seed)
-        context = Context(plan, self.registry, device, embodiment, episodes, base, reporter.count, reporter.say)
-        loop.recorders = context.recorders
-        context.watched = self.channels.training
-        context.watched.clear()
         strategy.setup(context)
         trainable = sum(p.numel() for p in strategy.policy().parameters() if p.requires_grad)
         reporter.status.note(trainable_parameters=trainable)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from studio.contracts import Embodiment, Task
+from studio.contracts import Embodiment, ResolvedDomain, Task
 from studio.experiment import Domain
 from studio.registry import Registry
 from studio.sim.open_model import open_model
@@ -22,3 +22,8 @@ def task_of(domain: Domain, registry: Registry) -> Task:
     """The registered task."""
     task: Task = registry.get("tasks", domain.task, "task")()
     return task
+
+
+def resolve(domain: Domain, registry: Registry) -> ResolvedDomain:
+    """Return the domain with its task and embodiment. Raises ExperimentError where one is unknown."""
+    return ResolvedDomain(domain, task_of(domain, registry), embodiment_of(domain, registry))

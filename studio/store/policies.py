@@ -13,9 +13,9 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from studio.contracts import Companion, Embodiment, Episodes, Policy
+from studio.contracts import Companion, Policy
 from studio.errors import DataError, ExperimentError
-from studio.experiment import Domain, Selection, plain_validation
+from studio.experiment import Selection, plain_validation
 from studio.files import json_text, share_weights
 from studio.nn.fingerprint import weights_hash
 from studio.registry import Registry, shared_registry
@@ -43,11 +43,6 @@ def new_policy(selection: Selection, observation: str, registry: Registry, seed:
             raise ExperimentError(
                 f"The policy cannot be built ({error}).", "policy.params", "Change its size."
             ) from None
-
-
-def bind(policy: Any, embodiment: Embodiment, domain: Domain, episodes: Episodes, keep: bool) -> None:
-    """Fits a policy's slots and normalization to a domain's data."""
-    policy.bind(embodiment, domain, episodes.statistics(), keep=keep)
 
 
 def fit_to_source(policy: Any, base: Path, registry: Registry) -> None:

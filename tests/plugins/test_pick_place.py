@@ -15,6 +15,7 @@ import studio.sim  # noqa: F401  registers the ids
 from plugins.formats.robomimic import Robomimic
 from plugins.policies.token_transformer import TokenTransformer
 from plugins.tasks.pick_place import AWAY, HALF, NEAR, PickPlace
+from studio.contracts import EmbodimentSpec
 from studio.data.collect import collect
 from studio.data.datasets import cache_path, demonstrations
 from studio.errors import DataError
@@ -153,10 +154,10 @@ def test_demonstrations_teach_a_policy_that_speaks_for_the_gripper(tmp_path: Pat
 
     embodiment = registry().get("embodiments", "franka_7dof")
     policy = TokenTransformer(TokenTransformer.Params(**tiny.POLICY), "goal")
-    policy.bind(embodiment, asked, read.statistics(), keep=False)
-    assert policy.spaces.action.mean[19] == 0 and policy.spaces.action.std[19] == 1
-    targets = policy.targets(torch.as_tensor(read.actions))
-    back = policy.spaces.action.inverse(targets)[:, policy.spaces.action_mask]
+    policy.bind([EmbodimentSpec(embodiment, asked.control, read.statistics())])
+    assert policy.spaces.action.mean[0, 19] == 0 and policy.spaces.action.std[0, 19] == 1
+    first = torch.zeros(len(read.actions), dtype=torch.long)
+    back = policy.spaces.native(policy.spaces.actions(torch.as_tensor(read.actions), first))
     torch.testing.assert_close(back, torch.as_tensor(read.actions), atol=1e-5, rtol=0)
     w = world("franka_7dof", 2)
     w.reset_envs(np.arange(2), [0, 1])
@@ -172,9 +173,10 @@ def test_a_policy_of_two_arms_gives_back_what_it_learned(control: str, layout: s
     asked, embodiment = domain("bimanual_14dof", control=control), registry().get("embodiments", "bimanual_14dof")
     episodes = collect(asked, PickPlace(), embodiment, 2, 0)
     policy = TokenTransformer(TokenTransformer.Params(**tiny.POLICY, layout=layout), "goal")
-    policy.bind(embodiment, asked, episodes.statistics(), keep=False)
+    policy.bind([EmbodimentSpec(embodiment, asked.control, episodes.statistics())])
     actions = torch.as_tensor(episodes.actions)
-    back = policy.spaces.action.inverse(policy.targets(actions))[:, policy.spaces.action_mask]
+    first = torch.zeros(len(actions), dtype=torch.long)
+    back = policy.spaces.native(policy.spaces.actions(actions, first))
     torch.testing.assert_close(back, actions, atol=1e-5, rtol=0)
     seen = {key: value[:3] for key, value in episodes.observations.items()}
     assert policy.act(seen)[0].shape == (3, actions.shape[1])

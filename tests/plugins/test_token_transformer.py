@@ -10,8 +10,7 @@ import torch
 from peft import LoraConfig, get_peft_model
 
 from plugins.policies.token_transformer import TokenTransformer
-from plugins.strategies.lora import SAVED_WHOLE
-from studio.contracts import Embodiment
+from studio.contracts import Batch, Embodiment, EmbodimentSpec
 from studio.experiment import Domain
 from studio.registry import Registry
 from tests import tiny
@@ -47,23 +46,33 @@ def bound(robot: str, control: str = "end_effector", kind: str = "image", layout
     }
     torch.manual_seed(0)
     policy = TokenTransformer(TokenTransformer.Params(**tiny.POLICY, layout=layout), kind)
-    policy.bind(embodiment, domain, statistics, keep=False)
+    policy.bind([EmbodimentSpec(embodiment, control, statistics)])
     return policy, seen, actions, statistics, embodiment, domain
+
+
+def batch(policy: TokenTransformer, seen: dict[str, np.ndarray], actions: np.ndarray) -> Batch:
+    first = torch.zeros(len(actions), dtype=torch.long)
+    return Batch(policy.tensors(seen), torch.as_tensor(actions), domain=first, embodiment=first)
+
+
+def with_garbage(values: torch.Tensor, garbage: float) -> torch.Tensor:
+    return torch.cat([values, torch.full((len(values), 3), garbage)], 1)
 
 
 @pytest.mark.parametrize("layout", ["semantic", "front"])
 @pytest.mark.parametrize("robot", ROBOTS)
 def test_garbage_in_padded_slots_changes_neither_loss_nor_gradient(robot: str, layout: str) -> None:
     policy, seen, actions, *_ = bound(robot, "joint", "goal", layout)
-    inputs, targets = policy.tensors(seen), policy.targets(torch.as_tensor(actions))
-    padded = ~policy.spaces.action_mask
+    whole = batch(policy, seen, actions)
+    padded = ~policy.spaces.action_mask[0]
     found = []
     for garbage in (0.0, 1e6, float("nan")):
-        dirty = targets.clone()
-        dirty[:, padded] = garbage
+        wider = {name: with_garbage(value, garbage) for name, value in whole.observations.items() if name != "goal"}
+        dirty = whole.replace(
+            observations={**whole.observations, **wider}, actions=with_garbage(whole.actions, garbage)
+        )
         policy.zero_grad()
-        prediction = policy(inputs)
-        loss = policy.loss(prediction, dirty)
+        loss, _ = policy.loss(dirty)
         loss.backward()
         found.append(
             (loss.item(), {name: p.grad.clone() for name, p in policy.named_parameters() if p.grad is not None})
@@ -85,10 +94,9 @@ def test_garbage_in_padded_slots_changes_neither_loss_nor_gradient(robot: str, l
 def test_targets_come_back_as_the_actions_they_were(robot: str, control: str, layout: str) -> None:
     policy, _, actions, *_ = bound(robot, control, "goal", layout)
     spaces = policy.spaces
-    targets = policy.targets(torch.as_tensor(actions))
-    native = spaces.action.inverse(targets)[:, spaces.action_mask]
-    np.testing.assert_allclose(native.numpy(), actions, atol=1e-5)
-    used = targets[:, spaces.action_mask]
+    targets = spaces.actions(torch.as_tensor(actions), torch.zeros(len(actions), dtype=torch.long))
+    np.testing.assert_allclose(spaces.native(targets).numpy(), actions, atol=1e-5)
+    used = targets[:, spaces.action_mask[0]]
     torch.testing.assert_close(used.std(0, unbiased=False), torch.ones(actions.shape[1]), rtol=1e-3, atol=1e-3)
 
 
@@ -114,7 +122,7 @@ def test_rebinding_keeps_metric_statistics_and_takes_new_joint_ones() -> None:
     before = {name: value.clone() for name, value in policy.spaces.state_dict().items()}
     _, _, _, statistics, embodiment, domain = bound("ur5_6dof")
     shifted = {key: {"mean": s["mean"] + 1, "std": s["std"] * 2} for key, s in statistics.items()}
-    policy.bind(embodiment, domain, shifted, keep=True)
+    policy.bind([EmbodimentSpec(embodiment, domain.control, shifted)], keep=True)
     after = policy.spaces.state_dict()
     assert torch.equal(after["action.mean"], before["action.mean"])
     assert torch.equal(after["end_effector.std"], before["end_effector.std"])
@@ -126,7 +134,7 @@ def test_rebinding_keeps_metric_statistics_and_takes_new_joint_ones() -> None:
 def test_an_adapter_changes_the_output_in_eval_mode_after_one_step() -> None:
     policy, seen, actions, *_ = bound("ur5_6dof")
     inputs = policy.tensors(seen)
-    targets = policy.targets(torch.as_tensor(actions))
+    whole = batch(policy, seen, actions)
     before = policy.eval()(inputs).detach()
     adapted = get_peft_model(policy, LoraConfig(r=4, target_modules=["q_proj", "k_proj", "v_proj", "o_proj"]))
     inner = adapted.base_model.model
@@ -134,7 +142,7 @@ def test_an_adapter_changes_the_output_in_eval_mode_after_one_step() -> None:
     trained = [p for name, p in inner.named_parameters() if "lora_" in name]
     optimizer = torch.optim.SGD(trained, 1.0)
     inner.train()
-    inner.loss(inner(inputs), targets).backward()
+    inner.loss(whole)[0].backward()
     optimizer.step()
     assert (inner.eval()(inputs) - before).abs().max() > 1e-6
     with adapted.disable_adapter():
@@ -144,18 +152,70 @@ def test_an_adapter_changes_the_output_in_eval_mode_after_one_step() -> None:
 def test_what_lora_saves_whole_exists() -> None:
     policy, *_ = bound("ur5_6dof")
     names = {name for name, _ in policy.named_children()}
-    assert set(SAVED_WHOLE) <= names
+    assert set(policy.modules_to_save) <= names
 
 
 def test_one_batch_can_be_learned() -> None:
     policy, seen, actions, *_ = bound("ur5_6dof")
-    inputs, targets = policy.tensors(seen), policy.targets(torch.as_tensor(actions))
+    whole = batch(policy, seen, actions)
     optimizer = torch.optim.Adam(policy.parameters(), 1e-2)
     losses = []
     for _ in range(80):
-        loss = policy.loss(policy(inputs), targets)
+        loss, _ = policy.loss(whole)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         losses.append(loss.item())
     assert losses[-1] < 0.2 * losses[0]
+
+
+@pytest.mark.parametrize("control", ["joint", "end_effector"])
+@pytest.mark.parametrize("layout", ["semantic", "front"])
+def test_a_mixed_batch_is_its_three_separate_batches(control: str, layout: str) -> None:
+    robots = ("franka_7dof", "ur5_6dof", "mobile_3dof")
+    parts = [bound(robot, control, "goal", layout) for robot in robots]
+    policy = TokenTransformer(TokenTransformer.Params(**tiny.POLICY, layout=layout), "goal").double()
+    policy.bind([EmbodimentSpec(embodiment, control, statistics) for *_, statistics, embodiment, _ in parts])
+    whole = [batch(policy, seen, actions) for _, seen, actions, *_ in parts]
+    whole = [
+        b.replace(
+            observations={name: value.double() for name, value in b.observations.items()},
+            actions=b.actions.double(), embodiment=torch.full_like(b.embodiment, row),
+        )
+        for row, b in enumerate(whole)
+    ]  # fmt: skip
+    losses, wanted = [], {name: torch.zeros_like(p) for name, p in policy.named_parameters()}
+    for one in whole:
+        policy.zero_grad()
+        loss, _ = policy.loss(one)
+        loss.backward()
+        losses.append(loss.item())
+        for name, parameter in policy.named_parameters():
+            wanted[name] += parameter.grad / len(whole)
+    widest = {name: max(b.observations[name].shape[1] for b in whole) for name in whole[0].observations}
+
+    def wide(values: torch.Tensor, width: int) -> torch.Tensor:
+        return torch.nn.functional.pad(values, (0, width - values.shape[1]), value=float("nan"))
+
+    mixed = Batch(
+        {name: torch.cat([wide(b.observations[name], width) for b in whole]) for name, width in widest.items()},
+        torch.cat([wide(b.actions, max(part.actions.shape[1] for part in whole)) for b in whole]),
+        domain=torch.cat([b.domain for b in whole]), embodiment=torch.cat([b.embodiment for b in whole]),
+    )  # fmt: skip
+    policy.zero_grad()
+    loss, outputs = policy.loss(mixed)
+    loss.backward()
+    assert outputs.prediction.shape == (3 * FRAMES, 32) and loss.item() == pytest.approx(np.mean(losses), abs=1e-6)
+    for name, parameter in policy.named_parameters():
+        torch.testing.assert_close(parameter.grad, wanted[name], rtol=0, atol=1e-6)
+    acted = [p.act(seen)[0] for p, seen, *_ in parts]
+    assert [a.shape[1] for a in acted] == [len(e.slots(control)) for *_, e, _ in parts]
+
+
+def test_weights_of_samples_count() -> None:
+    policy, seen, actions, *_ = bound("ur5_6dof", "joint", "goal")
+    whole = batch(policy, seen, actions)
+    half = (torch.arange(FRAMES) < FRAMES // 2).float()
+    first = {name: value[: FRAMES // 2] for name, value in seen.items()}
+    alone, _ = policy.loss(batch(policy, first, actions[: FRAMES // 2]))
+    torch.testing.assert_close(policy.loss(whole.replace(weight=half))[0], alone)

@@ -11,8 +11,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from studio.contracts import Episodes
+from studio.contracts import Batch, Episodes, Outputs
 from studio.data.augment import Augment
+from studio.data.batches import BatchSampler, Mixed
 from studio.experiment import Experiment
 from studio.il.cloning import BehaviorCloning
 from studio.registry import Registry
@@ -33,21 +34,14 @@ class SmallPolicy(nn.Module):
     def tensors(self, arrays: dict[str, Any]) -> dict[str, Tensor]:
         return {key: torch.as_tensor(value) for key, value in arrays.items()}
 
-    def targets(self, actions: Tensor) -> Tensor:
-        return actions
+    def features(self, batch: Batch) -> Tensor:
+        self.seen.append(batch.observations["image"].clone())
+        return batch.observations["image"].flatten(1).float() / 255
 
-    def features(self, batch: dict[str, Tensor]) -> Tensor:
-        self.seen.append(batch["image"].clone())
-        return batch["image"].flatten(1).float() / 255
-
-    def head(self, features: Tensor) -> Tensor:
-        return self.linear(features)
-
-    def forward(self, batch: dict[str, Tensor]) -> Tensor:
-        return self.head(self.features(batch))
-
-    def loss(self, prediction: Tensor, targets: Tensor) -> Tensor:
-        return (prediction - targets).square().mean()
+    def loss(self, batch: Batch) -> tuple[Tensor, Outputs]:
+        features = self.features(batch) if batch.features is None else batch.features
+        prediction = self.linear(features)
+        return (prediction - batch.actions).square().mean(), Outputs(features, prediction)
 
 
 def episodes(key: str = "image") -> Episodes:
@@ -56,11 +50,13 @@ def episodes(key: str = "image") -> Episodes:
     return Episodes({key: images}, rng.uniform(-1, 1, (FRAMES, 2)).astype(np.float32), np.array([FRAMES]))
 
 
-def learner(policy: SmallPolicy, augment: Augment | None, **more: Any) -> BehaviorCloning:
-    return BehaviorCloning(
-        policy, episodes(), list(policy.parameters()),
-        iterations=12, batch_size=16, learning_rate=1e-2, seed=3, augment=augment, **more,
-    )  # fmt: skip
+def sampler(policy: SmallPolicy, augment: Augment | None, key: str = "image") -> BatchSampler:
+    return BatchSampler(policy, [Mixed(episodes(key))], 16, 3, augment)
+
+
+def learner(policy: SmallPolicy, augment: Augment | None) -> BehaviorCloning:
+    batches = sampler(policy, augment)
+    return BehaviorCloning(policy, batches, list(policy.parameters()), iterations=12, learning_rate=1e-2)
 
 
 def test_augmented_images_are_varied_copies_of_the_batch_that_plain_training_sees() -> None:
@@ -93,13 +89,9 @@ def test_a_resumed_training_sees_the_same_augmented_images() -> None:
 
 def test_features_that_are_computed_once_are_not_augmented() -> None:
     with pytest.raises(ValueError, match="features"):
-        learner(SmallPolicy(), Augment(), frozen_features=True)
-    policy = SmallPolicy()
+        sampler(SmallPolicy(), Augment()).freeze(SmallPolicy().features)
     with pytest.raises(ValueError, match="images"):
-        BehaviorCloning(
-            policy, episodes("goal"), list(policy.parameters()),
-            iterations=1, batch_size=1, learning_rate=1e-2, seed=0, augment=Augment(),
-        )  # fmt: skip
+        sampler(SmallPolicy(), Augment(), "goal")
 
 
 def problems(strategy: str, observation: str, augment: bool) -> list[str]:

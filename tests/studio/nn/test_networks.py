@@ -14,7 +14,10 @@ from plugins.embodiments.mobile_3dof import EMBODIMENT as MOBILE
 from plugins.embodiments.ur5_6dof import EMBODIMENT as UR5
 from studio.nn.action_space import masked_mse, pad, slot_mask, unpad
 from studio.nn.fingerprint import weights_hash
-from studio.nn.transformer import Attention, Block, FeaturePoints, Normalizer
+from studio.nn.spaces import NormalizerTable
+from studio.nn.transformer import Attention, Block, FeaturePoints
+
+FIRST = torch.zeros(5, dtype=torch.long)  # of the embodiments, for each of five rows
 
 
 def test_attention_is_the_librarys() -> None:
@@ -65,27 +68,27 @@ def test_feature_points_of_an_even_map_lie_in_the_middle() -> None:
 @given(st.lists(st.floats(-1e3, 1e3), min_size=3, max_size=3), st.lists(st.floats(1e-2, 1e2), min_size=3, max_size=3))
 @settings(max_examples=25, deadline=None)
 def test_normalizer_goes_back(mean: list[float], std: list[float]) -> None:
-    normalizer = Normalizer(3)
-    normalizer.fit(torch.tensor(mean), torch.tensor(std), torch.ones(3, dtype=torch.bool))
+    normalizer = NormalizerTable(3)
+    normalizer.fit(0, torch.tensor(mean), torch.tensor(std), torch.ones(3, dtype=torch.bool))
     x = torch.randn(5, 3) * normalizer.std + normalizer.mean
-    torch.testing.assert_close(normalizer.inverse(normalizer(x)), x, rtol=1e-4, atol=1e-3)
+    torch.testing.assert_close(normalizer.inverse(normalizer(x, FIRST), FIRST), x, rtol=1e-4, atol=1e-3)
 
 
 def test_normalizer_whitens_and_leaves_the_other_components() -> None:
     torch.manual_seed(0)
     data = torch.randn(1000, 3) * torch.tensor([1.0, 5.0, 0.1]) + torch.tensor([3.0, -2.0, 0.0])
-    normalizer = Normalizer(3)
-    normalizer.fit(data.mean(0), data.std(0), torch.tensor([True, True, False]))
-    white = normalizer(data)
+    normalizer = NormalizerTable(3)
+    normalizer.fit(0, data.mean(0), data.std(0), torch.tensor([True, True, False]))
+    white = normalizer(data, torch.zeros(len(data), dtype=torch.long))
     torch.testing.assert_close(white[:, :2].mean(0), torch.zeros(2), atol=1e-5, rtol=0)
     torch.testing.assert_close(white[:, :2].std(0), torch.ones(2))
     assert torch.equal(white[:, 2], data[:, 2])
 
 
 def test_normalizer_does_not_blow_up_on_a_constant() -> None:
-    normalizer = Normalizer(1)
-    normalizer.fit(torch.ones(1), torch.zeros(1), torch.ones(1, dtype=torch.bool))
-    assert normalizer(torch.tensor([[1.001]])).abs().item() < 1
+    normalizer = NormalizerTable(1)
+    normalizer.fit(0, torch.ones(1), torch.zeros(1), torch.ones(1, dtype=torch.bool))
+    assert normalizer(torch.tensor([[1.001]]), FIRST[:1]).abs().item() < 1
 
 
 @pytest.mark.parametrize("layout", ["semantic", "front"])
@@ -119,7 +122,7 @@ def test_loss_is_the_mean_over_used_slots() -> None:
     mask = slot_mask((3, 5), "semantic")
     prediction, target = torch.zeros(2, 32), torch.full((2, 32), 99.0)
     target[:, 3], target[:, 5] = 1.0, 3.0
-    assert masked_mse(prediction, target, mask).item() == pytest.approx((1 + 9) / 2)
+    assert masked_mse(prediction, target, mask.expand(2, -1)).item() == pytest.approx((1 + 9) / 2)
 
 
 def test_weights_hash_sees_values_names_and_shapes() -> None:

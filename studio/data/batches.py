@@ -1,0 +1,153 @@
+"""Batches that mix datasets, each the same whenever its iteration is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+from studio.contracts import Batch, Episodes, TrainablePolicy
+from studio.data.augment import Augment
+from studio.seeds import batch_seed
+
+CHUNK = 512  # samples whose features are computed at once
+
+
+@dataclass(frozen=True)
+class Mixed:
+    """A dataset of a mixture.
+
+    Args:
+        domain: 0 of the target, 1 and up of the sources.
+        embodiment: its row in the policy's tables.
+        weight: its share of a batch, relative to the others'.
+    """
+
+    episodes: Episodes
+    domain: int = 0
+    embodiment: int = 0
+    weight: float = 1.0
+
+
+class BatchSampler:
+    """Draws batches from datasets: a batch depends on (seed, iteration) alone, so a resumed training sees the same.
+
+    Each dataset fills its share of every batch, and lies whole in memory.
+
+    Args:
+        policy: says how observations become tensors, and where they are.
+        augment: varies the images of every batch; None: they are left as they are.
+
+    Raises:
+        ValueError: there are no images to augment, a dataset gets no place in a batch, or their entries differ.
+    """
+
+    def __init__(
+        self,
+        policy: TrainablePolicy,
+        datasets: Sequence[Mixed],
+        batch_size: int,
+        seed: int,
+        augment: Augment | None = None,
+    ) -> None:
+        self.seed, self._augment = seed, augment
+        self.counts = shares([dataset.weight for dataset in datasets], batch_size)
+        if min(self.counts) == 0:
+            raise ValueError(f"a batch of {batch_size} has no place for each of {len(datasets)} datasets")
+        observations = [policy.tensors(dataset.episodes.observations) for dataset in datasets]
+        if len({frozenset(observed) for observed in observations}) > 1:
+            raise ValueError("the datasets have different observations")
+        if augment is not None and "image" not in observations[0]:
+            raise ValueError("augmentation needs images")
+        actions = [policy.tensors({"actions": dataset.episodes.actions})["actions"].float() for dataset in datasets]
+        self._observations = _side_by_side(observations)
+        self._actions = _side_by_side([{"actions": action} for action in actions])
+        self._marks = [
+            {
+                name: torch.full((len(action),), row, device=action.device)
+                for name, row in (("domain", d.domain), ("embodiment", d.embodiment))
+            }
+            for d, action in zip(datasets, actions, strict=True)
+        ]
+        self._features: list[Tensor] | None = None
+
+    def batch(self, iteration: int) -> Batch:
+        """Return the batch of an iteration, with features in place of observations where :meth:`freeze` was called."""
+        generator = torch.Generator().manual_seed(batch_seed(self.seed, iteration))
+        parts = []
+        for place, count in enumerate(self.counts):
+            rows = torch.randint(self._size(place), (count,), generator=generator)
+            parts.append(self._part(place, rows.to(self._actions[place]["actions"].device)))
+        batch = _joined(parts)
+        if self._augment is not None:
+            varied = self._augment(batch.observations["image"], generator)
+            batch = batch.replace(observations={**batch.observations, "image": varied})
+        return batch
+
+    def freeze(self, features: Callable[[Batch], Tensor]) -> None:
+        """Compute the features of all samples once, because they will not change.
+
+        Raises:
+            ValueError: images are augmented, so the features of each batch are others.
+        """
+        if self._augment is not None:
+            raise ValueError("augmented images have no features that could be computed once")
+        found = []
+        with torch.no_grad():
+            for place in range(len(self.counts)):
+                chunks = torch.arange(self._size(place), device=self._actions[place]["actions"].device).split(CHUNK)
+                found.append(torch.cat([features(self._part(place, rows)) for rows in chunks]))
+        self._features, self._observations = found, [{} for _ in found]
+
+    def _size(self, place: int) -> int:
+        return len(self._actions[place]["actions"])
+
+    def _part(self, place: int, rows: Tensor) -> Batch:
+        marks = self._marks[place]
+        return Batch(
+            {name: value[rows] for name, value in self._observations[place].items()},
+            self._actions[place]["actions"][rows],
+            marks["domain"][rows],
+            marks["embodiment"][rows],
+            features=None if self._features is None else self._features[place][rows],
+        )
+
+
+def shares(weights: Sequence[float], total: int) -> list[int]:
+    """Return how many of ``total`` each weight gets, in whole numbers that sum to it: largest remainders first."""
+    exact = [total * weight / sum(weights) for weight in weights]
+    counts = [int(share) for share in exact]
+    order = sorted(range(len(weights)), key=lambda i: (counts[i] - exact[i], i))
+    for i in order[: total - sum(counts)]:
+        counts[i] += 1
+    return counts
+
+
+def _side_by_side(parts: Sequence[dict[str, Tensor]]) -> list[dict[str, Tensor]]:
+    """The same entries as wide as the widest of each, zeros behind; images stay as they are."""
+    widest = {name: max(part[name].shape[-1] for part in parts) for name in parts[0]}
+    return [
+        {
+            name: value if value.dim() != 2 else pad(value, (0, widest[name] - value.shape[-1]))
+            for name, value in part.items()
+        }
+        for part in parts
+    ]
+
+
+def _joined(parts: Sequence[Batch]) -> Batch:
+    if len(parts) == 1:
+        return parts[0]
+    names = parts[0].observations
+    return Batch(
+        {name: torch.cat([part.observations[name] for part in parts]) for name in names},
+        torch.cat([part.actions for part in parts]),
+        torch.cat([part.domain for part in parts]),
+        torch.cat([part.embodiment for part in parts]),
+        features=None
+        if parts[0].features is None
+        else torch.cat([p.features for p in parts if p.features is not None]),
+    )

@@ -1,0 +1,1 @@
+"""Meta-learning: task splits, trials, adaptation."""

@@ -1,0 +1,45 @@
+"""Which contexts of a task family are learned from, and which are held out."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from studio.contracts import ResolvedDomain, TaskSplit
+from studio.rng import EpisodeRng
+
+STREAM = 7  # of random numbers: held-out contexts
+HELD_OUT = 20  # tasks inside the range of training, and as many outside
+BEYOND = 0.5  # how far outside, in widths of the range, on either side
+
+
+def split(domain: ResolvedDomain, seed: int, count: int = HELD_OUT) -> TaskSplit:
+    """Return a domain's contexts to train on, and ``count`` held-out ones inside and outside of the family's range.
+
+    Held-out contexts come from a stream of random numbers that no episode draws from. A family of a few tasks
+    (``members``), and one that is no box of ranges, has no outside.
+
+    Args:
+        seed: of the evaluation.
+    """
+    task = domain.task
+    if not task.context:
+        return TaskSplit((), ())
+    rng = EpisodeRng(np.arange(seed, seed + count), STREAM)
+    inside = task.family(rng)
+    return TaskSplit(domain.domain.contexts, inside, _outside(domain, rng) if _is_box(domain) else ())
+
+
+def _is_box(domain: ResolvedDomain) -> bool:
+    task = domain.task
+    if task.members or not task.ranges:
+        return False
+    low, high = np.array(task.ranges, float).T
+    corners = np.stack([low - BEYOND * (high - low), high + BEYOND * (high - low)])
+    return not any(task.check_context(corner) for corner in corners)
+
+
+def _outside(domain: ResolvedDomain, rng: EpisodeRng) -> np.ndarray:
+    """Contexts of which every component is beyond its range, uniformly on either side."""
+    low, high = np.array(domain.task.ranges, float).T
+    width, share = high - low, rng.uniform(-BEYOND, BEYOND, (len(low),))
+    return np.where(share < 0, low + share * width, high + share * width)
