@@ -45,7 +45,7 @@ class Broken(CloningStrategy):
 
     def setup(self, context):
         {setup}
-        policy = context.source_policy()
+        policy = context.policy(pretrained=True)
         self.clone(context, policy, list(policy.parameters()))
 
     def iterate(self):
@@ -138,7 +138,7 @@ def test_feature_extraction_changes_the_head_alone(finished: dict[str, Path]) ->
             "RuntimeError",
         ),  # torch's frames lie deeper; this line is ours
         ({"iterate": "raise ValueError('in iterate')"}, 18, "ValueError: in iterate"),
-        ({"setup": "context.source_policy().forward(1)"}, None, "TypeError"),
+        ({"setup": "context.policy(pretrained=True).forward(1)"}, None, "TypeError"),
     ],
 )
 def test_a_strategy_that_raises_is_named_with_its_line(
