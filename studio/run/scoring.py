@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 from studio.contracts import Strategy
 from studio.experiment import Experiment
+from studio.nn.snapshot import snapshot
 from studio.registry import Registry
 from studio.run.evaluate import evaluate
 from studio.run.reporter import Reporter
@@ -54,7 +54,7 @@ class Scores:
         descends = name == "source" and base.exists()
         if name == "source" and not (descends or strategy.requires.same_spaces):
             return  # it was never there
-        policy: Any = copy.deepcopy(strategy.merged_policy() if descends else strategy.policy()).eval()
+        policy: Any = snapshot(strategy.merged_policy() if descends else strategy.policy())
         if descends:
             fit_to_source(policy, base, self._registry)
         domain = self._experiment.source if name == "source" else self._experiment.target

@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from studio.contracts import Metrics, Strategy
@@ -17,6 +18,7 @@ from studio.run.finite_checks import check_losses, check_weights
 from studio.run.pretrain import Pretraining
 from studio.run.reporter import Reporter
 from studio.run.scoring import Scores
+from studio.store.base_weights import BaseWeights, base_of
 from studio.store.checkpoint import restore, rng_state, save_checkpoint
 from studio.store.policies import save_policy
 from studio.store.runs import interim_evaluations
@@ -50,6 +52,7 @@ class TrainingLoop:
         self._experiment, self._reporter, self._scores = experiment, reporter, scores
         self._resumed = resumed
         self._began = self._last_copy = 0.0
+        self._base: BaseWeights | None = None
         self.recorders: Sequence[EpisodeRecorder] = ()  # of the worlds that are trained in
 
     @property
@@ -140,13 +143,20 @@ class TrainingLoop:
             "seconds": reporter.clock.seconds,
             "stage_seconds": self.seconds,
         }
-        write = None if strategy is None else partial(save_policy, strategy.merged_policy())
+        base = None if strategy is None else self._base_weights(reporter.folder)
+        write = None if strategy is None else partial(save_policy, strategy.merged_policy(), base=base)
         try:
-            path = save_checkpoint(reporter.folder, stage, step, state, write)
+            path = save_checkpoint(reporter.folder, stage, step, state, write, base)
         except OSError as error:
             words = f"The checkpoint cannot be written ({error.strerror or error})."
             raise StudioError(words, str(reporter.folder), "Free disk space, then resume.") from None
         reporter.publish(CheckpointSaved(stage, step, str(path)))
+
+    def _base_weights(self, run: Path) -> BaseWeights | None:
+        """Return the run's base, opened once."""
+        if self._base is None:
+            self._base = base_of(run)
+        return self._base
 
     def _restore(self, stage: str, training: Training) -> tuple[int, int]:
         """Restore the newest checkpoint; return the step that the training continues from, and of how many."""

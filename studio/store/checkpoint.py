@@ -22,25 +22,35 @@ from safetensors.torch import load_file, save_file
 from studio.errors import DataError
 from studio.files import share_weights
 from studio.registry import Registry
+from studio.store.base_weights import BaseWeights
 
 KEPT = 4  # newest checkpoints of a stage whose training state is kept, to resume from
-TENSOR, FLOAT = "$tensor", "$float"
+TENSOR, FLOAT, BASE = "$tensor", "$float", "$base"
 
 
-def save_state(folder: Path, state: dict[str, Any]) -> None:
-    """Writes a state into an existing folder."""
+def save_state(folder: Path, state: dict[str, Any], base: BaseWeights | None = None) -> None:
+    """Write a state into an existing folder; what ``base`` holds already, bit for bit, is only referred to."""
     tensors: dict[str, torch.Tensor] = {}
     skeleton = _strip(state, "", tensors)
-    save_file(_apart(tensors), folder / "state.safetensors")
+    own = _apart(tensors)
+    if base is not None:
+        shared = {path: name for path, tensor in own.items() if (name := base.find(tensor))}
+        skeleton[BASE] = {"sha256": base.sha256, "tensors": shared}
+        own = {path: tensor for path, tensor in own.items() if path not in shared}
+    save_file(own, folder / "state.safetensors")
     (folder / "state.json").write_text(json.dumps(skeleton, allow_nan=False), encoding="utf-8")
     share_weights(folder)
 
 
 def load_state(folder: Path) -> dict[str, Any]:
-    """Reads what :func:`save_state` wrote. Raises DataError where it is missing or damaged."""
+    """Read what :func:`save_state` wrote. Raises DataError where it, or the run's base, is missing or damaged."""
     try:
         skeleton = json.loads((folder / "state.json").read_text(encoding="utf-8"))
         tensors = load_file(folder / "state.safetensors")
+        if BASE in skeleton:
+            base = BaseWeights(folder.parent.parent / "base")
+            base.verify(skeleton[BASE]["sha256"])
+            tensors |= {path: base.tensor(name) for path, name in skeleton[BASE]["tensors"].items()}
         restored: dict[str, Any] = _fill(skeleton, tensors)
         return restored
     except (OSError, ValueError, KeyError, SafetensorError) as error:
@@ -48,12 +58,18 @@ def load_state(folder: Path) -> dict[str, Any]:
 
 
 def save_checkpoint(
-    run: Path, stage: str, step: int, state: dict[str, Any], policy: Callable[[Path], None] | None = None
+    run: Path,
+    stage: str,
+    step: int,
+    state: dict[str, Any],
+    policy: Callable[[Path], None] | None = None,
+    base: BaseWeights | None = None,
 ) -> Path:
-    """Writes ``checkpoints/<stage>-<step>`` under a temporary name and renames it; drops the oldest beyond those kept.
+    """Write ``checkpoints/<stage>-<step>`` under a temporary name and rename it; drop the oldest beyond those kept.
 
     Args:
         policy: writes the acting policy into the folder it is given, so that a viewer can play this checkpoint.
+        base: the run's own; its weights are not written again.
     """
     parent = run / "checkpoints"
     folder = parent / f"{stage}-{step:08d}"
@@ -61,7 +77,7 @@ def save_checkpoint(
     try:
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir(parents=True)
-        save_state(temporary, state)
+        save_state(temporary, state, base)
         if policy is not None:
             policy(temporary / "policy")
         if folder.exists():

@@ -19,6 +19,7 @@ from studio.experiment import Selection, plain_validation
 from studio.files import json_text, share_weights
 from studio.nn.fingerprint import weights_hash
 from studio.registry import Registry, shared_registry
+from studio.store.base_weights import BaseWeights
 
 
 def check_params(contribution: Any, params: dict[str, Any], field: str) -> Any:
@@ -51,14 +52,20 @@ def fit_to_source(policy: Any, base: Path, registry: Registry) -> None:
         policy.spaces.load_state_dict(load_policy_folder(base, registry).spaces.state_dict())
 
 
-def save_policy(policy: Any, folder: Path, **about: Any) -> None:
-    """Writes a whole policy (no adapter layers in it) under a temporary name, then renames."""
+def save_policy(policy: Any, folder: Path, base: BaseWeights | None = None, **about: Any) -> None:
+    """Write a policy (no adapter layers in it) under a temporary name, then rename it.
+
+    Args:
+        base: of the run whose checkpoint this is; what the policy has from it unchanged is not written again.
+        about: what else its config.json says.
+    """
     temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
     try:
         state = {name: t.detach().cpu().contiguous().clone() for name, t in policy.state_dict().items()}
-        save_file(state, temporary / "policy.safetensors", metadata={"format": "pt"})
+        own = state if base is None else {name: t for name, t in state.items() if not base.has(name, t)}
+        save_file(own, temporary / "policy.safetensors", metadata={"format": "pt"})
         config = {
             "policy": policy.id,
             "params": policy.params.model_dump(mode="json"),
@@ -66,6 +73,9 @@ def save_policy(policy: Any, folder: Path, **about: Any) -> None:
             "weights_sha256": weights_hash(state),
             **about,
         }
+        if base is not None:
+            where = os.path.relpath(base.folder, folder)
+            config["base"] = {"folder": where, "sha256": base.sha256, "tensors": sorted(state.keys() - own.keys())}
         if companions := _save_companions(policy, temporary):
             config["companions"] = companions
         (temporary / "config.json").write_text(json_text(config, indent=2), encoding="utf-8")
@@ -77,10 +87,14 @@ def save_policy(policy: Any, folder: Path, **about: Any) -> None:
 
 
 def load_policy_folder(folder: Path, registry: Registry | None = None) -> Any:
-    """Reads what :func:`save_policy` wrote, in evaluation mode. Raises DataError where it is missing or altered."""
+    """Read what :func:`save_policy` wrote, in evaluation mode. Raises DataError where it is missing or altered."""
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         state = load_file(folder / "policy.safetensors")
+        if "base" in config:
+            base = BaseWeights(folder / config["base"]["folder"])
+            base.verify(config["base"]["sha256"])
+            state |= {name: base.tensor(name) for name in config["base"]["tensors"]}
     except (OSError, ValueError, SafetensorError) as error:
         raise DataError(f"The policy cannot be read ({error}).", str(folder), "Choose a policy folder.") from None
     found = weights_hash(state)
