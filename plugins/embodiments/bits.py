@@ -11,7 +11,7 @@ def _bits(count: int) -> Embodiment:
         summary=f"{count} plates, each up or down.",
         reference="Andrychowicz et al. 2017, Hindsight Experience Replay, arXiv:1707.01495, section 3.1",
         model=assets() / "embodiments" / f"bits_{count}.xml",
-        kind="body",
+        kind="motor_controlled",
         limbs=(),
         cameras=("top",),
         home="",

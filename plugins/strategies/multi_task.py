@@ -16,7 +16,7 @@ from studio.rl.choice import AlgorithmChoice, ChosenAlgorithm
 from studio.rl.collectors.context_returns import ContextRecorder, components
 from studio.sim.tasks.contexts import context_observable
 
-CONTEXT_KEYS = ("goal", "body")  # entries of an observation that tell ω
+CONTEXT_KEYS = ("goal", "dynamics_params")  # entries of an observation that tell ω
 
 
 class ContextVisibility(Settings):

@@ -18,7 +18,7 @@ class Ant(ForwardTask):
     summary = "A four-legged robot walks forward; contact forces are observed and penalized."
     reference = "Gymnasium Ant-v5; Schulman et al. 2016, arXiv:1506.02438"
     gymnasium_id = "Ant-v5"
-    body = "ant"
+    embodiment_id = "ant"
     control_hz = 20.0
     noise = 0.1
     normal_velocity = True

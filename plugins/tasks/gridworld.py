@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from studio.contracts import Ids, Simulation
-from studio.sim.tasks.motor_task import BodyTask
+from studio.sim.tasks.motor_task import MotorTask
 
 if TYPE_CHECKING:
     import mujoco
@@ -25,7 +25,7 @@ ONE_HOT = np.eye(SIZE**2, dtype=np.float32)
 GOAL = (SIZE - 1, 0)  # column and row, from below on the left
 
 
-class Gridworld(BodyTask):
+class Gridworld(MotorTask):
     """A cell to another: reward −1 a step, 0 in the goal's cell. Starts are drawn left of where a wall would be, the
     goal is the lowest cell on the right; a hand may move it. State s is ``column · 5 + row``, observed one-hot."""
 
@@ -34,7 +34,7 @@ class Gridworld(BodyTask):
     summary = "A 5×5 grid with slippery moves and exactly known transition probabilities."
     reference = "Transfer Studio; after Eysenbach et al. 2021, arXiv:2006.13916, section 4 (exact Δr)"
     gymnasium_id = "Gridworld-v0"
-    body = "point"
+    embodiment_id = "point"
     horizon = 40
     control_hz = 5.0
     controls = ("discrete",)

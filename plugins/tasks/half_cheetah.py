@@ -13,7 +13,7 @@ class HalfCheetah(ForwardTask):
     summary = "A two-legged planar robot runs forward as fast as it can."
     reference = "Gymnasium HalfCheetah-v5; Wawrzyński 2009"
     gymnasium_id = "HalfCheetah-v5"
-    body = "half_cheetah"
+    embodiment_id = "half_cheetah"
     control_hz = 20.0
     noise = 0.1
     normal_velocity = True

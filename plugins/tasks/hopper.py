@@ -16,7 +16,7 @@ class Hopper(ForwardTask):
     summary = "A one-legged planar robot hops forward without falling."
     reference = "Gymnasium Hopper-v5; Erez, Tassa and Todorov 2011"
     gymnasium_id = "Hopper-v5"
-    body = "hopper"
+    embodiment_id = "hopper"
     control_hz = 125.0
     noise = 5e-3
     effort_cost = 1e-3

@@ -16,7 +16,7 @@ class Humanoid(ForwardTask):
     summary = "A humanoid walks forward without falling."
     reference = "Gymnasium Humanoid-v5; Tassa, Erez and Todorov 2012"
     gymnasium_id = "Humanoid-v5"
-    body = "humanoid"
+    embodiment_id = "humanoid"
     control_hz = 1 / 0.015
     noise = 0.01
     effort_cost = 0.1

@@ -16,7 +16,7 @@ class HumanoidStandup(Humanoid):
     summary = "A humanoid stands up from lying on its back."
     reference = "Gymnasium HumanoidStandup-v5; Tassa, Erez and Todorov 2012"
     gymnasium_id = "HumanoidStandup-v5"
-    body = "humanoid_standup"
+    embodiment_id = "humanoid_standup"
 
     def healthy(self, ids: Ids) -> np.ndarray:
         return np.ones(len(self.qpos[ids]), bool)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from studio.contracts import Ids, Simulation
-from studio.sim.tasks.motor_task import BodyTask
+from studio.sim.tasks.motor_task import MotorTask
 
 
-class InvertedDoublePendulum(BodyTask):
+class InvertedDoublePendulum(MotorTask):
     """As Gymnasium's InvertedDoublePendulum-v5."""
 
     id = "inverted_double_pendulum"
@@ -16,7 +16,7 @@ class InvertedDoublePendulum(BodyTask):
     summary = "A cart balances two poles, one on top of the other."
     reference = "Gymnasium InvertedDoublePendulum-v5; Barto, Sutton and Anderson 1983"
     gymnasium_id = "InvertedDoublePendulum-v5"
-    body = "inverted_double_pendulum"
+    embodiment_id = "inverted_double_pendulum"
     control_hz = 20.0
     noise = 0.1
     normal_velocity = True

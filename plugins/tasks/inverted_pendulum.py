@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from studio.contracts import Ids, Simulation
-from studio.sim.tasks.motor_task import BodyTask
+from studio.sim.tasks.motor_task import MotorTask
 
 
-class InvertedPendulum(BodyTask):
+class InvertedPendulum(MotorTask):
     """As Gymnasium's InvertedPendulum-v5."""
 
     id = "inverted_pendulum"
@@ -16,7 +16,7 @@ class InvertedPendulum(BodyTask):
     summary = "A cart balances a pole."
     reference = "Gymnasium InvertedPendulum-v5; Barto, Sutton and Anderson 1983"
     gymnasium_id = "InvertedPendulum-v5"
-    body = "inverted_pendulum"
+    embodiment_id = "inverted_pendulum"
     control_hz = 25.0
 
     def state(self, ids: Ids) -> np.ndarray:

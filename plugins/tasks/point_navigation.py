@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from studio.contracts import Ids, Simulation
-from studio.sim.tasks.motor_task import BodyTask
+from studio.sim.tasks.motor_task import MotorTask
 
 if TYPE_CHECKING:
     import mujoco
@@ -21,7 +21,7 @@ STEP = 0.1  # m a point moves in one step at most, along each axis
 NEAR = 0.02  # m from a goal that counts as there, for learners that set themselves goals; the task never ends there
 
 
-class PointNavigation(BodyTask):
+class PointNavigation(MotorTask):
     """The point moves by its action, clipped to ±0.1 m; reward is the negative distance to the goal.
 
     Goals are uniform in [−0.5, 0.5]². Standing still for 100 steps has a mean return of −38.26; going straight to the
@@ -33,7 +33,7 @@ class PointNavigation(BodyTask):
     summary = "A point moves in the plane to a goal that only the reward reveals."
     reference = "Finn, Abbeel and Levine 2017, arXiv:1703.03400, section 5.3"
     gymnasium_id = "PointNavigation-v0"
-    body = "point"
+    embodiment_id = "point"
     horizon = 100
     control_hz = 10.0
     observations = ("state", "goal", "image")

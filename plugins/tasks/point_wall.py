@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from studio.contracts import Ids, Simulation
-from studio.sim.tasks.motor_task import BodyTask
+from studio.sim.tasks.motor_task import MotorTask
 
 if TYPE_CHECKING:
     import mujoco
@@ -19,10 +19,10 @@ NEAR = 0.15  # m from the goal is there
 COSTS = np.array([0.05, 0.05, 0.5, 0.5])  # of the squared commands: a spare motor is used only where the other fails
 
 
-class PointMassTask(BodyTask):
+class PointMassTask(MotorTask):
     """What the tasks of the point mass share."""
 
-    body = "point_mass"
+    embodiment_id = "point_mass"
     horizon = 100
     control_hz = 10.0
     reference = "Transfer Studio; after Eysenbach et al. 2021, arXiv:2006.13916"

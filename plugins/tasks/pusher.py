@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from studio.contracts import Ids, Simulation
-from studio.sim.tasks.motor_task import BodyTask
+from studio.sim.tasks.motor_task import MotorTask
 
 if TYPE_CHECKING:
     from studio.rng import EpisodeRng
 
 
-class Pusher(BodyTask):
+class Pusher(MotorTask):
     """As Gymnasium's Pusher-v5."""
 
     id = "pusher"
@@ -21,7 +21,7 @@ class Pusher(BodyTask):
     summary = "A seven-joint arm pushes a cylinder to a goal."
     reference = "Gymnasium Pusher-v5"
     gymnasium_id = "Pusher-v5"
-    body = "pusher"
+    embodiment_id = "pusher"
     horizon = 100
     control_hz = 20.0
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from studio.contracts import Ids, Simulation
-from studio.sim.tasks.motor_task import BodyTask
+from studio.sim.tasks.motor_task import MotorTask
 
 if TYPE_CHECKING:
     from studio.rng import EpisodeRng
 
 
-class Reacher(BodyTask):
+class Reacher(MotorTask):
     """As Gymnasium's Reacher-v5."""
 
     id = "reacher"
@@ -21,7 +21,7 @@ class Reacher(BodyTask):
     summary = "A planar two-joint arm moves its fingertip to a target."
     reference = "Gymnasium Reacher-v5"
     gymnasium_id = "Reacher-v5"
-    body = "reacher"
+    embodiment_id = "reacher"
     horizon = 50
     control_hz = 50.0
     noise = 0.1

@@ -13,7 +13,7 @@ class Swimmer(ForwardTask):
     summary = "A three-link robot swims forward in a viscous plane."
     reference = "Gymnasium Swimmer-v5; Coulom 2002"
     gymnasium_id = "Swimmer-v5"
-    body = "swimmer"
+    embodiment_id = "swimmer"
     control_hz = 25.0
     noise = 0.1
     effort_cost = 1e-4

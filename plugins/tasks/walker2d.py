@@ -16,7 +16,7 @@ class Walker2d(ForwardTask):
     summary = "A two-legged planar robot walks forward without falling."
     reference = "Gymnasium Walker2d-v5; Erez, Tassa and Todorov 2011"
     gymnasium_id = "Walker2d-v5"
-    body = "walker2d"
+    embodiment_id = "walker2d"
     control_hz = 125.0
     noise = 5e-3
     effort_cost = 1e-3

@@ -4,7 +4,7 @@ Arrays are batch first. Nothing here imports torch, MuJoCo or Qt.
 """
 
 from studio.contracts.adaptation import Shots, TaskSplit
-from studio.contracts.arrays import SLOTS, Array, Ids, Observation
+from studio.contracts.arrays import RENAMED_ENTRIES, SLOTS, Array, Ids, Observation
 from studio.contracts.batch import AuxiliaryLoss, Batch, Batches, Outputs
 from studio.contracts.context import Context
 from studio.contracts.dataset import Format
@@ -20,6 +20,7 @@ from studio.contracts.strategy import Strategy
 from studio.contracts.task import Simulation, Task
 
 __all__ = [
+    "RENAMED_ENTRIES",
     "SLOTS",
     "Array",
     "AuxiliaryLoss",

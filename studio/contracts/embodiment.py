@@ -36,7 +36,7 @@ class Embodiment:
     summary: str
     reference: str
     model: Path
-    kind: Literal["arm", "base", "body"]
+    kind: Literal["arm", "base", "motor_controlled"]
     limbs: tuple[Limb, ...]
     cameras: tuple[str, ...]
     home: str = "home"  # the keyframe of the resting pose; empty: the model's defaults

@@ -17,6 +17,7 @@ from torch import Tensor
 from studio.contracts import Task
 from studio.experiment import Settings, setting
 from studio.rl.collectors.env_runner import EnvRunner, Transition
+from studio.rl.networks.gaussian import seen_entries
 from studio.rl.replay import Replay
 from studio.seeds import training_episode_seed
 from studio.sim.world import World
@@ -53,7 +54,7 @@ class Goals:
     def __init__(self, world: World, ignored: Collection[str] = ()) -> None:
         self._task, self._places, start = world.task, {}, 0
         seen = world.observe(slice(0, 1))
-        for name in sorted(name for name in seen if name not in ignored):
+        for name in seen_entries(seen, ignored):
             self._places[name] = slice(start, start + seen[name].shape[1])
             start = self._places[name].stop
         self.width = int(self._task.achieved(seen).shape[1])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from studio.contracts import Embodiment, Problem, Task
+from studio.contracts import RENAMED_ENTRIES, Embodiment, Problem, Task
 from studio.data.datasets import format_of
 from studio.errors import DataError, StudioError
 from studio.experiment import Curriculum, Domain, Experiment
@@ -182,7 +182,7 @@ def _same_spaces(experiment: Experiment, registry: Registry) -> list[Problem]:
 
 def _ignored(experiment: Experiment, registry: Registry) -> list[Problem]:
     """Whether what a policy is not to see is there, and something else too."""
-    names = experiment.policy.params.get("ignored") or ()
+    names = [RENAMED_ENTRIES.get(name, name) for name in experiment.policy.params.get("ignored") or ()]
     if not names or algorithm_of(registry.all("policies").get(experiment.policy.id)) is None:
         return []
     parts, _ = _widths(experiment.source, registry)

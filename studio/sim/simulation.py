@@ -76,7 +76,7 @@ class BatchSimulation:
             raise ExperimentError(unfit.message, unfit.field, unfit.remedy)
         self.domain, self.task, self.embodiment, self.num_envs = domain, task, embodiment, num_envs
         if max_delay is None:
-            max_delay = 0.0 if embodiment.kind == "body" else MAX_DELAY
+            max_delay = 0.0 if embodiment.kind == "motor_controlled" else MAX_DELAY
         delay = max(max_delay, longest_delay(domain.randomization))
         self.scene: Scene = build(embodiment, task, delay, domain.stand_in)
         self.model: mujoco.MjModel = self.scene.model

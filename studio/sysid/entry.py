@@ -25,7 +25,7 @@ from studio.sysid.trajectories import SENSOR_NOISE, Trajectories
 Array = np.ndarray
 METHODS = ("lstm", "sysid")
 MOST_RECORDINGS = 8  # more are left out: they cost simulation and add little
-COUNTS = {"body": 6}  # recordings to make, by the kind of embodiment
+COUNTS = {"motor_controlled": 6}  # recordings to make, by the kind of embodiment
 USUAL_COUNT = 2
 UNEXPLAINED = 3.0  # a misfit beyond which the simulation may differ from the robot by more than these parameters
 LEFT_OVER = 1 / 3  # share of the nominal model's misfit put down to contacts, where little grows large

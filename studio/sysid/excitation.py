@@ -25,7 +25,7 @@ SLIDE = 2.0  # m/s: a body's horizontal speed at the beginning, so that its feet
 def excite(plant: Plant, count: int, seed: int, steps: int | None = None, dt: float = STEP_SECONDS) -> Trajectories:
     """``count`` recordings that are still to be made: commands and beginnings, nothing measured (NaN)."""
     model = plant.model
-    usual, highest = BODY if plant.kind == "body" else ARM
+    usual, highest = BODY if plant.kind == "motor_controlled" else ARM
     steps = steps or usual
     rng = np.random.default_rng([seed, 7])
     dt = model.opt.timestep * max(1, round(dt / model.opt.timestep))
@@ -33,7 +33,7 @@ def excite(plant: Plant, count: int, seed: int, steps: int | None = None, dt: fl
     commands = np.clip(center + swing * _sines(rng, count, steps, model.nu, dt, highest), *_limits(model))
     qpos = np.repeat(plant.home_qpos[None], count, 0)
     qvel = np.zeros((count, model.nv))
-    if plant.kind == "body":
+    if plant.kind == "motor_controlled":
         _scatter(model, rng, qpos, qvel)
     unmeasured = np.full((count, steps + 1, 1), np.nan)
     return Trajectories(

@@ -25,7 +25,7 @@ STEPS = 80  # parts of control steps: long enough to reach what lies there and t
 def handles(domain: Domain, registry: Registry, model: mujoco.MjModel) -> bool:
     """Whether the scene has a loose body that the task's expert moves."""
     loose = bool(np.any(model.jnt_type == mujoco.mjtJoint.mjJNT_FREE))
-    return loose and embodiment_of(domain, registry).kind != "body" and task_of(domain, registry).has_expert
+    return loose and embodiment_of(domain, registry).kind != "motor_controlled" and task_of(domain, registry).has_expert
 
 
 def handle(

@@ -111,7 +111,7 @@ def test_hiding_the_context_hides_no_less_than_was_hidden_already(runs: Path) ->
     session = Session(plan(arm | {"randomization": [term]}, **changes), Registry(), Channels(), runs)
     session.run()
     policy = load_policy_folder(session.folder / "policy")
-    assert policy.params.ignored == ["eef_pos", "goal", "body"]
+    assert policy.params.ignored == ["eef_pos", "goal", "dynamics_params"]
     assert policy.params.inputs == 7  # the joints alone
 
 

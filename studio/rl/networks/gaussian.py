@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from studio.contracts import RENAMED_ENTRIES
 from studio.errors import ExperimentError
 from studio.experiment import Settings, setting
 from studio.nn.fingerprint import Fingerprint
@@ -31,7 +32,14 @@ def flatten(observation: Any, ignored: Collection[str] = ()) -> Array:
         return np.asarray(observation)
     if "image" in observation:
         raise ValueError("this policy observes states, not images")
-    return np.concatenate([np.asarray(observation[key]) for key in sorted(observation) if key not in ignored], -1)
+    return np.concatenate([np.asarray(observation[key]) for key in seen_entries(observation, ignored)], -1)
+
+
+def seen_entries(observation: Mapping[str, Any], ignored: Collection[str] = ()) -> list[str]:
+    """Names of a dictionary's entries in alphabetic order, without those that are ignored, whatever they were called
+    when the policy was made."""
+    left_out = {RENAMED_ENTRIES.get(name, name) for name in ignored}
+    return sorted(name for name in observation if name not in left_out)
 
 
 class ReinforcementPolicy(BasePolicy):

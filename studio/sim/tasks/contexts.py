@@ -108,7 +108,7 @@ class DynamicsSensor:
         }
 
     def observe(self, values: Mapping[str, Array], ids: Any) -> Observation:
-        """``body`` (n, width) float32 for the simulations ``ids``; nothing where no term is observed."""
+        """``dynamics_params`` (n, width) float32 for the simulations ``ids``; nothing where no term is observed."""
         if not self._terms:
             return {}
         columns = []
@@ -117,7 +117,7 @@ class DynamicsSensor:
             now = np.where(np.isnan(now), rest, now)  # the model's own field of view
             now = np.log(np.maximum(now, LEAST)) if factor else now - rest
             columns.append(now.reshape(len(now), -1))
-        return {"body": np.concatenate(columns, 1).astype(np.float32)}
+        return {"dynamics_params": np.concatenate(columns, 1).astype(np.float32)}
 
 
 def _words(context: Sequence[float]) -> str:

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 Array = np.ndarray
 
 
-class BodyTask(Task):
+class MotorTask(Task):
     """A task for one body of Gymnasium's, commanded motor by motor. A subclass gives observation and reward."""
 
-    body: ClassVar[str]  # id of the embodiment
+    embodiment_id: ClassVar[str]  # id of the embodiment
     horizon = 1000
     controls = ("motor",)
     observations: ClassVar[tuple[str, ...]] = ("state", "image")
@@ -32,9 +32,9 @@ class BodyTask(Task):
     normal_velocity: ClassVar[bool] = False  # velocities start normally distributed, not uniformly
 
     def check(self, embodiment: Embodiment) -> list[Problem]:
-        if embodiment.id == self.body:
+        if embodiment.id == self.embodiment_id:
             return []
-        return [Problem("embodiment", f"'{self.title}' is not for '{embodiment.id}'.", f"Choose {self.body}.")]
+        return [Problem("embodiment", f"'{self.title}' is not for '{embodiment.id}'.", f"Choose {self.embodiment_id}.")]
 
     def prepare(self, world: Simulation) -> None:
         self.world = world
@@ -69,7 +69,7 @@ class BodyTask(Task):
         return np.zeros(len(self.qpos[ids]), bool)
 
 
-class ForwardTask(BodyTask):
+class ForwardTask(MotorTask):
     """Reward for the speed along x, less the effort, and for staying healthy where a subclass says what that is."""
 
     effort_cost: ClassVar[float]

@@ -88,14 +88,14 @@ def test_observed_terms_tell_the_body_in_the_same_terms_whatever_their_range() -
     ]
     made = world(6, randomization=terms, **HOPPER)
     seen = made.reset(seed=0)[0]
-    assert set(made.single_observation_space.spaces) == set(seen) == {"state", "body"}
+    assert set(made.single_observation_space.spaces) == set(seen) == {"state", "dynamics_params"}
     expected = [np.log(made.randomization["mass:torso"]), made.randomization["gravity"] - 1]
-    np.testing.assert_allclose(seen["body"], np.stack(expected, 1), rtol=1e-6)
-    assert seen["body"].dtype == np.float32 and seen["body"].std(0).min() > 0
+    np.testing.assert_allclose(seen["dynamics_params"], np.stack(expected, 1), rtol=1e-6)
+    assert seen["dynamics_params"].dtype == np.float32 and seen["dynamics_params"].std(0).min() > 0
     wide = world(6, randomization=[term | {"low": 0.3, "high": 4} for term in terms[:1]], **HOPPER)
     wide.reset(seed=0)
     wide.randomize(np.arange(6), {"mass:torso": made.randomization["mass:torso"]})
-    np.testing.assert_array_equal(wide.observe(slice(None))["body"][:, 0], seen["body"][:, 0])
+    np.testing.assert_array_equal(wide.observe(slice(None))["dynamics_params"][:, 0], seen["dynamics_params"][:, 0])
 
 
 def test_what_is_new_at_its_default_leaves_hashes_alone() -> None:
