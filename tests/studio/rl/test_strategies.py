@@ -92,7 +92,7 @@ def test_only_one_of_them_meets_other_bodies() -> None:
         ({"source.randomization": []}, "source.randomization", "has no randomization"),
         ({"strategy.params": PARAMS | {"minibatch": 100}}, "strategy.params.minibatch", "fewer than a minibatch"),
         ({"strategy.params": PARAMS | {"clip": 0}}, "strategy.params.clip", "out of range"),
-        ({"target.randomization": OBSERVED}, "target.randomization", "observes none, the target mass:torso"),
+        ({"target.randomization": OBSERVED}, "target.randomization", "none, the target mass:torso"),
         ({"policy.params": {"ignored": ["goal"]}}, "policy.params.ignored", "no entry 'goal'"),
         ({"policy.params": {"ignored": ["state"]}}, "policy.params.ignored", "would observe nothing"),
     ],
