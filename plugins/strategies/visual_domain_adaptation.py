@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from studio.contracts import Metrics, Problem, Requires, Strategy
 from studio.experiment import Curriculum, Experiment, setting
-from studio.nn.adversarial import Discriminator, domain_accuracy, domain_loss, mmd, probe, reverse_gradient
+from studio.nn.domain_alignment import Discriminator, domain_accuracy, domain_loss, mmd, probe, reverse_gradient
 from studio.registry import shared_registry
 from studio.rl.algorithms.pixel_ppo import PixelParams, PixelPPO
 from studio.rl.algorithms.ppo import UNITS

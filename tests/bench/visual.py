@@ -30,7 +30,7 @@ from _training import RUNS, kept
 
 from studio.analysis.transfer_metrics import interval
 from studio.experiment import Domain, Experiment
-from studio.nn.adversarial import mmd, probe
+from studio.nn.domain_alignment import mmd, probe
 from studio.paths import assets
 from studio.registry import Registry
 from studio.rl.collectors.images import Gathered, ImageCollector

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from studio.nn.adversarial import Discriminator, domain_accuracy, domain_loss, mmd, probe, reverse_gradient
+from studio.nn.domain_alignment import Discriminator, domain_accuracy, domain_loss, mmd, probe, reverse_gradient
 
 
 def two(shift: float, n: int = 400, seed: int = 0) -> tuple[Tensor, Tensor]:
