@@ -81,6 +81,14 @@ class TokenTransformer(BasePolicy):
         """Return the head, what belongs to a robot, and the base's fingerprint."""
         return ("action_head", "joint_embedding", "end_effector_embedding", "spaces", "fingerprint")
 
+    @property
+    def feature_width(self) -> int:
+        return self.params.width
+
+    @property
+    def token_width(self) -> int:
+        return self.params.width
+
     def bind(self, embodiments: Sequence[EmbodimentSpec], keep: bool = False) -> None:
         self.spaces.bind(embodiments, keep, self.params.layout)
 

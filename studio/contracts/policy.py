@@ -128,6 +128,17 @@ class TrainablePolicy(Policy, Protocol):
 
     prompt: Any  # nn.Parameter (tokens, width), extra tokens before all others; None: there are none
 
+    @property
+    def feature_width(self) -> int:
+        """Width of what :meth:`features` returns."""
+
+    @property
+    def token_width(self) -> int:
+        """Width of a prompt's token."""
+
+    def get_submodule(self, target: str) -> Any:
+        """Return a module by its dotted name."""
+
     def bind(self, embodiments: Sequence[EmbodimentSpec], keep: bool = False) -> None:
         """Take slots, masks and statistics of embodiments; ``Batch.embodiment`` indexes them.
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
+
+from studio.contracts import Batch, Outputs
 
 BANDWIDTHS = (0.25, 0.5, 1.0, 2.0, 4.0)  # of the kernels, in units of the median distance
 RIDGE = 1e-3  # of the probe, in units of a feature's variance
@@ -54,6 +57,35 @@ def reverse_gradient(x: Tensor, weight: float) -> Tensor:
     """``x``; on the way back its gradient is multiplied by −weight (Ganin et al. 2016, arXiv:1505.07818, eq. 18)."""
     found: Tensor = _Reversal.apply(x, weight)
     return found
+
+
+def adversarial_weight(progress: float) -> float:
+    """Return λ after a share ``progress`` of the training: 2 / (1 + exp(−10 p)) − 1 (Ganin et al. 2016)."""
+    return 2.0 / (1.0 + math.exp(-10.0 * progress)) - 1.0
+
+
+class DomainAdversarialLoss(nn.Module):
+    """An auxiliary loss after which features no longer tell target from sources (Ganin et al. 2016, arXiv:1505.07818).
+
+    A discriminator learns to tell them apart; its gradient is reversed before it reaches the features.
+
+    Args:
+        features: width of the policy's features.
+        width: of the discriminator's hidden layers.
+        weight: what λ rises to in the course of the training.
+    """
+
+    def __init__(self, features: int, width: int, weight: float) -> None:
+        super().__init__()
+        self.discriminator, self.weight = Discriminator(features, width), weight
+
+    def forward(self, outputs: Outputs, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the discriminator's cross-entropy on a batch that holds both, with its accuracy."""
+        reversal = self.weight * adversarial_weight(batch.progress)
+        logits = self.discriminator(reverse_gradient(outputs.features, reversal))
+        source, target = logits[batch.domain > 0], logits[batch.domain == 0]
+        loss = domain_loss(source, target)
+        return loss, {"domain_loss": loss.detach(), "domain_accuracy": domain_accuracy(source, target)}
 
 
 def mmd(one: Tensor, other: Tensor) -> Tensor:

@@ -30,7 +30,10 @@ def learns_from_demonstrations(experiment: Experiment, registry: Registry) -> di
     """Role → whether a policy learns from demonstrations there. Raises ExperimentError."""
     kind = registry.get("strategies", experiment.strategy.id, "strategy.id")
     reinforced = algorithm_of(registry.all("policies").get(experiment.policy.id))
-    return {"target": kind.requires.target_data, "source": kind.requires.source_policy and reinforced is None}
+    return {
+        "target": kind.requires.target_data,
+        "source": (kind.requires.source_policy and reinforced is None) or kind.requires.source_data,
+    }
 
 
 def check(experiment: Experiment, registry: Registry) -> list[Problem]:

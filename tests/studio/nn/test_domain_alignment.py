@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from torch import Tensor, nn
 
-from studio.nn.domain_alignment import Discriminator, domain_accuracy, domain_loss, mmd, probe, reverse_gradient
+from studio.contracts import Batch, Outputs
+from studio.nn.domain_alignment import (
+    Discriminator,
+    DomainAdversarialLoss,
+    domain_accuracy,
+    domain_loss,
+    mmd,
+    probe,
+    reverse_gradient,
+)
 
 
 def two(shift: float, n: int = 400, seed: int = 0) -> tuple[Tensor, Tensor]:
@@ -74,3 +85,20 @@ def test_a_probe_reads_what_is_linear_on_rows_it_has_not_seen() -> None:
     assert probe(features, noise) < 0.1
     both = torch.stack([told, told + told.std() * noise], 1)
     assert probe(features, both) == pytest.approx((probe(features, both[:, 0]) + probe(features, both[:, 1])) / 2)
+
+
+@pytest.mark.parametrize("progress", [0.0, 0.1, 1.0])
+def test_adversarial_loss_reverses_the_features_gradient(progress: float) -> None:
+    torch.manual_seed(0)
+    loss = DomainAdversarialLoss(4, 8, weight=0.5)
+    features = torch.randn(6, 4, requires_grad=True)
+    domain = torch.tensor([0, 0, 0, 1, 1, 2])
+    batch = Batch({}, torch.zeros(6, 1), domain, domain, progress=progress)
+    value, logged = loss(Outputs(features, features), batch)
+    value.backward()
+    logits = loss.discriminator(plain := features.detach().clone().requires_grad_())
+    straight = domain_loss(logits[3:], logits[:3])
+    (wanted,) = torch.autograd.grad(straight, plain)
+    factor = -0.5 * (2 / (1 + math.exp(-10 * progress)) - 1)
+    torch.testing.assert_close(features.grad, factor * wanted)
+    assert value.item() == pytest.approx(straight.item()) and 0 <= logged["domain_accuracy"] <= 1

@@ -1,0 +1,72 @@
+"""Domain-adversarial behavior cloning: source and target demonstrations in every batch, features that tell them apart
+from each other less and less."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from studio.contracts import Context, EmbodimentSpec, Problem, Requires, ResolvedDomain
+from studio.data.batches import Mixed
+from studio.experiment import Experiment, setting
+from studio.il.cloning import UNITS
+from studio.il.strategy import CloningParams, CloningStrategy
+from studio.nn.domain_alignment import DomainAdversarialLoss
+
+
+class DANN(CloningStrategy):
+    """Every parameter of the source policy continues to learn on both domains' demonstrations, while a discriminator's
+    gradient is reversed into its features; source and target may be different robots."""
+
+    id = "dann"
+    title = "Domain-adversarial (DANN)"
+    summary = "Clones source and target demonstrations together, with features that do not reveal the domain."
+    reference = "Ganin et al. 2016, arXiv:1505.07818"
+    tags = ("imitation", "domain adaptation")
+    requires = Requires(source_policy=True, source_data=True, target_data=True)
+    units = UNITS | {"domain_loss": "nats", "domain_accuracy": ""}
+
+    class Params(CloningParams):
+        """Optimization, the discriminator, and how batches are mixed."""
+
+        domain_weight: float = setting(
+            1.0, "Domain weight", "What the weight λ of the reversed gradient rises to during training.", ge=0, le=100
+        )
+        discriminator_width: int = setting(
+            64, "Discriminator", "Width of the discriminator's hidden layers.", ge=2, le=4096
+        )
+        source_share: float = setting(
+            0.5, "Source share", "Share of each batch that comes from the source.", ge=0.01, le=0.99
+        )
+
+    def check(self, experiment: Experiment) -> list[Problem]:
+        problems, batch = super().check(experiment), experiment.budget.batch_size
+        if not 1 <= round(batch * self.params.source_share) < batch:
+            message = (
+                f"A batch of {batch} has no room for both domains at a source share of {self.params.source_share}."
+            )
+            problems.append(Problem("budget.batch_size", message, "Choose a larger batch or a share nearer to a half."))
+        return problems
+
+    def setup(self, context: Context[Any]) -> None:
+        policy, share = context.policy(pretrained=True), self.params.source_share
+        domains: list[tuple[ResolvedDomain, float]] = [
+            (context.target, 1 - share),
+            *((source, share / len(context.sources)) for source in context.sources),
+        ]
+        datasets = [
+            Mixed(context.demonstrations(domain), domain=row, embodiment=row, weight=weight)
+            for row, (domain, weight) in enumerate(domains)
+        ]
+        policy.bind(
+            [EmbodimentSpec.of(domain, data.episodes) for (domain, _), data in zip(domains, datasets, strict=True)],
+            keep=True,
+        )
+        self._alignment = DomainAdversarialLoss(
+            policy.feature_width, self.params.discriminator_width, self.params.domain_weight
+        ).to(context.device)
+        policy.train().requires_grad_(True)
+        parameters = [*policy.parameters(), *self._alignment.parameters()]
+        self.clone(context, policy, parameters, datasets=datasets, auxiliary=[self._alignment])
+
+    def stateful(self) -> Any:
+        return {**super().stateful(), "alignment": self._alignment}
