@@ -214,7 +214,7 @@ class IdentificationPanel(QWidget):
         if source == "file" and not self.file.text().strip():
             self._say(self.tr("Choose a recordings file first."), "problem")
             return
-        if source == "stand_in" and domain.stand_in is None:
+        if source == "stand_in" and domain.hidden_dynamics is None:
             self._say(self.tr("The target has no stand-in robot. Choose one in Data & embodiment."), "problem")
             return
         self._job = IdentificationJob(

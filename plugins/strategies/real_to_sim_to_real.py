@@ -95,14 +95,14 @@ class RealToSimToReal(Strategy):
 
     def check(self, experiment: Experiment) -> list[Problem]:
         problems = self._unfit(experiment.source)
-        if experiment.target.stand_in is None:
+        if experiment.target.hidden_dynamics is None:
             if self.params.simulation == "identified" and self.params.recordings is None:
                 words = "There is no robot to identify."
                 remedy = (
                     "Choose a stand-in robot for the target, or set a file of the robot's recordings in the "
                     "strategy's parameters."
                 )
-                problems.append(Problem("target.stand_in", words, remedy))
+                problems.append(Problem("target.hidden_dynamics", words, remedy))
             elif self.params.real_episodes and experiment.target.dataset is None:
                 words = "There are no episodes of the robot to fine-tune on."
                 remedy = (
@@ -140,7 +140,7 @@ class RealToSimToReal(Strategy):
         plan = context.experiment
         self._real = plan.target.changed(episodes=max(1, self.params.real_episodes))
         self._simulation = plan.source.changed(
-            episodes=self.params.simulated_episodes, dataset=None, stand_in=None,
+            episodes=self.params.simulated_episodes, dataset=None, hidden_dynamics=None,
             **({"randomization": []} if self.params.simulation == "nominal" else {}),
         )  # fmt: skip
         self._step, self._done = 0, 0  # iterations, and stages that are over

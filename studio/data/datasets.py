@@ -15,7 +15,7 @@ from studio.experiment import Domain, content_hash
 from studio.files import disk_full, file_hash
 from studio.registry import Registry
 from studio.sim.domains import embodiment_of, task_of
-from studio.sim.hidden_dynamics import stand_in_file
+from studio.sim.hidden_dynamics import hidden_dynamics_file
 
 COLLECTOR_VERSION = 2  # raise it when collection or simulation changes, so that cached datasets are collected again
 
@@ -92,7 +92,7 @@ def cache_path(domain: Domain, registry: Registry, seed: int) -> Path:
     """Where the expert's episodes of a domain lie, or will."""
     embodiment = embodiment_of(domain, registry)
     cache_key = {name: value for name, value in domain.cache_key().items() if name != "episodes"} | {
-        **({"stand_in": file_hash(stand_in_file(domain.stand_in))} if domain.stand_in else {}),
+        **({"stand_in": file_hash(hidden_dynamics_file(domain.hidden_dynamics))} if domain.hidden_dynamics else {}),
         "seed": seed,
         "model": model_hash(embodiment.model),
         "collector": COLLECTOR_VERSION,

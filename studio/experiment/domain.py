@@ -52,10 +52,11 @@ class Domain(Settings):
         since=2,
         switch="enabled",
     )
-    stand_in: Path | None = setting(
+    hidden_dynamics: Path | None = setting(
         None,
         "Stand-in robot",
         "A robot with hidden parameters that stands in for a real one: its file, or the name of a shipped one (heavy).",
+        earlier="stand_in",
     )
 
     @field_validator("randomization", mode="before")

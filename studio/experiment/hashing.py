@@ -3,7 +3,8 @@
 A field says since which format version it exists (``setting(..., since=2)``). A hash counts the fields of its own time,
 and a later one only where it was moved from its default: adding a setting changes no hash, so runs, source policies and
 episodes that were made before it are found again. The default of such a field therefore stays for good; a new behavior
-takes a new field. Fields that never decide a result say so (``decides=False``).
+takes a new field. Fields that never decide a result say so (``decides=False``). A renamed field is hashed under its
+first name (``earlier=``).
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from typing import Any
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
+
+from studio.experiment.settings import mark
 
 # up to which version's fields are always counted
 EPISODES = 0  # in hashes of what is drawn from a domain
@@ -32,9 +35,9 @@ def decisive(settings: BaseModel, counted: int) -> dict[str, Any]:
         counted: up to which version's fields are part of it at their defaults too.
     """
     return {
-        name: _plain(getattr(settings, name), counted)
+        mark(field, "earlier", name): _plain(getattr(settings, name), counted)
         for name, field in type(settings).model_fields.items()
-        if _mark(field, "decides", True) and not _left_out(settings, name, field, counted)
+        if mark(field, "decides", True) and not _left_out(settings, name, field, counted)
     }
 
 
@@ -52,10 +55,10 @@ def complete(settings: BaseModel) -> dict[str, Any]:
 
 def _left_out(settings: BaseModel, name: str, field: FieldInfo, counted: int) -> bool:
     """Whether a field came later than the hash and says nothing: it has its default, or is switched off."""
-    if _mark(field, "since", 0) <= counted:
+    if mark(field, "since", 0) <= counted:
         return False
     value = getattr(settings, name)
-    switch = _mark(field, "switch", "")
+    switch = mark(field, "switch", "")
     return value == field.get_default(call_default_factory=True) or bool(switch and not getattr(value, switch))
 
 
@@ -65,8 +68,3 @@ def _plain(value: Any, counted: int) -> Any:
     if isinstance(value, list | tuple):
         return [_plain(item, counted) for item in value]
     return value if isinstance(value, dict | str | int | float | None) else str(value)
-
-
-def _mark(field: FieldInfo, name: str, default: Any) -> Any:
-    extra = field.json_schema_extra
-    return extra.get(name, default) if isinstance(extra, dict) else default

@@ -55,12 +55,13 @@ class RandomizationTerm(Settings):
         since=1,
     )
     probability: float = setting(1.0, "Probability", "Probability that the term is applied to a draw.", ge=0, le=1)
-    moment: Literal["reset", "once", "interval"] = setting(
+    resample: Literal["reset", "once", "interval"] = setting(
         "reset",
-        "Moment",
+        "Resample",
         "When a value is drawn: at each reset (episode), once per simulation (startup), or repeatedly within an "
         "episode (interval).",
         since=1,
+        earlier="moment",
     )
     interval: float = setting(
         1.0, "Interval", "Simulated time between draws, if values are drawn at intervals.", "s", gt=0, since=1

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic.fields import FieldInfo
 
 from studio.errors import ExperimentError
 
@@ -20,6 +21,7 @@ def setting(
     since: int = 0,
     decides: bool = True,
     switch: str = "",
+    earlier: str = "",
     **limits: Any,
 ) -> Any:
     """A pydantic field that a form can show: title, help line, unit, range (``ge``, ``le``, ``gt``, ``lt``).
@@ -30,16 +32,39 @@ def setting(
             :mod:`studio.experiment.hashing`). A new parameter of a strategy or a policy says ``since=2``.
         decides: whether it can change a result at all; content hashes leave out what cannot.
         switch: of settings that are switched on and off, the field that does it; off, they decide nothing.
+        earlier: what it was called at first: files that say so are read, and content hashes still call it that.
     """
-    marks = {"derived": (derived, False), "since": (since, 0), "decides": (decides, True), "switch": (switch, "")}
+    marks = {
+        "derived": (derived, False),
+        "since": (since, 0),
+        "decides": (decides, True),
+        "switch": (switch, ""),
+        "earlier": (earlier, ""),
+    }
     extra: dict[str, Any] = {"unit": unit, **{name: value for name, (value, usual) in marks.items() if value != usual}}
     return Field(default, title=title, description=help, json_schema_extra=extra, **limits)
+
+
+def mark(field: FieldInfo, name: str, default: Any) -> Any:
+    """What :func:`setting` says of a field beside its limits."""
+    extra = field.json_schema_extra
+    return extra.get(name, default) if isinstance(extra, dict) else default
 
 
 class Settings(BaseModel):
     """Base of everything a form can show: unknown keys are refused, assignments are checked."""
 
     model_config = ConfigDict(extra="forbid", validate_assignment=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _present_names(cls, raw: Any) -> Any:
+        """What is given under a name of earlier versions, under its present one."""
+        if isinstance(raw, dict):
+            for name, field in cls.model_fields.items():
+                if (earlier := mark(field, "earlier", "")) in raw and earlier and name not in raw:
+                    raw = {name if key == earlier else key: value for key, value in raw.items()}
+        return raw
 
     def changed(self, **changes: Any) -> Self:
         """A copy with dotted fields replaced (``changed(**{"target.episodes": 20})``), checked anew."""

@@ -14,7 +14,7 @@ from studio.rl.learners import Algorithm, algorithm_of
 from studio.run import devices
 from studio.seeds import DEMONSTRATIONS, demonstration_seed
 from studio.sim.domains import embodiment_of, task_of
-from studio.sim.hidden_dynamics import check_stand_in
+from studio.sim.hidden_dynamics import check_hidden_dynamics
 from studio.sim.randomization.curriculum import check_curriculum
 from studio.sim.tasks import contexts
 from studio.store.policies import check_params
@@ -131,9 +131,9 @@ def _domain(name: str, domain: Domain, registry: Registry, attempt: Any) -> list
     if embodiment is not None and domain.observation == "image" and domain.camera not in embodiment.cameras:
         has = ", ".join(embodiment.cameras) or "none"
         problems.append(Problem(f"{name}.camera", f"There is no camera '{domain.camera}'.", f"It has: {has}."))
-    if domain.stand_in is not None:
-        file = domain.stand_in
-        attempt(f"{name}.stand_in", lambda: check_stand_in(file))
+    if domain.hidden_dynamics is not None:
+        file = domain.hidden_dynamics
+        attempt(f"{name}.hidden_dynamics", lambda: check_hidden_dynamics(file))
     if domain.dataset is not None:
         attempt(f"{name}.dataset", lambda: _dataset(domain, registry))
     return problems

@@ -23,7 +23,7 @@ from studio.registry import Registry
 from studio.rl.learners import Learner, algorithm_of
 from studio.rl.networks.gaussian import flatten
 from studio.sim.domains import embodiment_of, resolve, task_of
-from studio.sim.hidden_dynamics import stand_in_file
+from studio.sim.hidden_dynamics import hidden_dynamics_file
 from studio.store.policies import check_params, load_policy_folder, new_policy, save_policy
 from studio.store.resolve import resolved
 
@@ -37,7 +37,7 @@ def key(experiment: Experiment, registry: Registry) -> str:
     return content_hash(
         {
             "domain": source.cache_key(),
-            **({"stand_in": file_hash(stand_in_file(source.stand_in))} if source.stand_in else {}),
+            **({"stand_in": file_hash(hidden_dynamics_file(source.hidden_dynamics))} if source.hidden_dynamics else {}),
             "dataset": file_hash(source.dataset) if source.dataset else None,
             "model": model_hash(embodiment_of(source, registry).model),
             "policy": experiment.policy.model_dump(mode="json"),

@@ -29,14 +29,14 @@ class _Hidden(Settings):
     actuator_delay: float = setting(0.0, "Actuator delay", "Of every command.", "s", ge=0, le=1)
 
 
-def stand_in_file(path: Path) -> Path:
+def hidden_dynamics_file(path: Path) -> Path:
     """The file a domain means: a path, or the bare name of one that is shipped (``heavy``)."""
     return path if path.suffix else assets() / "stand_ins" / f"{path}.yaml"
 
 
-def check_stand_in(path: Path) -> None:
+def check_hidden_dynamics(path: Path) -> None:
     """Raises DataError where the file cannot stand in for a robot; says nothing of what is in it."""
-    read_stand_in(path)
+    read_hidden_dynamics(path)
 
 
 def apply_hidden_dynamics(model: mujoco.MjModel, hidden: _Hidden) -> None:
@@ -52,13 +52,13 @@ def apply_hidden_dynamics(model: mujoco.MjModel, hidden: _Hidden) -> None:
     mujoco.mj_setConst(model, mujoco.MjData(model))
 
 
-def read_stand_in(path: Path) -> _Hidden:
+def read_hidden_dynamics(path: Path) -> _Hidden:
     """What the file says; for :func:`studio.sim.scene.build` alone.
 
     Raises:
         DataError: the file is missing, is not YAML, or holds something else.
     """
-    path = stand_in_file(path)
+    path = hidden_dynamics_file(path)
     try:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
         return _Hidden.model_validate(raw or {})

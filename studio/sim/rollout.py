@@ -61,7 +61,7 @@ def run_episodes(
     terms = world.domain.randomization
     values = world.drawn
     drawn = {key: values[key][ids].copy() for key in logged(world.domain, world.task)}
-    changing = {term.key: np.zeros_like(drawn[term.key]) for term in terms if term.moment == "interval"}
+    changing = {term.key: np.zeros_like(drawn[term.key]) for term in terms if term.resample == "interval"}
     outcome = Outcome(
         np.asarray(seeds), np.zeros(len(ids), bool), np.zeros(len(ids)), np.zeros(len(ids), int), drawn
     )  # fmt: skip

@@ -13,7 +13,7 @@ import numpy as np
 from studio.contracts import Embodiment, Limb, Task
 from studio.errors import DataError
 from studio.sim.contact_forces import add_contact_forces
-from studio.sim.hidden_dynamics import apply_hidden_dynamics, read_stand_in
+from studio.sim.hidden_dynamics import apply_hidden_dynamics, read_hidden_dynamics
 
 MAX_DELAY = 0.05  # s; the ring buffer for actuator delay holds this much, or what the domain's terms ask for
 
@@ -73,17 +73,17 @@ def build(
     embodiment: Embodiment,
     task: Task | None = None,
     max_delay: float = MAX_DELAY,
-    stand_in: Path | None = None,
+    hidden_dynamics: Path | None = None,
     timestep: float | None = None,
 ) -> Scene:
     """Compiles the embodiment with the task's bodies in it.
 
     Args:
         max_delay: how far actuators' commands can be delayed, s; 0: not at all, and no past is kept.
-        stand_in: a file with the hidden parameters of a robot that stands in for a real one.
+        hidden_dynamics: a file with the hidden parameters of a robot that stands in for a real one.
         timestep: s; None: the model's own.
     """
-    hidden = read_stand_in(stand_in) if stand_in is not None else None
+    hidden = read_hidden_dynamics(hidden_dynamics) if hidden_dynamics is not None else None
     if hidden is not None:
         max_delay = max(max_delay, hidden.actuator_delay)
     spec = load_spec(embodiment.model)

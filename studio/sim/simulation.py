@@ -78,7 +78,7 @@ class BatchSimulation:
         if max_delay is None:
             max_delay = 0.0 if embodiment.kind == "motor_controlled" else MAX_DELAY
         delay = max(max_delay, longest_delay(domain.randomization))
-        self.scene: Scene = build(embodiment, task, delay, domain.stand_in)
+        self.scene: Scene = build(embodiment, task, delay, domain.hidden_dynamics)
         self.model: mujoco.MjModel = self.scene.model
         self.batch = mujoco.batch.Batch(self.model, num_envs, threads or cores())  # MuJoCo's own 0: every processor
         self._fields: dict[str, Array] = {}

@@ -11,7 +11,7 @@ from studio.experiment import Experiment
 from studio.files import file_hash
 from studio.registry import Registry
 from studio.sim.domains import embodiment_of
-from studio.sim.hidden_dynamics import stand_in_file
+from studio.sim.hidden_dynamics import hidden_dynamics_file
 
 
 def input_hashes(experiment: Experiment, registry: Registry) -> dict[str, str]:
@@ -25,7 +25,10 @@ def input_hashes(experiment: Experiment, registry: Registry) -> dict[str, str]:
     for role, domain in (("source", experiment.source), ("target", experiment.target)):
         if domain.embodiment not in registered:
             found[f"{role}.embodiment"] = model_hash(embodiment_of(domain, registry).model)
-        files = {"dataset": domain.dataset, "stand_in": domain.stand_in and stand_in_file(domain.stand_in)}
+        files = {
+            "dataset": domain.dataset,
+            "stand_in": domain.hidden_dynamics and hidden_dynamics_file(domain.hidden_dynamics),
+        }
         for field, path in files.items():
             if path is None:
                 continue

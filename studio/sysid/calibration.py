@@ -47,7 +47,7 @@ def simulation_of(experiment: Experiment, role: str) -> str:
     robot = getattr(experiment, role).embodiment
     for name in (role, "source", "target"):
         domain = getattr(experiment, name)
-        if domain.stand_in is None and domain.embodiment == robot:
+        if domain.hidden_dynamics is None and domain.embodiment == robot:
             return name
     other = "source" if role == "target" else "target"
     raise ExperimentError(

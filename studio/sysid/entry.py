@@ -116,7 +116,7 @@ def identify(
 
 def nominal_model(domain: Domain) -> Domain:
     """The domain as it is simulated: without the robot that stands in for a real one."""
-    return domain.model_copy(update={"stand_in": None})
+    return domain.model_copy(update={"hidden_dynamics": None})
 
 
 def plant_for(domain: Domain, registry: Registry, trajectories: Trajectories) -> tuple[Plant, Trajectories]:

@@ -43,7 +43,9 @@ class Plant:
     def of(domain: Domain, registry: Registry, threads: int = 0, timestep: float | None = None) -> Plant:
         """The domain's embodiment with its task's bodies in it; ``timestep`` in s, None: the model's own."""
         embodiment, task = embodiment_of(domain, registry), task_of(domain, registry)
-        return Plant(build(embodiment, task, stand_in=domain.stand_in, timestep=timestep), embodiment.kind, threads)
+        return Plant(
+            build(embodiment, task, hidden_dynamics=domain.hidden_dynamics, timestep=timestep), embodiment.kind, threads
+        )
 
     def replay(
         self, trajectories: Trajectories, values: Mapping[str, Array], tick: Tick | None = None

@@ -45,7 +45,7 @@ class ClipPlayer:
 
     def __init__(self, ask: Callable[[], Any], domain: Domain, registry: Registry) -> None:
         task, embodiment = task_of(domain, registry), embodiment_of(domain, registry)
-        scene: Scene = build(embodiment, task, stand_in=domain.stand_in)
+        scene: Scene = build(embodiment, task, hidden_dynamics=domain.hidden_dynamics)
         self.model: mujoco.MjModel = scene.model
         self.data = mujoco.MjData(self.model)
         if scene.home_qpos is not None and len(scene.home_qpos) == self.model.nq:

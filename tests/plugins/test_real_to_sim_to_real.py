@@ -30,7 +30,7 @@ def plan(**changes: Any) -> Experiment:
     made = tiny.experiment("real_to_sim_to_real")
     whole: dict[str, Any] = {
         "source.embodiment": "ur5_6dof",
-        "target.stand_in": "heavy",
+        "target.hidden_dynamics": "heavy",
         "budget.iterations": 6,
         "evaluation.source_episodes": 0,
         "strategy.params": {
@@ -107,7 +107,7 @@ def from_files(recordings: Path, episodes: Path, **changes: Any) -> Experiment:
     whole: dict[str, Any] = {
         "source.task": "push",
         "target.task": "push",
-        "target.stand_in": None,
+        "target.hidden_dynamics": None,
         "target.dataset": str(episodes),
         "strategy.params.recordings": str(recordings),
         "strategy.params.fields": ["actuator_gain"],
@@ -145,12 +145,12 @@ def test_recordings_that_do_not_fit_are_a_problem_before_the_run(files: tuple[Pa
 @pytest.mark.parametrize(
     ("changes", "field"),
     [
-        ({"target.stand_in": None}, "target.stand_in"),
+        ({"target.hidden_dynamics": None}, "target.hidden_dynamics"),
         ({"strategy.params.fields": ["color"]}, "strategy.params.fields"),
         ({"strategy.params.fields": []}, "strategy.params.fields"),
         ({"strategy.params.fields": ["mass", "mass"]}, "strategy.params.fields"),
         ({"source.embodiment": "franka_7dof"}, "source.embodiment"),
-        ({"target.stand_in": "nowhere.yaml"}, "target.stand_in"),
+        ({"target.hidden_dynamics": "nowhere.yaml"}, "target.hidden_dynamics"),
     ],
 )
 def test_what_does_not_fit_is_a_problem_at_its_field(changes: dict[str, Any], field: str) -> None:

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 import yaml
+from pydantic import ValidationError
 
 from studio.errors import ExperimentError
-from studio.experiment import Experiment, RandomizationTerm
+from studio.experiment import Domain, Experiment, RandomizationTerm
 from studio.experiment.randomization import PRESETS
 from studio.paths import assets
 
@@ -222,3 +223,16 @@ def test_a_value_of_another_kind_is_told_what_is_wanted(override: str, remedy: s
     with pytest.raises(ExperimentError) as caught:
         Experiment.load(file, [override])
     assert "does not fit" in caught.value.message and caught.value.remedy == remedy
+
+
+def test_earlier_names_are_read_and_hashed() -> None:
+    """Files of before say ``moment`` and ``stand_in``; their hashes stay."""
+    term = {"field": "mass", "low": 0.5, "high": 1.5}
+    old = Domain.model_validate({"stand_in": "heavy", "randomization": [term | {"moment": "once"}]})
+    new = Domain.model_validate({"hidden_dynamics": "heavy", "randomization": [term | {"resample": "once"}]})
+    assert old == new and old.randomization[0].resample == "once"
+    assert new.cache_key()["randomization"][0]["moment"] == "once"
+    written = Experiment(target=new).to_yaml()
+    assert "resample: once" in written and "hidden_dynamics: heavy" in written
+    with pytest.raises(ValidationError, match="moment"):
+        RandomizationTerm.model_validate(term | {"moment": "once", "resample": "reset"})

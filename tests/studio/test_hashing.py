@@ -56,7 +56,7 @@ def test_domain_cache_key_leaves_out_what_draws_nothing() -> None:
     term = RandomizationTerm(field="mass", low=0.8, high=1.2)
     assert set(decisive(term, EPISODES)) == {"field", "low", "high", "distribution", "probability"}
     assert decisive(term.model_copy(update={"parts": "torso"}), EPISODES)["parts"] == "torso"
-    assert not {"curriculum", "stand_in", "dataset", "contexts"} & set(Domain().cache_key())
+    assert not {"curriculum", "hidden_dynamics", "dataset", "contexts"} & set(Domain().cache_key())
     assert Domain(contexts=[[1.0]]).cache_key()["contexts"] == [[1.0]]
 
 

@@ -19,7 +19,7 @@ from widgets.shell import opening
 from widgets.style import theme
 
 FIELDS = ("embodiment", "task", "control", "observation", "contexts", "episodes", "dataset")
-MORE = ("camera", "image_size", "stand_in")  # of less frequent use
+MORE = ("camera", "image_size", "hidden_dynamics")  # of less frequent use
 OFFERED = {"control": "controls", "observation": "observations"}  # fields whose choices are the task's
 DATASET_FILTER = "HDF5 (*.hdf5 *.h5)"
 STAND_IN_FILTER = "YAML (*.yaml *.yml)"
@@ -95,7 +95,7 @@ class DomainColumn(QObject):
             "contexts": Anything([]),  # nothing written: the whole family
             "episodes": Whole(*limits(fields["episodes"])),
             "dataset": PathField(DATASET_FILTER),
-            "stand_in": PathField(STAND_IN_FILTER),
+            "hidden_dynamics": PathField(STAND_IN_FILTER),
         }
         self.editors["dataset"].line.setPlaceholderText(self.tr("expert"))
         self.editors["contexts"].setEnabled(False)

@@ -1,4 +1,4 @@
-"""What a randomized quantity has beside its range: distribution, moment, probability, and the parts it is of."""
+"""What a randomized quantity has beside its range: distribution, when it is drawn, probability, parts."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from widgets.randomization.range_slider import Distribution
 from widgets.style import theme
 
 # fields of a term that stand here
-DETAILS = ("distribution", "std", "moment", "interval", "probability", "observed", "parts")
+DETAILS = ("distribution", "std", "resample", "interval", "probability", "observed", "parts")
 WIDTH = 118  # of an editor, px
 
 
@@ -42,7 +42,7 @@ class Choice:
     distribution: Distribution = "uniform"
     probability: float = 1.0
     std: float = 0.0
-    moment: str = "reset"
+    resample: str = "reset"
     interval: float = 1.0
     parts: str = ""
     observed: bool = False
@@ -65,9 +65,9 @@ def described(choice: Choice) -> str:
         said.append(_tr("log-uniform"))
     elif choice.distribution == "normal":
         said.append(_tr("normal") + (f" σ {choice.std:.3g}" if choice.std else ""))
-    if choice.moment == "once":
+    if choice.resample == "once":
         said.append(_tr("once"))
-    elif choice.moment == "interval":
+    elif choice.resample == "interval":
         said.append(_tr("every {0:g} s").format(choice.interval))
     if choice.observed:
         said.append(_tr("observed"))
@@ -122,7 +122,7 @@ class RangeDetails(QWidget):
         self.std.setKeyboardTracking(False)
         self.std.setToolTip(self.tr("Standard deviation before truncation; auto is a quarter of the range"))
         self.std.setAccessibleName(self.tr("{0}: standard deviation").format(name))
-        self.moment = self._combo(
+        self.resample = self._combo(
             self.tr("{0}: when").format(name),
             [
                 ("reset", self.tr("each episode"), self.tr("Drawn at the start of every episode")),
@@ -174,7 +174,7 @@ class RangeDetails(QWidget):
         grid.setVerticalSpacing(theme.SMALL)
         rows: list[tuple[str, list[QWidget]]] = [
             (self.tr("Drawn"), [self.shape, self.std]),
-            (self.tr("When"), [self.moment, self.interval]),
+            (self.tr("When"), [self.resample, self.interval]),
             (self.tr("Applied"), [self.share, self.observed]),
         ]
         if parted:
@@ -197,14 +197,14 @@ class RangeDetails(QWidget):
         self.editors: dict[str, QWidget] = {
             "distribution": self.shape,
             "std": self.std,
-            "moment": self.moment,
+            "resample": self.resample,
             "interval": self.interval,
             "probability": self.share,
             "observed": self.observed,
             "parts": self.parts,
         }
         self._follow()
-        for combo in (self.shape, self.moment):
+        for combo in (self.shape, self.resample):
             combo.activated.connect(self._edit)
         for spin in (self.std, self.interval, self.share):
             spin.valueChanged.connect(self._edit)
@@ -220,7 +220,7 @@ class RangeDetails(QWidget):
         return {
             "distribution": self.shape.currentData(),
             "std": kept(given.std, self.std.value(), self.std.decimals()),
-            "moment": self.moment.currentData(),
+            "resample": self.resample.currentData(),
             "interval": kept(given.interval, self.interval.value(), self.interval.decimals()),
             "probability": kept(given.probability, self.share.value() / 100, 2),
             "observed": self.observed.isChecked(),
@@ -235,7 +235,7 @@ class RangeDetails(QWidget):
             editor.blockSignals(True)
         self.shape.setCurrentIndex(self.shape.findData(choice.distribution))
         self.std.setValue(choice.std)
-        self.moment.setCurrentIndex(self.moment.findData(choice.moment))
+        self.resample.setCurrentIndex(self.resample.findData(choice.resample))
         self.interval.setValue(choice.interval)
         self.share.setValue(round(100 * choice.probability))
         self.observed.setChecked(choice.observed)
@@ -262,7 +262,7 @@ class RangeDetails(QWidget):
 
     def _follow(self) -> None:
         self.std.setVisible(self.shape.currentData() == "normal")
-        self.interval.setVisible(self.moment.currentData() == "interval")
+        self.interval.setVisible(self.resample.currentData() == "interval")
 
     def _combo(self, name: str, entries: list[tuple[str, str, str]]) -> QComboBox:
         combo = QComboBox()

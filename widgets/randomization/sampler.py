@@ -18,7 +18,8 @@ from widgets.shell.mailbox import Mailbox, Slot
 COUNT = 6
 MOTION_SECONDS = 1.0
 SEED = 0  # of the episode that all samples are of
-_WORLD = ("embodiment", "task", "control", "camera", "image_size", "stand_in")  # fields whose change needs a new world
+# fields whose change needs a new world
+_WORLD = ("embodiment", "task", "control", "camera", "image_size", "hidden_dynamics")
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ def check_curriculum(domain: Domain, task: Task | type[Task]) -> list[Problem]:
     settings = domain.curriculum
     if not settings.enabled:
         return []
-    if not any(t.moment != "once" and _moves(t) for t in domain.randomization):
+    if not any(t.resample != "once" and _moves(t) for t in domain.randomization):
         words = "Nothing varies from episode to episode, so there is no range that could widen."
         return [Problem("curriculum.enabled", words, "Add randomization terms, or switch the curriculum off.")]
     if not task.has_success and settings.widen_return is None:
@@ -79,7 +79,7 @@ class RangeCurriculum(Observer):
         if not has_success and settings.widen_return is None:
             raise StudioError(*MISSING_RETURN)
         self._settings, self._has_success = settings, has_success
-        self._own = [term for term in terms if term.moment != "once"]
+        self._own = [term for term in terms if term.resample != "once"]
         # ends move evenly on the scale a term is drawn on
         self._log = [term.distribution == "log_uniform" for term in self._own]
         self._whole = np.array([[self._scaled(i, t.low), self._scaled(i, t.high)] for i, t in enumerate(self._own)])

@@ -50,8 +50,8 @@ class RandomizationManager:
         terms, self._count = domain.randomization, batch.nsim
         self._control_hz = control_hz
         self._physics = randomization.PhysicsRandomizer(batch, model)
-        self._terms = [t for t in terms if t.moment != "once"]
-        self._interval_terms = [t for t in terms if t.moment == "interval"]
+        self._terms = [t for t in terms if t.resample != "once"]
+        self._interval_terms = [t for t in terms if t.resample == "interval"]
         self._drawn = {t.key for t in self._terms}
         self._foreign: set[str] = set()  # keys that were given by hand and that no episode draws
         self._parted = any(t.parts for t in terms)
@@ -64,7 +64,7 @@ class RandomizationManager:
             own = {t.key: randomization.nominal_value(t.key, model, domain.camera) for t in terms}
             self.curriculum = RangeCurriculum(domain.curriculum, terms, own, has_success, self._count)
         every = np.arange(self._count)
-        self._once = randomization.draw([t for t in terms if t.moment == "once"], EpisodeRng(every, _ONCE))
+        self._once = randomization.draw([t for t in terms if t.resample == "once"], EpisodeRng(every, _ONCE))
         if self._once:
             self._apply(every, self._once)
 
@@ -115,7 +115,7 @@ class RandomizationManager:
             if self.curriculum is None:
                 self._apply(ids[due], randomization.draw([term], rng))
             else:
-                now = next(t for t in self.curriculum.terms if t.key == term.key and t.moment == "interval")
+                now = next(t for t in self.curriculum.terms if t.key == term.key and t.resample == "interval")
                 self._apply(ids[due], self.curriculum.at_ends(ids[due], randomization.draw([now], rng)))
 
     @property

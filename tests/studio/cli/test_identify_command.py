@@ -21,7 +21,10 @@ ARM = {"embodiment": "ur5_6dof", "task": "reach", "observation": "goal"}
 def plan(**changes: Any) -> Experiment:
     varied = [{"field": "mass", "low": 0.8, "high": 1.2}, {"field": "friction", "low": 0.5, "high": 1.5}]
     made = Experiment.from_dict(
-        {"source": ARM | {"randomization": varied}, "target": ARM | {"stand_in": "heavy", "randomization": varied}}
+        {
+            "source": ARM | {"randomization": varied},
+            "target": ARM | {"hidden_dynamics": "heavy", "randomization": varied},
+        }
     )
     return made.changed(**changes)
 
@@ -60,7 +63,7 @@ def test_the_simulation_of_a_stand_in_is_calibrated_and_not_the_stand_in(
     after = Experiment.load(written)
     assert after.target == plan().target
     assert terms(after.source) == {"friction": (0.5, 1.5), "mass": (1.5, 1.7), "actuator_gain": (0.7, 0.9)}
-    assert identified(tmp_path, plan(**{"target.stand_in": None}), "--write", str(written), "--json") == 0
+    assert identified(tmp_path, plan(**{"target.hidden_dynamics": None}), "--write", str(written), "--json") == 0
     about = json.loads(capsys.readouterr().out)["written"]
     assert about == {"file": str(written), "domain": "target", "fields": ["mass", "actuator_gain"]}
     assert Experiment.load(written).source == plan().source
@@ -69,12 +72,12 @@ def test_the_simulation_of_a_stand_in_is_calibrated_and_not_the_stand_in(
 def test_a_stand_in_that_nothing_simulates_is_told_before_the_work(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for changes in ({"source.embodiment": "franka_7dof"}, {"source.stand_in": "heavy"}):
+    for changes in ({"source.embodiment": "franka_7dof"}, {"source.hidden_dynamics": "heavy"}):
         assert identified(tmp_path, plan(**changes), "--write", str(tmp_path / "out.yaml")) == 2
         assert "the source does not simulate 'ur5_6dof'" in capsys.readouterr().err
     assert simulation_of(plan(), "source") == "source"
     with pytest.raises(ExperimentError, match="takes the source's place"):
-        simulation_of(plan(**{"source.stand_in": "heavy"}), "source")
+        simulation_of(plan(**{"source.hidden_dynamics": "heavy"}), "source")
 
 
 def test_no_margin_reaches_beyond_what_is_searched() -> None:
@@ -93,7 +96,7 @@ def test_no_margin_reaches_beyond_what_is_searched() -> None:
 def test_hidden_values_are_the_robots_and_not_a_stand_ins_times_them(tmp_path: Path) -> None:
     kept = tmp_path / "kept.h5"
     assert identified(tmp_path, plan(), "--record", str(kept), "--hidden", "mass=1.2", "actuator_delay=0") == 0
-    wanted = record(plan(**{"target.stand_in": None}).target, Registry(), {"mass": 1.2}, None, 0)
+    wanted = record(plan(**{"target.hidden_dynamics": None}).target, Registry(), {"mass": 1.2}, None, 0)
     np.testing.assert_array_equal(read_recordings(kept).qpos, wanted.qpos)
 
 

@@ -60,8 +60,8 @@ def test_what_cannot_be_is_refused_at_its_field(
         "target.randomization=preset",
         "target.randomization=off",
         "target.randomization=[{field: sharpness, low: 2, high: 2, probability: 0.5}]",
-        "target.randomization=[{field: mass, parts: 'wrist*, base', high: 1.5, distribution: normal, moment: once}]",
-        "target.randomization=[{field: color, low: 0.5, high: 2, distribution: log_uniform, moment: interval}]",
+        "target.randomization=[{field: mass, parts: 'wrist*, base', high: 1.5, distribution: normal, resample: once}]",
+        "target.randomization=[{field: color, low: 0.5, high: 2, distribution: log_uniform, resample: interval}]",
     ],
 )
 def test_what_can_be_is_understood(setting: str) -> None:

@@ -19,7 +19,7 @@ from studio.sim.world import World
 
 VARIED = [
     {"field": "mass", "low": 0.5, "high": 1.5, "parts": "torso"},
-    {"field": "friction", "low": 0.5, "high": 1.5, "moment": "interval", "interval": 0.1},
+    {"field": "friction", "low": 0.5, "high": 1.5, "resample": "interval", "interval": 0.1},
 ]
 REGISTRY = Registry()
 needs_compiler = pytest.mark.skipif(not compiler(), reason="there is no C++ compiler")

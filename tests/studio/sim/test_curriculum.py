@@ -29,7 +29,7 @@ REGISTRY = Registry()
 TERMS = [
     RandomizationTerm(field="mass", low=0.5, high=2.0),
     RandomizationTerm(field="damping", low=0.25, high=4.0, distribution="log_uniform"),
-    RandomizationTerm(field="friction", low=0.2, high=1.8, moment="once"),
+    RandomizationTerm(field="friction", low=0.2, high=1.8, resample="once"),
     RandomizationTerm(field="camera_position", low=-0.1, high=0.1),
 ]
 NOMINAL = {"mass": 1.0, "damping": 1.0, "friction": 1.0, "camera_position": 0.0}

@@ -23,8 +23,8 @@ NAMES = (
 VARIED = [
     {"field": "friction", "low": 0.5, "high": 1.5},
     {"field": "mass", "low": 0.8, "high": 1.2},
-    {"field": "gravity", "low": 0.9, "high": 1.1, "moment": "interval", "interval": 0.2},
-    {"field": "damping", "low": 0.9, "high": 1.1, "moment": "once"},
+    {"field": "gravity", "low": 0.9, "high": 1.1, "resample": "interval", "interval": 0.2},
+    {"field": "damping", "low": 0.9, "high": 1.1, "resample": "once"},
     {"field": "sensor_noise", "low": 0.01, "high": 0.02},
 ]
 

@@ -55,7 +55,7 @@ def every_task() -> list[dict[str, Any]]:
 
 DOMAINS: list[dict[str, Any]] = [
     {"randomization": [MASS]},
-    {"randomization": [MASS | {"moment": "interval", "interval": 0.1}, MASS | {"field": "actuator_gain"}]},
+    {"randomization": [MASS | {"resample": "interval", "interval": 0.1}, MASS | {"field": "actuator_gain"}]},
     {"embodiment": "mobile_3dof"},
     *every_task(),
 ]
@@ -94,7 +94,7 @@ def test_an_earlier_episode_comes_back_with_its_own_randomization() -> None:
         player.close()
 
 
-@pytest.mark.parametrize("terms", [[], [MASS | {"moment": "once"}]], ids=["nominal", "once"])
+@pytest.mark.parametrize("terms", [[], [MASS | {"resample": "once"}]], ids=["nominal", "once"])
 def test_before_a_preview_the_physics_are_what_they_were(terms: list[dict[str, Any]]) -> None:
     """Of a preview come fields of the model and keys that no earlier moment has."""
     player = made(embodiment="hopper", task="hopper", control="motor", observation="state", randomization=terms)

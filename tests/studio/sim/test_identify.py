@@ -255,7 +255,7 @@ def test_a_stand_in_robot_is_what_is_recorded_and_never_what_is_simulated(
     arm: Domain, registry: Registry, tmp_path: Path
 ) -> None:
     (tmp_path / "robot.yaml").write_text("mass: 1.5\nactuator_gain: 0.7\n", encoding="utf-8")
-    robot = arm.model_copy(update={"stand_in": tmp_path / "robot.yaml"})
+    robot = arm.model_copy(update={"hidden_dynamics": tmp_path / "robot.yaml"})
     found = identify(robot, registry, record(robot, registry, None, 2, 3), ("mass", "actuator_gain"), method="sysid")
     assert found["mass"].value == pytest.approx(1.5, rel=0.05)
     assert found["actuator_gain"].value == pytest.approx(0.7, rel=0.05)

@@ -133,7 +133,7 @@ HOPPER: dict[str, Any] = {"embodiment": "hopper", "task": "hopper", "control": "
 
 @pytest.mark.parametrize("moment", ["reset", "once"])
 def test_a_preview_holds_over_episodes_until_it_is_ended(moment: str) -> None:
-    term = {"field": "friction", "low": 0.5, "high": 0.6, "moment": moment}
+    term = {"field": "friction", "low": 0.5, "high": 0.6, "resample": moment}
     playing, untouched = (Player(Domain(randomization=[term], **HOPPER), Registry(), "random") for _ in range(2))
 
     def shown(player: Player) -> tuple[float, float]:

@@ -184,7 +184,7 @@ def test_parts_are_scaled_and_the_others_are_not(key: str, name: str, part: int)
 def test_factors_of_one_field_are_multiplied_whenever_they_are_drawn() -> None:
     """A torso drawn once keeps its mass when every episode draws the foot's, and a hand gives the whole body's."""
     terms = [
-        {"field": "mass", "parts": "torso", "low": 1.5, "high": 2.0, "moment": "once"},
+        {"field": "mass", "parts": "torso", "low": 1.5, "high": 2.0, "resample": "once"},
         {"field": "mass", "parts": "foot", "low": 0.5, "high": 0.8},
     ]
     world = make(3, terms)
@@ -204,7 +204,10 @@ def test_factors_of_one_field_are_multiplied_whenever_they_are_drawn() -> None:
 
 
 def test_what_was_drawn_once_comes_back_when_a_hand_lets_go() -> None:
-    terms = [{"field": "mass", "low": 1.5, "high": 2.0, "moment": "once"}, {"field": "friction", "low": 0.5, "high": 1}]
+    terms = [
+        {"field": "mass", "low": 1.5, "high": 2.0, "resample": "once"},
+        {"field": "friction", "low": 0.5, "high": 1},
+    ]
     world, ids = make(3, terms), np.arange(3)
     world.reset_envs(ids, ids)
     own = {key: world.randomization[key].copy() for key in ("mass", "friction")}
@@ -290,10 +293,10 @@ def test_colors_that_mean_something_stay() -> None:
 
 
 MOMENTS = [
-    {"field": "mass", "low": 0.8, "high": 1.2, "moment": "once"},
+    {"field": "mass", "low": 0.8, "high": 1.2, "resample": "once"},
     {"field": "friction", "low": 0.5, "high": 1.5},
-    {"field": "damping", "low": 0.5, "high": 2.0, "moment": "interval", "interval": 0.04},
-    {"field": "gravity", "low": 0.9, "high": 1.1, "moment": "interval", "interval": 0.024, "probability": 0.7},
+    {"field": "damping", "low": 0.5, "high": 2.0, "resample": "interval", "interval": 0.04},
+    {"field": "gravity", "low": 0.9, "high": 1.1, "resample": "interval", "interval": 0.024, "probability": 0.7},
 ]
 
 
@@ -335,7 +338,7 @@ def test_what_is_drawn_does_not_depend_on_the_neighbors() -> None:
 
 
 def test_two_terms_drawn_at_the_same_moment_have_numbers_of_their_own() -> None:
-    same = {"low": 0.5, "high": 1.5, "moment": "interval", "interval": 0.008}
+    same = {"low": 0.5, "high": 1.5, "resample": "interval", "interval": 0.008}
     world = make(200, [{"field": "mass", **same}, {"field": "damping", **same}])
     ids = np.arange(200)
     world.reset_envs(ids, ids)

@@ -37,18 +37,18 @@ def roll(made: World, values: dict[str, float] | None = None) -> np.ndarray:
 
 
 def test_it_moves_as_a_simulation_with_its_values_would() -> None:
-    real, nominal = world(stand_in="heavy"), world()
+    real, nominal = world(hidden_dynamics="heavy"), world()
     np.testing.assert_allclose(roll(real), roll(nominal, VALUES), atol=1e-9)
     assert np.abs(roll(real) - roll(nominal)).max() > 1e-3
 
 
 def test_what_is_drawn_comes_on_top_of_it() -> None:
-    real = world(stand_in="heavy")
+    real = world(hidden_dynamics="heavy")
     np.testing.assert_allclose(roll(real, {"mass": 1.1}), roll(world(), VALUES | {"mass": 1.6 * 1.1}), atol=1e-9)
 
 
 def test_it_says_nothing_of_its_values() -> None:
-    real, nominal = world(stand_in="heavy"), world()
+    real, nominal = world(hidden_dynamics="heavy"), world()
     roll(real)
     for name, value in real.randomization.items():
         np.testing.assert_array_equal(value, nominal.randomization[name], err_msg=name)
@@ -59,7 +59,7 @@ def test_it_says_nothing_of_its_values() -> None:
         path.relative_to(folder).as_posix()
         for room in ("studio", "plugins", "widgets")
         for path in (folder / room).rglob("*.py")
-        if "read_stand_in" in path.read_text(encoding="utf-8")
+        if "read_hidden_dynamics" in path.read_text(encoding="utf-8")
     }
     assert readers == {
         "studio/sim/hidden_dynamics.py",
@@ -82,6 +82,6 @@ def test_a_file_that_does_not_fit_is_one_sentence(tmp_path: Path, text: str | No
     if text is not None:
         file.write_text(text, encoding="utf-8")
     with pytest.raises(DataError) as caught:
-        world(stand_in=file)
+        world(hidden_dynamics=file)
     assert words in caught.value.message and "\n" not in caught.value.message
     assert caught.value.remedy

@@ -18,8 +18,8 @@ from studio.sim.world import World
 VARIED = [
     {"field": "mass", "low": 0.5, "high": 1.5, "parts": "torso"},
     {"field": "mass", "low": 0.8, "high": 1.2},
-    {"field": "friction", "low": 0.5, "high": 1.5, "moment": "interval", "interval": 0.1},
-    {"field": "damping", "low": 0.9, "high": 1.1, "moment": "once"},
+    {"field": "friction", "low": 0.5, "high": 1.5, "resample": "interval", "interval": 0.1},
+    {"field": "damping", "low": 0.9, "high": 1.1, "resample": "once"},
     {"field": "sensor_noise", "low": 0.01, "high": 0.02},
 ]
 WORLDS: list[tuple[str, str, dict[str, Any]]] = [

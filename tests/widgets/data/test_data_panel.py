@@ -193,10 +193,10 @@ def test_a_camera_is_chosen_where_images_are_seen_and_a_robot_brings_its_own(qtb
     camera.setFocus()
     qtbot.keyClicks(camera, "w")
     column.editors["image_size"].setValue(96)
-    column.editors["stand_in"].set_value("heavy")
-    column.editors["stand_in"].edited.emit()
+    column.editors["hidden_dynamics"].set_value("heavy")
+    column.editors["hidden_dynamics"].edited.emit()
     target = app_state.experiment.target
-    assert (target.camera, target.image_size, str(target.stand_in)) == ("wrist", 96, "heavy")
+    assert (target.camera, target.image_size, str(target.hidden_dynamics)) == ("wrist", 96, "heavy")
     robot.set_value("mobile_3dof")
     robot.edited.emit()
     assert app_state.experiment.target.camera == "top"

@@ -122,7 +122,10 @@ def test_a_stand_in_is_never_calibrated_but_its_simulation_is(
 ) -> None:
     (tmp_path / "robot.yaml").write_text("mass: 1.5\n", encoding="utf-8")
     varied = [{"field": "mass", "low": 0.8, "high": 1.2}]
-    assert app_state.edit(**{"target.stand_in": str(tmp_path / "robot.yaml"), "target.randomization": varied}) is None
+    assert (
+        app_state.edit(**{"target.hidden_dynamics": str(tmp_path / "robot.yaml"), "target.randomization": varied})
+        is None
+    )
     robot = app_state.experiment.target
     click(qtbot, panel.source._group.button(1))
     assert "parameters found" in identified(qtbot, panel)

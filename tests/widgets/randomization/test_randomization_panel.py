@@ -28,7 +28,7 @@ from widgets.randomization.sampler import COUNT, Request, Sampler, Samples
 from widgets.shell.app_state import AppState
 
 TORSO = {"field": "mass", "low": 0.8, "high": 2.0, "distribution": "normal", "std": 0.3, "parts": "torso"}
-FOOT = {"field": "mass", "low": 0.5, "high": 1.5, "moment": "interval", "interval": 0.5, "parts": "foot"}
+FOOT = {"field": "mass", "low": 0.5, "high": 1.5, "resample": "interval", "interval": 0.5, "parts": "foot"}
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def test_everything_of_a_term_is_edited_in_its_row(panel: RandomizationPanel, ap
     QTest.mouseClick(row.more, Qt.MouseButton.LeftButton)
     details = row.details
     assert details.isVisible() and not details.std.isVisible() and not details.interval.isVisible()
-    for combo, key in ((details.shape, "normal"), (details.moment, "interval")):
+    for combo, key in ((details.shape, "normal"), (details.resample, "interval")):
         combo.setCurrentIndex(combo.findData(key))
         combo.activated.emit(combo.currentIndex())
     assert details.std.isVisible() and details.interval.isVisible()
@@ -71,7 +71,7 @@ def test_everything_of_a_term_is_edited_in_its_row(panel: RandomizationPanel, ap
             "distribution": "normal",
             "std": 0.1,
             "probability": 0.75,
-            "moment": "interval",
+            "resample": "interval",
             "interval": 0.5,
             "parts": "torso",
             "observed": True,
