@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from studio.sim.render.gl import choose_gl_backend
+
 # before anything loads torch, Qt or MuJoCo, which read these once
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # there is a worker for each core already
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")  # the same picture with a display and without
@@ -19,6 +21,8 @@ os.environ.setdefault(
 )
 # films are read back from processes with many threads, where Python between fork and exec hangs now and then
 os.environ.setdefault("IMAGEIO_FFMPEG_NO_PREVENT_SIGINT", "1")
+# tests compare with mujoco.Renderer, whose backend is that of MuJoCo's first import
+os.environ.setdefault("MUJOCO_GL", choose_gl_backend())
 
 from studio.experiment import Experiment
 from tests import tiny

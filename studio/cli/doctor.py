@@ -62,15 +62,14 @@ def _package(name: str) -> str:
 
 
 def _rendering() -> str:
-    import studio.sim  # noqa: F401  (chooses the GL backend before MuJoCo is imported)
     from studio.errors import StudioError
-    from studio.sim.render.renderer import thread_context
+    from studio.sim.render.gl import choose_gl_backend, thread_context
 
     try:
         thread_context()
     except StudioError as error:
         raise _Missing(error.message, error.remedy) from None
-    return f"offscreen through {os.environ.get('MUJOCO_GL', 'the default')}"
+    return f"offscreen through {choose_gl_backend() or 'the default'}"
 
 
 def _qt() -> str:

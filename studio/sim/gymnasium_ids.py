@@ -1,6 +1,6 @@
 """Gymnasium ids for the worlds: ``studio/HalfCheetah-v5``, ``studio/Reach-franka_7dof-v0``, for one world or many.
 
-Registered when ``studio.sim`` is imported, so that ``gymnasium.make("studio.sim:studio/Hopper-v5")`` finds them.
+Registered by ``import studio.gym``, which ``gymnasium.make("studio.gym:studio/Hopper-v5")`` does itself.
 """
 
 from __future__ import annotations
@@ -18,9 +18,13 @@ from studio.registry import Registry, shared_registry
 NAMESPACE = "studio"
 
 
-def register_all(registry: Registry) -> list[str]:
-    """Registers an id for every task and embodiment that go together; gives the ids."""
-    ids = []
+def register_all(registry: Registry | None = None) -> list[str]:
+    """Register an id for every task and embodiment that go together, and return the ids.
+
+    Args:
+        registry: whose tasks and embodiments; None: the process's own.
+    """
+    registry, ids = registry or shared_registry(), []
     for task in registry.all("tasks").values():
         for embodiment in registry.all("embodiments").values():
             if not task.gymnasium_id or task().check(embodiment):

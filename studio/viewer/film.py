@@ -8,15 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import studio.sim  # noqa: F401  # isort: skip  # it chooses MuJoCo's GL backend, which MuJoCo reads at its import
-
 import mujoco
 import numpy as np
 
 from studio.errors import DataError
 from studio.experiment import Experiment
 from studio.registry import Registry
-from studio.sim.render.renderer import PLANE, thread_context
+from studio.sim.render.gl import thread_context
+from studio.sim.render.renderer import PLANE
 from studio.sim.render.video import FPS, VideoWriter
 from studio.store.checkpoint import load_policy
 from studio.viewer.player import Player

@@ -18,7 +18,6 @@ import torch
 from _report import finish, row
 from _training import kept
 
-import studio.sim  # noqa: F401  (chooses MuJoCo's GL backend)
 from studio.experiment import Domain
 from studio.registry import Registry
 from studio.sysid import (

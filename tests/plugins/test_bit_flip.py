@@ -76,7 +76,7 @@ def test_an_action_that_is_no_number_is_a_counted_divergence() -> None:
 
 
 def test_gymnasium_and_other_bodies() -> None:
-    env = gymnasium.make("studio.sim:studio/BitFlip-bits_8-v0")
+    env = gymnasium.make("studio.gym:studio/BitFlip-bits_8-v0")
     env.reset(seed=1)
     assert env.action_space.contains(env.action_space.sample())
     assert sorted(env.step(np.array([7.9], np.float32))[0]) == ["goal", "state"]

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-import studio.sim  # noqa: F401  registers the ids
+import studio.gym  # noqa: F401  registers the ids
 from plugins.formats.robomimic import Robomimic
 from plugins.policies.token_transformer import TokenTransformer
 from plugins.tasks.pick_place import AWAY, HALF, NEAR, PickPlace

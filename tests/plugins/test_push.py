@@ -9,7 +9,7 @@ import gymnasium
 import numpy as np
 import pytest
 
-import studio.sim  # noqa: F401  registers the ids
+import studio.gym  # noqa: F401  registers the ids
 from plugins.tasks.push import FLOOR, TABLE, Push
 from studio.experiment import Domain
 from studio.registry import Registry

@@ -33,9 +33,7 @@ class FakePlayer:
     """Has the API of studio.viewer.player.Player; records what it is told and on which thread."""
 
     def __init__(self, model: Path | None = None, fails: bool = False) -> None:
-        import studio.sim  # noqa: F401  # chooses the GL backend
-
-        import mujoco  # isort: skip
+        import mujoco
 
         self._mj = mujoco
         source = mujoco.MjModel.from_xml_path(str(model)) if model else mujoco.MjModel.from_xml_string(SMALL)

@@ -218,12 +218,12 @@ def test_what_was_paused_stays_paused_when_a_failure_is_over(watched: TrainingTa
 
 
 def test_without_gl_it_says_so_once_and_ends(qtbot: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    import studio.sim.render.renderer
+    import studio.sim.render.gl
 
     def none() -> Any:
         raise StudioError("No OpenGL context can be made.", "", "Install Mesa's drivers.")
 
-    monkeypatch.setattr(studio.sim.render.renderer, "thread_context", none)
+    monkeypatch.setattr(studio.sim.render.gl, "thread_context", none)
     watched = TrainingTap(qtbot)
     watched.worker.start()
     watched.until(lambda: "Install Mesa's drivers" in watched.frame.message)

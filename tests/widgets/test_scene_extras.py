@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import mujoco
 import numpy as np
 import pytest
 from PySide6.QtGui import QImage
-
-import studio.sim  # noqa: F401  # chooses the GL backend before MuJoCo is imported
-
-import mujoco  # isort: skip
 
 from studio.viewer.decorations import Ball, Line, path
 from widgets.viewport.scene_renderer import LEVELS, SceneRenderer

@@ -28,6 +28,7 @@ def render(domain: Domain, registry: Registry) -> QImage:
     """
     from studio.sim import scene as scenes
     from studio.sim.domains import embodiment_of, task_of
+    from studio.sim.render.still import still
 
     embodiment = embodiment_of(domain, registry)
     task = task_of(domain, registry)
@@ -48,12 +49,7 @@ def render(domain: Domain, registry: Registry) -> QImage:
     camera.lookat[:] = (low + high) / 2
     camera.distance = DISTANCE * max(float(np.linalg.norm(high - low)), 0.2)
     camera.azimuth, camera.elevation = AZIMUTH, ELEVATION
-    renderer = mujoco.Renderer(model, HEIGHT, WIDTH)
-    try:
-        renderer.update_scene(data, camera=camera)
-        pixels = renderer.render().copy()
-    finally:
-        renderer.close()
+    pixels = still(model, data, camera, WIDTH, HEIGHT)
     return QImage(pixels.tobytes(), WIDTH, HEIGHT, 3 * WIDTH, QImage.Format.Format_RGB888).copy()
 
 

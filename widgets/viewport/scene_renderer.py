@@ -104,9 +104,7 @@ class SceneRenderer:
     """
 
     def __init__(self) -> None:
-        from studio.sim.render.renderer import (
-            thread_context,  # the package chooses the GL backend before it imports MuJoCo
-        )
+        from studio.sim.render.gl import thread_context
 
         self._mj: Any = import_module("mujoco")
         self._gl = thread_context()

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import copy
 import itertools
-import os
-import threading
 import weakref
 from collections.abc import Collection, Mapping
 from functools import partial
@@ -20,6 +18,7 @@ import numpy as np
 from studio.cores import cores
 from studio.errors import StudioError
 from studio.sim.randomization.visual import Appearance, VisualParams, VisualTarget
+from studio.sim.render.gl import OFFSCREEN, choose_gl_backend, no_gl, thread_context
 from studio.sim.render.pool import Job, Kept, Worker, render_pool
 
 Array = np.ndarray
@@ -28,8 +27,6 @@ BLOCK = 4  # pictures a worker takes at a time
 MAX_WORKERS = 4  # more are little use: the rasterizer of software GL serves one thread of a process at a time
 FULL_TURN_SLICES = 12
 PLANE = (20.0, 20.0, 20.0)  # m: half-widths and the spacing of a floor's subdivisions
-_OWN = threading.local()  # .context: each thread's GL context
-_MAKING = threading.Lock()  # MuJoCo's EGL binding keeps global state while it makes a context
 _KEYS = itertools.count()
 
 
@@ -117,7 +114,7 @@ class _Drawer:
         try:
             self._context = mujoco.MjrContext(self._model, mujoco.mjtFontScale.mjFONTSCALE_100.value)
         except mujoco.FatalError as error:  # GLFW without a display fails as late as this
-            raise _no_gl(error) from error
+            raise no_gl(error) from error
         self._scene = mujoco.MjvScene(self._model, maxgeom=2_000)
         for flag in (
             mujoco.mjtRndFlag.mjRND_SHADOW,
@@ -195,40 +192,7 @@ def _forget_all(pool: list[Worker], key: int) -> None:
 
 def default_workers() -> int:
     """One for each core this process may use, within ``MAX_WORKERS``; one where GL belongs to the main thread."""
-    if mujoco.GLContext.__module__ not in ("mujoco.egl", "mujoco.osmesa"):
-        return 1
-    return min(cores(), MAX_WORKERS)
-
-
-def thread_context() -> mujoco.GLContext:
-    """This thread's offscreen GL context, made at its first use and now current.
-
-    One for all renderers of a thread: making one takes half a second with software GL, and leaves memory behind.
-    Pictures are drawn into MuJoCo's own framebuffers, so its size does not matter.
-
-    Raises:
-        StudioError: the machine has no GL.
-    """
-    try:
-        context = getattr(_OWN, "context", None)
-        if context is None:
-            with _MAKING:
-                # Mesa reads it once. Its rasterizer's own threads cannot speed up small images; without them each of
-                # our threads draws on a core of its own (measured: 1.9 times one thread's pictures, and 1.0 with them).
-                os.environ.setdefault("LP_NUM_THREADS", "0")
-                context = _OWN.context = mujoco.GLContext(16, 16)
-        context.make_current()
-    except Exception as error:
-        raise _no_gl(error) from error
-    return context
-
-
-def _no_gl(error: Exception) -> StudioError:
-    return StudioError(
-        f"No OpenGL context can be made ({error}).",
-        "",
-        "Install Mesa's drivers: sudo apt-get install libegl1 libgl1-mesa-dri (or set MUJOCO_GL=osmesa).",
-    )
+    return min(cores(), MAX_WORKERS) if choose_gl_backend() in OFFSCREEN else 1
 
 
 def lean_copy(model: mujoco.MjModel, size: int) -> mujoco.MjModel:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
 
+import studio.gym  # noqa: F401  registers the ids
 from studio.contracts import Task
 from studio.errors import StudioError
 from studio.experiment import Domain
@@ -88,7 +89,7 @@ def test_every_task_has_its_ids_and_only_where_it_makes_sense() -> None:
     ],
 )  # fmt: skip
 def test_gymnasiums_checker_is_content(id: str) -> None:
-    env = gymnasium.make(f"studio.sim:{NAMESPACE}/{id}")
+    env = gymnasium.make(f"studio.gym:{NAMESPACE}/{id}")
     check_env(env.unwrapped, skip_render_check=True)
     env.close()
 

@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-import studio.sim  # noqa: F401  (chooses the GL backend before MuJoCo is imported)
 from studio.errors import StudioError
 from studio.experiment import Domain
 from studio.registry import Registry
 from studio.sim.domains import embodiment_of, task_of
-from studio.sim.render import pool as render_crew
+from studio.sim.render import pool
 from studio.sim.render import renderer as render
+from studio.sim.render.gl import thread_context
 from studio.sim.render.renderer import CameraRenderer
 from tests import tiny
 
@@ -151,7 +151,7 @@ def test_helpers_let_go_of_a_renderer_that_is_closed_or_forgotten(monkeypatch: p
 
     monkeypatch.setattr(render._Drawer, "close", noting)
     qpos, mocap = states(scene(), 40)
-    (helper,) = render_crew.crew(1)
+    (helper,) = pool.render_pool(1)
     for how in ("closed", "forgotten"):
         renderer: CameraRenderer | None = CameraRenderer(scene(), "front", SIZE, workers=2)
         assert renderer is not None
@@ -172,19 +172,19 @@ def _look(key: int, knows: list[bool], kept: dict[int, Any]) -> None:
 
 
 def test_a_helpers_error_reaches_the_caller() -> None:
-    job = render_crew.Job(8, 2)
+    job = pool.Job(8, 2)
 
     def broken(row: int) -> None:
         if row == 3:
             raise StudioError("no picture")
 
-    (helper,) = render_crew.crew(1)
+    (helper,) = pool.render_pool(1)
     helper.give(lambda kept: job.work(broken))
     tiny.wait_for(lambda: job.over)
     with pytest.raises(StudioError, match="no picture"):
         job.wait()
     done: list[int] = []  # the helper lives on
-    later = render_crew.Job(8, 3)
+    later = pool.Job(8, 3)
     helper.give(lambda kept: later.work(done.append))
     tiny.wait_for(lambda: later.over)
     later.wait()
@@ -193,7 +193,7 @@ def test_a_helpers_error_reaches_the_caller() -> None:
 
 def test_a_program_that_drew_with_helpers_ends_without_complaint() -> None:
     program = (
-        "import studio.sim, mujoco, numpy as np, time\n"
+        "import mujoco, numpy as np, time\n"
         "from studio.sim.render.renderer import CameraRenderer\n"
         f"m = mujoco.MjModel.from_xml_string('''{SCENE.format(lights=SUN)}''')\n"
         "r = CameraRenderer(m, 'front', 32, 2)\n"
@@ -247,7 +247,7 @@ def _by_mujoco(model: Any, qpos: Array, mocap: Array) -> Array:
             for flag in ("SHADOW", "REFLECTION", "SKYBOX", "HAZE"):
                 renderer.scene.flags[getattr(mujoco.mjtRndFlag, f"mjRND_{flag}")] = False
             pictures.append(renderer.render().copy())
-    render.thread_context()
+    thread_context()
     return np.stack(pictures)
 
 
@@ -314,7 +314,7 @@ def _pixels_of(model: Any, qpos: Array, mocap: Array, body: str) -> Array:
         renderer.enable_segmentation_rendering()
         renderer.update_scene(data, "front")
         ids = renderer.render()[..., 0]
-    render.thread_context()
+    thread_context()
     seen = np.isin(ids, np.flatnonzero(model.geom_bodyid == model.body(body).id))
     inner = seen.copy()
     for axis in (0, 1):
@@ -352,7 +352,7 @@ def test_what_does_not_exist_is_said_plainly() -> None:
 def test_a_machine_without_gl_is_told_so(backend: str) -> None:
     """GLFW without a display, and EGL without a device."""
     program = (
-        "import studio.sim, mujoco\n"
+        "import mujoco\n"
         "from studio.errors import StudioError\n"
         "from studio.sim.render.renderer import CameraRenderer\n"
         "m = mujoco.MjModel.from_xml_string('<mujoco><worldbody><camera name=\"c\"/></worldbody></mujoco>')\n"
