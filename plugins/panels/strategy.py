@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QFrame, QLabel, QLineEdit, QListWidget, QListWidge
 from studio.contracts import PanelInfo, Problem
 from studio.errors import StudioError
 from studio.experiment import Budget, Comparison, EvaluationPlan, Experiment, Pretraining, Selection
-from widgets.forms.editors import Choice
+from widgets.forms.choices import Choice
 from widgets.forms.form import Form
 from widgets.forms.params_form import ParamsForm
 from widgets.forms.scroll_column import ScrollColumn

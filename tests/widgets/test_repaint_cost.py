@@ -93,10 +93,10 @@ def loss(step: int, value: float = 1.0) -> MetricsLogged:
 def test_a_plot_without_new_content_is_painted_from_the_cache(panel: CurvesPanel) -> None:
     plot = panel.view.plots[LOSS]
     before = plot.layer.paints
-    axis = plot._x_axis.picture
+    axis = plot.x_axis.picture
     assert axis is not None
     made = calls(plot.view.viewport().repaint)
-    assert plot.layer.paints == before and plot._x_axis.picture is axis
+    assert plot.layer.paints == before and plot.x_axis.picture is axis
     assert made < 120  # 68 in fact; 349 where the layer and both axes draw themselves
 
 
@@ -125,12 +125,12 @@ def test_new_numbers_cost_few_calls(panel: CurvesPanel, app_state: AppState) -> 
 
 def test_an_axis_that_was_fitted_early_still_gets_its_unit(panel: CurvesPanel) -> None:
     plot = panel.view.plots["memory", ""]
-    plot._x_axis.set_time(False)
+    plot.x_axis.set_time(False)
     settle()
-    before = plot._x_axis.picture
+    before = plot.x_axis.picture
     plot.set_content(plot.content, True)
     settle()
-    assert plot._x_axis.time and plot._x_axis.picture is not None and plot._x_axis.picture is not before
+    assert plot.x_axis.time and plot.x_axis.picture is not None and plot.x_axis.picture is not before
 
 
 def test_numbers_do_not_lay_the_plot_out_anew(panel: CurvesPanel, app_state: AppState) -> None:
@@ -145,11 +145,11 @@ def test_numbers_do_not_lay_the_plot_out_anew(panel: CurvesPanel, app_state: App
 
     layouts = Layouts(plot)
     plot.installEventFilter(layouts)
-    before = plot.readout.text()
+    before = plot.head.readout.text()
     app_state.events.emit([loss(step, 50.0) for step in range(300, 304)])
     view._redraw()
     settle()
-    assert plot.readout.text() != before and layouts.seen == 0
+    assert plot.head.readout.text() != before and layouts.seen == 0
 
 
 def test_the_strip_is_drawn_at_a_readable_pace_and_only_when_it_changed(qtbot: Any, app_state: AppState) -> None:

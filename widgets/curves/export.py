@@ -171,11 +171,11 @@ class Figure:
         x_axis.time = plot.shows_time
         item = self._sheet.addPlot(row=row, col=column, axisItems={"bottom": x_axis, "left": y_axis}, enableMenu=False)
         unit = f" ({plot.content.unit})" if plot.content.unit else ""
-        stage = f" – {plot.stage_name()}" if plot.stage_name() else ""
+        stage = f" – {plot.head.stage_name()}" if plot.head.stage_name() else ""
         kinds = {c.kind: c for c in plot.content.curves if c.kind}
         if len(kinds) > 1 and not plot.content.contexts:
             unit += " · " + ", ".join(f"{mark_of(curve)} {kind_name(kind)}" for kind, curve in kinds.items())
-        item.setTitle(f"{plot.name()}{stage}{unit}", color=theme.color("text"), size="10pt")
+        item.setTitle(f"{plot.head.name()}{stage}{unit}", color=theme.color("text"), size="10pt")
         item.hideButtons()
         item.setLabel("bottom", plot.tr("time") if plot.shows_time else plot.tr("step"), color=theme.color("muted"))
         for axis in (x_axis, y_axis):

@@ -9,6 +9,8 @@ from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelInd
 from PySide6.QtGui import QColor, QIcon, QPainter, QPen, QPixmap
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QLabel, QTableView, QVBoxLayout, QWidget
 
+from widgets.curves.axis import clock, kind_name
+from widgets.curves.plot import CurvePlot
 from widgets.style import theme
 
 Index = QModelIndex | QPersistentModelIndex
@@ -114,3 +116,15 @@ class CurveLegend(QWidget):
         """Shows the curves of one plot and their values."""
         self.caption.setText(caption)
         self.model.set_rows(rows)
+
+    def show_plot(self, plot: CurvePlot, x: float | None, timed: bool) -> None:
+        """Show the curves of a plot with their values at x (None: the latest); ``timed``: x is in seconds."""
+        rows = []
+        for curve in plot.content.curves:
+            index = curve.at(x) if x is not None else len(curve.x) - 1
+            text = plot.head.value_text(curve, index) if index is not None and len(curve.x) else "–"
+            kind = kind_name(curve.kind) if len({c.kind for c in plot.content.curves}) > 1 else ""
+            label = f"{curve.label} · {kind}" if kind else curve.label
+            rows.append(LegendRow(curve.run, label, curve.color, curve.secondary, text))
+        where = self.tr("latest") if x is None else clock(x) if timed else self.tr("step %1").replace("%1", f"{x:,.0f}")
+        self.set_rows(" · ".join(t for t in (plot.head.name(), plot.head.stage_name(), where) if t), rows)

@@ -7,24 +7,21 @@ click, or :meth:`CurvePlot.fit`, shows everything again.
 from __future__ import annotations
 
 import math
-from html import escape
 from typing import Any
 
 import pyqtgraph as pg
 from PySide6.QtCore import QEvent, QPointF, Qt, Signal
 from PySide6.QtGui import QContextMenuEvent
-from PySide6.QtWidgets import QFrame, QGraphicsItem, QHBoxLayout, QLabel, QVBoxLayout
+from PySide6.QtWidgets import QFrame, QGraphicsItem, QLabel, QVBoxLayout
 
-from widgets.curves.axis import PlotAxis, kind_name, mark_of, metric_name, number, span, stage_name
+from widgets.curves.axis import PlotAxis, span
 from widgets.curves.content import LOAD, SUCCESS, Content, Curve, Key
-from widgets.curves.groups import paler
 from widgets.curves.layer import Cursor, CurveLayer
+from widgets.curves.plot_head import PlotHead
 from widgets.curves.plot_menu import adopt_menu
-from widgets.curves.readout import GAP, Readout
 from widgets.style import theme
 
 _NEAR = 14.0  # px: how near a click has to be to a curve
-_NAMED, _LOW = 12, 130  # contexts that are all named; px: a plot too low to name them
 ROOMY = 0.75  # a vertical range is kept while what is shown fills this share of it
 
 
@@ -40,14 +37,6 @@ class _Box(pg.ViewBox):  # type: ignore[misc]
     @staticmethod
     def _shift(event: Any) -> bool:
         return bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
-
-
-class _Wrapped(QLabel):
-    """Text in lines, whose height is set by hand: did it ask for one by its width, all plots would get their preferred
-    heights, as high as the window."""
-
-    def hasHeightForWidth(self) -> bool:
-        return False
 
 
 class CurvePlot(QFrame):
@@ -69,23 +58,15 @@ class CurvePlot(QFrame):
         self._setting = False
         self._cursor_x: float | None = None
         self._references: list[tuple[str, float, pg.InfiniteLine]] = []
-        self.title = QLabel()
-        self.title.setTextFormat(Qt.TextFormat.RichText)
-        self._title_for: Any = None
-        self.readout = Readout()
-        self.contexts = _Wrapped()  # which line is which context, where the head has no room for it
-        self.contexts.setTextFormat(Qt.TextFormat.RichText)
-        self.contexts.setContentsMargins(theme.MEDIUM, 0, theme.MEDIUM, 0)
-        self.contexts.setWordWrap(True)
-        self.contexts.hide()
+        self.head = PlotHead(key)
         self.note = QLabel(self)
         self.note.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.note.setProperty("role", "muted")
         self.note.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.note.hide()
         self.box = _Box(enableMenu=False)
-        self._x_axis, self._y_axis = PlotAxis("bottom"), PlotAxis("left")
-        self.view = pg.PlotWidget(viewBox=self.box, axisItems={"bottom": self._x_axis, "left": self._y_axis})
+        self.x_axis, self.y_axis = PlotAxis("bottom"), PlotAxis("left")
+        self.view = pg.PlotWidget(viewBox=self.box, axisItems={"bottom": self.x_axis, "left": self.y_axis})
         adopt_menu(self.view)
         self.view.hideButtons()
         self.view.getPlotItem().setContentsMargins(0, 7, 12, 0)  # room for half a label at the ends of the axes
@@ -94,29 +75,23 @@ class CurvePlot(QFrame):
         self.view.setContextMenuPolicy(Qt.ContextMenuPolicy.NoContextMenu)
         self.view.viewport().installEventFilter(self)
         if key[0] == SUCCESS:
-            self._y_axis.setTicks([[(v, f"{v:g}") for v in (0.0, 0.5, 1.0)], [(0.25, ""), (0.75, "")]])
-        self.layer, self.crosshair = CurveLayer(self._y_axis), Cursor()
+            self.y_axis.setTicks([[(v, f"{v:g}") for v in (0.0, 0.5, 1.0)], [(0.25, ""), (0.75, "")]])
+        self.layer, self.crosshair = CurveLayer(self.y_axis), Cursor()
         self.box.addItem(self.layer, ignoreBounds=True)
         self.box.addItem(self.crosshair, ignoreBounds=True)
         # Axes and curves are drawn when what they show changes; every other paint takes them from Qt's own cache,
         # without a call into Python. Figures for export are made without it.
-        for item in (self._x_axis, self._y_axis, self.layer):
+        for item in (self.x_axis, self.y_axis, self.layer):
             item.setCacheMode(QGraphicsItem.CacheMode.DeviceCoordinateCache)
-        for axis in (self._x_axis, self._y_axis):
+        for axis in (self.x_axis, self.y_axis):
             axis.enableAutoSIPrefix(False)  # nothing of it is shown, and it would be set again with every range
         self.box.setFlag(QGraphicsItem.GraphicsItemFlag.ItemHasNoContents)
         self.box.disableAutoRange()
         self.box.setDefaultPadding(0)
-        head = QHBoxLayout()
-        head.setContentsMargins(theme.MEDIUM, theme.SMALL, theme.MEDIUM, 0)
-        head.setSpacing(theme.MEDIUM)
-        head.addWidget(self.title)
-        head.addWidget(self.readout, 1)
         column = QVBoxLayout(self)
         column.setContentsMargins(1, 1, 1, 1)
         column.setSpacing(0)
-        column.addLayout(head)
-        column.addWidget(self.contexts)
+        self.head.add_to(column)
         column.addWidget(self.view)
         self.box.sigXRangeChanged.connect(self._x_moved)
         self.box.sigRangeChangedManually.connect(self._by_hand)
@@ -127,27 +102,19 @@ class CurvePlot(QFrame):
 
     # -- what is shown
 
-    def name(self) -> str:
-        """The plot's name in words."""
-        return metric_name(self.key[0])
-
-    def stage_name(self) -> str:
-        """The stage in words; empty for the load."""
-        return stage_name(self.key[1])
-
     def set_content(self, content: Content, x_is_time: bool) -> None:
         """Takes new curves and keeps the view where the person left it."""
         self.content = content
         self.shows_time = x_is_time
-        self._x_axis.set_time(x_is_time)
-        if bool(self._y_axis.logMode) != content.log:
-            self._y_axis.setLogMode(False, content.log)
+        self.x_axis.set_time(x_is_time)
+        if bool(self.y_axis.logMode) != content.log:
+            self.y_axis.setLogMode(False, content.log)
             self.auto_y = True
             for _, value, line in self._references:
                 line.setPos(math.log10(value) if content.log and value > 0 else value)
         self.playable = any(len(places) for _, places in content.checkpoints)
         self.layer.set_content(content)
-        self._head()
+        self._show_head()
         self.fit_y()
         self.show_cursor(self._cursor_x)
 
@@ -176,6 +143,11 @@ class CurvePlot(QFrame):
             self._references.append((label, value, line))
         self.fit_y()
 
+    @property
+    def reference_lines(self) -> list[pg.InfiniteLine]:
+        """The horizontal lines, in the order in which they were given."""
+        return [line for _, _, line in self._references]
+
     def restyle(self) -> None:
         """Takes the colors of the present scheme."""
         ground = theme.color("plot_background")
@@ -184,21 +156,20 @@ class CurvePlot(QFrame):
             f" border-radius: {theme.RADIUS}px; }}"
         )
         self.view.setBackground(ground)
-        for axis in (self._x_axis, self._y_axis):
+        for axis in (self.x_axis, self.y_axis):
             axis.setPen(pg.mkPen(theme.color("border")))
             axis.setTextPen(pg.mkPen(theme.color("muted")))
             axis.setStyle(tickFont=theme.small_font(self.font()), tickLength=0, tickTextOffset=5, tickAlpha=0)
-        self._x_axis.setStyle(hideOverlappingLabels=14)  # px a label may stick out
-        self._y_axis.setStyle(hideOverlappingLabels=8)
-        self._y_axis.setPen(pg.mkPen(None))
+        self.x_axis.setStyle(hideOverlappingLabels=14)  # px a label may stick out
+        self.y_axis.setStyle(hideOverlappingLabels=8)
+        self.y_axis.setPen(pg.mkPen(None))
         height = self.fontMetrics().height()
-        self._y_axis.setWidth(self.fontMetrics().horizontalAdvance("0.0000") + 8)
-        self._x_axis.setHeight(height + 6)
-        for text in (self.readout, self.contexts):
-            text.setFont(theme.small_font(self.font()))
+        self.y_axis.setWidth(self.fontMetrics().horizontalAdvance("0.0000") + 8)
+        self.x_axis.setHeight(height + 6)
+        self.head.set_font(theme.small_font(self.font()))
         self.set_references([(label, value) for label, value, _ in self._references])
-        self._head()
-        self._read(self._cursor_x)
+        self._show_head()
+        self.head.read(self._cursor_x)
 
     # -- ranges
 
@@ -249,90 +220,13 @@ class CurvePlot(QFrame):
                 if index is not None:
                     dots.append((float(curve.x[index]), float(curve.y[index]), curve.color))
         self.crosshair.show_at(x, dots)
-        self._read(x)
+        self.head.read(x)
 
     # -- inside
 
-    def _head(self) -> None:
-        """The title, and which line is which where there is room to say it."""
-        kinds = {c.kind: c for c in self.content.curves if c.kind}
-        muted = theme.color("muted").name()
-        marks = [(self._kind_color(curve), mark_of(curve), kind_name(kind)) for kind, curve in kinds.items()]
-        wanted = (marks, muted, self.width(), self.height() > _LOW)
-        if wanted == self._title_for:
-            return
-        self._title_for = wanted
-        name = f"<b>{escape(self.name())}</b>"
-        staged = f"{name}&nbsp; <span style='color:{muted}'>{escape(self.stage_name())}</span>"
-        longer = staged + "".join(
-            f"&nbsp; <span style='color:{tint}'>{mark}</span> <span style='color:{muted}'>{escape(kind)}</span>"
-            for tint, mark, kind in marks
-        )
-        crowded = not self._fits(longer)
-        if (len(kinds) < 2 or crowded) and not self._fits(staged):
-            self.title.setText(name)
-        self._show_contexts(crowded)
-        self.title.setToolTip(f"{self.name()} {self.stage_name()}".strip())
-        self.view.setAccessibleName(self.title.toolTip())
-
-    def _fits(self, title: str) -> bool:
-        """Sets the title, and tells whether there is room for it."""
-        self.title.setText(title)
-        return self.title.sizeHint().width() <= self.width() - 2 * theme.MEDIUM
-
-    def _show_contexts(self, crowded: bool) -> None:
-        """Under the head of a plot that has a line for each context; of many the first, the middle and the last."""
-        curves = list(self.content.contexts.values())
-        shown = crowded and len(curves) > 1 and self.height() > _LOW
-        if shown:
-            if len(curves) > _NAMED:
-                curves = [curves[0], curves[len(curves) // 2], curves[-1]]
-            muted = theme.color("muted").name()
-            words = [
-                f"<span style='color:{self._kind_color(curve)}'>▬</span>&nbsp;"
-                f"<span style='color:{muted}'>{escape(curve.kind).replace(' ', '&nbsp;')}</span>"
-                for curve in curves
-            ]
-            self.contexts.setText("&nbsp; ".join(words))
-            self.contexts.setFixedHeight(self.contexts.heightForWidth(self.width() - 2))
-        self.contexts.setVisible(shown)
-
-    def _kind_color(self, curve: Curve) -> str:
-        one = len({c.run for c in self.content.curves}) == 1
-        tint = curve.color if one else theme.color("muted")
-        contexts = list(self.content.contexts)
-        if contexts and not one:
-            tint = paler(theme.color("text"), contexts.index(curve.kind) / max(1, len(contexts) - 1))
-        if curve.secondary and curve.low is None:
-            tint = theme.blend(tint, theme.color("plot_background"), 0.5)
-        return tint.name()
-
-    def value_text(self, curve: Curve, index: int, interval: bool = True) -> str:
-        """A curve's value for reading, with its interval and unit."""
-        if curve.low is not None and curve.high is not None:
-            ends = curve.value(index), float(curve.low[index]), float(curve.high[index])
-            text, low, high = (f"{end:.2f}" if self.key[0] == SUCCESS else number(end) for end in ends)
-            return f"{text}  [{low}, {high}]" if interval else text
-        return f"{number(curve.value(index))} {curve.unit}".strip()
-
-    def _read(self, x: float | None) -> None:
-        """One run's values in the head, as much of them as fits beside the title."""
-        if self.content.contexts:  # named in the head or under it; else the ends of the scale, where the values stand
-            ends = [*self.content.contexts.values()][:: max(1, len(self.content.contexts) - 1)]
-            named = len(ends) < 2 or not self.contexts.isHidden() or ends[0].kind in self.title.text()
-            self.readout.set_parts([] if named else [(c.color.name(), f"▬ {c.kind}") for c in ends])
-            return
-        if len({c.run for c in self.content.curves}) != 1:
-            self.readout.set_parts([])
-            return
-        found = [(c, c.at(x) if x is not None else len(c.x) - 1) for c in self.content.curves if len(c.x)]
-        room = self.width() - self.title.sizeHint().width() - 4 * theme.MEDIUM
-        for interval in (True, False):
-            parts = [(c.color.name(), self.value_text(c, i, interval)) for c, i in found[:2] if i is not None]
-            if self.readout.fontMetrics().horizontalAdvance(GAP.join(t for _, t in parts)) <= room:
-                self.readout.set_parts(parts)
-                return
-        self.readout.set_parts([])
+    def _show_head(self) -> None:
+        self.head.show(self.content, self.size())
+        self.view.setAccessibleName(self.head.title.toolTip())
 
     def _x_moved(self, *_: Any) -> None:
         if not self._setting:
@@ -390,8 +284,8 @@ class CurvePlot(QFrame):
     def resizeEvent(self, event: Any) -> None:
         super().resizeEvent(event)
         self.note.setGeometry(self.view.geometry())
-        self._head()
-        self._read(self._cursor_x)
+        self._show_head()
+        self.head.read(self._cursor_x)
         self.fit_y()
         self.uncovered.emit()
 

@@ -13,31 +13,23 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QSize, Qt, QTimer, Signal
+from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QColor
-from PySide6.QtWidgets import QGridLayout, QScrollArea, QSplitter, QWidget
+from PySide6.QtWidgets import QGridLayout, QSplitter, QWidget
 
-from widgets.curves.axis import clock, kind_name, metric_name, stage_name
+from widgets.curves.axis import metric_name, stage_name
 from widgets.curves.content import DEFAULT_METRICS, SUCCESS, Content, Key, Options, available, build, horizontal
 from widgets.curves.data import PRETRAIN, RunData
 from widgets.curves.groups import group_of, is_group
-from widgets.curves.legend import CurveLegend, LegendRow
+from widgets.curves.legend import CurveLegend
 from widgets.curves.plot import CurvePlot
+from widgets.curves.plot_grid import PlotGrid
 from widgets.style import theme
 
 REDRAW_MS = 80  # after what a person did
 FOLLOW_MS = 200  # while numbers come: painting takes the interpreter from the training that makes them
 HOVER_MS = 25
-_MIN_PLOT = QSize(150, 98)
 _SHARE = 12.0  # drawing may take at most about a twelfth of the UI thread's time: training wants the interpreter too
-
-
-class _Canvas(QWidget):
-    resized = Signal()
-
-    def resizeEvent(self, event: Any) -> None:
-        super().resizeEvent(event)
-        self.resized.emit()
 
 
 class CurveView(QWidget):
@@ -52,7 +44,6 @@ class CurveView(QWidget):
         self.options = Options()
         self.plots: dict[Key, CurvePlot] = {}
         self.runs: list[RunData] = []
-        self.columns = 1
         self._color = color
         self._keys: list[Key] = []
         self._chosen: dict[Key, bool] = {}
@@ -64,21 +55,11 @@ class CurveView(QWidget):
         self._focus: Key | None = None
         self._cursor: float | None = None
         self._last_cost = 0.0
-        self.canvas = _Canvas()
-        self.canvas.setObjectName("scrolled")
-        self.grid = QGridLayout(self.canvas)
-        self.grid.setContentsMargins(0, 0, 0, 0)
-        self.grid.setSpacing(theme.SMALL + theme.HAIR)
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setWidget(self.canvas)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.verticalScrollBar().valueChanged.connect(lambda _: self._schedule())
-        self.scroll_area = scroll
+        self.grid = PlotGrid()
         self.legend = CurveLegend()
         self.legend.run_clicked.connect(self.highlight)
         self.splitter = QSplitter(Qt.Orientation.Horizontal)
-        self.splitter.addWidget(scroll)
+        self.splitter.addWidget(self.grid)
         self.splitter.addWidget(self.legend)
         self.splitter.setStretchFactor(0, 1)
         self.splitter.setSizes([900, 190])
@@ -91,7 +72,7 @@ class CurveView(QWidget):
         self._hover_timer = QTimer(self)
         self._hover_timer.setSingleShot(True)
         self._hover_timer.timeout.connect(self._show_cursor)
-        self.canvas.resized.connect(self._arrange)
+        self.grid.arranged.connect(self._schedule)
         theme.on_change(self, self._restyle)
 
     # -- what the panel says
@@ -121,6 +102,16 @@ class CurveView(QWidget):
             for plot in self.plots.values():
                 plot.auto_x = plot.auto_y = True
         self.touch()
+
+    @property
+    def columns(self) -> int:
+        """In how many columns the plots lie."""
+        return self.grid.columns
+
+    @property
+    def is_drawn(self) -> bool:
+        """Whether every shown plot shows the latest numbers."""
+        return not self._dirty
 
     @property
     def candidates(self) -> list[Key]:
@@ -235,22 +226,13 @@ class CurveView(QWidget):
 
     def _rebuild(self) -> None:
         wanted = [key for key in self._keys if self.is_shown(key)]
-        for key in [k for k in self.plots if k not in wanted]:
-            plot = self.plots.pop(key)
-            self.grid.removeWidget(plot)
-            plot.hide()
-            plot.deleteLater()
-        made = {}
-        for key in wanted:
-            made[key] = self.plots.get(key) or self._make(key)
-        self.plots = made
-        self._dirty &= set(made)
-        self._arrange()
+        self.plots = {key: self.plots.get(key) or self._make(key) for key in wanted}
+        self._dirty &= set(self.plots)
+        self.grid.set_plots([*self.plots.values()])
         self.plots_changed.emit()
 
     def _make(self, key: Key) -> CurvePlot:
         plot = CurvePlot(key)
-        plot.setMinimumSize(_MIN_PLOT)
         plot.set_references(self._references.get(key[0], []))
         plot.hovered.connect(self._hover)
         plot.ranged.connect(self._ranged)
@@ -260,39 +242,10 @@ class CurveView(QWidget):
         self._dirty.add(key)
         return plot
 
-    def _arrange(self) -> None:
-        """Chooses the number of columns that makes the plots largest without making them tall and thin."""
-        count = len(self.plots)
-        if not count:
-            return
-        width, height = self.scroll_area.viewport().width(), self.scroll_area.viewport().height()
-
-        def worth(columns: int) -> float:
-            rows = math.ceil(count / columns)
-            wide, tall = width / columns, height / rows
-            return -1.0 if wide < _MIN_PLOT.width() and columns > 1 else min(wide / 1.5, tall)
-
-        self.columns = columns = max(range(1, count + 1), key=worth)
-        for index, plot in enumerate(self.plots.values()):
-            at = self.grid.indexOf(plot)
-            if at < 0 or self._place_of(at) != divmod(index, columns):
-                self.grid.addWidget(plot, *divmod(index, columns))
-            plot.show()
-        for place in range(max(self.grid.columnCount(), columns)):
-            self.grid.setColumnStretch(place, 1 if place < columns else 0)
-        rows = math.ceil(count / columns)
-        for place in range(max(self.grid.rowCount(), rows)):
-            self.grid.setRowStretch(place, 1 if place < rows else 0)
-        self._schedule()
-
     def _uncovered(self) -> None:
         if self._dirty:
             self._hurry()
             self._schedule()
-
-    def _place_of(self, index: int) -> tuple[int, int]:
-        place: Any = self.grid.getItemPosition(index)
-        return place[0], place[1]
 
     def resizeEvent(self, event: Any) -> None:
         super().resizeEvent(event)
@@ -364,16 +317,8 @@ class CurveView(QWidget):
         if plot is None:
             self.legend.set_rows("", [])
             return
-        x, rows = self._cursor if self._focus == plot.key else None, []
-        for curve in plot.content.curves:
-            index = curve.at(x) if x is not None else len(curve.x) - 1
-            text = plot.value_text(curve, index) if index is not None and len(curve.x) else "–"
-            kind = kind_name(curve.kind) if len({c.kind for c in plot.content.curves}) > 1 else ""
-            label = f"{curve.label} · {kind}" if kind else curve.label
-            rows.append(LegendRow(curve.run, label, curve.color, curve.secondary, text))
         timed = horizontal(plot.key, self.options.axis)[0] == "time"
-        where = self.tr("latest") if x is None else clock(x) if timed else self.tr("step %1").replace("%1", f"{x:,.0f}")
-        self.legend.set_rows(" · ".join(t for t in (plot.name(), plot.stage_name(), where) if t), rows)
+        self.legend.show_plot(plot, self._cursor if self._focus == plot.key else None, timed)
 
 
 def _round_up(span: float) -> float:

@@ -14,7 +14,10 @@ from studio.errors import StudioError
 from studio.experiment import Domain
 from studio.registry import Registry
 from widgets.data.robot_preview import RobotPreview
-from widgets.forms.editors import Anything, Choice, PathField, Whole, limits
+from widgets.forms.choices import Choice
+from widgets.forms.numbers import Whole, limits
+from widgets.forms.path_field import PathField
+from widgets.forms.texts import Anything
 from widgets.shell import opening
 from widgets.style import theme
 

@@ -13,7 +13,10 @@ from PySide6.QtWidgets import QGridLayout, QLabel, QToolButton, QWidget
 
 from studio.contracts import Problem
 from studio.errors import StudioError
-from widgets.forms.editors import Anything, Choice, Listing, PathField, Text, editor_for
+from widgets.forms.choices import Choice
+from widgets.forms.editors import editor_for
+from widgets.forms.path_field import PathField
+from widgets.forms.texts import Anything, Listing, Text
 from widgets.style import theme
 
 LABEL_WIDTH = 106  # so that the forms of one panel are aligned, px

@@ -23,7 +23,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from widgets.forms.editors import guard_wheel
+from widgets.forms.wheel import guard_wheel
 from widgets.randomization.range_slider import Distribution
 from widgets.style import theme
 

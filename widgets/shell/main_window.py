@@ -125,8 +125,8 @@ class MainWindow(QMainWindow):
         self.app_state.problems_changed.connect(lambda found: wrapped.setVisible(bool(found)))
         wrapped.setVisible(bool(self.app_state.problems))
         self.addToolBarBreak()
-        self.pipeline = PipelineBar(self.app_state)
-        self._bar("pipeline", self.tr("Stages of the experiment")).addWidget(self.pipeline)
+        self.pipeline_bar = PipelineBar(self.app_state)
+        self._bar("pipeline", self.tr("Stages of the experiment")).addWidget(self.pipeline_bar)
         self.statusBar().setSizeGripEnabled(False)
         self.statusBar().addPermanentWidget(DeviceStatus(self.app_state))
 

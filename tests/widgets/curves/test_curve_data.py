@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from plugins.panels.curves import tell_apart
 from studio.errors import StudioError
 from widgets.curves import export
 from widgets.curves.axis import PlotAxis, clock, number
 from widgets.curves.content import SUCCESS, Options, available, build
 from widgets.curves.data import VALUE, RunData, Series
+from widgets.curves.feed import shorten_labels
 from widgets.curves.layer import decimate
 from widgets.curves.plot import CurvePlot
 from widgets.style import theme
@@ -66,10 +66,10 @@ def test_decimation_keeps_peaks_and_bounds_the_points() -> None:
 
 def test_labels_are_as_short_as_tells_runs_apart() -> None:
     runs = [RunData(Path(f"/r/{i}"), name) for i, name in enumerate(["lora · 50 ep · seed 0", "maml · 50 ep · seed 0"])]
-    tell_apart(runs)
+    shorten_labels(runs)
     assert [run.label for run in runs] == ["lora", "maml"]
     same = [RunData(Path(f"/r/{i}"), "lora · 50 ep · seed 0") for i in "ab"]
-    tell_apart(same)
+    shorten_labels(same)
     assert len({run.label for run in same}) == 2
 
 
@@ -109,4 +109,4 @@ def test_a_constant_is_a_level_line_with_its_number_beside_it(qtbot: Any) -> Non
     assert 0 < np.ptp(plot.content.curves[0].y[200:]) < 1e-9, "the moving average is not quite exact"
     low, high = plot.box.viewRange()[1]
     assert low < -16 and high > -14
-    assert any(text.startswith("-15") for _, texts in plot._y_axis._levels(low, high, 200) for text in texts)
+    assert any(text.startswith("-15") for _, texts in plot.y_axis._levels(low, high, 200) for text in texts)

@@ -117,13 +117,13 @@ def test_the_panel_draws_what_comes_names_the_lines_and_offers_one_entry(
     before = len(plot.content.curves[0].x)
     log(app_state, 60)
     qtbot.waitUntil(lambda: len(plot.content.curves[0].x) > before, timeout=5000)
-    seen = plot.title.text() + plot.contexts.text()
+    seen = plot.head.title.text() + plot.head.contexts.text()
     assert all(word in seen.replace("&nbsp;", " ") for word in ("−1", "0.5", "2", "10"))
-    panel.chooser.ask.emit()
-    entries = [panel.chooser.model.item(i).text() for i in range(panel.chooser.model.rowCount())]
+    panel.bar.chooser.ask.emit()
+    entries = [panel.bar.chooser.model.item(i).text() for i in range(panel.bar.chooser.model.rowCount())]
     assert [entry for entry in entries if "velocity" in entry] == ["Return by velocity · adapt"]
     panel.resize(420, 700)
-    qtbot.waitUntil(lambda: plot.contexts.isVisible() or "0.5" in plot.title.text())
+    qtbot.waitUntil(lambda: plot.head.contexts.isVisible() or "0.5" in plot.head.title.text())
     view.set_shown(GROUP, False)
     assert GROUP not in view.plots
 
@@ -136,9 +136,9 @@ def test_a_title_without_room_loses_its_stage_and_not_its_end(
     plot = panel.view.plots[GROUP]
     for width, staged in ((600, True), (150, False)):
         plot.setFixedWidth(width)
-        qtbot.waitUntil(lambda staged=staged: ("adapt" in plot.title.text()) == staged, timeout=5000)
-        assert plot.title.sizeHint().width() <= width
-    assert plot.title.toolTip() == "Return by velocity adapt"
+        qtbot.waitUntil(lambda staged=staged: ("adapt" in plot.head.title.text()) == staged, timeout=5000)
+        assert plot.head.title.sizeHint().width() <= width
+    assert plot.head.title.toolTip() == "Return by velocity adapt"
 
 
 def test_the_numbers_of_every_context_are_exported(panel: CurvesPanel) -> None:

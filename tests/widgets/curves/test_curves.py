@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import gc
 import math
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,6 @@ from PySide6.QtCore import QPointF, QTimer
 from PySide6.QtGui import QImage
 from PySide6.QtSvg import QSvgRenderer
 
-from plugins.panels import curves
 from plugins.panels.curves import CurvesPanel
 from studio.errors import StudioError
 from studio.events import CheckpointSaved, DeviceSample, Evaluated, Events, MetricsLogged, StateChanged
@@ -50,9 +48,11 @@ def app_state(qtbot: Any, tmp_path: Path) -> Iterator[AppState]:
 
 
 @pytest.fixture
-def panel(qtbot: Any, app_state: AppState, monkeypatch: pytest.MonkeyPatch) -> CurvesPanel:
-    monkeypatch.setattr(curves, "load_run", lambda folder: fake_run(folder))
-    made = CurvesPanel(app_state)
+def panel(qtbot: Any, app_state: AppState) -> CurvesPanel:
+    return shown(qtbot, CurvesPanel(app_state, load_run=fake_run))
+
+
+def shown(qtbot: Any, made: CurvesPanel) -> CurvesPanel:
     qtbot.addWidget(made)
     made.resize(1000, 420)
     made.show()
@@ -72,9 +72,7 @@ def loss(step: int, value: float = 1.0, stage: str = "adapt") -> MetricsLogged:
 
 def drawn(qtbot: Any, panel: CurvesPanel, key: tuple[str, str], curves: int = 1) -> Any:
     qtbot.waitUntil(
-        lambda: (
-            key in panel.view.plots and len(panel.view.plots[key].content.curves) == curves and not panel.view._dirty
-        ),
+        lambda: key in panel.view.plots and len(panel.view.plots[key].content.curves) == curves and panel.view.is_drawn,
         timeout=5000,
     )
     return panel.view.plots[key]
@@ -125,7 +123,7 @@ def test_a_run_is_drawn_as_it_goes(qtbot: Any, app_state: AppState, panel: Curve
     assert ("loss", "pretrain") in panel.view.plots  # the stages stand apart
     success = drawn(qtbot, panel, (SUCCESS, "adapt")).content.curves[0]
     assert (success.y[0], success.low[0], success.high[0]) == (0.34, 0.28, 0.41)
-    assert "0.34" in panel.view.plots[SUCCESS, "adapt"].readout.text()
+    assert "0.34" in panel.view.plots[SUCCESS, "adapt"].head.readout.text()
     assert [c.kind for c in panel.view.plots["load", ""].content.curves] == ["CPU"]  # no GPU here
     app_state.events.emit([loss(100, 500.0)])
     qtbot.waitUntil(lambda: len(plot.content.curves[0].x) == 101)
@@ -173,7 +171,7 @@ def test_the_label_of_the_running_session_is_its_experiment(
 ) -> None:
     app_state.job_changed.emit(0, 1, Experiment().changed(**{"strategy.id": "maml", "target.episodes": 20}))
     begin(app_state)
-    assert panel.live is not None and panel.live.name == "maml · 20 ep · seed 0"
+    assert panel.feed.live is not None and panel.feed.live.name == "maml · 20 ep · seed 0"
 
 
 def test_plots_fill_the_room_they_have(qtbot: Any, panel: CurvesPanel, app_state: AppState) -> None:
@@ -199,27 +197,25 @@ def test_selected_runs_are_read_in_the_background_and_laid_over(
     assert [c.label for c in two.content.curves] == ["seed 0", "seed 1"]
     assert panel.view.legend.isVisible() and panel.view.legend.model.rowCount() == 2
     app_state.runs_selected.emit([])
-    assert panel.stack.currentIndex() == 0 and panel.loaded == {}
+    assert panel.stack.currentIndex() == 0 and panel.feed.loaded == {}
 
 
-def test_a_run_that_cannot_be_read_is_told_once(
-    qtbot: Any, app_state: AppState, panel: CurvesPanel, monkeypatch: Any
-) -> None:
+def test_a_run_that_cannot_be_read_is_reported_once(qtbot: Any, app_state: AppState) -> None:
     def broken(folder: Path) -> RunData:
         raise StudioError("The log cannot be read.", str(folder))
 
-    monkeypatch.setattr(curves, "load_run", broken)
+    panel = shown(qtbot, CurvesPanel(app_state, load_run=broken))
     toasts: list[str] = []
     app_state.toast.connect(lambda level, text, _: toasts.append(text))
     app_state.runs_selected.emit([app_state.runs_folder / "bad"])
     qtbot.waitUntil(lambda: bool(toasts))
     app_state.events.emit([StateChanged(str(app_state.runs_folder / "other"), "running")])
     qtbot.wait(100)
-    assert len(toasts) == 1 and "The log cannot be read." in toasts[0]
+    assert len(toasts) == 1 and "The log cannot be read." in toasts[0] and panel.view.runs == [panel.feed.live]
 
 
 def test_the_crosshair_reads_every_curve(qtbot: Any, panel: CurvesPanel, two: Any) -> None:
-    panel.slider.setValue(0)
+    panel.bar.slider.setValue(0)
     qtbot.waitUntil(lambda: two.content.curves[0].raw_y is None)
     two.hovered.emit(two.key, 120.2)
     qtbot.waitUntil(lambda: "step 120" in panel.view.legend.caption.text())
@@ -232,7 +228,7 @@ def test_the_crosshair_reads_every_curve(qtbot: Any, panel: CurvesPanel, two: An
 def test_a_click_on_a_curve_plays_the_nearest_checkpoint(
     qtbot: Any, app_state: AppState, panel: CurvesPanel, two: Any
 ) -> None:
-    panel.slider.setValue(0)
+    panel.bar.slider.setValue(0)
     qtbot.waitUntil(lambda: two.content.curves[0].raw_y is None)
     curve = two.content.curves[0]
     place = two.box.mapViewToScene(QPointF(180.0, float(curve.y[180])))
@@ -252,15 +248,15 @@ def _left() -> Any:
 
 def test_log_axis_time_axis_and_smoothing(qtbot: Any, panel: CurvesPanel, two: Any) -> None:
     raw = two.content.curves[0].raw_y.copy()
-    panel.log_y.setChecked(True)
-    qtbot.waitUntil(lambda: two.content.log and not panel.view._dirty)
+    panel.bar.log_y.setChecked(True)
+    qtbot.waitUntil(lambda: two.content.log and panel.view.is_drawn)
     low, high = two.box.viewRange()[1]
     assert high == pytest.approx(math.log10(2), abs=0.5) and low < -1
-    panel.log_y.setChecked(False)
-    panel.by_time.trigger()
+    panel.bar.log_y.setChecked(False)
+    panel.bar.by_time.trigger()
     qtbot.waitUntil(lambda: not two.content.log and two.content.curves[0].x[-1] == pytest.approx(29.9))
-    panel.slider.setValue(99)
-    qtbot.waitUntil(lambda: not panel.view._dirty)
+    panel.bar.slider.setValue(99)
+    qtbot.waitUntil(lambda: panel.view.is_drawn)
     assert np.ptp(two.content.curves[0].y) < 0.8 * np.ptp(raw)
 
 
@@ -270,21 +266,21 @@ def test_linked_plots_move_together_and_fit_shows_all_again(qtbot: Any, panel: C
     two.box.setXRange(50, 100, padding=0)
     two.box.sigRangeChangedManually.emit([True, False])
     assert other.box.viewRange()[0] == pytest.approx([50, 100])
-    panel.link_x.setChecked(False)
+    panel.bar.link_x.setChecked(False)
     two.box.setXRange(10, 20, padding=0)
     two.box.sigRangeChangedManually.emit([True, False])
     assert other.box.viewRange()[0] == pytest.approx([50, 100])
-    panel.fit.trigger()
+    panel.bar.fit.trigger()
     qtbot.waitUntil(lambda: other.box.viewRange()[0][1] > 290 and two.box.viewRange()[0][1] > 290)
 
 
 def test_plots_are_chosen_by_search(qtbot: Any, panel: CurvesPanel, two: Any) -> None:
-    panel.chooser.open()
-    panel.chooser.search.setText("accu")
-    assert panel.chooser.proxy.rowCount() == 1 and ("accuracy", "adapt") not in panel.view.plots
-    panel.chooser.search.returnPressed.emit()
+    panel.bar.chooser.open()
+    panel.bar.chooser.search.setText("accu")
+    assert panel.bar.chooser.proxy.rowCount() == 1 and ("accuracy", "adapt") not in panel.view.plots
+    panel.bar.chooser.search.returnPressed.emit()
     assert ("accuracy", "adapt") in panel.view.plots
-    panel.chooser.popup.hide()
+    panel.bar.chooser.popup.hide()
     panel.view.set_shown(("loss", "adapt"), False)
     assert ("loss", "adapt") not in panel.view.plots
 
@@ -292,7 +288,7 @@ def test_plots_are_chosen_by_search(qtbot: Any, panel: CurvesPanel, two: Any) ->
 def test_reference_lines_follow_the_axis(panel: CurvesPanel, two: Any) -> None:
     panel.view.set_references(SUCCESS, [("expert", 1.0)])
     success = panel.view.plots[SUCCESS, "adapt"]
-    (line,) = [line for _, _, line in success._references]
+    (line,) = success.reference_lines
     assert line.value() == 1.0 and "expert 1.00" in line.label.format
     assert success.box.viewRange()[1][1] > 1.1  # room for the label
 
@@ -310,7 +306,7 @@ def test_the_look_follows_the_scheme(qtbot: Any, panel: CurvesPanel, two: Any) -
 
 def test_export_png_svg_csv(qtbot: Any, app_state: AppState, panel: CurvesPanel, two: Any, tmp_path: Path) -> None:
     for kind in ("png", "svg", "csv"):
-        panel.export(tmp_path / f"figure.{kind}")
+        panel.exports.save(tmp_path / f"figure.{kind}")
     qtbot.waitUntil(lambda: all((tmp_path / f"figure.{k}").exists() for k in ("png", "svg", "csv")), timeout=10_000)
     image = QImage(str(tmp_path / "figure.png"))
     assert image.width() > 800
@@ -332,57 +328,15 @@ def test_export_png_svg_csv(qtbot: Any, app_state: AppState, panel: CurvesPanel,
     assert not [p for p in tmp_path.iterdir() if p.name.startswith(".")]
 
 
-# -- cost and end
+# -- the end
 
 
-def _paint(plot: Any) -> float:
-    began = time.perf_counter()
-    plot.box.prepareForPaint()
-    plot.view.viewport().repaint()
-    return time.perf_counter() - began
-
-
-def test_panning_twenty_runs_of_5000_points_stays_smooth(
-    qtbot: Any, app_state: AppState, panel: CurvesPanel, monkeypatch: Any
-) -> None:
-    monkeypatch.setattr(curves, "load_run", lambda folder: fake_run(folder, 5000, 1 + int(folder.name[1:]) / 10))
-    app_state.runs_selected.emit([app_state.runs_folder / f"r{i}" for i in range(20)])
-    qtbot.waitUntil(lambda: len(panel.view.runs) == 20 and not panel.view._dirty and not panel._reading, timeout=30_000)
-    plot = panel.view.plots["loss", "adapt"]
-    spent = []
-    for shift in range(15):
-        plot.box.setXRange(1000 + 30 * shift, 4000 + 30 * shift, padding=0)
-        spent.append(_paint(plot))
-    assert np.median(spent) < 0.025
-
-
-def test_a_thousand_more_live_points_cost_no_more_to_paint(qtbot: Any, app_state: AppState, panel: CurvesPanel) -> None:
-    begin(app_state)
-    app_state.events.emit([loss(step, abs(math.sin(step))) for step in range(100_000)])
-    plot = drawn(qtbot, panel, ("loss", "adapt"))
-
-    def cost() -> float:
-        spent = []
-        for _ in range(9):
-            plot.layer._lines_for = None
-            spent.append(_paint(plot))
-        return float(np.median(spent))
-
-    before = cost()
-    began = time.perf_counter()
-    app_state.events.emit([loss(step, abs(math.sin(step))) for step in range(100_000, 101_000)])
-    assert time.perf_counter() - began < 0.2
-    qtbot.waitUntil(lambda: len(plot.content.curves[0].x) == 101_000, timeout=5000)
-    assert cost() < 1.5 * before + 0.003
-
-
-def test_nothing_is_left_after_the_end(qtbot: Any, app_state: AppState, monkeypatch: Any) -> None:
-    monkeypatch.setattr(curves, "load_run", lambda folder: fake_run(folder))
-    made = CurvesPanel(app_state)
+def test_nothing_is_left_after_the_end(qtbot: Any, app_state: AppState) -> None:
+    made = CurvesPanel(app_state, load_run=fake_run)
     made.resize(800, 300)
     made.show()
     app_state.runs_selected.emit([app_state.runs_folder / "run0"])
-    qtbot.waitUntil(lambda: bool(made.view.plots) and not made.view._dirty)
+    qtbot.waitUntil(lambda: bool(made.view.plots) and made.view.is_drawn)
     timers = made.findChildren(QTimer)
     made.hide()
     assert not any(timer.isActive() for timer in timers)

@@ -13,8 +13,11 @@ from PySide6.QtWidgets import QApplication, QLabel
 from studio.contracts import Problem
 from studio.experiment import Budget, Experiment, Pretraining
 from tests.widgets.shell.fakes import Lora
-from widgets.forms.editors import Choice, Listing, PathField, Real, Switch, Whole
+from widgets.forms.choices import Choice, Switch
 from widgets.forms.form import Form
+from widgets.forms.numbers import Real, Whole
+from widgets.forms.path_field import PathField
+from widgets.forms.texts import Listing
 
 
 @pytest.fixture

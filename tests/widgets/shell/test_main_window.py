@@ -20,7 +20,7 @@ from tests.widgets.shell import fakes
 from widgets.shell.app_state import AppState
 from widgets.shell.main_window import MainWindow
 from widgets.shell.palette import Palette
-from widgets.shell.pipeline_bar import duration
+from widgets.shell.pipeline_state import duration
 from widgets.style import theme
 
 
@@ -89,26 +89,27 @@ def test_f5_runs_and_the_buttons_follow(qtbot: Any, window: MainWindow, engine: 
 
 def test_pipeline_bar_follows_the_stages(qtbot: Any, window: MainWindow) -> None:
     ready(qtbot, window)
-    app_state, bar = window.app_state, window.pipeline
-    assert bar.headline == "Franka arm → UR5e arm  ·  LoRA  ·  50 episodes"
+    app_state, bar = window.app_state, window.pipeline_bar
+    pipeline = bar.pipeline
+    assert pipeline.headline == "Franka arm → UR5e arm  ·  LoRA  ·  50 episodes"
     app_state.job_changed.emit(1, 8, app_state.experiment)
     app_state.state_changed.emit("running")
     app_state.events.emit([StageChanged("source"), StageChanged("pretrain", cached=True), StageChanged("adapt")])
     app_state.progress.emit(Progress("adapt", 320, 800, 0.4, 0.5, 80.0))
-    looks = {name: stage.look for name, stage in bar.stages.items()}
+    looks = {name: stage.look for name, stage in pipeline.stages.items()}
     assert looks == {"source": "done", "pretrain": "cached", "adapt": "active", "evaluate": "idle", "export": "idle"}
-    assert bar.stages["adapt"].fraction == 0.4
-    app_state._set_state("running")
-    assert "step 320 / 800" in bar.status and "1 min 20 s left" in bar.status
+    assert pipeline.stages["adapt"].fraction == 0.4
+    app_state.state_changed.emit("running")
+    assert "step 320 / 800" in pipeline.status and "1 min 20 s left" in pipeline.status
     assert "Adapt 40%" in bar.accessibleDescription()
     app_state.events.emit([Failed("It broke.", "", "", "")])
-    assert bar.stages["adapt"].look == "failed"
+    assert pipeline.stages["adapt"].look == "failed"
     app_state.events.emit([Evaluated("evaluate", "target", 800, 200, 0.78, 0.72, 0.84, 0.0, True)])
-    app_state._set_state("finished")
-    assert bar.status == "Finished  ·  success on the target 0.78 (0.72–0.84)"
-    app_state._set_state("preparing")
+    app_state.state_changed.emit("finished")
+    assert pipeline.status == "Finished  ·  success on the target 0.78 (0.72–0.84)"
+    app_state.state_changed.emit("preparing")
     app_state.job_changed.emit(0, 1, app_state.experiment)
-    assert all(stage.look == "idle" for stage in bar.stages.values())
+    assert all(stage.look == "idle" for stage in pipeline.stages.values())
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,73 @@
+"""Editors of one value out of a few: a list of choices, and a switch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QCheckBox, QComboBox
+
+from widgets.forms.wheel import guard_wheel
+
+
+class Choice(QComboBox):
+    """One of some values."""
+
+    edited = Signal()
+
+    def __init__(self, choices: list[Any]) -> None:
+        super().__init__()
+        for choice in choices:
+            self.addItem(str(choice).replace("_", " "), choice)
+        guard_wheel(self)
+        self.activated.connect(lambda _: self.edited.emit())
+        self.setMinimumContentsLength(6)
+        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+
+    def set_choices(self, choices: Sequence[Any]) -> None:
+        """Offers other values; nothing is emitted, and what is shown stays."""
+        if [self.itemData(i) for i in range(self.count())] == [*choices]:
+            return
+        present = self.value()
+        self.clear()
+        for choice in choices:
+            self.addItem(str(choice).replace("_", " "), choice)
+        if present is not None:
+            self.set_value(present)
+
+    def set_contributions(self, contributions: Mapping[str, Any]) -> None:
+        """Offers what is registered, by its title; the value is its id. What is shown stays."""
+        present = self.value()
+        self.clear()
+        for id, contribution in contributions.items():
+            self.addItem(contribution.title, id)
+            self.setItemData(self.count() - 1, f"{id}\n{contribution.summary}", Qt.ItemDataRole.ToolTipRole)
+        if present is not None:
+            self.set_value(present)
+
+    def value(self) -> Any:
+        return self.currentData()
+
+    def set_value(self, value: Any) -> None:
+        index = self.findData(value)
+        if index < 0:  # shown as it is, so that a problem can be reported at it
+            self.addItem(str(value), value)
+            index = self.count() - 1
+        self.setCurrentIndex(index)
+
+
+class Switch(QCheckBox):
+    """Yes or no."""
+
+    edited = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.clicked.connect(lambda _: self.edited.emit())
+
+    def value(self) -> bool:
+        return self.isChecked()
+
+    def set_value(self, value: Any) -> None:
+        self.setChecked(bool(value))
