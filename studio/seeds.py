@@ -11,6 +11,7 @@ DEMONSTRATIONS = 1_000_000  # seeds set aside for the demonstrations of one expe
 
 _TRAINING = 32  # bits: training episodes lie above every evaluation's and demonstration's
 _TARGET_VISITS = 1 << 20  # between the seeds of a training and of its visits to the target
+_SELECTION = 3 << 30  # above the training episodes and the images of a seed
 _IMAGES = 1 << 30  # between the training episodes of a seed and each collection of images
 
 
@@ -32,6 +33,11 @@ def target_visit_seed(seed: int) -> int:
 def image_episode_seed(seed: int, collection: int) -> int:
     """Return the first seed of the episodes that images are collected from; ``collection``: 1 for the first."""
     return training_episode_seed(seed) + collection * _IMAGES
+
+
+def selection_seed(seed: int) -> int:
+    """Return the first seed of the episodes by which a training's best policy is chosen."""
+    return training_episode_seed(seed) + _SELECTION
 
 
 def demonstration_seed(seed: int) -> int:

@@ -49,9 +49,33 @@ def resume(options: argparse.Namespace) -> int:
 
     with ProgressLine(1) as line:
         channels = line.channels(0, None)
-        session = Session.resume(options.folder, shared_registry(), channels)
+        session = Session.resume(options.folder, shared_registry(), channels, options.iterations)
         line.drive(session)
     return _report(session, options.json)
+
+
+def evaluate(options: argparse.Namespace) -> int:
+    """Score a run's policy on another experiment's target."""
+    from studio.cli.progress import ShareLine
+    from studio.registry import shared_registry
+    from studio.run.evaluate_run import evaluate_run
+
+    options.device = None
+    experiment = _load(options.on, options)
+    line = ShareLine("evaluate")
+    result = evaluate_run(options.folder, experiment, shared_registry(), lambda done, total: line(done / total))
+    line.clear()
+    target = experiment.target
+    if options.json:
+        about = {"run": str(options.folder), "experiment": str(options.on), "seed": experiment.evaluation.seed}
+        about |= {"task": target.task, "embodiment": target.embodiment}
+        print(json_text(about | result.to_dict()))
+    else:
+        print(
+            f"{target.task} on {target.embodiment}: {result.measure} {result.success:.3f} "
+            f"[{result.low:.3f}, {result.high:.3f}] over {result.episodes} episodes"
+        )
+    return 0
 
 
 def compare(options: argparse.Namespace) -> int:
@@ -269,6 +293,7 @@ COMMANDS = {
     "window": window,
     "run": run,
     "resume": resume,
+    "evaluate": evaluate,
     "compare": compare,
     "list": list_,
     "inspect": inspect,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
+from studio.cli.progress import ShareLine
 from studio.errors import ExperimentError
 from studio.experiment import Experiment
 from studio.files import write_text
@@ -47,7 +47,7 @@ def identify_for(experiment: Experiment, registry: Registry, options: argparse.N
         options.fields or FIELDS,
         method=options.method,
         seed=experiment.seed,
-        tick=_Line(),
+        tick=ShareLine("identify"),
     )
     seconds = time.perf_counter() - began
     plant, recordings = plant_for(domain, registry, recordings)
@@ -100,19 +100,3 @@ def _values(given: list[str]) -> dict[str, float]:
         except ValueError:
             raise ExperimentError(f"'{pair}' is not of the form field=number.", "--hidden", "Write mass=1.2.") from None
     return values
-
-
-class _Line:
-    """Progress on stderr, at most four times a second on a terminal and every five seconds elsewhere."""
-
-    def __init__(self) -> None:
-        self._last = time.monotonic()
-
-    def __call__(self, share: float) -> None:
-        live = sys.stderr.isatty()
-        now = time.monotonic()
-        if now - self._last < (0.25 if live else 5.0):
-            return
-        self._last = now
-        print(f"\r\033[Kidentify  {share:.0%}" if live else f"identify {share:.0%}", end="" if live else "\n",
-              file=sys.stderr, flush=True)  # fmt: skip

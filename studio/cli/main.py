@@ -61,6 +61,12 @@ def _parser() -> argparse.ArgumentParser:
 
     resume = _command(commands, "resume", "continue a stopped, failed or killed run")
     resume.add_argument("folder", type=Path, metavar="RUN_DIR")
+    resume.add_argument("--iterations", type=int, metavar="N", help="lengthen the run, finished or not, to N in all")
+
+    evaluate = _command(commands, "evaluate", "score a finished run's policy on another experiment's target")
+    evaluate.add_argument("folder", type=Path, metavar="RUN_DIR")
+    evaluate.add_argument("--on", type=Path, required=True, metavar="EXPERIMENT.yaml", help="whose target and episodes")
+    evaluate.add_argument("--set", action="append", default=[], metavar="a.b=c", help="change one of its settings")
 
     compare = _command(commands, "compare", "run strategies × episodes × seeds, or tabulate runs")
     compare.add_argument("sources", type=Path, nargs="+", metavar="RUN_OR_YAML")

@@ -133,3 +133,25 @@ class ProgressLine:
                     flush=True,
                 )
                 self._line = line
+
+
+class ShareLine:
+    """Progress on stderr, at most four times a second on a terminal and every five seconds elsewhere."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._last = time.monotonic()
+
+    def clear(self) -> None:
+        """Take the line away from a terminal."""
+        if sys.stderr.isatty():
+            print("\r\033[K", end="", file=sys.stderr, flush=True)
+
+    def __call__(self, share: float) -> None:
+        live = sys.stderr.isatty()
+        now = time.monotonic()
+        if now - self._last < (0.25 if live else 5.0):
+            return
+        self._last = now
+        print(f"\r\033[K{self._name}  {share:.0%}" if live else f"{self._name} {share:.0%}", end="" if live else "\n",
+              file=sys.stderr, flush=True)  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from studio.experiment.hashing import RUNS, decisive
@@ -39,6 +40,13 @@ class Pretraining(Settings):
         "Algorithm parameters",
         "Parameters of the reinforcement learning algorithm that trains the source policy; omitted ones keep their "
         "defaults.",
+        since=2,
+    )
+
+    checkpoint: Path | None = setting(
+        None,
+        "Checkpoint",
+        "Start from an existing policy instead of training one: a run, one of its checkpoints, or a policy folder.",
         since=2,
     )
 
@@ -101,6 +109,13 @@ class EvaluationPlan(Settings):
         "Seed of the first evaluation episode; the following episodes count up from it.",
         ge=0,
         le=LAST_SEED,
+    )
+    keep_best: bool = setting(
+        False,
+        "Keep the best",
+        "Publish the policy with the best interim score instead of the last one. Selection has episodes of its own, "
+        "apart from the evaluation's.",
+        since=2,
     )
 
 

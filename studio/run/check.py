@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import Any
 
 from studio.contracts import RENAMED_ENTRIES, Embodiment, Problem, Task
 from studio.data.datasets import format_of
 from studio.errors import DataError, StudioError
-from studio.experiment import Curriculum, Domain, Experiment
+from studio.experiment import Domain, Experiment
 from studio.registry import Registry
 from studio.rl.learners import Algorithm, algorithm_of
 from studio.run import devices
+from studio.run.check_checkpoint import check_checkpoint
+from studio.run.spaces import observed_terms, spaces_of
 from studio.seeds import DEMONSTRATIONS, demonstration_seed
 from studio.sim.domains import embodiment_of, task_of
 from studio.sim.hidden_dynamics import check_hidden_dynamics
@@ -30,29 +33,42 @@ def learns_from_demonstrations(experiment: Experiment, registry: Registry) -> di
     """Role → whether a policy learns from demonstrations there. Raises ExperimentError."""
     kind = registry.get("strategies", experiment.strategy.id, "strategy.id")
     reinforced = algorithm_of(registry.all("policies").get(experiment.policy.id))
+    trains_source = kind.requires.source_policy and experiment.pretraining.checkpoint is None
     return {
         "target": kind.requires.target_data,
-        "source": (kind.requires.source_policy and reinforced is None) or kind.requires.source_data,
+        "source": (trains_source and reinforced is None) or kind.requires.source_data,
     }
 
 
-def check(experiment: Experiment, registry: Registry) -> list[Problem]:
-    """All problems; an experiment starts with none."""
-    problems: list[Problem] = []
+class _Attempts:
+    """Runs parts of a check; what one raises becomes a problem."""
 
-    def attempt(prefix: str, work: Any) -> Any:
+    def __init__(self) -> None:
+        self.problems: list[Problem] = []
+
+    def __call__(self, prefix: str, work: Callable[[], Any]) -> Any:
+        """Return what ``work`` returns, or None where it raised; ``prefix`` is then the problem's field."""
         try:
             return work()
         except StudioError as error:
             inside = error.field if error.field in ("embodiment", "task", "camera") else ""
-            field = error.field if error.field.startswith(("strategy", "policy", "device")) else prefix
-            problems.append(
-                Problem(
-                    f"{field}.{inside}" if inside and not field.endswith(inside) else field, error.message, error.remedy
-                )
-            )
+            field = error.field if error.field.startswith(("strategy", "policy", "device", "pretraining")) else prefix
+            field = f"{field}.{inside}" if inside and not field.endswith(inside) else field
+            self.problems.append(Problem(field, error.message, error.remedy))
             return None
 
+
+def check_domain(name: str, domain: Domain, registry: Registry) -> list[Problem]:
+    """Return all problems of one domain, at fields that begin with ``name`` (target or source)."""
+    attempt = _Attempts()
+    found = _domain(name, domain, registry, attempt)
+    return attempt.problems + found
+
+
+def check(experiment: Experiment, registry: Registry) -> list[Problem]:
+    """Return all problems; an experiment starts with none."""
+    attempt = _Attempts()
+    problems = attempt.problems
     for name, domain in (("target", experiment.target), ("source", experiment.source)):
         problems += _domain(name, domain, registry, attempt)
     attempt("device", lambda: devices.choose(experiment.device))
@@ -70,8 +86,11 @@ def check(experiment: Experiment, registry: Registry) -> list[Problem]:
             if not problems:
                 problems += attempt("policy.params.ignored", lambda: _ignored(experiment, registry)) or []
             problems += _teachers(experiment, kind, registry)
+            if kind.requires.source_policy and not problems:
+                problems += attempt("pretraining.checkpoint", lambda: check_checkpoint(experiment, registry)) or []
             problems += _seeds(experiment, registry)
             problems += _family(experiment.source, kind, registry)
+            problems += _selection(experiment)
             said = any(p.field == "target.observation" for p in problems)
             if (
                 kind.requires.source_policy
@@ -106,6 +125,15 @@ def _seeds(experiment: Experiment, registry: Registry) -> list[Problem]:
             message = f"The {role}'s demonstrations have seeds from {first:,} on, and the evaluation would reach them."
             return [Problem("evaluation.seed", message, f"Choose at most {DEMONSTRATIONS - count:,}.")]
     return []
+
+
+def _selection(experiment: Experiment) -> list[Problem]:
+    """Return why no best policy can be chosen."""
+    plan = experiment.evaluation
+    if not plan.keep_best or plan.every:
+        return []
+    words = "The best policy is chosen by interim evaluations, and there are none."
+    return [Problem("evaluation.keep_best", words, "Set evaluation.every, or turn keep_best off.")]
 
 
 def _domain(name: str, domain: Domain, registry: Registry, attempt: Any) -> list[Problem]:
@@ -166,14 +194,14 @@ def _teachers(experiment: Experiment, kind: Any, registry: Registry) -> list[Pro
 def _same_spaces(experiment: Experiment, registry: Registry) -> list[Problem]:
     """Whether one network fits the source's and the target's observations and actions."""
     source, target = experiment.source, experiment.target
-    observed = [list(dict.fromkeys(term.key for term in _observed(domain))) for domain in (source, target)]
+    observed = [list(dict.fromkeys(term.key for term in observed_terms(domain))) for domain in (source, target)]
     if observed[0] != observed[1]:
         ours, theirs = (", ".join(keys) or "none" for keys in observed)
         message = f"The source observes the dynamics parameters {ours}, the target {theirs}."
         return [Problem("target.randomization", message, "Observe the same ones in both, in the same order.")]
     if all(getattr(source, f) == getattr(target, f) for f in ("embodiment", "task", "control", "observation")):
         return []
-    (parts, moved), (other_parts, other_moved) = _widths(source, registry), _widths(target, registry)
+    (parts, moved), (other_parts, other_moved) = spaces_of(source, registry), spaces_of(target, registry)
     seen, wanted = sum(parts.values()), (sum(other_parts.values()), other_moved)
     if (seen, moved) == wanted:
         return []
@@ -188,39 +216,12 @@ def _ignored(experiment: Experiment, registry: Registry) -> list[Problem]:
     names = [RENAMED_ENTRIES.get(name, name) for name in experiment.policy.params.get("ignored") or ()]
     if not names or algorithm_of(registry.all("policies").get(experiment.policy.id)) is None:
         return []
-    parts, _ = _widths(experiment.source, registry)
+    parts, _ = spaces_of(experiment.source, registry)
     unknown = [name for name in names if name not in parts]
     if not unknown and set(parts) - set(names):
         return []
     message = f"The observation has no entry '{unknown[0]}'." if unknown else "The policy would observe nothing."
     return [Problem("policy.params.ignored", message, f"The entries are: {', '.join(parts)}; leave it at least one.")]
-
-
-def _observed(domain: Domain) -> list[Any]:
-    """The randomization terms whose values a policy sees."""
-    return [term for term in domain.randomization if term.observed]
-
-
-def _widths(domain: Domain, registry: Registry) -> tuple[dict[str, int], int]:
-    """Widths of the entries of a domain's observations, without images, and of its actions."""
-    embodiment, kind = embodiment_of(domain, registry), registry.get("tasks", domain.task, "task")
-    changed = embodiment.model.stat().st_mtime_ns if embodiment.model.is_file() else 0
-    nothing: dict[str, Any] = {"randomization": _observed(domain), "dataset": None, "curriculum": Curriculum()}
-    return _world_widths(domain.model_copy(update=nothing).model_dump_json(), embodiment, kind, changed)
-
-
-@functools.lru_cache(maxsize=64)
-def _world_widths(domain: str, embodiment: Embodiment, task: type[Task], changed: int) -> tuple[dict[str, int], int]:
-    import gymnasium
-
-    from studio.sim.world import World
-
-    world = World(Domain.model_validate_json(domain), task(), embodiment, 1, 1)
-    space: Any = world.single_observation_space
-    spaces = dict(space.spaces) if isinstance(space, gymnasium.spaces.Dict) else {"state": space}
-    widths = {name: int(part.shape[0]) for name, part in sorted(spaces.items()) if name != "image"}
-    world.close()
-    return widths, world.actions.shape[1]
 
 
 def _family(source: Domain, kind: Any, registry: Registry) -> list[Problem]:

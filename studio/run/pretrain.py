@@ -24,6 +24,7 @@ from studio.rl.learners import Learner, algorithm_of
 from studio.rl.networks.gaussian import flatten
 from studio.sim.domains import embodiment_of, resolve, task_of
 from studio.sim.hidden_dynamics import hidden_dynamics_file
+from studio.store.checkpoint import load_policy
 from studio.store.policies import check_params, load_policy_folder, new_policy, save_policy
 from studio.store.resolve import resolved
 
@@ -74,6 +75,18 @@ def find(experiment: Experiment, registry: Registry) -> Path | None:
                 continue
             return folder
     return None
+
+
+def existing(experiment: Experiment, registry: Registry) -> Any:
+    """Return the policy that ``pretraining.checkpoint`` names, its weights marked as the base of what descends from it.
+
+    Raises:
+        DataError: there is no policy, or it is damaged.
+    """
+    assert experiment.pretraining.checkpoint is not None
+    policy = load_policy(experiment.pretraining.checkpoint, registry=registry)
+    policy.fingerprint.mark(weights_hash(policy.state_dict()))
+    return policy
 
 
 class Pretraining(Protocol):

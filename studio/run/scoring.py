@@ -35,14 +35,17 @@ class Scores:
         """Evaluate the policy on the target while it trains."""
         self._score(strategy, "target", step, self._experiment.evaluation.short_episodes, final=False)
 
-    def score_final(self, strategy: Strategy) -> None:
-        """Evaluate the result on the target, and on the source where it is known there."""
-        plan, step = self._experiment.evaluation, self._experiment.budget.iterations
-        self._score(strategy, "target", step, plan.episodes, final=True)
-        if plan.source_episodes:
-            self._score(strategy, "source", step, plan.source_episodes, final=True)
+    def score_final(self, strategy: Strategy, chosen: Any = None) -> None:
+        """Evaluate the result on the target, and on the source where it is known there.
 
-    def _score(self, strategy: Strategy, name: str, step: int, episodes: int, final: bool) -> None:
+        ``chosen``: the policy that is published; None: the strategy's, as it is now.
+        """
+        plan, step = self._experiment.evaluation, self._experiment.budget.iterations
+        self._score(strategy, "target", step, plan.episodes, final=True, chosen=chosen)
+        if plan.source_episodes:
+            self._score(strategy, "source", step, plan.source_episodes, final=True, chosen=chosen)
+
+    def _score(self, strategy: Strategy, name: str, step: int, episodes: int, final: bool, chosen: Any = None) -> None:
         """Evaluate the policy on the target, or on the source.
 
         On the source a policy that descends from a source policy is fitted back to it, since what was forgotten is a
@@ -54,7 +57,9 @@ class Scores:
         descends = name == "source" and base.exists()
         if name == "source" and not (descends or strategy.requires.same_spaces):
             return  # it was never there
-        policy: Any = snapshot(strategy.merged_policy() if descends else strategy.policy())
+        if chosen is None:
+            chosen = strategy.merged_policy() if descends else strategy.policy()
+        policy: Any = snapshot(chosen)
         if descends:
             fit_to_source(policy, base, self._registry)
         domain = self._experiment.source if name == "source" else self._experiment.target

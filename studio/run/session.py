@@ -21,11 +21,13 @@ from studio.experiment import Experiment
 from studio.files import write_text
 from studio.registry import Registry
 from studio.run import devices, pretrain
+from studio.run.best import BestPolicy
 from studio.run.channels import Channels
 from studio.run.check import check, strategy_of
 from studio.run.clock import Clock
 from studio.run.context import SessionContext
 from studio.run.failures import normalize_disk_error
+from studio.run.lengthen import lengthened
 from studio.run.pipeline import Pipeline
 from studio.run.reporter import Reporter
 from studio.run.scoring import Scores
@@ -52,27 +54,35 @@ class Session:
     def __init__(self, experiment: Experiment, registry: Registry, channels: Channels, runs_folder: Path) -> None:
         self.experiment, self.registry, self.channels = experiment, registry, channels
         self._parent = Path(runs_folder)
-        self._resumed = False
+        self._resumed = self._lengthened = False
         self.clock = Clock()
         self._reporter = Reporter(channels, self.clock)
         self._scores = Scores(experiment, registry, self._reporter)
 
     @classmethod
-    def resume(cls, folder: Path, registry: Registry, channels: Channels) -> Session:
-        """Return a session that continues a stopped, failed or killed run.
+    def resume(cls, folder: Path, registry: Registry, channels: Channels, iterations: int | None = None) -> Session:
+        """Return a session that continues a stopped, failed or killed run, or lengthens a run.
+
+        Args:
+            iterations: a new, larger budget: in all, not in addition. Only with one can a finished run be continued;
+                schedules, such as the learning rate's, then follow the new budget from where the run stands.
 
         Raises:
-            DataError: the folder is no such run.
-            ExperimentError: its experiment.yaml was changed into something invalid.
+            DataError: the folder is no such run, or its last training state was deleted.
+            ExperimentError: its experiment.yaml was changed into something invalid, or ``iterations`` is too few.
         """
         folder = Path(folder)
         status = read_status(folder)
-        if status["state"] == "finished":
-            raise DataError("The run is finished; there is nothing to resume.", str(folder), "Start a new one.")
+        if status["state"] == "finished" and iterations is None:
+            remedy = "Lengthen it with --iterations, or start a new one."
+            raise DataError("The run is finished; there is nothing to resume.", str(folder), remedy)
         if status["state"] in ("preparing", "running", "paused"):
             raise DataError("The run is still active.", str(folder), "Stop it first.")
-        session = cls(Experiment.load(folder / "experiment.yaml"), registry, channels, folder.parent)
-        session._reporter.folder, session._resumed = folder, True
+        experiment = Experiment.load(folder / "experiment.yaml")
+        if iterations is not None:
+            experiment = lengthened(folder, experiment, iterations, finished=status["state"] == "finished")
+        session = cls(experiment, registry, channels, folder.parent)
+        session._reporter.folder, session._resumed, session._lengthened = folder, True, iterations is not None
         session._reporter.status.put(created=status.get("created", time.time()))
         return session
 
@@ -136,6 +146,7 @@ class Session:
         try:
             if is_new:
                 reporter.folder = new_folder(self._parent, self.experiment)
+            if is_new or self._lengthened:
                 write_text(self.folder / "experiment.yaml", self.experiment.to_yaml())
             reporter.status.put(versions=package_versions(), inputs=input_hashes(self.experiment, self.registry))
             reporter.set_state("preparing")
@@ -157,7 +168,8 @@ class Session:
         torch.set_num_threads(plan.budget.threads or cores())
         kind, params = strategy_of(plan, self.registry)
         reporter.pipeline = Pipeline(kind.stages)
-        loop = TrainingLoop(plan, reporter, self._scores, self._resumed)
+        best = BestPolicy(plan, self.registry, reporter) if plan.evaluation.keep_best else None
+        loop = TrainingLoop(plan, reporter, self._scores, self._resumed, best)
         reporter.set_state("running")
         reporter.enter("source")
         base = self._source(device, loop) if kind.requires.source_policy else None
@@ -190,19 +202,27 @@ class Session:
         loop.run_strategy(strategy)
         reporter.status.note(seconds=loop.seconds)
         reporter.enter("evaluate")
-        self._scores.score_final(strategy)
+        chosen = None if best is None else best.policy()
+        self._scores.score_final(strategy, chosen)
         reporter.enter("export")
-        save_policy(strategy.merged_policy(), self.folder / "policy")
-        strategy.artifacts(self.folder)
+        save_policy(strategy.merged_policy() if chosen is None else chosen, self.folder / "policy")
+        if best is None:
+            strategy.artifacts(self.folder)
+        else:
+            best.publish_artifacts(self.folder)
         reporter.publish(Exported(str(self.folder)))
         reporter.advance(1, 1)
-        drop_states(self.folder, 1)  # it will not be resumed
+        drop_states(self.folder, 1)  # from the last one the run can be lengthened
 
     def _source(self, device: str, loop: TrainingLoop) -> Path:
         """Return the folder of the source policy, which is found, or trained now."""
         plan, reporter, kept = self.experiment, self._reporter, self.folder / "base"
         if (kept / "config.json").exists():
             found: Path | None = kept
+        elif plan.pretraining.checkpoint is not None:
+            save_policy(pretrain.existing(plan, self.registry), kept)
+            reporter.say(f"The source policy is taken from {plan.pretraining.checkpoint}.")
+            found = kept
         else:
             found = pretrain.find(plan, self.registry)
         if found is None:

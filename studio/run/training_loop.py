@@ -14,6 +14,7 @@ from studio.errors import Stopped, StudioError
 from studio.events import CheckpointSaved, EpisodesEnded, MetricsLogged
 from studio.experiment import Experiment
 from studio.nn.snapshot import snapshot
+from studio.run.best import BestPolicy
 from studio.run.finite_checks import check_losses, check_weights
 from studio.run.pretrain import Pretraining
 from studio.run.reporter import Reporter
@@ -46,11 +47,14 @@ class TrainingLoop:
 
     Args:
         resumed: whether checkpoints of the run are to be continued from.
+        best: keeps the best policy; None: the last one counts.
     """
 
-    def __init__(self, experiment: Experiment, reporter: Reporter, scores: Scores, resumed: bool) -> None:
+    def __init__(
+        self, experiment: Experiment, reporter: Reporter, scores: Scores, resumed: bool, best: BestPolicy | None = None
+    ) -> None:
         self._experiment, self._reporter, self._scores = experiment, reporter, scores
-        self._resumed = resumed
+        self._resumed, self._best = resumed, best
         self._began = self._last_copy = 0.0
         self._base: BaseWeights | None = None
         self.recorders: Sequence[EpisodeRecorder] = ()  # of the worlds that are trained in
@@ -68,6 +72,8 @@ class TrainingLoop:
     def run_strategy(self, strategy: Strategy) -> None:
         """Train a strategy's policy."""
         self._run("adapt", strategy, strategy.policy, strategy.iterate(), dict(strategy.units), strategy)
+        if self._best is not None:
+            self._best.consider(strategy, self._experiment.budget.iterations)
         self._show(strategy, every=0)  # the last one too
 
     def _run(
@@ -87,7 +93,7 @@ class TrainingLoop:
         saved = step
         try:
             if strategy is not None and scores.is_due(strategy, step, total) and not scores.has(step):
-                scores.score_interim(strategy, step)
+                self._score(strategy, step)
             for metrics in iterations:
                 step, total = metrics.step, metrics.total
                 if metrics.stage and metrics.stage != reporter.pipeline.stage:
@@ -106,7 +112,7 @@ class TrainingLoop:
                 if strategy is not None:
                     self._show(strategy)
                     if score:
-                        scores.score_interim(strategy, step)
+                        self._score(strategy, step)
                     if "samples" in values:
                         reporter.status.note(samples=values["samples"])
                 if keep:
@@ -117,6 +123,12 @@ class TrainingLoop:
             if step > saved:
                 self._checkpoint(stage, step, total, training, strategy)
             raise
+
+    def _score(self, strategy: Strategy, step: int) -> None:
+        """Score the policy of a step: first for selection, so that a stop in between leaves both to be made."""
+        if self._best is not None:
+            self._best.consider(strategy, step)
+        self._scores.score_interim(strategy, step)
 
     def _log_episodes(self, step: int) -> None:
         """Publish what became of the training's own episodes since the last iteration."""

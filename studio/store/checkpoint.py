@@ -167,20 +167,25 @@ def load_policy(folder: Path, step: int | None = None, registry: Registry | None
     """
     from studio.store.policies import load_policy_folder
 
+    return load_policy_folder(policy_folder(folder, step), registry)
+
+
+def policy_folder(folder: Path, step: int | None = None) -> Path:
+    """Return where the policy lies of a run, a checkpoint or a policy folder; see :func:`load_policy`."""
     folder = Path(folder)
     if (folder / "config.json").exists():
-        return load_policy_folder(folder, registry)
+        return folder
     if (folder / "state.json").exists():
-        return load_policy_folder(folder / "policy", registry)
+        return folder / "policy"
     if step is None and (folder / "policy" / "config.json").exists():
-        return load_policy_folder(folder / "policy", registry)
+        return folder / "policy"
     found = [
         (at, path) for stage, at, path in list_checkpoints(folder) if stage == "adapt" and (step is None or at == step)
     ]
     if not found:
         wanted = "" if step is None else f" at step {step}"
         raise DataError(f"The run has no checkpoint{wanted}.", str(folder), "Choose another step or run.")
-    return load_policy_folder(found[-1][1] / "policy", registry)
+    return found[-1][1] / "policy"
 
 
 def _apart(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

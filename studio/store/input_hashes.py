@@ -12,6 +12,7 @@ from studio.files import file_hash
 from studio.registry import Registry
 from studio.sim.domains import embodiment_of
 from studio.sim.hidden_dynamics import hidden_dynamics_file
+from studio.store.checkpoint import policy_folder
 
 
 def input_hashes(experiment: Experiment, registry: Registry) -> dict[str, str]:
@@ -38,6 +39,14 @@ def input_hashes(experiment: Experiment, registry: Registry) -> dict[str, str]:
             except OSError as error:
                 words = f"The file cannot be read ({error.strerror})."
                 raise DataError(words, str(path), "Check the path.") from None
+    if experiment.pretraining.checkpoint is not None:
+        config = policy_folder(experiment.pretraining.checkpoint) / "config.json"  # it holds the weights' hash
+        try:
+            seen = config.stat()
+            found["pretraining.checkpoint"] = _hash(config.resolve(), seen.st_mtime_ns, seen.st_size)
+        except OSError as error:
+            words = f"The policy cannot be read ({error.strerror})."
+            raise DataError(words, str(config.parent), "Check the path.") from None
     return found
 
 

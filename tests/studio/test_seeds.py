@@ -22,6 +22,7 @@ def test_uses_of_one_seed_keep_apart() -> None:
             seeds.training_episode_seed(seed),
             seeds.image_episode_seed(seed, 1),
             seeds.image_episode_seed(seed, 2),
+            seeds.selection_seed(seed),
             seeds.training_episode_seed(seed + 1),
             seeds.target_visit_seed(seed),
         ]
