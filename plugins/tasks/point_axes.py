@@ -12,7 +12,7 @@ from studio.contracts import Ids, Simulation
 if TYPE_CHECKING:
     from studio.rng import EpisodeRng
 
-SHARE = 0.8  # what speed along y is worth
+SHARE = 0.8  # weight of the speed along y in the reward
 
 
 class PointAxes(PointMassTask):

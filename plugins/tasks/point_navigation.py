@@ -1,4 +1,4 @@
-"""Point navigation: a point in the plane goes to a goal that it is not told."""
+"""Point navigation: a point in the plane goes to a goal that it does not observe."""
 
 from __future__ import annotations
 

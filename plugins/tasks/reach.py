@@ -32,7 +32,7 @@ MIDDLE = 0.07  # half-width of the strip before a two-armed robot where no ball 
 
 
 class Reach(Task):
-    """Touch the red ball. It is seen, not told: the goal's coordinates are no part of an image observation."""
+    """Touch the red ball. An image observation shows it; the goal's coordinates are no part of it."""
 
     id = "reach"
     title = "Reach"

@@ -23,7 +23,7 @@ class Simulation(Protocol):
     embodiment: Embodiment
     num_envs: int
     model: mujoco.MjModel
-    actions: Array  # (num_envs, width): what each simulation was last told, in native units
+    actions: Array  # (num_envs, width): the last action of each simulation, native
     contexts: Array  # (num_envs, components): of a family's task, which one each simulation's episode is
 
     def bind(self, name: str) -> Array:
@@ -59,7 +59,7 @@ class Task:
     horizon: int  # control steps in an episode
     control_hz: float  # control steps a second
     step_size: ClassVar[float] = 0.0  # m an end effector moves in one step at action 1
-    version: ClassVar[int] = 1  # raise it when the task changes: what was cached for it is made anew
+    version: ClassVar[int] = 1  # raise it when the task changes: what was cached for it is not used any more
     gymnasium_id: ClassVar[str] = ""  # such as "Reach-{embodiment}-v0"
     controls: ClassVar[tuple[str, ...]] = ("end_effector", "joint")
     observations: ClassVar[tuple[str, ...]] = ("image", "goal")

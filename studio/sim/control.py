@@ -146,12 +146,12 @@ class ServoControl:
 
     def hold(self, ids: Array) -> None:
         self._ctrl[ids] = self._command[ids]
-        # a delayed servo has been told to hold its pose all along; MuJoCo's own past is a command of zero
+        # a delayed servo has been commanded to hold its pose all along; MuJoCo's own past is a command of zero
         self._history[ids[:, None, None], self._remembered] = self._command[ids][:, :, None]
 
     @property
     def command(self) -> Array:
-        """What the servos were last told, (num_envs, nu)."""
+        """The servos' last commands, (num_envs, nu)."""
         return self._command
 
     def advance(self, actions: Array, ids: Ids) -> None:

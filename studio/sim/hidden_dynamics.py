@@ -61,16 +61,18 @@ def read_hidden_dynamics(path: Path) -> _Hidden:
     path = hidden_dynamics_file(path)
     try:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        if not isinstance(raw or {}, dict):
+            raise DataError("The stand-in robot's file holds no values by name.", str(path), "Write 'mass: 1.2', say.")
         return _Hidden.model_validate(raw or {})
     except OSError as error:
         raise DataError(
             f"The stand-in robot's file cannot be read ({error.strerror}).", str(path), "Check the path."
         ) from None
     except (yaml.YAMLError, UnicodeDecodeError):
-        raise DataError("The stand-in robot's file is not YAML.", str(path), "Choose another.") from None
+        raise DataError("The stand-in robot's file is not YAML.", str(path), "Choose another file.") from None
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the file"
         raise DataError(
-            f"The stand-in robot's file does not fit at {where}: {first['msg']}.", str(path), "Mend the file."
+            f"The stand-in robot's file is not valid at {where}: {first['msg']}.", str(path), "Fix the file."
         ) from None

@@ -52,7 +52,7 @@ def load_spec(path: Path) -> mujoco.MjSpec:
         return mujoco.MjSpec.from_file(str(path))
     except (ValueError, mujoco.FatalError) as error:
         raise DataError(
-            f"The model does not compile: {_one_line(error)}.", str(path), "Mend the MJCF or URDF file."
+            f"The model does not compile: {_one_line(error)}.", str(path), "Fix the MJCF or URDF file."
         ) from None
 
 
@@ -65,7 +65,7 @@ def compile_spec(spec: mujoco.MjSpec, where: str) -> mujoco.MjModel:
             return spec.compile()
     except (ValueError, mujoco.FatalError) as error:
         raise DataError(
-            f"The model does not compile: {_one_line(error)}.", where, "Mend the MJCF or URDF file."
+            f"The model does not compile: {_one_line(error)}.", where, "Fix the MJCF or URDF file."
         ) from None
 
 

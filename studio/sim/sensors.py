@@ -44,7 +44,7 @@ class Sensors:
             observation["image"] = self.images(ids)
         observation |= self.task_observation(ids)
         spread = simulation.randomization["sensor_noise"][ids]
-        simulation.variation.add_noise(observation, spread, simulation.seeds[ids], simulation.steps[ids])
+        simulation.randomizer.add_noise(observation, spread, simulation.seeds[ids], simulation.steps[ids])
         return observation
 
     def task_observation(self, ids: Ids) -> Observation:

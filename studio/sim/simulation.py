@@ -90,10 +90,10 @@ class BatchSimulation:
         self._warnings = self.batch.warning  # (num_envs, warnings, 2)
         self.control = control_of(self)
         self.actions = np.zeros((num_envs, len(self.control.low)))
-        self.variation = RandomizationManager(
+        self.randomizer = RandomizationManager(
             domain, self.model, self.batch, task.control_hz, task.has_success, curriculum
         )
-        self.randomization = self.variation.values  # by key: what each simulation has now, (num_envs,) or (num_envs, 3)
+        self.randomization = self.randomizer.values  # each simulation's present values by key, (num_envs,) or (…, 3)
         self.contexts = np.zeros((num_envs, len(task.context)))  # which of its task's family each episode is
         self.observers: list[Observer] = [] if self.curriculum is None else [self.curriculum]
         # the goal (g,) that a learner set itself in a simulation, in place of the task's; None: it sets none
@@ -160,17 +160,17 @@ class BatchSimulation:
         self.task.reset(self, ids, rng)
         for observer in self.observers:
             observer.on_reset(self, ids)
-        self.variation.reset_envs(ids, self._episode_seed[ids])
+        self.randomizer.reset_envs(ids, self._episode_seed[ids])
         self.control.hold(ids)
         self.batch.forward(ids)
 
     def randomize(self, ids: Array, values: Mapping[str, Array]) -> None:
         """Gives each simulation its values, (n,) or (n, 3) by key, until its next episode; other keys stay."""
-        self.variation.give(ids, values)
+        self.randomizer.set_values(ids, values)
 
     def draw_again(self, ids: Array) -> None:
         """Gives each simulation what its episode's seed draws, whatever it was given since."""
-        self.variation.draw(ids, self._episode_seed[ids])
+        self.randomizer.draw(ids, self._episode_seed[ids])
 
     def set_state(self, ids: Array, qpos: Array, qvel: Array) -> None:
         """Puts simulations ``ids`` into given states, (n, nq) and (n, nv), within the present episode."""
@@ -277,7 +277,7 @@ class BatchSimulation:
     @property
     def curriculum(self) -> RangeCurriculum | None:
         """How far the ranges have widened; None where they do not."""
-        return self.variation.curriculum
+        return self.randomizer.curriculum
 
     @property
     def steps(self) -> Array:
@@ -301,7 +301,7 @@ class BatchSimulation:
 
     def state_owners(self) -> tuple[StateOwner, ...]:
         """All that keep state of the simulations beside the batch."""
-        return self, self.control, self.task, self.variation
+        return self, self.control, self.task, self.randomizer
 
     @property
     def fields(self) -> Mapping[str, Array]:
@@ -310,12 +310,12 @@ class BatchSimulation:
 
     def counters(self) -> dict[str, Any]:
         """What is counted and no array holds."""
-        return {"next_seed": self._next_seed, "diverged": self.diverged} | self.variation.counters()
+        return {"next_seed": self._next_seed, "diverged": self.diverged} | self.randomizer.counters()
 
     def set_counters(self, counters: Mapping[str, Any]) -> None:
         """Takes back what :meth:`counters` gave."""
         self._next_seed, self.diverged = int(counters["next_seed"]), int(counters["diverged"])
-        self.variation.set_counters(counters)
+        self.randomizer.set_counters(counters)
 
     # -- inside --------------------------------------------------------------------------------------------------
 
@@ -326,9 +326,9 @@ class BatchSimulation:
             )
         self.actions[ids] = actions
         self.task.before(self, ids)
-        if self.variation.within:
+        if self.randomizer.has_interval_terms:
             rows = self.env_indices(ids)
-            self.variation.draw_within(rows, self._episode_seed[rows], self._steps[rows])
+            self.randomizer.draw_interval_terms(rows, self._episode_seed[rows], self._steps[rows])
         self._steps[ids] += 1
 
     def _after(self, ids: Ids) -> None:

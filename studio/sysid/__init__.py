@@ -3,9 +3,9 @@
     from studio.sysid import Estimate, Trajectories, identify, record
 
     identify(domain, registry, trajectories, fields, *, method="lstm"|"sysid", seed, tick=None) -> dict[str, Estimate]
-        ``fields`` are the physics fields of studio.sim.randomization; ``tick`` is told the share done, 0 to 1, and may
-        raise to leave. Estimate(value, low, high, identifiable, nominal, reason): × nominal, a delay in s. What the
-        recordings cannot show has identifiable=False and value=NaN, and low, high are the range that was searched.
+        ``fields`` are the physics fields of studio.sim.randomization; ``tick`` is called with the share done, 0 to 1,
+        and may raise to leave. Estimate(value, low, high, identifiable, nominal, reason): × nominal, a delay in s. What
+        the recordings cannot show has identifiable=False and value=NaN, and low, high are the range that was searched.
     record(domain, registry, values, count, seed, *, noise=SENSOR_NOISE) -> Trajectories
         Recordings in simulation under given (hidden) values, {field: value}, or None: of the domain's own robot, which
         may be a stand-in; count None: as many as needed.

@@ -99,7 +99,7 @@ def identify(
 
     Args:
         method: ``lstm`` learns from randomized simulation of these commands; ``sysid`` fits by ``mujoco.sysid``.
-        tick: told the share of the work that is done; it may raise to leave.
+        tick: called with the share of the work that is done; it may raise to leave.
 
     Raises:
         ExperimentError: a field or the method is unknown.

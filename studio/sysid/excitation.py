@@ -14,7 +14,8 @@ STEP_SECONDS = 0.02
 SINES = 6  # in each actuator's sum
 LOWEST = 0.3  # Hz
 RISE = 0.2  # s, until the commands swing fully: a servo is not jerked at the start
-# kind: (steps, highest Hz). A body that falls and hits the ground soon forgets what it was told, so it gets short ones.
+# (steps, highest Hz). The motion of a body that falls and hits the ground soon depends little on earlier commands, so
+# its recordings are short.
 ARM, BODY = (75, 2.5), (20, 6.0)
 SWING = 0.3  # rad, of a servo around its home
 SHARE = 0.8  # of a motor's or a speed's control range

@@ -1,7 +1,7 @@
 """Recordings in which a robot handles what lies before it: the task's scripted expert at work.
 
 An arm that swings freely says nothing of contact friction. Where the scene has a loose body, some of the recordings are
-of the expert moving it, told as the commands its servos got.
+of the expert moving it, as the commands of its servos.
 """
 
 from __future__ import annotations
@@ -63,6 +63,6 @@ def handle(
         world.close()
     timestep = world.model.opt.timestep
     dt = timestep * round(1 / (task.control_hz * PARTS * timestep))
-    told, where, how_fast = (np.stack(each, 1) for each in (commands, places, speeds))
-    made = Trajectories(told, where, how_fast, dt, before=before, source="recorded in simulation")
+    commanded, positions, velocities = (np.stack(each, 1) for each in (commands, places, speeds))
+    made = Trajectories(commanded, positions, velocities, dt, before=before, source="recorded in simulation")
     return made.until(steps)

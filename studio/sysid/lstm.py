@@ -73,7 +73,7 @@ class LstmIdentifier:
         """Simulates draws of the parameters under the recordings' commands and learns to tell them apart.
 
         Args:
-            tick: told the share of the work that is done; it may raise to leave.
+            tick: called with the share of the work that is done; it may raise to leave.
 
         Raises:
             DataError: the recordings do not fit the plant, or every simulation of them diverges.

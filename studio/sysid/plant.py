@@ -77,11 +77,11 @@ class Plant:
             rows = slice(first, min(first + chunk, draws))
             part = {name: np.repeat(v[rows], n) for name, v in values.items()}
 
-            def told(share: float, first: int = first, rows: slice = rows) -> None:
+            def report(share: float, first: int = first, rows: slice = rows) -> None:
                 if tick is not None:
                     tick((first + share * (rows.stop - first)) / draws)
 
-            states = self._run(trajectories, part, (rows.stop - first) * n, told)
+            states = self._run(trajectories, part, (rows.stop - first) * n, report)
             qpos[rows] = states[0].reshape(-1, n, steps + 1, self.model.nq)
             qvel[rows] = states[1].reshape(-1, n, steps + 1, self.model.nv)
         return qpos, qvel

@@ -69,7 +69,7 @@ def _read(file: h5py.File, path: Path) -> Trajectories:
     lacking = [name for name in _NEEDED if name not in file] + ["dt"] * ("dt" not in file.attrs)
     if lacking:
         raise DataError(
-            f"The file lacks {', '.join(lacking)}: identification needs what the actuators were told and what the "
+            f"The file lacks {', '.join(lacking)}: identification needs the commands of the actuators and what the "
             "joints did.",
             str(path),
             "Give HDF5 with the datasets commands and qpos and the attribute dt.",

@@ -23,7 +23,7 @@ class Trajectories:
     """``n`` recordings of ``T`` steps of ``dt`` seconds.
 
     Args:
-        commands: (n, T, nu), what the actuators were told, in the model's own units.
+        commands: (n, T, nu), the actuators' commands, in the model's own units.
         qpos: (n, T + 1, nq), rad or m, measured; the first is where the recording starts.
         qvel: (n, T + 1, nv), rad/s or m/s, measured; NaN all over where velocities were not measured.
         dt: s.
@@ -72,7 +72,7 @@ class Trajectories:
 
     @property
     def command_before(self) -> Array:
-        """(n, nu), what the actuators had been told all along before."""
+        """(n, nu), the command that held before the recording."""
         return self.commands[:, 0] if self.before is None else self.before
 
     def with_measured(self, qpos: Array, qvel: Array) -> Trajectories:

@@ -60,7 +60,7 @@ class Player(LiveSimulation):
         camera = mujoco.mj_name2id(self.model, mujoco.mjtObj.mjOBJ_CAMERA, domain.camera)
         self._own_look = Appearance(self.model, camera, world.scene.added) if camera >= 0 else None
         self._canvas = VisualTarget(self.model, camera) if camera >= 0 else None
-        self._look = b""  # the values that the model was last dressed in
+        self._look = b""  # the values that the drawn model has now
         self._looks: VisualParams | None = None  # None: the model's own
         self._episode = self._successes = 0
         self._has_success, self.has_expert = task.has_success, task.has_expert
@@ -341,9 +341,9 @@ class Player(LiveSimulation):
 
     def _show(self) -> None:
         super()._show()
-        self._dress()
+        self._apply_look()
 
-    def _dress(self) -> None:
+    def _apply_look(self) -> None:
         """Camera, lights and colors as they are randomized: the model that is drawn is this simulation's own."""
         drawn = self.world.randomization
         look = b"".join([drawn[name].tobytes() for name in VISUALS])
@@ -357,7 +357,7 @@ class Player(LiveSimulation):
             return
         looks = VisualParams(self._own_look, values, 1)
         self._canvas.intensity, self._canvas.tinted = float("nan"), True  # the batch may have put the model's own back
-        looks.dress(0, self._canvas)
+        looks.apply(0, self._canvas)
         mujoco.mj_camlight(self.model, self.data)
         looks.move_lights(0, self.data)
         self._looks = looks if values else None

@@ -31,7 +31,7 @@ STAGES = {
     "kinematics": (render.mujoco, "mj_kinematics"),
     "centers of mass": (render.mujoco, "mj_comPos"),
     "cameras and lights": (render.mujoco, "mj_camlight"),
-    "looks": (VisualParams, "dress"),
+    "looks": (VisualParams, "apply"),
     "scene": (render.mujoco, "mjv_updateScene"),
     "drawing: vertices": (render.mujoco, "mjr_render"),
     "reading back: pixels": (render.mujoco, "mjr_readPixels"),

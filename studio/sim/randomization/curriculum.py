@@ -3,8 +3,8 @@
 Source: Akkaya et al. 2019, "Solving Rubik's Cube with a Robot Hand", arXiv:1910.07113, algorithm 1. Of the episodes a
 share is played at one end of one range; when enough of them are in, that end moves outwards or back.
 
-What an episode draws then depends on the ranges of that moment, so on the history of the world: a trajectory is no
-longer told by its seed alone, but by its seed and the curriculum's state.
+What an episode draws then depends on the present ranges, so on the history of the world: a trajectory follows from its
+seed and the curriculum's state, no longer from its seed alone.
 """
 
 from __future__ import annotations
@@ -119,8 +119,8 @@ class RangeCurriculum(Observer):
                 values[term.key][probe == end] = term.high if end % 2 else term.low
         return values
 
-    def pass_over(self, ids: Array) -> None:
-        """What the present episodes of simulations come to says nothing: they lack their beginning."""
+    def exclude(self, ids: Array) -> None:
+        """Leaves out the present episodes of simulations: they lack their beginning."""
         self._probe[ids] = -1
 
     def on_step(self, world: BatchSimulation, ids: Ids, rewards: Array) -> None:
@@ -139,7 +139,7 @@ class RangeCurriculum(Observer):
                 continue
             self._results[end].append(outcome)
             if len(self._results[end]) >= self._settings.episodes:
-                moved |= self._judge(end)
+                moved |= self._move_end(end)
         self._probe[ids] = -1
         if moved:
             self._narrowed = self._narrow()
@@ -194,7 +194,7 @@ class RangeCurriculum(Observer):
 
     # -- inside --------------------------------------------------------------------------------------------------
 
-    def _judge(self, end: int) -> bool:
+    def _move_end(self, end: int) -> bool:
         """Moves an end by what is known of it, and forgets that; says whether it moved."""
         term, side = divmod(end, 2)
         mean = float(np.mean(self._results[end]))

@@ -1,4 +1,4 @@
-"""What varies in a world: the values that each simulation has now, and when they are drawn anew.
+"""What varies in a world: the values that each simulation has now, and when they are resampled.
 
 A term's values come from the episode's own seed, so they do not depend on what else runs; what is drawn once belongs to
 the simulation, and a curriculum's ranges to the world's history.
@@ -86,7 +86,7 @@ class RandomizationManager:
             values |= drawn if self.curriculum is None else self.curriculum.at_ends(ids, drawn)
         self._apply(ids, values)
 
-    def give(self, ids: Array, values: Mapping[str, Array]) -> None:
+    def set_values(self, ids: Array, values: Mapping[str, Array]) -> None:
         """Gives each simulation its values, (n,) or (n, 3) by key, until its next episode; other keys stay.
 
         Raises:
@@ -103,7 +103,7 @@ class RandomizationManager:
         self._parted |= any(":" in key for key in values)
         self._apply(ids, values)
 
-    def draw_within(self, ids: Array, seeds: Array, steps: Array) -> None:
+    def draw_interval_terms(self, ids: Array, seeds: Array, steps: Array) -> None:
         """Draws the interval terms whose time has come after ``steps`` (n,) control steps."""
         for place, term in enumerate(self._interval_terms):
             period = max(1, round(term.interval * self._control_hz))
@@ -119,7 +119,7 @@ class RandomizationManager:
                 self._apply(ids[due], self.curriculum.at_ends(ids[due], randomization.draw([now], rng)))
 
     @property
-    def within(self) -> bool:
+    def has_interval_terms(self) -> bool:
         """Whether anything is drawn within an episode."""
         return bool(self._interval_terms)
 

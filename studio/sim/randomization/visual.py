@@ -78,18 +78,18 @@ class VisualParams:
         self._tinted = "color" in visuals
         self._colors = self._tint(np.asarray(visuals["color"])) if self._tinted else own.colors[None]
 
-    def dress(self, i: int, canvas: VisualTarget) -> None:
+    def apply(self, i: int, target: VisualTarget) -> None:
         """Gives a model picture ``i``'s look, whatever look it had before; cameras and lights are posed after it."""
         intensity = self._intensity[i]
-        canvas.position[:] = self._position[i]
-        canvas.fovy[0] = self._fovy[i]
-        if intensity != canvas.intensity:
-            canvas.intensity = intensity
-            for light, own in zip(canvas.lights, self._own.lights):
+        target.position[:] = self._position[i]
+        target.fovy[0] = self._fovy[i]
+        if intensity != target.intensity:
+            target.intensity = intensity
+            for light, own in zip(target.lights, self._own.lights):
                 light[:] = own * intensity
-        if self._tinted or canvas.tinted:
-            canvas.tinted = self._tinted
-            canvas.colors[:] = self._colors[i if self._tinted else 0]
+        if self._tinted or target.tinted:
+            target.tinted = self._tinted
+            target.colors[:] = self._colors[i if self._tinted else 0]
 
     def move_lights(self, i: int, data: mujoco.MjData) -> None:
         """Moves the lights that ``mj_camlight`` has just posed."""

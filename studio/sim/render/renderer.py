@@ -107,7 +107,7 @@ class _Drawer:
 
     def __init__(self, model: mujoco.MjModel, camera: int, size: int) -> None:
         self._model = copy.copy(model)  # its look changes from picture to picture
-        self._canvas = VisualTarget(self._model, camera)
+        self._target = VisualTarget(self._model, camera)
         self._data = mujoco.MjData(self._model)
         self._mocap_quat = self._data.mocap_quat.copy()
         self._gl = thread_context()
@@ -146,7 +146,7 @@ class _Drawer:
         data.qpos[:] = qpos[i]
         data.mocap_pos[:] = mocap_pos[i]
         data.mocap_quat[:] = self._mocap_quat if mocap_quat is None else mocap_quat[i]
-        looks.dress(i, self._canvas)
+        looks.apply(i, self._target)
         mujoco.mj_kinematics(model, data)
         mujoco.mj_comPos(model, data)  # what cameras and lights that track a center of mass look at
         mujoco.mj_camlight(model, data)

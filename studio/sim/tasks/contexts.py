@@ -1,4 +1,4 @@
-"""Contexts: which task of its family an episode is, and what a policy is told of the body that it moves.
+"""Contexts: which task of its family an episode is, and the dynamics parameters that a policy observes.
 
 A context ω is drawn from the episode's own seed, so it depends neither on the other simulations nor on the threads.
 """
@@ -50,7 +50,7 @@ def problems(domain: Domain, task: Task) -> list[Problem]:
     if not domain.contexts:
         return []
     if not task.context:
-        words = f"The task '{task.id}' is no family of tasks, so it has no contexts."
+        words = f"The task '{task.id}' has no contexts: it is not a task family."
         return [
             Problem("contexts", words, "Leave the contexts empty, or choose a family such as half_cheetah_velocity.")
         ]
@@ -74,26 +74,26 @@ def varies(term: RandomizationTerm) -> bool:
 
 
 def context_observable(domain: Domain) -> bool:
-    """Whether a policy observes a value by which one body differs from another."""
+    """Whether a policy observes a value in which instances of the dynamics differ."""
     return any(term.observed and varies(term) for term in domain.randomization)
 
 
 def degenerate_family(domain: Domain, task: Task) -> list[Problem]:
-    """Why the episodes of a family's task, or of bodies whose values are observed, are all of one task after all."""
+    """Why the episodes of a task family, or of observed dynamics, are all of one task after all."""
     if context_observable(domain) or (task.context and len({*map(tuple, domain.contexts)}) != 1):
         return []
     if task.context:
-        words = "One context is no family: there is only one task to learn."
+        words = "There is only one context, so there is only one task to learn."
         return [Problem("contexts", words, "Give several that differ, or none for the whole family.")]
-    words = "One body is no family: the observed values are the same in every episode."
+    words = "The observed dynamics parameters are the same in every episode, so there is only one task to learn."
     return [Problem("randomization", words, "Widen their ranges, or choose a family of tasks.")]
 
 
 class DynamicsSensor:
-    """What a policy is told of the randomized body: the values of the observed terms.
+    """What a policy observes of the randomized dynamics: the values of the observed terms.
 
-    A mass or a gain is told as the logarithm of its factor, anything else as its difference from the model's own value;
-    so a value means the same whatever the term's range is.
+    A mass or a gain is observed as the logarithm of its factor, anything else as its difference from the model's own
+    value; so a value means the same whatever the term's range is.
     """
 
     def __init__(self, terms: Sequence[RandomizationTerm], model: mujoco.MjModel, camera: str) -> None:

@@ -72,9 +72,9 @@ def test_it_says_nothing_of_its_values() -> None:
     [
         (None, "cannot be read"),
         ("mass: [", "is not YAML"),
-        ("mass: -1", "does not fit at mass"),
-        ("weight: 2", "does not fit at weight"),
-        ("just words", "does not fit"),
+        ("mass: -1", "not valid at mass"),
+        ("weight: 2", "not valid at weight"),
+        ("just words", "no values by name"),
     ],
 )
 def test_a_file_that_does_not_fit_is_one_sentence(tmp_path: Path, text: str | None, words: str) -> None:
