@@ -73,7 +73,7 @@ class DataEmbodimentPanel(QWidget):
     def _lay_out(self) -> None:
         content = QWidget()
         outer = QVBoxLayout(content)
-        outer.setContentsMargins(12, theme.SMALL, 12, 12)
+        outer.setContentsMargins(10, theme.SMALL, 10, 12)
         outer.setSpacing(theme.MEDIUM)
         self._labels: dict[str, QLabel] = {}
         grid = self._grid(FIELDS)

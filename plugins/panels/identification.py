@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-import random
-from pathlib import Path
-
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import (
-    QDoubleSpinBox,
-    QFileDialog,
-    QGridLayout,
     QHBoxLayout,
     QLabel,
-    QLineEdit,
     QProgressBar,
     QPushButton,
     QVBoxLayout,
@@ -26,11 +19,11 @@ from widgets.forms.segmented import Segmented
 from widgets.identification.estimate_table import EstimateTable
 from widgets.identification.job import IdentificationJob, Outcome
 from widgets.identification.motion_plots import MotionPlots
+from widgets.identification.recording_source import RecordingSource
 from widgets.shell.app_state import AppState
 from widgets.style import theme
 
 REFERENCE = "Yu et al. 2017 (arXiv:1702.02453); Ljung 1999, System Identification, 2nd edition (Prentice Hall)"
-DELAY = "actuator_delay"
 PROGRESS_MS = 100
 
 
@@ -42,26 +35,7 @@ class IdentificationPanel(QWidget):
         self._app_state = app_state
         self._job: IdentificationJob | None = None
         self.outcome: Outcome | None = None
-        self.titles = {
-            "friction": self.tr("Friction"),
-            "mass": self.tr("Mass"),
-            "damping": self.tr("Damping"),
-            "armature": self.tr("Armature"),
-            "actuator_gain": self.tr("Servo gain"),
-            DELAY: self.tr("Delay"),
-        }
-        self.source = Segmented(
-            (
-                (
-                    "hidden",
-                    self.tr("Simulated robot"),
-                    self.tr("Record in simulation, from a robot with the hidden values below"),
-                ),
-                ("stand_in", self.tr("Stand-in"), self.tr("Record in simulation, from the target's stand-in robot")),
-                ("file", self.tr("File"), self.tr("Recordings of a robot: HDF5 with commands, qpos and dt")),
-            ),
-            self.tr("Recordings"),
-        )
+        self.recordings = RecordingSource()
         self.method = Segmented(
             (
                 (
@@ -73,14 +47,6 @@ class IdentificationPanel(QWidget):
             ),
             self.tr("Method"),
         )
-        self.hidden: dict[str, QDoubleSpinBox] = {field: self._spin(field) for field in self.titles}
-        self.dice = QPushButton(self.tr("Shuf&fle"))
-        theme.set_icon(self.dice, "dice")
-        self.dice.setToolTip(self.tr("Draw random hidden values for the simulated robot"))
-        self.file = QLineEdit()
-        self.file.setPlaceholderText(self.tr("HDF5 file of recordings"))
-        self.file.setAccessibleName(self.tr("Recordings file"))
-        self.browse = QPushButton(self.tr("&Browse…"))
         self.start = QPushButton(self.tr("&Identify"))
         theme.set_icon(self.start, "run")
         self.halt = QPushButton(self.tr("S&top"))
@@ -90,14 +56,13 @@ class IdentificationPanel(QWidget):
         self.progress.setAccessibleName(self.tr("Progress"))
         self.words = QLabel(self.tr("No identification yet."))
         self.words.setWordWrap(True)
-        self.table = EstimateTable(self.titles)
+        self.table = EstimateTable(self.recordings.titles)
         self.plots = MotionPlots()
         self.use = QPushButton(self.tr("&Use these values in the simulation"))
         self.use.setToolTip(
             self.tr(
                 "Randomizes the target around the estimates and shows them in the viewport. If the target has a "
-                "stand-in "
-                "robot, randomizes the source instead."
+                "stand-in robot, randomizes the source instead."
             )
         )
         self._timer = QTimer(self)
@@ -105,7 +70,6 @@ class IdentificationPanel(QWidget):
         self._timer.timeout.connect(self._show_progress)
         self._lay_out()
         self._wire()
-        self._show_source()
         self._show_busy()
 
     def shut_down(self) -> None:
@@ -116,39 +80,7 @@ class IdentificationPanel(QWidget):
 
     # -- making --------------------------------------------------------------------------------------------------------
 
-    def _spin(self, field: str) -> QDoubleSpinBox:
-        spin = QDoubleSpinBox()
-        if field == DELAY:
-            spin.setRange(0.0, 50.0)
-            spin.setDecimals(0)
-            spin.setSuffix(self.tr(" ms"))
-        else:
-            spin.setRange(0.5, 2.0)
-            spin.setSingleStep(0.1)
-            spin.setPrefix("×")
-            spin.setValue(1.0)
-        spin.setAccessibleName(self.tr("Hidden {0}").format(self.titles[field]))
-        return spin
-
     def _lay_out(self) -> None:
-        self.hidden_box = QWidget()
-        grid = QGridLayout(self.hidden_box)
-        grid.setContentsMargins(0, 0, 0, 0)
-        grid.setHorizontalSpacing(theme.MEDIUM)
-        grid.setVerticalSpacing(theme.SMALL)
-        for i, (field, spin) in enumerate(self.hidden.items()):
-            row, column = divmod(i, 2)
-            label = QLabel(self.titles[field])
-            label.setBuddy(spin)
-            grid.addWidget(label, row, 2 * column)
-            grid.addWidget(spin, row, 2 * column + 1)
-            grid.setColumnStretch(2 * column + 1, 1)
-        grid.addWidget(self.dice, 3, 2, 1, 2)
-        self.file_box = QWidget()
-        files = QHBoxLayout(self.file_box)
-        files.setContentsMargins(0, 0, 0, 0)
-        files.addWidget(self.file, 1)
-        files.addWidget(self.browse)
         go = QHBoxLayout()
         go.setSpacing(theme.MEDIUM)
         go.addWidget(self.method)
@@ -156,19 +88,14 @@ class IdentificationPanel(QWidget):
         go.addWidget(self.halt)
         go.addWidget(self.start)
         inner = QWidget()
-        column_ = QVBoxLayout(inner)
-        column_.setContentsMargins(10, theme.MEDIUM, 10, theme.MEDIUM)
-        column_.setSpacing(theme.MEDIUM)
-        sources = QHBoxLayout()
-        sources.addWidget(self.source)
-        sources.addStretch(1)
-        column_.addLayout(sources)
-        column_.addWidget(self.hidden_box)
-        column_.addWidget(self.file_box)
-        column_.addLayout(go)
+        column = QVBoxLayout(inner)
+        column.setContentsMargins(10, theme.MEDIUM, 10, theme.MEDIUM)
+        column.setSpacing(theme.MEDIUM)
+        column.addWidget(self.recordings)
+        column.addLayout(go)
         for widget in (self.progress, self.words, self.table, self.use, self.plots):
-            column_.addWidget(widget)
-        column_.addStretch(1)
+            column.addWidget(widget)
+        column.addStretch(1)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(ScrollColumn(inner))
@@ -177,52 +104,28 @@ class IdentificationPanel(QWidget):
         self.use.hide()
 
     def _wire(self) -> None:
-        self.source.chosen.connect(lambda _key: self._show_source())
-        self.dice.clicked.connect(self._shuffle)
-        self.browse.clicked.connect(self._browse)
         self.start.clicked.connect(self._identify)
         self.halt.clicked.connect(self.shut_down)
         self.use.clicked.connect(self._use)
         self._app_state.registry_ready.connect(self._show_busy)
         self._app_state.experiment_changed.connect(lambda _: self._show_busy())
 
-    # -- the recordings ------------------------------------------------------------------------------------------------
-
-    def _show_source(self) -> None:
-        self.hidden_box.setVisible(self.source.key == "hidden")
-        self.file_box.setVisible(self.source.key == "file")
-
-    def _shuffle(self) -> None:
-        rng = random.Random()
-        for field, spin in self.hidden.items():
-            spin.setValue(rng.uniform(0, 50) if field == DELAY else 2 ** rng.uniform(-0.9, 0.9))
-
-    def _browse(self) -> None:
-        path, _ = QFileDialog.getOpenFileName(
-            self, self.tr("Recordings"), self.file.text(), self.tr("HDF5 files (*.h5 *.hdf5);;All files (*)")
-        )
-        if path:
-            self.file.setText(path)
-
-    def _values(self) -> dict[str, float]:
-        return {f: spin.value() / 1000 if f == DELAY else spin.value() for f, spin in self.hidden.items()}
-
     # -- the work ------------------------------------------------------------------------------------------------------
 
     def _identify(self) -> None:
-        domain, source = self._app_state.experiment.target, self.source.key
-        if source == "file" and not self.file.text().strip():
+        domain, recordings = self._app_state.experiment.target, self.recordings
+        if recordings.key == "file" and recordings.path is None:
             self._say(self.tr("Choose a recordings file first."), "problem")
             return
-        if source == "stand_in" and domain.hidden_dynamics is None:
+        if recordings.key == "stand_in" and domain.hidden_dynamics is None:
             self._say(self.tr("The target has no stand-in robot. Choose one in Data & embodiment."), "problem")
             return
         self._job = IdentificationJob(
             domain,
             self._app_state.registry,
             self.method.key,
-            hidden=self._values() if source == "hidden" else None,
-            dataset=Path(self.file.text().strip()).expanduser() if source == "file" else None,
+            hidden=recordings.hidden_values if recordings.key == "hidden" else None,
+            dataset=recordings.path if recordings.key == "file" else None,
             seed=self._app_state.experiment.seed,
         )
         self._app_state.background(self._job.run, self._done, self._failed)

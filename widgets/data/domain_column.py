@@ -100,6 +100,8 @@ class DomainColumn(QObject):
             "dataset": PathField(DATASET_FILTER),
             "hidden_dynamics": PathField(STAND_IN_FILTER),
         }
+        for editor in self.editors.values():
+            editor.setProperty("tight", True)  # two of them stand side by side
         self.editors["dataset"].line.setPlaceholderText(self.tr("expert"))
         self.editors["contexts"].setEnabled(False)
         self._tasks: dict[str, Any] = {}

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QCheckBox, QComboBox
+from PySide6.QtGui import QPaintEvent
+from PySide6.QtWidgets import QCheckBox, QComboBox, QStyle, QStyleOptionComboBox, QStylePainter
 
 from widgets.forms.wheel import guard_wheel
 
@@ -48,6 +49,17 @@ class Choice(QComboBox):
 
     def value(self) -> Any:
         return self.currentData()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Paints as Qt does, but ends a text that does not fit with an ellipsis."""
+        painter, option, style = QStylePainter(self), QStyleOptionComboBox(), self.style()
+        self.initStyleOption(option)
+        painter.drawComplexControl(QStyle.ComplexControl.CC_ComboBox, option)
+        field = QStyle.SubControl.SC_ComboBoxEditField
+        room = style.subControlRect(QStyle.ComplexControl.CC_ComboBox, option, field, self).width()
+        text = self.fontMetrics().elidedText(option.currentText, Qt.TextElideMode.ElideRight, room)
+        option.currentText = text
+        painter.drawControl(QStyle.ControlElement.CE_ComboBoxLabel, option)
 
     def set_value(self, value: Any) -> None:
         index = self.findData(value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QToolButton, QWidget
+from PySide6.QtWidgets import QAbstractButton, QButtonGroup, QHBoxLayout, QToolButton, QWidget
 
 from widgets.style import theme
 
@@ -42,9 +42,13 @@ class Segmented(QWidget):
         """The key of the option that is down."""
         return self._keys[self._group.checkedId()]
 
+    def button(self, key: str) -> QAbstractButton:
+        """Return the option's button."""
+        return self._group.button(self._keys.index(key))
+
     def set_key(self, key: str) -> None:
-        """Chooses without telling."""
-        self._group.button(self._keys.index(key)).setChecked(True)
+        """Choose an option without emitting."""
+        self.button(key).setChecked(True)
 
     def _restyle(self) -> None:
         paint = {name: theme.color(name).name() for name in ("raised", "border", "hover", "accent", "accent_soft")}

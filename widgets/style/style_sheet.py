@@ -53,6 +53,7 @@ QLineEdit[problem="true"], QAbstractSpinBox[problem="true"], QComboBox[problem="
 QAbstractSpinBox QLineEdit, QComboBox QLineEdit { border: none; background: transparent; min-height: 0; }
 QAbstractSpinBox QLineEdit { padding: 0 4px; }
 QComboBox QLineEdit { padding: 0; }
+QComboBox[tight="true"] { padding-right: 1px; }
 QComboBox::drop-down { border: none; width: 18px; }
 QComboBox::down-arrow { image: url("@icons/arrow-down.svg"); width: 12px; height: 12px; }
 QAbstractSpinBox { padding: 1px 0; }
@@ -98,6 +99,7 @@ QLineEdit[problem="true"], QAbstractSpinBox[problem="true"], QComboBox[problem="
 QAbstractSpinBox QLineEdit, QComboBox QLineEdit { border: none; background: transparent; min-height: 0; }
 QAbstractSpinBox QLineEdit { padding: 0 4px; }
 QComboBox QLineEdit { padding: 0; }
+QComboBox[tight="true"] { padding-right: 1px; }
 QComboBox::drop-down { border: none; width: 18px; }
 QComboBox::down-arrow { image: url("@icons/arrow-down.svg"); width: 12px; height: 12px; }
 QAbstractSpinBox { padding: 1px 0; }

@@ -65,8 +65,8 @@ def test_the_panel_is_registered() -> None:
 
 def test_record_identify_see_and_use(qtbot: Any, app_state: AppState, panel: IdentificationPanel) -> None:
     assert not panel.use.isVisible() and not panel.table.isVisible()
-    panel.hidden["mass"].setValue(1.5)
-    panel.hidden["actuator_delay"].setValue(30)
+    panel.recordings.hidden["mass"].setValue(1.5)
+    panel.recordings.hidden["actuator_delay"].setValue(30)
     click(qtbot, panel.start)
     assert panel.halt.isVisible() and not panel.start.isEnabled()  # it works, and the window goes on
     qtbot.waitUntil(lambda: panel.start.isEnabled(), timeout=120_000)
@@ -102,13 +102,13 @@ def test_a_file_of_recordings(qtbot: Any, app_state: AppState, panel: Identifica
 
     domain: Domain = app_state.experiment.target
     write_recordings(record(domain, app_state.registry, {"mass": 0.7}, 2, 5), tmp_path / "robot.h5")
-    click(qtbot, panel.source._group.button(2))
-    assert panel.file_box.isVisible() and not panel.hidden_box.isVisible()
+    click(qtbot, panel.recordings.source.button("file"))
+    assert panel.recordings.file_box.isVisible() and not panel.recordings.hidden_box.isVisible()
     assert "Choose a recordings file" in identified(qtbot, panel)
-    panel.file.setText(str(tmp_path / "none.h5"))
+    panel.recordings.file.setText(str(tmp_path / "none.h5"))
     assert "does not exist" in identified(qtbot, panel)
     assert panel.words.property("role") == "problem"
-    panel.file.setText(str(tmp_path / "robot.h5"))
+    panel.recordings.file.setText(str(tmp_path / "robot.h5"))
     assert "parameters found" in identified(qtbot, panel)
     assert panel.outcome is not None and panel.outcome.truth is None  # nobody knows it
     assert panel.outcome.found["mass"].value == pytest.approx(0.7, rel=0.05)
@@ -127,7 +127,7 @@ def test_a_stand_in_is_never_calibrated_but_its_simulation_is(
         is None
     )
     robot = app_state.experiment.target
-    click(qtbot, panel.source._group.button(1))
+    click(qtbot, panel.recordings.source.button("stand_in"))
     assert "parameters found" in identified(qtbot, panel)
     shown: list[dict[str, float]] = []
     app_state.preview_changed.connect(shown.append)
@@ -144,14 +144,14 @@ def test_a_stand_in_is_never_calibrated_but_its_simulation_is(
 def test_a_stand_in_is_asked_for_where_there_is_none(
     qtbot: Any, app_state: AppState, panel: IdentificationPanel
 ) -> None:
-    click(qtbot, panel.source._group.button(1))
+    click(qtbot, panel.recordings.source.button("stand_in"))
     assert "no stand-in robot" in identified(qtbot, panel)
 
 
 def test_shuffle_hides_other_values(qtbot: Any, panel: IdentificationPanel) -> None:
-    before = panel._values()
-    click(qtbot, panel.dice)
-    after = panel._values()
+    before = panel.recordings.hidden_values
+    click(qtbot, panel.recordings.dice)
+    after = panel.recordings.hidden_values
     assert sum(before[name] != after[name] for name in before) >= 5
     assert 0 <= after["actuator_delay"] <= 0.05
 

@@ -289,5 +289,5 @@ def test_effects_follow_the_run_that_is_going_on(qtbot: Any, app_state: AppState
     assert view.runs.text().startswith("next")
     for _ in range(20):
         app_state.events.emit([replace(episodes(1.0, success=True), domain="train")])
-    QTest.mouseClick(view.kind._group.button(1), Qt.MouseButton.LeftButton)
+    QTest.mouseClick(view.kind.button("train"), Qt.MouseButton.LeftButton)
     assert "latest 1000 episodes" in view.caption.text()
