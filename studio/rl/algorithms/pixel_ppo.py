@@ -23,7 +23,7 @@ from studio.contracts import Metrics
 from studio.experiment import setting
 from studio.rl.advantages import gae
 from studio.rl.algorithms.ppo import DIAGNOSTICS, UNITS, PPOParams, ppo_loss
-from studio.rl.collectors.episode_statistics import EpisodeStatistics, stagger
+from studio.rl.collectors.episode_statistics import EpisodeStatistics, diverged_sentence, stagger
 from studio.rl.collectors.images import ImageCollector
 from studio.rl.networks.gaussian import log_prob
 from studio.rl.networks.pixels import PixelActorCritic, goals, privileged
@@ -142,7 +142,7 @@ class PixelPPO:
             began, before, samples = time.perf_counter(), self.world.diverged, self.samples
             rollout = self.collect()
             if self.world.diverged > before:
-                self.say(f"Simulations that diverged and were reset: {self.world.diverged - before}.")
+                self.say(diverged_sentence(self.world.diverged - before))
             diagnostics = self.learn(rollout)
             self.iteration += 1
             values = dict(zip((*DIAGNOSTICS, "state_loss"), diagnostics.tolist(), strict=True))

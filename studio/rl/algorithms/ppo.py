@@ -17,6 +17,7 @@ from torch.func import functional_call, grad_and_value
 
 from studio.contracts import Metrics
 from studio.experiment import Settings, setting
+from studio.rl.collectors.episode_statistics import diverged_sentence
 from studio.rl.collectors.rollouts import Rollout, RolloutCollector
 from studio.rl.compiling import made_fast
 from studio.rl.flat import FlatParameters, adam
@@ -122,7 +123,7 @@ class PPO:
             world, before, samples = self.rollouts.world, self.rollouts.world.diverged, self.rollouts.samples
             rollout = self.collect()
             if world.diverged > before:
-                self.say(f"Simulations that diverged and were reset: {world.diverged - before}.")
+                self.say(diverged_sentence(world.diverged - before))
             diagnostics = self.learn(rollout, step)
             self.iteration += 1
             values = self._found(rollout, diagnostics)

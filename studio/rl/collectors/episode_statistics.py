@@ -24,6 +24,11 @@ def stagger(world: World) -> None:
         world.curriculum.exclude(np.flatnonzero(world.steps))
 
 
+def diverged_sentence(count: int) -> str:
+    """What the log says of simulations that diverged, ``count`` of them since it last said so."""
+    return f"{count} simulations diverged and were reset." if count != 1 else "1 simulation diverged and was reset."
+
+
 class EpisodeStatistics:
     """Of a world's latest episodes, one for each simulation or ``LATEST``, as Gymnasium's RecordEpisodeStatistics.
 

@@ -187,7 +187,7 @@ def test_a_world_that_diverges_is_counted_and_training_goes_on() -> None:
     ppo.rollouts.world.bind("qvel")[2] = 1e12
     values = [m.values for m in steps]
     assert [v["diverged"] for v in values] == [1.0, 1.0]
-    assert told == ["Simulations that diverged and were reset: 1."]
+    assert told == ["1 simulation diverged and was reset."]
     assert all(np.isfinite(v["loss"]) for v in values)
     assert all(bool(torch.isfinite(p).all()) for p in ppo.policy.parameters())
 

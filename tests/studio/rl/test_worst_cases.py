@@ -222,7 +222,7 @@ def test_bodies_that_diverge_are_counted_and_the_training_goes_on() -> None:
     world.advance = advance
     values = [m.values for m in ppo.iterate()]
     assert [v["diverged"] for v in values] == [1.0, 1.0]
-    assert told == ["Simulations that diverged and were reset: 1."]
+    assert told == ["1 simulation diverged and was reset."]
     assert 3 in steps[4] and 3 not in steps[5]
     assert all(np.isfinite(v["loss"]) and np.isfinite(v["worst_return"]) for v in values)
     assert all(bool(torch.isfinite(p).all()) for p in ppo.policy.parameters())
