@@ -13,7 +13,7 @@ from PySide6.QtCore import QPoint, QTimer
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QToolTip, QVBoxLayout, QWidget
 
-from studio.contracts import PanelInfo
+from studio.contracts import PanelInfo, PlayerProtocol
 from studio.errors import StudioError
 from studio.experiment import Domain, Experiment
 from widgets.shell import opening
@@ -39,7 +39,7 @@ REBUILD_MS = 400  # edits come in bursts; the player is made anew when they rest
 class ViewportPanel(QWidget):
     """Owns the render thread; :meth:`shut_down` ends it."""
 
-    def __init__(self, app_state: AppState, make_player: Callable[[Domain], Any] | None = None) -> None:
+    def __init__(self, app_state: AppState, make_player: Callable[[Domain], PlayerProtocol] | None = None) -> None:
         super().__init__()
         self._app_state = app_state
         self._make_player = make_player or self._studio_player
@@ -144,7 +144,7 @@ class ViewportPanel(QWidget):
         self.view.set_notice(self.tr("Building the simulation…"))
         self._show_domain()
 
-    def _studio_player(self, domain: Domain) -> Any:
+    def _studio_player(self, domain: Domain) -> PlayerProtocol:
         from studio.viewer.player import Player  # on the render thread
 
         return Player(domain, self._app_state.registry)

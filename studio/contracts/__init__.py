@@ -8,10 +8,12 @@ from studio.contracts.arrays import RENAMED_ENTRIES, SLOTS, Array, Ids, Observat
 from studio.contracts.batch import AuxiliaryLoss, Batch, Batches, Outputs
 from studio.contracts.context import Context
 from studio.contracts.dataset import Format
+from studio.contracts.decorations import Ball, Decoration, Line
 from studio.contracts.domain import ResolvedDomain
 from studio.contracts.embodiment import Embodiment, Limb
 from studio.contracts.episodes import Episodes
 from studio.contracts.panel import PanelInfo
+from studio.contracts.player import ContextComponent, PlayerInfo, PlayerProtocol, PolicyChoice, RandomizationValues
 from studio.contracts.policy import Companion, EmbodimentSpec, Policy, TrainablePolicy, TransitionScore
 from studio.contracts.problem import Metrics, Problem
 from studio.contracts.requires import Requires
@@ -24,22 +26,30 @@ __all__ = [
     "SLOTS",
     "Array",
     "AuxiliaryLoss",
+    "Ball",
     "Batch",
     "Batches",
     "Companion",
     "Context",
+    "ContextComponent",
+    "Decoration",
     "Embodiment",
     "EmbodimentSpec",
     "Episodes",
     "Format",
     "Ids",
     "Limb",
+    "Line",
     "Metrics",
     "Observation",
     "Outputs",
     "PanelInfo",
+    "PlayerInfo",
+    "PlayerProtocol",
     "Policy",
+    "PolicyChoice",
     "Problem",
+    "RandomizationValues",
     "Requires",
     "ResolvedDomain",
     "Shots",

@@ -3,32 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar, Protocol
 
 import mujoco
 import numpy as np
 
+from studio.contracts import PlayerInfo
 from studio.experiment import Domain
 from studio.registry import Registry
 from studio.sim.domains import embodiment_of, task_of
 from studio.sim.scene import Scene, build
-from studio.viewer.live import MOVABLE
+from studio.viewer.base_player import BasePlayer
+from studio.viewer.training_tap import Clip
 
 Array = np.ndarray
 
 
-class Clip(Protocol):
-    """See :class:`studio.viewer.training_tap.Clip`."""
-
-    domain: Domain
-    control_hz: float
-    qpos: Array
-    mocap_pos: Array
-    steps: Array
-    rewards: Array
-
-
-class ClipPlayer:
+class ClipPlayer(BasePlayer):
     """Plays clips one after the other, with a player's interface. Until the first comes the body stands at rest.
 
     What was randomized in the simulation is not here: mass, friction and delay have no looks; colors are the model's.
@@ -38,16 +28,12 @@ class ClipPlayer:
         domain: what is shown. Clips of another domain are left out, and :attr:`info` then says that it is ``stale``.
     """
 
-    kind: ClassVar[str] = "training"
-    perturb: ClassVar[None] = None  # a training is not touched
-    by_hand: ClassVar[bool] = False
-    moment: ClassVar[tuple[int, int, float]] = (0, 0, 0.0)
+    kind = "training"
 
-    def __init__(self, ask: Callable[[], Any], domain: Domain, registry: Registry) -> None:
+    def __init__(self, ask: Callable[[], Clip | None], domain: Domain, registry: Registry) -> None:
         task, embodiment = task_of(domain, registry), embodiment_of(domain, registry)
         scene: Scene = build(embodiment, task, hidden_dynamics=domain.hidden_dynamics)
-        self.model: mujoco.MjModel = scene.model
-        self.data = mujoco.MjData(self.model)
+        super().__init__(scene.model)
         if scene.home_qpos is not None and len(scene.home_qpos) == self.model.nq:
             self.data.qpos[:] = scene.home_qpos
         mujoco.mj_forward(self.model, self.data)
@@ -72,37 +58,12 @@ class ClipPlayer:
         """The next control step."""
         self.advance(1 / self._clip.control_hz if self._clip is not None else 0.0)
 
-    def reset(self, seed: int | None = None) -> None:
-        """The training begins its episodes by itself."""
-
-    def set_policy(self, policy: Any) -> None:
-        """Who acts is the training's affair."""
-
-    def randomize(self, values: dict[str, Any]) -> None:
-        """What varies is the training's affair."""
-
-    def observation_image(self) -> None:
-        """What it sees is not handed out."""
-        return None
-
-    def joint_values(self) -> Array:
-        """Position of each hinge and slide, (njnt,); NaN for other joints."""
-        movable = np.isin(self.model.jnt_type, MOVABLE)
-        return np.where(movable, self.data.qpos[self.model.jnt_qposadr], np.nan)
-
-    def actuator_values(self) -> Array:
-        """Controls are not handed out, (nu,) of NaN."""
-        return np.full(self.model.nu, np.nan)
-
     @property
-    def info(self) -> dict[str, Any]:
+    def info(self) -> PlayerInfo:
         """Whether the training's domain has become another; once a clip has come, episodes begun while it was watched,
         the step of the present one and its reward."""
-        known = {"training": True, "stale": self.stale, "episode": self._episodes}
-        return known | ({"step": self._step, "reward": self._reward} if self._clip is not None else {})
-
-    def close(self) -> None:
-        """There is nothing to free."""
+        known: PlayerInfo = {"training": True, "stale": self.stale, "episode": self._episodes}
+        return known if self._clip is None else {**known, "step": self._step, "reward": self._reward}
 
     # -- inside --------------------------------------------------------------------------------------------------
 

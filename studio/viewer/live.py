@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import mujoco
 import mujoco.batch
@@ -15,15 +15,15 @@ import numpy as np
 
 from studio.sim.state import StateOwner
 from studio.sim.tasks.marks import slid, sliding_marks
+from studio.viewer.base_player import BasePlayer
 from studio.viewer.history import History, Keeper
 
 Array = np.ndarray
 HISTORY_SECONDS = 20.0
 STATE = mujoco.mjtState.mjSTATE_INTEGRATION.value
-MOVABLE = (int(mujoco.mjtJoint.mjJNT_HINGE), int(mujoco.mjtJoint.mjJNT_SLIDE))  # joints of one number
 
 
-class LiveSimulation:
+class LiveSimulation(BasePlayer):
     """One simulation of ``batch``.
 
     Args:
@@ -31,8 +31,6 @@ class LiveSimulation:
         parts: into how many parts a control step is split for showing.
         owners, fields: what else a snapshot must hold, see :class:`studio.viewer.history.Keeper`.
     """
-
-    kind: ClassVar[str] = "live"
 
     def __init__(
         self,
@@ -42,13 +40,11 @@ class LiveSimulation:
         owners: Sequence[StateOwner] = (),
         fields: Mapping[str, Array] | None = None,
     ) -> None:
+        super().__init__(copy.copy(batch.model))  # it takes this simulation's randomized values
         self.batch, self.control_hz, self.parts = batch, control_hz, parts
-        self.model: mujoco.MjModel = copy.copy(batch.model)  # takes this simulation's randomized values
-        self.data = mujoco.MjData(self.model)
-        self.perturb = mujoco.MjvPerturb()  # what the mouse holds; written by whoever shows the simulation
+        self.perturb: mujoco.MjvPerturb = mujoco.MjvPerturb()
         self.sliding_marks = sliding_marks(self.model)
         self.history = History(round(HISTORY_SECONDS * control_hz))
-        self.by_hand = False  # actuators follow their sliders
         self._keeper = Keeper(batch, owners, fields)
         self._qpos, self._qvel, self._ctrl = batch.bind("qpos"), batch.bind("qvel"), batch.bind("ctrl")
         self._forces = batch.bind("xfrc_applied")
@@ -158,11 +154,6 @@ class LiveSimulation:
             self._qpos[0] = self.data.qpos
         self._take_mocap()
         self._touched(obey=False)
-
-    def joint_values(self) -> Array:
-        """Position of each hinge and slide, (njnt,); NaN for other joints."""
-        movable = np.isin(self.model.jnt_type, MOVABLE)
-        return np.where(movable, self.data.qpos[self.model.jnt_qposadr], np.nan)
 
     def actuator_values(self) -> Array:
         """What each actuator is told, (nu,)."""

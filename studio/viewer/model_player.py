@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import mujoco.batch
 import numpy as np
 
+from studio.contracts import PlayerInfo
 from studio.sim.scene import compile_spec, load_spec
 from studio.viewer.live import LiveSimulation
 
@@ -22,8 +23,6 @@ class ModelPlayer(LiveSimulation):
         DataError: the file is missing or does not compile.
     """
 
-    kind: ClassVar[str] = "model"
-
     def __init__(self, path: Path) -> None:
         model = compile_spec(load_spec(path), str(path))
         self.path = path
@@ -35,9 +34,6 @@ class ModelPlayer(LiveSimulation):
         self.by_hand = True
         self.reset()
 
-    def set_policy(self, policy: Any) -> None:
-        """Nobody but the hand drives a bare model."""
-
     def reset(self, seed: int | None = None) -> None:
         """The model's first keyframe, or its default pose."""
         self.batch.reset(self._ids, **({"keyframe": 0} if self.model.nkey else {}))
@@ -45,20 +41,10 @@ class ModelPlayer(LiveSimulation):
         self._remember()
         self._show()
 
-    def randomize(self, values: dict[str, float]) -> None:
-        """A bare model has no domain whose values could be previewed."""
-
-    def observation_image(self) -> None:
-        """Nobody sees it."""
-        return None
-
     @property
-    def info(self) -> dict[str, Any]:
+    def info(self) -> PlayerInfo:
         """time (s)."""
         return {"time": float(self.data.time)}
-
-    def close(self) -> None:
-        """There is nothing to free."""
 
     def _control_step(self) -> Iterator[Any]:
         self.batch.step(self._ids, nstep=self._substeps)

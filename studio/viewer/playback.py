@@ -1,27 +1,24 @@
-"""Recorded episodes for watching, with a player's interface: nothing is simulated, each frame's state is shown."""
+"""A player of recorded episodes: nothing is simulated, each frame's state is shown."""
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, ClassVar
 
 import mujoco
 import numpy as np
 
+from studio.contracts import Episodes, PlayerInfo
 from studio.errors import DataError
 from studio.experiment import Domain
 from studio.registry import Registry
 from studio.sim.domains import embodiment_of, task_of
 from studio.sim.scene import Scene, build
-from studio.viewer.live import MOVABLE
-
-if TYPE_CHECKING:
-    from studio.contracts import Episodes
+from studio.viewer.base_player import BasePlayer
 
 Array = np.ndarray
 
 
-class Playback:
+class Playback(BasePlayer):
     """Plays episodes back on the domain they were recorded in.
 
     A frame's state is ``concat(qpos, mocap_pos)`` as the studio records it. Where a file keeps no states, the robot is
@@ -34,17 +31,14 @@ class Playback:
         DataError: the states, or the joints, do not fit the domain's model.
     """
 
-    kind: ClassVar[str] = "recorded"
-    perturb: ClassVar[None] = None  # what was recorded is not touched
-    by_hand: ClassVar[bool] = False
+    kind = "recorded"
 
     def __init__(
         self, episodes: Episodes, domain: Domain, registry: Registry, where: str = "", names: tuple[str, ...] = ()
     ) -> None:
         task = task_of(domain, registry)
         scene: Scene = build(embodiment_of(domain, registry), task)
-        self.model: mujoco.MjModel = scene.model
-        self.data = mujoco.MjData(self.model)
+        super().__init__(scene.model)
         self.episodes, self.names = episodes, names
         self.control_hz = float(episodes.attributes.get("control_hz", task.control_hz))
         self._qpos, self._mocap = _poses(episodes, scene, where)
@@ -86,25 +80,10 @@ class Playback:
         """Episode ``episode`` from its beginning."""
         self.reset(min(max(episode, 0), len(self._lengths) - 1))
 
-    def set_policy(self, policy: Any) -> None:
-        """Who acted is history."""
-
-    def randomize(self, values: dict[str, float]) -> None:
-        """What was recorded is not changed."""
-
     def observation_image(self) -> Array | None:
         """What was seen in this frame, (h, w, 3) uint8."""
         image = self.episodes.observations.get("image")
         return None if image is None else np.ascontiguousarray(image[self._row])
-
-    def joint_values(self) -> Array:
-        """Position of each hinge and slide, (njnt,); NaN for other joints."""
-        movable = np.isin(self.model.jnt_type, MOVABLE)
-        return np.where(movable, self.data.qpos[self.model.jnt_qposadr], np.nan)
-
-    def actuator_values(self) -> Array:
-        """Controls are not recorded, (nu,) of NaN."""
-        return np.full(self.model.nu, np.nan)
 
     @property
     def length(self) -> int:
@@ -122,7 +101,7 @@ class Playback:
         return self.frame, self.length, 1 / self.control_hz
 
     @property
-    def info(self) -> dict[str, Any]:
+    def info(self) -> PlayerInfo:
         """time (s), episode, episodes, step, and what became of the episode."""
         return {
             "time": self.frame / self.control_hz,
@@ -142,9 +121,6 @@ class Playback:
             if value.ndim == 2:
                 found[key] = np.asarray(value[rows], float)
         return found
-
-    def close(self) -> None:
-        """There is nothing to free."""
 
     # -- inside --------------------------------------------------------------------------------------------------
 

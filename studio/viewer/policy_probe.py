@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from studio.contracts import Policy
-from studio.viewer.decorations import Line, diverging
+from studio.contracts import Line, Policy
+from studio.viewer.decorations import diverging
 
 Array = np.ndarray
 SEGMENTS = 120  # of a path at most: each is drawn anew with every picture

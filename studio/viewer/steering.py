@@ -8,8 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from studio.contracts import Task
-from studio.viewer.decorations import Line
+from studio.contracts import Line, Task
 
 Array = np.ndarray
 PLACE = ("goal_x", "goal_y", "goal_z")  # components that say where the goal's mark is, m

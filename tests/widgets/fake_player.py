@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import mujoco
 import numpy as np
 
+from studio.contracts import Decoration, PlayerInfo, PolicyChoice
+from studio.contracts.decorations import Color
 from studio.errors import StudioError
+from studio.viewer.base_player import BasePlayer
 
 SMALL = """
 <mujoco>
@@ -29,24 +34,25 @@ EPISODE = 2.0  # s
 STEP = 0.1  # s, one control step
 
 
-class FakePlayer:
-    """Has the API of studio.viewer.player.Player; records what it is told and on which thread."""
+class FakePlayer(BasePlayer):
+    """Records what it is asked to do and on which thread."""
 
-    def __init__(self, model: Path | None = None, fails: bool = False) -> None:
-        import mujoco
+    kind = "world"
 
-        self._mj = mujoco
+    def __init__(self, model: Path | None = None, fails: bool = False, has_expert: bool = True) -> None:
         source = mujoco.MjModel.from_xml_path(str(model)) if model else mujoco.MjModel.from_xml_string(SMALL)
-        self.model, self.data = source, mujoco.MjData(source)
-        self._home = source.key_qpos[0].copy() if source.nkey else source.qpos0.copy()
-        self.fails, self.has_expert = fails, True
-        self.policy: Any = "expert"
-        self.values: dict[str, float] = {}
-        self.seed: int | None = 0
+        super().__init__(source)
+        self._home = self.model.key_qpos[0].copy() if self.model.nkey else self.model.qpos0.copy()
+        self.fails, self.has_expert = fails, has_expert
+        self.policy: PolicyChoice = "expert"
+        self.values: dict[str, Any] = {}
+        self.seed = 0
         self.steps = self.episode = self.successes = 0
         self.time = 0.0
         self.threads = {threading.get_ident()}
         self.closed = False
+        self.shown_overlays: Sequence[Decoration] = ()
+        self.shown_ghosts: tuple[Sequence[np.ndarray], Sequence[Color]] = (), ()
         self._pose()
 
     def advance(self, seconds: float) -> None:
@@ -69,12 +75,12 @@ class FakePlayer:
         self.time = 0.0
         self._pose()
 
-    def set_policy(self, policy: Any) -> None:
+    def set_policy(self, policy: PolicyChoice) -> None:
         if policy == "expert" and not self.has_expert:
             raise StudioError("The task has no scripted expert.")
         self.policy = policy
 
-    def randomize(self, values: dict[str, float]) -> None:
+    def randomize(self, values: Mapping[str, Any]) -> None:
         self.values = dict(values)
 
     def observation_image(self) -> np.ndarray:
@@ -83,7 +89,7 @@ class FakePlayer:
         return image
 
     @property
-    def info(self) -> dict[str, Any]:
+    def info(self) -> PlayerInfo:
         return {
             "time": self.time,
             "episode": self.episode,
@@ -93,10 +99,18 @@ class FakePlayer:
             "return_": 0.0,
         }
 
+    @property
+    def overlays(self) -> Sequence[Decoration]:
+        return self.shown_overlays
+
+    @property
+    def ghosts(self) -> tuple[Sequence[np.ndarray], Sequence[Color]]:
+        return self.shown_ghosts
+
     def close(self) -> None:
         self.closed = True
 
     def _pose(self) -> None:
         self.data.qpos[:] = self._home
         self.data.qpos[0] += np.sin(2 * np.pi * self.time / EPISODE)
-        self._mj.mj_forward(self.model, self.data)
+        mujoco.mj_forward(self.model, self.data)

@@ -301,13 +301,8 @@ def test_quality_ignores_one_late_frame_and_keeps_its_bounds() -> None:
 
 
 def test_a_task_without_an_expert_is_shown_and_waits_for_another_policy(watched: TrainingTap) -> None:
-    def made() -> Any:
-        player = watched._make({})
-        player.has_expert = False
-        return player
-
     watched.start()
-    watched.worker.show_domain(made)
+    watched.worker.show_domain(lambda: watched._make({"has_expert": False}))
     watched.until(lambda: watched.frame.image is not None and "no scripted expert" in watched.frame.message)
     assert not watched.frame.playing and not watched.errors
     for ask in (watched.worker.step, lambda: watched.worker.play(True)):
@@ -319,11 +314,11 @@ def test_a_task_without_an_expert_is_shown_and_waits_for_another_policy(watched:
 
 
 def test_a_player_may_draw_copies_and_marks_of_its_own(watched: TrainingTap) -> None:
-    from studio.viewer.decorations import Ball
+    from studio.contracts import Ball
 
     watched.start(play=False)
     plain = colors(watched.frame.image)
-    watched.player.ghosts = ([watched.player.data.qpos + 1.5], [(0.0, 0.0, 1.0, 0.6)])
-    watched.player.overlays = [Ball((0.0, 0.0, 0.6), 0.1, (0.0, 1.0, 0.0, 1.0))]
+    watched.player.shown_ghosts = ([watched.player.data.qpos + 1.5], [(0.0, 0.0, 1.0, 0.6)])
+    watched.player.shown_overlays = [Ball((0.0, 0.0, 0.6), 0.1, (0.0, 1.0, 0.0, 1.0))]
     watched.worker.move_camera("orbit", 0.0, 0.0)
     watched.until(lambda: (np.abs(colors(watched.frame.image) - plain).max(-1) > 60).sum() > 50)

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from PySide6.QtGui import QImage
 
-from studio.viewer.decorations import Ball, Line, path
+from studio.contracts import Ball, Line
+from studio.viewer.decorations import path
 from widgets.viewport.scene_renderer import LEVELS, SceneRenderer
 from widgets.viewport.show_options import FRAMES, LABELS, TOGGLES, Shown
 

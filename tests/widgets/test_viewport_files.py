@@ -186,7 +186,7 @@ def test_a_broken_dataset_becomes_a_toast_and_play_goes_on(held: Held, tmp_path:
 
 
 def test_ghosts_and_overlays_reach_the_picture(held: Held) -> None:
-    from studio.viewer.decorations import Ball
+    from studio.contracts import Ball
 
     held.pause()
     held.qtbot.wait(500)

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from studio.contracts import PlayerProtocol
+
 GOAL = "goal"  # what tasks call the mark of their goal
 DIRECTION = "direction"
 
@@ -38,7 +40,7 @@ class ModelSheet:
 NO_MODEL = ModelSheet()
 
 
-def describe(player: Any, mujoco: Any) -> ModelSheet:
+def describe(player: PlayerProtocol, mujoco: Any) -> ModelSheet:
     """Of a player's model; on the render thread."""
     from studio.viewer.watched_fields import fields
 
@@ -59,22 +61,21 @@ def describe(player: Any, mujoco: Any) -> ModelSheet:
     keys = tuple(model.key(index).name or f"keyframe {index}" for index in range(model.nkey))
     named = [f"qpos[{knob.name}]" for knob in joints] + [f"ctrl[{knob.name}]" for knob in actuators]
     named += [f"sensordata[{model.sensor(i).name}]" for i in range(model.nsensor) if model.sensor(i).name]
-    turned = enumerate(getattr(player, "components", ()))
+    turned = enumerate(player.components)
     context = tuple(_knob(place, c.name.replace("_", " "), "", c.low, c.high) for place, c in turned)
-    kind = str(getattr(player, "kind", "world"))
     return ModelSheet(
-        kind, tuple(joints), tuple(actuators), keys, (*fields(player.data), *named), context, _goal(player)
+        player.kind, tuple(joints), tuple(actuators), keys, (*fields(player.data), *named), context, _goal(player)
     )
 
 
-def _goal(player: Any) -> str:
+def _goal(player: PlayerProtocol) -> str:
     """The body that says where the goal is: a task's first mocap body, by the name they all have, or one on slides."""
     model = player.model
-    if getattr(player, "perturb", None) is None:
+    if player.perturb is None:
         return ""
-    if getattr(player, "aim", None) is not None:
+    if player.aim is not None:
         return DIRECTION
-    for body in getattr(player, "sliding_marks", ()):
+    for body in player.sliding_marks:
         return str(model.body(body).name)
     return next((GOAL for i in range(model.nbody) if model.body_mocapid[i] >= 0 and model.body(i).name == GOAL), "")
 

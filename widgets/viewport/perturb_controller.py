@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from studio.contracts import PlayerProtocol
 from widgets.viewport.model_sheet import DIRECTION
 
 PULL, TURN = "pull", "turn"
@@ -23,13 +24,13 @@ class PerturbController:
         self._reach: np.ndarray | None = None  # from the arrow's foot to the hand that holds its tip, (3,) m
         self._slides = False  # what is held is a mark that follows the mouse over its plane
 
-    def select(self, player: Any, renderer: Any, x: float, y: float, aspect: float) -> None:
+    def select(self, player: PlayerProtocol, renderer: Any, x: float, y: float, aspect: float) -> None:
         """Selects the body under (x, y) in [0, 1] from the upper left; nothing there: keeps the one there was."""
         self._tip = self._at_tip(player, renderer, x, y, aspect)
         if self._tip:
             self.clear(player)
             return
-        perturb = getattr(player, "perturb", None)
+        perturb = player.perturb
         body, point = renderer.pick(player.data, x, y, aspect)
         if perturb is None or body <= 0 or point is None:
             return
@@ -38,25 +39,25 @@ class PerturbController:
         perturb.flexselect = perturb.skinselect = -1
         perturb.localpos[:] = np.array(data.xmat[body]).reshape(3, 3).T @ (point - data.xpos[body])
 
-    def clear(self, player: Any) -> None:
+    def clear(self, player: PlayerProtocol) -> None:
         """Selects nothing."""
-        perturb = getattr(player, "perturb", None)
+        perturb = player.perturb
         if perturb is not None:
             perturb.select = perturb.active = 0
 
-    def take(self, player: Any, renderer: Any, how: str, flat: bool, serial: int) -> None:
+    def take(self, player: PlayerProtocol, renderer: Any, how: str, flat: bool, serial: int) -> None:
         """The button is down: the selected body is held, to be pulled or turned."""
         if self._tip and player.aim is not None:
             self._reach = np.array(player.aim[1]) - np.array(player.aim[0])
             return
-        perturb = getattr(player, "perturb", None)
+        perturb = player.perturb
         if perturb is None or perturb.select <= 0:
             return
         bit = self._mj.mjtPertBit
-        sliding = perturb.select in getattr(player, "sliding_marks", ())
+        sliding = perturb.select in player.sliding_marks
         marks = sliding or player.model.body_mocapid[perturb.select] >= 0
         # a mark has nothing to be turned by: it slides in its plane; where it may leave it, the pulling button lifts it
-        self._slides = marks and (how == TURN or flat or sliding or getattr(player, "goal_in_plane", False))
+        self._slides = marks and (how == TURN or flat or sliding or player.goal_in_plane)
         how = PULL if marks else how
         wanted = (bit.mjPERT_TRANSLATE if how == PULL else bit.mjPERT_ROTATE).value
         self._flat = flat
@@ -64,14 +65,14 @@ class PerturbController:
             self._mj.mjv_initPerturb(player.model, player.data, renderer.scene, perturb)
             perturb.active, self._held = wanted, serial
 
-    def drag(self, player: Any, renderer: Any, dx: float, dy: float) -> None:
+    def drag(self, player: PlayerProtocol, renderer: Any, dx: float, dy: float) -> None:
         """The mouse moved by (dx, dy), in heights of the view."""
         if self._reach is not None and player.aim is not None:
             foot = np.array(player.aim[0])
             self._reach += along(renderer.scene, foot + self._reach, dx, dy, float(player.model.stat.extent))
             player.aim_at(foot + self._reach)
             return
-        perturb = getattr(player, "perturb", None)
+        perturb = player.perturb
         if perturb is None or not perturb.active:
             return
         if self._slides:
@@ -84,24 +85,24 @@ class PerturbController:
             action = mouse.mjMOUSE_MOVE_H if self._flat else mouse.mjMOUSE_MOVE_V
         self._mj.mjv_movePerturb(player.model, player.data, action.value, dx, dy, renderer.scene, perturb)
 
-    def release(self, player: Any) -> None:
+    def release(self, player: PlayerProtocol) -> None:
         """The button is up: the force ends, the body stays selected."""
         self._reach = None
-        perturb = getattr(player, "perturb", None)
+        perturb = player.perturb
         if perturb is not None:
             perturb.active = 0
 
-    def name(self, player: Any) -> str:
+    def name(self, player: PlayerProtocol) -> str:
         """Of the selected body; empty: none."""
         if self._reach is not None:
             return DIRECTION
-        perturb = getattr(player, "perturb", None)
+        perturb = player.perturb
         if perturb is None or not 0 < perturb.select < player.model.nbody:
             return ""
-        return player.model.body(perturb.select).name or f"body {perturb.select}"
+        return str(player.model.body(perturb.select).name) or f"body {perturb.select}"
 
-    def _at_tip(self, player: Any, renderer: Any, x: float, y: float, aspect: float) -> bool:
-        aim = getattr(player, "aim", None)
+    def _at_tip(self, player: PlayerProtocol, renderer: Any, x: float, y: float, aspect: float) -> bool:
+        aim = player.aim
         if aim is None or renderer.scene is None:
             return False
         across, up, depth = seen(renderer.scene, np.array(aim[1]))

@@ -6,17 +6,19 @@ Nothing here is touched from another thread, and nothing here knows of threads.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from PySide6.QtGui import QImage
 
-from studio.errors import StudioError
+from studio.contracts import Decoration, PlayerProtocol, PolicyChoice, RandomizationValues
 from widgets.viewport.film import Film
 from widgets.viewport.frame import Frame
 from widgets.viewport.model_sheet import NO_MODEL, describe
-from widgets.viewport.orbit_camera import OrbitCamera, names
-from widgets.viewport.perturb_controller import PerturbController
+from widgets.viewport.orbit_camera import names
+from widgets.viewport.player_commands import PAUSING, PlayerCommands
+from widgets.viewport.policy_supply import POLL_SECONDS, PolicySource, PolicySupply
 from widgets.viewport.render_pace import Pace
 from widgets.viewport.scene_renderer import LEVELS, STILL_LEVEL, Quality, QualityControl, SceneRenderer
 from widgets.viewport.watching import Watching
@@ -26,20 +28,10 @@ SLICE = 0.04  # s of simulation between two looks at the clock
 INSET_SECONDS = 0.1  # between two pictures of what the policy sees
 FILM_SECONDS = 10.0  # how long the end waits for a film to be completed
 TRACE_SECONDS = 0.15  # between two readings of what a policy says of its moments
-POLL_SECONDS = 1.0  # between two looks for a newer training policy
 STILL_SECONDS = 0.3  # of rest, before a standing picture is drawn finely
 
 # an old failure is over
 STARTS = ("player", "policy", "preview", "play", "step", "back", "seek", "choose", "reset", "keyframe")
-PAUSING = ("step", "back", "seek", "keyframe")
-# what a player must be able to do for a message to concern it
-NEEDS = {
-    "back": "back", "seek": "seek", "choose": "choose", "keyframe": "keyframe", "pose": "pose", "ctrl": "set_ctrl",
-    "context": "set_context",
-}  # fmt: skip
-READ = {"joints": "joint_values", "actuators": "actuator_values", "context": "context_values"}
-
-PolicySource = Callable[[], tuple[int, Any]]  # (version, policy); version 0 or policy None: nothing yet
 
 
 class Stage:
@@ -51,23 +43,19 @@ class Stage:
 
         self._mj = mujoco
         self._view = mujoco.MjvCamera()
-        self.grab = PerturbController(mujoco)
+        self._commands = PlayerCommands(self.renderer, mujoco)
+        self._supply = PolicySupply()
         self.film = Film()
         self.watching = Watching()
-        self.decorations: Sequence[Any] = ()
-        self.camera = OrbitCamera()
+        self.decorations: Sequence[Decoration] = ()
+        self.camera = self._commands.camera
         self.quality = QualityControl()
-        self.player: Any = None
+        self.player: PlayerProtocol | None = None
         self.visible, self.playing, self.dirty = True, True, True
         self.speed = 1.0
         self.size = (640, 480)
         self.inset = False
-        self._policy: Any = "expert"
-        self._source: PolicySource | None = None
-        self._version = 0
-        self._polled = 0.0
-        self._refused = ""  # why the policy cannot act in this world; the robot holds still meanwhile
-        self._preview: dict[str, float] = {}
+        self._preview: RandomizationValues = {}
         self._hold = False  # further episodes have the present one's context
         self._inset_image: QImage | None = None
         self._inset_at = 0.0
@@ -80,7 +68,7 @@ class Stage:
         self._names: tuple[str, ...] = ()
         self._sheet = NO_MODEL
         self._inspected: frozenset[str] = frozenset()
-        self._traces: Any = None
+        self._traces: Mapping[str, np.ndarray] | None = None
         self._traces_of: tuple[int, int, Any] = (0, 0, None)  # model, episode, policy
         self._traced = 0.0
 
@@ -90,10 +78,9 @@ class Stage:
         self.renderer.close()
 
     def _let_go(self) -> None:
-        close = getattr(self.player, "close", None)
-        self.player = None
-        if close is not None:
-            close()
+        player, self.player = self.player, None
+        if player is not None:
+            player.close()
 
     @property
     def moving(self) -> bool:
@@ -103,12 +90,12 @@ class Stage:
     @property
     def _stopped(self) -> str:
         """Why the simulation cannot go on; empty: it can."""
-        return self._message or self._refused
+        return self._message or self._supply.refused
 
     @property
     def waiting(self) -> bool:
         """For the training's first policy; the robot holds still meanwhile."""
-        return self._source is not None and self._policy is None
+        return self._supply.waiting
 
     def obey(self, key: str, value: Any) -> None:
         """One message of the UI thread."""
@@ -144,60 +131,39 @@ class Stage:
         elif key == "camera":
             self.camera.choose(value)
         elif self.player is not None:
-            self._touch(key, value)
+            self._carry_out(self.player, key, value)
 
-    def _touch(self, key: str, value: Any) -> None:
+    def _carry_out(self, player: PlayerProtocol, key: str, value: Any) -> None:
         """What needs a player to be done to."""
-        player = self.player
-        if key in PAUSING or key.startswith("pose "):
+        command, _, index = key.partition(" ")
+        if command in PAUSING:
             self.playing = False
-        if not hasattr(player, NEEDS.get(key.split()[0], "model")):
-            return  # what is recorded is not posed, what is simulated has no episodes to choose from
-        if key in ("step", "back"):
-            for _ in range(0 if self.waiting or self._refused else int(value[0])):
-                getattr(player, key)()
-        elif key == "reset":
-            player.reset(*value) if value[0] is not None else player.reset()
-        elif key in ("seek", "keyframe", "choose"):
-            getattr(player, key)(value)
-        elif key.startswith("pose "):
-            player.pose(int(key.split()[1]), value)
-        elif key.startswith(("ctrl ", "context ")):
-            getattr(player, NEEDS[key.split()[0]])(int(key.split()[1]), value)
-        elif key in ("orbit", "pan", "zoom"):
-            self.camera.leave_fixed(player.model, player.data)
-            getattr(self.camera, key)(*value)
-        elif key == "center":
-            self._center(*value)
-        elif key == "select":
-            self._select(value)
-            self.camera.track(getattr(player, "perturb", None))
-        elif key == "grab":
-            self.grab.take(player, self.renderer, *value) if value else self.grab.release(player)
-        elif key == "drag":
-            self.grab.drag(player, self.renderer, *value)
-            if not self.moving and hasattr(player, "drag_at_rest"):
-                player.drag_at_rest()
+        if command in ("step", "back") and (self.waiting or self._supply.refused):
+            return
+        self._commands.carry_out(player, command, int(index or 0), value, self._aspect)
+        if command == "drag" and not self.moving:
+            player.drag_at_rest()
 
     def advance(self, now: float, interval: float) -> bool:
         """Plays on by the time that has passed; says whether anything moved."""
-        if self.player is None or not self.visible:
+        player = self.player
+        if player is None or not self.visible:
             self._last = 0.0
             return False
         self._poll(now)
         if not self.moving:
             self._last = 0.0
-            return self.camera.advance(self.player.data)
+            return self.camera.advance(player.data)
         elapsed = min(now - self._last, CATCH_UP) if self._last else 0.0
         self._last = now
         wanted, done = elapsed * self.speed, 0.0
         while wanted > 0 and time.perf_counter() - now < 0.6 * interval:
             part = min(wanted, SLICE)
-            self.player.advance(part)
+            player.advance(part)
             wanted -= part
             done += part
         self._pace.passed(now, done)
-        self.camera.advance(self.player.data)
+        self.camera.advance(player.data)
         return True
 
     def wants_picture(self, moved: bool) -> bool:
@@ -207,7 +173,8 @@ class Stage:
         return moved or self.dirty or (not self._fine and self._rest_left() <= 0)
 
     def draw(self, moved: bool, budget: float, spent: float) -> Frame:
-        """A frame at the level the machine can hold within ``budget`` seconds, of which ``spent`` are gone."""
+        """A frame at the level the machine can hold within ``budget`` seconds, of which ``spent`` are gone. There must
+        be a player."""
         began = time.perf_counter()
         self._fine = not moved and not self.dirty
         level = min(STILL_LEVEL, self.quality.level) if self._fine else self.quality.level
@@ -219,23 +186,23 @@ class Stage:
             self._pace.picture(began)
             self.quality.record(time.perf_counter() - began, max(budget - spent, 0.25 * budget))
         self.dirty = False
-        if self.inset and began - self._inset_at > INSET_SECONDS:
+        if self.player is not None and self.inset and began - self._inset_at > INSET_SECONDS:
             self._inset_image, self._inset_at = _image(self.player.observation_image()), began
         return self.frame(image)
 
     def paint(self, quality: Quality) -> QImage:
-        """The present view."""
-        camera = self._mj.mjtCamera
-        self.camera.write(self._view, self.player.model, camera.mjCAMERA_FREE.value, camera.mjCAMERA_FIXED.value)
-        player = self.player  # one that offers no decorations or copies of its own is not asked for them
+        """The present view of the player; there must be one."""
+        player, camera = self.player, self._mj.mjtCamera
+        assert player is not None, "there is nothing to draw"
+        self.camera.write(self._view, player.model, camera.mjCAMERA_FREE.value, camera.mjCAMERA_FIXED.value)
         return self.renderer.draw(
             player.data,
             self._view,
             *self.size,
             quality,
-            getattr(player, "perturb", None),
-            (*self.decorations, *getattr(player, "overlays", ())),
-            getattr(player, "ghosts", ((), ())),
+            player.perturb,
+            (*self.decorations, *player.overlays),
+            player.ghosts,
         )
 
     def frame(self, image: QImage | None) -> Frame:
@@ -245,16 +212,16 @@ class Stage:
         more: dict[str, Any] = {}
         if player is not None:
             more = {
-                "moment": getattr(player, "moment", (0, 0, 0.0)),
-                "by_hand": getattr(player, "by_hand", False),
-                "selected": self.grab.name(player),
-                "traces": self._read_traces(),
-                "legend": getattr(player, "legend", None),
+                "moment": player.moment,
+                "by_hand": player.by_hand,
+                "selected": self._commands.grab.name(player),
+                "traces": self._read_traces(player),
+                "legend": player.legend,
                 "readings": self.watching.read(player) if self.watching else (),
+                "joints": player.joint_values() if "joints" in self._inspected else None,
+                "actuators": player.actuator_values() if "actuators" in self._inspected else None,
+                "context": player.context_values() if "context" in self._inspected else None,
             }
-            for part in self._inspected:
-                if hasattr(player, READ[part]):
-                    more[part] = getattr(player, READ[part])()
         return Frame(
             image=image,
             inset=self._inset_image if self.inset else None,
@@ -294,10 +261,10 @@ class Stage:
     def _rest_left(self) -> float:
         return self._changed + STILL_SECONDS - time.perf_counter()
 
-    def _rebuild(self, factory: Callable[[], Any]) -> None:
+    def _rebuild(self, factory: Callable[[], PlayerProtocol]) -> None:
         self._let_go()
         self.player = player = factory()
-        self._hand_over()
+        self._supply.hand_over(player)
         self._models += 1
         self._names = tuple(names(player.model))
         self._sheet = describe(player, self._mj)
@@ -310,62 +277,31 @@ class Stage:
         self._hold_context()
 
     def _hold_context(self) -> None:
-        if hasattr(self.player, "hold_context"):
+        if self.player is not None:
             self.player.hold_context(self._hold)
 
-    def _set_policy(self, policy: Any, source: PolicySource | None) -> None:
-        self._policy, self._source = policy, source
-        self._version, self._polled = 0, 0.0
-        self._hand_over()
+    def _set_policy(self, policy: PolicyChoice | None, source: PolicySource | None) -> None:
+        self._supply.choose(policy, source)
+        self._supply.hand_over(self.player)
         self._poll(time.perf_counter())
 
-    def _hand_over(self) -> None:
-        """Gives the robot to the policy. One that cannot act here leaves it still, until there is another or another
-        world."""
-        self._refused = ""
-        if self.waiting or self.player is None:
-            return
-        try:
-            self.player.set_policy(self._policy)
-        except StudioError as error:
-            self._refused = str(error)
+    def _poll(self, now: float) -> None:
+        if self._supply.poll(now):
+            self._supply.hand_over(self.player)
+            self.dirty = True
 
-    def _read_traces(self) -> Any:
+    def _read_traces(self, player: PlayerProtocol) -> Mapping[str, np.ndarray] | None:
         """Of a recorded episode they are made once, and read now and then while a policy plays."""
-        if not hasattr(self.player, "traces"):
-            return None
-        now, moment = time.perf_counter(), (self._models, int(self.player.info["episode"]), self._policy)
+        now, shown = time.perf_counter(), (self._models, player.info.get("episode", 0), self._supply.policy)
         grown = self._sheet.kind != "recorded" and (not self.moving or now - self._traced > TRACE_SECONDS)
-        if moment != self._traces_of or grown:
-            self._traces_of, self._traced = moment, now
-            self._traces = self.player.traces()
+        if shown != self._traces_of or grown:
+            self._traces_of, self._traced = shown, now
+            self._traces = player.traces()
         return self._traces
 
     @property
     def _aspect(self) -> float:
         return self.size[0] / max(1, self.size[1])
-
-    def _poll(self, now: float) -> None:
-        if self._source is None or now - self._polled < POLL_SECONDS:
-            return
-        self._polled = now
-        version, policy = self._source()
-        if policy is not None and version != self._version:
-            self._version, self._policy = version, policy
-            self._hand_over()
-            self.dirty = True
-
-    def _select(self, place: tuple[float, float] | None) -> None:
-        if place is None:
-            self.grab.clear(self.player)
-        else:
-            self.grab.select(self.player, self.renderer, *place, aspect=self._aspect)
-
-    def _center(self, x: float, y: float) -> None:
-        player = self.player
-        self.camera.leave_fixed(player.model, player.data)
-        _, point = self.renderer.pick(player.data, x, y, self._aspect)
-        self.camera.center(point if point is not None else player.model.stat.center)
 
 
 def _image(pixels: Any) -> QImage | None:

@@ -13,23 +13,22 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from PySide6.QtCore import QCoreApplication, QObject, QThread, Signal
 from PySide6.QtGui import QImage
 
+from studio.contracts import Decoration, PlayerProtocol
 from studio.cores import cores
 from studio.errors import StudioError
 from widgets.shell.mailbox import Mailbox, Slot
 from widgets.viewport.frame import Frame
-from widgets.viewport.render_stage import PolicySource, Stage
+from widgets.viewport.policy_supply import PolicySource
+from widgets.viewport.render_stage import Stage
 from widgets.viewport.scene_extras import Tint
 from widgets.viewport.scene_renderer import LEVELS, STILL_LEVEL
 from widgets.viewport.show_options import Shown
-
-if TYPE_CHECKING:
-    from studio.viewer.decorations import Decoration
 
 # Nice value of the drawing thread. A greater one would do harm: put aside while it holds the interpreter, the thread
 # keeps the UI and training waiting too.
@@ -70,7 +69,7 @@ class RenderThread(QThread):
 
     # -- what the UI thread says -----------------------------------------------------------------------------------
 
-    def show_domain(self, factory: Callable[[], Any]) -> None:
+    def show_domain(self, factory: Callable[[], PlayerProtocol]) -> None:
         """Replaces the player. ``factory`` is called on the render thread."""
         self._mail.post("player", factory)
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from studio.viewer.decorations import Decoration
+from studio.contracts import Ball, Decoration
 
 Tint = tuple[float, float, float, float]
 
@@ -58,8 +57,6 @@ class SceneExtras:
 
     def add_decorations(self, scene: Any, decorations: Sequence[Decoration]) -> None:
         """Balls and lines, as many as there is room for."""
-        from studio.viewer.decorations import Ball  # the package is loaded with MuJoCo, never with the window
-
         geom = self._mj.mjtGeom
         for shape in decorations[: max(0, scene.maxgeom - scene.ngeom)]:
             made = scene.geoms[scene.ngeom]

@@ -16,14 +16,13 @@ import numpy as np
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QImage
 
+from studio.contracts import Decoration
 from widgets.viewport import show_options
 from widgets.viewport.scene_extras import SceneExtras, Tint
 from widgets.viewport.show_options import Shown
 
 if TYPE_CHECKING:
     import mujoco
-
-    from studio.viewer.decorations import Decoration
 
 MAX_GEOMS = 4_000
 FLOOR_EXTENTS = 25.0  # half width of what stands in for an endless floor, in extents of the model

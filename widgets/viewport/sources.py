@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from studio.contracts import PlayerProtocol
 from studio.experiment import Domain, Experiment
 from studio.registry import Registry
 
@@ -22,7 +23,7 @@ class Recorded:
     """Episodes to be played back: what it is called, and what makes the player on the render thread."""
 
     name: str
-    make: Callable[[], Any]
+    make: Callable[[], PlayerProtocol]
 
 
 def checkpoints(folder: Path) -> list[tuple[str, Path, list[int]]]:
@@ -91,7 +92,7 @@ def evaluation(folder: Path, step: int, registry: Registry) -> Recorded:
 def model(path: Path) -> Recorded:
     """A model file to look at."""
 
-    def make() -> Any:
+    def make() -> PlayerProtocol:
         from studio.viewer.model_player import ModelPlayer
 
         return ModelPlayer(path)

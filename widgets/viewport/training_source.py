@@ -6,6 +6,7 @@ from typing import Any
 
 from PySide6.QtCore import QObject, Signal
 
+from studio.contracts import PlayerProtocol
 from widgets.shell.app_state import AppState
 from widgets.viewport.bar import ViewportBar
 from widgets.viewport.frame import Frame
@@ -33,7 +34,7 @@ class TrainingSource(QObject):
             watched.look(simulation)
             return watched.take()
 
-        def make() -> Any:
+        def make() -> PlayerProtocol:
             from studio.viewer.clip_player import ClipPlayer  # on the render thread
 
             return ClipPlayer(ask, watched.domain(simulation) or otherwise, registry)

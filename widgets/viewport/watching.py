@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from studio.contracts import PlayerProtocol
 from studio.errors import StudioError
 
 
@@ -25,7 +26,7 @@ class Watching:
     def __init__(self) -> None:
         self._texts: tuple[str, ...] = ()
         self._watches: list[Any] = []  # studio.viewer.watched_fields.Watch, or the sentence why not
-        self._player: Any = None
+        self._player: PlayerProtocol | None = None
 
     def __bool__(self) -> bool:
         return bool(self._texts)
@@ -35,7 +36,7 @@ class Watching:
         self._texts = texts
         self.use(self._player)
 
-    def use(self, player: Any) -> None:
+    def use(self, player: PlayerProtocol | None) -> None:
         """Another model."""
         self._player = player
         self._watches = []
@@ -49,7 +50,7 @@ class Watching:
             except StudioError as error:
                 self._watches.append(f"{error.message} {error.remedy}".strip())
 
-    def read(self, player: Any) -> tuple[Reading, ...]:
+    def read(self, player: PlayerProtocol) -> tuple[Reading, ...]:
         """The present numbers of each line."""
         return tuple(
             Reading(text, problem=watch) if isinstance(watch, str) else Reading(text, watch.read(player.data))

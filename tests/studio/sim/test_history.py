@@ -284,7 +284,7 @@ def test_a_body_is_driven_by_its_motors_and_steps_as_long_as_under_a_policy() ->
 def test_a_task_without_an_expert_says_so() -> None:
     player = made(embodiment="hopper", task="hopper", control="motor", observation="state")
     try:
-        assert not player.has_expert
+        assert not player.world.task.has_expert
         with pytest.raises(StudioError, match="no scripted expert"):
             player.set_policy("expert")
         player.step()

@@ -15,7 +15,8 @@ from studio.nn.policy import BasePolicy
 from studio.registry import Registry
 from studio.rl.networks.gaussian import GaussianActorCritic
 from studio.sim.domains import embodiment_of, task_of
-from studio.sim.world import PARTS, World
+from studio.sim.substeps import PARTS
+from studio.sim.world import World
 from studio.viewer.player import HOLD_SECONDS, Player
 
 NAVIGATION = Domain(embodiment="point", task="point_navigation", control="motor", observation="goal")
