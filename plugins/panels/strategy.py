@@ -136,7 +136,7 @@ class StrategyPanel(QWidget):
         for id, strategy in self._app_state.registry.all("strategies").items():
             item = QListWidgetItem(strategy.title)
             item.setData(Qt.ItemDataRole.UserRole, id)
-            tags = " ".join(getattr(strategy, "tags", ()))
+            tags = " ".join(strategy.tags)
             item.setData(Qt.ItemDataRole.UserRole + 1, f"{id} {strategy.title} {strategy.summary} {tags}".casefold())
             item.setToolTip(f"{strategy.summary}\n{strategy.reference}")
             self.list.addItem(item)
@@ -176,10 +176,10 @@ class StrategyPanel(QWidget):
         policy = self._app_state.registry.all("policies").get(experiment.policy.id)
         kinds = {"strategy": strategy, "policy": policy, "pretraining": _learner(policy)}
         for part, kind in kinds.items():
-            self.params[part].set_model(getattr(kind, "Params", None))
+            self.params[part].set_model(kind.Params if kind is not None else None)
             self.params[part].set_values(getattr(experiment, part).params)
         self.forms["pretraining"].set_left_out(CLONING if kinds["pretraining"] else ())
-        self.forms["budget"].set_left_out(getattr(strategy, "unused_budget", ()))
+        self.forms["budget"].set_left_out(strategy.unused_budget if strategy is not None else ())
         if strategy is None:
             self.summary.setText(self.tr("Choose a strategy."))
             self.reference.clear()
@@ -240,7 +240,7 @@ def _own(experiment: Experiment) -> dict[str, Any]:
 
 def _learner(policy: Any) -> Any:
     """The algorithm that trains a policy by reinforcement; None for one that is cloned."""
-    if not getattr(policy, "algorithm", ""):
+    if policy is None or not policy.algorithm:
         return None
     from studio.rl.learners import algorithm_of  # with the plugins it is loaded already
 

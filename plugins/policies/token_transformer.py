@@ -92,6 +92,10 @@ class TokenTransformer(BasePolicy):
     def bind(self, embodiments: Sequence[EmbodimentSpec], keep: bool = False) -> None:
         self.spaces.bind(embodiments, keep, self.params.layout)
 
+    def take_spaces(self, other: BasePolicy) -> None:
+        assert isinstance(other, TokenTransformer)
+        self.spaces.load_state_dict(other.spaces.state_dict())
+
     def act(self, observation: Observation, memory: Any = None) -> tuple[np.ndarray, Any]:
         """Return native actions (n, dof) in [−1, 1] of the first embodiment; there is no memory."""
         with torch.inference_mode():

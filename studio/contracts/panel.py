@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     pass
@@ -19,6 +19,6 @@ class PanelInfo:
     summary: str
     area: Literal["left", "right", "bottom", "center"]
     order: int
-    factory: Any
+    factory: Callable[..., object]
     reference: str = ""
     shortcuts: Mapping[str, str] = field(default_factory=dict)

@@ -13,7 +13,7 @@ from studio.contracts.embodiment import Embodiment
 from studio.contracts.episodes import Episodes
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
 
 class TransitionScore(Protocol):
@@ -69,7 +69,7 @@ class Policy(Protocol):
     def is_recurrent(self) -> bool:
         """Whether value and entropy depend on the memory too, as ``act`` left it; others ignore it."""
 
-    def act(self, observation: Observation, memory: Any = None) -> tuple[Any, Any]:
+    def act(self, observation: Observation, memory: object = None) -> tuple[Array, object]:
         """Return native actions (n, dof of the domain's control), ready for ``World.step``, and the new memory.
 
         Memory is None at an episode's beginning, and then what the last call returned: None, or arrays or tensors
@@ -79,11 +79,11 @@ class Policy(Protocol):
     def parameters(self) -> Iterator[Any]:
         """Return trainable and frozen parameters."""
 
-    def value(self, observation: Observation, memory: Any = None) -> Array | None:
+    def value(self, observation: Observation, memory: object = None) -> Array | None:
         """Return the expected return from here on, (n,), V(s) or min Q(s, a) at its own action, in the scale of the
         rewards it was trained with; None: it has no critic."""
 
-    def entropy(self, observation: Observation, memory: Any = None) -> Array | None:
+    def entropy(self, observation: Observation, memory: object = None) -> Array | None:
         """Return the entropy of what it would explore with, (n,), nats; None: it does not explore."""
 
     def companions(self) -> Mapping[str, Companion]:
@@ -126,7 +126,7 @@ class TrainablePolicy(Policy, Protocol):
     def modules_to_save(self) -> Sequence[str]:
         """Names of the modules that are trained whole beside an adapter, and saved with it."""
 
-    prompt: Any  # nn.Parameter (tokens, width), extra tokens before all others; None: there are none
+    prompt: nn.Parameter | None  # (tokens, width): extra tokens before all others
 
     @property
     def feature_width(self) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
 import numpy as np
 
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     import mujoco
 
     from studio.rng import EpisodeRng
+
+
+A = TypeVar("A")  # an array, or a tensor
 
 
 class Simulation(Protocol):
@@ -125,7 +128,7 @@ class Task:
         A task that gives no such goal has none that its states reach."""
         raise NotImplementedError
 
-    def goal_reached(self, achieved: Any, goal: Any) -> Any:
+    def goal_reached(self, achieved: A, goal: A) -> A:
         """Whether what is achieved reaches the goal, (n,) bool, both (n, g) as :meth:`achieved` gives it. A function of
         these alone: learners ask it about goals that were never set."""
         raise NotImplementedError

@@ -18,6 +18,7 @@ class BasePolicy(nn.Module):
 
     contributes = "policies"
     is_recurrent: ClassVar[bool] = False
+    algorithm: ClassVar[str] = ""  # that trains it by reinforcement, see studio.rl.learners; empty: it is cloned
     params: Any = None
 
     def __init__(self) -> None:
@@ -31,6 +32,9 @@ class BasePolicy(nn.Module):
     def entropy(self, observation: Observation, memory: Any = None) -> Array | None:
         """Return None: it does not explore."""
         return None
+
+    def take_spaces(self, other: BasePolicy) -> None:
+        """Take slots and statistics of another policy of this kind; by default there are none, and it fits as it is."""
 
     def attach(self, name: str, companion: Companion) -> None:
         """Add what is saved beside the policy as ``name`` and copied with it, in place of another of this name."""

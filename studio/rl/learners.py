@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from studio.contracts import Metrics, Problem
 from studio.experiment import Settings
+from studio.nn.policy import BasePolicy
 from studio.rl.algorithms.dqn import DQN, DQNParams
 from studio.rl.algorithms.pixel_ppo import PixelPPO, PixelPPOParams
 from studio.rl.algorithms.ppo import PPO, PPOParams
@@ -80,6 +81,6 @@ ALGORITHMS = {
 }
 
 
-def algorithm_of(policy: Any) -> Algorithm | None:
-    """Of a policy or its class; None where it learns from demonstrations."""
-    return ALGORITHMS.get(getattr(policy, "algorithm", ""))
+def algorithm_of(policy: BasePolicy | type[BasePolicy] | None) -> Algorithm | None:
+    """Return what trains a policy, or the policies of a class; None where it learns from demonstrations."""
+    return ALGORITHMS.get(policy.algorithm) if policy is not None else None

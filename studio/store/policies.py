@@ -48,8 +48,7 @@ def new_policy(selection: Selection, observation: str, registry: Registry, seed:
 
 def fit_to_source(policy: Any, base: Path, registry: Registry) -> None:
     """Gives an adapted policy the slots and statistics of its source policy; one without slots is at home in both."""
-    if hasattr(policy, "spaces"):
-        policy.spaces.load_state_dict(load_policy_folder(base, registry).spaces.state_dict())
+    policy.take_spaces(load_policy_folder(base, registry))
 
 
 def save_policy(policy: Any, folder: Path, base: BaseWeights | None = None, **about: Any) -> None:
