@@ -75,7 +75,7 @@ class DataEmbodimentPanel(QWidget):
         outer = QVBoxLayout(content)
         outer.setContentsMargins(10, theme.SMALL, 10, 12)
         outer.setSpacing(theme.MEDIUM)
-        self._labels: dict[str, QLabel] = {}
+        self.labels: dict[str, QLabel] = {}
         grid = self._grid(FIELDS)
         for at, column in enumerate(self.columns.values(), 1):
             grid.addWidget(column.title, 0, at)
@@ -105,7 +105,7 @@ class DataEmbodimentPanel(QWidget):
         grid.setVerticalSpacing(theme.SMALL)
         grid.setColumnMinimumWidth(0, LABEL_WIDTH)
         for row, name in enumerate(names, 1):
-            label = self._labels[name] = QLabel(Domain.model_fields[name].title)
+            label = self.labels[name] = QLabel(Domain.model_fields[name].title)
             label.setToolTip(Domain.model_fields[name].description or "")
             label.setWordWrap(True)  # both grids have one width of labels
             grid.addWidget(label, 2 * row, 0)
@@ -169,7 +169,7 @@ class DataEmbodimentPanel(QWidget):
 
     def _show_rows(self) -> None:
         """The fields that say something of the source or the target: cameras of images, contexts of families."""
-        for name, label in self._labels.items():
+        for name, label in self.labels.items():
             used = any(column.uses(name) for column in self.columns.values())
             for widget in (label, *(column.editors[name] for column in self.columns.values())):
                 widget.setVisible(used)

@@ -72,6 +72,11 @@ class IdentificationPanel(QWidget):
         self._wire()
         self._show_busy()
 
+    @property
+    def stage(self) -> str:
+        """What is being done: record, identify or compare; empty while nothing is."""
+        return self._job.stage if self._job is not None else ""
+
     def shut_down(self) -> None:
         """Ends the work; the window's state waits for it."""
         self._timer.stop()

@@ -129,7 +129,7 @@ class PlotAxis(pg.AxisItem):  # type: ignore[misc]
         offset, inside = self.style["tickTextOffset"][0 if left else 1], self.boundingRect()
         texts: list[tuple[QRectF, Any, str]] = []
         filled = breadth = 0.0
-        for level, (values, strings) in enumerate(self._levels(low, high, length)):
+        for level, (values, strings) in enumerate(self.levels(low, high, length)):
             labels = []
             for value, string in zip(values, strings, strict=True):
                 if low <= value <= high and string:
@@ -150,7 +150,7 @@ class PlotAxis(pg.AxisItem):  # type: ignore[misc]
         self._updateMaxTextSize(breadth)
         return line, [], texts
 
-    def _levels(self, low: float, high: float, length: float) -> list[tuple[list[float], list[str]]]:
+    def levels(self, low: float, high: float, length: float) -> list[tuple[list[float], list[str]]]:
         """Values and their labels, the coarsest first."""
         if self._tickLevels is not None:
             return [([v for v, _ in level], [text for _, text in level]) for level in self._tickLevels]

@@ -145,7 +145,7 @@ class Thumbnails(QWidget):
     def __init__(self, side: int = 48, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._side = side
-        self._images: tuple[QImage, ...] = ()
+        self.images: tuple[QImage, ...] = ()
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setAccessibleName(self.tr("Frames of the dataset"))
 
@@ -154,7 +154,7 @@ class Thumbnails(QWidget):
 
     def show_images(self, images: tuple[QImage, ...]) -> None:
         """Takes new frames."""
-        self._images = images
+        self.images = images
         self.setVisible(bool(images))
         self.update()
 
@@ -163,7 +163,7 @@ class Thumbnails(QWidget):
         painter.setRenderHints(QPainter.RenderHint.Antialiasing | QPainter.RenderHint.SmoothPixmapTransform)
         step = self._side + theme.SMALL
         fitting = max(1, (self.width() + theme.SMALL) // step)
-        for i, image in enumerate(self._images[:fitting]):
+        for i, image in enumerate(self.images[:fitting]):
             frame = QRectF(i * step, 0, self._side, self._side)
             path = QPainterPath()
             path.addRoundedRect(frame, 4, 4)

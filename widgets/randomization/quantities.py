@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from widgets.randomization.range_row import Quantity
+from widgets.randomization.quantity import Quantity
 
 NAN = float("nan")
 

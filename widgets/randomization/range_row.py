@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtCore import QTimer, Signal
 from PySide6.QtWidgets import (
     QCheckBox,
     QDoubleSpinBox,
@@ -17,38 +17,14 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from widgets.randomization.range_details import DETAILS, Choice, RangeDetails, described, kept
+from widgets.randomization.choice import Choice, described, kept
+from widgets.randomization.quantity import Quantity
+from widgets.randomization.range_details import DETAILS, RangeDetails
+from widgets.randomization.range_numbers import BoundSpin, PreviewLabel
 from widgets.randomization.range_slider import RangeSlider
 from widgets.style import theme
 
-# Fusion under a stylesheet squeezes the text away when a spin box has no buttons; so it has them, without width.
-BARE = (
-    "QAbstractSpinBox::up-button, QAbstractSpinBox::down-button { width: 0; border: none; subcontrol-origin: margin; }"
-)
 SETTLE_MS = 250  # after the last movement of a handle the range counts as chosen
-
-
-@dataclass(frozen=True)
-class Quantity:
-    """What can be randomized. ``nominal`` leaves the model as it is; ``shown`` is where that lies on the scale."""
-
-    field: str
-    label: str
-    help: str
-    unit: str
-    minimum: float
-    maximum: float
-    low: float  # the preset's range
-    high: float
-    decimals: int = 2
-    nominal: float = 1.0
-    shown: float = 1.0
-    probability: float = 1.0
-    parted: bool = False  # it may be of some parts of the model only
-
-    @property
-    def step(self) -> float:
-        return float(10**-self.decimals)
 
 
 class RangeRow(QWidget):
@@ -69,8 +45,8 @@ class RangeRow(QWidget):
         q = quantity
         self.check = QCheckBox(q.label)
         self.check.setToolTip(q.help)
-        self.low = self._spin(self.tr("{0}: low").format(q.label))
-        self.high = self._spin(self.tr("{0}: high").format(q.label))
+        self.low = BoundSpin(q, self.tr("{0}: low").format(q.label))
+        self.high = BoundSpin(q, self.tr("{0}: high").format(q.label))
         dash = QLabel("–")
         dash.setProperty("role", "muted")
         unit = QLabel(q.unit)
@@ -84,11 +60,7 @@ class RangeRow(QWidget):
                 "Keys: arrows move the pointer, Ctrl+arrows the lower end, Shift+arrows the upper end."
             ).format(q.help)
         )
-        self.value = QLabel()
-        self.value.setProperty("role", "muted")
-        self.value.setFont(theme.small_font())
-        self.value.setFixedWidth(44)
-        self.value.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        self.value = PreviewLabel(q)
         self._further = further
         self._details: RangeDetails | None = None
         self._names: Sequence[str] = ()
@@ -134,7 +106,6 @@ class RangeRow(QWidget):
         self._settle.setInterval(SETTLE_MS)
         self._settle.timeout.connect(self.changed)
         self._given = self.preset_choice(on=False)
-        self._looked_at: float | tuple[float, ...] = q.nominal
         self.set_choice(self.preset_choice(on=False))
         self.look_at(q.nominal)
         self._wire()
@@ -151,7 +122,7 @@ class RangeRow(QWidget):
         return Choice(on, low, high, **self._details.values())
 
     def set_choice(self, choice: Choice) -> None:
-        """Without telling."""
+        """Show a choice without emitting."""
         q, widgets = self.quantity, (self.check, self.low, self.high)
         for widget in widgets:
             widget.blockSignals(True)
@@ -231,22 +202,14 @@ class RangeRow(QWidget):
 
     @property
     def looked_at(self) -> float | tuple[float, ...]:
-        """The value shown in the viewport, of some samples three; the nominal one leaves the model as it is."""
-        return self._looked_at
+        """The value previewed in the viewport, for some quantities three; the nominal one leaves the model as it is."""
+        return self.value.shown
 
     def look_at(self, value: float | Sequence[float]) -> None:
-        """Without telling. The pointer stands at the first of three numbers."""
-        self._looked_at = tuple(value) if isinstance(value, Sequence) else float(value)
-        numbers = self._looked_at if isinstance(self._looked_at, tuple) else (self._looked_at,)
-        first, decimals = numbers[0], self.quantity.decimals
-        nominal = all(math.isnan(v) or v == self.quantity.nominal for v in numbers)
+        """Preview a value without emitting. The pointer stands at the first of three numbers."""
+        self.value.show_value(value)
+        first = value[0] if isinstance(value, Sequence) else float(value)
         self.slider.set_value(self.quantity.shown if math.isnan(first) else first)
-        self.value.setText(self.tr("nominal") if nominal else f"{first:.{decimals}f}{' …' if len(numbers) > 1 else ''}")
-        self.value.setToolTip(", ".join(f"{v:.{decimals}f}" for v in numbers) if len(numbers) > 1 else "")
-        role = "muted" if nominal else "warning"  # as the pointer's color
-        if role != self.value.property("role"):
-            self.value.setProperty("role", role)
-            self.value.style().polish(self.value)
 
     # -- inside --------------------------------------------------------------------------------------------------------
 
@@ -300,15 +263,3 @@ class RangeRow(QWidget):
         theme.set_icon(self.more, "down" if wanted else "right", "muted")
         self.details.setVisible(wanted)
         self._redraw()
-
-    def _spin(self, name: str) -> QDoubleSpinBox:
-        spin = QDoubleSpinBox()
-        spin.setAccessibleName(name)
-        spin.setToolTip(self.quantity.help)
-        spin.setDecimals(self.quantity.decimals)
-        spin.setSingleStep(5 * self.quantity.step)
-        spin.setStyleSheet(BARE)
-        spin.setAlignment(Qt.AlignmentFlag.AlignRight)
-        spin.setFixedWidth(58)
-        spin.setKeyboardTracking(False)  # a number is taken when it is complete
-        return spin

@@ -72,7 +72,7 @@ class RangeSlider(QWidget):
 
     # -- geometry ------------------------------------------------------------------------------------------------------
 
-    def _x(self, value: float) -> float:
+    def x_of(self, value: float) -> float:
         share = (value - self.minimum) / ((self.maximum - self.minimum) or 1)
         return SIDE + share * (self.width() - 2 * SIDE)
 
@@ -84,14 +84,14 @@ class RangeSlider(QWidget):
 
     def handle_at(self, where: QPointF) -> Handle | None:
         """The handle under the mouse; the pointer's lower half first, as it lies under the others."""
-        if where.y() > GROOVE_Y + 2 and abs(where.x() - self._x(self.value)) <= REACH:
+        if where.y() > GROOVE_Y + 2 and abs(where.x() - self.x_of(self.value)) <= REACH:
             return "value"
         near: list[tuple[float, Handle]] = []
         if self.active:
-            near = [(abs(where.x() - self._x(self.low)), "low"), (abs(where.x() - self._x(self.high)), "high")]
+            near = [(abs(where.x() - self.x_of(self.low)), "low"), (abs(where.x() - self.x_of(self.high)), "high")]
             if self.low == self.high:  # pull apart to the side the mouse is on
-                near = [near[where.x() > self._x(self.low)]]
-        near.append((abs(where.x() - self._x(self.value)) + 2, "value"))
+                near = [near[where.x() > self.x_of(self.low)]]
+        near.append((abs(where.x() - self.x_of(self.value)) + 2, "value"))
         distance, handle = min(near)
         return handle if distance <= REACH else None
 
@@ -162,7 +162,7 @@ class RangeSlider(QWidget):
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         accent = theme.color("accent" if self.active else "disabled")
-        left, right = self._x(self.low), self._x(self.high)
+        left, right = self.x_of(self.low), self.x_of(self.high)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(theme.color("border"))
         painter.drawRoundedRect(QRectF(SIDE, GROOVE_Y - 1.5, self.width() - 2 * SIDE, 3), 1.5, 1.5)
@@ -172,10 +172,10 @@ class RangeSlider(QWidget):
             painter.setPen(Qt.PenStyle.NoPen)
             painter.drawRect(QRectF(left, GROOVE_Y - 1.5, right - left, 3))
             if self.reached is not None:
-                inner = [min(right, max(left, self._x(end))) for end in self.reached]
+                inner = [min(right, max(left, self.x_of(end))) for end in self.reached]
                 painter.setBrush(theme.color("success"))
                 painter.drawRect(QRectF(inner[0] - 1, GROOVE_Y - 2.5, inner[1] - inner[0] + 2, 5))
-        tick = self._x(self.nominal)
+        tick = self.x_of(self.nominal)
         painter.setPen(QPen(theme.color("muted"), 1))
         painter.drawLine(QPointF(tick, GROOVE_Y - 4), QPointF(tick, GROOVE_Y + 4))
         if self.active:
@@ -210,7 +210,7 @@ class RangeSlider(QWidget):
         painter.drawPolyline(tops)
 
     def _paint_pointer(self, painter: QPainter) -> None:
-        x, near = self._x(self.value), "value" in (self._hover, self._held)
+        x, near = self.x_of(self.value), "value" in (self._hover, self._held)
         shape = QPolygonF([QPointF(x, GROOVE_Y + 3), QPointF(x + 4.5, GROOVE_Y + 10), QPointF(x - 4.5, GROOVE_Y + 10)])
         painter.setPen(QPen(theme.color("surface"), 1))
         painter.setBrush(theme.color("warning").lighter(115) if near else theme.color("warning"))

@@ -13,9 +13,11 @@ from studio.errors import StudioError
 from studio.experiment import Curriculum, RandomizationTerm
 from widgets.forms.form import Form
 from widgets.forms.section import Section
+from widgets.randomization.choice import Choice
 from widgets.randomization.quantities import groups
-from widgets.randomization.range_details import DETAILS, Choice
-from widgets.randomization.range_row import Quantity, RangeRow
+from widgets.randomization.quantity import Quantity
+from widgets.randomization.range_details import DETAILS
+from widgets.randomization.range_row import RangeRow
 from widgets.style import theme
 
 

@@ -29,7 +29,7 @@ class SampleBox(QFrame):
         self._sampler = sampler or Sampler(app_state.registry)
         self._sampler.ready.connect(self._take)
         self._domain = Domain()
-        self._seed = 0
+        self.seed = 0
         self._names_for: tuple[str, str] | None = None
         self.button = QPushButton(self.tr("{0} samples").format(COUNT))
         self.button.setCheckable(True)
@@ -74,7 +74,7 @@ class SampleBox(QFrame):
     def ask_names(self) -> None:
         """Asks for the names of the model's parts; :attr:`names_known` follows."""
         if self._names_for != (self._domain.embodiment, self._domain.task):
-            self._sampler.ask(Request(self._domain, self._seed, images=False))
+            self._sampler.ask(Request(self._domain, self.seed, images=False))
 
     def shut_down(self) -> None:
         """Ends the thread."""
@@ -90,14 +90,14 @@ class SampleBox(QFrame):
             self._app_state.ghosts_changed.emit([], [])
 
     def _again(self) -> None:
-        self._seed = random.randrange(1 << 32)
+        self.seed = random.randrange(1 << 32)
         self._ask()
 
     def _ask(self) -> None:
         domain = self._domain
         images = domain.observation == "image"
         moving = any(term.field in MOVING for term in domain.randomization)
-        self._sampler.ask(Request(domain, self._seed, images, moving))
+        self._sampler.ask(Request(domain, self.seed, images, moving))
 
     def _take(self) -> None:
         found = self._sampler.take()

@@ -61,12 +61,12 @@ class Toast(QFrame):
         layout.addLayout(row)
         if action or details:
             layout.addLayout(self._buttons(action, details))
-        self._details = QPlainTextEdit(details)
-        self._details.setReadOnly(True)
-        self._details.setFont(theme.fixed_font())
-        self._details.setFixedHeight(180)
-        self._details.hide()
-        layout.addWidget(self._details)
+        self.details = QPlainTextEdit(details)
+        self.details.setReadOnly(True)
+        self.details.setFont(theme.fixed_font())
+        self.details.setFixedHeight(180)
+        self.details.hide()
+        layout.addWidget(self.details)
         self._paint_symbol()
         theme.on_change(self, self._paint_symbol)
         seconds = None if action else SECONDS.get(level)
@@ -97,7 +97,7 @@ class Toast(QFrame):
         return row
 
     def _show_details(self, shown: bool) -> None:
-        self._details.setVisible(shown)
+        self.details.setVisible(shown)
         self.setFixedWidth(WIDTH + (240 if shown else 0))
         self.reshaped.emit()
 

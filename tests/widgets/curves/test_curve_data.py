@@ -109,4 +109,4 @@ def test_a_constant_is_a_level_line_with_its_number_beside_it(qtbot: Any) -> Non
     assert 0 < np.ptp(plot.content.curves[0].y[200:]) < 1e-9, "the moving average is not quite exact"
     low, high = plot.box.viewRange()[1]
     assert low < -16 and high > -14
-    assert any(text.startswith("-15") for _, texts in plot.y_axis._levels(low, high, 200) for text in texts)
+    assert any(text.startswith("-15") for _, texts in plot.y_axis.levels(low, high, 200) for text in texts)

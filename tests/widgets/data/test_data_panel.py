@@ -104,10 +104,10 @@ def test_a_dataset_is_read_and_its_numbers_and_frames_shown(
     qtbot.waitUntil(lambda: "5 episodes" in view.words.text(), timeout=3000)
     assert "30 frames" in view.words.text() and "6–6 frames each" in view.words.text()
     assert view.bars.isVisible() and "action 2: 0.25 to 0.25, mean 0.25" in view.bars.accessibleDescription()
-    assert len(view.thumbnails._images) == min(5, THUMBNAILS)
+    assert len(view.thumbnails.images) == min(5, THUMBNAILS)
     with h5py.File(path) as file:
         first = file["data/demo_0/obs/agentview_image"][3]
-    color = view.thumbnails._images[0].pixelColor(0, 0)
+    color = view.thumbnails.images[0].pixelColor(0, 0)
     assert (color.red(), color.green(), color.blue()) == tuple(first[0, 0])
 
 
@@ -156,9 +156,9 @@ def test_problems_and_refusals_stand_at_their_fields(app_state: AppState, panel:
     ]
     app_state.problems_changed.emit(app_state.problems)
     assert panel.columns["source"].problems["task"].text() == "This robot cannot reach. Choose an arm."
-    panel._edit("target.episodes", 0)
+    panel.columns["target"].edited.emit("target.episodes", 0)
     assert "out of range" in panel.columns["target"].problems["episodes"].text()
-    panel._edit("target.episodes", 5)
+    panel.columns["target"].edited.emit("target.episodes", 5)
     assert panel.columns["target"].problems["episodes"].text() == ""
     assert panel.show_field("source.task") and not panel.show_field("budget.x")
 
@@ -203,9 +203,9 @@ def test_a_camera_is_chosen_where_images_are_seen_and_a_robot_brings_its_own(qtb
     app_state.edit(**{"target.observation": "goal"})
     assert camera.isVisible() and not camera.isEnabled(), "the source sees images"
     app_state.edit(**{"source.observation": "goal"})
-    assert not camera.isVisible() and not made._labels["camera"].isVisible()
+    assert not camera.isVisible() and not made.labels["camera"].isVisible()
     assert not column.editors["contexts"].isVisible()
-    made._edit("target.observation", "image")
+    column.edited.emit("target.observation", "image")
     file = tmp_path / "robot.xml"
     file.write_text(ROBOT)
     robot.set_value(str(file))

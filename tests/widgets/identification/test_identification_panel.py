@@ -159,7 +159,7 @@ def test_shuffle_hides_other_values(qtbot: Any, panel: IdentificationPanel) -> N
 def test_stop_ends_it_and_closing_does_not_hang(qtbot: Any, app_state: AppState, panel: IdentificationPanel) -> None:
     panel.method.set_key("lstm")
     click(qtbot, panel.start)
-    qtbot.waitUntil(lambda: panel._job is not None and panel._job.stage == "identify", timeout=60_000)
+    qtbot.waitUntil(lambda: panel.stage == "identify", timeout=60_000)
     click(qtbot, panel.halt)
     qtbot.waitUntil(lambda: panel.start.isEnabled(), timeout=60_000)
     assert panel.words.text() == "Stopped."

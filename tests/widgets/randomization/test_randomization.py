@@ -13,8 +13,9 @@ from scipy import stats
 
 from plugins.panels.randomization import PANEL, RandomizationPanel
 from studio.experiment import RandomizationField
-from widgets.randomization.range_details import Choice
-from widgets.randomization.range_row import Quantity, RangeRow
+from widgets.randomization.choice import Choice
+from widgets.randomization.quantity import Quantity
+from widgets.randomization.range_row import RangeRow
 from widgets.randomization.range_slider import GROOVE_Y, RangeSlider
 from widgets.shell.app_state import AppState
 
@@ -38,7 +39,7 @@ def mouse(qtbot: Any, slider: RangeSlider, start: float, end: float, y: float = 
     """Drags with the left button from one value to another."""
     from PySide6.QtTest import QTest
 
-    places = [QPointF(slider._x(value), y).toPoint() for value in (start, end)]
+    places = [QPointF(slider.x_of(value), y).toPoint() for value in (start, end)]
     QTest.mousePress(slider, Qt.MouseButton.LeftButton, pos=places[0])
     QTest.mouseMove(slider, places[1])
     QTest.mouseRelease(slider, Qt.MouseButton.LeftButton, pos=places[1])
@@ -121,7 +122,7 @@ def test_a_problem_is_said_at_its_row(
     row = panel.rows["mass"]
     panel.rows["friction"].check.setChecked(True)
     monkeypatch.setattr(row, "choice", lambda: bad)
-    panel._apply()
+    panel.rows_.changed.emit()
     assert "above 0" in row.problem.text() and not row.problem.isHidden()
     assert panel.rows["friction"].problem.isHidden()
     assert app_state.experiment.target.randomization == []

@@ -22,8 +22,8 @@ from studio.experiment.randomization import PRESETS
 from studio.registry import Registry
 from studio.store.log_writer import RunLog
 from studio.store.runs import new_folder, write_status
+from widgets.randomization.choice import Choice
 from widgets.randomization.effects import EffectView
-from widgets.randomization.range_details import Choice
 from widgets.randomization.sampler import COUNT, Request, Sampler, Samples
 from widgets.shell.app_state import AppState
 
@@ -216,9 +216,9 @@ def test_samples_are_shown_in_the_panel_and_the_viewport(
     QTest.mouseClick(panel.samples.button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: len(panel.samples.strip.images) == COUNT, timeout=30_000)
     assert len(ghosts[-1][0]) == len(ghosts[-1][1]) == COUNT
-    first = panel.samples._seed
+    first = panel.samples.seed
     QTest.mouseClick(panel.samples.again, Qt.MouseButton.LeftButton)
-    assert panel.samples._seed != first
+    assert panel.samples.seed != first
     QTest.mouseClick(panel.samples.button, Qt.MouseButton.LeftButton)
     assert ghosts[-1] == ([], []) and not panel.samples.isVisible()
 
@@ -258,7 +258,7 @@ def test_effects_of_chosen_runs(qtbot: Any, app_state: AppState, tmp_path: Path)
     assert list(view.plots) == ["mass:torso", "color_b", "color_g", "color_r"]
     assert "+1.00" in view.plots["mass:torso"].title.text() and "−1.00" in view.plots["mass:torso"].title.text()
     assert "160 episodes" in view.caption.text() and view.caption.text().startswith("Return")
-    view._list_runs()
+    view.menu.aboutToShow.emit()
     actions = {action.text(): action for action in view.menu.actions() if action.text()}
     assert [action.isChecked() for action in actions.values()] == [False, True, True]
     next(action for words, action in actions.items() if words.startswith("down")).toggle()

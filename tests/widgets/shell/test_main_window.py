@@ -122,7 +122,7 @@ def test_durations_in_words(seconds: float, words: str) -> None:
 def test_a_failure_shows_one_toast_with_its_traceback(qtbot: Any, window: MainWindow) -> None:
     window.app_state.events.emit([Failed("The disk is full.", "", "Free some space.", "Traceback: write")])
     (toast,) = [t for t in window.toasts.visible() if "disk" in t.text]
-    assert toast.text == "The disk is full. Free some space." and toast._details.toPlainText() == "Traceback: write"
+    assert toast.text == "The disk is full. Free some space." and toast.details.toPlainText() == "Traceback: write"
     assert toast.geometry().right() < window.width() and toast.geometry().bottom() < window.height()
     window.app_state.toast.emit("error", toast.text, "")
     assert len([t for t in window.toasts.visible() if "disk" in t.text]) == 1
