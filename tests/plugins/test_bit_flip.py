@@ -44,7 +44,7 @@ def test_the_expert_flips_what_differs() -> None:
     np.testing.assert_array_equal(outcome.returns, 1 - apart)
 
 
-def test_an_episode_is_the_same_beside_any_others_and_after_a_restore() -> None:
+def test_bit_flip_episode_does_not_depend_on_neighbors() -> None:
     many, one = make_vector(40, "bit_flip", "bits_8", threads=2), make_vector(1, "bit_flip", "bits_8", threads=1)
     many.reset(seed=100)
     acts = np.random.default_rng(1).integers(8, size=(7, 40, 1)).astype(float)
@@ -75,7 +75,7 @@ def test_an_action_that_is_no_number_is_a_counted_divergence() -> None:
     assert info["diverged"].tolist() == [False, True, False] and reward[1] == 0
 
 
-def test_gymnasium_and_other_bodies() -> None:
+def test_bit_flip_gymnasium_id_and_other_embodiments() -> None:
     env = gymnasium.make("studio.gym:studio/BitFlip-bits_8-v0")
     env.reset(seed=1)
     assert env.action_space.contains(env.action_space.sample())

@@ -46,7 +46,7 @@ def test_the_wall_changes_only_the_moves_across_it() -> None:
 
 
 @pytest.mark.parametrize("name,fewest", [("gridworld", 3), ("gridworld_wall", 7)])
-def test_the_expert_goes_the_shortest_way_and_starts_lie_on_the_left(name: str, fewest: int) -> None:
+def test_gridworld_expert_takes_a_shortest_path(name: str, fewest: int) -> None:
     world = make_vector(200, name, "point", threads=1, observation="goal")
     seen = world.reset(seed=0)[0]
     cells = seen["state"].argmax(1)

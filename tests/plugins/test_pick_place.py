@@ -141,7 +141,7 @@ def test_what_cannot_grasp_is_refused_in_plain_words(robot: str) -> None:
     assert f"studio/PickPlace-{robot}-v0" not in gymnasium.registry
 
 
-def test_demonstrations_teach_a_policy_that_speaks_for_the_gripper(tmp_path: Path, monkeypatch: Any) -> None:
+def test_policy_learns_the_gripper_from_demonstrations(tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.setenv("TRANSFER_STUDIO_CACHE", str(tmp_path))
     asked = domain("franka_7dof", episodes=4)
     episodes = demonstrations(asked, registry(), seed=0)

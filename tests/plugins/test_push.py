@@ -135,7 +135,7 @@ def test_a_hand_that_pushes_is_closed() -> None:
     assert w.single_action_space.shape == (3,)
 
 
-def test_bodies_without_a_tool_are_refused_and_ids_are_registered() -> None:
+def test_push_refuses_robots_without_a_tool() -> None:
     problems = Push().check(registry().get("embodiments", "half_cheetah"))
     assert [p.field for p in problems] == ["embodiment"] and problems[0].remedy
     env = gymnasium.make("studio/Push-ur5_6dof-v0")

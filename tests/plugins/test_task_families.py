@@ -61,7 +61,7 @@ def test_rewards_along_x_are_as_the_formula_says(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["ant_direction", "humanoid_direction"])
-def test_rewards_in_the_plane_are_the_plain_tasks_with_the_speed_along_the_context(name: str) -> None:
+def test_plane_direction_rewards_speed_along_the_context(name: str) -> None:
     made, plain, acts = worlds(name, [[1.0, 0.0], [0.0, 1.0], [-0.6, 0.8]])
     shares = made.model.body_mass / made.model.body_mass.sum()
     weight = 1.25 if name == "humanoid_direction" else 1.0
@@ -109,7 +109,7 @@ def test_a_family_is_whole_and_reproducible(name: str) -> None:
     assert hidden.single_observation_space == made.single_observation_space["state"]
 
 
-def test_directions_have_length_one_and_velocities_may_lie_outside() -> None:
+def test_check_context_of_directions_and_velocities() -> None:
     registry = Registry()
 
     def found(name: str, *contexts: list[float]) -> list[tuple[str, str]]:

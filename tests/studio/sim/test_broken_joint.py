@@ -41,7 +41,7 @@ def test_a_broken_actuators_commands_do_nothing_but_cost() -> None:
     assert np.abs(rolled(acts, [])[0] - seen).max() > 1
 
 
-def test_a_joint_breaks_in_some_episodes_only_where_the_term_says_so() -> None:
+def test_joint_breaks_with_the_terms_probability() -> None:
     world = make_vector(200, "half_cheetah", "half_cheetah", threads=1, randomization=[BROKEN | {"probability": 0.5}])
     world.reset(seed=0)
     gains = world.batch.expanded("actuator_gainprm")[:, :, 0]

@@ -62,7 +62,7 @@ def test_contexts_belong_to_the_saved_state() -> None:
     np.testing.assert_array_equal(second.observe(slice(None))["goal"], first.observe(slice(None))["goal"])
 
 
-def test_every_episodes_context_is_recorded_in_training_and_in_evaluation() -> None:
+def test_contexts_are_recorded_in_training_and_evaluation() -> None:
     terms = [{"field": "mass", "low": 0.8, "high": 1.2}]
     made = world(5, randomization=terms, **POINT)
     keys = logged(made.domain, made.task)
@@ -80,7 +80,7 @@ def test_every_episodes_context_is_recorded_in_training_and_in_evaluation() -> N
     assert not np.array_equal(made.contexts, begun)
 
 
-def test_observed_terms_tell_the_body_in_the_same_terms_whatever_their_range() -> None:
+def test_dynamics_params_do_not_depend_on_the_terms_range() -> None:
     terms = [
         {"field": "mass", "low": 0.5, "high": 2.0, "parts": "torso", "observed": True},
         {"field": "friction", "low": 0.5, "high": 1.5},
@@ -117,7 +117,7 @@ def test_what_is_new_at_its_default_leaves_hashes_alone() -> None:
         (HOPPER | {"control": "discrete"}, "target.control", "no control 'discrete'", "motor"),
     ],
 )
-def test_contexts_and_controls_that_do_not_fit_are_told(target: dict, field: str, words: str, remedy: str) -> None:
+def test_contexts_and_controls_that_do_not_fit_are_problems(target: dict, field: str, words: str, remedy: str) -> None:
     found = [p for p in problems(**target) if p[0] == field]
     assert found and words in found[0][1] and remedy in found[0][2]
     assert not problems(**(POINT | {"contexts": [[0.1, 0.2]]}))

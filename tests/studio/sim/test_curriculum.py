@@ -57,7 +57,7 @@ def always(values: dict[str, np.ndarray]) -> np.ndarray:
     return np.ones(N, bool)
 
 
-def test_ranges_begin_at_the_nominal_values() -> None:
+def test_curriculum_ranges_start_at_nominal_values() -> None:
     curriculum = make()
     assert curriculum.ranges() == {"mass": (1, 1), "damping": (1, 1), "camera_position": (0, 0)}
     values = rounds(curriculum, lambda values: np.zeros(N, bool), 5)
@@ -128,7 +128,7 @@ def test_a_saved_state_goes_on_as_if_nothing_had_been() -> None:
         RangeCurriculum(Curriculum(enabled=True), TERMS[:1], NOMINAL, True, N).load_state_dict(state)
 
 
-def test_a_nominal_value_outside_the_range_begins_at_the_nearest_end() -> None:
+def test_curriculum_starts_at_the_end_nearest_to_nominal() -> None:
     term = RandomizationTerm(field="camera_fov", low=55, high=65)
     curriculum = RangeCurriculum(Curriculum(enabled=True), [term], {"camera_fov": 45.0}, True, 2)
     assert curriculum.ranges() == {"camera_fov": (55, 55)}
@@ -188,7 +188,7 @@ def test_a_term_that_is_never_drawn_has_no_range_that_moves() -> None:
     assert problem.field == "curriculum.enabled"
 
 
-def test_episodes_that_lack_their_beginning_are_not_judged() -> None:
+def test_curriculum_excludes_episodes_without_their_beginning() -> None:
     """Standing still a cheetah is paid the same in every step: half of an episode seems half as bad."""
     judged = {"widen_return": -300.0, "episodes": 1, "probability": 1.0}
     made = world(True, embodiment="half_cheetah", task="half_cheetah_velocity", control="motor", observation="state",
@@ -223,7 +223,7 @@ def test_a_task_without_success_needs_a_return_to_widen_at() -> None:
         Curriculum(widen_return=1.0, narrow_return=2.0)
 
 
-def test_what_a_curriculum_lacks_is_told_before_the_run() -> None:
+def test_check_curriculum_says_what_is_missing() -> None:
     made = world(False).domain
     task = task_of(made, REGISTRY)
     assert check_curriculum(made, task) == []

@@ -14,7 +14,7 @@ REGISTRY = Registry()
 N = 12
 
 
-def test_every_whole_episode_is_recorded_once_with_what_was_drawn_for_it() -> None:
+def test_episode_recorder_records_whole_episodes_once() -> None:
     body = {"embodiment": "hopper", "task": "hopper", "control": "motor", "observation": "state"}
     varied = [{"field": "mass", "low": 0.8, "high": 1.2}, {"field": "friction", "parts": "foot*", "low": 1, "high": 2}]
     domain = Domain(randomization=varied, **body)

@@ -153,7 +153,7 @@ def test_time_runs_out_without_termination() -> None:
     assert info["_final_obs"].all()
 
 
-def test_a_simulation_that_diverges_is_reset_and_counted_and_the_others_go_on() -> None:
+def test_diverged_simulation_is_reset_and_counted() -> None:
     count, bad = 1024, 77
     envs: World = world("half_cheetah", count, 2)
     alone: World = world("half_cheetah", count, 2)
@@ -176,7 +176,7 @@ def test_a_simulation_that_diverges_is_reset_and_counted_and_the_others_go_on() 
 
 @pytest.mark.parametrize("robot", ["half_cheetah", "point", "franka_7dof", "mobile_3dof"])
 @pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_an_action_that_is_no_number_ends_the_episode_and_its_reward_is_none(robot: str, value: float) -> None:
+def test_nan_action_ends_the_episode_without_reward(robot: str, value: float) -> None:
     """Of a command that is no number the physics sees none of; what an endless one costs is no number."""
     task = {"point": "point_navigation", "half_cheetah": "half_cheetah"}.get(robot, "reach")
     envs = make_vector(3, task, robot, threads=1)
@@ -217,7 +217,7 @@ def test_a_term_of_what_the_model_does_not_have_is_refused() -> None:
         gymnasium.make_vec(f"{NAMESPACE}/Hopper-v5", 4, randomization=[nothing])
 
 
-def test_a_single_worlds_picture_is_of_its_episodes_look_and_its_goals_as_they_are_turned() -> None:
+def test_single_world_renders_its_episodes_look() -> None:
     look = {"field": "light_intensity", "low": 0.3, "high": 0.3}
     env = gymnasium.make(
         f"{NAMESPACE}/BitFlip-bits_8-v0", render_mode="rgb_array", size=64, image_size=64, randomization=[look]

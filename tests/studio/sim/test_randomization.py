@@ -211,7 +211,7 @@ def problems(*terms: dict[str, Any]) -> list[tuple[str, str, str]]:
     return [(p.field, p.message, p.remedy) for p in found]
 
 
-def test_terms_that_the_model_cannot_have_are_told_at_their_field() -> None:
+def test_check_terms_names_the_field_at_fault() -> None:
     good = {"field": "mass", "low": 0.8, "high": 1.2}
     assert problems(good, good | {"parts": "torso, f*"}) == []
     ((field, message, remedy),) = problems(good, good | {"parts": "tail"})

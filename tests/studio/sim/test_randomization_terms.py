@@ -76,7 +76,7 @@ def expected(term: RandomizationTerm) -> Any:
 
 @pytest.mark.parametrize("shape", ["uniform", "log_uniform", "normal", "narrow normal", "wide normal"])
 @pytest.mark.parametrize("field", FIELDS)
-def test_ten_thousand_samples_have_the_mean_and_spread_that_were_asked_for(field: str, shape: str) -> None:
+def test_draw_has_the_mean_and_spread_asked_for(field: str, shape: str) -> None:
     low, high = RANGES[field]
     if shape == "log_uniform" and low <= 0:
         with pytest.raises(ValueError, match="log-uniform"):
@@ -146,7 +146,7 @@ def assert_nominal(world: World) -> None:
 
 
 @pytest.mark.parametrize("field", PHYSICS)
-def test_physics_change_and_nominal_values_restore_the_model_to_the_bit(field: str) -> None:
+def test_nominal_values_restore_physics_bit_for_bit(field: str) -> None:
     world = make()
     plain = trajectory(world)
     np.testing.assert_array_equal(plain[0], plain[1])
@@ -181,7 +181,7 @@ def test_parts_are_scaled_and_the_others_are_not(key: str, name: str, part: int)
     assert_nominal(world)
 
 
-def test_factors_of_one_field_are_multiplied_whenever_they_are_drawn() -> None:
+def test_factors_of_one_field_are_multiplied() -> None:
     """A torso drawn once keeps its mass when every episode draws the foot's, and a hand gives the whole body's."""
     terms = [
         {"field": "mass", "parts": "torso", "low": 1.5, "high": 2.0, "resample": "once"},
@@ -240,7 +240,7 @@ def test_explicit_contact_pairs_rub_as_their_geoms_do() -> None:
     np.testing.assert_allclose(batch.expand("pair_friction")[:, 0, 0], [0.8, 1.2])
 
 
-def test_sensor_noise_is_as_strong_as_asked_and_gone_when_nominal() -> None:
+def test_sensor_noise_has_the_spread_asked_for() -> None:
     term = {"field": "sensor_noise", "low": 0.05, "high": 0.05}
     noisy, plain = make(1_000, [term]), make(1_000)
     ids = np.arange(1_000)
@@ -259,7 +259,7 @@ def test_sensor_noise_is_as_strong_as_asked_and_gone_when_nominal() -> None:
     np.testing.assert_array_equal(noisy.observe(ids)["state"], plain.observe(ids)["state"])
 
 
-def test_the_picture_changes_with_every_term_and_nominal_values_restore_it_to_the_bit() -> None:
+def test_visual_terms_change_images_and_nominal_restores_them() -> None:
     world = picture_world()
     ids = np.arange(2)
     world.reset_envs(ids, [3, 3])
@@ -337,7 +337,7 @@ def test_what_is_drawn_does_not_depend_on_the_neighbors() -> None:
     assert history(9, 1, 8) != wanted
 
 
-def test_two_terms_drawn_at_the_same_moment_have_numbers_of_their_own() -> None:
+def test_interval_terms_have_random_numbers_of_their_own() -> None:
     same = {"low": 0.5, "high": 1.5, "resample": "interval", "interval": 0.008}
     world = make(200, [{"field": "mass", **same}, {"field": "damping", **same}])
     ids = np.arange(200)
@@ -348,7 +348,7 @@ def test_two_terms_drawn_at_the_same_moment_have_numbers_of_their_own() -> None:
     assert abs(pair[0, 1]) < 0.25
 
 
-def test_of_a_term_drawn_within_the_episode_the_mean_is_told() -> None:
+def test_outcome_has_the_mean_of_interval_terms() -> None:
     domain_terms = [MOMENTS[1], MOMENTS[2]]
     world = make(4, domain_terms)
     seen: list[np.ndarray] = []

@@ -127,7 +127,7 @@ def test_an_image_depends_on_its_own_state_alone() -> None:
     renderer.close()
 
 
-def test_renderers_of_one_thread_do_not_draw_into_each_others_framebuffers() -> None:
+def test_renderers_of_one_thread_keep_their_framebuffers() -> None:
     first = CameraRenderer(scene(), "front", SIZE, workers=1)
     qpos, mocap = states(scene(), 2)
     images = first.render(qpos, mocap)
@@ -141,7 +141,7 @@ def test_renderers_of_one_thread_do_not_draw_into_each_others_framebuffers() -> 
     first.close()
 
 
-def test_helpers_let_go_of_a_renderer_that_is_closed_or_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_workers_drop_a_renderer_that_is_closed_or_deleted(monkeypatch: pytest.MonkeyPatch) -> None:
     closed: list[str] = []
     close = render._Drawer.close
 
@@ -218,9 +218,7 @@ def test_a_program_that_drew_with_helpers_ends_without_complaint() -> None:
     ],
 )
 @pytest.mark.parametrize("lights", [SUN, LAMP, SUN + LAMP])
-def test_a_visual_changes_its_own_image_and_nominal_is_the_plain_one(
-    field: str, value: Any, nominal: Any, lights: str
-) -> None:
+def test_visual_params_change_their_own_image_only(field: str, value: Any, nominal: Any, lights: str) -> None:
     model = scene(lights)
     qpos, mocap = states(model, 3)
     renderer = CameraRenderer(model, "front", SIZE, workers=1)
@@ -349,7 +347,7 @@ def test_what_does_not_exist_is_said_plainly() -> None:
 
 
 @pytest.mark.parametrize("backend", ["glfw", "egl"])
-def test_a_machine_without_gl_is_told_so(backend: str) -> None:
+def test_no_gl_raises_studio_error(backend: str) -> None:
     """GLFW without a display, and EGL without a device."""
     program = (
         "import mujoco\n"

@@ -84,7 +84,7 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing(tmp_path: Path, monkeypa
     assert not film.add(picture(3), 0.2)
 
 
-def test_an_encoder_that_dies_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_encoder_that_dies_raises_data_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", shutil.which("true") or "/bin/true")
     film = VideoWriter(tmp_path / "dead.mp4", 96, 64)
     for number in range(20):
@@ -95,7 +95,7 @@ def test_an_encoder_that_dies_is_told(tmp_path: Path, monkeypatch: pytest.Monkey
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_the_encoder_says_is_told(tmp_path: Path) -> None:
+def test_encoder_error_text_is_kept(tmp_path: Path) -> None:
     film = VideoWriter(tmp_path / "odd.mp4", 96, 64, layout="nonsense")
     film.add(picture(1), 0.0)
     with pytest.raises(DataError, match=r"ffmpeg could not write the film .*nonsense"):

@@ -52,12 +52,12 @@ def test_a_seeds_trajectory_depends_on_nothing_beside_it(robot: str) -> None:
     assert not np.array_equal(trajectory(make(1, 1, embodiment=robot, randomization=VARIED), 0, 43), wanted)
 
 
-def test_a_robot_that_cannot_do_the_task_is_refused_in_one_sentence() -> None:
+def test_world_refuses_a_robot_that_cannot_do_the_task() -> None:
     with pytest.raises(StudioError, match=r"^embodiment: 'Point navigation' is not for 'point_mass'\. Choose point\.$"):
         make(embodiment="point_mass", task="point_navigation", control="motor", observation="state")
 
 
-def test_leaving_simulations_out_of_a_step_leaves_them_as_they_are() -> None:
+def test_advance_leaves_other_simulations_as_they_are() -> None:
     world = make(3)
     world.reset_envs(np.arange(3), [0, 1, 2])
     before = [world.state(i)[0] for i in range(3)]

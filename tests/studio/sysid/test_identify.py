@@ -213,7 +213,7 @@ def test_saved_and_loaded_it_answers_the_same(identifier: LstmIdentifier, asked:
         LstmIdentifier.load(tmp_path / "it")
 
 
-def test_a_second_identification_takes_the_trained_network_from_the_cache(
+def test_identify_takes_the_trained_network_from_the_cache(
     arm: Domain, registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     quick = Training(draws=64, calibration=32, epochs=2, batch=32, hidden=8)
@@ -251,9 +251,7 @@ def test_velocities_may_be_left_out(arm: Domain, registry: Registry) -> None:
     assert found["mass"].value == pytest.approx(1.5, rel=0.05)
 
 
-def test_a_stand_in_robot_is_what_is_recorded_and_never_what_is_simulated(
-    arm: Domain, registry: Registry, tmp_path: Path
-) -> None:
+def test_hidden_dynamics_are_recorded_but_never_simulated(arm: Domain, registry: Registry, tmp_path: Path) -> None:
     (tmp_path / "robot.yaml").write_text("mass: 1.5\nactuator_gain: 0.7\n", encoding="utf-8")
     robot = arm.model_copy(update={"hidden_dynamics": tmp_path / "robot.yaml"})
     found = identify(robot, registry, record(robot, registry, None, 2, 3), ("mass", "actuator_gain"), method="sysid")
@@ -337,7 +335,7 @@ def test_a_file_that_says_too_little_is_refused(tmp_path: Path) -> None:
 # -- what is made of it ----------------------------------------------------------------------------------------------
 
 
-def test_the_randomization_goes_around_the_estimates_and_nothing_else(arm: Domain) -> None:
+def test_terms_around_randomizes_identified_values_only(arm: Domain) -> None:
     given = arm.changed(
         randomization=[{"field": "mass", "low": 0.5, "high": 1.5}, {"field": "friction", "low": 0.5, "high": 1.5}]
     )

@@ -43,7 +43,7 @@ def test_friction_shows_where_something_is_moved(
     assert set(reasons(domain, registry)) == cannot
 
 
-def test_hoppers_mass_damping_armature_and_gain_show_only_together(registry: Registry) -> None:
+def test_hopper_shows_only_ratios_of_parameters(registry: Registry) -> None:
     hopper = Domain.model_validate({"embodiment": "hopper", "task": "hopper", **BODIES})
     found = reasons(hopper, registry)
     assert set(found) == {"mass", "damping", "armature", "actuator_gain"}
