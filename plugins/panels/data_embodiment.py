@@ -13,6 +13,7 @@ from studio.contracts import PanelInfo, Problem
 from studio.errors import StudioError
 from studio.events import Event, StageChanged
 from studio.experiment import Domain, Experiment
+from studio.experiment.short_form import fields_by_short_name
 from studio.registry import Registry
 from widgets.data.dataset_view import DatasetView, Summary, summarize
 from widgets.data.domain_column import FIELDS, MORE, DomainColumn
@@ -105,8 +106,8 @@ class DataEmbodimentPanel(QWidget):
         grid.setVerticalSpacing(theme.SMALL)
         grid.setColumnMinimumWidth(0, LABEL_WIDTH)
         for row, name in enumerate(names, 1):
-            label = self.labels[name] = QLabel(Domain.model_fields[name].title)
-            label.setToolTip(Domain.model_fields[name].description or "")
+            label = self.labels[name] = QLabel(fields_by_short_name(Domain)[name].title)
+            label.setToolTip(fields_by_short_name(Domain)[name].description or "")
             label.setWordWrap(True)  # both grids have one width of labels
             grid.addWidget(label, 2 * row, 0)
             for at, column in enumerate(self.columns.values(), 1):

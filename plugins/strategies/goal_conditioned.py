@@ -59,8 +59,10 @@ class GoalConditioned(ReinforcementStrategy):
                 those = ", ".join(id for id, kind in tasks.items() if has_goals(kind))
                 message = f"The task '{task.id}' has no goals that could be relabeled."
                 problems.append(Problem(f"{name}.task", message, f"Choose one of: {those}."))
-            elif domain.observation != "goal":
-                message = f"'{self.title}' needs to observe the goal; the {name} observes the {domain.observation}."
+            elif not domain.observes("goal"):
+                message = (
+                    f"'{self.title}' needs to observe the goal; the {name} observes the {domain.observation_kind}."
+                )
                 problems.append(Problem(f"{name}.observation", message, "Set the observation to goal."))
         if "goal" in experiment.policy.params.get("ignored", ()):
             message = f"'{self.title}' needs to observe the goal, but the policy ignores it."

@@ -47,8 +47,8 @@ class MultiTask(ChosenAlgorithm):
         if self.params.context == "observed":
             return source
         terms = [term.model_copy(update={"observed": False}) for term in source.randomization]
-        plain = "state" if source.observation == "goal" else source.observation
-        return source.model_copy(update={"observation": plain, "randomization": terms})
+        entries = ["state" if entry == "goal" else entry for entry in source.observation]
+        return source.model_copy(update={"observation": entries, "randomization": terms})
 
     def first_policy(self, context: Any, world: Any) -> Any:
         policy = super().first_policy(context, world)
@@ -59,7 +59,7 @@ class MultiTask(ChosenAlgorithm):
 
     def check(self, experiment: Experiment) -> list[Problem]:
         problems, source = super().check(experiment), experiment.source
-        if source.observation == "state" and not context_observable(source):
+        if source.observes("state") and not context_observable(source):
             message = (
                 "The policy observes neither the task's context nor a randomized value, so it cannot distinguish "
                 "the tasks."

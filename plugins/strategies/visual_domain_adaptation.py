@@ -96,7 +96,7 @@ class VisualDomainAdaptation(Strategy):
                 Problem("source.control", message, "Choose another control, or a task with continuous actions.")
             )
         for name, domain in (("source", source), ("target", target)):
-            if domain.observation != "image":
+            if not domain.observes("image"):
                 message = f"'{self.title}' adapts image features, but the {name} does not observe images."
                 problems.append(Problem(f"{name}.observation", message, "Set the observation to image."))
         for field in SAME:

@@ -102,7 +102,7 @@ def _name_differences(rivals: list[Group]) -> None:
 
 def _leaves(node: Any, name: str = "") -> Iterator[tuple[str, Any]]:
     """Yield dotted name and value of each setting, items of lists by their index."""
-    node = node.model_dump(mode="json") if isinstance(node, Experiment) else node
+    node = node.plain() if isinstance(node, Experiment) else node
     if isinstance(node, dict | list):
         for key, value in node.items() if isinstance(node, dict) else enumerate(node):
             yield from _leaves(value, f"{name}.{key}" if name else str(key))

@@ -98,7 +98,7 @@ class _Recorder:
 def _joined(parts: list[dict[str, Array]], domain: Domain, task: Task) -> Episodes:
     whole = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
     lengths = np.array([len(part["actions"]) for part in parts])
-    kwargs = domain.model_dump(mode="json", exclude={"episodes", "dataset"})
+    kwargs = {name: value for name, value in domain.plain().items() if name not in ("episodes", "dataset", "datasets")}
     env_args = {"env_name": f"{domain.task}-{domain.embodiment}", "env_type": 4, "env_kwargs": kwargs}
     actions, rewards, states = (whole.pop(key) for key in ("actions", "rewards", "states"))
     attributes = {"env_args": json.dumps(env_args), "control_hz": task.control_hz}

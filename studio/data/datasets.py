@@ -44,7 +44,7 @@ def demonstrations(
         where = str(domain.dataset)
     else:
         episodes, where = _expert_episodes(domain, registry, embodiment, seed, tick), "expert"
-    keys = ["joint_pos", "eef_pos", "image" if domain.observation == "image" else "goal"]
+    keys = ["joint_pos", "eef_pos", "image" if domain.observes("image") else "goal"]
     episodes.check(where, width, [*keys, "gripper_pos"] if task.grips else keys)
     if task.grips:
         _check_grippers(episodes, embodiment, where)

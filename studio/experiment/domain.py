@@ -11,6 +11,8 @@ from studio.experiment.hashing import EPISODES, decisive
 from studio.experiment.randomization import Curriculum, RandomizationTerm, expand
 from studio.experiment.settings import Settings, setting
 
+Entry = Literal["image", "goal", "state", "instruction"]  # of an observation
+
 
 class Domain(Settings):
     """Task × embodiment × shift, and optionally a dataset of episodes from it."""
@@ -23,18 +25,22 @@ class Domain(Settings):
         "What an action means: a step of the end effector, a step of each joint, each motor's own command, or one of "
         "the task's choices.",
     )
-    observation: Literal["image", "goal", "state"] = setting(
-        "image",
+    observation: list[Entry] = setting(
+        ["image"],
         "Observation",
         "A camera image, the goal's coordinates (to study transfer without vision), or the robot's state.",
+        short="observation",
+        min_length=1,
     )
-    camera: str = setting("front", "Camera", "The camera whose image the policy observes.")
+    cameras: list[str] = setting(
+        ["front"], "Camera", "The camera whose image the policy observes.", short="camera", min_length=1
+    )
     image_size: int = setting(64, "Image size", "Width and height of the camera image.", "px", ge=32, le=256)
     episodes: int = setting(
         50, "Episodes", "Number of demonstrations the policy learns from.", "episodes", ge=1, le=100_000
     )
-    dataset: Path | None = setting(
-        None, "Dataset", "HDF5 file of demonstrations; if empty, the scripted expert records them."
+    datasets: list[Path] = setting(
+        [], "Dataset", "HDF5 file of demonstrations; if empty, the scripted expert records them.", short="dataset"
     )
     randomization: list[RandomizationTerm] = setting(
         [], "Randomization", "What varies from episode to episode: a list of terms, or the name of a preset."
@@ -59,6 +65,33 @@ class Domain(Settings):
         earlier="stand_in",
     )
 
+    def observes(self, entry: Entry) -> bool:
+        """Whether an entry is part of the observation."""
+        return entry in self.observation
+
+    @property
+    def observation_kind(self) -> Entry:
+        """The observation's first entry, which decides how a policy is built."""
+        return self.observation[0]
+
+    @property
+    def camera(self) -> str:
+        """The first camera."""
+        return self.cameras[0]
+
+    @property
+    def dataset(self) -> Path | None:
+        """The first dataset; None where the scripted expert demonstrates."""
+        return self.datasets[0] if self.datasets else None
+
+    @field_validator("observation", "cameras", "datasets")
+    @classmethod
+    def _different(cls, entries: list[Any]) -> list[Any]:
+        for place, entry in enumerate(entries):
+            if entry in entries[:place]:
+                raise ValueError(f"'{entry}' is listed twice; remove one of them")
+        return entries
+
     @field_validator("randomization", mode="before")
     @classmethod
     def _preset(cls, value: Any) -> Any:
@@ -72,4 +105,6 @@ class Domain(Settings):
         The curriculum follows the training, not the domain.
         """
         kept = decisive(self, EPISODES)
-        return {name: value for name, value in kept.items() if name not in ("dataset", "stand_in", "curriculum")}
+        return {
+            name: value for name, value in kept.items() if name not in ("dataset", "datasets", "stand_in", "curriculum")
+        }

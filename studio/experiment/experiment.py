@@ -20,13 +20,13 @@ from studio.experiment.settings import Settings, setting
 from studio.experiment.yaml_form import override, parse, read_text, written
 from studio.seeds import LAST_SEED
 
-VERSION = 1
+VERSION = 2
 
 
 class Experiment(Settings):
     """One run, complete: source, target, strategy, budget, seeds, evaluation."""
 
-    version: Literal[1] = setting(VERSION, "Version", "Version of this file's format.")
+    version: Literal[2] = setting(VERSION, "Version", "Version of this file's format.")
     name: str = setting(
         "experiment",
         "Name",
@@ -39,7 +39,9 @@ class Experiment(Settings):
     description: str = setting(
         "", "Description", "What this experiment investigates, in a sentence or two.", decides=False
     )
-    source: Domain = setting(Domain(episodes=400), "Source", "The domain to transfer from.")
+    sources: list[Domain] = setting(
+        [Domain(episodes=400)], "Source", "The domain to transfer from.", short="source", min_length=1
+    )
     target: Domain = setting(Domain(embodiment="ur5_6dof"), "Target", "The domain to transfer to.")
     policy: Selection = setting(Selection(id="token_transformer"), "Policy", "The policy network.")
     pretraining: Pretraining = setting(Pretraining(), "Pretraining", "How the source policy is trained.")
@@ -54,6 +56,11 @@ class Experiment(Settings):
     )
     seed: int = setting(0, "Seed", "Seed for demonstrations, initialization and batches.", ge=0, le=LAST_SEED)
     device: Literal["auto", "cpu", "cuda"] = setting("auto", "Device", "Device that trains the networks.")
+
+    @property
+    def source(self) -> Domain:
+        """The first source."""
+        return self.sources[0]
 
     @classmethod
     def load(cls, path: Path | str, overrides: Iterable[str] = ()) -> Experiment:
@@ -73,7 +80,7 @@ class Experiment(Settings):
         """Read YAML text; see :meth:`load`."""
         raw = parse(text, where)
         for each in overrides:
-            override(raw, each)
+            raw = override(cls, raw, each)
         return cls.from_dict(raw)
 
     @classmethod
@@ -86,7 +93,7 @@ class Experiment(Settings):
 
     def to_yaml(self) -> str:
         """Return YAML text, complete with defaults."""
-        return written(self.model_dump(mode="json"))
+        return written(self.plain())
 
     def changed(self, **changes: Any) -> Experiment:
         """As :meth:`Settings.changed`; raises ExperimentError where a value does not fit."""

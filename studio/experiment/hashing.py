@@ -17,6 +17,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from studio.experiment.settings import mark
+from studio.experiment.short_form import short_name, shortened
 
 # up to which version's fields are always counted
 EPISODES = 0  # in hashes of what is drawn from a domain
@@ -34,11 +35,15 @@ def decisive(settings: BaseModel, counted: int) -> dict[str, Any]:
     Args:
         counted: up to which version's fields are part of it at their defaults too.
     """
-    return {
-        mark(field, "earlier", name): _plain(getattr(settings, name), counted)
-        for name, field in type(settings).model_fields.items()
-        if mark(field, "decides", True) and not _left_out(settings, name, field, counted)
-    }
+    found = {}
+    for name, field in type(settings).model_fields.items():
+        if not mark(field, "decides", True) or _left_out(settings, name, field, counted):
+            continue
+        value, called, short = getattr(settings, name), mark(field, "earlier", name), short_name(field)
+        if short and len(value) < 2:  # the setting was of one entry before it became a list
+            called, value = short, shortened(value)
+        found[called] = _plain(value, counted)
+    return found
 
 
 def complete(settings: BaseModel) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import json
 from pydantic import BaseModel, ValidationError
 
 from studio.errors import ExperimentError
+from studio.experiment.short_form import item_model, long_names, short_path
 
 WANTED = {
     "int": "Give a whole number", "float": "Give a number", "bool": "Give true or false", "string": "Give a text",
@@ -19,7 +20,7 @@ def plain_validation(error: ValidationError, model: type[BaseModel], prefix: str
     """Pydantic's findings as plain sentences, each with its dotted field and a remedy."""
     found = []
     for item in error.errors():
-        field = prefix + ".".join(str(part) for part in item["loc"])
+        field = prefix + ".".join(str(part) for part in short_path(model, item["loc"]))
         context, kind = item.get("ctx", {}), item["type"]
         value = json.dumps(item.get("input"), default=str)
         value = value if len(value) <= 60 else value[:57] + "…"
@@ -61,9 +62,11 @@ def first_of(error: ValidationError, model: type[BaseModel]) -> ExperimentError:
 
 def _keys(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
     for part in loc:
-        field = model.model_fields.get(str(part))
-        annotation = field.annotation if field else None
-        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+        if isinstance(part, int):
+            continue
+        field = model.model_fields.get(part)
+        inner = None if field is None else item_model(field)
+        if inner is None:
             return []
-        model = annotation
-    return list(model.model_fields)
+        model = inner
+    return [*model.model_fields, *long_names(model)]

@@ -17,29 +17,33 @@ def migrated(raw: dict[str, Any], version: int) -> dict[str, Any]:
     Args:
         version: the newest format. Raises ExperimentError where the experiment's is newer.
     """
-    found = raw.get("version", version)
+    found = raw.get("version", 1)
     if isinstance(found, int) and found > version:
         raise ExperimentError(
             f"The experiment has format version {found}; this program reads up to {version}.",
             "version",
             "Update Transfer Studio.",
         )
+    if found != 1:
+        return raw
+    raw = {**raw, "version": version}
     strategy, comparison = raw.get("strategy"), raw.get("comparison")
     if isinstance(strategy, dict) and isinstance(strategy.get("params"), dict):
-        raw = {**raw, "strategy": {**strategy, "params": _translated(strategy["params"], PRESENT_VALUES)}}
+        raw["strategy"] = {**strategy, "params": _translated(strategy["params"], PRESENT_VALUES)}
     if isinstance(comparison, dict) and isinstance(comparison.get("params"), dict):
         params = {
             id: _translated(own, PRESENT_VALUES) if isinstance(own, dict) else own
             for id, own in comparison["params"].items()
         }
-        raw = {**raw, "comparison": {**comparison, "params": params}}
+        raw["comparison"] = {**comparison, "params": params}
     return raw
 
 
 def earlier_words(decisive: dict[str, Any]) -> dict[str, Any]:
     """Return what decides an experiment in the words of format 1, of which its hash is."""
     strategy = decisive["strategy"]
-    return {**decisive, "strategy": {**strategy, "params": _translated(strategy["params"], EARLIER_VALUES)}}
+    params = _translated(strategy["params"], EARLIER_VALUES)
+    return {**decisive, "version": 1, "strategy": {**strategy, "params": params}}
 
 
 def _translated(params: dict[str, Any], values: dict[tuple[str, str], str]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from studio.experiment.hashing import RUNS, decisive
 from studio.experiment.settings import Settings, setting
@@ -109,6 +109,19 @@ class EvaluationPlan(Settings):
         "Seed of the first evaluation episode; the following episodes count up from it.",
         ge=0,
         le=LAST_SEED,
+    )
+    shots: list[int] = setting(
+        [0],
+        "Shots",
+        "What a meta-learner may use of a new task before it is scored: each number is scored; 0 is zero-shot.",
+        since=2,
+        min_length=1,
+    )
+    held_out: Literal["none", "inside", "outside"] = setting(
+        "none",
+        "Held-out tasks",
+        "Contexts that are kept out of meta-training to be scored on: none, inside the range or outside it.",
+        since=2,
     )
     keep_best: bool = setting(
         False,

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.fields import FieldInfo
 
 from studio.errors import ExperimentError
+from studio.experiment.short_form import all_shortened, lengthened, long_names, long_path, short_dotted, shortened
 
 
 def setting(
@@ -22,6 +23,7 @@ def setting(
     decides: bool = True,
     switch: str = "",
     earlier: str = "",
+    short: str = "",
     **limits: Any,
 ) -> Any:
     """A pydantic field that a form can show: title, help line, unit, range (``ge``, ``le``, ``gt``, ``lt``).
@@ -33,6 +35,7 @@ def setting(
         decides: whether it can change a result at all; content hashes leave out what cannot.
         switch: of settings that are switched on and off, the field that does it; off, they decide nothing.
         earlier: what it was called at first: files that say so are read, and content hashes still call it that.
+        short: of a list, the name that one entry may stand by itself under; see :mod:`studio.experiment.short_form`.
     """
     marks = {
         "derived": (derived, False),
@@ -40,6 +43,7 @@ def setting(
         "decides": (decides, True),
         "switch": (switch, ""),
         "earlier": (earlier, ""),
+        "short": (short, ""),
     }
     extra: dict[str, Any] = {"unit": unit, **{name: value for name, (value, usual) in marks.items() if value != usual}}
     return Field(default, title=title, description=help, json_schema_extra=extra, **limits)
@@ -67,33 +71,54 @@ class Settings(BaseModel):
         return raw
 
     def changed(self, **changes: Any) -> Self:
-        """A copy with dotted fields replaced (``changed(**{"target.episodes": 20})``), checked anew."""
+        """Return a checked copy with dotted fields replaced: ``changed(**{"target.episodes": 20})``.
+
+        Names may be short ones (``source.camera``).
+        """
         raw = self.model_dump(mode="json")
         for dotted, value in changes.items():
             if isinstance(value, list):
                 value = [v.model_dump(mode="json") if isinstance(v, BaseModel) else v for v in value]
-            assign(raw, dotted, value)
+            assign(type(self), raw, *long_path(type(self), dotted, value))
         return type(self).model_validate(raw)
 
+    def plain(self) -> dict[str, Any]:
+        """Return plain data with defaults, as a file has it: lists of one entry in their short form."""
+        return all_shortened(type(self), self.model_dump(mode="json"))
 
-def assign(raw: dict[str, Any], dotted: str, value: Any) -> None:
-    """Puts a value at a dotted place of plain data, items of lists by their index. Raises ExperimentError where the
-    place cannot be."""
+    def short(self, name: str) -> Any:
+        """Return a field's value by its short name: its only entry, None where it has none, or the list."""
+        long = long_names(type(self)).get(name)
+        return getattr(self, name) if long is None else shortened(getattr(self, long))
+
+    @model_validator(mode="before")
+    @classmethod
+    def _lengthened(cls, raw: Any) -> Any:
+        return lengthened(cls, raw) if isinstance(raw, dict) else raw
+
+
+def assign(model: type[BaseModel], raw: dict[str, Any], dotted: str, value: Any) -> None:
+    """Put a value at a dotted place of a model's plain data, items of lists by their index.
+
+    Raises:
+        ExperimentError: there is no such place; it is named as people know it, with short names.
+    """
     names = dotted.split(".")
+    whole = short_dotted(model, names)
     node: Any = raw
     for depth, name in enumerate(names):
-        where, last = ".".join(names[:depth]), depth == len(names) - 1
+        where, last = short_dotted(model, names[:depth]), depth == len(names) - 1
         if isinstance(node, list):
             if not name.isdecimal() or int(name) >= len(node):
                 has = f"it has {len(node)}, counted from 0" if node else "it has none"
-                raise ExperimentError(f"{where} has no item {name} ({has}).", dotted, "Check the number.")
+                raise ExperimentError(f"{where} has no item {name} ({has}).", whole, "Check the number.")
             key: Any = int(name)
         elif isinstance(node, dict):
             key = name
             if not last:
                 node.setdefault(name, [] if names[depth + 1].isdecimal() else {})
         else:
-            raise ExperimentError(f"{where} is {json.dumps(node)} and has no {name}.", dotted, f"Set {where} whole.")
+            raise ExperimentError(f"{where} is {json.dumps(node)} and has no {name}.", whole, f"Set {where} whole.")
         if last:
             node[key] = value
         else:

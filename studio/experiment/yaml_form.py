@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
+from pydantic import BaseModel
 
 from studio.errors import ExperimentError
 from studio.experiment.settings import assign
+from studio.experiment.short_form import all_lengthened, long_path
 
 
 class _DuplicateKey(yaml.YAMLError):
@@ -65,8 +67,12 @@ def parse(text: str, where: str) -> dict[str, Any]:
     return raw
 
 
-def override(raw: dict[str, Any], text: str) -> None:
-    """Set ``a.b=value`` in plain data, the value in YAML syntax. Raises ExperimentError where it cannot be."""
+def override(model: type[BaseModel], raw: dict[str, Any], text: str) -> dict[str, Any]:
+    """Return plain data of a model with ``a.b=value`` set in it, the value in YAML syntax.
+
+    Raises:
+        ExperimentError: it cannot be set, or both forms of a setting are given.
+    """
     dotted, equals, value = text.partition("=")
     if not equals:
         raise ExperimentError(f"'{text}' is not of the form a.b=value.", "--set", "Write --set target.episodes=20.")
@@ -74,7 +80,17 @@ def override(raw: dict[str, Any], text: str) -> None:
         parsed = yaml.safe_load(value)
     except yaml.YAMLError:
         raise ExperimentError(f"'{value}' is not a YAML value.", dotted, "Quote it.") from None
-    assign(raw, dotted.strip(), parsed)
+    try:
+        raw = all_lengthened(model, raw)
+    except ValueError as error:
+        message, _, remedy = str(error).partition("; ")
+        raise ExperimentError(f"{message}.", dotted, f"{remedy.capitalize()}.") from None
+    place, parsed = long_path(model, dotted.strip(), parsed)
+    first, _, rest = place.partition(".")
+    if rest.startswith("0.") and not dotted.startswith(first):  # a short name
+        raw.setdefault(first, [{}])
+    assign(model, raw, place, parsed)
+    return raw
 
 
 def written(raw: dict[str, Any]) -> str:

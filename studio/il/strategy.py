@@ -43,7 +43,7 @@ class CloningStrategy(Strategy):
         if self.frozen_features:
             message = "Frozen features are computed once, so images cannot be augmented."
             remedy = "Turn augmentation off, or choose a strategy that trains the features."
-        elif experiment.target.observation != "image":
+        elif not experiment.target.observes("image"):
             message = "There are no images to augment."
             remedy = "Turn augmentation off, or let the target observe images."
         else:

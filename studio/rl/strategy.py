@@ -92,7 +92,7 @@ class ReinforcementStrategy(Strategy):
     def _check_domains(self, experiment: Experiment) -> list[Problem]:
         source, target, problems = experiment.source, experiment.target, []
         for name, domain in (("source", source), ("target", target)):
-            if domain.observation == "image":
+            if domain.observes("image"):
                 problems.append(
                     Problem(
                         f"{name}.observation",

@@ -15,6 +15,7 @@ from studio.rl.learners import Algorithm, algorithm_of
 from studio.run import devices
 from studio.run.check_checkpoint import check_checkpoint
 from studio.run.spaces import observed_terms, spaces_of
+from studio.run.unsupported import unsupported
 from studio.seeds import DEMONSTRATIONS, demonstration_seed
 from studio.sim.domains import embodiment_of, task_of
 from studio.sim.hidden_dynamics import check_hidden_dynamics
@@ -85,6 +86,7 @@ def check(experiment: Experiment, registry: Registry) -> list[Problem]:
                 problems += attempt("target.task", lambda: _same_spaces(experiment, registry)) or []
             if not problems:
                 problems += attempt("policy.params.ignored", lambda: _ignored(experiment, registry)) or []
+            problems += unsupported(experiment, kind.title, kind.requires)
             problems += _teachers(experiment, kind, registry)
             if kind.requires.source_policy and not problems:
                 problems += attempt("pretraining.checkpoint", lambda: check_checkpoint(experiment, registry)) or []
@@ -104,7 +106,7 @@ def check(experiment: Experiment, registry: Registry) -> list[Problem]:
                         "Choose the same for both.",
                     )
                 )
-            sizes = {d.image_size for d in (experiment.source, experiment.target) if d.observation == "image"}
+            sizes = {d.image_size for d in (experiment.source, experiment.target) if d.observes("image")}
             if kind.requires.source_policy and len(sizes) > 1:
                 problems.append(
                     Problem(
@@ -151,12 +153,12 @@ def _domain(name: str, domain: Domain, registry: Registry, attempt: Any) -> list
         problems += [Problem(f"{name}.{p.field}", p.message, p.remedy) for p in contexts.problems(domain, task)]
         for field, chosen, offered in (
             ("control", domain.control, task.controls),
-            ("observation", domain.observation, task.observations),
+            *(("observation", entry, task.observations) for entry in domain.observation if entry != "instruction"),
         ):
             if chosen not in offered:
                 words = f"The task '{task.id}' has no {field} '{chosen}'."
                 problems.append(Problem(f"{name}.{field}", words, f"It has: {', '.join(offered)}."))
-    if embodiment is not None and domain.observation == "image" and domain.camera not in embodiment.cameras:
+    if embodiment is not None and domain.observes("image") and domain.camera not in embodiment.cameras:
         has = ", ".join(embodiment.cameras) or "none"
         problems.append(Problem(f"{name}.camera", f"There is no camera '{domain.camera}'.", f"It has: {has}."))
     if domain.hidden_dynamics is not None:
@@ -286,7 +288,7 @@ def _dataset(domain: Domain, registry: Registry) -> None:
             "Ask for fewer episodes or choose a larger dataset.",
         )
     size = about["image_size"]
-    if domain.observation == "image" and size != domain.image_size:
+    if domain.observes("image") and size != domain.image_size:
         raise DataError(
             f"The dataset's images are {size} px; the experiment needs {domain.image_size} px."
             if size

@@ -46,8 +46,8 @@ def _other_network(config: dict[str, Any], experiment: Experiment, registry: Reg
     if kept != experiment.policy.id:
         words = f"The checkpoint holds a policy of the kind {kept}, not {experiment.policy.id}."
         return [Problem("policy.id", words, f"Choose {kept}.")]
-    if observed != experiment.source.observation:
-        words = f"The checkpoint's policy observes {observed}, the source {experiment.source.observation}."
+    if observed != experiment.source.observation_kind:
+        words = f"The checkpoint's policy observes {observed}, the source {experiment.source.observation_kind}."
         return [Problem("source.observation", words, f"Choose {observed}.")]
     kind = registry.get("policies", kept, "policy.id")
     wanted = check_params(kind, experiment.policy.params, "policy.params").model_dump(mode="json")

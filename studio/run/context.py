@@ -71,7 +71,7 @@ class SessionContext:
             assert self.base is not None, "the strategy says that it requires no source policy"
             policy = load_policy_folder(self.base, self.registry)
         else:
-            policy = new_policy(plan.policy, plan.target.observation, self.registry, plan.seed)
+            policy = new_policy(plan.policy, plan.target.observation_kind, self.registry, plan.seed)
         policy = policy.to(self.device)
         if self.target_data:
             policy.bind([EmbodimentSpec.of(self.target, self.demonstrations(self.target))], keep=pretrained)

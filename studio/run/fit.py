@@ -19,10 +19,10 @@ def misfit(policy: str, trained: Domain, domain: Domain, registry: Registry) -> 
     """
     bound = algorithm_of(registry.get("policies", policy, "policy.id")) is None  # to slots and statistics of its robot
     names = ["observation", *(["embodiment", "control"] if bound else [])]
-    if domain.observation == trained.observation == "image":
+    if domain.observes("image") and trained.observes("image"):
         names.append("image_size")
     for name in names:
-        wanted, given = getattr(trained, name), getattr(domain, name)
+        wanted, given = trained.short(name), domain.short(name)
         if wanted != given:
             words = f"The policy was trained with {name} {wanted}; this domain has {given}."
             return Problem(name, words, f"Choose {wanted}.")

@@ -127,7 +127,7 @@ class Cloning:
 
     def __init__(self, experiment: Experiment, registry: Registry, episodes: Episodes, device: str) -> None:
         plan, source = experiment.pretraining, experiment.source
-        policy = new_policy(experiment.policy, source.observation, registry, plan.seed)
+        policy = new_policy(experiment.policy, source.observation_kind, registry, plan.seed)
         policy.bind([EmbodimentSpec.of(resolve(source, registry), episodes)])
         self.policy: Any = policy.to(device)
         self.learner = BehaviorCloning(
@@ -155,13 +155,13 @@ class Reinforcing:
         from studio.sim.world import World
 
         plan, source = experiment.pretraining, experiment.source
-        policy = new_policy(experiment.policy, source.observation, registry, plan.seed)
+        policy = new_policy(experiment.policy, source.observation_kind, registry, plan.seed)
         algorithm = algorithm_of(policy)
         assert algorithm is not None
         settings: Any = check_params(algorithm, plan.params, "pretraining.params")
         task, embodiment = task_of(source, registry), embodiment_of(source, registry)
         world = World(source, task, embodiment, settings.simulations, settings.physics_threads, curriculum=True)
-        if source.observation == "image":
+        if source.observes("image"):
             policy.fit_to(world, plan.seed)
         else:
             inputs = flatten(world.observe(np.arange(1)), policy.params.ignored).shape[1]
@@ -181,6 +181,6 @@ def save(policy: Any, experiment: Experiment, registry: Registry) -> Path:
     """Writes a finished source policy into the cache; its hash is marked as the base of what descends from it."""
     folder = paths.cache_folder("policies") / key(experiment, registry)
     policy.fingerprint.mark(weights_hash(policy.state_dict()))
-    made_by = experiment.model_dump(mode="json", include={"source", "policy", "pretraining"})
+    made_by = {name: part for name, part in experiment.plain().items() if name in ("source", "policy", "pretraining")}
     save_policy(policy, folder, made_by=made_by)
     return folder

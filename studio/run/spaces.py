@@ -20,7 +20,7 @@ def spaces_of(domain: Domain, registry: Registry) -> tuple[dict[str, int], int]:
     """Return the widths of the entries of a domain's observations, without images, and of its actions."""
     embodiment, kind = embodiment_of(domain, registry), registry.get("tasks", domain.task, "task")
     changed = embodiment.model.stat().st_mtime_ns if embodiment.model.is_file() else 0
-    nothing: dict[str, Any] = {"randomization": observed_terms(domain), "dataset": None, "curriculum": Curriculum()}
+    nothing: dict[str, Any] = {"randomization": observed_terms(domain), "datasets": [], "curriculum": Curriculum()}
     return _world_widths(domain.model_copy(update=nothing).model_dump_json(), embodiment, kind, changed)
 
 

@@ -38,9 +38,9 @@ class Sensors:
             joints = np.concatenate([qpos[:, limb.qpos] for limb in limbs], 1)
             observation["joint_pos"] = joints.astype(np.float32)
             observation["eef_pos"] = simulation.end_effectors(ids).reshape(len(qpos), -1).astype(np.float32)
-        if simulation.domain.observation == "goal":
+        if simulation.domain.observes("goal"):
             observation["goal"] = simulation.task.goal(simulation, ids).astype(np.float32)
-        elif simulation.domain.observation == "image":
+        elif simulation.domain.observes("image"):
             observation["image"] = self.images(ids)
         observation |= self.task_observation(ids)
         spread = simulation.randomization["sensor_noise"][ids]

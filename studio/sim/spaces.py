@@ -21,9 +21,9 @@ def of_observations(world: BatchSimulation) -> gymnasium.Space[Any]:
     if world.scene.limbs:
         spaces["joint_pos"] = box(-np.inf, np.inf, (joints,), np.float32)
         spaces["eef_pos"] = box(-np.inf, np.inf, (3 * len(world.scene.limbs),), np.float32)
-    if world.domain.observation == "goal":
+    if world.domain.observes("goal"):
         spaces["goal"] = box(-np.inf, np.inf, (world.task.goal_width,), np.float32)
-    elif world.domain.observation == "image":
+    elif world.domain.observes("image"):
         spaces["image"] = box(0, 255, (size, size, 3), np.uint8)
     for name, value in world.task_observation(np.zeros(1, int)).items():
         spaces[name] = box(-np.inf, np.inf, value.shape[1:], value.dtype.type)

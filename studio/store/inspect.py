@@ -47,7 +47,7 @@ def _file(path: Path, registry: Registry) -> dict[str, Any]:
     if path.suffix.lower() in MODELS:
         return _model(path)
     if path.suffix.lower() in (".yaml", ".yml"):
-        return {"kind": "experiment", **Experiment.load(path).model_dump(mode="json")}
+        return {"kind": "experiment", **Experiment.load(path).plain()}
     return format_of(path, registry).describe(path)
 
 

@@ -68,7 +68,7 @@ class SteeredWorld(LiveSimulation):
 
     def observation_image(self) -> Array | None:
         """What the policy sees, (h, w, 3) uint8; None where the domain has no images."""
-        if self.world.domain.observation != "image":
+        if not self.world.domain.observes("image"):
             return None
         image: Array = self.world.images(self._ids)[0]
         return image

@@ -52,7 +52,7 @@ def _scoring(domain: str) -> World:
 def blank(domain: Domain, seed: int) -> GaussianActorCritic:
     """A new policy for a domain."""
     world = world_of(domain)
-    policy = GaussianActorCritic(observation=domain.observation)
+    policy = GaussianActorCritic(observation=domain.observation_kind)
     policy.fit(flatten(world.reset(seed=0)[0]).shape[1], world.control.low, world.control.high, seed)
     world.close()
     return policy

@@ -86,4 +86,4 @@ def test_bit_flip_gymnasium_id_and_other_embodiments() -> None:
     (problem,) = kind().check(hopper)
     assert problem.field == "embodiment" and "bits_15" in problem.remedy
     domain = default_domain(kind, registry.get("embodiments", "bits_15"))
-    assert (domain.control, domain.observation) == ("discrete", "goal")
+    assert (domain.control, domain.observation_kind) == ("discrete", "goal")

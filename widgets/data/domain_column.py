@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QFileDialog, QLabel, QSizePolicy, QWidget
 from studio.contracts import Problem
 from studio.errors import StudioError
 from studio.experiment import Domain
+from studio.experiment.short_form import fields_by_short_name
 from studio.registry import Registry
 from widgets.data.robot_preview import RobotPreview
 from widgets.forms.choices import Choice
@@ -87,7 +88,7 @@ class DomainColumn(QObject):
         self.preview = RobotPreview()
         self.preview.setAccessibleName(self.tr("Preview of the robot, {role}").format(role=title))
         self.preview.dropped.connect(self._take_file)
-        fields = Domain.model_fields
+        fields = fields_by_short_name(Domain)
         self.editors: dict[str, Any] = {
             "embodiment": RobotChoice(),
             "task": Choice([]),
@@ -131,7 +132,7 @@ class DomainColumn(QObject):
     def show_domain(self, domain: Domain) -> None:
         """Shows a domain; nothing is emitted."""
         for name, editor in self.editors.items():
-            value = getattr(domain, name)
+            value = domain.short(name)
             if editor.value() != (str(value) if isinstance(value, Path) else value):
                 editor.blockSignals(True)
                 editor.set_value(value)
@@ -194,7 +195,7 @@ class DomainColumn(QObject):
         contexts where it is a family."""
         self.editors["camera"].set_choices(self._cameras(domain.embodiment) or [domain.camera])
         for name in ("camera", "image_size"):
-            self.editors[name].setEnabled(domain.observation == "image")
+            self.editors[name].setEnabled(domain.observes("image"))
         task = self._tasks.get(domain.task)
         if task is None:
             return

@@ -95,7 +95,7 @@ class SampleBox(QFrame):
 
     def _ask(self) -> None:
         domain = self._domain
-        images = domain.observation == "image"
+        images = domain.observes("image")
         moving = any(term.field in MOVING for term in domain.randomization)
         self._sampler.ask(Request(domain, self.seed, images, moving))
 
@@ -114,10 +114,10 @@ class SampleBox(QFrame):
         elif found.images is not None:
             self.strip.show_images(found.images, found.values)
             self.caption.setText(self.tr("As the policy would observe them"))
-        self.strip.setVisible(bool(found.problem) or self._domain.observation == "image")
+        self.strip.setVisible(bool(found.problem) or self._domain.observes("image"))
         if not found.problem and not found.values:
             self.caption.setText(self.tr("Nothing is randomized yet. Enable a row."))
-        elif not found.problem and self._domain.observation != "image":
+        elif not found.problem and not self._domain.observes("image"):
             self.caption.setText(
                 self.tr("In the viewport: each sample after one second of the same commands")
                 if found.poses is not None

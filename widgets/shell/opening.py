@@ -85,7 +85,7 @@ def command_line(experiment: Experiment, base: Experiment | None, path: Path | N
     if base is None or path is None:
         return f"transfer-studio run /dev/stdin <<'EXPERIMENT'\n{experiment.to_yaml()}EXPERIMENT"
     words = ["transfer-studio", "run", str(path)]
-    for dotted, value in _differences(base.model_dump(mode="json"), experiment.model_dump(mode="json")):
+    for dotted, value in _differences(base.plain(), experiment.plain()):
         text = yaml.safe_dump(value, default_flow_style=True, width=10**6, allow_unicode=True)
         words += ["--set", f"{dotted}={text.removesuffix('...' + chr(10)).strip()}"]
     return shlex.join(words)

@@ -12,6 +12,7 @@ from studio.experiment import Domain, Experiment, Selection
 from studio.registry import Registry
 from studio.run import check as checking
 from studio.run.check import check
+from tests import tiny
 
 
 @functools.cache
@@ -91,3 +92,19 @@ def test_sizes_of_images_matter_where_both_see_images() -> None:
     unlike = {"image_size": 32}
     assert found(**unlike)["target.image_size"].message == "Source and target images differ in size."
     assert "target.image_size" not in found(**unlike, observation="goal")
+
+
+@pytest.mark.parametrize(
+    ("change", "field", "words"),
+    [
+        ({"sources": [{"episodes": 3, "image_size": 32}] * 2}, "source", "learns from one source, and there are 2"),
+        ({"target.observation": ["image", "goal"]}, "target.observation", "one of image, goal"),
+        ({"target.observation": "instruction"}, "target.observation", "instructions"),
+        ({"source.cameras": ["front", "top"]}, "source.camera", "2 cameras"),
+        ({"evaluation.shots": [0, 5]}, "evaluation.shots", "without shots"),
+        ({"evaluation.held_out": "inside"}, "evaluation.held_out", "contexts"),
+    ],
+)
+def test_unsupported_setting_is_a_problem(change: dict[str, Any], field: str, words: str) -> None:
+    problems = check(tiny.experiment(**change), registry())
+    assert [p for p in problems if p.field == field and words in p.message and p.remedy]

@@ -234,14 +234,14 @@ def test_controls_and_observations_follow_the_task_and_contexts_the_family(qtbot
     choose("task", "half_cheetah_velocity")
     assert offered("control") == ["motor"] and offered("observation") == ["state", "goal", "image"]
     target = app_state.experiment.target
-    assert (target.control, target.observation) == ("motor", "state")
+    assert (target.control, target.observation_kind) == ("motor", "state")
     assert column.editors["contexts"].isEnabled() and column.editors["contexts"].text() == ""
     choose("contexts", [[0.5], [1.5]])
     assert app_state.experiment.target.contexts == [[0.5], [1.5]]
     choose("observation", "goal")
     choose("task", "bit_flip")
     target = app_state.experiment.target
-    assert (target.control, target.observation, target.contexts) == ("discrete", "goal", [])
+    assert (target.control, target.observation_kind, target.contexts) == ("discrete", "goal", [])
     assert not column.editors["contexts"].isEnabled() and column.editors["contexts"].text() == ""
     choose("task", "reach")
     assert (app_state.experiment.target.control, offered("observation")) == ("end_effector", ["image", "goal"])

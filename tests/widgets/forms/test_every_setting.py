@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from plugins.panels import data_embodiment, randomization, strategy
 from studio.experiment import Experiment
+from studio.experiment.short_form import fields_by_short_name, item_model
 from widgets.shell.app_state import AppState
 
 WHOLE = ("randomization", "strategy.params", "policy.params", "pretraining.params")  # edited by forms of their own
@@ -17,9 +18,9 @@ WHOLE = ("randomization", "strategy.params", "policy.params", "pretraining.param
 
 def settings(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
     """Dotted name of each setting of an experiment."""
-    for name, field in model.model_fields.items():
-        dotted, inner = prefix + name, field.annotation
-        if isinstance(inner, type) and issubclass(inner, BaseModel) and not dotted.endswith(WHOLE):
+    for name, field in fields_by_short_name(model).items():
+        dotted, inner = prefix + name, item_model(field)
+        if inner is not None and not dotted.endswith(WHOLE):
             yield from settings(inner, f"{dotted}.")
         elif not dotted.endswith(WHOLE) and dotted != "version":
             yield dotted

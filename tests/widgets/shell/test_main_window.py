@@ -261,7 +261,7 @@ def test_the_palette_finds_a_command_by_its_letters_and_triggers_it(qtbot: Any, 
     assert palette.found.count() == 1
     QGuiApplication.clipboard().clear()
     qtbot.keyClick(palette.search, Qt.Key.Key_Return)
-    assert "version: 1" in QGuiApplication.clipboard().text()
+    assert "version: 2" in QGuiApplication.clipboard().text()
 
 
 def test_device_load_is_shown(window: MainWindow) -> None:
