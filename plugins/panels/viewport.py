@@ -13,7 +13,7 @@ from PySide6.QtCore import QPoint, QTimer
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QToolTip, QVBoxLayout, QWidget
 
-from studio.contracts import PanelInfo, PlayerProtocol
+from studio.contracts import PanelInfo, PlayerProtocol, Policy
 from studio.errors import StudioError
 from studio.experiment import Domain, Experiment
 from widgets.shell import opening
@@ -36,13 +36,32 @@ TIME_S = 0.2  # between two moves of the slider while time runs
 REBUILD_MS = 400  # edits come in bursts; the player is made anew when they rest
 
 
-class ViewportPanel(QWidget):
-    """Owns the render thread; :meth:`shut_down` ends it."""
+def load_checkpoint(folder: Path, step: int) -> Policy:
+    """Return the policy of a run at a step. Raises DataError."""
+    from studio.store.checkpoint import load_policy
 
-    def __init__(self, app_state: AppState, make_player: Callable[[Domain], PlayerProtocol] | None = None) -> None:
+    policy: Policy = load_policy(folder, step)
+    return policy
+
+
+class ViewportPanel(QWidget):
+    """Owns the render thread; :meth:`shut_down` ends it.
+
+    Args:
+        make_player: makes the player of a domain, on the render thread.
+        load_policy: reads the policy of a run's checkpoint, off the UI thread.
+    """
+
+    def __init__(
+        self,
+        app_state: AppState,
+        make_player: Callable[[Domain], PlayerProtocol] | None = None,
+        load_policy: Callable[[Path, int], Policy] = load_checkpoint,
+    ) -> None:
         super().__init__()
         self._app_state = app_state
         self._make_player = make_player or self._studio_player
+        self._load_policy = load_policy
         self.thread_ = RenderThread()
         self.view = Viewport(self.thread_)
         self.bar = ViewportBar()
@@ -56,7 +75,7 @@ class ViewportPanel(QWidget):
         self._told_time = 0.0
         self._policy = "expert"
         self._stands_in = False  # random actions, nobody's choice: the task has no expert
-        self._checkpoint: tuple[Any, Experiment, str] | None = None  # policy, its experiment, its name
+        self._checkpoint: tuple[Policy, Experiment, str] | None = None  # policy, its experiment, its name
         self._asked = 0  # checkpoints asked for; only the last answer counts
         self._shown: Domain | None = None
         self._keyframe = -1  # the last one that a key asked for
@@ -242,7 +261,7 @@ class ViewportPanel(QWidget):
             return
         self._set_policy(key, None)
 
-    def _set_policy(self, key: str, checkpoint: tuple[Any, Experiment, str] | None) -> None:
+    def _set_policy(self, key: str, checkpoint: tuple[Policy, Experiment, str] | None) -> None:
         self._policy, self._checkpoint, self._stands_in = key, checkpoint, False
         self._asked += 1
         self._come_back()
@@ -296,10 +315,8 @@ class ViewportPanel(QWidget):
             self.look_at(Path(name))
 
     def _load_checkpoint(self, folder: Path, step: int) -> None:
-        def work() -> tuple[Any, Experiment]:
-            from studio.store.checkpoint import load_policy
-
-            return load_policy(folder, step), Experiment.load(folder / "experiment.yaml")
+        def work() -> tuple[Policy, Experiment]:
+            return self._load_policy(folder, step), Experiment.load(folder / "experiment.yaml")
 
         self._answer(work, lambda both: self._set_policy("checkpoint", (*both, f"{both[1].strategy.id} · {step}")))
 

@@ -26,9 +26,10 @@ from PySide6.QtWidgets import QApplication
 
 from plugins.panels.viewport import ViewportPanel
 from studio import paths
+from studio.contracts import PlayerProtocol
 from studio.cores import cores
 from studio.experiment import Domain
-from widgets.shell.app_state import Bench
+from widgets.shell.app_state import AppState
 from widgets.style import theme
 from widgets.viewport.frame import Frame
 
@@ -91,8 +92,8 @@ class Measure:
         QApplication.quit()
 
 
-def _fake_player(domain: Domain) -> Any:
-    sys.path.insert(0, str(Path(__file__).parents[1] / "widgets"))
+def _fake_player(domain: Domain) -> PlayerProtocol:
+    sys.path.insert(0, str(Path(__file__).parents[1] / "widgets" / "viewport"))
     from fake_player import FakePlayer
 
     return FakePlayer(paths.assets() / "embodiments" / f"{domain.embodiment}.xml")
@@ -113,7 +114,7 @@ def main() -> int:
     app = QApplication([])
     theme.apply(app)
     with tempfile.TemporaryDirectory() as folder:
-        bench = Bench(Path(folder))
+        bench = AppState(Path(folder))
         bench.toast.connect(lambda level, text, details: print(level, text, details, file=sys.stderr))
         bench.edit(**{"target.embodiment": options.embodiment})
         panel = ViewportPanel(bench, _fake_player if options.fake else None)

@@ -15,7 +15,7 @@ from widgets.shell.main_window import MainWindow
 from widgets.style import theme
 
 if TYPE_CHECKING:
-    from tests.widgets.viewport_hands import Held
+    from tests.widgets.viewport.hands import Held
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def engine() -> fakes.FakeEngine:
 @pytest.fixture
 def held(qtbot: Any, app_state: AppState) -> Iterator[Held]:
     """A viewport under hands; its thread must end with it."""
-    from tests.widgets.viewport_hands import Held  # MuJoCo with it: only the tests of the viewport need that
+    from tests.widgets.viewport.hands import Held  # MuJoCo with it: only the tests of the viewport need that
 
     made = Held(qtbot, app_state)
     yield made

@@ -14,7 +14,7 @@ from studio import paths
 from studio.data.collect import collect
 from studio.registry import Registry
 from studio.sim.domains import embodiment_of, task_of
-from tests.widgets.viewport_hands import DOMAIN, LEFT, Held
+from tests.widgets.viewport.hands import DOMAIN, LEFT, Held
 
 K = Qt.Key
 

@@ -12,7 +12,7 @@ from studio.experiment import Domain
 from studio.nn.policy import BasePolicy
 from studio.registry import Registry
 from studio.viewer.player import Player
-from tests.widgets.viewport_hands import CTRL, LEFT, RIGHT, Held
+from tests.widgets.viewport.hands import CTRL, LEFT, RIGHT, Held
 from widgets.shell.app_state import AppState
 from widgets.viewport.perturb_controller import seen
 from widgets.viewport.scene_renderer import SceneRenderer

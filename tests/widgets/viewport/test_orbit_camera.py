@@ -6,7 +6,7 @@ import mujoco
 import numpy as np
 import pytest
 
-from tests.widgets.fake_player import FakePlayer
+from tests.widgets.viewport.fake_player import FakePlayer
 from widgets.viewport.orbit_camera import FOLLOW, FREE, OrbitCamera, moving_body, names
 
 

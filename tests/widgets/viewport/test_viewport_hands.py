@@ -12,7 +12,7 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QWidget
 
 from studio.viewer.episode_playback import Scored
-from tests.widgets.viewport_hands import CTRL, LEFT, RIGHT, SHIFT, Held
+from tests.widgets.viewport.hands import CTRL, LEFT, RIGHT, SHIFT, Held
 from widgets.viewport.menus import recordings
 from widgets.viewport.model_sheet import Slider
 from widgets.viewport.orbit_camera import FOLLOW

@@ -13,7 +13,7 @@ from PySide6.QtCore import QObject
 from PySide6.QtGui import QImage
 
 from studio.errors import StudioError
-from tests.widgets.fake_player import FakePlayer
+from tests.widgets.viewport.fake_player import FakePlayer
 from widgets.shell.mailbox import Mailbox, Slot
 from widgets.viewport.frame import Frame
 from widgets.viewport.render_thread import RenderThread

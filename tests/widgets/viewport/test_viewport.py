@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QImage, QWheelEvent
 
-from plugins.panels.viewport import PANEL, ViewportPanel
+from plugins.panels.viewport import PANEL, ViewportPanel, load_checkpoint
 from studio.experiment import Domain
-from tests.widgets.fake_player import FakePlayer
+from tests.widgets.viewport.fake_player import FakePlayer
 from widgets.shell.app_state import AppState
 from widgets.viewport.frame import Frame
 from widgets.viewport.view import Viewport
@@ -162,7 +161,8 @@ class Shown:
         self.qtbot, self.app_state = qtbot, app_state
         self.domains: list[Domain] = []
         self.players: list[Any] = []
-        self.panel = ViewportPanel(app_state, self._make)
+        self.load: Callable[[Path, int], Any] = load_checkpoint
+        self.panel = ViewportPanel(app_state, self._make, lambda folder, step: self.load(folder, step))
         if kept:
             qtbot.addWidget(self.panel)
         self.panel.resize(600, 400)
@@ -225,13 +225,9 @@ def test_policies(shown: Shown, app_state: AppState) -> None:
     shown.until(lambda: shown.players[-1].policy == "the policy in training")
 
 
-def test_a_checkpoint_plays_in_its_own_domain(
-    shown: Shown, app_state: AppState, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_checkpoint_plays_in_its_own_domain(shown: Shown, app_state: AppState, tmp_path: Path) -> None:
     shown.ready()
-    loaded = ModuleType("studio.store.checkpoint")
-    loaded.load_policy = lambda folder, step=None: f"policy of step {step}"
-    monkeypatch.setitem(sys.modules, "studio.store.checkpoint", loaded)
+    shown.load = lambda folder, step: f"policy of step {step}"
     run = tmp_path / "run"
     run.mkdir()
     own = app_state.experiment.changed(**{"target.embodiment": "mobile_3dof"})
@@ -244,14 +240,12 @@ def test_a_checkpoint_plays_in_its_own_domain(
     shown.until(lambda: shown.domains[-1].embodiment == "ur5_6dof")
 
 
-def test_a_checkpoint_that_was_asked_for_comes_though_the_task_turns_out_to_have_no_expert(
-    shown: Shown, app_state: AppState, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_checkpoint_asked_for_plays_though_the_task_has_no_expert(
+    shown: Shown, app_state: AppState, tmp_path: Path
 ) -> None:
     shown.ready()
     read = threading.Event()
-    loaded = ModuleType("studio.store.checkpoint")
-    loaded.load_policy = lambda folder, step=None: read.wait(20) and "the checkpoint's policy"
-    monkeypatch.setitem(sys.modules, "studio.store.checkpoint", loaded)
+    shown.load = lambda folder, step: read.wait(20) and "the checkpoint's policy"
     body = {"embodiment": "half_cheetah", "task": "half_cheetah", "control": "motor", "observation": "state"}
     own = app_state.experiment.changed(target=body)
     (tmp_path / "experiment.yaml").write_text(own.to_yaml(), encoding="utf-8")

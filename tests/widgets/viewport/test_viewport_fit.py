@@ -12,7 +12,7 @@ from studio.experiment import Domain, Experiment
 from studio.registry import Registry
 from studio.rl.networks.gaussian import GaussianActorCritic
 from studio.viewer.player import Player
-from tests.widgets.viewport_hands import Held
+from tests.widgets.viewport.hands import Held
 from widgets.shell.app_state import AppState
 
 POINT = {"embodiment": "point", "task": "point_navigation", "control": "motor", "observation": "state"}

@@ -14,7 +14,7 @@ from studio.experiment import Domain
 from studio.registry import Registry
 from studio.sim.domains import embodiment_of, task_of
 from studio.sim.world import World
-from tests.widgets.viewport_hands import Held
+from tests.widgets.viewport.hands import Held
 from widgets.shell.app_state import AppState
 
 CHEETAH = Domain(embodiment="half_cheetah", task="half_cheetah", control="motor", observation="state")
