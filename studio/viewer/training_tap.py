@@ -1,30 +1,27 @@
-"""A training's own simulations, for watching: a clip of one of them at a time, taken while it trains.
+"""A training's own simulations, tapped for the viewport: clips of one of them at a time, taken while it trains.
 
-A training steps its simulations far faster than an eye can follow. So a watcher is given a stretch of consecutive
-control steps, plays it at its own pace, and takes the next when it is through: what is seen is the training itself.
-Where nobody watches, a step of the training costs one look at a variable.
+A training steps its simulations far faster than an eye can follow. So the viewport is given some consecutive control
+steps, plays them at its own pace, and takes the next ones then: what it shows is the training itself. While nobody
+looks, a step of the training costs one look at a variable.
 """
 
 from __future__ import annotations
 
 import time
 import weakref
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 
+from studio.contracts import Ids, Task
 from studio.experiment import Domain
 from studio.sim.observers import Observer
 
-if TYPE_CHECKING:
-    from studio.contracts import Ids
-    from studio.sim.simulation import BatchSimulation
-    from studio.sim.world import World
-
 Array = np.ndarray
 CLIP_SECONDS = 1.0  # of simulated time
-LEASE_SECONDS = 2.0  # a watcher that has not asked for so long is gone
+LEASE_SECONDS = 2.0  # a viewport that has not asked for so long is gone
 
 
 @dataclass(frozen=True)
@@ -40,45 +37,65 @@ class Clip:
     rewards: Array  # (steps,)
 
 
+class TappedWorld(Protocol):
+    """What a tap reads of a training's world, after a control step."""
+
+    domain: Domain
+    task: Task
+    num_envs: int
+    observers: list[Observer]
+    self_generated: Callable[[int], Array] | None  # simulation → the goal (g,) that its learner set itself
+
+    @property
+    def steps(self) -> Array:
+        """Steps of each simulation's episode, (num_envs,)."""
+
+    def env_indices(self, ids: Ids) -> Array:
+        """Return indices for an array of them or a slice."""
+
+    def state(self, sim: int) -> tuple[Array, Array]:
+        """Return positions (nq,) and places of the mocap bodies, (bodies, 3) m."""
+
+
 @dataclass(frozen=True)
 class _Entered:
-    world: weakref.ref[World]
+    world: weakref.ref[TappedWorld]
     first: int  # the number of its first simulation among those of all worlds
     domain: Domain
 
 
 class TrainingTap(Observer):
-    """Between a training, which calls :meth:`enter` and :meth:`on_step`, and one watcher on another thread.
+    """Stands between a training, which calls :meth:`enter` and :meth:`on_step`, and one viewport on another thread.
 
     Simulations are numbered through all the worlds that the training made. Neither side waits for the other: the
-    training alone fills a clip, the watcher alone takes it away.
+    training alone fills a clip, the viewport alone takes it away.
     """
 
     def __init__(self) -> None:
         self._worlds: list[_Entered] = []
-        self._wanted: int | None = None  # written by the watcher
+        self._wanted: int | None = None  # written by the viewport
         self._asked = 0.0  # when it last did
-        self._clip: Clip | None = None  # put there by the training, taken away by the watcher
+        self._clip: Clip | None = None  # put there by the training, taken away by the viewport
         self._open: list[tuple[Array, Array, int, float]] = []  # the training's own
         self._of = -1  # the simulation whose steps those are
 
     # -- the training ------------------------------------------------------------------------------------------------
 
     def clear(self) -> None:
-        """Another training begins."""
+        """Forget all worlds: another training begins."""
         self._worlds, self._open, self._clip = [], [], None
 
-    def enter(self, world: World) -> None:
-        """A world that the training will step."""
+    def enter(self, world: TappedWorld) -> None:
+        """Tap a world that the training will step."""
         self._worlds = [*self._worlds, _Entered(weakref.ref(world), self.simulations, world.domain)]
         world.observers.append(self)
 
-    def on_step(self, world: BatchSimulation, ids: Ids, rewards: Array) -> None:
-        """A step of a world's simulations ``ids``, and its rewards, (ids,)."""
+    def on_step(self, world: TappedWorld, ids: Ids, rewards: Array) -> None:
+        """Take a step of a world's simulations ``ids``, with its rewards, (ids,)."""
         if self._wanted is not None:
-            self._take_down(world, world.env_indices(ids), rewards)
+            self._record(world, world.env_indices(ids), rewards)
 
-    def _take_down(self, world: BatchSimulation, ids: Array, rewards: Array) -> None:
+    def _record(self, world: TappedWorld, ids: Array, rewards: Array) -> None:
         wanted = self._wanted
         if not self._open and time.monotonic() - self._asked > LEASE_SECONDS:
             self._wanted = self._clip = None
@@ -95,33 +112,33 @@ class TrainingTap(Observer):
             world.task.mark(places, world.self_generated(sim))
         self._open.append((qpos, places, int(world.steps[sim]), float(rewards[ids == sim][0])))
         if len(self._open) >= max(2, round(CLIP_SECONDS * world.task.control_hz)):
-            qpos, places, steps, paid = (np.array(column) for column in zip(*self._open, strict=True))
+            qpos, places, steps, earned = (np.array(column) for column in zip(*self._open, strict=True))
             self._open = []
-            self._clip = Clip(wanted, entered.domain, world.task.control_hz, qpos, places, steps, paid)
+            self._clip = Clip(wanted, entered.domain, world.task.control_hz, qpos, places, steps, earned)
 
-    # -- the watcher -------------------------------------------------------------------------------------------------
+    # -- the viewport ------------------------------------------------------------------------------------------------
 
     @property
     def simulations(self) -> int:
-        """How many there are to choose from."""
+        """Count the simulations that there are to choose from."""
         return sum(world.num_envs for entry in self._worlds if (world := entry.world()) is not None)
 
     def domain(self, simulation: int) -> Domain | None:
-        """What a simulation is of; None: there is no such simulation now."""
+        """Return the domain of a simulation; None: there is no such simulation now."""
         for entry in reversed(self._worlds):
             if entry.world() is not None and entry.first <= simulation:
                 return entry.domain
         return None
 
     def look(self, simulation: int) -> None:
-        """Wants to see this one; to be said again within ``LEASE_SECONDS``."""
+        """Ask for clips of this one; to be repeated within ``LEASE_SECONDS``."""
         self._wanted, self._asked = simulation, time.monotonic()
 
     def leave(self) -> None:
-        """Wants to see nothing any more."""
+        """Ask for nothing more."""
         self._wanted = None
 
     def take(self) -> Clip | None:
-        """The newest clip of the simulation that is wanted, once; the training then begins the next."""
+        """Return the newest clip of the simulation that is wanted, once; the training then begins the next."""
         clip, self._clip = self._clip, None
         return clip if clip is not None and clip.simulation == self._wanted else None
