@@ -22,13 +22,15 @@ from studio.rl.dynamics_gap import DIAGNOSTICS, DynamicsGap, GapLearner, GapPara
 from studio.rl.learners import check_off_policy
 from studio.rl.networks.squashed import SquashedActorCritic
 from studio.rl.replay import Replay
-from studio.rl.strategy import ReinforcementStrategy
+from studio.rl.strategy import TINY, ReinforcementStrategy
 from studio.seeds import target_visit_seed
 from studio.sim.world import World
 
 GAP = "gap"  # the classifiers' name beside a policy
 OWN = ("classifiers", "there", "target_replay")  # of a learner's state, beside what every SAC's has
 FORMER = {"seen_there": "target_replay"}  # names in the checkpoints of earlier versions
+
+_POINT = {"embodiment": "point_mass", "task": "point_open", "control": "motor", "observation": "state"}
 
 
 class VisitParams(Settings):
@@ -137,6 +139,19 @@ class DARC(ReinforcementStrategy):
     tags = ("reinforcement", "off-dynamics")
     policies = (SquashedActorCritic.id,)
     companions = {GAP: DynamicsGap}
+    example = {
+        **TINY,
+        "source": _POINT,
+        "target": {**_POINT, "randomization": [{"field": "actuator_gain", "parts": "x", "low": 0.0, "high": 0.0}]},
+        "policy": {"id": SquashedActorCritic.id, "params": {"width": 16}},
+        "strategy": {
+            "params": {
+                "simulations": 4, "samples": 60, "batch_size": 16, "learning_starts": 40, "capacity": 1000,
+                "update": "eager", "physics_threads": 1, "warm_up": 100, "classifier_width": 16,
+                "classifier_batch": 8, "classifier_ratio": 0.5,
+            }
+        },
+    }  # fmt: skip
     units = {
         **UNITS, "delta_reward": "nats", "target_samples": "steps", "target_visit_return": "",
         "target_visit_episode_length": "steps", "sas_loss": "nats", "sa_loss": "nats",

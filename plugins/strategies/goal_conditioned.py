@@ -19,7 +19,14 @@ from studio.rl.hindsight import HindsightParams, has_goals, make_goal_conditione
 from studio.rl.learners import check_off_policy
 from studio.rl.networks.q_policy import QPolicy
 from studio.rl.networks.squashed import SquashedActorCritic
-from studio.rl.strategy import ReinforcementStrategy
+from studio.rl.strategy import TINY, ReinforcementStrategy
+
+_BITS = {"embodiment": "bits_8", "task": "bit_flip", "control": "discrete", "observation": "goal"}
+_ARM = {"embodiment": "franka_7dof", "task": "reach", "control": "end_effector", "observation": "goal"}
+_PARAMS: dict[str, Any] = {
+    "simulations": 4, "samples": 64, "batch_size": 16, "learning_starts": 64, "capacity": 1000,
+    "update": "eager", "physics_threads": 1,
+}  # fmt: skip
 
 
 class GoalConditioned(ReinforcementStrategy):
@@ -36,6 +43,22 @@ class GoalConditioned(ReinforcementStrategy):
     tags = ("reinforcement", "multi-task", "goals")
     policies = (QPolicy.id, SquashedActorCritic.id)
     units = {**sac.UNITS, **dqn.UNITS, "goals_reached": ""}
+    example = {
+        **TINY,
+        "source": _BITS,
+        "target": _BITS,
+        "policy": {"id": QPolicy.id, "params": {"width": 16}},
+        "strategy": {"params": _PARAMS},
+    }
+    example_variants = {
+        "self_generated": {"strategy.params": {**_PARAMS, "her": "none", "goals": "self_generated"}},
+        "arm": {
+            "source": _ARM,
+            "target": _ARM,
+            "policy.id": SquashedActorCritic.id,
+            "strategy.params": {**_PARAMS, "her": "episode", "goals": "self_generated"},
+        },
+    }
 
     class Params(HindsightParams, DQNParams, SACParams):
         """Goals, hindsight, collection, optimization. What tells of ε is Q-learning's, what tells of entropy SAC's."""

@@ -14,9 +14,12 @@ from studio.experiment import Domain, Experiment, Settings, setting
 from studio.rl.algorithms.ppo import PPOParams
 from studio.rl.choice import AlgorithmChoice, ChosenAlgorithm
 from studio.rl.collectors.context_returns import ContextRecorder, components
+from studio.rl.strategy import TINY, TINY_PPO
 from studio.sim.tasks.contexts import context_observable
 
 CONTEXT_KEYS = ("goal", "dynamics_params")  # entries of an observation that tell ω
+
+_POINT = {"embodiment": "point", "task": "point_navigation", "control": "motor", "observation": "goal"}
 
 
 class ContextVisibility(Settings):
@@ -38,6 +41,12 @@ class MultiTask(ChosenAlgorithm):
     reference = "Schaul et al. 2015 (ICML, UVFA)"
     tags = ("reinforcement", "multi-task")
     requires = Requires(same_spaces=True, task_family=True, evaluate_at_zero=True)
+    example = {
+        **TINY,
+        "source": _POINT,
+        "target": _POINT,
+        "strategy": {"params": {**TINY_PPO, "steps": 64}},  # some episodes end
+    }
 
     class Params(PPOParams, ContextVisibility, AlgorithmChoice):
         """What trains, what the policy is told, optimization and collection."""

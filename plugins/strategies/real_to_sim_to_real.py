@@ -11,11 +11,13 @@ from studio.data.batches import BatchSampler, Mixed
 from studio.errors import StudioError
 from studio.experiment import Domain, Experiment, Settings, setting
 from studio.il.cloning import UNITS, BehaviorCloning
+from studio.il.strategy import TINY
 from studio.registry import shared_registry
 from studio.sim.domains import embodiment_of, task_of
 from studio.sim.randomization.fields import NOMINAL
 
 STAGES = ("real_data", "identification", "calibrated_data", "training", "fine_tuning")
+_REACH = {"embodiment": "ur5_6dof", "observation": "goal", "episodes": 2}
 
 
 class RealToSimToReal(Strategy):
@@ -38,6 +40,17 @@ class RealToSimToReal(Strategy):
     reference = "Chebotar et al. 2019 (arXiv:1810.05687)"
     requires = Requires()
     stages = STAGES
+    example = {
+        **TINY,
+        "source": _REACH,
+        "target": {**_REACH, "hidden_dynamics": "heavy"},
+        "strategy": {
+            "params": {
+                "fields": ["actuator_gain", "mass"], "method": "sysid", "simulated_episodes": 3, "real_episodes": 2,
+                "fine_tuning_iterations": 4,
+            }
+        },
+    }  # fmt: skip
     units = UNITS | {"misfit": "sensor noise", "misfit_nominal": "sensor noise"}
     tags = ("imitation", "sim-to-real", "identification")
 

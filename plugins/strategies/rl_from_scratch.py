@@ -4,6 +4,7 @@ from typing import Literal
 
 from studio.experiment import Domain, Experiment, Settings, setting
 from studio.rl.algorithms.ppo import PPOParams
+from studio.rl.algorithms.recurrent_ppo import RecurrentActorCritic
 from studio.rl.choice import AlgorithmChoice, ChosenAlgorithm
 
 
@@ -27,6 +28,10 @@ class RLFromScratch(ChosenAlgorithm):
     summary = "PPO or SAC on the unrandomized source alone or on the target alone: the baseline without transfer."
     reference = "Schulman et al. 2017 (arXiv:1707.06347); Haarnoja et al. 2018 (arXiv:1812.05905)"
     tags = ("reinforcement", "baseline")
+    example_variants = {
+        **ChosenAlgorithm.example_variants,
+        "recurrent": {"policy": {"id": RecurrentActorCritic.id, "params": {"width": 16, "hidden": 16}}},
+    }
 
     class Params(PPOParams, Place, AlgorithmChoice):
         """What trains and where, optimization and collection."""

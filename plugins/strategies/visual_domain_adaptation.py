@@ -32,6 +32,12 @@ SAME = ("task", "embodiment", "control", "contexts")
 BETAS = (0.5, 0.999)  # ADDA's, of both Adams: what one side learned of the other is soon out of date
 COMPARED = 512  # features that distances are taken of
 
+_PARAMS: dict[str, Any] = {"simulations": 4, "steps": 8, "minibatch": 16, "epochs": 2, "physics_threads": 1}
+_POINT = {
+    "embodiment": "point", "task": "point_navigation", "control": "motor", "observation": "image", "camera": "top",
+    "image_size": 32,
+}  # fmt: skip
+
 
 class VisualDomainAdaptation(Strategy):
     """ADDA: a second encoder beside the source's, adapted before a head that stands still. DANN: one encoder for both
@@ -49,6 +55,19 @@ class VisualDomainAdaptation(Strategy):
     unused_budget = ("batch_size",)
     requires = Requires(source_policy=True, same_spaces=True, evaluate_at_zero=True)
     units = UNITS | {"source_reward": "a step", "target_reward": "a step", "reward_r2": "R²", "state_r2": "R²"}
+
+    example = {
+        "name": "example",
+        "source": _POINT,
+        "target": {**_POINT, "randomization": [{"field": "light_intensity", "low": 0.3, "high": 0.3}]},
+        "policy": {"id": PixelActorCritic.id, "params": {"channels": 4, "points": 4, "width": 8}},
+        "pretraining": {"iterations": 3, "params": {**_PARAMS, "first_images": 64, "first_steps": 2}},
+        "strategy": {"params": {**_PARAMS, "gathered_steps": 4, "gradient_steps": 2}},
+        "budget": {"iterations": 6, "checkpoint_every": 3, "threads": 1},
+        "evaluation": {"episodes": 3, "source_episodes": 2},
+        "device": "cpu",
+    }
+    example_variants = {"dann": {"strategy.params.variant": "dann"}}
 
     class Params(PixelParams):
         """Whose images are aligned and how; DANN also goes on by reinforcement on the source, with PPO's settings."""

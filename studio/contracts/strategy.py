@@ -30,12 +30,29 @@ class Strategy:
     units: ClassVar[Mapping[str, str]] = {}
     tags: ClassVar[tuple[str, ...]] = ()
     companions: ClassVar[Mapping[str, type[Companion]]] = {}  # what it saves beside a policy, by the names there
+    example: ClassVar[
+        Mapping[str, Any]
+    ] = {}  # a tiny experiment with it, seconds long, as a file has it; without its id
+    example_variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {}  # by name, what of the example is changed
 
     class Params(Settings):
         """No parameters."""
 
     def __init__(self, params: BaseModel | None = None) -> None:
         self.params: Any = params if params is not None else self.Params()
+
+    @classmethod
+    def examples(cls) -> dict[str, Experiment]:
+        """Return its tiny experiments, by name: ``example`` as it is, and each of its variants.
+
+        The contract suite (``tests/contract``) runs, kills, resumes, evaluates and exports each of them.
+
+        Raises:
+            ExperimentError: the example is no valid experiment.
+        """
+        chosen = {**cls.example.get("strategy", {}), "id": cls.id}
+        plain = Experiment.from_dict({**cls.example, "strategy": chosen})
+        return {"example": plain, **{name: plain.changed(**changes) for name, changes in cls.example_variants.items()}}
 
     @property
     def settings_field(self) -> str:

@@ -28,10 +28,33 @@ class CloningParams(Settings):
     )
 
 
+# From one arm to another by images, in a handful of gradient steps of a small transformer.
+TINY: dict[str, Any] = {
+    "name": "example",
+    "source": {"embodiment": "franka_7dof", "image_size": 32, "episodes": 3},
+    "target": {
+        "embodiment": "ur5_6dof",
+        "image_size": 32,
+        "episodes": 2,
+        "randomization": [
+            {"field": "friction", "low": 0.5, "high": 1.5},
+            {"field": "mass", "low": 0.9, "high": 1.1},
+            {"field": "camera_position", "low": -0.01, "high": 0.01},
+        ],
+    },
+    "policy": {"id": "token_transformer", "params": {"width": 16, "layers": 1, "points": 4, "channels": 8}},
+    "pretraining": {"iterations": 8, "batch_size": 8},
+    "budget": {"iterations": 10, "batch_size": 8, "checkpoint_every": 3, "threads": 1},
+    "evaluation": {"episodes": 2, "source_episodes": 1},
+    "device": "cpu",
+}
+
+
 class CloningStrategy(Strategy):
     """A subclass's ``setup`` chooses the policy and what of it is trained, and calls :meth:`clone`."""
 
     units = UNITS
+    example: ClassVar[Mapping[str, Any]] = TINY
     frozen_features: ClassVar[bool] = False  # True: the features never change, so each image is seen once
 
     class Params(CloningParams):

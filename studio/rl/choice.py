@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
 
 from studio.contracts import Problem
 from studio.experiment import Experiment, Settings, setting
@@ -17,6 +18,12 @@ from studio.rl.strategy import ReinforcementStrategy
 KINDS: tuple[Any, ...] = (GaussianActorCritic, RecurrentActorCritic, SquashedActorCritic)
 # by policy: the choice that trains it; a recurrent policy is trained by PPO's recurrent form
 POLICIES = {kind.id: "sac" if kind.algorithm == "sac" else "ppo" for kind in KINDS}
+
+# The replay is full before the end, so that its ring has to continue where it was.
+TINY_SAC: dict[str, Any] = {
+    "simulations": 4, "samples": 40, "learning_starts": 60, "update_ratio": 0.25, "batch_size": 16, "capacity": 200,
+    "update": "eager", "physics_threads": 1,
+}  # fmt: skip
 
 
 class AlgorithmChoice(Settings):
@@ -35,6 +42,13 @@ class ChosenAlgorithm(ReinforcementStrategy):
 
     policies = tuple(POLICIES)
     units = {**ppo.UNITS, **soft.UNITS}
+    example_variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "sac": {
+            "policy": {"id": SquashedActorCritic.id, "params": {"width": 16}},
+            "pretraining.params": TINY_SAC,
+            "strategy.params": {"algorithm": "sac", "sac": TINY_SAC},
+        }
+    }
 
     @property
     def settings(self) -> Any:

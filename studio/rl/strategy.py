@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from studio.contracts import Metrics, Problem, Requires, Strategy
@@ -10,6 +10,26 @@ from studio.experiment import Domain, Experiment, RandomizationTerm
 from studio.rl.algorithms.ppo import PPO, UNITS, PPOParams
 from studio.rl.learners import check_ppo
 from studio.rl.networks.gaussian import GaussianActorCritic, flatten
+
+# A hopper whose torso's mass varies, in a handful of rollouts of PPO.
+TINY_PPO: dict[str, Any] = {
+    "simulations": 4, "steps": 16, "minibatch": 16, "epochs": 2, "update": "eager", "physics_threads": 1,
+}  # fmt: skip
+_HOPPER = {
+    "embodiment": "hopper", "task": "hopper", "control": "motor", "observation": "state",
+    "randomization": [{"field": "mass", "parts": "torso", "low": 0.5, "high": 1.5}],
+}  # fmt: skip
+TINY: dict[str, Any] = {
+    "name": "example",
+    "source": _HOPPER,
+    "target": _HOPPER,
+    "policy": {"id": GaussianActorCritic.id, "params": {"width": 16}},
+    "pretraining": {"iterations": 2, "params": TINY_PPO},
+    "strategy": {"params": TINY_PPO},
+    "budget": {"iterations": 8, "checkpoint_every": 3, "threads": 1},
+    "evaluation": {"episodes": 3, "source_episodes": 0, "every": 4, "short_episodes": 2},
+    "device": "cpu",
+}
 
 
 class ReinforcementStrategy(Strategy):
@@ -25,6 +45,7 @@ class ReinforcementStrategy(Strategy):
     unused_budget = ("batch_size",)
     policies: ClassVar[tuple[str, ...]] = (GaussianActorCritic.id,)  # what it can train
     units = UNITS
+    example: ClassVar[Mapping[str, Any]] = TINY
 
     class Params(PPOParams):
         """Optimization and collection."""

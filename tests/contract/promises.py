@@ -1,0 +1,102 @@
+"""What every strategy must keep, each as a check that raises AssertionError where it does not."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from studio.events import Logged, MetricsLogged
+from studio.experiment import Experiment
+from studio.registry import shared_registry
+from studio.run.channels import Channels
+from studio.run.check import check
+from studio.run.evaluate import evaluate
+from studio.run.session import Session
+from studio.sim.domains import embodiment_of, task_of
+from studio.sim.world import World
+from studio.store.checkpoint import list_checkpoints
+from studio.store.export import export_run
+from studio.store.policies import load_policy_folder
+from tests import tiny
+
+
+class Trained:
+    """An experiment that was run to its end in this process, and what it published."""
+
+    def __init__(self, plan: Experiment, runs: Path) -> None:
+        self.plan = plan
+        self.session = Session(plan, shared_registry(), Channels(), runs)
+        published = tiny.listen(self.session)
+        self.session.run()
+        self.metrics = [e for e in published() if isinstance(e, MetricsLogged) and e.stage != "pretrain"]
+
+    @property
+    def folder(self) -> Path:
+        """The run's folder."""
+        return self.session.folder
+
+    def between_checkpoints(self) -> tuple[int, MetricsLogged]:
+        """Return the last step that is lost by a kill, as its metrics, and the checkpoint before it."""
+        kept = [step for stage, step, _ in list_checkpoints(self.folder) if stage == "adapt"]
+        lost = [e for e in self.metrics if e.step not in kept and e.step > kept[0]]
+        assert lost, f"with checkpoints at {kept} there is no step between two: set budget.checkpoint_every"
+        return max(step for step in kept if step < lost[-1].step), lost[-1]
+
+
+def assert_has_no_problem(plan: Experiment) -> None:
+    """The checks find nothing that would keep the experiment from starting."""
+    assert check(plan, shared_registry()) == []
+
+
+def assert_learns_in_finite_numbers(trained: Trained) -> None:
+    """The run finished, counted its steps to the promised total, and published no NaN or Inf."""
+    assert trained.session.state == "finished"
+    assert [e.step for e in trained.metrics] == list(range(1, len(trained.metrics) + 1))
+    for event in trained.metrics:
+        odd = {name: value for name, value in event.values.items() if not math.isfinite(value)}
+        assert event.values and not odd, f"step {event.step}: {odd}"
+
+
+def assert_was_scored_on_the_target(trained: Trained) -> None:
+    """The final evaluation has a finite score inside its interval."""
+    (score,) = [row for row in trained.session.evaluations if row["final"] and row["domain"] == "target"]
+    assert score["episodes"] == trained.plan.evaluation.episodes and math.isfinite(score["mean_return"])
+    assert score["low"] <= score["success"] <= score["high"]
+
+
+def assert_resumes_bit_for_bit(trained: Trained, place: Path) -> None:
+    """Killed between two checkpoints by ``kill -9`` and resumed, it publishes and leaves the same, to the bit."""
+    kept, lost = trained.between_checkpoints()
+    folder, published = tiny.killed_and_resumed(trained.plan, place, lost.stage, lost.step)
+    assert f"Resumed adapt at step {kept}." in [e.text for e in published if isinstance(e, Logged)]
+    files = [path.relative_to(trained.folder) for path in sorted(trained.folder.glob("[!.]*/*.safetensors"))]
+    assert files
+    for file in files:
+        tiny.assert_same(folder, trained.folder, str(file))
+    again = {e.step: timeless(e) for e in published if isinstance(e, MetricsLogged)}
+    assert again == {e.step: timeless(e) for e in trained.metrics if e.step > kept}
+
+
+def assert_acts_the_same_when_exported(trained: Trained, place: Path) -> None:
+    """The exported policy acts without the strategy as the trained one did, and scores what the run says."""
+    registry, plan = shared_registry(), trained.plan
+    policy = load_policy_folder(export_run(trained.folder, place / "exported", merged=True) / "policy", registry)
+    _, watched = trained.session.channels.policy.get()
+    world = World(plan.target, task_of(plan.target, registry), embodiment_of(plan.target, registry), 2, 1)
+    try:
+        observation, _ = world.reset(seed=0)
+        found, wanted = policy.act(observation)[0], watched.act(observation)[0]
+    finally:
+        world.close()
+    np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-5)
+    score = evaluate(policy, plan.target, registry, plan.evaluation.episodes, plan.evaluation.seed)
+    (row,) = [row for row in trained.session.evaluations if row["final"] and row["domain"] == "target"]
+    assert (score.success, score.mean_return) == pytest.approx((row["success"], row["mean_return"]), rel=1e-3)
+
+
+def timeless(event: MetricsLogged) -> dict[str, float]:
+    """Return an event's values without those that the clock decides."""
+    return {name: value for name, value in event.values.items() if not event.units.get(name, "").endswith("/s")}
