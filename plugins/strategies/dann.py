@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from studio.contracts import Context, EmbodimentSpec, Problem, Requires, ResolvedDomain
-from studio.data.batches import Mixed
+from studio.contracts import Context, Problem, Requires
 from studio.experiment import Experiment, setting
 from studio.il.cloning import UNITS
+from studio.il.mixture import mixture
 from studio.il.strategy import CloningParams, CloningStrategy
 from studio.nn.domain_alignment import DomainAdversarialLoss
 
@@ -48,19 +48,8 @@ class DANN(CloningStrategy):
         return problems
 
     def setup(self, context: Context[Any]) -> None:
-        policy, share = context.policy(pretrained=True), self.params.source_share
-        domains: list[tuple[ResolvedDomain, float]] = [
-            (context.target, 1 - share),
-            *((source, share / len(context.sources)) for source in context.sources),
-        ]
-        datasets = [
-            Mixed(context.demonstrations(domain), domain=row, embodiment=row, weight=weight)
-            for row, (domain, weight) in enumerate(domains)
-        ]
-        policy.bind(
-            [EmbodimentSpec.of(domain, data.episodes) for (domain, _), data in zip(domains, datasets, strict=True)],
-            keep=True,
-        )
+        policy = context.policy(pretrained=True)
+        datasets = mixture(context, policy, self.params.source_share)
         self._alignment = DomainAdversarialLoss(
             policy.feature_width, self.params.discriminator_width, self.params.domain_weight
         ).to(context.device)

@@ -1,0 +1,26 @@
+"""Demonstrations of several domains in one batch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from studio.contracts import Context, EmbodimentSpec, TrainablePolicy
+from studio.data.batches import Mixed
+
+
+def mixture(context: Context[Any], policy: TrainablePolicy, source_share: float) -> list[Mixed]:
+    """Bind a policy to target and sources, and return their demonstrations, to be mixed in every batch.
+
+    In a batch ``domain`` and ``embodiment`` are 0 for the target, on which the policy acts, and 1 and up for sources.
+
+    Args:
+        source_share: of each batch, over all sources together.
+    """
+    shares = [1 - source_share, *[source_share / len(context.sources)] * len(context.sources)]
+    domains = [context.target, *context.sources]
+    datasets = [
+        Mixed(context.demonstrations(domain), domain=row, embodiment=row, weight=share)
+        for row, (domain, share) in enumerate(zip(domains, shares, strict=True))
+    ]
+    policy.bind([EmbodimentSpec.of(d, data.episodes) for d, data in zip(domains, datasets, strict=True)], keep=True)
+    return datasets
