@@ -7,7 +7,7 @@ allows it never finds, since all that it learns from happened on the source.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +16,8 @@ from torch import Tensor
 
 from studio.contracts import Metrics, Problem
 from studio.experiment import Domain, Experiment, Settings, setting
-from studio.rl.algorithms.sac import SAC, UNITS, Batch, SACParams
+from studio.rl.algorithms.off_policy import Batch
+from studio.rl.algorithms.sac import SAC, UNITS, SACParams
 from studio.rl.collectors.env_runner import EnvRunner
 from studio.rl.dynamics_gap import DIAGNOSTICS, DynamicsGap, GapLearner, GapParams
 from studio.rl.learners import check_off_policy
@@ -27,8 +28,8 @@ from studio.seeds import target_visit_seed
 from studio.sim.world import World
 
 GAP = "gap"  # the classifiers' name beside a policy
-OWN = ("classifiers", "there", "target_replay")  # of a learner's state, beside what every SAC's has
-FORMER = {"seen_there": "target_replay"}  # names in the checkpoints of earlier versions
+OWN = ("classifiers", "target_env", "target_replay")  # of a learner's state, beside what every SAC's has
+FORMER = {"seen_there": "target_replay", "there": "target_env"}  # names in the checkpoints of earlier versions
 
 _POINT = {"embodiment": "point_mass", "task": "point_open", "control": "motor", "observation": "state"}
 
@@ -68,9 +69,9 @@ class OffDynamicsSAC(SAC):
     def __init__(
         self, policy: SquashedActorCritic, world: World, settings: DARCParams, *, target: World, seed: int, **more: Any
     ) -> None:
-        super().__init__(policy, world, settings, seed=seed, transform=self.paid, **more)
+        super().__init__(policy, world, settings, seed=seed, **more)
         device, ignored = policy.low.device, policy.params.ignored
-        self.there = EnvRunner(target, target_visit_seed(seed), device, ignored)
+        self.target_env = EnvRunner(target, target_visit_seed(seed), device, ignored)
         visits = self.iterations * settings.samples // settings.source_steps + 2 * target.num_envs
         self.target_replay = Replay(min(settings.capacity, visits), target.num_envs, self.replay.widths, device)
         low, high = policy.low.cpu().numpy(), policy.high.cpu().numpy()
@@ -87,7 +88,7 @@ class OffDynamicsSAC(SAC):
     def act(self) -> Any:
         step = super().act()
         while self.target_replay.time * self.target_replay.envs * self.settings.source_steps < self.samples:
-            self.experience(self.there, self.target_replay)
+            self.experience(self.target_env, self.target_replay)
         return step
 
     def learn(self, count: int) -> list[Tensor]:
@@ -97,8 +98,8 @@ class OffDynamicsSAC(SAC):
             self._found.append(self.classifiers.step(source, target))
         return super().learn(count)
 
-    def paid(self, batch: Batch, times: Tensor, envs: Tensor) -> Batch:
-        """A batch of the source's with r + Δr for its rewards, once the warm-up is over."""
+    def relabel(self, batch: Batch, times: Tensor, envs: Tensor) -> Batch:
+        """Return a batch of the source's with r + Δr for its rewards, once the warm-up is over."""
         if self.samples <= self.settings.warm_up:
             return batch
         delta = self.gap.delta_reward(batch)
@@ -109,14 +110,16 @@ class OffDynamicsSAC(SAC):
         own: dict[str, Any] = {name: getattr(self, name).state_dict() for name in OWN}
         return super().state_dict() | own
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+    def load_state_dict(self, state: dict[str, Any], /) -> None:
         state = {FORMER.get(name, name): part for name, part in state.items()}
         super().load_state_dict(state)
         for name in OWN:
             getattr(self, name).load_state_dict(state[name])
 
     def _of_the_gap(self) -> dict[str, float]:
-        values = {f"target_visit_{name}": value for name, value in self.there.metrics().items() if name != "diverged"}
+        values = {
+            f"target_visit_{name}": value for name, value in self.target_env.metrics().items() if name != "diverged"
+        }
         values["target_samples"] = float(self.target_replay.time * self.target_replay.envs)
         if self._found:
             values |= dict(zip(DIAGNOSTICS, torch.stack(self._found).mean(0).tolist(), strict=True))

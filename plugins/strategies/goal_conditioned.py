@@ -15,7 +15,7 @@ from studio.registry import shared_registry
 from studio.rl.algorithms import dqn, sac
 from studio.rl.algorithms.dqn import DQN, DQNParams
 from studio.rl.algorithms.sac import SAC, SACParams
-from studio.rl.hindsight import HindsightParams, has_goals, make_goal_conditioned
+from studio.rl.hindsight import HindsightParams, has_goals
 from studio.rl.learners import check_off_policy
 from studio.rl.networks.q_policy import QPolicy
 from studio.rl.networks.squashed import SquashedActorCritic
@@ -64,15 +64,13 @@ class GoalConditioned(ReinforcementStrategy):
         """Goals, hindsight, collection, optimization. What tells of ε is Q-learning's, what tells of entropy SAC's."""
 
     def learner(self, policy: Any, world: Any, plan: Experiment, say: Any) -> Any:
-        settings, more = self.params, {"iterations": plan.budget.iterations, "seed": plan.seed, "say": say}
-        if policy.algorithm == "dqn":
+        p = self.params
+        given = {"iterations": plan.budget.iterations, "seed": plan.seed, "say": say, "hindsight": p}
+        if isinstance(policy, QPolicy):
             # −1 a step for ever is the least that a return can be
-            least = -1 / (1 - settings.gamma) if settings.gamma < 1 else -float("inf")
-            learner: Any = DQN(policy, world, settings, bounds=(least, 0.0), **more)
-        else:
-            learner = SAC(policy, world, settings, **more)
-        make_goal_conditioned(learner, world, settings, plan.seed)
-        return learner
+            least = -1 / (1 - p.gamma) if p.gamma < 1 else -float("inf")
+            return DQN(policy, world, p, bounds=(least, 0.0), **given)
+        return SAC(policy, world, p, **given)
 
     def check(self, experiment: Experiment) -> list[Problem]:
         tasks, problems = shared_registry().all("tasks"), []

@@ -19,7 +19,6 @@ from studio.experiment import Settings, setting
 from studio.rl.collectors.env_runner import EnvRunner, Transition
 from studio.rl.networks.gaussian import seen_entries
 from studio.rl.replay import Replay
-from studio.seeds import training_episode_seed
 from studio.sim.world import World
 
 Array = np.ndarray
@@ -83,7 +82,7 @@ class Goals:
 
 
 class Hindsight:
-    """Relabels batches of a learner: ``transform`` of SAC and DQN.
+    """Relabel batches of a learner with a replay buffer.
 
     Of ``k`` + 1 transitions k get another goal, that of a state of their own episode: one that came later, its own next
     state included ("future"), the last ("final"), or any ("episode"), each as likely as the others. Then reward and
@@ -126,26 +125,36 @@ class Hindsight:
 
 
 class GoalRunner(EnvRunner):
-    """An env runner whose reward is that of the observed goal, and whose goals may be self-generated: drawn from what
-    the replay holds, anew when an episode begins and when the one before is reached. Of the environment it then uses
-    nothing but its states: an end that its own goal brings counts as one that time brings."""
+    """An env runner whose reward is that of the observed goal, and whose goals may be self-generated.
+
+    A self-generated goal is what a state in the replay buffer achieved; a new one is drawn when an episode starts and
+    when the last goal is reached. Of the environment it then uses nothing but its states: an end that its own goal
+    brings counts as one that time brings.
+
+    Args:
+        replay: whose states become goals.
+        generator: of their choice.
+    """
 
     def __init__(
-        self, world: World, first_seed: int, device: Any, ignored: Collection[str], goals: Goals, self_generated: bool
+        self,
+        world: World,
+        first_seed: int,
+        device: Any,
+        ignored: Collection[str],
+        replay: Replay,
+        generator: torch.Generator,
+        *,
+        self_generated: bool,
     ) -> None:
         super().__init__(world, first_seed, device, ignored)
-        self.goals, self.self_generated = goals, self_generated
-        self.replay: Replay | None = None
-        self.generator: torch.Generator | None = None
+        self.goals, self.self_generated = Goals(world, ignored), self_generated
+        self.replay, self.generator = replay, generator
         self.pursued: deque[bool] = deque(maxlen=LATEST)  # whether the latest goals were reached
         self._near = np.zeros(world.num_envs, bool)  # whether the present goal has been reached
         world.self_generated = (lambda sim: self.goals.of(self._seen[sim : sim + 1])[0]) if self_generated else None
-
-    def follow(self, replay: Replay, generator: torch.Generator) -> None:
-        """Says where dreams come from."""
-        self.replay, self.generator = replay, generator
-        if self.self_generated:
-            self._dream(np.arange(self.world.num_envs))
+        if self_generated:
+            self._draw_goals(np.arange(world.num_envs))
 
     def step(self, native: Array) -> Transition:
         wanted = self.goals.of(self.observations)
@@ -160,7 +169,7 @@ class GoalRunner(EnvRunner):
         if self.self_generated:
             kept = self.goals.put(self.observations, wanted)
             self._seen = kept.cpu().numpy()
-            self._dream(np.flatnonzero(over))
+            self._draw_goals(np.flatnonzero(over))
         died = step.terminated * torch.as_tensor(~self._succeeded, device=self.device)  # of anything but success
         return Transition(step.observations, reached.float() - 1, following, died, step.ended)
 
@@ -184,9 +193,8 @@ class GoalRunner(EnvRunner):
         super()._count(reward, terminated, truncated, info)
         self._succeeded = info.get("success", np.zeros(len(reward), bool))
 
-    def _dream(self, ids: Array) -> None:
+    def _draw_goals(self, ids: Array) -> None:
         """New goals for simulations: states that were visited, or, before there are any, that are seen just now."""
-        assert self.replay is not None and self.generator is not None
         if not len(ids):
             return
         if len(self.replay):
@@ -198,20 +206,3 @@ class GoalRunner(EnvRunner):
         seen = self.observations.clone()
         seen[rows] = self.goals.put(seen[rows], self.goals.achieved(visited))
         self._seen = seen.cpu().numpy()
-
-
-def make_goal_conditioned(learner: Any, world: World, settings: HindsightParams, seed: int) -> None:
-    """Makes a new SAC or DQN learn to reach goals."""
-    policy = learner.policy
-    goals = Goals(world, policy.params.ignored)
-    pursuit = GoalRunner(
-        world,
-        training_episode_seed(seed),
-        policy.low.device,
-        policy.params.ignored,
-        goals,
-        settings.goals == "self_generated",
-    )
-    pursuit.follow(learner.replay, learner.generator)
-    learner.interaction = pursuit
-    learner.transform = Hindsight(goals, learner.replay, settings, learner.settings.gamma, learner.generator)

@@ -114,18 +114,18 @@ def test_the_target_is_met_once_for_ten_steps_and_pays_only_after_the_warm_up() 
     assert [values["target_samples"] for values in found] == [6.0 * i for i in range(1, 7)]
     assert ["delta_reward" in values for values in found] == [False, True, True, True, True, True]
     batch = learner.replay.sample(5, torch.Generator().manual_seed(0))
-    paid = learner.paid(batch, torch.zeros(5), torch.zeros(5))
+    relabeled = learner.relabel(batch, torch.zeros(5), torch.zeros(5))
     delta = learner.gap.delta_reward(batch)[:, None]
-    torch.testing.assert_close(paid["rewards"], batch["rewards"] + delta)
+    torch.testing.assert_close(relabeled["rewards"], batch["rewards"] + delta)
     assert delta.abs().sum() > 0
     learner.settings.warm_up = 360
-    assert learner.paid(batch, torch.zeros(5), torch.zeros(5)) is batch
+    assert learner.relabel(batch, torch.zeros(5), torch.zeros(5)) is batch
 
 
 def test_what_its_visits_to_the_target_returned_is_named_as_theirs(monkeypatch: pytest.MonkeyPatch) -> None:
     """The return on the target is what an evaluation found."""
     learner: OffDynamicsSAC = strategy(plan())._learner
-    monkeypatch.setattr(learner.there, "metrics", lambda: {"diverged": 0.0, "return": -3.0, "episode_length": 5.0})
+    monkeypatch.setattr(learner.target_env, "metrics", lambda: {"diverged": 0.0, "return": -3.0, "episode_length": 5.0})
     told = {"target_visit_return": -3.0, "target_visit_episode_length": 5.0}
     assert learner._of_the_gap() == {**told, "target_samples": 0.0} and told.keys() <= DARC.units.keys()
 
@@ -140,7 +140,7 @@ def test_a_move_by_the_broken_motor_is_unlike_the_target() -> None:
     for _ in range(300):
         batches = (replay.sample(64, learner.generator) for replay in (learner.replay, learner.target_replay))
         learner.classifiers.step(*batches)
-    world = learner.interaction.world
+    world = learner.env_runner.world
     world.reset_envs(np.arange(4), [1, 2, 3, 4])
     seen = world.observe(slice(None))
     actions = np.array([[1, 0, 0, 0], [-1, 0, 0, 0], [0, 0, 1, 0], [0, 1, 0, 0]], float)

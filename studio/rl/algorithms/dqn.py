@@ -6,8 +6,7 @@ The whole update, target and all, is one function of a few flat vectors, compile
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import torch
@@ -15,23 +14,17 @@ from torch import Tensor
 from torch.func import functional_call, grad_and_value
 from torch.nn import functional
 
-from studio.contracts import Metrics
 from studio.experiment import Settings, setting
-from studio.rl.collectors.env_runner import EnvRunner, Transition
-from studio.rl.compiling import made_fast
+from studio.rl.algorithms.off_policy import Batch, OffPolicyLearner
 from studio.rl.flat import FlatParameters, adam
 from studio.rl.networks.q_policy import QPolicy
-from studio.rl.replay import Replay
-from studio.seeds import training_episode_seed
 from studio.sim.world import World
 
-EAGER_UPDATES = 200  # before compiling: something to see at once, at the same update in every run
 UNITS = {
     "return": "", "episode_length": "steps", "samples": "steps", "steps_per_second": "steps/s", "epsilon": "",
     "diverged": "simulations", "updates": "steps", "q": "",
 }  # fmt: skip
 DIAGNOSTICS = ("loss", "q")
-Batch = dict[str, Tensor]
 
 
 class DQNParams(Settings):
@@ -137,18 +130,19 @@ class DQNUpdate:
         return found
 
 
-class DQN:
-    """Trains a policy in a world of discrete control. The policy's parameters change in place.
+class DQN(OffPolicyLearner):
+    """Train a policy by double deep Q-learning in a world with discrete control; see
+    :class:`studio.rl.algorithms.off_policy.OffPolicyLearner`.
 
     Args:
-        iterations: of ``settings.samples`` steps of experience each.
-        say: told in a sentence what a person would otherwise wonder about.
-        transform: (batch, times, envs) → the batch that is learned from, to relabel goals; times and simulations (n,)
-            say where in the replay each transition lies. A batch may be that of several updates.
         bounds: see :class:`DQNUpdate`.
     """
 
     units = UNITS
+    diagnostics = DIAGNOSTICS
+    action_width = 1
+    relabels_jointly = True
+    settings: DQNParams
 
     def __init__(
         self,
@@ -156,117 +150,31 @@ class DQN:
         world: World,
         settings: DQNParams,
         *,
-        iterations: int,
-        seed: int,
-        say: Callable[[str], None] = lambda text: None,
-        transform: Callable[[Batch, Tensor, Tensor], Batch] | None = None,
         bounds: tuple[float, float] = (-math.inf, math.inf),
+        **more: Any,
     ) -> None:
-        self.policy, self.settings, self.iterations, self.say = policy, settings, iterations, say
-        self.transform, self.iteration, self.updates = transform, 0, 0
-        device = policy.low.device
-        self.generator = torch.Generator(device).manual_seed(seed)
-        self.interaction = EnvRunner(world, training_episode_seed(seed), device, policy.params.ignored)
+        super().__init__(policy, world, settings, **more)
         self.update = DQNUpdate(policy, settings, bounds)
-        seen = policy.params.inputs
-        widths = {"observations": seen, "actions": 1, "rewards": 1, "next_observations": seen, "discounts": 1}
-        steps = iterations * settings.samples + world.num_envs  # the last of them may go over the budget
-        self.replay = Replay(min(settings.capacity, steps), world.num_envs, widths, device)
-        self._owed = 0.0  # updates that the experience so far has earned
-        self._compiled: Callable[[Batch], Tensor] | None = None
-
-    @property
-    def samples(self) -> int:
-        """Steps of experience so far."""
-        return self.replay.time * self.replay.envs
 
     @property
     def epsilon(self) -> float:
-        """Share of random actions now."""
+        """Probability of a random action now."""
         s, done = self.settings, self.samples - self.settings.learning_starts
         if done < 0:
             return 1.0
         return s.epsilon_start + (s.epsilon_end - s.epsilon_start) * min(1.0, done / s.epsilon_steps)
 
-    def iterate(self) -> Iterator[Metrics]:
-        """Acts, learns, and yields what it found, until the budget is spent."""
-        while self.iteration < self.iterations:
-            began, before = time.perf_counter(), self.samples
-            diverged = self.interaction.world.diverged
-            found: list[Tensor] = []
-            while self.samples < (self.iteration + 1) * self.settings.samples:
-                self.act()
-                if self.samples > self.settings.learning_starts:
-                    self._owed += self.settings.update_ratio * self.replay.envs
-                    count, self._owed = int(self._owed), self._owed % 1
-                    found += self.learn(count) if count else []
-            self.iteration += 1
-            if self.interaction.world.diverged > diverged:
-                count = self.interaction.world.diverged - diverged
-                self.say(f"Simulations that diverged and were reset: {count}.")
-            values = self.interaction.metrics() | {"samples": float(self.samples), "updates": float(self.updates)}
-            values["epsilon"] = self.epsilon
-            if found:
-                values |= dict(zip(DIAGNOSTICS, torch.stack(found).mean(0).tolist(), strict=True))
-            values["steps_per_second"] = (self.samples - before) / (time.perf_counter() - began)
-            yield Metrics(self.iteration, self.iterations, values)
+    def choose(self, observations: Tensor) -> Tensor:
+        """Return indices of actions (env, 1), float32: greedy, or random with probability ε."""
+        draws = {"generator": self.generator, "device": self.device}
+        greedy = self.policy(observations).argmax(1, keepdim=True)
+        others = torch.randint(self.policy.params.outputs, greedy.shape, **draws)
+        return torch.where(torch.rand(greedy.shape, **draws) < self.epsilon, others, greedy).float()
 
-    @torch.no_grad()
-    def act(self) -> Transition:
-        """One step of every simulation, ε of them at random; kept in the replay."""
-        policy, seen = self.policy, self.interaction.observations
-        draws = {"generator": self.generator, "device": seen.device}
-        actions = policy(seen).argmax(1, keepdim=True)
-        others = torch.randint(policy.params.outputs, actions.shape, **draws)
-        actions = torch.where(torch.rand(actions.shape, **draws) < self.epsilon, others, actions).float()
-        step = self.interaction.step(actions.cpu().numpy())
-        columns = {"observations": step.observations, "actions": actions, "rewards": step.rewards}
-        columns |= {"next_observations": step.next_observations}
-        columns |= {"discounts": self.settings.gamma * (1 - step.terminated)}
-        self.replay.add(columns, step.ended)
-        return step
+    def native(self, actions: Tensor) -> Tensor:
+        """Return the indices: a world with discrete control takes them as they are."""
+        return actions
 
-    def learn(self, count: int) -> list[Tensor]:
-        """``count`` updates on transitions drawn from the replay; the diagnostics of each."""
-        size = self.settings.batch_size
-        times, envs = self.replay.places(count * size, self.generator)
-        drawn = self.replay.columns(self.replay.gather(times, envs))
-        if self.transform is not None:
-            drawn = self.transform(drawn, times, envs)
-        found = []
-        for i in range(count):
-            batch = {name: part[i * size : (i + 1) * size].contiguous() for name, part in drawn.items()}
-            found.append(self._step_function()(batch))
-            self.updates += 1
-        return found
-
-    def state_dict(self) -> dict[str, Any]:
-        """Everything that training goes on from."""
-        return {
-            "iteration": self.iteration,
-            "updates": self.updates,
-            "owed": self._owed,
-            "update": self.update.state_dict(),
-            "generator": self.generator.get_state(),
-            "interaction": self.interaction.state_dict(),
-            "replay": self.replay.state_dict(),
-        }
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Takes back what :meth:`state_dict` gave."""
-        self.iteration, self.updates = int(state["iteration"]), int(state["updates"])
-        self._owed = float(state["owed"])
-        self.update.load_state_dict(state["update"])
-        self.generator.set_state(state["generator"].cpu())
-        self.interaction.load_state_dict(state["interaction"])
-        self.replay.load_state_dict(state["replay"])
-
-    def _step_function(self) -> Callable[[Batch], Tensor]:
-        """Eager at first, then compiled where that is asked for."""
-        if self.settings.update == "eager" or self.updates < EAGER_UPDATES:
-            return self.update.step
-        if self._compiled is None:
-            size, device = self.settings.batch_size, self.policy.low.device
-            batch = {name: torch.zeros(size, width, device=device) for name, width in self.replay.widths.items()}
-            self._compiled = made_fast(self.update.step, (batch,), self.update.changing, self.say)
-        return self._compiled
+    def progress_values(self) -> dict[str, float]:
+        """Return the probability of a random action."""
+        return {"epsilon": self.epsilon}

@@ -7,31 +7,23 @@ function of a few flat vectors, compiled whole, with both critics in one product
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
 from torch.func import functional_call, grad_and_value
 
-from studio.contracts import Metrics
 from studio.experiment import Settings, setting
-from studio.rl.collectors.env_runner import EnvRunner, Transition
-from studio.rl.compiling import made_fast
+from studio.rl.algorithms.off_policy import Batch, OffPolicyLearner
 from studio.rl.flat import FlatParameters, adam
 from studio.rl.networks.squashed import SquashedActorCritic, squash
-from studio.rl.replay import Replay
-from studio.seeds import training_episode_seed
 from studio.sim.world import World
 
-EAGER_UPDATES = 200  # before compiling: something to see at once, at the same update in every run
 UNITS = {
     "return": "", "episode_length": "steps", "samples": "steps", "steps_per_second": "steps/s", "entropy": "nats",
     "diverged": "simulations", "updates": "steps", "alpha": "",
 }  # fmt: skip
 DIAGNOSTICS = ("critic_loss", "actor_loss", "alpha", "entropy", "q")
-Batch = dict[str, Tensor]
 
 
 class SACParams(Settings):
@@ -161,138 +153,40 @@ class SACUpdate:
         adam(vector, gradient, *self.moments[which], self.count, self.settings.learning_rate)
 
 
-class SAC:
-    """Trains a policy in a world. The policy's parameters change in place.
-
-    Args:
-        iterations: of ``settings.samples`` steps of experience each.
-        say: told in a sentence what a person would otherwise wonder about.
-        transform: (batch, times, envs) → the batch that is learned from, to relabel goals or mend rewards; times and
-            simulations (n,) say where in the replay each transition lies.
-    """
+class SAC(OffPolicyLearner):
+    """Train a policy by soft actor-critic; see :class:`studio.rl.algorithms.off_policy.OffPolicyLearner`."""
 
     units = UNITS
+    diagnostics = DIAGNOSTICS
+    settings: SACParams
 
-    def __init__(
-        self,
-        policy: SquashedActorCritic,
-        world: World,
-        settings: SACParams,
-        *,
-        iterations: int,
-        seed: int,
-        say: Callable[[str], None] = lambda text: None,
-        transform: Callable[[Batch, Tensor, Tensor], Batch] | None = None,
-    ) -> None:
-        self.policy, self.settings, self.iterations, self.say = policy, settings, iterations, say
-        self.transform, self.iteration, self.updates = transform, 0, 0
-        device = policy.low.device
-        if settings.precision == "bf16" and not has_bf16(device):
-            say("This processor emulates bf16, which is many times slower than fp32. Choose fp32.")
-        self.generator = torch.Generator(device).manual_seed(seed)
-        self.interaction = EnvRunner(world, training_episode_seed(seed), device, policy.params.ignored)
+    def __init__(self, policy: SquashedActorCritic, world: World, settings: SACParams, **more: Any) -> None:
+        self.action_width = policy.params.outputs
+        super().__init__(policy, world, settings, **more)
+        if settings.precision == "bf16" and not has_bf16(self.device):
+            self.say("This processor emulates bf16, which is many times slower than fp32. Choose fp32.")
         self.update = SACUpdate(policy, settings)
-        widths = {"observations": policy.params.inputs, "actions": policy.params.outputs, "rewards": 1}
-        widths |= {"next_observations": policy.params.inputs, "discounts": 1}
-        steps = iterations * settings.samples + world.num_envs  # the last of them may go over the budget
-        self.replay = Replay(min(settings.capacity, steps), world.num_envs, widths, device)
-        self._owed = 0.0  # updates that the experience so far has earned
-        self._compiled: Callable[[Batch, Tensor], Tensor] | None = None
 
-    @property
-    def samples(self) -> int:
-        """Steps of experience so far."""
-        return self.replay.time * self.replay.envs
-
-    def iterate(self) -> Iterator[Metrics]:
-        """Acts, learns, and yields what it found, until the budget is spent."""
-        while self.iteration < self.iterations:
-            began, before = time.perf_counter(), self.samples
-            diverged = self.interaction.world.diverged
-            found: list[Tensor] = []
-            while self.samples < (self.iteration + 1) * self.settings.samples:
-                self.act()
-                if self.samples > self.settings.learning_starts:
-                    self._owed += self.settings.update_ratio * self.replay.envs
-                    count, self._owed = int(self._owed), self._owed % 1
-                    found += self.learn(count)
-            self.iteration += 1
-            if self.interaction.world.diverged > diverged:
-                count = self.interaction.world.diverged - diverged
-                self.say(f"Simulations that diverged and were reset: {count}.")
-            values = self.interaction.metrics() | {"samples": float(self.samples), "updates": float(self.updates)}
-            if found:
-                values |= dict(zip(DIAGNOSTICS, torch.stack(found).mean(0).tolist(), strict=True))
-            values["steps_per_second"] = (self.samples - before) / (time.perf_counter() - began)
-            yield Metrics(self.iteration, self.iterations, values)
-
-    def act(self) -> Transition:
-        """One step of every simulation, kept in the replay: at random until learning starts, but for a policy that has
-        learned already."""
-        return self.experience(self.interaction, self.replay)
-
-    @torch.no_grad()
-    def experience(self, interaction: EnvRunner, replay: Replay) -> Transition:
-        """One step of every simulation of a world that may be another one, kept in its own replay."""
-        policy, seen = self.policy, interaction.observations
-        shape, device = (len(seen), policy.params.outputs), seen.device
+    def choose(self, observations: Tensor) -> Tensor:
+        """Return actions (env, width) in [−1, 1]: uniform until learning starts, unless the policy was trained before,
+        then drawn from the policy."""
+        shape = (len(observations), self.action_width)
         if self.settings.begins_at_random and self.samples < self.settings.learning_starts:
-            actions = torch.rand(shape, generator=self.generator, device=device) * 2 - 1
-        else:
-            actions = policy.draw(seen, torch.randn(shape, generator=self.generator, device=device))[0]
-        step = interaction.step(policy.native(actions).cpu().numpy())
-        columns = {"observations": step.observations, "actions": actions, "rewards": step.rewards}
-        columns |= {"next_observations": step.next_observations}
-        columns |= {"discounts": self.settings.gamma * (1 - step.terminated)}
-        replay.add(columns, step.ended)
-        return step
+            return torch.rand(shape, generator=self.generator, device=self.device) * 2 - 1
+        noise = torch.randn(shape, generator=self.generator, device=self.device)
+        drawn: Tensor = self.policy.draw(observations, noise)[0]
+        return drawn
 
-    def learn(self, count: int) -> list[Tensor]:
-        """``count`` updates on transitions drawn from the replay; the diagnostics of each."""
-        settings, device = self.settings, self.policy.low.device
-        size, width = settings.batch_size, self.policy.params.outputs
-        places = self.replay.places(count * size, self.generator)
-        noise = torch.randn((count, 2, size, width), generator=self.generator, device=device)
-        found = []
-        for i in range(count):
-            times, envs = (part[i * size : (i + 1) * size] for part in places)
-            batch = self.replay.columns(self.replay.gather(times, envs))
-            if self.transform is not None:
-                batch = self.transform(batch, times, envs)
-            found.append(self._step_function()({name: part.contiguous() for name, part in batch.items()}, noise[i]))
-            self.updates += 1
+    def native(self, actions: Tensor) -> Tensor:
+        """Return actions in the world's own ranges."""
+        found: Tensor = self.policy.native(actions)
         return found
 
-    def state_dict(self) -> dict[str, Any]:
-        """Everything that training goes on from."""
-        return {
-            "iteration": self.iteration,
-            "updates": self.updates,
-            "owed": self._owed,
-            "policy": {name: value.clone() for name, value in self.policy.state_dict().items()},
-            "update": self.update.state_dict(),
-            "generator": self.generator.get_state(),
-            "interaction": self.interaction.state_dict(),
-            "replay": self.replay.state_dict(),
-        }
+    def update_arguments(self, count: int) -> list[tuple[Tensor, ...]]:
+        """Return the noise of each update, (2, batch, width)."""
+        shape = (count, 2, self.settings.batch_size, self.action_width)
+        return [(part,) for part in torch.randn(shape, generator=self.generator, device=self.device)]
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Takes back what :meth:`state_dict` gave."""
-        self.iteration, self.updates = int(state["iteration"]), int(state["updates"])
-        self._owed = float(state["owed"])
-        self.policy.load_state_dict(state["policy"])
-        self.update.load_state_dict(state["update"])
-        self.generator.set_state(state["generator"].cpu())
-        self.interaction.load_state_dict(state["interaction"])
-        self.replay.load_state_dict(state["replay"])
-
-    def _step_function(self) -> Callable[[Batch, Tensor], Tensor]:
-        """Eager at first, then compiled where that is asked for."""
-        if self.settings.update == "eager" or self.updates < EAGER_UPDATES:
-            return self.update.step
-        if self._compiled is None:
-            size, device = self.settings.batch_size, self.policy.low.device
-            batch = {name: torch.zeros(size, width, device=device) for name, width in self.replay.widths.items()}
-            noise = torch.zeros(2, size, self.policy.params.outputs, device=device)
-            self._compiled = made_fast(self.update.step, (batch, noise), self.update.changing, self.say)
-        return self._compiled
+    def example_arguments(self) -> tuple[Tensor, ...]:
+        """Return noise of an update's shape."""
+        return (torch.zeros(2, self.settings.batch_size, self.action_width, device=self.device),)

@@ -11,7 +11,7 @@ import torch
 
 from studio.errors import ExperimentError
 from studio.rl.algorithms.dqn import DQN, DQNParams, DQNUpdate
-from studio.rl.hindsight import HindsightParams, make_goal_conditioned
+from studio.rl.hindsight import HindsightParams
 from studio.rl.learners import ALGORITHMS, algorithm_of
 from studio.rl.networks.gaussian import flatten
 from studio.rl.networks.q_policy import QPolicy
@@ -113,9 +113,8 @@ def learner(iterations: int, her: str = "future", goals: str = "task", **setting
     world.reset(seed=0)
     policy = QPolicy(QPolicy.Params(width=16), "goal")
     policy.fit(flatten(world.observe([0])).shape[1], world.control.low, world.control.high, 1)
-    made = DQN(policy, world, p, iterations=iterations, seed=3)
-    make_goal_conditioned(made, world, HindsightParams(her=her, goals=goals), 3)
-    return made
+    hindsight = HindsightParams(her=her, goals=goals)
+    return DQN(policy, world, p, iterations=iterations, seed=3, hindsight=hindsight)
 
 
 @pytest.mark.parametrize(
@@ -146,7 +145,7 @@ def test_episodes_that_time_ends_are_not_final_and_those_of_success_are() -> Non
     assert torch.equal(stored["rewards"][:, 0], solved.float() - 1) and 0 < solved.sum() < len(solved) / 2
     # a success is final by its goal, in hindsight; what the world ended for other reasons never is
     assert (stored["discounts"] == torch.tensor(0.98)).all()
-    assert made.interaction.statistics.episodes > 20
+    assert made.env_runner.statistics.episodes > 20
 
 
 def test_the_compiled_update_is_the_eager_one() -> None:

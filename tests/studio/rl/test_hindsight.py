@@ -172,10 +172,9 @@ def test_every_task_with_goals_agrees_with_its_own_success(task: str, embodiment
 
 def test_dreams_are_states_that_were_visited_and_are_kept_until_they_are_reached_or_the_episode_ends() -> None:
     made = make_vector(4, "bit_flip", "bits_8", threads=1)
-    pursuit = GoalRunner(made, 0, "cpu", [], Goals(made), self_generated=True)
-    plain = EnvRunner(make_vector(4, "bit_flip", "bits_8", threads=1), 0)
     replay, draw = Replay(10_000, 4, WIDTHS), torch.Generator().manual_seed(0)
-    pursuit.follow(replay, draw)
+    pursuit = GoalRunner(made, 0, "cpu", [], replay, draw, self_generated=True)
+    plain = EnvRunner(make_vector(4, "bit_flip", "bits_8", threads=1), 0)
     visited = {tuple(part) for part in pursuit.observations[:, 8:].tolist()}
     rng, changed, reached = np.random.default_rng(0), 0, 0
     for _ in range(400):

@@ -250,6 +250,6 @@ def test_what_cannot_compile_though_it_is_there_is_one_sentence(
         made_fast(update.step, batch_of(), update.changing)
     if told is StudioError:
         assert str(caught.value).startswith(
-            "update: The update can't be compiled (TritonMissing: there is no Triton). "
+            "update: The update cannot be compiled (TritonMissing: there is no Triton). "
         )
         assert "\n" not in str(caught.value) and "eager" in caught.value.remedy

@@ -1,0 +1,214 @@
+"""The loop that all learners with a replay buffer share: act, store, update, report.
+
+A learner adds how it chooses actions and what an update is; see :mod:`studio.rl.algorithms.sac` and
+:mod:`studio.rl.algorithms.dqn`.
+"""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, ClassVar, Protocol
+
+import torch
+from torch import Tensor
+
+from studio.contracts import Metrics
+from studio.rl.collectors.env_runner import EnvRunner, Transition
+from studio.rl.compiling import made_fast
+from studio.rl.hindsight import GoalRunner, Hindsight, HindsightParams
+from studio.rl.networks.gaussian import ReinforcementPolicy
+from studio.rl.replay import Replay
+from studio.seeds import training_episode_seed
+from studio.sim.world import World
+
+EAGER_UPDATES = 200  # before compiling: something to see at once, at the same update in every run
+Batch = dict[str, Tensor]
+
+
+class Update(Protocol):
+    """One gradient update of a learner: all that it changes, and how."""
+
+    @property
+    def changing(self) -> list[Tensor]:
+        """Every tensor that a step changes."""
+
+    @property
+    def step(self) -> Callable[..., Tensor]:
+        """(batch, more arguments) → diagnostics."""
+
+    def state_dict(self) -> dict[str, Any]: ...
+
+    def load_state_dict(self, state: dict[str, Any], /) -> None: ...
+
+
+class OffPolicyLearner(ABC):
+    """Train a policy in a world from a replay buffer. The policy's parameters change in place.
+
+    Args:
+        settings: with ``samples``, ``update_ratio``, ``batch_size``, ``capacity``, ``learning_starts``, ``gamma`` and
+            ``update``.
+        iterations: of ``settings.samples`` environment steps each.
+        say: receives sentences for the run's log.
+        hindsight: learn to reach goals, by relabeling; None: learn from the world's rewards.
+    """
+
+    units: ClassVar[Mapping[str, str]]
+    diagnostics: ClassVar[tuple[str, ...]]  # names of what an update returns
+    action_width: int  # of a stored action
+    relabels_jointly: ClassVar[bool] = False  # whether the batches of consecutive updates are relabeled in one call
+    update: Any  # an Update: the subclass's own has more
+
+    def __init__(
+        self,
+        policy: ReinforcementPolicy,
+        world: World,
+        settings: Any,
+        *,
+        iterations: int,
+        seed: int,
+        say: Callable[[str], None] = lambda text: None,
+        hindsight: HindsightParams | None = None,
+    ) -> None:
+        self.policy: Any = policy
+        self.settings, self.iterations, self.say = settings, iterations, say
+        self.iteration, self.updates = 0, 0
+        self.device = policy.low.device
+        self.generator = torch.Generator(self.device).manual_seed(seed)
+        seen = policy.params.inputs
+        widths = {"observations": seen, "actions": self.action_width, "rewards": 1}
+        widths |= {"next_observations": seen, "discounts": 1}
+        steps = iterations * settings.samples + world.num_envs  # the last of them may go over the budget
+        self.replay = Replay(min(settings.capacity, steps), world.num_envs, widths, self.device)
+        first, ignored = training_episode_seed(seed), policy.params.ignored
+        self.hindsight: Hindsight | None = None
+        if hindsight is None:
+            self.env_runner = EnvRunner(world, first, self.device, ignored)
+        else:
+            own = hindsight.goals == "self_generated"
+            runner = GoalRunner(world, first, self.device, ignored, self.replay, self.generator, self_generated=own)
+            self.env_runner = runner
+            self.hindsight = Hindsight(runner.goals, self.replay, hindsight, settings.gamma, self.generator)
+        self._owed = 0.0  # updates that the experience so far has earned
+        self._compiled: Callable[..., Tensor] | None = None
+
+    @abstractmethod
+    def choose(self, observations: Tensor) -> Tensor:
+        """Return exploring actions (env, action_width) in the units that the replay buffer holds."""
+
+    @abstractmethod
+    def native(self, actions: Tensor) -> Tensor:
+        """Return chosen actions as the world takes them."""
+
+    def update_arguments(self, count: int) -> list[tuple[Tensor, ...]]:
+        """Return what each of ``count`` updates takes beside its batch."""
+        return [()] * count
+
+    def relabel(self, batch: Batch, times: Tensor, envs: Tensor) -> Batch:
+        """Return the batch that is learned from; times and simulations (n,) are its transitions' places in the replay
+        buffer."""
+        return batch if self.hindsight is None else self.hindsight(batch, times, envs)
+
+    def progress_values(self) -> dict[str, float]:
+        """Return what an iteration's metrics hold beside the shared ones."""
+        return {}
+
+    @property
+    def samples(self) -> int:
+        """Environment steps so far, over all simulations."""
+        return self.replay.time * self.replay.envs
+
+    def iterate(self) -> Iterator[Metrics]:
+        """Act, learn, and yield the metrics of each iteration until the budget is spent."""
+        while self.iteration < self.iterations:
+            started, before = time.perf_counter(), self.samples
+            diverged = self.env_runner.world.diverged
+            found: list[Tensor] = []
+            while self.samples < (self.iteration + 1) * self.settings.samples:
+                self.act()
+                if self.samples > self.settings.learning_starts:
+                    self._owed += self.settings.update_ratio * self.replay.envs
+                    count, self._owed = int(self._owed), self._owed % 1
+                    found += self.learn(count) if count else []
+            self.iteration += 1
+            if self.env_runner.world.diverged > diverged:
+                count = self.env_runner.world.diverged - diverged
+                self.say(f"Simulations that diverged and were reset: {count}.")
+            values = self.env_runner.metrics() | {"samples": float(self.samples), "updates": float(self.updates)}
+            values |= self.progress_values()
+            if found:
+                values |= dict(zip(self.diagnostics, torch.stack(found).mean(0).tolist(), strict=True))
+            values["steps_per_second"] = (self.samples - before) / (time.perf_counter() - started)
+            yield Metrics(self.iteration, self.iterations, values)
+
+    def act(self) -> Transition:
+        """Make one step of every simulation and store it."""
+        return self.experience(self.env_runner, self.replay)
+
+    @torch.no_grad()
+    def experience(self, env_runner: EnvRunner, replay: Replay) -> Transition:
+        """Make one step of every simulation of a world, which may be another one, and store it in its own buffer."""
+        actions = self.choose(env_runner.observations)
+        step = env_runner.step(self.native(actions).cpu().numpy())
+        columns = {"observations": step.observations, "actions": actions, "rewards": step.rewards}
+        columns |= {"next_observations": step.next_observations}
+        columns |= {"discounts": self.settings.gamma * (1 - step.terminated)}
+        replay.add(columns, step.ended)
+        return step
+
+    def learn(self, count: int) -> list[Tensor]:
+        """Make ``count`` updates on transitions drawn from the replay buffer; return the diagnostics of each."""
+        size = self.settings.batch_size
+        places = self.replay.places(count * size, self.generator)
+        arguments = self.update_arguments(count)
+        span = count * size if self.relabels_jointly else size
+        found: list[Tensor] = []
+        for start in range(0, count * size, span):
+            times, envs = (part[start : start + span] for part in places)
+            rows = self.relabel(self.replay.columns(self.replay.gather(times, envs)), times, envs)
+            for at in range(0, span, size):
+                batch = {name: part[at : at + size].contiguous() for name, part in rows.items()}
+                found.append(self._step_function()(batch, *arguments[len(found)]))
+                self.updates += 1
+        return found
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return everything that training continues from, the policy included."""
+        return {
+            "iteration": self.iteration,
+            "updates": self.updates,
+            "owed": self._owed,
+            "policy": {name: value.clone() for name, value in self.policy.state_dict().items()},
+            "update": self.update.state_dict(),
+            "generator": self.generator.get_state(),
+            "interaction": self.env_runner.state_dict(),
+            "replay": self.replay.state_dict(),
+        }
+
+    def load_state_dict(self, state: dict[str, Any], /) -> None:
+        """Restore what :meth:`state_dict` returned; an earlier version's DQN kept no policy beside its update."""
+        self.iteration, self.updates = int(state["iteration"]), int(state["updates"])
+        self._owed = float(state["owed"])
+        if "policy" in state:
+            self.policy.load_state_dict(state["policy"])
+        self.update.load_state_dict(state["update"])
+        self.generator.set_state(state["generator"].cpu())
+        self.env_runner.load_state_dict(state["interaction"])
+        self.replay.load_state_dict(state["replay"])
+
+    def _step_function(self) -> Callable[..., Tensor]:
+        """Eager at first, then compiled where that is asked for."""
+        if self.settings.update == "eager" or self.updates < EAGER_UPDATES:
+            step: Callable[..., Tensor] = self.update.step
+            return step
+        if self._compiled is None:
+            size = self.settings.batch_size
+            batch = {name: torch.zeros(size, width, device=self.device) for name, width in self.replay.widths.items()}
+            more = tuple(torch.zeros_like(part) for part in self.example_arguments())
+            self._compiled = made_fast(self.update.step, (batch, *more), self.update.changing, self.say)
+        return self._compiled
+
+    def example_arguments(self) -> tuple[Tensor, ...]:
+        """Return tensors shaped as an update's arguments beside its batch."""
+        return ()
