@@ -17,10 +17,10 @@ from studio.experiment import Experiment
 from studio.registry import Registry
 from studio.rl.collectors.env_runner import EnvRunner
 from studio.run.check import check
-from studio.run.context import Context
+from studio.run.context import SessionContext
 from studio.run.session import Session
 from studio.seeds import LAST_SEED, target_visit_seed
-from studio.sim.domains import embodiment_of
+from studio.sim.domains import resolve
 from studio.sim.gymnasium_ids import make_vector
 from studio.store.checkpoint import load_policy, load_state, save_state
 from tests import tiny
@@ -52,8 +52,12 @@ def strategy(experiment: Experiment) -> DARC:
     """Ready to iterate."""
     torch.set_num_threads(1)
     registry, made = Registry(), DARC(DARC.Params.model_validate(experiment.strategy.params))
-    body = embodiment_of(experiment.target, registry)
-    made.setup(Context(experiment, registry, "cpu", body, None, None))
+    source, target = (resolve(domain, registry) for domain in (experiment.source, experiment.target))
+    made.setup(
+        SessionContext(
+            experiment, registry, "cpu", (source,), target, None, False, lambda done, total: None, lambda text: None
+        )
+    )
     return made
 
 
