@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-from pathlib import Path
 from typing import Any
 
 from studio import paths
-from studio.cli.progress import ProgressLine
+from studio.cli.compare import compare
+from studio.cli.experiments import load_experiment
+from studio.cli.progress import STOPPED, ProgressLine
 from studio.errors import DataError, ExperimentError, StudioError
 from studio.files import json_text
-
-STOPPED = 130  # exit status of what was stopped by Ctrl-C, as a shell's own
 
 
 def is_request(error: StudioError) -> bool:
@@ -35,7 +33,7 @@ def run(options: argparse.Namespace) -> int:
     from studio.registry import shared_registry
     from studio.run.session import Session
 
-    experiment = _load(options.experiment_file, options)
+    experiment = load_experiment(options.experiment_file, options)
     with ProgressLine(1) as line:
         session = Session(experiment, shared_registry(), line.channels(0, experiment), options.out or paths.runs())
         line.drive(session)
@@ -61,7 +59,7 @@ def evaluate(options: argparse.Namespace) -> int:
     from studio.run.evaluate_run import evaluate_run
 
     options.device = None
-    experiment = _load(options.on, options)
+    experiment = load_experiment(options.on, options)
     line = ShareLine("evaluate")
     result = evaluate_run(options.folder, experiment, shared_registry(), lambda done, total: line(done / total))
     line.clear()
@@ -76,63 +74,6 @@ def evaluate(options: argparse.Namespace) -> int:
             f"[{result.low:.3f}, {result.high:.3f}] over {result.episodes} episodes"
         )
     return 0
-
-
-def compare(options: argparse.Namespace) -> int:
-    """Runs a comparison, or tabulates runs that exist."""
-    from studio.analysis.comparison import table
-    from studio.analysis.groups import grouped
-    from studio.analysis.table_format import format_table, format_transfer
-    from studio.analysis.transfer_table import transfer_table
-    from studio.experiment import Experiment
-    from studio.registry import shared_registry
-    from studio.run.matrix import matrix, run_all
-    from studio.store.runs import RunInfo, read_run
-
-    runs: list[RunInfo] = []
-    experiments: list[Experiment] = []
-    registry, unread = shared_registry(), list[str]()
-    for source in options.sources:
-        if not source.is_dir():
-            experiments += matrix(_load(source, options), registry)
-            continue
-        try:
-            runs.append(read_run(source))
-        except StudioError as error:
-            if len(options.sources) == 1:
-                raise
-            unread.append(f"{source.name} is left out: {error.message}")
-    asked = len(runs) + len(experiments) + len(unread)
-    given = [n for n in ("strategies", "episodes", "seeds", "set", "device", "out") if getattr(options, n)]
-    if given and not experiments:
-        message = f"--{given[0]} is for new runs, and only existing runs are given."
-        raise ExperimentError(message, f"--{given[0]}", "Leave it out and name the runs, or give an experiment file.")
-    if experiments:
-        to = options.out or paths.runs()
-        with ProgressLine(len(experiments)) as line:
-            runs += run_all(experiments, registry, to, line.channels, line.drive, line.failed)
-    rows, (transfer, left_out), (_, replaced) = table(runs), transfer_table(runs), grouped(runs)
-    for sentence in [*unread, *replaced]:
-        print(sentence, file=sys.stderr)
-    style = "json" if options.json else options.format
-    if style == "json":
-        print(json_text({"rows": rows, "transfer": transfer, "left_out": unread + replaced + left_out}))
-    else:
-        print(format_table(rows, style))
-        if transfer and style == "table":
-            print(f"\nAgainst training without transfer:\n{format_transfer(transfer)}")
-        if left_out and style == "table":
-            print("\nTransfer over the training: " + "\n".join(left_out))
-    if options.screenshot:
-        from studio.cli.window import window_function
-
-        first = options.sources[0]
-        screenshot = window_function("screenshot")
-        screenshot(options.screenshot, None if first.is_dir() else first, [run.folder for run in runs])
-        print(f"Screenshot: {options.screenshot}", file=sys.stderr)
-    if any(run.state == "stopped" for run in runs) and experiments:
-        return STOPPED
-    return 0 if sum(run.state == "finished" for run in runs) == asked else 1
 
 
 def list_(options: argparse.Namespace) -> int:
@@ -197,7 +138,7 @@ def identify(options: argparse.Namespace) -> int:
     from studio.registry import shared_registry
 
     options.device = None
-    experiment = _load(options.experiment_file, options)
+    experiment = load_experiment(options.experiment_file, options)
     about, text = identify_for(experiment, shared_registry(), options)
     print(json_text(about) if options.json else text)
     return 0
@@ -234,21 +175,6 @@ def bench(options: argparse.Namespace) -> int:
                 asked = f" (target {row['target']}): {'met' if row['met'] else 'NOT MET'}" if row["target"] else ""
                 print(f"{result['bench']}  {row['id']}: {row['value']:.4g} {row['unit']}{asked}")
     return 0
-
-
-def _load(path: Path, options: argparse.Namespace) -> Any:
-    from studio.experiment import Experiment
-
-    overrides = [*options.set]
-    if options.device:
-        overrides.append(f"device={options.device}")
-    if getattr(options, "seed", None) is not None:
-        overrides.append(f"seed={options.seed}")
-    for name in ("strategies", "episodes", "seeds"):
-        given = getattr(options, name, None)
-        if given:
-            overrides.append(f"comparison.{name}={json.dumps(given)}")
-    return Experiment.load(path, overrides)
 
 
 def _report(session: Any, as_json: bool) -> int:

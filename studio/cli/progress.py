@@ -13,6 +13,7 @@ from typing import Any
 
 from studio.errors import StudioError
 
+STOPPED = 130  # exit status of what was stopped by Ctrl-C, as a shell's own
 TICK_SECONDS = 0.2
 LINE_SECONDS = 5.0  # between progress lines where they cannot be rewritten in place
 

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
 from typing import Any
 
-from studio.contracts import RENAMED_ENTRIES, Embodiment, Problem, Task
-from studio.data.datasets import format_of
-from studio.errors import DataError, StudioError
+from studio.contracts import RENAMED_ENTRIES, Problem
+from studio.errors import StudioError
 from studio.experiment import Domain, Experiment
 from studio.registry import Registry
 from studio.rl.learners import Algorithm, algorithm_of
 from studio.run import devices
 from studio.run.check_checkpoint import check_checkpoint
+from studio.run.check_domain import Attempts, attempt_domain
 from studio.run.spaces import observed_terms, spaces_of
 from studio.run.unsupported import unsupported
 from studio.seeds import DEMONSTRATIONS, demonstration_seed
-from studio.sim.domains import embodiment_of, task_of
-from studio.sim.hidden_dynamics import check_hidden_dynamics
-from studio.sim.randomization.curriculum import check_curriculum
 from studio.sim.tasks import contexts
 from studio.store.policies import check_params
 
@@ -41,37 +36,12 @@ def learns_from_demonstrations(experiment: Experiment, registry: Registry) -> di
     }
 
 
-class _Attempts:
-    """Runs parts of a check; what one raises becomes a problem."""
-
-    def __init__(self) -> None:
-        self.problems: list[Problem] = []
-
-    def __call__(self, prefix: str, work: Callable[[], Any]) -> Any:
-        """Return what ``work`` returns, or None where it raised; ``prefix`` is then the problem's field."""
-        try:
-            return work()
-        except StudioError as error:
-            inside = error.field if error.field in ("embodiment", "task", "camera") else ""
-            field = error.field if error.field.startswith(("strategy", "policy", "device", "pretraining")) else prefix
-            field = f"{field}.{inside}" if inside and not field.endswith(inside) else field
-            self.problems.append(Problem(field, error.message, error.remedy))
-            return None
-
-
-def check_domain(name: str, domain: Domain, registry: Registry) -> list[Problem]:
-    """Return all problems of one domain, at fields that begin with ``name`` (target or source)."""
-    attempt = _Attempts()
-    found = _domain(name, domain, registry, attempt)
-    return attempt.problems + found
-
-
 def check(experiment: Experiment, registry: Registry) -> list[Problem]:
     """Return all problems; an experiment starts with none."""
-    attempt = _Attempts()
+    attempt = Attempts()
     problems = attempt.problems
     for name, domain in (("target", experiment.target), ("source", experiment.source)):
-        problems += _domain(name, domain, registry, attempt)
+        problems += attempt_domain(name, domain, registry, attempt)
     attempt("device", lambda: devices.choose(experiment.device))
     attempt("policy.params", lambda: check_params(
         registry.get("policies", experiment.policy.id, "policy.id"), experiment.policy.params, "policy.params"
@@ -136,37 +106,6 @@ def _selection(experiment: Experiment) -> list[Problem]:
         return []
     words = "The best policy is chosen by interim evaluations, and there are none."
     return [Problem("evaluation.keep_best", words, "Set evaluation.every, or turn keep_best off.")]
-
-
-def _domain(name: str, domain: Domain, registry: Registry, attempt: Any) -> list[Problem]:
-    problems: list[Problem] = []
-    embodiment = attempt(f"{name}.embodiment", lambda: embodiment_of(domain, registry))
-    task = attempt(f"{name}.task", lambda: task_of(domain, registry))
-    if embodiment is not None and task is not None:
-        unfit = task.check(embodiment)
-        problems += [Problem(f"{name}.{p.field}", p.message, p.remedy) for p in unfit]
-        if domain.randomization and not unfit:  # an unfit model may not even compile with the task
-            found = attempt(f"{name}.randomization", lambda: _randomization(domain, embodiment, task))
-            problems += [Problem(f"{name}.{p.field}", p.message, p.remedy) for p in found or []]
-    if task is not None:
-        problems += [Problem(f"{name}.{p.field}", p.message, p.remedy) for p in check_curriculum(domain, task)]
-        problems += [Problem(f"{name}.{p.field}", p.message, p.remedy) for p in contexts.problems(domain, task)]
-        for field, chosen, offered in (
-            ("control", domain.control, task.controls),
-            *(("observation", entry, task.observations) for entry in domain.observation if entry != "instruction"),
-        ):
-            if chosen not in offered:
-                words = f"The task '{task.id}' has no {field} '{chosen}'."
-                problems.append(Problem(f"{name}.{field}", words, f"It has: {', '.join(offered)}."))
-    if embodiment is not None and domain.observes("image") and domain.camera not in embodiment.cameras:
-        has = ", ".join(embodiment.cameras) or "none"
-        problems.append(Problem(f"{name}.camera", f"There is no camera '{domain.camera}'.", f"It has: {has}."))
-    if domain.hidden_dynamics is not None:
-        file = domain.hidden_dynamics
-        attempt(f"{name}.hidden_dynamics", lambda: check_hidden_dynamics(file))
-    if domain.dataset is not None:
-        attempt(f"{name}.dataset", lambda: _dataset(domain, registry))
-    return problems
 
 
 def _teachers(experiment: Experiment, kind: Any, registry: Registry) -> list[Problem]:
@@ -245,54 +184,3 @@ def _reinforcement(experiment: Experiment, algorithm: Algorithm) -> list[Problem
     except StudioError as error:
         return [Problem(error.field, error.message, error.remedy)]
     return algorithm.check(settings, "pretraining.params", experiment.pretraining.iterations)
-
-
-def _randomization(domain: Domain, embodiment: Embodiment, task: Task) -> list[Problem]:
-    """What of the domain's terms its model does not have."""
-    from studio.sim.randomization.fields import check_terms
-
-    changed = embodiment.model.stat().st_mtime_ns if embodiment.model.is_file() else 0
-    kind: Any = type(task)
-    return check_terms(domain.randomization, _model(embodiment, kind, changed))
-
-
-@functools.lru_cache(maxsize=16)
-def _model(embodiment: Embodiment, task: type[Task], changed: int) -> Any:
-    """The compiled model, kept while the file's time of change stays: an experiment is checked at every edit."""
-    from studio.sim.scene import build
-
-    return build(embodiment, task()).model
-
-
-def _dataset(domain: Domain, registry: Registry) -> None:
-    """Find what would stop a run later, before it starts."""
-    assert domain.dataset is not None
-    where = str(domain.dataset)
-    about = format_of(domain.dataset, registry).describe(domain.dataset)
-    width = len(task_of(domain, registry).slots(embodiment_of(domain, registry), domain.control))
-    if not about["frames"]:
-        raise DataError("The dataset holds no episodes.", where, "Choose one with at least one demonstration.")
-    if about["action_width"] != width:
-        raise DataError(
-            f"Actions have {about['action_width']} components; this embodiment and control need {width}.",
-            where,
-            "Choose the embodiment the data was recorded on, or the other control.",
-        )
-    if about["episodes_with_nan"]:
-        first = about["episodes_with_nan"][0]
-        raise DataError(f"The actions hold NaN or infinity, first in {first}.", where, "Remove those episodes.")
-    if about["episodes"] < domain.episodes:
-        raise DataError(
-            f"The dataset holds {about['episodes']} episodes; the experiment needs {domain.episodes}.",
-            where,
-            "Ask for fewer episodes or choose a larger dataset.",
-        )
-    size = about["image_size"]
-    if domain.observes("image") and size != domain.image_size:
-        raise DataError(
-            f"The dataset's images are {size} px; the experiment needs {domain.image_size} px."
-            if size
-            else "The dataset has no images.",
-            where,
-            f"Set image_size to {size}." if size else "Choose another dataset, or observe the goal.",
-        )

@@ -8,7 +8,7 @@ from pathlib import Path
 from studio.errors import DataError, ExperimentError
 from studio.experiment import Experiment
 from studio.registry import Registry
-from studio.run.check import check_domain
+from studio.run.check_domain import check_domain
 from studio.run.evaluate import Evaluation, evaluate
 from studio.run.fit import misfit
 from studio.store.checkpoint import load_policy

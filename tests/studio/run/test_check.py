@@ -10,8 +10,8 @@ import pytest
 from studio.contracts import Problem
 from studio.experiment import Domain, Experiment, Selection
 from studio.registry import Registry
-from studio.run import check as checking
 from studio.run.check import check
+from studio.run.check_domain import compiled_model
 from tests import tiny
 
 
@@ -70,10 +70,10 @@ def test_terms_are_held_against_the_model_with_the_tasks_bodies(term: dict, fiel
 
 
 def test_the_model_is_compiled_once_for_many_checks() -> None:
-    checking._model.cache_clear()
+    compiled_model.cache_clear()
     for _ in range(5):
         found(task="push", randomization=[{"field": "mass", "low": 0.5, "high": 2, "parts": "block"}])
-    assert checking._model.cache_info().misses == 1
+    assert compiled_model.cache_info().misses == 1
 
 
 def test_a_missing_model_is_reported_once() -> None:

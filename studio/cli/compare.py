@@ -1,0 +1,69 @@
+"""What ``transfer-studio compare`` does."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from studio import paths
+from studio.cli.experiments import load_experiment
+from studio.cli.progress import STOPPED, ProgressLine
+from studio.errors import ExperimentError, StudioError
+from studio.files import json_text
+
+
+def compare(options: argparse.Namespace) -> int:
+    """Runs a comparison, or tabulates runs that exist."""
+    from studio.analysis.comparison import table
+    from studio.analysis.groups import grouped
+    from studio.analysis.table_format import format_table, format_transfer
+    from studio.analysis.transfer_table import transfer_table
+    from studio.experiment import Experiment
+    from studio.registry import shared_registry
+    from studio.run.matrix import matrix, run_all
+    from studio.store.runs import RunInfo, read_run
+
+    runs: list[RunInfo] = []
+    experiments: list[Experiment] = []
+    registry, unread = shared_registry(), list[str]()
+    for source in options.sources:
+        if not source.is_dir():
+            experiments += matrix(load_experiment(source, options), registry)
+            continue
+        try:
+            runs.append(read_run(source))
+        except StudioError as error:
+            if len(options.sources) == 1:
+                raise
+            unread.append(f"{source.name} is left out: {error.message}")
+    asked = len(runs) + len(experiments) + len(unread)
+    given = [n for n in ("strategies", "episodes", "seeds", "set", "device", "out") if getattr(options, n)]
+    if given and not experiments:
+        message = f"--{given[0]} is for new runs, and only existing runs are given."
+        raise ExperimentError(message, f"--{given[0]}", "Leave it out and name the runs, or give an experiment file.")
+    if experiments:
+        to = options.out or paths.runs()
+        with ProgressLine(len(experiments)) as line:
+            runs += run_all(experiments, registry, to, line.channels, line.drive, line.failed)
+    rows, (transfer, left_out), (_, replaced) = table(runs), transfer_table(runs), grouped(runs)
+    for sentence in [*unread, *replaced]:
+        print(sentence, file=sys.stderr)
+    style = "json" if options.json else options.format
+    if style == "json":
+        print(json_text({"rows": rows, "transfer": transfer, "left_out": unread + replaced + left_out}))
+    else:
+        print(format_table(rows, style))
+        if transfer and style == "table":
+            print(f"\nAgainst training without transfer:\n{format_transfer(transfer)}")
+        if left_out and style == "table":
+            print("\nTransfer over the training: " + "\n".join(left_out))
+    if options.screenshot:
+        from studio.cli.window import window_function
+
+        first = options.sources[0]
+        screenshot = window_function("screenshot")
+        screenshot(options.screenshot, None if first.is_dir() else first, [run.folder for run in runs])
+        print(f"Screenshot: {options.screenshot}", file=sys.stderr)
+    if any(run.state == "stopped" for run in runs) and experiments:
+        return STOPPED
+    return 0 if sum(run.state == "finished" for run in runs) == asked else 1

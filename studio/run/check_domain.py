@@ -1,0 +1,125 @@
+"""Whether a world of a domain can be made, and its dataset read: every problem at its field."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from studio.contracts import Embodiment, Problem, Task
+from studio.data.datasets import format_of
+from studio.errors import DataError, StudioError
+from studio.experiment import Domain
+from studio.registry import Registry
+from studio.sim.domains import embodiment_of, task_of
+from studio.sim.hidden_dynamics import check_hidden_dynamics
+from studio.sim.randomization.curriculum import check_curriculum
+from studio.sim.tasks import contexts
+
+
+class Attempts:
+    """Runs parts of a check; what one raises becomes a problem."""
+
+    def __init__(self) -> None:
+        self.problems: list[Problem] = []
+
+    def __call__(self, prefix: str, work: Callable[[], Any]) -> Any:
+        """Return what ``work`` returns, or None where it raised; ``prefix`` is then the problem's field."""
+        try:
+            return work()
+        except StudioError as error:
+            inside = error.field if error.field in ("embodiment", "task", "camera") else ""
+            field = error.field if error.field.startswith(("strategy", "policy", "device", "pretraining")) else prefix
+            field = f"{field}.{inside}" if inside and not field.endswith(inside) else field
+            self.problems.append(Problem(field, error.message, error.remedy))
+            return None
+
+
+def check_domain(name: str, domain: Domain, registry: Registry) -> list[Problem]:
+    """Return all problems of one domain, at fields that begin with ``name`` (target or source)."""
+    attempt = Attempts()
+    found = attempt_domain(name, domain, registry, attempt)
+    return attempt.problems + found
+
+
+def attempt_domain(name: str, domain: Domain, registry: Registry, attempt: Attempts) -> list[Problem]:
+    """Return problems of a domain; what is raised on the way is among ``attempt``'s."""
+    problems: list[Problem] = []
+    embodiment = attempt(f"{name}.embodiment", lambda: embodiment_of(domain, registry))
+    task = attempt(f"{name}.task", lambda: task_of(domain, registry))
+    if embodiment is not None and task is not None:
+        unfit = task.check(embodiment)
+        problems += [Problem(f"{name}.{p.field}", p.message, p.remedy) for p in unfit]
+        if domain.randomization and not unfit:  # an unfit model may not even compile with the task
+            found = attempt(f"{name}.randomization", lambda: _randomization(domain, embodiment, task))
+            problems += [Problem(f"{name}.{p.field}", p.message, p.remedy) for p in found or []]
+    if task is not None:
+        problems += [Problem(f"{name}.{p.field}", p.message, p.remedy) for p in check_curriculum(domain, task)]
+        problems += [Problem(f"{name}.{p.field}", p.message, p.remedy) for p in contexts.problems(domain, task)]
+        for field, chosen, offered in (
+            ("control", domain.control, task.controls),
+            *(("observation", entry, task.observations) for entry in domain.observation if entry != "instruction"),
+        ):
+            if chosen not in offered:
+                words = f"The task '{task.id}' has no {field} '{chosen}'."
+                problems.append(Problem(f"{name}.{field}", words, f"It has: {', '.join(offered)}."))
+    if embodiment is not None and domain.observes("image") and domain.camera not in embodiment.cameras:
+        has = ", ".join(embodiment.cameras) or "none"
+        problems.append(Problem(f"{name}.camera", f"There is no camera '{domain.camera}'.", f"It has: {has}."))
+    if domain.hidden_dynamics is not None:
+        file = domain.hidden_dynamics
+        attempt(f"{name}.hidden_dynamics", lambda: check_hidden_dynamics(file))
+    if domain.dataset is not None:
+        attempt(f"{name}.dataset", lambda: _dataset(domain, registry))
+    return problems
+
+
+def _randomization(domain: Domain, embodiment: Embodiment, task: Task) -> list[Problem]:
+    """What of the domain's terms its model does not have."""
+    from studio.sim.randomization.fields import check_terms
+
+    changed = embodiment.model.stat().st_mtime_ns if embodiment.model.is_file() else 0
+    kind: Any = type(task)
+    return check_terms(domain.randomization, compiled_model(embodiment, kind, changed))
+
+
+@functools.lru_cache(maxsize=16)
+def compiled_model(embodiment: Embodiment, task: type[Task], changed: int) -> Any:
+    """Return the compiled model, kept while the file's time of change stays: an experiment is checked at every edit."""
+    from studio.sim.scene import build
+
+    return build(embodiment, task()).model
+
+
+def _dataset(domain: Domain, registry: Registry) -> None:
+    """Find what would stop a run later, before it starts."""
+    assert domain.dataset is not None
+    where = str(domain.dataset)
+    about = format_of(domain.dataset, registry).describe(domain.dataset)
+    width = len(task_of(domain, registry).slots(embodiment_of(domain, registry), domain.control))
+    if not about["frames"]:
+        raise DataError("The dataset holds no episodes.", where, "Choose one with at least one demonstration.")
+    if about["action_width"] != width:
+        raise DataError(
+            f"Actions have {about['action_width']} components; this embodiment and control need {width}.",
+            where,
+            "Choose the embodiment the data was recorded on, or the other control.",
+        )
+    if about["episodes_with_nan"]:
+        first = about["episodes_with_nan"][0]
+        raise DataError(f"The actions hold NaN or infinity, first in {first}.", where, "Remove those episodes.")
+    if about["episodes"] < domain.episodes:
+        raise DataError(
+            f"The dataset holds {about['episodes']} episodes; the experiment needs {domain.episodes}.",
+            where,
+            "Ask for fewer episodes or choose a larger dataset.",
+        )
+    size = about["image_size"]
+    if domain.observes("image") and size != domain.image_size:
+        raise DataError(
+            f"The dataset's images are {size} px; the experiment needs {domain.image_size} px."
+            if size
+            else "The dataset has no images.",
+            where,
+            f"Set image_size to {size}." if size else "Choose another dataset, or observe the goal.",
+        )
