@@ -114,20 +114,20 @@ def main() -> int:
     app = QApplication([])
     theme.apply(app)
     with tempfile.TemporaryDirectory() as folder:
-        bench = AppState(Path(folder))
-        bench.toast.connect(lambda level, text, details: print(level, text, details, file=sys.stderr))
-        bench.edit(**{"target.embodiment": options.embodiment})
-        panel = ViewportPanel(bench, _fake_player if options.fake else None)
+        app_state = AppState(Path(folder))
+        app_state.toast.connect(lambda level, text, details: print(level, text, details, file=sys.stderr))
+        app_state.edit(**{"target.embodiment": options.embodiment})
+        panel = ViewportPanel(app_state, _fake_player if options.fake else None)
         panel.resize(width, height + panel.bar.sizeHint().height())  # the view alone has the size asked for
         panel.show()
         panel.bar.inset.setChecked(options.inset)
         panel._choose_policy(options.policy)
-        bench.load_plugins()
+        app_state.load_plugins()
         measure = Measure(panel, options.seconds, options.warm_up)
         if options.picture:
             QTimer.singleShot(round(1000 * options.warm_up), lambda: panel.grab().save(str(options.picture)))
         app.exec()
-        bench.close()
+        app_state.close()
     view = panel.view.size()
     rows = [
         {"id": "fps", "value": measure.result["fps"], "unit": "1/s", "target": ">= 30"},

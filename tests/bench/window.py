@@ -26,17 +26,17 @@ from pathlib import Path
 from PySide6.QtCore import QSettings, Qt, QTimer
 from studio.experiment import Experiment
 from widgets.shell.app import application
-from widgets.shell.app_state import Bench
+from widgets.shell.app_state import AppState
 from widgets.shell.main_window import MainWindow
 from widgets.viewport.view import Viewport
 
 plan, runs = Experiment.load(sys.argv[1]), Path(sys.argv[2])
 os.environ.setdefault("LP_NUM_THREADS", "0")  # as widgets.shell.app.main does
 app = application()
-bench = Bench(runs)
-window = MainWindow(bench, QSettings(str(runs / "layout.ini"), QSettings.Format.IniFormat))
+app_state = AppState(runs)
+window = MainWindow(app_state, QSettings(str(runs / "layout.ini"), QSettings.Format.IniFormat))
 window.resize(1440, 900)
-bench.set_experiment(plan)
+app_state.set_experiment(plan)
 window.show()
 gaps, frames, levels, state = [], [], [], {"last": 0.0, "adapt": False}
 
@@ -59,22 +59,22 @@ timer = QTimer()
 timer.setTimerType(Qt.TimerType.PreciseTimer)
 timer.timeout.connect(tick)
 timer.start(33)
-bench.progress.connect(stage)
+app_state.progress.connect(stage)
 window.findChildren(Viewport)[0].frame_shown.connect(frame)
 begun = []
 
 def begin(problems):
     if not begun and not problems:
         begun.append(1)
-        QTimer.singleShot(3000, bench.run)
+        QTimer.singleShot(3000, app_state.run)
 
 def over(running):
     if not running:
         QTimer.singleShot(0, window.close)
 
-bench.problems_changed.connect(begin)
-bench.running_changed.connect(over)
-bench.load_plugins()
+app_state.problems_changed.connect(begin)
+app_state.running_changed.connect(over)
+app_state.load_plugins()
 app.exec()
 gaps.sort()
 seconds = frames[-1] - frames[0] if len(frames) > 1 else 1.0

@@ -68,7 +68,7 @@ class CurveView(QWidget):
         column.addWidget(self.splitter)
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
-        self._timer.timeout.connect(self._redraw)
+        self._timer.timeout.connect(self.redraw)
         self._hover_timer = QTimer(self)
         self._hover_timer.setSingleShot(True)
         self._hover_timer.timeout.connect(self._show_cursor)
@@ -154,7 +154,7 @@ class CurveView(QWidget):
     def contents(self) -> list[Content]:
         """What the shown plots hold, as drawn: for export."""
         self._dirty.update(self.plots)
-        self._redraw(everything=True)
+        self.redraw(everything=True)
         return [plot.content for plot in self.plots.values()]
 
     # -- drawing
@@ -170,7 +170,8 @@ class CurveView(QWidget):
             self._quick = True
             self._timer.stop()
 
-    def _redraw(self, everything: bool = False) -> None:
+    def redraw(self, everything: bool = False) -> None:
+        """Draw the plot that has waited longest for its new numbers, or all of them."""
         began = time.perf_counter()
         seen = {k: p for k, p in self.plots.items() if everything or not p.visibleRegion().isEmpty()}
         waiting = sorted((k for k in self._dirty if k in seen), key=lambda k: self._drawn.get(k, 0.0))
