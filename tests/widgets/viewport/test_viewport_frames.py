@@ -1,12 +1,10 @@
-"""What a picture costs: counted in calls, which fail on any machine alike. Training waits while Python makes them."""
+"""Frames in the viewport: how they fill it, how their numbers are read, and how large the thread makes them."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import pytest
@@ -22,22 +20,6 @@ from widgets.viewport.render_stage import Stage
 from widgets.viewport.scene_renderer import LEVELS
 
 INTERVAL = 1 / 30
-
-
-def calls(work: Callable[[], Any]) -> int:
-    """How many calls Python makes in ``work``, its own functions' and those into Qt, MuJoCo and numpy."""
-    made = 0
-
-    def count(_frame: Any, event: str, _argument: Any) -> None:
-        nonlocal made
-        made += event in ("call", "c_call")
-
-    sys.setprofile(count)
-    try:
-        work()
-    finally:
-        sys.setprofile(None)
-    return made
 
 
 @pytest.fixture
@@ -70,16 +52,6 @@ def take(panel: ViewportPanel, frame: Frame) -> None:
     panel.view._take()
 
 
-def test_the_window_takes_a_running_picture_in_few_calls(panel: ViewportPanel) -> None:
-    image, spent = picture(panel), []
-    cameras = ("front", "top")  # the same object as long as the model is
-    for step in range(40):
-        panel.thread_._slot.put(running(step, image, cameras))
-        spent.append(calls(lambda: (panel.view._take(), QApplication.processEvents())))
-    assert median(spent) < 45, spent  # 30 in fact; 140 where Python paints and follows each picture
-    assert not panel.view.canvas.isHidden()
-
-
 def test_a_coarse_picture_fills_the_view(panel: ViewportPanel) -> None:
     take(panel, running(1, picture(panel)))
     QApplication.processEvents()
@@ -105,7 +77,7 @@ def test_numbers_that_run_are_read_at_leisure_and_stand_exactly(panel: ViewportP
     assert panel.view._drawn != before, "who drives the robot is told at once"
 
 
-def test_a_picture_of_a_robot_is_made_in_few_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_picture_is_not_stretched_on_the_render_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     from studio.viewer.player import Player
 
     stage = Stage()
@@ -119,14 +91,12 @@ def test_a_picture_of_a_robot_is_made_in_few_calls(monkeypatch: pytest.MonkeyPat
             moved = stage.advance(moments[-1], INTERVAL)
             stage.draw(moved, INTERVAL, 0.0)
 
-        spent = []
         for _ in range(60):
             moments.append(moments[-1] + INTERVAL)
-            spent.append(calls(one))
+            one()
         frame = stage.draw(True, INTERVAL, 0.0)
         assert frame.image is not None
         scale = LEVELS[frame.level].scale
         assert frame.image.width() == round(200 * scale), "not stretched on this thread, which holds the interpreter"
-        assert median(spent[10:]) < 230, spent  # 165 in fact
     finally:
         stage.close()
