@@ -13,7 +13,7 @@ from studio.experiment import Domain, Experiment, Settings, setting
 from studio.il.cloning import UNITS, BehaviorCloning
 from studio.il.strategy import TINY
 from studio.registry import shared_registry
-from studio.sim.domains import embodiment_of, task_of
+from studio.sim.domains import embodiment_of, resolve, task_of
 from studio.sim.randomization.fields import NOMINAL
 
 STAGES = ("real_data", "identification", "calibrated_data", "training", "fine_tuning")
@@ -142,7 +142,7 @@ class RealToSimToReal(Strategy):
             if file is not None:
                 recordings = read_recordings(file)
                 if not task_of(source, registry).check(embodiment_of(source, registry)):
-                    plant_for(source, registry, recordings)
+                    plant_for(resolve(source, registry), recordings)
         except StudioError as error:
             if error.field == str(file):  # what is wrong with the source is said at its own field
                 problems.append(Problem("strategy.params.recordings", error.message, error.remedy))
@@ -221,10 +221,10 @@ class RealToSimToReal(Strategy):
         from studio.sysid import chosen, identify, misfit, plant_for
 
         seed = self._context.experiment.seed
-        plant, recordings = plant_for(self._simulation, shared_registry(), self._recordings())
+        simulated = resolve(self._simulation, shared_registry())
+        plant, recordings = plant_for(simulated, self._recordings())
         found = identify(
-            self._simulation,
-            shared_registry(),
+            simulated,
             recordings,
             self.params.fields,
             method=self.params.method,
@@ -243,7 +243,7 @@ class RealToSimToReal(Strategy):
         context = self._context
         if self.params.recordings is not None:
             return read_recordings(self.params.recordings)
-        return record(self._real, shared_registry(), None, None, context.experiment.seed, tick=self._tick)
+        return record(resolve(self._real, shared_registry()), None, None, context.experiment.seed, tick=self._tick)
 
     def _tick(self, share: float) -> None:
         self._context.progress(round(1000 * share), 1000)

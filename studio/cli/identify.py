@@ -13,6 +13,7 @@ from studio.errors import ExperimentError
 from studio.experiment import Experiment
 from studio.files import write_text
 from studio.registry import Registry
+from studio.sim.domains import resolve
 from studio.sysid.calibration import chosen, simulation_of, terms_around
 from studio.sysid.entry import explains, identify, misfit, plant_for, record
 from studio.sysid.ranges import FIELDS
@@ -33,16 +34,16 @@ def identify_for(experiment: Experiment, registry: Registry, options: argparse.N
         _check_target(getattr(options, option), f"--{option}")
     domain = getattr(experiment, options.domain)
     simulation = simulation_of(experiment, options.domain) if options.write is not None else ""
+    resolved = resolve(domain, registry)
     if options.dataset is not None:
         recordings = read_recordings(options.dataset)
     else:
-        recordings = record(domain, registry, _values(options.hidden) or None, None, experiment.seed)
+        recordings = record(resolved, _values(options.hidden) or None, None, experiment.seed)
     if options.record is not None:
         write_recordings(recordings, options.record)
     began = time.perf_counter()
     found = identify(
-        domain,
-        registry,
+        resolved,
         recordings,
         options.fields or FIELDS,
         method=options.method,
@@ -50,7 +51,7 @@ def identify_for(experiment: Experiment, registry: Registry, options: argparse.N
         tick=ShareLine("identify"),
     )
     seconds = time.perf_counter() - began
-    plant, recordings = plant_for(domain, registry, recordings)
+    plant, recordings = plant_for(resolved, recordings)
     before, after = misfit(plant, recordings, {}), misfit(plant, recordings, chosen(found))
     about = {
         "method": options.method,

@@ -9,9 +9,9 @@ import mujoco
 import numpy as np
 
 from studio import paths
+from studio.contracts import ResolvedDomain
 from studio.errors import DataError, ExperimentError
-from studio.experiment import Domain, content_hash
-from studio.registry import Registry
+from studio.experiment import content_hash
 from studio.sysid.estimate import Estimate
 from studio.sysid.excitation import excite
 from studio.sysid.handling import handle, handles
@@ -32,8 +32,7 @@ LEFT_OVER = 1 / 3  # share of the nominal model's misfit put down to contacts, w
 
 
 def record(
-    domain: Domain,
-    registry: Registry,
+    domain: ResolvedDomain,
     values: Mapping[str, float] | None,
     count: int | None,
     seed: int,
@@ -56,13 +55,13 @@ def record(
         DataError: the simulation diverges.
     """
     domain = domain if values is None else nominal_model(domain)
-    plant = Plant.of(domain, registry)
+    plant = Plant.of(domain)
     for name, value in (values or {}).items():
         if name not in FIELDS or not np.isfinite(value) or value < 0 or (value == 0 and name != "actuator_delay"):
             raise ExperimentError(f"{name} = {value:g} is not possible.", "values", f"Known: {', '.join(FIELDS)}.")
     count = count or COUNTS.get(plant.kind, USUAL_COUNT)
-    if handles(domain, registry, plant.model):
-        moved = handle(domain, registry, plant.model, values or {}, (count + 1) // 2, seed)
+    if handles(domain, plant.model):
+        moved = handle(domain, plant.model, values or {}, (count + 1) // 2, seed)
         made = moved
         if count > len(moved):
             asked = excite(plant, count - len(moved), seed, moved.steps, moved.dt)
@@ -83,8 +82,7 @@ def with_noise(trajectories: Trajectories, noise: tuple[float, float], seed: int
 
 
 def identify(
-    domain: Domain,
-    registry: Registry,
+    domain: ResolvedDomain,
     trajectories: Trajectories,
     fields: Sequence[str] = FIELDS,
     *,
@@ -105,7 +103,7 @@ def identify(
         ExperimentError: a field or the method is unknown.
         DataError: the recordings do not fit the domain.
     """
-    plant, fitted = plant_for(domain, registry, trajectories)
+    plant, fitted = plant_for(domain, trajectories)
     ranges, used = Ranges.of(fields, plant.model), _some(fitted)
     if method == "sysid":
         return identify_with_sysid(plant, used, ranges, seed, tick)
@@ -114,12 +112,12 @@ def identify(
     return _identifier(plant, used, ranges, seed, training or Training(), tick).estimate(used)
 
 
-def nominal_model(domain: Domain) -> Domain:
+def nominal_model(domain: ResolvedDomain) -> ResolvedDomain:
     """The domain as it is simulated: without the robot that stands in for a real one."""
-    return domain.model_copy(update={"hidden_dynamics": None})
+    return domain.changed(domain.domain.model_copy(update={"hidden_dynamics": None}))
 
 
-def plant_for(domain: Domain, registry: Registry, trajectories: Trajectories) -> tuple[Plant, Trajectories]:
+def plant_for(domain: ResolvedDomain, trajectories: Trajectories) -> tuple[Plant, Trajectories]:
     """The simulation of the domain's robot that replays these recordings, and the recordings fitted to it.
 
     Its time step is the model's own, or the nearest shorter one that passes a whole number of times between commands.
@@ -128,11 +126,11 @@ def plant_for(domain: Domain, registry: Registry, trajectories: Trajectories) ->
         DataError: the recordings do not fit the model.
     """
     domain = nominal_model(domain)
-    plant = Plant.of(domain, registry)
+    plant = Plant.of(domain)
     fitted = trajectories.fitted(plant.model)
     own = plant.model.opt.timestep
     timestep = fitted.timestep(own)
-    return (plant if timestep == own else Plant.of(domain, registry, timestep=timestep)), fitted
+    return (plant if timestep == own else Plant.of(domain, timestep=timestep)), fitted
 
 
 def misfit(plant: Plant, trajectories: Trajectories, values: Mapping[str, float]) -> float:

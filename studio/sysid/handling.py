@@ -11,9 +11,7 @@ from collections.abc import Mapping
 import mujoco
 import numpy as np
 
-from studio.experiment import Domain
-from studio.registry import Registry
-from studio.sim.domains import embodiment_of, task_of
+from studio.contracts import ResolvedDomain
 from studio.sim.substeps import PARTS, whole_rate
 from studio.sim.world import World
 from studio.sysid.trajectories import Trajectories
@@ -22,15 +20,14 @@ Array = np.ndarray
 STEPS = 80  # parts of control steps: long enough to reach what lies there and to move it
 
 
-def handles(domain: Domain, registry: Registry, model: mujoco.MjModel) -> bool:
+def handles(domain: ResolvedDomain, model: mujoco.MjModel) -> bool:
     """Whether the scene has a loose body that the task's expert moves."""
     loose = bool(np.any(model.jnt_type == mujoco.mjtJoint.mjJNT_FREE))
-    return loose and embodiment_of(domain, registry).kind != "motor_controlled" and task_of(domain, registry).has_expert
+    return loose and domain.embodiment.kind != "motor_controlled" and domain.task.has_expert
 
 
 def handle(
-    domain: Domain,
-    registry: Registry,
+    domain: ResolvedDomain,
     model: mujoco.MjModel,
     values: Mapping[str, float],
     count: int,
@@ -42,10 +39,10 @@ def handle(
     The expert acts at the rate near the task's own at which all samples are equally far apart, by the ``model``'s time
     step: a replay passes the same number of time steps between any two commands.
     """
-    plain = domain.model_copy(update={"randomization": []})
-    task = task_of(plain, registry)
+    plain = domain.domain.model_copy(update={"randomization": []})
+    task = domain.new_task()
     task.control_hz = whole_rate(task.control_hz, model.opt.timestep)
-    world = World(plain, task, embodiment_of(plain, registry), count)
+    world = World(plain, task, domain.embodiment, count)
     try:
         ids = np.arange(count)
         world.reset_envs(ids, [seed * count + i for i in range(count)])

@@ -10,11 +10,9 @@ import mujoco
 import mujoco.batch
 import numpy as np
 
+from studio.contracts import ResolvedDomain
 from studio.cores import cores
 from studio.errors import DataError
-from studio.experiment import Domain
-from studio.registry import Registry
-from studio.sim.domains import embodiment_of, task_of
 from studio.sim.randomization.fields import NOMINAL, PhysicsRandomizer
 from studio.sim.scene import Scene, build, command_history
 from studio.sysid.trajectories import Trajectories
@@ -40,12 +38,11 @@ class Plant:
         self._physics: PhysicsRandomizer | None = None
 
     @staticmethod
-    def of(domain: Domain, registry: Registry, threads: int = 0, timestep: float | None = None) -> Plant:
+    def of(domain: ResolvedDomain, threads: int = 0, timestep: float | None = None) -> Plant:
         """The domain's embodiment with its task's bodies in it; ``timestep`` in s, None: the model's own."""
-        embodiment, task = embodiment_of(domain, registry), task_of(domain, registry)
-        return Plant(
-            build(embodiment, task, hidden_dynamics=domain.hidden_dynamics, timestep=timestep), embodiment.kind, threads
-        )
+        hidden = domain.domain.hidden_dynamics
+        scene = build(domain.embodiment, domain.new_task(), hidden_dynamics=hidden, timestep=timestep)
+        return Plant(scene, domain.embodiment.kind, threads)
 
     def replay(
         self, trajectories: Trajectories, values: Mapping[str, Array], tick: Tick | None = None

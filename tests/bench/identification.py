@@ -20,6 +20,7 @@ from _training import kept
 
 from studio.experiment import Domain
 from studio.registry import Registry
+from studio.sim.domains import resolve
 from studio.sysid import (
     FIELDS,
     SENSOR_NOISE,
@@ -73,8 +74,8 @@ def judge(case: str, method: str, ranges: Ranges, cannot: dict[str, str], found:
 
 def measure(case: str, domain: Domain, fields: tuple[str, ...]) -> list[Any]:
     """Rows of one robot: training, 200 draws by the LSTM, some by least squares."""
-    plant = Plant.of(domain, Registry(), threads=1)
-    asked = record(domain, Registry(), None, None, 0)  # commands and beginnings; the measurements are replaced
+    plant = Plant.of(resolve(domain, Registry()), threads=1)
+    asked = record(resolve(domain, Registry()), None, None, 0)  # commands and beginnings; the measurements are replaced
     ranges = Ranges.of(fields, plant.model)
     cannot = sensitivity(plant, asked, ranges).reasons(ranges)
     truth = ranges.draw(DRAWS, seed=12345, stream=9)

@@ -19,6 +19,7 @@ from studio.registry import Registry
 from studio.run.channels import Channels
 from studio.run.check import check
 from studio.run.session import Session
+from studio.sim.domains import resolve
 from studio.store.checkpoint import latest_state
 from studio.sysid import read_recordings, record, write_recordings
 
@@ -94,7 +95,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """A robot's recordings, without velocities, and two of its demonstrations."""
     folder, robot = tmp_path_factory.mktemp("robot"), plan().target
     robot = robot.changed(task="push")  # its block has more coordinates than degrees of freedom
-    recordings = record(robot, REGISTRY, None, 1, 0).until(20)
+    recordings = record(resolve(robot, REGISTRY), None, 1, 0).until(20)
     write_recordings(replace(recordings, qvel=np.full(recordings.qvel.shape, np.nan)), folder / "recordings.h5")
     with h5py.File(folder / "recordings.h5", "a") as file:
         del file["qvel"]

@@ -61,6 +61,7 @@ class IdentificationJob:
         """Raises StudioError where something does not fit, Stopped where a person ended it."""
         import torch
 
+        from studio.sim.domains import resolve
         from studio.sysid import (
             FIELDS,
             Ranges,
@@ -73,18 +74,17 @@ class IdentificationJob:
         )
 
         torch.set_num_threads(1)  # the window needs the other core
+        robot = resolve(self._domain, self._registry)
         if self._dataset is not None:
             recordings = read_recordings(self._dataset)
         else:
-            recordings = record(self._domain, self._registry, self._hidden, None, self._seed, tick=self._tick)
+            recordings = record(robot, self._hidden, None, self._seed, tick=self._tick)
         self.stage, self.share = "identify", 0.0
         began = time.perf_counter()
-        found = identify(
-            self._domain, self._registry, recordings, FIELDS, method=self._method, seed=self._seed, tick=self._tick
-        )
+        found = identify(robot, recordings, FIELDS, method=self._method, seed=self._seed, tick=self._tick)
         seconds = time.perf_counter() - began
         self.stage = "compare"
-        plant, recordings = plant_for(self._domain, self._registry, recordings)
+        plant, recordings = plant_for(robot, recordings)
         values = chosen(found)
         ranges = Ranges.of(FIELDS, plant.model)
         searched = {n: (float(low), float(high)) for n, low, high in zip(FIELDS, ranges.low, ranges.high, strict=True)}

@@ -13,6 +13,7 @@ from studio.cli.main import main
 from studio.errors import ExperimentError
 from studio.experiment import Domain, Experiment
 from studio.registry import Registry
+from studio.sim.domains import resolve
 from studio.sysid import FIELDS, RANGES, Estimate, read_recordings, record, simulation_of, terms_around
 
 ARM = {"embodiment": "ur5_6dof", "task": "reach", "observation": "goal"}
@@ -96,7 +97,7 @@ def test_no_margin_reaches_beyond_what_is_searched() -> None:
 def test_hidden_values_are_the_robots_and_not_a_stand_ins_times_them(tmp_path: Path) -> None:
     kept = tmp_path / "kept.h5"
     assert identified(tmp_path, plan(), "--record", str(kept), "--hidden", "mass=1.2", "actuator_delay=0") == 0
-    wanted = record(plan(**{"target.hidden_dynamics": None}).target, Registry(), {"mass": 1.2}, None, 0)
+    wanted = record(resolve(plan(**{"target.hidden_dynamics": None}).target, Registry()), {"mass": 1.2}, None, 0)
     np.testing.assert_array_equal(read_recordings(kept).qpos, wanted.qpos)
 
 

@@ -13,6 +13,7 @@ from studio.cli.main import main
 from studio.errors import DataError, ExperimentError, StudioError
 from studio.experiment import Domain, Experiment
 from studio.registry import Registry
+from studio.sim.domains import resolve
 from studio.sim.scene import build
 from studio.sysid import (
     FIELDS,
@@ -70,12 +71,12 @@ def arm(tmp_path_factory: pytest.TempPathFactory) -> Domain:
 
 @pytest.fixture(scope="module")
 def plant(arm: Domain, registry: Registry) -> Plant:
-    return Plant.of(arm, registry)
+    return Plant.of(resolve(arm, registry))
 
 
 @pytest.fixture(scope="module")
 def asked(arm: Domain, registry: Registry) -> Trajectories:
-    return record(arm, registry, None, 2, 0)
+    return record(resolve(arm, registry), None, 2, 0)
 
 
 @pytest.fixture(scope="module")
@@ -111,11 +112,11 @@ def test_contact_friction_does_not_show_where_nothing_touches(plant: Plant, aske
 
 def test_damping_does_not_show_in_a_model_that_has_none(tmp_path: Path, registry: Registry) -> None:
     undamped = domain(tmp_path, damping=0.0)
-    plant = Plant.of(undamped, registry)
+    plant = Plant.of(resolve(undamped, registry))
     ranges = Ranges.of(("damping", "mass"), plant.model)
-    recordings = record(undamped, registry, None, 2, 0)
+    recordings = record(resolve(undamped, registry), None, 2, 0)
     assert [*sensitivity(plant, recordings, ranges).reasons(ranges)] == ["damping"]
-    found = identify(undamped, registry, recordings, ("damping", "mass"), method="sysid")
+    found = identify(resolve(undamped, registry), recordings, ("damping", "mass"), method="sysid")
     assert not found["damping"].identifiable and np.isnan(found["damping"].value)
     assert (found["damping"].low, found["damping"].high) == (0.4, 2.5)
     assert found["mass"].value == pytest.approx(1.0, rel=0.05)
@@ -124,8 +125,8 @@ def test_damping_does_not_show_in_a_model_that_has_none(tmp_path: Path, registry
 def test_a_motors_gain_hides_behind_all_that_resists_it(tmp_path: Path, registry: Registry) -> None:
     """Mass, damping, armature and gain times any factor move a body that nothing else holds just the same."""
     driven = domain(tmp_path, MOTORS)
-    plant = Plant.of(driven, registry)
-    recordings = record(driven, registry, None, 2, 0)
+    plant = Plant.of(resolve(driven, registry))
+    recordings = record(resolve(driven, registry), None, 2, 0)
     together = ("mass", "damping", "armature", "actuator_gain")
     plain, scaled = (plant.simulated(recordings, dict.fromkeys(together, s)).qpos for s in (1.0, 1.4))
     np.testing.assert_allclose(plain, scaled, atol=1e-9)
@@ -134,7 +135,7 @@ def test_a_motors_gain_hides_behind_all_that_resists_it(tmp_path: Path, registry
     assert set(reasons) == set(together)
     assert "only together with" in reasons["mass"] and "actuator_gain" in reasons["mass"]
     assert not sensitivity(plant, recordings, known := Ranges.of(together[:3], plant.model)).reasons(known)
-    found = identify(driven, registry, recordings, ranges.fields, method="sysid")
+    found = identify(resolve(driven, registry), recordings, ranges.fields, method="sysid")
     assert {name for name, e in found.items() if not e.identifiable} == set(together)
 
 
@@ -144,9 +145,9 @@ HIDDEN = {"mass": 1.6, "damping": 0.7, "armature": 1.4, "actuator_gain": 0.8, "a
 
 
 def test_least_squares_finds_what_was_hidden(arm: Domain, registry: Registry, plant: Plant) -> None:
-    recordings = record(arm, registry, HIDDEN, 2, 1)
+    recordings = record(resolve(arm, registry), HIDDEN, 2, 1)
     shares: list[float] = []
-    found = identify(arm, registry, recordings, method="sysid", tick=shares.append)
+    found = identify(resolve(arm, registry), recordings, method="sysid", tick=shares.append)
     assert not found["friction"].identifiable
     for name, value in HIDDEN.items():
         assert found[name].identifiable
@@ -158,7 +159,7 @@ def test_least_squares_finds_what_was_hidden(arm: Domain, registry: Registry, pl
 
 
 def test_the_lstm_finds_what_was_hidden(identifier: LstmIdentifier, arm: Domain, registry: Registry) -> None:
-    found = identifier.estimate(record(arm, registry, HIDDEN, 2, 0))
+    found = identifier.estimate(record(resolve(arm, registry), HIDDEN, 2, 0))
     assert not found["friction"].identifiable and np.isnan(found["friction"].value)
     assert "do not change" in found["friction"].reason
     for name, value in HIDDEN.items():
@@ -217,27 +218,27 @@ def test_identify_takes_the_trained_network_from_the_cache(
     arm: Domain, registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     quick = Training(draws=64, calibration=32, epochs=2, batch=32, hidden=8)
-    recordings = record(arm, registry, None, 1, 4)
-    first = identify(arm, registry, recordings, ("mass",), training=quick)
+    recordings = record(resolve(arm, registry), None, 1, 4)
+    first = identify(resolve(arm, registry), recordings, ("mass",), training=quick)
 
     def never(*_: object) -> None:
         raise AssertionError("trained again")
 
     monkeypatch.setattr(LstmIdentifier, "train", staticmethod(never))
-    second = identify(arm, registry, recordings, ("mass",), training=quick)
+    second = identify(resolve(arm, registry), recordings, ("mass",), training=quick)
     assert second["mass"].to_dict() == first["mass"].to_dict()
     with pytest.raises(AssertionError, match="trained again"):
-        identify(arm, registry, recordings, ("damping",), training=quick)
+        identify(resolve(arm, registry), recordings, ("damping",), training=quick)
 
 
 # -- recordings ------------------------------------------------------------------------------------------------------
 
 
 def test_recordings_come_from_their_seed_and_go_to_disk_whole(arm: Domain, registry: Registry, tmp_path: Path) -> None:
-    one, other = (record(arm, registry, {"mass": 1.2}, 2, 3) for _ in range(2))
+    one, other = (record(resolve(arm, registry), {"mass": 1.2}, 2, 3) for _ in range(2))
     np.testing.assert_array_equal(one.qpos, other.qpos)
-    assert not np.array_equal(one.commands, record(arm, registry, None, 2, 4).commands)
-    assert np.abs(one.qpos - record(arm, registry, {"mass": 1.2}, 2, 3, noise=None).qpos).std() > 1e-4
+    assert not np.array_equal(one.commands, record(resolve(arm, registry), None, 2, 4).commands)
+    assert np.abs(one.qpos - record(resolve(arm, registry), {"mass": 1.2}, 2, 3, noise=None).qpos).std() > 1e-4
     write_recordings(one, tmp_path / "one.h5")
     read = read_recordings(tmp_path / "one.h5")
     np.testing.assert_array_equal(read.qvel, one.qvel)
@@ -245,16 +246,21 @@ def test_recordings_come_from_their_seed_and_go_to_disk_whole(arm: Domain, regis
 
 
 def test_velocities_may_be_left_out(arm: Domain, registry: Registry) -> None:
-    measured = record(arm, registry, {"mass": 1.5}, 2, 3)
+    measured = record(resolve(arm, registry), {"mass": 1.5}, 2, 3)
     blind = replace(measured, qvel=np.full((*measured.qvel.shape[:2], 1), np.nan))
-    found = identify(arm, registry, blind, ("mass",), method="sysid")
+    found = identify(resolve(arm, registry), blind, ("mass",), method="sysid")
     assert found["mass"].value == pytest.approx(1.5, rel=0.05)
 
 
 def test_hidden_dynamics_are_recorded_but_never_simulated(arm: Domain, registry: Registry, tmp_path: Path) -> None:
     (tmp_path / "robot.yaml").write_text("mass: 1.5\nactuator_gain: 0.7\n", encoding="utf-8")
     robot = arm.model_copy(update={"hidden_dynamics": tmp_path / "robot.yaml"})
-    found = identify(robot, registry, record(robot, registry, None, 2, 3), ("mass", "actuator_gain"), method="sysid")
+    found = identify(
+        resolve(robot, registry),
+        record(resolve(robot, registry), None, 2, 3),
+        ("mass", "actuator_gain"),
+        method="sysid",
+    )
     assert found["mass"].value == pytest.approx(1.5, rel=0.05)
     assert found["actuator_gain"].value == pytest.approx(0.7, rel=0.05)
 
@@ -292,7 +298,7 @@ def test_bad_recordings_are_refused_in_one_sentence(
     spoil, words = BAD[kind]
     for method in ("lstm", "sysid"):
         with pytest.raises(DataError, match=words) as caught:
-            identify(arm, registry, spoil(asked), ("mass",), method=method)
+            identify(resolve(arm, registry), spoil(asked), ("mass",), method=method)
         assert caught.value.remedy and caught.value.message.count(".") <= 3
 
 
@@ -309,13 +315,13 @@ def test_wrong_requests_are_refused(
     given: dict[str, object], words: str, arm: Domain, registry: Registry, asked: Trajectories
 ) -> None:
     with pytest.raises(ExperimentError, match=words):
-        identify(arm, registry, asked, **{"fields": ("mass",), **given})
+        identify(resolve(arm, registry), asked, **{"fields": ("mass",), **given})
 
 
 @pytest.mark.parametrize("values", [{"mass": -1.0}, {"mass": 0.0}, {"mass": float("nan")}, {"color": 1.0}])
 def test_impossible_hidden_values_are_refused(values: dict[str, float], arm: Domain, registry: Registry) -> None:
     with pytest.raises(ExperimentError, match="is not possible"):
-        record(arm, registry, values, 1, 0)
+        record(resolve(arm, registry), values, 1, 0)
 
 
 def test_a_file_that_says_too_little_is_refused(tmp_path: Path) -> None:
@@ -385,11 +391,11 @@ def test_progress_may_end_the_work(arm: Domain, registry: Registry, asked: Traje
 
     for method in ("lstm", "sysid"):
         with pytest.raises(Enough):
-            identify(arm, registry, asked, ("mass", "armature"), method=method, tick=tick, seed=9)
+            identify(resolve(arm, registry), asked, ("mass", "armature"), method=method, tick=tick, seed=9)
 
 
 def test_errors_are_ours(registry: Registry) -> None:
     with pytest.raises(StudioError):
-        Plant.of(Domain(embodiment="nobody"), registry)
+        Plant.of(resolve(Domain(embodiment="nobody"), registry))
     scene = build(registry.get("embodiments", "ur5_6dof"))
     assert Plant(scene).coordinate_names()[0] == "shoulder_pan"

@@ -13,6 +13,7 @@ import pytest
 from studio.errors import DataError
 from studio.experiment import Domain
 from studio.registry import Registry
+from studio.sim.domains import resolve
 from studio.sysid import Trajectories, identify, read_recordings, record, write_recordings
 
 ARM = Domain(embodiment="ur5_6dof", task="reach")
@@ -44,7 +45,7 @@ BAD: dict[str, tuple[Callable[[Trajectories], Trajectories], str]] = {
 
 @pytest.fixture(scope="module")
 def good() -> Trajectories:
-    return record(ARM, REGISTRY, None, 1, 0)
+    return record(resolve(ARM, REGISTRY), None, 1, 0)
 
 
 @pytest.mark.parametrize("kind", BAD)
@@ -52,7 +53,7 @@ def test_what_does_not_fit_is_named(kind: str, good: Trajectories, tmp_path: Pat
     spoil, words = BAD[kind]
     write_recordings(spoil(good), tmp_path / "bad.h5")
     with pytest.raises(DataError, match=words) as caught:
-        identify(ARM, REGISTRY, read_recordings(tmp_path / "bad.h5"), ("mass",), method="sysid")
+        identify(resolve(ARM, REGISTRY), read_recordings(tmp_path / "bad.h5"), ("mass",), method="sysid")
     assert caught.value.field == str(tmp_path / "bad.h5") and caught.value.remedy
 
 

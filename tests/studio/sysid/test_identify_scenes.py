@@ -7,6 +7,7 @@ import pytest
 
 from studio.experiment import Domain
 from studio.registry import Registry
+from studio.sim.domains import resolve
 from studio.sysid import FIELDS, Plant, Ranges, misfit, record, sensitivity
 
 ARMS = {"control": "end_effector", "observation": "goal"}
@@ -19,8 +20,8 @@ def registry() -> Registry:
 
 
 def reasons(domain: Domain, registry: Registry) -> dict[str, str]:
-    plant = Plant.of(domain, registry)
-    recordings = record(domain, registry, {"mass": 1.3}, None, 0)
+    plant = Plant.of(resolve(domain, registry))
+    recordings = record(resolve(domain, registry), {"mass": 1.3}, None, 0)
     recordings.check(plant.model)
     ranges = Ranges.of(FIELDS, plant.model)
     assert 0.9 < misfit(plant, recordings, {"mass": 1.3}) < 1.1  # the replay is what was recorded, but for the noise
@@ -48,8 +49,8 @@ def test_hopper_shows_only_ratios_of_parameters(registry: Registry) -> None:
     found = reasons(hopper, registry)
     assert set(found) == {"mass", "damping", "armature", "actuator_gain"}
     assert all("only together with" in words for words in found.values())
-    plant = Plant.of(hopper, registry)
-    asked = record(hopper, registry, None, None, 0)
+    plant = Plant.of(resolve(hopper, registry))
+    asked = record(resolve(hopper, registry), None, None, 0)
     plain, scaled = (
         plant.simulated(asked, dict.fromkeys(found, factor)).qpos for factor in (1.0, 1.5)
     )  # exactly the same, contacts and all
@@ -61,6 +62,6 @@ def test_hopper_shows_only_ratios_of_parameters(registry: Registry) -> None:
 @pytest.mark.parametrize("body", ["ant", "half_cheetah", "humanoid", "swimmer", "inverted_pendulum"])
 def test_every_body_can_be_recorded(body: str, registry: Registry) -> None:
     domain = Domain.model_validate({"embodiment": body, "task": body, **BODIES})
-    recordings = record(domain, registry, None, 2, 0)
-    recordings.check(Plant.of(domain, registry).model)
+    recordings = record(resolve(domain, registry), None, 2, 0)
+    recordings.check(Plant.of(resolve(domain, registry)).model)
     assert np.isfinite(recordings.qpos).all() and recordings.qpos.std() > 0

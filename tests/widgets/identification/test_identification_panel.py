@@ -13,6 +13,7 @@ from PySide6.QtCore import Qt
 from plugins.panels.identification import PANEL, IdentificationPanel
 from studio.experiment import Domain
 from studio.registry import Registry
+from studio.sim.domains import resolve
 from widgets.shell.app_state import AppState
 
 ARM = """<mujoco><option timestep="0.005" integrator="implicitfast" gravity="0 0 0"/>
@@ -101,7 +102,7 @@ def test_a_file_of_recordings(qtbot: Any, app_state: AppState, panel: Identifica
     from studio.sysid import record, write_recordings
 
     domain: Domain = app_state.experiment.target
-    write_recordings(record(domain, app_state.registry, {"mass": 0.7}, 2, 5), tmp_path / "robot.h5")
+    write_recordings(record(resolve(domain, app_state.registry), {"mass": 0.7}, 2, 5), tmp_path / "robot.h5")
     click(qtbot, panel.recordings.source.button("file"))
     assert panel.recordings.file_box.isVisible() and not panel.recordings.hidden_box.isVisible()
     assert "Choose a recordings file" in identified(qtbot, panel)
