@@ -6,10 +6,10 @@ The target says on which contexts the policy is scored: held-out ones inside the
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
-from studio.contracts import Metrics, Problem, Requires
+from studio.contracts import Metrics, Problem, Requires, Stateful
 from studio.experiment import Domain, Experiment, Settings, setting
 from studio.rl.algorithms.ppo import PPOParams
 from studio.rl.choice import AlgorithmChoice, ChosenAlgorithm
@@ -93,9 +93,5 @@ class MultiTask(ChosenAlgorithm):
             values = {**found.values, **self._recorder.metrics()}
             yield Metrics(found.step, found.total, values, found.stage, found.share)
 
-    def state_dict(self) -> dict[str, Any]:
-        return {"learner": super().state_dict(), "contexts": self._recorder.state_dict()}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        super().load_state_dict(state["learner"])
-        self._recorder.load_state_dict(state["contexts"])
+    def stateful(self) -> Mapping[str, Stateful]:
+        return {**super().stateful(), "contexts": self._recorder}

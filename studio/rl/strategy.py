@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
-from studio.contracts import Metrics, Problem, Requires, Strategy
+from studio.contracts import Metrics, Problem, Requires, Stateful, Strategy
 from studio.experiment import Domain, Experiment, RandomizationTerm
 from studio.rl.algorithms.ppo import PPO, UNITS, PPOParams
 from studio.rl.learners import check_ppo
@@ -92,12 +92,8 @@ class ReinforcementStrategy(Strategy):
     def policy(self) -> Any:
         return self._policy
 
-    def state_dict(self) -> dict[str, Any]:
-        state: dict[str, Any] = self._learner.state_dict()
-        return state
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        self._learner.load_state_dict(state)
+    def stateful(self) -> Mapping[str, Stateful]:
+        return {"learner": self._learner}
 
     def _check_policy(self, experiment: Experiment) -> list[Problem]:
         if experiment.policy.id not in self.policies:

@@ -95,6 +95,8 @@ class BatchSimulation:
         )
         self.randomization = self.randomizer.values  # each simulation's present values by key, (num_envs,) or (…, 3)
         self.contexts = np.zeros((num_envs, len(task.context)))  # which of its task's family each episode is
+        # where the next episode has the context of the last, whatever its seed draws: within a trial
+        self.keeps_context = np.zeros(num_envs, bool)
         self.observers: list[Observer] = [] if self.curriculum is None else [self.curriculum]
         # the goal (g,) that a learner set itself in a simulation, in place of the task's; None: it sets none
         self.self_generated: Callable[[int], Array] | None = None
@@ -156,7 +158,8 @@ class BatchSimulation:
             self.batch.reset(ids[diverged], stage=STAGE.mjSTAGE_NONE)
         self.control.reset_envs(ids, rng)
         if self.task.context:
-            self.contexts[ids] = contexts.draw(self.task, self.domain.contexts, rng)
+            drawn = contexts.draw(self.task, self.domain.contexts, rng)
+            self.contexts[ids] = np.where(self.keeps_context[ids][:, None], self.contexts[ids], drawn)
         self.task.reset(self, ids, rng)
         for observer in self.observers:
             observer.on_reset(self, ids)

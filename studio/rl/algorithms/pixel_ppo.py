@@ -213,11 +213,14 @@ class PixelPPO:
             norm = nn.utils.clip_grad_norm_(self.acting, s.max_gradient_norm)
             self.optimizers[0].step()
             found.append(torch.cat([diagnostics, norm[None]]))
-        seen = [self.see(rollout.images[rows], rollout.states[rows]) for rows in self._minibatches(s.encoder_epochs)]
+        seen = [
+            self.encoder_step(rollout.images[rows], rollout.states[rows])
+            for rows in self._minibatches(s.encoder_epochs)
+        ]
         last = torch.stack(seen).mean(0, keepdim=True) if seen else torch.zeros(1, device=self.device)
         return torch.cat([torch.stack(found).mean(0), last])
 
-    def see(self, images: Tensor, states: Tensor) -> Tensor:
+    def encoder_step(self, images: Tensor, states: Tensor) -> Tensor:
         """One step of the encoder on images (n, h, w, 3) of normalized states (n, width); the loss of telling them."""
         features = self.policy(images)
         told = smooth_l1_loss(self.policy.decoder(features), states)  # a state may be out of sight: no outliers
@@ -241,7 +244,7 @@ class PixelPPO:
         self._set_rates(1.0, first.first_rate)
         for _ in range(first.first_steps):
             rows = torch.randint(len(images), (first.minibatch,), generator=self.generator, device=self.device)
-            self.see(images[rows], moments(states[rows]))
+            self.encoder_step(images[rows], moments(states[rows]))
         self._begin(self.seed)
 
     def _minibatches(self, epochs: int) -> Iterator[Tensor]:

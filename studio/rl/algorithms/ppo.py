@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -26,7 +26,7 @@ from studio.sim.world import World
 
 EAGER_ITERATIONS = 1  # before compiling: something to see at once, at the same iteration in every run
 EPSILON = 1e-5  # Adam's
-MATRICES = ("observations", "actions", "seen")  # of a rollout's columns; the others are single numbers
+MATRICES = ("observations", "actions", "critic_obs")  # of a rollout's columns; the others are single numbers
 UNITS = {
     "return": "", "episode_length": "steps", "samples": "steps", "steps_per_second": "steps/s", "entropy": "nats",
     "kl": "nats", "diverged": "simulations",
@@ -86,7 +86,6 @@ class PPO:
     """
 
     units = UNITS
-    collector: ClassVar[type[RolloutCollector]] = RolloutCollector
 
     def __init__(
         self,
@@ -97,13 +96,14 @@ class PPO:
         iterations: int,
         seed: int,
         say: Callable[[str], None] = lambda text: None,
+        collector: Callable[..., RolloutCollector] = RolloutCollector,
     ) -> None:
         self.policy, self.settings, self.iterations, self.say = policy, settings, iterations, say
         self.iteration = 0
         device = policy.low.device
         self.generator = torch.Generator(device).manual_seed(seed)
         s = settings
-        self.rollouts = self.collector(world, policy, s.steps, s.gamma, s.gae_lambda, seed, self.generator)
+        self.rollouts: Any = collector(world, policy, s.steps, s.gamma, s.gae_lambda, seed, self.generator)
         self.flat = FlatParameters(policy)
         self.first, self.second = torch.zeros_like(self.flat.vector), torch.zeros_like(self.flat.vector)
         self.updates = torch.zeros((), device=device)  # Adam's

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -116,16 +117,22 @@ class RecurrentRollout(Rollout):
 
 
 class RecurrentRollouts(RolloutCollector):
-    """Collects with a memory of each simulation's episode; or of its trial, ``trial`` episodes long: within one, an
-    episode's end is none, and returns go on into the next episode (Duan et al. 2016, RL², arXiv:1611.02779)."""
+    """Collect with a memory that lasts for a trial (Duan et al. 2016, RL², arXiv:1611.02779).
+
+    Within a trial the task's context is held, and returns go on into the next episode.
+
+    Args:
+        trial: episodes of a trial.
+    """
 
     policy: RecurrentActorCritic
-    trial = 1  # episodes
 
-    def __init__(self, *given: Any, **named: Any) -> None:
+    def __init__(self, *given: Any, trial: int = 1, **named: Any) -> None:
         super().__init__(*given, **named)
+        self.trial = trial
         self._memory = torch.zeros(self.world.num_envs, self.policy.params.hidden, device=self.device)
         self._episode = np.zeros(self.world.num_envs, int)  # of the trial
+        self._hold_contexts()
 
     @torch.no_grad()
     def collect(self) -> RecurrentRollout:
@@ -144,6 +151,7 @@ class RecurrentRollouts(RolloutCollector):
         """Takes back what :meth:`state_dict` gave."""
         super().load_state_dict(state)
         self._memory, self._episode = state["memory"].to(self.device), state["episode"].cpu().numpy().copy()
+        self._hold_contexts()
 
     def _features(self, normalized: Tensor) -> Tensor:
         self._at += 1
@@ -154,20 +162,23 @@ class RecurrentRollouts(RolloutCollector):
         memory = self._remembered[-1] if after is None else self._remembered[after]
         return self.policy.core(normalized, memory)
 
-    def _count(self, reward: Array, terminated: Array, truncated: Array, info: dict[str, Any]) -> None:
-        super()._count(reward, terminated, truncated, info)
+    def _ends(self, t: int, terminated: Array, truncated: Array) -> tuple[Array, Array]:
+        """Return where trials end; there the memory is cleared."""
         ended = terminated | truncated
-        if not ended.any():
-            return
         self._episode[ended] += 1
         over = ended & (self._episode >= self.trial)
         self._episode[over] = 0
-        terminated &= over  # these are the stretch's own rows: what goes on is no end to its advantages either
-        truncated &= over
-        fresh = torch.from_numpy(over)
-        self._memory = self._memory.masked_fill(fresh.to(self.device)[:, None], 0.0)
-        if self._at + 1 < self.length:
-            self._fresh[self._at + 1] = fresh
+        self._hold_contexts()
+        if over.any():
+            fresh = torch.from_numpy(over)
+            self._memory = self._memory.masked_fill(fresh.to(self.device)[:, None], 0.0)
+            if t + 1 < self.length:
+                self._fresh[t + 1] = fresh
+        return terminated & over, truncated & over
+
+    def _hold_contexts(self) -> None:
+        """Let the world keep the context of every simulation whose trial continues after its present episode."""
+        self.world.keeps_context[:] = self._episode + 1 < self.trial
 
 
 class RecurrentPPO(PPO):
@@ -177,14 +188,12 @@ class RecurrentPPO(PPO):
         trial: episodes that memory and returns last for.
     """
 
-    collector: ClassVar[type[RolloutCollector]] = RecurrentRollouts
     rollouts: RecurrentRollouts
 
     def __init__(
         self, policy: RecurrentActorCritic, world: World, settings: PPOParams, *, trial: int = 1, **more: Any
     ) -> None:
-        super().__init__(policy, world, settings, **more)
-        self.rollouts.trial = trial
+        super().__init__(policy, world, settings, collector=partial(RecurrentRollouts, trial=trial), **more)
 
     def learn(self, rollout: RecurrentRollout, step: Callable[..., Tensor]) -> Tensor:
         """Epochs of minibatches over a rollout; mean diagnostics."""

@@ -67,15 +67,15 @@ class WorstCasePPO(PPO):
 
     def loss(self, parameters: dict[str, Tensor], batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
         """After the warm-up the actor's rows are of the worst episodes, the critic's of all."""
-        if "seen" not in batch:
+        if "critic_obs" not in batch:
             return super().loss(parameters, batch)
-        n, rows = len(batch["observations"]), torch.cat([batch["observations"], batch["seen"]])
+        n, rows = len(batch["observations"]), torch.cat([batch["observations"], batch["critic_obs"]])
         means, log_std, values = functional_call(self.policy, parameters, (rows,), strict=False)
-        return ppo_loss(means[:n], log_std, values[n:], batch | {"returns": batch["worth"]}, self.settings)
+        return ppo_loss(means[:n], log_std, values[n:], batch | {"returns": batch["critic_return"]}, self.settings)
 
     def _step_function(self) -> Callable[..., Tensor]:
-        if not self.warming_up and "seen" not in self._widths:
-            self._widths |= {"seen": self.policy.params.inputs, "worth": 1}
+        if not self.warming_up and "critic_obs" not in self._widths:
+            self._widths |= {"critic_obs": self.policy.params.inputs, "critic_return": 1}
             self._compiled = None
         return super()._step_function()
 
@@ -90,8 +90,8 @@ class WorstCasePPO(PPO):
 class WorstRollout(Rollout):
     """The worst episodes' rows; beside each a row of any episode, for the critic: its observation and its return."""
 
-    seen: Tensor
-    worth: Tensor
+    critic_obs: Tensor
+    critic_return: Tensor
 
 
 class Episodes:
@@ -178,8 +178,8 @@ class Episodes:
             values=values[mine],
             advantages=advantages[mine],
             returns=returns[mine],
-            seen=normalized[held][pairs],
-            worth=returns[held][pairs],
+            critic_obs=normalized[held][pairs],
+            critic_return=returns[held][pairs],
         )
 
     def _see(self, ids: Array) -> Tensor:

@@ -81,12 +81,13 @@ class RolloutCollector:
             known.append(self._features(scaled))
             action += actor(known[t])
             native = policy.native(action).cpu().numpy()
-            observation, rewards[t], terminated[t], truncated[t], info = world.step(native)
+            observation, rewards[t], episode_terminated, episode_truncated, info = world.step(native)
             self._observation = self._seen(observation)
             if "final_obs" in info:
                 ids, diverged[t] = np.flatnonzero(info["_final_obs"]), info["diverged"]
                 last[t, ids] = np.stack([self._seen(final) for final in info["final_obs"][ids]])
-            self._count(rewards[t], terminated[t], truncated[t], info)
+            self.statistics.count(rewards[t], episode_terminated, episode_truncated, info)
+            terminated[t], truncated[t] = self._ends(t, episode_terminated, episode_truncated)
         self.samples += time * n
         features = torch.stack(known)
         ended = torch.from_numpy(terminated | truncated).to(self.device)
@@ -128,8 +129,10 @@ class RolloutCollector:
         self.statistics.load_state_dict(state["statistics"])
         self.samples = int(state["samples"])
 
-    def _count(self, reward: Array, terminated: Array, truncated: Array, info: dict[str, Any]) -> None:
-        self.statistics.count(reward, terminated, truncated, info)
+    def _ends(self, t: int, terminated: Array, truncated: Array) -> tuple[Array, Array]:
+        """Return where step ``t`` of the rollout ends what returns last for, (env,) bool each, of where it ended
+        episodes: here the episodes themselves."""
+        return terminated, truncated
 
     def _values(
         self, features: Tensor, last: Array, terminated: Array, truncated: Array, diverged: Array

@@ -188,6 +188,29 @@ def test_a_trial_is_remembered_across_its_episodes_and_returns_go_on() -> None:
     assert not torch.allclose(carried[cut], wanted[:-1][cut], atol=1e-2)
 
 
+def test_context_is_held_for_a_trial_and_no_longer() -> None:
+    torch.set_num_threads(1)
+    world = make_vector(4, "point_navigation", "point", threads=1)
+    world.task.horizon = 5
+    policy = policy_for(world)
+    settings = PPOParams(update="eager", steps=40, minibatch=40, epochs=1)
+    contexts: list[np.ndarray] = []
+    ends: list[np.ndarray] = []
+    real = world.step
+
+    def step(actions: Any) -> Any:
+        contexts.append(world.contexts.copy())
+        answer = real(actions)
+        ends.append(answer[2] | answer[3])
+        return answer
+
+    world.step = step
+    RecurrentPPO(policy, world, settings, iterations=1, seed=0, trial=3).rollouts.collect()
+    ended, changed = np.array(ends)[:-1], (np.diff(np.array(contexts), axis=0) != 0).any(-1)
+    third = ended & (ended.cumsum(0) % 3 == 0)
+    assert third.sum() > 4 and np.array_equal(changed, third)
+
+
 def test_a_world_that_diverges_is_counted_and_training_goes_on() -> None:
     ppo = learner(3, sims=4)
     told: list[str] = []

@@ -139,11 +139,11 @@ def test_the_actor_learns_from_the_worst_and_the_critic_from_all() -> None:
     before = {name: value.clone() for name, value in ppo.policy.state_dict().items()}
     got = episodes.rollout(np.argsort(episodes.returns)[:2])
     count = len(got.actions)
-    assert got.seen.shape == got.observations.shape and got.worth.shape == (count,)
+    assert got.critic_obs.shape == got.observations.shape and got.critic_return.shape == (count,)
     every = torch.cat([seen for seen, _, _ in episodes._steps])
     ppo.policy.load_state_dict(before)
     rows = {tuple(row) for row in ppo.policy.moments(every).tolist()}
-    pairs = {tuple(row) for row in got.seen.tolist()}
+    pairs = {tuple(row) for row in got.critic_obs.tolist()}
     assert len(pairs) == count < len(rows) and pairs <= rows
     assert pairs != {tuple(row) for row in got.observations.tolist()}
     batch = {name: getattr(got, name) for name in ("observations", "actions", "log_probs", "advantages", "returns")}
@@ -151,14 +151,17 @@ def test_the_actor_learns_from_the_worst_and_the_critic_from_all() -> None:
     def changed(**columns: torch.Tensor) -> dict[str, bool]:
         """Which networks' gradients are others with other columns."""
         found = []
-        for given in (batch | {"seen": got.seen, "worth": got.worth}, batch | columns):
+        for given in (batch | {"critic_obs": got.critic_obs, "critic_return": got.critic_return}, batch | columns):
             loss, _ = ppo.loss(dict(ppo.policy.named_parameters()), given)
             found.append(torch.autograd.grad(loss, [ppo.policy.actor[0].weight, ppo.policy.critic[0].weight]))
         return {name: not torch.allclose(a, b) for name, a, b in zip(("actor", "critic"), *found, strict=True)}
 
-    other = torch.randn_like(got.seen)
-    assert changed(seen=other, worth=got.worth) == {"actor": False, "critic": True}
-    assert changed(seen=got.seen, worth=got.worth, observations=other) == {"actor": True, "critic": False}
+    other = torch.randn_like(got.critic_obs)
+    assert changed(critic_obs=other, critic_return=got.critic_return) == {"actor": False, "critic": True}
+    assert changed(critic_obs=got.critic_obs, critic_return=got.critic_return, observations=other) == {
+        "actor": True,
+        "critic": False,
+    }
     assert len(step(torch.zeros(32, 11 + 3 + 3 + 11 + 1))) == 7
 
 
