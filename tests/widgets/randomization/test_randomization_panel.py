@@ -200,7 +200,7 @@ def test_samples_differ_in_what_is_randomized_and_in_nothing_else(qtbot: Any) ->
         assert len(set(means)) == COUNT
         assert np.array_equal(np.argsort(means), np.argsort(other.values["brightness"]))
         assert len(np.unique(other.poses[:, 2])) == COUNT
-        wrong = wait_for_samples(qtbot, sampler, Request(domain.model_copy(update={"camera": "nowhere"}), 0))
+        wrong = wait_for_samples(qtbot, sampler, Request(domain.model_copy(update={"cameras": ["nowhere"]}), 0))
         assert "no camera 'nowhere'" in wrong.problem and wrong.images is None
     finally:
         sampler.end()
