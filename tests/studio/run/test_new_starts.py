@@ -73,7 +73,7 @@ def test_lengthen_says_when_the_last_state_was_deleted(
     assert Experiment.load(folder / "experiment.yaml").budget.iterations == 10
 
 
-def test_keep_best_publishes_the_policy_with_the_best_selection_score(runs: Path) -> None:
+def test_keep_best_publishes_the_best_by_selection(runs: Path) -> None:
     scored = {"evaluation.every": 4, "evaluation.short_episodes": 3, "evaluation.keep_best": True}
     plan = tiny.experiment("lora", **scored)
     session = tiny.run(plan, runs, REGISTRY)
