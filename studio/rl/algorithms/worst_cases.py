@@ -110,8 +110,8 @@ class Episodes:
         self._ids: list[Array] = []  # which simulations each step was of
         self._steps: list[tuple[Tensor, Tensor, Array]] = []  # their observations, actions, rewards
         self._last = torch.zeros(n, policy.params.inputs, device=rollouts.device)  # each episode's end
-        self._worth = torch.zeros(n, device=rollouts.device)  # of that end: 0 terminated, 1 goes on, −1 diverged
-        active, seen = np.arange(n), self._see(np.arange(n))
+        self._bootstrap = torch.zeros(n, device=rollouts.device)  # of that end: 0 terminated, 1 goes on, −1 diverged
+        active, seen = np.arange(n), self._observe(np.arange(n))
         while len(active):
             noise = torch.randn(len(active), policy.params.outputs, generator=rollouts.generator, device=seen.device)
             actions = policy.actor(policy.moments(seen)) + noise * policy.log_std.exp()
@@ -121,7 +121,7 @@ class Episodes:
             self._steps.append((seen, actions, rewards))
             self.returns[active] += rewards
             self.lengths[active] += 1
-            seen = self._see(active)
+            seen = self._observe(active)
             terminated = world.terminated(active)
             over = terminated | world.truncated(active)
             if over.any():
@@ -129,8 +129,8 @@ class Episodes:
                 if world.task.has_success:
                     successes[ended] = world.success(ended)
                 self._last[ended] = seen[torch.from_numpy(over)]
-                worth = np.where(terminated, 0.0, np.where(world.diverging(active), -1.0, 1.0))[over]
-                self._worth[ended] = torch.as_tensor(worth, dtype=torch.float32, device=seen.device)
+                bootstrap = np.where(terminated, 0.0, np.where(world.diverging(active), -1.0, 1.0))[over]
+                self._bootstrap[ended] = torch.as_tensor(bootstrap, dtype=torch.float32, device=seen.device)
             self._tell(active, rewards, active[over])
             active, seen = active[~over], seen[torch.from_numpy(~over)]
         rollouts.statistics.add(self.returns.tolist(), self.lengths.tolist(), successes.tolist())
@@ -139,7 +139,7 @@ class Episodes:
     def worst(self, epsilon: float) -> Array:
         """The simulations whose episodes returned least, a share of ε, the least first; more where these had a single
         step. One that diverged is the simulator's failure and no bad model's: it comes after all others."""
-        order = np.lexsort((self.returns, (self._worth < 0).cpu().numpy()))
+        order = np.lexsort((self.returns, (self._bootstrap < 0).cpu().numpy()))
         count = math.ceil(round(epsilon * len(order), 9))  # 0.1 · 30 is a little above 3
         enough = int(np.searchsorted(np.cumsum(self.lengths[order]), 2)) + 1
         return order[: max(count, enough)]
@@ -151,9 +151,9 @@ class Episodes:
         shape, device = (len(self._ids), n), rollouts.device
         seen = torch.zeros(*shape, policy.params.inputs, device=device)
         actions = torch.zeros(*shape, policy.params.outputs, device=device)
-        rewards, there = np.zeros(shape), np.zeros(shape, bool)
-        for t, (ids, (observed, moved, paid)) in enumerate(zip(self._ids, self._steps, strict=True)):
-            seen[t, ids], actions[t, ids], rewards[t, ids], there[t, ids] = observed, moved, paid, True
+        rewards, stepped = np.zeros(shape), np.zeros(shape, bool)
+        for t, (ids, (observed, moved, reward)) in enumerate(zip(self._ids, self._steps, strict=True)):
+            seen[t, ids], actions[t, ids], rewards[t, ids], stepped[t, ids] = observed, moved, reward, True
         scaled = rollouts.reward_scale.scaled(torch.as_tensor(rewards, device=device))
         policy.rewards.update(self._discounted())
         normalized = policy.moments(seen.flatten(0, 1)).view_as(seen)
@@ -162,13 +162,13 @@ class Episodes:
             log_probs = log_prob(actions, policy.actor(normalized), policy.log_std)
             last = policy.critic(policy.moments(self._last)).squeeze(-1)
         policy.moments.update(torch.cat([observed for observed, _, _ in self._steps]))
-        end, every = torch.from_numpy(there.sum(0) - 1).to(device), torch.arange(n, device=device)
+        end, every = torch.from_numpy(stepped.sum(0) - 1).to(device), torch.arange(n, device=device)
         following = torch.cat([values[1:], values[-1:]])
-        following[end, every] = torch.where(self._worth < 0, values[end, every], last * self._worth)
+        following[end, every] = torch.where(self._bootstrap < 0, values[end, every], last * self._bootstrap)
         ended = torch.zeros(shape, device=device)
         ended[end, every] = 1
         advantages = gae(scaled, values, following, ended, rollouts.gamma, rollouts.gae_lambda)
-        returns, held = advantages + values, torch.from_numpy(there).to(device)
+        returns, held = advantages + values, torch.from_numpy(stepped).to(device)
         mine = held & torch.from_numpy(np.isin(np.arange(n), chosen)).to(device)
         pairs = torch.randperm(int(held.sum()), generator=rollouts.generator, device=device)[: int(mine.sum())]
         return WorstRollout(
@@ -182,7 +182,7 @@ class Episodes:
             critic_return=returns[held][pairs],
         )
 
-    def _see(self, ids: Array) -> Tensor:
+    def _observe(self, ids: Array) -> Tensor:
         observation = flatten(self._rollouts.world.observe(ids), self._policy.params.ignored)
         return torch.as_tensor(observation, dtype=torch.float32, device=self._rollouts.device)
 

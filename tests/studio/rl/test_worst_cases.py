@@ -106,7 +106,7 @@ def test_advantages_are_those_of_each_episode_by_itself() -> None:
     policy.load_state_dict(before)
     sums, at = [], 0
     with torch.no_grad():
-        for t, (ids, (seen, moved, paid)) in enumerate(zip(episodes._ids, episodes._steps, strict=True)):
+        for t, (ids, (seen, moved, reward)) in enumerate(zip(episodes._ids, episodes._steps, strict=True)):
             for sim in chosen:  # (time, episode) order: what the rollout's rows are
                 (row,) = np.flatnonzero(ids == sim) if sim in ids else (None,)
                 if row is None:
@@ -115,17 +115,17 @@ def test_advantages_are_those_of_each_episode_by_itself() -> None:
                 assert torch.equal(got.observations[at], normalized[0]) and torch.equal(got.actions[at], moved[row])
                 density = log_prob(moved[row : row + 1], policy.actor(normalized), policy.log_std)
                 assert got.log_probs[at].item() == pytest.approx(density.item(), abs=1e-5)
-                sums.append((sim, t, at, paid[row], policy.critic(normalized).item()))
+                sums.append((sim, t, at, reward[row], policy.critic(normalized).item()))
                 at += 1
     assert at == len(got.actions)
     for sim in chosen:  # the recursion of GAE, written out from the end
-        steps = [(at, paid, value) for s, _, at, paid, value in sums if s == sim]
-        worth = episodes._worth[sim].item()
+        steps = [(at, reward, value) for s, _, at, reward, value in sums if s == sim]
+        bootstrap = episodes._bootstrap[sim].item()
         with torch.no_grad():
-            following = policy.critic(policy.moments(episodes._last[sim : sim + 1])).item() if worth > 0 else 0.0
+            following = policy.critic(policy.moments(episodes._last[sim : sim + 1])).item() if bootstrap > 0 else 0.0
         carried = 0.0
-        for at, paid, value in reversed(steps):
-            delta = float(np.clip(paid * scale, -10, 10)) + rollouts.gamma * following - value
+        for at, reward, value in reversed(steps):
+            delta = float(np.clip(reward * scale, -10, 10)) + rollouts.gamma * following - value
             carried = delta + rollouts.gamma * rollouts.gae_lambda * carried
             assert got.advantages[at].item() == pytest.approx(carried, abs=2e-4)
             following = value
@@ -203,8 +203,8 @@ def test_observers_see_every_step() -> None:
 
     world.observers.append(Watcher())
     values = found(ppo)[0]
-    assert len(told) > 10 and all(of is world and paid.shape == ids.shape for of, ids, paid in told)
-    assert sum(paid.sum() for _, _, paid in told) == pytest.approx(20 * values["return"])
+    assert len(told) > 10 and all(of is world and reward.shape == ids.shape for of, ids, reward in told)
+    assert sum(reward.sum() for _, _, reward in told) == pytest.approx(20 * values["return"])
     assert len(told[0][1]) == 20 and sum(len(ids) for _, ids, _ in told) == values["samples"], "none that stand still"
 
 
