@@ -33,7 +33,7 @@ from widgets.viewport.training_source import TrainingSource
 from widgets.viewport.view import Viewport
 
 TIME_S = 0.2  # between two moves of the slider while time runs
-REBUILD_MS = 400  # edits come in bursts; the player is made anew when they rest
+REBUILD_MS = 400  # edits come in bursts; the player is made again when they rest
 
 
 def load_checkpoint(folder: Path, step: int) -> Policy:
@@ -310,7 +310,7 @@ class ViewportPanel(QWidget):
 
     def _open_file(self) -> None:
         types = self.tr("Datasets and models ({0})").format("*.hdf5 *.h5 *.xml *.mjcf *.urdf")
-        name, _ = QFileDialog.getOpenFileName(self, self.tr("Look at"), "", types)
+        name, _ = QFileDialog.getOpenFileName(self, self.tr("Open a model or dataset"), "", types)
         if name:
             self.look_at(Path(name))
 
@@ -411,7 +411,7 @@ class ViewportPanel(QWidget):
 PANEL = PanelInfo(
     id="viewport",
     title="Viewport",
-    summary="The policy alive: expert, current, a checkpoint, random or your hand; recorded episodes; any model.",
+    summary="Plays the expert, the current policy, a checkpoint or recorded episodes; any model in your hand.",
     area="center",
     order=10,
     factory=ViewportPanel,

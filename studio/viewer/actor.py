@@ -83,7 +83,7 @@ class Actor:
         return {"score": self.probe.score_transition(before, action, self._observe())}
 
     def evaluate(self) -> dict[str, float]:
-        """Return what the policy says of the present state; a silent one is not worth an observation."""
+        """Return what the policy says of the present state; nothing is observed for one that says nothing."""
         return {} if self.probe.answers is False else self.probe.evaluate(self._observe(), self.memory)
 
     def begin(self, memory: Any = None) -> None:

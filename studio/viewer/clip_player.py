@@ -41,7 +41,7 @@ class ClipPlayer(BasePlayer):
         self._ask = ask
         self._clip: Clip | None = None
         self._at = 0.0  # s within the clip
-        self._episodes = 0  # begun while it was watched
+        self._episodes = 0  # that began while it was shown
         self._step = -1
         self._reward = 0.0
 
@@ -60,8 +60,8 @@ class ClipPlayer(BasePlayer):
 
     @property
     def info(self) -> PlayerInfo:
-        """Whether the training's domain has become another; once a clip has come, episodes begun while it was watched,
-        the step of the present one and its reward."""
+        """Whether the training's domain has become another; once a clip has come, how many episodes began since, the
+        step of the present one and its reward."""
         known: PlayerInfo = {"training": True, "stale": self.stale, "episode": self._episodes}
         return known if self._clip is None else {**known, "step": self._step, "reward": self._reward}
 

@@ -61,7 +61,7 @@ def replay(folder: Path, step: int, registry: Registry, most: int = MOST) -> tup
     rows = _rows(folder)
     rows = rows[rows["step"] == step][:most]
     if not len(rows):
-        raise DataError(f"The run scored nothing at step {step}.", str(folder), "Choose another step.")
+        raise DataError(f"The run has no evaluation at step {step}.", str(folder), "Choose another step.")
     policy = load_policy(folder, step, registry)
     domain = Experiment.load(folder / "experiment.yaml").target
     task = task_of(domain, registry)
@@ -93,7 +93,7 @@ def _said(row: Any, by_success: bool) -> str:
 
 
 def _rows(folder: Path) -> Array:
-    """The log's episodes on the target, by step and seed; of one that a resumed run logged twice the later."""
+    """The log's episodes on the target, by step and seed; of one that a resumed run logged again, the later."""
     with opened(folder / "log.h5") as file:
         rows: Array = file["episodes"][:]
     rows = rows[rows["domain"] == b"target"][::-1]

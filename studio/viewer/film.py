@@ -60,15 +60,15 @@ def film_run(
     if not (run / "experiment.yaml").is_file():
         raise DataError("There is no run in this folder.", str(run), "Check the path.")
     if path.suffix.lower() != ".mp4":
-        raise DataError("A film is an MP4 file.", str(path), "Give it a name that ends in .mp4.")
+        raise DataError("A film must be an MP4 file.", str(path), "Give it a name that ends in .mp4.")
     if episodes < 1:
-        raise DataError("A film has at least one episode.", "episodes", "Ask for 1 or more.")
+        raise DataError("A film needs at least one episode.", "episodes", "Ask for 1 or more.")
     if path.exists():
         there = "folder" if path.is_dir() else "file"
-        raise DataError(f"There is a {there} of this name.", str(path), "Choose another name.")
+        raise DataError(f"A {there} of this name exists already.", str(path), "Choose another name.")
     plan = Experiment.load(run / "experiment.yaml")
     policy = load_policy(run, registry=registry)
-    thread_context()  # a machine without GL is told before anything is written
+    thread_context()  # without GL it fails before anything is written
     player = Player(plan.target, registry, policy, plan.seed)
     try:
         camera = _Camera(player)
@@ -94,11 +94,11 @@ def _play(
 ) -> tuple[list[bool], int]:
     """Plays and films; gives each episode's success, and how many pictures there are."""
     success = [False] * episodes
-    pictures, told = 0, -1
+    pictures, reported = 0, -1
     while (now := player.info)["episode"] < episodes:
-        if tick is not None and now["episode"] != told:
-            told = now["episode"]
-            tick(told, episodes)
+        if tick is not None and now["episode"] != reported:
+            reported = now["episode"]
+            tick(reported, episodes)
         success[now["episode"]] = now["success"]
         picture = camera.picture()
         while not writer.add(picture, pictures / FPS):

@@ -129,7 +129,7 @@ class LiveSimulation(BasePlayer):
         self._touched()
 
     def set_ctrl(self, actuator: int, value: float) -> None:
-        """What an actuator is told while the simulation is driven by hand."""
+        """Sets an actuator's control while the simulation is driven by hand."""
         self._ctrl[0, actuator] = value
         self._show()
 
@@ -156,7 +156,7 @@ class LiveSimulation(BasePlayer):
         self._touched(obey=False)
 
     def actuator_values(self) -> Array:
-        """What each actuator is told, (nu,)."""
+        """The control of each actuator, (nu,)."""
         return self._ctrl[0].copy()
 
     # -- inside --------------------------------------------------------------------------------------------------

@@ -143,7 +143,11 @@ def recorded_domain(episodes: Episodes, default: Domain) -> Domain:
         return Domain(**kept) if "embodiment" in kept and "task" in kept else default
     except (ValueError, AttributeError) as error:
         reason = str(error).splitlines()[0]
-        raise DataError(f"The dataset's description of its domain is unreadable ({reason}).", "env_args", "") from None
+        raise DataError(
+            f"The dataset's description of its domain is unreadable ({reason}).",
+            "env_args",
+            "Record the episodes again, or remove the attribute.",
+        ) from None
 
 
 def _poses(episodes: Episodes, scene: Scene, where: str) -> tuple[Array, Array | None]:

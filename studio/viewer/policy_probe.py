@@ -1,6 +1,6 @@
 """What a playing policy says of each moment: what it expects, how undecided it is, and its score of what just happened.
 
-A watched simulation asks it once a control step and keeps the answers beside its history: they are drawn as traces
+The player asks it once a control step and keeps the answers beside its history: they are drawn as traces
 under the picture, and the score as the color of the path behind the body.
 """
 
@@ -18,7 +18,7 @@ from studio.contracts import Line, Policy
 from studio.viewer.decorations import diverging
 
 Array = np.ndarray
-SEGMENTS = 120  # of a path at most: each is drawn anew with every picture
+SEGMENTS = 120  # of a path at most: all are drawn with every picture
 WIDTH = 0.005  # of a path, in extents of the model
 SHARE = 95  # percentile of |score| that has the full color
 

@@ -130,7 +130,7 @@ class SteeredWorld(LiveSimulation):
         return self._seen
 
     def _step_by_hand(self) -> Iterator[float]:
-        """The actuators keep what their sliders tell them; task and clock go on as under a policy."""
+        """The actuators keep the controls of their sliders; task and clock go on as under a policy."""
         world = self.world
         world.task.before(world, self._ids)
         world.steps[0] += 1

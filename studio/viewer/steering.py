@@ -14,7 +14,7 @@ Array = np.ndarray
 PLACE = ("goal_x", "goal_y", "goal_z")  # components that say where the goal's mark is, m
 TURN = ("cosine", "sine")  # of an angle in the plane, together of length 1
 ARROW, ARROW_COLOR = 0.08, (0.93, 0.70, 0.13, 1.0)  # its length, in extents of the model
-BEYOND = 0.5  # of a family's range, that a hand may go beyond it at either end: what lies outside is worth a look
+BEYOND = 0.5  # of a family's range, that a hand may go beyond it at either end: to see what happens outside
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def turned(parts: tuple[Component, ...], context: Array, component: int, value: 
 
 
 def arrow(parts: tuple[Component, ...], context: Array, place: tuple[float, float, float], extent: float) -> list[Line]:
-    """Where a body is told to go, drawn above it, where the context is a direction: ±1 along x, or an angle's."""
+    """Return the arrow above a body that shows where to go. The context is a direction: ±1 along x, or an angle's."""
     names = tuple(part.name for part in parts)
     if names == TURN:
         ahead = np.array([context[0], context[1], 0.0])

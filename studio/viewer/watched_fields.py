@@ -59,7 +59,9 @@ def parse(text: str, model: mujoco.MjModel, data: mujoco.MjData) -> Watch:
     """
     found = _TEXT.fullmatch(text.strip())
     if found is None:
-        raise StudioError(f"'{text}' is no field.", "watch", "Write for example qpos[3], qfrc_actuator or sensordata.")
+        raise StudioError(
+            f"'{text}' is not a field.", "watch", "Write for example qpos[3], qfrc_actuator or sensordata."
+        )
     name, inside = found.group(1), found.group(2)
     known = fields(data)
     if name not in known:
@@ -94,7 +96,7 @@ def _index(part: str, size: int, field: str, axis: int, model: mujoco.MjModel) -
         return slice(low, high)
     if axis == 0 and field in _NAMED:
         return _row_of(part.strip("'\""), _NAMED[field], field, model)
-    raise StudioError(f"'{part}' is no row of '{field}'.", "watch", f"Choose 0 to {size - 1}.")
+    raise StudioError(f"'{part}' is not a row of '{field}'.", "watch", f"Choose 0 to {size - 1}.")
 
 
 def _kind(field: str) -> str:

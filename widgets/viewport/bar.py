@@ -25,7 +25,7 @@ SPEEDS = {
 
 
 class ViewportBar(QWidget):
-    """Signals are for what a person did; the setters tell nobody."""
+    """Emits signals for what a person did; the setters emit none."""
 
     play_toggled = Signal()
     step_asked = Signal()
@@ -48,10 +48,10 @@ class ViewportBar(QWidget):
         self.play = self._button("pause", self.tr("Play or pause (Space)"), self.play_toggled)
         self.back = self._button("back", self.tr("One control step back (Left arrow)"), self.back_asked)
         self.step = self._button("step", self.tr("One control step (Right arrow)"), self.step_asked)
-        self.reset = self._button("reset", self.tr("The same episode from its start (R)"), self.reset_asked)
+        self.reset = self._button("reset", self.tr("Restart this episode (R)"), self.reset_asked)
         self.keyframes = QMenu(self)
         self._keys: tuple[str, ...] = ()
-        self.seed = self._button("dice", self.tr("An episode from a new seed"), self.seed_asked)
+        self.seed = self._button("dice", self.tr("New episode from a random seed"), self.seed_asked)
         self.inset = self._button("inset", self.tr("Show what the policy sees"), None)
         self.inset.setCheckable(True)
         self.inset.toggled.connect(self.inset_toggled)
@@ -62,16 +62,16 @@ class ViewportBar(QWidget):
         self.side = self._button("side", self.tr("Inspector: show, joints, actuators, watch (N)"), None)
         self.side.setCheckable(True)
         self.side.toggled.connect(self.side_toggled)
-        self.speed = self._combo(self.tr("Speed"), self.tr("Simulated seconds in a second (+ and −)"), 58)
+        self.speed = self._combo(self.tr("Speed"), self.tr("Simulated seconds per second (+ and −)"), 58)
         for label, factor in SPEEDS.items():
             self.speed.addItem(label, factor)
         self.speed.setCurrentIndex(5)
         self.speed.activated.connect(lambda index: self.speed_chosen.emit(self.speed.itemData(index)))
         self._cameras: tuple[tuple[str, ...], str] | None = None  # as last set
-        self.camera = self._combo(self.tr("Camera"), self.tr("Which camera (0 free, 1 to 9 the model's)"), 72)
+        self.camera = self._combo(self.tr("Camera"), self.tr("Camera (0: free, 1 to 9: the model's own)"), 72)
         self.camera.activated.connect(lambda index: self.camera_chosen.emit(self.camera.itemData(index)))
         self.set_cameras((), FREE)
-        self.policy = self._combo(self.tr("Policy"), self.tr("Who drives the robot"), 84)
+        self.policy = self._combo(self.tr("Policy"), self.tr("What drives the robot"), 84)
         for key, label in (
             ("expert", self.tr("Expert")),
             ("current", self.tr("Current policy")),
@@ -79,13 +79,13 @@ class ViewportBar(QWidget):
             ("checkpoint", self.tr("Checkpoint…")),
             ("random", self.tr("Random")),
             ("hand", self.tr("By hand")),
-            ("recorded", self.tr("Replay…")),
+            ("recorded", self.tr("Playback…")),
         ):
             self.policy.addItem(label, key)
         self.policy.activated.connect(lambda index: self.policy_chosen.emit(self.policy.itemData(index)))
         self.simulation = QSpinBox()
         self.simulation.setAccessibleName(self.tr("Simulation"))
-        self.simulation.setToolTip(self.tr("Which of the training's simulations is watched, by its number from 1"))
+        self.simulation.setToolTip(self.tr("Which of the training's simulations is shown, counted from 1"))
         self.simulation.setRange(1, 1)
         self.simulation.setMinimumWidth(64)
         self.simulation.setKeyboardTracking(False)

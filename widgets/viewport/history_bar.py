@@ -9,7 +9,7 @@ from widgets.style import theme
 
 
 class HistoryBar(QWidget):
-    """Signals are for what a person did; the setters tell nobody."""
+    """Emits signals for what a person did; the setters emit none."""
 
     sought = Signal(int)  # entry of the history, or frame
     episode_chosen = Signal(int)
@@ -19,7 +19,7 @@ class HistoryBar(QWidget):
         self.episode = QSpinBox()
         self.episode.setPrefix(self.tr("Episode "))
         self.episode.setAccessibleName(self.tr("Recorded episode"))
-        self.episode.setToolTip(self.tr("Which of the recorded episodes is played"))
+        self.episode.setToolTip(self.tr("Recorded episode that is played"))
         self.episode.setMinimum(1)
         self.episode.valueChanged.connect(lambda number: self.episode_chosen.emit(number - 1))
         self.slider = QSlider(Qt.Orientation.Horizontal)

@@ -22,7 +22,7 @@ from widgets.style import theme
 from widgets.viewport.frame import Frame
 from widgets.viewport.model_sheet import ModelSheet
 from widgets.viewport.show_options import FRAMES, LABELS, TOGGLES, Shown
-from widgets.viewport.sliders import Knobs
+from widgets.viewport.sliders import SliderList
 from widgets.viewport.watch import WatchList
 
 WIDTH = 262  # px
@@ -37,16 +37,16 @@ class ShowOptions(QWidget):
         super().__init__(parent)
         self.shown = Shown()
         words = {
-            "contacts": (self.tr("Contacts"), self.tr("Where things touch")),
-            "contact_forces": (self.tr("Contact forces"), self.tr("How hard things press on each other")),
+            "contacts": (self.tr("Contacts"), self.tr("Contact points")),
+            "contact_forces": (self.tr("Contact forces"), self.tr("Forces at the contacts")),
             "joints": (self.tr("Joints"), self.tr("Axes of the joints")),
-            "actuators": (self.tr("Actuators"), self.tr("What drives the joints, colored by how hard")),
-            "center_of_mass": (self.tr("Center of mass"), self.tr("Of each tree of bodies")),
-            "inertia": (self.tr("Inertia"), self.tr("Boxes of the same mass and inertia as the bodies")),
-            "collision": (self.tr("Collision"), self.tr("The geometry that touches, in place of the one that is seen")),
-            "transparent": (self.tr("Transparent"), self.tr("See through all that moves")),
-            "sites": (self.tr("Sites"), self.tr("Marked places")),
-            "cameras": (self.tr("Cameras"), self.tr("Where the model's cameras stand")),
+            "actuators": (self.tr("Actuators"), self.tr("What drives the joints, colored by control")),
+            "center_of_mass": (self.tr("Center of mass"), self.tr("Of each kinematic tree")),
+            "inertia": (self.tr("Inertia"), self.tr("Boxes with the mass and inertia of the bodies")),
+            "collision": (self.tr("Collision"), self.tr("Collision geometry in place of visual geometry")),
+            "transparent": (self.tr("Transparent"), self.tr("See through moving bodies")),
+            "sites": (self.tr("Sites"), self.tr("Reference points of the model")),
+            "cameras": (self.tr("Cameras"), self.tr("Places of the model's cameras")),
             "wireframe": (self.tr("Wireframe"), self.tr("Edges only")),
         }
         grid = QGridLayout()
@@ -66,8 +66,8 @@ class ShowOptions(QWidget):
             "site": self.tr("Sites"), "actuator": self.tr("Actuators"), "contactforce": self.tr("Contact forces"),
             "world": self.tr("World"),
         }  # fmt: skip
-        self.labels = self._combo(self.tr("Labels"), self.tr("Names written at things (L)"), LABELS, kinds)
-        self.frames = self._combo(self.tr("Frames"), self.tr("Axes drawn at things (E)"), FRAMES, kinds)
+        self.labels = self._combo(self.tr("Labels"), self.tr("Names beside objects (L)"), LABELS, kinds)
+        self.frames = self._combo(self.tr("Frames"), self.tr("Axes at objects (E)"), FRAMES, kinds)
         self.labels.activated.connect(lambda i: self._take(replace(self.shown, label=LABELS[i])))
         self.frames.activated.connect(lambda i: self._take(replace(self.shown, frame=FRAMES[i])))
         form = QFormLayout()
@@ -117,13 +117,13 @@ class ViewportSide(QScrollArea):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.options = ShowOptions()
-        self.joints = Knobs(self.tr("Joint"), self.tr("No hinge or slide joints."))
-        self.actuators = Knobs(self.tr("Actuator"), self.tr("No actuators."))
+        self.joints = SliderList(self.tr("Joint"), self.tr("No hinge or slide joints."))
+        self.actuators = SliderList(self.tr("Actuator"), self.tr("No actuators."))
         self.watch = WatchList()
-        self.context = Knobs(self.tr("Context"), "")
-        self.hold = QCheckBox(self.tr("Keep over episodes"))
-        self.hold.setToolTip(self.tr("Off, every episode draws a context of its own"))
-        self.hold.setAccessibleName(self.tr("Keep the context over episodes"))
+        self.context = SliderList(self.tr("Context"), "")
+        self.hold = QCheckBox(self.tr("Keep for later episodes"))
+        self.hold.setToolTip(self.tr("When off, each episode draws its own context"))
+        self.hold.setAccessibleName(self.tr("Keep the context for later episodes"))
         turned = QWidget()
         inner = QVBoxLayout(turned)
         inner.setContentsMargins(0, 0, 0, theme.MEDIUM)
@@ -180,11 +180,11 @@ class ViewportSide(QScrollArea):
         """Takes the model's names and the moment's values."""
         if frame.sheet is not self._sheet:
             self._sheet = frame.sheet
-            self.joints.set_knobs(frame.sheet.joints)
-            self.actuators.set_knobs(frame.sheet.actuators)
+            self.joints.set_sliders(frame.sheet.joints)
+            self.actuators.set_sliders(frame.sheet.actuators)
             self.watch.set_fields(frame.sheet.fields)
             if frame.sheet.context or self.context.sliders:
-                self.context.set_knobs(frame.sheet.context)
+                self.context.set_sliders(frame.sheet.context)
             if self.sections["context"].isHidden() == bool(frame.sheet.context):
                 self.sections["context"].setVisible(bool(frame.sheet.context))
                 self.wants_changed.emit()

@@ -50,9 +50,9 @@ def help_text() -> str:
         "Ctrl+right-drag pulls a body, Ctrl+drag turns it; with Shift in the horizontal plane. "
         "Ctrl+drag moves a goal, which stays there until a reset, or turns the arrow of a direction, and the policy "
         "follows.\n"
-        "Space plays or pauses, arrows step back and forth, Home and End go to the ends of what is remembered, "
-        "R resets, G takes the next keyframe, + and − change the speed, 0 is the free camera, 1 to 9 the model's.\n"
+        "Space plays or pauses, the arrow keys step back and forth, Home and End go to the ends of the history, "
+        "R resets, G goes to the next keyframe, + and − change the speed, 0 is the free camera, 1 to 9 the model's.\n"
         "C contacts, F contact forces, J joints, A actuators, M center of mass, I inertia, H collision geometry, "
         "T transparency, S sites, K cameras, W wireframe, L labels, E frames.\n"
-        "N inspector, P picture, V film, Esc lets go, F1 shows this.",
+        "N inspector, P picture, V film, Esc deselects, F1 shows this help.",
     )

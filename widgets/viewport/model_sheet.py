@@ -53,16 +53,16 @@ def describe(player: PlayerProtocol, mujoco: Any) -> ModelSheet:
         hinge = int(model.jnt_type[index]) == movable[0]
         reach = np.pi if hinge else max(1.0, float(model.stat.extent))
         low, high = model.jnt_range[index] if model.jnt_limited[index] else (-reach, reach)
-        joints.append(_knob(index, model.joint(index).name, "joint", low, high, "rad" if hinge else "m"))
+        joints.append(_slider(index, model.joint(index).name, "joint", low, high, "rad" if hinge else "m"))
     actuators = []
     for index in range(model.nu):
         low, high = model.actuator_ctrlrange[index] if model.actuator_ctrllimited[index] else (-1.0, 1.0)
-        actuators.append(_knob(index, model.actuator(index).name, "actuator", low, high))
+        actuators.append(_slider(index, model.actuator(index).name, "actuator", low, high))
     keys = tuple(model.key(index).name or f"keyframe {index}" for index in range(model.nkey))
-    named = [f"qpos[{knob.name}]" for knob in joints] + [f"ctrl[{knob.name}]" for knob in actuators]
+    named = [f"qpos[{slider.name}]" for slider in joints] + [f"ctrl[{slider.name}]" for slider in actuators]
     named += [f"sensordata[{model.sensor(i).name}]" for i in range(model.nsensor) if model.sensor(i).name]
     turned = enumerate(player.components)
-    context = tuple(_knob(place, c.name.replace("_", " "), "", c.low, c.high) for place, c in turned)
+    context = tuple(_slider(place, c.name.replace("_", " "), "", c.low, c.high) for place, c in turned)
     return ModelSheet(
         player.kind, tuple(joints), tuple(actuators), keys, (*fields(player.data), *named), context, _goal(player)
     )
@@ -80,5 +80,5 @@ def _goal(player: PlayerProtocol) -> str:
     return next((GOAL for i in range(model.nbody) if model.body_mocapid[i] >= 0 and model.body(i).name == GOAL), "")
 
 
-def _knob(index: int, name: str, what: str, low: float, high: float, unit: str = "") -> Slider:
+def _slider(index: int, name: str, what: str, low: float, high: float, unit: str = "") -> Slider:
     return Slider(index, name or f"{what} {index}", float(low), float(high), unit)

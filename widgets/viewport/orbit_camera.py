@@ -45,7 +45,7 @@ class OrbitCamera:
         self.mode, self._by_hand = mode, True
 
     def track(self, perturb: Any) -> None:
-        """Follows the body that an ``MjvPerturb`` has selected from now on; none: the one worth following again."""
+        """Follows the body that an ``MjvPerturb`` has selected from now on; none: the most jointed body again."""
         chosen = perturb is not None and perturb.select > 0
         self._followed = int(perturb.select) if chosen else self._body
 
@@ -134,7 +134,7 @@ def roaming_body(model: Any) -> int:
 
 
 def moving_body(model: Any) -> int:
-    """The body worth following: the one behind the most joints, as a hand is; −1 where nothing moves."""
+    """The body to follow: the one behind the most joints, as a hand is; −1 where nothing moves."""
     best, most = -1, 0
     joints = [0] * model.nbody
     for body in range(1, model.nbody):

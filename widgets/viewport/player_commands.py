@@ -9,6 +9,7 @@ from widgets.viewport.orbit_camera import OrbitCamera
 from widgets.viewport.perturb_controller import PerturbController
 from widgets.viewport.scene_renderer import SceneRenderer
 
+INDEXED = ("pose", "ctrl", "context")  # a joint's, an actuator's, a component's
 PAUSING = ("step", "back", "seek", "keyframe", "pose")  # time stands still after these
 
 

@@ -17,7 +17,7 @@ from widgets.viewport.film import Film
 from widgets.viewport.frame import Frame
 from widgets.viewport.model_sheet import NO_MODEL, describe
 from widgets.viewport.orbit_camera import names
-from widgets.viewport.player_commands import PAUSING, PlayerCommands
+from widgets.viewport.player_commands import INDEXED, PAUSING, PlayerCommands
 from widgets.viewport.policy_supply import POLL_SECONDS, PolicySource, PolicySupply
 from widgets.viewport.render_pace import Pace
 from widgets.viewport.scene_renderer import LEVELS, STILL_LEVEL, Quality, QualityControl, SceneRenderer
@@ -140,7 +140,8 @@ class Stage:
             self.playing = False
         if command in ("step", "back") and (self.waiting or self._supply.refused):
             return
-        self._commands.carry_out(player, command, int(index or 0), value, self._aspect)
+        number = int(index) if command in INDEXED else 0
+        self._commands.carry_out(player, command, number, value, self._aspect)
         if command == "drag" and not self.moving:
             player.drag_at_rest()
 

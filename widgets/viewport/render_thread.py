@@ -108,7 +108,7 @@ class RenderThread(QThread):
         self._mail.post(f"pose {joint}", value)
 
     def set_ctrl(self, actuator: int, value: float) -> None:
-        """What an actuator is told under the policy ``"hand"``."""
+        """Set an actuator's control under the policy ``"hand"``."""
         self._mail.post(f"ctrl {actuator}", value)
 
     def set_context(self, component: int, value: float) -> None:

@@ -56,7 +56,7 @@ STILL_LEVEL = 1  # a picture that stands still is drawn once more at this level
 class QualityControl:
     """Chooses the level from what frames cost: down at once when the rate cannot be held, up only with ample room.
 
-    A level that proved too dear is not tried again for a while, twice as long each time; so the picture does not
+    A level that proved too slow is not tried again for a while, twice as long each time; so the picture does not
     flicker between two levels.
     """
 

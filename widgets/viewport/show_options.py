@@ -1,4 +1,4 @@
-"""What may be drawn over a scene, by name and key; and how it is told to MuJoCo. No Qt: both threads use it."""
+"""What may be drawn over a scene, by name and key; and how MuJoCo's options say it. No Qt: both threads use it."""
 
 from __future__ import annotations
 

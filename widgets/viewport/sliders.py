@@ -14,16 +14,16 @@ from widgets.viewport.model_sheet import Slider
 TICKS = 1000
 
 
-class Knobs(QWidget):
-    """One row for each knob. ``turned`` is for what a person did."""
+class SliderList(QWidget):
+    """One row for each slider. ``turned`` is for what a person did."""
 
     turned = Signal(int, float)  # index in the model, value
 
     def __init__(self, what: str, none: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._what, self._none = what, none
-        self._knobs: tuple[Slider, ...] = ()
-        self._texts: dict[int, str] = {}  # what stands at each knob
+        self._shown: tuple[Slider, ...] = ()
+        self._texts: dict[int, str] = {}  # what is written at each slider
         self.sliders: list[QSlider] = []
         self.numbers: list[QLabel] = []
         self._grid = QGridLayout(self)
@@ -32,11 +32,11 @@ class Knobs(QWidget):
         self._grid.setVerticalSpacing(theme.SMALL)
         self._grid.setColumnStretch(1, 1)
 
-    def set_knobs(self, sliders: tuple[Slider, ...]) -> None:
+    def set_sliders(self, sliders: tuple[Slider, ...]) -> None:
         """Rows for another model."""
-        if sliders == self._knobs and (self.sliders or not sliders) and self._grid.count():
+        if sliders == self._shown and (self.sliders or not sliders) and self._grid.count():
             return
-        self._knobs = sliders
+        self._shown = sliders
         while (item := self._grid.takeAt(0)) is not None:
             widget = item.widget()
             if widget is not None:
@@ -48,18 +48,18 @@ class Knobs(QWidget):
             nothing.setWordWrap(True)
             self._grid.addWidget(nothing, 0, 0, 1, 3)
             return
-        for row, knob in enumerate(sliders):
+        for row, spec in enumerate(sliders):
             name = QLabel()
             name.setFont(theme.small_font())
-            name.setText(name.fontMetrics().elidedText(knob.name, Qt.TextElideMode.ElideMiddle, 84))
+            name.setText(name.fontMetrics().elidedText(spec.name, Qt.TextElideMode.ElideMiddle, 84))
             name.setFixedWidth(84)
-            tip = f"{knob.name}: {knob.low:.4g} … {knob.high:.4g} {knob.unit}".rstrip()
+            tip = f"{spec.name}: {spec.low:.4g} … {spec.high:.4g} {spec.unit}".rstrip()
             name.setToolTip(tip)
             slider = QSlider(Qt.Orientation.Horizontal)
             slider.setRange(0, TICKS)
             slider.setPageStep(TICKS // 20)
             slider.setToolTip(tip)
-            slider.setAccessibleName(f"{self._what} {knob.name}")
+            slider.setAccessibleName(f"{self._what} {spec.name}")
             slider.installEventFilter(self)  # the wheel scrolls the list, it does not turn what lies under it
             slider.valueChanged.connect(lambda tick, row=row: self._turn(row, tick))
             number = QLabel("–")
@@ -73,25 +73,25 @@ class Knobs(QWidget):
 
     def follow(self, values: np.ndarray) -> None:
         """Where the model's joints or actuators are now, by their index."""
-        for knob, slider, number in zip(self._knobs, self.sliders, self.numbers):
-            value = float(values[knob.index]) if knob.index < len(values) else math.nan
+        for spec, slider, number in zip(self._shown, self.sliders, self.numbers):
+            value = float(values[spec.index]) if spec.index < len(values) else math.nan
             text = f"{value:.3f}" if math.isfinite(value) else "–"
-            if text == self._texts.get(knob.index) or slider.isSliderDown():
+            if text == self._texts.get(spec.index) or slider.isSliderDown():
                 continue  # a hand is not pushed away
-            self._texts[knob.index] = text
+            self._texts[spec.index] = text
             number.setText(text)
             slider.setEnabled(math.isfinite(value))
             if math.isfinite(value):
-                share = (value - knob.low) / ((knob.high - knob.low) or 1.0)
+                share = (value - spec.low) / ((spec.high - spec.low) or 1.0)
                 with QSignalBlocker(slider):
                     slider.setValue(round(TICKS * min(max(share, 0.0), 1.0)))
 
     def _turn(self, row: int, tick: int) -> None:
-        knob = self._knobs[row]
-        value = knob.low + (knob.high - knob.low) * tick / TICKS
-        self._texts[knob.index] = f"{value:.3f}"
-        self.numbers[row].setText(self._texts[knob.index])
-        self.turned.emit(knob.index, value)
+        spec = self._shown[row]
+        value = spec.low + (spec.high - spec.low) * tick / TICKS
+        self._texts[spec.index] = f"{value:.3f}"
+        self.numbers[row].setText(self._texts[spec.index])
+        self.turned.emit(spec.index, value)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if event.type() == QEvent.Type.Wheel:

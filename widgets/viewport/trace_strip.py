@@ -28,7 +28,7 @@ from widgets.style import theme
 LANE = (24, 44)  # px, least and greatest height of one trace
 LEFT = 116  # px for names
 MOST = 12  # curves in a lane; an action may be wider, an eye cannot follow more
-LIVE_LANE = 30  # px, greatest height while a policy plays: there are more of them, and the picture is what is watched
+LIVE_LANE = 30  # px, greatest height while a policy plays: there are more of them, and the picture matters more
 FIXED = ("action", "reward", "value", "entropy", "score")  # lanes that are always there where there are numbers
 
 

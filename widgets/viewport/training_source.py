@@ -1,4 +1,4 @@
-"""The viewport's view into a training that goes on: which of its simulations is watched."""
+"""The viewport's view into a training that goes on: which of its simulations is shown."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from widgets.viewport.render_thread import RenderThread
 
 
 class TrainingSource(QObject):
-    """Belongs to one viewport. ``named`` says what is watched, in words."""
+    """Belongs to one viewport. ``named`` says what is shown, in words."""
 
     named = Signal(str)
 
@@ -27,17 +27,17 @@ class TrainingSource(QObject):
 
     def watch(self) -> None:
         """Shows the simulation that the bar names."""
-        watched, registry = self._app_state.channels.training, self._app_state.registry
+        tap, registry = self._app_state.channels.training, self._app_state.registry
         simulation, otherwise = self._bar.simulation.value() - 1, self._app_state.experiment.source
 
         def ask() -> Any:
-            watched.look(simulation)
-            return watched.take()
+            tap.look(simulation)
+            return tap.take()
 
         def make() -> PlayerProtocol:
             from studio.viewer.clip_player import ClipPlayer  # on the render thread
 
-            return ClipPlayer(ask, watched.domain(simulation) or otherwise, registry)
+            return ClipPlayer(ask, tap.domain(simulation) or otherwise, registry)
 
         self.watching, self._words = True, ""
         self._bar.simulation.show()
@@ -53,7 +53,7 @@ class TrainingSource(QObject):
             self._app_state.channels.training.leave()
 
     def follow(self, frame: Frame) -> None:
-        """A picture came while the training is watched: there may be more simulations now, or another world."""
+        """A picture came while the training is shown: there may be more simulations now, or another world."""
         self._name()
         if frame.info.get("stale") and frame.model != self._stale:
             self._stale = frame.model

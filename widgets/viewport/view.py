@@ -61,7 +61,7 @@ class Viewport(QWidget):
         self.frame = Frame()
         self.policy_text = ""
         self.looking_at = ""  # name of a file that is shown in place of the experiment's domain
-        self.notice = self.tr("The viewport starts with the plugins…")
+        self.notice = self.tr("Loading plugins…")
         self.canvas = viewport_canvas.Canvas(self)
         self.canvas.set_inset_color(GLASS)
         self._inset: QImage | None = None
@@ -294,7 +294,7 @@ class Viewport(QWidget):
         self._write_chips()
 
     def _lay_out(self) -> None:
-        """After another size or scheme: everything anew."""
+        """Draw everything again, after another size or color scheme."""
         self.canvas.set_size(self.size())
         self.canvas.show_inset(self._inset, self._inset_box())
         self.canvas.show_flash(GREEN if self._flashing else None)

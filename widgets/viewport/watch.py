@@ -81,7 +81,7 @@ class _Row(QWidget):
         drop.setFixedSize(20, 18)
         drop.setAutoRaise(True)
         drop.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        drop.setToolTip(self.tr("Watch it no longer"))
+        drop.setToolTip(self.tr("Stop watching"))
         drop.setAccessibleName(self.tr("Stop watching {0}").format(text))
         theme.set_icon(drop, "close", "muted")
         drop.clicked.connect(lambda: self.removed.emit(self.text))

@@ -13,7 +13,7 @@ from studio.errors import StudioError
 
 @dataclass(frozen=True)
 class Reading:
-    """What a watched line says now: its numbers, or why there are none."""
+    """The present reading of one line: its numbers, or why there are none."""
 
     text: str
     values: np.ndarray | None = None  # (count,)
@@ -21,7 +21,7 @@ class Reading:
 
 
 class Watching:
-    """Lines of text, understood anew for each model. Empty, it costs nothing."""
+    """Lines of text, parsed for each model. Empty, it costs nothing."""
 
     def __init__(self) -> None:
         self._texts: tuple[str, ...] = ()

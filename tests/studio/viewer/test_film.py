@@ -83,7 +83,7 @@ def test_what_cannot_be_filmed_is_said(
     (tmp_path / "folder.mp4").mkdir()
     assert "folder" in refused(capfd, run, "--film", tmp_path / "folder.mp4")["error"]
     (tmp_path / "mine.mp4").write_text("mine")
-    assert "There is a file" in refused(capfd, run, "--film", tmp_path / "mine.mp4")["error"]
+    assert "A file of this name exists" in refused(capfd, run, "--film", tmp_path / "mine.mp4")["error"]
     assert (tmp_path / "mine.mp4").read_text() == "mine"
     assert not path.exists() and not [p for p in tmp_path.iterdir() if "part" in p.name]
 

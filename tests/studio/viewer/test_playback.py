@@ -72,7 +72,7 @@ def test_traces_belong_to_the_chosen_episode(playback: Playback, episodes: Episo
 
 def test_the_file_says_which_domain_it_is_from(episodes: Episodes) -> None:
     found = recorded_domain(episodes, Domain())
-    assert (found.embodiment, found.observation) == ("ur5_6dof", "goal")
+    assert (found.embodiment, found.observation) == ("ur5_6dof", ["goal"])
     other = Episodes({}, episodes.actions, episodes.lengths, attributes={})
     assert recorded_domain(other, Domain(embodiment="mobile_3dof")).embodiment == "mobile_3dof"
     other.attributes["env_args"] = json.dumps({"env_name": "Lift", "env_kwargs": {"robots": "Panda"}})

@@ -70,10 +70,10 @@ def test_a_free_joint_has_six_speeds(scene: tuple[mujoco.MjModel, mujoco.MjData]
         ("qpos[shoulder]", "no joint 'shoulder'"),
         ("xpos[0,1,2]", "2 dimensions"),
         ("time[0]", "0 dimensions"),
-        ("qpos[0", "no field"),
-        ("import os", "no field"),
-        ("", "no field"),
-        ("solver_niter[x]", "no row"),
+        ("qpos[0", "not a field"),
+        ("import os", "not a field"),
+        ("", "not a field"),
+        ("solver_niter[x]", "not a row"),
     ],
 )
 def test_what_is_said(scene: tuple[mujoco.MjModel, mujoco.MjData], text: str, words: str) -> None:

@@ -16,7 +16,7 @@ from tests.widgets.viewport.hands import CTRL, LEFT, RIGHT, SHIFT, Held
 from widgets.viewport.menus import recordings
 from widgets.viewport.model_sheet import Slider
 from widgets.viewport.orbit_camera import FOLLOW
-from widgets.viewport.sliders import TICKS, Knobs
+from widgets.viewport.sliders import TICKS, SliderList
 
 K = Qt.Key
 
@@ -261,9 +261,9 @@ def test_a_preview_ends_when_it_is_ended(held: Held) -> None:
 
 
 def test_a_slider_follows_a_diverging_joint_to_its_end_and_lives_on(qtbot: Any) -> None:
-    sliders = Knobs("Joint", "none")
+    sliders = SliderList("Joint", "none")
     qtbot.addWidget(sliders)
-    sliders.set_knobs((Slider(0, "slide", -1.0, 1.0, "m"),))
+    sliders.set_sliders((Slider(0, "slide", -1.0, 1.0, "m"),))
     turned: list[float] = []
     sliders.turned.connect(lambda _, value: turned.append(value))
     for value, tick in ((1e9, TICKS), (-1e9, 0), (0.0, TICKS // 2)):
