@@ -2,34 +2,56 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from functools import partial
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Qt
 from PySide6.QtGui import QAction, QGuiApplication, QKeySequence
-from PySide6.QtWidgets import QFileDialog, QMenu, QMenuBar, QSizePolicy, QToolBar, QToolButton, QWidget
+from PySide6.QtWidgets import (
+    QDockWidget,
+    QFileDialog,
+    QMainWindow,
+    QMenu,
+    QMenuBar,
+    QSizePolicy,
+    QToolBar,
+    QToolButton,
+    QWidget,
+)
 
 from studio import paths
 from studio.experiment import Experiment
 from widgets.shell import opening
+from widgets.shell.app_state import AppState
 from widgets.style import theme
-
-if TYPE_CHECKING:
-    from widgets.shell.main_window import MainWindow
 
 EXAMPLES = paths.assets() / "experiments"
 
 
 class Commands(QObject):
-    """Every command of the window, once. The palette lists the same actions."""
+    """Every command of the window, once. The palette lists the same actions.
 
-    def __init__(self, window: MainWindow) -> None:
+    Args:
+        window: which the actions belong to.
+        app_state: what the commands act on.
+        docks: of the panels, which can be shown and hidden.
+        open_path: opens a file or a run folder.
+        reset_layout: moves every panel back to its default place.
+    """
+
+    def __init__(
+        self,
+        window: QMainWindow,
+        app_state: AppState,
+        docks: Mapping[str, QDockWidget],
+        open_path: Callable[[Path], None],
+        reset_layout: Callable[[], None],
+    ) -> None:
         super().__init__(window)
-        self._window, self._app_state = window, window.app_state
+        self._window, self._app_state, self._docks, self._open_path = window, app_state, docks, open_path
         self.base: tuple[Experiment, Path] | None = None  # what was opened, and where it lies
-        app_state = self._app_state
         make = self._make
         self.run = make(self.tr("&Run"), self.tr("Run this experiment"), app_state.run, "run", "F5", "accent_text")
         self.pause = make(self.tr("&Pause"), self.tr("Pause or continue the run"), self._pause, "pause", "F6")
@@ -56,7 +78,7 @@ class Commands(QObject):
             file: make(
                 file.stem.replace("_", " "),
                 self.tr("Open the example {file}").format(file=file.name),
-                partial(window.open_path, file),
+                partial(open_path, file),
             )
             for file in sorted(EXAMPLES.glob("*.yaml"))
         }
@@ -77,7 +99,7 @@ class Commands(QObject):
         self.reset_layout = make(
             self.tr("&Reset layout"),
             self.tr("Move every panel back to its default place"),
-            window.reset_layout,
+            reset_layout,
             "layout",
         )
         self.palette = make(
@@ -96,7 +118,7 @@ class Commands(QObject):
 
     def all(self) -> list[QAction]:
         """Every command, and the panels' own toggles."""
-        toggles = [dock.toggleViewAction() for dock in self._window.docks.values()]
+        toggles = [dock.toggleViewAction() for dock in self._docks.values()]
         return [*self.findChildren(QAction), *toggles]
 
     def fill_menus(self, bar: QMenuBar) -> None:
@@ -115,7 +137,7 @@ class Commands(QObject):
         run.addSeparator()
         run.addAction(self.compare)
         view = bar.addMenu(self.tr("&View"))
-        for dock in self._window.docks.values():
+        for dock in self._docks.values():
             view.addAction(dock.toggleViewAction())
         view.addSeparator()
         view.addActions([self.palette, self.reset_layout])
@@ -191,12 +213,12 @@ class Commands(QObject):
             self._window, self.tr("Open"), start, self.tr("All supported files ({types})").format(types=opening.FILTER)
         )
         if name:
-            self._window.open_path(Path(name))
+            self._open_path(Path(name))
 
     def _open_run(self) -> None:
         name = QFileDialog.getExistingDirectory(self._window, self.tr("Open run"), str(self._app_state.runs_folder))
         if name:
-            self._window.open_path(Path(name))
+            self._open_path(Path(name))
 
     def _describe_examples(self) -> None:
         """What each of them asks, once their files have been read."""

@@ -52,7 +52,7 @@ class MainWindow(QMainWindow):
         app_state.toast.connect(self.toasts.show_toast)
         self.docks: dict[str, PanelDock] = {}
         self._make_docks()
-        self.commands = Commands(self)
+        self.commands = Commands(self, app_state, self.docks, self.open_path, self.reset_layout)
         self._make_bars()
         self.resize(SIZE)
         self._restore_layout()
