@@ -12,10 +12,11 @@ from torch import Tensor, nn
 from studio.contracts import SLOTS, Batch, EmbodimentSpec, Observation, Outputs
 from studio.experiment import Settings, setting
 from studio.nn.action_space import masked_mse
+from studio.nn.encoders import FeaturePoints
 from studio.nn.fingerprint import Fingerprint
 from studio.nn.policy import BasePolicy
 from studio.nn.spaces import LIMBS, Spaces, widened
-from studio.nn.transformer import Block, FeaturePoints
+from studio.nn.transformer import Block
 
 GOAL = 6  # coordinates of a goal, at most; shorter ones are padded with zeros
 

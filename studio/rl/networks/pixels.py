@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from studio.experiment import Settings, setting
+from studio.nn.encoders import Encoder
 from studio.nn.running_mean_std import RunningMeanStd
 from studio.rl.networks.gaussian import ReinforcementPolicy, entropy, network
 
@@ -105,28 +106,6 @@ class PixelActorCritic(ReinforcementPolicy):
     def native(self, actions: Tensor) -> Tensor:
         """Actions in units of the range → the world's own, within it."""
         return self.low + (self.high - self.low) * (actions.clamp(-1, 1) + 1) / 2
-
-
-class Encoder(nn.Module):
-    """Convolutions, where in the image each of their ``points`` channels is (a spatial soft-argmax), and a layer of
-    features: (n, h, w, 3) uint8 → (n, features), within ±1. Source: Levine et al. 2016, arXiv:1504.00702, section 5.2.
-    """
-
-    def __init__(self, channels: int, points: int, features: int) -> None:
-        super().__init__()
-        self.convolutions = nn.Sequential(
-            nn.Conv2d(3, channels, 5, stride=2, padding=2), nn.ReLU(), nn.Conv2d(channels, points, 3, padding=1)
-        )
-        # nearly equal values would all point at the middle, and learn nothing: begin sharper
-        self.log_temperature = nn.Parameter(torch.ones(()))
-        self.last = nn.Linear(2 * points, features)
-
-    def forward(self, images: Tensor) -> Tensor:
-        maps = self.convolutions(images.permute(0, 3, 1, 2).float() / 255 - 0.5)
-        weights = torch.softmax(maps.flatten(2) * self.log_temperature.exp(), -1).view_as(maps)
-        across, down = (torch.linspace(-1, 1, size, device=maps.device) for size in (maps.shape[3], maps.shape[2]))
-        places = [(weights.sum(2) * across).sum(-1), (weights.sum(3) * down).sum(-1)]
-        return torch.tanh(self.last(torch.cat(places, 1)))
 
 
 def privileged(observation: Mapping[str, Any], goal: Array) -> Array:

@@ -13,9 +13,10 @@ from plugins.embodiments.franka_7dof import EMBODIMENT as FRANKA
 from plugins.embodiments.mobile_3dof import EMBODIMENT as MOBILE
 from plugins.embodiments.ur5_6dof import EMBODIMENT as UR5
 from studio.nn.action_space import masked_mse, pad, slot_mask, unpad
+from studio.nn.encoders import FeaturePoints
 from studio.nn.fingerprint import weights_hash
 from studio.nn.spaces import NormalizerTable
-from studio.nn.transformer import Attention, Block, FeaturePoints
+from studio.nn.transformer import Attention, Block
 
 FIRST = torch.zeros(5, dtype=torch.long)  # of the embodiments, for each of five rows
 
