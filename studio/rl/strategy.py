@@ -95,6 +95,10 @@ class ReinforcementStrategy(Strategy):
     def stateful(self) -> Mapping[str, Stateful]:
         return {"learner": self._learner}
 
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore a checkpoint; those of earlier versions hold the learner's own state beside what else there is."""
+        super().load_state_dict(state if "learner" in state else {**state, "learner": state})
+
     def _check_policy(self, experiment: Experiment) -> list[Problem]:
         if experiment.policy.id not in self.policies:
             message = f"'{self.title}' cannot train '{experiment.policy.id}'."
