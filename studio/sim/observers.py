@@ -1,4 +1,4 @@
-"""Who looks on while a world's simulations step: records episodes, shows them, widens ranges."""
+"""Who looks on while a world's simulations step: records episodes, shows them, widens ranges, holds trials."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from studio.contracts import Ids
+from studio.contracts import Ids, Observation
 
 if TYPE_CHECKING:
     from studio.sim.simulation import BatchSimulation
@@ -27,3 +27,23 @@ class Observer:
     def on_episode_end(self, world: BatchSimulation, ids: Array, successes: Array | None) -> None:
         """The episodes of these simulations have ended with this step; the world still holds their state, seeds and
         number of steps. ``successes`` (n,) bool; None where the task has no success."""
+
+
+class TrialObserver(Observer):
+    """An observer that says which episodes are of one task, and adds to what a policy observes.
+
+    A world has at most one; see :meth:`studio.sim.world.World.hold_trials`.
+    """
+
+    def restart(self) -> None:
+        """All simulations are about to be reset together: nothing of the episodes before goes on."""
+        raise NotImplementedError
+
+    def context_seeds(self, ids: Array, seeds: Array) -> Array:
+        """Return the seeds, (n,), that contexts and randomized values of new episodes are drawn from; ``seeds`` (n,)
+        are the episodes' own. Called once for each reset."""
+        raise NotImplementedError
+
+    def observe(self, ids: Ids) -> Observation:
+        """Return what is added to the observation, entries of (n, width)."""
+        raise NotImplementedError

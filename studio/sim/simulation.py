@@ -27,7 +27,7 @@ from studio.sim.state import StateOwner, restore, take
 from studio.sim.tasks import contexts
 
 if TYPE_CHECKING:
-    from studio.sim.observers import Observer
+    from studio.sim.observers import Observer, TrialObserver
     from studio.sim.randomization.curriculum import RangeCurriculum
 
 Array = np.ndarray
@@ -98,6 +98,7 @@ class BatchSimulation:
         # where the next episode has the context of the last, whatever its seed draws: within a trial
         self.keeps_context = np.zeros(num_envs, bool)
         self.observers: list[Observer] = [] if self.curriculum is None else [self.curriculum]
+        self.trials: TrialObserver | None = None  # which episodes share one context; None: each has its own
         # the goal (g,) that a learner set itself in a simulation, in place of the task's; None: it sets none
         self.self_generated: Callable[[int], Array] | None = None
         self._steps = np.zeros(num_envs, int)
@@ -157,13 +158,17 @@ class BatchSimulation:
         if diverged.any():
             self.batch.reset(ids[diverged], stage=STAGE.mjSTAGE_NONE)
         self.control.reset_envs(ids, rng)
+        shared = self._episode_seed[ids] if self.trials is None else self.trials.context_seeds(ids, np.asarray(seeds))
         if self.task.context:
-            drawn = contexts.draw(self.task, self.domain.contexts, rng)
-            self.contexts[ids] = np.where(self.keeps_context[ids][:, None], self.contexts[ids], drawn)
+            drawn = contexts.draw(self.task, self.domain.contexts, rng)  # in any case: what is drawn after it stays
+            if self.trials is not None:
+                self.contexts[ids] = contexts.draw(self.task, self.domain.contexts, EpisodeRng(shared))
+            else:
+                self.contexts[ids] = np.where(self.keeps_context[ids][:, None], self.contexts[ids], drawn)
         self.task.reset(self, ids, rng)
         for observer in self.observers:
             observer.on_reset(self, ids)
-        self.randomizer.reset_envs(ids, self._episode_seed[ids])
+        self.randomizer.reset_envs(ids, shared)
         self.control.hold(ids)
         self.batch.forward(ids)
 
@@ -254,7 +259,8 @@ class BatchSimulation:
 
     def observe(self, ids: Ids) -> Observation:
         """What a policy sees of the simulations ``ids``."""
-        return self.sensors.observe(ids)
+        seen = self.sensors.observe(ids)
+        return seen if self.trials is None else seen | self.trials.observe(ids)
 
     def task_observation(self, ids: Ids) -> Observation:
         """Of that, what the task adds, and the observed parameters of the dynamics."""

@@ -27,6 +27,9 @@ def of_observations(world: BatchSimulation) -> gymnasium.Space[Any]:
         spaces["image"] = box(0, 255, (size, size, 3), np.uint8)
     for name, value in world.task_observation(np.zeros(1, int)).items():
         spaces[name] = box(-np.inf, np.inf, value.shape[1:], value.dtype.type)
+    extra = {} if world.trials is None else world.trials.observe(np.zeros(1, int))
+    for name, value in extra.items():
+        spaces[name] = box(-np.inf, np.inf, value.shape[1:], value.dtype.type)
     return spaces["state"] if list(spaces) == ["state"] else gymnasium.spaces.Dict(spaces)
 
 

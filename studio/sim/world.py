@@ -15,6 +15,7 @@ from studio.errors import StudioError
 from studio.experiment import Domain
 from studio.rng import checked_seeds
 from studio.sim import spaces
+from studio.sim.observers import TrialObserver
 from studio.sim.simulation import BatchSimulation
 
 Array = np.ndarray
@@ -43,10 +44,9 @@ class World(BatchSimulation, VectorEnv):
         super().__init__(domain, task, embodiment, num_envs, threads, max_delay, curriculum)
         self.closed = False
         self.metadata = {"autoreset_mode": AutoresetMode.SAME_STEP}
-        self.single_observation_space, self.single_action_space = spaces.of_observations(self), spaces.of_actions(self)
-        self._flat = not isinstance(self.single_observation_space, gymnasium.spaces.Dict)
-        self.observation_space = batch_space(self.single_observation_space, num_envs)
+        self.single_action_space = spaces.of_actions(self)
         self.action_space = batch_space(self.single_action_space, num_envs)
+        self._set_observation_space()
 
     def reset(self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None) -> Any:
         """Starts an episode in every simulation.
@@ -66,6 +66,8 @@ class World(BatchSimulation, VectorEnv):
         seeds = self._take_seeds(self.num_envs)
         if not one:
             seeds = [own if chosen is None else chosen for chosen, own in zip(given, seeds)]
+        if self.trials is not None:
+            self.trials.restart()
         self.reset_envs(self._every, seeds)
         return self._public(self.observe(ALL), copied=False), {}
 
@@ -91,9 +93,26 @@ class World(BatchSimulation, VectorEnv):
             spaces.overwrite(observation, ids, self._public(self.observe(ids), copied=True))
         return observation, reward, terminated, truncated, info
 
+    def hold_trials(self, trials: TrialObserver) -> None:
+        """Let episodes belong to trials from the next reset on; what the trials add is observed.
+
+        Raises:
+            StudioError: the world has trials already.
+        """
+        if self.trials is not None:
+            raise StudioError("This world's episodes belong to trials already.", "trials", "Make another world.")
+        self.trials = trials
+        self.observers.append(trials)
+        self._set_observation_space()
+
     def close_extras(self, **kwargs: Any) -> None:
         """Frees the renderer; called by :meth:`close`."""
         self.sensors.close()
+
+    def _set_observation_space(self) -> None:
+        self.single_observation_space = spaces.of_observations(self)
+        self._flat = not isinstance(self.single_observation_space, gymnasium.spaces.Dict)
+        self.observation_space = batch_space(self.single_observation_space, self.num_envs)
 
     def _public(self, observation: Observation, copied: bool) -> Any:
         """As Gymnasium shows it: a body's state is an array, not a dictionary of one."""

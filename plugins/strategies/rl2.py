@@ -1,0 +1,90 @@
+"""RL²: a recurrent policy learns to learn. Over a trial of k episodes of one task it remembers what it did, what that
+earned and where episodes ended, so that it explores in the first ones and makes use of what it found in the later."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from studio.contracts import Context, Metrics, Policy, Problem, Requires, Shots, Stateful
+from studio.experiment import Domain, Experiment, Settings, setting
+from studio.meta.hidden_context import hidden, ignore_context
+from studio.meta.trial_policy import TrialActorCritic, WarmedPolicy
+from studio.meta.trial_returns import TrialReturns, by_episode
+from studio.meta.trials import Trials, run_trials
+from studio.rl.algorithms.ppo import UNITS, PPOParams
+from studio.rl.algorithms.recurrent_ppo import RecurrentPPO
+from studio.rl.learners import check_minibatch
+from studio.rl.strategy import TINY, TINY_PPO, ReinforcementStrategy
+
+HELD_OUT = 64  # trials on held-out contexts after the training
+POINT = {"embodiment": "point", "task": "point_navigation", "control": "motor", "observation": "state"}
+
+
+class TrialParams(Settings):
+    """How long a trial is; its field comes first."""
+
+    trial: int = setting(2, "Trial", "Episodes of one task that the memory lasts over.", "episodes", ge=1, le=100)
+
+
+class RL2(ReinforcementStrategy):
+    """Recurrent PPO over trials of the source's family; the policy never observes which task it is in."""
+
+    id = "rl2"
+    title = "RL²"
+    summary = "A recurrent policy that explores a new task in a few episodes and remembers what it found."
+    reference = "Duan et al. 2016 (arXiv:1611.02779)"
+    tags = ("reinforcement", "meta-learning")
+    requires = Requires(same_spaces=True, task_family=True, evaluate_at_zero=True)
+    policies = (TrialActorCritic.id,)
+    units = UNITS
+    example = {
+        **TINY,
+        **dict.fromkeys(("source", "target"), POINT),
+        "policy": {"id": TrialActorCritic.id, "params": {"width": 16, "hidden": 16}},
+        "strategy": {"params": {**TINY_PPO, "steps": 64}},  # some episodes end
+    }
+
+    class Params(PPOParams, TrialParams):
+        """Trials, optimization and collection."""
+
+    def training_domain(self, experiment: Experiment) -> Domain:
+        return hidden(experiment.source)
+
+    def first_policy(self, context: Context[Any], world: Any) -> Any:
+        self._trials = Trials(world, self.params.trial)
+        self._returns = TrialReturns(world, self._trials)
+        world.observers.append(self._returns)
+        policy = super().first_policy(context, world)
+        ignore_context(policy)
+        return policy
+
+    def learner(self, policy: Any, world: Any, plan: Experiment, say: Any) -> Any:
+        iterations, trial = plan.budget.iterations, self.params.trial
+        return RecurrentPPO(policy, world, self.params, iterations=iterations, seed=plan.seed, say=say, trial=trial)
+
+    def setup(self, context: Context[Any]) -> None:
+        super().setup(context)
+        source, plan = context.sources[0], context.experiment.evaluation
+        contexts = [list(map(float, each)) for each in context.tasks.inside]
+        self._held_out = source.changed(source.domain.model_copy(update={"contexts": contexts}))
+        self._seeds = range(plan.seed, plan.seed + HELD_OUT)
+
+    def iterate(self) -> Iterator[Metrics]:
+        for found in super().iterate():
+            values = {**found.values, **self._returns.metrics()}
+            if found.step == found.total:
+                returns, _ = run_trials(self._policy, self._held_out, self.params.trial, self._seeds)
+                values |= by_episode("held_out_return", returns)
+            yield Metrics(found.step, found.total, values, found.stage, found.share)
+
+    def adapt(self, shots: Shots) -> Policy:
+        if not shots.count:
+            return super().adapt(shots)
+        return WarmedPolicy(self._policy, run_trials(self._policy, shots.domain, shots.count, [shots.seed])[1])
+
+    def stateful(self) -> Mapping[str, Stateful]:
+        return {**super().stateful(), "trials": self._trials, "returns": self._returns}
+
+    def _check_learner(self, experiment: Experiment) -> list[Problem]:
+        return check_minibatch(self.params, self.settings_field)

@@ -1,0 +1,64 @@
+"""What the episodes of trials return, by their place in the trial: how much a policy gains from what it explored."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from studio.contracts import Ids
+from studio.meta.trials import Trials
+from studio.sim.observers import Observer
+from studio.sim.world import World
+
+Array = np.ndarray
+LATEST = 32  # episodes behind a mean
+
+
+class TrialReturns(Observer):
+    """Keeps the latest returns of each episode of a world's trials: of the first, the second … up to the last.
+
+    An episode that was joined in its middle does not count.
+    """
+
+    def __init__(self, world: World, trials: Trials) -> None:
+        self._trials = trials
+        self._returns, self._lengths = np.zeros(world.num_envs), np.zeros(world.num_envs, int)
+        self._latest: list[deque[float]] = [deque(maxlen=max(LATEST, world.num_envs)) for _ in range(trials.k)]
+
+    def on_reset(self, world: Any, ids: Array) -> None:
+        self._returns[ids], self._lengths[ids] = 0, 0
+
+    def on_step(self, world: Any, ids: Ids, rewards: Array) -> None:
+        self._returns[ids] += rewards
+        self._lengths[ids] += 1
+
+    def on_episode_end(self, world: Any, ids: Array, successes: Array | None) -> None:
+        for i in ids[self._lengths[ids] == world.steps[ids]].tolist():
+            self._latest[self._trials.episode[i]].append(float(self._returns[i]))
+
+    def metrics(self) -> dict[str, float]:
+        """Return ``return/episode 1`` and so on: means of the latest, where there were any."""
+        return by_episode("return", [np.array(found) for found in self._latest])
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return all that the next metrics depend on."""
+        return {
+            "returns": self._returns.tolist(),
+            "lengths": self._lengths.tolist(),
+            "latest": [list(found) for found in self._latest],
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore what :meth:`state_dict` returned."""
+        self._returns[:], self._lengths[:] = state["returns"], state["lengths"]
+        for found, saved in zip(self._latest, state["latest"], strict=True):
+            found.clear()
+            found.extend(float(value) for value in saved)
+
+
+def by_episode(name: str, returns: Any) -> dict[str, float]:
+    """Return means by the episode's place in its trial, named ``name/episode 1`` and so on; none of an empty row."""
+    return {f"{name}/episode {i}": float(np.mean(row)) for i, row in enumerate(returns, 1) if len(row)}

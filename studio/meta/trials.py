@@ -1,0 +1,119 @@
+"""Trials: k episodes of one task whose context is held, with what came before added to the observation.
+
+A policy whose memory lasts over the ends of a trial's episodes can explore in the first and use what it found in the
+later ones (Duan et al. 2016, RL², arXiv:1611.02779, section 2.2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from studio.contracts import Ids, Observation, Policy, ResolvedDomain
+from studio.errors import StudioError
+from studio.sim.observers import TrialObserver
+from studio.sim.rollout import run_episodes
+from studio.sim.simulation import BatchSimulation
+from studio.sim.world import World
+
+Array = np.ndarray
+PREVIOUS = ("previous_action", "previous_end", "previous_reward")
+
+
+class Trials(TrialObserver):
+    """Holds each simulation's context, and its randomized values, over ``k`` episodes of a world.
+
+    From now on the world's observations hold ``previous_action`` (n, width) in native units, ``previous_reward`` (n, 1)
+    and ``previous_end`` (n, 1), 1 where the last step ended an episode of the trial: zeros where a trial begins. A
+    trial's context is what its first episode's seed draws, so it does not depend on the other simulations; where each
+    episode starts is drawn from its own seed.
+
+    Its state is part of a training's state, beside the world's. Raises StudioError where ``k`` is below 1, or the world
+    has trials already.
+    """
+
+    def __init__(self, world: World, k: int) -> None:
+        if k < 1:
+            raise StudioError(f"A trial of {k} episodes is none.", "trial", "Choose one episode or more.")
+        n = world.num_envs
+        self.k, self._seeds = k, np.zeros(n, int)
+        self._episode = np.full(n, k - 1)  # of the trial, from 0; the next reset begins a trial
+        self._previous = {
+            "previous_action": np.zeros(world.actions.shape, np.float32),
+            "previous_end": np.zeros((n, 1), np.float32),
+            "previous_reward": np.zeros((n, 1), np.float32),
+        }
+        world.hold_trials(self)
+
+    @property
+    def episode(self) -> Array:
+        """Which of its trial's episodes each simulation is in, (num_envs,), from 0."""
+        return self._episode
+
+    def restart(self) -> None:
+        """Let every simulation's next episode begin a trial."""
+        self._episode[:] = self.k - 1
+
+    def context_seeds(self, ids: Array, seeds: Array) -> Array:
+        """Return the seeds of the trials that the next episodes belong to; see :class:`TrialObserver`."""
+        self._episode[ids] = (self._episode[ids] + 1) % self.k
+        first = ids[self._episode[ids] == 0]
+        self._seeds[ids] = np.where(self._episode[ids] == 0, seeds, self._seeds[ids])
+        for held in self._previous.values():
+            held[first] = 0
+        return self._seeds[ids]
+
+    def observe(self, ids: Ids) -> Observation:
+        """Return what came before the present state: an entry for each name of ``PREVIOUS``, copied."""
+        return {name: held[ids].copy() for name, held in self._previous.items()}
+
+    def on_step(self, world: BatchSimulation, ids: Ids, rewards: Array) -> None:
+        # an action that is no number ends the episode as diverged; nothing of it may reach the next one
+        self._previous["previous_action"][ids] = np.nan_to_num(world.actions[ids], posinf=0.0, neginf=0.0)
+        self._previous["previous_reward"][ids, 0] = rewards
+        self._previous["previous_end"][ids] = 0
+
+    def on_episode_end(self, world: BatchSimulation, ids: Array, successes: Array | None) -> None:
+        self._previous["previous_end"][ids] = 1
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return all that the next episodes depend on, copied, beside the world's own state."""
+        held = {"seeds": self._seeds, "episode": self._episode, **self._previous}
+        return {name: torch.from_numpy(value.copy()) for name, value in held.items()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore what :meth:`state_dict` returned."""
+        for name, value in {"seeds": self._seeds, "episode": self._episode, **self._previous}.items():
+            value[...] = state[name].cpu().numpy()
+
+
+def run_trials(policy: Policy, domain: ResolvedDomain, k: int, seeds: Sequence[int]) -> tuple[Array, Any]:
+    """Play one trial for each seed, all at once, with a memory that lasts over the trial's episodes.
+
+    Args:
+        policy: one whose memory is an array (n, width).
+        seeds: of the first episodes, which draw the contexts; later episodes have seeds of their own.
+
+    Returns:
+        The returns, (k, trials), and the memory after the last episode, (trials, width).
+    """
+    world = World(domain.domain, domain.new_task(), domain.embodiment, len(seeds))
+    memory: Any = None
+
+    def act(world: World, ids: Array, observation: Observation | None) -> Array:
+        nonlocal memory
+        actions, after = policy.act(observation or {}, None if memory is None else memory[ids])
+        memory = np.array(after) if memory is None else memory
+        memory[ids] = after
+        return np.asarray(actions)
+
+    try:
+        Trials(world, k)
+        step = max(seeds) - min(seeds) + 1
+        episodes = [[seed + step * i for seed in seeds] for i in range(k)]
+        return np.stack([run_episodes(world, act, each).returns for each in episodes]), memory
+    finally:
+        world.close()
