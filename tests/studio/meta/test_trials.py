@@ -78,7 +78,9 @@ def test_trials_observe_previous_action_reward_and_end() -> None:
         if step == 2 * HORIZON:  # another trial: nothing of the last one
             assert not any(seen[f"previous_{name}"].any() for name in ("action", "reward", "end"))
             last = info["final_obs"][1]
-            assert np.array_equal(last["previous_action"], action[1]) and last["previous_reward"] == np.float32(rewards[1])
+            assert np.array_equal(last["previous_action"], action[1]) and last["previous_reward"] == np.float32(
+                rewards[1]
+            )
             continue
         np.testing.assert_array_equal(seen["previous_action"], action)
         np.testing.assert_allclose(seen["previous_reward"][:, 0], rewards, rtol=1e-6)
