@@ -22,7 +22,7 @@ from studio.run.session import Session
 from studio.seeds import LAST_SEED, target_visit_seed
 from studio.sim.domains import resolve
 from studio.sim.gymnasium_ids import make_vector
-from studio.store.checkpoint import load_policy, load_state, save_state
+from studio.store.checkpoint import load_policy
 from tests import tiny
 
 BROKEN = {"field": "actuator_gain", "parts": "x", "low": 0.0, "high": 0.0}
@@ -65,22 +65,14 @@ def told(metrics: Metrics) -> dict[str, float]:
     return {name: value for name, value in metrics.values.items() if name != "steps_per_second"}
 
 
-def test_a_resumed_training_is_the_same_to_the_bit(tmp_path: Path) -> None:
-    whole = strategy(plan())
-    steps = whole.iterate()
-    next(steps), next(steps)
-    save_state(tmp_path, whole.state_dict())
-    rest = [told(metrics) for metrics in steps]
-    resumed = strategy(plan(seed=7))  # another start, to be overwritten
-    resumed.load_state_dict(load_state(tmp_path))
-    assert [told(metrics) for metrics in resumed.iterate()] == rest
-    assert all(np.isfinite(list(values.values())).all() for values in rest)
-    assert {"delta_reward", "sas_accuracy", "sa_accuracy", "sas_loss", "sa_loss", "target_samples"} <= rest[-1].keys()
-    pairs = zip(whole.policy().state_dict().items(), resumed.policy().state_dict().values(), strict=True)
-    assert all(torch.equal(value, other) for (_, value), other in pairs)
+def test_the_policys_transition_scores_are_the_delta_reward() -> None:
+    made = strategy(plan())
+    steps = made.iterate()
+    found = [told(next(steps)) for _ in range(3)]
+    assert {"delta_reward", "sas_accuracy", "sa_accuracy", "sas_loss", "sa_loss", "target_samples"} <= found[-1].keys()
     rows = np.zeros((3, 4), np.float32), np.ones((3, 4)), np.full((3, 4), 0.1, np.float32)
-    scores = resumed.policy().transition_scores()
-    np.testing.assert_array_equal(whole.delta_reward(*rows), scores.transition_score(*rows))
+    scores = made.policy().transition_scores()
+    np.testing.assert_array_equal(made.delta_reward(*rows), scores.transition_score(*rows))
 
 
 def test_a_session_runs_it_headless(runs: Path) -> None:

@@ -1,4 +1,4 @@
-"""The goal-conditioned strategy by a session: what it says before it starts, and that it outlives kill -9."""
+"""The goal-conditioned strategy by a session: what it says before it starts, and what it learns."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
-from studio.events import Logged, MetricsLogged
+from studio.events import MetricsLogged
 from studio.experiment import Experiment
 from studio.registry import Registry
 from studio.rl.algorithms.dqn import DQN
 from studio.rl.algorithms.sac import SAC
+from studio.run.channels import Channels
 from studio.run.check import check
-from studio.store.runs import read_run
+from studio.run.session import Session
 from tests import tiny
 
 BITS = {"embodiment": "bits_8", "task": "bit_flip", "control": "discrete", "observation": "goal"}
@@ -36,26 +37,6 @@ def plan(domain: dict[str, Any] = BITS, params: dict[str, Any] | None = None, **
         }
     )  # fmt: skip
     return made.changed(**changes) if changes else made
-
-
-@pytest.mark.parametrize(
-    ("domain", "params"),
-    [
-        (BITS, {}),
-        (BITS, {"her": "none", "goals": "self_generated"}),
-        (ARM, {"her": "episode", "goals": "self_generated"}),
-    ],
-)
-def test_killed_and_resumed_it_ends_as_the_uninterrupted_one(
-    domain: dict[str, Any], params: dict[str, Any], tmp_path: Path
-) -> None:
-    whole = tiny.run(plan(domain, params), tmp_path / "whole").folder
-    folder, events = tiny.killed_and_resumed(plan(domain, params), tmp_path, "adapt", 7)
-    assert "Resumed adapt at step 6." in [e.text for e in events if isinstance(e, Logged)]
-    told = [e.values for e in events if isinstance(e, MetricsLogged)]
-    assert "goals_reached" in told[-1] and told[-1]["samples"] == 8 * 64
-    tiny.assert_same(folder, whole)
-    assert read_run(folder).success == read_run(whole).success
 
 
 @pytest.mark.parametrize(
@@ -107,5 +88,9 @@ def test_eight_bits_are_solved_without_the_environments_goals_or_rewards(runs: P
     dreamer = plan(params=params | {"capacity": 100_000, "epsilon_steps": 2000, "tau": 0.02}, **{
         "policy.params": {"width": 64}, "budget.iterations": 10, "evaluation.episodes": 50,
     })  # fmt: skip
-    session = tiny.run(dreamer, runs)
+    session = Session(dreamer, Registry(), Channels(), runs)
+    published = tiny.listen(session)
+    session.run()
+    told = [e.values for e in published() if isinstance(e, MetricsLogged)]
+    assert "goals_reached" in told[-1] and told[-1]["samples"] == 10 * 1000
     assert session.evaluations[0]["success"] < 0.5 and session.evaluations[-1]["success"] > 0.9

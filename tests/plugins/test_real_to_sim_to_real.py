@@ -77,7 +77,7 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny.run(plan(**{"strategy.params.simulation": "randomized"}), tmp_path_factory.mktemp("whole")).folder
 
 
-@pytest.mark.parametrize("held", [("fine_tuning", 11), ("training", 5), ("calibrated_data", 3)])
+@pytest.mark.parametrize("held", [("training", 5), ("calibrated_data", 3)])
 def test_a_killed_run_goes_on_bit_for_bit(uninterrupted: Path, tmp_path: Path, held: tuple[str, int]) -> None:
     """Checkpoints are every third step, so each of these is killed after one and before the next."""
     file, runs = uninterrupted / "experiment.yaml", tmp_path / "killed"

@@ -1,4 +1,4 @@
-"""SAC as a choice of the strategies: it runs, outlives kill -9, and what does not fit is said before the start."""
+"""SAC as a choice of the strategies: it runs, and what does not fit is said before the start."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from studio.errors import StudioError
-from studio.events import Logged, MetricsLogged
+from studio.events import MetricsLogged
 from studio.experiment import Experiment
 from studio.registry import Registry
 from studio.rl.algorithms.sac import DIAGNOSTICS, SACUpdate
@@ -42,15 +42,6 @@ def plan(strategy: str, **changes: Any) -> Experiment:
         }
     )  # fmt: skip
     return made.changed(**changes) if changes else made
-
-
-@pytest.mark.parametrize("strategy", ["rl_from_scratch", "rl_domain_randomization"])
-def test_killed_and_resumed_it_ends_as_the_uninterrupted_one(strategy: str, tmp_path: Path) -> None:
-    """The replay has run over by then, and its ring goes on where it stood."""
-    whole = tiny.run(plan(strategy), tmp_path / "whole").folder
-    folder, published = tiny.killed_and_resumed(plan(strategy), tmp_path, "adapt", 7)
-    assert "Resumed adapt at step 6." in [e.text for e in published if isinstance(e, Logged)]
-    tiny.assert_same(folder, whole)
 
 
 def test_what_a_run_tells_and_leaves(runs: Path) -> None:
