@@ -12,7 +12,7 @@ from studio.meta.hidden_context import hidden, ignore_context
 from studio.meta.trial_policy import TrialActorCritic, WarmedPolicy
 from studio.meta.trial_returns import TrialReturns, by_episode
 from studio.meta.trials import Trials, run_trials
-from studio.rl.algorithms.ppo import UNITS, PPOParams
+from studio.rl.algorithms.ppo import PPOParams
 from studio.rl.algorithms.recurrent_ppo import RecurrentPPO
 from studio.rl.learners import check_minibatch
 from studio.rl.strategy import TINY, TINY_PPO, ReinforcementStrategy
@@ -37,7 +37,6 @@ class RL2(ReinforcementStrategy):
     tags = ("reinforcement", "meta-learning")
     requires = Requires(same_spaces=True, task_family=True, evaluate_at_zero=True)
     policies = (TrialActorCritic.id,)
-    units = UNITS
     example = {
         **TINY,
         **dict.fromkeys(("source", "target"), POINT),
@@ -66,22 +65,23 @@ class RL2(ReinforcementStrategy):
     def setup(self, context: Context[Any]) -> None:
         super().setup(context)
         source, plan = context.sources[0], context.experiment.evaluation
-        contexts = [list(map(float, each)) for each in context.tasks.inside]
-        self._held_out = source.changed(source.domain.model_copy(update={"contexts": contexts}))
+        self._held_out = source.changed(source.domain.changed(contexts=context.tasks.inside))
         self._seeds = range(plan.seed, plan.seed + HELD_OUT)
 
     def iterate(self) -> Iterator[Metrics]:
         for found in super().iterate():
             values = {**found.values, **self._returns.metrics()}
             if found.step == found.total:
-                returns, _ = run_trials(self._policy, self._held_out, self.params.trial, self._seeds)
+                act = self._policy.exploring(self._seeds[0])  # what it learned to explore with is chance
+                returns, _ = run_trials(act, self._held_out, self.params.trial, self._seeds)
                 values |= by_episode("held_out_return", returns)
             yield Metrics(found.step, found.total, values, found.stage, found.share)
 
     def adapt(self, shots: Shots) -> Policy:
         if not shots.count:
             return super().adapt(shots)
-        return WarmedPolicy(self._policy, run_trials(self._policy, shots.domain, shots.count, [shots.seed])[1])
+        _, memory = run_trials(self._policy.exploring(shots.seed), shots.domain, shots.count, [shots.seed])
+        return WarmedPolicy(self._policy, memory)
 
     def stateful(self) -> Mapping[str, Stateful]:
         return {**super().stateful(), "trials": self._trials, "returns": self._returns}

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from studio.contracts.arrays import Array
-
 if TYPE_CHECKING:
     from studio.contracts.domain import ResolvedDomain
 
@@ -37,6 +35,6 @@ class TaskSplit:
         outside: held-out contexts beyond it; empty where the family has no beyond.
     """
 
-    train: Sequence[Sequence[float]] | Array
-    inside: Sequence[Sequence[float]] | Array
-    outside: Sequence[Sequence[float]] | Array = ()
+    train: Sequence[Sequence[float]]
+    inside: Sequence[Sequence[float]]
+    outside: Sequence[Sequence[float]] = ()

@@ -25,8 +25,8 @@ def split(domain: ResolvedDomain, seed: int, count: int = HELD_OUT) -> TaskSplit
     if not task.context:
         return TaskSplit((), ())
     rng = EpisodeRng(np.arange(seed, seed + count), STREAM)
-    inside = task.family(rng)
-    return TaskSplit(domain.domain.contexts, inside, _outside(domain, rng) if _is_box(domain) else ())
+    inside = task.family(rng).tolist()
+    return TaskSplit(domain.domain.contexts, inside, _outside(domain, rng).tolist() if _is_box(domain) else ())
 
 
 def _is_box(domain: ResolvedDomain) -> bool:

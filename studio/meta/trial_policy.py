@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,19 @@ class TrialActorCritic(RecurrentActorCritic):
     title = "Trial GRU"
     summary = "Recurrent actor-critic whose memory lasts over the episodes of a trial; for RL²."
     reference = "Duan et al. 2016 (arXiv:1611.02779)"
+
+    def exploring(self, seed: int) -> Callable[[Any, Any], tuple[Array, Any]]:
+        """Return what acts as in training: as :meth:`act`, with actions sampled by random numbers of its own."""
+        generator = torch.Generator().manual_seed(seed)
+
+        def act(observation: Any, memory: Any) -> tuple[Array, Any]:
+            with torch.inference_mode():
+                remembered = self._remember(observation, memory)
+                means = self.actor(remembered)
+                noise = torch.randn(means.shape, generator=generator).to(means)
+                return self.native(means + self.log_std.exp() * noise).cpu().numpy(), remembered.cpu().numpy()
+
+        return act
 
     def _normalized(self, observation: Any) -> Tensor:
         known: Mapping[str, Any] = observation if isinstance(observation, Mapping) else {"state": observation}

@@ -6,13 +6,13 @@ later ones (Duan et al. 2016, RL², arXiv:1611.02779, section 2.2).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 
-from studio.contracts import Ids, Observation, Policy, ResolvedDomain
+from studio.contracts import Ids, Observation, ResolvedDomain
 from studio.errors import StudioError
 from studio.sim.observers import TrialObserver
 from studio.sim.rollout import run_episodes
@@ -90,11 +90,13 @@ class Trials(TrialObserver):
             value[...] = state[name].cpu().numpy()
 
 
-def run_trials(policy: Policy, domain: ResolvedDomain, k: int, seeds: Sequence[int]) -> tuple[Array, Any]:
+def run_trials(
+    act: Callable[[Observation, Any], tuple[Array, Any]], domain: ResolvedDomain, k: int, seeds: Sequence[int]
+) -> tuple[Array, Any]:
     """Play one trial for each seed, all at once, with a memory that lasts over the trial's episodes.
 
     Args:
-        policy: one whose memory is an array (n, width).
+        act: a policy's, whose memory is an array (n, width); an exploring one's where it explores by chance.
         seeds: of the first episodes, which draw the contexts; later episodes have seeds of their own.
 
     Returns:
@@ -103,9 +105,9 @@ def run_trials(policy: Policy, domain: ResolvedDomain, k: int, seeds: Sequence[i
     world = World(domain.domain, domain.new_task(), domain.embodiment, len(seeds))
     memory: Any = None
 
-    def act(world: World, ids: Array, observation: Observation | None) -> Array:
+    def actions_of(world: World, ids: Array, observation: Observation | None) -> Array:
         nonlocal memory
-        actions, after = policy.act(observation or {}, None if memory is None else memory[ids])
+        actions, after = act(observation or {}, None if memory is None else memory[ids])
         memory = np.array(after) if memory is None else memory
         memory[ids] = after
         return np.asarray(actions)
@@ -114,6 +116,6 @@ def run_trials(policy: Policy, domain: ResolvedDomain, k: int, seeds: Sequence[i
         Trials(world, k)
         step = max(seeds) - min(seeds) + 1
         episodes = [[seed + step * i for seed in seeds] for i in range(k)]
-        return np.stack([run_episodes(world, act, each).returns for each in episodes]), memory
+        return np.stack([run_episodes(world, actions_of, each).returns for each in episodes]), memory
     finally:
         world.close()

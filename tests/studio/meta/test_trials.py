@@ -183,7 +183,7 @@ def test_run_trials_keeps_memory_and_context() -> None:
     world = point_world(1)
     Trials(world, 2)
     policy, domain = policy_for(world), resolve(world.domain, shared_registry())
-    returns, memory = run_trials(policy, domain, 2, [7, 8])
+    returns, memory = run_trials(policy.act, domain, 2, [7, 8])
     assert returns.shape == (2, 2) and memory.shape == (2, 8)
     world.reset_envs(np.zeros(1, int), [7])
     remembered: Any = None
@@ -232,3 +232,17 @@ def test_unknown_previous_entries_count_as_their_mean() -> None:
     }
     np.testing.assert_allclose(policy.act({"state": plain})[0], policy.act({"state": plain, **rows})[0], atol=1e-6)
     assert np.array_equal(policy.act(plain)[0], policy.act({"state": plain})[0])
+
+
+def test_exploring_samples_around_the_actions_by_its_own_chance() -> None:
+    world = point_world(1)
+    Trials(world, 2)
+    policy = policy_for(world)
+    policy.log_std.data.fill_(-3)  # so that hardly any action is beyond the range
+    seen = {name: np.repeat(value, 4000, 0) for name, value in world.observe([0]).items()}
+    first, again, other = (policy.exploring(seed)(seen, None)[0] for seed in (3, 3, 4))
+    assert np.array_equal(first, again) and not np.array_equal(first, other)
+    means, _ = policy.act(seen)
+    spread = np.exp(-3) * (world.control.high - world.control.low) / 2
+    assert first.std(0) == pytest.approx(spread, rel=0.1)
+    assert first.mean(0) == pytest.approx(means[0], abs=5 * spread.max() / np.sqrt(len(first)))
