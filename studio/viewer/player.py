@@ -29,7 +29,7 @@ class Player(SteeredWorld):
 
     def __init__(self, domain: Domain, registry: Registry, policy: PolicyChoice = "expert", seed: int = 0) -> None:
         super().__init__(domain, registry)
-        self._actor = Actor(self.world, policy, self._observe)
+        self._actor = Actor(self.world, policy, self._sight)
         self._overlays = StepOverlays(self.history, float(self.model.stat.extent))
         self._did: dict[str, Any] = {}  # of the last step, for its record
         self._episode = self._successes = 0
@@ -126,7 +126,8 @@ class Player(SteeredWorld):
 
     def _step_over(self) -> None:
         world = self.world
-        self._reward, self._seen = float(world.reward(self._ids)[0]), None
+        self._reward = float(world.reward(self._ids)[0])
+        self._sight.forget()
         self._did = {"reward": self._reward, "action": world.actions[0].copy(), **self._actor.score()}
         self._return += self._reward
         self._success = world.task.has_success and bool(world.success(self._ids)[0])
@@ -146,7 +147,7 @@ class Player(SteeredWorld):
         episode, memory, self._put, self._moved, self._record = more
         self._seed, self._episode, self._successes, self._ended, self._success, self._return, self._reward = episode
         self._actor.begin(memory)
-        self._seen = None
+        self._sight.forget()
         self._did = {"action": self._record.action, "reward": self._record.reward, "score": self._record.score}
 
     def _height(self) -> float:

@@ -20,6 +20,7 @@ from studio.sim.world import World
 from studio.viewer import steering
 from studio.viewer.live import LiveSimulation
 from studio.viewer.model_look import ModelLook
+from studio.viewer.sight import Sight
 
 Array = np.ndarray
 
@@ -36,7 +37,7 @@ class SteeredWorld(LiveSimulation):
         super().__init__(world.batch, task.control_hz, PARTS, world.state_owners(), world.fields)
         self._ids = np.zeros(1, int)
         self._domain = domain
-        self._seen: Any = None  # of the present state; None: not looked yet
+        self._sight = Sight(world)
         self._root = int(np.argmax(self.model.body_dofnum > 0))  # the first body that moves
         self._schedule = SubstepSchedule(task.control_hz, world.model.opt.timestep)
         self._preview: dict[str, Any] = {}
@@ -62,7 +63,8 @@ class SteeredWorld(LiveSimulation):
             self._apply(values)
         else:
             self.world.draw_again(self._ids)
-        self._preview, self._seen = dict(values), None
+        self._preview = dict(values)
+        self._sight.forget()
         self._randomized()
         self._show()
 
@@ -115,19 +117,13 @@ class SteeredWorld(LiveSimulation):
         self.world.domain = self._domain.model_copy(update={"contexts": kept})
         self.world.reset_envs(self._ids, [seed])
         self._drop_step()
-        self._seen = None
+        self._sight.forget()
         if self._preview:
             self._apply(self._preview)
         if self._put:
             for body, there in self._put.items():
                 self._mark(body)[:] = there
             self.batch.forward(self._ids)
-
-    def _observe(self) -> Any:
-        """What the policy sees of the present state: made once, an image is dear."""
-        if self._seen is None:
-            self._seen = self.world.observe(self._ids)
-        return self._seen
 
     def _step_by_hand(self) -> Iterator[float]:
         """The actuators keep the controls of their sliders; task and clock go on as under a policy."""
@@ -166,7 +162,7 @@ class SteeredWorld(LiveSimulation):
         world.contexts[0] = context
         if self._placed:
             self._mocap[0][0, 0, : self._placed] = world.contexts[0, : self._placed]
-        self._seen = None
+        self._sight.forget()
         if self._part_index == 0:
             self._touched(obey=False)
 
@@ -183,12 +179,12 @@ class SteeredWorld(LiveSimulation):
         self.world.control.hold(self._ids)
 
     def _touched(self, obey: bool = True) -> None:
-        self._seen = None
+        self._sight.forget()
         super()._touched(obey)
 
     def _take_mocap(self) -> None:
         super()._take_mocap()
-        self._seen = None
+        self._sight.forget()
         if self._placed:  # the hand moved the mark: the episode is another of the family
             self.world.contexts[0, : self._placed] = self._mocap[0][0, 0, : self._placed]
             self._moved = True

@@ -84,7 +84,7 @@ def test_where_a_task_has_no_success_the_return_alone_is_said(
 
 
 def test_nothing_scored_is_said(run: Path, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="nothing at step 7"):
+    with pytest.raises(DataError, match="no evaluation at step 7"):
         replay(run, 7, Registry())
     with pytest.raises(DataError, match="log cannot be read"):
         scored(tmp_path)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,7 +14,7 @@ import pytest
 from studio.errors import StudioError
 from studio.experiment import Domain
 from studio.nn.policy import BasePolicy
-from studio.registry import Registry
+from studio.registry import Registry, shared_registry
 from studio.rl.networks.gaussian import GaussianActorCritic
 from studio.sim.domains import embodiment_of, task_of
 from studio.sim.substeps import PARTS
@@ -275,3 +277,18 @@ def test_a_goal_that_was_dragged_and_taken_back_does_not_return() -> None:
         playing.advance(1 / playing.control_hz)  # on from there: a step would be the one that was
     assert np.abs(playing.data.xipos[target] - there).max() > 1e-3
     playing.close()
+
+
+def test_a_player_is_freed_where_it_is_dropped() -> None:
+    """Without the garbage collector, which runs on whatever thread happens to make objects."""
+    gc.collect()
+    gc.disable()
+    try:
+        player = Player(Domain(observation="goal"), shared_registry(), "expert")
+        player.step()
+        player.close()
+        freed = weakref.ref(player)
+        del player
+        assert freed() is None
+    finally:
+        gc.enable()

@@ -1,0 +1,30 @@
+"""What a policy sees of the present state, made once however often it is asked for."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from studio.contracts import Observation
+from studio.sim.world import World
+
+
+class Sight:
+    """The observation of a world's only simulation, kept until the state changes: an image is expensive.
+
+    Whoever chooses actions is given this, not the player that owns them both: a player must be freed where and when it
+    is dropped, on its own thread, and not by the garbage collector on another.
+    """
+
+    def __init__(self, world: World) -> None:
+        self._world, self._ids = world, np.zeros(1, int)
+        self._seen: Observation | None = None
+
+    def __call__(self) -> Observation:
+        """Return the present observation, (1, …)."""
+        if self._seen is None:
+            self._seen = self._world.observe(self._ids)
+        return self._seen
+
+    def forget(self) -> None:
+        """Observe again when next asked: the state has changed."""
+        self._seen = None
