@@ -84,7 +84,7 @@ def warm_start(policy: Any, blank: Any, p: WarmStartParams) -> None:
         policy: ``gaussian_mlp``, ``gaussian_gru`` or ``squashed_mlp``.
         blank: a new policy of the same kind and widths; it gives what begins anew.
     """
-    soft = not hasattr(policy, "log_std")
+    soft = policy.algorithm == "sac"
     actor, critic = _layers(policy.actor), _layers(policy.critics if soft else policy.critic)
     new_actor, new_critic = _layers(blank.actor), _layers(blank.critics if soft else blank.critic)
     fresh_critic = p.reset in ("critic", "critic_and_last_layer")
@@ -111,7 +111,7 @@ def warm_start(policy: Any, blank: Any, p: WarmStartParams) -> None:
         frozen = critic
     elif p.freeze != "nothing":
         count = policy.params.layers if p.freeze == "all_but_last_layer" else p.frozen_layers
-        memory = list(policy.core.parameters()) if hasattr(policy, "core") else []  # a recurrent core lies before them
+        memory = list(policy.core.parameters()) if policy.is_recurrent else []  # a recurrent core lies before them
         frozen = [memory, *actor[:count], *([] if fresh_critic else critic[:count])]
     for layer in frozen:
         for parameter in layer:

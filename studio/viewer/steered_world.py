@@ -12,6 +12,7 @@ from studio.contracts import Line, RandomizationValues
 from studio.contracts.decorations import Point
 from studio.experiment import Domain
 from studio.registry import Registry
+from studio.sim.control import ServoControl
 from studio.sim.domains import embodiment_of, task_of
 from studio.sim.randomization import fields as randomization
 from studio.sim.scene import MAX_DELAY
@@ -168,15 +169,16 @@ class SteeredWorld(LiveSimulation):
 
     def _obey_pose(self) -> None:
         """Servos that are commanded step by step go on from what the hand set."""
-        command = getattr(self.world.control, "command", None)
-        if command is None:
+        control = self.world.control
+        if not isinstance(control, ServoControl):
             return
+        command = control.command
         if self.by_hand:
             command[0] = self._ctrl[0]
             return
         for limb in self.world.scene.limbs:
             command[0, limb.ctrl] = 0.0 if limb.velocity_controlled else self._qpos[0, limb.qpos]
-        self.world.control.hold(self._ids)
+        control.hold(self._ids)
 
     def _touched(self, obey: bool = True) -> None:
         self._sight.forget()
