@@ -1,4 +1,4 @@
-"""One policy for a family of tasks: it is told which task it is in, by the context ω, and learns them all together.
+"""One policy for a family of tasks: it observes which task it is in, by the context ω, and learns them all together.
 
 The family is the source's own (a direction, a velocity, a goal), or bodies whose randomized values the policy observes.
 The target says on which contexts the policy is scored: held-out ones inside the range, or outside of it.
@@ -11,19 +11,18 @@ from typing import Any, Literal
 
 from studio.contracts import Metrics, Problem, Requires, Stateful
 from studio.experiment import Domain, Experiment, Settings, setting
+from studio.meta.hidden_context import hidden, ignore_context
 from studio.rl.algorithms.ppo import PPOParams
 from studio.rl.choice import AlgorithmChoice, ChosenAlgorithm
 from studio.rl.collectors.context_returns import ContextRecorder, components
 from studio.rl.strategy import TINY, TINY_PPO
 from studio.sim.tasks.contexts import context_observable
 
-CONTEXT_KEYS = ("goal", "dynamics_params")  # entries of an observation that tell ω
-
 _POINT = {"embodiment": "point", "task": "point_navigation", "control": "motor", "observation": "goal"}
 
 
 class ContextVisibility(Settings):
-    """What the policy is told; its field comes first."""
+    """Whether the policy observes the context; its field comes first."""
 
     context: Literal["observed", "hidden"] = setting(
         "observed",
@@ -33,7 +32,7 @@ class ContextVisibility(Settings):
 
 
 class MultiTask(ChosenAlgorithm):
-    """PPO or SAC over the source's family of contexts, every episode in one; its return is told for each of them."""
+    """PPO or SAC over the source's family of contexts, every episode in one, with a return for each of them."""
 
     id = "multi_task"
     title = "Multi-task"
@@ -49,21 +48,16 @@ class MultiTask(ChosenAlgorithm):
     }
 
     class Params(PPOParams, ContextVisibility, AlgorithmChoice):
-        """What trains, what the policy is told, optimization and collection."""
+        """What trains, what the policy observes, optimization and collection."""
 
     def training_domain(self, experiment: Experiment) -> Domain:
         source = experiment.source
-        if self.params.context == "observed":
-            return source
-        terms = [term.model_copy(update={"observed": False}) for term in source.randomization]
-        entries = ["state" if entry == "goal" else entry for entry in source.observation]
-        return source.model_copy(update={"observation": entries, "randomization": terms})
+        return source if self.params.context == "observed" else hidden(source)
 
     def first_policy(self, context: Any, world: Any) -> Any:
         policy = super().first_policy(context, world)
         if self.params.context == "hidden":
-            ignored = list(dict.fromkeys([*policy.params.ignored, *CONTEXT_KEYS]))
-            policy.params = policy.params.model_copy(update={"ignored": ignored})
+            ignore_context(policy)
         return policy
 
     def check(self, experiment: Experiment) -> list[Problem]:

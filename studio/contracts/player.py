@@ -138,7 +138,7 @@ class PlayerProtocol(Protocol):
         """Turn the arrow to a point in the world, (3,) m."""
 
     def drag_at_rest(self) -> None:
-        """Move what the mouse holds while time stands still."""
+        """Move what the mouse holds while the simulation is paused."""
 
     def pose(self, joint: int, value: float) -> None:
         """Put a hinge or slide at ``value``, rad or m."""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Problem:
-    """Why an experiment cannot start: plain words, the dotted field it belongs to, and what mends it."""
+    """Why an experiment cannot start: plain words, the dotted field it belongs to, and how to fix it."""
 
     field: str
     message: str

@@ -143,7 +143,7 @@ class LiveSimulation(BasePlayer):
         self._touched()
 
     def drag_at_rest(self) -> None:
-        """Moves what the mouse holds while time stands still: free bodies and mocap bodies follow it."""
+        """Move what the mouse holds while the simulation is paused: free bodies and mocap bodies follow it."""
         if self.perturb.active:
             self._drop_step()
             self._drag()

@@ -1,4 +1,4 @@
-"""Many tasks in one policy: what it is told, the return of every context, and what cannot work."""
+"""Many tasks in one policy: what it observes, the return of every context, and what cannot work."""
 
 from __future__ import annotations
 

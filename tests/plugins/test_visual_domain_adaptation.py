@@ -1,4 +1,4 @@
-"""Visual domain adaptation: what stands still and what learns; what cannot work; the learner beneath it."""
+"""Visual domain adaptation: what is frozen and what learns; what cannot work; the learner beneath it."""
 
 from __future__ import annotations
 
