@@ -7,7 +7,7 @@ from pathlib import Path
 from studio.contracts import Embodiment, ResolvedDomain, Task
 from studio.experiment import Domain
 from studio.registry import Registry
-from studio.sim.open_model import open_model
+from studio.sim.robots.open_model import open_model
 
 
 def embodiment_of(domain: Domain, registry: Registry) -> Embodiment:

@@ -119,7 +119,7 @@ def _size(shape: list[int]) -> int:
 
 
 def _model(path: Path) -> dict[str, Any]:
-    from studio.sim.open_model import open_model
+    from studio.sim.robots.open_model import open_model
     from studio.sim.scene import build
 
     embodiment = open_model(path)

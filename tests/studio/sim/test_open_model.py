@@ -13,7 +13,7 @@ from studio.errors import DataError
 from studio.experiment import Domain
 from studio.registry import Registry
 from studio.sim.domains import embodiment_of, task_of
-from studio.sim.open_model import open_model
+from studio.sim.robots.open_model import open_model
 from studio.sim.scene import build
 from studio.sim.world import World
 

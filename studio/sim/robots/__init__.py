@@ -1,0 +1,1 @@
+"""Models from outside as robots: which joints are moved, and what is added to them."""
