@@ -12,6 +12,7 @@ from studio.contracts import Embodiment, Episodes, Observation, Task
 from studio.errors import ExperimentError
 from studio.experiment import Domain
 from studio.seeds import demonstration_seed
+from studio.sim.diagnosis import diagnose
 from studio.sim.rollout import run_episodes
 from studio.sim.world import World
 
@@ -54,11 +55,9 @@ def collect(
             world.close()
         barren = 0 if outcome.successes.any() else barren + wanted
         if barren >= LEAST_TRIES:
-            raise ExperimentError(
-                f"The scripted expert cannot do '{task.id}' with '{embodiment.id}'.",
-                "embodiment",
-                "Check the model's reach and its actuators.",
-            )
+            cause, remedy = diagnose(domain, task, embodiment, recorder.seeds[:LEAST_TRIES])
+            words = f"The scripted expert cannot do '{task.id}' with '{embodiment.id}': {cause}."
+            raise ExperimentError(words, "embodiment", remedy)
         made.extend(episode for episode, ok in zip(recorder.episodes(), outcome.successes, strict=True) if ok)
         first += wanted
     return _joined(made[:count], domain, task)

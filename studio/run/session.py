@@ -172,8 +172,11 @@ class Session:
         loop = TrainingLoop(plan, reporter, self._scores, self._resumed, best)
         reporter.set_state("running")
         reporter.enter("source")
-        base = self._source(device, loop) if kind.requires.source_policy else None
         source, target = (resolve(domain, self.registry) for domain in (plan.source, plan.target))
+        for robot in dict.fromkeys((source.embodiment, target.embodiment)):
+            for change in robot.changes:
+                reporter.say(f"{robot.title}: {change}")
+        base = self._source(device, loop) if kind.requires.source_policy else None
         context = SessionContext(
             plan,
             self.registry,

@@ -14,7 +14,10 @@ from studio.contracts import Embodiment, Limb, Task
 from studio.errors import DataError
 from studio.sim.contact_forces import add_contact_forces
 from studio.sim.hidden_dynamics import apply_hidden_dynamics, read_hidden_dynamics
+from studio.sim.robots.actuators import command_of
 
+DENSE_UP_TO = 60  # degrees of freedom; above, MuJoCo's "auto" is sparse
+WRONG_SPARSE_SOLVER = 4000000  # the version of MuJoCo, as mj_version() gives it
 MAX_DELAY = 0.05  # s; the ring buffer for actuator delay holds this much, or what the domain's terms ask for
 
 
@@ -62,11 +65,26 @@ def compile_spec(spec: mujoco.MjSpec, where: str) -> mujoco.MjModel:
         with warnings.catch_warnings():
             # Gymnasium's HalfCheetah says this at every load; what it does is still what it says
             warnings.filterwarnings("ignore", message=".*settotalmass.*")
-            return spec.compile()
+            model = spec.compile()
     except (ValueError, mujoco.FatalError) as error:
         raise DataError(
             f"The model does not compile: {_one_line(error)}.", where, "Fix the MJCF or URDF file."
         ) from None
+    if needs_dense_jacobian(model):
+        spec.option.jacobian = model.opt.jacobian = mujoco.mjtJacobian.mjJAC_DENSE
+    return model
+
+
+def needs_dense_jacobian(model: mujoco.MjModel) -> bool:
+    """Whether MuJoCo would solve the model's constraints with its sparse solver, and its version does so wrongly: 4.0.0
+    computes a wrong Cholesky factor, by the release notes of 4.0.1.
+    """
+    sparse = (
+        model.nv > DENSE_UP_TO
+        if model.opt.jacobian == mujoco.mjtJacobian.mjJAC_AUTO
+        else (model.opt.jacobian == mujoco.mjtJacobian.mjJAC_SPARSE)
+    )
+    return sparse and mujoco.mj_version() == WRONG_SPARSE_SOLVER
 
 
 def build(
@@ -99,9 +117,9 @@ def build(
         for actuator in spec.actuators:
             actuator.nsample = samples
     model = compile_spec(spec, str(embodiment.model))
+    limbs = tuple(_index(model, limb, embodiment) for limb in embodiment.limbs)
     if hidden is not None:
         apply_hidden_dynamics(model, hidden)
-    limbs = tuple(_index(model, limb, embodiment) for limb in embodiment.limbs)
     key = model.keyframe(embodiment.home).id if embodiment.home and _has_key(model, embodiment.home) else -1
     if key >= 0:
         qpos, ctrl = model.key_qpos[key].copy(), model.key_ctrl[key].copy()
@@ -137,7 +155,20 @@ def _index(model: mujoco.MjModel, limb: Limb, embodiment: Embodiment) -> LimbInd
             str(embodiment.model),
             "Name the joints, actuators and sites as the embodiment does.",
         ) from None
+    if len(actuators) != len(joints):
+        raise DataError(
+            f"The model of '{embodiment.id}' has {len(joints)} joints to move and {len(actuators)} actuators for them.",
+            str(embodiment.model),
+            "Name one actuator for each joint of a limb.",
+        )
     ids = np.array([j.id for j in joints])
+    commands = {command_of(model, actuator.id) for actuator in actuators}
+    if "other" in commands or len(commands) > 1:
+        raise DataError(
+            f"The actuators of '{embodiment.id}' are not all position servos, nor all velocity servos.",
+            str(embodiment.model),
+            "Give each of its joints a <position> actuator.",
+        )
     limited = model.jnt_limited[ids].astype(bool)
     ctrl = np.array([a.id for a in actuators])
     return LimbIndex(
@@ -148,7 +179,7 @@ def _index(model: mujoco.MjModel, limb: Limb, embodiment: Embodiment) -> LimbInd
         ctrl=ctrl,
         low=np.where(limited, model.jnt_range[ids, 0], -np.inf),
         high=np.where(limited, model.jnt_range[ids, 1], np.inf),
-        velocity_controlled=bool(np.all(model.actuator_biasprm[ctrl, 1] == 0)),
+        velocity_controlled=commands == {"velocity"},
         gripper=mujoco.mj_name2id(model, mujoco.mjtObj.mjOBJ_ACTUATOR, limb.gripper) if limb.gripper else -1,
     )
 

@@ -135,4 +135,5 @@ def _model(path: Path) -> dict[str, Any]:
         "cameras": [*embodiment.cameras],
         "mass_kg": float(model.body_mass.sum()),
         "timestep_s": float(model.opt.timestep),
+        "changes": [*embodiment.changes],
     }

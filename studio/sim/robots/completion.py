@@ -1,22 +1,19 @@
-"""What a model lacks to be used as a robot: a site at its tip, servos, a camera."""
+"""What a model lacks to be used as a robot: a site at its tip, a camera."""
 
 from __future__ import annotations
 
 import mujoco
 import numpy as np
 
-from studio.sim.robots.servos import add_servos
-
 FRONT = ("front", (1.16, 0.0, 0.66), (0.4, 0.0, 0.1), 58.0)  # name, position and target (m), field of view (degrees)
 
 
-def complete(spec: mujoco.MjSpec, model: mujoco.MjModel, chain: list[int], tip: int) -> bool:
-    """Adds what is missing to the spec: a site at the tip, servos, a front camera. Returns whether anything was."""
-    added = False
+def complete(spec: mujoco.MjSpec, model: mujoco.MjModel, tip: int) -> list[str]:
+    """Adds what is missing to the spec: a site at the tip, a front camera. Returns what was, in sentences."""
+    changes = []
     if not any(model.site_bodyid[i] == tip and model.site(i).name for i in range(model.nsite)):
         spec.body(model.body(tip).name).add_site(name="studio_tip", size=[0.005, 0, 0], pos=model.body_ipos[tip])
-        added = True
-    added = add_servos(spec, model, chain) or added
+        changes.append(f"A site marks the end of the arm, at the body '{model.body(tip).name}'.")
     if not any(model.camera(i).name for i in range(model.ncam)):
         name, place, target, fov = FRONT
         backward = np.subtract(place, target) / np.linalg.norm(np.subtract(place, target))
@@ -26,5 +23,5 @@ def complete(spec: mujoco.MjSpec, model: mujoco.MjModel, chain: list[int], tip: 
         turn = np.empty(4)
         mujoco.mju_mat2Quat(turn, axes.ravel())
         spec.worldbody.add_camera(name=name, pos=place, quat=turn, fovy=fov)
-        added = True
-    return added
+        changes.append(f"A camera '{name}' was added.")
+    return changes

@@ -7,10 +7,17 @@ from pathlib import Path
 
 from studio.contracts import Embodiment, Limb
 from studio.errors import DataError
+from studio.sim.robots.actuators import actuators_of
 from studio.sim.robots.chain import chain_of, deepest_fixed
 from studio.sim.robots.completion import complete
-from studio.sim.robots.servos import actuator_of
+from studio.sim.robots.mocap_welds import release_from_mocap
+from studio.sim.robots.servos import add_servos
 from studio.sim.scene import compile_spec, load_spec
+
+DENSE = (
+    "The constraint Jacobian is dense: the sparse solver of this version of MuJoCo is wrong above 60 degrees of "
+    "freedom, and the model has {}."
+)
 
 
 def open_model(path: Path) -> Embodiment:
@@ -29,6 +36,7 @@ def open_model(path: Path) -> Embodiment:
 @functools.lru_cache(maxsize=32)
 def _opened(path: Path, changed: int) -> Embodiment:
     spec = load_spec(path)
+    asked = spec.option.jacobian
     model = compile_spec(spec, str(path))
     # what is written elsewhere still finds its meshes and textures here
     spec.meshdir, spec.texturedir = (
@@ -39,12 +47,13 @@ def _opened(path: Path, changed: int) -> Embodiment:
         raise DataError("The model has no hinge or slide joint to move.", str(path), "Choose a robot's model.")
     tip = int(model.jnt_bodyid[chain[-1]])
     tip = deepest_fixed(model, tip)
-    added = complete(spec, model, chain, tip)
+    changes = [] if model.opt.jacobian == asked else [DENSE.format(model.nv)]
+    changes += [*release_from_mocap(spec, model, chain), *add_servos(spec, model, chain), *complete(spec, model, tip)]
     joints = tuple(model.joint(j).name for j in chain)
     if not all(joints):
         raise DataError("The model's joints have no names.", str(path), "Give every joint a name.")
     ours = path
-    if added:
+    if changes:
         from studio import paths
         from studio.experiment import content_hash
         from studio.files import file_hash, write_text
@@ -53,7 +62,7 @@ def _opened(path: Path, changed: int) -> Embodiment:
         ours = paths.cache_folder("models") / f"{path.stem}-{content_hash(file_hash(path))[:12]}.xml"
         write_text(ours, spec.to_xml())
     site = next(model.site(i).name for i in range(model.nsite) if model.site_bodyid[i] == tip and model.site(i).name)
-    actuators = tuple(actuator_of(model, model.joint(name).id) for name in joints)
+    actuators = tuple(model.actuator(actuators_of(model, model.joint(name).id)[0]).name for name in joints)
     base = len(joints) == 3 and [int(model.jnt_type[model.joint(n).id]) for n in joints] == [2, 2, 3]
     slots = tuple(range(min(len(joints), 14)))
     ends = (28, 29, 30) if base else (16, 17, 18)
@@ -67,4 +76,5 @@ def _opened(path: Path, changed: int) -> Embodiment:
         limbs=(Limb(site, joints, actuators, ends if base else slots, ends),),
         cameras=tuple(model.camera(i).name for i in range(model.ncam) if model.camera(i).name),
         home=model.key(0).name if model.nkey else "",
+        changes=tuple(changes),
     )
