@@ -17,9 +17,9 @@ from studio.sim.world import World
 Array = np.ndarray
 
 PATIENCE = 6  # how many times the task's horizon the expert is watched for
-GOALS = 4  # of the failed episodes' goals, how many are looked at by inverse kinematics
-STARTS = 8  # poses that each of its searches starts from
-ITERATIONS = 150
+GOALS = 3  # of the failed episodes' goals, how many are looked at by inverse kinematics
+STARTS = 4  # poses that each of its searches starts from
+ITERATIONS = 60
 LOOK = "Look at the robot in the viewport, with the scripted expert acting."
 NEAR = 0.05  # m; an end that comes as near as this to a goal reaches it
 REACH_POSES = 500  # drawn to see how far an arm reaches

@@ -47,10 +47,19 @@ def _carrier(model: mujoco.MjModel, body: int) -> int:
 
 
 def deepest_fixed(model: mujoco.MjModel, body: int) -> int:
-    """Follows fixed bodies (flange, tool) to the end of the chain; a body with a site wins."""
-    while True:
-        children = [b for b in range(1, model.nbody) if model.body_parentid[b] == body and model.body_jntnum[b] == 0]
-        if not children:
-            return body
-        sited = [b for b in children if np.any(model.site_bodyid == b)]
-        body = (sited or children)[0]
+    """Return the end of the chain: of what is fixed to its last body (flange, tool) the deepest body with a named site;
+    where there is none, the deepest that carries nothing that moves, as pads do that fingers slide on."""
+    depth, rigid = 0, {body: 0}
+    while layer := [b for b, at in rigid.items() if at == depth]:
+        depth += 1
+        children = np.flatnonzero(np.isin(model.body_parentid, layer) & (model.body_jntnum == 0))
+        rigid |= {int(child): depth for child in children if child}
+    sited = {int(model.site_bodyid[i]) for i in range(model.nsite) if model.site(i).name}
+    ends = [b for b in rigid if b in sited] or [b for b in rigid if not _carries_joints(model, b)] or [body]
+    return max(ends, key=rigid.__getitem__)
+
+
+def _carries_joints(model: mujoco.MjModel, body: int) -> bool:
+    """Whether joints hang on a body."""
+    children = np.flatnonzero(model.body_parentid == body)
+    return any(model.body_jntnum[child] or _carries_joints(model, int(child)) for child in children if child)
