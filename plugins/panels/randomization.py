@@ -37,6 +37,7 @@ class RandomizationPanel(QWidget):
         super().__init__()
         self._app_state = app_state
         self._rng = random.Random()
+        self._previewed = False  # the viewport holds values of a person's choice
         self.domain = Segmented(
             (
                 ("source", self.tr("Source"), self.tr("Randomize the source domain")),
@@ -72,8 +73,10 @@ class RandomizationPanel(QWidget):
         self.nominal.setToolTip(self.tr("Show the model with its nominal values"))
         self.release = QToolButton()
         theme.set_icon(self.release, "close", "muted")
-        self.release.setAccessibleName(self.tr("End the preview"))
-        self.release.setToolTip(self.tr("End the preview; episodes in the viewport draw their own values again"))
+        self.release.setAccessibleName(self.tr("End the preview and remove the samples"))
+        self.release.setToolTip(
+            self.tr("End the preview and remove the samples; episodes in the viewport draw their own values again")
+        )
         self.release.setEnabled(False)
         foot = QHBoxLayout()
         foot.setSpacing(theme.SMALL)
@@ -161,6 +164,7 @@ class RandomizationPanel(QWidget):
         self.sample.clicked.connect(self._show_sample)
         self.nominal.clicked.connect(self._show_nominal)
         self.release.clicked.connect(self._end_preview)
+        self.samples.button.toggled.connect(lambda _: self._offer_release())
         self._app_state.preview_changed.connect(self._follow_preview)
         self._app_state.experiment_changed.connect(self._experiment_changed)
         self._app_state.problems_changed.connect(self._tell_problems)
@@ -224,7 +228,11 @@ class RandomizationPanel(QWidget):
     def _follow_preview(self, values: dict[str, Any]) -> None:
         """Whoever began or ended it: the pointers stand where the viewport is, and it can be ended here."""
         self.rows_.look_at(values)
-        self.release.setEnabled(bool(values))
+        self._previewed = bool(values)
+        self._offer_release()
+
+    def _offer_release(self) -> None:
+        self.release.setEnabled(self._previewed or self.samples.button.isChecked())
 
     def _show_sample(self) -> None:
         """One draw, as an episode would make it."""
@@ -244,6 +252,7 @@ class RandomizationPanel(QWidget):
         self._preview()
 
     def _end_preview(self) -> None:
+        self.samples.button.setChecked(False)
         self._app_state.preview_changed.emit({})
 
     # -- a run that is going on ----------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from PySide6.QtCore import QPoint, QTimer
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QToolTip, QVBoxLayout, QWidget
 
-from studio.contracts import PanelInfo, PlayerProtocol, Policy
+from studio.contracts import Ghost, PanelInfo, PlayerProtocol, Policy
 from studio.errors import StudioError
 from studio.experiment import Domain, Experiment
 from widgets.shell import opening
@@ -78,6 +78,7 @@ class ViewportPanel(QWidget):
         self._checkpoint: tuple[Policy, Experiment, str] | None = None  # policy, its experiment, its name
         self._asked = 0  # checkpoints asked for; only the last answer counts
         self._shown: Domain | None = None
+        self._ghosts: tuple[list[Ghost], Domain] = ([], Domain())  # and the domain whose robot they show
         self._keyframe = -1  # the last one that a key asked for
         self._elsewhere = ""  # name of a file or recording that is shown in place of the experiment's domain
         upper = QHBoxLayout()
@@ -116,7 +117,7 @@ class ViewportPanel(QWidget):
         app_state.registry_ready.connect(self._start)
         app_state.checkpoint_chosen.connect(self._load_checkpoint)
         app_state.preview_changed.connect(thread.preview)
-        app_state.ghosts_changed.connect(thread.set_ghosts)
+        app_state.ghosts_changed.connect(self._take_ghosts)
         app_state.running_changed.connect(thread.set_busy)
         app_state.running_changed.connect(self._see_what_learns)
         thread.failed.connect(self._failed)
@@ -181,6 +182,7 @@ class ViewportPanel(QWidget):
         self._find_a_driver(domain)
         make = self._make_player
         self.thread_.show_domain(lambda: make(domain))
+        self._show_ghosts()
 
     def _domain(self) -> Domain:
         experiment = self._checkpoint[1] if self._checkpoint else self._app_state.experiment
@@ -216,6 +218,7 @@ class ViewportPanel(QWidget):
         self._elsewhere = recorded.name
         self.view.looking_at = recorded.name
         self.thread_.show_domain(recorded.make)
+        self._show_ghosts()
         self._name_policy()
 
     def _watch_training(self) -> None:
@@ -223,11 +226,23 @@ class ViewportPanel(QWidget):
         self._asked += 1
         self._elsewhere = self.tr("training")
         self.training.watch()
+        self._show_ghosts()
         self._name_policy()
 
     def _look_at_training(self, words: str) -> None:
         self.view.looking_at = words
         self.view.refresh()
+
+    def _take_ghosts(self, ghosts: list[Ghost], domain: Domain) -> None:
+        self._ghosts = ghosts, domain
+        self._show_ghosts()
+
+    def _show_ghosts(self) -> None:
+        """Only beside the robot and task that they are of."""
+        ghosts, domain = self._ghosts
+        shown = self._shown if not self._elsewhere else None
+        fit = shown is not None and (shown.embodiment, shown.task) == (domain.embodiment, domain.task)
+        self.thread_.set_ghosts(ghosts if fit else [])
 
     def _find_a_driver(self, domain: Domain) -> None:
         """Where there is no expert to look at, random actions move the body until there is a policy."""

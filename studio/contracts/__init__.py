@@ -8,7 +8,7 @@ from studio.contracts.arrays import RENAMED_ENTRIES, SLOTS, Array, Ids, Observat
 from studio.contracts.batch import AuxiliaryLoss, Batch, Batches, Outputs
 from studio.contracts.context import Context
 from studio.contracts.dataset import Format
-from studio.contracts.decorations import Ball, Decoration, Line
+from studio.contracts.decorations import Ball, Decoration, Ghost, Line
 from studio.contracts.domain import ResolvedDomain
 from studio.contracts.embodiment import Embodiment, Limb
 from studio.contracts.episodes import Episodes
@@ -37,6 +37,7 @@ __all__ = [
     "EmbodimentSpec",
     "Episodes",
     "Format",
+    "Ghost",
     "Ids",
     "Limb",
     "Line",

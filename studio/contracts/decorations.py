@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from studio.contracts.arrays import Array
+
 Point = tuple[float, float, float]
 Color = tuple[float, float, float, float]  # red, green, blue, opacity in [0, 1]
 
@@ -28,3 +30,12 @@ class Line:
 
 
 Decoration = Ball | Line
+
+
+@dataclass(frozen=True, eq=False)
+class Ghost:
+    """A translucent copy of the robot in another pose. A legend shows its label, if it has one."""
+
+    pose: Array  # (nq,)
+    color: Color
+    label: str = ""

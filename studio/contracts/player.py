@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol, TypedDict
 
 from studio.contracts.arrays import Array
-from studio.contracts.decorations import Color, Decoration, Point
+from studio.contracts.decorations import Decoration, Ghost, Point
 from studio.contracts.policy import Policy
 
 if TYPE_CHECKING:
@@ -168,8 +168,8 @@ class PlayerProtocol(Protocol):
         """What is drawn over the scene."""
 
     @property
-    def ghosts(self) -> tuple[Sequence[Array], Sequence[Color]]:
-        """Poses (nq,) of translucent copies of the robot, and their colors."""
+    def ghosts(self) -> Sequence[Ghost]:
+        """Translucent copies of the robot in other poses."""
 
     @property
     def legend(self) -> tuple[str, float] | None:

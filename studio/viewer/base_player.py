@@ -8,7 +8,7 @@ from types import MappingProxyType
 import mujoco
 import numpy as np
 
-from studio.contracts.decorations import Color, Decoration, Point
+from studio.contracts.decorations import Decoration, Ghost, Point
 from studio.contracts.player import ContextComponent, PlayerInfo, PlayerProtocol, PolicyChoice, RandomizationValues
 
 Array = np.ndarray
@@ -114,8 +114,8 @@ class BasePlayer(PlayerProtocol):
         return ()
 
     @property
-    def ghosts(self) -> tuple[Sequence[Array], Sequence[Color]]:
-        return (), ()
+    def ghosts(self) -> Sequence[Ghost]:
+        return ()
 
     @property
     def legend(self) -> tuple[str, float] | None:

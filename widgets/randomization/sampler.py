@@ -28,6 +28,7 @@ class Samples:
 
     images: np.ndarray | None = None  # (n, h, w, 3) uint8
     poses: np.ndarray | None = None  # (n, nq), where the robot is after the same commands
+    alike: list[list[int]] = field(default_factory=list)  # poses by number, in groups of those that look alike
     values: dict[str, np.ndarray] = field(default_factory=dict)
     names: dict[str, list[str]] = field(default_factory=dict)  # field → the model's parts
     problem: str = ""
@@ -110,6 +111,7 @@ def _world(domain: Domain, registry: Registry) -> Any:
 def _samples(world: Any, request: Request) -> Samples:
     from studio.rng import EpisodeRng
     from studio.sim.randomization import fields as randomization
+    from studio.viewer.pose_overlap import groups_alike
 
     ids = np.arange(world.num_envs)
     values = randomization.draw(request.domain.randomization, EpisodeRng(request.seed + ids, 1))
@@ -121,7 +123,8 @@ def _samples(world: Any, request: Request) -> Samples:
     for part in randomization.PARTED:
         known = dict.fromkeys(n for n in randomization.parts_of(world.model, part) if n and n != "world")
         names[part] = list(known)
-    return Samples(images, poses, values, names)
+    alike = [] if poses is None else groups_alike(world.model, poses)
+    return Samples(images, poses, alike, values, names)
 
 
 def _too_late(world: Any, key: str, value: np.ndarray) -> bool:

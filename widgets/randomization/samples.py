@@ -8,14 +8,11 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QToolButton, QVBoxLayout
 
 from studio.experiment import Domain
-from widgets.randomization.sampler import COUNT, Request, Sampler
+from widgets.randomization.sample_ghosts import MOVING, ghosts
+from widgets.randomization.sampler import COUNT, Request, Sampler, Samples
 from widgets.randomization.strip import SampleStrip
 from widgets.shell.app_state import AppState
 from widgets.style import theme
-
-OPACITY = 0.25  # of a ghost
-# what changes how the robot moves
-MOVING = ("friction", "mass", "damping", "armature", "gravity", "actuator_gain", "actuator_delay")
 
 
 class SampleBox(QFrame):
@@ -36,8 +33,7 @@ class SampleBox(QFrame):
         self.button.setToolTip(
             self.tr(
                 "Several draws at once: images as the policy would observe them, and translucent robots in the "
-                "viewport "
-                "after one second of the same commands"
+                "viewport after one second of the same commands"
             )
         )
         self.strip = SampleStrip()
@@ -87,7 +83,7 @@ class SampleBox(QFrame):
                 self.strip.show_words(self.tr("Drawing samples…"))
             self._ask()
         else:
-            self._app_state.ghosts_changed.emit([], [])
+            self._app_state.ghosts_changed.emit([], self._domain)
 
     def _again(self) -> None:
         self.seed = random.randrange(1 << 32)
@@ -118,16 +114,16 @@ class SampleBox(QFrame):
         if not found.problem and not found.values:
             self.caption.setText(self.tr("Nothing is randomized yet. Enable a row."))
         elif not found.problem and not self._domain.observes("image"):
-            self.caption.setText(
-                self.tr("In the viewport: each sample after one second of the same commands")
-                if found.poses is not None
-                else self.tr(
-                    "The policy observes no images, and nothing is randomized that affects the robot's motion."
-                )
+            self.caption.setText(self._about_motion(found))
+        robots = [] if found.poses is None else ghosts(found.poses, found.values, found.alike)
+        self._app_state.ghosts_changed.emit(robots, self._domain)
+
+    def _about_motion(self, found: Samples) -> str:
+        if found.poses is None:
+            return self.tr("The policy observes no images, and nothing is randomized that affects the robot's motion.")
+        if len(found.alike) == 1:
+            return self.tr(
+                "In the viewport: after one second of the same commands all samples look alike. Widen the ranges to "
+                "see a difference."
             )
-        poses = [] if found.poses is None else list(found.poses)
-        tints = []
-        for i in range(len(poses)):
-            hue = theme.series(i)
-            tints.append((hue.redF(), hue.greenF(), hue.blueF(), OPACITY))
-        self._app_state.ghosts_changed.emit(poses, tints)
+        return self.tr("In the viewport: each sample after one second of the same commands")

@@ -72,7 +72,7 @@ class AppState(QObject):
     preview_changed = Signal(
         dict
     )  # randomization field → value to be seen in the viewport; empty: the domain's own draws
-    ghosts_changed = Signal(object, object)  # poses (nq,) and tints of robots to be seen beside the one; empty: none
+    ghosts_changed = Signal(object, object)  # list[Ghost] to be seen beside the robot, and their Domain; empty: none
     _job_ended = Signal(object)
 
     def __init__(

@@ -44,6 +44,7 @@ class Canvas(QGraphicsView):
         self._inset_edge = self._edge()
         self._chips = self._pixmap_item(smooth=False)
         self._legend = self._pixmap_item(smooth=False)
+        self._ghost_legend = self._pixmap_item(smooth=False)
         self._banner = self._pixmap_item(smooth=False)
         self._flash = self._edge()
         self._fitted: tuple[QSize, QSize, float] | None = None  # picture, view, device pixels of the last fit
@@ -89,10 +90,11 @@ class Canvas(QGraphicsView):
 
     def show_legend(self, pixmap: QPixmap | None, place: QPointF) -> None:
         """With its lower left corner at ``place``; None: nothing."""
-        self._legend.setVisible(pixmap is not None)
-        if pixmap is not None:
-            self._legend.setPixmap(pixmap)
-            self._legend.setPos(place - QPointF(0, pixmap.height() / pixmap.devicePixelRatio()))
+        _stand(self._legend, pixmap, place)
+
+    def show_ghost_legend(self, pixmap: QPixmap | None, place: QPointF) -> None:
+        """With its lower left corner at ``place``; None: nothing."""
+        _stand(self._ghost_legend, pixmap, place)
 
     def show_banner(self, pixmap: QPixmap | None, top: float = 0) -> None:
         """Across the view at ``top``; None: nothing."""
@@ -135,6 +137,14 @@ class Canvas(QGraphicsView):
         item.setVisible(False)
         self._things.addItem(item)
         return item
+
+
+def _stand(item: QGraphicsPixmapItem, pixmap: QPixmap | None, place: QPointF) -> None:
+    """Shows a pixmap with its lower left corner at ``place``; None: nothing."""
+    item.setVisible(pixmap is not None)
+    if pixmap is not None:
+        item.setPixmap(pixmap)
+        item.setPos(place - QPointF(0, pixmap.height() / pixmap.devicePixelRatio()))
 
 
 def _place(item: QGraphicsPixmapItem, box: QRectF, size: QSize) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from PySide6.QtGui import QImage
 
+from studio.contracts import Ghost
 from widgets.viewport.model_sheet import NO_MODEL, ModelSheet
 from widgets.viewport.orbit_camera import FREE
 from widgets.viewport.watching import Reading
@@ -43,4 +44,5 @@ class Frame:
     readings: tuple[Reading, ...] = ()  # of the watched fields
     # of a recorded episode, or what a policy says of its moments: the same object until there is more
     traces: Mapping[str, np.ndarray] | None = None
+    ghosts: tuple[Ghost, ...] = ()  # that the picture shows
     legend: tuple[str, float] | None = None  # of the colored path: what it shows, and how much has the full color

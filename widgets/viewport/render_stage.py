@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from PySide6.QtGui import QImage
 
-from studio.contracts import Decoration, PlayerProtocol, PolicyChoice, RandomizationValues
+from studio.contracts import Decoration, Ghost, PlayerProtocol, PolicyChoice, RandomizationValues
 from widgets.viewport.film import Film
 from widgets.viewport.frame import Frame
 from widgets.viewport.model_sheet import NO_MODEL, describe
@@ -48,6 +48,7 @@ class Stage:
         self.film = Film()
         self.watching = Watching()
         self.decorations: Sequence[Decoration] = ()
+        self.ghosts: Sequence[Ghost] = ()
         self.camera = self._commands.camera
         self.quality = QualityControl()
         self.player: PlayerProtocol | None = None
@@ -115,7 +116,7 @@ class Stage:
         elif key == "show":
             self.renderer.show(value)
         elif key == "ghosts":
-            self.renderer.set_ghosts(*value)
+            self.ghosts = value
         elif key == "overlays":
             self.decorations = value
         elif key == "hold":
@@ -203,7 +204,7 @@ class Stage:
             quality,
             player.perturb,
             (*self.decorations, *player.overlays),
-            player.ghosts,
+            (*self.ghosts, *player.ghosts),
         )
 
     def frame(self, image: QImage | None) -> Frame:
@@ -218,6 +219,7 @@ class Stage:
                 "selected": self._commands.grab.name(player),
                 "traces": self._read_traces(player),
                 "legend": player.legend,
+                "ghosts": self.renderer.ghosts,
                 "readings": self.watching.read(player) if self.watching else (),
                 "joints": player.joint_values() if "joints" in self._inspected else None,
                 "actuators": player.actuator_values() if "actuators" in self._inspected else None,

@@ -15,18 +15,16 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from PySide6.QtCore import QCoreApplication, QObject, QThread, Signal
 from PySide6.QtGui import QImage
 
-from studio.contracts import Decoration, PlayerProtocol
+from studio.contracts import Decoration, Ghost, PlayerProtocol
 from studio.cores import cores
 from studio.errors import StudioError
 from widgets.shell.mailbox import Mailbox, Slot
 from widgets.viewport.frame import Frame
 from widgets.viewport.policy_supply import PolicySource
 from widgets.viewport.render_stage import Stage
-from widgets.viewport.scene_extras import Tint
 from widgets.viewport.scene_renderer import LEVELS, STILL_LEVEL
 from widgets.viewport.show_options import Shown
 
@@ -174,10 +172,9 @@ class RenderThread(QThread):
         """What is drawn over the scene: contacts, joints, labels, …"""
         self._mail.post("show", shown)
 
-    def set_ghosts(self, poses: Sequence[np.ndarray], tints: Sequence[Tint]) -> None:
-        """Translucent copies of the robot, one for each pose (nq,) in its tint (red, green, blue, opacity), until
-        others are set; empty: none. A player may have ``ghosts`` of its own: (poses, tints), read at each picture."""
-        self._mail.post("ghosts", (list(poses), list(tints)))
+    def set_ghosts(self, ghosts: Sequence[Ghost]) -> None:
+        """Draw these translucent copies of the robot until others are set; a player may have more of its own."""
+        self._mail.post("ghosts", tuple(ghosts))
 
     def set_overlays(self, decorations: Sequence[Decoration]) -> None:
         """Balls and lines in the world, until others are set. A player may have ``overlays`` of its own."""

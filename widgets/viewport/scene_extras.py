@@ -7,9 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from studio.contracts import Ball, Decoration
-
-Tint = tuple[float, float, float, float]
+from studio.contracts import Ball, Decoration, Ghost
 
 
 class SceneExtras:
@@ -19,41 +17,45 @@ class SceneExtras:
         self._mj = mujoco
         self._model: Any = None
         self._data: Any = None  # poses the copies, one after the other
+        self._ghosts: tuple[Ghost, ...] = ()  # those last drawn
+        self._repeated = np.zeros((0, 0), bool)  # (copies, ngeom): what an earlier copy has in the same place
         self._option = mujoco.MjvOption()
         self._option.sitegroup[:] = 0
         self._nobody = mujoco.MjvPerturb()
+        self._geom = int(mujoco.mjtObj.mjOBJ_GEOM)
 
     def use(self, model: Any) -> None:
         """Copies are of this model from now on."""
         self._model, self._data = model, None
+        self._ghosts, self._repeated = (), np.zeros((0, model.ngeom), bool)
 
-    def add_ghosts(
-        self, scene: Any, data: Any, poses: Sequence[np.ndarray], tints: Sequence[Tint], groups: Any
-    ) -> None:
-        """A copy of all that moves for each of ``poses`` (nq,), in its tint (red, green, blue, opacity).
+    def add_ghosts(self, scene: Any, data: Any, ghosts: Sequence[Ghost], groups: Any) -> tuple[Ghost, ...]:
+        """Add a copy of all that moves for each ghost, and return those that were added.
 
-        Poses of another model are left out: they come from before it was replaced.
+        Geoms that several of them have in the same place are drawn once: one over the other they would be opaque.
+        Ghosts of another model are left out: they come from before it was replaced.
         """
         mj, model = self._mj, self._model
         if self._data is None:
             self._data = mj.MjData(model)
+        fitting = tuple(ghost for ghost in ghosts if len(ghost.pose) == model.nq)
+        self._find_repeated(fitting)
         self._option.geomgroup[:] = groups
-        ghost = self._data
-        ghost.mocap_pos[:], ghost.mocap_quat[:] = data.mocap_pos, data.mocap_quat
-        for pose, tint in zip(poses, tints):
-            if len(pose) != model.nq:
-                continue
-            ghost.qpos[:] = pose
-            mj.mj_kinematics(model, ghost)
+        pose = self._data
+        pose.mocap_pos[:], pose.mocap_quat[:] = data.mocap_pos, data.mocap_quat
+        for ghost, repeated in zip(fitting, self._repeated, strict=True):
+            pose.qpos[:] = ghost.pose
+            mj.mj_kinematics(model, pose)
             first = scene.ngeom
-            mj.mjv_addGeoms(model, ghost, self._option, self._nobody, mj.mjtCatBit.mjCAT_DYNAMIC.value, scene)
+            mj.mjv_addGeoms(model, pose, self._option, self._nobody, mj.mjtCatBit.mjCAT_DYNAMIC.value, scene)
             for index in range(first, scene.ngeom):
                 shape = scene.geoms[index]
-                shape.rgba[:] = tint
+                shape.rgba[:] = ghost.color
                 shape.matid = -1
                 shape.reflectance = shape.emission = 0.0
-                if self._is_target(shape.objid):
+                if shape.objtype == self._geom and (repeated[shape.objid] or self._is_target(shape.objid)):
                     shape.rgba[3] = 0.0  # goals stand where they stand: one of each is enough
+        return fitting
 
     def add_decorations(self, scene: Any, decorations: Sequence[Decoration]) -> None:
         """Balls and lines, as many as there is room for."""
@@ -73,6 +75,12 @@ class SceneExtras:
                 self._mj.mjv_connector(made, geom.mjGEOM_CAPSULE.value, shape.width / 2, *ends)
             made.category = self._mj.mjtCatBit.mjCAT_DECOR.value
             scene.ngeom += 1
+
+    def _find_repeated(self, ghosts: tuple[Ghost, ...]) -> None:
+        from studio.viewer.pose_overlap import repeated_geoms  # MuJoCo with it: it is loaded on this thread only
+
+        if len(ghosts) != len(self._ghosts) or any(a is not b for a, b in zip(ghosts, self._ghosts)):
+            self._ghosts, self._repeated = ghosts, repeated_geoms(self._model, [ghost.pose for ghost in ghosts])
 
     def _is_target(self, geom: int) -> bool:
         model = self._model

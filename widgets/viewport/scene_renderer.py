@@ -16,9 +16,9 @@ import numpy as np
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QImage
 
-from studio.contracts import Decoration
+from studio.contracts import Decoration, Ghost
 from widgets.viewport import show_options
-from widgets.viewport.scene_extras import SceneExtras, Tint
+from widgets.viewport.scene_extras import SceneExtras
 from widgets.viewport.show_options import Shown
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ class SceneRenderer:
         show_options.apply(self._shown, self._mj, self._option)
         self._held = False  # a body is selected
         self._extras = SceneExtras(self._mj)
-        self._ghosts: tuple[list[np.ndarray], list[Tint]] = ([], [])
+        self.ghosts: tuple[Ghost, ...] = ()  # those of the last picture
         self._pixels = np.empty((0, 0, 3), np.uint8)
         self._rect: Any = None  # MjrRect of the pixels
         self._flags: tuple[Any, ...] = ()  # of the scene as last set
@@ -141,10 +141,6 @@ class SceneRenderer:
         self._shown = shown
         show_options.apply(shown, self._mj, self._option)
 
-    def set_ghosts(self, poses: Sequence[np.ndarray], tints: Sequence[Tint]) -> None:
-        """Translucent copies of what moves, one for each pose (nq,), until others are set; empty: none."""
-        self._ghosts = (list(poses), list(tints))
-
     def draw(
         self,
         data: mujoco.MjData,
@@ -154,7 +150,7 @@ class SceneRenderer:
         quality: Quality,
         perturb: Any = None,
         decorations: Sequence[Decoration] = (),
-        ghosts: tuple[Sequence[np.ndarray], Sequence[Tint]] = ((), ()),
+        ghosts: Sequence[Ghost] = (),
     ) -> QImage:
         """A picture of ``width`` × ``height`` pixels, or fewer as ``quality`` says, to be painted without conversion.
 
@@ -163,7 +159,7 @@ class SceneRenderer:
         Args:
             perturb: an ``MjvPerturb`` whose selection and force are drawn.
             decorations: balls and lines in the world.
-            ghosts: poses (nq,) and tints of translucent copies, beside those of :meth:`set_ghosts`.
+            ghosts: translucent copies of what moves; those of another model are left out.
         """
         mj = self._mj
         scale = quality.scale if self._shown.label == "none" else 1.0  # letters are read at their own size
@@ -179,9 +175,7 @@ class SceneRenderer:
                 self._option.flags[getattr(mj.mjtVisFlag, f"mjVIS_{name}")] = held
         all_kinds, shown = mj.mjtCatBit.mjCAT_ALL.value, perturb if held else None
         mj.mjv_updateScene(self._model, data, self._option, shown, camera, all_kinds, self._scene)
-        for poses, tints in (self._ghosts, ghosts):
-            if len(poses):
-                self._extras.add_ghosts(self._scene, data, poses, tints, self._option.geomgroup)
+        self.ghosts = self._extras.add_ghosts(self._scene, data, ghosts, self._option.geomgroup) if ghosts else ()
         if decorations:
             self._extras.add_decorations(self._scene, decorations)
         self._set_flags("wireframe" in self._shown.on, quality.shadow > 0, quality.samples > 0)

@@ -24,10 +24,11 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
+from studio.contracts import Ghost
 from widgets.shell import opening
 from widgets.style import theme
 from widgets.viewport import canvas as viewport_canvas
-from widgets.viewport import color_legend
+from widgets.viewport import color_legend, ghost_legend
 from widgets.viewport.frame import Frame
 from widgets.viewport.keys import command_of, help_text
 from widgets.viewport.model_sheet import DIRECTION
@@ -66,6 +67,7 @@ class Viewport(QWidget):
         self.canvas.set_inset_color(GLASS)
         self._inset: QImage | None = None
         self._legend: tuple[str, float] | None = None
+        self._ghosts: tuple[Ghost, ...] = ()  # those of the legend
         self._successes: tuple[int, int] | None = None  # (model, successes) of the last frame
         self._drawn: tuple[object, ...] | None = None  # what the chips were drawn from
         self._stood: tuple[object, ...] = ()
@@ -164,7 +166,7 @@ class Viewport(QWidget):
         if frame.inset is not self._inset:
             self._inset = frame.inset
             canvas.show_inset(frame.inset, self._inset_box())
-        if frame.legend != self._legend:
+        if frame.legend != self._legend or frame.ghosts != self._ghosts:
             self._show_legend()
         now = time.monotonic()
         # numbers that run are read a few times a second; whatever else changes is shown at once
@@ -263,10 +265,15 @@ class Viewport(QWidget):
         return QRectF(self.width() - side - theme.MEDIUM - 1, self.height() - side - theme.MEDIUM - 1, side, side)
 
     def _show_legend(self) -> None:
-        self._legend = legend = self.frame.legend
-        place = QPointF(theme.MEDIUM, self.height() - theme.MEDIUM)
-        made = None if legend is None else color_legend.picture(*legend, GLASS, INK, self.devicePixelRatioF())
-        self.canvas.show_legend(made, place)
+        self._legend, self._ghosts = self.frame.legend, self.frame.ghosts
+        ratio, low = self.devicePixelRatioF(), self.height() - theme.MEDIUM
+        path = None if self._legend is None else color_legend.picture(*self._legend, GLASS, INK, ratio)
+        self.canvas.show_legend(path, QPointF(theme.MEDIUM, low))
+        if path is not None:
+            low -= round(path.height() / ratio) + theme.SMALL
+        widest = round(self.width() - (self._inset_box().width() if self._inset is not None else 0)) - 3 * theme.MEDIUM
+        ghosts = ghost_legend.picture(self._ghosts, widest, GLASS, INK, ratio) if self._ghosts else None
+        self.canvas.show_ghost_legend(ghosts, QPointF(theme.MEDIUM, low))
 
     def _show_banner(self) -> None:
         self._banner = text = self.frame.message

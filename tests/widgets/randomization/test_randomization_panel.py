@@ -15,7 +15,7 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 
 from plugins.panels.randomization import PANEL, RandomizationPanel
-from studio.contracts import Problem
+from studio.contracts import Ghost, Problem
 from studio.events import EpisodesEnded, Evaluated, Events, MetricsLogged, StateChanged
 from studio.experiment import Domain, Experiment
 from studio.experiment.randomization import PRESETS
@@ -211,16 +211,19 @@ def test_samples_are_shown_in_the_panel_and_the_viewport(
     panel: RandomizationPanel, app_state: AppState, qtbot: Any
 ) -> None:
     app_state.edit(**{"target.image_size": 32, "target.randomization": [{"field": "mass", "low": 0.8, "high": 1.2}]})
-    ghosts: list[tuple[Any, Any]] = []
-    app_state.ghosts_changed.connect(lambda poses, tints: ghosts.append((poses, tints)))
+    ghosts: list[list[Ghost]] = []
+    app_state.ghosts_changed.connect(lambda robots, domain: ghosts.append(robots))
     QTest.mouseClick(panel.samples.button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: len(panel.samples.strip.images) == COUNT, timeout=30_000)
-    assert len(ghosts[-1][0]) == len(ghosts[-1][1]) == COUNT
+    names = {name for ghost in ghosts[-1] for name in ghost.label.partition(":")[0].split(" look")[0].split(", ")}
+    assert names == {"all 6 samples"} or names == {str(i + 1) for i in range(COUNT)}
+    assert all("mass" in ghost.label for ghost in ghosts[-1])
     first = panel.samples.seed
     QTest.mouseClick(panel.samples.again, Qt.MouseButton.LeftButton)
     assert panel.samples.seed != first
-    QTest.mouseClick(panel.samples.button, Qt.MouseButton.LeftButton)
-    assert ghosts[-1] == ([], []) and not panel.samples.isVisible()
+    assert panel.release.isEnabled()
+    QTest.mouseClick(panel.release, Qt.MouseButton.LeftButton)
+    assert ghosts[-1] == [] and not panel.samples.isVisible() and not panel.release.isEnabled()
 
 
 # -- effects -----------------------------------------------------------------------------------------------------------

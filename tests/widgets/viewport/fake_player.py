@@ -10,8 +10,7 @@ from typing import Any
 import mujoco
 import numpy as np
 
-from studio.contracts import Decoration, PlayerInfo, PolicyChoice
-from studio.contracts.decorations import Color
+from studio.contracts import Decoration, Ghost, PlayerInfo, PolicyChoice
 from studio.errors import StudioError
 from studio.viewer.base_player import BasePlayer
 
@@ -52,7 +51,7 @@ class FakePlayer(BasePlayer):
         self.threads = {threading.get_ident()}
         self.closed = False
         self.shown_overlays: Sequence[Decoration] = ()
-        self.shown_ghosts: tuple[Sequence[np.ndarray], Sequence[Color]] = (), ()
+        self.shown_ghosts: Sequence[Ghost] = ()
         self._pose()
 
     def advance(self, seconds: float) -> None:
@@ -104,7 +103,7 @@ class FakePlayer(BasePlayer):
         return self.shown_overlays
 
     @property
-    def ghosts(self) -> tuple[Sequence[np.ndarray], Sequence[Color]]:
+    def ghosts(self) -> Sequence[Ghost]:
         return self.shown_ghosts
 
     def close(self) -> None:

@@ -314,11 +314,11 @@ def test_a_task_without_an_expert_is_shown_and_waits_for_another_policy(watched:
 
 
 def test_a_player_may_draw_copies_and_marks_of_its_own(watched: TrainingTap) -> None:
-    from studio.contracts import Ball
+    from studio.contracts import Ball, Ghost
 
     watched.start(play=False)
     plain = colors(watched.frame.image)
-    watched.player.shown_ghosts = ([watched.player.data.qpos + 1.5], [(0.0, 0.0, 1.0, 0.6)])
+    watched.player.shown_ghosts = [Ghost(watched.player.data.qpos + 1.5, (0.0, 0.0, 1.0, 0.6))]
     watched.player.shown_overlays = [Ball((0.0, 0.0, 0.6), 0.1, (0.0, 1.0, 0.0, 1.0))]
     watched.worker.move_camera("orbit", 0.0, 0.0)
     watched.until(lambda: (np.abs(colors(watched.frame.image) - plain).max(-1) > 60).sum() > 50)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PySide6.QtGui import QImage
 
-from studio.contracts import Ball, Line
+from studio.contracts import Ball, Ghost, Line
 from studio.viewer.decorations import path
 from widgets.viewport.scene_renderer import LEVELS, SceneRenderer
 from widgets.viewport.show_options import FRAMES, LABELS, TOGGLES, Shown
@@ -36,6 +36,9 @@ SCENE = """
   <actuator><motor name="motor" joint="hinge"/></actuator>
 </mujoco>
 """
+
+
+BLUE = (0.1, 0.3, 1.0, 0.5)
 
 
 class Drawn:
@@ -109,8 +112,7 @@ def test_ghosts_are_translucent_copies_where_they_are_posed(drawn: Drawn) -> Non
     plain = drawn()
     pose = drawn.data.qpos.copy()
     pose[0] -= 0.5  # the box, half a meter to the left
-    drawn.renderer.set_ghosts([pose], [(0.1, 0.3, 1.0, 0.5)])
-    once = drawn()
+    once = drawn(ghosts=[Ghost(pose, BLUE)])
     changed = np.abs(once - plain).max(-1) > 20
     assert changed.sum() > 100
     left, right = changed[:, :130].sum(), changed[:, 190:].sum()
@@ -119,21 +121,35 @@ def test_ghosts_are_translucent_copies_where_they_are_posed(drawn: Drawn) -> Non
     where = np.argwhere(changed[:, :130])
     row, column = where.mean(0).astype(int)
     assert once[row, column, 2] < 250 and once[row, column, 2] > plain[row, column, 2], "and the floor shines through"
-    drawn.renderer.set_ghosts([pose, pose - np.eye(1, len(pose))[0] * 0.2], [(0.1, 0.3, 1, 0.5)] * 2)
-    assert (np.abs(drawn() - plain).max(-1) > 20).sum() > 1.2 * changed.sum()
-    drawn.renderer.set_ghosts([], [])
+    twice = drawn(ghosts=[Ghost(pose, BLUE), Ghost(pose - np.eye(1, len(pose))[0] * 0.2, BLUE)])
+    assert (np.abs(twice - plain).max(-1) > 20).sum() > 1.2 * changed.sum()
     np.testing.assert_array_equal(drawn(), plain)
 
 
+def test_ghosts_in_one_place_are_as_translucent_as_one(drawn: Drawn) -> None:
+    pose = drawn.data.qpos.copy()
+    pose[0] -= 0.5
+    swung = pose.copy()
+    swung[7] += 1.0  # the door, which the others have where it was
+    np.testing.assert_array_equal(drawn(ghosts=[Ghost(pose, BLUE)] * 6), drawn(ghosts=[Ghost(pose, BLUE)]))
+    drawn(ghosts=[Ghost(pose, BLUE), Ghost(swung, BLUE)])
+    scene, door, box = drawn.renderer.scene, *(drawn.model.body(name).geomadr[0] for name in ("door", "box"))
+
+    def opacities(geom: int) -> list[float]:
+        found = [scene.geoms[i].rgba[3] for i in range(scene.ngeom) if scene.geoms[i].objid == geom]
+        return found[1:]  # the robot's own is the first
+
+    assert opacities(door) == [0.5, 0.5] and opacities(box) == [0.5, 0.0]
+
+
 def test_ghosts_do_not_double_the_goal_nor_outlive_their_model(drawn: Drawn) -> None:
-    drawn.renderer.set_ghosts([drawn.data.qpos.copy()], [(1, 0, 0, 1)])
-    drawn()
+    drawn(ghosts=[Ghost(drawn.data.qpos.copy(), (1, 0, 0, 1))])
     scene = drawn.renderer.scene
     target = drawn.model.body("target").geomadr[0]
     copies = [scene.geoms[i].rgba[3] for i in range(scene.ngeom) if scene.geoms[i].objid == target]
     assert sorted(copies) == [0.0, 1.0]
-    drawn.renderer.set_ghosts([np.zeros(3)], [(1, 0, 0, 1)])  # of a model that was shown before
-    drawn()
+    drawn(ghosts=[Ghost(np.zeros(3), (1, 0, 0, 1))])  # of a model that was shown before
+    assert drawn.renderer.ghosts == ()
 
 
 def test_decorations(drawn: Drawn) -> None:

@@ -8,13 +8,15 @@ import imageio_ffmpeg
 import numpy as np
 import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
-from PySide6.QtGui import QDropEvent
+from PySide6.QtGui import QColor, QDropEvent
 
 from studio import paths
+from studio.contracts import Ball, Ghost
 from studio.data.collect import collect
 from studio.registry import Registry
 from studio.sim.domains import embodiment_of, task_of
 from tests.widgets.viewport.hands import DOMAIN, LEFT, Held
+from widgets.viewport import ghost_legend
 
 K = Qt.Key
 
@@ -186,18 +188,33 @@ def test_a_broken_dataset_becomes_a_toast_and_play_goes_on(held: Held, tmp_path:
 
 
 def test_ghosts_and_overlays_reach_the_picture(held: Held) -> None:
-    from studio.contracts import Ball
-
     held.pause()
     held.qtbot.wait(500)
     before = held.frame.image.copy()
     pose = held.player.data.qpos.copy()
     pose[0] += 0.7
-    held.panel.thread_.set_ghosts([pose], [(0.2, 0.6, 1.0, 0.4)])
-    held.until(lambda: held.frame.image != before)
+    held.panel.thread_.set_ghosts([Ghost(pose, (0.2, 0.6, 1.0, 0.4))])
+    held.until(lambda: held.frame.image != before and len(held.frame.ghosts) == 1)
     ghosted = held.frame.image.copy()
     held.panel.thread_.set_overlays([Ball((0.4, 0.0, 0.4), 0.05)])
     held.until(lambda: held.frame.image != ghosted)
+
+
+def test_ghosts_are_shown_beside_the_robot_they_are_of(held: Held) -> None:
+    held.pause()
+    own, other = held.app_state.experiment.target, held.app_state.experiment.source
+    ghosts = [Ghost(held.player.data.qpos.copy(), (0.2, 0.6, 1.0, 0.4), "1: mass 0.8 ×")]
+    held.app_state.ghosts_changed.emit(ghosts, own)
+    held.until(lambda: [ghost.label for ghost in held.frame.ghosts] == ["1: mass 0.8 ×"])
+    held.app_state.ghosts_changed.emit(ghosts, other)
+    held.until(lambda: not held.frame.ghosts)
+
+
+def test_the_legend_of_ghosts_fits_its_room(qapp: object) -> None:
+    ghosts = [Ghost(np.zeros(1), (0.2, 0.6, 1.0, 0.4), label) for label in ("1: mass 0.8 ×", "2: " + 20 * "mass ", "")]
+    glass = QColor(0, 0, 0)
+    legend, without = (ghost_legend.picture(some, 200, glass, glass, 1.0) for some in (ghosts, ghosts[2:]))
+    assert legend is not None and 150 < legend.width() <= 200 and without is None
 
 
 def test_everything_has_a_name_for_a_screen_reader(held: Held) -> None:
