@@ -73,7 +73,7 @@ class TrainingTap(Observer):
 
     def __init__(self) -> None:
         self._worlds: list[_Entered] = []
-        self._wanted: int | None = None  # written by the viewport
+        self.wanted: int | None = None  # the simulation whose clips are asked for; written by the viewport alone
         self._asked = 0.0  # when it last did
         self._clip: Clip | None = None  # put there by the training, taken away by the viewport
         self._open: list[tuple[Array, Array, int, float]] = []  # the training's own
@@ -92,13 +92,13 @@ class TrainingTap(Observer):
 
     def on_step(self, world: TappedWorld, ids: Ids, rewards: Array) -> None:
         """Take a step of a world's simulations ``ids``, with its rewards, (ids,)."""
-        if self._wanted is not None:
+        if self.wanted is not None:
             self._record(world, world.env_indices(ids), rewards)
 
     def _record(self, world: TappedWorld, ids: Array, rewards: Array) -> None:
-        wanted = self._wanted
+        wanted = self.wanted
         if not self._open and time.monotonic() - self._asked > LEASE_SECONDS:
-            self._wanted = self._clip = None
+            self.wanted = self._clip = None
             return
         if wanted is None or self._clip is not None:
             return
@@ -132,13 +132,13 @@ class TrainingTap(Observer):
 
     def look(self, simulation: int) -> None:
         """Ask for clips of this one; to be repeated within ``LEASE_SECONDS``."""
-        self._wanted, self._asked = simulation, time.monotonic()
+        self.wanted, self._asked = simulation, time.monotonic()
 
     def leave(self) -> None:
         """Ask for nothing more."""
-        self._wanted = None
+        self.wanted = None
 
     def take(self) -> Clip | None:
         """Return the newest clip of the simulation that is wanted, once; the training then begins the next."""
         clip, self._clip = self._clip, None
-        return clip if clip is not None and clip.simulation == self._wanted else None
+        return clip if clip is not None and clip.simulation == self.wanted else None

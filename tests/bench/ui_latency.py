@@ -121,7 +121,7 @@ def main() -> int:
         panel.resize(width, height + panel.bar.sizeHint().height())  # the view alone has the size asked for
         panel.show()
         panel.bar.inset.setChecked(options.inset)
-        panel._choose_policy(options.policy)
+        panel.sources.choose_policy(options.policy)
         app_state.load_plugins()
         measure = Measure(panel, options.seconds, options.warm_up)
         if options.picture:

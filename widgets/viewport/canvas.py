@@ -7,7 +7,7 @@ and a training in the same process would wait for it, thirty times a second.
 from __future__ import annotations
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QImage, QPainter, QPen, QPixmap, QTransform
+from PySide6.QtGui import QColor, QImage, QPen, QPixmap, QTransform
 from PySide6.QtWidgets import (
     QFrame,
     QGraphicsPixmapItem,
@@ -151,18 +151,3 @@ def _place(item: QGraphicsPixmapItem, box: QRectF, size: QSize) -> None:
     """Stretches an item's pixmap of ``size`` over ``box``."""
     item.setPos(QPointF(box.topLeft()))
     item.setTransform(QTransform.fromScale(box.width() / size.width(), box.height() / size.height()))
-
-
-def blank(width: int, height: int, ratio: float) -> QPixmap:
-    """Nothing yet, to be painted on; width and height in the view's own pixels."""
-    made = QPixmap(max(1, round(width * ratio)), max(1, round(height * ratio)))
-    made.setDevicePixelRatio(ratio)
-    made.fill(Qt.GlobalColor.transparent)
-    return made
-
-
-def begin(pixmap: QPixmap) -> QPainter:
-    """A painter for shapes and texts on it."""
-    painter = QPainter(pixmap)
-    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    return painter

@@ -1,4 +1,4 @@
-"""Pictures and films of the viewport: where they are put, and what is said of them."""
+"""Pictures and films of the viewport: where they are saved, and the messages about them."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from widgets.shell.app_state import AppState
 from widgets.viewport.render_thread import RenderThread
 
 
-class Keep(QObject):
-    """Belongs to one viewport. ``filming`` tells when a film begins and ends."""
+class Captures(QObject):
+    """Saves one viewport's pictures and films in the runs folder."""
 
-    filming = Signal(bool)
+    filming = Signal(bool)  # whether a film is being made, when that changes
 
     def __init__(self, app_state: AppState, thread: RenderThread) -> None:
         super().__init__()
@@ -26,7 +26,7 @@ class Keep(QObject):
         thread.film_ended.connect(self._film_ended)
 
     def film(self, on: bool) -> None:
-        """Begins a film, or completes it."""
+        """Begin a film, or complete it."""
         if on == (self._open is not None):
             return
         self._open = self._path("mp4") if on else None
@@ -35,7 +35,7 @@ class Keep(QObject):
 
     @property
     def is_filming(self) -> bool:
-        """A film is being made."""
+        """Whether a film is being made."""
         return self._open is not None
 
     def _film_ended(self, path: Path, error: Exception | None) -> None:
@@ -57,7 +57,7 @@ class Keep(QObject):
                 path.parent.mkdir(parents=True, exist_ok=True)
             except OSError as error:
                 raise DataError(
-                    f"The folder cannot be made ({error.strerror}).", str(path.parent), "Choose another."
+                    f"The folder cannot be created ({error.strerror}).", str(path.parent), "Choose another runs folder."
                 ) from None
             if not image.save(str(path)):
                 raise DataError(
@@ -70,7 +70,7 @@ class Keep(QObject):
         )
 
     def _path(self, suffix: str) -> Path:
-        """A new file's; never an existing one."""
+        """Return the path of a new file."""
         stamp = time.strftime("%Y%m%d-%H%M%S")
         folder = self._app_state.runs_folder
         names = (f"viewport-{stamp}{more}.{suffix}" for more in ("", *(f"-{i}" for i in range(2, 1000))))

@@ -1,4 +1,4 @@
-"""The legend of a colored path: a small bar of its colors with the numbers at its ends, on dark glass."""
+"""The legend of a colored path: a small bar of its colors with the numbers at its ends."""
 
 from __future__ import annotations
 
@@ -7,31 +7,27 @@ from PySide6.QtGui import QColor, QFontMetrics, QLinearGradient, QPixmap
 
 from widgets.curves.axis import number
 from widgets.style import theme
-from widgets.viewport import canvas as viewport_canvas
+from widgets.viewport import glass
 
 BAR = (120, 8)  # px
 
 
-def picture(title: str, full: float, glass: QColor, ink: QColor, ratio: float) -> QPixmap:
-    """A bar from −``full`` to ``full`` under its title, to lie on the viewport's picture."""
+def picture(title: str, full: float, ratio: float) -> QPixmap:
+    """Return a bar from −``full`` to ``full`` under its title."""
     from studio.viewer.decorations import diverging  # the package is loaded with MuJoCo, never with the window
 
-    font = theme.small_font()
-    line = QFontMetrics(font).height()
+    line = QFontMetrics(theme.small_font()).height()
     width, height = BAR[0] + 2 * theme.MEDIUM, 2 * line + BAR[1] + 2 * theme.SMALL + theme.HAIR
-    pixmap = viewport_canvas.blank(width, height, ratio)
-    painter = viewport_canvas.begin(pixmap)
-    painter.setFont(font)
-    painter.setPen(Qt.PenStyle.NoPen)
-    painter.setBrush(glass)
-    painter.drawRoundedRect(QRectF(0, 0, width, height), theme.RADIUS, theme.RADIUS)
+    pixmap = glass.blank(width, height, ratio)
+    painter = glass.painter_on(pixmap)
+    glass.pane(painter, QRectF(0, 0, width, height))
     bar = QRectF(theme.MEDIUM, theme.SMALL + line, *BAR)
     colors = QLinearGradient(QPointF(bar.left(), 0), QPointF(bar.right(), 0))
     for place in (0.0, 0.5, 1.0):
         colors.setColorAt(place, QColor.fromRgbF(*diverging(2 * place - 1)))
     painter.setBrush(colors)
     painter.drawRoundedRect(bar, 2, 2)
-    painter.setPen(ink)
+    painter.setPen(glass.INK)
     flag = Qt.AlignmentFlag
     painter.drawText(QRectF(bar.left(), theme.HAIR, BAR[0], line), flag.AlignHCenter | flag.AlignVCenter, title)
     below = QRectF(bar.left(), bar.bottom() + theme.HAIR, BAR[0], line)

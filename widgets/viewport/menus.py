@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QCoreApplication, QPoint, Qt
 from PySide6.QtWidgets import QMenu, QWidget
+
+if TYPE_CHECKING:
+    from studio.viewer.episode_playback import Scored
 
 
 def checkpoints(
     parent: QWidget, runs: Sequence[tuple[str, Path, list[int]]], chosen: Callable[[Path, int], None]
 ) -> QMenu:
-    """For each run its checkpoints, the newest first."""
+    """Return a menu of each run's checkpoints, the newest first."""
     menu = _menu(parent)
     for name, folder, steps in runs:
         entries = menu.addMenu(name)
@@ -27,12 +30,12 @@ def checkpoints(
 def recordings(
     parent: QWidget,
     files: Sequence[tuple[str, Path]],
-    runs: Sequence[tuple[str, Path, list[Any]]],
+    runs: Sequence[tuple[str, Path, list[Scored]]],
     look_at: Callable[[Path], None],
     open_file: Callable[[], None],
     load: Callable[[Path, int], None],
 ) -> QMenu:
-    """Demonstrations on the disk, any file, and for each run its evaluations, the newest first."""
+    """Return a menu of demonstrations on the disk, any file, and each run's evaluations, the newest first."""
     roles = {"source": _words("Demonstrations of the source"), "target": _words("Demonstrations of the target")}
     menu = _menu(parent)
     for role, path in files:
@@ -49,11 +52,11 @@ def recordings(
 
 
 def pop_up(menu: QMenu, above: QWidget) -> None:
-    """Shows a menu over a widget at the panel's lower edge."""
+    """Show a menu above a widget at the panel's lower edge."""
     menu.popup(above.mapToGlobal(QPoint(0, -menu.sizeHint().height())))
 
 
-def _outcome(entry: Any) -> str:
+def _outcome(entry: Scored) -> str:
     if entry.successes is None:
         words = _words("step {0}: mean return {1:.2f} of {2} episodes")
         return words.format(entry.step, entry.mean_return, entry.episodes)
@@ -67,7 +70,7 @@ def _menu(parent: QWidget) -> QMenu:
 
 
 def _call(work: Callable[..., None], *arguments: Any) -> None:
-    """Without the check mark that a menu's action tells."""
+    """Call without the check mark that a menu's action adds."""
     work(*(argument for argument in arguments if not isinstance(argument, bool)))
 
 

@@ -1,6 +1,6 @@
 """What the viewport can play beside the experiment's domain: checkpoints, recorded episodes, files. Off the UI thread.
 
-Nothing here draws or owns a widget; it makes what the panel hands to the render thread.
+Nothing here draws or owns a widget; it makes what is handed to the render thread.
 """
 
 from __future__ import annotations
@@ -8,11 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, NamedTuple
 
 from studio.contracts import PlayerProtocol
 from studio.experiment import Domain, Experiment
 from studio.registry import Registry
+
+if TYPE_CHECKING:
+    from studio.viewer.episode_playback import Scored
 
 RUNS_SHOWN = 15
 EPISODES_READ = 200  # of a file: more would fill the memory with images
@@ -20,14 +23,21 @@ EPISODES_READ = 200  # of a file: more would fill the memory with images
 
 @dataclass(frozen=True)
 class Recorded:
-    """Episodes to be played back: what it is called, and what makes the player on the render thread."""
+    """Episodes or a model to look at: what it is called, and what makes its player on the render thread."""
 
     name: str
     make: Callable[[], PlayerProtocol]
 
 
+class Recordings(NamedTuple):
+    """What can be played again."""
+
+    demonstrations: list[tuple[str, Path]]  # role (source, target), file
+    evaluations: list[tuple[str, Path, list[Scored]]]  # run's name, its folder, its evaluations by step
+
+
 def checkpoints(folder: Path) -> list[tuple[str, Path, list[int]]]:
-    """(name, folder, steps) of the newest runs that have checkpoints."""
+    """Return (name, folder, steps) of the newest runs that have checkpoints."""
     from studio.store.checkpoint import list_checkpoints
     from studio.store.runs import list_runs
 
@@ -36,25 +46,43 @@ def checkpoints(folder: Path) -> list[tuple[str, Path, list[int]]]:
     return [entry for entry in found if entry[2]]
 
 
-def evaluations(folder: Path) -> list[tuple[str, Path, list[Any]]]:
-    """(name, folder, evaluations) of the newest runs whose evaluations can be played again."""
-    from studio.errors import StudioError
-    from studio.store.runs import list_runs
-    from studio.viewer.episode_playback import scored
-
-    found = []
-    for run in list_runs(folder)[:RUNS_SHOWN]:
-        try:
-            known = scored(run.folder)
-        except StudioError:
-            continue  # a run without a readable log has none
-        if known:
-            found.append((run.name, run.folder, known))
-    return found
+def recordings(experiment: Experiment, registry: Registry, folder: Path) -> Recordings:
+    """Return the experiment's demonstrations on the disk, and evaluations of the newest runs in ``folder``."""
+    return Recordings(_demonstrations(experiment, registry), _evaluations(folder))
 
 
-def datasets(experiment: Experiment, registry: Registry) -> list[tuple[str, Path]]:
-    """(role, file) of the experiment's demonstrations that lie on the disk: source, target."""
+def dataset(path: Path, registry: Registry, shown: Domain) -> Recorded:
+    """Return a dataset's episodes, on the domain that it names, or else on the one shown. Raises DataError."""
+    from studio.data.datasets import read_dataset
+    from studio.viewer.playback import Playback, recorded_domain
+
+    episodes = read_dataset(path, registry, EPISODES_READ)
+    domain = recorded_domain(episodes, shown)
+    name = f"{path.name} (first {EPISODES_READ} episodes)" if len(episodes) == EPISODES_READ else path.name
+    return Recorded(name, lambda: Playback(episodes, domain, registry, str(path)))
+
+
+def evaluation(folder: Path, step: int, registry: Registry) -> Recorded:
+    """Return a run's evaluation, played again from its seeds. Raises DataError."""
+    from studio.viewer.episode_playback import replay
+    from studio.viewer.playback import Playback
+
+    episodes, domain, names = replay(folder, step, registry)
+    return Recorded(f"{folder.name} · {step}", lambda: Playback(episodes, domain, registry, str(folder), names))
+
+
+def model(path: Path) -> Recorded:
+    """Return a model file to look at."""
+
+    def make() -> PlayerProtocol:
+        from studio.viewer.model_player import ModelPlayer
+
+        return ModelPlayer(path)
+
+    return Recorded(path.name, make)
+
+
+def _demonstrations(experiment: Experiment, registry: Registry) -> list[tuple[str, Path]]:
     from studio.data.datasets import cache_path
     from studio.errors import StudioError
 
@@ -69,32 +97,17 @@ def datasets(experiment: Experiment, registry: Registry) -> list[tuple[str, Path
     return found
 
 
-def dataset(path: Path, registry: Registry, shown: Domain) -> Recorded:
-    """A dataset's episodes; on the domain it names, else on the one shown."""
-    from studio.data.datasets import read_dataset
-    from studio.viewer.playback import Playback, recorded_domain
+def _evaluations(folder: Path) -> list[tuple[str, Path, list[Scored]]]:
+    from studio.errors import StudioError
+    from studio.store.runs import list_runs
+    from studio.viewer.episode_playback import scored
 
-    episodes = read_dataset(path, registry, EPISODES_READ)
-    domain = recorded_domain(episodes, shown)
-    name = f"{path.name} ({EPISODES_READ} …)" if len(episodes) == EPISODES_READ else path.name
-    return Recorded(name, lambda: Playback(episodes, domain, registry, str(path)))
-
-
-def evaluation(folder: Path, step: int, registry: Registry) -> Recorded:
-    """A run's evaluation, played again from its seeds."""
-    from studio.viewer.episode_playback import replay
-    from studio.viewer.playback import Playback
-
-    episodes, domain, names = replay(folder, step, registry)
-    return Recorded(f"{folder.name} · {step}", lambda: Playback(episodes, domain, registry, str(folder), names))
-
-
-def model(path: Path) -> Recorded:
-    """A model file to look at."""
-
-    def make() -> PlayerProtocol:
-        from studio.viewer.model_player import ModelPlayer
-
-        return ModelPlayer(path)
-
-    return Recorded(path.name, make)
+    found = []
+    for run in list_runs(folder)[:RUNS_SHOWN]:
+        try:
+            known = scored(run.folder)
+        except StudioError:
+            continue  # a run without a readable log has none
+        if known:
+            found.append((run.name, run.folder, known))
+    return found

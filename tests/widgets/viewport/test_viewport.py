@@ -22,19 +22,14 @@ from widgets.viewport.view import Viewport
 
 
 class Recorder:
-    """Stands in for the thread: takes down what it is asked."""
+    """A thread that notes what is requested of it."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[Any, ...]] = []
-        self.frame: Frame | None = None
         self.frame_ready = SimpleNamespace(connect=lambda slot: None)
 
     def __getattr__(self, name: str) -> Any:
         return lambda *args: self.calls.append((name, *args))
-
-    def take(self) -> Frame | None:
-        frame, self.frame = self.frame, None
-        return frame
 
     def named(self, name: str) -> list[tuple[Any, ...]]:
         return [call[1:] for call in self.calls if call[0] == name]
@@ -54,9 +49,8 @@ def view(qtbot: Any, recorder: Recorder) -> Viewport:
     return made
 
 
-def show(view: Viewport, recorder: Recorder, frame: Frame) -> None:
-    recorder.frame = frame
-    view._take()
+def show(view: Viewport, frame: Frame) -> None:
+    view.show_frame(frame)
 
 
 def filled(color: Qt.GlobalColor, width: int = 400, height: int = 300) -> QImage:
@@ -65,34 +59,34 @@ def filled(color: Qt.GlobalColor, width: int = 400, height: int = 300) -> QImage
     return image
 
 
-def test_the_newest_picture_is_painted(view: Viewport, recorder: Recorder) -> None:
-    show(view, recorder, Frame(image=filled(Qt.GlobalColor.red)))
+def test_the_newest_picture_is_painted(view: Viewport) -> None:
+    show(view, Frame(image=filled(Qt.GlobalColor.red)))
     assert view.grab().toImage().pixelColor(200, 200).name() == "#ff0000"
-    show(view, recorder, Frame(image=filled(Qt.GlobalColor.blue, 200, 150)))  # of before a resize: stretched
+    show(view, Frame(image=filled(Qt.GlobalColor.blue, 200, 150)))  # of before a resize: stretched
     assert view.grab().toImage().pixelColor(200, 200).name() == "#0000ff"
 
 
-def test_the_inset_is_enlarged_without_blur(view: Viewport, recorder: Recorder) -> None:
+def test_the_inset_is_enlarged_without_blur(view: Viewport) -> None:
     inset = filled(Qt.GlobalColor.white, 2, 2)
     inset.setPixelColor(0, 0, Qt.GlobalColor.green)
-    show(view, recorder, Frame(image=filled(Qt.GlobalColor.red), inset=inset))
+    show(view, Frame(image=filled(Qt.GlobalColor.red), inset=inset))
     seen = view.grab().toImage()
     left, top = 400 - 128 - 9, 300 - 128 - 9
     assert seen.pixelColor(left + 60, top + 60) == Qt.GlobalColor.green
     assert seen.pixelColor(left + 68, top + 68) == Qt.GlobalColor.white
 
 
-def test_a_success_flashes(view: Viewport, recorder: Recorder) -> None:
+def test_a_success_flashes(view: Viewport) -> None:
     frame = Frame(image=filled(Qt.GlobalColor.red), info={"successes": 1, "episode": 1, "step": 3}, model=1)
-    show(view, recorder, frame)
+    show(view, frame)
     assert view.grab().toImage().pixelColor(0, 150).name() == "#ff0000", "what was won before is no news"
-    show(view, recorder, replace(frame, info={**frame.info, "successes": 2}))
+    show(view, replace(frame, info={**frame.info, "successes": 2}))
     assert view.grab().toImage().pixelColor(0, 150).name() != "#ff0000"
 
 
-def test_a_message_stands_where_no_picture_is(view: Viewport, recorder: Recorder) -> None:
+def test_a_message_stands_where_no_picture_is(view: Viewport) -> None:
     blank = view.grab().toImage()
-    show(view, recorder, Frame(message="No OpenGL context can be made. Install Mesa's drivers."))
+    show(view, Frame(message="No OpenGL context can be made. Install Mesa's drivers."))
     assert view.grab().toImage() != blank
 
 
@@ -217,9 +211,9 @@ def test_domain_buttons_and_edits_rebuild_the_player(shown: Shown, app_state: Ap
 
 def test_policies(shown: Shown, app_state: AppState) -> None:
     shown.ready()
-    shown.panel._choose_policy("random")
+    shown.panel.sources.choose_policy("random")
     shown.until(lambda: shown.players[-1].policy == "random")
-    shown.panel._choose_policy("current")
+    shown.panel.sources.choose_policy("current")
     shown.until(lambda: shown.panel.view.frame.waiting)
     app_state.channels.policy.set("the policy in training")
     shown.until(lambda: shown.players[-1].policy == "the policy in training")
@@ -235,8 +229,8 @@ def test_a_checkpoint_plays_in_its_own_domain(shown: Shown, app_state: AppState,
     app_state.checkpoint_chosen.emit(run, 400)
     shown.until(lambda: shown.players[-1].policy == "policy of step 400")
     assert shown.domains[-1].embodiment == "mobile_3dof"
-    assert "400" in shown.panel.view.policy_text
-    shown.panel._choose_policy("expert")
+    assert "400" in shown.panel.view.overlays.policy
+    shown.panel.sources.choose_policy("expert")
     shown.until(lambda: shown.domains[-1].embodiment == "ur5_6dof")
 
 
@@ -263,7 +257,7 @@ def test_a_broken_checkpoint_becomes_a_toast_and_play_goes_on(
     with shown.qtbot.waitSignal(app_state.toast, timeout=15_000) as caught:
         app_state.checkpoint_chosen.emit(tmp_path / "nowhere", 1)
     assert caught.args[0] == "error"
-    assert shown.panel.view.policy_text == "expert"
+    assert shown.panel.view.overlays.policy == "expert"
 
 
 def test_play_step_speed_camera_inset_and_preview_reach_the_player(shown: Shown, app_state: AppState) -> None:

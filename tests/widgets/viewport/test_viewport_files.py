@@ -8,7 +8,7 @@ import imageio_ffmpeg
 import numpy as np
 import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
-from PySide6.QtGui import QColor, QDropEvent
+from PySide6.QtGui import QDropEvent
 
 from studio import paths
 from studio.contracts import Ball, Ghost
@@ -94,13 +94,13 @@ def test_a_dropped_model_is_looked_at_and_escape_comes_back(held: Held) -> None:
     experiment = held.app_state.experiment
     drop(held, paths.assets() / "embodiments" / "mobile_3dof.xml")
     held.until(lambda: held.frame.sheet.kind == "model")
-    assert held.view.looking_at == "mobile_3dof.xml"
+    assert held.view.overlays.looking_at == "mobile_3dof.xml"
     held.until(lambda: held.frame.info["time"] > 0.1)
     assert held.app_state.experiment == experiment
     held.app_state.edit(**{"budget.iterations": 7})
     held.key(K.Key_Escape)
     held.until(lambda: held.frame.sheet.kind == "world")
-    assert not held.view.looking_at and len(held.players) == 2
+    assert not held.view.overlays.looking_at and len(held.players) == 2
 
 
 def test_a_broken_model_is_said(held: Held, tmp_path: Path) -> None:
@@ -142,7 +142,7 @@ def test_a_recording_plays_with_scrubber_and_traces(held: Held, recording: Path)
     held.until(lambda: held.frame.moment[0] == held.frame.moment[1] - 1)
     held.key(K.Key_Left)
     held.until(lambda: held.frame.moment[0] == held.frame.moment[1] - 2)
-    held.panel._choose_policy("expert")
+    held.panel.sources.choose_policy("expert")
     held.until(lambda: held.frame.traces is None and held.frame.sheet.kind == "world")
     assert traces.isHidden() and not history.episode.isVisible()
 
@@ -184,7 +184,7 @@ def test_a_broken_dataset_becomes_a_toast_and_play_goes_on(held: Held, tmp_path:
     (tmp_path / "bad.h5").write_text("no HDF5")
     drop(held, tmp_path / "bad.h5")
     held.until(lambda: any("not HDF5" in text for level, text in held.toasts if level == "error"))
-    assert not held.view.looking_at and held.frame.sheet.kind == "world"
+    assert not held.view.overlays.looking_at and held.frame.sheet.kind == "world"
 
 
 def test_ghosts_and_overlays_reach_the_picture(held: Held) -> None:
@@ -212,8 +212,7 @@ def test_ghosts_are_shown_beside_the_robot_they_are_of(held: Held) -> None:
 
 def test_the_legend_of_ghosts_fits_its_room(qapp: object) -> None:
     ghosts = [Ghost(np.zeros(1), (0.2, 0.6, 1.0, 0.4), label) for label in ("1: mass 0.8 ×", "2: " + 20 * "mass ", "")]
-    glass = QColor(0, 0, 0)
-    legend, without = (ghost_legend.picture(some, 200, glass, glass, 1.0) for some in (ghosts, ghosts[2:]))
+    legend, without = (ghost_legend.picture(some, 200, 1.0) for some in (ghosts, ghosts[2:]))
     assert legend is not None and 150 < legend.width() <= 200 and without is None
 
 

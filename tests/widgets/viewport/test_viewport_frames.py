@@ -47,13 +47,8 @@ def running(step: int, image: QImage, cameras: tuple[str, ...] = ("front", "top"
                  moment=(step, step + 1, 0.05))  # fmt: skip
 
 
-def take(panel: ViewportPanel, frame: Frame) -> None:
-    panel.thread_._slot.put(frame)
-    panel.view._take()
-
-
 def test_a_coarse_picture_fills_the_view(panel: ViewportPanel) -> None:
-    take(panel, running(1, picture(panel)))
+    panel.view.show_frame(running(1, picture(panel)))
     QApplication.processEvents()
     seen = panel.view.grab().toImage()
     width, height = seen.width(), seen.height()
@@ -63,18 +58,15 @@ def test_a_coarse_picture_fills_the_view(panel: ViewportPanel) -> None:
 
 def test_numbers_that_run_are_read_at_leisure_and_stand_exactly(panel: ViewportPanel) -> None:
     image = picture(panel)
-    take(panel, running(0, image))
-    drawn = panel.view._drawn
+    panel.view.show_frame(running(0, image))
+    written = panel.view.overlays.texts
     for step in range(1, 5):
-        take(panel, running(step, image))
-    assert panel.view._drawn is drawn, "four pictures within a moment are one reading"
-    take(panel, replace(running(5, image), playing=False))
-    assert panel.view._drawn is not drawn and panel.history.slider.value() == 5
-    assert "episode 1 · step 5" in [text for text, _ in panel.view._texts()[0]]
-    before = panel.view._drawn
-    panel.view.policy_text = "random"
-    panel.view.refresh()
-    assert panel.view._drawn != before, "who drives the robot is told at once"
+        panel.view.show_frame(running(step, image))
+    assert panel.view.overlays.texts is written, "four pictures within a moment are one reading"
+    panel.view.show_frame(replace(running(5, image), playing=False))
+    assert "episode 1 · step 5" in panel.view.overlays.texts and panel.history.slider.value() == 5
+    panel.view.set_policy("random")
+    assert "random" in panel.view.overlays.texts, "who drives the robot is said at once"
 
 
 def test_a_picture_is_not_stretched_on_the_render_thread(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,7 +77,7 @@ def test_a_picture_is_not_stretched_on_the_render_thread(monkeypatch: pytest.Mon
         stage.obey("player", lambda: Player(Experiment().target, Registry()))
         stage.obey("size", (200, 150))
         moments = [100.0]
-        monkeypatch.setattr("widgets.viewport.render_stage.time.perf_counter", lambda: moments[-1])
+        monkeypatch.setattr("time.perf_counter", lambda: moments[-1])
 
         def one() -> None:
             moved = stage.advance(moments[-1], INTERVAL)

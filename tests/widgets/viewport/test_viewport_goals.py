@@ -76,7 +76,7 @@ def chased(qtbot: Any, app_state: AppState, request: Any) -> Iterator[Chased]:
 
 def test_a_dragged_goal_stays_under_the_mouse_and_the_policy_sees_it_there(chased: Chased) -> None:
     start = chased.goal
-    assert "Ctrl+drag" in chased.view._hint()
+    assert "Ctrl+drag" in chased.view.overlays.hint
     x, y = chased.drag_goal(-60, 30)
     chased.until(lambda: np.hypot(chased.place_of("goal")[0] - x, chased.place_of("goal")[1] - y) < 3)
     assert chased.frame.playing, "while the policy plays"
@@ -89,7 +89,7 @@ def test_a_dragged_goal_stays_under_the_mouse_and_the_policy_sees_it_there(chase
     step = chased.frame.info["step"]
     chased.until(lambda: chased.frame.info["step"] > step + 2)
     assert np.allclose(chased.goal, there), "it stays where it was let go"
-    assert chased.view._hint() == "", "the person knows it now"
+    assert chased.view.overlays.hint == "", "the person knows it now"
     chased.panel.thread_.reset(7)
     chased.until(lambda: not np.allclose(chased.goal, there, atol=1e-3))
 
@@ -145,7 +145,7 @@ def test_a_goal_on_slides_goes_where_the_mouse_does(qtbot: Any, app_state: AppSt
     chased = Chased(qtbot, app_state, domain)
     try:
         start, player = chased.goal, chased.player
-        assert "Ctrl+drag" in chased.view._hint()
+        assert "Ctrl+drag" in chased.view.overlays.hint
         x, y = chased.drag_goal(-25, 10, RIGHT)
         chased.until(lambda: np.hypot(chased.place_of(chased.mark)[0] - x, chased.place_of(chased.mark)[1] - y) < 3)
         chased.let_go(x, y, RIGHT, CTRL)
@@ -185,7 +185,7 @@ def test_a_direction_is_an_arrow_whose_tip_is_turned_by_the_mouse(
     told = ContextVisibility(qtbot, app_state, Domain(embodiment=body, task=task, control="motor", observation="goal"))
     try:
         told.scene = scenes[-1].scene
-        assert "arrow" in told.view._hint()
+        assert "arrow" in told.view.overlays.hint
         before = told.player.context_values()
         foot = told.player.aim[0]
         across, up, _ = seen(told.scene, np.array(foot))
@@ -194,7 +194,7 @@ def test_a_direction_is_an_arrow_whose_tip_is_turned_by_the_mouse(
         told.drag_tip(round(2 * to_foot[0]), round(2 * to_foot[1]))  # to the other side of the body
         after = told.player.context_values()
         assert before @ after < -0.8 and np.linalg.norm(after) == pytest.approx(1, abs=1e-6)
-        assert told.view._hint() == ""
+        assert told.view.overlays.hint == ""
         np.testing.assert_allclose(told.player.world.observe([0])["goal"][0], after, atol=1e-6)
     finally:
         told.panel.shut_down()

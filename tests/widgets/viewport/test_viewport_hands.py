@@ -114,7 +114,7 @@ def test_a_double_click_selects_and_centers_and_escape_lets_go(held: Held) -> No
 
 @pytest.mark.parametrize(("button", "kind"), [(RIGHT, "force"), (LEFT, "torque")])
 def test_ctrl_drag_pulls_or_turns_a_body(held: Held, button: Any, kind: str) -> None:
-    held.panel._set_policy("hand", None)
+    held.panel.sources.choose_policy("hand")
     held.until(lambda: held.frame.by_hand and held.frame.playing)
     held.qtbot.wait(300)
     x, y = held.place_of("wrist_1_link")
@@ -192,10 +192,10 @@ def test_following_an_unchanged_frame_makes_few_calls(held: Held) -> None:
     def count(_frame: Any, event: str, _argument: Any) -> None:
         made[0] += event in ("call", "c_call")
 
-    held.panel._follow(frame)
+    held.panel.follow(frame)
     sys.setprofile(count)
     try:
-        held.panel._follow(frame)
+        held.panel.follow(frame)
     finally:
         sys.setprofile(None)
     assert made[0] < 16
@@ -224,7 +224,7 @@ def test_an_actuator_slider_takes_the_robot_over(held: Held) -> None:
     slider = held.side.actuators.sliders[0]
     slider.setValue(slider.maximum() * 6 // 10)
     held.until(lambda: held.frame.by_hand)
-    assert held.bar.policy.currentData() == "hand" and held.view.policy_text == "by hand"
+    assert held.bar.policy.currentData() == "hand" and held.view.overlays.policy == "by hand"
     knob = held.frame.sheet.actuators[0]
     wanted = knob.low + (knob.high - knob.low) * 0.6
     held.until(lambda: abs(held.player.data.qpos[0] - wanted) < 0.1)

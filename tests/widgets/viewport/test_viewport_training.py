@@ -61,23 +61,25 @@ def test_a_simulation_of_the_training_is_watched_by_its_number(
     held.until(lambda: held.frame.model > before and held.frame.sheet.kind == "training")
     held.until(lambda: held.frame.info.get("step", 0) > 0)
     assert held.bar.simulation.isVisible() and held.bar.simulation.maximum() == 4
-    assert held.view.looking_at == "training · simulation 1 of 4" and held.bar.policy.currentData() == "training"
+    assert (
+        held.view.overlays.looking_at == "training · simulation 1 of 4" and held.bar.policy.currentData() == "training"
+    )
     held.bar.simulation.setValue(3)
-    held.until(lambda: app_state.channels.training._wanted == 2 and held.frame.info.get("step", 0) > 0)
-    assert held.view.looking_at == "training · simulation 3 of 4"
+    held.until(lambda: app_state.channels.training.wanted == 2 and held.frame.info.get("step", 0) > 0)
+    assert held.view.overlays.looking_at == "training · simulation 3 of 4"
     choose(held, "expert")
     held.until(lambda: held.frame.sheet.kind == "world")
-    assert held.bar.simulation.isHidden() and app_state.channels.training._wanted is None
+    assert held.bar.simulation.isHidden() and app_state.channels.training.wanted is None
 
 
 def test_before_a_training_it_waits_and_then_shows_its_world(held: Held, training_later: Any) -> None:
     choose(held, "training")
     held.until(lambda: held.frame.sheet.kind == "training" and "step" not in held.frame.info)
-    assert "waiting for the training" in [text for text, _ in held.view._texts()[0]]
+    held.until(lambda: "waiting for the training" in held.view.overlays.texts)
     first = held.frame.model
     training_later()
     held.until(lambda: held.frame.model > first and held.frame.info.get("step", 0) > 0)
-    assert any("simulation 1 of 4" in text for text, _ in held.view._texts()[0])
+    held.until(lambda: any("simulation 1 of 4" in text for text in held.view.overlays.texts))
 
 
 @pytest.fixture
