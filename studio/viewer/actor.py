@@ -1,4 +1,4 @@
-"""Who acts in a simulation that is shown: the expert, chance, a hand, or a policy with its memory."""
+"""Who acts in a simulation that is shown: the expert, random actions, a hand, or a policy with its memory."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from studio.sim.world import World
 from studio.viewer.policy_probe import PolicyProbe
 
 Array = np.ndarray
-CHANCE_STREAM = 2  # of an episode's seed, for random actions
-# how a policy fails on observations of other widths, entries or kinds than its own
-MISFITS = (RuntimeError, ValueError, LookupError, TypeError, AttributeError)
+RANDOM_STREAM = 2  # of an episode's seed, for random actions
+# exceptions of a policy that gets observations of other widths, entries or kinds than its own
+MISMATCH_ERRORS = (RuntimeError, ValueError, LookupError, TypeError, AttributeError)
 
 
 class Actor:
@@ -31,7 +31,7 @@ class Actor:
         self._ids = np.zeros(1, int)
         self._policy, self.probe = policy, _probe(policy)
         self.memory: Any = None  # of the policy, within an episode
-        self._acted: tuple[Any, Array] | None = None  # what was seen and done last
+        self._acted: tuple[Any, Array] | None = None  # the last observation and action
 
     @property
     def by_hand(self) -> bool:
@@ -65,17 +65,17 @@ class Actor:
             if self._policy == "expert":
                 self._check(self._policy)
                 return self._world.expert(self._ids)
-            rng = np.random.default_rng([seed, int(self._world.steps[0]), CHANCE_STREAM])
+            rng = np.random.default_rng([seed, int(self._world.steps[0]), RANDOM_STREAM])
             return rng.uniform(space.low, space.high, (1, *space.shape))
-        seen = self._observe()
+        observation = self._observe()
         action: Array
-        action, self.memory = self._policy.act(seen, self.memory)
+        action, self.memory = self._policy.act(observation, self.memory)
         if self.probe.scores is not None:
-            self._acted = seen, np.array(action)
+            self._acted = observation, np.array(action)
         return action
 
     def score(self) -> dict[str, float]:
-        """Return the ``score`` of the transition that the last action led to, once; empty: no action of a policy."""
+        """Return the ``score`` of the transition that a policy's last action led to, once; empty: there was none."""
         if self._acted is None:
             return {}
         before, action = self._acted
@@ -83,15 +83,15 @@ class Actor:
         return {"score": self.probe.score_transition(before, action, self._observe())}
 
     def evaluate(self) -> dict[str, float]:
-        """Return what the policy says of the present state; nothing is observed for one that says nothing."""
+        """Return the policy's ``value`` and ``entropy`` of the present state, where it has them."""
         return {} if self.probe.answers is False else self.probe.evaluate(self._observe(), self.memory)
 
     def begin(self, memory: Any = None) -> None:
-        """Go on from another moment, with the memory that was kept of it; None: an episode's beginning."""
+        """Go on from another step with the memory that was kept of it; None: from the beginning of an episode."""
         self.memory, self._acted = memory, None
 
     def _check(self, policy: PolicyChoice) -> None:
-        """Let a policy act once on what is seen now; raises StudioError where it cannot."""
+        """Let a policy act once on the present observation. Raises StudioError where it cannot."""
         task = self._world.task
         if isinstance(policy, str):
             if policy == "expert" and not task.has_expert:
@@ -101,7 +101,7 @@ class Actor:
         fits, reason = False, None
         try:
             fits = np.shape(policy.act(self._observe())[0]) == (1, *self._world.single_action_space.shape)
-        except MISFITS as error:
+        except MISMATCH_ERRORS as error:
             reason = error
         if not fits:
             message = "The policy does not fit this world: it was made for other observations or actions."

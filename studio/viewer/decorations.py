@@ -1,4 +1,4 @@
-"""Decorations made of data: paths, and the colors of signed numbers."""
+"""Decorations of data: paths, and the colors of signed numbers."""
 
 from __future__ import annotations
 

@@ -22,14 +22,14 @@ Array = np.ndarray
 
 @dataclass(frozen=True)
 class Snapshot:
-    """One moment. ``more`` is the owner's own: counters that no array holds."""
+    """The whole state at one step. ``extra`` is the owner's own: counters that no array holds."""
 
     state: Array
     warning: Array
     outputs: dict[str, Array]
     model: dict[str, Array]  # shared by all snapshots between two randomizations
-    kept: list[tuple[Any, str, Array]]  # (object or dict, name, value)
-    more: Any
+    declared: list[tuple[Any, str, Array]]  # (object or dict, name, value) of what the owners declare
+    extra: Any
 
 
 class Keeper:
@@ -48,12 +48,12 @@ class Keeper:
         self._model: dict[str, Array] = {}
 
     def note_randomization(self) -> None:
-        """To be called when the model's values may have become the simulation's own."""
+        """Note that values of the model may have become the simulation's own."""
         expanded = self._batch.expanded
         self._fields = tuple(f for f in sorted(mujoco.batch.MODEL_FIELDS) if expanded(f) is not None)
 
-    def take(self, more: Any = None) -> Snapshot:
-        """The present moment, copied."""
+    def take(self, extra: Any = None) -> Snapshot:
+        """Return a copy of the present state."""
         batch = self._batch
         outputs = {name: value.copy() for name, value in self._bound.items() if not value.flags.writeable}
         kept = [(owner, name, value.copy()) for owner, name, value in declared(self._owners)]
@@ -62,11 +62,13 @@ class Keeper:
             not np.array_equal(value, self._model[name], equal_nan=True) for name, value in values.items()
         ):
             self._model = {name: np.array(value) for name, value in values.items()}
-        return Snapshot(batch.state[0].copy(), batch.warning[0].copy(), outputs, self._model, kept, more)
+        return Snapshot(batch.state[0].copy(), batch.warning[0].copy(), outputs, self._model, kept, extra)
 
     def restore(self, snapshot: Snapshot) -> bool:
-        """Puts everything back, and what came up since to what it was before: values of the model to the model's own.
-        Says whether the model's values changed with it."""
+        """Restore everything, and return whether that changed values of the model.
+
+        Values that became the simulation's own since then are the model's again; entries made since then are removed.
+        """
         batch = self._batch
         batch.state[0] = snapshot.state
         batch.warning[0] = snapshot.warning
@@ -74,11 +76,11 @@ class Keeper:
             live = self._bound[name].view()
             live.setflags(write=True)  # an output, which the batch offers for reading only
             live[...] = saved
-        known = {(id(owner), name) for owner, name, _ in snapshot.kept}
+        known = {(id(owner), name) for owner, name, _ in snapshot.declared}
         for owner, name, _ in list(declared(self._owners)):
             if isinstance(owner, dict) and (id(owner), name) not in known:
                 del owner[name]
-        for owner, name, saved in snapshot.kept:
+        for owner, name, saved in snapshot.declared:
             put_back(owner, name, saved)
         changed = snapshot.model is not self._model
         for name in self._fields:
@@ -89,7 +91,7 @@ class Keeper:
 
 
 class History:
-    """The last ``capacity`` entries and a cursor among them; going on from the past forgets what came after it."""
+    """The last ``capacity`` entries and a cursor among them; going on from the past removes what came after it."""
 
     def __init__(self, capacity: int) -> None:
         self._capacity = max(2, capacity)
@@ -101,16 +103,16 @@ class History:
 
     @property
     def entries(self) -> Sequence[Snapshot]:
-        """All of them, oldest first; not to be changed."""
+        """All entries, oldest first; not to be changed."""
         return self._entries
 
     @property
     def at_end(self) -> bool:
-        """Nothing is known of what comes after the cursor."""
+        """Whether there is no entry after the cursor's."""
         return self.cursor >= len(self._entries) - 1
 
     def push(self, entry: Snapshot) -> None:
-        """Adds the moment that follows the cursor's."""
+        """Add the entry that follows the cursor's."""
         del self._entries[self.cursor + 1 :]
         self._entries.append(entry)
         if len(self._entries) > self._capacity:
@@ -118,11 +120,11 @@ class History:
         self.cursor = len(self._entries) - 1
 
     def replace(self, entry: Snapshot) -> None:
-        """Puts another moment in the cursor's place: a hand changed it. What came after is no longer true."""
+        """Replace the cursor's entry after a person changed the state, and remove what came after it."""
         self.cursor -= 1
         self.push(entry)
 
     def go(self, index: int) -> Snapshot:
-        """Moves the cursor, within what there is."""
+        """Move the cursor to an entry, within those there are, and return that."""
         self.cursor = min(max(index, 0), len(self._entries) - 1)
         return self._entries[self.cursor]

@@ -1,6 +1,6 @@
-"""A simulation for watching: it is shown, stepped back, pushed, posed and driven by hand. Single-threaded.
+"""A simulation to look at: shown, stepped back, pushed, posed and driven by hand. Single-threaded.
 
-Subclasses say how a control step passes and what they keep beside the simulation.
+Subclasses make the control steps and say what they keep beside the simulation.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ STATE = mujoco.mjtState.mjSTATE_INTEGRATION.value
 
 
 class LiveSimulation(BasePlayer):
-    """One simulation of ``batch``.
+    """The only simulation of ``batch``.
 
     Args:
         control_hz: control steps a second.
@@ -49,34 +49,34 @@ class LiveSimulation(BasePlayer):
         self._qpos, self._qvel, self._ctrl = batch.bind("qpos"), batch.bind("qvel"), batch.bind("ctrl")
         self._forces = batch.bind("xfrc_applied")
         self._mocap = batch.bind("mocap_pos"), batch.bind("mocap_quat")
-        self._part = 1 / (control_hz * parts)
-        self._debt = 0.0
-        self._pushed = False
-        self._passing: Iterator[Any] = iter(())
-        self._part_index = 0  # parts of the present control step that lie behind
+        self._part = 1 / (control_hz * parts)  # s
+        self._remainder = 0.0  # s of simulated time that did not fill a part yet
+        self._pushed = False  # a force of the mouse may be set
+        self._step_parts: Iterator[Any] = iter(())  # of the present control step
+        self._part_index = 0  # parts of the present control step that are done
 
     # -- for the subclass ----------------------------------------------------------------------------------------
 
     def _control_step(self) -> Iterator[Any]:
-        """Passes one control step in ``parts`` parts."""
+        """Simulate one control step in ``parts`` parts."""
         raise NotImplementedError
 
-    def _step_over(self) -> None:
-        """Called after each control step."""
+    def _after_step(self) -> None:
+        """Note what a control step led to."""
 
-    def _holding(self) -> bool:
-        """Whether this part of a step only waits."""
+    def _is_waiting(self) -> bool:
+        """Return whether no simulation happens in this part of a step, as after an episode's end."""
         return False
 
-    def _more(self) -> Any:
-        """Counters that belong to the moment."""
+    def _extra_state(self) -> Any:
+        """Return the counters that a snapshot holds beside the arrays."""
         return None
 
-    def _take_back(self, more: Any) -> None:
-        """Puts the counters back."""
+    def _restore_extra(self, extra: Any) -> None:
+        """Restore those counters."""
 
-    def _obey_pose(self) -> None:
-        """Called when a hand changed joints or actuators: whatever commands them must know."""
+    def _sync_commands(self) -> None:
+        """Let whatever commands the actuators go on from joints or controls that a person has set."""
 
     def _time(self) -> float:
         return float(self.batch.bind("time")[0])
@@ -84,35 +84,35 @@ class LiveSimulation(BasePlayer):
     # -- time ----------------------------------------------------------------------------------------------------
 
     def advance(self, seconds: float) -> None:
-        """Lets simulated time pass, in parts of a control step; what is left over is kept for the next call."""
-        self._debt += seconds
-        while self._debt >= self._part:
-            self._debt -= self._part
-            self._one_part()
-        self._show()
+        """Let simulated time pass, in parts of a control step; what is left over is kept for the next call."""
+        self._remainder += seconds
+        while self._remainder >= self._part:
+            self._remainder -= self._part
+            self._advance_part()
+        self._update_data()
 
     def step(self) -> None:
-        """One whole control step; where the history knows it, the one that was."""
+        """Go one whole control step on: the one that the history has, or a new one."""
         if self._part_index == 0 and not self.history.at_end:
             self.seek(self.history.cursor + 1)
             return
         for _ in range(self.parts):
-            self._one_part()
-        self._show()
+            self._advance_part()
+        self._update_data()
 
     def back(self) -> None:
-        """To the beginning of the present control step, or of the one before."""
+        """Go to the beginning of the present control step, or of the one before."""
         self.seek(self.history.cursor - (self._part_index == 0))
 
     def seek(self, index: int) -> None:
-        """To entry ``index`` of the history, exactly as it was."""
+        """Go to entry ``index`` of the history, exactly as it was."""
         entry = self.history.go(index)
         if self._keeper.restore(entry):
-            self._take_model()
-        self._take_back(entry.more)
+            self._copy_model()
+        self._restore_extra(entry.extra)
         self._drop_step()
         self._pushed = True  # a recorded push is not held any more
-        self._show()
+        self._update_data()
 
     @property
     def moment(self) -> tuple[int, int, float]:
@@ -122,101 +122,101 @@ class LiveSimulation(BasePlayer):
     # -- the hand ------------------------------------------------------------------------------------------------
 
     def pose(self, joint: int, value: float) -> None:
-        """Puts a hinge or slide at ``value``, rad or m, at rest."""
+        """Put a hinge or slide at ``value``, rad or m, at rest."""
         self._drop_step()
         self._qpos[0, self.model.jnt_qposadr[joint]] = value
         self._qvel[0] = 0
-        self._touched()
+        self._after_edit()
 
     def set_ctrl(self, actuator: int, value: float) -> None:
-        """Sets an actuator's control while the simulation is driven by hand."""
+        """Set an actuator's control while the simulation is driven by hand."""
         self._ctrl[0, actuator] = value
-        self._show()
+        self._update_data()
 
     def keyframe(self, key: int) -> None:
-        """Takes pose, speed and controls of one of the model's keyframes; goals and time stay."""
+        """Take pose, speed and controls of one of the model's keyframes; goals and time stay."""
         self._drop_step()
         self._qpos[0], self._qvel[0] = self.model.key_qpos[key], self.model.key_qvel[key]
         self._ctrl[0] = self.model.key_ctrl[key]
         if self.model.na:
             self.batch.bind("act")[0] = self.model.key_act[key]
-        self._touched()
+        self._after_edit()
 
     def drag_at_rest(self) -> None:
         """Move what the mouse holds while the simulation is paused: free bodies and mocap bodies follow it."""
         if self.perturb.active:
             self._drop_step()
-            self._drag()
+            self._drag_held()
 
-    def _drag(self) -> None:
+    def _drag_held(self) -> None:
         if not self._slide():
             mujoco.mjv_applyPerturbPose(self.model, self.data, self.perturb, 1)
             self._qpos[0] = self.data.qpos
-        self._take_mocap()
-        self._touched(obey=False)
+        self._store_mocap()
+        self._after_edit(obey=False)
 
     def actuator_values(self) -> Array:
-        """The control of each actuator, (nu,)."""
+        """Return the control of each actuator, (nu,)."""
         return self._ctrl[0].copy()
 
     # -- inside --------------------------------------------------------------------------------------------------
 
-    def _one_part(self) -> None:
-        if self._holding():
+    def _advance_part(self) -> None:
+        if self._is_waiting():
             return
-        self._push()
+        self._apply_push()
         if self._part_index == 0:
-            self._passing = self._control_step()
-        next(self._passing)
+            self._step_parts = self._control_step()
+        next(self._step_parts)
         self._part_index = (self._part_index + 1) % self.parts
         if self._part_index == 0:
-            for _ in self._passing:  # lets the step finish what it does after its last part
+            for _ in self._step_parts:  # lets the step finish what it does after its last part
                 pass
-            self._step_over()
+            self._after_step()
             self._remember()
 
     def _remember(self) -> None:
-        self.history.push(self._keeper.take(self._more()))
+        self.history.push(self._keeper.take(self._extra_state()))
 
     def _drop_step(self) -> None:
-        self._passing, self._part_index, self._debt = iter(()), 0, 0.0
+        self._step_parts, self._part_index, self._remainder = iter(()), 0, 0.0
 
-    def _randomized(self) -> None:
-        """After the simulation was given values of its own."""
+    def _after_randomization(self) -> None:
+        """Take over values of the model that were randomized."""
         self._keeper.note_randomization()
-        self._take_model()
+        self._copy_model()
 
-    def _take_model(self) -> None:
-        """The values of this simulation, after they became others."""
+    def _copy_model(self) -> None:
+        """Copy the simulation's values of the model to the one that is drawn."""
         self.batch.get_model(0, self.model)
 
-    def _touched(self, obey: bool = True) -> None:
+    def _after_edit(self, obey: bool = True) -> None:
         if obey:
-            self._obey_pose()
+            self._sync_commands()
         self.batch.forward(np.zeros(1, int))
-        self.history.replace(self._keeper.take(self._more()))
-        self._show()
+        self.history.replace(self._keeper.take(self._extra_state()))
+        self._update_data()
 
-    def _push(self) -> None:
-        """The mouse's force on the selected body, for this part of a step."""
+    def _apply_push(self) -> None:
+        """Apply the mouse's force on the selected body for this part of a step."""
         if not self.perturb.active and not self._pushed:
             return
         self._forces[0] = 0
         self._pushed = bool(self.perturb.active)
         if self._pushed:
-            self._show()
+            self._update_data()
             if self._slide():
                 self.batch.forward(np.zeros(1, int))  # what is observed next follows the mark
-                self._take_mocap()
+                self._store_mocap()
                 return
             self.data.xfrc_applied[:] = 0
             mujoco.mjv_applyPerturbPose(self.model, self.data, self.perturb, 0)  # mocap bodies: they obey no force
             mujoco.mjv_applyPerturbForce(self.model, self.data, self.perturb)
             self._forces[0] = self.data.xfrc_applied
-            self._take_mocap()
+            self._store_mocap()
 
     def _slide(self) -> bool:
-        """Puts a mark on slides where the hand holds it; whether that is what it holds."""
+        """Put a mark on slides where the mouse holds it; return whether that is what it holds."""
         body, model = self.perturb.select, self.model
         joints = self.sliding_marks.get(body)
         if joints is None:
@@ -225,13 +225,13 @@ class LiveSimulation(BasePlayer):
         self._qvel[0, model.jnt_dofadr[joints]] = 0
         return True
 
-    def _take_mocap(self) -> None:
-        """The hand moved a mark."""
+    def _store_mocap(self) -> None:
+        """Write the places of mocap bodies that the mouse moved to the simulation."""
         if self.model.nmocap:
             self._mocap[0][0], self._mocap[1][0] = self.data.mocap_pos, self.data.mocap_quat
 
-    def _show(self) -> None:
-        """Copies the state to the data that is drawn."""
+    def _update_data(self) -> None:
+        """Copy the state to the data that is drawn."""
         mujoco.mj_setState(self.model, self.data, self.batch.state[0], STATE)
         self.data.time = self._time()
         mujoco.mj_forward(self.model, self.data)

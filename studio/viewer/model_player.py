@@ -39,7 +39,7 @@ class ModelPlayer(LiveSimulation):
         self.batch.reset(self._ids, **({"keyframe": 0} if self.model.nkey else {}))
         self._drop_step()
         self._remember()
-        self._show()
+        self._update_data()
 
     @property
     def info(self) -> PlayerInfo:

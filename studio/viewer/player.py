@@ -99,22 +99,22 @@ class Player(SteeredWorld):
         self._actor.begin()
         self._did = {}
         self._begin_world(seed)
-        self._randomized()
+        self._after_randomization()
         self._remember()
-        self._show()
+        self._update_data()
 
     def _begin_next(self) -> None:
         self._episode += 1
         self._begin(self._seed + 1)
 
-    def _holding(self) -> bool:
+    def _is_waiting(self) -> bool:
         if not self._ended:
             return False
         self._ended -= self._part
         if self._ended <= 0:
             self._begin_next()
         elif self.perturb.active and self._mark(self.perturb.select) is not None:
-            self._drag()
+            self._drag_held()
         return True
 
     # -- how a control step passes -------------------------------------------------------------------------------
@@ -124,7 +124,7 @@ class Player(SteeredWorld):
             return self._step_by_hand()
         return self.world.advance_parts(self._actor.action(self._seed), self._ids)
 
-    def _step_over(self) -> None:
+    def _after_step(self) -> None:
         world = self.world
         self._reward = float(world.reward(self._ids)[0])
         self._sight.forget()
@@ -135,16 +135,16 @@ class Player(SteeredWorld):
         if not self.by_hand and (world.terminated(self._ids)[0] or world.truncated(self._ids)[0]):
             self._ended = HOLD_SECONDS  # a hand has no time limit
 
-    # -- what the history keeps of a moment ------------------------------------------------------------------------
+    # -- what the history keeps of a step ------------------------------------------------------------------------
 
-    def _more(self) -> Any:
+    def _extra_state(self) -> Any:
         said: dict[str, Any] = {**self._did, **self._actor.evaluate()}
         self._record = StepRecord(int(self.world.steps[0]), self._place(), **said)
         episode = self._seed, self._episode, self._successes, self._ended, self._success, self._return, self._reward
         return episode, self._actor.memory, self._put, self._moved, self._record
 
-    def _take_back(self, more: Any) -> None:
-        episode, memory, self._put, self._moved, self._record = more
+    def _restore_extra(self, extra: Any) -> None:
+        episode, memory, self._put, self._moved, self._record = extra
         self._seed, self._episode, self._successes, self._ended, self._success, self._return, self._reward = episode
         self._actor.begin(memory)
         self._sight.forget()

@@ -11,9 +11,9 @@ Array = np.ndarray
 LOOKS_ALIKE = 0.01  # extents of the model: no point of a geom lies farther from where it lies in the other pose
 
 
-def groups_alike(model: mujoco.MjModel, poses: Sequence[Array]) -> list[list[int]]:
+def groups_alike(model: mujoco.MjModel, poses: Sequence[Array] | Array) -> list[list[int]]:
     """Return the poses (nq,) by number in groups of those that look alike: like the first of their group."""
-    alike = _coincide(model, poses).all(-1)
+    alike: Array = np.all(_coincide(model, poses), -1)
     groups: list[list[int]] = []
     for pose in range(len(poses)):
         same = next((group for group in groups if alike[group[0], pose]), None)
@@ -24,13 +24,13 @@ def groups_alike(model: mujoco.MjModel, poses: Sequence[Array]) -> list[list[int
     return groups
 
 
-def repeated_geoms(model: mujoco.MjModel, poses: Sequence[Array]) -> Array:
+def repeated_geoms(model: mujoco.MjModel, poses: Sequence[Array] | Array) -> Array:
     """Return for each pose (nq,) which geoms an earlier pose has in the same place, (poses, ngeom) bool."""
     same = _coincide(model, poses)
     return np.array([same[:pose, pose].any(0) for pose in range(len(poses))], bool).reshape(len(poses), model.ngeom)
 
 
-def _coincide(model: mujoco.MjModel, poses: Sequence[Array]) -> Array:
+def _coincide(model: mujoco.MjModel, poses: Sequence[Array] | Array) -> Array:
     """Return whether two poses have a geom in the same place, (poses, poses, ngeom) bool."""
     data = mujoco.MjData(model)
     centers, turns = [], []

@@ -66,8 +66,8 @@ class SteeredWorld(LiveSimulation):
             self.world.draw_again(self._ids)
         self._preview = dict(values)
         self._sight.forget()
-        self._randomized()
-        self._show()
+        self._after_randomization()
+        self._update_data()
 
     def observation_image(self) -> Array | None:
         """What the policy sees, (h, w, 3) uint8; None where the domain has no images."""
@@ -133,7 +133,7 @@ class SteeredWorld(LiveSimulation):
         world.steps[0] += 1
         if world.domain.control == "motor":
             world.actions[0] = self._ctrl[0]
-        self._obey_pose()
+        self._sync_commands()
         for part in range(1, PARTS + 1):
             world.physics_step(self._ids, self._schedule.of_part(part, world.steps), mujoco.mjtStage.mjSTAGE_POS)
             yield part / PARTS
@@ -165,9 +165,9 @@ class SteeredWorld(LiveSimulation):
             self._mocap[0][0, 0, : self._placed] = world.contexts[0, : self._placed]
         self._sight.forget()
         if self._part_index == 0:
-            self._touched(obey=False)
+            self._after_edit(obey=False)
 
-    def _obey_pose(self) -> None:
+    def _sync_commands(self) -> None:
         """Servos that are commanded step by step go on from what the hand set."""
         control = self.world.control
         if not isinstance(control, ServoControl):
@@ -180,12 +180,12 @@ class SteeredWorld(LiveSimulation):
             command[0, limb.ctrl] = 0.0 if limb.velocity_controlled else self._qpos[0, limb.qpos]
         control.hold(self._ids)
 
-    def _touched(self, obey: bool = True) -> None:
+    def _after_edit(self, obey: bool = True) -> None:
         self._sight.forget()
-        super()._touched(obey)
+        super()._after_edit(obey)
 
-    def _take_mocap(self) -> None:
-        super()._take_mocap()
+    def _store_mocap(self) -> None:
+        super()._store_mocap()
         self._sight.forget()
         if self._placed:  # the hand moved the mark: the episode is another of the family
             self.world.contexts[0, : self._placed] = self._mocap[0][0, 0, : self._placed]
@@ -193,12 +193,12 @@ class SteeredWorld(LiveSimulation):
         elif (mark := self._mark(self.perturb.select)) is not None:
             self._put = {**self._put, self.perturb.select: mark.copy()}
 
-    def _show(self) -> None:
-        super()._show()
+    def _update_data(self) -> None:
+        super()._update_data()
         self._look.apply(self.world.randomization)
 
-    def _take_model(self) -> None:
-        super()._take_model()
+    def _copy_model(self) -> None:
+        super()._copy_model()
         self._look.forget()
 
     def _apply(self, values: RandomizationValues) -> None:

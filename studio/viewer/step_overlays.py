@@ -18,7 +18,7 @@ class StepOverlays:
     """Traces and path over a history, made again only where there is more to show.
 
     Args:
-        history: the last element of each entry's ``more`` is its :class:`StepRecord`.
+        history: the last element of each entry's ``extra`` is its :class:`StepRecord`.
         extent: of the model, m.
     """
 
@@ -44,7 +44,7 @@ class StepOverlays:
         """Return this episode's path until the present moment, in the color of its scores, if the policy has them."""
         if probe.scores is None:
             return ()
-        present = self._history.entries[self._history.cursor].more[-1]
+        present = self._history.entries[self._history.cursor].extra[-1]
         if self._drawn[0] is not present:
             records = self._records()
             self._full = full_color(records)
@@ -57,4 +57,4 @@ class StepOverlays:
         return (probe.title, self._full) if self.path(probe) else None
 
     def _records(self) -> list[StepRecord]:
-        return [entry.more[-1] for entry in self._history.entries]
+        return [entry.extra[-1] for entry in self._history.entries]

@@ -14,7 +14,7 @@ from widgets.style import theme
 # fields that change how the robot moves
 MOVING = ("friction", "mass", "damping", "armature", "gravity", "actuator_gain", "actuator_delay")
 NAMED = 3  # quantities in a label
-OPACITY = 0.45  # of one robot, at most
+OPACITY = 0.3  # of one robot, at most
 TOGETHER = 0.7  # opacity of all robots where they lie one over the other
 
 

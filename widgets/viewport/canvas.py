@@ -1,6 +1,6 @@
-"""What lies on the viewport: the picture, stretched where it is coarser than the screen, and pixmaps over it.
+"""The viewport's surface: the picture, stretched where it is coarser than the screen, and pixmaps over it.
 
-Qt paints all of it by itself. A ``paintEvent`` of Python's would hold the interpreter while the picture is stretched,
+Qt paints all of it by itself. A ``paintEvent`` in Python would hold the interpreter while the picture is stretched,
 and a training in the same process would wait for it, thirty times a second.
 """
 
@@ -17,17 +17,17 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-SAME_SHAPE = 0.02  # of the aspect: a picture this close to the view's is stretched, another cut
+SAME_SHAPE = 0.02  # of the aspect: a picture this close to the view's is stretched, any other is cropped
 
 
 class Canvas(QGraphicsView):
-    """Fills its parent, and leaves the mouse, the keys and what is dropped to it."""
+    """Fills its parent, which gets the mouse, the keys and dropped files."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
-        self._things = QGraphicsScene(self)
-        self._things.setItemIndexMethod(QGraphicsScene.ItemIndexMethod.NoIndex)
-        self.setScene(self._things)
+        self._items = QGraphicsScene(self)
+        self._items.setItemIndexMethod(QGraphicsScene.ItemIndexMethod.NoIndex)
+        self.setScene(self._items)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -52,14 +52,14 @@ class Canvas(QGraphicsView):
         self.hide()
 
     def set_size(self, size: QSize) -> None:
-        """The parent's."""
+        """Take the parent's size."""
         self.setGeometry(0, 0, size.width(), size.height())
-        self._things.setSceneRect(0, 0, size.width(), size.height())
+        self._items.setSceneRect(0, 0, size.width(), size.height())
         self._fitted = None
         self._fit()
 
     def show_picture(self, image: QImage) -> None:
-        """The newest; its pixels are shared, not copied."""
+        """Show the newest picture; its pixels are shared, not copied."""
         self._picture.setPixmap(QPixmap.fromImage(image))
         fitted = (image.size(), self.size(), self.devicePixelRatioF())
         if fitted != self._fitted:
@@ -68,7 +68,7 @@ class Canvas(QGraphicsView):
             self.show()
 
     def show_inset(self, image: QImage | None, box: QRectF) -> None:
-        """What the policy sees, in ``box``; None: nothing."""
+        """Show what the policy sees in ``box``; None: nothing."""
         for item in (self._inset, self._inset_edge):
             if item.isVisible() != (image is not None):
                 item.setVisible(image is not None)
@@ -81,30 +81,30 @@ class Canvas(QGraphicsView):
             self._inset_edge.setRect(box.adjusted(-1, -1, 0, 0))
 
     def set_inset_color(self, color: QColor) -> None:
-        """Of the line around the inset."""
+        """Set the color of the line around the inset."""
         self._inset_edge.setPen(QPen(color))
 
     def show_chips(self, pixmap: QPixmap) -> None:
-        """Along the upper edge."""
+        """Show the chips along the upper edge."""
         self._chips.setPixmap(pixmap)
 
     def show_legend(self, pixmap: QPixmap | None, place: QPointF) -> None:
-        """With its lower left corner at ``place``; None: nothing."""
-        _stand(self._legend, pixmap, place)
+        """Show the colored path's legend with its lower left corner at ``place``; None: nothing."""
+        _show_above(self._legend, pixmap, place)
 
     def show_ghost_legend(self, pixmap: QPixmap | None, place: QPointF) -> None:
-        """With its lower left corner at ``place``; None: nothing."""
-        _stand(self._ghost_legend, pixmap, place)
+        """Show the ghosts' legend with its lower left corner at ``place``; None: nothing."""
+        _show_above(self._ghost_legend, pixmap, place)
 
     def show_banner(self, pixmap: QPixmap | None, top: float = 0) -> None:
-        """Across the view at ``top``; None: nothing."""
+        """Show a banner across the view at ``top``; None: nothing."""
         self._banner.setVisible(pixmap is not None)
         if pixmap is not None:
             self._banner.setPixmap(pixmap)
             self._banner.setPos(0, top)
 
     def show_flash(self, color: QColor | None) -> None:
-        """A line around the whole view; None: nothing."""
+        """Show a line around the whole view; None: nothing."""
         self._flash.setVisible(color is not None)
         if color is not None:
             self._flash.setPen(QPen(color, 3))
@@ -129,18 +129,18 @@ class Canvas(QGraphicsView):
         item.setShapeMode(QGraphicsPixmapItem.ShapeMode.BoundingRectShape)
         mode = Qt.TransformationMode
         item.setTransformationMode(mode.SmoothTransformation if smooth else mode.FastTransformation)
-        self._things.addItem(item)
+        self._items.addItem(item)
         return item
 
     def _edge(self) -> QGraphicsRectItem:
         item = QGraphicsRectItem()
         item.setVisible(False)
-        self._things.addItem(item)
+        self._items.addItem(item)
         return item
 
 
-def _stand(item: QGraphicsPixmapItem, pixmap: QPixmap | None, place: QPointF) -> None:
-    """Shows a pixmap with its lower left corner at ``place``; None: nothing."""
+def _show_above(item: QGraphicsPixmapItem, pixmap: QPixmap | None, place: QPointF) -> None:
+    """Show a pixmap with its lower left corner at ``place``; None: nothing."""
     item.setVisible(pixmap is not None)
     if pixmap is not None:
         item.setPixmap(pixmap)
@@ -148,6 +148,6 @@ def _stand(item: QGraphicsPixmapItem, pixmap: QPixmap | None, place: QPointF) ->
 
 
 def _place(item: QGraphicsPixmapItem, box: QRectF, size: QSize) -> None:
-    """Stretches an item's pixmap of ``size`` over ``box``."""
+    """Stretch an item's pixmap of ``size`` over ``box``."""
     item.setPos(QPointF(box.topLeft()))
     item.setTransform(QTransform.fromScale(box.width() / size.width(), box.height() / size.height()))

@@ -1,4 +1,4 @@
-"""A film of the pictures as they are drawn; render thread only. :mod:`studio.sim.render.video` encodes."""
+"""A film of the pictures as they are drawn. Render thread only; :mod:`studio.sim.render.video` encodes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from PySide6.QtGui import QImage
 
 
 class Film:
-    """At most one at a time. Not recording, it costs nothing."""
+    """Records at most one film at a time, and costs nothing while there is none."""
 
     def __init__(self) -> None:
         self._writer: Any = None
@@ -23,7 +23,7 @@ class Film:
         return self._writer.seconds if self._writer is not None else None
 
     def start(self, path: Path, first: QImage, ended: Callable[[Exception | None], None]) -> None:
-        """Begins with a picture, whose size the film keeps.
+        """Begin a film with a picture, whose size it keeps.
 
         Args:
             ended: called from another thread, when the film is complete or has failed.
@@ -38,7 +38,7 @@ class Film:
         self.add(first)
 
     def add(self, picture: QImage) -> None:
-        """A picture, now; another size is fitted."""
+        """Add a picture, now; another size is scaled to the film's."""
         if self._writer is None:
             return
         if not self._writer.alive:
@@ -52,7 +52,7 @@ class Film:
         self._writer.add(bytes(picture.constBits()))  # RGB32 rows have no padding
 
     def stop(self, seconds: float = 0.0) -> None:
-        """Lets the encoder complete the film: what stands now stood until now. Waits for it up to ``seconds``."""
+        """Let the encoder complete the film, and wait for it up to ``seconds``. The last picture is shown until now."""
         if self._writer is not None:
             if self._last is not None:
                 self.add(self._last)

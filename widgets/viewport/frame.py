@@ -10,15 +10,17 @@ import numpy as np
 from PySide6.QtGui import QImage
 
 from studio.contracts import Ghost
+from widgets.viewport.field_watcher import Reading
 from widgets.viewport.model_sheet import NO_MODEL, ModelSheet
 from widgets.viewport.orbit_camera import FREE
-from widgets.viewport.watching import Reading
 
 
 @dataclass(frozen=True)
 class Frame:
-    """What the viewport shows. ``image`` is None where there is only a ``message`` to read; at a coarse level it has
-    fewer pixels than the view."""
+    """What the viewport shows.
+
+    ``image`` is None where there is only a ``message`` to read; at a coarse level it has fewer pixels than the view.
+    """
 
     image: QImage | None = None
     inset: QImage | None = None
@@ -29,7 +31,7 @@ class Frame:
     preview: bool = False
     fps: float = 0.0
     speed: float = 0.0  # simulated seconds in a second, measured
-    level: int = 0
+    level: int = 0  # of quality, an index of widgets.viewport.scene_renderer.LEVELS
     camera: str = FREE
     cameras: tuple[str, ...] = ()
     model: int = 0  # counts the models shown
@@ -38,7 +40,7 @@ class Frame:
     selected: str = ""  # name of the body the mouse may pull
     by_hand: bool = False  # actuators obey their sliders
     filmed: float | None = None  # s of film so far; None: none is being made
-    joints: np.ndarray | None = None  # (njnt,), NaN for other than hinges and slides; None: nobody looks
+    joints: np.ndarray | None = None  # (njnt,), NaN for other than hinges and slides; None: not inspected
     actuators: np.ndarray | None = None  # (nu,)
     context: np.ndarray | None = None  # (components,) of a family of tasks
     readings: tuple[Reading, ...] = ()  # of the watched fields

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from studio.contracts import PlayerProtocol, PolicyChoice
-from widgets.viewport.watching import Watching
+from widgets.viewport.field_watcher import FieldWatcher
 
 TRACE_SECONDS = 0.15  # between two readings of what a policy says of its steps
 
@@ -18,7 +18,7 @@ class FrameReadings:
     """Reads what somebody looks at, and nothing else. Render thread only."""
 
     def __init__(self) -> None:
-        self.watching = Watching()
+        self.watcher = FieldWatcher()
         self.inspected: frozenset[str] = frozenset()  # joints, actuators, context
         self._traces: Mapping[str, np.ndarray] | None = None
         self._traces_of: tuple[int, int, PolicyChoice | None] = (0, 0, None)  # model, episode, policy
@@ -34,7 +34,7 @@ class FrameReadings:
         """
         return {
             "traces": self._read_traces(player, model, policy, moving),
-            "readings": self.watching.read(player) if self.watching else (),
+            "readings": self.watcher.read(player) if self.watcher else (),
             "joints": player.joint_values() if "joints" in self.inspected else None,
             "actuators": player.actuator_values() if "actuators" in self.inspected else None,
             "context": player.context_values() if "context" in self.inspected else None,

@@ -1,4 +1,4 @@
-"""The line of time under the picture: where in the remembered past, or in a recorded episode, the picture stands."""
+"""The time slider under the picture: the present place in the history, or in a recorded episode."""
 
 from __future__ import annotations
 
@@ -43,10 +43,17 @@ class HistoryBar(QWidget):
         self.set_moment(0, 0, 0.0)
 
     def set_moment(self, cursor: int, length: int, seconds: float, recorded: tuple[int, int] | None = None) -> None:
-        """Where it stands. ``recorded``: (episode, episodes) of a recording."""
+        """Show the present place.
+
+        Args:
+            cursor: entry of the history, or frame of the episode.
+            length: how many there are.
+            seconds: from one to the next.
+            recorded: (episode, episodes) of a recording.
+        """
         now = (cursor, length, seconds, recorded)
         if now == self._shown or self.slider.isSliderDown():
-            return  # a hand is not pushed away
+            return  # the slider is not moved under the person's hand
         before, self._shown = self._shown, now
         self.slider.blockSignals(True)
         if length != before[1]:

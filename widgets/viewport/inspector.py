@@ -1,4 +1,4 @@
-"""The inspector beside the picture: what is shown, joints, actuators, watched fields. Folded away, it costs nothing."""
+"""The inspector beside the picture: what is drawn, joints, actuators, watched fields. Hidden, it costs nothing."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ from widgets.forms.section import Section
 from widgets.style import theme
 from widgets.viewport.frame import Frame
 from widgets.viewport.model_sheet import ModelSheet
-from widgets.viewport.show_options import FRAMES, LABELS, TOGGLES, Shown
+from widgets.viewport.show_options import FRAMES, LABELS, TOGGLES, ViewOptions
 from widgets.viewport.sliders import SliderList
-from widgets.viewport.watch import WatchList
+from widgets.viewport.watch_list import WatchList
 
 WIDTH = 262  # px
 
 
 class ShowOptions(QWidget):
-    """Toggles, labels, frames."""
+    """Chooses what is drawn over the scene: toggles, labels, frames."""
 
-    changed = Signal(object)  # Shown
+    changed = Signal(object)  # ViewOptions
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.shown = Shown()
+        self.shown = ViewOptions()
         words = {
             "contacts": (self.tr("Contacts"), self.tr("Contact points")),
             "contact_forces": (self.tr("Contact forces"), self.tr("Forces at the contacts")),
@@ -82,7 +82,7 @@ class ShowOptions(QWidget):
         layout.addLayout(form)
 
     def obey(self, command: str) -> None:
-        """A key was pressed: a toggle's name, ``labels`` or ``frames``."""
+        """Carry out a key's command: a toggle's name, ``labels`` or ``frames``."""
         if command in self.boxes:
             self._take(self.shown.toggled(command))
         elif command == "labels":
@@ -90,7 +90,7 @@ class ShowOptions(QWidget):
         elif command == "frames":
             self._take(self.shown.next_frame())
 
-    def _take(self, shown: Shown) -> None:
+    def _take(self, shown: ViewOptions) -> None:
         self.shown = shown
         for name, box in self.boxes.items():
             box.blockSignals(True)
@@ -110,7 +110,7 @@ class ShowOptions(QWidget):
 
 
 class ViewportSide(QScrollArea):
-    """Hidden at first. ``wants_changed`` tells what the frames must carry for it."""
+    """Hidden at first. After ``wants_changed``, :attr:`inspected` and :attr:`watched` say what frames must carry."""
 
     wants_changed = Signal()
 
@@ -168,16 +168,16 @@ class ViewportSide(QScrollArea):
 
     @property
     def inspected(self) -> frozenset[str]:
-        """What frames must carry: ``joints``, ``actuators``, ``context``."""
-        return frozenset(key for key in ("joints", "actuators", "context") if self._seen(key))
+        """The readings that frames must carry: ``joints``, ``actuators``, ``context``."""
+        return frozenset(key for key in ("joints", "actuators", "context") if self._is_open(key))
 
     @property
     def watched(self) -> tuple[str, ...]:
-        """Fields whose readings frames must carry."""
-        return self.watch.texts if self._seen("watch") else ()
+        """The fields whose readings frames must carry."""
+        return self.watch.texts if self._is_open("watch") else ()
 
     def follow(self, frame: Frame) -> None:
-        """Takes the model's names and the moment's values."""
+        """Show the model's names and the present values."""
         if frame.sheet is not self._sheet:
             self._sheet = frame.sheet
             self.joints.set_sliders(frame.sheet.joints)
@@ -206,6 +206,6 @@ class ViewportSide(QScrollArea):
         super().setVisible(visible)
         self.wants_changed.emit()
 
-    def _seen(self, key: str) -> bool:
+    def _is_open(self, key: str) -> bool:
         section = self.sections[key]
         return not self.isHidden() and not section.isHidden() and section.head.isChecked()

@@ -1,4 +1,4 @@
-"""The viewport's keys: one table for what they do and for what the help says of them."""
+"""The viewport's keys, and what the help says about them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ COMMANDS: dict[Qt.Key, str] = {
 
 
 def command_of(event: QKeyEvent) -> str:
-    """What a key press asks for: a command, ``camera 0`` to ``camera 9``, or nothing."""
+    """Return the command of a key press: one of ``COMMANDS``, ``camera 0`` to ``camera 9``, or empty."""
     plain = event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
     if plain == Qt.KeyboardModifier.ShiftModifier and event.key() == _K.Key_Plus:
         return "faster"  # where the key has = without Shift
@@ -43,7 +43,7 @@ def command_of(event: QKeyEvent) -> str:
 
 
 def help_text() -> str:
-    """Every key in a few lines."""
+    """Return a few lines that name every key."""
     return QCoreApplication.translate(
         "ViewportKeys",
         "Drag to orbit, right-drag to pan, wheel to zoom, double-click to select and center. "

@@ -1,4 +1,4 @@
-"""What the UI thread may know of a model: names, ranges, fields. Plain numbers and text, made once for each model."""
+"""What the UI thread knows about a model: names, ranges, fields. Plain numbers and text, made once for each model."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from studio.contracts import PlayerProtocol
 
-GOAL = "goal"  # what tasks call the mark of their goal
+GOAL = "goal"  # name of the body that marks a task's goal
 DIRECTION = "direction"
 
 
@@ -26,22 +26,22 @@ class Slider:
 
 @dataclass(frozen=True)
 class ModelSheet:
-    """Of one model."""
+    """The names and ranges of one model."""
 
-    kind: str = ""  # world, model, recorded: what plays it
+    kind: str = ""  # of its player: world, model, recorded, training
     joints: tuple[Slider, ...] = ()
     actuators: tuple[Slider, ...] = ()
     keyframes: tuple[str, ...] = ()
     fields: tuple[str, ...] = ()  # what may be watched, as completions
     context: tuple[Slider, ...] = ()  # of a family of tasks
-    goal: str = ""  # what the mouse may take hold of to say where to go: ``goal``, its mark; ``direction``, an arrow
+    goal: str = ""  # what the mouse may move to say where to go: a body's name; ``direction``, an arrow
 
 
 NO_MODEL = ModelSheet()
 
 
 def describe(player: PlayerProtocol, mujoco: Any) -> ModelSheet:
-    """Of a player's model; on the render thread."""
+    """Return the sheet of a player's model; on the render thread."""
     from studio.viewer.watched_fields import fields
 
     model = player.model
@@ -69,7 +69,7 @@ def describe(player: PlayerProtocol, mujoco: Any) -> ModelSheet:
 
 
 def _goal(player: PlayerProtocol) -> str:
-    """The body that says where the goal is: a task's first mocap body, by the name they all have, or one on slides."""
+    """Return the body that marks the goal, a mocap body of the usual name or one on slides; ``direction``: an arrow."""
     model = player.model
     if player.perturb is None:
         return ""

@@ -1,4 +1,4 @@
-"""The viewport's camera: free, following the robot, or one of the model's own. Plain numbers; it needs no MuJoCo."""
+"""The viewport's camera: free, following the robot, or one of the model's own. Plain numbers, without MuJoCo."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import numpy as np
 
 FREE, FOLLOW = "free", "follow"
 _FREE_JOINT, _SLIDE = 0, 2  # MuJoCo's mjtJoint
-NEAR = (0.5, 3.0)  # how far the eye is from a body that runs about: extents of its world, and m at least
-EASE = 0.35  # share of the way to a new centre that a frame takes
+NEAR = (0.5, 3.0)  # distance of the eye from a robot that leaves its place: extents of its world, and m at least
+EASE, FOLLOW_EASE = 0.35, 0.15  # share of the way to a new center that a frame takes; while following
 
 
 class OrbitCamera:
-    """What the mouse moves. Angles in degrees, lengths in m; ``mode`` is free, follow, or a camera's name."""
+    """Moved by the mouse. Angles in degrees, lengths in m; ``mode`` is free, follow, or a camera's name."""
 
     def __init__(self) -> None:
         self.mode = FREE
@@ -21,12 +21,12 @@ class OrbitCamera:
         self.lookat = np.zeros(3)
         self.distance = 2.0
         self.azimuth, self.elevation = 140.0, -22.0
-        self._goal: np.ndarray | None = None
+        self._goal: np.ndarray | None = None  # the center it eases to
         self._body = self._followed = -1
         self._extent = 1.0
 
     def frame(self, model: Any) -> None:
-        """Looks at a model as its author meant it to be seen."""
+        """Look at a model as its author meant it to be seen."""
         visual, stat = model.vis.global_, model.stat
         self._extent = float(stat.extent)
         self.lookat = np.array(stat.center, float)
@@ -37,40 +37,40 @@ class OrbitCamera:
         self._body = self._followed = moving_body(model) if root < 0 else root
         if not self._by_hand:
             self.mode = FREE if root < 0 else FOLLOW
-        if self.mode not in (FREE, FOLLOW) and self.mode not in names(model):
+        if self.mode not in (FREE, FOLLOW) and self.mode not in camera_names(model):
             self.mode = FREE
 
     def choose(self, mode: str) -> None:
-        """A person's choice; models shown later are seen so too."""
+        """Take a person's choice of mode, which holds for models shown later too."""
         self.mode, self._by_hand = mode, True
 
     def track(self, perturb: Any) -> None:
-        """Follows the body that an ``MjvPerturb`` has selected from now on; none: the most jointed body again."""
+        """Follow the body that an ``MjvPerturb`` has selected; none: the one behind the most joints again."""
         chosen = perturb is not None and perturb.select > 0
         self._followed = int(perturb.select) if chosen else self._body
 
     def orbit(self, dx: float, dy: float) -> None:
-        """Turns by a drag of (dx, dy), in heights of the view."""
+        """Turn by a drag of (dx, dy), in heights of the view."""
         self.azimuth = (self.azimuth - 180 * dx) % 360
         self.elevation = float(np.clip(self.elevation - 180 * dy, -89.9, 89.9))
 
     def pan(self, dx: float, dy: float) -> None:
-        """Shifts by a drag of (dx, dy), in heights of the view."""
+        """Shift by a drag of (dx, dy), in heights of the view."""
         right, up, _ = self._axes()
         scale = 0.83 * self.distance  # what a 45° view sees over its height
         self.lookat = self.lookat - scale * (dx * right - dy * up)
         self._goal = None
 
     def zoom(self, notches: float) -> None:
-        """Comes closer by so many notches of the wheel."""
+        """Come closer by so many notches of the wheel."""
         self.distance = float(np.clip(self.distance * 0.9**notches, 0.02 * self._extent, 50 * self._extent))
 
     def center(self, point: np.ndarray) -> None:
-        """Eases to a new centre over the next frames."""
+        """Ease to a new center over the next frames."""
         self._goal = np.array(point, float)
 
     def advance(self, data: Any) -> bool:
-        """Takes a frame's share of easing and following; says whether the view moved."""
+        """Take a frame's share of easing and following; return whether the view moved."""
         if self.mode == FOLLOW and self._followed >= 0:
             self._goal = np.array(data.xpos[self._followed])
         if self._goal is None:
@@ -80,14 +80,14 @@ class OrbitCamera:
             if self.mode != FOLLOW:
                 self._goal = None
             return False
-        self.lookat = self.lookat + (EASE if self.mode != FOLLOW else 0.15) * step
+        self.lookat = self.lookat + (EASE if self.mode != FOLLOW else FOLLOW_EASE) * step
         return True
 
     def leave_fixed(self, model: Any, data: Any) -> None:
-        """Goes over from one of the model's cameras to a free one with the same view."""
+        """Change from one of the model's cameras to a free one with the same view."""
         if self.mode in (FREE, FOLLOW):
             return
-        camera = names(model).index(self.mode)
+        camera = camera_names(model).index(self.mode)
         position, forward = np.array(data.cam_xpos[camera]), -np.array(data.cam_xmat[camera]).reshape(3, 3)[:, 2]
         along = float(np.dot(np.array(model.stat.center) - position, forward))
         self.distance = max(along, 0.1 * self._extent)
@@ -97,8 +97,8 @@ class OrbitCamera:
         self._goal, self.mode = None, FREE
 
     def write(self, camera: Any, model: Any, free: int, fixed: int) -> None:
-        """Into an ``MjvCamera``; ``free`` and ``fixed`` are MuJoCo's camera types."""
-        known = names(model)
+        """Write the view into an ``MjvCamera``; ``free`` and ``fixed`` are MuJoCo's camera types."""
+        known = camera_names(model)
         if self.mode in known:
             camera.type, camera.fixedcamid = fixed, known.index(self.mode)
             return
@@ -113,13 +113,13 @@ class OrbitCamera:
         return right, np.cross(right, forward), forward
 
 
-def names(model: Any) -> list[str]:
-    """The model's cameras, in order."""
+def camera_names(model: Any) -> list[str]:
+    """Return the names of the model's cameras, in order."""
     return [model.camera(i).name or f"camera {i}" for i in range(model.ncam)]
 
 
 def roaming_body(model: Any) -> int:
-    """A body that can leave the place where it begins, with others on it: a walker's root; −1 where none can."""
+    """Return the root of a robot that can leave its place, such as a walker's torso; −1: there is none."""
     for body in range(1, model.nbody):
         if int(model.body_parentid[body]) != 0 or not model.body_jntnum[body]:
             continue
@@ -134,7 +134,7 @@ def roaming_body(model: Any) -> int:
 
 
 def moving_body(model: Any) -> int:
-    """The body to follow: the one behind the most joints, as a hand is; −1 where nothing moves."""
+    """Return the body to follow: the one behind the most joints, such as a hand; −1: nothing moves."""
     best, most = -1, 0
     joints = [0] * model.nbody
     for body in range(1, model.nbody):

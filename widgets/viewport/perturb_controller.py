@@ -1,4 +1,4 @@
-"""The mouse's hand on a body: selecting it, pulling and turning it as MuJoCo's own viewers do. Render thread only."""
+"""Selecting, pulling and turning a body with the mouse, as in MuJoCo's own viewers. Render thread only."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from studio.contracts import PlayerProtocol
 from widgets.viewport.model_sheet import DIRECTION
 
 PULL, TURN = "pull", "turn"
-NEAR = 0.05  # heights of the view: how near the tip of an arrow a press has to be
+NEAR = 0.05  # heights of the view: a press as close to the tip of an arrow takes hold of it
 
 
 class PerturbController:
@@ -25,7 +25,7 @@ class PerturbController:
         self._slides = False  # what is held is a mark that follows the mouse over its plane
 
     def select(self, player: PlayerProtocol, renderer: Any, x: float, y: float, aspect: float) -> None:
-        """Selects the body under (x, y) in [0, 1] from the upper left; nothing there: keeps the one there was."""
+        """Select the body under (x, y), in [0, 1] from the upper left; where there is none, the selection stays."""
         self._tip = self._at_tip(player, renderer, x, y, aspect)
         if self._tip:
             self.clear(player)
@@ -40,13 +40,19 @@ class PerturbController:
         perturb.localpos[:] = np.array(data.xmat[body]).reshape(3, 3).T @ (point - data.xpos[body])
 
     def clear(self, player: PlayerProtocol) -> None:
-        """Selects nothing."""
+        """Select nothing."""
         perturb = player.perturb
         if perturb is not None:
             perturb.select = perturb.active = 0
 
     def take(self, player: PlayerProtocol, renderer: Any, how: str, flat: bool, serial: int) -> None:
-        """The button is down: the selected body is held, to be pulled or turned."""
+        """Hold the selected body, to pull or turn it.
+
+        Args:
+            how: ``pull`` or ``turn``.
+            flat: in the horizontal plane.
+            serial: number of the press of the button.
+        """
         if self._tip and player.aim is not None:
             self._reach = np.array(player.aim[1]) - np.array(player.aim[0])
             return
@@ -66,10 +72,10 @@ class PerturbController:
             perturb.active, self._held = wanted, serial
 
     def drag(self, player: PlayerProtocol, renderer: Any, dx: float, dy: float) -> None:
-        """The mouse moved by (dx, dy), in heights of the view."""
+        """Move what is held by a drag of (dx, dy), in heights of the view."""
         if self._reach is not None and player.aim is not None:
             foot = np.array(player.aim[0])
-            self._reach += along(renderer.scene, foot + self._reach, dx, dy, float(player.model.stat.extent))
+            self._reach += move_in_plane(renderer.scene, foot + self._reach, dx, dy, float(player.model.stat.extent))
             player.aim_at(foot + self._reach)
             return
         perturb = player.perturb
@@ -86,14 +92,14 @@ class PerturbController:
         self._mj.mjv_movePerturb(player.model, player.data, action.value, dx, dy, renderer.scene, perturb)
 
     def release(self, player: PlayerProtocol) -> None:
-        """The button is up: the force ends, the body stays selected."""
+        """Let go: the force ends, the body stays selected."""
         self._reach = None
         perturb = player.perturb
         if perturb is not None:
             perturb.active = 0
 
     def name(self, player: PlayerProtocol) -> str:
-        """Of the selected body; empty: none."""
+        """Return the name of the selected body; empty: none."""
         if self._reach is not None:
             return DIRECTION
         perturb = player.perturb
@@ -105,31 +111,34 @@ class PerturbController:
         aim = player.aim
         if aim is None or renderer.scene is None:
             return False
-        across, up, depth = seen(renderer.scene, np.array(aim[1]))
+        across, up, depth = project(renderer.scene, np.array(aim[1]))
         return depth > 0 and float(np.hypot((x - 0.5) * aspect - across / 2, 0.5 - y - up / 2)) < NEAR
 
 
-def seen(scene: Any, point: np.ndarray) -> tuple[float, float, float]:
-    """Where a point of the world is in the picture, in half heights from its middle to the right and up; and how far
-    before the eye, m."""
+def project(scene: Any, point: np.ndarray) -> tuple[float, float, float]:
+    """Return (right, up, depth) of a point in the world, (3,): half heights of the picture from its middle, and m."""
     eye, forward, up, right, half = _eye(scene)
     depth = float((point - eye) @ forward)
     return float((point - eye) @ right / (depth * half)), float((point - eye) @ up / (depth * half)), depth
 
 
 def _eye(scene: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, float]:
-    """Place, forward, up, right and the tangent of half the angle of view."""
+    """Return the eye's place, its directions forward, up and right, and the tangent of half the angle of view."""
     cameras = scene.camera
     eye = (np.array(cameras[0].pos, float) + np.array(cameras[1].pos, float)) / 2
     forward, up = np.array(cameras[0].forward, float), np.array(cameras[0].up, float)
     return eye, forward, up, np.cross(forward, up), float(cameras[0].frustum_top / cameras[0].frustum_near)
 
 
-def along(scene: Any, point: np.ndarray, dx: float, dy: float, extent: float) -> np.ndarray:
-    """How far a point moves in its horizontal plane, (3,), to stay under the mouse, which moved by (dx, dy) heights of
-    the view. Towards the horizon a small move of the mouse is a long way: no more than ``extent`` m at a time."""
+def move_in_plane(scene: Any, point: np.ndarray, dx: float, dy: float, extent: float) -> np.ndarray:
+    """Return the move (3,), m, that keeps a point in its horizontal plane and under the mouse.
+
+    Args:
+        dx, dy: move of the mouse, in heights of the view.
+        extent: m, the longest move: towards the horizon a small move of the mouse is a long way.
+    """
     eye, forward, up, right, half = _eye(scene)
-    x, y, depth = seen(scene, point)
+    x, y, depth = project(scene, point)
     ray = forward + half * ((x + 2 * dx) * right + (y - 2 * dy) * up)
     if depth <= 0 or abs(ray[2]) < 1e-6 or (point[2] - eye[2]) / ray[2] <= 0:
         return np.zeros(3)  # behind the eye, at the horizon, or above it
@@ -138,7 +147,7 @@ def along(scene: Any, point: np.ndarray, dx: float, dy: float, extent: float) ->
 
 
 def slide(scene: Any, perturb: Any, dx: float, dy: float, extent: float) -> None:
-    """Moves what is held within its horizontal plane so that it stays under the mouse."""
-    move = along(scene, np.array(perturb.refselpos, float), dx, dy, extent)  # of the point that was taken hold of
+    """Move what an ``MjvPerturb`` holds within its horizontal plane, so that it stays under the mouse."""
+    move = move_in_plane(scene, np.array(perturb.refselpos, float), dx, dy, extent)  # where the mouse holds it
     perturb.refpos += move
     perturb.refselpos += move

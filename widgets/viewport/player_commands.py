@@ -1,4 +1,4 @@
-"""What a person asks of the player, of the mouse's hand and of the camera, carried out. Render thread only."""
+"""Commands to the player, the mouse's hand and the camera. Render thread only."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from widgets.viewport.perturb_controller import PerturbController
 from widgets.viewport.scene_renderer import SceneRenderer
 
 INDEXED = ("pose", "ctrl", "context")  # a joint's, an actuator's, a component's
-PAUSING = ("step", "back", "seek", "keyframe", "pose")  # time stands still after these
+PAUSING = ("step", "back", "seek", "keyframe", "pose")  # the simulation is paused after these
 
 
 class PlayerCommands:
-    """Owns the camera and the mouse's hand. What a player cannot do, it leaves undone by itself."""
+    """Owns the camera and the mouse's hand. A player ignores what it cannot do."""
 
     def __init__(self, renderer: SceneRenderer, mujoco: Any) -> None:
         self._renderer = renderer

@@ -1,4 +1,4 @@
-"""Which policy drives the player: one that was chosen, or the newest of a training. Render thread only."""
+"""The policy that drives the player: one that was chosen, or the newest of a training. Render thread only."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PolicySource = Callable[[], tuple[int, Policy | None]]  # (version, policy); ver
 
 
 class PolicySupply:
-    """Hands policies to a player, and remembers why one was refused."""
+    """Gives policies to a player, and remembers why one was refused."""
 
     def __init__(self) -> None:
         self.policy: PolicyChoice | None = "expert"  # None: the training has none yet
@@ -24,16 +24,16 @@ class PolicySupply:
 
     @property
     def waiting(self) -> bool:
-        """For the training's first policy; the robot holds still meanwhile."""
+        """Whether it waits for the training's first policy; the robot holds still meanwhile."""
         return self._source is not None and self.policy is None
 
     def choose(self, policy: PolicyChoice | None, source: PolicySource | None) -> None:
-        """Take a policy, or a source that is asked now and then."""
+        """Take a policy, or a source that is polled."""
         self.policy, self._source = policy, source
         self._version, self._polled = 0, 0.0
 
     def poll(self, now: float) -> bool:
-        """Ask the source, where its time has come; return whether there is another policy to be handed over."""
+        """Ask the source, at most every ``POLL_SECONDS``; return whether there is another policy to hand over."""
         if self._source is None or now - self._polled < POLL_SECONDS:
             return False
         self._polled = now
@@ -44,8 +44,7 @@ class PolicySupply:
         return True
 
     def hand_over(self, player: PlayerProtocol | None) -> None:
-        """Give the robot to the policy. One that cannot act here leaves it still, until there is another policy or
-        another world."""
+        """Let the policy drive the player. One that cannot act there leaves the robot still."""
         self.refused = ""
         if self.policy is None or player is None:
             return

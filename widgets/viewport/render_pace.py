@@ -1,10 +1,10 @@
-"""How fast pictures come and simulated time passes, over the last second and a half; as often as it can be read."""
+"""How fast pictures come and simulated time passes, over the last second and a half."""
 
 from __future__ import annotations
 
 from collections import deque
 
-MEASURE_SECONDS = 0.2  # between two looks
+MEASURE_SECONDS = 0.2  # between two measurements: more often, nobody can read them
 WINDOW_SECONDS = 1.5
 MOST = 240  # moments kept: two seconds of the fastest rate, doubled
 
@@ -12,7 +12,7 @@ Points = deque[tuple[float, float]]
 
 
 class Pace:
-    """Takes down moments; :attr:`fps` and :attr:`speed` are as of the last :meth:`measure`."""
+    """Notes when pictures were drawn; :attr:`fps` and :attr:`speed` are as of the last :meth:`measure`."""
 
     def __init__(self) -> None:
         self.fps = 0.0
@@ -24,17 +24,17 @@ class Pace:
         self._measured = 0.0
 
     def picture(self, now: float) -> None:
-        """One more was drawn."""
+        """Note a picture that was drawn."""
         self._drawn += 1
         self._frames.append((now, self._drawn))
 
     def passed(self, now: float, seconds: float) -> None:
-        """As much more simulated time has passed."""
+        """Note simulated time that has passed, s."""
         self._simulated += seconds
         self._times.append((now, self._simulated))
 
     def measure(self, now: float, moving: bool) -> None:
-        """Looks again, if the last look is old; nothing has a pace where nothing moves."""
+        """Measure, if the last measurement is old; both are 0 where nothing moves."""
         if not moving:
             self.fps = self.speed = self._measured = 0.0
         elif now - self._measured > MEASURE_SECONDS:
@@ -43,7 +43,7 @@ class Pace:
 
 
 def _slope(points: Points) -> float:
-    """How fast the second number grows with the first."""
+    """Return how fast the second number grows with the first."""
     recent = [point for point in points if point[0] > points[-1][0] - WINDOW_SECONDS]
     if len(recent) < 2:
         return 0.0

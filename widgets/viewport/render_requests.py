@@ -8,7 +8,7 @@ from pathlib import Path
 from studio.contracts import Decoration, Ghost, PlayerProtocol, PolicyChoice
 from widgets.shell.mailbox import Mailbox
 from widgets.viewport.policy_supply import PolicySource
-from widgets.viewport.show_options import Shown
+from widgets.viewport.show_options import ViewOptions
 
 
 class RenderRequests:
@@ -132,7 +132,7 @@ class RenderRequests:
         """Let frames carry what the policy sees, or not."""
         self._mail.post("inset", on)
 
-    def show(self, shown: Shown) -> None:
+    def show(self, shown: ViewOptions) -> None:
         """Draw contacts, joints, labels and so on over the scene."""
         self._mail.post("show", shown)
 

@@ -16,7 +16,7 @@ from widgets.viewport.frame import Frame
 from widgets.viewport.frame_painter import FramePainter
 from widgets.viewport.frame_readings import FrameReadings
 from widgets.viewport.model_sheet import NO_MODEL, describe
-from widgets.viewport.orbit_camera import names
+from widgets.viewport.orbit_camera import camera_names
 from widgets.viewport.player_commands import INDEXED, PAUSING, PlayerCommands
 from widgets.viewport.policy_supply import POLL_SECONDS, PolicySource, PolicySupply
 from widgets.viewport.render_pace import Pace
@@ -117,7 +117,7 @@ class Stage:
             case "inspect":
                 self.readings.inspected = value
             case "watch":
-                self.readings.watching.ask(value)
+                self.readings.watcher.watch(value)
             case _ if self.player is not None:
                 self._carry_out(self.player, key, value)
         if key in ("size", "inset", "preview"):
@@ -140,9 +140,9 @@ class Stage:
         self.player = player = factory()
         self._supply.hand_over(player)
         self._models += 1
-        self._names = tuple(names(player.model))
+        self._names = tuple(camera_names(player.model))
         self._sheet = describe(player, self._mj)
-        self.readings.watching.use(player)
+        self.readings.watcher.use(player)
         self.painter.use(player)
         self.camera.frame(player.model)
         self._last = 0.0

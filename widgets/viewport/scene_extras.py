@@ -1,4 +1,4 @@
-"""What is added to a scene before it is drawn: translucent copies of the robot, and simple shapes in the world."""
+"""Additions to a scene before it is drawn: translucent copies of the robot, and simple shapes in the world."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from studio.contracts import Ball, Decoration, Ghost
 
 
 class SceneExtras:
-    """Belongs to one renderer. Empty, it costs nothing."""
+    """Adds to the scenes of one renderer."""
 
     def __init__(self, mujoco: Any) -> None:
         self._mj = mujoco
@@ -21,11 +21,11 @@ class SceneExtras:
         self._repeated = np.zeros((0, 0), bool)  # (copies, ngeom): what an earlier copy has in the same place
         self._option = mujoco.MjvOption()
         self._option.sitegroup[:] = 0
-        self._nobody = mujoco.MjvPerturb()
+        self._no_perturb = mujoco.MjvPerturb()
         self._geom = int(mujoco.mjtObj.mjOBJ_GEOM)
 
     def use(self, model: Any) -> None:
-        """Copies are of this model from now on."""
+        """Copy this model from now on."""
         self._model, self._data = model, None
         self._ghosts, self._repeated = (), np.zeros((0, model.ngeom), bool)
 
@@ -47,18 +47,18 @@ class SceneExtras:
             pose.qpos[:] = ghost.pose
             mj.mj_kinematics(model, pose)
             first = scene.ngeom
-            mj.mjv_addGeoms(model, pose, self._option, self._nobody, mj.mjtCatBit.mjCAT_DYNAMIC.value, scene)
+            mj.mjv_addGeoms(model, pose, self._option, self._no_perturb, mj.mjtCatBit.mjCAT_DYNAMIC.value, scene)
             for index in range(first, scene.ngeom):
                 shape = scene.geoms[index]
                 shape.rgba[:] = ghost.color
                 shape.matid = -1
                 shape.reflectance = shape.emission = 0.0
                 if shape.objtype == self._geom and (repeated[shape.objid] or self._is_target(shape.objid)):
-                    shape.rgba[3] = 0.0  # goals stand where they stand: one of each is enough
+                    shape.rgba[3] = 0.0  # a goal is in the same place in all copies
         return fitting
 
     def add_decorations(self, scene: Any, decorations: Sequence[Decoration]) -> None:
-        """Balls and lines, as many as there is room for."""
+        """Add balls and lines, as many as there is room for."""
         geom = self._mj.mjtGeom
         for shape in decorations[: max(0, scene.maxgeom - scene.ngeom)]:
             made = scene.geoms[scene.ngeom]

@@ -1,6 +1,6 @@
-"""Draws a MuJoCo scene into a QImage, at quality levels that software GL can hold. Belongs to the thread that made it.
+"""Drawing a MuJoCo scene into a QImage, at quality levels that software GL can hold.
 
-MuJoCo is imported when the renderer is made, never with this module.
+A renderer belongs to the thread that made it; MuJoCo is imported with the first one, not with this module.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from PySide6.QtGui import QImage
 from studio.contracts import Decoration, Ghost
 from widgets.viewport import show_options
 from widgets.viewport.scene_extras import SceneExtras
-from widgets.viewport.show_options import Shown
+from widgets.viewport.show_options import ViewOptions
 
 if TYPE_CHECKING:
     import mujoco
 
 MAX_GEOMS = 4_000
-FLOOR_EXTENTS = 25.0  # half width of what stands in for an endless floor, in extents of the model
+FLOOR_EXTENTS = 25.0  # half width of the box that replaces an endless floor, in extents of the model
 
 
 @dataclass(frozen=True)
 class Quality:
-    """What a picture may cost. ``scale``: rendered pixels for each shown one, along one side."""
+    """How finely a picture is drawn. ``scale``: rendered pixels for each shown one, along one side."""
 
     shadow: int
     samples: int
@@ -56,7 +56,7 @@ STILL_LEVEL = 1  # a picture that stands still is drawn once more at this level
 class QualityControl:
     """Chooses the level from what frames cost: down at once when the rate cannot be held, up only with ample room.
 
-    A level that proved too slow is not tried again for a while, twice as long each time; so the picture does not
+    A level that was too slow is not tried again for a while, twice as long each time, so that the picture does not
     flicker between two levels.
     """
 
@@ -72,13 +72,13 @@ class QualityControl:
         self._ban = [self.FIRST_BAN] * levels
 
     def record(self, seconds: float, budget: float) -> bool:
-        """Takes a frame's cost and what it may cost; says whether the level changed."""
+        """Note a frame's cost and what it may cost, s; return whether the level changed."""
         self._total += 1
         self._frames += 1
         if self._frames == 1:
-            return False  # the first frame at a level pays for its GL context
+            return False  # the first frame at a level includes making its GL context
         self._costs.append(seconds)
-        cost = median(self._costs)  # one late frame, when another thread had the core, says nothing
+        cost = median(self._costs)  # one late frame may only mean that another thread had the core
         if cost > budget and self._frames > self.FRAMES_DOWN and self.level < self._levels - 1:
             self._banned_until[self.level] = self._total + self._ban[self.level]
             self._ban[self.level] *= 2
@@ -96,7 +96,7 @@ class QualityControl:
 
 
 class SceneRenderer:
-    """For each quality in use one MuJoCo context, in the thread's GL context.
+    """Draws in the thread's GL context, with one MuJoCo context for each quality in use.
 
     Raises:
         StudioError: the machine can make no GL context.
@@ -112,7 +112,7 @@ class SceneRenderer:
         self._model: Any = None
         self._scene: Any = None
         self._option = self._mj.MjvOption()
-        self._shown = Shown()
+        self._shown = ViewOptions()
         show_options.apply(self._shown, self._mj, self._option)
         self._held = False  # a body is selected
         self._extras = SceneExtras(self._mj)
@@ -123,7 +123,7 @@ class SceneRenderer:
         self._floor: tuple[bytes, list[int]] | None = None  # groups shown, and where planes lie then
 
     def use(self, model: mujoco.MjModel) -> None:
-        """Draws this model from now on."""
+        """Draw this model from now on."""
         if model is self._model:
             return
         self._free_contexts()
@@ -136,8 +136,8 @@ class SceneRenderer:
         """The ``MjvScene`` last drawn."""
         return self._scene
 
-    def show(self, shown: Shown) -> None:
-        """Contacts, joints, labels and so on, from the next picture on."""
+    def show(self, shown: ViewOptions) -> None:
+        """Show contacts, joints, labels and so on, from the next picture on."""
         self._shown = shown
         show_options.apply(shown, self._mj, self._option)
 
@@ -152,9 +152,9 @@ class SceneRenderer:
         decorations: Sequence[Decoration] = (),
         ghosts: Sequence[Ghost] = (),
     ) -> QImage:
-        """A picture of ``width`` × ``height`` pixels, or fewer as ``quality`` says, to be painted without conversion.
+        """Return a picture of ``width`` × ``height`` pixels, or fewer as ``quality`` says, in the format of the screen.
 
-        It is stretched by whoever shows it: Qt does that here with the interpreter held, and everybody waits for it.
+        It is stretched by whoever shows it: here Qt would hold the interpreter while it does that.
 
         Args:
             perturb: an ``MjvPerturb`` whose selection and force are drawn.
@@ -162,12 +162,12 @@ class SceneRenderer:
             ghosts: translucent copies of what moves; those of another model are left out.
         """
         mj = self._mj
-        scale = quality.scale if self._shown.label == "none" else 1.0  # letters are read at their own size
+        scale = quality.scale if self._shown.label == "none" else 1.0  # text must not be stretched
         w, h = max(16, round(width * scale)), max(16, round(height * scale))
         self._gl.make_current()  # a policy's own camera renderer may have taken the thread's context
         context = self._context(quality, w, h)
         held = perturb is not None and perturb.select > 0
-        if held or not self._shown.nothing:
+        if held or not self._shown.is_plain:
             show_options.enlarge_marks(self._model)
         if held != self._held:
             self._held = held
@@ -189,7 +189,7 @@ class SceneRenderer:
         return _upright(picture)
 
     def pick(self, data: mujoco.MjData, x: float, y: float, aspect: float) -> tuple[int, np.ndarray | None]:
-        """(body, world point) under (x, y) of the last picture, in [0, 1] from the upper left; (−1, None): nothing."""
+        """Return (body, world point) under (x, y), in [0, 1] from the last picture's upper left; else (−1, None)."""
         point = np.zeros((3, 1))
         ids = [np.zeros((1, 1), np.int32) for _ in range(3)]
         body = self._mj.mjv_select(
@@ -198,7 +198,7 @@ class SceneRenderer:
         return int(body), point[:, 0] if body >= 0 else None
 
     def close(self) -> None:
-        """Frees everything; call it on the thread that made the renderer."""
+        """Free everything; call it on the thread that made the renderer."""
         self._free_contexts()
 
     def _context(self, quality: Quality, width: int, height: int) -> Any:
@@ -218,7 +218,7 @@ class SceneRenderer:
         return context
 
     def _set_flags(self, *wanted: bool) -> None:
-        """Wireframe, shadows, reflections."""
+        """Set wireframe, shadows and reflections."""
         if wanted != self._flags:
             flags, flag = self._scene.flags, self._mj.mjtRndFlag
             for name, on in zip(("WIREFRAME", "SHADOW", "REFLECTION"), wanted, strict=True):
@@ -226,7 +226,7 @@ class SceneRenderer:
             self._flags = wanted
 
     def _cheapen_floor(self) -> None:
-        """Draws planes as flat boxes: MuJoCo tessellates an endless plane so finely that it outweighs the robot."""
+        """Draw planes as flat boxes: MuJoCo splits an endless plane so finely that it costs more than the robot."""
         geom = self._mj.mjtGeom
         scene = self._scene
         half = FLOOR_EXTENTS * self._model.stat.extent
@@ -242,8 +242,8 @@ class SceneRenderer:
             shape.dataid = -1
 
     def _planes(self) -> list[int]:
-        """Where planes lie in the scene: it is filled in the order of geom ids, hidden groups left out."""
-        if not self._shown.nothing:  # with other things among the geoms their places are not known
+        """Return where planes are in the scene, which is filled in the order of geom ids without hidden groups."""
+        if not self._shown.is_plain:  # with other things among the geoms their places are not known
             kinds = (int(self._scene.geoms[i].type) for i in range(self._scene.ngeom))
             return [i for i, kind in enumerate(kinds) if kind == int(self._mj.mjtGeom.mjGEOM_PLANE)]
         model, groups = self._model, self._option.geomgroup
@@ -265,7 +265,10 @@ class SceneRenderer:
 
 
 def _upright(picture: QImage) -> QImage:
-    """GL's origin is the lower left corner. Numpy would let the interpreter go for the copy and wait to get it back."""
+    """Return a picture with its first row at the top, as GL's is at the bottom.
+
+    Numpy would release the interpreter for the copy, and wait to get it back.
+    """
     if hasattr(picture, "flipped"):  # Qt 6.9
         return picture.flipped(Qt.Orientation.Vertical)
     return picture.mirrored(False, True)

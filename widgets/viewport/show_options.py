@@ -1,4 +1,4 @@
-"""What may be drawn over a scene, by name and key; and how MuJoCo's options say it. No Qt: both threads use it."""
+"""What may be drawn over a scene, by name and key, and as MuJoCo's options. Without Qt: both threads use it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ COLLISION, VISUAL = 3, 2  # geom groups, by the convention of MuJoCo's own model
 
 @dataclass(frozen=True)
 class Toggle:
-    """One thing to be shown or not. ``flag`` is MuJoCo's mjVIS_…; empty where it is something else."""
+    """One thing to show or hide. ``flag`` is MuJoCo's mjVIS_…; empty where it is something else."""
 
     name: str
     letter: str
@@ -36,43 +36,43 @@ NAMES = tuple(toggle.name for toggle in TOGGLES)
 
 
 @dataclass(frozen=True)
-class Shown:
-    """What is shown now: names of toggles, and which names and frames are written at things."""
+class ViewOptions:
+    """What is drawn over the scene: names of toggles, and which labels and frames are drawn at objects."""
 
     on: frozenset[str] = frozenset()
     label: str = "none"
     frame: str = "none"
 
-    def toggled(self, name: str) -> Shown:
-        """The same with one toggle the other way."""
+    def toggled(self, name: str) -> ViewOptions:
+        """Return the same with one toggle switched."""
         return replace(self, on=self.on ^ {name})
 
-    def next_label(self) -> Shown:
-        """The same with the next kind of label."""
+    def next_label(self) -> ViewOptions:
+        """Return the same with the next kind of label."""
         return replace(self, label=LABELS[(LABELS.index(self.label) + 1) % len(LABELS)])
 
-    def next_frame(self) -> Shown:
-        """The same with the next kind of frame."""
+    def next_frame(self) -> ViewOptions:
+        """Return the same with the next kind of frame."""
         return replace(self, frame=FRAMES[(FRAMES.index(self.frame) + 1) % len(FRAMES)])
 
     @property
-    def nothing(self) -> bool:
-        """The plain picture."""
-        return self == Shown()
+    def is_plain(self) -> bool:
+        """Whether nothing is drawn over the scene."""
+        return self == ViewOptions()
 
 
-# sizes of marks as shares of the model's extent: MuJoCo's go by the mean size of its geoms, which detailed robots have
-# small, and then their marks are lost inside the links
+# sizes of marks as shares of the model's extent: MuJoCo's go by the mean size of its geoms, which is small for detailed
+# robots, whose marks are then hidden inside the links
 _MARKS = {"jointlength": 0.4, "jointwidth": 0.012, "com": 0.03, "contactwidth": 0.015, "contactheight": 0.006,
           "forcewidth": 0.010, "framelength": 0.12, "framewidth": 0.006, "actuatorlength": 0.05, "actuatorwidth": 0.02,
           "camera": 0.04, "selectpoint": 0.015}  # fmt: skip
 
 
-_CENTER = (1.0, 0.55, 0.1, 1.0)  # of mass; MuJoCo's light gray is lost among gray links
+_CENTER = (1.0, 0.55, 0.1, 1.0)  # color of centers of mass; MuJoCo's light gray is hard to see among gray links
 
 
 def enlarge_marks(model: Any) -> None:
-    """Makes marks of joints, contacts and so on large enough to be seen; never smaller than the model has them."""
+    """Make marks of joints, contacts and so on large enough to be seen; never smaller than the model has them."""
     model.vis.rgba.com[:] = _CENTER
     scale, unit = model.vis.scale, max(float(model.stat.extent), 1e-9) / max(float(model.stat.meansize), 1e-9)
     for name, share in _MARKS.items():
@@ -83,15 +83,15 @@ def enlarge_marks(model: Any) -> None:
 _LABELED = {"joint": "joints", "actuator": "actuators", "contactforce": "contact_forces"}
 
 
-def apply(shown: Shown, mujoco: Any, option: Any) -> None:
-    """Writes it into an ``MjvOption``."""
+def apply(shown: ViewOptions, mujoco: Any, option: Any) -> None:
+    """Write the options into an ``MjvOption``."""
     for toggle in TOGGLES:
         if toggle.flag:
             wanted = toggle.name in shown.on or toggle.name == _LABELED.get(shown.label)
             option.flags[getattr(mujoco.mjtVisFlag, f"mjVIS_{toggle.flag}")] = wanted
     collision = "collision" in shown.on  # shown in place of what looks better
     option.geomgroup[VISUAL], option.geomgroup[COLLISION] = not collision, collision
-    # without their sites, labels and frames of sites would hang in the air
+    # labels and frames of sites need the sites that they are at
     sites = "sites" in shown.on or "site" in (shown.label, shown.frame)
     option.sitegroup[:] = sites
     option.label = getattr(mujoco.mjtLabel, f"mjLABEL_{shown.label.upper()}").value

@@ -1,4 +1,4 @@
-"""Sliders for joints or actuators: they follow the simulation, and lead it while a hand is on them."""
+"""Sliders for joints, actuators or a context: they follow the simulation, and move it when a person drags them."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ TICKS = 1000
 
 
 class SliderList(QWidget):
-    """One row for each slider. ``turned`` is for what a person did."""
+    """One row for each slider."""
 
-    turned = Signal(int, float)  # index in the model, value
+    turned = Signal(int, float)  # by a person: index in the model, value
 
     def __init__(self, what: str, none: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -33,7 +33,7 @@ class SliderList(QWidget):
         self._grid.setColumnStretch(1, 1)
 
     def set_sliders(self, sliders: tuple[Slider, ...]) -> None:
-        """Rows for another model."""
+        """Show the rows of another model."""
         if sliders == self._shown and (self.sliders or not sliders) and self._grid.count():
             return
         self._shown = sliders
@@ -72,12 +72,12 @@ class SliderList(QWidget):
                 self._grid.addWidget(widget, row, column)
 
     def follow(self, values: np.ndarray) -> None:
-        """Where the model's joints or actuators are now, by their index."""
+        """Show the present values, by index in the model."""
         for spec, slider, number in zip(self._shown, self.sliders, self.numbers):
             value = float(values[spec.index]) if spec.index < len(values) else math.nan
             text = f"{value:.3f}" if math.isfinite(value) else "–"
             if text == self._texts.get(spec.index) or slider.isSliderDown():
-                continue  # a hand is not pushed away
+                continue  # the slider is not moved under the person's hand
             self._texts[spec.index] = text
             number.setText(text)
             slider.setEnabled(math.isfinite(value))

@@ -1,4 +1,4 @@
-"""The viewport's view into a training that goes on: which of its simulations is shown."""
+"""Watching one of the simulations of a running training."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from widgets.viewport.render_thread import RenderThread
 
 
 class TrainingSource(QObject):
-    """Belongs to one viewport. ``named`` says what is shown, in words."""
+    """Shows the training's simulation that the bar names."""
 
-    named = Signal(str)
+    named = Signal(str)  # what is shown
 
     def __init__(self, app_state: AppState, thread: RenderThread, bar: ViewportBar) -> None:
         super().__init__()
@@ -26,7 +26,7 @@ class TrainingSource(QObject):
         self._words = ""
 
     def watch(self) -> None:
-        """Shows the simulation that the bar names."""
+        """Show the simulation that the bar names."""
         tap, registry = self._app_state.channels.training, self._app_state.registry
         simulation, otherwise = self._bar.simulation.value() - 1, self._app_state.experiment.source
 
@@ -46,14 +46,14 @@ class TrainingSource(QObject):
         self._name()
 
     def leave(self) -> None:
-        """Something else is shown."""
+        """Stop watching: something else is shown."""
         if self.watching:
             self.watching = False
             self._bar.simulation.hide()
             self._app_state.channels.training.leave()
 
     def follow(self, frame: Frame) -> None:
-        """A picture came while the training is shown: there may be more simulations now, or another world."""
+        """Follow the training: it may have more simulations by now, or another world."""
         self._name()
         if frame.info.get("stale") and frame.model != self._stale:
             self._stale = frame.model

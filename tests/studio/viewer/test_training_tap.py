@@ -103,7 +103,7 @@ def test_nothing_is_taken_down_unasked_or_once_the_watcher_is_gone(monkeypatch: 
     assert given._clip is not None
     monkeypatch.setattr(watched, "LEASE_SECONDS", -1.0)
     run(world, 1)
-    assert given._clip is None and given._wanted is None
+    assert given._clip is None and given.wanted is None
 
 
 def test_a_goal_that_the_learner_set_itself_is_shown_and_is_none_of_the_worlds() -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tests.widgets.viewport.fake_player import FakePlayer
-from widgets.viewport.orbit_camera import FOLLOW, FREE, OrbitCamera, moving_body, names
+from widgets.viewport.orbit_camera import FOLLOW, FREE, OrbitCamera, camera_names, moving_body
 
 
 def test_camera_orbits_zooms_pans_and_leaves_a_fixed_one() -> None:
@@ -55,7 +55,7 @@ def test_camera_follows_the_body_behind_the_most_joints() -> None:
     for _ in range(100):
         camera.advance(player.data)
     np.testing.assert_allclose(camera.lookat, player.data.xpos[body], atol=0.01)
-    assert names(player.model) == ["front", "top"]
+    assert camera_names(player.model) == ["front", "top"]
 
 
 def test_a_walker_is_followed_from_near_unless_a_person_chose_otherwise() -> None:

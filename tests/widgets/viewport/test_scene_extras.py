@@ -13,7 +13,7 @@ from PySide6.QtGui import QImage
 from studio.contracts import Ball, Ghost, Line
 from studio.viewer.decorations import path
 from widgets.viewport.scene_renderer import LEVELS, SceneRenderer
-from widgets.viewport.show_options import FRAMES, LABELS, TOGGLES, Shown
+from widgets.viewport.show_options import FRAMES, LABELS, TOGGLES, ViewOptions
 
 SCENE = """
 <mujoco>
@@ -74,11 +74,11 @@ def bluish(pixels: np.ndarray) -> int:
 def test_every_toggle_changes_the_picture_and_takes_it_back(drawn: Drawn, name: str) -> None:
     assert drawn.data.ncon > 0
     through = {"transparent"} - {name}  # so that what lies inside is seen
-    drawn.renderer.show(Shown(frozenset(through)))
+    drawn.renderer.show(ViewOptions(frozenset(through)))
     plain = drawn()
-    drawn.renderer.show(Shown(frozenset(through | {name})))
+    drawn.renderer.show(ViewOptions(frozenset(through | {name})))
     assert (np.abs(drawn() - plain).max(-1) > 20).sum() > 10, "nothing is to be seen of it"
-    drawn.renderer.show(Shown(frozenset(through)))
+    drawn.renderer.show(ViewOptions(frozenset(through)))
     np.testing.assert_array_equal(drawn(), plain)
 
 
@@ -87,20 +87,20 @@ def test_every_toggle_changes_the_picture_and_takes_it_back(drawn: Drawn, name: 
 )
 def test_labels_and_frames(drawn: Drawn, kind: tuple[str, str]) -> None:
     plain = drawn()
-    drawn.renderer.show(Shown(**{kind[0]: kind[1]}))
+    drawn.renderer.show(ViewOptions(**{kind[0]: kind[1]}))
     assert (np.abs(drawn() - plain).max(-1) > 20).sum() > 10
 
 
 def test_collision_geometry_is_shown_in_place_of_the_visual(drawn: Drawn) -> None:
     green = (drawn()[..., 1] > 80).sum()
-    drawn.renderer.show(Shown(frozenset(["collision"])))
+    drawn.renderer.show(ViewOptions(frozenset(["collision"])))
     pixels = drawn()
     red = ((pixels[..., 0] > 80) & (pixels[..., 1] < 50)).sum()
     assert red > 50 and (pixels[..., 1] - pixels[..., 0] > 60).sum() < green
 
 
 def test_planes_stay_cheap_whatever_is_shown(drawn: Drawn) -> None:
-    for shown in (Shown(), Shown(frozenset(["joints", "inertia", "collision"]), "body", "body")):
+    for shown in (ViewOptions(), ViewOptions(frozenset(["joints", "inertia", "collision"]), "body", "body")):
         drawn.renderer.show(shown)
         drawn()
         scene = drawn.renderer.scene

@@ -14,7 +14,7 @@ from studio.registry import Registry
 from studio.viewer.player import Player
 from tests.widgets.viewport.hands import CTRL, LEFT, RIGHT, Held
 from widgets.shell.app_state import AppState
-from widgets.viewport.perturb_controller import seen
+from widgets.viewport.perturb_controller import project
 from widgets.viewport.scene_renderer import SceneRenderer
 
 POINT = Domain(embodiment="point", task="point_navigation", control="motor", observation="goal")
@@ -123,7 +123,7 @@ class ContextVisibility(Chased):
     def tip(self) -> tuple[float, float]:
         aim = self.player.aim
         assert aim is not None
-        across, up, _ = seen(self.scene, np.array(aim[1]))
+        across, up, _ = project(self.scene, np.array(aim[1]))
         return self.view.width() / 2 + across * self.view.height() / 2, self.view.height() / 2 * (1 - up)
 
     def drag_tip(self, dx: int, dy: int) -> None:
@@ -188,7 +188,7 @@ def test_a_direction_is_an_arrow_whose_tip_is_turned_by_the_mouse(
         assert "arrow" in told.view.overlays.hint
         before = told.player.context_values()
         foot = told.player.aim[0]
-        across, up, _ = seen(told.scene, np.array(foot))
+        across, up, _ = project(told.scene, np.array(foot))
         x, y = told.tip()
         to_foot = told.view.width() / 2 + across * told.view.height() / 2 - x, told.view.height() / 2 * (1 - up) - y
         told.drag_tip(round(2 * to_foot[0]), round(2 * to_foot[1]))  # to the other side of the body

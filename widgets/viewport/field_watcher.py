@@ -1,4 +1,4 @@
-"""The fields a person watches, read from the player's data on the render thread."""
+"""Reading the fields that a person watches from the player's data. Render thread only."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from studio.errors import StudioError
 
 @dataclass(frozen=True)
 class Reading:
-    """The present reading of one line: its numbers, or why there are none."""
+    """The present numbers of one field, or why there are none."""
 
     text: str
     values: np.ndarray | None = None  # (count,)
     problem: str = ""
 
 
-class Watching:
-    """Lines of text, parsed for each model. Empty, it costs nothing."""
+class FieldWatcher:
+    """Parses the fields' names for each model, and reads their numbers."""
 
     def __init__(self) -> None:
         self._texts: tuple[str, ...] = ()
@@ -31,13 +31,13 @@ class Watching:
     def __bool__(self) -> bool:
         return bool(self._texts)
 
-    def ask(self, texts: tuple[str, ...]) -> None:
-        """Watches these from now on."""
+    def watch(self, texts: tuple[str, ...]) -> None:
+        """Watch these from now on."""
         self._texts = texts
         self.use(self._player)
 
     def use(self, player: PlayerProtocol | None) -> None:
-        """Another model."""
+        """Read from this player from now on."""
         self._player = player
         self._watches = []
         if player is None or not self._texts:
@@ -51,7 +51,7 @@ class Watching:
                 self._watches.append(f"{error.message} {error.remedy}".strip())
 
     def read(self, player: PlayerProtocol) -> tuple[Reading, ...]:
-        """The present numbers of each line."""
+        """Return the present numbers of each field."""
         return tuple(
             Reading(text, problem=watch) if isinstance(watch, str) else Reading(text, watch.read(player.data))
             for text, watch in zip(self._texts, self._watches)

@@ -1,4 +1,4 @@
-"""Watched fields: a line to write them in, and for each its live value and a small trace."""
+"""The list of watched fields: a line to enter them, and for each its live value and a small trace."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ from PySide6.QtWidgets import (
 )
 
 from widgets.style import theme
-from widgets.viewport.watching import Reading
+from widgets.viewport.field_watcher import Reading
 
-KEPT = 150  # readings in a trace: five seconds at 30 pictures a second
-CURVES = 6  # of one field's numbers are drawn
-MOST = 12  # fields
+TRACE_LENGTH = 150  # readings: five seconds at 30 pictures a second
+CURVES = 6  # numbers of one field that are drawn
+MAX_FIELDS = 12
 
 
-class Spark(QWidget):
+class Sparkline(QWidget):
     """The last readings, scaled to their own range."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.rows: deque[np.ndarray] = deque(maxlen=KEPT)
+        self.rows: deque[np.ndarray] = deque(maxlen=TRACE_LENGTH)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
     def sizeHint(self) -> QSize:
         return QSize(120, 30)
 
     def add(self, values: np.ndarray) -> None:
-        """One more reading."""
+        """Add a reading, (count,)."""
         if self.rows and len(self.rows[-1]) != len(values[:CURVES]):
             self.rows.clear()
         self.rows.append(values[:CURVES])
@@ -54,7 +54,7 @@ class Spark(QWidget):
         table = np.nan_to_num(np.array(self.rows))
         low, high = float(table.min()), float(table.max())
         span, height = (high - low) or 1.0, self.height() - 5
-        x = np.linspace(0, self.width() - 1, KEPT)[-len(table) :]
+        x = np.linspace(0, self.width() - 1, TRACE_LENGTH)[-len(table) :]
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         for number, column in enumerate(table.T):
             y = 2 + height * (1 - (column - low) / span) if high > low else np.full(len(table), 2 + height / 2)
@@ -85,7 +85,7 @@ class _Row(QWidget):
         drop.setAccessibleName(self.tr("Stop watching {0}").format(text))
         theme.set_icon(drop, "close", "muted")
         drop.clicked.connect(lambda: self.removed.emit(self.text))
-        self.spark = Spark()
+        self.spark = Sparkline()
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, theme.SMALL)
         grid.setSpacing(theme.SMALL)
@@ -113,9 +113,9 @@ class _Row(QWidget):
 
 
 class WatchList(QWidget):
-    """``changed`` carries all that is watched now."""
+    """Fields of MuJoCo's data that a person watches."""
 
-    changed = Signal(tuple)
+    changed = Signal(tuple)  # all that is watched now
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -128,8 +128,8 @@ class WatchList(QWidget):
                 "sensordata[name]. Enter adds it."
             )
         )
-        self._words = QStringListModel(self)
-        completer = QCompleter(self._words, self)
+        self._completions = QStringListModel(self)
+        completer = QCompleter(self._completions, self)
         completer.setFilterMode(Qt.MatchFlag.MatchContains)
         completer.setCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
         self.line.setCompleter(completer)
@@ -146,15 +146,15 @@ class WatchList(QWidget):
 
     @property
     def texts(self) -> tuple[str, ...]:
-        """All that is watched."""
+        """The fields that are watched."""
         return tuple(row.text for row in self.rows)
 
     def set_fields(self, names: Sequence[str]) -> None:
-        """What the line completes to."""
-        self._words.setStringList(sorted(names))
+        """Offer these as completions."""
+        self._completions.setStringList(sorted(names))
 
     def follow(self, readings: Sequence[Reading]) -> None:
-        """What the fields say now."""
+        """Show the present readings."""
         known = {row.text: row for row in self.rows}
         for reading in readings:
             if reading.text in known:
@@ -162,7 +162,7 @@ class WatchList(QWidget):
 
     def _add(self) -> None:
         text = self.line.text().strip()
-        if not text or text in self.texts or len(self.rows) >= MOST:
+        if not text or text in self.texts or len(self.rows) >= MAX_FIELDS:
             return
         row = _Row(text)
         row.removed.connect(self._remove)
