@@ -1,4 +1,4 @@
-"""A small transformer over tokens: image feature points, proprioception, end effectors (or the goal)."""
+"""A small transformer over tokens of image feature points (or the goal), joints and end effectors."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ GOAL = 6  # coordinates of a goal, at most; shorter ones are padded with zeros
 
 
 class TokenTransformer(BasePolicy):
-    """Tokens → transformer → readout token → action head over the 32 slots. Un-normalizes inside.
+    """A transformer with a readout token and an action head over the 32 unified slots.
 
-    Nothing outside needs to know statistics, slots or masks: ``act`` takes native observations, gives native actions.
+    Statistics, slots and masks are internal: ``act`` takes native observations and returns native actions.
     """
 
     id = "token_transformer"
@@ -51,7 +51,7 @@ class TokenTransformer(BasePolicy):
         layout: Literal["semantic", "front"] = setting(
             "semantic",
             "Action slots",
-            "unified: each slot has a fixed meaning across robots. front: actions come first, padding at the end.",
+            "semantic: each slot has a fixed meaning across robots. front: actions come first, padding at the end.",
         )
 
     def __init__(self, params: Params | None = None, observation: str = "image") -> None:
@@ -79,7 +79,7 @@ class TokenTransformer(BasePolicy):
 
     @property
     def modules_to_save(self) -> Sequence[str]:
-        """Return the head, what belongs to a robot, and the base's fingerprint."""
+        """Return the action head, the robot's embeddings and statistics, and the base's fingerprint."""
         return ("action_head", "joint_embedding", "end_effector_embedding", "spaces", "fingerprint")
 
     @property
@@ -104,17 +104,17 @@ class TokenTransformer(BasePolicy):
         return native.clamp(-1, 1).cpu().numpy(), memory
 
     def tensors(self, observation: Observation) -> dict[str, Tensor]:
-        """Return the entries that are read, on the policy's device: images stay uint8, openings of grippers stand
-        behind the joints' positions."""
+        """Return the entries that the policy reads, on its device: images as uint8, gripper openings behind the joint
+        positions."""
         device = self.token_kind.device
-        wanted = ("image" if self.points is not None else "goal", "joint_pos", "gripper_pos", "eef_pos", "actions")
-        found = {name: torch.as_tensor(observation[name]).to(device) for name in wanted if name in observation}
-        if "gripper_pos" in found:
-            found["joint_pos"] = torch.cat([found["joint_pos"], found.pop("gripper_pos")], 1)
-        return found
+        names = ("image" if self.points is not None else "goal", "joint_pos", "gripper_pos", "eef_pos", "actions")
+        entries = {name: torch.as_tensor(observation[name]).to(device) for name in names if name in observation}
+        if "gripper_pos" in entries:
+            entries["joint_pos"] = torch.cat([entries["joint_pos"], entries.pop("gripper_pos")], 1)
+        return entries
 
     def forward(self, observation: Mapping[str, Tensor], embodiment: Tensor | None = None) -> Tensor:
-        """Return normalized unified actions, (n, 32), for what :meth:`tensors` gives."""
+        """Return normalized unified actions, (n, 32), for the entries that :meth:`tensors` returned."""
         return self.action_head(self._features(observation, embodiment))
 
     def features(self, batch: Batch) -> Tensor:
@@ -122,7 +122,7 @@ class TokenTransformer(BasePolicy):
         return self._features(batch.observations, batch.embodiment)
 
     def loss(self, batch: Batch) -> tuple[Tensor, Outputs]:
-        """Return the mean squared error over each sample's own slots, normalized."""
+        """Return the mean squared error of normalized actions over each sample's own slots."""
         features = self.features(batch) if batch.features is None else batch.features
         prediction = self.action_head(features)
         targets = self.spaces.actions(batch.actions, batch.embodiment)
@@ -158,6 +158,6 @@ class TokenTransformer(BasePolicy):
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
         prompt = state_dict.get(f"{prefix}prompt")
-        if prompt is not None and self.prompt is None:  # a policy that was saved with one
+        if prompt is not None and self.prompt is None:  # the saved policy had a prompt
             self.prompt = nn.Parameter(torch.empty_like(prompt, device=self.token_kind.device))
         super()._load_from_state_dict(state_dict, prefix, *rest)

@@ -1,5 +1,5 @@
-"""Domain-adversarial behavior cloning: source and target demonstrations in every batch, features that tell them apart
-from each other less and less."""
+"""Domain-adversarial behavior cloning: every batch mixes source and target demonstrations, and the features learn to be
+domain-invariant."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class DANN(CloningStrategy):
         """Optimization, the discriminator, and how batches are mixed."""
 
         domain_weight: float = setting(
-            1.0, "Domain weight", "What the weight λ of the reversed gradient rises to during training.", ge=0, le=100
+            1.0, "Domain weight", "Final weight λ of the reversed gradient; it rises from 0 in training.", ge=0, le=100
         )
         discriminator_width: int = setting(
             64, "Discriminator", "Width of the discriminator's hidden layers.", ge=2, le=4096

@@ -1,8 +1,8 @@
-"""Off-dynamics reinforcement learning: experience of the source, paid as it would be worth on the target.
+"""Off-dynamics reinforcement learning (DARC): training on the source with rewards corrected for the target's dynamics.
 
-What the policy does on the source earns the source's reward and Δr, which is low where the target would not have let
-it happen (Eysenbach et al. 2021, arXiv:2006.13916, algorithm 1). It learns what works on both: what only the target
-allows it never finds, since all that it learns from happened on the source.
+The reward is the source's plus Δr, which is low for transitions that are unlikely on the target (Eysenbach et al. 2021,
+arXiv:2006.13916, algorithm 1). The policy learns what works in both domains. It never finds what only the target
+allows, because all transitions that it learns from are the source's.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ from studio.seeds import target_visit_seed
 from studio.sim.world import World
 
 GAP = "gap"  # the classifiers' name beside a policy
-OWN = ("classifiers", "target_env", "target_replay")  # of a learner's state, beside what every SAC's has
-FORMER = {"seen_there": "target_replay", "there": "target_env"}  # names in the checkpoints of earlier versions
+PARTS = ("classifiers", "target_env", "target_replay")  # of the learner's state, beside those of SAC
+EARLIER_NAMES = {"seen_there": "target_replay", "there": "target_env"}  # in checkpoints of earlier versions
 
 _POINT = {"embodiment": "point_mass", "task": "point_open", "control": "motor", "observation": "state"}
 
 
 class VisitParams(Settings):
-    """How the target is met, and what Δr counts."""
+    """Visits to the target, and the weight of Δr."""
 
     source_steps: int = setting(10, "Source steps", "Source steps per target step.", "steps", ge=1, le=1_000_000)
     warm_up: int = setting(
@@ -54,14 +54,14 @@ class VisitParams(Settings):
 
 
 class DARCParams(SACParams, GapParams, VisitParams):
-    """How the target is met, the classifiers, optimization and collection."""
+    """Visits to the target, the classifiers, optimization and collection."""
 
 
 class OffDynamicsSAC(SAC):
-    """SAC on the source that visits the target, trains the classifiers on both, and learns from r + Δr.
+    """SAC on the source with r + Δr, whose classifiers also learn from occasional steps on the target.
 
     Args:
-        target: where one step is taken for every ``source_steps`` on the source.
+        target: world in which one step is made for every ``source_steps`` on the source.
     """
 
     settings: DARCParams
@@ -76,14 +76,14 @@ class OffDynamicsSAC(SAC):
         self.target_replay = Replay(min(settings.capacity, visits), target.num_envs, self.replay.widths, device)
         low, high = policy.low.cpu().numpy(), policy.high.cpu().numpy()
         self.gap = DynamicsGap(policy.params.inputs, low, high, settings, seed, device, ignored)
-        self.classifiers = GapLearner(self.gap, settings, seed, settings.update == "compiled", self.say)
+        self.classifiers = GapLearner(self.gap, settings, seed, settings.update == "compiled", self.log)
         policy.attach(GAP, self.gap)
-        self._found: list[Tensor] = []  # of the classifiers, since the last iteration
-        self._deltas: list[Tensor] = []
+        self._diagnostics: list[Tensor] = []  # of the classifiers, since the last iteration
+        self._delta_rewards: list[Tensor] = []  # means of the batches since the last iteration
 
     def iterate(self) -> Iterator[Metrics]:
         for metrics in super().iterate():
-            yield replace(metrics, values={**metrics.values, **self._of_the_gap()})
+            yield replace(metrics, values={**metrics.values, **self._gap_metrics()})
 
     def act(self) -> Any:
         step = super().act()
@@ -95,42 +95,42 @@ class OffDynamicsSAC(SAC):
         ratio, size = self.settings.classifier_ratio, self.settings.classifier_batch
         for _ in range(int((self.updates + count) * ratio) - int(self.updates * ratio)):
             source, target = (replay.sample(size, self.generator) for replay in (self.replay, self.target_replay))
-            self._found.append(self.classifiers.step(source, target))
+            self._diagnostics.append(self.classifiers.step(source, target))
         return super().learn(count)
 
     def relabel(self, batch: Batch, times: Tensor, envs: Tensor) -> Batch:
-        """Return a batch of the source's with r + Δr for its rewards, once the warm-up is over."""
+        """Return a batch of the source with the rewards r + Δr, once the warm-up is over."""
         if self.samples <= self.settings.warm_up:
             return batch
         delta = self.gap.delta_reward(batch)
-        self._deltas.append(delta.mean())
+        self._delta_rewards.append(delta.mean())
         return {**batch, "rewards": batch["rewards"] + self.settings.delta_weight * delta[:, None]}
 
     def state_dict(self) -> dict[str, Any]:
-        own: dict[str, Any] = {name: getattr(self, name).state_dict() for name in OWN}
+        own: dict[str, Any] = {name: getattr(self, name).state_dict() for name in PARTS}
         return super().state_dict() | own
 
     def load_state_dict(self, state: dict[str, Any], /) -> None:
-        state = {FORMER.get(name, name): part for name, part in state.items()}
+        state = {EARLIER_NAMES.get(name, name): part for name, part in state.items()}
         super().load_state_dict(state)
-        for name in OWN:
+        for name in PARTS:
             getattr(self, name).load_state_dict(state[name])
 
-    def _of_the_gap(self) -> dict[str, float]:
+    def _gap_metrics(self) -> dict[str, float]:
         values = {
             f"target_visit_{name}": value for name, value in self.target_env.metrics().items() if name != "diverged"
         }
         values["target_samples"] = float(self.target_replay.time * self.target_replay.envs)
-        if self._found:
-            values |= dict(zip(DIAGNOSTICS, torch.stack(self._found).mean(0).tolist(), strict=True))
-        if self._deltas:
-            values["delta_reward"] = torch.stack(self._deltas).mean().item()
-        self._found, self._deltas = [], []
+        if self._diagnostics:
+            values |= dict(zip(DIAGNOSTICS, torch.stack(self._diagnostics).mean(0).tolist(), strict=True))
+        if self._delta_rewards:
+            values["delta_reward"] = torch.stack(self._delta_rewards).mean().item()
+        self._diagnostics, self._delta_rewards = [], []
         return values
 
 
 class DARC(ReinforcementStrategy):
-    """SAC on the source as it stands, with rewards by which only what works on the target too is worth doing."""
+    """SAC on the source, with its own randomization, and rewards corrected for the target's dynamics."""
 
     id = "darc"
     title = "DARC"
@@ -161,19 +161,19 @@ class DARC(ReinforcementStrategy):
     }  # fmt: skip
 
     class Params(DARCParams):
-        """How the target is met, the classifiers, optimization and collection."""
+        """Visits to the target, the classifiers, optimization and collection."""
 
     def training_domain(self, experiment: Experiment) -> Domain:
         return experiment.source
 
     def setup(self, context: Any) -> None:
-        # the policy's steps on the target are few, and one simulation takes them when they are due
+        # the steps on the target are few, and a single simulation makes them as they become due
         self._target = context.world(context.experiment.target, 1, self.params.physics_threads)
         super().setup(context)
 
-    def learner(self, policy: Any, world: Any, plan: Experiment, say: Any) -> OffDynamicsSAC:
+    def learner(self, policy: Any, world: Any, plan: Experiment, log: Any) -> OffDynamicsSAC:
         return OffDynamicsSAC(
-            policy, world, self.params, target=self._target, iterations=plan.budget.iterations, seed=plan.seed, say=say
+            policy, world, self.params, target=self._target, iterations=plan.budget.iterations, seed=plan.seed, log=log
         )
 
     def iterate(self) -> Iterator[Metrics]:
@@ -181,17 +181,17 @@ class DARC(ReinforcementStrategy):
         self._target.close()
 
     def delta_reward(self, observation: Any, action: Any, next_observation: Any) -> Any:
-        """Return Δr of transitions, (n,) nats, by which the policy's path is colored."""
+        """Return Δr of transitions, (n,) nats, which colors the policy's path in the viewer."""
         return self._learner.gap.transition_score(observation, action, next_observation)
 
     def check(self, experiment: Experiment) -> list[Problem]:
         problems, steps = super().check(experiment), experiment.budget.iterations * self.params.samples
         if steps <= self.params.warm_up:
             message = (
-                f"The warm-up of {self.params.warm_up} steps outlasts the training of {steps} steps, so Δr is never "
-                f"added."
+                f"The warm-up of {self.params.warm_up} steps is longer than the training of {steps} steps, so Δr is "
+                f"never added."
             )
-            problems.append(Problem("strategy.params.warm_up", message, "Shorten it, or train longer."))
+            problems.append(Problem("strategy.params.warm_up", message, "Shorten the warm-up, or train longer."))
         return problems
 
     def _check_learner(self, experiment: Experiment) -> list[Problem]:

@@ -1,4 +1,4 @@
-"""EPOpt: trained on the worst of many bodies, so that the target need not be like the best of them."""
+"""EPOpt: training on the worst episodes of a randomized source, for robustness against the target's dynamics."""
 
 import math
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from studio.rl.strategy import ReinforcementStrategy
 
 
 class EPOpt(ReinforcementStrategy):
-    """PPO on the ε worst of the bodies drawn from the source's randomization, after a warm-up on all of them."""
+    """PPO on the fraction ε of episodes with the lowest returns under the source's randomization, after a warm-up."""
 
     id = "epopt"
     title = "EPOpt"
@@ -21,7 +21,7 @@ class EPOpt(ReinforcementStrategy):
     units = WorstCasePPO.units
 
     class Params(WorstCaseParams):
-        """Which bodies are learned from, optimization and collection."""
+        """Which episodes are trained on, optimization and collection."""
 
     def check(self, experiment: Experiment) -> list[Problem]:
         problems = super().check(experiment)
@@ -34,11 +34,11 @@ class EPOpt(ReinforcementStrategy):
         iterations, p = experiment.budget.iterations, self.params
         if p.epsilon < 1 and math.ceil(p.warm_up * iterations) >= iterations:
             message = f"The warm-up takes all {iterations} iterations, so the worst cases are never trained on."
-            problems.append(Problem("strategy.params.warm_up", message, "Shorten it, or train longer."))
+            problems.append(Problem("strategy.params.warm_up", message, "Shorten the warm-up, or train longer."))
         return problems
 
     def terms(self, source: Domain) -> Sequence[RandomizationTerm]:
         return source.randomization
 
-    def learner(self, policy: Any, world: Any, plan: Experiment, say: Any) -> Any:
-        return WorstCasePPO(policy, world, self.params, iterations=plan.budget.iterations, seed=plan.seed, say=say)
+    def learner(self, policy: Any, world: Any, plan: Experiment, log: Any) -> Any:
+        return WorstCasePPO(policy, world, self.params, iterations=plan.budget.iterations, seed=plan.seed, log=log)

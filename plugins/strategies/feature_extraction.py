@@ -10,7 +10,7 @@ from studio.il.strategy import CloningParams, CloningStrategy
 
 
 class FeatureExtraction(CloningStrategy):
-    """Everything before the action head is frozen; its features are computed once for the whole dataset."""
+    """Trains the action head on the features of a frozen policy, computed once for the whole dataset."""
 
     id = "feature_extraction"
     title = "Feature extraction"

@@ -1,4 +1,4 @@
-"""Train on the target alone: what every transfer must beat."""
+"""Train on the target alone: the baseline that every transfer must beat."""
 
 from typing import Any
 

@@ -7,7 +7,7 @@ from studio.il.strategy import CloningStrategy
 
 
 class FullFineTuning(CloningStrategy):
-    """All parameters of the pretrained policy are trained on the target's demonstrations."""
+    """Trains all parameters of the source policy on the target's demonstrations."""
 
     id = "full_finetuning"
     title = "Full fine-tuning"

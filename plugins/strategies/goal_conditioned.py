@@ -1,8 +1,8 @@
-"""One policy for all goals: it is told which state to reach, and learns from every state that it reached instead.
+"""Goal-conditioned reinforcement learning with hindsight experience replay.
 
-Policy and critic are universal value functions of state and goal (Schaul et al. 2015). What is paid is reaching the
-goal alone; hindsight makes something of every episode (Andrychowicz et al. 2017), and goals may be self-generated: it
-sets itself states that it has visited, and needs neither reward nor goals of the environment's.
+Policy and critic are functions of state and goal (Schaul et al. 2015). The reward is for reaching the goal alone;
+hindsight relabels transitions with goals that were reached (Andrychowicz et al. 2017). Self-generated goals are states
+that the agent has visited: they need neither rewards nor goals of the environment.
 """
 
 from __future__ import annotations
@@ -61,13 +61,13 @@ class GoalConditioned(ReinforcementStrategy):
     }
 
     class Params(HindsightParams, DQNParams, SACParams):
-        """Goals, hindsight, collection, optimization. What tells of ε is Q-learning's, what tells of entropy SAC's."""
+        """Goals, hindsight, collection, optimization. The ε fields are for DQN, α and the target entropy for SAC."""
 
-    def learner(self, policy: Any, world: Any, plan: Experiment, say: Any) -> Any:
+    def learner(self, policy: Any, world: Any, plan: Experiment, log: Any) -> Any:
         p = self.params
-        given = {"iterations": plan.budget.iterations, "seed": plan.seed, "say": say, "hindsight": p}
+        given = {"iterations": plan.budget.iterations, "seed": plan.seed, "log": log, "hindsight": p}
         if isinstance(policy, QPolicy):
-            # −1 a step for ever is the least that a return can be
+            # the least possible return is −1 per step forever
             least = -1 / (1 - p.gamma) if p.gamma < 1 else -float("inf")
             return DQN(policy, world, p, bounds=(least, 0.0), **given)
         return SAC(policy, world, p, **given)
@@ -78,7 +78,7 @@ class GoalConditioned(ReinforcementStrategy):
             task = tasks.get(domain.task)
             if task is not None and not has_goals(task):
                 those = ", ".join(id for id, kind in tasks.items() if has_goals(kind))
-                message = f"The task '{task.id}' has no goals that could be relabeled."
+                message = f"The task '{task.id}' does not define the goal that a state achieves."
                 problems.append(Problem(f"{name}.task", message, f"Choose one of: {those}."))
             elif not domain.observes("goal"):
                 message = (
@@ -89,7 +89,7 @@ class GoalConditioned(ReinforcementStrategy):
             message = f"'{self.title}' needs to observe the goal, but the policy ignores it."
             problems.append(Problem("policy.params.ignored", message, "Remove the goal from the ignored entries."))
         if any(problem.field.endswith(".task") for problem in problems):
-            return problems  # what else is wrong would change with the task
+            return problems  # the other checks depend on the task
         return [*problems, *super().check(experiment)]
 
     def _check_policy(self, experiment: Experiment) -> list[Problem]:
@@ -102,8 +102,8 @@ class GoalConditioned(ReinforcementStrategy):
         return [Problem("policy.id", message, f"Choose {wanted}.")]
 
     def _check_domains(self, experiment: Experiment) -> list[Problem]:
-        told = ("source.observation", "target.observation")  # more plainly by :meth:`check`
-        return [problem for problem in super()._check_domains(experiment) if problem.field not in told]
+        covered = ("source.observation", "target.observation")  # :meth:`check` reports them more precisely
+        return [problem for problem in super()._check_domains(experiment) if problem.field not in covered]
 
     def _check_learner(self, experiment: Experiment) -> list[Problem]:
         return check_off_policy(self.params, self.settings_field, experiment.budget.iterations)

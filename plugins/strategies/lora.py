@@ -15,7 +15,8 @@ from studio.il.strategy import CloningParams, CloningStrategy
 
 
 class LoRA(CloningStrategy):
-    """W′ = W₀ + (alpha / r)·B·A on the target modules; head and body embeddings are trained whole (modules_to_save)."""
+    """Trains W′ = W₀ + (alpha / r)·B·A on the target modules, and the action head and the robot's embeddings as a whole
+    (``modules_to_save``)."""
 
     id = "lora"
     title = "LoRA"
@@ -24,7 +25,7 @@ class LoRA(CloningStrategy):
     tags = ("imitation", "adapter", "peft")
 
     class Params(CloningParams):
-        """Optimization and adapter; the defaults are the document's."""
+        """Optimization and adapter."""
 
         learning_rate: float = setting(
             2e-3, "Learning rate", "Peak learning rate of the cosine schedule (AdamW).", gt=0, le=1

@@ -1,7 +1,7 @@
-"""One policy for a family of tasks: it observes which task it is in, by the context ω, and learns them all together.
+"""One policy for a family of tasks, conditioned on the task's context ω and trained on all of them together.
 
-The family is the source's own (a direction, a velocity, a goal), or bodies whose randomized values the policy observes.
-The target says on which contexts the policy is scored: held-out ones inside the range, or outside of it.
+The family is the source's own (a direction, a velocity, a goal), or its dynamics with observed randomized values.
+The target defines the contexts on which the policy is scored: held-out ones inside the range, or outside of it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class ContextVisibility(Settings):
 
 
 class MultiTask(ChosenAlgorithm):
-    """PPO or SAC over the source's family of contexts, every episode in one, with a return for each of them."""
+    """PPO or SAC with a context of the source's family in each episode, and a logged return for each context."""
 
     id = "multi_task"
     title = "Multi-task"
@@ -48,7 +48,7 @@ class MultiTask(ChosenAlgorithm):
     }
 
     class Params(PPOParams, ContextVisibility, AlgorithmChoice):
-        """What trains, what the policy observes, optimization and collection."""
+        """Algorithm, visibility of the context, optimization and collection."""
 
     def training_domain(self, experiment: Experiment) -> Domain:
         source = experiment.source

@@ -1,4 +1,4 @@
-"""Soft prompt tuning: a few learned tokens before all others steer a source policy that stays frozen."""
+"""Soft prompt tuning: a few learned tokens, placed before all others, adapt a frozen source policy."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from studio.il.strategy import CloningParams, CloningStrategy
 
 
 class PromptTuning(CloningStrategy):
-    """Learns prompt tokens, and the embeddings and head that belong to the target robot; the trunk is frozen."""
+    """Trains prompt tokens, and the embeddings and action head of the target robot; the rest is frozen."""
 
     id = "prompt_tuning"
     title = "Prompt tuning"
-    summary = "Learns a few prompt tokens for the frozen transformer, and what belongs to the target robot."
+    summary = "Trains a few prompt tokens for a frozen transformer, and the target robot's embeddings and action head."
     reference = "Lester et al. 2021, arXiv:2104.08691"
     tags = ("imitation", "adapter")
 
@@ -27,9 +27,9 @@ class PromptTuning(CloningStrategy):
         learning_rate: float = setting(
             2e-3, "Learning rate", "Peak learning rate of the cosine schedule (AdamW).", gt=0, le=1
         )
-        tokens: int = setting(8, "Prompt tokens", "How many tokens are learned.", ge=1, le=256)
+        tokens: int = setting(8, "Prompt tokens", "Number of prompt tokens.", ge=1, le=256)
         train_robot_parts: bool = setting(
-            True, "Train robot parts", "Also train the embeddings and the action head that belong to the robot."
+            True, "Train robot parts", "Also train the robot's embeddings and the action head."
         )
 
     def setup(self, context: Context[Any]) -> None:

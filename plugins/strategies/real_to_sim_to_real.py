@@ -1,4 +1,4 @@
-"""Real-to-sim-to-real: calibrate the simulation by the robot, train in it, and fine-tune on the robot."""
+"""Real-to-sim-to-real: calibrate the simulation with recordings of the robot, train in it, fine-tune on the robot."""
 
 from __future__ import annotations
 
@@ -25,10 +25,9 @@ class RealToSimToReal(Strategy):
     demonstrations in the simulation calibrated by them; cloning of those, with randomization around the estimate; and
     fine-tuning on the real demonstrations. The evaluation on the target is the deployment score.
 
-    The target is the real robot: a stand-in whose parameters only its simulation knows, which is recorded and gives the
-    demonstrations; or files of its recordings and of its demonstrations (the target's dataset). Where files alone tell
-    of the robot, the evaluation is by the target's own simulation. Whatever varies in the source's simulation besides
-    the identified parameters stays as the source says.
+    The target is the real robot: a simulated stand-in with hidden parameters, which is recorded and gives the
+    demonstrations; or files of its recordings and of its demonstrations (the target's dataset). With files alone, the
+    evaluation runs in the target's own simulation. The source's randomization of other parameters is kept.
     """
 
     id = "real_to_sim_to_real"
@@ -55,12 +54,13 @@ class RealToSimToReal(Strategy):
     tags = ("imitation", "sim-to-real", "identification")
 
     class Params(Settings):
-        """What is simulated, and how it is learned."""
+        """Identification, simulation and training."""
 
         simulation: Literal["identified", "randomized", "nominal"] = setting(
             "identified",
             "Simulation",
-            "calibrated: by system identification. For comparison, randomized: as the source says, or nominal.",
+            "identified: calibrated by system identification. For comparison, randomized: with the source's own "
+            "randomization, and nominal: without any.",
         )
         recordings: Path | None = setting(
             None,
@@ -110,27 +110,27 @@ class RealToSimToReal(Strategy):
         problems = self._unfit(experiment.source)
         if experiment.target.hidden_dynamics is None:
             if self.params.simulation == "identified" and self.params.recordings is None:
-                words = "There is no robot to identify."
+                message = "There is no robot to identify."
                 remedy = (
                     "Choose a stand-in robot for the target, or set a file of the robot's recordings in the "
                     "strategy's parameters."
                 )
-                problems.append(Problem("target.hidden_dynamics", words, remedy))
+                problems.append(Problem("target.hidden_dynamics", message, remedy))
             elif self.params.real_episodes and experiment.target.dataset is None:
-                words = "There are no episodes of the robot to fine-tune on."
+                message = "There are no episodes of the robot to fine-tune on."
                 remedy = (
                     "Choose a dataset of the robot's episodes or a stand-in robot for the target, or set "
                     "real_episodes to 0."
                 )
-                problems.append(Problem("target.dataset", words, remedy))
+                problems.append(Problem("target.dataset", message, remedy))
         for name in ("task", "embodiment", "control", "observation"):
             if getattr(experiment.source, name) != getattr(experiment.target, name):
-                words = "The simulation (source) and the robot (target) do not match."
-                problems.append(Problem(f"source.{name}", words, "Choose the same for both."))
+                message = f"The simulation (source) and the robot (target) differ in {name}."
+                problems.append(Problem(f"source.{name}", message, "Choose the same for both."))
         return problems
 
     def _unfit(self, source: Domain) -> list[Problem]:
-        """What of the fields and the recordings does not fit the simulation."""
+        """Return why the fields or the recordings do not fit the simulation."""
         from studio.sysid import check_fields, plant_for, read_recordings
 
         problems, registry, file = [], shared_registry(), self.params.recordings
@@ -144,7 +144,7 @@ class RealToSimToReal(Strategy):
                 if not task_of(source, registry).check(embodiment_of(source, registry)):
                     plant_for(resolve(source, registry), recordings)
         except StudioError as error:
-            if error.field == str(file):  # what is wrong with the source is said at its own field
+            if error.field == str(file):  # the source's own problems are reported at its fields
                 problems.append(Problem("strategy.params.recordings", error.message, error.remedy))
         return problems
 
@@ -217,7 +217,7 @@ class RealToSimToReal(Strategy):
         return Metrics(self._step, self._total, values, stage, 1.0)
 
     def _identify(self) -> None:
-        """Fills estimates and misfit from recordings of the robot."""
+        """Set estimates and misfit from recordings of the robot."""
         from studio.sysid import chosen, identify, misfit, plant_for
 
         seed = self._context.experiment.seed
@@ -252,7 +252,7 @@ class RealToSimToReal(Strategy):
         return {f"estimate_{name}": value for name, (value, *_) in self._estimates.items()}
 
     def _calibrated(self) -> Domain:
-        """The simulation with the identified parameters drawn from around their estimates."""
+        """Return the simulation, with the identified parameters randomized around their estimates."""
         if self.params.simulation != "identified":
             return self._simulation
         from studio.sysid import Estimate, terms_around

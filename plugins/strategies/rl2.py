@@ -1,5 +1,5 @@
-"""RL²: a recurrent policy learns to learn. Over a trial of k episodes of one task it remembers what it did, what that
-earned and where episodes ended, so that it explores in the first ones and makes use of what it found in the later."""
+"""RL²: a recurrent policy whose memory lasts for a trial of k episodes of one task. It observes previous actions,
+rewards and episode ends, so that it can explore in the first episodes and exploit in the later ones."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from studio.contracts import Context, Metrics, Policy, Problem, Requires, Shots, Stateful
 from studio.experiment import Domain, Experiment, Settings, setting
 from studio.meta.hidden_context import hidden, ignore_context
-from studio.meta.trial_policy import TrialActorCritic, WarmedPolicy
+from studio.meta.trial_policy import AdaptedPolicy, TrialActorCritic
 from studio.meta.trial_returns import TrialReturns, by_episode
 from studio.meta.trials import Trials, run_trials
 from studio.rl.algorithms.ppo import PPOParams
@@ -22,13 +22,13 @@ POINT = {"embodiment": "point", "task": "point_navigation", "control": "motor", 
 
 
 class TrialParams(Settings):
-    """How long a trial is; its field comes first."""
+    """The length of a trial: a mixin whose field comes first."""
 
     trial: int = setting(2, "Trial", "Episodes of one task that the memory lasts over.", "episodes", ge=1, le=100)
 
 
 class RL2(ReinforcementStrategy):
-    """Recurrent PPO over trials of the source's family; the policy never observes which task it is in."""
+    """Recurrent PPO over trials of the source's family; the policy never observes the context."""
 
     id = "rl2"
     title = "RL²"
@@ -58,9 +58,9 @@ class RL2(ReinforcementStrategy):
         ignore_context(policy)
         return policy
 
-    def learner(self, policy: Any, world: Any, plan: Experiment, say: Any) -> Any:
+    def learner(self, policy: Any, world: Any, plan: Experiment, log: Any) -> Any:
         iterations, trial = plan.budget.iterations, self.params.trial
-        return RecurrentPPO(policy, world, self.params, iterations=iterations, seed=plan.seed, say=say, trial=trial)
+        return RecurrentPPO(policy, world, self.params, iterations=iterations, seed=plan.seed, log=log, trial=trial)
 
     def setup(self, context: Context[Any]) -> None:
         super().setup(context)
@@ -72,7 +72,7 @@ class RL2(ReinforcementStrategy):
         for found in super().iterate():
             values = {**found.values, **self._returns.metrics()}
             if found.step == found.total:
-                act = self._policy.exploring(self._seeds[0])  # what it learned to explore with is chance
+                act = self._policy.exploring(self._seeds[0])  # it was trained to explore with sampled actions
                 returns, _ = run_trials(act, self._held_out, self.params.trial, self._seeds)
                 values |= by_episode("held_out_return", returns)
             yield Metrics(found.step, found.total, values, found.stage, found.share)
@@ -81,7 +81,7 @@ class RL2(ReinforcementStrategy):
         if not shots.count:
             return super().adapt(shots)
         _, memory = run_trials(self._policy.exploring(shots.seed), shots.domain, shots.count, [shots.seed])
-        return WarmedPolicy(self._policy, memory)
+        return AdaptedPolicy(self._policy, memory)
 
     def stateful(self) -> Mapping[str, Stateful]:
         return {**super().stateful(), "trials": self._trials, "returns": self._returns}

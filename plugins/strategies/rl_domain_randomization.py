@@ -1,4 +1,4 @@
-"""Reinforcement learning over many bodies: the source's randomization is drawn anew for every episode."""
+"""Reinforcement learning with domain randomization: every episode draws new values from the source's randomization."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from studio.rl.choice import AlgorithmChoice, ChosenAlgorithm
 
 
 class RLDomainRandomization(ChosenAlgorithm):
-    """PPO or SAC on the source's world with all its randomization terms, and its curriculum where it has one."""
+    """PPO or SAC on the source with all its randomization terms, and with its curriculum if it has one."""
 
     id = "rl_domain_randomization"
     title = "RL with domain randomization"
@@ -18,7 +18,7 @@ class RLDomainRandomization(ChosenAlgorithm):
     tags = ("reinforcement", "randomization")
 
     class Params(PPOParams, AlgorithmChoice):
-        """What trains, optimization and collection."""
+        """Algorithm, optimization and collection."""
 
     def check(self, experiment: Experiment) -> list[Problem]:
         problems = super().check(experiment)

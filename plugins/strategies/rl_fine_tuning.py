@@ -1,8 +1,7 @@
-"""Reinforcement learning that goes on: a policy learned on the source is trained further on the target.
+"""RL fine-tuning: a policy trained on the source continues to train on the target.
 
-A policy that has learned acts almost deterministically, and finds little else on the target ("lack of exploration");
-and what it was given by its source may be worth keeping, or in the way. The parameters say which part stands still,
-which begins anew, and how it comes to explore again.
+A trained policy acts almost deterministically and explores little on the target, and its features may help there or
+not. The parameters choose which parts are kept, frozen or reset, and how exploration is restored.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from studio.rl.warm_start import WarmStartParams, WarmStartSACParams, check_warm
 
 
 class RLFineTuning(ChosenAlgorithm):
-    """PPO or SAC on the target, from the source's policy: its actor, critic and statistics, or parts of them."""
+    """PPO or SAC on the target, starting from the source policy's actor, critic and statistics, or parts of them."""
 
     id = "rl_fine_tuning"
     title = "RL fine-tuning"
@@ -35,7 +34,7 @@ class RLFineTuning(ChosenAlgorithm):
     requires = Requires(source_policy=True, same_spaces=True, evaluate_at_zero=True)
 
     class Params(PPOParams, WarmStartParams, AlgorithmChoice):
-        """What trains, what is carried over and how it explores, optimization and collection."""
+        """Algorithm, warm start and exploration, optimization and collection."""
 
         sac: WarmStartSACParams = setting(
             WarmStartSACParams(), "SAC", "Parameters of SAC, used if it is the algorithm."
@@ -43,12 +42,12 @@ class RLFineTuning(ChosenAlgorithm):
 
     @property
     def settings(self) -> Any:
-        found, exploration = super().settings, self.params.exploration
+        chosen, exploration = super().settings, self.params.exploration
         if self.params.algorithm == "sac":
-            anew = {"alpha": self.params.fresh_alpha}
-            return found.model_copy(update=anew) if exploration == "temperature" else found
-        bonus = {"entropy_weight": found.entropy_weight or self.params.entropy_bonus}
-        return found.model_copy(update=bonus) if exploration == "entropy" else found
+            fresh = {"alpha": self.params.fresh_alpha}
+            return chosen.model_copy(update=fresh) if exploration == "temperature" else chosen
+        bonus = {"entropy_weight": chosen.entropy_weight or self.params.entropy_bonus}
+        return chosen.model_copy(update=bonus) if exploration == "entropy" else chosen
 
     def training_domain(self, experiment: Experiment) -> Domain:
         return experiment.target
@@ -57,9 +56,9 @@ class RLFineTuning(ChosenAlgorithm):
         policy = context.policy(pretrained=True)
         inputs, outputs = flatten(world.observe([0]), policy.params.ignored).shape[1], len(world.control.low)
         if (policy.params.inputs, policy.params.outputs) != (inputs, outputs):
-            sees, moves = policy.params.inputs, policy.params.outputs
             raise ExperimentError(
-                f"The source policy has {sees} observations and {moves} actions, the target {inputs} and {outputs}.",
+                f"The source policy has {policy.params.inputs} inputs and {policy.params.outputs} actions, the target "
+                f"has {inputs} and {outputs}.",
                 "target.task",
                 "Choose tasks with the same observation and action spaces.",
             )
@@ -73,6 +72,6 @@ class RLFineTuning(ChosenAlgorithm):
         try:
             kind = shared_registry().get("policies", experiment.policy.id, "policy.id")
             layers = kind.Params(**experiment.policy.params).layers
-        except (ExperimentError, ValidationError, AttributeError):  # what is wrong with the policy is said at its field
+        except (ExperimentError, ValidationError, AttributeError):  # the policy's own check reports it
             return problems
         return [*problems, *check_warm_start(self.params, layers, self.params.algorithm == "sac")]

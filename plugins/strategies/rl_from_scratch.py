@@ -1,4 +1,4 @@
-"""Reinforcement learning without transfer: what the other strategies of this kind are held against."""
+"""Reinforcement learning without transfer: the baseline of the reinforcement learning strategies."""
 
 from typing import Literal
 
@@ -9,7 +9,7 @@ from studio.rl.choice import AlgorithmChoice, ChosenAlgorithm
 
 
 class Place(Settings):
-    """Where it trains; its field comes first."""
+    """The domain to train in: a mixin whose field comes first."""
 
     train_on: Literal["source", "target"] = setting(
         "source", "Train on", "Domain to train on: the source without randomization, or the target."
@@ -17,10 +17,10 @@ class Place(Settings):
 
 
 class RLFromScratch(ChosenAlgorithm):
-    """PPO or SAC from a blank policy, scored on the target as it stands.
+    """PPO or SAC from a new policy, scored on the target.
 
-    On the source ("source-only") it trains in the nominal world, whatever randomization the source has, and meets the
-    target only when it is scored; on the target ("target-only") it trains in what it is scored on.
+    On the source ("source-only") it trains without the source's randomization, and the target is used for scoring
+    alone; on the target ("target-only") it trains in the domain that it is scored on.
     """
 
     id = "rl_from_scratch"
@@ -34,7 +34,7 @@ class RLFromScratch(ChosenAlgorithm):
     }
 
     class Params(PPOParams, Place, AlgorithmChoice):
-        """What trains and where, optimization and collection."""
+        """Algorithm, training domain, optimization and collection."""
 
     def training_domain(self, experiment: Experiment) -> Domain:
         return experiment.target if self.params.train_on == "target" else super().training_domain(experiment)

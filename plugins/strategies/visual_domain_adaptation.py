@@ -1,10 +1,9 @@
-"""Two looks of one world: the encoder learns to make of the target's images the features that the source's give.
+"""Adversarial alignment of image features between two appearances of the same task.
 
-"If two domains are the same in essence, there are two encoders whose features have one distribution" (the invariance
-assumption of user document 2). A discriminator tells the two domains' features apart, the encoder learns to fool it,
-and the head that makes actions of features is none the wiser. What reinforcement learning adds: the target's images are
-those that some policy sees. One that goes astray sees what the source never shows, and to hide that from the
-discriminator, so that document, the encoder forgets how things go (assets/experiments/visual_counterexample.yaml).
+The assumption is that features exist whose distribution is the same in both domains. A discriminator classifies the
+domain from the features, the encoder learns to make that impossible, and the action head is reused. In reinforcement
+learning the target's images depend on the policy that collects them: where it visits states that the source's images
+never show, aligning the features destroys their information (assets/experiments/visual_counterexample.yaml).
 """
 
 from __future__ import annotations
@@ -23,14 +22,14 @@ from studio.nn.domain_alignment import Discriminator, domain_accuracy, domain_lo
 from studio.registry import shared_registry
 from studio.rl.algorithms.pixel_ppo import PixelParams, PixelPPO
 from studio.rl.algorithms.ppo import UNITS
-from studio.rl.collectors.images import Gathered, ImageCollector
+from studio.rl.collectors.images import CollectedImages, ImageCollector
 from studio.rl.learners import check_ppo
 from studio.rl.networks.pixels import PixelActorCritic
 from studio.seeds import image_episode_seed
 
 SAME = ("task", "embodiment", "control", "contexts")
-BETAS = (0.5, 0.999)  # ADDA's, of both Adams: what one side learned of the other is soon out of date
-COMPARED = 512  # features that distances are taken of
+BETAS = (0.5, 0.999)  # ADDA's, for both Adams: little momentum, since each side's objective changes with the other
+COMPARED = 512  # number of features per domain for the MMD
 
 _PARAMS: dict[str, Any] = {"simulations": 4, "steps": 8, "minibatch": 16, "epochs": 2, "physics_threads": 1}
 _POINT = {
@@ -40,9 +39,9 @@ _POINT = {
 
 
 class VisualDomainAdaptation(Strategy):
-    """ADDA: a second encoder beside the source's, adapted before a head that stands still. DANN: one encoder for both
-    looks, which goes on learning to tell the source's state while its gradient from the discriminator is turned; the
-    head goes on learning by reinforcement on the source."""
+    """ADDA trains a second encoder for the target, before a frozen action head. DANN trains one encoder for both
+    domains, on the source's states and the discriminator's reversed gradient, while the action head continues to train
+    by reinforcement learning on the source."""
 
     id = "visual_domain_adaptation"
     title = "Visual domain adaptation"
@@ -70,7 +69,7 @@ class VisualDomainAdaptation(Strategy):
     example_variants = {"dann": {"strategy.params.variant": "dann"}}
 
     class Params(PixelParams):
-        """Whose images are aligned and how; DANN also goes on by reinforcement on the source, with PPO's settings."""
+        """Which images are aligned and how; DANN also trains on the source, with PPO's settings."""
 
         variant: Literal["adda", "dann"] = setting(
             "adda",
@@ -131,7 +130,7 @@ class VisualDomainAdaptation(Strategy):
                 Problem(
                     "strategy.params.target_data",
                     message,
-                    "Let the policy collect its own images (target_data: policy).",
+                    "Let the policy collect its own images (target_data: own_policy).",
                 )
             )
         if self.params.variant == "dann":
@@ -147,14 +146,14 @@ class VisualDomainAdaptation(Strategy):
         plan, p = context.experiment, self.params
         self._iteration, self._total = 0, plan.budget.iterations
         self._policy: PixelActorCritic = context.policy(pretrained=True)
-        self._source = copy.deepcopy(self._policy).eval()  # ADDA's fixed side, and what acts there
+        self._source = copy.deepcopy(self._policy).eval()  # ADDA's frozen policy of the source
         self._generator = torch.Generator(context.device).manual_seed(plan.seed)
-        self._worlds, self._gatherings = [], []
+        self._worlds, self._collectors = [], []
         for place, domain in enumerate((plan.source, plan.target), 1):
-            whole = domain.model_copy(update={"curriculum": Curriculum()})  # what is gathered depends on no history
+            whole = domain.model_copy(update={"curriculum": Curriculum()})  # a round's images depend on no earlier ones
             world = context.world(whole, p.simulations, p.physics_threads)
             self._worlds.append(world)
-            self._gatherings.append(
+            self._collectors.append(
                 ImageCollector(world, p.gathered_steps, image_episode_seed(plan.seed, place), self._generator)
             )
         with torch.random.fork_rng(devices=[]):
@@ -167,7 +166,7 @@ class VisualDomainAdaptation(Strategy):
             world = context.world(plan.source, p.simulations, p.physics_threads)
             self._worlds.append(world)
             self._learner = PixelPPO(
-                self._policy, world, p, iterations=self._total, seed=plan.seed, say=context.log, extra=self._domain
+                self._policy, world, p, iterations=self._total, seed=plan.seed, log=context.log, extra=self._domain
             )
         else:
             for part in (self._policy.actor, self._policy.critic, self._policy.decoder):
@@ -177,21 +176,21 @@ class VisualDomainAdaptation(Strategy):
             self._optimizers = [torch.optim.Adam(part.parameters(), lr=rate, betas=BETAS) for part, rate in rates]
 
     def iterate(self) -> Iterator[Metrics]:
-        turns = self._learner.iterate() if self._learner is not None else None
+        training = self._learner.iterate() if self._learner is not None else None
         while self._iteration < self._total:
-            source = self._gatherings[0].gather(self._on_source, "own_policy", self._iteration)
-            target = self._gatherings[1].gather(self._policy, self.params.target_data, self._iteration)
-            if turns is None:
+            source = self._collectors[0].collect(self._source_policy, "own_policy", self._iteration)
+            target = self._collectors[1].collect(self._policy, self.params.target_data, self._iteration)
+            if training is None:
                 values = self._adda(source, target)
             else:
                 share = self._iteration / self._total
                 weight = self.params.domain_weight * (
                     2 / (1 + math.exp(-10 * share)) - 1
                 )  # Ganin et al., section 5.2.2
-                self._domain.begin(target.images, weight)
-                values = {**next(turns).values, "domain_loss": self._domain.loss, "domain_weight": weight}
+                self._domain.start(target.images, weight)
+                values = {**next(training).values, "domain_loss": self._domain.loss, "domain_weight": weight}
             self._iteration += 1
-            yield Metrics(self._iteration, self._total, values | self._found(source, target))
+            yield Metrics(self._iteration, self._total, values | self._measured(source, target))
         for world in self._worlds:
             world.close()
 
@@ -221,71 +220,74 @@ class VisualDomainAdaptation(Strategy):
                 optimizer.load_state_dict(kept)
 
     @property
-    def _on_source(self) -> PixelActorCritic:
-        """What acts, and makes features, on the source."""
+    def _source_policy(self) -> PixelActorCritic:
+        """Return the policy that acts, and computes features, on the source."""
         return self._policy if self._learner is not None else self._source
 
-    def _adda(self, source: Gathered, target: Gathered) -> dict[str, float]:
-        """Gradient steps of the discriminator and of the target's encoder in turn (Tzeng et al., equation 9)."""
+    def _adda(self, source: CollectedImages, target: CollectedImages) -> dict[str, float]:
+        """Make alternating gradient steps of the discriminator and the target's encoder (Tzeng et al., equation 9)."""
         encoder, net, losses = self._policy.encoder, self._discriminator, []
         with torch.no_grad():
-            fixed = self._source.encoder(source.images)
+            source_features = self._source.encoder(source.images)
         for _ in range(self.params.gradient_steps):
-            wanted = fixed[_some(len(fixed), self.params.minibatch, self._generator)]
-            made = encoder(target.images[_some(len(target.images), self.params.minibatch, self._generator)])
-            told = domain_loss(net(wanted), net(made.detach()))
+            real = source_features[_random_rows(len(source_features), self.params.minibatch, self._generator)]
+            adapted = encoder(target.images[_random_rows(len(target.images), self.params.minibatch, self._generator)])
+            discriminator_loss = domain_loss(net(real), net(adapted.detach()))
             self._optimizers[1].zero_grad(set_to_none=True)
-            told.backward()
+            discriminator_loss.backward()
             self._optimizers[1].step()
-            fooled = nn.functional.softplus(net(made)).mean()  # the target's features pass as the source's
+            encoder_loss = nn.functional.softplus(net(adapted)).mean()  # with inverted labels, as in a GAN
             self._optimizers[0].zero_grad(set_to_none=True)
-            fooled.backward()
+            encoder_loss.backward()
             self._optimizers[0].step()
-            losses.append(torch.stack([told, fooled]).detach())
-        domain, encoding = torch.stack(losses).mean(0).tolist()
-        return {"domain_loss": domain, "encoder_loss": encoding}
+            losses.append(torch.stack([discriminator_loss, encoder_loss]).detach())
+        discriminator_mean, encoder_mean = torch.stack(losses).mean(0).tolist()
+        return {"domain_loss": discriminator_mean, "encoder_loss": encoder_mean}
 
     @torch.no_grad()
-    def _found(self, source: Gathered, target: Gathered) -> dict[str, float]:
-        """How alike the features are, what they say of the reward, and what was earned."""
-        one, other = self._on_source.encoder(source.images), self._policy.encoder(target.images)
+    def _measured(self, source: CollectedImages, target: CollectedImages) -> dict[str, float]:
+        """Return how well the features are aligned, what a linear probe predicts from them, and the mean rewards."""
+        source_features = self._source_policy.encoder(source.images)
+        target_features = self._policy.encoder(target.images)
         net = self._discriminator
-        rows = (_some(len(features), COMPARED, self._generator) for features in (one, other))
-        near = [features[chosen] for features, chosen in zip((one, other), rows, strict=True)]
+        compared = [
+            features[_random_rows(len(features), COMPARED, self._generator)]
+            for features in (source_features, target_features)
+        ]
         return {
-            "domain_accuracy": domain_accuracy(net(one), net(other)).item(),
-            "mmd": mmd(near[0], near[1]).item(),
-            "reward_r2": probe(other, target.rewards),
-            "state_r2": probe(other, target.states),
+            "domain_accuracy": domain_accuracy(net(source_features), net(target_features)).item(),
+            "mmd": mmd(*compared).item(),
+            "reward_r2": probe(target_features, target.rewards),
+            "state_r2": probe(target_features, target.states),
             "source_reward": source.rewards.mean().item(),
             "target_reward": target.rewards.mean().item(),
         }
 
 
 class _Reversed(nn.Module):
-    """The discriminator's loss on PPO's minibatches of the source beside as many images of the target; the encoder
-    gets its gradient turned around."""
+    """The discriminator's loss on PPO's minibatches of the source and as many images of the target, with its gradient
+    reversed before the encoder."""
 
     def __init__(self, net: Discriminator, policy: PixelActorCritic, generator: torch.Generator) -> None:
         super().__init__()
         self.net, self._encode, self._generator = net, policy.encoder.forward, generator
         self._losses: list[Tensor] = []
 
-    def begin(self, images: Tensor, weight: float) -> None:
-        """The target's images of this iteration, and how much the turned gradient weighs."""
+    def start(self, images: Tensor, weight: float) -> None:
+        """Start an iteration with these images of the target, and a weight of the reversed gradient."""
         self._images, self._weight, self._losses = images, weight, []
 
     def forward(self, features: Tensor) -> Tensor:
-        other = self._encode(self._images[_some(len(self._images), len(features), self._generator)])
-        loss = domain_loss(*(self.net(reverse_gradient(part, self._weight)) for part in (features, other)))
+        target = self._encode(self._images[_random_rows(len(self._images), len(features), self._generator)])
+        loss = domain_loss(*(self.net(reverse_gradient(part, self._weight)) for part in (features, target)))
         self._losses.append(loss.detach())
         return loss
 
     @property
     def loss(self) -> float:
-        """Mean of this iteration."""
+        """Return the mean over this iteration."""
         return float(torch.stack(self._losses).mean())
 
 
-def _some(count: int, wanted: int, generator: torch.Generator) -> Tensor:
-    return torch.randint(count, (wanted,), generator=generator, device=generator.device)
+def _random_rows(count: int, drawn: int, generator: torch.Generator) -> Tensor:
+    return torch.randint(count, (drawn,), generator=generator, device=generator.device)

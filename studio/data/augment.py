@@ -1,4 +1,4 @@
-"""Augmentation: every image of a batch is varied by chance, on the device where it is learned from."""
+"""Random augmentation of a batch's images, on the training device."""
 
 from __future__ import annotations
 
@@ -14,14 +14,13 @@ from studio.images import NEUTRAL, adjust
 class Augment:
     """Color jitter, blur and sharpness, each applied to each image with a probability of its own.
 
-    The defaults are user document 1's, section 4.1: ``ColorJitter(0.3, 0.3, 0.3)``, ``GaussianBlur(5)`` with
-    torchvision's range of sigma, ``RandomAdjustSharpness(2)``, each with probability ½. The order is fixed: brightness,
-    contrast, saturation, blur, sharpness.
+    The defaults are torchvision's ``ColorJitter(0.3, 0.3, 0.3)``, ``GaussianBlur(5)`` and ``RandomAdjustSharpness(2)``,
+    each with probability ½. The order is fixed: brightness, contrast, saturation, blur, sharpness.
 
     Args:
         brightness, contrast, saturation: factors are uniform in 1 ± this, never below 0.
         blur: range of sigma, px, drawn uniformly.
-        sharpness: the factor.
+        sharpness: sharpness factor.
         probability: with which each of the five is applied, independently of the others.
     """
 
@@ -33,9 +32,9 @@ class Augment:
     probability: float = 0.5
 
     def draw(self, count: int, generator: torch.Generator) -> dict[str, Tensor]:
-        """Values for ``count`` images, field → (count,), neutral where a transform is not applied.
+        """Draw values for ``count`` images, field → (count,), neutral where a transform is not applied.
 
-        Drawn on the generator's device, the CPU; so every device sees the same.
+        They are drawn on the CPU, so that they are the same for every training device.
         """
         ranges = {name: (max(0.0, 1 - j), 1 + j) for name, j in self._jitter().items()}
         ranges |= {"blur": self.blur, "sharpness": (self.sharpness, self.sharpness)}
@@ -47,7 +46,7 @@ class Augment:
         return values
 
     def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
-        """Varies images (n, h, w, 3) uint8, or (n, 3, h, w) floating in [0, 1]; the same shape and type come back."""
+        """Return augmented images of the same shape and type: (n, h, w, 3) uint8, or (n, 3, h, w) floats in [0, 1]."""
         return adjust(images, self.draw(len(images), generator))
 
     def _jitter(self) -> dict[str, float]:

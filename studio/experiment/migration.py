@@ -1,4 +1,4 @@
-"""Experiments of earlier format versions: how they are read, and the words their hashes are of."""
+"""Experiments of earlier versions of the program: how they are read, and the words their hashes are of."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import Any
 
 from studio.errors import ExperimentError
 
-# values of parameters that format 1 began with under another name
-PRESENT_VALUES = {("goals", "dreamt"): "self_generated"}
+# (parameter, its value in earlier versions of the program) → present value
+PRESENT_VALUES = {("goals", "dreamt"): "self_generated", ("normalization", "anew"): "reset"}
 EARLIER_VALUES = {(name, new): old for (name, old), new in PRESENT_VALUES.items()}
 
 
@@ -24,9 +24,7 @@ def migrated(raw: dict[str, Any], version: int) -> dict[str, Any]:
             "version",
             "Update Transfer Studio.",
         )
-    if found != 1:
-        return raw
-    raw = {**raw, "version": version}
+    raw = {**raw, "version": version} if found == 1 else dict(raw)
     strategy, comparison = raw.get("strategy"), raw.get("comparison")
     if isinstance(strategy, dict) and isinstance(strategy.get("params"), dict):
         raw["strategy"] = {**strategy, "params": _translated(strategy["params"], PRESENT_VALUES)}

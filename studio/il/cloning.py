@@ -19,11 +19,11 @@ WARMUP = 0.05  # share of the iterations over which the learning rate rises
 
 
 class BehaviorCloning:
-    """Trains parameters on a policy's loss, and on auxiliary losses beside it.
+    """Trains parameters on a policy's loss and on auxiliary losses.
 
     Args:
-        batches: one for each iteration.
-        parameters: what is trained: the policy's, and those of the auxiliary losses.
+        batches: the batch of each iteration.
+        parameters: the trained parameters: the policy's, and those of the auxiliary losses.
         auxiliary: losses that are added to the policy's own.
     """
 
@@ -62,13 +62,12 @@ class BehaviorCloning:
             norm = nn.utils.clip_grad_norm_(self.parameters, 1.0)
             self.optimizer.step()
             self.iteration += 1
-            found = {name: float(value) for name, value in values.items()}
-            yield Metrics(
-                self.iteration, self.iterations, found | {"gradient_norm": norm.item(), "learning_rate": rate}
-            )
+            numbers = {name: float(value) for name, value in values.items()}
+            numbers |= {"gradient_norm": norm.item(), "learning_rate": rate}
+            yield Metrics(self.iteration, self.iterations, numbers)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return optimizer and iteration; the weights are their owners' to keep."""
+        """Return optimizer and iteration; the weights are saved by their owners."""
         return {"iteration": self.iteration, "optimizer": self.optimizer.state_dict()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:

@@ -14,7 +14,7 @@ def mixture(context: Context[Any], policy: TrainablePolicy, source_share: float)
     In a batch ``domain`` and ``embodiment`` are 0 for the target, on which the policy acts, and 1 and up for sources.
 
     Args:
-        source_share: of each batch, over all sources together.
+        source_share: share of the samples in each batch that come from all sources together.
     """
     shares = [1 - source_share, *[source_share / len(context.sources)] * len(context.sources)]
     domains = [context.target, *context.sources]

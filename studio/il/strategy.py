@@ -1,4 +1,4 @@
-"""What the cloning strategies share: a policy, some of whose parameters behavior cloning trains on the target."""
+"""The base of the cloning strategies: behavior cloning of some of a policy's parameters on the target."""
 
 from __future__ import annotations
 
@@ -51,11 +51,12 @@ TINY: dict[str, Any] = {
 
 
 class CloningStrategy(Strategy):
-    """A subclass's ``setup`` chooses the policy and what of it is trained, and calls :meth:`clone`."""
+    """Clones demonstrations; a subclass's ``setup`` chooses the policy and the trained parameters, and calls
+    :meth:`clone`."""
 
     units = UNITS
     example: ClassVar[Mapping[str, Any]] = TINY
-    frozen_features: ClassVar[bool] = False  # True: the features never change, so each image is seen once
+    frozen_features: ClassVar[bool] = False  # True: features are computed once for the whole dataset
 
     class Params(CloningParams):
         """Optimization."""
@@ -85,8 +86,8 @@ class CloningStrategy(Strategy):
         """Prepare behavior cloning of ``parameters`` within the budget.
 
         Args:
-            datasets: what a batch is mixed of; None: the target's demonstrations alone.
-            auxiliary: losses beside the cloning's own; their parameters are among ``parameters``.
+            datasets: the datasets mixed in a batch; None: the target's demonstrations alone.
+            auxiliary: losses beside the cloning loss; their parameters are among ``parameters``.
         """
         budget = context.experiment.budget
         mixture = datasets if datasets is not None else [Mixed(context.demonstrations(context.target))]

@@ -1,4 +1,4 @@
-"""Which contexts of a task family are learned from, and which are held out."""
+"""Training contexts and held-out contexts of a task family."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ import numpy as np
 from studio.contracts import ResolvedDomain, TaskSplit
 from studio.rng import EpisodeRng
 
-STREAM = 7  # of random numbers: held-out contexts
-HELD_OUT = 20  # tasks inside the range of training, and as many outside
-BEYOND = 0.5  # how far outside, in widths of the range, on either side
+STREAM = 7  # the random stream of held-out contexts
+HELD_OUT = 20  # held-out tasks inside the training range, and as many outside
+BEYOND = 0.5  # how far outside they may lie, as a fraction of the range's width, on either side
 
 
 def split(domain: ResolvedDomain, seed: int, count: int = HELD_OUT) -> TaskSplit:
-    """Return a domain's contexts to train on, and ``count`` held-out ones inside and outside of the family's range.
+    """Return a domain's training contexts, and ``count`` held-out ones inside and outside of the family's range.
 
-    Held-out contexts come from a stream of random numbers that no episode draws from. A family of a few tasks
-    (``members``), and one that is no box of ranges, has no outside.
+    Held-out contexts come from a random stream that no episode draws from. There are none outside for a family of
+    finitely many tasks (``members``), or one whose range is not a box.
 
     Args:
-        seed: of the evaluation.
+        seed: the evaluation's.
     """
     task = domain.task
     if not task.context:
@@ -39,7 +39,7 @@ def _is_box(domain: ResolvedDomain) -> bool:
 
 
 def _outside(domain: ResolvedDomain, rng: EpisodeRng) -> np.ndarray:
-    """Contexts of which every component is beyond its range, uniformly on either side."""
+    """Return contexts whose components all lie beyond their range, drawn uniformly on either side."""
     low, high = np.array(domain.task.ranges, float).T
     width, share = high - low, rng.uniform(-BEYOND, BEYOND, (len(low),))
     return np.where(share < 0, low + share * width, high + share * width)

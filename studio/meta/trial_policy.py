@@ -1,4 +1,4 @@
-"""Policies that observe what came before: in a trial, and where nothing says it."""
+"""Policies that observe previous action, reward and episode end."""
 
 from __future__ import annotations
 
@@ -20,8 +20,7 @@ Array = np.ndarray
 class TrialActorCritic(RecurrentActorCritic):
     """As :class:`RecurrentActorCritic`, for the observations of :class:`studio.meta.trials.Trials`.
 
-    In a world without trials, as in a viewer, it takes previous action, reward and end to be unknown: each counts as
-    its mean in training.
+    In a world without trials, as in the viewer, previous action, reward and end are replaced by their training means.
     """
 
     id = "trial_gru"
@@ -30,33 +29,33 @@ class TrialActorCritic(RecurrentActorCritic):
     reference = "Duan et al. 2016 (arXiv:1611.02779)"
 
     def exploring(self, seed: int) -> Callable[[Any, Any], tuple[Array, Any]]:
-        """Return what acts as in training: as :meth:`act`, with actions sampled by random numbers of its own."""
+        """Return a function that acts as :meth:`act`, but samples its actions as in training."""
         generator = torch.Generator().manual_seed(seed)
 
         def act(observation: Any, memory: Any) -> tuple[Array, Any]:
             with torch.inference_mode():
-                remembered = self._remember(observation, memory)
-                means = self.actor(remembered)
+                hidden = self._next_hidden(observation, memory)
+                means = self.actor(hidden)
                 noise = torch.randn(means.shape, generator=generator).to(means)
-                return self.native(means + self.log_std.exp() * noise).cpu().numpy(), remembered.cpu().numpy()
+                return self.native(means + self.log_std.exp() * noise).cpu().numpy(), hidden.cpu().numpy()
 
         return act
 
     def _normalized(self, observation: Any) -> Tensor:
-        known: Mapping[str, Any] = observation if isinstance(observation, Mapping) else {"state": observation}
-        if PREVIOUS[0] in known:
-            return super()._normalized(known)
-        n = len(next(iter(known.values())))
+        entries: Mapping[str, Any] = observation if isinstance(observation, Mapping) else {"state": observation}
+        if PREVIOUS[0] in entries:
+            return super()._normalized(entries)
+        n = len(next(iter(entries.values())))
         widths = dict.fromkeys(PREVIOUS, 1) | {"previous_action": self.params.outputs}
-        unknown = {name: np.full((n, width), np.nan, np.float32) for name, width in widths.items()}
-        return torch.nan_to_num(super()._normalized({**known, **unknown}), nan=0.0)
+        missing = {name: np.full((n, width), np.nan, np.float32) for name, width in widths.items()}
+        return torch.nan_to_num(super()._normalized({**entries, **missing}), nan=0.0)
 
 
-class WarmedPolicy(BasePolicy):
-    """A policy that begins every episode with what it remembers of a task already.
+class AdaptedPolicy(BasePolicy):
+    """A recurrent policy that starts every episode with the memory of earlier episodes of the task.
 
     Args:
-        memory: after the trial's episodes so far, (1, width).
+        memory: the hidden state after those episodes, (1, width).
     """
 
     is_recurrent = True
@@ -68,17 +67,17 @@ class WarmedPolicy(BasePolicy):
 
     def act(self, observation: Observation, memory: Any = None) -> tuple[Array, Any]:
         """Return native actions (n, outputs) and the new memory (n, width)."""
-        return self.inner.act(observation, self._begun(observation, memory))
+        return self.inner.act(observation, self._initialized(observation, memory))
 
     def value(self, observation: Observation, memory: Any = None) -> Array:
         """Return the critic's V, (n,), given the memory before the observation."""
-        return self.inner.value(observation, self._begun(observation, memory))
+        return self.inner.value(observation, self._initialized(observation, memory))
 
     def entropy(self, observation: Observation, memory: Any = None) -> Array:
-        """Return the entropy of what it explores with, (n,), nats."""
+        """Return the entropy of the exploring action distribution, (n,), nats."""
         return self.inner.entropy(observation)
 
-    def _begun(self, observation: Observation, memory: Any) -> Any:
+    def _initialized(self, observation: Observation, memory: Any) -> Any:
         if memory is not None:
             return memory
         return np.repeat(self._memory, len(next(iter(observation.values()))), 0)

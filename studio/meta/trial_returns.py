@@ -1,4 +1,4 @@
-"""What the episodes of trials return, by their place in the trial: how much a policy gains from what it explored."""
+"""Returns by the episode's index in its trial, which show how much a policy gains from exploration."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ LATEST = 32  # episodes behind a mean
 
 
 class TrialReturns(Observer):
-    """Keeps the latest returns of each episode of a world's trials: of the first, the second … up to the last.
+    """Keeps the latest returns of a world's first, second … and last episodes of a trial.
 
-    An episode that was joined in its middle does not count.
+    An episode that was not played from its first step does not count.
     """
 
     def __init__(self, world: World, trials: Trials) -> None:
@@ -40,8 +40,8 @@ class TrialReturns(Observer):
             self._latest[self._trials.episode[i]].append(float(self._returns[i]))
 
     def metrics(self) -> dict[str, float]:
-        """Return ``return/episode 1`` and so on: means of the latest, where there were any."""
-        return by_episode("return", [np.array(found) for found in self._latest])
+        """Return ``return/episode 1`` and so on: means of the latest returns, where there are any."""
+        return by_episode("return", [np.array(returns) for returns in self._latest])
 
     def state_dict(self) -> dict[str, Any]:
         """Return all that the next metrics depend on."""
@@ -54,11 +54,11 @@ class TrialReturns(Observer):
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore what :meth:`state_dict` returned."""
         self._returns[:], self._lengths[:] = state["returns"], state["lengths"]
-        for found, saved in zip(self._latest, state["latest"], strict=True):
-            found.clear()
-            found.extend(float(value) for value in saved)
+        for returns, saved in zip(self._latest, state["latest"], strict=True):
+            returns.clear()
+            returns.extend(float(value) for value in saved)
 
 
 def by_episode(name: str, returns: Any) -> dict[str, float]:
-    """Return means by the episode's place in its trial, named ``name/episode 1`` and so on; none of an empty row."""
+    """Return means by the episode's index in its trial, named ``name/episode 1`` and so on; none for an empty row."""
     return {f"{name}/episode {i}": float(np.mean(row)) for i, row in enumerate(returns, 1) if len(row)}

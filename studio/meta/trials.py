@@ -1,7 +1,7 @@
-"""Trials: k episodes of one task whose context is held, with what came before added to the observation.
+"""Trials: k episodes of one task with one context, and observations of the previous action, reward and episode end.
 
-A policy whose memory lasts over the ends of a trial's episodes can explore in the first and use what it found in the
-later ones (Duan et al. 2016, RL², arXiv:1611.02779, section 2.2).
+A policy whose memory lasts for the whole trial can explore in the first episodes and exploit in the later ones (Duan et
+al. 2016, RL², arXiv:1611.02779, section 2.2).
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Trials(TrialObserver):
             raise StudioError(f"A trial of {k} episodes is none.", "trial", "Choose one episode or more.")
         n = world.num_envs
         self.k, self._seeds = k, np.zeros(n, int)
-        self._episode = np.full(n, k - 1)  # of the trial, from 0; the next reset begins a trial
+        self._episode = np.full(n, k - 1)  # index within the trial; the next reset starts a trial
         self._previous = {
             "previous_action": np.zeros(world.actions.shape, np.float32),
             "previous_end": np.zeros((n, 1), np.float32),
@@ -50,11 +50,11 @@ class Trials(TrialObserver):
 
     @property
     def episode(self) -> Array:
-        """Which of its trial's episodes each simulation is in, (num_envs,), from 0."""
+        """Return the index of each simulation's episode within its trial, (num_envs,), from 0."""
         return self._episode
 
     def restart(self) -> None:
-        """Let every simulation's next episode begin a trial."""
+        """Make every simulation's next episode the first of a trial."""
         self._episode[:] = self.k - 1
 
     def context_seeds(self, ids: Array, seeds: Array) -> Array:
@@ -67,11 +67,11 @@ class Trials(TrialObserver):
         return self._seeds[ids]
 
     def observe(self, ids: Ids) -> Observation:
-        """Return what came before the present state: an entry for each name of ``PREVIOUS``, copied."""
+        """Return an entry for each name of ``PREVIOUS``, copied."""
         return {name: held[ids].copy() for name, held in self._previous.items()}
 
     def on_step(self, world: BatchSimulation, ids: Ids, rewards: Array) -> None:
-        # an action that is no number ends the episode as diverged; nothing of it may reach the next one
+        # a NaN action ends the episode as diverged and must not appear in the next episode's observation
         self._previous["previous_action"][ids] = np.nan_to_num(world.actions[ids], posinf=0.0, neginf=0.0)
         self._previous["previous_reward"][ids, 0] = rewards
         self._previous["previous_end"][ids] = 0
@@ -80,7 +80,7 @@ class Trials(TrialObserver):
         self._previous["previous_end"][ids] = 1
 
     def state_dict(self) -> dict[str, Any]:
-        """Return all that the next episodes depend on, copied, beside the world's own state."""
+        """Return all that the next episodes depend on beside the world's own state, copied."""
         held = {"seeds": self._seeds, "episode": self._episode, **self._previous}
         return {name: torch.from_numpy(value.copy()) for name, value in held.items()}
 
@@ -96,8 +96,8 @@ def run_trials(
     """Play one trial for each seed, all at once, with a memory that lasts over the trial's episodes.
 
     Args:
-        act: a policy's, whose memory is an array (n, width); an exploring one's where it explores by chance.
-        seeds: of the first episodes, which draw the contexts; later episodes have seeds of their own.
+        act: the ``act`` of a policy whose memory is an array (n, width); with sampled actions if it explores by chance.
+        seeds: seeds of the first episodes, which draw the contexts; later episodes have seeds of their own.
 
     Returns:
         The returns, (k, trials), and the memory after the last episode, (trials, width).

@@ -1,7 +1,7 @@
-"""The unified action space: every embodiment's actions in 32 slots, with a mask of those it has.
+"""The unified action space: the actions of every embodiment in 32 slots, with a mask of those it uses.
 
 Two layouts: ``semantic`` gives a meaning to every slot (right arm's joints, left arm's joints, end effectors, base), as
-RDT does (Liu et al. 2024, arXiv:2410.07864, section 4.2); ``front`` pads at the end, after the last one.
+RDT does (Liu et al. 2024, arXiv:2410.07864, section 4.2); ``front`` puts the actions first and pads at the end.
 """
 
 from __future__ import annotations
@@ -18,7 +18,11 @@ Layout = Literal["semantic", "front"]
 
 
 def slot_mask(slots: Sequence[int], layout: Layout) -> Tensor:
-    """(32,) bool: which slots are used. Native components lie in them in ascending order."""
+    """Return which slots are used, (32,) bool. Native components fill them in ascending order.
+
+    Raises:
+        ValueError: the slots are not in ascending order.
+    """
     mask = torch.zeros(SLOTS, dtype=torch.bool)
     mask[list(slots) if layout == "semantic" else list(range(len(slots)))] = True
     if list(slots) != sorted(slots):
@@ -27,30 +31,31 @@ def slot_mask(slots: Sequence[int], layout: Layout) -> Tensor:
 
 
 def pad(native: Tensor, mask: Tensor) -> Tensor:
-    """(n, d) native → (n, 32), zeros elsewhere."""
+    """Return native actions (n, d) in their slots, (n, 32), zeros elsewhere."""
     unified = native.new_zeros(*native.shape[:-1], len(mask))
     unified[..., mask] = native
     return unified
 
 
 def unpad(unified: Tensor, mask: Tensor) -> Tensor:
-    """(n, 32) → (n, d) native."""
+    """Return the native actions (n, d) of unified ones (n, 32)."""
     return unified[..., mask]
 
 
 def scatter_slots(native: Tensor, mask: Tensor) -> Tensor:
-    """Native rows (n, widest) → (n, slots), each row's values in the slots of its own mask (n, slots), 0 elsewhere.
+    """Return native rows (n, widest) as (n, slots): each row's values in the slots of its own mask (n, slots), 0
+    elsewhere.
 
-    What lies behind a row's own values is never read.
+    Padding behind a row's own values is never read.
     """
     column = (mask.cumsum(-1) - 1).clamp(0, native.shape[-1] - 1)
     return torch.where(mask, native.gather(-1, column), 0.0)
 
 
 def masked_mse(prediction: Tensor, target: Tensor, mask: Tensor, weight: Tensor | None = None) -> Tensor:
-    """Squared error (n, slots) over each row's own slots, its mean over rows by their weights, ().
+    """Return the mean squared error, (), over each row's own slots (n, slots), rows weighted by ``weight`` (n,).
 
-    What lies in padded slots changes neither loss nor gradient.
+    Values in padded slots change neither loss nor gradient.
     """
     squared = torch.where(mask, prediction - target, 0.0).square().sum(-1) / mask.sum(-1)
     return squared.mean() if weight is None else (squared * weight).sum() / weight.sum()

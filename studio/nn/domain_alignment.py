@@ -1,4 +1,4 @@
-"""Features that two domains share: a discriminator, a gradient that turns around, and how far apart two samples are."""
+"""Alignment of two domains' features: a discriminator, gradient reversal, and measures of their distance."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ RIDGE = 1e-3  # of the probe, in units of a feature's variance
 
 
 class Discriminator(nn.Module):
-    """Says by a feature which domain it is of: (n, features) → log odds of the target, (n,)."""
+    """Classifies features by their domain: (n, features) → log odds of the target, (n,)."""
 
     def __init__(self, features: int, width: int) -> None:
         super().__init__()
@@ -29,7 +29,8 @@ class Discriminator(nn.Module):
 
 
 def domain_loss(source: Tensor, target: Tensor) -> Tensor:
-    """Cross-entropy, (), of log odds (n,) of the source's features and (m,) of the target's; each weighs half."""
+    """Return the cross-entropy, (), for log odds (n,) of source features and (m,) of target features, both domains
+    weighted equally."""
     parts = [
         binary_cross_entropy_with_logits(logits, torch.full_like(logits, label))
         for logits, label in ((source, 0.0), (target, 1.0))
@@ -38,7 +39,8 @@ def domain_loss(source: Tensor, target: Tensor) -> Tensor:
 
 
 def domain_accuracy(source: Tensor, target: Tensor) -> Tensor:
-    """Share that log odds put into the right domain, (); a half: they tell nothing. Either domain weighs half."""
+    """Return the balanced accuracy of log odds (n,) of source features and (m,) of target features, (); 0.5 is
+    chance."""
     return ((source <= 0).float().mean() + (target > 0).float().mean()) / 2
 
 
@@ -54,9 +56,9 @@ class _Reversal(torch.autograd.Function):
 
 
 def reverse_gradient(x: Tensor, weight: float) -> Tensor:
-    """``x``; on the way back its gradient is multiplied by −weight (Ganin et al. 2016, arXiv:1505.07818, eq. 18)."""
-    found: Tensor = _Reversal.apply(x, weight)
-    return found
+    """Return ``x``, whose gradient is multiplied by −weight (Ganin et al. 2016, arXiv:1505.07818, equation 18)."""
+    reversed_: Tensor = _Reversal.apply(x, weight)
+    return reversed_
 
 
 def adversarial_weight(progress: float) -> float:
@@ -65,14 +67,14 @@ def adversarial_weight(progress: float) -> float:
 
 
 class DomainAdversarialLoss(nn.Module):
-    """An auxiliary loss after which features no longer tell target from sources (Ganin et al. 2016, arXiv:1505.07818).
+    """An auxiliary loss that makes features domain-invariant (Ganin et al. 2016, arXiv:1505.07818).
 
-    A discriminator learns to tell them apart; its gradient is reversed before it reaches the features.
+    A discriminator learns to classify target and sources; its gradient is reversed before it reaches the features.
 
     Args:
         features: width of the policy's features.
-        width: of the discriminator's hidden layers.
-        weight: what λ rises to in the course of the training.
+        width: width of the discriminator's hidden layers.
+        weight: final value of λ, to which it rises in the course of the training.
     """
 
     def __init__(self, features: int, width: int, weight: float) -> None:
@@ -89,10 +91,11 @@ class DomainAdversarialLoss(nn.Module):
 
 
 def mmd(one: Tensor, other: Tensor) -> Tensor:
-    """Squared maximum mean discrepancy of two samples (n, width) and (m, width), (): the unbiased estimate, which is
-    about 0 for samples of one distribution and may fall below it. A mean of Gaussian kernels.
+    """Return the squared maximum mean discrepancy, (), of two samples (n, width) and (m, width).
 
-    Source: Gretton et al. 2012, JMLR 13, equation 3; several bandwidths as in Long et al. 2015, arXiv:1502.02791.
+    It is the unbiased estimate with a mean of Gaussian kernels: near 0, and possibly below, for samples of one
+    distribution. Source: Gretton et al. 2012, JMLR 13, equation 3; several bandwidths as in Long et al. 2015,
+    arXiv:1502.02791.
     """
     n, rows = len(one), torch.cat([one, other])
     squared = torch.cdist(rows, rows).square()
@@ -107,15 +110,18 @@ def mmd(one: Tensor, other: Tensor) -> Tensor:
 
 
 def probe(features: Tensor, values: Tensor) -> float:
-    """How much of values (n,) or (n, k) a linear layer reads out of features (n, width): R² on every other row, fitted
-    on the rest; the mean over k. Below 0: worse than their mean; NaN where one doesn't vary."""
+    """Return R² of a linear probe that predicts values (n,) or (n, k) from features (n, width), the mean over k.
+
+    The probe is fitted on every other row and scored on the rest. Below 0: worse than the mean; NaN where a value is
+    constant.
+    """
     x, y = features.double(), values.double().reshape(len(values), -1)
-    known, judged = slice(0, None, 2), slice(1, None, 2)
-    mean, center = x[known].mean(0), y[known].mean(0)
-    centered = x[known] - mean
+    fitted, scored = slice(0, None, 2), slice(1, None, 2)
+    mean, center = x[fitted].mean(0), y[fitted].mean(0)
+    centered = x[fitted] - mean
     gram = centered.T @ centered
     ridge = RIDGE * len(centered) * centered.var(0, unbiased=False).mean().clamp_min(1e-12)
     gram.diagonal().add_(ridge)
-    weights = torch.linalg.solve(gram, centered.T @ (y[known] - center))
-    residual = y[judged] - center - (x[judged] - mean) @ weights
-    return float((1 - residual.square().sum(0) / (y[judged] - y[judged].mean(0)).square().sum(0)).mean())
+    weights = torch.linalg.solve(gram, centered.T @ (y[fitted] - center))
+    residual = y[scored] - center - (x[scored] - mean) @ weights
+    return float((1 - residual.square().sum(0) / (y[scored] - y[scored].mean(0)).square().sum(0)).mean())

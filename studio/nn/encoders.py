@@ -1,4 +1,4 @@
-"""Encoders of images by a spatial soft-argmax: where in the image learned features are."""
+"""Image encoders with a spatial soft-argmax, which gives the image coordinates of learned features."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ SHARPNESS = 4.0  # log of the first temperature of the soft-argmax
 
 
 def heatmaps(maps: Tensor, log_temperature: Tensor) -> Tensor:
-    """Return how likely each feature is at each pixel: maps (n, points, h, w) → (n, points, h·w), summing to 1."""
+    """Return a softmax over pixels for each channel: maps (n, points, h, w) → (n, points, h·w), summing to 1."""
     return torch.softmax(maps.flatten(2) * log_temperature.exp(), -1)
 
 
 class FeaturePoints(nn.Module):
-    """Convolutions and a spatial soft-argmax: where in the image each of ``points`` learned features is.
+    """Convolutions and a spatial soft-argmax, which locates ``points`` learned features in the image.
 
-    (n, 3, h, w) in [0, 1] → (n, points, 3): x, y in [−1, 1], and how peaked the feature is.
+    (n, 3, h, w) in [0, 1] → (n, points, 3): x, y in [−1, 1], and the maximum of the softmax.
     Source: Levine et al. 2016, arXiv:1504.00702, section 5.2; Finn et al. 2016, arXiv:1509.06113.
     """
 
@@ -31,7 +31,7 @@ class FeaturePoints(nn.Module):
             nn.ReLU(),
             nn.Conv2d(2 * channels, points, 1),
         )
-        # a soft-argmax over nearly equal values always points at the middle and learns nothing: start it sharp
+        # a soft-argmax over nearly equal values always points at the center and has no gradient: start it sharp
         self.log_temperature = nn.Parameter(torch.full((points, 1), SHARPNESS))
 
     def forward(self, image: Tensor) -> Tensor:
@@ -47,8 +47,8 @@ class FeaturePoints(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Convolutions, where in the image each of their ``points`` channels is (a spatial soft-argmax), and a layer of
-    features: (n, h, w, 3) uint8 → (n, features), within ±1. Source: Levine et al. 2016, arXiv:1504.00702, section 5.2.
+    """Convolutions, a spatial soft-argmax of their ``points`` channels, and a linear layer: (n, h, w, 3) uint8 → (n,
+    features) within ±1. Source: Levine et al. 2016, arXiv:1504.00702, section 5.2.
     """
 
     def __init__(self, channels: int, points: int, features: int) -> None:
@@ -56,7 +56,7 @@ class Encoder(nn.Module):
         self.convolutions = nn.Sequential(
             nn.Conv2d(3, channels, 5, stride=2, padding=2), nn.ReLU(), nn.Conv2d(channels, points, 3, padding=1)
         )
-        # nearly equal values would all point at the middle, and learn nothing: begin sharper
+        # start sharper than 1, for the same reason as above
         self.log_temperature = nn.Parameter(torch.ones(()))
         self.last = nn.Linear(2 * points, features)
 

@@ -1,7 +1,7 @@
-"""A policy's fingerprint: the hash of the base weights an adapter was trained on, kept where the adapter keeps weights.
+"""A policy's fingerprint: the hash of the base weights that an adapter was trained on, saved among its weights.
 
-PEFT knows no hash for a base of one's own (``base_model_name_or_path`` is null). This module's buffer is saved with the
-adapter (``modules_to_save``) and compared when the adapter is loaded, by whatever loader: a wrong base is refused.
+PEFT stores no hash of a local base model (``base_model_name_or_path`` is null). This module's buffer is saved with the
+adapter (``modules_to_save``) and compared when any loader loads the adapter, so that a wrong base is refused.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from studio.errors import DataError
 
 
 def weights_hash(state: dict[str, Tensor]) -> str:
-    """SHA-256 over names, shapes and bytes of all tensors but the fingerprint's own."""
+    """Return the SHA-256 of names, shapes and bytes of all tensors but the fingerprint's own."""
     digest = hashlib.sha256()
     for name in sorted(state):
         if name.startswith("fingerprint."):
@@ -28,7 +28,7 @@ def weights_hash(state: dict[str, Tensor]) -> str:
 
 
 class Fingerprint(nn.Module):
-    """Holds the base's hash; refuses a state that was made on another base."""
+    """Holds the base's hash; refuses a state that was trained on another base, with DataError."""
 
     base: Tensor
 
@@ -38,15 +38,15 @@ class Fingerprint(nn.Module):
 
     @property
     def hash(self) -> str:
-        """Hex digest, or empty where the policy descends from no base."""
+        """Return the hex digest; empty: the policy has no base."""
         return bytes(self.base.cpu().tolist()).hex() if self.base.any() else ""
 
     def mark(self, digest: str) -> None:
-        """Takes the hash of the weights that are now the base."""
+        """Store the hash of the weights that are the base from now on."""
         self.base.copy_(torch.tensor(list(bytes.fromhex(digest)), dtype=torch.uint8))
 
     def forward(self, x: Any) -> Any:
-        """Identity."""
+        """Return the input; PEFT expects a callable module."""
         return x
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:

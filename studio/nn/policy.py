@@ -1,4 +1,4 @@
-"""The base class of policies: what a policy can say beside its actions, by default nothing."""
+"""The base class of policies, with defaults for all that is optional."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ Array = np.ndarray
 
 
 class BasePolicy(nn.Module):
-    """Implements ``studio.contracts.Policy`` but for ``act``. A subclass overrides what it can say."""
+    """Implements ``studio.contracts.Policy`` but for ``act``. A subclass overrides what it has to offer beside it."""
 
     contributes = "policies"
     is_recurrent: ClassVar[bool] = False
-    algorithm: ClassVar[str] = ""  # that trains it by reinforcement, see studio.rl.learners; empty: it is cloned
+    algorithm: ClassVar[str] = ""  # the key in studio.rl.learners of what trains it; empty: it is cloned
     params: Any = None
 
     def __init__(self) -> None:

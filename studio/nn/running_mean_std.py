@@ -17,22 +17,23 @@ class RunningMeanStd(nn.Module):
         super().__init__()
         self.register_buffer("mean", torch.zeros(width, dtype=torch.float64))
         self.register_buffer("variance", torch.ones(width, dtype=torch.float64))
-        self.register_buffer("count", torch.tensor(1e-4, dtype=torch.float64))  # the first batch outweighs the guess
+        # small, so that the first batch outweighs the initial values
+        self.register_buffer("count", torch.tensor(1e-4, dtype=torch.float64))
 
     def update(self, rows: Tensor) -> None:
-        """Takes in rows (n, width)."""
+        """Add rows (n, width)."""
         rows = rows.double()
         n, mean, variance = len(rows), rows.mean(0), rows.var(0, unbiased=False)
-        gap, total = mean - self.mean, self.count + n
-        squares = self.variance * self.count + variance * n + gap.square() * (self.count * n / total)
-        self.mean += gap * (n / total)
+        delta, total = mean - self.mean, self.count + n
+        squares = self.variance * self.count + variance * n + delta.square() * (self.count * n / total)
+        self.mean += delta * (n / total)
         self.variance.copy_(squares / total)
         self.count.copy_(total)
 
     def scale(self) -> Tensor:
-        """1 / standard deviation, (width,) float32."""
+        """Return 1 / standard deviation, (width,) float32."""
         return (self.variance + 1e-8).rsqrt().float()
 
     def forward(self, rows: Tensor, bound: float = 10.0) -> Tensor:
-        """Normalized rows (n, width) float32, within ±bound."""
+        """Return normalized rows (n, width) float32, within ±bound."""
         return ((rows - self.mean.float()) * self.scale()).clamp(-bound, bound)

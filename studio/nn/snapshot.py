@@ -1,4 +1,4 @@
-"""Copies of a policy for those who look on while it trains."""
+"""Copies of a policy for viewers and checkpoints while it trains."""
 
 from __future__ import annotations
 

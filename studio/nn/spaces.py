@@ -1,7 +1,7 @@
-"""The spaces of several embodiments as tables: which slots each one has, and how its values are normalized.
+"""The spaces of several embodiments as tables: which slots each one has, and the statistics that normalize its values.
 
-A policy is one network for all its embodiments; what differs between them is a row here. Every table has one row for
-each embodiment, (embodiments, width), and is indexed by ``Batch.embodiment``.
+A policy is one network for all its embodiments. Every table has a row for each of them, (embodiments, width), and is
+indexed by ``Batch.embodiment``.
 """
 
 from __future__ import annotations
@@ -21,8 +21,11 @@ LEAST_STD = 1e-2
 
 
 class Tables(nn.Module):
-    """A module whose buffers are tables. A state of one embodiment holds its row alone, without a first dimension, so
-    policies of one embodiment have the same files whether or not they could have more."""
+    """A module whose buffers are tables with a row for each embodiment.
+
+    With a single embodiment, saved states hold the row without its first dimension: the file layout of policies that
+    were saved before there could be several embodiments.
+    """
 
     def _save_to_state_dict(self, destination: Any, prefix: str, keep_vars: bool) -> None:
         super()._save_to_state_dict(destination, prefix, keep_vars)
@@ -33,9 +36,9 @@ class Tables(nn.Module):
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
         given = dict(state_dict)
         for name, table in self.named_buffers(recurse=False):
-            found = given.get(prefix + name)
-            if found is not None:
-                rows = found if found.dim() == table.dim() else found[None]
+            saved = given.get(prefix + name)
+            if saved is not None:
+                rows = saved if saved.dim() == table.dim() else saved[None]
                 given[prefix + name] = rows
                 if rows.shape[0] != table.shape[0]:
                     setattr(self, name, table.new_zeros(rows.shape[0], *table.shape[1:]))
@@ -43,7 +46,7 @@ class Tables(nn.Module):
 
 
 class NormalizerTable(Tables):
-    """(x − mean) / std over the last dimension, and back, by embodiment. Part of the state; never trained."""
+    """Normalizes (x − mean) / std over the last dimension, and back, by embodiment. Saved, but never trained."""
 
     mean: Tensor
     std: Tensor
@@ -58,7 +61,7 @@ class NormalizerTable(Tables):
         self.mean, self.std = self.mean[:1].repeat(rows, 1), self.std[:1].repeat(rows, 1)
 
     def fit(self, row: int, mean: Tensor, std: Tensor, where: Tensor) -> None:
-        """Take statistics (width,) for the components ``where`` (bool) of a row; the others keep theirs."""
+        """Set the statistics (width,) of a row's components ``where`` (bool); the others keep theirs."""
         self.mean[row, where] = mean[where].to(self.mean)
         self.std[row, where] = std[where].clamp_min(LEAST_STD).to(self.std)
 
@@ -66,12 +69,12 @@ class NormalizerTable(Tables):
         return (x - self.mean[embodiment]) / self.std[embodiment]
 
     def inverse(self, x: Tensor, embodiment: Tensor) -> Tensor:
-        """Normalized → native units."""
+        """Return normalized values in native units."""
         return x * self.std[embodiment] + self.mean[embodiment]
 
 
 class Spaces(Tables):
-    """The slots, masks and statistics of a policy's embodiments: all that binds one network to several robots."""
+    """The slots, masks and statistics of a policy's embodiments."""
 
     action_mask: Tensor  # (embodiments, 32) bool
     joint_mask: Tensor  # (embodiments, 32) bool: joints, and the grippers of a task that grips
@@ -130,24 +133,25 @@ class Spaces(Tables):
         return action, joint, end
 
     def actions(self, native: Tensor, embodiment: Tensor) -> Tensor:
-        """Native actions (n, widest) → normalized unified targets (n, 32)."""
+        """Return native actions (n, widest) as normalized unified targets (n, 32)."""
         return self.action(scatter_slots(native, self.action_mask[embodiment]), embodiment)
 
     def native(self, unified: Tensor, row: int = 0) -> Tensor:
-        """Normalized unified actions (n, 32) of one embodiment → native ones (n, dof)."""
+        """Return normalized unified actions (n, 32) of one embodiment as native ones (n, dof)."""
         rows = torch.full((len(unified),), row, device=unified.device)
         return self.action.inverse(unified, rows)[:, self.action_mask[row]]
 
     def joint_tokens(self, native: Tensor, embodiment: Tensor) -> Tensor:
-        """Joint positions, and openings of grippers behind them, (n, widest) → (n, 64): normalized values, mask."""
+        """Return tokens (n, 64), normalized values and mask, for joint positions with gripper openings behind them,
+        (n, widest)."""
         return _token(native, self.joint, self.joint_mask[embodiment], embodiment)
 
     def end_effector_tokens(self, native: Tensor, embodiment: Tensor) -> Tensor:
-        """End-effector positions (n, widest) → (n, 12): normalized positions, mask."""
+        """Return tokens (n, 12), normalized values and mask, for end-effector positions (n, widest)."""
         return _token(native, self.end_effector, self.end_effector_mask[embodiment], embodiment)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Identity; the module holds buffers, and PEFT expects something callable."""
+        """Return the input; PEFT expects a callable module."""
         return x
 
 
@@ -157,12 +161,14 @@ def _token(native: Tensor, normalizer: NormalizerTable, mask: Tensor, embodiment
 
 
 def _open_or_closed(actions: Any, slots: Sequence[int], moving: Sequence[int]) -> dict[str, Array]:
-    """Statistics that leave the grippers' actions as they are: open or closed means the same on every robot, and one
-    that never moved in the data has no spread to be scaled by."""
-    hand = np.array([slot not in moving for slot in slots])
-    return {"mean": np.where(hand, 0.0, actions["mean"]), "std": np.where(hand, 1.0, actions["std"])}
+    """Return the statistics of actions with those of the grippers replaced by mean 0 and deviation 1.
+
+    Open and closed mean the same on every robot, and a gripper that never moved in the data has no deviation.
+    """
+    gripper = np.array([slot not in moving for slot in slots])
+    return {"mean": np.where(gripper, 0.0, actions["mean"]), "std": np.where(gripper, 1.0, actions["std"])}
 
 
 def widened(values: Tensor, width: int) -> Tensor:
-    """(…, d) → (…, width), zeros behind."""
+    """Return values (…, d) padded with zeros to (…, width)."""
     return nn.functional.pad(values, (0, width - values.shape[-1]))

@@ -1,7 +1,7 @@
 """Transformer blocks with explicit projections.
 
-``q_proj``, ``k_proj``, ``v_proj`` and ``o_proj`` are plain linear layers on purpose: PyTorch's fused encoder reads base
-weights directly in eval mode, so an adapter inside it would do nothing.
+``q_proj``, ``k_proj``, ``v_proj`` and ``o_proj`` are plain linear layers on purpose: PyTorch's fused encoder reads the
+base weights directly in eval mode, so that an adapter inside it would have no effect.
 """
 
 from __future__ import annotations

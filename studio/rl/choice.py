@@ -16,10 +16,10 @@ from studio.rl.networks.squashed import SquashedActorCritic
 from studio.rl.strategy import ReinforcementStrategy
 
 KINDS: tuple[Any, ...] = (GaussianActorCritic, RecurrentActorCritic, SquashedActorCritic)
-# by policy: the choice that trains it; a recurrent policy is trained by PPO's recurrent form
+# policy → algorithm; a recurrent policy is trained by recurrent PPO, which is the choice "ppo" too
 POLICIES = {kind.id: "sac" if kind.algorithm == "sac" else "ppo" for kind in KINDS}
 
-# The replay is full before the end, so that its ring has to continue where it was.
+# The replay buffer is full before the end, so that a resumed run has to continue its ring.
 TINY_SAC: dict[str, Any] = {
     "simulations": 4, "samples": 40, "learning_starts": 60, "update_ratio": 0.25, "batch_size": 16, "capacity": 200,
     "update": "eager", "physics_threads": 1,
@@ -27,7 +27,7 @@ TINY_SAC: dict[str, Any] = {
 
 
 class AlgorithmChoice(Settings):
-    """What trains, to be mixed into parameters that are PPO's; its fields come first."""
+    """The choice of algorithm: a mixin for parameters that are PPO's, whose fields come first."""
 
     algorithm: Literal["ppo", "sac"] = setting(
         "ppo",
@@ -38,7 +38,8 @@ class AlgorithmChoice(Settings):
 
 
 class ChosenAlgorithm(ReinforcementStrategy):
-    """A subclass's ``Params`` are ``PPOParams`` with :class:`AlgorithmChoice`."""
+    """A strategy whose parameters choose PPO or SAC: its ``Params`` derive from ``PPOParams`` and
+    :class:`AlgorithmChoice`."""
 
     policies = tuple(POLICIES)
     units = {**ppo.UNITS, **soft.UNITS}
@@ -58,9 +59,9 @@ class ChosenAlgorithm(ReinforcementStrategy):
     def settings_field(self) -> str:
         return "strategy.params.sac" if self.params.algorithm == "sac" else "strategy.params"
 
-    def learner(self, policy: Any, world: Any, plan: Experiment, say: Any) -> Any:
+    def learner(self, policy: Any, world: Any, plan: Experiment, log: Any) -> Any:
         made = ALGORITHMS[policy.algorithm].make
-        return made(policy, world, self.settings, iterations=plan.budget.iterations, seed=plan.seed, say=say)
+        return made(policy, world, self.settings, iterations=plan.budget.iterations, seed=plan.seed, log=log)
 
     def _check_policy(self, experiment: Experiment) -> list[Problem]:
         problems, chosen, wanted = super()._check_policy(experiment), experiment.policy.id, self.params.algorithm
@@ -74,5 +75,5 @@ class ChosenAlgorithm(ReinforcementStrategy):
     def _check_learner(self, experiment: Experiment) -> list[Problem]:
         chosen = self.params.algorithm
         fitting = [k.algorithm for k in KINDS if k.id == experiment.policy.id and POLICIES[k.id] == chosen]
-        algorithm = fitting[0] if fitting else chosen  # what does not fit is said of the policy
+        algorithm = fitting[0] if fitting else chosen  # a mismatch is reported at the policy
         return ALGORITHMS[algorithm].check(self.settings, self.settings_field, experiment.budget.iterations)

@@ -1,4 +1,4 @@
-"""Compiling an update with torch, where the machine has what that takes; on a GPU it becomes one CUDA graph."""
+"""Compile an update with torch; on a GPU, capture it as one CUDA graph."""
 
 from __future__ import annotations
 
@@ -19,86 +19,87 @@ from studio.errors import StudioError
 
 
 def compiler() -> str:
-    """The C++ compiler that torch would use for the CPU; empty: there is none."""
+    """Return the path of the C++ compiler that torch would use for the CPU; empty: there is none."""
     names = (os.environ.get("CXX", ""), "g++", "clang++", "cl")
     return next((found for name in names if name and (found := shutil.which(name))), "")
 
 
 def compiled(method: Any, cpp: bool) -> Callable[..., Any]:
-    """A bound method compiled as one graph, when it is first called.
+    """Return a bound method that is compiled as one graph on its first call.
 
-    What was compiled once is kept in the studio's cache: seconds the first time, about one later on.
+    Kernels are cached on disk: compiling takes several seconds the first time and about one second later.
 
     Args:
-        cpp: the kernels are called from C++ and not from Python: of small networks a sixth of the time.
+        cpp: call the kernels from C++ instead of Python, which takes a sixth of the time for small networks.
     """
     os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(paths.cache_folder("compiled")))
     function = method.__func__
-    # torch counts what it compiles by code object and gives up on one that comes too often: each owner gets its own
-    own = FunctionType(function.__code__.replace(), function.__globals__, function.__name__)
-    bound, options = MethodType(own, method.__self__), {"cpp_wrapper": cpp}
-    done: Callable[..., Any] = torch.compile(bound, fullgraph=True, dynamic=False, options=options)
-    return done
+    # torch counts recompilations per code object and gives up after a few: each owner gets a copy of the code
+    copied = FunctionType(function.__code__.replace(), function.__globals__, function.__name__)
+    bound, options = MethodType(copied, method.__self__), {"cpp_wrapper": cpp}
+    compiled_method: Callable[..., Any] = torch.compile(bound, fullgraph=True, dynamic=False, options=options)
+    return compiled_method
 
 
-def made_fast(
-    method: Any, example: tuple[Any, ...], changing: Sequence[Tensor], say: Callable[[str], None] = lambda text: None
+def compile_update(
+    method: Any, example: tuple[Any, ...], changing: Sequence[Tensor], log: Callable[[str], None] = lambda text: None
 ) -> Callable[..., Any]:
-    """A bound method that updates tensors in place, compiled; where they lie on a GPU, captured as a CUDA graph.
+    """Return a bound method that updates tensors in place, compiled; on a GPU, captured as a CUDA graph.
 
     Args:
-        example: arguments as it will get them: it is called with them, and with no other shapes later.
-        changing: all that it changes; put back afterwards.
+        example: arguments of the shapes that every later call has. The method is called with them to compile it.
+        changing: all tensors that the method changes. They are restored after the trial calls.
 
     Raises:
-        StudioError: what compiles is there and does not work: no Triton on a GPU, a compiler without headers.
+        StudioError: compiling failed: no Triton on a GPU, or a C++ compiler without headers.
     """
-    say("Compiling the update. This takes some seconds the first time and about one second later.")
-    began = time.perf_counter()
-    kept = [tensor.clone() for tensor in changing]
-    cpp = sys.platform != "win32" and not changing[0].is_cuda  # torch's on Windows lags; a CUDA graph calls nothing
-    done = compiled(method, cpp)
+    log("Compiling the update. This takes some seconds the first time and about one second later.")
+    started = time.perf_counter()
+    before = [tensor.clone() for tensor in changing]
+    # torch's C++ wrapper lags behind on Windows, and a CUDA graph makes no calls that it could speed up
+    cpp = sys.platform != "win32" and not changing[0].is_cuda
+    update = compiled(method, cpp)
     try:
-        done(*example)
+        update(*example)
     except torch.OutOfMemoryError:
         raise
-    except RuntimeError as error:  # whatever torch's compilers raise is one
+    except RuntimeError as error:  # the base class of what torch's compilers raise
         reason = str(error).strip().partition("\n")[0].rstrip(".")
         remedy = "Choose eager, or install what torch.compile needs: a C++ compiler, and Triton on a GPU."
         raise StudioError(f"The update cannot be compiled ({reason}).", "update", remedy) from error
     if changing[0].is_cuda:
-        done = _captured(done, example)
-    for tensor, value in zip(changing, kept, strict=True):
+        update = _captured(update, example)
+    for tensor, value in zip(changing, before, strict=True):
         tensor.copy_(value)
-    say(f"Compiled in {time.perf_counter() - began:.1f} s.")
-    return done
+    log(f"Compiled in {time.perf_counter() - started:.1f} s.")
+    return update
 
 
 def _captured(function: Callable[..., Any], example: tuple[Any, ...]) -> Callable[..., Any]:
-    """A function as one CUDA graph: its kernels are launched together, its arguments copied to where it reads them."""
-    held = tree_map_only(Tensor, torch.clone, example)
+    """Return a function as one CUDA graph: arguments are copied to its static inputs, and all kernels launched."""
+    inputs = tree_map_only(Tensor, torch.clone, example)
     stream = torch.cuda.Stream()
     stream.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(stream):  # a graph can only be captured of what has run on its stream
+    with torch.cuda.stream(stream):  # capture requires warm-up runs on a side stream
         for _ in range(3):
-            function(*held)
+            function(*inputs)
     torch.cuda.current_stream().wait_stream(stream)
     graph = torch.cuda.CUDAGraph()
-    # the window plays copies of the policy on another thread, whose allocations are no fault of this capture
+    # the viewer runs copies of the policy on another thread, whose allocations must not break this capture
     with torch.cuda.graph(graph, capture_error_mode="thread_local"):
-        found = function(*held)
+        outputs = function(*inputs)
 
     def replay(*arguments: Any) -> Any:
-        for place, given in zip(_tensors(held), _tensors(arguments), strict=True):
-            place.copy_(given, non_blocking=True)
+        for static, argument in zip(_tensors(inputs), _tensors(arguments), strict=True):
+            static.copy_(argument, non_blocking=True)
         graph.replay()
-        return tree_map_only(Tensor, torch.clone, found)
+        return tree_map_only(Tensor, torch.clone, outputs)
 
     return replay
 
 
 def _tensors(nest: Any) -> list[Tensor]:
-    """The tensors in arguments, in one order."""
+    """Return the tensors in nested arguments, always in the same order."""
     if isinstance(nest, Tensor):
         return [nest]
     parts = [nest[key] for key in sorted(nest)] if isinstance(nest, dict) else nest

@@ -1,12 +1,12 @@
-"""How much likelier a transition is on the target than on the source, by two domain classifiers.
+"""The gap between the dynamics of two domains, estimated by two domain classifiers (DARC).
 
 Eysenbach et al., "Off-Dynamics Reinforcement Learning" (arXiv:2006.13916), section 4.2: by Bayes' rule
 ``Δr(s, a, s') = log p_target(s' | s, a) − log p_source(s' | s, a)`` is the difference of two log odds,
 ``[log q(target | s, a, s') − log q(source | s, a, s')] − [log q(target | s, a) − log q(source | s, a)]``.
 
-Two choices of form that change no optimum: the classifier of (s, a, s') is the one of (s, a) plus a network of its own,
-which so says Δr itself and no small difference of two large numbers; and it is shown s' − s beside s', since
-a step is short beside the spread of states, and noise on normalized inputs would drown it.
+Two choices that leave the optimum unchanged: the log odds of (s, a, s') are those of (s, a) plus a second network's
+output, so that this output is Δr itself instead of a small difference of two large numbers; and the second network also
+reads s' − s, because one step is small against the spread of states, and noise on normalized inputs would hide it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from studio.contracts import TransitionScore
 from studio.experiment import Settings, setting
 from studio.nn.running_mean_std import RunningMeanStd
-from studio.rl.compiling import made_fast
+from studio.rl.compiling import compile_update
 from studio.rl.flat import FlatParameters, adam
 from studio.rl.networks.gaussian import flatten
 
@@ -65,27 +65,27 @@ class GapParams(Settings):
 
 
 class Classifiers(nn.Module):
-    """Log odds that a transition is the target's: of (s, a), and what s' adds to them, which is Δr."""
+    """Log odds that a transition is from the target, given (s, a), and the change of them given s' too, which is Δr."""
 
     def __init__(self, observation: int, action: int, width: int, layers: int) -> None:
         super().__init__()
         hidden = [width] * layers
         self.sa = _network([observation + action, *hidden, 1])
         self.sas = _network([3 * observation + action, *hidden, 1])
-        self._known = observation + action
+        self._sa_width = observation + action
 
     def forward(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
-        """Normalized (s, a, s', s' − s), (n, width) → log odds of (s, a), (n,), and Δr, (n,)."""
-        return self.sa(inputs[:, : self._known]).squeeze(-1), self.sas(inputs).squeeze(-1)
+        """Return the log odds of (s, a), (n,), and Δr, (n,), for normalized (s, a, s', s' − s), (n, width)."""
+        return self.sa(inputs[:, : self._sa_width]).squeeze(-1), self.sas(inputs).squeeze(-1)
 
 
 class DynamicsGap:
-    """Δr of transitions. It is a companion of the policy: saved beside it, no part of it.
+    """Estimates Δr of transitions. It is a companion of the policy: saved beside its weights, not among them.
 
     Args:
         observation: width of an observation.
-        low, high: range of the native actions, (width,); classifiers see them in units in which it is [−1, 1].
-        ignored: entries of an observation that are left out, as its policy leaves them out.
+        low, high: range of the native actions, (width,); the classifiers read actions scaled to [−1, 1].
+        ignored: observation entries that the policy does not receive; the classifiers don't either.
     """
 
     title = "Δr, nats"
@@ -110,21 +110,21 @@ class DynamicsGap:
         self.moments = RunningMeanStd(3 * observation + len(low)).to(device)
 
     def inputs(self, batch: Mapping[str, Tensor]) -> Tensor:
-        """(s, a, s', s' − s) of transitions, (n, width), not yet normalized."""
-        seen, action, after = (batch[name] for name in COLUMNS)
-        return torch.cat([seen, action, after, after - seen], 1)
+        """Return (s, a, s', s' − s) of transitions, (n, width), not yet normalized."""
+        observation, action, following = (batch[name] for name in COLUMNS)
+        return torch.cat([observation, action, following, following - observation], 1)
 
     @torch.no_grad()
     def delta_reward(self, batch: Mapping[str, Tensor]) -> Tensor:
-        """Δr, (n,) nats within ±bound, of transitions with actions in units of their range."""
+        """Return Δr, (n,), nats within ±bound, of transitions whose actions are scaled to [−1, 1]."""
         return self.networks(self.moments(self.inputs(batch)))[1].clamp(-self.bound, self.bound)
 
     def transition_score(self, observation: Any, action: Array, next_observation: Any) -> Array:
         """Return Δr, (n,), of native actions and observations as a world gives them."""
-        unit = 2 * (np.asarray(action, np.float32) - self._low) / (self._high - self._low) - 1
-        seen, after = (flatten(rows, self._ignored) for rows in (observation, next_observation))
-        device = self.moments.mean.device
-        rows = [torch.as_tensor(rows, dtype=torch.float32, device=device) for rows in (seen, unit.clip(-1, 1), after)]
+        scaled = 2 * (np.asarray(action, np.float32) - self._low) / (self._high - self._low) - 1
+        before, after = (flatten(rows, self._ignored) for rows in (observation, next_observation))
+        on = {"dtype": torch.float32, "device": self.moments.mean.device}
+        rows = [torch.as_tensor(rows, **on) for rows in (before, scaled.clip(-1, 1), after)]
         return self.delta_reward(dict(zip(COLUMNS, rows, strict=True))).cpu().numpy()
 
     def transition_scores(self) -> TransitionScore | None:
@@ -132,34 +132,37 @@ class DynamicsGap:
         return self
 
     def about(self) -> dict[str, Any]:
-        """What :meth:`made` makes its like of, but for the tensors: numbers and strings."""
+        """Return what :meth:`made` needs beside the tensors: numbers and strings."""
         settings = {name: getattr(self._settings, name) for name in GapParams.model_fields}
         low, high = self._low.tolist(), self._high.tolist()
         return {"observation": self._observation, "low": low, "high": high, "ignored": list(self._ignored), **settings}
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Weights and statistics."""
+        """Return weights and statistics."""
         parts = {"networks": self.networks, "moments": self.moments}
         return {f"{name}.{key}": value for name, part in parts.items() for key, value in part.state_dict().items()}
 
     @classmethod
     def made(cls, about: Mapping[str, Any], state: Mapping[str, Tensor]) -> DynamicsGap:
-        """One from what :meth:`about` and :meth:`state_dict` gave. Raises ValueError, KeyError, RuntimeError where they
-        do not fit."""
-        rest = dict(about)
-        observation, low, high, ignored = (rest.pop(name) for name in ("observation", "low", "high", "ignored"))
-        gap = cls(observation, low, high, GapParams(**rest), 0, ignored=ignored)
+        """Return a gap from what :meth:`about` and :meth:`state_dict` returned.
+
+        Raises:
+            ValueError, KeyError, RuntimeError: they do not fit each other.
+        """
+        settings = dict(about)
+        observation, low, high, ignored = (settings.pop(name) for name in ("observation", "low", "high", "ignored"))
+        gap = cls(observation, low, high, GapParams(**settings), 0, ignored=ignored)
         for name, part in (("networks", gap.networks), ("moments", gap.moments)):
             part.load_state_dict({k.removeprefix(f"{name}."): v for k, v in state.items() if k.startswith(f"{name}.")})
         return gap
 
 
 class GapLearner:
-    """Trains a gap's classifiers on as many transitions of either domain. ``gap`` changes in place.
+    """Trains a gap's classifiers on batches with equally many transitions of either domain. ``gap`` changes in place.
 
     Args:
-        compile: the step as one graph, about three times as fast after some seconds; it needs a C++ compiler.
-        say: told when that is done.
+        compile: compile the update as one graph, about three times as fast after some seconds; needs a C++ compiler.
+        log: receives sentences for the run's log.
     """
 
     def __init__(
@@ -168,7 +171,7 @@ class GapLearner:
         settings: GapParams,
         seed: int,
         compile: bool = False,
-        say: Callable[[str], None] = lambda text: None,
+        log: Callable[[str], None] = lambda text: None,
     ) -> None:
         self.gap, self.settings = gap, settings
         device = gap.moments.mean.device
@@ -177,30 +180,30 @@ class GapLearner:
         self.first, self.second = torch.zeros_like(self.flat.vector), torch.zeros_like(self.flat.vector)
         self.updates = torch.zeros((), device=device)  # Adam's
         self._update: Callable[[Tensor], Tensor] | None = None if compile else self.update
-        self._say = say
+        self._log = log
 
     def step(self, source: Mapping[str, Tensor], target: Mapping[str, Tensor]) -> Tensor:
-        """One gradient step on transitions of both domains, (n, …) of each; diagnostics in ``DIAGNOSTICS``' order."""
+        """Make one gradient step on transitions of both domains, (n, …) each; return the ``DIAGNOSTICS`` in order."""
         rows = torch.cat([self.gap.inputs(source), self.gap.inputs(target)])
         self.gap.moments.update(rows)
         noise = torch.randn(rows.shape, generator=self.generator, device=rows.device)
         inputs = self.gap.moments(rows) + self.settings.classifier_noise * noise
         if self._update is None:
             changing = (self.flat.vector, self.first, self.second, self.updates)
-            self._update = made_fast(self.update, (torch.zeros_like(inputs),), changing, self._say)
+            self._update = compile_update(self.update, (torch.zeros_like(inputs),), changing, self._log)
         return self._update(inputs)
 
     def update(self, inputs: Tensor) -> Tensor:
-        """One step of Adam on noisy inputs (2n, width), the source's first; diagnostics."""
+        """Make one step of Adam on noisy inputs (2n, width), the source's first; return the diagnostics."""
         target = torch.zeros(len(inputs), device=inputs.device)
         target[len(inputs) // 2 :] = 1
 
         def loss(vector: Tensor) -> tuple[Tensor, Tensor]:
-            known, delta = functional_call(self.gap.networks, self.flat.unflatten(vector), (inputs,))
-            whole = known.detach() + delta  # what s' says on top changes nothing of what (s, a) says
-            losses = [binary_cross_entropy_with_logits(logits, target) for logits in (whole, known)]
-            right = [((logits > 0) == (target > 0.5)).float().mean() for logits in (whole, known)]
-            return losses[0] + losses[1], torch.stack([*losses, *right]).detach()
+            sa, delta = functional_call(self.gap.networks, self.flat.unflatten(vector), (inputs,))
+            sas = sa.detach() + delta  # the loss of (s, a, s') must not train the classifier of (s, a)
+            losses = [binary_cross_entropy_with_logits(logits, target) for logits in (sas, sa)]
+            accuracies = [((logits > 0) == (target > 0.5)).float().mean() for logits in (sas, sa)]
+            return losses[0] + losses[1], torch.stack([*losses, *accuracies]).detach()
 
         gradient, (_, diagnostics) = grad_and_value(loss, has_aux=True)(self.flat.vector)
         self.updates.add_(1)
@@ -208,7 +211,7 @@ class GapLearner:
         return diagnostics
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything that training goes on from, the gap's own weights and statistics included."""
+        """Return all that training continues from, the gap's own weights and statistics included."""
         parts = {"networks": self.gap.networks, "moments": self.gap.moments}
         state: dict[str, Any] = {
             name: {key: value.clone() for key, value in part.state_dict().items()} for name, part in parts.items()
@@ -226,8 +229,8 @@ class GapLearner:
 
 
 def exact_delta(source: Array, target: Array, bound: float = np.inf) -> Array:
-    """log p_target − log p_source of transition tables (states, actions, next states), within ±bound; NaN where a
-    transition happens in neither."""
+    """Return log p_target − log p_source of transition tables (states, actions, next states), clipped to ±bound; NaN
+    where a transition is impossible in both."""
     with np.errstate(divide="ignore", invalid="ignore"):
         delta = np.log(target) - np.log(source)
     return np.where((source > 0) | (target > 0), np.clip(delta, -bound, bound), np.nan)

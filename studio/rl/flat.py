@@ -1,4 +1,4 @@
-"""All trainable parameters of a module as one vector: a step of Adam is a few operations, whatever the layers."""
+"""All trainable parameters of a module as one vector, so that a step of Adam is a few operations for all layers."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ BETA1, BETA2 = 0.9, 0.999
 
 
 class FlatParameters:
-    """Moves a module's parameters into one vector of which they become views: changing it changes the module.
+    """Moves a module's parameters into one vector, of which they become views: changing it changes the module.
 
-    Frozen parameters, which require no gradient, stay where they are.
+    Frozen parameters (``requires_grad`` is False) stay as they are.
     """
 
     def __init__(self, module: nn.Module) -> None:
@@ -24,7 +24,7 @@ class FlatParameters:
             named[name].data = view
 
     def unflatten(self, vector: Tensor) -> dict[str, Tensor]:
-        """Views of a vector under the parameters' names. Differentiable."""
+        """Return views of a vector under the parameters' names. Differentiable."""
         parts = vector.split(self.sizes)
         return {n: part.view(shape) for n, part, shape in zip(self.names, parts, self.shapes, strict=True)}
 
@@ -38,13 +38,13 @@ def adam(
     rate: Tensor | float,
     epsilon: float = 1e-8,
 ) -> None:
-    """One step of Adam in place (Kingma and Ba 2015, arXiv:1412.6980, algorithm 1). Nothing in it waits for a GPU.
+    """Make one step of Adam in place (Kingma and Ba 2015, arXiv:1412.6980, algorithm 1), without synchronizing a GPU.
 
     Args:
         first, second: moments of the gradient, shaped as ``vector``; 0 before the first step.
-        count: of this step, (): 1 for the first.
+        count: the number of this step, (): 1 for the first.
     """
     first.lerp_(gradient, 1 - BETA1)
     second.mul_(BETA2).add_((1 - BETA2) * gradient.square())
-    spread = (second / (1 - BETA2**count)).sqrt() + epsilon
-    vector.sub_(rate / (1 - BETA1**count) * first / spread)
+    denominator = (second / (1 - BETA2**count)).sqrt() + epsilon
+    vector.sub_(rate / (1 - BETA1**count) * first / denominator)

@@ -1,4 +1,4 @@
-"""Which algorithm trains a policy: the one that the policy's own ``algorithm`` names."""
+"""The algorithms, by the names that policies give as their ``algorithm``."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from studio.rl.compiling import compiler
 
 
 class Learner(Protocol):
-    """Trains a policy in a world, one iteration after the other; its state is complete, worlds and buffers included."""
+    """Trains a policy in a world, iteration by iteration. Its state is complete, with worlds and replay buffers."""
 
     @property
     def units(self) -> Mapping[str, str]: ...
@@ -32,15 +32,16 @@ class Learner(Protocol):
 
 @dataclass(frozen=True)
 class Algorithm:
-    """``make(policy, world, settings, iterations=…, seed=…, say=…)`` gives the learner."""
+    """An algorithm's settings, learner and checks. ``make(policy, world, settings, iterations=…, seed=…, log=…)``
+    returns the learner."""
 
     Params: type[Settings]  # with ``simulations`` and ``physics_threads``
     make: Callable[..., Learner]
-    check: Callable[[Any, str, int], list[Problem]]  # (settings, the dotted name of where they stand, iterations)
+    check: Callable[[Any, str, int], list[Problem]]  # (settings, their dotted field, iterations)
 
 
 def check_compiler(settings: Any, field: str) -> list[Problem]:
-    """Whether an update that is to be compiled can be."""
+    """Return the problem that the update is to be compiled and there is no compiler, where that is so."""
     if settings.update != "compiled" or compiler():
         return []
     message = "There is no C++ compiler to compile the update with."
@@ -48,7 +49,7 @@ def check_compiler(settings: Any, field: str) -> list[Problem]:
 
 
 def check_minibatch(settings: PPOParams, field: str, iterations: int = 0) -> list[Problem]:
-    """Whether an iteration of PPO fills a minibatch."""
+    """Return the problem that an iteration of PPO has fewer samples than a minibatch, where that is so."""
     samples = settings.simulations * settings.steps
     if samples >= settings.minibatch:
         return []
@@ -57,17 +58,15 @@ def check_minibatch(settings: PPOParams, field: str, iterations: int = 0) -> lis
 
 
 def check_ppo(settings: PPOParams, field: str, iterations: int = 0) -> list[Problem]:
-    """What PPO cannot do."""
+    """Return why PPO cannot train with these settings."""
     return [*check_compiler(settings, field), *check_minibatch(settings, field)]
 
 
 def check_off_policy(settings: SACParams | DQNParams, field: str, iterations: int) -> list[Problem]:
-    """What a learner with a replay cannot do: it acts at random until there is enough to learn from."""
+    """Return why a learner with a replay buffer cannot train with these settings."""
     problems, steps = check_compiler(settings, field), iterations * settings.samples
     if steps <= settings.learning_starts:
-        message = (
-            f"Learning starts after {settings.learning_starts} steps, and the training has {steps}: so it never starts."
-        )
+        message = f"Learning starts after {settings.learning_starts} steps, but the training has only {steps} steps."
         problems.append(Problem(f"{field}.learning_starts", message, "Start learning earlier, or train longer."))
     return problems
 

@@ -1,4 +1,4 @@
-"""Replay: the newest transitions of many simulations, in one tensor made once."""
+"""A replay buffer: the newest transitions of many simulations in one preallocated tensor."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ from torch import Tensor
 
 
 class Replay:
-    """A ring over time of rows for every simulation, (length, envs, width): columns lie side by side.
+    """A ring buffer over time, (length, envs, width): a row holds a transition's columns side by side.
 
     Args:
-        capacity: transitions at most, over all simulations.
-        envs: simulations that add at once.
-        widths: of each column, in the order of a row.
+        capacity: how many transitions it can hold, over all simulations.
+        envs: how many simulations add at once.
+        widths: width of each column, in the order of a row.
     """
 
     def __init__(self, capacity: int, envs: int, widths: Mapping[str, int], device: Any = "cpu") -> None:
         self.length, self.envs, self.widths = max(2, capacity // envs), envs, dict(widths)
         self.rows = torch.zeros(self.length, envs, sum(self.widths.values()), device=device)
         self.time = 0  # steps added so far; a slot is a time modulo the length
-        # when the episode of each row began, and, at the slot of an episode's beginning, when it ended
+        # for each row, the time at which its episode started; at the slot of that time, when the episode ended
         self._began = torch.zeros(self.length, envs, dtype=torch.int64, device=device)
         self._ended = torch.full((self.length, envs), -1, dtype=torch.int64, device=device)
         self._start = torch.zeros(envs, dtype=torch.int64, device=device)  # of each simulation's present episode
         self._every = torch.arange(envs, device=device)
 
     def __len__(self) -> int:
-        """Transitions that are held."""
+        """Return how many transitions it holds."""
         return min(self.time, self.length) * self.envs
 
     def add(self, columns: Mapping[str, Tensor], ended: Tensor) -> None:
-        """Takes in one step of every simulation: columns (envs, width) or (envs,), and which episodes it ended."""
+        """Add one step of every simulation: columns (envs, width) or (envs,), and which episodes it ended, (envs,)."""
         slot = self.time % self.length
         parts = [columns[name].reshape(self.envs, -1).to(self.rows) for name in self.widths]
         self.rows[slot] = torch.cat(parts, 1)
@@ -43,37 +43,37 @@ class Replay:
         self._start.masked_fill_(ended, self.time)
 
     def sample(self, count: int, generator: torch.Generator | None = None) -> dict[str, Tensor]:
-        """``count`` transitions, each as likely as another: columns (count, width)."""
+        """Draw ``count`` transitions uniformly; return their columns (count, width)."""
         return self.columns(self.gather(*self.places(count, generator)))
 
     def places(self, count: int, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
-        """Times and simulations of ``count`` transitions drawn uniformly, (count,) each."""
+        """Draw ``count`` transitions uniformly; return their times and simulations, (count,) each."""
         device, held = self.rows.device, min(self.time, self.length)
         drawn = torch.randint(held * self.envs, (count,), generator=generator, device=device)
         return self.time - 1 - drawn // self.envs, drawn % self.envs
 
     def gather(self, times: Tensor, envs: Tensor) -> Tensor:
-        """Rows (…, width) of transitions that are held."""
+        """Return the rows (…, width) of stored transitions."""
         return self.rows.view(-1, self.rows.shape[-1])[(times % self.length) * self.envs + envs]
 
     def columns(self, rows: Tensor) -> dict[str, Tensor]:
-        """Views of the columns in rows (…, width)."""
+        """Return views of the columns in rows (…, width)."""
         return dict(zip(self.widths, rows.split(list(self.widths.values()), -1), strict=True))
 
     def span(self, times: Tensor, envs: Tensor) -> tuple[Tensor, Tensor]:
-        """First and last time that is held of each transition's episode, (…,) each.
+        """Return the first and last time of each transition's episode, (…,) each.
 
-        An episode that goes on lasts until the newest step. Where its beginning has been overwritten its end is not
-        known any more, and the transition stands alone.
+        An unfinished episode reaches to the newest step. Where an episode's first step has been overwritten, its end is
+        unknown, and both times are the transition's own.
         """
-        began = self._began[times % self.length, envs]
-        ended = self._ended[began % self.length, envs]
+        first = self._began[times % self.length, envs]
+        ended = self._ended[first % self.length, envs]
         last = torch.where(ended < 0, self.time - 1, ended)
-        lost = began < self.time - self.length
-        return torch.where(lost, times, began), torch.where(lost, times, last)
+        overwritten = first < self.time - self.length
+        return torch.where(overwritten, times, first), torch.where(overwritten, times, last)
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything but the empty part, copied into the computer's own memory."""
+        """Return all but the unused part, copied to the CPU."""
         held = min(self.time, self.length)
         kept = {name: getattr(self, name)[:held].to("cpu", copy=True) for name in ("rows", "_began", "_ended")}
         return {"time": self.time, "start": self._start.clone(), **{n.strip("_"): v for n, v in kept.items()}}

@@ -1,4 +1,4 @@
-"""Nests of NumPy arrays as nests of tensors, as checkpoints keep them, and back."""
+"""Nested dicts of NumPy arrays as nested dicts of tensors, as checkpoints store them, and back."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import torch
 
 
 def tensors(nest: Any) -> Any:
-    """Arrays become tensors that share their memory; the rest stays."""
+    """Return the nest with arrays as tensors that share their memory."""
     if isinstance(nest, dict):
         return {key: tensors(value) for key, value in nest.items()}
     return torch.from_numpy(nest) if isinstance(nest, np.ndarray) else nest
 
 
 def arrays(nest: Any) -> Any:
-    """Tensors become arrays; the rest stays."""
+    """Return the nest with tensors as arrays."""
     if isinstance(nest, dict):
         return {key: arrays(value) for key, value in nest.items()}
     return nest.cpu().numpy() if isinstance(nest, torch.Tensor) else nest

@@ -1,4 +1,4 @@
-"""What the strategies share that learn by reinforcement in a world, and are judged on the target."""
+"""The base of the reinforcement learning strategies: one learner in one world, scored on the target."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from studio.rl.algorithms.ppo import PPO, UNITS, PPOParams
 from studio.rl.learners import check_ppo
 from studio.rl.networks.gaussian import GaussianActorCritic, flatten
 
-# A hopper whose torso's mass varies, in a handful of rollouts of PPO.
+# A hopper with a randomized torso mass, for a few rollouts of PPO.
 TINY_PPO: dict[str, Any] = {
     "simulations": 4, "steps": 16, "minibatch": 16, "epochs": 2, "update": "eager", "physics_threads": 1,
 }  # fmt: skip
@@ -33,17 +33,17 @@ TINY: dict[str, Any] = {
 
 
 class ReinforcementStrategy(Strategy):
-    """A learner in one world; an iteration is a rollout and its update. A subclass chooses the parts:
+    """Trains one policy in one world; an iteration is a rollout and its update. A subclass chooses the parts:
 
-    - :meth:`training_domain`: where it trains. By default the source, in which :meth:`terms` vary.
-    - :meth:`first_policy`: what it begins with. By default a blank policy, fitted to that world; where the strategy
-      requires a source policy it takes ``context.policy(pretrained=True)`` there.
-    - :meth:`learner`: what trains it, and with which settings. By default PPO with this strategy's own parameters.
+    - :meth:`training_domain`: the domain of that world. By default the source, randomized by :meth:`terms`.
+    - :meth:`first_policy`: the initial policy. By default a new one of the world's sizes; a strategy that requires a
+      source policy takes ``context.policy(pretrained=True)`` there.
+    - :meth:`learner`: the algorithm and its settings. By default PPO with this strategy's own parameters.
     """
 
     requires = Requires(same_spaces=True, evaluate_at_zero=True)
     unused_budget = ("batch_size",)
-    policies: ClassVar[tuple[str, ...]] = (GaussianActorCritic.id,)  # what it can train
+    policies: ClassVar[tuple[str, ...]] = (GaussianActorCritic.id,)  # the policies that it can train
     units = UNITS
     example: ClassVar[Mapping[str, Any]] = TINY
 
@@ -51,17 +51,16 @@ class ReinforcementStrategy(Strategy):
         """Optimization and collection."""
 
     def training_domain(self, experiment: Experiment) -> Domain:
-        """Where the policy learns."""
+        """Return the domain that the policy trains in."""
         source = experiment.source
         return source.model_copy(update={"randomization": list(self.terms(source))})
 
     def terms(self, source: Domain) -> Sequence[RandomizationTerm]:
-        """What varies from episode to episode in training on the source: by default nothing, though what is observed of
-        the body stays observed."""
+        """Return the randomization of the source in training: by default none, but observed terms stay observed."""
         return [term.model_copy(update={"probability": 0.0}) for term in source.randomization if term.observed]
 
     def first_policy(self, context: Any, world: Any) -> Any:
-        """The policy that training begins with, on the context's device."""
+        """Return the policy that training starts from, on the context's device."""
         policy = context.policy(pretrained=False)
         inputs = flatten(world.observe([0]), policy.params.ignored).shape[1]
         policy.fit(inputs, world.control.low, world.control.high, context.experiment.seed)
@@ -69,12 +68,13 @@ class ReinforcementStrategy(Strategy):
 
     @property
     def settings(self) -> Any:
-        """The learner's, with ``simulations`` and ``physics_threads``: by default this strategy's own parameters."""
+        """Return the learner's settings, with ``simulations`` and ``physics_threads``: by default the strategy's own
+        parameters."""
         return self.params
 
-    def learner(self, policy: Any, world: Any, plan: Experiment, say: Any) -> Any:
-        """What trains the policy in the world over the budget."""
-        return PPO(policy, world, self.settings, iterations=plan.budget.iterations, seed=plan.seed, say=say)
+    def learner(self, policy: Any, world: Any, plan: Experiment, log: Any) -> Any:
+        """Return the learner that trains the policy in the world over the budget."""
+        return PPO(policy, world, self.settings, iterations=plan.budget.iterations, seed=plan.seed, log=log)
 
     def check(self, experiment: Experiment) -> list[Problem]:
         return [*self._check_policy(experiment), *self._check_domains(experiment), *self._check_learner(experiment)]
@@ -96,7 +96,7 @@ class ReinforcementStrategy(Strategy):
         return {"learner": self._learner}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore a checkpoint; those of earlier versions hold the learner's own state beside what else there is."""
+        """Restore a checkpoint; in those of earlier versions the learner's state is not nested under ``learner``."""
         super().load_state_dict(state if "learner" in state else {**state, "learner": state})
 
     def _check_policy(self, experiment: Experiment) -> list[Problem]:

@@ -1,4 +1,4 @@
-"""What of a policy that has learned is carried over: what stands still, what begins anew, and how it explores again."""
+"""Start training from a trained policy: which parts are kept, frozen or reinitialized, and how it explores again."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from studio.rl.algorithms.sac import SACParams
 
 
 class WarmStartSACParams(SACParams):
-    """Optimization and collection, from a policy that has learned."""
+    """Optimization and collection, starting from a trained policy."""
 
     alpha: float = setting(0.01, "α", "Initial temperature of SAC.", gt=0, le=100)
     learning_starts: int = setting(
@@ -26,11 +26,11 @@ class WarmStartSACParams(SACParams):
         ge=0,
         le=10_000_000,
     )
-    begins_at_random: ClassVar[bool] = False
+    random_start: ClassVar[bool] = False
 
 
 class WarmStartParams(Settings):
-    """What of the source's policy is kept, and how it comes to explore again; mixed in, its fields come first."""
+    """Which parts of the source policy are kept, and how it explores again: a mixin whose fields come first."""
 
     exploration: Literal["none", "fresh_log_std", "temperature", "entropy"] = setting(
         "fresh_log_std",
@@ -50,16 +50,16 @@ class WarmStartParams(Settings):
     reset: Literal["nothing", "critic", "last_layer", "critic_and_last_layer"] = setting(
         "nothing", "Reset", "Parameters to reinitialize: the critic with its reward scale, or the actor's last layer."
     )
-    normalization: Literal["keep", "anew"] = setting(
-        "keep", "Normalization", "Observation statistics: continue from the source's, or start new ones."
+    normalization: Literal["keep", "reset"] = setting(
+        "keep", "Normalization", "Observation statistics: keep the source policy's, or reset them."
     )
 
 
 def check_warm_start(p: WarmStartParams, layers: int, soft: bool) -> list[Problem]:
-    """What does not go together.
+    """Return which of the parameters contradict each other, or the policy.
 
     Args:
-        layers: hidden layers of the policy.
+        layers: number of the policy's hidden layers.
         soft: whether SAC trains it.
     """
     problems = []
@@ -72,17 +72,17 @@ def check_warm_start(p: WarmStartParams, layers: int, soft: bool) -> list[Proble
         problems.append(("freeze", "SAC's critics must be trained.", "Freeze layers, or choose PPO."))
     if soft and p.exploration == "entropy":
         problems.append(("exploration", "SAC rewards entropy through its temperature.", "Choose temperature."))
-    if soft and p.normalization == "anew":
+    if soft and p.normalization == "reset":
         problems.append(("normalization", "SAC does not normalize observations.", "Choose keep."))
     return [Problem(f"strategy.params.{field}", message, remedy) for field, message, remedy in problems]
 
 
 def warm_start(policy: Any, blank: Any, p: WarmStartParams) -> None:
-    """Makes of a source's policy, in place, what training on the target begins with.
+    """Turn a source policy, in place, into the one that training on the target starts from.
 
     Args:
         policy: ``gaussian_mlp``, ``gaussian_gru`` or ``squashed_mlp``.
-        blank: a new policy of the same kind and widths; it gives what begins anew.
+        blank: a new policy of the same kind and widths, whose parameters replace those that are reset.
     """
     soft = policy.algorithm == "sac"
     actor, critic = _layers(policy.actor), _layers(policy.critics if soft else policy.critic)
@@ -104,22 +104,22 @@ def warm_start(policy: Any, blank: Any, p: WarmStartParams) -> None:
             policy.log_std.copy_(blank.log_std)
         elif p.exploration == "temperature" and not soft:
             policy.log_std.add_(math.log(p.temperature))
-    if p.normalization == "anew":
+    if p.normalization == "reset":
         policy.moments.load_state_dict(RunningMeanStd(policy.params.inputs).state_dict())
     frozen: list[list[Tensor]] = []
     if p.freeze == "critic":
         frozen = critic
     elif p.freeze != "nothing":
         count = policy.params.layers if p.freeze == "all_but_last_layer" else p.frozen_layers
-        memory = list(policy.core.parameters()) if policy.is_recurrent else []  # a recurrent core lies before them
-        frozen = [memory, *actor[:count], *([] if fresh_critic else critic[:count])]
+        core = list(policy.core.parameters()) if policy.is_recurrent else []  # it lies before the first layers
+        frozen = [core, *actor[:count], *([] if fresh_critic else critic[:count])]
     for layer in frozen:
         for parameter in layer:
             parameter.requires_grad_(False)
 
 
 def _layers(network: Any) -> list[list[Tensor]]:
-    """Weights and biases of each layer of one network, or of several side by side."""
+    """Return weights and biases of each layer of one network, or of several side by side."""
     parameters = dict(network.named_parameters())
     if "weights.0" in parameters:
         count = len(parameters) // 2

@@ -168,7 +168,7 @@ class Reinforcing:
             policy.fit(inputs, world.control.low, world.control.high, plan.seed)
         self.policy: Any = policy.to(device)
         self.world = world
-        self.learner = algorithm.make(self.policy, world, settings, iterations=plan.iterations, seed=plan.seed, say=say)
+        self.learner = algorithm.make(self.policy, world, settings, iterations=plan.iterations, seed=plan.seed, log=say)
 
     def state_dict(self) -> dict[str, Any]:
         return self.learner.state_dict()

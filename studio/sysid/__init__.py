@@ -3,18 +3,19 @@
     from studio.sysid import Estimate, Trajectories, identify, record
 
     identify(domain, trajectories, fields, *, method="lstm"|"sysid", seed, tick=None) -> dict[str, Estimate]
-        ``fields`` are the physics fields of studio.sim.randomization; ``tick`` is called with the share done, 0 to 1,
-        and may raise to leave. Estimate(value, low, high, identifiable, nominal, reason): × nominal, a delay in s. What
-        the recordings cannot show has identifiable=False and value=NaN, and low, high are the range that was searched.
+        ``fields`` are physics fields of studio.sim.randomization; ``tick`` is called with the progress, 0 to 1, and may
+        raise to stop. Estimate(value, low, high, identifiable, nominal, reason): × nominal, a delay in s. Parameters
+        that the recordings do not determine have identifiable=False and value=NaN; low, high are the searched range.
     record(domain, values, count, seed, *, noise=SENSOR_NOISE) -> Trajectories
-        Recordings in simulation under given (hidden) values, {field: value}, or None: of the domain's own robot, which
-        may be a stand-in; count None: as many as needed.
-    chosen(found) -> {field: value} of what is identifiable; terms_around(domain, found) -> the domain's randomization
-        with each identifiable parameter drawn from its interval; simulation_of(experiment, role) -> whose that may be
+        Record in simulation under given (hidden) values, {field: value}; None: the domain's own robot, which may be a
+        stand-in. count None: as many recordings as identification needs.
+    chosen(estimates) -> {field: value} of the identifiable ones; terms_around(domain, estimates) -> the domain's
+        randomization with each identifiable parameter drawn from its interval; simulation_of(experiment, role) -> the
+        role of the domain that may be calibrated
     read_recordings(path) -> Trajectories, write_recordings(trajectories, path): recordings on disk
     plant_for(domain, trajectories) -> (Plant, Trajectories): the simulation that replays them
     plant.simulated(trajectories, values) -> Trajectories: the same commands under other values
-    misfit(plant, trajectories, values) -> float: what is left unexplained, in units of the sensors' noise
+    misfit(plant, trajectories, values) -> float: the residual, in units of the sensors' noise
 
 Importing this package imports torch and MuJoCo.
 """

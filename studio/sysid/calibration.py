@@ -1,4 +1,4 @@
-"""What is made of the estimates: a simulation that is randomized around them."""
+"""Calibrate a simulation: randomize it around the estimates."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from studio.sysid.ranges import RANGES
 
 
 def chosen(found: Mapping[str, Estimate]) -> dict[str, float]:
-    """Field → the estimate, for those that are identifiable."""
+    """Return field → estimate of the identifiable parameters."""
     return {name: estimate.value for name, estimate in found.items() if estimate.identifiable}
 
 
 def terms_around(domain: Domain, found: Mapping[str, Estimate], margin: float = 0.0) -> list[RandomizationTerm]:
-    """The domain's randomization with every identifiable parameter drawn from its interval; other terms stay.
+    """Return the domain's randomization with every identifiable parameter drawn from its interval; other terms stay.
 
     Args:
-        margin: how far beyond the interval, as a share of the estimate, within the range that is searched at all.
+        margin: by what fraction of the estimate the interval is extended, within the searched range.
     """
     shown = {name: estimate for name, estimate in found.items() if estimate.identifiable}
     kept = [term for term in domain.randomization if term.field not in shown]
@@ -36,10 +36,11 @@ def terms_around(domain: Domain, found: Mapping[str, Estimate], margin: float = 
 
 
 def simulation_of(experiment: Experiment, role: str) -> str:
-    """The role, ``source`` or ``target``, of the domain that simulates the robot of ``role`` and may be calibrated.
+    """Return the role, ``source`` or ``target``, of the domain that simulates the robot of ``role`` and may be
+    calibrated.
 
-    It is the domain itself. Where a stand-in takes its place, the domain is the robot, on which the estimates would act
-    on top of its own values, and the other domain is the simulation of it.
+    It is the domain itself, unless a stand-in robot takes its place: then the domain is the robot, and the other domain
+    simulates it.
 
     Raises:
         ExperimentError: no domain simulates that robot.

@@ -1,4 +1,4 @@
-"""Recording, identifying and comparing, for those who have a domain."""
+"""Record, identify and compare, given a domain."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from studio.sysid.trajectories import SENSOR_NOISE, Trajectories
 
 Array = np.ndarray
 METHODS = ("lstm", "sysid")
-MOST_RECORDINGS = 8  # more are left out: they cost simulation and add little
+MOST_RECORDINGS = 8  # further recordings are left out: they cost simulation time and add little
 COUNTS = {"motor_controlled": 6}  # recordings to make, by the kind of embodiment
 USUAL_COUNT = 2
 UNEXPLAINED = 3.0  # a misfit beyond which the simulation may differ from the robot by more than these parameters
-LEFT_OVER = 1 / 3  # share of the nominal model's misfit put down to contacts, where little grows large
+LEFT_OVER = 1 / 3  # accepted fraction of the nominal model's misfit: contacts amplify small errors
 
 
 def record(
@@ -40,14 +40,15 @@ def record(
     noise: tuple[float, float] | None = SENSOR_NOISE,
     tick: Tick | None = None,
 ) -> Trajectories:
-    """Records ``count`` trajectories in simulation, as a robot with these (hidden) values would make them.
+    """Record ``count`` trajectories in simulation, of a robot with these (hidden) values.
 
-    Its actuators swing; where something loose lies before it, half of the recordings are of the expert moving that.
+    The commands excite all actuators. With a loose object in the scene, half of the recordings are of the expert
+    manipulating it.
 
     Args:
         values: field → × nominal, or a delay in s, of the model without a stand-in; None: the domain's own robot.
         count: None: as many as identification needs.
-        seed: of the commands, the beginnings and the sensors' noise.
+        seed: of the commands, the initial states and the sensors' noise.
         noise: standard deviation of measured positions and velocities; None: sensors without noise.
 
     Raises:
@@ -64,8 +65,8 @@ def record(
         moved = handle(domain, plant.model, values or {}, (count + 1) // 2, seed)
         made = moved
         if count > len(moved):
-            asked = excite(plant, count - len(moved), seed, moved.steps, moved.dt)
-            made = plant.simulated(asked, values or {}, tick).joined(moved)
+            commanded = excite(plant, count - len(moved), seed, moved.steps, moved.dt)
+            made = plant.simulated(commanded, values or {}, tick).joined(moved)
     else:
         made = plant.simulated(excite(plant, count, seed), values or {}, tick)
     if not np.isfinite(made.qpos).all():
@@ -74,7 +75,7 @@ def record(
 
 
 def with_noise(trajectories: Trajectories, noise: tuple[float, float], seed: int) -> Trajectories:
-    """Adds the sensors' noise to what was measured; the beginnings are where the body was put and stay exact."""
+    """Return the trajectories with sensor noise on the measurements; the initial states stay exact."""
     rng = np.random.default_rng([seed, 11])
     qpos = trajectories.qpos + rng.normal(0, noise[0], trajectories.qpos.shape)
     qvel = trajectories.qvel + rng.normal(0, noise[1], trajectories.qvel.shape)
@@ -91,13 +92,13 @@ def identify(
     tick: Tick | None = None,
     training: Training | None = None,
 ) -> dict[str, Estimate]:
-    """Infers the parameters ``fields`` of the domain's model from recordings.
+    """Estimate the parameters ``fields`` of the domain's model from recordings.
 
-    A trained identifier is kept in the cache by the hash of all that made it: the model, the commands, the ranges.
+    A trained identifier is cached under the hash of all that it depends on: the model, the commands, the ranges.
 
     Args:
         method: ``lstm`` learns from randomized simulation of these commands; ``sysid`` fits by ``mujoco.sysid``.
-        tick: called with the share of the work that is done; it may raise to leave.
+        tick: called with the progress, 0 to 1; it may raise to stop.
 
     Raises:
         ExperimentError: a field or the method is unknown.
@@ -113,14 +114,14 @@ def identify(
 
 
 def nominal_model(domain: ResolvedDomain) -> ResolvedDomain:
-    """The domain as it is simulated: without the robot that stands in for a real one."""
+    """Return the domain without its stand-in robot, as the simulation of the robot."""
     return domain.changed(domain.domain.model_copy(update={"hidden_dynamics": None}))
 
 
 def plant_for(domain: ResolvedDomain, trajectories: Trajectories) -> tuple[Plant, Trajectories]:
-    """The simulation of the domain's robot that replays these recordings, and the recordings fitted to it.
+    """Return the simulation of the domain's robot that replays these recordings, and the recordings fitted to it.
 
-    Its time step is the model's own, or the nearest shorter one that passes a whole number of times between commands.
+    Its time step is the model's own, or the nearest shorter one of which a whole number fits between commands.
 
     Raises:
         DataError: the recordings do not fit the model.
@@ -134,18 +135,20 @@ def plant_for(domain: ResolvedDomain, trajectories: Trajectories) -> tuple[Plant
 
 
 def misfit(plant: Plant, trajectories: Trajectories, values: Mapping[str, float]) -> float:
-    """How far simulation under ``values`` is from what was measured: root mean square in units of the sensors' noise.
+    """Return the root mean square residual of the simulation under ``values``, in units of the sensors' noise.
 
-    1 is as near as noise allows.
+    1 is the best that the noise allows.
     """
     made = plant.simulated(trajectories, values)
-    apart = flat(trajectories, (made.qpos - trajectories.qpos)[None], (made.qvel - trajectories.qvel)[None])
-    return float(np.sqrt(np.mean(apart**2)))
+    residuals = flat(trajectories, (made.qpos - trajectories.qpos)[None], (made.qvel - trajectories.qvel)[None])
+    return float(np.sqrt(np.mean(residuals**2)))
 
 
 def explains(before: float, after: float) -> bool:
-    """Whether the estimates explain the recordings, by the misfit of the nominal model and of the identified one. If
-    not, the model is wrong in something else, or the fit failed, and no interval can be trusted."""
+    """Return whether the estimates explain the recordings, given the misfit of the nominal and the identified model.
+
+    If not, the model differs from the robot in other ways, or the fit failed, and no interval can be trusted.
+    """
     return after <= max(UNEXPLAINED, LEFT_OVER * before)
 
 
@@ -158,7 +161,7 @@ def _some(trajectories: Trajectories) -> Trajectories:
 def _identifier(
     plant: Plant, trajectories: Trajectories, ranges: Ranges, seed: int, training: Training, tick: Tick | None
 ) -> LstmIdentifier:
-    """From the cache, or trained."""
+    """Return an identifier from the cache, or train it."""
     cache_key = {
         "model": content_hash(_bytes_of(plant.model)),
         "commands": trajectories.fingerprint(),

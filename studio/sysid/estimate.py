@@ -1,4 +1,4 @@
-"""What identification says of one parameter."""
+"""The estimate of one parameter."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from studio.sim.randomization.fields import NOMINAL
 from studio.sysid.ranges import Ranges
 
 Array = np.ndarray
-LEVEL = 0.9  # share of the cases in which the interval is to hold the truth
-NARROWER = 3.0  # an interval must be this many times narrower than what was known before, or nothing was identified
+LEVEL = 0.9  # confidence level of the intervals
+NARROWER = 3.0  # a parameter is identifiable if its interval is so many times narrower than the prior's
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """One parameter as the data shows it.
+    """The estimate of one parameter, with its interval.
 
     Args:
-        value: × nominal, a delay in s. NaN where the parameter is not identifiable: no number that looks like one.
-        low, high: the 90% interval; where it is not identifiable the whole range it was sought in.
-        identifiable: whether the data shows the parameter: the interval is at least three times narrower, in the
-            parameter's logarithm (a delay: in s), than 90% of the range.
+        value: × nominal, a delay in s; NaN where the parameter is not identifiable.
+        low, high: the 90% interval; where it is not identifiable the whole searched range.
+        identifiable: whether the interval is at least three times narrower, in the parameter's logarithm (a delay: in
+            s), than 90% of the range.
         nominal: the value that leaves the model as it is.
         reason: why it is not identifiable, in words; empty if it is.
     """
@@ -36,7 +36,7 @@ class Estimate:
     reason: str = ""
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data; the value of what is not identifiable is None."""
+        """Return plain data; the value is None where the parameter is not identifiable."""
         value = self.value if self.identifiable else None
         return {
             "value": value, "low": self.low, "high": self.high, "identifiable": self.identifiable,
@@ -45,11 +45,10 @@ class Estimate:
 
 
 def estimates(ranges: Ranges, unit: Array, low: Array, high: Array, reasons: dict[str, str]) -> dict[str, Estimate]:
-    """Estimates from values and intervals (fields,) in the ranges' coordinate.
+    """Return estimates from values and intervals (fields,) in the ranges' coordinate.
 
     Args:
-        reasons: field → why the recordings cannot show it; such a field is never given a value, however narrow the
-            interval that the ranges of the others leave it.
+        reasons: field → why it is not identifiable; such a field gets no value, however narrow its interval is.
     """
     shown = is_shown(low, high) & np.array([name not in reasons for name in ranges.fields])
     values, lows, highs = (ranges.from_unit(np.clip(x, -1, 1)) for x in (unit, low, high))
@@ -58,12 +57,12 @@ def estimates(ranges: Ranges, unit: Array, low: Array, high: Array, reasons: dic
         if shown[i]:
             found[name] = Estimate(float(values[i]), float(lows[i]), float(highs[i]), True, NOMINAL[name])
         else:
-            reason = reasons.get(name) or "the recordings show it too weakly for the sensors' noise"
+            reason = reasons.get(name) or "its effect on the recordings is too small against the sensors' noise"
             whole = float(ranges.low[i]), float(ranges.high[i])
             found[name] = Estimate(float("nan"), *whole, False, NOMINAL[name], reason)
     return found
 
 
 def is_shown(low: Array, high: Array) -> Array:
-    """Whether intervals in the ranges' coordinate are narrow enough to speak of an estimate."""
+    """Return whether intervals in the ranges' coordinate are narrow enough for an estimate, (fields,) bool."""
     return np.asarray(np.clip(high, -1, 1) - np.clip(low, -1, 1) <= 2 * LEVEL / NARROWER)

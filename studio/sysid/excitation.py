@@ -1,4 +1,4 @@
-"""Excitation: commands that show the parameters, and where the recordings begin. Everything comes from a seed."""
+"""Excitation: commands and initial states from which the parameters can be identified, drawn from a seed."""
 
 from __future__ import annotations
 
@@ -11,20 +11,19 @@ from studio.sysid.trajectories import Trajectories
 Array = np.ndarray
 
 STEP_SECONDS = 0.02
-SINES = 6  # in each actuator's sum
+SINES = 6  # in the sum for each actuator
 LOWEST = 0.3  # Hz
-RISE = 0.2  # s, until the commands swing fully: a servo is not jerked at the start
-# (steps, highest Hz). The motion of a body that falls and hits the ground soon depends little on earlier commands, so
-# its recordings are short.
+RISE = 0.2  # s, over which the amplitude rises, so that servos do not jerk at the start
+# (steps, highest Hz). After a body has fallen, its motion depends little on earlier commands: its recordings are short.
 ARM, BODY = (75, 2.5), (20, 6.0)
-SWING = 0.3  # rad, of a servo around its home
-SHARE = 0.8  # of a motor's or a speed's control range
-SCATTER = 0.3  # rad, rad/s and m/s: how far a body begins from its home
-SLIDE = 2.0  # m/s: a body's horizontal speed at the beginning, so that its feet slip
+SWING = 0.3  # rad, amplitude of a servo around its home
+SHARE = 0.8  # fraction of a motor's or a velocity servo's control range
+SCATTER = 0.3  # rad, rad/s and m/s: spread of a body's initial states around its home
+SLIDE = 2.0  # m/s: a body's initial horizontal speed, so that its feet slip
 
 
 def excite(plant: Plant, count: int, seed: int, steps: int | None = None, dt: float = STEP_SECONDS) -> Trajectories:
-    """``count`` recordings that are still to be made: commands and beginnings, nothing measured (NaN)."""
+    """Return ``count`` trajectories with commands and initial states, and NaN for the measurements."""
     model = plant.model
     usual, highest = BODY if plant.kind == "motor_controlled" else ARM
     steps = steps or usual
@@ -50,7 +49,7 @@ def excite(plant: Plant, count: int, seed: int, steps: int | None = None, dt: fl
 
 
 def _sines(rng: np.random.Generator, count: int, steps: int, width: int, dt: float, highest: float) -> Array:
-    """Sums of sines with random frequencies, phases and weights that reach 1, (count, steps, width)."""
+    """Return sums of sines with random frequencies, phases and weights and amplitude 1, (count, steps, width)."""
     shape = (count, width, SINES)
     frequency, phase = rng.uniform(LOWEST, highest, shape), rng.uniform(0, 2 * np.pi, shape)
     weight = rng.normal(size=shape) / frequency
@@ -61,7 +60,7 @@ def _sines(rng: np.random.Generator, count: int, steps: int, width: int, dt: flo
 
 
 def _center_and_swing(plant: Plant) -> tuple[Array, Array]:
-    """Around what each actuator's command swings, and how far, (nu,)."""
+    """Return center and amplitude of each actuator's command, (nu,) each."""
     model = plant.model
     center, swing = plant.home_ctrl.copy(), np.zeros(model.nu)
     hinges = np.array([_drives_hinge(model, i) for i in range(model.nu)])
@@ -84,7 +83,8 @@ def _drives_hinge(model: mujoco.MjModel, actuator: int) -> bool:
 
 
 def _limits(model: mujoco.MjModel) -> tuple[Array, Array]:
-    """Control ranges, and a position servo's joint range, (nu,) each."""
+    """Return the lower and upper limits of the commands, (nu,) each: control ranges, and the joint ranges of position
+    servos."""
     limited = model.actuator_ctrllimited.astype(bool)
     low = np.where(limited, model.actuator_ctrlrange[:, 0], -np.inf)
     high = np.where(limited, model.actuator_ctrlrange[:, 1], np.inf)
@@ -97,7 +97,7 @@ def _limits(model: mujoco.MjModel) -> tuple[Array, Array]:
 
 
 def _scatter(model: mujoco.MjModel, rng: np.random.Generator, qpos: Array, qvel: Array) -> None:
-    """Moves a body's beginnings away from its home, joints inside their ranges."""
+    """Scatter a body's initial states around its home, in place, with joints inside their ranges."""
     count = len(qpos)
     qvel += rng.normal(0, SCATTER, qvel.shape)
     for joint in range(model.njnt):

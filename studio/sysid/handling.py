@@ -1,7 +1,7 @@
-"""Recordings in which a robot handles what lies before it: the task's scripted expert at work.
+"""Recordings of the task's scripted expert manipulating an object.
 
-An arm that swings freely says nothing of contact friction. Where the scene has a loose body, some of the recordings are
-of the expert moving it, as the commands of its servos.
+A freely moving arm gives no information about contact friction. Where the scene has a loose body, some recordings are
+of the expert moving it, as servo commands.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from studio.sim.world import World
 from studio.sysid.trajectories import Trajectories
 
 Array = np.ndarray
-STEPS = 80  # parts of control steps: long enough to reach what lies there and to move it
+STEPS = 80  # parts of control steps: long enough to reach the object and move it
 
 
 def handles(domain: ResolvedDomain, model: mujoco.MjModel) -> bool:
-    """Whether the scene has a loose body that the task's expert moves."""
+    """Return whether the scene has a loose body that the task's expert moves."""
     loose = bool(np.any(model.jnt_type == mujoco.mjtJoint.mjJNT_FREE))
     return loose and domain.embodiment.kind != "motor_controlled" and domain.task.has_expert
 
@@ -34,10 +34,10 @@ def handle(
     seed: int,
     steps: int = STEPS,
 ) -> Trajectories:
-    """``count`` recordings of the expert on a robot with these values, without sensor noise.
+    """Return ``count`` recordings of the expert on a robot with these values, without sensor noise.
 
-    The expert acts at the rate near the task's own at which all samples are equally far apart, by the ``model``'s time
-    step: a replay passes the same number of time steps between any two commands.
+    The expert acts at the rate, nearest to the task's own, for which the time between commands is a whole number of the
+    ``model``'s time steps.
     """
     plain = domain.domain.model_copy(update={"randomization": []})
     task = domain.new_task()

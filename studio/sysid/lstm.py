@@ -1,6 +1,6 @@
-"""The LSTM identifier: trained on randomized simulation of given recordings' commands, with calibrated intervals.
+"""The LSTM identifier: trained on randomized simulations of the recordings' commands, with calibrated intervals.
 
-The commands and the beginnings are those of the recordings, so all that differs from draw to draw is the physics.
+Commands and initial states are those of the recordings, so that the draws differ in the physics alone.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ from studio.sysid.trajectories import Trajectories
 
 Array = np.ndarray
 VERSION = 1
-_SIMULATING = 0.6  # share of the whole work
+_SIMULATING = 0.6  # fraction of the progress
 
 
 @dataclass(frozen=True)
 class Training:
-    """How much is spent on an identifier."""
+    """Size and training of an identifier."""
 
-    draws: int = 4096  # simulated parameter draws to learn from
-    calibration: int = 512  # more draws, never learned from, that set the intervals' width
+    draws: int = 4096  # simulated parameter draws to train on
+    calibration: int = 512  # further, held-out draws that calibrate the intervals' width
     epochs: int = 40
     batch: int = 256
     hidden: int = 96
@@ -44,7 +44,7 @@ class Training:
 
 
 class LstmIdentifier:
-    """Answers for one set of commands and beginnings, for as many measurements of them as there are."""
+    """Estimates the parameters from measurements of one fixed set of commands and initial states."""
 
     def __init__(
         self,
@@ -57,9 +57,9 @@ class LstmIdentifier:
         reasons: dict[str, str],
     ) -> None:
         self.network, self.features, self.ranges, self.settings = network, features, ranges, settings
-        self.commands = commands  # fingerprint of what it was trained for
-        self.reasons = reasons  # field → why no data of these commands can show it
-        self._quantile = quantile  # (fields,): how many scales wide an interval is to either side
+        self.commands = commands  # fingerprint of the recordings that it was trained for
+        self.reasons = reasons  # field → why it is not identifiable from these commands
+        self._quantile = quantile  # (fields,): half-width of the intervals, in predicted scales
 
     @staticmethod
     def train(
@@ -70,41 +70,41 @@ class LstmIdentifier:
         settings: Training | None = None,
         tick: Tick | None = None,
     ) -> LstmIdentifier:
-        """Simulates draws of the parameters under the recordings' commands and learns to tell them apart.
+        """Train on simulations of random parameters under the recordings' commands.
 
         Args:
-            tick: called with the share of the work that is done; it may raise to leave.
+            tick: called with the progress, 0 to 1; it may raise to stop.
 
         Raises:
             DataError: the recordings do not fit the plant, or every simulation of them diverges.
         """
-        settings, tell = settings or Training(), tick or (lambda _: None)
+        settings, report = settings or Training(), tick or (lambda _: None)
         trajectories.check(plant.model)
         reasons = sensitivity(plant, trajectories, ranges).reasons(ranges)
         count = settings.draws + settings.calibration
         values = ranges.draw(count, seed, stream=1)
-        qpos, qvel = plant.replay(trajectories, ranges.named(values), lambda share: tell(_SIMULATING * share))
+        qpos, qvel = plant.replay(trajectories, ranges.named(values), lambda share: report(_SIMULATING * share))
         states = sequence(trajectories, qpos, qvel)
-        held = np.isfinite(states).all((1, 2))
-        if held.sum() < count / 2:
+        finite = np.isfinite(states).all((1, 2))
+        if finite.sum() < count / 2:
             raise DataError("Most simulations of the recordings diverge.", trajectories.source, "Check the model.")
-        seen = torch.from_numpy(states[held])
-        targets = torch.from_numpy(ranges.to_unit(values[held]).astype(np.float32))
-        learned = len(seen) - settings.calibration
-        features = Features.of(seen[:learned], sensor_noise(trajectories))
+        inputs = torch.from_numpy(states[finite])
+        targets = torch.from_numpy(ranges.to_unit(values[finite]).astype(np.float32))
+        trained = len(inputs) - settings.calibration
+        features = Features.of(inputs[:trained], sensor_noise(trajectories))
         generator = torch.Generator().manual_seed(seed)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             network = SystemIdentification(features.width, settings.hidden, len(ranges.fields))
         fit(
-            network, seen[:learned], features, targets[:learned], epochs=settings.epochs, batch=settings.batch,
-            rate=settings.rate, generator=generator, tick=lambda s: tell(_SIMULATING + (1 - _SIMULATING) * s),
+            network, inputs[:trained], features, targets[:trained], epochs=settings.epochs, batch=settings.batch,
+            rate=settings.rate, generator=generator, tick=lambda s: report(_SIMULATING + (1 - _SIMULATING) * s),
         )  # fmt: skip
-        quantile = _calibrate(network, seen[learned:], features, targets[learned:], generator)
+        quantile = _calibrate(network, inputs[trained:], features, targets[trained:], generator)
         return LstmIdentifier(network, features, quantile, ranges, settings, trajectories.fingerprint(), reasons)
 
     def estimate(self, trajectories: Trajectories) -> dict[str, Estimate]:
-        """Field → estimate.
+        """Return field → estimate.
 
         Raises:
             DataError: the recordings are of other commands than it was trained for.
@@ -117,7 +117,7 @@ class LstmIdentifier:
         return estimates(self.ranges, unit[0], low[0], high[0], self.reasons)
 
     def estimate_many(self, trajectories: Trajectories, qpos: Array, qvel: Array) -> tuple[Array, Array, Array]:
-        """Many measurements (k, n, T + 1, ·) of the recordings' commands at once.
+        """Estimate from k measurements (k, n, T + 1, ·) of the recordings' commands at once.
 
         Returns:
             Estimate, low and high end of the 90% interval in the ranges' coordinate, (k, fields) each.
@@ -130,7 +130,7 @@ class LstmIdentifier:
         return np.clip(unit, -1, 1), np.clip(low, -1, 1), np.clip(high, -1, 1)
 
     def save(self, folder: Path) -> None:
-        """Writes ``identifier.safetensors`` and ``identifier.json``."""
+        """Write ``identifier.safetensors`` and ``identifier.json``."""
         folder.mkdir(parents=True, exist_ok=True)
         state = {f"network.{name}": value.contiguous() for name, value in self.network.state_dict().items()}
         state |= {"quantile": self._quantile}
@@ -145,7 +145,7 @@ class LstmIdentifier:
 
     @staticmethod
     def load(folder: Path) -> LstmIdentifier:
-        """Reads what :meth:`save` wrote. Raises DataError where it is missing or damaged."""
+        """Return the identifier that :meth:`save` wrote. Raises DataError where it is missing or damaged."""
         try:
             about: dict[str, Any] = json.loads((folder / "identifier.json").read_text(encoding="utf-8"))
             state = load_file(folder / "identifier.safetensors")
@@ -174,9 +174,9 @@ def _calibrate(
     targets: torch.Tensor,
     generator: torch.Generator,
 ) -> torch.Tensor:
-    """How many scales wide an interval must be to hold the truth in 90% of draws never learned from, (fields,).
+    """Return the half-width, in predicted scales, of intervals that cover 90% of held-out draws, (fields,).
 
-    Split conformal prediction with normalized residuals: Lei et al., JASA 113(523), 2018, section 5.2.
+    Source: split conformal prediction with normalized residuals, Lei et al., JASA 113(523), 2018, section 5.2.
     """
     with torch.no_grad():
         mean, log_scale = network(features(states + features.noise * torch.randn(states.shape, generator=generator)))

@@ -1,7 +1,7 @@
-"""The same problem by ``mujoco.sysid``: box-constrained nonlinear least squares over batched simulation.
+"""Identification by ``mujoco.sysid``: box-constrained nonlinear least squares over batched simulation.
 
-The toolbox's own residual knows neither a friction scale nor MuJoCo's delay, so it gets ours, which simulates every
-candidate of a finite difference at once; parameters, optimizer and confidence intervals are the toolbox's.
+The toolbox's own residual supports neither a friction scale nor MuJoCo's delay, so it gets ours, which simulates all
+points of a finite difference at once; parameters, optimizer and confidence intervals are the toolbox's.
 """
 
 from __future__ import annotations
@@ -20,26 +20,26 @@ from studio.sysid.sensitivity import PRIOR, derivative, flat, measurements, sens
 from studio.sysid.trajectories import LEAST_STEPS, Trajectories
 
 Array = np.ndarray
-STARTS = 64  # random points that are tried
-MOST_DESCENTS = 3  # from the best of them
-MOST_ITERATIONS = 25  # of one horizon's
-HORIZONS = (0.25, 0.5, 1.0)  # shares of the recordings
-CELLS_NEAR = 3  # cells of delay on either side of where the continuous delay ended
-MOST_CELLS = 3  # of which this many are tried
-NEARLY, EXACTLY = 1e-3, 1e-5  # steps at which a descent ends: on the way there, and in the true plant
-RESTARTS = 3  # descents from around the best point
-JITTER = 5e-3  # how far around, in the ranges' coordinate
-SIGMAS = 3.0  # what is left counts as noise within this many of its own standard deviations
-ALIKE = 1.5  # times what the best fit leaves: another may leave that and count as well
-_PINNED = 1e-6  # how far a parameter that is held may move
-_INSIDE = 0.99  # a descent begins off the bounds, in whose corners it can stall
-_FAR = 1e6  # of a residual whose simulation diverged, in units of the sensors' noise
+STARTS = 64  # random initial points that are evaluated
+MOST_DESCENTS = 3  # of which the best so many are optimized
+MOST_ITERATIONS = 25  # of the optimizer, per horizon
+HORIZONS = (0.25, 0.5, 1.0)  # fractions of the recordings' length
+CELLS_NEAR = 3  # delay cells on either side of the continuous delay's optimum
+MOST_CELLS = 3  # of which the best so many are optimized
+NEARLY, EXACTLY = 1e-3, 1e-5  # step tolerances of the smooth and of the true plant
+RESTARTS = 3  # optimizations from points around the best one
+JITTER = 5e-3  # distance of those points, in the ranges' coordinate
+SIGMAS = 3.0  # a residual counts as noise within so many of its own standard deviations
+ALIKE = 1.5  # fits with up to so many times the least residual count as equally good
+_PINNED = 1e-6  # half-width of the box of a fixed parameter
+_INSIDE = 0.99  # initial points are clipped to this, because the optimizer can stall in the corners of the box
+_FAR = 1e6  # residual of a diverged simulation, in units of the sensors' noise
 
 
 def identify_with_sysid(
     plant: Plant, trajectories: Trajectories, ranges: Ranges, seed: int = 0, tick: Tick | None = None
 ) -> dict[str, Estimate]:
-    """Field → estimate.
+    """Return field → estimate.
 
     Raises:
         DataError: the recordings do not fit the plant.
@@ -53,34 +53,35 @@ def identify_with_sysid(
 def fit_with_sysid(
     plant: Plant, trajectories: Trajectories, ranges: Ranges, seed: int = 0, tick: Tick | None = None
 ) -> tuple[Array, Array, Array]:
-    """Estimate, low and high end of the 90% interval in the ranges' coordinate, (fields,) each."""
+    """Return estimate, low and high end of the 90% interval in the ranges' coordinate, (fields,) each."""
     from mujoco import sysid  # it imports SciPy, which nothing else here needs
     from scipy import stats
 
-    tell = tick or (lambda _: None)
+    report = tick or (lambda _: None)
     smooth, cell = plant.with_smooth_delay(), _delay_cell(plant)
 
-    def apart(units: Array, seen: Trajectories, model: Plant = plant) -> Array:
-        """(k, fields) → (k, measurements)."""
-        measured = flat(seen, seen.qpos[None], seen.qvel[None])[0]
-        return np.nan_to_num(measurements(model, seen, ranges, units) - measured, nan=_FAR)
+    def residuals_of(units: Array, recordings: Trajectories, model: Plant = plant) -> Array:
+        """Return the residuals (k, measurements) of points (k, fields)."""
+        measured = flat(recordings, recordings.qpos[None], recordings.qvel[None])[0]
+        return np.nan_to_num(measurements(model, recordings, ranges, units) - measured, nan=_FAR)
 
-    def descend(start: Array, seen: Trajectories, model: Plant, pinned: int = -1) -> Array:
+    def optimize(start: Array, recordings: Trajectories, model: Plant, pinned: int = -1) -> Array:
         def residual(x: Array, _: Any) -> tuple[list[Array], None, None]:
-            columns = np.asarray(x, float).reshape(len(ranges.fields), -1)  # the optimizer asks for (fields, k)
-            return [apart(held(columns.T), seen, model).T], None, None
+            columns = np.asarray(x, float).reshape(len(ranges.fields), -1)  # the optimizer passes (fields, k)
+            return [residuals_of(with_pinned(columns.T), recordings, model).T], None, None
 
-        def held(units: Array) -> Array:
-            """Exactly where the pinned one is: the optimizer's is a hair beside it, where a delay of 0 is none."""
+        def with_pinned(units: Array) -> Array:
+            """Return the points with the exact value of the fixed parameter: a delay of almost 0 differs from none."""
             units = np.array(units)
             if pinned >= 0:
                 units[..., pinned] = start[pinned]
             return units
 
-        def slope(x: Array, _: Any) -> Array:
-            return derivative(model, seen, ranges, held(x.ravel()), [i for i in range(x.size) if i != pinned])
+        def jacobian(x: Array, _: Any) -> Array:
+            free = [i for i in range(x.size) if i != pinned]
+            return derivative(model, recordings, ranges, with_pinned(x.ravel()), free)
 
-        if pinned >= 0 and len(start) == 1:  # nothing is free
+        if pinned >= 0 and len(start) == 1:  # no parameter is free
             return start
         parameters = sysid.ParameterDict()
         inside = np.clip(start, -_INSIDE, _INSIDE)
@@ -92,88 +93,90 @@ def fit_with_sysid(
             residual,
             optimizer="mujoco",
             verbose=False,
-            jacobian=slope,
+            jacobian=jacobian,
             max_iters=MOST_ITERATIONS,
             xtol=NEARLY if model is smooth else EXACTLY,
-            mu_factor=10.0,  # fewer vain attempts where nothing more is to be gained
+            mu_factor=10.0,  # fewer rejected steps near an optimum
             output=io.StringIO(),  # it prints its iterations
         )
-        return held(best.as_vector())
+        return with_pinned(best.as_vector())
 
-    def left_by(units: Array) -> Array:
-        return np.sqrt(np.mean(apart(units, trajectories) ** 2, axis=1))
+    def misfit_of(units: Array) -> Array:
+        return np.sqrt(np.mean(residuals_of(units, trajectories) ** 2, axis=1))
 
-    # Hits and slips make many valleys. A short horizon has few, so each fit begins where that of a shorter one ended,
-    # with a delay that acts continuously: so it can be searched at all, but it bends the others. Each fit therefore
-    # goes on in the true plant from the cells of delay nearby, the likeliest first, until one leaves no more than the
-    # sensors' noise; where none does, from another start.
-    found: list[tuple[Array, float]] = []
+    # Impacts and slips cause many local minima. A short horizon has fewer, so each fit starts at the optimum of a
+    # shorter horizon, with a continuous delay: this makes the delay searchable, but biases the other parameters. Each
+    # fit is therefore refined in the true plant from the nearest delay cells, the best first, until one leaves no more
+    # than the sensors' noise; if none does, the search starts again from another point.
+    fits: list[tuple[Array, float]] = []
     delay = ranges.fields.index("actuator_delay") if "actuator_delay" in ranges.fields else -1
     explained = 1 + SIGMAS / np.sqrt(2 * flat(trajectories, trajectories.qpos[None], trajectories.qvel[None]).size)
     horizons = [max(LEAST_STEPS // 2, round(trajectories.steps * share)) for share in HORIZONS]
     first = trajectories.until(horizons[0])
-    for attempt, unit in enumerate(_starts(lambda u: apart(u, first, smooth), ranges, seed)):
+    for attempt, unit in enumerate(_starts(lambda u: residuals_of(u, first, smooth), ranges, seed)):
         for stage, steps in enumerate(horizons):
-            unit = descend(unit, trajectories.until(steps), smooth)
-            tell((attempt + (stage + 1) / len(horizons)) / MOST_DESCENTS)
+            unit = optimize(unit, trajectories.until(steps), smooth)
+            report((attempt + (stage + 1) / len(horizons)) / MOST_DESCENTS)
         near = _cells(unit, ranges, cell, delay)
-        for point in near[np.argsort(left_by(near))[:MOST_CELLS]]:
-            fitted = descend(point, trajectories, plant, delay)
-            found.append((fitted, float(left_by(fitted[None])[0])))
-            if found[-1][1] < explained:
+        for point in near[np.argsort(misfit_of(near))[:MOST_CELLS]]:
+            fitted = optimize(point, trajectories, plant, delay)
+            fits.append((fitted, float(misfit_of(fitted[None])[0])))
+            if fits[-1][1] < explained:
                 break
-        if found[-1][1] < explained:
+        if fits[-1][1] < explained:
             break
-    best = min(found, key=lambda each: each[1])
-    # the ground of a valley is rough where things touch: descents from nearby end in different pits
-    rng, pits = np.random.default_rng(seed), [best]
+    best = min(fits, key=lambda each: each[1])
+    # with contacts the residual is rough around an optimum: optimizations from nearby points end in different minima
+    rng, minima = np.random.default_rng(seed), [best]
     for _ in range(RESTARTS):
         start = best[0] + JITTER * rng.uniform(-1, 1, len(best[0]))
         if delay >= 0:
             start[delay] = best[0][delay]
-        fitted = descend(start, trajectories, plant, delay)
-        pits.append((fitted, float(left_by(fitted[None])[0])))
-    unit, least = min(pits, key=lambda each: each[1])
-    tell(1.0)
-    # a fit that leaves more than noise is one valley of several; those that fit about as well are as likely
-    valleys = [other for other, left in found if least > explained and left < ALIKE * least]
-    apart_by = np.max([np.abs(other - unit) for other in [unit, *valleys]], axis=0)
-    # the truth lies to the best pit as the other pits do: with k of them, within Student's t of their spread
-    others = [other for other, left in pits if other is not unit and left < max(explained, ALIKE * least)]
+        fitted = optimize(start, trajectories, plant, delay)
+        minima.append((fitted, float(misfit_of(fitted[None])[0])))
+    unit, least = min(minima, key=lambda each: each[1])
+    report(1.0)
+    # if the best fit leaves more than noise, other local optima that fit about as well are as likely
+    optima = [other for other, left in fits if least > explained and left < ALIKE * least]
+    distance = np.max([np.abs(other - unit) for other in [unit, *optima]], axis=0)
+    # the true value deviates from the best minimum as the other minima do: Student's t of their spread
+    others = [other for other, left in minima if other is not unit and left < max(explained, ALIKE * least)]
     roughness = np.zeros(len(unit))
     if others:
         spread = np.sqrt(np.mean([(other - unit) ** 2 for other in others], axis=0))
         roughness = stats.t.ppf((1 + LEVEL) / 2, len(others)) * spread
-    # what is known before counts as one more measurement of each: without it one direction that shows nothing makes
-    # every interval infinite
+    # the prior counts as one more measurement of each parameter: without it, one direction without information would
+    # make every interval infinite
     count = len(ranges.fields)
-    residuals = np.concatenate([apart(unit[None], trajectories)[0], np.zeros(count)])
-    jacobian = derivative(plant, trajectories, ranges, unit)
-    known = np.concatenate([jacobian, np.sqrt(PRIOR) * np.eye(count)])
-    _, half = sysid.calculate_intervals([residuals], known, alpha=1 - LEVEL)
-    half = np.maximum(np.hypot(half, roughness), apart_by)
-    if delay >= 0:  # all delays of a cell act alike, and one is as likely as another
+    residuals = np.concatenate([residuals_of(unit[None], trajectories)[0], np.zeros(count)])
+    slopes = np.concatenate([derivative(plant, trajectories, ranges, unit), np.sqrt(PRIOR) * np.eye(count)])
+    _, half = sysid.calculate_intervals([residuals], slopes, alpha=1 - LEVEL)
+    half = np.maximum(np.hypot(half, roughness), distance)
+    if delay >= 0:  # all delays of a cell have the same effect and are equally likely
         half[delay] += LEVEL * cell / (ranges.high[delay] - ranges.low[delay])
     return np.clip(unit, -1, 1), np.clip(unit - half, -1, 1), np.clip(unit + half, -1, 1)
 
 
-def _starts(apart: Callable[[Array], Array], ranges: Ranges, seed: int) -> Array:
-    """The points that fit best, of the middle of the ranges and random ones, (MOST_DESCENTS, fields)."""
+def _starts(residuals_of: Callable[[Array], Array], ranges: Ranges, seed: int) -> Array:
+    """Return the best of the ranges' center and random points, (MOST_DESCENTS, fields)."""
     points = ranges.to_unit(ranges.draw(STARTS, seed, stream=3))
     points[0] = 0.0
-    costs = np.sum(apart(points) ** 2, 1)
+    costs = np.sum(residuals_of(points) ** 2, 1)
     return points[np.argsort(costs)[:MOST_DESCENTS]]
 
 
 def _delay_cell(plant: Plant) -> float:
-    """Width of the cells of delay, s, within which all delays act alike: a command reaches the actuator at the first
-    evaluation of the dynamics after its delay, and Runge-Kutta's stages evaluate at half time steps."""
+    """Return the width, s, of the cells within which all delays have the same effect.
+
+    A command reaches the actuator at the first evaluation of the dynamics after its delay; Runge-Kutta's stages
+    evaluate at half time steps.
+    """
     runge_kutta = plant.model.opt.integrator == mujoco.mjtIntegrator.mjINT_RK4
     return float(plant.model.opt.timestep) / (2 if runge_kutta else 1)
 
 
 def _cells(unit: Array, ranges: Ranges, cell: float, delay: int) -> Array:
-    """The point with its delay moved to the middle of each cell nearby, (k, fields); the point itself without one."""
+    """Return the point with its delay moved to the middle of each cell nearby, (k, fields); without a delay, itself."""
     if delay < 0:
         return unit[None]
     values = ranges.from_unit(unit)

@@ -1,4 +1,4 @@
-"""The network: an LSTM over what was measured, and a linear head that gives each parameter a mean and a scale."""
+"""The network: an LSTM over the measurements, and a linear head that predicts each parameter's mean and scale."""
 
 from __future__ import annotations
 
@@ -13,10 +13,9 @@ _LEAST_LOG_SCALE, _MOST_LOG_SCALE = -7.0, 1.0  # in the ranges' coordinate
 
 
 class SystemIdentification(nn.Module):
-    """Encoder and parameter head of the transfer-learning document, section 4.2; the head also gives a scale.
+    """An LSTM encoder and a head for the parameters' means and scales.
 
-    Besides the last hidden state the head reads the mean over time, which lets early steps speak without passing
-    through all later ones.
+    The head reads the last hidden state and the mean over time, through which early steps contribute directly.
     """
 
     def __init__(self, width: int, hidden: int, fields: int) -> None:
@@ -25,7 +24,7 @@ class SystemIdentification(nn.Module):
         self.parameter_head = nn.Linear(2 * hidden, 2 * fields)
 
     def forward(self, trajectory: Tensor) -> tuple[Tensor, Tensor]:
-        """(batch, time, width) to means and logarithms of scales, each (batch, fields)."""
+        """Return means and logarithms of scales, (batch, fields) each, for inputs (batch, time, width)."""
         over_time, (last, _) = self.encoder(trajectory)
         mean, log_scale = self.parameter_head(torch.cat([last[0], over_time.mean(1)], 1)).chunk(2, 1)
         return mean, log_scale.clamp(_LEAST_LOG_SCALE, _MOST_LOG_SCALE)
@@ -43,10 +42,10 @@ def fit(
     generator: torch.Generator,
     tick: Callable[[float], None],
 ) -> None:
-    """Maximizes the Gaussian likelihood of ``targets`` (n, fields), with fresh sensor noise in every batch.
+    """Maximize the Gaussian likelihood of ``targets`` (n, fields), with new sensor noise in every batch.
 
     Args:
-        states: (n, moments, width), without noise.
+        states: (n, time, width), without noise.
     """
     steps = max(1, epochs * len(states) // batch)
     optimizer = torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=1e-3)
@@ -54,9 +53,9 @@ def fit(
     network.train()
     for step in range(steps):
         rows = torch.randint(len(states), (min(batch, len(states)),), generator=generator)
-        seen = states[rows]
-        seen = seen + features.noise * torch.randn(seen.shape, generator=generator)
-        mean, log_scale = network(features(seen))
+        clean = states[rows]
+        noisy = clean + features.noise * torch.randn(clean.shape, generator=generator)
+        mean, log_scale = network(features(noisy))
         loss = (0.5 * ((mean - targets[rows]) / log_scale.exp()) ** 2 + log_scale).mean()
         optimizer.zero_grad()
         loss.backward()

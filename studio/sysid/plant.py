@@ -1,4 +1,4 @@
-"""The plant: a domain's model, replayed for many parameter values at once under the commands of some trajectories."""
+"""The plant: a domain's model, which replays the commands of trajectories for many parameter values at once."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ _DIVERGED = [
     int(w)
     for w in (mujoco.mjtWarning.mjWARN_BADQPOS, mujoco.mjtWarning.mjWARN_BADQVEL, mujoco.mjtWarning.mjWARN_BADQACC)
 ]
-Tick = Callable[[float], None]  # share done, 0 to 1; it may raise to leave
+Tick = Callable[[float], None]  # called with the progress, 0 to 1; it may raise to stop
 
 
 class Plant:
-    """One compiled model and what it needs to be replayed. Not to be used from several threads at once."""
+    """A compiled model with its batch of simulations. Not thread-safe."""
 
     def __init__(self, scene: Scene, kind: str = "arm", threads: int = 0) -> None:
         self.model, self.home_qpos, self.home_ctrl = scene.model, scene.home_qpos, scene.home_ctrl
-        self.kind = kind  # as an embodiment's: an arm, a base, or a body that stands and falls
+        self.kind = kind  # the embodiment's: an arm, a mobile base, or a motor-controlled body
         self._threads = threads or cores()
-        self._remembered = command_history(scene.model)
+        self._history = command_history(scene.model)
         self._batch: mujoco.batch.Batch | None = None
         self._physics: PhysicsRandomizer | None = None
 
     @staticmethod
     def of(domain: ResolvedDomain, threads: int = 0, timestep: float | None = None) -> Plant:
-        """The domain's embodiment with its task's bodies in it; ``timestep`` in s, None: the model's own."""
+        """Return the plant of the domain's embodiment and its task's bodies; ``timestep`` in s, None: the model's."""
         hidden = domain.domain.hidden_dynamics
         scene = build(domain.embodiment, domain.new_task(), hidden_dynamics=hidden, timestep=timestep)
         return Plant(scene, domain.embodiment.kind, threads)
@@ -47,7 +47,7 @@ class Plant:
     def replay(
         self, trajectories: Trajectories, values: Mapping[str, Array], tick: Tick | None = None
     ) -> tuple[Array, Array]:
-        """What each trajectory would have been with other values of the parameters.
+        """Simulate the trajectories under other values of the parameters.
 
         Args:
             values: field → (draws,); a field that is left out is nominal.
@@ -56,7 +56,7 @@ class Plant:
             qpos (draws, n, T + 1, nq) and qvel (draws, n, T + 1, nv), NaN where a simulation diverged.
 
         Raises:
-            DataError: the model's time step does not pass a whole number of times between two commands.
+            DataError: the time between commands is not a multiple of the model's time step.
         """
         own = self.model.opt.timestep
         if trajectories.timestep(own) != own:
@@ -86,13 +86,13 @@ class Plant:
     def simulated(
         self, trajectories: Trajectories, values: Mapping[str, float], tick: Tick | None = None
     ) -> Trajectories:
-        """The trajectories as the simulation makes them under one set of values, without noise."""
+        """Return the trajectories as simulated under one set of values, without noise."""
         qpos, qvel = self.replay(trajectories, {name: np.array([value]) for name, value in values.items()}, tick)
         made = trajectories.with_measured(qpos[0], qvel[0])
         return replace(made, position_noise=0.0, velocity_noise=0.0)
 
     def with_smooth_delay(self) -> Plant:
-        """A plant whose delay acts continuously, by interpolation between time steps: near the true one only."""
+        """Return an approximate plant whose delay is continuous, by interpolation between time steps."""
         smooth = copy.copy(self)
         smooth.model = copy.copy(self.model)
         smooth.model.actuator_history[:, 1] = 1
@@ -100,7 +100,7 @@ class Plant:
         return smooth
 
     def coordinate_names(self) -> tuple[str, ...]:
-        """A name for each of qpos' columns: its joint's, numbered where a joint has several."""
+        """Return a name for each column of qpos: its joint's, numbered where a joint has several."""
         names = [""] * self.model.nq
         ends = [*self.model.jnt_qposadr[1:], self.model.nq]
         for joint, end in zip(range(self.model.njnt), ends, strict=True):
@@ -111,7 +111,7 @@ class Plant:
         return tuple(names)
 
     def _run(self, trajectories: Trajectories, values: dict[str, Array], sims: int, tick: Tick) -> tuple[Array, Array]:
-        """Simulation ``d · n + i`` runs recording i under draw d."""
+        """Return qpos and qvel, (sims, T + 1, ·) each; simulation ``d · n + i`` runs recording i under draw d."""
         batch, ids = self._sized(sims), np.arange(sims)
         repeats = sims // len(trajectories)
 
@@ -123,8 +123,8 @@ class Plant:
         batch.reset(ids, stage=mujoco.mjtStage.mjSTAGE_NONE)
         qpos, qvel, ctrl = batch.bind("qpos"), batch.bind("qvel"), batch.bind("ctrl")
         qpos[ids], qvel[ids], ctrl[ids] = tiled(start[0]), tiled(start[1]), before
-        if self._remembered.size:  # MuJoCo's own past is a command of zero
-            batch.bind("history")[ids[:, None, None], self._remembered] = before[:, :, None]
+        if self._history.size:  # MuJoCo resets the command history to zero
+            batch.bind("history")[ids[:, None, None], self._history] = before[:, :, None]
         assert self._physics is not None
         nominal = {name: np.full(sims, NOMINAL[name]) for name in self._touched}
         self._touched |= set(values)

@@ -1,6 +1,6 @@
-"""What may be asked for, how far each quantity may lie from nominal, and the coordinate that identification works in.
+"""The parameters that can be identified, their ranges, and the normalized coordinate that identification works in.
 
-Scale factors are searched in their logarithm, the delay in seconds; either is mapped to [−1, 1] over its range.
+Scale factors are searched in their logarithm, the delay in seconds; both are mapped to [−1, 1] over their range.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ FIELDS = tuple(RANGES)
 
 @dataclass(frozen=True)
 class Ranges:
-    """Some fields with their ranges."""
+    """Fields with their ranges."""
 
     fields: tuple[str, ...]
     low: Array
@@ -38,10 +38,10 @@ class Ranges:
 
     @staticmethod
     def of(fields: Sequence[str], model: mujoco.MjModel, given: Mapping[str, tuple[float, float]] = {}) -> Ranges:
-        """The ranges of ``fields``: ``given``, else the usual ones. A delay reaches no further than the model can hold.
+        """Return the ranges of ``fields``: ``given``, else the default ones. A delay is limited to the model's longest.
 
         Raises:
-            ExperimentError: a field is unknown or named twice, or a range is empty.
+            ExperimentError: a field is unknown or repeated, or a range is empty.
         """
         check_fields(fields)
         limits = []
@@ -60,41 +60,43 @@ class Ranges:
         return np.array([name != "actuator_delay" for name in self.fields])
 
     def to_unit(self, values: Array) -> Array:
-        """Values (…, fields) to [−1, 1]."""
+        """Return values (…, fields) mapped to [−1, 1]."""
         log = self._log
         low, high, x = (np.where(log, np.log(np.where(log, v, 1)), v) for v in (self.low, self.high, values))
         return np.asarray(2 * (x - low) / (high - low) - 1)
 
     def from_unit(self, unit: Array) -> Array:
-        """[−1, 1] to values."""
+        """Return points in [−1, 1] (…, fields) mapped to values."""
         log = self._log
         low, high = (np.where(log, np.log(np.where(log, v, 1)), v) for v in (self.low, self.high))
         x = low + (np.asarray(unit) + 1) / 2 * (high - low)
         return np.asarray(np.where(log, np.exp(np.where(log, x, 0)), x))
 
     def draw(self, count: int, seed: int, stream: int) -> Array:
-        """(count, fields) values, uniform in the coordinate."""
+        """Return values (count, fields) drawn uniformly in the coordinate."""
         return self.from_unit(
             EpisodeRng(np.arange(count) + 1_000_003 * seed, stream).uniform(-1, 1, (len(self.fields),))
         )
 
     def named(self, values: Array) -> dict[str, Array]:
-        """(n, fields) → field → (n,)."""
+        """Return values (n, fields) as field → (n,)."""
         return {name: np.ascontiguousarray(values[:, i]) for i, name in enumerate(self.fields)}
 
 
 def check_fields(fields: Sequence[str]) -> None:
-    """Raises ExperimentError where a field is unknown or named twice, or there is none."""
+    """Raise ExperimentError where a field is unknown or repeated, or there is none."""
     known = f"Known: {', '.join(FIELDS)}."
-    if not fields or len(set(fields)) != len(fields):
-        raise ExperimentError("Name at least one field, and none twice.", "fields", known)
+    if not fields:
+        raise ExperimentError("There is no parameter to identify.", "fields", f"Name at least one. {known}")
     for name in fields:
+        if list(fields).count(name) > 1:
+            raise ExperimentError(f"'{name}' is listed more than once.", "fields", "List it once.")
         if name not in RANGES:
             raise ExperimentError(f"'{name}' cannot be identified.", "fields", known)
 
 
 def longest_delay(model: mujoco.MjModel) -> float:
-    """What the model's command history can hold, s."""
+    """Return the longest delay that the model's command history can hold, s."""
     if model.nu == 0 or not model.nhistory:
         return 0.0
     return float((model.actuator_history[:, 0].min() - 1) * model.opt.timestep)

@@ -1,4 +1,4 @@
-"""Recordings on disk: one HDF5 file with commands and measured states, as a robot's own log would give them."""
+"""Recordings on disk: one HDF5 file with commands and measured states, as from a robot's log."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ _NEEDED = {
 }
 _OPTIONAL = {
     "qvel": "(recording, step + 1, degree of freedom), rad/s or m/s",
-    "initial_qpos": "(recording, coordinate), where the body was put",
+    "initial_qpos": "(recording, coordinate), the exact initial state",
     "initial_qvel": "(recording, degree of freedom)",
-    "before": "(recording, actuator), the command that held before",
+    "before": "(recording, actuator), the command before the first",
 }
 
 
 def write_recordings(trajectories: Trajectories, path: Path) -> None:
-    """Writes to a temporary name, then renames."""
-    # HDF5 writes into memory: a file that it failed to write, on a full disk, crashes the process when it ends
+    """Write recordings to a file: to a temporary name first, then renamed."""
+    # in memory first: an HDF5 file that could not be written to a full disk crashes the process at its end
     with h5py.File(str(path), "w", driver="core", backing_store=False) as file:
         file.attrs["kind"], file.attrs["version"] = "recordings", VERSION
         for name in ("dt", "ramp", "position_noise", "velocity_noise"):
@@ -48,8 +48,8 @@ def write_recordings(trajectories: Trajectories, path: Path) -> None:
 
 
 def read_recordings(path: Path) -> Trajectories:
-    """Reads what :func:`write_recordings` wrote, or anyone who keeps to its names: ``commands``, ``qpos``, attribute
-    ``dt``; the rest may be left out.
+    """Read recordings in the layout of :func:`write_recordings`. The datasets ``commands`` and ``qpos`` and the
+    attribute ``dt`` are required, the rest is optional.
 
     Raises:
         DataError: the file is missing, is not HDF5, or lacks what identification needs.
@@ -69,8 +69,8 @@ def _read(file: h5py.File, path: Path) -> Trajectories:
     lacking = [name for name in _NEEDED if name not in file] + ["dt"] * ("dt" not in file.attrs)
     if lacking:
         raise DataError(
-            f"The file lacks {', '.join(lacking)}: identification needs the commands of the actuators and what the "
-            "joints did.",
+            f"The file lacks {', '.join(lacking)}: identification needs the actuators' commands and the joints' "
+            "positions.",
             str(path),
             "Give HDF5 with the datasets commands and qpos and the attribute dt.",
         )

@@ -1,8 +1,8 @@
-"""What the recordings can show at all: how much they change with each parameter, against the sensors' noise.
+"""Identifiability: how much the recordings change with each parameter, relative to the sensors' noise.
 
 With J the derivative of the measurements by the parameters, in units of the noise, and a broad prior,
-(JᵀJ + prior)⁻¹ is the least covariance any method can reach near that point (Cramér and Rao). A parameter
-whose column is zero changes nothing; one whose column others can imitate shows only together with them.
+(JᵀJ + prior)⁻¹ is the least covariance that any method can reach near that point (Cramér and Rao). A parameter whose
+column is zero has no effect; one whose column is nearly a combination of others is confounded with them.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from studio.sysid.trajectories import Trajectories
 
 Array = np.ndarray
 STEP = 1e-3  # of the finite differences, in the ranges' coordinate
-PRIOR = 0.3  # one over the variance of what is known before; broad, so that the range never passes for information
+PRIOR = 0.3  # precision of the prior; broad, so that the range alone never counts as information
 _NORMAL = 2 * 1.645  # width of a normal's central 90% in standard deviations
-_TOGETHER = 0.4  # correlation from which two parameters are said to hide each other
+_TOGETHER = 0.4  # correlation from which two parameters count as confounded
 
 
 @dataclass(frozen=True)
 class Sensitivity:
-    """(fields,) standard deviations in the ranges' coordinate: the others known, and the others unknown too.
+    """Standard deviations in the ranges' coordinate, (fields,): ``alone``, with the other parameters known, and
+    ``among``, with all unknown.
 
-    ``correlation`` is (fields, fields), of what is left unknown. ``jacobian`` is (measurements, fields), in units of
-    the noise.
+    ``correlation`` is the posterior's, (fields, fields). ``jacobian`` is (measurements, fields), in units of the noise.
     """
 
     alone: Array
@@ -38,7 +38,7 @@ class Sensitivity:
     jacobian: Array
 
     def reasons(self, ranges: Ranges) -> dict[str, str]:
-        """Field → why it cannot be identified, for those that cannot."""
+        """Return field → why it is not identifiable, for those that are not."""
         limit = 2 * LEVEL / NARROWER / _NORMAL
         found = {}
         for i, name in enumerate(ranges.fields):
@@ -51,12 +51,12 @@ class Sensitivity:
                     if j != i and abs(self.correlation[i, j]) > _TOGETHER and self.among[j] > limit
                 ]
                 named = ", ".join(others) or "others"
-                found[name] = f"it shows only together with {named}: other values of all of them move the same"
+                found[name] = f"it is confounded with {named}: other values of all of them give the same motion"
         return found
 
 
 def sensitivity(plant: Plant, trajectories: Trajectories, ranges: Ranges, unit: Array | None = None) -> Sensitivity:
-    """Central finite differences of the trajectories around ``unit`` (fields,), by default the middle of the ranges.
+    """Compute the sensitivity by central finite differences around ``unit`` (fields,), by default the ranges' center.
 
     Raises:
         DataError: the recordings do not fit the plant.
@@ -74,22 +74,22 @@ def sensitivity(plant: Plant, trajectories: Trajectories, ranges: Ranges, unit: 
 def derivative(
     plant: Plant, trajectories: Trajectories, ranges: Ranges, unit: Array, free: Sequence[int] | None = None
 ) -> Array:
-    """d measurements / d coordinate at ``unit``, in units of the sensors' noise, (measurements, fields).
+    """Return d measurements / d coordinate at ``unit``, in units of the sensors' noise, (measurements, fields).
 
     Columns of fields that are not among ``free`` are zero; None: all are.
     """
     columns = np.arange(len(unit)) if free is None else np.asarray(free, int)
     steps = np.diag(steps_of(ranges, plant.model.opt.timestep))[columns]
     points = np.concatenate([np.minimum(unit + steps, 1), np.maximum(unit - steps, -1)])
-    ahead, behind = points[: len(columns)], points[len(columns) :]
-    seen = measurements(plant, trajectories, ranges, points)
-    found = np.zeros((seen.shape[1], len(unit)))
-    found[:, columns] = (seen[: len(columns)] - seen[len(columns) :]).T / np.sum(ahead - behind, axis=1)
-    return np.nan_to_num(found)
+    above, below = points[: len(columns)], points[len(columns) :]
+    measured = measurements(plant, trajectories, ranges, points)
+    jacobian = np.zeros((measured.shape[1], len(unit)))
+    jacobian[:, columns] = (measured[: len(columns)] - measured[len(columns) :]).T / np.sum(above - below, axis=1)
+    return np.nan_to_num(jacobian)
 
 
 def steps_of(ranges: Ranges, timestep: float) -> Array:
-    """Steps for finite differences; a delay acts in whole time steps, so less than one shows nothing."""
+    """Return the steps of the finite differences; a delay acts in whole time steps, so a smaller step has no effect."""
     steps = np.full(len(ranges.fields), STEP)
     if "actuator_delay" in ranges.fields:
         i = ranges.fields.index("actuator_delay")
@@ -98,13 +98,13 @@ def steps_of(ranges: Ranges, timestep: float) -> Array:
 
 
 def measurements(plant: Plant, trajectories: Trajectories, ranges: Ranges, units: Array) -> Array:
-    """What would be measured under each of ``units`` (k, fields), in units of the sensors' noise, (k, measurements)."""
+    """Return the simulated measurements (k, measurements) of points (k, fields), in units of the sensors' noise."""
     qpos, qvel = plant.replay(trajectories, ranges.named(ranges.from_unit(units)))
     return flat(trajectories, qpos, qvel)
 
 
 def flat(trajectories: Trajectories, qpos: Array, qvel: Array) -> Array:
-    """(k, n, T + 1, ·) states as (k, measurements), each in units of its sensor's noise, the beginning left out."""
+    """Return states (k, n, T + 1, ·) without the initial one as (k, measurements), in units of the sensors' noise."""
     position, velocity = trajectories.noise
     parts = [qpos[:, :, 1:].reshape(len(qpos), -1) / position]
     if trajectories.has_velocities:

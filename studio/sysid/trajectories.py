@@ -1,4 +1,4 @@
-"""Trajectories: what was commanded and what was measured, from one robot."""
+"""Trajectories: commands to one robot, and its measured states."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from studio.errors import DataError
 
 Array = np.ndarray
 SENSOR_NOISE = (5e-4, 1e-2)  # rad or m, and rad/s or m/s: a joint's encoder and its derivative
-LEAST_STEPS = 10  # fewer say nothing of a body's dynamics
+LEAST_STEPS = 10  # fewer carry too little information on a body's dynamics
 _EQUAL = 1e-6  # share by which two times may differ and still be the same
 
 
@@ -24,13 +24,13 @@ class Trajectories:
 
     Args:
         commands: (n, T, nu), the actuators' commands, in the model's own units.
-        qpos: (n, T + 1, nq), rad or m, measured; the first is where the recording starts.
+        qpos: (n, T + 1, nq), rad or m, measured; the first is before the first command.
         qvel: (n, T + 1, nv), rad/s or m/s, measured; NaN all over where velocities were not measured.
         dt: s.
-        initial_qpos, initial_qvel: (n, nq) and (n, nv), where the body was put; None: the first measured state.
-        before: (n, nu), the command that held before the recording; None: the first command.
-        ramp: a step's command is reached in this many equal parts, as a World moves its commands; 1: at once.
-        position_noise, velocity_noise: standard deviation of the sensors; 0: not known, ``SENSOR_NOISE`` is assumed.
+        initial_qpos, initial_qvel: (n, nq) and (n, nv), the exact initial state; None: the first measured state.
+        before: (n, nu), the command before the recording; None: the first command.
+        ramp: the number of equal parts in which a step's command is reached, as in a World; 1: at once.
+        position_noise, velocity_noise: standard deviation of the sensors; 0: unknown, ``SENSOR_NOISE`` is assumed.
     """
 
     commands: Array
@@ -50,38 +50,38 @@ class Trajectories:
 
     @property
     def steps(self) -> int:
-        """Steps in each recording."""
+        """Return the number of steps in each recording."""
         return int(self.commands.shape[1])
 
     @property
     def has_velocities(self) -> bool:
-        """Whether velocities were measured."""
+        """Return whether velocities were measured."""
         return not bool(np.isnan(self.qvel).all())
 
     @property
     def noise(self) -> tuple[float, float]:
-        """Standard deviation of measured positions and velocities."""
+        """Return the standard deviations of measured positions and velocities."""
         return self.position_noise or SENSOR_NOISE[0], self.velocity_noise or SENSOR_NOISE[1]
 
     @property
     def start(self) -> tuple[Array, Array]:
-        """(qpos (n, nq), qvel (n, nv)) at the beginning. Velocities that were not measured begin at rest."""
+        """Return the initial qpos (n, nq) and qvel (n, nv); velocities that were not measured start at 0."""
         qpos = self.qpos[:, 0] if self.initial_qpos is None else self.initial_qpos
         qvel = np.nan_to_num(self.qvel[:, 0]) if self.initial_qvel is None else self.initial_qvel
         return qpos, qvel
 
     @property
     def command_before(self) -> Array:
-        """(n, nu), the command that held before the recording."""
+        """Return the command before the recording, (n, nu)."""
         return self.commands[:, 0] if self.before is None else self.before
 
     def with_measured(self, qpos: Array, qvel: Array) -> Trajectories:
-        """The same commands and beginnings with other measurements."""
+        """Return the same commands and initial states with other measurements."""
         start = self.start
         return replace(self, qpos=qpos, qvel=qvel, initial_qpos=start[0], initial_qvel=start[1])
 
     def take(self, rows: Array | slice) -> Trajectories:
-        """Some of the recordings."""
+        """Return some of the recordings."""
         some: dict[str, Any] = {
             name: None if getattr(self, name) is None else getattr(self, name)[rows]
             for name in ("commands", "qpos", "qvel", "initial_qpos", "initial_qvel", "before")
@@ -89,7 +89,7 @@ class Trajectories:
         return replace(self, **some)
 
     def joined(self, other: Trajectories) -> Trajectories:
-        """These recordings and others of the same length and time step."""
+        """Return these recordings followed by others of the same length and time step."""
 
         def both(one: Array, two: Array) -> Array:
             return np.concatenate([one, two])
@@ -105,7 +105,7 @@ class Trajectories:
         )
 
     def until(self, steps: int) -> Trajectories:
-        """The first ``steps`` steps of each recording."""
+        """Return the first ``steps`` steps of each recording."""
         return replace(
             self,
             commands=self.commands[:, :steps],
@@ -114,14 +114,14 @@ class Trajectories:
         )
 
     def timestep(self, longest: float) -> float:
-        """The longest time step up to ``longest`` that passes a whole number of times between commands, s."""
+        """Return the longest time step, s, up to ``longest``, of which a whole number fits between commands."""
         between = self.dt / self.ramp
         if abs(round(between / longest) * longest - between) <= _EQUAL * between:
             return longest
         return between / math.ceil(between / longest)
 
     def fitted(self, model: mujoco.MjModel) -> Trajectories:
-        """Checked against the model; velocities that were not measured get its width. Raises DataError."""
+        """Return the recordings, checked against the model; unmeasured velocities get its width. Raises DataError."""
         if self.qvel.ndim == 3 and not self.has_velocities and self.qvel.shape[2] != model.nv:
             shape = (*self.qvel.shape[:2], model.nv)
             fitted = replace(self, qvel=np.full(shape, np.nan))
@@ -131,14 +131,14 @@ class Trajectories:
         return fitted
 
     def fingerprint(self) -> str:
-        """Hash of all but the measurements: what a simulation of the recordings needs, and the sensors' noise."""
+        """Return a hash of all but the measurements: commands, initial states, and the sensors' noise."""
         digest = hashlib.sha256(f"{self.dt!r} {self.ramp} {self.noise} {self.has_velocities}".encode())
         for part in (self.commands, *self.start, self.command_before):
             digest.update(np.ascontiguousarray(part, float).tobytes())
         return digest.hexdigest()
 
     def check(self, model: mujoco.MjModel) -> None:
-        """Raises DataError where the recordings do not fit the model, are too short, or hold what is no number."""
+        """Raise DataError where the recordings do not fit the model, are too short, or hold NaN or infinity."""
         where = self.source
         for name in ("dt", "position_noise", "velocity_noise"):
             number = getattr(self, name)
@@ -178,18 +178,18 @@ class Trajectories:
                 where,
                 "Give the time between two commands in seconds.",
             )
-        beginnings = {"initial_qpos": model.nq, "initial_qvel": model.nv, "before": model.nu}
-        given = {name: getattr(self, name) for name in beginnings if getattr(self, name) is not None}
+        widths = {"initial_qpos": model.nq, "initial_qvel": model.nv, "before": model.nu}
+        given = {name: getattr(self, name) for name in widths if getattr(self, name) is not None}
         for name, value in given.items():
-            if value.shape != (n, beginnings[name]):
+            if value.shape != (n, widths[name]):
                 raise DataError(
-                    f"'{name}' has the shape {value.shape}; {n} recordings on this model need {(n, beginnings[name])}.",
+                    f"'{name}' has the shape {value.shape}; {n} recordings on this model need {(n, widths[name])}.",
                     where,
                     "Give one row for each recording, or leave it out.",
                 )
         given |= {"commands": self.commands, "qpos": self.qpos} | ({"qvel": self.qvel} if self.has_velocities else {})
         for name, value in given.items():
-            lost = ~np.isfinite(value).reshape(n, -1).all(1)
-            if lost.any():
-                bad = int(np.argmax(lost))
+            broken = ~np.isfinite(value).reshape(n, -1).all(1)
+            if broken.any():
+                bad = int(np.argmax(broken))
                 raise DataError(f"'{name}' holds NaN or infinity, first in recording {bad}.", where, "Remove it.")

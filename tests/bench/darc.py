@@ -1,15 +1,15 @@
-"""Row 4 of the learners: DARC. Its Δr against a gridworld's tables, and what it brings where dynamics differ.
+"""Row 4 of the learners: DARC. Its Δr against a gridworld's transition tables, and its returns where dynamics differ.
 
-Every training on a source takes 10,000 steps with one update a step; the target gives a tenth of that. "Target alone"
-learns from those 1,000 steps, "fine-tuning" goes on with them after the source. The same settings everywhere, and none
-was chosen on these seeds. A training is judged by the mean return of 50 episodes of its deterministic policy, on seeds
-no training meets; the intervals are 95%, from resampling five seeds.
+Every training on a source takes 10,000 steps with one update per step; a tenth as many steps are allowed on the target.
+"Target alone" trains on those 1,000 steps; "fine-tuning" trains on them after the source. All trainings have the same
+settings, none of them tuned on these seeds. A training is scored by the mean return of 50 episodes of its deterministic
+policy, on seeds that no training uses; the intervals are 95%, bootstrapped over five seeds.
 
-The reverse case is expected to fail (user document 2, Difference in Dynamics): a wall that only the source has stays in
-the policy's way, since no transition of the source crosses it. "Fails" is that it does not come nearer to what the
-target allows than source alone does, by more than the interval.
+The reverse case is expected to fail: a wall that only the source has keeps blocking the policy on the target, because
+no transition of the source crosses it. "Fails" means: not better on the target than source alone by more than the
+interval.
 
-Finished pieces lie under ``runs/bench/darc`` and are taken as they are; words choose among the cases and seeds.
+Finished parts are kept under ``runs/bench/darc`` and reused; command line words choose among the cases and seeds.
 """
 
 from __future__ import annotations
@@ -75,16 +75,17 @@ def world_of(domain: Domain, simulations: int) -> World:
 
 
 def settings(steps: int, **more: Any) -> dict[str, Any]:
-    """Of a learner; an iteration is the whole training. Compiling would cost more than a short one does."""
+    """Return a learner's settings; one iteration is the whole training. Short trainings are eager: compiling them would
+    take longer."""
     update = "compiled" if steps == STEPS else "eager"
     return {**LEARNING, "samples": steps, "physics_threads": 1, "update": update, **more}
 
 
 def trained(kind: str, case: str, seed: int) -> SquashedActorCritic:
-    """A policy, trained now, or carried on from the source's."""
+    """Train a policy, from scratch or from the source's."""
     source, target = domains(case)
-    there = kind in ("target alone", "fine-tuning")
-    world = world_of(target if there else source, 1 if there else LEARNING["simulations"])
+    on_target = kind in ("target alone", "fine-tuning")
+    world = world_of(target if on_target else source, 1 if on_target else LEARNING["simulations"])
     policy = SquashedActorCritic(SquashedActorCritic.Params(width=64))
     policy.fit(flatten(world.observe([0])).shape[1], world.control.low, world.control.high, seed)
     if kind == "darc":
@@ -96,19 +97,18 @@ def trained(kind: str, case: str, seed: int) -> SquashedActorCritic:
         if kind == "fine-tuning":
             policy, alpha = source_policy(case, seed)
             more = {"learning_starts": 0, "alpha": alpha}
-        given = SACParams(**settings(STEPS // SHARE if there else STEPS, **more))
+        given = SACParams(**settings(STEPS // SHARE if on_target else STEPS, **more))
         learner = SAC(policy, world, given, iterations=1, seed=seed)
     for _ in learner.iterate():
         pass
-    policy.register_buffer(
-        "temperature", learner.update.log_alpha.exp(), persistent=False
-    )  # fine-tuning begins with it
+    # fine-tuning starts with this temperature
+    policy.register_buffer("temperature", learner.update.log_alpha.exp(), persistent=False)
     world.close()
     return policy
 
 
 def source_policy(case: str, seed: int) -> tuple[SquashedActorCritic, float]:
-    """Trained on the source alone, made or found, and its last temperature."""
+    """Return the policy trained on the source alone, and its last temperature; it is trained if it isn't kept."""
     folder = RUNS / BENCH / f"source-{case.replace(' ', '_')}-{seed}"
 
     def make() -> float:
@@ -122,7 +122,7 @@ def source_policy(case: str, seed: int) -> tuple[SquashedActorCritic, float]:
 
 
 def outcome(kind: str, case: str, seed: int) -> dict[str, float]:
-    """Mean returns and successes on target and source."""
+    """Return mean returns and successes on target and source."""
 
     def make() -> dict[str, float]:
         policy = source_policy(case, seed)[0] if kind == "source alone" else trained(kind, case, seed)
@@ -137,7 +137,8 @@ def outcome(kind: str, case: str, seed: int) -> dict[str, float]:
 
 
 def gridworld(seed: int) -> dict[str, float]:
-    """Correlation of Δr with the tables' own over the (s, a, s′) that happen, from 20,000 random steps of each."""
+    """Return the correlation of Δr with that of the tables over the visited (s, a, s′), from 20,000 random steps in
+    each domain."""
 
     def make() -> dict[str, float]:
         given = GapParams(classifier_width=64, classifier_rate=1e-3, classifier_noise=GAP["classifier_noise"])
@@ -186,46 +187,46 @@ def gridworld(seed: int) -> dict[str, float]:
 
 
 def correlation(one: np.ndarray, other: np.ndarray, weights: np.ndarray) -> float:
-    """Pearson's, weighted."""
+    """Return Pearson's weighted correlation."""
     weights = weights / weights.sum()
     a, b = one - (weights * one).sum(), other - (weights * other).sum()
     return float((weights * a * b).sum() / np.sqrt((weights * a * a).sum() * (weights * b * b).sum()))
 
 
 def rows_of_gridworld() -> list[dict[str, Any]]:
-    found = [gridworld(seed) for seed in SEEDS]
-    told = []
-    for name, words in (("weighted", "weighted by how often they happen"), ("alike", "all alike")):
-        value, low, high = interval(np.mean, np.array([run[name] for run in found]))
-        about = f"correlation [{low:.3f}, {high:.3f}], over the (s, a, s′) met, {words}, Δr within ±3 nats, 5 seeds"
-        asked = (">= 0.95", value >= 0.95) if name == "weighted" else ("", None)
-        told.append(row(f"gridworld: Δr, {name}", value, about, *asked))
-    error = float(np.mean([run["finite"] for run in found]))
-    return [*told, row("gridworld: Δr, mean error where both worlds can", error, "nats")]
+    results = [gridworld(seed) for seed in SEEDS]
+    rows = []
+    for name, words in (("weighted", "weighted by their frequency"), ("alike", "all alike")):
+        value, low, high = interval(np.mean, np.array([run[name] for run in results]))
+        about = f"correlation [{low:.3f}, {high:.3f}], over the visited (s, a, s′), {words}, Δr within ±3 nats, 5 seeds"
+        target = (">= 0.95", value >= 0.95) if name == "weighted" else ("", None)
+        rows.append(row(f"gridworld: Δr, {name}", value, about, *target))
+    error = float(np.mean([run["finite"] for run in results]))
+    return [*rows, row("gridworld: Δr, mean error where both domains allow the transition", error, "nats")]
 
 
 def rows_of(case: str) -> list[dict[str, Any]]:
-    """One line for each kind; DARC's is held against source alone."""
-    told: list[dict[str, Any]] = []
+    """Return a row for each kind; DARC's is compared with source alone."""
+    rows: list[dict[str, Any]] = []
     runs = {kind: [outcome(kind, case, seed) for seed in SEEDS] for kind in KINDS}
     returns = {kind: np.array([run["target"] for run in found]) for kind, found in runs.items()}
     for kind, found in runs.items():
         value, low, high = interval(np.mean, returns[kind])
-        there = np.mean([run["source"] for run in found])
-        about = f"return on the target [{low:.1f}, {high:.1f}], 5 seeds; {there:.1f} on the source"
-        asked, met = "", None
+        on_source = np.mean([run["source"] for run in found])
+        about = f"return on the target [{low:.1f}, {high:.1f}], 5 seeds; {on_source:.1f} on the source"
+        goal, met = "", None
         if kind == "darc":
             _, _, top = interval(np.mean, returns["source alone"])
-            ahead = low > top
-            asked, met = f"> {top:.1f}, source alone's interval", ahead
+            better = low > top
+            goal, met = f"> {top:.1f}, source alone's interval", better
             if case.startswith("reverse"):
-                asked, met = f"not > {top:.1f}: it must fail", not ahead
-        told.append(row(f"{case}: {kind}", value, about, asked, met))
+                goal, met = f"not > {top:.1f}: it must fail", not better
+        rows.append(row(f"{case}: {kind}", value, about, goal, met))
     domain = domains(case)[1]
     if task_of(domain, Registry()).has_expert and case.startswith("reverse"):
         best = evaluate("expert", domain, Registry(), EPISODES, EPISODE_SEED).mean_return
-        told.append(row(f"{case}: straight to the goal, by the expert", best, "return on the target"))
-    return told
+        rows.append(row(f"{case}: straight to the goal, by the expert", best, "return on the target"))
+    return rows
 
 
 def main() -> None:

@@ -61,12 +61,12 @@ class Kind:
         return self.steps / (time.perf_counter() - began)
 
 
-def our_ppo(update: str = "compiled", say: Callable[[str], None] = lambda text: None) -> Kind:
+def our_ppo(update: str = "compiled", log: Callable[[str], None] = lambda text: None) -> Kind:
     """Compiled and warmed up."""
     torch.set_num_threads(1)
     world, policy = make_vector(PPOParams().simulations, TASK, TASK), GaussianActorCritic()
     policy.fit(world.single_observation_space.shape[0], world.control.low, world.control.high, 0)
-    steps = PPO(policy, world, PPOParams(update=update), iterations=10**6, seed=0, say=say).iterate()
+    steps = PPO(policy, world, PPOParams(update=update), iterations=10**6, seed=0, log=log).iterate()
     kind = Kind(lambda: [next(steps) for _ in range(ITERATIONS)], ITERATIONS * SAMPLES)
     kind.run()
     return kind
@@ -81,13 +81,13 @@ def their_ppo() -> Kind:
     return Kind(lambda: learner.learn(steps, reset_num_timesteps=False), steps)
 
 
-def our_sac(precision: str, say: Callable[[str], None] = lambda text: None) -> Kind:
+def our_sac(precision: str, log: Callable[[str], None] = lambda text: None) -> Kind:
     """Compiled and warmed up."""
     torch.set_num_threads(CORES)
     settings = SACParams(precision=precision, samples=2 * STEPS, learning_starts=STARTS)
     world, policy = make_vector(settings.simulations, TASK, TASK), SquashedActorCritic()
     policy.fit(world.single_observation_space.shape[0], world.control.low, world.control.high, 0)
-    learner = SAC(policy, world, settings, iterations=10**6, seed=0, say=say)
+    learner = SAC(policy, world, settings, iterations=10**6, seed=0, log=log)
     steps = learner.iterate()
     while learner.updates <= EAGER_UPDATES:
         next(steps)
@@ -108,8 +108,8 @@ def their_sac() -> Kind:
 
 
 COMPILED: dict[str, Callable[[Callable[[str], None]], Kind]] = {
-    "PPO": lambda say: our_ppo(say=say),
-    **{f"SAC, {kind}": lambda say, kind=kind: our_sac(kind, say) for kind in TIMES},
+    "PPO": lambda log: our_ppo(log=log),
+    **{f"SAC, {kind}": lambda log, kind=kind: our_sac(kind, log) for kind in TIMES},
 }
 
 

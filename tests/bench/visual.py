@@ -33,7 +33,7 @@ from studio.experiment import Domain, Experiment
 from studio.nn.domain_alignment import mmd, probe
 from studio.paths import assets
 from studio.registry import Registry
-from studio.rl.collectors.images import Gathered, ImageCollector
+from studio.rl.collectors.images import CollectedImages, ImageCollector
 from studio.run import pretrain
 from studio.run.channels import Channels
 from studio.run.evaluate import evaluate
@@ -81,16 +81,18 @@ def score(policy: Any, domain: Domain) -> float:
     return evaluate(policy, domain, REGISTRY, EPISODES, EPISODE_SEED).mean_return
 
 
-def seen(domain: Domain) -> Gathered:
-    """The same states in a domain's look: half the expert's, half of random steps."""
-    policy = trained(plan_of("adda", SEEDS[0]))  # random and expert steps ask it for the width of an action alone
+def seen(domain: Domain) -> CollectedImages:
+    """Return images of the same states in a domain's appearance: half the expert's, half of random actions."""
+    policy = trained(plan_of("adda", SEEDS[0]))  # only its action's width is used
     found = []
-    for acting in ("expert", "random"):
+    for behavior in ("expert", "random"):
         world = World(domain, task_of(domain, REGISTRY), embodiment_of(domain, REGISTRY), EPISODES, 1)
-        gathering = ImageCollector(world, 16, EPISODE_SEED, torch.Generator().manual_seed(0))
-        found.append(gathering.gather(policy, acting, 0))
+        collector = ImageCollector(world, 16, EPISODE_SEED, torch.Generator().manual_seed(0))
+        found.append(collector.collect(policy, behavior, 0))
         world.close()
-    return Gathered(*(torch.cat([getattr(part, name) for part in found]) for name in ("images", "rewards", "states")))
+    return CollectedImages(
+        *(torch.cat([getattr(part, name) for part in found]) for name in ("images", "rewards", "states"))
+    )
 
 
 @torch.no_grad()

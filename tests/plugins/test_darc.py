@@ -61,14 +61,14 @@ def strategy(experiment: Experiment) -> DARC:
     return made
 
 
-def told(metrics: Metrics) -> dict[str, float]:
+def logged(metrics: Metrics) -> dict[str, float]:
     return {name: value for name, value in metrics.values.items() if name != "steps_per_second"}
 
 
 def test_the_policys_transition_scores_are_the_delta_reward() -> None:
     made = strategy(plan())
     steps = made.iterate()
-    found = [told(next(steps)) for _ in range(3)]
+    found = [logged(next(steps)) for _ in range(3)]
     assert {"delta_reward", "sas_accuracy", "sa_accuracy", "sas_loss", "sa_loss", "target_samples"} <= found[-1].keys()
     rows = np.zeros((3, 4), np.float32), np.ones((3, 4)), np.full((3, 4), 0.1, np.float32)
     scores = made.policy().transition_scores()
@@ -105,7 +105,7 @@ def test_a_session_runs_it_headless(runs: Path) -> None:
 def test_the_target_is_met_once_for_ten_steps_and_pays_only_after_the_warm_up() -> None:
     made = strategy(plan())
     learner: OffDynamicsSAC = made._learner
-    found = [told(metrics) for metrics in made.iterate()]
+    found = [logged(metrics) for metrics in made.iterate()]
     assert [values["samples"] for values in found] == [60.0 * i for i in range(1, 7)]
     assert [values["target_samples"] for values in found] == [6.0 * i for i in range(1, 7)]
     assert ["delta_reward" in values for values in found] == [False, True, True, True, True, True]
@@ -122,8 +122,8 @@ def test_what_its_visits_to_the_target_returned_is_named_as_theirs(monkeypatch: 
     """The return on the target is what an evaluation found."""
     learner: OffDynamicsSAC = strategy(plan())._learner
     monkeypatch.setattr(learner.target_env, "metrics", lambda: {"diverged": 0.0, "return": -3.0, "episode_length": 5.0})
-    told = {"target_visit_return": -3.0, "target_visit_episode_length": 5.0}
-    assert learner._of_the_gap() == {**told, "target_samples": 0.0} and told.keys() <= DARC.units.keys()
+    logged = {"target_visit_return": -3.0, "target_visit_episode_length": 5.0}
+    assert learner._gap_metrics() == {**logged, "target_samples": 0.0} and logged.keys() <= DARC.units.keys()
 
 
 def test_a_move_by_the_broken_motor_is_unlike_the_target() -> None:

@@ -55,10 +55,10 @@ def test_a_run_tells_of_the_worst_after_its_warm_up(runs: Path) -> None:
     session = Session(plan(), Registry(), Channels(), runs)
     published = tiny.listen(session)
     session.run()
-    told = [event.values for event in published() if isinstance(event, MetricsLogged)]
-    assert len(told) == 4
-    assert ["worst_return" in values for values in told] == [False, False, True, True]
-    for values in told[2:]:
+    logged = [event.values for event in published() if isinstance(event, MetricsLogged)]
+    assert len(logged) == 4
+    assert ["worst_return" in values for values in logged] == [False, False, True, True]
+    for values in logged[2:]:
         assert values["worst_return"] <= values["return"] and values["return_10"] <= values["return"]
         assert values["learned_from"] < values["samples"]
 

@@ -42,8 +42,8 @@ def plan(domain: dict[str, Any] = BITS, params: dict[str, Any] | None = None, **
 @pytest.mark.parametrize(
     ("domain", "changes", "field", "text"),
     [
-        (BITS, {"target.task": "hopper", "target.embodiment": "hopper"}, "target.task", "no goals"),
-        (ARM, {"source.task": "pick_place"}, "source.task", "no goals"),
+        (BITS, {"target.task": "hopper", "target.embodiment": "hopper"}, "target.task", "does not define the goal"),
+        (ARM, {"source.task": "pick_place"}, "source.task", "does not define the goal"),
         (ARM, {"target.observation": "image"}, "target.observation", "observes the image"),
         (BITS, {"policy": {"id": "squashed_mlp"}}, "policy.id", "control is discrete"),
         (ARM, {"policy": {"id": "q_mlp"}}, "policy.id", "not discrete"),
@@ -56,7 +56,7 @@ def plan(domain: dict[str, Any] = BITS, params: dict[str, Any] | None = None, **
             BITS,
             {"strategy.params": PARAMS | {"learning_starts": 512}},
             "strategy.params.learning_starts",
-            "never starts",
+            "has only",
         ),
     ],
 )
@@ -91,6 +91,6 @@ def test_eight_bits_are_solved_without_the_environments_goals_or_rewards(runs: P
     session = Session(dreamer, Registry(), Channels(), runs)
     published = tiny.listen(session)
     session.run()
-    told = [e.values for e in published() if isinstance(e, MetricsLogged)]
-    assert "goals_reached" in told[-1] and told[-1]["samples"] == 10 * 1000
+    logged = [e.values for e in published() if isinstance(e, MetricsLogged)]
+    assert "goals_reached" in logged[-1] and logged[-1]["samples"] == 10 * 1000
     assert session.evaluations[0]["success"] < 0.5 and session.evaluations[-1]["success"] > 0.9

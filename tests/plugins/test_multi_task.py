@@ -41,11 +41,11 @@ def plan(source: dict[str, Any] = POINT, **changes: Any) -> Experiment:
 
 
 def body(**term: float) -> dict[str, Any]:
-    """The hopper whose torso's mass is observed, and varies as told."""
+    """The hopper whose torso's mass is observed, and varies as given."""
     return HOPPER | {"randomization": [HOPPER["randomization"][0] | term]}
 
 
-def told(session: Session) -> tuple[dict[str, float], dict[str, np.ndarray], np.ndarray]:
+def logged(session: Session) -> tuple[dict[str, float], dict[str, np.ndarray], np.ndarray]:
     """The last metrics of contexts, and the training's episodes: what was drawn, and returns."""
     published = tiny.listen(session)
     session.run()
@@ -67,7 +67,7 @@ def test_a_few_values_have_a_curve_each_and_ranges_have_bins() -> None:
 
 
 def test_every_context_has_its_return(runs: Path) -> None:
-    found, drawn, returns = told(Session(plan(**{"source.contexts": FEW}), Registry(), Channels(), runs))
+    found, drawn, returns = logged(Session(plan(**{"source.contexts": FEW}), Registry(), Channels(), runs))
     assert len(returns) > 20
     assert found.keys() == {f"goal_x {x}" for x in ("-0.3", "0", "0.3")} | {f"goal_y {y}" for y in ("-0.4", "0.3")}
     for label, value in found.items():
@@ -77,7 +77,7 @@ def test_every_context_has_its_return(runs: Path) -> None:
 
 
 def test_a_familys_range_is_told_in_bins(runs: Path) -> None:
-    found, drawn, returns = told(Session(plan(), Registry(), Channels(), runs))
+    found, drawn, returns = logged(Session(plan(), Registry(), Channels(), runs))
     x, y = components(plan().source, Registry().get("tasks", "point_navigation")())
     assert (x.low, x.high) == pytest.approx((-0.5, 0.5), abs=0.01)
     assert found.keys() == {*x.labels, *y.labels}
@@ -88,7 +88,7 @@ def test_a_familys_range_is_told_in_bins(runs: Path) -> None:
 
 def test_bodies_are_a_family_where_the_policy_observes_them(runs: Path) -> None:
     session = Session(plan(HOPPER), Registry(), Channels(), runs)
-    found, _, _ = told(session)
+    found, _, _ = logged(session)
     assert found and all(name.startswith("mass:torso ") for name in found)
     assert load_policy_folder(session.folder / "policy").params.inputs == 12  # its state, and the mass
     task = Registry().get("tasks", "hopper")()
@@ -98,7 +98,7 @@ def test_bodies_are_a_family_where_the_policy_observes_them(runs: Path) -> None:
 @pytest.mark.parametrize(("source", "inputs"), [(POINT, 2), (HOPPER, 11)])
 def test_a_hidden_context_is_neither_trained_on_nor_seen(source: dict[str, Any], inputs: int, runs: Path) -> None:
     session = Session(plan(source, **{"strategy.params.context": "hidden"}), Registry(), Channels(), runs)
-    found, _, _ = told(session)
+    found, _, _ = logged(session)
     policy = load_policy_folder(session.folder / "policy")
     assert found and policy.params.inputs == inputs
     assert session.evaluations[-1]["episodes"] == 6  # scored where the target would tell the context
@@ -123,7 +123,7 @@ def test_sac_learns_a_family_too(runs: Path) -> None:
     params = {"algorithm": "sac", "sac": soft, "context": "hidden"}
     changes = {"policy.id": "squashed_mlp", "strategy.params": params, "source.contexts": FEW}
     session = Session(plan(**changes), Registry(), Channels(), runs)
-    found, _, returns = told(session)
+    found, _, returns = logged(session)
     assert len(found) == 5 and len(returns) > 20
     assert load_policy_folder(session.folder / "policy").params.inputs == 2
 

@@ -104,7 +104,7 @@ LAYERS = {f"{net}.{at}.{kind}" for net in ("actor", "critic") for at in (0, 2, 4
         ({"exploration": "none", "reset": "critic"}, REWARDS | {n for n in LAYERS if n.startswith("critic")}, set()),
         ({"exploration": "none", "reset": "last_layer"}, {"actor.4.weight", "actor.4.bias"}, set()),
         (
-            {"exploration": "none", "normalization": "anew"},
+            {"exploration": "none", "normalization": "reset"},
             {"moments.mean", "moments.variance", "moments.count"},
             set(),
         ),
@@ -112,7 +112,7 @@ LAYERS = {f"{net}.{at}.{kind}" for net in ("actor", "critic") for at in (0, 2, 4
         ({"exploration": "none", "freeze": "first_layers"}, set(), {n for n in LAYERS if ".0." in n}),
         ({"exploration": "none", "freeze": "all_but_last_layer"}, set(), {n for n in LAYERS if ".4." not in n}),
         (
-            {"exploration": "none", "freeze": "all_but_last_layer", "reset": "critic"},  # what begins anew learns
+            {"exploration": "none", "freeze": "all_but_last_layer", "reset": "critic"},  # a reset critic trains
             REWARDS | {n for n in LAYERS if n.startswith("critic")},
             {n for n in LAYERS if n.startswith("actor") and ".4." not in n},
         ),
@@ -200,7 +200,7 @@ def test_a_recurrent_core_stands_still_with_the_first_layers() -> None:
     assert learning == {"log_std", *(f"{net}.{at}.{k}" for net in ("actor", "critic") for k in ("weight", "bias"))}
 
 
-def test_sacs_temperature_begins_anew_where_that_is_chosen() -> None:
+def test_sacs_temperature_is_reset_where_that_is_chosen() -> None:
     alphas = {
         exploration: RLFineTuning(RLFineTuning.Params(algorithm="sac", exploration=exploration)).settings.alpha
         for exploration in ("none", "fresh_log_std", "temperature")
@@ -238,8 +238,8 @@ def test_what_is_frozen_is_not_trained_and_the_rest_is(update: str, runs: Path, 
 def test_entropy_is_rewarded_where_it_is_chosen(runs: Path, cache: Path) -> None:
     spread = {}
     for exploration in ("none", "entropy"):
-        told = plan(exploration=exploration, entropy_bonus=10.0)
-        policy = load_policy_folder(tiny.run(told, runs).folder / "policy")
+        logged = plan(exploration=exploration, entropy_bonus=10.0)
+        policy = load_policy_folder(tiny.run(logged, runs).folder / "policy")
         spread[exploration] = policy.log_std.mean().item()
     assert spread["entropy"] > spread["none"] + 0.005
 
@@ -250,9 +250,9 @@ def test_the_source_policy_is_trained_by_reinforcement_once(runs: Path, cache: P
         session = Session(plan(), Registry(), Channels(), runs)
         published = tiny.listen(session)
         session.run()
-        told = published()
-        stages.append([e.cached for e in told if isinstance(e, StageChanged) and e.stage == "pretrain"])
-        steps = [e.step for e in told if isinstance(e, MetricsLogged) and e.stage == "pretrain"]
+        logged = published()
+        stages.append([e.cached for e in logged if isinstance(e, StageChanged) and e.stage == "pretrain"])
+        steps = [e.step for e in logged if isinstance(e, MetricsLogged) and e.stage == "pretrain"]
         assert steps == (list(range(1, 7)) if len(stages) == 1 else [])
     assert stages == [[False], [True]]
     assert {e["domain"] for e in session.evaluations if e["final"]} == {"target", "source"}
@@ -332,7 +332,7 @@ def test_killed_while_the_source_policy_is_trained(
         ({"strategy.params": {"algorithm": "sac"}}, "policy.id", "SAC does not train"),
         *(
             ({"strategy.params": {"algorithm": "sac", field: value}}, f"strategy.params.{field}", "SAC")
-            for field, value in (("freeze", "critic"), ("exploration", "entropy"), ("normalization", "anew"))
+            for field, value in (("freeze", "critic"), ("exploration", "entropy"), ("normalization", "reset"))
         ),
     ],
 )

@@ -77,9 +77,9 @@ def test_what_learns_and_what_is_said_of_it(variant: str, moved: set[str], tmp_p
     session.run()
     assert parts(session.folder) == (moved, {"actor", "critic", "decoder", "encoder", "log_std", "moments", "rewards",
                                              "low", "high", "fingerprint"} - moved)  # fmt: skip
-    told = [e.values for e in published() if isinstance(e, MetricsLogged) and e.stage == "adapt"]
-    assert len(told) == 6
-    for values in told:
+    logged = [e.values for e in published() if isinstance(e, MetricsLogged) and e.stage == "adapt"]
+    assert len(logged) == 6
+    for values in logged:
         assert 0 <= values["domain_accuracy"] <= 1 and np.isfinite(values["mmd"]) and values["reward_r2"] <= 1
         assert -1.5 < values["target_reward"] < 0 and -1.5 < values["source_reward"] < 0
     assert {e["domain"] for e in session.evaluations if e["final"]} == {"target", "source"}
@@ -118,7 +118,7 @@ def test_an_episode_that_time_cuts_off_goes_on_in_the_value_of_its_last_state() 
         native = policy.native(rollout.actions[:2]).numpy()
         last = torch.from_numpy(privileged({"state": native.astype(np.float32)}, goal))
         wanted = -torch.from_numpy(np.linalg.norm(goal - native, axis=1)).float() * policy.rewards.scale()
-        wanted = wanted + 0.5 * policy.judge(torch.zeros(2, 1), last)
+        wanted = wanted + 0.5 * policy.state_value(torch.zeros(2, 1), last)
     assert torch.allclose(rollout.returns[:2], wanted, atol=1e-5)
 
 
@@ -171,23 +171,23 @@ def test_what_cannot_work_is_said_before_it_starts(changes: dict[str, Any], fiel
     assert any(p.field == field and text in p.message and p.remedy for p in problems), problems
 
 
-def test_what_is_gathered_is_of_the_whole_ranges_whatever_training_has_come_to(tmp_path: Path) -> None:
+def test_images_come_from_the_whole_ranges_despite_a_curriculum(tmp_path: Path) -> None:
     look = {"field": "light_intensity", "low": 0.3, "high": 0.6}
     looks = {"randomization": [look], "curriculum": {"enabled": True, "widen_return": 0.0}}
     made = plan().changed(**{f"target.{key}": value for key, value in looks.items()})
     assert check(made, Registry()) == []
     session = Session(made.changed(**{"budget.iterations": 1}), Registry(), Channels(), tmp_path)
     seen: list[float] = []
-    gather = ImageCollector.gather
+    collect = ImageCollector.collect
 
-    def gathered(self: ImageCollector, *given: Any) -> Any:
-        found = gather(self, *given)
+    def collected(self: ImageCollector, *given: Any) -> Any:
+        found = collect(self, *given)
         assert self.world.curriculum is None
         seen.extend(np.ravel(self.world.drawn.get("light_intensity", [])))
         return found
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ImageCollector, "gather", gathered)
+        patch.setattr(ImageCollector, "collect", collected)
         session.run()
     varied = set(seen) - {1.0}  # the source's look is its own
     assert len(varied) == 4 and min(varied) >= 0.3 and max(varied) <= 0.6

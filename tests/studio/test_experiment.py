@@ -160,6 +160,14 @@ def test_file_without_a_version_is_of_the_first_format() -> None:
     assert Experiment.from_yaml(old).version == 2
 
 
+@pytest.mark.parametrize("version", [1, 2])
+def test_earlier_value_of_a_parameter_is_read_and_hashed_alike(version: int) -> None:
+    old = Experiment.from_yaml(f"version: {version}\nstrategy: {{id: rl_fine_tuning, params: {{normalization: anew}}}}")
+    assert old.strategy.params["normalization"] == "reset"
+    # computed by the program that still said anew
+    assert old.content_hash() == "dc5b639398baca71f54e86190a3458e4dd708e1a409826c88fe0c576065753b0"
+
+
 @pytest.mark.parametrize("change", [{"name": "other"}, {"description": "words"}, {"comparison.seeds": [1, 2]}])
 def test_content_hash_ignores_what_does_not_change_the_result(experiment: Experiment, change: dict[str, Any]) -> None:
     assert experiment.changed(**change).content_hash() == experiment.content_hash()

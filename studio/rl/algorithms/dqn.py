@@ -1,6 +1,6 @@
 """Double deep Q-learning, readable from top to bottom (Mnih et al. 2015; van Hasselt et al. 2016, arXiv:1509.06461).
 
-The whole update, target and all, is one function of a few flat vectors, compiled whole where that is asked for.
+The whole update, with that of the target network, is one function of a few flat vectors, which can be compiled.
 """
 
 from __future__ import annotations
@@ -67,10 +67,10 @@ class DQNParams(Settings):
 
 
 class DQNUpdate:
-    """The update alone: all that changes in it, and :meth:`step`. The policy's parameters change in place.
+    """One gradient update of double DQN and all tensors that it changes. The policy's parameters change in place.
 
     Args:
-        bounds: that no return can leave: targets are clipped to them (Andrychowicz et al. 2017, appendix A).
+        bounds: least and greatest possible return; targets are clipped to them (Andrychowicz et al. 2017, appendix A).
     """
 
     def __init__(
@@ -84,23 +84,23 @@ class DQNUpdate:
 
     @property
     def changing(self) -> list[Tensor]:
-        """Every tensor that a step changes."""
+        """Return every tensor that a step changes."""
         return [self.flat.vector, self.target, self.first, self.second, self.count]
 
     def step(self, batch: Batch) -> Tensor:
-        """One update; diagnostics in the order of ``DIAGNOSTICS``.
+        """Make one update; return the ``DIAGNOSTICS`` in order.
 
         Args:
-            batch: ``observations``, ``next_observations`` (n, width); ``actions`` (n, 1), the places of the choices;
-                ``rewards`` and ``discounts`` (n, 1), γ or 0 where the episode terminated.
+            batch: ``observations``, ``next_observations`` (n, width); ``actions`` (n, 1), their indices; ``rewards``
+                and ``discounts`` (n, 1), γ or 0 where the episode terminated.
         """
         settings = self.settings
-        wanted = self.targets(batch)
+        targets = self.targets(batch)
 
         def loss(vector: Tensor) -> tuple[Tensor, Tensor]:
-            found = self._q(vector, batch["observations"]).gather(1, batch["actions"].long())
-            # Huber's: the error is clipped in its gradient, as Mnih et al. do
-            return functional.smooth_l1_loss(found, wanted), found.mean()
+            values = self._q(vector, batch["observations"]).gather(1, batch["actions"].long())
+            # Huber's loss clips the gradient of the error, as Mnih et al. do
+            return functional.smooth_l1_loss(values, targets), values.mean()
 
         gradient, (value, q) = grad_and_value(loss, has_aux=True)(self.flat.vector)
         self.count.add_(1)
@@ -110,14 +110,14 @@ class DQNUpdate:
         return torch.stack([value, q])
 
     def targets(self, batch: Batch) -> Tensor:
-        """r + γ Q⁻(s′, argmax Q(s′, ·)), (n, 1); without ``double`` r + γ max Q⁻(s′, ·)."""
-        ahead = self._q(self.target, batch["next_observations"])
-        chooser = self._q(self.flat.vector, batch["next_observations"]) if self.settings.double else ahead
-        best = ahead.gather(1, chooser.argmax(1, keepdim=True))
+        """Return r + γ Q⁻(s′, argmax Q(s′, ·)), (n, 1); without ``double`` r + γ max Q⁻(s′, ·)."""
+        values = self._q(self.target, batch["next_observations"])
+        selector = self._q(self.flat.vector, batch["next_observations"]) if self.settings.double else values
+        best = values.gather(1, selector.argmax(1, keepdim=True))
         return (batch["rewards"] + batch["discounts"] * best).clamp(*self.bounds)
 
     def state_dict(self) -> dict[str, Any]:
-        """All that changes."""
+        """Return all that changes."""
         return {f"{i:02d}": tensor.clone() for i, tensor in enumerate(self.changing)}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -126,8 +126,8 @@ class DQNUpdate:
             tensor.copy_(state[f"{i:02d}"])
 
     def _q(self, vector: Tensor, observations: Tensor) -> Tensor:
-        found: Tensor = functional_call(self.policy, self.flat.unflatten(vector), (observations,), strict=False)
-        return found
+        values: Tensor = functional_call(self.policy, self.flat.unflatten(vector), (observations,), strict=False)
+        return values
 
 
 class DQN(OffPolicyLearner):
@@ -158,18 +158,18 @@ class DQN(OffPolicyLearner):
 
     @property
     def epsilon(self) -> float:
-        """Probability of a random action now."""
-        s, done = self.settings, self.samples - self.settings.learning_starts
-        if done < 0:
+        """Return the present probability of a random action."""
+        s, steps = self.settings, self.samples - self.settings.learning_starts
+        if steps < 0:
             return 1.0
-        return s.epsilon_start + (s.epsilon_end - s.epsilon_start) * min(1.0, done / s.epsilon_steps)
+        return s.epsilon_start + (s.epsilon_end - s.epsilon_start) * min(1.0, steps / s.epsilon_steps)
 
     def choose(self, observations: Tensor) -> Tensor:
         """Return indices of actions (env, 1), float32: greedy, or random with probability ε."""
         draws = {"generator": self.generator, "device": self.device}
         greedy = self.policy(observations).argmax(1, keepdim=True)
-        others = torch.randint(self.policy.params.outputs, greedy.shape, **draws)
-        return torch.where(torch.rand(greedy.shape, **draws) < self.epsilon, others, greedy).float()
+        random = torch.randint(self.policy.params.outputs, greedy.shape, **draws)
+        return torch.where(torch.rand(greedy.shape, **draws) < self.epsilon, random, greedy).float()
 
     def native(self, actions: Tensor) -> Tensor:
         """Return the indices: a world with discrete control takes them as they are."""

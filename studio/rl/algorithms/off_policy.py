@@ -1,7 +1,6 @@
-"""The loop that all learners with a replay buffer share: act, store, update, report.
+"""The loop of all learners with a replay buffer: act, store, update, report.
 
-A learner adds how it chooses actions and what an update is; see :mod:`studio.rl.algorithms.sac` and
-:mod:`studio.rl.algorithms.dqn`.
+:mod:`studio.rl.algorithms.sac` and :mod:`studio.rl.algorithms.dqn` add how actions are chosen and what an update is.
 """
 
 from __future__ import annotations
@@ -16,27 +15,28 @@ from torch import Tensor
 
 from studio.contracts import Metrics
 from studio.rl.collectors.env_runner import EnvRunner, Transition
-from studio.rl.compiling import made_fast
+from studio.rl.collectors.episode_statistics import diverged_sentence
+from studio.rl.compiling import compile_update
 from studio.rl.hindsight import GoalRunner, Hindsight, HindsightParams
 from studio.rl.networks.gaussian import ReinforcementPolicy
 from studio.rl.replay import Replay
 from studio.seeds import training_episode_seed
 from studio.sim.world import World
 
-EAGER_UPDATES = 200  # before compiling: something to see at once, at the same update in every run
+EAGER_UPDATES = 200  # before compiling, so that the first metrics appear at once; a fixed number, for reproducibility
 Batch = dict[str, Tensor]
 
 
 class Update(Protocol):
-    """One gradient update of a learner: all that it changes, and how."""
+    """One gradient update of a learner, and all tensors that it changes."""
 
     @property
     def changing(self) -> list[Tensor]:
-        """Every tensor that a step changes."""
+        """Return every tensor that a step changes."""
 
     @property
     def step(self) -> Callable[..., Tensor]:
-        """(batch, more arguments) → diagnostics."""
+        """Return the function (batch, …) → diagnostics that makes an update."""
 
     def state_dict(self) -> dict[str, Any]: ...
 
@@ -49,8 +49,8 @@ class OffPolicyLearner(ABC):
     Args:
         settings: with ``samples``, ``update_ratio``, ``batch_size``, ``capacity``, ``learning_starts``, ``gamma`` and
             ``update``.
-        iterations: of ``settings.samples`` environment steps each.
-        say: receives sentences for the run's log.
+        iterations: number of iterations, of ``settings.samples`` environment steps each.
+        log: receives sentences for the run's log.
         hindsight: learn to reach goals, by relabeling; None: learn from the world's rewards.
     """
 
@@ -68,18 +68,18 @@ class OffPolicyLearner(ABC):
         *,
         iterations: int,
         seed: int,
-        say: Callable[[str], None] = lambda text: None,
+        log: Callable[[str], None] = lambda text: None,
         hindsight: HindsightParams | None = None,
     ) -> None:
         self.policy: Any = policy
-        self.settings, self.iterations, self.say = settings, iterations, say
+        self.settings, self.iterations, self.log = settings, iterations, log
         self.iteration, self.updates = 0, 0
         self.device = policy.low.device
         self.generator = torch.Generator(self.device).manual_seed(seed)
-        seen = policy.params.inputs
-        widths = {"observations": seen, "actions": self.action_width, "rewards": 1}
-        widths |= {"next_observations": seen, "discounts": 1}
-        steps = iterations * settings.samples + world.num_envs  # the last of them may go over the budget
+        inputs = policy.params.inputs
+        widths = {"observations": inputs, "actions": self.action_width, "rewards": 1}
+        widths |= {"next_observations": inputs, "discounts": 1}
+        steps = iterations * settings.samples + world.num_envs  # the last step may exceed the budget
         self.replay = Replay(min(settings.capacity, steps), world.num_envs, widths, self.device)
         first, ignored = training_episode_seed(seed), policy.params.ignored
         self.hindsight: Hindsight | None = None
@@ -90,7 +90,7 @@ class OffPolicyLearner(ABC):
             runner = GoalRunner(world, first, self.device, ignored, self.replay, self.generator, self_generated=own)
             self.env_runner = runner
             self.hindsight = Hindsight(runner.goals, self.replay, hindsight, settings.gamma, self.generator)
-        self._owed = 0.0  # updates that the experience so far has earned
+        self._due = 0.0  # updates that ``update_ratio`` asks for and that were not made yet
         self._compiled: Callable[..., Tensor] | None = None
 
     @abstractmethod
@@ -124,21 +124,20 @@ class OffPolicyLearner(ABC):
         while self.iteration < self.iterations:
             started, before = time.perf_counter(), self.samples
             diverged = self.env_runner.world.diverged
-            found: list[Tensor] = []
+            diagnostics: list[Tensor] = []
             while self.samples < (self.iteration + 1) * self.settings.samples:
                 self.act()
                 if self.samples > self.settings.learning_starts:
-                    self._owed += self.settings.update_ratio * self.replay.envs
-                    count, self._owed = int(self._owed), self._owed % 1
-                    found += self.learn(count) if count else []
+                    self._due += self.settings.update_ratio * self.replay.envs
+                    count, self._due = int(self._due), self._due % 1
+                    diagnostics += self.learn(count) if count else []
             self.iteration += 1
             if self.env_runner.world.diverged > diverged:
-                count = self.env_runner.world.diverged - diverged
-                self.say(f"Simulations that diverged and were reset: {count}.")
+                self.log(diverged_sentence(self.env_runner.world.diverged - diverged))
             values = self.env_runner.metrics() | {"samples": float(self.samples), "updates": float(self.updates)}
             values |= self.progress_values()
-            if found:
-                values |= dict(zip(self.diagnostics, torch.stack(found).mean(0).tolist(), strict=True))
+            if diagnostics:
+                values |= dict(zip(self.diagnostics, torch.stack(diagnostics).mean(0).tolist(), strict=True))
             values["steps_per_second"] = (self.samples - before) / (time.perf_counter() - started)
             yield Metrics(self.iteration, self.iterations, values)
 
@@ -163,22 +162,22 @@ class OffPolicyLearner(ABC):
         places = self.replay.places(count * size, self.generator)
         arguments = self.update_arguments(count)
         span = count * size if self.relabels_jointly else size
-        found: list[Tensor] = []
+        diagnostics: list[Tensor] = []
         for start in range(0, count * size, span):
             times, envs = (part[start : start + span] for part in places)
             rows = self.relabel(self.replay.columns(self.replay.gather(times, envs)), times, envs)
             for at in range(0, span, size):
                 batch = {name: part[at : at + size].contiguous() for name, part in rows.items()}
-                found.append(self._step_function()(batch, *arguments[len(found)]))
+                diagnostics.append(self._step_function()(batch, *arguments[len(diagnostics)]))
                 self.updates += 1
-        return found
+        return diagnostics
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything that training continues from, the policy included."""
         return {
             "iteration": self.iteration,
             "updates": self.updates,
-            "owed": self._owed,
+            "owed": self._due,
             "policy": {name: value.clone() for name, value in self.policy.state_dict().items()},
             "update": self.update.state_dict(),
             "generator": self.generator.get_state(),
@@ -189,7 +188,7 @@ class OffPolicyLearner(ABC):
     def load_state_dict(self, state: dict[str, Any], /) -> None:
         """Restore what :meth:`state_dict` returned; an earlier version's DQN kept no policy beside its update."""
         self.iteration, self.updates = int(state["iteration"]), int(state["updates"])
-        self._owed = float(state["owed"])
+        self._due = float(state["owed"])
         if "policy" in state:
             self.policy.load_state_dict(state["policy"])
         self.update.load_state_dict(state["update"])
@@ -198,7 +197,7 @@ class OffPolicyLearner(ABC):
         self.replay.load_state_dict(state["replay"])
 
     def _step_function(self) -> Callable[..., Tensor]:
-        """Eager at first, then compiled where that is asked for."""
+        """Return the update: eager at first, then compiled if the settings ask for it."""
         if self.settings.update == "eager" or self.updates < EAGER_UPDATES:
             step: Callable[..., Tensor] = self.update.step
             return step
@@ -206,7 +205,7 @@ class OffPolicyLearner(ABC):
             size = self.settings.batch_size
             batch = {name: torch.zeros(size, width, device=self.device) for name, width in self.replay.widths.items()}
             more = tuple(torch.zeros_like(part) for part in self.example_arguments())
-            self._compiled = made_fast(self.update.step, (batch, *more), self.update.changing, self.say)
+            self._compiled = compile_update(self.update.step, (batch, *more), self.update.changing, self.log)
         return self._compiled
 
     def example_arguments(self) -> tuple[Tensor, ...]:

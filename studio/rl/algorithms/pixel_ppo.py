@@ -1,9 +1,9 @@
-"""PPO from images, for a policy whose encoder sees images and whose critic may see more.
+"""PPO from images, with an encoder that is trained apart from actor and critic.
 
-Convolutions take nearly all the time, and a policy's gradient says little to them. So the encoder learns apart from the
-actor and the critic: its features are to tell the simulation's state to a linear layer, first of random steps and then
-of what the policy sees. PPO's epochs are over features, as they were when the policy acted (Stooke et al. 2021,
-"Decoupling Representation Learning from Reinforcement Learning", arXiv:2009.08319, with another task for the encoder).
+Convolutions take nearly all the time, and the policy's gradient is a weak signal for them. So the encoder is trained to
+let a linear layer predict the simulation's state from its features, first on images of random actions and then on those
+of the policy. PPO's epochs use the features computed while acting (Stooke et al. 2021, "Decoupling Representation
+Learning from Reinforcement Learning", arXiv:2009.08319, with another objective for the encoder).
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ from studio.seeds import training_episode_seed
 from studio.sim.world import World
 
 Array = np.ndarray
-KEPT = ("image", "goal", "seen")  # arrays of a learner that the next rollout begins with
-COLUMNS = ("actions", "log_probs", "advantages", "returns")  # of a minibatch, for PPO's loss
-FIRST_STEPS = 64  # of each simulation from one beginning, while the encoder looks around
+KEPT = {"image": "_image", "goal": "_goal", "seen": "_state"}  # the arrays that the next rollout starts with
+COLUMNS = ("actions", "log_probs", "advantages", "returns")  # of a rollout, that PPO's loss reads
+FIRST_STEPS = 64  # steps of each simulation in a round of the encoder's pretraining
 
 
 class PixelParams(PPOParams):
@@ -60,7 +60,7 @@ class PixelParams(PPOParams):
 
 
 class PixelPPOParams(PixelParams):
-    """The same, and how an encoder that has learned nothing begins."""
+    """Optimization and collection, with the pretraining of a new encoder."""
 
     first_images: int = setting(
         16_384, "Pretraining images", "Images from random actions that the encoder is pretrained on.", "images",
@@ -87,8 +87,8 @@ class PixelRollout:
     """(time · env, …) tensors, time-major; actions in units of their range."""
 
     images: Tensor  # uint8
-    features: Tensor  # as they were when the policy acted
-    states: Tensor  # normalized: what the critic may see
+    features: Tensor  # computed while acting
+    states: Tensor  # the critic's input, normalized
     actions: Tensor
     log_probs: Tensor
     values: Tensor
@@ -97,13 +97,13 @@ class PixelRollout:
 
 
 class PixelPPO:
-    """Trains a policy on a world that observes images. The policy's parameters change in place.
+    """Trains a policy in a world that observes images. The policy's parameters change in place.
 
     Args:
-        settings: ``PixelPPOParams`` where the encoder is to look around first.
-        iterations: rollouts; the learning rate falls over them where it is annealed.
-        say: told in a sentence what a person would otherwise wonder about.
-        extra: one more loss of the encoder's.
+        settings: ``PixelPPOParams`` to pretrain the encoder first.
+        iterations: number of rollouts, over which the learning rates are annealed if ``anneal`` is set.
+        log: receives sentences for the run's log.
+        extra: one more loss for the encoder.
     """
 
     units = UNITS
@@ -116,33 +116,33 @@ class PixelPPO:
         *,
         iterations: int,
         seed: int,
-        say: Callable[[str], None] = lambda text: None,
+        log: Callable[[str], None] = lambda text: None,
         extra: Extra | None = None,
     ) -> None:
-        self.policy, self.world, self.settings, self.iterations, self.say = policy, world, settings, iterations, say
+        self.policy, self.world, self.settings, self.iterations, self.log = policy, world, settings, iterations, log
         self.iteration, self.extra, self.seed = 0, extra, seed
         self.device = policy.low.device
         self.generator = torch.Generator(self.device).manual_seed(seed)
-        self.acting = [*policy.actor.parameters(), *policy.critic.parameters(), policy.log_std]
-        seeing = [*policy.encoder.parameters(), *policy.decoder.parameters()]
-        seeing += [] if extra is None else list(extra.parameters())
-        self.optimizers = [torch.optim.Adam(part, eps=1e-5, fused=True) for part in (self.acting, seeing)]
-        self.samples = 0  # so far: steps of one simulation
+        self.head = [*policy.actor.parameters(), *policy.critic.parameters(), policy.log_std]
+        encoder = [*policy.encoder.parameters(), *policy.decoder.parameters()]
+        encoder += [] if extra is None else list(extra.parameters())
+        self.optimizers = [torch.optim.Adam(part, eps=1e-5, fused=True) for part in (self.head, encoder)]
+        self.samples = 0  # environment steps so far, over all simulations
         self.reward_scale = RewardScale(policy.rewards, world.num_envs, settings.gamma)
-        self._begin(seed)
+        self._reset(seed)
         self.statistics = EpisodeStatistics(world)
 
     def iterate(self) -> Iterator[Metrics]:
-        """Collects, learns, and yields what it found, until the budget is spent."""
+        """Collect, learn, and yield the metrics of each iteration until the budget is spent."""
         if not self.iteration and isinstance(self.settings, PixelPPOParams):
             self.pretrain_encoder(self.settings)
         while self.iteration < self.iterations:
             share = self.iteration / self.iterations if self.settings.anneal else 0.0
             self._set_rates(1 - share, self.settings.encoder_rate)
-            began, before, samples = time.perf_counter(), self.world.diverged, self.samples
+            started, before, samples = time.perf_counter(), self.world.diverged, self.samples
             rollout = self.collect()
             if self.world.diverged > before:
-                self.say(diverged_sentence(self.world.diverged - before))
+                self.log(diverged_sentence(self.world.diverged - before))
             diagnostics = self.learn(rollout)
             self.iteration += 1
             values = dict(zip((*DIAGNOSTICS, "state_loss"), diagnostics.tolist(), strict=True))
@@ -153,23 +153,23 @@ class PixelPPO:
                 "learning_rate": self.optimizers[0].param_groups[0]["lr"],
                 "diverged": float(self.world.diverged),
             }
-            values["steps_per_second"] = (self.samples - samples) / (time.perf_counter() - began)
+            values["steps_per_second"] = (self.samples - samples) / (time.perf_counter() - started)
             yield Metrics(self.iteration, self.iterations, values)
 
     @torch.no_grad()
     def collect(self) -> PixelRollout:
-        """The next steps of every simulation."""
+        """Return the next ``settings.steps`` steps of every simulation."""
         policy, world, shape = self.policy, self.world, (self.settings.steps, self.world.num_envs)
         images = np.empty((*shape, *self._image.shape[1:]), np.uint8)
-        seen = np.empty((*shape, policy.params.state), np.float32)
+        raw_states = np.empty((*shape, policy.params.state), np.float32)
         rewards, terminated, truncated = np.empty(shape), np.empty(shape, bool), np.empty(shape, bool)
         diverged = np.zeros(shape, bool)
         noise = torch.randn(*shape, policy.params.outputs, generator=self.generator, device=self.device)
         features, means = torch.empty(*shape, policy.params.features, device=self.device), torch.empty_like(noise)
         actions = noise * policy.log_std.exp()
-        cut: list[tuple[int, int, Array, Array]] = []  # time, env, image and state that time cut an episode off in
+        final: list[tuple[int, int, Array, Array]] = []  # time, env, last image and state of each truncated episode
         for t in range(len(images)):
-            images[t], seen[t] = self._image, self._seen
+            images[t], raw_states[t] = self._image, self._state
             features[t] = policy(torch.from_numpy(images[t]).to(self.device))
             means[t] = policy.actor(features[t])
             actions[t] += means[t]
@@ -179,65 +179,75 @@ class PixelPPO:
                 diverged[t] = info["diverged"]
                 for i in np.flatnonzero(truncated[t] & ~diverged[t]).tolist():
                     last = {key: value[None] for key, value in info["final_obs"][i].items()}
-                    cut.append((t, i, last["image"], privileged(last, self._goal[i : i + 1])))
-            self._take(observation)
+                    final.append((t, i, last["image"], privileged(last, self._goal[i : i + 1])))
+            self._keep(observation)
             self.statistics.count(rewards[t], terminated[t], truncated[t], info)
         self.samples += rewards.size
-        states = policy.moments(torch.from_numpy(seen).to(self.device).flatten(0, 1)).view(*shape, -1)
-        values = policy.judge(features, states)
-        next_values = torch.cat([values[1:], self._judge(self._image, self._seen)[None]])
-        if cut:
-            times, envs, pictures, last_states = zip(*cut, strict=True)
-            next_values[times, envs] = self._judge(np.concatenate(pictures), np.concatenate(last_states))
+        states = policy.moments(torch.from_numpy(raw_states).to(self.device).flatten(0, 1)).view(*shape, -1)
+        values = policy.state_value(features, states)
+        next_values = torch.cat([values[1:], self._values(self._image, self._state)[None]])
+        if final:
+            times, envs, last_images, last_states = zip(*final, strict=True)
+            next_values[times, envs] = self._values(np.concatenate(last_images), np.concatenate(last_states))
         next_values = torch.where(torch.from_numpy(diverged).to(self.device), values, next_values)
         next_values.masked_fill_(torch.from_numpy(terminated).to(self.device), 0.0)
         ended = torch.from_numpy(terminated | truncated).to(self.device)
         scaled_rewards = self.reward_scale(torch.from_numpy(rewards).to(self.device), ended)
         advantages = gae(scaled_rewards, values, next_values, ended, self.settings.gamma, self.settings.gae_lambda)
-        policy.moments.update(torch.from_numpy(seen).to(self.device).flatten(0, 1))
+        policy.moments.update(torch.from_numpy(raw_states).to(self.device).flatten(0, 1))
         log_probs = log_prob(actions, means, policy.log_std)
-        kept = torch.from_numpy(images).to(self.device)
-        batch = (kept, features, states, actions, log_probs, values, advantages, advantages + values)
+        batch = (
+            torch.from_numpy(images).to(self.device),
+            features,
+            states,
+            actions,
+            log_probs,
+            values,
+            advantages,
+            advantages + values,
+        )
         return PixelRollout(*(tensor.flatten(0, 1) for tensor in batch))
 
     def learn(self, rollout: PixelRollout) -> Tensor:
-        """The encoder's epochs and PPO's over a rollout; mean diagnostics, the encoder's loss last."""
+        """Train actor and critic, then the encoder; return the mean diagnostics, the encoder's loss last."""
         policy, s, found = self.policy, self.settings, []
         for rows in self._minibatches(s.epochs):
             batch = {name: getattr(rollout, name)[rows] for name in COLUMNS}
             features = rollout.features[rows]
-            values = policy.judge(features, rollout.states[rows])
+            values = policy.state_value(features, rollout.states[rows])
             loss, diagnostics = ppo_loss(policy.actor(features), policy.log_std, values, batch, s)
             self.optimizers[0].zero_grad(set_to_none=True)
             loss.backward()
-            norm = nn.utils.clip_grad_norm_(self.acting, s.max_gradient_norm)
+            norm = nn.utils.clip_grad_norm_(self.head, s.max_gradient_norm)
             self.optimizers[0].step()
             found.append(torch.cat([diagnostics, norm[None]]))
-        seen = [
+        losses = [
             self.encoder_step(rollout.images[rows], rollout.states[rows])
             for rows in self._minibatches(s.encoder_epochs)
         ]
-        last = torch.stack(seen).mean(0, keepdim=True) if seen else torch.zeros(1, device=self.device)
-        return torch.cat([torch.stack(found).mean(0), last])
+        encoder_loss = torch.stack(losses).mean(0, keepdim=True) if losses else torch.zeros(1, device=self.device)
+        return torch.cat([torch.stack(found).mean(0), encoder_loss])
 
     def encoder_step(self, images: Tensor, states: Tensor) -> Tensor:
-        """One step of the encoder on images (n, h, w, 3) of normalized states (n, width); the loss of telling them."""
+        """Make a gradient step of the encoder on images (n, h, w, 3) of normalized states (n, width); return the loss
+        of the predicted states."""
         features = self.policy(images)
-        told = smooth_l1_loss(self.policy.decoder(features), states)  # a state may be out of sight: no outliers
-        loss = told if self.extra is None else told + self.extra(features)
+        # robust to outliers, as parts of the state may be out of view
+        state_loss = smooth_l1_loss(self.policy.decoder(features), states)
+        loss = state_loss if self.extra is None else state_loss + self.extra(features)
         self.optimizers[1].zero_grad(set_to_none=True)
         loss.backward()
         self.optimizers[1].step()
-        return told.detach()
+        return state_loss.detach()
 
     def pretrain_encoder(self, first: PixelPPOParams) -> None:
-        """The encoder's first steps, on images of random steps from many beginnings."""
+        """Pretrain the encoder on images of random actions in many episodes."""
         if not first.first_images or not first.first_steps:
             return
         moments = self.policy.moments
         rounds = -(-first.first_images // (self.world.num_envs * FIRST_STEPS))
-        gathering = ImageCollector(self.world, FIRST_STEPS, training_episode_seed(self.seed), self.generator)
-        parts = [gathering.gather(self.policy, "random", turn) for turn in range(rounds)]
+        collector = ImageCollector(self.world, FIRST_STEPS, training_episode_seed(self.seed), self.generator)
+        parts = [collector.collect(self.policy, "random", index) for index in range(rounds)]
         images, states = torch.cat([part.images for part in parts]), torch.cat([part.states for part in parts])
         self.samples += len(images)
         moments.update(states)
@@ -245,14 +255,14 @@ class PixelPPO:
         for _ in range(first.first_steps):
             rows = torch.randint(len(images), (first.minibatch,), generator=self.generator, device=self.device)
             self.encoder_step(images[rows], moments(states[rows]))
-        self._begin(self.seed)
+        self._reset(self.seed)
 
     def _minibatches(self, epochs: int) -> Iterator[Tensor]:
         for _ in range(epochs):
             order = torch.randperm(
                 self.settings.steps * self.world.num_envs, generator=self.generator, device=self.device
             )
-            # a single sample has no spread to normalize by
+            # the advantages of a single sample cannot be normalized
             yield from (rows for rows in order.split(self.settings.minibatch) if len(rows) > 1)
 
     def _set_rates(self, share: float, encoder_rate: float) -> None:
@@ -260,13 +270,12 @@ class PixelPPO:
             for group in optimizer.param_groups:
                 group["lr"] = rate * share
 
-    def _begin(self, seed: int) -> None:
-        """First episodes, at different times of theirs, so that they don't all end together."""
-        self._take(self.world.reset(seed=training_episode_seed(seed))[0])
+    def _reset(self, seed: int) -> None:
+        self._keep(self.world.reset(seed=training_episode_seed(seed))[0])
         stagger(self.world)
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything that training goes on from, the policy's parameters and statistics included."""
+        """Return all that training continues from, the policy's parameters and statistics included."""
         return {
             "iteration": self.iteration,
             "policy": {name: value.clone() for name, value in self.policy.state_dict().items()},
@@ -274,7 +283,7 @@ class PixelPPO:
             "generator": self.generator.get_state(),
             "world": tensors(self.world.state_dict()),
             "rewards": self.reward_scale.state_dict(),
-            "kept": {name: torch.from_numpy(getattr(self, f"_{name}").copy()) for name in KEPT},
+            "kept": {name: torch.from_numpy(getattr(self, own).copy()) for name, own in KEPT.items()},
             "statistics": self.statistics.state_dict(),
             "samples": self.samples,
         }
@@ -288,17 +297,16 @@ class PixelPPO:
         self.generator.set_state(state["generator"].cpu())
         self.world.load_state_dict(arrays(state["world"]))
         self.reward_scale.load_state_dict(state["rewards"])
-        for name in KEPT:
-            setattr(self, f"_{name}", state["kept"][name].cpu().numpy().copy())
+        for name, own in KEPT.items():
+            setattr(self, own, state["kept"][name].cpu().numpy().copy())
         self.statistics.load_state_dict(state["statistics"])
         self.samples = int(state["samples"])
 
-    def _take(self, observation: dict[str, Array]) -> None:
-        """Keeps what is seen now."""
+    def _keep(self, observation: dict[str, Array]) -> None:
         self._image, self._goal = observation["image"], goals(self.world)
-        self._seen = privileged(observation, self._goal)
+        self._state = privileged(observation, self._goal)
 
-    def _judge(self, images: Array, seen: Array) -> Tensor:
-        """Values of images (n, h, w, 3) and what the critic may see of their states (n, width)."""
-        states = self.policy.moments(torch.from_numpy(seen).to(self.device))
-        return self.policy.judge(self.policy(torch.from_numpy(images).to(self.device)), states)
+    def _values(self, images: Array, states: Array) -> Tensor:
+        """Return the critic's values for images (n, h, w, 3) and states (n, width), not yet normalized."""
+        normalized = self.policy.moments(torch.from_numpy(states).to(self.device))
+        return self.policy.state_value(self.policy(torch.from_numpy(images).to(self.device)), normalized)

@@ -1,8 +1,8 @@
 """Proximal policy optimization, readable from top to bottom (Schulman et al. 2017, arXiv:1707.06347).
 
 Hyper-parameters, initialization and normalization are the usual ones (Huang et al., "The 37 implementation details of
-proximal policy optimization", 2022), so returns compare with other implementations'. What is unusual is how little
-there is between two minibatches: gradient, clipping and Adam are one function of one parameter vector, compiled whole.
+proximal policy optimization", 2022), so returns compare with other implementations'. For speed, gradient, clipping and
+Adam are one function of one parameter vector, compiled as a whole.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from studio.contracts import Metrics
 from studio.experiment import Settings, setting
 from studio.rl.collectors.episode_statistics import diverged_sentence
 from studio.rl.collectors.rollouts import Rollout, RolloutCollector
-from studio.rl.compiling import made_fast
+from studio.rl.compiling import compile_update
 from studio.rl.flat import FlatParameters, adam
 from studio.rl.networks.gaussian import GaussianActorCritic, entropy, log_prob
 from studio.sim.world import World
 
-EAGER_ITERATIONS = 1  # before compiling: something to see at once, at the same iteration in every run
+EAGER_ITERATIONS = 1  # before compiling, so that the first metrics appear at once; fixed, for reproducibility
 EPSILON = 1e-5  # Adam's
-MATRICES = ("observations", "actions", "critic_obs")  # of a rollout's columns; the others are single numbers
+MATRICES = ("observations", "actions", "critic_obs")  # columns of a rollout with several numbers per sample
 UNITS = {
     "return": "", "episode_length": "steps", "samples": "steps", "steps_per_second": "steps/s", "entropy": "nats",
     "kl": "nats", "diverged": "simulations",
@@ -63,7 +63,7 @@ class PPOParams(Settings):
 def ppo_loss(
     means: Tensor, log_std: Tensor, values: Tensor, batch: dict[str, Tensor], settings: PPOParams
 ) -> tuple[Tensor, Tensor]:
-    """The loss of a minibatch, (), and its diagnostics in the order of ``DIAGNOSTICS`` without the gradient's norm."""
+    """Return the loss of a minibatch, (), and the ``DIAGNOSTICS`` in order, without the gradient's norm."""
     log_ratio = log_prob(batch["actions"], means, log_std) - batch["log_probs"]
     ratio = log_ratio.exp()
     advantages = (batch["advantages"] - batch["advantages"].mean()) / (batch["advantages"].std() + 1e-8)
@@ -78,11 +78,11 @@ def ppo_loss(
 
 
 class PPO:
-    """Trains a policy on a world. The policy's parameters change in place.
+    """Trains a policy in a world. The policy's parameters change in place.
 
     Args:
-        iterations: rollouts; the learning rate falls over them where it is annealed.
-        say: told in a sentence what a person would otherwise wonder about.
+        iterations: number of rollouts, over which the learning rate is annealed if ``anneal`` is set.
+        log: receives sentences for the run's log.
     """
 
     units = UNITS
@@ -95,10 +95,10 @@ class PPO:
         *,
         iterations: int,
         seed: int,
-        say: Callable[[str], None] = lambda text: None,
+        log: Callable[[str], None] = lambda text: None,
         collector: Callable[..., RolloutCollector] = RolloutCollector,
     ) -> None:
-        self.policy, self.settings, self.iterations, self.say = policy, settings, iterations, say
+        self.policy, self.settings, self.iterations, self.log = policy, settings, iterations, log
         self.iteration = 0
         device = policy.low.device
         self.generator = torch.Generator(device).manual_seed(seed)
@@ -114,42 +114,42 @@ class PPO:
         self._compiled: Callable[[Tensor], Tensor] | None = None
 
     def iterate(self) -> Iterator[Metrics]:
-        """Collects, learns, and yields what it found, until the budget is spent."""
+        """Collect, learn, and yield the metrics of each iteration until the budget is spent."""
         while self.iteration < self.iterations:
             step = self._step_function()
             share = self.iteration / self.iterations if self.settings.anneal else 0.0
             self.rate.fill_(self.settings.learning_rate * (1 - share))
-            began = time.perf_counter()
+            started = time.perf_counter()
             world, before, samples = self.rollouts.world, self.rollouts.world.diverged, self.rollouts.samples
             rollout = self.collect()
             if world.diverged > before:
-                self.say(diverged_sentence(world.diverged - before))
+                self.log(diverged_sentence(world.diverged - before))
             diagnostics = self.learn(rollout, step)
             self.iteration += 1
-            values = self._found(rollout, diagnostics)
-            values["steps_per_second"] = (self.rollouts.samples - samples) / (time.perf_counter() - began)
+            values = self._metrics(rollout, diagnostics)
+            values["steps_per_second"] = (self.rollouts.samples - samples) / (time.perf_counter() - started)
             yield Metrics(self.iteration, self.iterations, values)
 
     def collect(self) -> Rollout:
-        """The experience that an iteration learns from."""
+        """Return the rollout that an iteration learns from."""
         return self.rollouts.collect()
 
     def learn(self, rollout: Any, step: Callable[..., Tensor]) -> Tensor:
-        """Epochs of minibatches over a rollout; mean diagnostics."""
+        """Train for the epochs of a rollout; return the mean diagnostics."""
         columns = [getattr(rollout, name) for name in self._widths]
         packed = torch.cat([c if c.ndim == 2 else c[:, None] for c in columns], 1)
-        found = []
+        diagnostics = []
         for _ in range(self.settings.epochs):
             order = torch.randperm(len(packed), generator=self.generator, device=packed.device)
             for minibatch in packed[order].split(self.settings.minibatch):
                 if len(minibatch) == self.settings.minibatch:
-                    found.append(step(minibatch))
-                elif len(minibatch) > 1:  # what is left over; a single sample has no spread to normalize by
-                    found.append(self.step(minibatch))
-        return torch.stack(found).mean(0)
+                    diagnostics.append(step(minibatch))
+                elif len(minibatch) > 1:  # the last, smaller one; advantages of a single sample cannot be normalized
+                    diagnostics.append(self.step(minibatch))
+        return torch.stack(diagnostics).mean(0)
 
     def step(self, packed: Tensor) -> Tensor:
-        """One minibatch (n, columns): gradient, clipping and Adam, in place; diagnostics."""
+        """Make a gradient step on a minibatch (n, columns), in place; return the diagnostics."""
         parts = dict(zip(self._widths, packed.split(list(self._widths.values()), 1), strict=True))
         batch = {name: part if name in MATRICES else part.squeeze(-1) for name, part in parts.items()}
 
@@ -157,15 +157,15 @@ class PPO:
             return self.loss(self.flat.unflatten(vector), batch)
 
         gradient, (_, diagnostics) = grad_and_value(loss, has_aux=True)(self.flat.vector)
-        return torch.cat([diagnostics, self.descend(gradient)[None]])
+        return torch.cat([diagnostics, self.apply_gradient(gradient)[None]])
 
     def loss(self, parameters: dict[str, Tensor], batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
-        """Of a minibatch, under the policy's parameters; and its diagnostics."""
+        """Return the loss of a minibatch under these parameters of the policy, (), and its diagnostics."""
         means, log_std, values = functional_call(self.policy, parameters, (batch["observations"],), strict=False)
         return ppo_loss(means, log_std, values, batch, self.settings)
 
-    def descend(self, gradient: Tensor) -> Tensor:
-        """Clipping and Adam, in place; the gradient's norm before, ()."""
+    def apply_gradient(self, gradient: Tensor) -> Tensor:
+        """Clip a gradient and make a step of Adam, in place; return the gradient's norm before clipping, ()."""
         norm = gradient.norm()
         gradient = gradient * (self.settings.max_gradient_norm / (norm + 1e-6)).clamp(max=1.0)
         self.updates.add_(1)
@@ -173,7 +173,7 @@ class PPO:
         return norm
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything that training goes on from, the policy's parameters and statistics included."""
+        """Return all that training continues from, the policy's parameters and statistics included."""
         return {
             "iteration": self.iteration,
             "policy": {name: value.clone() for name, value in self.policy.state_dict().items()},
@@ -194,15 +194,15 @@ class PPO:
         self.rollouts.load_state_dict(state["rollouts"])
 
     def _step_function(self) -> Callable[..., Tensor]:
-        """Eager at first, then compiled where that is asked for."""
+        """Return the gradient step: eager at first, then compiled if the settings ask for it."""
         if self.settings.update == "eager" or self.iteration < EAGER_ITERATIONS:
             return self.step
         if self._compiled is None:
             example = torch.zeros(self.settings.minibatch, sum(self._widths.values()), device=self.rate.device)
-            self._compiled = made_fast(self.step, (example,), self._changing, self.say)
+            self._compiled = compile_update(self.step, (example,), self._changing, self.log)
         return self._compiled
 
-    def _found(self, rollout: Rollout, diagnostics: Tensor) -> dict[str, float]:
+    def _metrics(self, rollout: Rollout, diagnostics: Tensor) -> dict[str, float]:
         values = dict(zip(DIAGNOSTICS, diagnostics.tolist(), strict=True))
         values |= self.rollouts.statistics.metrics()
         error = (rollout.returns - rollout.values).var() / (rollout.returns.var() + 1e-8)

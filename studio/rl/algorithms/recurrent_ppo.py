@@ -1,8 +1,8 @@
-"""PPO for a policy with a memory: a GRU, of which its actor and critic see what it remembers.
+"""PPO for a recurrent policy: actor and critic read the hidden state of a GRU.
 
-Whole simulations are learned from: a minibatch is some simulations' stretches, each from the memory it began with, and
-what is remembered is cleared where an episode begins (as Huang et al. 2022, "The 37 implementation details of proximal
-policy optimization", section on LSTMs). A long unrolled network is faster eager, in ``torch.gru``, than compiled.
+A minibatch is the whole rollout of some simulations, unrolled from the hidden state at its start; the hidden state is
+cleared where an episode starts (Huang et al. 2022, "The 37 implementation details of proximal policy optimization",
+section on LSTMs). The update is always eager: ``torch.gru`` is faster than a compiled unrolled network.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ Array = np.ndarray
 
 
 class RecurrentActorCritic(GaussianActorCritic):
-    """As :class:`GaussianActorCritic`, but actor and critic see what a GRU remembers of the episode's normalized
-    observations, the present one included (Cho et al. 2014, arXiv:1406.1078)."""
+    """As :class:`GaussianActorCritic`, but actor and critic read the hidden state of a GRU over the episode's
+    normalized observations, the present one included (Cho et al. 2014, arXiv:1406.1078)."""
 
     id = "gaussian_gru"
     title = "Gaussian GRU"
@@ -56,52 +56,54 @@ class RecurrentActorCritic(GaussianActorCritic):
 
     @property
     def features(self) -> int:
-        """Width of what actor and critic see."""
+        """Return the width of the actor's and critic's input."""
         return self.params.hidden
 
-    def forward(  # type: ignore[override]  # a stretch of time, where a policy without memory has rows
+    def forward(  # type: ignore[override]  # it takes sequences, where a policy without memory takes rows
         self, normalized: Tensor, memory: Tensor, fresh: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Means (time, env, outputs), log-stds (outputs,) and values (time, env) of a stretch: see :meth:`unrolled`."""
-        remembered = self.unrolled(normalized, memory, fresh)
-        return self.actor(remembered), self.log_std, self.critic(remembered).squeeze(-1)
+        """Return means (time, env, outputs), log-stds (outputs,) and values (time, env); see :meth:`unrolled`."""
+        hidden = self.unrolled(normalized, memory, fresh)
+        return self.actor(hidden), self.log_std, self.critic(hidden).squeeze(-1)
 
     def unrolled(self, normalized: Tensor, memory: Tensor, fresh: Tensor) -> Tensor:
-        """What is remembered after each observation, (time, env, hidden).
+        """Return the hidden state after each observation, (time, env, hidden).
 
         Args:
             normalized: observations, (time, env, inputs).
-            memory: before the first of them, (env, hidden).
-            fresh: (time, env) bool, on the CPU: where an episode begins, and nothing is known of what came before.
+            memory: hidden state before the first of them, (env, hidden).
+            fresh: (time, env) bool, on the CPU: where the hidden state is cleared, as an episode starts.
         """
         core, parts = self.core, []
         weights = [core.weight_ih, core.weight_hh, core.bias_ih, core.bias_hh]
         starts = torch.nonzero(fresh[1:].any(1)).flatten() + 1
         for start, end in pairwise([0, *starts.tolist(), len(normalized)]):
             memory = memory.masked_fill(fresh[start].to(memory.device)[:, None], 0.0)
-            # input, first memory, weights, biases, layers, dropout, training (or cuDNN gives no gradient), both ways,
-            # batch first
+            # input, hidden state, weights, biases, layers, dropout, training (without it cuDNN gives no gradient),
+            # bidirectional, batch first
             part, last = torch.gru(normalized[start:end], memory[None], weights, True, 1, 0.0, True, False, False)
             memory = last[0]
             parts.append(part)
         return torch.cat(parts)
 
     def act(self, observation: Any, memory: Any = None) -> tuple[Array, Any]:
-        """The means as native actions (n, outputs) within their range, and what is remembered, (n, hidden) float32."""
+        """Return the means as native actions (n, outputs) within their range, and the hidden state, (n, hidden)
+        float32."""
         with torch.inference_mode():
-            remembered = self._remember(observation, memory)
-            return self.native(self.actor(remembered)).cpu().numpy(), remembered.cpu().numpy()
+            hidden = self._next_hidden(observation, memory)
+            return self.native(self.actor(hidden)).cpu().numpy(), hidden.cpu().numpy()
 
     def value(self, observation: Any, memory: Any = None) -> Array:
-        """The critic's V, (n,), of an observation and the memory before it, in the scale of the normalized rewards."""
+        """Return the critic's V, (n,), in the scale of the normalized rewards, for an observation and the hidden state
+        before it."""
         with torch.inference_mode():
-            return self.critic(self._remember(observation, memory)).squeeze(-1).cpu().numpy()
+            return self.critic(self._next_hidden(observation, memory)).squeeze(-1).cpu().numpy()
 
     def entropy(self, observation: Any, memory: Any = None) -> Array:
-        """Of the distribution that actions are explored with, (n,), nats: the same whatever is remembered."""
+        """Return the entropy of the exploring action distribution, (n,), nats; it does not depend on the memory."""
         return super().entropy(observation)
 
-    def _remember(self, observation: Any, memory: Any) -> Tensor:
+    def _next_hidden(self, observation: Any, memory: Any) -> Tensor:
         normalized = self._normalized(observation)
         if memory is None:
             memory = normalized.new_zeros(len(normalized), self.params.hidden)
@@ -110,19 +112,19 @@ class RecurrentActorCritic(GaussianActorCritic):
 
 @dataclass
 class RecurrentRollout(Rollout):
-    """A stretch with what was remembered before it, (env, hidden), and where episodes begin in it, (time, env) bool."""
+    """A rollout with the hidden state before it, (env, hidden), and where it is cleared, (time, env) bool."""
 
     memory: Tensor
     fresh: Tensor
 
 
 class RecurrentRollouts(RolloutCollector):
-    """Collect with a memory that lasts for a trial (Duan et al. 2016, RL², arXiv:1611.02779).
+    """Collects with a memory that lasts for a trial (Duan et al. 2016, RL², arXiv:1611.02779).
 
-    Within a trial the task's context is held, and returns go on into the next episode.
+    Within a trial the task's context is held, and returns continue into the next episode.
 
     Args:
-        trial: episodes of a trial.
+        trial: number of episodes of a trial.
     """
 
     policy: RecurrentActorCritic
@@ -131,19 +133,19 @@ class RecurrentRollouts(RolloutCollector):
         super().__init__(*given, **named)
         self.trial = trial
         self._memory = torch.zeros(self.world.num_envs, self.policy.params.hidden, device=self.device)
-        self._episode = np.zeros(self.world.num_envs, int)  # of the trial
+        self._episode = np.zeros(self.world.num_envs, int)  # index within the trial
         self._hold_contexts()
 
     @torch.no_grad()
     def collect(self) -> RecurrentRollout:
-        """The next stretch of every simulation."""
-        before, self._at = self._memory, -1
-        self._remembered = before.new_empty(self.length, *before.shape)
+        """Return the next ``length`` steps of every simulation."""
+        before, self._step = self._memory, -1
+        self._hidden = before.new_empty(self.length, *before.shape)
         self._fresh = torch.zeros(self.length, len(before), dtype=torch.bool)
         return RecurrentRollout(**vars(super().collect()), memory=before, fresh=self._fresh)
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything the next rollout depends on but the policy and the generator."""
+        """Return all that the next rollout depends on but the policy and the generator."""
         own = {"memory": self._memory.clone(), "episode": torch.from_numpy(self._episode.copy())}
         return super().state_dict() | own
 
@@ -154,16 +156,16 @@ class RecurrentRollouts(RolloutCollector):
         self._hold_contexts()
 
     def _features(self, normalized: Tensor) -> Tensor:
-        self._at += 1
-        self._memory = self._remembered[self._at] = self.policy.core(normalized, self._memory)
+        self._step += 1
+        self._memory = self._hidden[self._step] = self.policy.core(normalized, self._memory)
         return self._memory
 
-    def _features_ahead(self, normalized: Tensor, after: Tensor | None) -> Tensor:
-        memory = self._remembered[-1] if after is None else self._remembered[after]
+    def _next_features(self, normalized: Tensor, after: Tensor | None) -> Tensor:
+        memory = self._hidden[-1] if after is None else self._hidden[after]
         return self.policy.core(normalized, memory)
 
     def _ends(self, t: int, terminated: Array, truncated: Array) -> tuple[Array, Array]:
-        """Return where trials end; there the memory is cleared."""
+        """Return where trials end, and clear the memory there."""
         ended = terminated | truncated
         self._episode[ended] += 1
         over = ended & (self._episode >= self.trial)
@@ -177,15 +179,15 @@ class RecurrentRollouts(RolloutCollector):
         return terminated & over, truncated & over
 
     def _hold_contexts(self) -> None:
-        """Let the world keep the context of every simulation whose trial continues after its present episode."""
+        """Make the world keep the context of every simulation whose trial continues after its present episode."""
         self.world.keeps_context[:] = self._episode + 1 < self.trial
 
 
 class RecurrentPPO(PPO):
-    """PPO whose minibatches are whole simulations, as many as hold ``settings.minibatch`` samples. Always eager.
+    """PPO whose minibatches are the rollouts of whole simulations, about ``settings.minibatch`` samples. Always eager.
 
     Args:
-        trial: episodes that memory and returns last for.
+        trial: number of episodes that memory and returns extend over.
     """
 
     rollouts: RecurrentRollouts
@@ -196,28 +198,28 @@ class RecurrentPPO(PPO):
         super().__init__(policy, world, settings, collector=partial(RecurrentRollouts, trial=trial), **more)
 
     def learn(self, rollout: RecurrentRollout, step: Callable[..., Tensor]) -> Tensor:
-        """Epochs of minibatches over a rollout; mean diagnostics."""
+        """Train for the epochs of a rollout; return the mean diagnostics."""
         time, n = rollout.fresh.shape
         columns = {name: getattr(rollout, name).unflatten(0, (time, n)) for name in self._widths}
-        found = []
+        diagnostics = []
         for _ in range(self.settings.epochs):
             order = torch.randperm(n, generator=self.generator, device=rollout.memory.device)
             for chosen in order.split(max(1, self.settings.minibatch // time)):
-                if time * len(chosen) > 1:  # a single sample has no spread to normalize by
+                if time * len(chosen) > 1:  # the advantages of a single sample cannot be normalized
                     batch = {name: column[:, chosen] for name, column in columns.items()}
-                    found.append(step(batch, rollout.memory[chosen], rollout.fresh[:, chosen.cpu()]))
-        return torch.stack(found).mean(0)
+                    diagnostics.append(step(batch, rollout.memory[chosen], rollout.fresh[:, chosen.cpu()]))
+        return torch.stack(diagnostics).mean(0)
 
     def sequence_step(self, batch: dict[str, Tensor], memory: Tensor, fresh: Tensor) -> Tensor:
-        """One minibatch, (time, env, …) columns: gradient, clipping and Adam, in place; diagnostics."""
+        """Make a gradient step on a minibatch of (time, env, …) columns, in place; return the diagnostics."""
         gradient, diagnostics = self.gradient(batch, memory, fresh)
-        return torch.cat([diagnostics, self.descend(gradient)[None]])
+        return torch.cat([diagnostics, self.apply_gradient(gradient)[None]])
 
     def gradient(self, batch: dict[str, Tensor], memory: Tensor, fresh: Tensor) -> tuple[Tensor, Tensor]:
-        """Of the loss of whole stretches, through all their time, (parameters,); and the loss's diagnostics."""
+        """Return the gradient of the loss by backpropagation through time, (parameters,), and the diagnostics."""
         vector = self.flat.vector.detach().requires_grad_()
-        parameters, given = self.flat.unflatten(vector), (batch["observations"], memory, fresh)
-        means, log_std, values = functional_call(self.policy, parameters, given, strict=False)
+        parameters, inputs = self.flat.unflatten(vector), (batch["observations"], memory, fresh)
+        means, log_std, values = functional_call(self.policy, parameters, inputs, strict=False)
         rows = {name: column.flatten(0, 1) for name, column in batch.items()}
         loss, diagnostics = ppo_loss(means.flatten(0, 1), log_std, values.flatten(), rows, self.settings)
         (gradient,) = torch.autograd.grad(loss, vector)

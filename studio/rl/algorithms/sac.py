@@ -1,8 +1,8 @@
 """Soft actor-critic, readable from top to bottom (Haarnoja et al. 2018, arXiv:1812.05905).
 
-Hyper-parameters and the order of the updates are the usual ones (temperature, critics, actor, targets), so returns
-compare with other implementations'. What is unusual is how little there is between two updates: all four are one
-function of a few flat vectors, compiled whole, with both critics in one product.
+Hyper-parameters and the order of the updates are the usual ones (critics, actor, temperature, targets), so returns
+compare with other implementations'. For speed, all four are one function of a few flat vectors, compiled as a whole,
+with both critics in one product.
 """
 
 from __future__ import annotations
@@ -65,18 +65,18 @@ class SACParams(Settings):
     update: Literal["compiled", "eager"] = setting(
         "compiled", "Update", "compiled runs faster after a few seconds of compilation, and needs a C++ compiler."
     )
-    begins_at_random: ClassVar[bool] = True  # until learning starts the actions are uniform, and not the policy's
+    random_start: ClassVar[bool] = True  # until learning starts, actions are uniform instead of the policy's
 
 
 def has_bf16(device: torch.device) -> bool:
-    """Whether products of bf16 matrices are the processor's own work."""
+    """Return whether the processor multiplies bf16 matrices natively."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     return any(has for name, has in torch.cpu.get_capabilities().items() if name.endswith("bf16"))
 
 
 class SACUpdate:
-    """The update alone: all that changes in it, and :meth:`step`. The policy's parameters change in place."""
+    """One gradient update of SAC and all tensors that it changes. The policy's parameters change in place."""
 
     def __init__(self, policy: SquashedActorCritic, settings: SACParams) -> None:
         self.policy, self.settings = policy, settings
@@ -85,54 +85,56 @@ class SACUpdate:
         self.actor, self.critics = FlatParameters(policy.actor), FlatParameters(policy.critics)
         self.target = self.critics.vector.clone()
         self.log_alpha = torch.tensor(settings.alpha, device=device).log()
-        wanted = settings.target_entropy
-        self.target_entropy = float(-policy.params.outputs if wanted is None else wanted)
+        chosen = settings.target_entropy
+        self.target_entropy = float(-policy.params.outputs if chosen is None else chosen)
         self.count = torch.zeros((), device=device)
         vectors = (self.actor.vector, self.critics.vector, self.log_alpha)
         self.moments = [(torch.zeros_like(v), torch.zeros_like(v)) for v in vectors]  # Adam's first and second
 
     @property
     def changing(self) -> list[Tensor]:
-        """Every tensor that a step changes."""
+        """Return every tensor that a step changes."""
         moments = [tensor for pair in self.moments for tensor in pair]
         return [self.actor.vector, self.critics.vector, self.target, self.log_alpha, self.count, *moments]
 
     def step(self, batch: Batch, noise: Tensor) -> Tensor:
-        """One update; diagnostics in the order of ``DIAGNOSTICS``.
+        """Make one update; return the ``DIAGNOSTICS`` in order.
 
         Args:
             batch: ``observations``, ``actions`` in [−1, 1], ``next_observations`` (n, width each); ``rewards`` and
                 ``discounts`` (n, 1), γ or 0 where the episode terminated.
-            noise: standard normal, (2, n, width of an action): of the next state's action, and of the present one's.
+            noise: standard normal, (2, n, width of an action): for the next state's action and the present state's.
         """
-        seen, rewards, discounts = batch["observations"], batch["rewards"].squeeze(-1), batch["discounts"].squeeze(-1)
+        rewards, discounts = batch["rewards"].squeeze(-1), batch["discounts"].squeeze(-1)
+        observations, next_observations = batch["observations"], batch["next_observations"]
         alpha = self.log_alpha.exp()
         self.count.add_(1)
 
-        ahead, ahead_density = self._draw(self.actor.vector, batch["next_observations"], noise[0])
-        best = self._q(self.target, batch["next_observations"], ahead).amin(0)
-        wanted = rewards + discounts * (best - alpha * ahead_density)  # equation 3
+        next_actions, next_density = self._draw(self.actor.vector, next_observations, noise[0])
+        next_q = self._q(self.target, next_observations, next_actions).amin(0)
+        targets = rewards + discounts * (next_q - alpha * next_density)  # equation 3
 
         def critic_loss(vector: Tensor) -> tuple[Tensor, Tensor]:
-            found = self._q(vector, seen, batch["actions"])
-            return 0.5 * (found - wanted).square().mean(1).sum(), found.mean()  # equation 5, of both
+            values = self._q(vector, observations, batch["actions"])
+            return 0.5 * (values - targets).square().mean(1).sum(), values.mean()  # equation 5, of both critics
 
         gradient, (critic, q) = grad_and_value(critic_loss, has_aux=True)(self.critics.vector)
 
         def actor_loss(vector: Tensor) -> tuple[Tensor, Tensor]:
-            actions, density = self._draw(vector, seen, noise[1])
-            return (alpha * density - self._q(self.critics.vector, seen, actions).amin(0)).mean(), density.mean()
+            actions, density = self._draw(vector, observations, noise[1])
+            values = self._q(self.critics.vector, observations, actions).amin(0)
+            return (alpha * density - values).mean(), density.mean()  # equation 7
 
-        self._descend(1, self.critics.vector, gradient)
-        gradient, (actor, density) = grad_and_value(actor_loss, has_aux=True)(self.actor.vector)  # equation 7
-        self._descend(0, self.actor.vector, gradient)
-        if not self.settings.fixed_alpha:  # equation 18, by the logarithm
-            self._descend(2, self.log_alpha, -(density + self.target_entropy))
+        self._apply_gradient(1, self.critics.vector, gradient)
+        gradient, (actor, density) = grad_and_value(actor_loss, has_aux=True)(self.actor.vector)
+        self._apply_gradient(0, self.actor.vector, gradient)
+        if not self.settings.fixed_alpha:  # equation 18, for the logarithm of α
+            self._apply_gradient(2, self.log_alpha, -(density + self.target_entropy))
         self.target.lerp_(self.critics.vector, self.settings.tau)
         return torch.stack([critic, actor, alpha, -density, q])
 
     def state_dict(self) -> dict[str, Any]:
-        """All that changes."""
+        """Return all that changes."""
         return {f"{i:02d}": tensor.clone() for i, tensor in enumerate(self.changing)}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -146,10 +148,10 @@ class SACUpdate:
 
     def _q(self, vector: Tensor, observations: Tensor, actions: Tensor) -> Tensor:
         rows = torch.cat([observations, actions], -1)
-        found = functional_call(self.policy.critics, self.critics.unflatten(vector), (rows, self.precision))
-        return found.squeeze(-1)
+        values = functional_call(self.policy.critics, self.critics.unflatten(vector), (rows, self.precision))
+        return values.squeeze(-1)
 
-    def _descend(self, which: int, vector: Tensor, gradient: Tensor) -> None:
+    def _apply_gradient(self, which: int, vector: Tensor, gradient: Tensor) -> None:
         adam(vector, gradient, *self.moments[which], self.count, self.settings.learning_rate)
 
 
@@ -164,23 +166,23 @@ class SAC(OffPolicyLearner):
         self.action_width = policy.params.outputs
         super().__init__(policy, world, settings, **more)
         if settings.precision == "bf16" and not has_bf16(self.device):
-            self.say("This processor emulates bf16, which is many times slower than fp32. Choose fp32.")
+            self.log("This processor emulates bf16, which is many times slower than fp32. Choose fp32.")
         self.update = SACUpdate(policy, settings)
 
     def choose(self, observations: Tensor) -> Tensor:
         """Return actions (env, width) in [−1, 1]: uniform until learning starts, unless the policy was trained before,
         then drawn from the policy."""
         shape = (len(observations), self.action_width)
-        if self.settings.begins_at_random and self.samples < self.settings.learning_starts:
+        if self.settings.random_start and self.samples < self.settings.learning_starts:
             return torch.rand(shape, generator=self.generator, device=self.device) * 2 - 1
         noise = torch.randn(shape, generator=self.generator, device=self.device)
-        drawn: Tensor = self.policy.draw(observations, noise)[0]
-        return drawn
+        actions: Tensor = self.policy.draw(observations, noise)[0]
+        return actions
 
     def native(self, actions: Tensor) -> Tensor:
         """Return actions in the world's own ranges."""
-        found: Tensor = self.policy.native(actions)
-        return found
+        native: Tensor = self.policy.native(actions)
+        return native
 
     def update_arguments(self, count: int) -> list[tuple[Tensor, ...]]:
         """Return the noise of each update, (2, batch, width)."""

@@ -1,6 +1,6 @@
-"""Returns for every context ω of a family of tasks: gathered while a world trains over them.
+"""Mean returns per context ω of a task family, recorded in training.
 
-ω is the task's own (a place, a velocity, a direction), and the randomized values that a policy observes.
+ω is the task's own context (a place, a velocity, a direction) and the randomized values that the policy observes.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from studio.sim.tasks import contexts
 from studio.sim.world import World
 
 Array = np.ndarray
-FEW = 12  # values of a component at most that have a curve each; of more, and of ranges, bins have
+FEW = 12  # up to so many values of a component get a curve each; ranges, and more values, are binned
 BINS = 6
 LATEST = 32  # episodes behind a mean
-SAMPLES = 512  # contexts drawn to find out what there are
+SAMPLES = 512  # contexts drawn to find out which values there are
 
 
 @dataclass(frozen=True)
 class Component:
-    """One component of ω: the key of its values, and which it takes, or else the ends of its range."""
+    """One component of ω: its key, and its values or else its range."""
 
     key: str
     values: tuple[float, ...] = ()
@@ -39,7 +39,7 @@ class Component:
 
     @staticmethod
     def of(key: str, drawn: Array) -> Component:
-        """What a component looks like of which values (n,) have been drawn."""
+        """Return the component of which these values (n,) were drawn."""
         values = np.unique(drawn.round(9))
         if len(values) <= FEW:
             return Component(key, tuple(values.tolist()))
@@ -47,14 +47,14 @@ class Component:
 
     @property
     def labels(self) -> list[str]:
-        """Of its values, or of the bins of its range."""
+        """Return a label for each of its values, or for each bin of its range."""
         name = self.key.removeprefix(contexts.PREFIX)
         if self.values:
             return [f"{name} {value:.4g}" for value in self.values]
         return [f"{name} {one:.3g}..{other:.3g}" for one, other in pairwise(self._edges())]
 
     def places(self, column: Array) -> Array:
-        """Which label each value (n,) belongs to; what lies beyond the range belongs to its ends."""
+        """Return the index of the label that each value (n,) belongs to; values beyond the range belong to its ends."""
         if self.values:
             return np.asarray(np.abs(column[:, None] - np.array(self.values)).argmin(1))
         return np.searchsorted(self._edges()[1:-1], column, side="right")
@@ -64,15 +64,15 @@ class Component:
 
 
 def components(domain: Domain, task: Task) -> list[Component]:
-    """What ω consists of in a domain as the policy is told of it."""
-    found = []
+    """Return the components of ω in a domain: the task's context, and the observed randomization terms."""
+    parts = []
     if task.context:
         drawn = contexts.draw(task, domain.contexts, EpisodeRng(range(SAMPLES)))
-        found = [Component.of(key, column) for key, column in contexts.named(task, drawn).items()]
+        parts = [Component.of(key, column) for key, column in contexts.named(task, drawn).items()]
     for term in domain.randomization:
-        if term.observed and term.key not in {part.key for part in found}:
-            found.append(Component(term.key, (), term.low, term.high))
-    return found
+        if term.observed and term.key not in {part.key for part in parts}:
+            parts.append(Component(term.key, (), term.low, term.high))
+    return parts
 
 
 class ContextRecorder(EpisodeRecorder):
@@ -94,11 +94,11 @@ class ContextRecorder(EpisodeRecorder):
                     self._latest[labels[place]].append(value)
 
     def metrics(self) -> dict[str, float]:
-        """``return/<context>``: the mean of its latest episodes, where there were any."""
+        """Return ``return/<context>``: means over the latest episodes of each context that had any."""
         return {f"return/{label}": float(np.mean(found)) for label, found in self._latest.items() if found}
 
     def state_dict(self) -> dict[str, Any]:
-        """What the next metrics depend on."""
+        """Return all that the next metrics depend on."""
         whole = {"returns": self._returns.tolist(), "lengths": self._lengths.tolist()}
         return whole | {"latest": {label: list(found) for label, found in self._latest.items()}}
 

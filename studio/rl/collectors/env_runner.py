@@ -1,4 +1,4 @@
-"""A learner's side of a world: what it sees, what its steps led to, and what the episodes returned."""
+"""Steps a world for a learner: observations, transitions and the statistics of episodes."""
 
 from __future__ import annotations
 
@@ -25,42 +25,42 @@ class Transition:
     observations: Tensor
     rewards: Tensor
     next_observations: Tensor  # before any reset
-    terminated: Tensor  # 1.0 where the episode terminated: nothing is to be expected of the next state
-    ended: Tensor  # bool: terminated, or out of time
+    terminated: Tensor  # 1.0 where the episode terminated: the next state's value is 0
+    ended: Tensor  # bool: terminated or truncated
 
 
 class EnvRunner:
-    """Steps a world and keeps what it shows. Simulations begin at different times of an episode, so that they don't
-    all end together; one that diverged counts as if it had stood still, and gained nothing.
+    """Steps a world and keeps its latest observation. Simulations start at different times of an episode, so that they
+    don't all end together. A diverged simulation's next state is the state before the step.
 
     Args:
-        first_seed: of its episodes, see :mod:`studio.seeds`.
-        ignored: entries of the observation that the policy does not see.
+        first_seed: the first seed of its episodes, see :mod:`studio.seeds`.
+        ignored: observation entries that the policy does not receive.
     """
 
     def __init__(self, world: World, first_seed: int, device: Any = "cpu", ignored: Collection[str] = ()) -> None:
         self.world, self.device, self._ignored = world, torch.device(device), ignored
-        self._seen = self._flat(world.reset(seed=first_seed)[0])
+        self._observation = self._flatten(world.reset(seed=first_seed)[0])
         stagger(world)
         self.statistics = EpisodeStatistics(world)
 
     @property
     def observations(self) -> Tensor:
-        """What every simulation shows now, (env, width) float32."""
-        return torch.as_tensor(self._seen, dtype=torch.float32, device=self.device)
+        """Return the present observation of every simulation, (env, width) float32."""
+        return torch.as_tensor(self._observation, dtype=torch.float32, device=self.device)
 
     def step(self, native: Array) -> Transition:
-        """One control step under native actions (env, width)."""
+        """Make one control step under native actions (env, width)."""
         before = self.observations
         observation, reward, terminated, truncated, info = self.world.step(native)
-        self._seen = self._flat(observation)
-        ended, following = terminated | truncated, self._seen
+        self._observation = self._flatten(observation)
+        ended, following = terminated | truncated, self._observation
         if ended.any():
             following, ids = following.copy(), np.flatnonzero(ended)
-            following[ids] = np.stack([self._flat(final) for final in info["final_obs"][ids]])
-            lost = info["diverged"]
-            following[lost] = before.cpu().numpy()[lost]
-        self._count(reward, terminated, truncated, info)
+            following[ids] = np.stack([self._flatten(final) for final in info["final_obs"][ids]])
+            diverged = info["diverged"]
+            following[diverged] = before.cpu().numpy()[diverged]
+        self._record(reward, terminated, truncated, info)
         on = {"dtype": torch.float32, "device": self.device}
         return Transition(
             before,
@@ -71,26 +71,26 @@ class EnvRunner:
         )
 
     def metrics(self) -> dict[str, float]:
-        """Of the latest episodes."""
+        """Return means over the latest episodes, and how many simulations diverged so far."""
         values = {"diverged": float(self.world.diverged)} | self.statistics.metrics()
         return values if self.world.curriculum is None else values | self.world.curriculum.metrics()
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything that the next step depends on, the world included."""
+        """Return all that the next step depends on, the world included."""
         return {
             "world": tensors(self.world.state_dict()),
-            "seen": torch.from_numpy(self._seen.copy()),
+            "seen": torch.from_numpy(self._observation.copy()),
             "statistics": self.statistics.state_dict(),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Takes back what :meth:`state_dict` gave."""
         self.world.load_state_dict(arrays(state["world"]))
-        self._seen = state["seen"].cpu().numpy().copy()
+        self._observation = state["seen"].cpu().numpy().copy()
         self.statistics.load_state_dict(state["statistics"])
 
-    def _flat(self, observation: Any) -> Array:
+    def _flatten(self, observation: Any) -> Array:
         return flatten(observation, self._ignored)
 
-    def _count(self, reward: Array, terminated: Array, truncated: Array, info: dict[str, Any]) -> None:
+    def _record(self, reward: Array, terminated: Array, truncated: Array, info: dict[str, Any]) -> None:
         self.statistics.count(reward, terminated, truncated, info)

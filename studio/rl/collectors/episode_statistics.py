@@ -1,4 +1,4 @@
-"""What the episodes of a training returned, how long they were, and how many succeeded."""
+"""Returns, lengths and successes of the episodes of a training."""
 
 from __future__ import annotations
 
@@ -12,27 +12,30 @@ import torch
 from studio.sim.world import World
 
 Array = np.ndarray
-LATEST = 20  # episodes at least that a mean is over
+LATEST = 20  # least number of episodes that a mean is over
 _ARRAYS = ("returns", "lengths", "whole")
 
 
 def stagger(world: World) -> None:
-    """Puts simulations that have just begun at different times of their episodes, so that they don't all end together.
-    What these first episodes come to is no measure of the policy."""
+    """Set simulations that were just reset to different times of their episodes, so that they don't all end together.
+
+    These first episodes are shorter, so the curriculum does not count them.
+    """
     world.steps[:] = np.arange(world.num_envs) * world.task.horizon // world.num_envs
     if world.curriculum is not None:
         world.curriculum.exclude(np.flatnonzero(world.steps))
 
 
 def diverged_sentence(count: int) -> str:
-    """What the log says of simulations that diverged, ``count`` of them since it last said so."""
+    """Return the log's sentence that ``count`` simulations diverged in an iteration."""
     return f"{count} simulations diverged and were reset." if count != 1 else "1 simulation diverged and was reset."
 
 
 class EpisodeStatistics:
-    """Of a world's latest episodes, one for each simulation or ``LATEST``, as Gymnasium's RecordEpisodeStatistics.
+    """Statistics of a world's latest episodes (as Gymnasium's RecordEpisodeStatistics): as many as there are
+    simulations, at least ``LATEST``.
 
-    Simulations begin at different times of an episode. One that time cuts off counts only if it began at its beginning.
+    A truncated episode counts only if it was played from its first step: see :func:`stagger`.
     """
 
     def __init__(self, world: World) -> None:
@@ -42,7 +45,7 @@ class EpisodeStatistics:
         self.episodes = 0
 
     def count(self, reward: Array, terminated: Array, truncated: Array, info: dict[str, Any]) -> None:
-        """Takes in what a step of every simulation gave, (env,) each."""
+        """Add the results of one step of every simulation, (env,) each."""
         self.returns += reward
         self.lengths += 1
         ended = np.flatnonzero(terminated | truncated)
@@ -53,13 +56,13 @@ class EpisodeStatistics:
             self.returns[ended], self.lengths[ended], self.whole[ended] = 0, 0, True
 
     def add(self, returns: Iterable[float], lengths: Iterable[int], successes: Iterable[bool]) -> None:
-        """Takes in whole episodes."""
-        found = list(zip(returns, lengths, successes, strict=True))
-        self.finished.extend(found)
-        self.episodes += len(found)
+        """Add whole episodes."""
+        episodes = list(zip(returns, lengths, successes, strict=True))
+        self.finished.extend(episodes)
+        self.episodes += len(episodes)
 
     def metrics(self) -> dict[str, float]:
-        """Means of the latest episodes; nothing before the first has ended."""
+        """Return means of the latest episodes; none before the first has ended."""
         if not self.finished:
             return {}
         returns, lengths, successes = (float(np.mean(column)) for column in zip(*self.finished, strict=True))
@@ -67,7 +70,7 @@ class EpisodeStatistics:
         return values | {"training_success": successes} if self._has_success else values
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything."""
+        """Return the state."""
         arrays = {name: torch.from_numpy(getattr(self, name).copy()) for name in _ARRAYS}
         return {
             **arrays,

@@ -1,4 +1,4 @@
-"""Images of a world with what was earned there, gathered by some way of acting; nothing is learned by reinforcement."""
+"""Collects images and rewards from a world, for training an encoder without reinforcement learning."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from torch import Tensor
 from studio.rl.networks.pixels import PixelActorCritic, goals, privileged
 from studio.sim.world import World
 
-Acting = Literal["own_policy", "random", "expert"]
+Behavior = Literal["own_policy", "random", "expert"]
 
 
 @dataclass
-class Gathered:
-    """``images`` (n, h, w, 3) uint8; ``rewards`` (n,): of the step that led there; ``states`` (n, width): what a critic
-    may see of them, see :func:`studio.rl.networks.pixels.privileged`."""
+class CollectedImages:
+    """``images`` (n, h, w, 3) uint8; ``rewards`` (n,) of the steps that led to them; ``states`` (n, width), as from
+    :func:`studio.rl.networks.pixels.privileged`."""
 
     images: Tensor
     rewards: Tensor
@@ -26,37 +26,37 @@ class Gathered:
 
 
 class ImageCollector:
-    """Gathers from the beginnings of new episodes, the same in every run: they depend on nothing that came before.
+    """Collects from the first steps of new episodes, whose seeds depend on the number of the round alone.
 
     Args:
-        steps: of each simulation.
-        seed: of the first episode; the next ``simulations × rounds`` are this gathering's.
+        steps: steps of each simulation.
+        seed: the first episode's; the following ``simulations × rounds`` seeds belong to this collector.
     """
 
     def __init__(self, world: World, steps: int, seed: int, generator: torch.Generator) -> None:
         self.world, self.steps, self.seed, self.generator = world, steps, seed, generator
 
     @torch.no_grad()
-    def gather(self, policy: PixelActorCritic, acting: Acting, turn: int) -> Gathered:
-        """What is seen in round ``turn``; the policy acts with its exploration."""
+    def collect(self, policy: PixelActorCritic, behavior: Behavior, index: int) -> CollectedImages:
+        """Return the images of round ``index``, from 0; the policy acts with its exploration."""
         world, device = self.world, policy.low.device
-        observation, _ = world.reset(seed=self.seed + turn * world.num_envs)
+        observation, _ = world.reset(seed=self.seed + index * world.num_envs)
         images, rewards, states = [], [], []
         for _ in range(self.steps):
-            native = self._act(policy, acting, observation)
+            native = self._act(policy, behavior, observation)
             observation, reward, terminated, truncated, _ = world.step(native)
-            within = ~(terminated | truncated)  # where an episode ended, the image is already of the next one
+            within = ~(terminated | truncated)  # where an episode ended, the image is the next episode's first
             images.append(torch.from_numpy(observation["image"][within]))
             rewards.append(torch.from_numpy(np.asarray(reward)[within]).float())
             states.append(torch.from_numpy(privileged(observation, goals(world))[within]))
-        return Gathered(*(torch.cat(parts).to(device) for parts in (images, rewards, states)))
+        return CollectedImages(*(torch.cat(parts).to(device) for parts in (images, rewards, states)))
 
-    def _act(self, policy: PixelActorCritic, acting: Acting, observation: dict[str, Any]) -> np.ndarray:
-        if acting == "expert":
+    def _act(self, policy: PixelActorCritic, behavior: Behavior, observation: dict[str, Any]) -> np.ndarray:
+        if behavior == "expert":
             return self.world.expert(slice(None))
         device, shape = policy.low.device, (self.world.num_envs, policy.params.outputs)
         noise = torch.randn(shape, generator=self.generator, device=device)
-        if acting == "random":
+        if behavior == "random":
             return policy.native(noise).cpu().numpy()
         features = policy(torch.from_numpy(observation["image"]).to(device))
         return policy.native(policy.actor(features) + noise * policy.log_std.exp()).cpu().numpy()

@@ -1,4 +1,4 @@
-"""Rollouts: a stretch of experience of every simulation of a world, under a policy that goes on learning."""
+"""Rollouts of fixed length from every simulation of a world, for on-policy learners."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ Array = np.ndarray
 
 @dataclass
 class Rollout:
-    """(time · env, …) tensors, time-major, in the policy's own terms: normalized observations, unit actions."""
+    """(time · env, …) tensors, time-major, with normalized observations and actions scaled to [−1, 1]."""
 
     observations: Tensor
     actions: Tensor
     log_probs: Tensor
     values: Tensor
     advantages: Tensor
-    returns: Tensor  # of the normalized rewards: what the critic is to say
+    returns: Tensor  # of the normalized rewards: the critic's targets
 
 
 class RolloutCollector:
-    """Collects from a world. Observations and rewards are normalized by what has been seen until then.
+    """Collects rollouts from a world. Observations and rewards are normalized by the statistics of earlier ones.
 
-    Simulations begin at different times of an episode, so that they don't all end together. An episode that time cuts
-    off goes on in the value of its last state; one that diverged counts as if it had stood still.
+    Simulations start at different times of an episode, so that they don't all end together. The return of a truncated
+    episode is bootstrapped by the value of its last state, that of a diverged one by the value of the state before.
 
     Args:
         length: steps of each simulation in a rollout.
-        generator: of the exploration.
+        generator: draws the exploration noise.
     """
 
     def __init__(
@@ -57,62 +57,62 @@ class RolloutCollector:
         self.gamma, self.gae_lambda = gamma, gae_lambda
         self.device = policy.low.device
         self.reward_scale = RewardScale(policy.rewards, world.num_envs, gamma)
-        self._observation = self._seen(world.reset(seed=training_episode_seed(seed))[0])
+        self._observation = self._flatten(world.reset(seed=training_episode_seed(seed))[0])
         stagger(world)
         self.statistics = EpisodeStatistics(world)
-        self.samples = 0  # so far: steps of one simulation
+        self.samples = 0  # environment steps so far, over all simulations
 
     @torch.no_grad()
     def collect(self) -> Rollout:
-        """The next ``length`` steps of every simulation."""
+        """Return the next ``length`` steps of every simulation."""
         policy, world, n, time = self.policy, self.world, self.world.num_envs, self.length
         shape = (time, n)
-        seen = torch.empty(*shape, policy.params.inputs, device=self.device)
+        observations = torch.empty(*shape, policy.params.inputs, device=self.device)
         noise = torch.randn(*shape, policy.params.outputs, generator=self.generator, device=self.device)
         shift, scale, std = policy.moments.mean.float(), policy.moments.scale(), policy.log_std.exp()
         rewards, terminated, truncated = np.empty(shape), np.empty(shape, bool), np.empty(shape, bool)
         diverged, last = np.zeros(shape, bool), np.zeros((*shape, policy.params.inputs), np.float32)
         actions = noise.mul_(std)
-        normalized, known, actor = torch.empty_like(seen), [], unwrapped(policy.actor)
-        rows = zip(seen.unbind(), normalized.unbind(), actions.unbind(), strict=True)
-        for t, (now, scaled, action) in enumerate(rows):
-            now.copy_(torch.from_numpy(self._observation))
-            torch.sub(now, shift, out=scaled).mul_(scale).clamp_(-10, 10)
-            known.append(self._features(scaled))
-            action += actor(known[t])
+        normalized, features, actor = torch.empty_like(observations), [], unwrapped(policy.actor)
+        rows = zip(observations.unbind(), normalized.unbind(), actions.unbind(), strict=True)
+        for t, (raw, scaled, action) in enumerate(rows):
+            raw.copy_(torch.from_numpy(self._observation))
+            torch.sub(raw, shift, out=scaled).mul_(scale).clamp_(-10, 10)
+            features.append(self._features(scaled))
+            action += actor(features[t])
             native = policy.native(action).cpu().numpy()
             observation, rewards[t], episode_terminated, episode_truncated, info = world.step(native)
-            self._observation = self._seen(observation)
+            self._observation = self._flatten(observation)
             if "final_obs" in info:
                 ids, diverged[t] = np.flatnonzero(info["_final_obs"]), info["diverged"]
-                last[t, ids] = np.stack([self._seen(final) for final in info["final_obs"][ids]])
+                last[t, ids] = np.stack([self._flatten(final) for final in info["final_obs"][ids]])
             self.statistics.count(rewards[t], episode_terminated, episode_truncated, info)
             terminated[t], truncated[t] = self._ends(t, episode_terminated, episode_truncated)
         self.samples += time * n
-        features = torch.stack(known)
+        stacked = torch.stack(features)
         ended = torch.from_numpy(terminated | truncated).to(self.device)
-        values, next_values = self._values(features, last, terminated, truncated, diverged)
+        values, next_values = self._values(stacked, last, terminated, truncated, diverged)
         scaled_rewards = self.reward_scale(torch.from_numpy(rewards).to(self.device), ended)
         advantages = gae(scaled_rewards, values, next_values, ended, self.gamma, self.gae_lambda)
-        policy.moments.update(seen.flatten(0, 1))
-        log_probs = log_prob(actions, policy.actor(features), policy.log_std)
+        policy.moments.update(observations.flatten(0, 1))
+        log_probs = log_prob(actions, policy.actor(stacked), policy.log_std)
         batch = (normalized, actions, log_probs, values, advantages, advantages + values)
         return Rollout(*(tensor.flatten(0, 1) for tensor in batch))
 
-    def _seen(self, observation: Any) -> Array:
+    def _flatten(self, observation: Any) -> Array:
         return flatten(observation, self.policy.params.ignored)
 
     def _features(self, normalized: Tensor) -> Tensor:
-        """What actor and critic see of every simulation's observation (env, inputs): the observation itself."""
+        """Return the input of actor and critic for normalized observations (env, inputs): the observations."""
         return normalized
 
-    def _features_ahead(self, normalized: Tensor, after: Tensor | None) -> Tensor:
-        """What the critic sees of observations (k, inputs) that followed the steps ``after``, (time, env) bool, or that
-        all simulations show now."""
+    def _next_features(self, normalized: Tensor, after: Tensor | None) -> Tensor:
+        """Return the critic's input for normalized observations (k, inputs) that followed the steps ``after``, (time,
+        env) bool; None: the present ones of all simulations."""
         return normalized
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything the next rollout depends on but the policy and the generator."""
+        """Return all that the next rollout depends on but the policy and the generator."""
         return {
             "world": tensors(self.world.state_dict()),
             "rewards": self.reward_scale.state_dict(),
@@ -130,23 +130,22 @@ class RolloutCollector:
         self.samples = int(state["samples"])
 
     def _ends(self, t: int, terminated: Array, truncated: Array) -> tuple[Array, Array]:
-        """Return where step ``t`` of the rollout ends what returns last for, (env,) bool each, of where it ended
-        episodes: here the episodes themselves."""
+        """Return where returns end at step ``t`` of the rollout, (env,) bool each, given where episodes ended: here at
+        the ends of episodes."""
         return terminated, truncated
 
     def _values(
         self, features: Tensor, last: Array, terminated: Array, truncated: Array, diverged: Array
     ) -> tuple[Tensor, Tensor]:
-        """Values of the states acted in and of those they led to, (time, env) each."""
+        """Return the values of the states acted in and of the next states, (time, env) each."""
         policy = self.policy
         values = policy.critic(features).squeeze(-1)
         following = policy.moments(torch.as_tensor(self._observation, dtype=torch.float32, device=self.device))
-        ahead = policy.critic(self._features_ahead(following, None)).squeeze(-1)
-        next_values = torch.cat([values[1:], ahead[None]])
-        late = torch.from_numpy(truncated & ~diverged).to(self.device)
-        if late.any():
-            cut = policy.moments(torch.from_numpy(last).to(self.device)[late])
-            next_values[late] = policy.critic(self._features_ahead(cut, late)).squeeze(-1)
-        lost = torch.from_numpy(diverged).to(self.device)
-        next_values = torch.where(lost, values, next_values)
+        present = policy.critic(self._next_features(following, None)).squeeze(-1)
+        next_values = torch.cat([values[1:], present[None]])
+        bootstrapped = torch.from_numpy(truncated & ~diverged).to(self.device)
+        if bootstrapped.any():
+            final = policy.moments(torch.from_numpy(last).to(self.device)[bootstrapped])
+            next_values[bootstrapped] = policy.critic(self._next_features(final, bootstrapped)).squeeze(-1)
+        next_values = torch.where(torch.from_numpy(diverged).to(self.device), values, next_values)
         return values, next_values.masked_fill(torch.from_numpy(terminated).to(self.device), 0.0)

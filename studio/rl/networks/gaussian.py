@@ -1,4 +1,4 @@
-"""A Gaussian actor and its critic: two small networks that know how observations and actions are scaled."""
+"""A Gaussian actor and its critic, with their normalization of observations and actions."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Array = np.ndarray
 
 
 def flatten(observation: Any, ignored: Collection[str] = ()) -> Array:
-    """An observation as one array (n, width): a world's array as it is, a dictionary's entries in alphabetic order,
+    """Return an observation as one array (n, width): an array as it is, a dictionary's entries in alphabetic order,
     without those that are ignored.
 
     Raises:
@@ -32,24 +32,24 @@ def flatten(observation: Any, ignored: Collection[str] = ()) -> Array:
         return np.asarray(observation)
     if "image" in observation:
         raise ValueError("this policy observes states, not images")
-    return np.concatenate([np.asarray(observation[key]) for key in seen_entries(observation, ignored)], -1)
+    return np.concatenate([np.asarray(observation[key]) for key in entry_names(observation, ignored)], -1)
 
 
-def seen_entries(observation: Mapping[str, Any], ignored: Collection[str] = ()) -> list[str]:
-    """Names of a dictionary's entries in alphabetic order, without those that are ignored, whatever they were called
-    when the policy was made."""
+def entry_names(observation: Mapping[str, Any], ignored: Collection[str] = ()) -> list[str]:
+    """Return the names of a dictionary's entries in alphabetic order, without those that are ignored under their
+    present name or the one that they had when the policy was saved."""
     left_out = {RENAMED_ENTRIES.get(name, name) for name in ignored}
     return sorted(name for name in observation if name not in left_out)
 
 
 class ReinforcementPolicy(BasePolicy):
-    """What the policies share that learn by reinforcement: blank until a world's sizes are known.
+    """Base of the policies for reinforcement learning: blank until a world's sizes are known.
 
-    A subclass's ``fit`` gives them to :meth:`make`; its ``_build`` makes the networks that ``params`` describe.
+    A subclass's ``fit`` passes the sizes to :meth:`make`; its ``_build`` creates the networks that ``params`` describe.
     """
 
     id: ClassVar[str]
-    sizes: ClassVar[tuple[str, ...]] = ("inputs", "outputs")  # of ``Params``: 0 while it is blank
+    sizes: ClassVar[tuple[str, ...]] = ("inputs", "outputs")  # fields of ``Params`` that are 0 while it is blank
     low: Tensor
     high: Tensor
 
@@ -65,14 +65,14 @@ class ReinforcementPolicy(BasePolicy):
             self._build()
 
     def make(self, seed: int, **sizes: int) -> None:
-        """Makes the networks for a world's sizes; the same seed gives the same weights."""
+        """Build the networks for a world's sizes; the same seed gives the same weights."""
         self.params = self.params.model_copy(update=sizes)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self._build()
 
     def bind(self, *domain: Any, **settings: Any) -> None:
-        """Refuses: behavior cloning needs another network. Raises ExperimentError."""
+        """Raise ExperimentError: behavior cloning needs another network."""
         raise ExperimentError(
             f"'{self.id}' is for reinforcement learning; this strategy learns from demonstrations.",
             "policy.id",
@@ -80,26 +80,31 @@ class ReinforcementPolicy(BasePolicy):
         )
 
     def load_state_dict(self, state: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
-        """As a module's; the scale of rewards begins anew where a policy was saved without it."""
+        """Load a state as a module does; a state saved without the scale of rewards leaves it reset."""
         fresh = {name: value for name, value in self.state_dict().items() if name.startswith("rewards.")}
         return super().load_state_dict({**fresh, **state}, strict, assign)
 
     def _build(self) -> None:
         raise NotImplementedError
 
+    def _inputs(self, observation: Any) -> Tensor:
+        """Return the network's input for an observation, (n, inputs) float32 on the policy's device."""
+        rows = flatten(observation, self.params.ignored)
+        return torch.as_tensor(rows, dtype=torch.float32, device=self.low.device)
+
 
 class GaussianActorCritic(ReinforcementPolicy):
-    """``mean`` and ``value`` of a normalized observation; one log standard deviation for each component of an action.
+    """Mean and value of a normalized observation; one log standard deviation for each component of an action.
 
-    Actions are drawn in units in which an action's range is [−1, 1], and clipped to it only on their way to the world.
-    A policy without ``inputs`` is blank: :meth:`fit` gives it a world's widths and ranges, and its weights.
+    Actions are sampled in units in which their range is [−1, 1], and clipped only when they go to the world.
+    A policy without ``inputs`` is blank: :meth:`fit` gives it a world's sizes and ranges and initializes its weights.
     """
 
     id = "gaussian_mlp"
     title = "Gaussian MLP"
     summary = "Actor and critic MLPs on the state; for PPO."
     reference = "Schulman et al. 2017, Proximal Policy Optimization (arXiv:1707.06347), section 6.1"
-    algorithm = "ppo"  # of studio.rl.learners: what trains it as a source policy
+    algorithm = "ppo"  # the key in studio.rl.learners of what trains it as a source policy
 
     class Params(Settings):
         """Size of the networks."""
@@ -120,7 +125,7 @@ class GaussianActorCritic(ReinforcementPolicy):
         )
 
     def fit(self, inputs: int, low: Array, high: Array, seed: int) -> None:
-        """Makes the networks for observations of width ``inputs`` and actions within ``low`` to ``high`` (width,)."""
+        """Build the networks for observations of width ``inputs`` and actions within ``low`` to ``high`` (width,)."""
         self.make(seed, inputs=inputs, outputs=len(low))
         self.low.copy_(torch.as_tensor(low))
         self.high.copy_(torch.as_tensor(high))
@@ -132,46 +137,46 @@ class GaussianActorCritic(ReinforcementPolicy):
         self.critic = network([*widths, 1], 1.0)
         self.log_std = nn.Parameter(torch.full((p.outputs,), p.log_std))
         self.moments = RunningMeanStd(p.inputs)
-        self.rewards = RunningMeanStd(1)  # of discounted returns: the scale that the critic speaks in
+        self.rewards = RunningMeanStd(1)  # of discounted returns: the scale of the critic's values
         self.register_buffer("low", -torch.ones(p.outputs))
         self.register_buffer("high", torch.ones(p.outputs))
 
     @property
     def features(self) -> int:
-        """Width of what actor and critic see."""
+        """Return the width of the actor's and critic's input."""
         return self.params.inputs
 
     def forward(self, normalized: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Normalized observations (n, inputs) → means (n, outputs), log-stds (outputs,), values (n,)."""
+        """Return means (n, outputs), log-stds (outputs,) and values (n,) for normalized observations (n, inputs)."""
         return self.actor(normalized), self.log_std, self.critic(normalized).squeeze(-1)
 
     def act(self, observation: Any, memory: Any = None) -> tuple[Array, Any]:
-        """The means as native actions (n, outputs) within their range; there is no memory."""
+        """Return the means as native actions (n, outputs) within their range; there is no memory."""
         with torch.inference_mode():
             return self.native(self.actor(self._normalized(observation))).cpu().numpy(), memory
 
     def value(self, observation: Any, memory: Any = None) -> Array:
-        """The critic's V(s), (n,), in the scale of the normalized rewards."""
+        """Return the critic's V(s), (n,), in the scale of the normalized rewards."""
         with torch.inference_mode():
             return self.critic(self._normalized(observation)).squeeze(-1).cpu().numpy()
 
     def entropy(self, observation: Any, memory: Any = None) -> Array:
-        """Entropy of the distribution that actions are explored with, (n,), nats, in units of the actions' range."""
+        """Return the entropy of the exploring action distribution, (n,), nats, with actions scaled to [−1, 1]."""
         with torch.inference_mode():
             return np.full(len(flatten(observation)), float(entropy(self.log_std)))
 
     def _normalized(self, observation: Any) -> Tensor:
-        """What it sees of an observation, normalized, (n, inputs)."""
-        seen = flatten(observation, self.params.ignored)
-        return self.moments(torch.as_tensor(seen, dtype=torch.float32, device=self.low.device))
+        """Return the normalized network input for an observation, (n, inputs)."""
+        normalized: Tensor = self.moments(self._inputs(observation))
+        return normalized
 
     def native(self, actions: Tensor) -> Tensor:
-        """Actions in units of the range → the world's own, within it."""
+        """Return actions scaled to [−1, 1] in the world's own units, clipped to their range."""
         return torch.lerp(self.low, self.high, actions.clamp(-1, 1).add_(1).mul_(0.5))
 
 
 def network(widths: list[int], gain: float) -> nn.Sequential:
-    """A tanh network with orthogonal weights; ``gain`` is the last layer's."""
+    """Return a tanh network with orthogonal weights; ``gain`` is the last layer's."""
     layers: list[nn.Module] = []
     for i, (n, m) in enumerate(pairwise(widths)):
         layer = nn.Linear(n, m)
@@ -182,9 +187,10 @@ def network(widths: list[int], gain: float) -> nn.Sequential:
 
 
 def unwrapped(layers: nn.Sequential) -> Callable[[Tensor], Tensor]:
-    """A :func:`network` without its modules, whose calls take longer than products of a few rows; to the bit the same.
+    """Return a :func:`network` as a plain function, with the same result bit for bit.
 
-    Not for gradients. Weights that change in place change here too.
+    For a few rows the overhead of calling modules exceeds that of the matrix products. Not for gradients. Weights that
+    change in place change here too.
     """
     linear = [layer for layer in layers if isinstance(layer, nn.Linear)]
     *hidden, (last, bias) = [(layer.weight.detach().t(), layer.bias.detach()) for layer in linear]
@@ -198,11 +204,11 @@ def unwrapped(layers: nn.Sequential) -> Callable[[Tensor], Tensor]:
 
 
 def log_prob(actions: Tensor, means: Tensor, log_std: Tensor) -> Tensor:
-    """Log density of a diagonal normal, (…,), of actions (…, width)."""
+    """Return the log density, (…,), of actions (…, width) under a diagonal normal distribution."""
     z = (actions - means) * (-log_std).exp()
     return -(0.5 * z.square() + log_std + 0.5 * math.log(2 * math.pi)).sum(-1)
 
 
 def entropy(log_std: Tensor) -> Tensor:
-    """Entropy of a diagonal normal, (), nats."""
+    """Return the entropy of a diagonal normal distribution, (), nats."""
     return (log_std + 0.5 * math.log(2 * math.pi * math.e)).sum(-1)

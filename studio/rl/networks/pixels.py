@@ -1,4 +1,4 @@
-"""An actor that sees images, and a critic that may see more in training."""
+"""An actor on images, and a critic that may read the simulation's state in training."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ Array = np.ndarray
 
 
 class PixelActorCritic(ReinforcementPolicy):
-    """An encoder makes features of an image; a head makes actions of the features.
+    """An image encoder with an action head.
 
-    The critic is of training alone, so it may see the simulation's state, which is easier to judge by (asymmetric
-    actor-critic). A policy without ``image`` is blank: :meth:`fit` gives it sizes, ranges and weights.
+    The critic is used in training only, so it may read the simulation's state, from which values are easier to learn
+    (asymmetric actor-critic). A policy without ``image`` is blank: :meth:`fit` gives it sizes, ranges and weights.
     """
 
     id = "pixel_actor_critic"
@@ -32,10 +32,10 @@ class PixelActorCritic(ReinforcementPolicy):
     )
     reference = "Pinto et al. 2017, Asymmetric Actor Critic for Image-Based Robot Learning (arXiv:1710.06542)"
     sizes = ("image", "outputs")
-    algorithm = "pixel_ppo"  # of studio.rl.learners: what trains it as a source policy
+    algorithm = "pixel_ppo"  # the key in studio.rl.learners of what trains it as a source policy
 
     class Params(Settings):
-        """Size of the networks, and what the critic sees."""
+        """Size of the networks, and the critic's input."""
 
         channels: int = setting(16, "Channels", "Channels of the first convolution layer.", ge=1, le=512)
         points: int = setting(16, "Points", "Number of image feature points (spatial soft-argmax).", ge=1, le=512)
@@ -59,14 +59,14 @@ class PixelActorCritic(ReinforcementPolicy):
         )
 
     def fit(self, image: int, state: int, low: Array, high: Array, seed: int) -> None:
-        """Makes the networks for images of ``image`` px, a critic's state of width ``state``, and actions within
+        """Build the networks for images of ``image`` px, a critic's state of width ``state``, and actions within
         ``low`` to ``high`` (width,)."""
         self.make(seed, image=image, state=state, outputs=len(low))
         self.low.copy_(torch.as_tensor(low))
         self.high.copy_(torch.as_tensor(high))
 
     def fit_to(self, world: Any, seed: int) -> None:
-        """:meth:`fit` with the sizes and ranges of a world that observes images."""
+        """Call :meth:`fit` with the sizes and ranges of a world that observes images."""
         width = privileged(world.observe([0]), goals(world, [0])).shape[1]
         self.fit(world.domain.image_size, width, world.control.low, world.control.high, seed)
 
@@ -76,46 +76,50 @@ class PixelActorCritic(ReinforcementPolicy):
         hidden = [p.width] * p.layers
         self.actor = network([p.features, *hidden, p.outputs], 0.01)
         self.critic = network([p.state if p.critic == "state" else p.features, *hidden, 1], 1.0)
-        self.decoder = nn.Linear(p.features, p.state)  # of training alone: what the features say of the state
+        self.decoder = nn.Linear(p.features, p.state)  # for training: predicts the state from the features
         self.log_std = nn.Parameter(torch.full((p.outputs,), p.log_std))
         self.moments = RunningMeanStd(p.state)
-        self.rewards = RunningMeanStd(1)  # of discounted returns: the scale that the critic speaks in
+        self.rewards = RunningMeanStd(1)  # of discounted returns: the scale of the critic's values
         self.register_buffer("low", -torch.ones(p.outputs))
         self.register_buffer("high", torch.ones(p.outputs))
 
     def forward(self, images: Tensor) -> Tensor:
-        """Images (n, h, w, 3) uint8 → features (n, features)."""
+        """Return features (n, features) of images (n, h, w, 3) uint8."""
         return self.encoder(images)
 
-    def judge(self, features: Tensor, state: Tensor) -> Tensor:
-        """The critic's V, (…,), in the scale of the normalized rewards, of features or of the normalized state."""
-        seen = state if self.params.critic == "state" else features
-        return self.critic(seen).squeeze(-1)
+    def state_value(self, features: Tensor, state: Tensor) -> Tensor:
+        """Return the critic's V, (…,), in the scale of the normalized rewards.
+
+        Args:
+            features: (…, features); read if ``params.critic`` is "features".
+            state: normalized, (…, state); read otherwise.
+        """
+        return self.critic(state if self.params.critic == "state" else features).squeeze(-1)
 
     def act(self, observation: Mapping[str, Any], memory: Any = None) -> tuple[Array, Any]:
-        """The means as native actions (n, outputs) within their range; there is no memory."""
+        """Return the means as native actions (n, outputs) within their range; there is no memory."""
         with torch.inference_mode():
             images = torch.as_tensor(np.ascontiguousarray(observation["image"]), device=self.low.device)
             return self.native(self.actor(self.encoder(images))).cpu().numpy(), memory
 
     def entropy(self, observation: Mapping[str, Any], memory: Any = None) -> Array:
-        """Entropy of the distribution that actions are explored with, (n,), nats, in units of the actions' range."""
+        """Return the entropy of the exploring action distribution, (n,), nats, with actions scaled to [−1, 1]."""
         with torch.inference_mode():
             return np.full(len(observation["image"]), float(entropy(self.log_std)))
 
     def native(self, actions: Tensor) -> Tensor:
-        """Actions in units of the range → the world's own, within it."""
+        """Return actions scaled to [−1, 1] in the world's own units, clipped to their range."""
         return self.low + (self.high - self.low) * (actions.clamp(-1, 1) + 1) / 2
 
 
 def privileged(observation: Mapping[str, Any], goal: Array) -> Array:
-    """What a critic may see: an observation's entries but the image, then the goal; (n, width) float32."""
+    """Return the critic's input: an observation's entries but the image, then the goal; (n, width) float32."""
     parts = [np.asarray(observation[key]) for key in sorted(observation) if key != "image"]
     return np.concatenate([*parts, goal], 1).astype(np.float32)
 
 
 def goals(world: Any, ids: Any = slice(None)) -> Array:
-    """The goals of a world's simulations, (n, goal_width); of a task without goals (n, 0)."""
+    """Return the goals of a world's simulations, (n, goal_width); for a task without goals (n, 0)."""
     if "goal" not in world.task.observations:
         return np.empty((len(world.env_indices(ids)), 0))
     return np.asarray(world.task.goal(world, ids))

@@ -1,4 +1,4 @@
-"""A network that judges every one of a task's choices at once: what deep Q-learning trains."""
+"""A Q-network over discrete actions, trained by deep Q-learning."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from torch import Tensor
 
 from studio.errors import ExperimentError
 from studio.experiment import Settings, setting
-from studio.rl.networks.gaussian import ReinforcementPolicy, flatten
+from studio.rl.networks.gaussian import ReinforcementPolicy
 from studio.rl.networks.squashed import Layers
 
 Array = np.ndarray
 
 
 class QPolicy(ReinforcementPolicy):
-    """Q(s, ·) of a flattened observation, (n, choices); it acts greedily. Where a goal is observed it is a universal
-    value function Q(s, g, ·) (Schaul et al. 2015): state and goal are one input.
+    """Acts greedily on Q(s, ·) of a flattened observation, (n, actions). With an observed goal it is a universal value
+    function Q(s, g, ·) (Schaul et al. 2015): state and goal are one input.
 
-    A policy without ``inputs`` is blank: :meth:`fit` gives it a world's widths, and its weights.
+    A policy without ``inputs`` is blank: :meth:`fit` gives it a world's sizes and initializes its weights.
     """
 
     id = "q_mlp"
     title = "Q MLP"
     summary = "MLP with a Q-value for each discrete action; for deep Q-learning (DQN)."
     reference = "Mnih et al. 2015, Human-level control through deep reinforcement learning (Nature 518)"
-    algorithm = "dqn"  # of studio.rl.learners: what trains it as a source policy
+    algorithm = "dqn"  # the key in studio.rl.learners of what trains it as a source policy
 
     class Params(Settings):
         """Size of the network."""
@@ -37,13 +37,15 @@ class QPolicy(ReinforcementPolicy):
         inputs: int = setting(
             0, "Inputs", "Width of the observation; 0: as the task has it.", ge=0, le=100_000, derived=True
         )
-        outputs: int = setting(0, "Outputs", "Choices; 0: as many as the task has.", ge=0, le=100_000, derived=True)
+        outputs: int = setting(
+            0, "Outputs", "Number of actions; 0: as many as the task has.", ge=0, le=100_000, derived=True
+        )
         ignored: list[str] = setting(
             [], "Ignored", "Observation entries that the policy does not receive, such as the goal."
         )
 
     def fit(self, inputs: int, low: Array, high: Array, seed: int) -> None:
-        """Makes the network for observations of width ``inputs`` and a discrete control's range, (1,) each.
+        """Build the network for observations of width ``inputs`` and a discrete control's range, (1,) each.
 
         Raises:
             ExperimentError: the range is not a discrete control's.
@@ -59,22 +61,17 @@ class QPolicy(ReinforcementPolicy):
         self.register_buffer("low", torch.zeros(1))
 
     def forward(self, observations: Tensor) -> Tensor:
-        """Flattened observations (n, inputs) → the worth of each choice, (n, choices)."""
-        found: Tensor = self.q(observations)[0]
-        return found
+        """Return the Q-value of each action, (n, actions), for flattened observations (n, inputs)."""
+        values: Tensor = self.q(observations)[0]
+        return values
 
     def act(self, observation: Any, memory: Any = None) -> tuple[Array, Any]:
-        """The best choices as native actions (n, 1); there is no memory."""
+        """Return the greedy actions (n, 1); there is no memory."""
         with torch.inference_mode():
-            best = self(self._seen(observation)).argmax(-1, keepdim=True)
+            best = self(self._inputs(observation)).argmax(-1, keepdim=True)
             return best.float().cpu().numpy(), memory
 
     def value(self, observation: Any, memory: Any = None) -> Array:
-        """max Q(s, a), (n,), in the scale of the rewards."""
+        """Return max Q(s, a), (n,), in the scale of the rewards."""
         with torch.inference_mode():
-            return self(self._seen(observation)).amax(-1).cpu().numpy()
-
-    def _seen(self, observation: Any) -> Tensor:
-        """What it sees of an observation, (n, inputs)."""
-        seen = flatten(observation, self.params.ignored)
-        return torch.as_tensor(seen, dtype=torch.float32, device=self.low.device)
+            return self(self._inputs(observation)).amax(-1).cpu().numpy()

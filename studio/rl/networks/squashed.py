@@ -1,4 +1,4 @@
-"""A tanh-squashed Gaussian actor with twin critics: what soft actor-critic trains."""
+"""A tanh-squashed Gaussian actor with twin critics, trained by soft actor-critic."""
 
 from __future__ import annotations
 
@@ -12,20 +12,17 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from studio.experiment import Settings, setting
-from studio.rl.networks.gaussian import ReinforcementPolicy, flatten
+from studio.rl.networks.gaussian import ReinforcementPolicy
 
 Array = np.ndarray
 LOG_STD_LOW, LOG_STD_HIGH = -20.0, 2.0
-ENTROPY_DRAWS = 16  # from which an entropy is estimated
+ENTROPY_DRAWS = 16  # samples per entropy estimate
 
 
 class Layers(nn.Module):
-    """Networks of one shape side by side, (networks, n, width): one batched product for a layer of all of them.
+    """Several networks of the same shape: each layer of all of them is one batched product, (networks, n, width).
 
-    ReLU between the layers. Weights begin as ``nn.Linear``'s do.
-
-    Args:
-        precision: of the matrix products; the weights stay float32.
+    ReLU between the layers; weights are initialized as ``nn.Linear`` does.
     """
 
     def __init__(self, widths: list[int], networks: int = 1) -> None:
@@ -37,12 +34,16 @@ class Layers(nn.Module):
             self.biases.append(nn.Parameter(torch.empty(networks, 1, m).uniform_(-bound, bound)))
 
     def forward(self, rows: Tensor, precision: torch.dtype = torch.float32) -> Tensor:
-        """Rows (n, width), or (networks, n, width), → (networks, n, last width) float32."""
+        """Return (networks, n, last width) float32 for rows (n, width) or (networks, n, width).
+
+        Args:
+            precision: data type of the matrix products; the weights stay float32.
+        """
         networks = self.weights[0].shape[0]
         x = rows.to(precision)
         x = x.expand(networks, *x.shape) if x.ndim == 2 else x
         for i, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
-            # not baddbmm: it copies the bias to every row first, and this is compiled into what follows
+            # not baddbmm, which copies the bias to every row first; this addition is fused when compiled
             x = torch.bmm(x, weight.to(precision)).float() + bias
             if i < len(self.weights) - 1:
                 x = functional.relu(x).to(precision)
@@ -50,17 +51,17 @@ class Layers(nn.Module):
 
 
 class SquashedActorCritic(ReinforcementPolicy):
-    """Actions are tanh of a normal whose mean and deviation depend on the state, in units of the actions' range; two
-    critics judge state and action, and the lower one counts (Haarnoja et al. 2018, arXiv:1812.05905).
+    """A tanh-squashed normal distribution over actions scaled to [−1, 1], with state-dependent mean and deviation, and
+    two Q-critics of which the lower value is used (Haarnoja et al. 2018, arXiv:1812.05905).
 
-    A policy without ``inputs`` is blank: :meth:`fit` gives it a world's widths and ranges, and its weights.
+    A policy without ``inputs`` is blank: :meth:`fit` gives it a world's sizes and ranges and initializes its weights.
     """
 
     id = "squashed_mlp"
     title = "Squashed Gaussian MLP"
     summary = "Stochastic actor MLP with two Q-critics; for SAC."
     reference = "Haarnoja et al. 2018, Soft Actor-Critic Algorithms and Applications (arXiv:1812.05905)"
-    algorithm = "sac"  # of studio.rl.learners: what trains it as a source policy
+    algorithm = "sac"  # the key in studio.rl.learners of what trains it as a source policy
 
     class Params(Settings):
         """Size of the networks."""
@@ -78,7 +79,7 @@ class SquashedActorCritic(ReinforcementPolicy):
         )
 
     def fit(self, inputs: int, low: Array, high: Array, seed: int) -> None:
-        """Makes the networks for observations of width ``inputs`` and actions within ``low`` to ``high`` (width,)."""
+        """Build the networks for observations of width ``inputs`` and actions within ``low`` to ``high`` (width,)."""
         self.make(seed, inputs=inputs, outputs=len(low))
         self.low.copy_(torch.as_tensor(low))
         self.high.copy_(torch.as_tensor(high))
@@ -94,59 +95,54 @@ class SquashedActorCritic(ReinforcementPolicy):
     def draw(
         self, observations: Tensor, noise: Tensor, precision: torch.dtype = torch.float32
     ) -> tuple[Tensor, Tensor]:
-        """Actions in [−1, 1] (n, outputs) from standard normal noise of their shape, and their log density (n,)."""
+        """Return actions in [−1, 1] (n, outputs) from standard normal noise of that shape, and log densities (n,)."""
         return squash(self.actor(observations, precision)[0], noise)
 
     def q(self, observations: Tensor, actions: Tensor, precision: torch.dtype = torch.float32) -> Tensor:
-        """Both critics, (2, n), of actions in [−1, 1]."""
+        """Return both critics' Q-values, (2, n), of actions in [−1, 1]."""
         return self.critics(torch.cat([observations, actions], -1), precision).squeeze(-1)
 
     def act(self, observation: Any, memory: Any = None) -> tuple[Array, Any]:
-        """The squashed means as native actions (n, outputs); there is no memory."""
+        """Return the squashed means as native actions (n, outputs); there is no memory."""
         with torch.inference_mode():
             return self.native(torch.tanh(self._distribution(observation)[0])).cpu().numpy(), memory
 
     def value(self, observation: Any, memory: Any = None) -> Array:
-        """The lower critic's Q of its own action, (n,), in the scale of the rewards."""
+        """Return the lower critic's Q of its own action, (n,), in the scale of the rewards."""
         with torch.inference_mode():
             actions = torch.tanh(self._distribution(observation)[0])
-            return self.q(self._seen(observation), actions).amin(0).cpu().numpy()
+            return self.q(self._inputs(observation), actions).amin(0).cpu().numpy()
 
     def entropy(self, observation: Any, memory: Any = None) -> Array:
-        """Entropy of the distribution that actions are explored with, (n,), nats, in units of the actions' range.
+        """Return the entropy of the exploring action distribution, (n,), nats, with actions scaled to [−1, 1].
 
-        A mean over fixed draws: a squashed normal's has no closed form.
+        It is estimated from samples with a fixed seed: a squashed normal's entropy has no closed form.
         """
         with torch.inference_mode():
             mean, log_std = self._distribution(observation)
             generator = torch.Generator(mean.device).manual_seed(0)
             noise = torch.randn((ENTROPY_DRAWS, *mean.shape), generator=generator, device=mean.device)
             normal = (log_std + 0.5 * math.log(2 * math.pi * math.e)).sum(-1)
-            squeezed = log_slope(mean + log_std.exp() * noise).sum(-1).mean(0)
-            return (normal + squeezed).cpu().numpy()
+            correction = log_slope(mean + log_std.exp() * noise).sum(-1).mean(0)
+            return (normal + correction).cpu().numpy()
 
     def native(self, actions: Tensor) -> Tensor:
-        """Actions in units of the range → the world's own."""
+        """Return actions scaled to [−1, 1] in the world's own units."""
         return self.low + (self.high - self.low) * (actions + 1) / 2
 
     def _distribution(self, observation: Any) -> tuple[Tensor, Tensor]:
-        return split(self.actor(self._seen(observation))[0])
-
-    def _seen(self, observation: Any) -> Tensor:
-        """What it sees of an observation, (n, inputs)."""
-        seen = flatten(observation, self.params.ignored)
-        return torch.as_tensor(seen, dtype=torch.float32, device=self.low.device)
+        return split(self.actor(self._inputs(observation))[0])
 
 
 def split(parameters: Tensor) -> tuple[Tensor, Tensor]:
-    """An actor's output (n, 2 · width) → mean and log standard deviation before squashing, (n, width) each."""
+    """Return mean and log standard deviation before squashing, (n, width) each, of an actor's output (n, 2 · width)."""
     mean, log_std = parameters.chunk(2, -1)
     return mean, log_std.clamp(LOG_STD_LOW, LOG_STD_HIGH)
 
 
 def squash(parameters: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
-    """An actor's output (n, 2 · width) and standard normal noise (n, width) → actions in [−1, 1] and their log density
-    (n,) (equations 20 and 21 of appendix C)."""
+    """Return actions in [−1, 1] (n, width) and their log density (n,), sampled with standard normal noise (n, width)
+    from an actor's output (n, 2 · width). Source: Haarnoja et al. 2018, appendix C, equations 20 and 21."""
     mean, log_std = split(parameters)
     raw = mean + log_std.exp() * noise
     density = -(0.5 * noise.square() + log_std + 0.5 * math.log(2 * math.pi)) - log_slope(raw)
@@ -154,5 +150,5 @@ def squash(parameters: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def log_slope(raw: Tensor) -> Tensor:
-    """log(1 − tanh²(x)), stable: 2 (log 2 − x − softplus(−2x))."""
+    """Return log(1 − tanh²(x)) in its numerically stable form 2 (log 2 − x − softplus(−2x))."""
     return 2 * (math.log(2) - raw - functional.softplus(-2 * raw))

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from studio.errors import StudioError
-from studio.meta.trial_policy import TrialActorCritic, WarmedPolicy
+from studio.meta.trial_policy import AdaptedPolicy, TrialActorCritic
 from studio.meta.trial_returns import TrialReturns
 from studio.meta.trials import Trials, run_trials
 from studio.registry import shared_registry
@@ -208,7 +208,7 @@ def test_a_warmed_policy_begins_with_what_it_remembers() -> None:
     policy = policy_for(world)
     plain = {"state": np.zeros((2, 2), np.float32)}
     memory = np.random.default_rng(0).normal(size=(1, 8)).astype(np.float32)
-    warmed = WarmedPolicy(policy, memory)
+    warmed = AdaptedPolicy(policy, memory)
     action, after = warmed.act(plain)
     wanted, _ = policy.act(plain, np.repeat(memory, 2, 0))
     assert np.array_equal(action, wanted) and not np.array_equal(action, policy.act(plain)[0])

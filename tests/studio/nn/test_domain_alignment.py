@@ -44,7 +44,7 @@ def test_a_discriminator_tells_domains_apart_only_where_they_differ(shift: float
 
 
 def test_either_domain_weighs_half() -> None:
-    few, many = torch.full((2,), -5.0), torch.full((200,), -5.0)  # all told to be the source's
+    few, many = torch.full((2,), -5.0), torch.full((200,), -5.0)  # all classified as the source's
     assert domain_accuracy(few, many).item() == 0.5
     right, wrong = torch.nn.functional.softplus(torch.tensor([-5.0, 5.0])).tolist()
     assert domain_loss(few, many).item() == pytest.approx((right + wrong) / 2)
@@ -79,11 +79,11 @@ def test_distance_is_none_between_samples_of_one_distribution_and_grows_with_the
 def test_a_probe_reads_what_is_linear_on_rows_it_has_not_seen() -> None:
     torch.manual_seed(0)
     features, noise = torch.randn(400, 5), torch.randn(400)
-    told = features @ torch.tensor([1.0, -2.0, 0.0, 0.5, 3.0]) + 4
-    assert probe(features, told) > 0.99
-    assert probe(features, told + told.std() * noise) == pytest.approx(0.5, abs=0.12)
+    readable = features @ torch.tensor([1.0, -2.0, 0.0, 0.5, 3.0]) + 4
+    assert probe(features, readable) > 0.99
+    assert probe(features, readable + readable.std() * noise) == pytest.approx(0.5, abs=0.12)
     assert probe(features, noise) < 0.1
-    both = torch.stack([told, told + told.std() * noise], 1)
+    both = torch.stack([readable, readable + readable.std() * noise], 1)
     assert probe(features, both) == pytest.approx((probe(features, both[:, 0]) + probe(features, both[:, 1])) / 2)
 
 

@@ -48,12 +48,12 @@ def test_what_a_run_tells_and_leaves(runs: Path) -> None:
     session = Session(plan("rl_domain_randomization"), Registry(), Channels(), runs)
     published = tiny.listen(session)
     session.run()
-    told = [e for e in published() if isinstance(e, MetricsLogged)]
-    assert [e.step for e in told] == list(range(1, 9))
+    logged = [e for e in published() if isinstance(e, MetricsLogged)]
+    assert [e.step for e in logged] == list(range(1, 9))
     wanted = {"critic_loss", "actor_loss", "alpha", "entropy", "q", "steps_per_second"}
-    assert wanted <= told[-1].values.keys()
-    assert (told[-1].values["samples"], told[-1].values["updates"]) == (8 * 40, (8 * 40 - 60) // 4)
-    assert told[-1].units["samples"] == "steps" and told[-1].units["entropy"] == "nats"
+    assert wanted <= logged[-1].values.keys()
+    assert (logged[-1].values["samples"], logged[-1].values["updates"]) == (8 * 40, (8 * 40 - 60) // 4)
+    assert logged[-1].units["samples"] == "steps" and logged[-1].units["entropy"] == "nats"
     policy = load_policy_folder(session.folder / "policy")
     world = make_vector(2, "hopper", "hopper")
     world.reset(seed=0)
@@ -69,7 +69,7 @@ def test_what_a_run_tells_and_leaves(runs: Path) -> None:
         ({"policy": {"id": "token_transformer"}}, "policy.id", "cannot train"),
         ({"strategy.params.sac.batch_size": 1}, "strategy.params.sac.batch_size", "out of range"),
         ({"strategy.params.sac.batchsize": 9}, "strategy.params.sac.batchsize", "no such setting"),
-        ({"strategy.params.sac.learning_starts": 320}, "strategy.params.sac.learning_starts", "so it never starts"),
+        ({"strategy.params.sac.learning_starts": 320}, "strategy.params.sac.learning_starts", "has only"),
     ],
 )
 def test_what_does_not_fit_is_said_before_it_starts(changes: dict[str, Any], field: str, text: str) -> None:

@@ -122,13 +122,13 @@ def learner(iterations: int, her: str = "future", goals: str = "task", **setting
 )
 def test_what_is_resumed_ends_as_the_uninterrupted_one(her: str, goals: str) -> None:
     whole, first, second = (learner(9, her, goals) for _ in range(3))
-    told = [m.values for m in whole.iterate()]
+    logged = [m.values for m in whole.iterate()]
     steps = first.iterate()
     for _ in range(4):
         next(steps)
     second.load_state_dict(first.state_dict())
     again = [m.values for m in second.iterate()]
-    timeless = [[{k: v for k, v in m.items() if k != "steps_per_second"} for m in ms] for ms in (told[4:], again)]
+    timeless = [[{k: v for k, v in m.items() if k != "steps_per_second"} for m in ms] for ms in (logged[4:], again)]
     assert timeless[0] == timeless[1]
     for mine, theirs in zip(whole.update.changing, second.update.changing, strict=True):
         assert torch.equal(mine, theirs)

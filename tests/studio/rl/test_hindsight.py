@@ -102,7 +102,7 @@ def test_goals_are_states_of_the_same_episode_and_reward_and_discount_are_theirs
 def test_each_state_of_the_episode_is_as_likely_as_another(world: World, her: str, low: int) -> None:
     replay = filled(65)
     times, envs = torch.full((20_000,), 11), torch.zeros(20_000, dtype=torch.int64)  # the second step of 10 … 14
-    chosen = hindsight(world, replay, her).chosen(times, envs)
+    chosen = hindsight(world, replay, her).goal_times(times, envs)
     counts = np.bincount(chosen.numpy() - 10, minlength=5)
     assert counts[:low].sum() == 0 and len(counts) == 5
     assert chisquare(counts[low:]).pvalue > 1e-3
@@ -151,10 +151,10 @@ def test_every_task_with_goals_agrees_with_its_own_success(task: str, embodiment
     every = np.arange(24)
     for step in range(made.task.horizon):
         seen = torch.as_tensor(flatten(made.observe(every)), dtype=torch.float32)
-        wanted, achieved = goals.of(seen), goals.achieved(seen)
+        wanted, achieved = goals.desired(seen), goals.achieved(seen)
         assert wanted.shape == achieved.shape == (24, goals.width)
         assert goals.reached(seen, achieved).all()  # a state reaches what it reaches
-        found = goals.reached(goals.put(seen, wanted), wanted).numpy()
+        found = goals.reached(goals.with_goals(seen, wanted), wanted).numpy()
         if task == "point_navigation":  # which has no success of its own
             own = np.linalg.norm(seen[:, 2:] - seen[:, :2], axis=1) < 0.02
         else:

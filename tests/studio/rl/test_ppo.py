@@ -89,7 +89,7 @@ def test_the_compiled_update_is_the_eager_one() -> None:
 @needs_compiler
 @pytest.mark.slow
 def test_many_learners_in_one_process_all_compile() -> None:
-    """torch gives up on a function that is compiled anew too often."""
+    """torch gives up on a function that is recompiled too often."""
     for seed in range(10):
         ppo = learner("inverted_pendulum", 2, seed=seed, sims=2, settings={"minibatch": 32, "epochs": 1})
         assert len(found(ppo)) == 2
@@ -180,14 +180,14 @@ def test_time_limits_are_bootstrapped_and_falls_are_not(monkeypatch: pytest.Monk
 
 def test_a_world_that_diverges_is_counted_and_training_goes_on() -> None:
     ppo = learner("half_cheetah", 3, sims=4)
-    told: list[str] = []
-    ppo.say = told.append
+    logged: list[str] = []
+    ppo.log = logged.append
     steps = ppo.iterate()
     next(steps)
     ppo.rollouts.world.bind("qvel")[2] = 1e12
     values = [m.values for m in steps]
     assert [v["diverged"] for v in values] == [1.0, 1.0]
-    assert told == ["1 simulation diverged and was reset."]
+    assert logged == ["1 simulation diverged and was reset."]
     assert all(np.isfinite(v["loss"]) for v in values)
     assert all(bool(torch.isfinite(p).all()) for p in ppo.policy.parameters())
 
@@ -224,12 +224,12 @@ def test_the_reward_is_divided_by_the_spread_of_the_discounted_return() -> None:
         rewards = torch.randn(400, 1, dtype=torch.float64, generator=torch.Generator().manual_seed(0)) * 3 + 1
         ended = torch.zeros(400, 1, dtype=torch.bool)
         ended[150] = True
-        paid = made.reward_scale(rewards, ended)
+        scaled = made.reward_scale(rewards, ended)
     theirs, running = RunningMeanStd(shape=()), 0.0
     for reward, over in zip(rewards[:, 0].tolist(), ended[:, 0].tolist(), strict=True):
         running = running * 0.99 + reward
         theirs.update(np.array([running]))
         running *= not over
     np.testing.assert_allclose(
-        paid[:, 0].numpy(), np.clip(rewards[:, 0].numpy() / np.sqrt(theirs.var), -10, 10), rtol=1e-3
+        scaled[:, 0].numpy(), np.clip(rewards[:, 0].numpy() / np.sqrt(theirs.var), -10, 10), rtol=1e-3
     )

@@ -61,7 +61,7 @@ def test_a_stretch_replayed_is_what_was_collected() -> None:
 
 
 def test_the_gradient_is_that_of_the_network_unrolled_step_by_step() -> None:
-    """Each simulation by itself, a cell a step, begun anew where its episode begins."""
+    """Each simulation by itself, a cell a step, reset where its episode starts."""
     ppo = learner(1, sims=5, steps=24, entropy_weight=0.01)
     ppo.collect()
     rollout, policy, time = ppo.rollouts.collect(), ppo.policy, 24
@@ -124,7 +124,7 @@ def test_it_resumes_to_the_bit(trial: int) -> None:
 
 
 def test_values_of_what_followed_go_on_from_what_was_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Time limits are bootstrapped from the last observation and the memory up to it; falls are worth nothing."""
+    """Time limits are bootstrapped from the last observation and the memory up to it; falls have value 0."""
     from studio.rl.collectors import rollouts as module
 
     seen: dict[str, torch.Tensor] = {}
@@ -161,14 +161,14 @@ def test_values_of_what_followed_go_on_from_what_was_remembered(monkeypatch: pyt
 def test_a_trial_is_remembered_across_its_episodes_and_returns_go_on() -> None:
     ppo = learner(1, sims=6, trial=3, steps=64)
     ends: list[np.ndarray] = []
-    paid: list[np.ndarray] = []
+    rewards: list[np.ndarray] = []
     world = ppo.rollouts.world
     real = world.step
 
     def step(actions: Any) -> Any:
         answer = real(actions)
         ends.append(answer[2] | answer[3])
-        paid.append(answer[1])
+        rewards.append(answer[1])
         return answer
 
     world.step = step
@@ -181,7 +181,7 @@ def test_a_trial_is_remembered_across_its_episodes_and_returns_go_on() -> None:
     advantages, values = rollout.advantages.view(64, 6), rollout.values.view(64, 6)
     scale = ppo.settings.gamma * ppo.settings.gae_lambda
     carried = advantages[:-1] + values[:-1] - ppo.settings.gamma * values[1:] - scale * advantages[1:]
-    wanted = torch.from_numpy(np.array(paid)).float() * ppo.policy.rewards.scale()
+    wanted = torch.from_numpy(np.array(rewards)).float() * ppo.policy.rewards.scale()
     assert inside.any() and torch.allclose(carried[inside], wanted[:-1][inside], atol=1e-5)  # nothing was cut off there
     cut = torch.from_numpy(third[:-1])
     assert not torch.allclose(carried[cut], wanted[:-1][cut], atol=1e-2)
@@ -212,14 +212,14 @@ def test_context_is_held_for_a_trial_and_no_longer() -> None:
 
 def test_a_world_that_diverges_is_counted_and_training_goes_on() -> None:
     ppo = learner(3, sims=4)
-    told: list[str] = []
-    ppo.say = told.append
+    logged: list[str] = []
+    ppo.log = logged.append
     steps = ppo.iterate()
     next(steps)
     ppo.rollouts.world.bind("qvel")[2] = 1e12
     values = [m.values for m in steps]
     assert [v["diverged"] for v in values] == [1.0, 1.0]
-    assert told == ["1 simulation diverged and was reset."]
+    assert logged == ["1 simulation diverged and was reset."]
     assert all(bool(torch.isfinite(p).all()) for p in ppo.policy.parameters())
 
 

@@ -72,13 +72,13 @@ def test_its_state_goes_on_as_it_would_have(steps: int) -> None:
 def test_falls_end_and_time_limits_go_on_from_the_state_they_led_to(monkeypatch: pytest.MonkeyPatch) -> None:
     made = EnvRunner(make_vector(6, "hopper", "hopper", threads=1), 0)
     made.world.steps[:] = [0, 0, 0, 985, 990, 995]  # three run out of time before they fall
-    told: list[Any] = []
+    logged: list[Any] = []
     real = made.world.step
-    monkeypatch.setattr(made.world, "step", lambda actions: told.append(real(actions)) or told[-1])
+    monkeypatch.setattr(made.world, "step", lambda actions: logged.append(real(actions)) or logged[-1])
     rng, late, fallen = np.random.default_rng(0), 0, 0
     for _ in range(60):
         step = made.step(rng.uniform(-1, 1, (6, 3)))
-        observation, reward, terminated, truncated, info = told[-1]
+        observation, reward, terminated, truncated, info = logged[-1]
         torch.testing.assert_close(step.rewards, torch.tensor(reward, dtype=torch.float32))
         for i in range(6):
             after = info["final_obs"][i] if terminated[i] or truncated[i] else observation[i]

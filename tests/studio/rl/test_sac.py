@@ -11,7 +11,7 @@ from torch import distributions, nn
 
 from studio.errors import StudioError
 from studio.rl.algorithms.sac import SAC, SACParams, SACUpdate
-from studio.rl.compiling import compiler, made_fast
+from studio.rl.compiling import compile_update, compiler
 from studio.rl.networks.squashed import Layers, SquashedActorCritic
 from studio.rl.replay import Replay
 from studio.sim.gymnasium_ids import make_vector
@@ -155,7 +155,7 @@ def test_a_processor_without_bf16_is_said_to_imitate_it(able: bool, monkeypatch:
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx2": True, "avx512_bf16": able})
     said: list[str] = []
     world = make_vector(1, "inverted_pendulum", "inverted_pendulum", threads=1)
-    SAC(policy_of(4, 1), world, SACParams(precision="bf16"), iterations=1, seed=0, say=said.append)
+    SAC(policy_of(4, 1), world, SACParams(precision="bf16"), iterations=1, seed=0, log=said.append)
     assert len(said) == (not able) and all("Choose fp32" in text for text in said)
 
 
@@ -226,7 +226,9 @@ def test_on_a_gpu_the_update_is_a_graph_and_learns_alike() -> None:
     policy = policy_of()
     here, there = SACUpdate(policy, SACParams()), SACUpdate(copy.deepcopy(policy).cuda(), SACParams())
     batch, noise = batch_of()
-    step = made_fast(there.step, ({name: part.cuda() for name, part in batch.items()}, noise.cuda()), there.changing)
+    step = compile_update(
+        there.step, ({name: part.cuda() for name, part in batch.items()}, noise.cuda()), there.changing
+    )
     for _ in range(5):
         batch, noise = batch_of()
         wanted = here.step(batch, noise)
@@ -234,9 +236,9 @@ def test_on_a_gpu_the_update_is_a_graph_and_learns_alike() -> None:
         assert torch.allclose(got.cpu(), wanted, rtol=1e-3, atol=1e-3)
 
 
-@pytest.mark.parametrize(("raised", "told"), [(RuntimeError, StudioError), (torch.OutOfMemoryError, RuntimeError)])
+@pytest.mark.parametrize(("raised", "expected"), [(RuntimeError, StudioError), (torch.OutOfMemoryError, RuntimeError)])
 def test_what_cannot_compile_though_it_is_there_is_one_sentence(
-    raised: type[Exception], told: type[Exception], monkeypatch: pytest.MonkeyPatch
+    raised: type[Exception], expected: type[Exception], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def compiled(method: Any, cpp: bool) -> Any:
         def fail(*given: Any) -> None:
@@ -246,9 +248,9 @@ def test_what_cannot_compile_though_it_is_there_is_one_sentence(
 
     monkeypatch.setattr("studio.rl.compiling.compiled", compiled)
     update = SACUpdate(policy_of(), SACParams())
-    with pytest.raises(told) as caught:
-        made_fast(update.step, batch_of(), update.changing)
-    if told is StudioError:
+    with pytest.raises(expected) as caught:
+        compile_update(update.step, batch_of(), update.changing)
+    if expected is StudioError:
         assert str(caught.value).startswith(
             "update: The update cannot be compiled (TritonMissing: there is no Triton). "
         )

@@ -48,10 +48,10 @@ def test_what_a_run_tells_and_leaves(runs: Path) -> None:
     session = Session(plan("rl_domain_randomization"), Registry(), Channels(), runs)
     published = tiny.listen(session)
     session.run()
-    told = [e for e in published() if isinstance(e, MetricsLogged)]
-    assert [e.step for e in told] == list(range(1, 9))
+    logged = [e for e in published() if isinstance(e, MetricsLogged)]
+    assert [e.step for e in logged] == list(range(1, 9))
     wanted = {"loss", "value_loss", "entropy", "kl", "clip_fraction", "steps_per_second", "return", "episode_length"}
-    assert wanted <= told[-1].values.keys() and told[-1].values["samples"] == 8 * 64
+    assert wanted <= logged[-1].values.keys() and logged[-1].values["samples"] == 8 * 64
     policy = load_policy_folder(session.folder / "policy")
     world = make_vector(2, "hopper", "hopper")
     world.reset(seed=0)
@@ -109,8 +109,8 @@ def test_from_scratch_trains_on_the_target_where_it_is_told_to() -> None:
     kind = Registry().get("strategies", "rl_from_scratch")
     experiment = plan("rl_from_scratch", **{"target.randomization": []})
     assert kind(kind.Params(**PARAMS)).training_domain(experiment) == experiment.source.changed(randomization=[])
-    told = kind(kind.Params(**PARAMS, train_on="target"))
-    assert told.training_domain(plan("rl_from_scratch")) == plan("rl_from_scratch").target
+    logged = kind(kind.Params(**PARAMS, train_on="target"))
+    assert logged.training_domain(plan("rl_from_scratch")) == plan("rl_from_scratch").target
 
 
 def test_without_a_compiler_the_compiled_update_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -195,24 +195,26 @@ def test_every_episode_is_told_with_the_body_it_was_of() -> None:
 
 def test_observers_see_every_step() -> None:
     ppo = learner(warm_up=0, iterations=1)
-    world, told = ppo.rollouts.world, []
+    world, logged = ppo.rollouts.world, []
 
     class Watcher(Observer):
         def on_step(self, world: BatchSimulation, ids: Ids, rewards: np.ndarray) -> None:
-            told.append((world, world.env_indices(ids).copy(), rewards.copy()))
+            logged.append((world, world.env_indices(ids).copy(), rewards.copy()))
 
     world.observers.append(Watcher())
     values = found(ppo)[0]
-    assert len(told) > 10 and all(of is world and reward.shape == ids.shape for of, ids, reward in told)
-    assert sum(reward.sum() for _, _, reward in told) == pytest.approx(20 * values["return"])
-    assert len(told[0][1]) == 20 and sum(len(ids) for _, ids, _ in told) == values["samples"], "none that stand still"
+    assert len(logged) > 10 and all(of is world and reward.shape == ids.shape for of, ids, reward in logged)
+    assert sum(reward.sum() for _, _, reward in logged) == pytest.approx(20 * values["return"])
+    assert len(logged[0][1]) == 20 and sum(len(ids) for _, ids, _ in logged) == values["samples"], (
+        "none that stand still"
+    )
 
 
 def test_bodies_that_diverge_are_counted_and_the_training_goes_on() -> None:
     """An episode that diverged ends there, as one that had stood still."""
     ppo = learner(warm_up=0, iterations=2, epsilon=0.999)
-    told: list[str] = []
-    ppo.say = told.append
+    logged: list[str] = []
+    ppo.log = logged.append
     world = ppo.rollouts.world
     real, steps = world.advance, []
 
@@ -225,7 +227,7 @@ def test_bodies_that_diverge_are_counted_and_the_training_goes_on() -> None:
     world.advance = advance
     values = [m.values for m in ppo.iterate()]
     assert [v["diverged"] for v in values] == [1.0, 1.0]
-    assert told == ["1 simulation diverged and was reset."]
+    assert logged == ["1 simulation diverged and was reset."]
     assert 3 in steps[4] and 3 not in steps[5]
     assert all(np.isfinite(v["loss"]) and np.isfinite(v["worst_return"]) for v in values)
     assert all(bool(torch.isfinite(p).all()) for p in ppo.policy.parameters())

@@ -75,37 +75,37 @@ def plant(arm: Domain, registry: Registry) -> Plant:
 
 
 @pytest.fixture(scope="module")
-def asked(arm: Domain, registry: Registry) -> Trajectories:
+def commanded(arm: Domain, registry: Registry) -> Trajectories:
     return record(resolve(arm, registry), None, 2, 0)
 
 
 @pytest.fixture(scope="module")
-def identifier(plant: Plant, asked: Trajectories) -> LstmIdentifier:
-    return LstmIdentifier.train(plant, asked, Ranges.of(FIELDS, plant.model), 0, SMALL)
+def identifier(plant: Plant, commanded: Trajectories) -> LstmIdentifier:
+    return LstmIdentifier.train(plant, commanded, Ranges.of(FIELDS, plant.model), 0, SMALL)
 
 
 # -- what the recordings can show ------------------------------------------------------------------------------------
 
 
-def test_a_later_command_moves_the_arm_less_far_along_its_way(plant: Plant, asked: Trajectories) -> None:
+def test_a_later_command_moves_the_arm_less_far_along_its_way(plant: Plant, commanded: Trajectories) -> None:
     """Where a joint is moving, more delay puts it further back: its derivative points against its velocity."""
     ranges = Ranges.of(("actuator_delay", "mass"), plant.model)
-    slope = derivative(plant, asked, ranges, np.zeros(2))
-    clean = plant.simulated(asked, {"actuator_delay": 0.025})
+    slope = derivative(plant, commanded, ranges, np.zeros(2))
+    clean = plant.simulated(commanded, {"actuator_delay": 0.025})
     places = clean.qpos[:, 1:].size
     velocity = clean.qvel[:, 1:].ravel()
     correlation = np.corrcoef(slope[:places, 0], velocity)[0, 1]
     assert correlation < -0.8
 
 
-def test_a_stiffer_servo_follows_closer(plant: Plant, asked: Trajectories) -> None:
-    soft, stiff = (plant.simulated(asked, {"actuator_gain": gain}) for gain in (0.6, 1.8))
+def test_a_stiffer_servo_follows_closer(plant: Plant, commanded: Trajectories) -> None:
+    soft, stiff = (plant.simulated(commanded, {"actuator_gain": gain}) for gain in (0.6, 1.8))
     errors = [np.abs(t.qpos[:, 1:] - t.commands).mean() for t in (soft, stiff)]
     assert errors[1] < 0.8 * errors[0]
 
 
-def test_contact_friction_does_not_show_where_nothing_touches(plant: Plant, asked: Trajectories) -> None:
-    found = sensitivity(plant, asked, Ranges.of(FIELDS, plant.model))
+def test_contact_friction_does_not_show_where_nothing_touches(plant: Plant, commanded: Trajectories) -> None:
+    found = sensitivity(plant, commanded, Ranges.of(FIELDS, plant.model))
     assert found.alone[0] == pytest.approx(PRIOR**-0.5)  # as unknown as before
     assert found.reasons(Ranges.of(FIELDS, plant.model)) == {"friction": "the recordings do not change with it"}
 
@@ -133,7 +133,7 @@ def test_a_motors_gain_hides_behind_all_that_resists_it(tmp_path: Path, registry
     ranges = Ranges.of((*together, "actuator_delay"), plant.model)
     reasons = sensitivity(plant, recordings, ranges).reasons(ranges)
     assert set(reasons) == set(together)
-    assert "only together with" in reasons["mass"] and "actuator_gain" in reasons["mass"]
+    assert "is confounded with" in reasons["mass"] and "actuator_gain" in reasons["mass"]
     assert not sensitivity(plant, recordings, known := Ranges.of(together[:3], plant.model)).reasons(known)
     found = identify(resolve(driven, registry), recordings, ranges.fields, method="sysid")
     assert {name for name, e in found.items() if not e.identifiable} == set(together)
@@ -168,15 +168,15 @@ def test_the_lstm_finds_what_was_hidden(identifier: LstmIdentifier, arm: Domain,
 
 
 def test_intervals_hold_the_truth_as_often_as_they_say(
-    identifier: LstmIdentifier, plant: Plant, asked: Trajectories
+    identifier: LstmIdentifier, plant: Plant, commanded: Trajectories
 ) -> None:
     ranges = identifier.ranges
     truth = ranges.draw(200, seed=77, stream=5)
-    qpos, qvel = plant.replay(asked, ranges.named(truth))
+    qpos, qvel = plant.replay(commanded, ranges.named(truth))
     rng = np.random.default_rng(3)
-    noise = asked.noise
+    noise = commanded.noise
     unit, low, high = identifier.estimate_many(
-        asked, qpos + rng.normal(0, noise[0], qpos.shape), qvel + rng.normal(0, noise[1], qvel.shape)
+        commanded, qpos + rng.normal(0, noise[0], qpos.shape), qvel + rng.normal(0, noise[1], qvel.shape)
     )
     real = ranges.to_unit(truth)
     held = ((real >= low) & (real <= high)).mean(0)
@@ -187,13 +187,13 @@ def test_intervals_hold_the_truth_as_often_as_they_say(
     assert np.all(errors[1:] < 0.1), errors
 
 
-def test_least_squares_intervals_hold_the_truth(plant: Plant, asked: Trajectories) -> None:
+def test_least_squares_intervals_hold_the_truth(plant: Plant, commanded: Trajectories) -> None:
     ranges = Ranges.of(("mass", "actuator_gain"), plant.model)
     truth = ranges.draw(8, seed=5, stream=5)
-    qpos, qvel = plant.replay(asked, ranges.named(truth))
+    qpos, qvel = plant.replay(commanded, ranges.named(truth))
     held = []
     for i in range(len(truth)):
-        seen = with_noise(asked.with_measured(qpos[i], qvel[i]), asked.noise, i)
+        seen = with_noise(commanded.with_measured(qpos[i], qvel[i]), commanded.noise, i)
         unit, low, high = fit_with_sysid(plant, seen, ranges)
         real = ranges.to_unit(truth[i])
         assert np.abs(unit - real).max() < 0.1
@@ -201,14 +201,16 @@ def test_least_squares_intervals_hold_the_truth(plant: Plant, asked: Trajectorie
     assert 0.7 <= np.mean(held) <= 1.0
 
 
-def test_saved_and_loaded_it_answers_the_same(identifier: LstmIdentifier, asked: Trajectories, tmp_path: Path) -> None:
+def test_saved_and_loaded_it_answers_the_same(
+    identifier: LstmIdentifier, commanded: Trajectories, tmp_path: Path
+) -> None:
     identifier.save(tmp_path / "it")
     assert {p.suffix for p in (tmp_path / "it").iterdir()} == {".json", ".safetensors"}
     again = LstmIdentifier.load(tmp_path / "it")
-    one, other = identifier.estimate(asked), again.estimate(asked)
+    one, other = identifier.estimate(commanded), again.estimate(commanded)
     assert [e.to_dict() for e in one.values()] == [e.to_dict() for e in other.values()]
     with pytest.raises(DataError, match="other commands"):
-        again.estimate(replace(asked, commands=asked.commands + 0.01))
+        again.estimate(replace(commanded, commands=commanded.commands + 0.01))
     (tmp_path / "it" / "identifier.safetensors").write_bytes(b"nothing")
     with pytest.raises(DataError, match="cannot be read"):
         LstmIdentifier.load(tmp_path / "it")
@@ -265,16 +267,16 @@ def test_hidden_dynamics_are_recorded_but_never_simulated(arm: Domain, registry:
     assert found["actuator_gain"].value == pytest.approx(0.7, rel=0.05)
 
 
-def test_commands_that_rise_within_a_step_are_replayed_so(plant: Plant, asked: Trajectories) -> None:
-    at_once, rising = (plant.simulated(replace(asked, ramp=ramp), {}).qpos for ramp in (1, 4))
+def test_commands_that_rise_within_a_step_are_replayed_so(plant: Plant, commanded: Trajectories) -> None:
+    at_once, rising = (plant.simulated(replace(commanded, ramp=ramp), {}).qpos for ramp in (1, 4))
     assert np.abs(at_once - rising).max() > 1e-3
 
 
-def test_a_draw_does_not_depend_on_its_neighbors(plant: Plant, asked: Trajectories) -> None:
-    alone = plant.replay(asked, {"mass": np.array([1.3])})[0]
-    among = plant.replay(asked, {"mass": np.array([0.7, 1.3, 1.0])})[0]
+def test_a_draw_does_not_depend_on_its_neighbors(plant: Plant, commanded: Trajectories) -> None:
+    alone = plant.replay(commanded, {"mass": np.array([1.3])})[0]
+    among = plant.replay(commanded, {"mass": np.array([0.7, 1.3, 1.0])})[0]
     np.testing.assert_array_equal(alone[0], among[1])
-    np.testing.assert_array_equal(plant.simulated(asked, {}).qpos, among[2])
+    np.testing.assert_array_equal(plant.simulated(commanded, {}).qpos, among[2])
 
 
 BAD = {
@@ -293,12 +295,12 @@ BAD = {
 
 @pytest.mark.parametrize("kind", BAD)
 def test_bad_recordings_are_refused_in_one_sentence(
-    kind: str, arm: Domain, registry: Registry, asked: Trajectories
+    kind: str, arm: Domain, registry: Registry, commanded: Trajectories
 ) -> None:
     spoil, words = BAD[kind]
     for method in ("lstm", "sysid"):
         with pytest.raises(DataError, match=words) as caught:
-            identify(resolve(arm, registry), spoil(asked), ("mass",), method=method)
+            identify(resolve(arm, registry), spoil(commanded), ("mass",), method=method)
         assert caught.value.remedy and caught.value.message.count(".") <= 3
 
 
@@ -306,16 +308,16 @@ def test_bad_recordings_are_refused_in_one_sentence(
     ("given", "words"),
     [
         ({"fields": ("color",)}, "'color' cannot be identified"),
-        ({"fields": ()}, "at least one field"),
-        ({"fields": ("mass", "mass")}, "none twice"),
+        ({"fields": ()}, "no parameter to identify"),
+        ({"fields": ("mass", "mass")}, "more than once"),
         ({"method": "guess"}, "'guess' is not a method"),
     ],
 )
 def test_wrong_requests_are_refused(
-    given: dict[str, object], words: str, arm: Domain, registry: Registry, asked: Trajectories
+    given: dict[str, object], words: str, arm: Domain, registry: Registry, commanded: Trajectories
 ) -> None:
     with pytest.raises(ExperimentError, match=words):
-        identify(resolve(arm, registry), asked, **{"fields": ("mass",), **given})
+        identify(resolve(arm, registry), commanded, **{"fields": ("mass",), **given})
 
 
 @pytest.mark.parametrize("values", [{"mass": -1.0}, {"mass": 0.0}, {"mass": float("nan")}, {"color": 1.0}])
@@ -382,7 +384,7 @@ def test_the_command_line_identifies_and_says_what_it_cannot(
     assert "field=number" in capsys.readouterr().err
 
 
-def test_progress_may_end_the_work(arm: Domain, registry: Registry, asked: Trajectories) -> None:
+def test_progress_may_end_the_work(arm: Domain, registry: Registry, commanded: Trajectories) -> None:
     class Enough(Exception):
         pass
 
@@ -391,7 +393,7 @@ def test_progress_may_end_the_work(arm: Domain, registry: Registry, asked: Traje
 
     for method in ("lstm", "sysid"):
         with pytest.raises(Enough):
-            identify(resolve(arm, registry), asked, ("mass", "armature"), method=method, tick=tick, seed=9)
+            identify(resolve(arm, registry), commanded, ("mass", "armature"), method=method, tick=tick, seed=9)
 
 
 def test_errors_are_ours(registry: Registry) -> None:

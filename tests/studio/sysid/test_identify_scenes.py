@@ -48,15 +48,15 @@ def test_hopper_shows_only_ratios_of_parameters(registry: Registry) -> None:
     hopper = Domain.model_validate({"embodiment": "hopper", "task": "hopper", **BODIES})
     found = reasons(hopper, registry)
     assert set(found) == {"mass", "damping", "armature", "actuator_gain"}
-    assert all("only together with" in words for words in found.values())
+    assert all("is confounded with" in words for words in found.values())
     plant = Plant.of(resolve(hopper, registry))
-    asked = record(resolve(hopper, registry), None, None, 0)
+    commanded = record(resolve(hopper, registry), None, None, 0)
     plain, scaled = (
-        plant.simulated(asked, dict.fromkeys(found, factor)).qpos for factor in (1.0, 1.5)
+        plant.simulated(commanded, dict.fromkeys(found, factor)).qpos for factor in (1.0, 1.5)
     )  # exactly the same, contacts and all
     np.testing.assert_allclose(plain, scaled, atol=1e-6)
     known = Ranges.of([name for name in FIELDS if name != "actuator_gain"], plant.model)
-    assert sensitivity(plant, asked, known).reasons(known) == {}
+    assert sensitivity(plant, commanded, known).reasons(known) == {}
 
 
 @pytest.mark.parametrize("body", ["ant", "half_cheetah", "humanoid", "swimmer", "inverted_pendulum"])
