@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 import json
+import math
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 
-from studio.contracts import Episodes, Format
+from studio.contracts import WHOLE, Episodes, Format, Reading, SplitError, Survey
+from studio.data import hdf5
+from studio.data.contents import Contents, Examined
+from studio.data.findings import Findings
+from studio.data.recorded import RecordedEpisode
 from studio.errors import DataError
 from studio.files import write_whole
 
-# our observation keys and robomimic's names for them; the image may come from any camera
+# our observation entries and robomimic's names for them; images lie under one key for each camera
 NAMES = {
     "joint_pos": "robot0_joint_pos",
     "eef_pos": "robot0_eef_pos",
     "gripper_pos": "robot0_gripper_qpos",
     "goal": "object",
-    "image": "agentview_image",
 }
+OUR_IMAGES = "agentview_image"  # where the studio writes images, whichever camera saw them
+IMAGES = re.compile(r"(.*?)_?(image|rgb)$")  # keys of images, with the camera's name
+WANTED = "a robomimic HDF5 file"
 
 
 class Robomimic(Format):
@@ -35,32 +44,20 @@ class Robomimic(Format):
     def sniff(self, path: Path) -> bool:
         return path.suffix.lower() in self.suffixes
 
-    def read(self, path: Path, limit: int | None = None) -> Episodes:
-        with _open(path) as file:
-            names = _demos(file, path)[:limit]
-            try:
-                demos = [file["data"][name] for name in names]
-                observations = {
-                    ours: np.concatenate([d["obs"][_key(d["obs"], ours)][:] for d in demos])
-                    for ours in NAMES
-                    if _key(demos[0]["obs"], ours) is not None
-                }
-                observations = {k: v if k == "image" else v.astype(np.float32) for k, v in observations.items()}
-                actions = np.concatenate([d["actions"][:] for d in demos]).astype(np.float32)
-                lengths = np.array([len(d["actions"]) for d in demos])
-                rewards = np.concatenate([d["rewards"][:] for d in demos]) if "rewards" in demos[0] else None
-                states = np.concatenate([d["states"][:] for d in demos]) if "states" in demos[0] else None
-            except (KeyError, ValueError, OSError) as error:
-                raise DataError(f"The episodes cannot be read ({error}).", str(path), "Check the file.") from None
-            attributes = {key: _plain(value) for key, value in file["data"].attrs.items()}
-        episodes = Episodes(observations, actions, lengths, rewards, states, attributes)
+    def survey(self, path: Path, reading: Reading = WHOLE) -> Survey:
+        with hdf5.open_hdf5(path, WANTED) as file:
+            return Examined(_contents(file, path, reading), reading).survey(self.title)
+
+    def read(self, path: Path, reading: Reading = WHOLE) -> Episodes:
+        with hdf5.open_hdf5(path, WANTED) as file:
+            episodes = Examined(_contents(file, path, reading), reading).episodes()
         episodes.check(str(path))
         return episodes
 
     def write(self, episodes: Episodes, path: Path) -> None:
         # HDF5 writes into memory: a file that it failed to write, on a full disk, crashes the process when it ends
         with h5py.File(str(path), "w", driver="core", backing_store=False) as file:
-            self._fill(episodes, file)
+            _fill(episodes, file)
             file.flush()
             content: bytes = file.id.get_file_image()
 
@@ -69,93 +66,156 @@ class Robomimic(Format):
 
         write_whole(path, write)
 
-    def describe(self, path: Path) -> dict[str, Any]:
-        with _open(path) as file:
-            names = _demos(file, path)
-            try:
-                return self._described(file["data"], names)
-            except (KeyError, IndexError, AttributeError, TypeError, ValueError, OSError) as error:
-                raise DataError(f"The episodes cannot be read ({error}).", str(path), "Check the file.") from None
 
-    def _described(self, data: h5py.Group, names: list[str]) -> dict[str, Any]:
-        first = data[names[0]]
-        actions = [data[name]["actions"][:] for name in names]
-        lengths = [len(a) for a in actions]
-        flat = np.concatenate(actions)
-        numbers = flat[np.isfinite(flat)]
-        keys = {key: {"shape": list(v.shape[1:]), "dtype": str(v.dtype)} for key, v in first["obs"].items()}
-        image = _key(first["obs"], "image")
-        kwargs = json.loads(data.attrs.get("env_args", "{}")).get("env_kwargs", {})
-        return {
-            "kind": "dataset",
-            "format": self.title,
-            "episodes": len(names),
-            "frames": int(sum(lengths)),
-            "frames_per_episode": [min(lengths), max(lengths)],
-            "action_width": int(first["actions"].shape[1]),
-            "action_range": [float(numbers.min()), float(numbers.max())] if numbers.size else [],
-            "episodes_with_nan": [n for n, a in zip(names, actions, strict=True) if not np.isfinite(a).all()],
-            "image_size": keys[image]["shape"][0] if image else 0,
-            "observations": keys,
-            "embodiment": kwargs.get("embodiment", ""),
-            "task": kwargs.get("task", ""),
-            "control": kwargs.get("control", ""),
-        }
-
-    def _fill(self, episodes: Episodes, file: h5py.File) -> None:
-        data = file.create_group("data")
-        for key, value in episodes.attributes.items():
-            data.attrs[key] = value
-        data.attrs["total"] = episodes.frames
-        for i, (start, length) in enumerate(zip(episodes.starts, episodes.lengths, strict=True)):
-            rows = slice(int(start), int(start + length))
-            demo = data.create_group(f"demo_{i}")
-            demo.attrs["num_samples"] = int(length)
-            demo["actions"] = episodes.actions[rows]
-            demo["dones"] = np.arange(length) == length - 1
-            demo["rewards"] = np.zeros(length) if episodes.rewards is None else episodes.rewards[rows]
-            if episodes.states is not None:
-                demo["states"] = episodes.states[rows]
-            seen, after = demo.create_group("obs"), demo.create_group("next_obs")
-            following = np.minimum(np.arange(length) + 1, length - 1)
-            for key, value in episodes.observations.items():
-                options = {"compression": "gzip", "compression_opts": 1} if key == "image" else {}
-                seen.create_dataset(NAMES[key], data=value[rows], **options)
-                if key != "image":  # images are kept once; they are nine tenths of the file
-                    after.create_dataset(NAMES[key], data=value[rows][following])
-        mask = file.create_group("mask")
-        names = np.array([f"demo_{i}" for i in range(len(episodes))], dtype="S")
-        held_out = max(1, len(names) // 10) if len(names) > 1 else 0
-        mask["train"], mask["valid"] = names[: len(names) - held_out], names[len(names) - held_out :]
+# -- reading ---------------------------------------------------------------------------------------------------------
 
 
-def _open(path: Path) -> h5py.File:
-    if not path.is_file():
-        raise DataError("The dataset does not exist.", str(path), "Check the path.")
-    try:
-        return h5py.File(path, "r")
-    except OSError:
-        raise DataError("The file is not HDF5, or it is damaged.", str(path), "Choose a robomimic HDF5 file.") from None
-
-
-def _demos(file: h5py.File, path: Path) -> list[str]:
-    if "data" not in file:
+def _contents(file: h5py.File, path: Path, reading: Reading) -> Contents:
+    data, findings = hdf5.group(file, "data"), Findings()
+    if data is None:
         raise DataError("The HDF5 file has no /data group.", str(path), "Choose a file in robomimic's layout.")
-    names = [name for name in file["data"] if name.startswith("demo_")]
+    names = _names(data, path, findings)
+    splits = _splits(file, names, findings)
+    if reading.split and reading.split not in splits:
+        has = f"It has: {', '.join(splits)}." if splits else "It has none; leave the split empty."
+        raise SplitError(f"The dataset has no split '{reading.split}'.", str(path), has)
+    chosen = splits[reading.split] if reading.split else names
+    if not chosen:
+        raise SplitError(f"The split '{reading.split}' is empty.", str(path), "Choose another, or the whole file.")
+    attributes = hdf5.attributes(data)
+    origin = _origin(attributes, findings)
+    episodes = [_episode(data, name, findings) for name in chosen[: reading.episodes]]
+    keys = dict.fromkeys(key for episode in episodes for key in episode.observations)
+    kwargs: dict[str, Any] = origin.get("env_kwargs", {})
+    rate = _rate(attributes, kwargs, findings)
+    return Contents(
+        where=str(path),
+        episodes=episodes,
+        total=len(chosen),
+        keys={ours: theirs for ours, theirs in NAMES.items() if theirs in keys},
+        cameras=_cameras(list(keys), reading.camera, kwargs),
+        splits={name: len(those) for name, those in splits.items()},
+        control_hz=rate,
+        recorded={"environment": _text(origin, "env_name")}
+        | {name: _text(kwargs, name) for name in ("task", "embodiment", "control", "camera")},
+        attributes=({"env_args": attributes["env_args"]} if origin else {})
+        | ({} if rate is None else {"control_hz": rate}),
+        findings=findings,
+    )
+
+
+def _names(data: h5py.Group, path: Path, findings: Findings) -> list[str]:
+    """Return the groups that are episodes, in the order of the numbers in their names."""
+    members = hdf5.members(data)
+    groups = {name: found for name in members if (found := hdf5.group(data, name)) is not None}
+    names = [name for name, found in groups.items() if name.startswith("demo_") or "actions" in hdf5.members(found)]
     if not names:
         raise DataError("The dataset holds no episodes.", str(path), "Choose one with at least one demonstration.")
-    if any("actions" not in file["data"][n] or "obs" not in file["data"][n] for n in names):
-        raise DataError("An episode has no 'actions' or 'obs'.", str(path), "Choose a file in robomimic's layout.")
-    return sorted(names, key=lambda name: int(name.split("_")[1]) if name.split("_")[1].isdigit() else 0)
+    names.sort(key=lambda name: re.sub("[0-9]+", lambda number: number[0].zfill(20), name))
+    if unlike := [name for name in names if not re.fullmatch("demo_[0-9]+", name)]:
+        findings.note(f"Episodes have other names than demo_0, demo_1 …: '{unlike[0]}' is taken for one of them.")
+    if others := [name for name in members if name not in names]:
+        findings.note(f"'/data/{others[0]}' is no episode and is left out.")
+    return names
 
 
-def _key(group: h5py.Group, ours: str) -> str | None:
-    if NAMES[ours] in group:
-        return NAMES[ours]
-    if ours == "image":
-        return next((key for key in group if key.endswith("_image")), None)
+def _episode(data: h5py.Group, name: str, findings: Findings) -> RecordedEpisode:
+    demo = hdf5.group(data, name)
+    assert demo is not None
+    columns = {key: found for key in ("actions", "rewards", "states") if (found := hdf5.dataset(demo, key)) is not None}
+    observed = hdf5.group(demo, "obs")
+    keys = [] if observed is None else hdf5.members(observed)
+    observations = {key: found for key in keys if (found := hdf5.dataset(observed, key)) is not None}
+    stated, actions = hdf5.attributes(demo).get("num_samples"), columns.get("actions")
+    if stated is not None and actions is not None and actions.shape and stated != actions.shape[0]:
+        findings.note(f"{name} states {stated} samples and holds {actions.shape[0]} actions, all of which are taken.")
+    return RecordedEpisode(name, columns, observations)
+
+
+def _splits(file: h5py.File, names: list[str], findings: Findings) -> dict[str, list[str]]:
+    """Return the file's lists of episodes; each in the order of the file."""
+    masks = hdf5.group(file, "mask")
+    found: dict[str, list[str]] = {}
+    known = set(names)
+    for split in [] if masks is None else hdf5.members(masks):
+        listed = hdf5.texts(hdf5.dataset(masks, split))
+        if listed is None:
+            findings.note(f"'/mask/{split}' is no list of episodes and is left out.")
+            continue
+        if unknown := sorted(set(listed) - known):
+            findings.note(f"'/mask/{split}' lists '{unknown[0]}', which the file does not have.")
+        chosen = set(listed)
+        found[split] = [name for name in names if name in chosen]
+    return found
+
+
+def _origin(attributes: Mapping[str, Any], findings: Findings) -> dict[str, Any]:
+    """Return what ``env_args`` says of the environment; empty where it says nothing that can be understood."""
+    text = attributes.get("env_args")
+    if text is None:
+        return {}
+    try:
+        origin = json.loads(text)
+    except (ValueError, TypeError, RecursionError):
+        origin = None
+    if isinstance(origin, dict) and isinstance(origin.setdefault("env_kwargs", {}), dict):
+        return origin
+    findings.note("'env_args' is not the JSON object that robomimic writes: where the episodes come from is unknown.")
+    return {}
+
+
+def _rate(attributes: Mapping[str, Any], kwargs: Mapping[str, Any], findings: Findings) -> float | None:
+    """Return how many actions there are a second: the studio's own word, or robosuite's."""
+    for name, stated in (("control_hz", attributes.get("control_hz")), ("control_freq", kwargs.get("control_freq"))):
+        if stated is None:
+            continue
+        if isinstance(stated, int | float) and not isinstance(stated, bool) and 0 < stated < math.inf:
+            return float(stated)
+        findings.note(f"'{name}' is no rate in Hz and is left out.")
     return None
 
 
-def _plain(value: Any) -> Any:
-    return value.item() if isinstance(value, np.generic) else value
+def _cameras(keys: list[str], asked: str, kwargs: Mapping[str, Any]) -> dict[str, str]:
+    """Return key → camera of the images, and of what is asked for by name."""
+    found = {key: match[1] or key for key in keys if (match := IMAGES.fullmatch(key))}
+    if asked in keys:
+        found.setdefault(asked, asked)
+    if OUR_IMAGES in found and _text(kwargs, "camera"):
+        found[OUR_IMAGES] = _text(kwargs, "camera")
+    return found
+
+
+def _text(values: Mapping[str, Any], name: str) -> str:
+    value = values.get(name)
+    return value if isinstance(value, str) else ""
+
+
+# -- writing ---------------------------------------------------------------------------------------------------------
+
+
+def _fill(episodes: Episodes, file: h5py.File) -> None:
+    data = file.create_group("data")
+    for key, value in episodes.attributes.items():
+        data.attrs[key] = value
+    data.attrs["total"] = episodes.frames
+    for i, (start, length) in enumerate(zip(episodes.starts, episodes.lengths, strict=True)):
+        rows = slice(int(start), int(start + length))
+        demo = data.create_group(f"demo_{i}")
+        demo.attrs["num_samples"] = int(length)
+        demo["actions"] = episodes.actions[rows]
+        demo["dones"] = np.arange(length) == length - 1
+        demo["rewards"] = np.zeros(length) if episodes.rewards is None else episodes.rewards[rows]
+        if episodes.states is not None:
+            demo["states"] = episodes.states[rows]
+        seen, after = demo.create_group("obs"), demo.create_group("next_obs")
+        following = np.minimum(np.arange(length) + 1, length - 1)
+        for key, value in episodes.observations.items():
+            if key == "image":  # kept once; images are nine tenths of the file
+                seen.create_dataset(OUR_IMAGES, data=value[rows], compression="gzip", compression_opts=1)
+            else:
+                seen[NAMES[key]] = value[rows]
+                after[NAMES[key]] = value[rows][following]
+    mask = file.create_group("mask")
+    names = np.array([f"demo_{i}" for i in range(len(episodes))], dtype="S")
+    held_out = max(1, len(names) // 10) if len(names) > 1 else 0
+    mask["train"], mask["valid"] = names[: len(names) - held_out], names[len(names) - held_out :]

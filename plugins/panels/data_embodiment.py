@@ -235,12 +235,14 @@ class DataEmbodimentPanel(QWidget):
 
         def done(found: tuple[Summary, bool]) -> None:
             if self._wanted.get(f"{role}.dataset") == key:
+                self.columns[role].offer_dataset(found[0].splits, found[0].cameras)
                 self._settle(f"{role}.dataset", None)
                 view.show_summary(*found)
 
         def failed(error: Exception) -> None:
             if self._wanted.get(f"{role}.dataset") == key:
-                # without a file there is nothing wrong with the file: the robot's own field tells
+                self.columns[role].offer_dataset({}, ())
+                # without a file there is nothing wrong with the file: the robot's own field says it
                 self._settle(f"{role}.dataset", error if domain.dataset is not None else None)
                 view.show_words(self.tr("The dataset cannot be displayed."))
 

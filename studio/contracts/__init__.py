@@ -7,7 +7,7 @@ from studio.contracts.adaptation import Shots, TaskSplit
 from studio.contracts.arrays import RENAMED_ENTRIES, SLOTS, Array, Ids, Observation
 from studio.contracts.batch import AuxiliaryLoss, Batch, Batches, Outputs
 from studio.contracts.context import Context
-from studio.contracts.dataset import Format
+from studio.contracts.dataset import WHOLE, Fault, Format, Note, Reading, SplitError, Survey
 from studio.contracts.decorations import Ball, Decoration, Ghost, Line
 from studio.contracts.domain import ResolvedDomain
 from studio.contracts.embodiment import Embodiment, Limb
@@ -24,6 +24,7 @@ from studio.contracts.task import Simulation, Task
 __all__ = [
     "RENAMED_ENTRIES",
     "SLOTS",
+    "WHOLE",
     "Array",
     "AuxiliaryLoss",
     "Ball",
@@ -36,12 +37,14 @@ __all__ = [
     "Embodiment",
     "EmbodimentSpec",
     "Episodes",
+    "Fault",
     "Format",
     "Ghost",
     "Ids",
     "Limb",
     "Line",
     "Metrics",
+    "Note",
     "Observation",
     "Outputs",
     "PanelInfo",
@@ -51,12 +54,15 @@ __all__ = [
     "PolicyChoice",
     "Problem",
     "RandomizationValues",
+    "Reading",
     "Requires",
     "ResolvedDomain",
     "Shots",
     "Simulation",
+    "SplitError",
     "Stateful",
     "Strategy",
+    "Survey",
     "Task",
     "TaskSplit",
     "TrainablePolicy",

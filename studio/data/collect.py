@@ -20,6 +20,7 @@ Array = np.ndarray
 
 NOISE = 0.3  # standard deviation of what is added to the expert's executed action; the label stays clean
 NOISE_SHARE = 0.5  # share of the episodes that are disturbed at all
+OF_FILES = ("episodes", "dataset", "datasets", "dataset_split", "dataset_camera")  # they say nothing of the world
 CHUNK = 256  # episodes at once
 LEAST_TRIES = 16  # episodes in a row without a success before the expert is said to be unable
 
@@ -97,7 +98,7 @@ class _Recorder:
 def _joined(parts: list[dict[str, Array]], domain: Domain, task: Task) -> Episodes:
     whole = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
     lengths = np.array([len(part["actions"]) for part in parts])
-    kwargs = {name: value for name, value in domain.plain().items() if name not in ("episodes", "dataset", "datasets")}
+    kwargs = {name: value for name, value in domain.plain().items() if name not in OF_FILES}
     env_args = {"env_name": f"{domain.task}-{domain.embodiment}", "env_type": 4, "env_kwargs": kwargs}
     actions, rewards, states = (whole.pop(key) for key in ("actions", "rewards", "states"))
     attributes = {"env_args": json.dumps(env_args), "control_hz": task.control_hz}

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import re
 from collections.abc import Callable
 from pathlib import Path
 
 from studio import paths
-from studio.contracts import Embodiment, Episodes, Format
+from studio.contracts import WHOLE, Embodiment, Episodes, Format, Problem, Reading, SplitError, Survey
 from studio.data.collect import collect
+from studio.data.resample import downsampled
+from studio.data.suitability import Suitability, entries_of, suitability
 from studio.errors import DataError, ExperimentError
 from studio.experiment import Domain, content_hash
 from studio.files import disk_full, file_hash
@@ -17,63 +20,82 @@ from studio.registry import Registry
 from studio.sim.domains import embodiment_of, task_of
 from studio.sim.hidden_dynamics import hidden_dynamics_file
 
+OF_FILES = ("episodes", "dataset_split", "dataset_camera")  # settings that change nothing of what the expert does
+CONTROLS = ("end_effector", "joint", "motor", "discrete")
 COLLECTOR_VERSION = 2  # raise it when collection or simulation changes, so that cached datasets are collected again
 
 
 def demonstrations(
-    domain: Domain, registry: Registry, seed: int, tick: Callable[[int, int], None] | None = None
+    domain: Domain,
+    registry: Registry,
+    seed: int,
+    tick: Callable[[int, int], None] | None = None,
+    say: Callable[[str], None] | None = None,
 ) -> Episodes:
-    """The domain's episodes: from its dataset file where it names one, else from the scripted expert.
+    """Return the domain's episodes: from its dataset file where it names one, else from the scripted expert.
 
     Args:
         tick: called with (episodes made, episodes asked for); it may raise to stop.
+        say: called with a sentence on whatever of a file is converted, left out or assumed.
 
     Raises:
-        DataError: the file is missing, broken, empty, or does not fit the embodiment.
+        DataError: the file is missing, broken, empty, or does not suit the domain.
     """
     embodiment, task = embodiment_of(domain, registry), task_of(domain, registry)
-    width = len(task.slots(embodiment, domain.control))
-    if domain.dataset is not None:
-        episodes = read_dataset(domain.dataset, registry, domain.episodes)
-        if len(episodes) < domain.episodes:
-            raise DataError(
-                f"The dataset holds {len(episodes)} episodes; {domain.episodes} are asked for.",
-                str(domain.dataset),
-                "Ask for fewer episodes or choose a larger dataset.",
-            )
-        where = str(domain.dataset)
-    else:
+    if domain.dataset is None:
         episodes, where = _expert_episodes(domain, registry, embodiment, seed, tick), "expert"
-    keys = ["joint_pos", "eef_pos", "image" if domain.observes("image") else "goal"]
-    episodes.check(where, width, [*keys, "gripper_pos"] if task.grips else keys)
-    if task.grips:
-        _check_grippers(episodes, embodiment, where)
     else:
-        episodes.observations.pop("gripper_pos", None)  # others' files tell of hands that this task never moves
-    joints = episodes.observations["joint_pos"].shape[1]
-    if joints != embodiment.dof:
-        raise DataError(
-            f"Joint positions are {joints} wide; '{embodiment.id}' has {embodiment.dof} joints.",
-            where,
-            "Choose the embodiment the data was recorded on.",
-        )
+        where, suits = str(domain.dataset), examine(domain, registry)
+        for problem in suits.problems:
+            raise DataError(problem.message, where, problem.remedy)
+        if say is not None:
+            for note in suits.notes:
+                say(f"{domain.dataset.name}: {note}")
+        found = format_of(domain.dataset, registry).read(domain.dataset, suits.reading)
+        episodes = downsampled(found, suits.frames)
+    episodes.check(where, len(task.slots(embodiment, domain.control)), sorted(entries_of(domain, task)))
     return episodes
 
 
-def _check_grippers(episodes: Episodes, embodiment: Embodiment, where: str) -> None:
-    hands = sum(1 for limb in embodiment.limbs if limb.gripper)
-    columns = episodes.observations["gripper_pos"].shape[1]
-    if columns != hands:
-        raise DataError(
-            f"Gripper positions are {columns} wide; '{embodiment.id}' has {hands} grippers, one opening each.",
-            where,
-            "Choose the embodiment the data was recorded on.",
-        )
+def examine(domain: Domain, registry: Registry) -> Suitability:
+    """Return how the domain's dataset suits it: what a run would refuse, and what it would convert.
+
+    Raises:
+        DataError: the file cannot be opened, or holds no episodes.
+        ExperimentError: the embodiment or the task is unknown.
+    """
+    assert domain.dataset is not None
+    embodiment, task = embodiment_of(domain, registry), task_of(domain, registry)
+    entries = entries_of(domain, task)
+    reading = Reading(domain.episodes, domain.dataset_split, entries, domain.dataset_camera)
+    known = frozenset([*registry.all("tasks"), *registry.all("embodiments"), *CONTROLS])
+    try:
+        found = survey(domain.dataset, registry, reading)
+    except SplitError as error:
+        return Suitability(reading, problems=(Problem("dataset_split", error.message, error.remedy),))
+    return suitability(domain, task, embodiment, found, reading, known)
 
 
-def read_dataset(path: Path, registry: Registry, limit: int | None = None) -> Episodes:
-    """Reads a dataset file through the first format that knows it."""
-    return format_of(path, registry).read(path, limit)
+def survey(path: Path, registry: Registry, reading: Reading = WHOLE) -> Survey:
+    """Return what a dataset file holds; kept while the file's time and size stay, because a domain is checked at every
+    edit.
+
+    Raises:
+        DataError: the file cannot be opened or holds no episodes.
+    """
+    kind: Callable[[], Format] = type(format_of(path, registry))
+    seen = path.stat()
+    return _survey(kind, path.resolve(), seen.st_mtime_ns, seen.st_size, reading)
+
+
+@functools.lru_cache(maxsize=64)
+def _survey(kind: Callable[[], Format], path: Path, _changed: int, _size: int, reading: Reading) -> Survey:
+    return kind().survey(path, reading)
+
+
+def read_dataset(path: Path, registry: Registry, reading: Reading = WHOLE) -> Episodes:
+    """Return a dataset file's episodes, read through the first format that knows it."""
+    return format_of(path, registry).read(path, reading)
 
 
 def format_of(path: Path, registry: Registry) -> Format:
@@ -91,7 +113,7 @@ def format_of(path: Path, registry: Registry) -> Format:
 def cache_path(domain: Domain, registry: Registry, seed: int) -> Path:
     """Where the expert's episodes of a domain lie, or will."""
     embodiment = embodiment_of(domain, registry)
-    cache_key = {name: value for name, value in domain.cache_key().items() if name != "episodes"} | {
+    cache_key = {name: value for name, value in domain.cache_key().items() if name not in OF_FILES} | {
         **({"stand_in": file_hash(hidden_dynamics_file(domain.hidden_dynamics))} if domain.hidden_dynamics else {}),
         "seed": seed,
         "model": model_hash(embodiment.model),
@@ -123,7 +145,7 @@ def _expert_episodes(
     store: Format = registry.get("formats", "robomimic")()
     path = cache_path(domain, registry, seed)
     if path.exists():
-        with contextlib.suppress(DataError):  # a damaged one is made anew
+        with contextlib.suppress(DataError):  # a damaged one is recorded again
             episodes = store.read(path)
             if len(episodes) >= domain.episodes:
                 return episodes.take(domain.episodes)

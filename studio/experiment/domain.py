@@ -42,6 +42,18 @@ class Domain(Settings):
     datasets: list[Path] = setting(
         [], "Dataset", "HDF5 file of demonstrations; if empty, the scripted expert records them.", short="dataset"
     )
+    dataset_split: str = setting(
+        "",
+        "Split",
+        "Named list of episodes in the dataset that are learned from (robomimic's /mask); if empty, all of them.",
+        since=2,
+    )
+    dataset_camera: str = setting(
+        "",
+        "Dataset's images",
+        "Key of the dataset's images, such as agentview_image; if empty, those of the camera, or the only ones.",
+        since=2,
+    )
     randomization: list[RandomizationTerm] = setting(
         [], "Randomization", "What varies from episode to episode: a list of terms, or the name of a preset."
     )

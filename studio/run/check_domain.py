@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from studio.contracts import Embodiment, Problem, Task
-from studio.data.datasets import format_of
-from studio.errors import DataError, StudioError
+from studio.data.datasets import examine
+from studio.errors import StudioError
 from studio.experiment import Domain
 from studio.registry import Registry
 from studio.sim.domains import embodiment_of, task_of
@@ -69,8 +69,14 @@ def attempt_domain(name: str, domain: Domain, registry: Registry, attempt: Attem
     if domain.hidden_dynamics is not None:
         file = domain.hidden_dynamics
         attempt(f"{name}.hidden_dynamics", lambda: check_hidden_dynamics(file))
-    if domain.dataset is not None:
-        attempt(f"{name}.dataset", lambda: _dataset(domain, registry))
+    if domain.dataset is not None and embodiment is not None and task is not None:
+        suits = attempt(f"{name}.dataset", lambda: examine(domain, registry))
+        if suits is not None:
+            problems += [Problem(f"{name}.{p.field}", p.message, p.remedy) for p in suits.problems]
+    if domain.dataset is None and (domain.dataset_split or domain.dataset_camera):
+        field = "dataset_split" if domain.dataset_split else "dataset_camera"
+        words = "There is no dataset, so nothing can be chosen of it."
+        problems.append(Problem(f"{name}.{field}", words, "Choose a dataset, or leave this empty."))
     return problems
 
 
@@ -89,37 +95,3 @@ def compiled_model(embodiment: Embodiment, task: type[Task], changed: int) -> An
     from studio.sim.scene import build
 
     return build(embodiment, task()).model
-
-
-def _dataset(domain: Domain, registry: Registry) -> None:
-    """Find what would stop a run later, before it starts."""
-    assert domain.dataset is not None
-    where = str(domain.dataset)
-    about = format_of(domain.dataset, registry).describe(domain.dataset)
-    width = len(task_of(domain, registry).slots(embodiment_of(domain, registry), domain.control))
-    if not about["frames"]:
-        raise DataError("The dataset holds no episodes.", where, "Choose one with at least one demonstration.")
-    if about["action_width"] != width:
-        raise DataError(
-            f"Actions have {about['action_width']} components; this embodiment and control need {width}.",
-            where,
-            "Choose the embodiment the data was recorded on, or the other control.",
-        )
-    if about["episodes_with_nan"]:
-        first = about["episodes_with_nan"][0]
-        raise DataError(f"The actions hold NaN or infinity, first in {first}.", where, "Remove those episodes.")
-    if about["episodes"] < domain.episodes:
-        raise DataError(
-            f"The dataset holds {about['episodes']} episodes; the experiment needs {domain.episodes}.",
-            where,
-            "Ask for fewer episodes or choose a larger dataset.",
-        )
-    size = about["image_size"]
-    if domain.observes("image") and size != domain.image_size:
-        raise DataError(
-            f"The dataset's images are {size} px; the experiment needs {domain.image_size} px."
-            if size
-            else "The dataset has no images.",
-            where,
-            f"Set image_size to {size}." if size else "Choose another dataset, or observe the goal.",
-        )

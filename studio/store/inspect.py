@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from studio.data.datasets import format_of
+from studio.data.datasets import survey
 from studio.errors import DataError
 from studio.experiment import Domain, Experiment
 from studio.registry import Registry
@@ -48,7 +48,7 @@ def _file(path: Path, registry: Registry) -> dict[str, Any]:
         return _model(path)
     if path.suffix.lower() in (".yaml", ".yml"):
         return {"kind": "experiment", **Experiment.load(path).plain()}
-    return format_of(path, registry).describe(path)
+    return survey(path, registry).plain()
 
 
 def _run(path: Path) -> dict[str, Any]:

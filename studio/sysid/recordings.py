@@ -8,6 +8,7 @@ from typing import Any
 import h5py
 import numpy as np
 
+from studio.data.hdf5 import BROKEN, open_hdf5
 from studio.errors import DataError
 from studio.files import write_whole
 from studio.sysid.trajectories import Trajectories
@@ -54,14 +55,10 @@ def read_recordings(path: Path) -> Trajectories:
     Raises:
         DataError: the file is missing, is not HDF5, or lacks what identification needs.
     """
-    if not path.is_file():
-        raise DataError("The dataset does not exist.", str(path), "Check the path.")
     try:
-        with h5py.File(path, "r") as file:
+        with open_hdf5(path, "a file of recordings") as file:
             return _read(file, path)
-    except OSError:
-        raise DataError("The file is not HDF5, or it is damaged.", str(path), "Choose a file of recordings.") from None
-    except (ValueError, TypeError) as error:
+    except BROKEN as error:
         raise DataError(f"The recordings cannot be read ({error}).", str(path), "Check the file.") from None
 
 

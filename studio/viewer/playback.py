@@ -141,7 +141,7 @@ def recorded_domain(episodes: Episodes, default: Domain) -> Domain:
     try:
         kept = json.loads(episodes.attributes.get("env_args", "{}")).get("env_kwargs", {})
         return Domain(**kept) if "embodiment" in kept and "task" in kept else default
-    except (ValueError, AttributeError) as error:
+    except (ValueError, TypeError, AttributeError) as error:
         reason = str(error).splitlines()[0]
         raise DataError(
             f"The dataset's description of its domain is unreadable ({reason}).",

@@ -135,7 +135,10 @@ def test_recordings_that_do_not_fit_are_a_problem_before_the_run(files: tuple[Pa
     for changes, words in (
         ({"strategy.params.recordings": str(episodes)}, "lacks commands, qpos, dt"),
         ({"strategy.params.recordings": "none.h5"}, "does not exist"),
-        ({"source.task": "reach", "target.task": "reach"}, "'qpos' is 13 wide; the model has 6 coordinates"),
+        (
+            {"source.task": "reach", "target.task": "reach", "target.hidden_dynamics": "heavy", "target.dataset": None},
+            "'qpos' is 13 wide; the model has 6 coordinates",
+        ),
     ):
         (problem,) = check(from_files(recordings, episodes, **changes), REGISTRY)
         assert problem.field == "strategy.params.recordings" and words in problem.message

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from PySide6.QtCore import QEvent, QPointF, QRectF, QSize
 from PySide6.QtGui import QHelpEvent, QImage, QPainter, QPainterPath, QPaintEvent, QPen
 from PySide6.QtWidgets import QLabel, QSizePolicy, QToolTip, QVBoxLayout, QWidget
 
+from studio.contracts import Reading
 from studio.experiment import Domain
 from studio.registry import Registry
 from widgets.style import theme
@@ -35,6 +37,9 @@ class Summary:
     mean: np.ndarray = field(default_factory=lambda: np.zeros(0))
     high: np.ndarray = field(default_factory=lambda: np.zeros(0))
     thumbnails: tuple[QImage, ...] = ()
+    splits: Mapping[str, int] = field(default_factory=dict)  # named lists of so many episodes, to choose from
+    cameras: tuple[str, ...] = ()  # keys of images, where there are several to choose from
+    notes: tuple[str, ...] = ()  # what is converted, left out or assumed
 
 
 def summarize(domain: Domain, seed: int, registry: Registry) -> Summary:
@@ -43,26 +48,30 @@ def summarize(domain: Domain, seed: int, registry: Registry) -> Summary:
     Raises:
         StudioError: the file is missing, broken or in no known format.
     """
-    from studio.data.datasets import cache_path, format_of
+    from studio.data.datasets import cache_path, read_dataset, survey
 
     path: Path = domain.dataset if domain.dataset is not None else cache_path(domain, registry, seed)
     if domain.dataset is None and not path.exists():
         return Summary()
-    known = format_of(path, registry)
-    described = known.describe(path)
-    episodes = known.read(path, min(READ_AT_MOST, int(described["episodes"])))
-    shortest, longest = described.get("frames_per_episode", (0, 0))
+    whole = survey(path, registry, Reading(None, domain.dataset_split, frozenset()))  # of the actions alone
+    named = next((key for key, camera in whole.cameras.items() if camera == domain.camera), "")
+    first = Reading(READ_AT_MOST, domain.dataset_split, None, domain.dataset_camera or named)
+    episodes = read_dataset(path, registry, first)
+    made, cameras = domain.dataset is None, tuple(whole.cameras)
     return Summary(
-        episodes=int(described["episodes"]),
-        frames=int(described["frames"]),
-        shortest=int(shortest),
-        longest=int(longest),
+        episodes=whole.episodes,
+        frames=sum(whole.lengths),
+        shortest=min(whole.lengths),
+        longest=max(whole.lengths),
         read=len(episodes),
-        made=domain.dataset is None,
+        made=made,
         low=episodes.actions.min(0),
         mean=episodes.actions.mean(0),
         high=episodes.actions.max(0),
         thumbnails=_thumbnails(episodes),
+        splits={} if made else whole.splits,
+        cameras=cameras if len(cameras) > 1 and domain.observes("image") and not made else (),
+        notes=tuple(survey(path, registry, first).notes_of()),
     )
 
 
@@ -211,6 +220,6 @@ class DatasetView(QWidget):
             words += "\n" + self.tr("Ranges and frames are those of the first {count} episodes.").format(
                 count=summary.read
             )
-        self.words.setText(words)
+        self.words.setText("\n".join((words, *summary.notes)))
         self.bars.show_summary(summary)
         self.thumbnails.show_images(summary.thumbnails)

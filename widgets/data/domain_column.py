@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,6 +14,7 @@ from studio.errors import StudioError
 from studio.experiment import Domain
 from studio.experiment.short_form import fields_by_short_name
 from studio.registry import Registry
+from widgets.data.dataset_choice import DatasetChoice
 from widgets.data.robot_preview import RobotPreview
 from widgets.forms.choices import Choice
 from widgets.forms.numbers import Whole, limits
@@ -22,7 +23,8 @@ from widgets.forms.texts import Anything
 from widgets.shell import opening
 from widgets.style import theme
 
-FIELDS = ("embodiment", "task", "control", "observation", "contexts", "episodes", "dataset")
+OF_DATASET = ("dataset_split", "dataset_camera")
+FIELDS = ("embodiment", "task", "control", "observation", "contexts", "episodes", "dataset", *OF_DATASET)
 MORE = ("camera", "image_size", "hidden_dynamics")  # of less frequent use
 OFFERED = {"control": "controls", "observation": "observations"}  # fields whose choices are the task's
 DATASET_FILTER = "HDF5 (*.hdf5 *.h5)"
@@ -99,6 +101,8 @@ class DomainColumn(QObject):
             "contexts": Anything([]),  # nothing written: the whole family
             "episodes": Whole(*limits(fields["episodes"])),
             "dataset": PathField(DATASET_FILTER),
+            "dataset_split": DatasetChoice(self.tr("all episodes")),
+            "dataset_camera": DatasetChoice(self.tr("by the camera's name")),
             "hidden_dynamics": PathField(STAND_IN_FILTER),
         }
         for editor in self.editors.values():
@@ -176,6 +180,10 @@ class DomainColumn(QObject):
         self.edited.emit(f"{self.role}.{name}", value)
         if name == "task" and value in self._tasks:
             self._follow(self._tasks[value])
+        if name == "dataset":  # another file has other names
+            for part in OF_DATASET:
+                if self.editors[part].value():
+                    self.edited.emit(f"{self.role}.{part}", "")
         cameras = self._cameras(value) if name == "embodiment" else ()
         if cameras and self.editors["camera"].value() not in cameras:
             self.edited.emit(f"{self.role}.camera", cameras[0])
@@ -185,6 +193,12 @@ class DomainColumn(QObject):
         self._of_files[robot] = tuple(cameras)
         if self.editors["embodiment"].value() == robot and cameras:
             self.editors["camera"].set_choices(cameras)
+
+    def offer_dataset(self, splits: Mapping[str, int], cameras: Sequence[str]) -> None:
+        """Take what can be chosen of the domain's dataset: named lists of so many episodes, and keys of images."""
+        words = self.tr("{name} ({count} episodes)")
+        self.editors["dataset_split"].offer({n: words.format(name=n, count=count) for n, count in splits.items()})
+        self.editors["dataset_camera"].offer({key: key for key in cameras})
 
     def _cameras(self, robot: str) -> Sequence[str]:
         """Of a registered robot, or of a model file that has been read."""

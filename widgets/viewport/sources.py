@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from studio.contracts import PlayerProtocol
+from studio.contracts import PlayerProtocol, Reading
 from studio.experiment import Domain, Experiment
 from studio.registry import Registry
 
@@ -56,7 +56,7 @@ def dataset(path: Path, registry: Registry, shown: Domain) -> Recorded:
     from studio.data.datasets import read_dataset
     from studio.viewer.playback import Playback, recorded_domain
 
-    episodes = read_dataset(path, registry, EPISODES_READ)
+    episodes = read_dataset(path, registry, Reading(EPISODES_READ))
     domain = recorded_domain(episodes, shown)
     name = f"{path.name} (first {EPISODES_READ} episodes)" if len(episodes) == EPISODES_READ else path.name
     return Recorded(name, lambda: Playback(episodes, domain, registry, str(path)))

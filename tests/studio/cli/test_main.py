@@ -220,11 +220,11 @@ def _spoiled(file: h5py.File) -> None:
         ("words", "not HDF5"),
         (lambda file: file.create_group("other"), "no /data group"),
         (lambda file: file.create_group("data"), "holds no episodes"),
-        (lambda file: _demo(file, frames=0), "holds no episodes"),
-        (_spoiled, "NaN or infinity, first in demo_1"),
+        (lambda file: _demo(file, frames=0), "holds no frames"),
+        (_spoiled, "demo_1: 'actions' holds NaN or infinity"),
         (lambda file: _demo(file, width=7), "7 components"),
         (lambda file: _demo(file, size=48), "48 px"),
-        (lambda file: file.create_group("data/demo_0"), "no 'actions'"),
+        (lambda file: file.create_group("data/demo_0"), "demo_0: 'actions' is missing"),
     ],
 )
 @pytest.mark.parametrize("side", ["target", "source"])
