@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from PySide6.QtCore import QPoint, QTimer
-from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QToolTip, QVBoxLayout, QWidget
 
 from studio.contracts import PanelInfo, PlayerProtocol, Policy
@@ -21,6 +20,7 @@ from widgets.viewport.frame import Frame
 from widgets.viewport.history_bar import HistoryBar
 from widgets.viewport.inspector import ViewportSide
 from widgets.viewport.keys import help_text
+from widgets.viewport.picture_splitter import PictureSplitter
 from widgets.viewport.render_thread import RenderThread
 from widgets.viewport.source_controller import SourceController
 from widgets.viewport.trace_strip import TraceStrip
@@ -69,14 +69,14 @@ class ViewportPanel(QWidget):
         self._keyframe = -1  # the last one that a key asked for
         upper = QHBoxLayout()
         upper.setSpacing(0)
-        upper.addWidget(self.view, 1)
+        upper.addWidget(PictureSplitter(self.view, self.traces), 1)
         upper.addWidget(self.side)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
         layout.addLayout(upper, 1)
-        for widget in (self.traces, self.history, self.bar):
-            layout.addWidget(widget)
+        layout.addWidget(self.history)
+        layout.addWidget(self.bar)
         self._debounce = QTimer(self)
         self._debounce.setSingleShot(True)
         self._debounce.setInterval(REBUILD_MS)
@@ -90,10 +90,6 @@ class ViewportPanel(QWidget):
         self._debounce.stop()
         self.thread_.end(12_000 if self.captures.is_filming else 2_000)
 
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        self.traces.set_room(self.height())
-        super().resizeEvent(event)
-
     # -- wiring --------------------------------------------------------------------------------------------------------
 
     def _wire(self) -> None:
@@ -102,6 +98,7 @@ class ViewportPanel(QWidget):
         app_state.registry_ready.connect(self._start)
         app_state.preview_changed.connect(thread.preview)
         app_state.running_changed.connect(thread.set_busy)
+        app_state.running_changed.connect(view.overlays.set_training)
         thread.failed.connect(self._report_failure)
         view.frame_shown.connect(self.follow)
         view.dropped.connect(self.sources.look_at)

@@ -16,7 +16,7 @@ from widgets.shell.dock import PanelDock
 COLUMNS = (("left",), ("center", "bottom"), ("right",))  # the areas of each column, from above
 WIDTHS = (0.25, 0.5, 0.25)
 ROWS = {"left": 2, "center": 2, "bottom": 1, "right": 2}  # further panels of an area become tabs of its last row
-HEIGHTS = {"left": (57, 43), "center": (47, 42), "bottom": (11,), "right": (58, 42)}
+HEIGHTS = {"left": (57, 43), "center": (50, 39), "bottom": (11,), "right": (58, 42)}
 AREA = Qt.DockWidgetArea.LeftDockWidgetArea
 
 

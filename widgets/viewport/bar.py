@@ -62,16 +62,16 @@ class ViewportBar(QWidget):
         self.side = self._button("side", self.tr("Inspector: show, joints, actuators, watch (N)"), None)
         self.side.setCheckable(True)
         self.side.toggled.connect(self.side_toggled)
-        self.speed = self._combo(self.tr("Speed"), self.tr("Simulated seconds per second (+ and −)"), 58)
+        self.speed = self._combo(self.tr("Speed"), self.tr("Simulated seconds per second (+ and −)"))
         for label, factor in SPEEDS.items():
             self.speed.addItem(label, factor)
         self.speed.setCurrentIndex(5)
         self.speed.activated.connect(lambda index: self.speed_chosen.emit(self.speed.itemData(index)))
         self._cameras: tuple[tuple[str, ...], str] | None = None  # as last set
-        self.camera = self._combo(self.tr("Camera"), self.tr("Camera (0: free, 1 to 9: the model's own)"), 72)
+        self.camera = self._combo(self.tr("Camera"), self.tr("Camera (0: free, 1 to 9: the model's own)"))
         self.camera.activated.connect(lambda index: self.camera_chosen.emit(self.camera.itemData(index)))
         self.set_cameras((), FREE)
-        self.policy = self._combo(self.tr("Policy"), self.tr("What drives the robot"), 84)
+        self.policy = self._combo(self.tr("Policy"), self.tr("What drives the robot"))
         for key, label in (
             ("expert", self.tr("Expert")),
             ("current", self.tr("Current policy")),
@@ -104,7 +104,7 @@ class ViewportBar(QWidget):
         self._what = _row(self.domain, self.policy, self.simulation, self.camera, shares=(0, 3, 0, 2))
         self._tools = _row(self.inset, self.picture, self.film, self.side)
         self._grid = QGridLayout(self)
-        self._grid.setContentsMargins(theme.MEDIUM, theme.SMALL, theme.MEDIUM, theme.SMALL)
+        self._grid.setContentsMargins(theme.SMALL, theme.SMALL, theme.SMALL, theme.SMALL)
         self._grid.setHorizontalSpacing(theme.MEDIUM)
         self._grid.setVerticalSpacing(theme.SMALL)
         self._grid.setColumnStretch(1, 1)
@@ -117,7 +117,7 @@ class ViewportBar(QWidget):
         """Of the folded bar."""
         least = super().minimumSizeHint()
         time, what, tools = (row.minimumSizeHint().width() for row in (self._time, self._what, self._tools))
-        return QSize(max(time + 2 * theme.MEDIUM + tools, what) + 2 * theme.MEDIUM, least.height())
+        return QSize(max(time + 2 * theme.MEDIUM + tools, what) + 2 * theme.SMALL, least.height())
 
     def event(self, event: QEvent) -> bool:
         done = super().event(event)
@@ -127,7 +127,7 @@ class ViewportBar(QWidget):
 
     def _fold(self) -> None:
         rows = (self._time, self._what, self._tools)
-        folded = self.width() < sum(row.minimumSizeHint().width() for row in rows) + 4 * theme.MEDIUM
+        folded = self.width() < sum(row.minimumSizeHint().width() for row in rows) + 2 * (theme.MEDIUM + theme.SMALL)
         if folded != self._folded:
             self._folded = folded
             self._grid.removeWidget(self._what)
@@ -201,13 +201,13 @@ class ViewportBar(QWidget):
             button.clicked.connect(lambda: signal.emit())  # type: ignore[attr-defined]
         return button
 
-    def _combo(self, name: str, words: str, least: int) -> QComboBox:
+    def _combo(self, name: str, words: str) -> QComboBox:
         combo = QComboBox()
         combo.setAccessibleName(name)
         combo.setToolTip(words)
-        combo.setMinimumWidth(least)
+        combo.setProperty("tight", True)
         combo.setMaximumWidth(220)
-        combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         combo.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         combo.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         return combo

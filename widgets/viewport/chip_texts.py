@@ -30,11 +30,29 @@ def texts(frame: Frame, looking_at: str, policy: str, success: bool) -> list[tup
     return [(text, ink) for text, ink in found if text]
 
 
-def pace(frame: Frame) -> str:
-    """Return the chip at the right: how fast pictures come and simulated time passes, or why they do not."""
+def pace(frame: Frame, coarse: bool) -> str:
+    """Return the chip at the right: how fast pictures come and simulated time passes, or why they do not.
+
+    Args:
+        coarse: whether the picture has fewer pixels than the view.
+    """
     if frame.playing and not frame.waiting:
-        return _words("{0:.0f} fps · {1:.2f}×").format(frame.fps, frame.speed)
+        numbers = _words("{0:.0f} fps · {1:.2f}×").format(frame.fps, frame.speed)
+        return _words("reduced detail · {0}").format(numbers) if coarse else numbers
     return _words("waiting") if frame.waiting else _words("paused")
+
+
+def why_coarse(training: bool) -> str:
+    """Return why the picture has fewer pixels than the view, and how to see it in full detail."""
+    if training:
+        return _words(
+            "The training gets most of the processor, so the viewport draws fewer pixels. Pause the viewport to see "
+            "full detail; the training goes on."
+        )
+    return _words(
+        "The viewport draws fewer pixels so that it reaches 30 frames per second on this machine. Pause it to see "
+        "full detail."
+    )
 
 
 def goal_hint(frame: Frame) -> str:

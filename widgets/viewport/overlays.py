@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from PySide6.QtCore import QObject, QPointF, QRect, QRectF, Qt, QTimer
+from PySide6.QtCore import QObject, QPoint, QPointF, QRect, QRectF, Qt, QTimer
 from PySide6.QtGui import QFontMetrics, QImage, QPainter, QPen
 
 from studio.contracts import Ghost
@@ -17,6 +17,7 @@ FLASH_SECONDS = 0.8
 NUMBERS_S = 0.25  # between two readings of numbers that run
 INSET = 128  # px, side of the picture in picture
 LINE = 26  # px from one line of chips to the next
+COARSE = 0.9  # rendered pixels for each of the view's, along one side: fewer are said
 
 
 class Overlays(QObject):
@@ -31,6 +32,9 @@ class Overlays(QObject):
         self.looking_at = ""  # name of a file or training that is shown in place of the experiment's domain
         self.knows_goal = False  # the person has moved a goal
         self.texts: list[str] = []  # of the chips at the left, as last written
+        self.pace = ""  # the chip at the right, as last written
+        self._training = False
+        self._pace_box = QRect()
         self._inset: QImage | None = None
         self._legends: tuple[tuple[str, float] | None, tuple[Ghost, ...]] = (None, ())
         self._banner = ""
@@ -47,6 +51,15 @@ class Overlays(QObject):
     def hint(self) -> str:
         """What a person may not know of what is seen."""
         return "" if self.knows_goal or self.looking_at else chip_texts.goal_hint(self.frame)
+
+    def set_training(self, on: bool) -> None:
+        """Say whether a training goes on beside the viewport."""
+        self._training = on
+
+    def explanation_at(self, place: QPoint) -> str:
+        """Return what is to be known about the chip at a place; empty: nothing."""
+        coarse = self._pace_box.contains(place) and self.frame.playing and self._is_coarse()
+        return chip_texts.why_coarse(self._training) if coarse else ""
 
     def show_frame(self, frame: Frame) -> None:
         """Show what a frame says, where it is not what the one before said."""
@@ -80,14 +93,14 @@ class Overlays(QObject):
         """Draw the chips where their texts are others than those drawn last."""
         self._written, self._steady = time.monotonic(), chip_texts.steady(self.frame)
         texts = chip_texts.texts(self.frame, self.looking_at, self.policy, self._flash.isActive())
-        pace = chip_texts.pace(self.frame)
+        pace = chip_texts.pace(self.frame, self._is_coarse())
         hint = self.hint
         inset = self._inset_box() if self._inset is not None else None
         ratio = self._canvas.devicePixelRatioF()
         drawn = (texts, pace, hint, self._canvas.size(), ratio, inset, theme.small_font().key())
         if drawn == self._drawn:
             return
-        self._drawn, self.texts = drawn, [text for text, _ in texts]
+        self._drawn, self.texts, self.pace = drawn, [text for text, _ in texts], pace
         # high enough for a second row; down to the inset's caption where there is one
         high = 2 * theme.MEDIUM + 2 * LINE if inset is None else round(inset.top())
         pixmap = glass.blank(self._canvas.width(), high, ratio)
@@ -97,7 +110,8 @@ class Overlays(QObject):
             x += glass.chip(painter, text, x, y, ink).width() + theme.SMALL
         if hint:
             glass.chip(painter, hint, theme.MEDIUM, y + LINE, glass.FAINT)
-        self._chip_at_right(painter, pace, self._canvas.width() - theme.MEDIUM, y, beside=x)
+        right = self._canvas.width() - theme.MEDIUM
+        self._pace_box = self._chip_at_right(painter, pace, right, y, beside=x)
         if inset is not None:
             self._chip_at_right(
                 painter, self.tr("what the policy sees"), round(inset.right()), round(inset.top()) - LINE
@@ -105,10 +119,16 @@ class Overlays(QObject):
         painter.end()
         self._canvas.show_chips(pixmap)
 
-    def _chip_at_right(self, painter: QPainter, text: str, right: int, y: int, beside: int = 0) -> None:
+    def _is_coarse(self) -> bool:
+        """Whether the picture has so many pixels fewer than the view that one sees blocks."""
+        image = self.frame.image
+        shown = self._canvas.width() * self._canvas.devicePixelRatioF()
+        return image is not None and image.width() < COARSE * shown
+
+    def _chip_at_right(self, painter: QPainter, text: str, right: int, y: int, beside: int = 0) -> QRect:
         """Draw a chip that ends at ``right``; a line lower where it would lie over what ends at ``beside``."""
         left = right - glass.chip_width(painter, text)
-        glass.chip(painter, text, left, y if left > beside else y + LINE, glass.FAINT)
+        return glass.chip(painter, text, left, y if left > beside else y + LINE, glass.FAINT)
 
     def _inset_box(self) -> QRectF:
         width, height = self._canvas.width(), self._canvas.height()

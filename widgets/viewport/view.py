@@ -8,6 +8,7 @@ from PySide6.QtCore import QEvent, QPointF, QRect, QSize, Qt, Signal
 from PySide6.QtGui import (
     QDragEnterEvent,
     QDropEvent,
+    QHelpEvent,
     QHideEvent,
     QKeyEvent,
     QMouseEvent,
@@ -17,7 +18,7 @@ from PySide6.QtGui import (
     QShowEvent,
     QWheelEvent,
 )
-from PySide6.QtWidgets import QSizePolicy, QWidget
+from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from widgets.shell import opening
 from widgets.style import theme
@@ -119,6 +120,10 @@ class Viewport(QWidget):
         if event.type() == QEvent.Type.DevicePixelRatioChange:
             self._request_size()
             self._lay_out()
+        if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip:
+            # shown where there is something to explain: elsewhere it would lie over the picture
+            QToolTip.showText(event.globalPos(), self.overlays.explanation_at(event.pos()), self)
+            return True
         return super().event(event)
 
     def _lay_out(self) -> None:

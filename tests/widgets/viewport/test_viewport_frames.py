@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
+from PySide6.QtCore import QPoint
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QApplication
 
@@ -23,8 +23,7 @@ INTERVAL = 1 / 30
 
 
 @pytest.fixture
-def panel(qtbot: Any, tmp_path: Path) -> Iterator[ViewportPanel]:
-    app_state = AppState(tmp_path)
+def panel(qtbot: Any, app_state: AppState) -> Iterator[ViewportPanel]:
     made = ViewportPanel(app_state)
     qtbot.addWidget(made)
     made.resize(600, 460)
@@ -32,7 +31,6 @@ def panel(qtbot: Any, tmp_path: Path) -> Iterator[ViewportPanel]:
     qtbot.waitExposed(made)
     yield made
     made.shut_down()
-    app_state.close()
 
 
 def picture(panel: ViewportPanel) -> QImage:
@@ -67,6 +65,20 @@ def test_numbers_that_run_are_read_at_leisure_and_stand_exactly(panel: ViewportP
     assert "episode 1 · step 5" in panel.view.overlays.texts and panel.history.slider.value() == 5
     panel.view.set_policy("random")
     assert "random" in panel.view.overlays.texts, "who drives the robot is said at once"
+
+
+def test_a_coarse_picture_is_named_and_explained(panel: ViewportPanel, app_state: AppState) -> None:
+    overlays, corner = panel.view.overlays, QPoint(panel.view.width() - 20, 15)
+    panel.view.show_frame(running(1, picture(panel).scaled(panel.view.size())))
+    assert "detail" not in overlays.pace and not overlays.explanation_at(corner)
+    panel.view.show_frame(replace(running(2, picture(panel)), waiting=True))
+    assert "detail" not in overlays.pace, "what stands still is drawn finely"
+    panel.view.show_frame(running(3, picture(panel)))
+    assert overlays.pace.startswith("reduced detail · ")
+    assert "30 frames per second" in overlays.explanation_at(corner)
+    app_state.running_changed.emit(True)
+    assert "training gets most of the processor" in overlays.explanation_at(corner)
+    assert not overlays.explanation_at(QPoint(20, 15))
 
 
 def test_a_picture_is_not_stretched_on_the_render_thread(monkeypatch: pytest.MonkeyPatch) -> None:
