@@ -205,8 +205,12 @@ def _described(kind: str, item: Any) -> dict[str, Any]:
 def _lines(about: dict[str, Any], indent: str = "") -> str:
     lines = []
     for key, value in about.items():
-        if isinstance(value, dict):
+        if isinstance(value, dict) and value:
             lines += [f"{indent}{key}:", _lines(value, indent + "  ")]
+        elif (isinstance(value, dict | list) and not value) or value in ("", None):
+            lines.append(f"{indent}{key}: none")
+        elif isinstance(value, list) and any(isinstance(entry, str) and " " in entry for entry in value):  # sentences
+            lines += [f"{indent}{key}:", *(f"{indent}  {entry}" for entry in value)]
         elif isinstance(value, list) and value and isinstance(value[0], dict):
             rows = ("  ".join(f"{name} {part}" for name, part in row.items()) for row in value)
             lines += [f"{indent}{key}:", *(f"{indent}  {row}" for row in rows)]

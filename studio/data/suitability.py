@@ -105,7 +105,8 @@ def _missing(domain: Domain, survey: Survey, reading: Reading, camera: str) -> l
         words = f"The dataset's observations lack '{lacking[0]}' (there are: {has})."
         problems.append(Problem("dataset", words, "Choose another dataset."))
     if survey.episodes < domain.episodes:
-        words = f"The dataset holds {survey.episodes} episodes; the experiment needs {domain.episodes}."
+        holds = "1 episode" if survey.episodes == 1 else f"{survey.episodes} episodes"
+        words = f"The dataset holds {holds}; the experiment needs {domain.episodes}."
         problems.append(Problem("dataset", words, "Ask for fewer episodes or choose a larger dataset."))
     size = survey.images.get(camera)
     if size is not None and size != (domain.image_size, domain.image_size):

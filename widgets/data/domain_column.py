@@ -102,7 +102,7 @@ class DomainColumn(QObject):
             "episodes": Whole(*limits(fields["episodes"])),
             "dataset": PathField(DATASET_FILTER),
             "dataset_split": DatasetChoice(self.tr("all episodes")),
-            "dataset_camera": DatasetChoice(self.tr("by the camera's name")),
+            "dataset_camera": DatasetChoice(self.tr("automatic")),
             "hidden_dynamics": PathField(STAND_IN_FILTER),
         }
         for editor in self.editors.values():
@@ -196,8 +196,7 @@ class DomainColumn(QObject):
 
     def offer_dataset(self, splits: Mapping[str, int], cameras: Sequence[str]) -> None:
         """Take what can be chosen of the domain's dataset: named lists of so many episodes, and keys of images."""
-        words = self.tr("{name} ({count} episodes)")
-        self.editors["dataset_split"].offer({n: words.format(name=n, count=count) for n, count in splits.items()})
+        self.editors["dataset_split"].offer({name: f"{name} ({count})" for name, count in splits.items()})
         self.editors["dataset_camera"].offer({key: key for key in cameras})
 
     def _cameras(self, robot: str) -> Sequence[str]:

@@ -16,6 +16,7 @@ from plugins.panels import data_embodiment
 from plugins.panels.data_embodiment import PANEL, DataEmbodimentPanel
 from studio.contracts import Episodes, Problem
 from studio.errors import DataError
+from tests.studio.data.broken_files import write_file
 from tests.widgets.shell import fakes
 from widgets.data.dataset_view import THUMBNAILS
 from widgets.shell.app_state import AppState
@@ -109,6 +110,33 @@ def test_a_dataset_is_read_and_its_numbers_and_frames_shown(
         first = file["data/demo_0/obs/agentview_image"][3]
     color = view.thumbnails.images[0].pixelColor(0, 0)
     assert (color.red(), color.green(), color.blue()) == tuple(first[0, 0])
+
+
+def test_splits_and_cameras_of_the_dataset_are_offered(
+    qtbot: Any, app_state: AppState, panel: DataEmbodimentPanel, tmp_path: Path
+) -> None:
+    column, view = panel.columns["target"], panel.views["target"]
+    split, camera = column.editors["dataset_split"], column.editors["dataset_camera"]
+    assert not split.isVisible() and not camera.isVisible()
+    path = write_file(tmp_path / "two.hdf5", "gray")
+    with h5py.File(path, "r+") as file:
+        for demo in file["data"].values():
+            demo["obs/wrist_rgb"] = demo["obs/agentview_image"][()]
+    column.editors["dataset"].take(path)
+    qtbot.waitUntil(split.isVisible, timeout=3000)
+    assert [split.itemData(i) for i in range(split.count())] == ["", "train", "valid"]
+    assert [camera.itemData(i) for i in range(camera.count())] == ["", "agentview_image", "wrist_rgb"]
+    assert "'wrist_rgb' are gray" in view.words.text() and not view.thumbnails.images
+    for editor, value in ((split, "valid"), (camera, "wrist_rgb")):
+        editor.set_value(value)
+        editor.edited.emit()
+    target = app_state.experiment.target
+    assert (target.dataset_split, target.dataset_camera) == ("valid", "wrist_rgb")
+    qtbot.waitUntil(lambda: view.words.text().startswith("1 episodes"), timeout=3000)
+    assert len(view.thumbnails.images) == 1
+    column.editors["dataset"]._clear()
+    qtbot.waitUntil(lambda: not split.isVisible(), timeout=3000)
+    assert app_state.experiment.target.dataset_split == app_state.experiment.target.dataset_camera == ""
 
 
 def test_a_strategy_that_needs_no_episodes_is_not_said_to_wait_for_them(
