@@ -7,7 +7,7 @@ from functools import partial
 from html import escape
 from pathlib import Path
 
-from PySide6.QtCore import QObject, Qt
+from PySide6.QtCore import QObject, QSettings, Qt
 from PySide6.QtGui import QAction, QGuiApplication, QKeySequence
 from PySide6.QtWidgets import (
     QDockWidget,
@@ -25,6 +25,7 @@ from studio import paths
 from studio.experiment import Experiment
 from widgets.shell import opening
 from widgets.shell.app_state import AppState
+from widgets.shell.appearance import Appearance
 from widgets.style import theme
 
 EXAMPLES = paths.assets() / "experiments"
@@ -39,6 +40,7 @@ class Commands(QObject):
         docks: of the panels, which can be shown and hidden.
         open_path: opens a file or a run folder.
         reset_layout: moves every panel back to its default place.
+        settings: where the choice of light or dark is kept; None keeps nothing.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class Commands(QObject):
         docks: Mapping[str, QDockWidget],
         open_path: Callable[[Path], None],
         reset_layout: Callable[[], None],
+        settings: QSettings | None = None,
     ) -> None:
         super().__init__(window)
         self._window, self._app_state, self._docks, self._open_path = window, app_state, docks, open_path
@@ -105,6 +108,7 @@ class Commands(QObject):
         self.palette = make(
             self.tr("&Find a command…"), self.tr("Find any command by its name"), self._palette, "search", "Ctrl+K"
         )
+        self.appearance = Appearance(self, settings)
         self.pause.setCheckable(True)
         app_state.registry_ready.connect(self._describe_examples)
         for signal in (
@@ -140,6 +144,7 @@ class Commands(QObject):
         for dock in self._docks.values():
             view.addAction(dock.toggleViewAction())
         view.addSeparator()
+        view.addMenu(self.tr("A&ppearance")).addActions([*self.appearance.actions.values()])
         view.addActions([self.palette, self.reset_layout])
 
     def fill_tool_bar(self, bar: QToolBar) -> None:

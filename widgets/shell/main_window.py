@@ -31,7 +31,7 @@ class MainWindow(QMainWindow):
 
     Args:
         app_state: what the panels share; the window closes it when it is closed.
-        settings: where the layout is kept; None keeps nothing (tests, screenshots).
+        settings: where the layout and the choice of light or dark are kept; None keeps nothing (tests, screenshots).
     """
 
     def __init__(self, app_state: AppState, settings: QSettings | None = None) -> None:
@@ -52,7 +52,7 @@ class MainWindow(QMainWindow):
         app_state.toast.connect(self.toasts.show_toast)
         self.docks: dict[str, PanelDock] = {}
         self._make_docks()
-        self.commands = Commands(self, app_state, self.docks, self.open_path, self.reset_layout)
+        self.commands = Commands(self, app_state, self.docks, self.open_path, self.reset_layout, settings)
         self._make_bars()
         self.resize(SIZE)
         self._restore_layout()

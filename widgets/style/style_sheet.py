@@ -65,55 +65,10 @@ QAbstractSpinBox[buttonSymbols="NoButtons"]::up-button, QAbstractSpinBox[buttonS
   width: 0; }
 QAbstractSpinBox::up-arrow { image: url("@icons/arrow-up.svg"); width: 9px; height: 9px; }
 QAbstractSpinBox::down-arrow { image: url("@icons/arrow-down.svg"); width: 9px; height: 9px; }
-QAbstractSpinBox[buttonSymbols="NoButtons"]::up-arrow, QAbstractSpinBox[buttonSymbols="NoButtons"]::down-arrow {
-  image: none; width: 0; }
-RangeRow QAbstractSpinBox::up-arrow, RangeRow QAbstractSpinBox::down-arrow { image: none; width: 0; }
-QToolButton#run { background: @accent; color: @accent_text; font-weight: 600; padding: 3px 14px 3px 10px; }
-QToolButton#run:hover { background: @accent; border-color: @text; }
-QToolButton#run:disabled { background: @hover; color: @disabled; }
-
-QToolButton#section { font-weight: 600; padding: 3px 2px; text-align: left; }
-QToolButton#section:checked { background: transparent; }
-
-QPushButton { background: @raised; border: 1px solid @border; border-radius: 5px; padding: 3px 10px;
-  min-height: 18px; color: @text; }
-QPushButton:hover { background: @hover; }
-QPushButton:pressed { background: @accent_soft; }
-QPushButton:focus { border-color: @accent; }
-QPushButton:disabled { color: @disabled; background: @surface; }
-QPushButton:checked { background: @accent_soft; border-color: @accent; }
-QPushButton[accent="true"] { background: @accent; border-color: @accent; color: @accent_text; font-weight: 600; }
-QPushButton[accent="true"]:disabled { background: @hover; border-color: @border; color: @disabled; }
-
-QPushButton[small="true"] { padding: 0 8px; min-height: 16px; }
-
-QLineEdit, QPlainTextEdit, QTextEdit, QAbstractSpinBox, QComboBox {
-  background: @raised; border: 1px solid @border; border-radius: 4px; color: @text;
-  selection-background-color: @accent; selection-color: @accent_text; }
-QLineEdit, QAbstractSpinBox, QComboBox { padding: 1px 6px; min-height: 20px; }
-QLineEdit:hover, QAbstractSpinBox:hover, QComboBox:hover { border-color: @disabled; }
-QLineEdit:focus, QPlainTextEdit:focus, QTextEdit:focus, QAbstractSpinBox:focus, QComboBox:focus {
-  border-color: @accent; }
-QLineEdit:disabled, QAbstractSpinBox:disabled, QComboBox:disabled { background: @surface; color: @disabled; }
-QLineEdit[problem="true"], QAbstractSpinBox[problem="true"], QComboBox[problem="true"] { border-color: @error; }
-QAbstractSpinBox QLineEdit, QComboBox QLineEdit { border: none; background: transparent; min-height: 0; }
-QAbstractSpinBox QLineEdit { padding: 0 4px; }
-QComboBox QLineEdit { padding: 0; }
-QComboBox[tight="true"] { padding-right: 1px; }
-QComboBox::drop-down { border: none; width: 18px; }
-QComboBox::down-arrow { image: url("@icons/arrow-down.svg"); width: 12px; height: 12px; }
-QAbstractSpinBox { padding: 1px 0; }
-QAbstractSpinBox::up-button, QAbstractSpinBox::down-button { border: none; background: transparent; width: 16px; }
-QAbstractSpinBox::up-button { subcontrol-origin: border; subcontrol-position: top right; margin: 2px 2px 0 0; }
-QAbstractSpinBox::down-button { subcontrol-origin: border; subcontrol-position: bottom right; margin: 0 2px 2px 0; }
-QAbstractSpinBox::up-button:hover, QAbstractSpinBox::down-button:hover { background: @hover; border-radius: 2px; }
-QAbstractSpinBox[buttonSymbols="NoButtons"]::up-button, QAbstractSpinBox[buttonSymbols="NoButtons"]::down-button {
-  width: 0; }
-QAbstractSpinBox::up-arrow { image: url("@icons/arrow-up.svg"); width: 9px; height: 9px; }
-QAbstractSpinBox::down-arrow { image: url("@icons/arrow-down.svg"); width: 9px; height: 9px; }
 QAbstractSpinBox[buttonSymbols="NoButtons"]::up-arrow, QAbstractSpinBox[buttonSymbols="NoButtons"]::down-arrow,
 QAbstractSpinBox[buttonSymbols="2"]::up-arrow, QAbstractSpinBox[buttonSymbols="2"]::down-arrow { image: none;
   width: 0; }
+RangeRow QAbstractSpinBox::up-arrow, RangeRow QAbstractSpinBox::down-arrow { image: none; width: 0; }
 QComboBox QAbstractItemView { background: @raised; border: 1px solid @border; outline: none; padding: 2px;
   selection-background-color: @accent_soft; selection-color: @text; }
 

@@ -1,6 +1,6 @@
 """The look: palette, semantic colors, series colors, spacing and the stylesheet, for light and dark.
 
-The scheme follows the system while the program runs. Widgets that paint themselves ask :func:`color` when they paint,
+The scheme follows the system while the program runs, unless one is forced. Widgets that paint themselves ask :func:`color` when they paint,
 and repaint on :data:`changed`; nothing keeps a color of one scheme.
 """
 
@@ -9,12 +9,12 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable
 from functools import cache
-from typing import Any, Literal
+from typing import Literal
 
 from PySide6.QtCore import QByteArray, QObject, QRectF, Qt, Signal
-from PySide6.QtGui import QColor, QFont, QFontDatabase, QGuiApplication, QIcon, QPainter, QPalette, QPixmap
+from PySide6.QtGui import QAction, QColor, QFont, QFontDatabase, QGuiApplication, QIcon, QPainter, QPalette, QPixmap
 from PySide6.QtSvg import QSvgRenderer
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QAbstractButton, QApplication
 from shiboken6 import isValid
 
 from studio import paths
@@ -61,12 +61,13 @@ _notifier = _Notifier()
 changed = _notifier.changed  # emitted after the scheme changed; connect without arguments
 _forced: Scheme | None = None
 _current: Scheme | None = None
-_icons: weakref.WeakKeyDictionary[Any, tuple[str, str]] = weakref.WeakKeyDictionary()
+_followed: QApplication | None = None  # the application whose system scheme is followed
+_icons: weakref.WeakKeyDictionary[QAction | QAbstractButton, tuple[str, str]] = weakref.WeakKeyDictionary()
 _listeners: list[tuple[QObject, Callable[[], None]]] = []
 
 
 def scheme() -> Scheme:
-    """The scheme in force: the forced one, else the system's (light where the system does not say)."""
+    """Return the scheme in force: the forced one, else the system's (light where the system does not say)."""
     if _forced is not None:
         return _forced
     if QGuiApplication.instance() is None:
@@ -127,21 +128,29 @@ def fixed_font() -> QFont:
 
 
 def force(wanted: Scheme | None) -> None:
-    """Holds one scheme, whatever the system says (tests, screenshots); None follows the system again."""
+    """Hold one scheme, whatever the system uses; None follows the system again.
+
+    Qt is asked for it too, so that title bars and file dialogs of the desktop match where it can.
+    """
     global _forced
     _forced = wanted
+    if QGuiApplication.instance() is not None:
+        hints = QGuiApplication.styleHints()
+        if wanted is None:
+            hints.unsetColorScheme()
+        else:
+            hints.setColorScheme(Qt.ColorScheme.Dark if wanted == "dark" else Qt.ColorScheme.Light)
     _refresh()
 
 
 def apply(app: QApplication) -> None:
-    """Fusion with our palette and stylesheet, following the system's scheme from now on."""
-    global _current
+    """Set Fusion with our palette and stylesheet, and follow the system's scheme from now on."""
+    global _current, _followed
     _current = None
     app.setStyle("Fusion")
-    hints = app.styleHints()
-    if not getattr(app, "_studio_theme", False):
-        app._studio_theme = True  # type: ignore[attr-defined]  # connect once for each application
-        hints.colorSchemeChanged.connect(lambda _scheme: _refresh())
+    if _followed is not app:  # connect once for each application
+        _followed = app
+        app.styleHints().colorSchemeChanged.connect(lambda _scheme: _refresh())
     _refresh()
 
 
@@ -161,7 +170,7 @@ def icon(name: str, tint: str = "text") -> QIcon:
     return made
 
 
-def set_icon(target: Any, name: str, tint: str = "text") -> None:
+def set_icon(target: QAction | QAbstractButton, name: str, tint: str = "text") -> None:
     """Gives an action or button an icon that changes its color with the scheme."""
     target.setIcon(icon(name, tint))
     _icons[target] = (name, tint)
