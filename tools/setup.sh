@@ -20,36 +20,26 @@ say() { printf '%s\n' "$*" >&2; }
 stop() { say "$@"; exit 1; }
 
 # --- system libraries -------------------------------------------------------------------------------------------------
-# shared object → the Debian/Ubuntu package that brings it
-BASE=(
-    libEGL.so.1=libegl1 libGL.so.1=libgl1 libxkbcommon.so.0=libxkbcommon0 libfontconfig.so.1=libfontconfig1
-    libdbus-1.so.3=libdbus-1-3 libglib-2.0.so.0=libglib2.0-0 libX11.so.6=libx11-6
-)
-WINDOW=(
-    libxcb-cursor.so.0=libxcb-cursor0 libxcb-icccm.so.4=libxcb-icccm4 libxcb-image.so.0=libxcb-image0
-    libxcb-keysyms.so.1=libxcb-keysyms1 libxcb-randr.so.0=libxcb-randr0 libxcb-render-util.so.0=libxcb-render-util0
-    libxcb-shape.so.0=libxcb-shape0 libxcb-xinerama.so.0=libxcb-xinerama0 libxcb-xkb.so.1=libxcb-xkb1
-    libxcb-glx.so.0=libxcb-glx0 libxcb-shm.so.0=libxcb-shm0 libxcb-sync.so.1=libxcb-sync1
-    libxcb-xfixes.so.0=libxcb-xfixes0 libxcb-util.so.1=libxcb-util1 libX11-xcb.so.1=libx11-xcb1
-    libxkbcommon-x11.so.0=libxkbcommon-x11-0 libwayland-client.so.0=libwayland-client0
-    libwayland-cursor.so.0=libwayland-cursor0 libwayland-egl.so.1=libwayland-egl1
-)
+any() { compgen -G "${1/#\~/${HOME:-/root}}" >/dev/null; }
 
-any() { compgen -G "$1" >/dev/null; }
+# Whether one of these is there: a shared object that ldconfig knows ($known), or files of a pattern.
+have_any() {
+    local what
+    for what in "$@"; do
+        if [[ $what == */* ]]; then any "$what"; else [[ $known == *"$what "* ]]; fi && return
+    done
+    return 1
+}
 
-# Prints the packages whose libraries this machine lacks, one line each.
+# Prints the packages that this machine lacks, one line each.
 missing_libraries() {
     [[ -z ${SKIP_SYSTEM:-} && $(uname -s) == Linux ]] && command -v ldconfig >/dev/null || return 0
-    local known wanted=("${BASE[@]}") pair
+    local known line parts=' base '
     known=$(ldconfig -p)
-    [[ $kind == run && -n ${DISPLAY:-}${WAYLAND_DISPLAY:-} ]] && wanted+=("${WINDOW[@]}")
-    for pair in "${wanted[@]}"; do
-        [[ $known == *"${pair%%=*} "* ]] || echo "${pair#*=}"
-    done
-    any '/usr/lib*/dri/*_dri.so' || any '/usr/lib/*/dri/*_dri.so' || any '/usr/lib/*/libgallium-*.so' ||
-        any '/usr/lib*/libgallium-*.so' || echo libgl1-mesa-dri
-    any '/usr/share/fonts/*/*.[ot]tf' || any '/usr/share/fonts/*/*/*.[ot]tf' || any "${HOME:-/root}/.local/share/fonts/*" ||
-        echo fonts-dejavu-core
+    [[ $kind == run && -n ${DISPLAY:-}${WAYLAND_DISPLAY:-} ]] && parts+='x11 wayland '
+    while read -ra line; do
+        [[ $parts != *" ${line[0]} "* ]] || have_any "${line[@]:2}" || echo "${line[1]}"
+    done <assets/system_libraries.txt
 }
 
 # Installs packages where it may; otherwise says the exact line and stops.

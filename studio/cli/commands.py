@@ -20,11 +20,13 @@ def is_request(error: StudioError) -> bool:
 
 
 def window(options: argparse.Namespace) -> int:
-    """Opens the studio."""
+    """Open the studio. Raises StudioError where Qt would abort: a library is missing, or there is no display."""
+    from studio.cli.qt_platform import startable_platform
     from studio.cli.window import window_function
 
     if options.experiment is not None and not options.experiment.is_file():
         raise ExperimentError("The experiment file does not exist.", str(options.experiment), "Check the path.")
+    startable_platform()
     return int(window_function("main")(options.experiment))
 
 

@@ -13,7 +13,7 @@ from studio.files import json_text
 
 
 def compare(options: argparse.Namespace) -> int:
-    """Runs a comparison, or tabulates runs that exist."""
+    """Run a comparison, or tabulate runs that exist."""
     from studio.analysis.comparison import table
     from studio.analysis.groups import grouped
     from studio.analysis.table_format import format_table, format_transfer
@@ -23,6 +23,10 @@ def compare(options: argparse.Namespace) -> int:
     from studio.run.matrix import matrix, run_all
     from studio.store.runs import RunInfo, read_run
 
+    if options.screenshot:  # now, rather than after hours of training
+        from studio.cli.qt_platform import choose_drawing_platform
+
+        choose_drawing_platform()
     runs: list[RunInfo] = []
     experiments: list[Experiment] = []
     registry, unread = shared_registry(), list[str]()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import shutil
+import sys
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -13,7 +14,9 @@ from typing import Any
 import psutil
 
 from studio import paths
+from studio.cli.qt_platform import platforms, startable_platform
 from studio.cores import cores
+from studio.errors import StudioError
 
 NEEDED = (
     "torch", "mujoco", "gymnasium", "PySide6_Essentials", "pyqtgraph", "superqt", "peft", "h5py", "safetensors",
@@ -22,7 +25,7 @@ NEEDED = (
 
 
 def examine() -> list[dict[str, Any]]:
-    """Findings: what, found, ok, needed, remedy."""
+    """Return the findings: what, found, ok, needed, remedy."""
     checks: list[tuple[str, bool, Callable[[], str]]] = [
         ("Python", True, _python),
         *((name, True, lambda name=name: _package(name)) for name in NEEDED),
@@ -62,7 +65,6 @@ def _package(name: str) -> str:
 
 
 def _rendering() -> str:
-    from studio.errors import StudioError
     from studio.sim.render.gl import choose_gl_backend, thread_context
 
     try:
@@ -73,8 +75,13 @@ def _rendering() -> str:
 
 
 def _qt() -> str:
-    shown = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
-    return f"display {shown}" if shown else "no display: the window can only be drawn offscreen"
+    headless = sys.platform == "linux" and not platforms(os.environ)
+    try:
+        # without a display the commands still draw pictures of the window, which needs Qt's libraries too
+        found = startable_platform({"QT_QPA_PLATFORM": "offscreen"} if headless else os.environ)
+    except StudioError as error:
+        raise _Missing(error.message, error.remedy) from None
+    return "no display: the window can only be drawn offscreen" if headless else found
 
 
 def _cuda() -> str:

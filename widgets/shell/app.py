@@ -15,6 +15,7 @@ from PySide6.QtCore import QCoreApplication, QEventLoop, QSettings, QTimer
 from PySide6.QtWidgets import QApplication
 
 from studio import paths
+from studio.cli.qt_platform import choose_drawing_platform
 from studio.errors import StudioError
 from studio.experiment import Experiment
 from studio.registry import Registry
@@ -76,8 +77,8 @@ def screenshot(
     Raises:
         StudioError: the experiment cannot be read, or the picture cannot be written.
     """
-    if QCoreApplication.instance() is None and not _has_display():
-        os.environ["QT_QPA_PLATFORM"] = "offscreen"
+    if QCoreApplication.instance() is None:
+        choose_drawing_platform()
     app = application()
     theme.force(scheme)
     if runs_folder is None and run_folders:
@@ -145,9 +146,3 @@ def _settle(app: QApplication, app_state: AppState) -> None:
             quiet = time.monotonic()
         elif time.monotonic() - quiet > SETTLE_S:
             return
-
-
-def _has_display() -> bool:
-    if sys.platform in ("win32", "darwin"):
-        return True
-    return bool(os.environ.get("QT_QPA_PLATFORM") or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
