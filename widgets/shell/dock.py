@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import (
     QDockWidget,
     QHBoxLayout,
@@ -19,6 +20,11 @@ from studio.contracts import PanelInfo
 from studio.registry import Broken, describe_failure
 from widgets.shell.app_state import AppState
 from widgets.style import theme
+
+
+# Of a floating panel: a tool window of the main one, which window managers keep above it, with their frame and title
+FRAMED = Qt.WindowType.Tool | Qt.WindowType.CustomizeWindowHint | Qt.WindowType.WindowTitleHint
+FRAMED |= Qt.WindowType.WindowSystemMenuHint | Qt.WindowType.WindowCloseButtonHint
 
 
 class DockTitle(QWidget):
@@ -51,7 +57,7 @@ class DockTitle(QWidget):
 
 
 class PanelDock(QDockWidget):
-    """The dock of one contribution of kind ``panels``. ``broken`` tells why it shows a placeholder, if it does."""
+    """The dock of one contribution of kind ``panels``. ``broken`` is why it shows a placeholder, if it does."""
 
     def __init__(self, info: PanelInfo, app_state: AppState) -> None:
         super().__init__(info.title)
@@ -70,6 +76,27 @@ class PanelDock(QDockWidget):
         panel.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)  # the stylesheet gives panels their ground
         self.panel: QWidget = panel
         self.setWidget(panel)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        QTimer.singleShot(0, self, self.frame_window)
+
+    def frame_window(self) -> None:
+        """Give the window that this panel floats in, alone or with its tabs, a frame above the main window.
+
+        Qt floats panels that have title bars of their own as bare windows. Those of a kept layout it shows before the
+        main window, and so behind it. Nothing happens while a window is dragged or the main one is hidden.
+        """
+        window = self.window()
+        main = window.parentWidget()  # none: the panel is docked
+        bare = bool(window.windowFlags() & Qt.WindowType.FramelessWindowHint)
+        dragged = bool(window.windowFlags() & Qt.WindowType.X11BypassWindowManagerHint)
+        if main is None or not main.isVisible() or window.isHidden() or not bare or dragged:
+            return
+        geometry = window.geometry()
+        window.setWindowFlags(FRAMED)  # hides it
+        window.setGeometry(geometry)
+        window.show()
 
 
 class Placeholder(QWidget):

@@ -107,6 +107,8 @@ class MainWindow(QMainWindow):
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
+        for dock in self.docks.values():
+            QTimer.singleShot(0, dock, dock.frame_window)
         if not self._placed:  # sizes hold only once the window has its own
             self._placed = True
             QTimer.singleShot(0, self, lambda: dock_layout.size(self, self.docks.values()))
