@@ -7,7 +7,6 @@ loaded. What a machine needs is listed once, in ``assets/system_libraries.txt``,
 from __future__ import annotations
 
 import ctypes
-import glob
 import os
 import shutil
 import sys
@@ -125,7 +124,8 @@ def _missing(parts: tuple[str, ...], load: Loader) -> Iterator[str]:
 
 def _is_there(what: str, load: Loader) -> bool:
     if "/" in what:
-        return bool(glob.glob(os.path.expanduser(what)))
+        pattern = Path(what).expanduser()
+        return any(Path(pattern.anchor).glob(str(pattern.relative_to(pattern.anchor))))
     try:
         load(what)
     except OSError:

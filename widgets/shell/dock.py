@@ -21,7 +21,6 @@ from studio.registry import Broken, describe_failure
 from widgets.shell.app_state import AppState
 from widgets.style import theme
 
-
 # Of a floating panel: a tool window of the main one, which window managers keep above it, with their frame and title
 FRAMED = Qt.WindowType.Tool | Qt.WindowType.CustomizeWindowHint | Qt.WindowType.WindowTitleHint
 FRAMED |= Qt.WindowType.WindowSystemMenuHint | Qt.WindowType.WindowCloseButtonHint

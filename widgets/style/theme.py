@@ -1,7 +1,7 @@
 """The look: palette, semantic colors, series colors, spacing and the stylesheet, for light and dark.
 
-The scheme follows the system while the program runs, unless one is forced. Widgets that paint themselves ask :func:`color` when they paint,
-and repaint on :data:`changed`; nothing keeps a color of one scheme.
+The scheme follows the system while the program runs, unless one is forced. Widgets that paint themselves ask
+:func:`color` when they paint, and repaint on :data:`changed`; nothing keeps a color of one scheme.
 """
 
 from __future__ import annotations

@@ -65,7 +65,7 @@ def test_a_display_that_does_not_answer_is_said(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_an_unknown_qt_platform_is_said() -> None:
-    with pytest.raises(StudioError, match="no platform 'xbc'.*Unset QT_QPA_PLATFORM"):
+    with pytest.raises(StudioError, match=r"no platform 'xbc'.*Unset QT_QPA_PLATFORM"):
         qt_platform.startable_platform({"QT_QPA_PLATFORM": "xbc"})
 
 
@@ -92,6 +92,10 @@ def test_the_window_says_what_is_missing_before_qt_is_loaded(
 
 def test_the_set_up_and_the_doctor_read_one_list() -> None:
     assert "assets/system_libraries.txt" in (ROOT / "tools/setup.sh").read_text(encoding="utf-8")
-    rows = [line.split() for line in (ROOT / "assets/system_libraries.txt").read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
+    rows = [
+        line.split()
+        for line in (ROOT / "assets/system_libraries.txt").read_text(encoding="utf-8").splitlines()
+        if not line.startswith("#")
+    ]
     assert {row[0] for row in rows} == {"base", "x11", "wayland"} and all(len(row) > 2 for row in rows)
     assert all(re.fullmatch(r"lib[\w.-]+\.so\.\d+|[/~].*", what) for row in rows for what in row[2:])
