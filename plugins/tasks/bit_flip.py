@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from studio.contracts import Embodiment, Ids, Problem, Simulation, Task
+from studio.contracts import Embodiment, Ids, Problem, Simulation, Task, task_name
 
 if TYPE_CHECKING:
     import mujoco
@@ -52,7 +52,7 @@ class BitFlip(Task):
             y = -(lines + 0.4 + i // line) * SIDE
             place = {"pos": [x, y, 0], "size": [0.044, 0.044, 0.004], "rgba": [0.97, 0.92, 0.90, 1]}
             spec.worldbody.add_geom(**box, **place)
-            plate = spec.worldbody.add_body(name=f"goal{i:02d}", mocap=True, pos=[x, y, 0])
+            plate = spec.worldbody.add_body(name=task_name(f"goal{i:02d}"), mocap=True, pos=[x, y, 0])
             plate.add_geom(**box, size=[0.04, 0.04, 0.008], pos=[0, 0, -0.009], rgba=[0.86, 0.12, 0.12, 1])
 
     def prepare(self, world: Simulation) -> None:

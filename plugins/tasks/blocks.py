@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from studio.contracts import Embodiment, Ids, Simulation
+from studio.contracts import Embodiment, Ids, Simulation, task_name
 
 if TYPE_CHECKING:
     import mujoco
@@ -21,13 +21,13 @@ PALE = (0.66, 0.86, 0.66, 1.0)
 
 
 def add_block(spec: mujoco.MjSpec, half: float, mass: float, friction: float) -> None:
-    """A loose cube named ``block``. Its own friction counts in every contact it makes, so that a term can vary it."""
+    """A loose cube, the task's ``block``. Its own friction counts in all its contacts, so that a term can vary it."""
     import mujoco
 
-    body = spec.worldbody.add_body(name="block", pos=[0.45, 0, half])
-    body.add_freejoint(name="block")
+    body = spec.worldbody.add_body(name=task_name("block"), pos=[0.45, 0, half])
+    body.add_freejoint(name=task_name("block"))
     body.add_geom(
-        name="block",
+        name=task_name("block"),
         type=mujoco.mjtGeom.mjGEOM_BOX,
         size=[half] * 3,
         rgba=RED,
@@ -42,10 +42,10 @@ def add_marker(spec: mujoco.MjSpec, radius: float, height: float) -> None:
     """A flat green ring that marks the goal: the task's first mocap body. Nothing touches it."""
     import mujoco
 
-    body = spec.worldbody.add_body(name="goal", mocap=True, pos=[0.45, 0.15, height])
+    body = spec.worldbody.add_body(name=task_name("goal"), mocap=True, pos=[0.45, 0.15, height])
     for part, share, color in (("rim", 1.0, GREEN), ("field", 0.8, PALE)):
         body.add_geom(
-            name=f"goal_{part}",
+            name=task_name(f"goal_{part}"),
             type=mujoco.mjtGeom.mjGEOM_CYLINDER,
             size=[radius * share, 0.0008 if part == "rim" else 0.0012, 0],
             rgba=color,
@@ -83,7 +83,7 @@ class Block:
     """The block's rows of a world's state."""
 
     def __init__(self, world: Simulation) -> None:
-        joint = world.model.joint("block")
+        joint = world.model.joint(task_name("block"))
         at, dof = int(joint.qposadr[0]), int(joint.dofadr[0])
         self._pose, self._speed = world.bind("qpos")[:, at : at + 7], world.bind("qvel")[:, dof : dof + 6]
 

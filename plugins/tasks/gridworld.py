@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from studio.contracts import Ids, Simulation
+from studio.contracts import Ids, Simulation, task_name
 from studio.sim.tasks.motor_task import MotorTask
 
 if TYPE_CHECKING:
@@ -70,8 +70,8 @@ class Gridworld(MotorTask):
         if self.wall:
             length, x = (SIZE - 1) * CELL / 2, (WALL - SIZE / 2) * CELL
             size, rgba = [0.015, length, 0.05], [0.35, 0.37, 0.42, 1]
-            spec.worldbody.add_geom(**box, name="wall", pos=[x, -CELL / 2, 0.02], size=size, rgba=rgba)
-        goal = spec.worldbody.add_body(name="goal", mocap=True)
+            spec.worldbody.add_geom(**box, name=task_name("wall"), pos=[x, -CELL / 2, 0.02], size=size, rgba=rgba)
+        goal = spec.worldbody.add_body(name=task_name("goal"), mocap=True)
         size, rgba = [0.7 * half, 0.7 * half, flat], [0.86, 0.12, 0.12, 1]
         goal.add_geom(**box, pos=[0, 0, -0.02], size=size, rgba=rgba)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from plugins.tasks.half_cheetah import HalfCheetah
-from studio.contracts import Ids
+from studio.contracts import Ids, task_name
 
 if TYPE_CHECKING:
     import mujoco
@@ -31,7 +31,8 @@ class HalfCheetahOpen(HalfCheetah):
 
         if self.wall:  # two meters behind its middle
             place = {"pos": [-3, 0, 1], "size": [1, 2, 1], "rgba": [0.35, 0.37, 0.42, 1]}
-            spec.worldbody.add_geom(name="wall", type=mujoco.mjtGeom.mjGEOM_BOX, contype=0, conaffinity=1, **place)
+            wall = {"name": task_name("wall"), "type": mujoco.mjtGeom.mjGEOM_BOX, "contype": 0, "conaffinity": 1}
+            spec.worldbody.add_geom(**wall, **place)
 
     def speed(self, ids: Ids) -> np.ndarray:
         return np.abs(super().speed(ids))

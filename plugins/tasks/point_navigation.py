@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from studio.contracts import Ids, Simulation
+from studio.contracts import Ids, Simulation, task_name
 from studio.sim.tasks.motor_task import MotorTask
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class PointNavigation(MotorTask):
 
         spec.stat.extent, spec.stat.center = EXTENT, [0, 0, 0]  # what is looked at: all goals, not the point alone
         spec.visual.global_.elevation = -50
-        goal = spec.worldbody.add_body(name="goal", mocap=True)
+        goal = spec.worldbody.add_body(name=task_name("goal"), mocap=True)
         size, color = [0.03, 0, 0], [0.86, 0.12, 0.12, 1]
         goal.add_geom(type=mujoco.mjtGeom.mjGEOM_SPHERE, size=size, rgba=color, contype=0, conaffinity=0)
 

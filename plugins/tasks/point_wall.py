@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from studio.contracts import Ids, Simulation
+from studio.contracts import Ids, Simulation, task_name
 from studio.sim.tasks.motor_task import MotorTask
 
 if TYPE_CHECKING:
@@ -49,13 +49,13 @@ class PointOpen(PointMassTask):
     def build(self, spec: mujoco.MjSpec, embodiment: Embodiment) -> None:
         import mujoco
 
-        goal = spec.worldbody.add_body(name="goal", mocap=True)
+        goal = spec.worldbody.add_body(name=task_name("goal"), mocap=True)
         color = [0.86, 0.12, 0.12, 1]
         flat = {"type": mujoco.mjtGeom.mjGEOM_CYLINDER, "size": [NEAR, 0.004, 0], "rgba": color}
         goal.add_geom(**flat, contype=0, conaffinity=0)
         if self.wall:
             place = {"pos": [0, 0, 0.1], "size": [0.04, 0.6, 0.1], "rgba": [0.35, 0.37, 0.42, 1]}
-            spec.worldbody.add_geom(name="wall", type=mujoco.mjtGeom.mjGEOM_BOX, condim=1, **place)
+            spec.worldbody.add_geom(name=task_name("wall"), type=mujoco.mjtGeom.mjGEOM_BOX, condim=1, **place)
 
     def prepare(self, world: Simulation) -> None:
         super().prepare(world)

@@ -8,6 +8,7 @@ import numpy as np
 
 from studio.contracts import Ids, Simulation
 from studio.sim.tasks.motor_task import MotorTask
+from studio.sim.tasks.rejection import draws
 
 if TYPE_CHECKING:
     from studio.rng import EpisodeRng
@@ -33,8 +34,9 @@ class Pusher(MotorTask):
     def reset(self, world: Simulation, ids: np.ndarray, rng: EpisodeRng) -> None:
         self.qpos[ids] = self.rest
         for i, generator in zip(ids, rng.generators(), strict=True):
-            place = np.zeros(2)
+            place, count = np.zeros(2), draws("the cylinder")
             while np.linalg.norm(place) <= 0.17:
+                next(count)
                 place = generator.uniform((-0.3, -0.2), (0.0, 0.2))
             self.qpos[i, -4:-2] = place
         self.qpos[ids, -2:] = 0

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from studio.contracts import Embodiment, Ids, Problem, Simulation, Task
+from studio.contracts import Embodiment, Ids, Problem, Simulation, Task, task_name
+from studio.sim.tasks.rejection import draws
 
 if TYPE_CHECKING:
     import mujoco
@@ -55,7 +56,7 @@ class Reach(Task):
 
         size = FLOOR if embodiment.kind == "base" else TABLE
         for i, (name, color) in enumerate(COLORS.items()):
-            body = spec.worldbody.add_body(name=name, mocap=True, pos=[0.4, 0.1 * i, size["radius"]])
+            body = spec.worldbody.add_body(name=task_name(name), mocap=True, pos=[0.4, 0.1 * i, size["radius"]])
             body.add_geom(
                 type=mujoco.mjtGeom.mjGEOM_SPHERE, size=[size["radius"], 0, 0], rgba=color, contype=0, conaffinity=0
             )
@@ -119,7 +120,9 @@ class Reach(Task):
     def _place(self, embodiment: Embodiment, rng: np.random.Generator, balls: int) -> Array:
         size = FLOOR if embodiment.kind == "base" else TABLE
         placed: list[Array] = []
+        count = draws(f"{balls} balls")
         while len(placed) < balls:
+            next(count)
             if embodiment.kind == "base":
                 angle, distance = rng.uniform(-np.pi, np.pi), rng.uniform(*size["ring"])
                 xy = distance * np.array([np.cos(angle), np.sin(angle)])

@@ -19,9 +19,10 @@ from studio.contracts.problem import Metrics, Problem
 from studio.contracts.requires import Requires
 from studio.contracts.stateful import Stateful
 from studio.contracts.strategy import Strategy
-from studio.contracts.task import Simulation, Task
+from studio.contracts.task import NAMESPACE, Simulation, Task, task_name
 
 __all__ = [
+    "NAMESPACE",
     "RENAMED_ENTRIES",
     "SLOTS",
     "WHOLE",
@@ -67,4 +68,5 @@ __all__ = [
     "TaskSplit",
     "TrainablePolicy",
     "TransitionScore",
+    "task_name",
 ]

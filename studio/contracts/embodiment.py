@@ -41,6 +41,7 @@ class Embodiment:
     cameras: tuple[str, ...]
     home: str = "home"  # the keyframe of the resting pose; empty: the model's defaults
     motors: int = 0  # of a body whose actuators are commanded directly
+    contents: str = ""  # of a user's model: hash of all files that it depends on
     changes: tuple[str, ...] = ()  # of a user's model: what the studio's copy has otherwise, in sentences
 
     @property

@@ -18,6 +18,12 @@ if TYPE_CHECKING:
 
 
 A = TypeVar("A")  # an array, or a tensor
+NAMESPACE = "task/"  # what the names of a task's own bodies, joints, geoms and sites begin with
+
+
+def task_name(name: str) -> str:
+    """Return the name of a task's own part of the scene: a robot may have a body of the same plain name."""
+    return NAMESPACE + name
 
 
 class Simulation(Protocol):
@@ -45,7 +51,8 @@ class Simulation(Protocol):
         """Random numbers for the present control step of each episode: the same whatever else runs."""
 
     def mocap(self) -> Array:
-        """Live positions of the task's mocap bodies, (num_envs, bodies, 3), m. Write to move them."""
+        """Live positions of the mocap bodies that the task added, (num_envs, bodies, 3), m. Write to move them; the
+        robot's own are not among them."""
 
 
 class Task:
@@ -88,7 +95,7 @@ class Task:
         return embodiment.slots(control, self.grips)
 
     def build(self, spec: mujoco.MjSpec, embodiment: Embodiment) -> None:
-        """Adds the task's bodies to the embodiment's model."""
+        """Adds the task's bodies to the embodiment's model, under names from :func:`task_name`."""
 
     def prepare(self, world: Simulation) -> None:
         """Called once, when the task's world has been made: the place to bind fields and make arrays."""

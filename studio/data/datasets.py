@@ -134,8 +134,8 @@ def model_hash(model: Path) -> str:
         seen[file] = file_hash(file)
         if file.suffix.lower() in (".xml", ".mjcf", ".urdf"):
             text = file.read_text(encoding="utf-8", errors="replace")
-            waiting += [(model.parent / name).resolve() for name in re.findall(r'file(?:name)?="([^"]+)"', text)]
-            waiting += [(file.parent / name).resolve() for name in re.findall(r'file(?:name)?="([^"]+)"', text)]
+            named = re.findall(r'file(?:name|right|left|up|down|front|back)?="([^"]+)"', text)
+            waiting += [(folder / name).resolve() for folder in (model.parent, file.parent) for name in named]
     return content_hash(sorted(seen.values()))
 
 

@@ -20,6 +20,7 @@ PATIENCE = 6  # how many times the task's horizon the expert is watched for
 GOALS = 3  # of the failed episodes' goals, how many are looked at by inverse kinematics
 STARTS = 4  # poses that each of its searches starts from
 ITERATIONS = 60
+PLANE = int(mujoco.mjtGeom.mjGEOM_PLANE)
 LOOK = "Look at the robot in the viewport, with the scripted expert acting."
 NEAR = 0.05  # m; an end that comes as near as this to a goal reaches it
 REACH_POSES = 500  # drawn to see how far an arm reaches
@@ -151,7 +152,8 @@ def _obstacle(world: World, sim: int) -> str:
         moved = _moved_by(model, limb)
         for contact in data.contact:
             one, other = (int(model.geom_bodyid[geom]) for geom in contact.geom)
-            if contact.dist <= 0 and moved[one] != moved[other]:
+            ground = PLANE in model.geom_type[contact.geom]  # a robot that lies on it was not held up by it
+            if contact.dist <= 0 and moved[one] != moved[other] and not ground:
                 return f"'{model.body(one).name}' touches '{model.body(other).name}'"
         pose = data.qpos[limb.qpos]
         for dof, stopped in zip(limb.dofs, (pose < limb.low + AT_LIMIT) | (pose > limb.high - AT_LIMIT), strict=True):

@@ -44,7 +44,9 @@ class Scene:
     limbs: tuple[LimbIndex, ...]
     home_qpos: np.ndarray
     home_ctrl: np.ndarray
-    added: tuple[str, ...] = ()  # names of the bodies that the task added
+    home_mocap: tuple[np.ndarray, np.ndarray]  # places (bodies, 3), m, and turns (bodies, 4) of the mocap bodies
+    added: tuple[str, ...]  # names of the bodies that the task added
+    marks: slice  # where in the mocap bodies' arrays those of them are that are mocap bodies
 
 
 def load_spec(path: Path) -> mujoco.MjSpec:
@@ -116,19 +118,22 @@ def build(
         samples = math.ceil(round(max_delay / spec.option.timestep, 6)) + 1
         for actuator in spec.actuators:
             actuator.nsample = samples
-    model = compile_spec(spec, str(embodiment.model))
+    model = compile_spec(spec, embodiment.id)
     limbs = tuple(_index(model, limb, embodiment) for limb in embodiment.limbs)
     if hidden is not None:
         apply_hidden_dynamics(model, hidden)
     key = model.keyframe(embodiment.home).id if embodiment.home and _has_key(model, embodiment.home) else -1
     if key >= 0:
         qpos, ctrl = model.key_qpos[key].copy(), model.key_ctrl[key].copy()
+        mocap = model.key_mpos[key].reshape(-1, 3), model.key_mquat[key].reshape(-1, 4)
     else:
         qpos, ctrl = model.qpos0.copy(), np.zeros(model.nu)
         for limb in limbs:
             ctrl[limb.ctrl] = 0.0 if limb.velocity_controlled else qpos[limb.qpos]
+        bodies = np.flatnonzero(model.body_mocapid >= 0)  # in the order of their mocap numbers
+        mocap = model.body_pos[bodies], model.body_quat[bodies]
     added = tuple(model.body(i).name for i in range(model.nbody) if model.body(i).name not in own)
-    return Scene(model, limbs, qpos, ctrl, added)
+    return Scene(model, limbs, qpos, ctrl, mocap, added, _marks(model, added))
 
 
 def command_history(model: mujoco.MjModel) -> np.ndarray:
@@ -152,13 +157,13 @@ def _index(model: mujoco.MjModel, limb: Limb, embodiment: Embodiment) -> LimbInd
     except KeyError as error:
         raise DataError(
             f"The model of '{embodiment.id}' lacks a part: {_one_line(error)}.",
-            str(embodiment.model),
+            embodiment.id,
             "Name the joints, actuators and sites as the embodiment does.",
         ) from None
     if len(actuators) != len(joints):
         raise DataError(
             f"The model of '{embodiment.id}' has {len(joints)} joints to move and {len(actuators)} actuators for them.",
-            str(embodiment.model),
+            embodiment.id,
             "Name one actuator for each joint of a limb.",
         )
     ids = np.array([j.id for j in joints])
@@ -166,7 +171,7 @@ def _index(model: mujoco.MjModel, limb: Limb, embodiment: Embodiment) -> LimbInd
     if "other" in commands or len(commands) > 1:
         raise DataError(
             f"The actuators of '{embodiment.id}' are not all position servos, nor all velocity servos.",
-            str(embodiment.model),
+            embodiment.id,
             "Give each of its joints a <position> actuator.",
         )
     limited = model.jnt_limited[ids].astype(bool)
@@ -182,6 +187,13 @@ def _index(model: mujoco.MjModel, limb: Limb, embodiment: Embodiment) -> LimbInd
         velocity_controlled=commands == {"velocity"},
         gripper=mujoco.mj_name2id(model, mujoco.mjtObj.mjOBJ_ACTUATOR, limb.gripper) if limb.gripper else -1,
     )
+
+
+def _marks(model: mujoco.MjModel, added: tuple[str, ...]) -> slice:
+    """Where the added mocap bodies are. They are children of the world and its last ones, so together."""
+    found = [int(model.body_mocapid[model.body(name).id]) for name in added]
+    own = [mocap for mocap in found if mocap >= 0]
+    return slice(min(own), max(own) + 1) if own else slice(0, 0)
 
 
 def _has_key(model: mujoco.MjModel, name: str) -> bool:

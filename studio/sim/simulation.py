@@ -86,6 +86,7 @@ class BatchSimulation:
         self._qpos, self._mocap = self.bind("qpos"), self.bind("mocap_pos")
         self._sites, self._sites_at = self.bind("site_xpos"), [limb.site for limb in self.scene.limbs]
         self.batch.reset(stage=STAGE.mjSTAGE_NONE)
+        self._mocap[:], self.bind("mocap_quat")[:] = self.scene.home_mocap
         self._rest = self.batch.state[0].copy()
         self._warnings = self.batch.warning  # (num_envs, warnings, 2)
         self.control = control_of(self)
@@ -124,7 +125,7 @@ class BatchSimulation:
         return self._sites[self.env_indices(ids)[:, None], self._sites_at].copy()
 
     def mocap(self) -> Array:
-        return self._mocap
+        return self._mocap[:, self.marks]
 
     def contact_forces(self, ids: Ids) -> Array:
         forces = self.bind("cfrc_ext")[ids]
@@ -152,11 +153,11 @@ class BatchSimulation:
         self._steps[ids] = 0
         self.actions[ids] = 0
         self._bad[ids] = False
-        # a reset by MuJoCo clears megabytes of scratch memory; the state it leaves is known
-        self.batch.state[ids] = self._rest
         diverged = self._warnings[ids, _BAD, 1].any(1)
         if diverged.any():
             self.batch.reset(ids[diverged], stage=STAGE.mjSTAGE_NONE)
+        # a reset by MuJoCo clears megabytes of scratch memory; the state it leaves is known
+        self.batch.state[ids] = self._rest
         self.control.reset_envs(ids, rng)
         shared = self._episode_seed[ids] if self.trials is None else self.trials.context_seeds(ids, np.asarray(seeds))
         if self.task.context:
@@ -277,6 +278,11 @@ class BatchSimulation:
     def state(self, sim: int) -> tuple[Array, Array]:
         """(qpos, mocap_pos) of one simulation, copied: what another thread needs to draw it."""
         return self._qpos[sim].copy(), self._mocap[sim].copy()
+
+    @property
+    def marks(self) -> slice:
+        """Where among the mocap bodies the task's own are."""
+        return self.scene.marks
 
     @property
     def drawn(self) -> dict[str, Array]:

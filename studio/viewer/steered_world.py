@@ -46,7 +46,9 @@ class SteeredWorld(LiveSimulation):
         self._look = ModelLook(self.model, self.data, camera, world.scene.added)
         self.goal_in_plane = task.goal_in_plane
         self._parts = self.components = steering.components(task, domain.contexts)
-        self._placed = steering.placed(task) if self.model.nmocap else 0
+        marks = world.marks
+        self._goal = marks.start  # which mocap body the task's first one is
+        self._placed = steering.placed(task) if marks.start < marks.stop else 0
         self._holds = False  # further episodes have the present one's context
         self._put: dict[int, Array] = {}  # where a hand put marks, by body: they stay there until a reset,
         self._moved = False  # and so does a context that is one
@@ -162,7 +164,7 @@ class SteeredWorld(LiveSimulation):
         world = self.world
         world.contexts[0] = context
         if self._placed:
-            self._mocap[0][0, 0, : self._placed] = world.contexts[0, : self._placed]
+            self._mocap[0][0, self._goal, : self._placed] = world.contexts[0, : self._placed]
         self._sight.forget()
         if self._part_index == 0:
             self._after_edit(obey=False)
@@ -188,7 +190,7 @@ class SteeredWorld(LiveSimulation):
         super()._store_mocap()
         self._sight.forget()
         if self._placed:  # the hand moved the mark: the episode is another of the family
-            self.world.contexts[0, : self._placed] = self._mocap[0][0, 0, : self._placed]
+            self.world.contexts[0, : self._placed] = self._mocap[0][0, self._goal, : self._placed]
             self._moved = True
         elif (mark := self._mark(self.perturb.select)) is not None:
             self._put = {**self._put, self.perturb.select: mark.copy()}

@@ -50,6 +50,10 @@ class TappedWorld(Protocol):
     def steps(self) -> Array:
         """Steps of each simulation's episode, (num_envs,)."""
 
+    @property
+    def marks(self) -> slice:
+        """Where among the mocap bodies the task's own are."""
+
     def env_indices(self, ids: Ids) -> Array:
         """Return indices for an array of them or a slice."""
 
@@ -108,8 +112,8 @@ class TrainingTap(Observer):
         if wanted != self._of:
             self._of, self._open = wanted, []
         qpos, places = world.state(sim)
-        if world.self_generated is not None and len(places):
-            world.task.mark(places, world.self_generated(sim))
+        if world.self_generated is not None and len(places[world.marks]):
+            world.task.mark(places[world.marks], world.self_generated(sim))
         self._open.append((qpos, places, int(world.steps[sim]), float(rewards[ids == sim][0])))
         if len(self._open) >= max(2, round(CLIP_SECONDS * world.task.control_hz)):
             qpos, places, steps, earned = (np.array(column) for column in zip(*self._open, strict=True))

@@ -97,7 +97,7 @@ def test_a_component_of_each_arm_opens_and_closes_its_hand(control: str) -> None
 def test_a_block_in_the_hand_over_the_goal_is_no_success() -> None:
     w = world("franka_7dof", 1)
     w.reset_envs(ONE, [3])
-    qpos, at = w.bind("qpos"), int(w.model.joint("block").qposadr[0])
+    qpos, at = w.bind("qpos"), int(w.model.joint("task/block").qposadr[0])
     tool = w.end_effectors(ONE)[0, 0]
     w.mocap()[0, 0, :2] = tool[:2]
     qpos[0, at : at + 3] = tool

@@ -62,7 +62,7 @@ def test_the_expert_recovers_when_the_block_is_moved_in_mid_push(robot: str) -> 
 
     def act(w: World, ids: np.ndarray, _: Any) -> np.ndarray:
         if not moved["done"] and w.steps[0] == 10:
-            at = int(w.model.joint("block").qposadr[0])
+            at = int(w.model.joint("task/block").qposadr[0])
             w.bind("qpos")[ids, at + 1] += 0.5 * size(robot)["half"]
             moved["done"] = True
         return w.expert(ids)

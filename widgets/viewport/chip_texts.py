@@ -5,6 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import QCoreApplication
 from PySide6.QtGui import QColor
 
+from studio.contracts import NAMESPACE
 from widgets.viewport.frame import Frame
 from widgets.viewport.glass import AMBER, GREEN, INK, RED
 from widgets.viewport.model_sheet import DIRECTION
@@ -22,7 +23,7 @@ def texts(frame: Frame, looking_at: str, policy: str, success: bool) -> list[tup
     if frame.preview and not looking_at:
         found.append((_words("randomization preview"), INK))
     if frame.selected:
-        found.append((frame.selected, AMBER))
+        found.append((frame.selected.removeprefix(NAMESPACE), AMBER))
     if frame.filmed is not None:
         found.append((_words("● recording {0}:{1:02d}").format(*divmod(int(frame.filmed), 60)), RED))
     if success:

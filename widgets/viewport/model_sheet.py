@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from studio.contracts import PlayerProtocol
+from studio.contracts import PlayerProtocol, task_name
 
-GOAL = "goal"  # name of the body that marks a task's goal
+GOAL = task_name("goal")  # name of the body that marks a task's goal
 DIRECTION = "direction"
 
 

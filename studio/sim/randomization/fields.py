@@ -14,7 +14,7 @@ import mujoco
 import mujoco.batch
 import numpy as np
 
-from studio.contracts import Problem
+from studio.contracts import NAMESPACE, Problem
 from studio.experiment import PARTED, RandomizationTerm
 from studio.rng import EpisodeRng
 
@@ -207,10 +207,11 @@ def _driven(model: mujoco.MjModel, actuator: int) -> str:
 
 
 def mask_of(model: mujoco.MjModel, key: str) -> Array:
-    """(parts,) bool: what of the model a key means."""
+    """(parts,) bool: what of the model a key means. A task's own parts go by their plain names too."""
     field, _, pattern = key.partition(":")
     patterns = [p.strip() for p in (pattern or "*").split(",")]
-    return np.array([any(fnmatchcase(name, p) for p in patterns) for name in parts_of(model, field)], bool)
+    names = [{name, name.removeprefix(NAMESPACE)} for name in parts_of(model, field)]
+    return np.array([any(fnmatchcase(name, p) for p in patterns for name in both) for both in names], bool)
 
 
 def check_terms(terms: Iterable[RandomizationTerm], model: mujoco.MjModel) -> list[Problem]:

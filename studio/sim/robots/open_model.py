@@ -2,79 +2,150 @@
 
 from __future__ import annotations
 
-import functools
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
+
+import mujoco
+import numpy as np
 
 from studio.contracts import Embodiment, Limb
 from studio.errors import DataError
-from studio.sim.robots.actuators import actuators_of
+from studio.experiment import content_hash
+from studio.files import file_hash
+from studio.sim.robots.actuators import actuators_of, command_of
 from studio.sim.robots.chain import chain_of, deepest_fixed
-from studio.sim.robots.completion import complete
+from studio.sim.robots.files import Stamp, assets_of, files_of, find_packages, stamp_of, write_copy
+from studio.sim.robots.home import find_home
 from studio.sim.robots.mocap_welds import release_from_mocap
+from studio.sim.robots.names import check_names, name_parts
 from studio.sim.robots.servos import add_servos
+from studio.sim.robots.surroundings import add_camera, add_floor, add_light, spare_contacts
+from studio.sim.robots.tip import add_tip
+from studio.sim.robots.urdf import is_urdf, prepare_urdf
 from studio.sim.scene import compile_spec, load_spec
 
 DENSE = (
     "The constraint Jacobian is dense: the sparse solver of this version of MuJoCo is wrong above 60 degrees of "
     "freedom, and the model has {}."
 )
+HINGE, SLIDE = int(mujoco.mjtJoint.mjJNT_HINGE), int(mujoco.mjtJoint.mjJNT_SLIDE)
+BASE_SLOTS = (28, 29, 30)  # in the unified action space: x, y and yaw of a driving base
+KEPT = 32  # models that stay open in a process
+
+
+@dataclass(frozen=True)
+class _Opened:
+    embodiment: Embodiment
+    files: tuple[Path, ...]
+    stamp: Stamp
+
+
+_OPENED: dict[tuple[str, Path], _Opened] = {}  # by the path as it was given, and what it meant
 
 
 def open_model(path: Path) -> Embodiment:
     """Describes the model in a file.
 
-    The limb is the chain from the root to the deepest body. Where the model has no actuators its joints get position
-    servos, and where it has no cameras a front camera: they are written to a copy
-    in the studio's cache, never into the file itself.
+    The limb is the chain from the root to the deepest body. What the model lacks to be used as a robot (servos, names,
+    a home pose, light, a floor, a camera) is written to a copy in the studio's cache, never into the file itself;
+    ``changes`` says what. The file is read again when it, or any file that it depends on, has changed.
 
     Raises:
         DataError: the file is missing, does not compile, or has no joint that could be moved.
     """
-    return _opened(path, path.stat().st_mtime_ns if path.exists() else 0)
+    key = str(path), path.absolute()
+    known = _OPENED.get(key)
+    if known is None or known.stamp != stamp_of(known.files) or not known.embodiment.model.is_file():
+        known = _open(path)
+        if len(_OPENED) >= KEPT:
+            _OPENED.pop(next(iter(_OPENED)), None)
+        _OPENED[key] = known
+    return known.embodiment
 
 
-@functools.lru_cache(maxsize=32)
-def _opened(path: Path, changed: int) -> Embodiment:
+def _open(path: Path) -> _Opened:
     spec = load_spec(path)
+    find_packages(spec, path)
+    check_names(spec, path)
+    changes = prepare_urdf(spec) if is_urdf(path) else []
     asked = spec.option.jacobian
     model = compile_spec(spec, str(path))
-    # what is written elsewhere still finds its meshes and textures here
-    spec.meshdir, spec.texturedir = (
-        str((path.parent / folder).resolve()) for folder in (spec.meshdir, spec.texturedir)
-    )
+    if model.opt.jacobian != asked:
+        changes.append(DENSE.format(model.nv))
+    assets = assets_of(spec, model, path)
+    files = files_of(path, assets)
     chain = chain_of(model)
     if not chain:
         raise DataError("The model has no hinge or slide joint to move.", str(path), "Choose a robot's model.")
-    tip = int(model.jnt_bodyid[chain[-1]])
-    tip = deepest_fixed(model, tip)
-    changes = [] if model.opt.jacobian == asked else [DENSE.format(model.nv)]
-    changes += [*release_from_mocap(spec, model, chain), *add_servos(spec, model, chain), *complete(spec, model, tip)]
-    joints = tuple(model.joint(j).name for j in chain)
-    if not all(joints):
-        raise DataError("The model's joints have no names.", str(path), "Give every joint a name.")
-    ours = path
-    if changes:
-        from studio import paths
-        from studio.experiment import content_hash
-        from studio.files import file_hash, write_text
-
+    if named := name_parts(spec):
+        changes += named
         model = compile_spec(spec, str(path))
-        ours = paths.cache_folder("models") / f"{path.stem}-{content_hash(file_hash(path))[:12]}.xml"
-        write_text(ours, spec.to_xml())
-    site = next(model.site(i).name for i in range(model.nsite) if model.site_bodyid[i] == tip and model.site(i).name)
-    actuators = tuple(model.actuator(actuators_of(model, model.joint(name).id)[0]).name for name in joints)
-    base = len(joints) == 3 and [int(model.jnt_type[model.joint(n).id]) for n in joints] == [2, 2, 3]
-    slots = tuple(range(min(len(joints), 14)))
-    ends = (28, 29, 30) if base else (16, 17, 18)
-    return Embodiment(
+    tip = deepest_fixed(model, int(model.jnt_bodyid[chain[-1]]))
+    changes += [*release_from_mocap(spec, model, chain), *add_servos(spec, model, chain), *add_tip(spec, model, tip)]
+    floor = add_floor(spec, model)
+    if changes or floor:
+        model = compile_spec(spec, str(path))
+    limb = _limb(model, chain, tip)
+    kind: Literal["base", "arm"] = "base" if limb.end_effector_slots == BASE_SLOTS else "arm"
+    home, pose = _home(spec), model.qpos0
+    if not home and kind == "arm" and (found := find_home(model, chain, model.site(limb.site).id)) is not None:
+        pose = found
+        home = _add_home(spec, model, limb, pose)
+        changes.append(_found(model, limb, pose))
+    elif home:
+        pose = model.key(home).qpos
+    if floor:
+        spare_contacts(spec, model, floor, pose)
+        changes.append("A floor at height 0 was added: the model has none.")
+    changes += [*add_light(spec), *add_camera(spec, model, pose)]
+    contents = content_hash([file_hash(file) for file in files])
+    embodiment = Embodiment(
         id=str(path),
         title=path.stem,
-        summary=f"{len(joints)} joints, from {path.name}.",
+        summary=f"{len(limb.joints)} joints, from {path.name}.",
         reference=str(path),
-        model=ours,
-        kind="base" if base else "arm",
-        limbs=(Limb(site, joints, actuators, ends if base else slots, ends),),
-        cameras=tuple(model.camera(i).name for i in range(model.ncam) if model.camera(i).name),
-        home=model.key(0).name if model.nkey else "",
+        model=write_copy(spec, path, assets) if changes else path,
+        kind=kind,
+        limbs=(limb,),
+        cameras=tuple(camera.name for camera in spec.cameras if camera.name),
+        home=home,
         changes=tuple(changes),
+        contents=contents,
     )
+    return _Opened(embodiment, files, stamp_of(files))
+
+
+def _limb(model: mujoco.MjModel, chain: list[int], tip: int) -> Limb:
+    """The chain as a limb, in the slots of a driving base where it is one, else of an arm."""
+    site = next(model.site(i).name for i in range(model.nsite) if model.site_bodyid[i] == tip)
+    joints = tuple(model.joint(j).name for j in chain)
+    actuators = tuple(model.actuator(actuators_of(model, j)[0]).name for j in chain)
+    if [int(model.jnt_type[j]) for j in chain] == [SLIDE, SLIDE, HINGE]:
+        return Limb(site, joints, actuators, BASE_SLOTS, BASE_SLOTS)
+    return Limb(site, joints, actuators, tuple(range(len(joints))), (16, 17, 18))
+
+
+def _home(spec: mujoco.MjSpec) -> str:
+    """Name of the keyframe to rest in: ``home``, or the first one; empty where there is none."""
+    names = [key.name for key in spec.keys]
+    return "home" if "home" in names else next(iter(names), "")
+
+
+def _add_home(spec: mujoco.MjSpec, model: mujoco.MjModel, limb: Limb, pose: np.ndarray) -> str:
+    """Adds a keyframe of a pose, (nq,), that the limb's servos hold. Returns its name."""
+    ctrl = np.zeros(model.nu)
+    for name, joint in zip(limb.actuators, limb.joints, strict=True):
+        actuator = model.actuator(name).id
+        if command_of(model, actuator) == "position":
+            ctrl[actuator] = pose[model.joint(joint).qposadr[0]]
+    spec.add_key(name="home", qpos=pose, ctrl=ctrl)
+    return "home"
+
+
+def _found(model: mujoco.MjModel, limb: Limb, pose: np.ndarray) -> str:
+    data = mujoco.MjData(model)
+    data.qpos[:] = pose
+    mujoco.mj_kinematics(model, data)
+    x, y, z = data.site(limb.site).xpos
+    return f"A resting pose 'home' was found, with the end of the arm at ({x:.2f}, {y:.2f}, {z:.2f}) m."

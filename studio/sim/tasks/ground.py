@@ -6,6 +6,8 @@ from typing import Any
 
 import mujoco
 
+from studio.contracts import task_name
+
 ENDLESS = 1000.0  # m from the middle: no episode comes to its end
 THICK = 0.5  # m
 DEEP = 4.0  # m beneath the disc lies what can be seen of a floor
@@ -28,7 +30,7 @@ def lay(spec: mujoco.MjSpec, radius: float = 0.0) -> None:
     }
     # on ground without an end the plane is seen instead
     look = {"rgba": [0.40, 0.43, 0.48, 1]} if radius else {"rgba": [0, 0, 0, 0], "group": 3}
-    spec.worldbody.add_geom(name="ground", type=shape, size=size, pos=[0, 0, -THICK], **same, **look)
+    spec.worldbody.add_geom(name=task_name("ground"), type=shape, size=size, pos=[0, 0, -THICK], **same, **look)
     floor.contype = floor.conaffinity = 0
     if radius:
         floor.pos = [0, 0, -DEEP]

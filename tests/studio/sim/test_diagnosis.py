@@ -15,7 +15,8 @@ ARM = """<mujoco>{option}<compiler angle="radian"/><worldbody><body name="pole" 
   <geom type="capsule" fromto="0 0 0 0 0 .4" size=".03"/>
   <body name="l3" pos="0 0 .4"><joint name="j3" axis="0 1 0"/>
    <geom type="capsule" fromto="0 0 0 0 0 .4" size=".025"/><site name="tip" pos="0 0 .4"/>
-  </body></body></body></body>{more}</worldbody>{actuator}</mujoco>"""
+  </body></body></body></body>{more}</worldbody>{actuator}
+<keyframe><key name="home" qpos="0 0 0"/></keyframe></mujoco>"""
 SERVO = "<actuator>" + "".join(f'<position joint="j{i}" name="j{i}" {{gains}}/>' for i in (1, 2, 3)) + "</actuator>"
 
 

@@ -116,11 +116,6 @@ def test_a_driving_base_is_one() -> None:
         ("robot.urdf", "not a model", "does not compile"),
         ("rigid.xml", "<mujoco><worldbody><geom size='.1'/></worldbody></mujoco>", "no hinge or slide"),
         (
-            "nameless.xml",
-            "<mujoco><worldbody><body><joint/><geom size='.1'/></body></worldbody></mujoco>",
-            "joints have no names",
-        ),
-        (
             "mesh.xml",
             "<mujoco><asset><mesh name='m' file='gone.obj'/></asset><worldbody><body><joint name='j'/>"
             "<geom type='mesh' mesh='m'/></body></worldbody></mujoco>",

@@ -219,8 +219,8 @@ def test_a_push_that_was_remembered_comes_again(player: Player) -> None:
 
 
 def test_the_goal_follows_the_mouse_running_and_at_rest(player: Player) -> None:
-    start = player.data.body("goal").xpos.copy()
-    select(player, "goal")
+    start = player.data.body("task/goal").xpos.copy()
+    select(player, "task/goal")
     player.perturb.refpos[:] = start + np.array([0.05, 0, 0])
     player.drag_at_rest()
     ids = np.zeros(1, int)

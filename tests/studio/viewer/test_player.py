@@ -78,7 +78,7 @@ def test_what_is_drawn_is_what_is_simulated(player: Player) -> None:
     player.step()
     tip = player.data.site_xpos[player.world.scene.limbs[0].site]
     np.testing.assert_allclose(tip, player.world.end_effectors(np.zeros(1, int))[0, 0], atol=1e-9)
-    ball = player.data.body("goal").xpos
+    ball = player.data.body("task/goal").xpos
     np.testing.assert_allclose(ball, player.world.task.goal(player.world, np.zeros(1, int))[0])
     assert isinstance(player.model, mujoco.MjModel)
 
@@ -220,8 +220,8 @@ def test_a_target_on_slides_is_seen_where_the_hand_holds_it_while_it_is_moved() 
     ("domain", "mark", "seen", "at"),
     [
         (REACHER, "target", "state", slice(4, 6)),
-        (Domain(embodiment="ur5_6dof", observation="goal"), "goal", "goal", slice(2)),
-        (NAVIGATION, "goal", "goal", slice(2)),  # whose place is the context
+        (Domain(embodiment="ur5_6dof", observation="goal"), "task/goal", "goal", slice(2)),
+        (NAVIGATION, "task/goal", "goal", slice(2)),  # whose place is the context
     ],
 )
 def test_a_goal_stays_where_the_hand_put_it_until_a_reset(domain: Domain, mark: str, seen: str, at: slice) -> None:

@@ -40,7 +40,7 @@ def test_a_look_is_put_on_at_once_and_taken_off_to_the_bit(key: str, value: Any,
     for i, (before, after) in enumerate(zip(plain, look(player), strict=True)):
         assert np.array_equal(before, after) == (i not in changed) or i in (0, 5, 6), (key, i)
     assert any(not np.array_equal(plain[i], look(player)[i]) for i in changed)
-    goal = player.model.geom_bodyid == player.model.body("goal").id
+    goal = player.model.geom_bodyid == player.model.body("task/goal").id
     np.testing.assert_array_equal(player.model.geom_rgba[goal], plain[0][goal])
     player.randomize({})
     for before, after in zip(plain[1:], look(player)[1:], strict=True):

@@ -56,7 +56,7 @@ def test_traces_of_value_and_entropy_are_those_of_the_states_passed() -> None:
     found = player.traces()
     assert found is not None and list(found) == ["action", "reward", "value", "entropy"]
     assert all(len(values) == 7 == player.moment[1] for values in found.values())
-    goal = player.data.body("goal").xpos[:2]
+    goal = player.data.body("task/goal").xpos[:2]
     there = np.stack([0.05 * np.arange(7), np.zeros(7)], 1)
     np.testing.assert_allclose(found["value"][:, 0], -np.linalg.norm(goal - there, axis=1), atol=1e-6)
     assert (found["entropy"] == 1.5).all() and np.allclose(found["action"][1:], [0.05, 0])
@@ -116,9 +116,9 @@ def test_a_hand_on_the_goal_changes_what_is_said_at_once() -> None:
     player = played(Right())
     before = player.traces()
     assert before is not None
-    player.perturb.select = player.model.body("goal").id
+    player.perturb.select = player.model.body("task/goal").id
     player.perturb.active = 1
-    player.perturb.refpos[:] = player.data.body("goal").xpos + np.array([0.2, 0.1, 0])
+    player.perturb.refpos[:] = player.data.body("task/goal").xpos + np.array([0.2, 0.1, 0])
     player.drag_at_rest()
     after = player.traces()
     assert after is not None and after["value"][-1, 0] != before["value"][-1, 0]
@@ -186,7 +186,7 @@ def test_a_state_is_observed_once_and_anew_after_a_hand_was_there(monkeypatch: p
     player.step()
     found = player.traces()
     assert found is not None
-    there = player.data.body("goal").xpos[:2] - player.world.bind("qpos")[0]
+    there = player.data.body("task/goal").xpos[:2] - player.world.bind("qpos")[0]
     assert found["value"][-1, 0] == pytest.approx(-np.linalg.norm(there), abs=1e-6)
 
 

@@ -63,7 +63,7 @@ def test_a_turned_context_is_seen_at_once_with_the_mark_and_drawn_anew_with_the_
     player.set_context(0, 0.31)
     np.testing.assert_allclose(player.context_values()[0], 0.31)
     np.testing.assert_allclose(player.world.observe([0])["goal"][0, 0], 0.31, atol=1e-6)
-    np.testing.assert_allclose(player.data.body("goal").xpos[0], 0.31)
+    np.testing.assert_allclose(player.data.body("task/goal").xpos[0], 0.31)
     moved = player.context_values()
     player.back()
     assert player.context_values()[0] != moved[0], "time goes back with its context"
@@ -81,7 +81,7 @@ def test_a_held_context_stays_over_episodes_until_it_is_let_go() -> None:
     player.hold_context(True)
     player.reset(8)
     np.testing.assert_array_equal(player.context_values(), held)
-    np.testing.assert_allclose(player.data.body("goal").xpos[:2], held)
+    np.testing.assert_allclose(player.data.body("task/goal").xpos[:2], held)
     player.hold_context(False)
     player.reset(8)
     assert not np.allclose(player.context_values(), held)
@@ -89,7 +89,7 @@ def test_a_held_context_stays_over_episodes_until_it_is_let_go() -> None:
 
 def test_a_dragged_mark_is_the_context() -> None:
     player = Player(POINT, Registry(), "random", seed=2)
-    player.perturb.select, player.perturb.active = player.model.body("goal").id, 1
+    player.perturb.select, player.perturb.active = player.model.body("task/goal").id, 1
     player.perturb.refpos[:] = [0.4, -0.4, 0]
     player.drag_at_rest()
     np.testing.assert_allclose(player.context_values(), [0.4, -0.4])

@@ -41,7 +41,7 @@ def test_sliders_follow_the_context_and_turn_it(family: Family) -> None:
     family.until(lambda: numbers[1].text() == f"{family.frame.context[1]:.3f}")
     sliders[0].setValue(sliders[0].maximum() * 3 // 4)
     family.until(lambda: abs(family.player.context_values()[0] - 0.25) < 1e-6)
-    family.until(lambda: np.allclose(family.player.data.body("goal").xpos[0], 0.25))
+    family.until(lambda: np.allclose(family.player.data.body("task/goal").xpos[0], 0.25))
     assert family.frame.playing, "the episode goes on"
     family.side.hold.click()
     episode = family.frame.info["seed"]

@@ -42,7 +42,8 @@ class Chased(Held):
     """A viewport over a domain of the test's own, played by :class:`Still`."""
 
     def __init__(self, qtbot: Any, app_state: AppState, domain: Domain) -> None:
-        self.domain, self.mark = domain, "target" if domain.task == "reacher" else "goal"
+        own = {"reacher": "target", "pusher": "goal"}  # of the robot's own bodies
+        self.domain, self.mark = domain, own.get(domain.task, "task/goal")
         super().__init__(qtbot, app_state)
         self.policy = Still(self.player.world.single_action_space.shape[0])
         self.panel.thread_.set_policy(self.policy)
@@ -78,7 +79,7 @@ def test_a_dragged_goal_stays_under_the_mouse_and_the_policy_sees_it_there(chase
     start = chased.goal
     assert "Ctrl+drag" in chased.view.overlays.hint
     x, y = chased.drag_goal(-60, 30)
-    chased.until(lambda: np.hypot(chased.place_of("goal")[0] - x, chased.place_of("goal")[1] - y) < 3)
+    chased.until(lambda: np.hypot(chased.place_of("task/goal")[0] - x, chased.place_of("task/goal")[1] - y) < 3)
     assert chased.frame.playing, "while the policy plays"
     assert chased.goal[2] == pytest.approx(start[2], abs=1e-6), "in its plane"
     wide = chased.player.world.task.goal_width

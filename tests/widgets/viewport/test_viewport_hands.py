@@ -134,13 +134,13 @@ def test_ctrl_drag_pulls_or_turns_a_body(held: Held, button: Any, kind: str) -> 
 
 def test_the_goal_is_moved_by_the_mouse_while_paused(held: Held) -> None:
     held.pause()
-    x, y = held.place_of("goal")
-    start = held.player.data.body("goal").xpos.copy()
+    x, y = held.place_of("task/goal")
+    start = held.player.data.body("task/goal").xpos.copy()
     held.press(x, y, RIGHT, CTRL | SHIFT)
-    held.until(lambda: held.frame.selected == "goal")
+    held.until(lambda: held.frame.selected == "task/goal")
     held.move(x + 40, y, RIGHT, CTRL | SHIFT)
-    held.until(lambda: np.linalg.norm(held.player.data.body("goal").xpos - start) > 0.02)
-    assert held.player.data.body("goal").xpos[2] == pytest.approx(start[2], abs=1e-6), "in the horizontal plane"
+    held.until(lambda: np.linalg.norm(held.player.data.body("task/goal").xpos - start) > 0.02)
+    assert held.player.data.body("task/goal").xpos[2] == pytest.approx(start[2], abs=1e-6), "in the horizontal plane"
     held.let_go(x, y, RIGHT, CTRL | SHIFT)
 
 

@@ -1,0 +1,121 @@
+"""The files of a model: where they lie, whether they changed, and a copy that finds them from elsewhere."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from urllib.parse import unquote
+
+import mujoco
+
+from studio import paths
+from studio.errors import DataError
+from studio.experiment import content_hash
+from studio.files import file_hash, write_text
+
+PACKAGE = re.compile(r"(?:package|model)://([^/]+)/(.+)")  # as ROS and Gazebo name the files of a package
+Stamp = tuple[tuple[str, int, int], ...]
+
+
+def find_packages(spec: mujoco.MjSpec, path: Path) -> None:
+    """Points meshes and textures that are named by package (``package://NAME/…``) or by URL at their files.
+
+    A package is looked for up the tree: a folder of its name, or one that holds such a folder.
+
+    Raises:
+        DataError: there is no such file.
+    """
+    for asset in [*spec.meshes, *spec.textures]:
+        if asset.file.startswith("file://"):
+            asset.file = unquote(asset.file.removeprefix("file://"))
+        named = PACKAGE.fullmatch(asset.file)
+        if named is None or spec.strippath:
+            continue
+        package, inside = named.groups()
+        folders = path.absolute().parents
+        places = [*(f / inside for f in folders if f.name == package), *(f / package / inside for f in folders)]
+        found = next((place for place in places if place.is_file()), None)
+        if found is None:
+            raise DataError(
+                f"The file '{asset.file}' was not found: there is no '{package}/{inside}' in {folders[0]} or in a "
+                "folder above it.",
+                str(path),
+                f"Put the package '{package}' into one of these folders.",
+            )
+        asset.file = str(found)
+
+
+def assets_of(spec: mujoco.MjSpec, model: mujoco.MjModel, path: Path) -> tuple[Path, ...]:
+    """Makes the names of all asset files absolute and returns them: what is written elsewhere finds them.
+
+    Args:
+        spec: read from a file and compiled; its parts may come from other folders, with folders for assets of their
+            own (``attach``).
+        model: what the spec compiled to; it knows from where each asset was read.
+    """
+    found: dict[str, None] = {}
+    for elements, addresses in (
+        (spec.meshes, model.mesh_pathadr),
+        (spec.hfields, model.hfield_pathadr),
+        (spec.skins, model.skin_pathadr),
+        (spec.textures, model.tex_pathadr),
+    ):
+        for element in elements:
+            if element.file:
+                start = int(addresses[element.id])
+                read = model.paths[start : model.paths.index(b"\0", start)].decode()
+                element.file = str(Path(read).absolute())
+                found[element.file] = None
+    faces = [texture.cubefiles for texture in spec.textures if any(texture.cubefiles)]
+    if faces:
+        known = mujoco.mju_getXMLDependencies(str(path.absolute()))
+        for files in faces:
+            for side, file in enumerate(files):
+                if file:
+                    tail = "/" + "/".join(part for part in Path(file).parts if part != "..")
+                    files[side] = next((k for k in known if k.endswith(tail)), file)
+                    found[files[side]] = None
+    spec.meshdir = spec.texturedir = ""
+    spec.strippath = False
+    return tuple(Path(file) for file in found)
+
+
+def files_of(path: Path, assets: Iterable[Path]) -> tuple[Path, ...]:
+    """Return every file that a model depends on: its own, what it includes or attaches in turn, and its assets."""
+    named = {Path(file) for file in mujoco.mju_getXMLDependencies(str(path.absolute()))}
+    return tuple(sorted({file for file in named if file.is_file()} | set(assets)))
+
+
+def stamp_of(files: Iterable[Path]) -> Stamp:
+    """Return what changes when one of the files does: their times of change and sizes; −1 for one that is not there."""
+    stamps = []
+    for file in files:
+        try:
+            now = file.stat()
+            stamps.append((str(file), now.st_mtime_ns, now.st_size))
+        except OSError:
+            stamps.append((str(file), -1, -1))
+    return tuple(stamps)
+
+
+def write_copy(spec: mujoco.MjSpec, path: Path, assets: Iterable[Path]) -> Path:
+    """Writes a model into the studio's cache, under a name that every byte which the model depends on is part of.
+
+    Raises:
+        DataError: MuJoCo cannot write it, or the cache cannot be written.
+    """
+    try:
+        text = spec.to_xml()
+    except (ValueError, mujoco.FatalError) as error:
+        words = f"The model cannot be completed: {' '.join(str(error).split()).rstrip('.')}."
+        raise DataError(words, str(path), "Fix the MJCF or URDF file.") from None
+    key = content_hash([text, *(file_hash(file) for file in assets)])[:12]
+    try:
+        copy = paths.cache_folder("models") / f"{path.stem}-{key}.xml"
+        if not copy.exists():
+            write_text(copy, text)
+    except OSError as error:
+        words = f"The model's copy cannot be written ({error.strerror})."
+        raise DataError(words, str(paths.cache()), "Free space, or set TRANSFER_STUDIO_CACHE.") from None
+    return copy
