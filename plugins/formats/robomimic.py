@@ -16,6 +16,7 @@ from studio.contracts import WHOLE, Episodes, Format, Reading, SplitError, Surve
 from studio.data import hdf5
 from studio.data.contents import Contents, Examined
 from studio.data.findings import Findings
+from studio.data.pictures import is_rgb
 from studio.data.recorded import RecordedEpisode
 from studio.errors import DataError
 from studio.files import write_whole
@@ -93,7 +94,7 @@ def _contents(file: h5py.File, path: Path, reading: Reading) -> Contents:
         episodes=episodes,
         total=len(chosen),
         keys={ours: theirs for ours, theirs in NAMES.items() if theirs in keys},
-        cameras=_cameras(list(keys), reading.camera, kwargs),
+        cameras=_cameras(episodes, reading.camera, kwargs),
         splits={name: len(those) for name, those in splits.items()},
         control_hz=rate,
         recorded={"environment": _text(origin, "env_name")}
@@ -175,11 +176,14 @@ def _rate(attributes: Mapping[str, Any], kwargs: Mapping[str, Any], findings: Fi
     return None
 
 
-def _cameras(keys: list[str], asked: str, kwargs: Mapping[str, Any]) -> dict[str, str]:
-    """Return key → camera of the images, and of what is asked for by name."""
-    found = {key: match[1] or key for key in keys if (match := IMAGES.fullmatch(key))}
-    if asked in keys:
-        found.setdefault(asked, asked)
+def _cameras(episodes: list[RecordedEpisode], asked: str, kwargs: Mapping[str, Any]) -> dict[str, str]:
+    """Return key → camera of the images: by their names, by their shape, or because they are asked for."""
+    found: dict[str, str] = {}
+    for key, column in (pair for episode in episodes for pair in episode.observations.items()):
+        if match := IMAGES.fullmatch(key):
+            found[key] = match[1] or key
+        elif key == asked or is_rgb(column):
+            found[key] = key
     if OUR_IMAGES in found and _text(kwargs, "camera"):
         found[OUR_IMAGES] = _text(kwargs, "camera")
     return found

@@ -18,8 +18,8 @@ class Reading:
     Args:
         episodes: how many at most, the first ones; None: all.
         split: the file's named list that they come from; empty: the whole file.
-        entries: the observations (``joint_pos``, ``goal``, ``image`` …), each of which must be sound; None: those
-            that are sound.
+        entries: the observations (``joint_pos``, ``goal``, ``image`` …), each of which must be valid; None: those
+            that are valid.
         camera: key of the images, as the file calls it; empty: the only images that there are.
     """
 
@@ -73,7 +73,7 @@ class Survey:
         widths: entry → width.
         observations: key → what ``inspect`` shows of it: shape without frames, dtype.
         cameras: key of images → name of the camera that saw them.
-        images: key → (height, width), px, of those that are sound.
+        images: key → (height, width), px, of those that are valid.
         splits: named list of episodes → how many of them there are.
         control_hz: actions a second; None where the file does not say.
         recorded: what the file says of the domain it comes from: ``task``, ``embodiment``, ``control``, ``camera`` in

@@ -63,9 +63,9 @@ class BatchSampler:
         if augment is not None and "image" not in observations[0]:
             raise ValueError("augmentation needs images")
         actions = [policy.tensors({"actions": dataset.episodes.actions})["actions"].float() for dataset in datasets]
-        self._observations = _side_by_side(observations)
-        self._actions = _side_by_side([{"actions": action} for action in actions])
-        self._marks = [
+        self._observations = _padded(observations)
+        self._actions = _padded([{"actions": action} for action in actions])
+        self._labels = [
             {
                 name: torch.full((len(action),), row, device=action.device)
                 for name, row in (("domain", d.domain), ("embodiment", d.embodiment))
@@ -78,9 +78,9 @@ class BatchSampler:
         """Return the batch of an iteration, with features in place of observations where :meth:`freeze` was called."""
         generator = torch.Generator().manual_seed(batch_seed(self.seed, iteration))
         parts = []
-        for place, count in enumerate(self.counts):
-            rows = torch.randint(self._size(place), (count,), generator=generator)
-            parts.append(self._part(place, rows.to(self._actions[place]["actions"].device)))
+        for index, count in enumerate(self.counts):
+            rows = torch.randint(self._size(index), (count,), generator=generator)
+            parts.append(self._part(index, rows.to(self._actions[index]["actions"].device)))
         batch = _joined(parts)
         if self._augment is not None:
             varied = self._augment(batch.observations["image"], generator)
@@ -97,22 +97,22 @@ class BatchSampler:
             raise ValueError("augmented images have no features that could be computed once")
         found = []
         with torch.no_grad():
-            for place in range(len(self.counts)):
-                chunks = torch.arange(self._size(place), device=self._actions[place]["actions"].device).split(CHUNK)
-                found.append(torch.cat([features(self._part(place, rows)) for rows in chunks]))
+            for index in range(len(self.counts)):
+                chunks = torch.arange(self._size(index), device=self._actions[index]["actions"].device).split(CHUNK)
+                found.append(torch.cat([features(self._part(index, rows)) for rows in chunks]))
         self._features, self._observations = found, [{} for _ in found]
 
-    def _size(self, place: int) -> int:
-        return len(self._actions[place]["actions"])
+    def _size(self, index: int) -> int:
+        return len(self._actions[index]["actions"])
 
-    def _part(self, place: int, rows: Tensor) -> Batch:
-        marks = self._marks[place]
+    def _part(self, index: int, rows: Tensor) -> Batch:
+        labels = self._labels[index]
         return Batch(
-            {name: value[rows] for name, value in self._observations[place].items()},
-            self._actions[place]["actions"][rows],
-            marks["domain"][rows],
-            marks["embodiment"][rows],
-            features=None if self._features is None else self._features[place][rows],
+            {name: value[rows] for name, value in self._observations[index].items()},
+            self._actions[index]["actions"][rows],
+            labels["domain"][rows],
+            labels["embodiment"][rows],
+            features=None if self._features is None else self._features[index][rows],
         )
 
 
@@ -126,7 +126,7 @@ def shares(weights: Sequence[float], total: int) -> list[int]:
     return counts
 
 
-def _side_by_side(parts: Sequence[dict[str, Tensor]]) -> list[dict[str, Tensor]]:
+def _padded(parts: Sequence[dict[str, Tensor]]) -> list[dict[str, Tensor]]:
     """The same entries as wide as the widest of each, zeros behind; images stay as they are."""
     widest = {name: max(part[name].shape[-1] for part in parts) for name in parts[0]}
     return [

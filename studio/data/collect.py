@@ -45,7 +45,7 @@ def collect(
         ExperimentError: the expert cannot do the task with this embodiment.
     """
     made: list[dict[str, Array]] = []
-    first, barren = demonstration_seed(seed), 0
+    first, failures = demonstration_seed(seed), 0
     while len(made) < count:
         wanted = min(CHUNK, count - len(made))
         recorder = _Recorder(range(first, first + wanted), lambda: tick and tick(len(made), count))
@@ -54,8 +54,8 @@ def collect(
             outcome = run_episodes(world, recorder.act, recorder.seeds, record=recorder.record)
         finally:
             world.close()
-        barren = 0 if outcome.successes.any() else barren + wanted
-        if barren >= LEAST_TRIES:
+        failures = 0 if outcome.successes.any() else failures + wanted
+        if failures >= LEAST_TRIES:
             cause, remedy = diagnose(domain, task, embodiment, recorder.seeds[:LEAST_TRIES])
             words = f"The scripted expert cannot do '{task.id}' with '{embodiment.id}': {cause}."
             raise ExperimentError(words, "embodiment", remedy)

@@ -24,7 +24,7 @@ class Column(Protocol):
         """Return rows, read from the disk."""
 
 
-class Unsound(Exception):
+class InvalidColumn(Exception):
     """A column that cannot be learned from.
 
     Args:
@@ -38,7 +38,7 @@ class Unsound(Exception):
         self.remedy = remedy
 
 
-class NotFinite(Unsound):
+class NotFinite(InvalidColumn):
     """A column that holds NaN or infinity."""
 
     def __init__(self) -> None:
@@ -53,15 +53,15 @@ def shape_of(column: Column, dimensions: tuple[int, ...], layout: str) -> tuple[
         layout: what they mean.
 
     Raises:
-        Unsound: it holds no numbers, or has other dimensions.
+        InvalidColumn: it holds no numbers, or has other dimensions.
     """
     shape = column.shape
     if shape is None or column.dtype.kind not in "biuf":
         found = "nothing" if shape is None else "text or records"
-        raise Unsound(f"holds {found} where numbers are needed", "Write it as an array of numbers.")
+        raise InvalidColumn(f"holds {found} where numbers are needed", "Write it as an array of numbers.")
     if len(shape) not in dimensions:
         written = " × ".join(map(str, shape)) or "a single number"
-        raise Unsound(f"has the shape {written}; {layout} is needed", "Write it in that shape.")
+        raise InvalidColumn(f"has the shape {written}; {layout} is needed", "Write it in that shape.")
     return tuple(int(length) for length in shape)
 
 
@@ -69,10 +69,10 @@ def check_frames(length: int, actions: int) -> bool:
     """Return whether there is one frame more than there are actions: the final state.
 
     Raises:
-        Unsound: there is another number of frames.
+        InvalidColumn: there is another number of frames.
     """
     if length not in (actions, actions + 1):
-        raise Unsound(
+        raise InvalidColumn(
             f"has {_counted(length, 'frame')} for {_counted(actions, 'action')}",
             "Write one for each action, or one more: the final state.",
         )
@@ -83,14 +83,14 @@ def numbers(column: Column, dtype: type = np.float32) -> Array:
     """Return a column as (frames, width); one of single numbers has the width 1.
 
     Raises:
-        Unsound: it holds something else, or NaN or infinity, or cannot be read.
+        InvalidColumn: it holds something else, or NaN or infinity, or cannot be read.
     """
     shape = shape_of(column, (1, 2), "frames × width")
     try:
         with np.errstate(over="ignore"):
             values: Array = np.asarray(column[:]).astype(dtype)
     except (OSError, RuntimeError, ValueError, TypeError, MemoryError) as error:
-        raise Unsound(f"cannot be read ({error})", "Copy the file again.") from None
+        raise InvalidColumn(f"cannot be read ({error})", "Copy the file again.") from None
     if not np.all(np.isfinite(values)):
         raise NotFinite
     return values.reshape(shape[0], 1) if values.ndim == 1 else values

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from studio.contracts import Episodes, Reading, Survey
-from studio.data.columns import Array, Unsound
+from studio.data.columns import Array, InvalidColumn
 from studio.data.findings import Findings
 from studio.data.recorded import (
     Actions,
@@ -109,7 +109,7 @@ class Examined:
         """Return the episodes.
 
         Raises:
-            DataError: something that was asked for is missing or unsound.
+            DataError: something that was asked for is missing or invalid.
         """
         contents, asked = self._contents, self._reading.entries
         camera = self._camera()
@@ -125,7 +125,7 @@ class Examined:
         if camera in self._images:
             try:
                 observations["image"] = self._images[camera].read(self._actions)
-            except Unsound as error:
+            except InvalidColumn as error:
                 raise DataError(f"'{camera}' {error.what}.", contents.where, error.remedy) from None
         rewards, states = (
             None if values is None else np.concatenate(values)

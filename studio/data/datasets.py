@@ -20,6 +20,7 @@ from studio.registry import Registry
 from studio.sim.domains import embodiment_of, task_of
 from studio.sim.hidden_dynamics import hidden_dynamics_file
 
+READER_VERSION = 2  # raise it when the same file is read otherwise, so that policies cached for it are trained again
 OF_FILES = ("episodes", "dataset_split", "dataset_camera")  # settings that change nothing of what the expert does
 CONTROLS = ("end_effector", "joint", "motor", "discrete")
 COLLECTOR_VERSION = 2  # raise it when collection or simulation changes, so that cached datasets are collected again

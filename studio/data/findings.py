@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from studio.contracts import Fault, Note
-from studio.data.columns import Unsound
+from studio.data.columns import InvalidColumn
 
 
 @dataclass
@@ -16,7 +16,7 @@ class Findings:
     final_states: list[str] = field(default_factory=list)
     _faults: dict[tuple[str, str], list[tuple[str, str]]] = field(default_factory=dict)
 
-    def unsound(self, key: str, called: str, episode: str, error: Unsound) -> None:
+    def invalid(self, key: str, called: str, episode: str, error: InvalidColumn) -> None:
         """Take what is wrong with an episode's column.
 
         Args:

@@ -23,7 +23,7 @@ def open_hdf5(path: Path, wanted: str) -> h5py.File:
         wanted: what kind of file to choose instead, such as "a robomimic HDF5 file".
 
     Raises:
-        DataError: it is missing, may not be read, is being written by a program, or is no sound HDF5 file.
+        DataError: it is missing, may not be read, is being written by a program, or is no valid HDF5 file.
     """
     if not path.exists():
         raise DataError("The dataset does not exist.", str(path), "Check the path.")

@@ -11,11 +11,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from studio.data.columns import Array, Column, NotFinite, Unsound, shape_of
+from studio.data.columns import Array, Column, InvalidColumn, NotFinite, shape_of
 
 CHANNELS = {1: "gray", 3: "", 4: "RGBA"}
 FRACTION = 1 + 1e-3  # resized images overshoot a little
 SMALLEST_BRIGHT = 2.0  # a floating image that reaches no further may be of either kind
+
+
+def is_rgb(column: Column) -> bool:
+    """Return whether a column's type and shape are those of RGB images: nothing else has them."""
+    shape = column.shape
+    return shape is not None and len(shape) == 4 and shape[3] == 3 and column.dtype == np.uint8
 
 
 @dataclass(frozen=True)
@@ -39,7 +45,7 @@ def layout_of(column: Column) -> Layout:
     """Return where height, width and channels are.
 
     Raises:
-        Unsound: it is no column of images.
+        InvalidColumn: it is no column of images.
     """
     shape = shape_of(column, (3, 4), "frames × height × width × 3")
     if len(shape) == 3:
@@ -50,9 +56,9 @@ def layout_of(column: Column) -> Layout:
         layout = Layout(shape[2], shape[3], shape[1], first=True)
     else:
         written = " × ".join(map(str, shape))
-        raise Unsound(f"has the shape {written}: no place has 1, 3 or 4 channels", "Write images as RGB, uint8.")
+        raise InvalidColumn(f"has the shape {written}: no place has 1, 3 or 4 channels", "Write images as RGB, uint8.")
     if layout.height == 0 or layout.width == 0:
-        raise Unsound("holds images without pixels", "Write images as RGB, uint8.")
+        raise InvalidColumn("holds images without pixels", "Write images as RGB, uint8.")
     return layout
 
 
@@ -68,7 +74,7 @@ def scale_of(columns: Iterable[Column]) -> Scale:
     """Return what the values of columns of images mean, all of them seen together: one dark episode does not tell.
 
     Raises:
-        Unsound: their kinds differ, or what they mean is not plain.
+        InvalidColumn: their kinds differ, or what they mean is not plain.
     """
     columns = list(columns)
     kinds = {column.dtype for column in columns}
@@ -76,7 +82,7 @@ def scale_of(columns: Iterable[Column]) -> Scale:
         return Scale()
     if len(kinds) > 1:
         names = ", ".join(sorted(map(str, kinds)))
-        raise Unsound(f"differs in type from episode to episode ({names})", "Write all images as uint8.")
+        raise InvalidColumn(f"differs in type from episode to episode ({names})", "Write all images as uint8.")
     low, high = _range(columns)
     return _scale(kinds.pop(), low, high)
 
@@ -87,7 +93,7 @@ def _range(columns: list[Column]) -> tuple[float, float]:
         try:
             values = np.asarray(column[:])
         except (OSError, RuntimeError, ValueError, TypeError, MemoryError) as error:
-            raise Unsound(f"cannot be read ({error})", "Copy the file again.") from None
+            raise InvalidColumn(f"cannot be read ({error})", "Copy the file again.") from None
         if not np.all(np.isfinite(values)):
             raise NotFinite
         if values.size:
@@ -106,7 +112,7 @@ def _scale(kind: np.dtype, low: float, high: float) -> Scale:
             return Scale(1.0, f"{kind} from 0 to 255")
         if kind == np.uint16 and high > np.iinfo(np.int16).max:
             return Scale(1 / 257, "16 bits deep")
-    raise Unsound(
+    raise InvalidColumn(
         f"holds {kind} from {low:g} to {high:g}, and what they mean is not plain",
         "Write images as uint8 from 0 to 255, or as fractions from 0 to 1.",
     )
@@ -116,12 +122,12 @@ def pixels(column: Column, layout: Layout, scale: Scale, frames: int) -> Array:
     """Return the first frames of a column, (frames, height, width, 3) uint8.
 
     Raises:
-        Unsound: the column cannot be read.
+        InvalidColumn: the column cannot be read.
     """
     try:
         values = np.asarray(column[:frames])
     except (OSError, RuntimeError, ValueError, TypeError, MemoryError) as error:
-        raise Unsound(f"cannot be read ({error})", "Copy the file again.") from None
+        raise InvalidColumn(f"cannot be read ({error})", "Copy the file again.") from None
     if layout.bare:
         values = values[..., None]
     elif layout.first:

@@ -1,4 +1,4 @@
-"""Episodes as a file keeps them, read column by column; what is unsound is found, not passed on.
+"""Episodes as a file keeps them, read column by column; what is invalid is found, not passed on.
 
 An observation has one frame for each action, or one more: the final state, which no action follows and which is left
 out. What formats share; each says where its columns are.
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from studio.data.columns import Array, Column, NotFinite, Unsound, check_frames, numbers
+from studio.data.columns import Array, Column, InvalidColumn, NotFinite, check_frames, numbers
 from studio.data.findings import Findings
 from studio.data.pictures import Layout, Scale, layout_of, pixels, scale_of
 
@@ -35,7 +35,7 @@ class RecordedEpisode:
 
 @dataclass
 class Actions:
-    """The actions of those episodes that have sound ones, which are the ones that can be read."""
+    """The actions of those episodes that have valid ones, which are the ones that can be read."""
 
     episodes: list[RecordedEpisode] = field(default_factory=list)
     values: dict[str, Array] = field(default_factory=dict)  # by their names
@@ -48,21 +48,23 @@ class Actions:
 
 
 def read_actions(episodes: Sequence[RecordedEpisode], findings: Findings) -> Actions:
-    """Return the sound actions, (frames, width) in [−1, 1] each, of one width."""
+    """Return the valid actions, (frames, width) in [−1, 1] each, of one width."""
     found = Actions()
     for episode in episodes:
         try:
             if "actions" not in episode.columns:
-                raise Unsound("is missing", "Add the actions, or remove that episode.")
+                raise InvalidColumn("is missing", "Add the actions, or remove that episode.")
             values = numbers(episode.columns["actions"])
             if len(values) == 0:
-                raise Unsound("holds no frames", "Remove that episode.")
+                raise InvalidColumn("holds no frames", "Remove that episode.")
             _same_width(values, found.values)
             largest = float(np.abs(values).max())
             if largest > OUTSIDE:
-                raise Unsound(f"reaches {largest:.3g}, outside [-1, 1]", "Normalize the actions as robomimic does.")
-        except Unsound as error:
-            findings.unsound("", "actions", episode.name, error)
+                raise InvalidColumn(
+                    f"reaches {largest:.3g}, outside [-1, 1]", "Normalize the actions as robomimic does."
+                )
+        except InvalidColumn as error:
+            findings.invalid("", "actions", episode.name, error)
             if isinstance(error, NotFinite):
                 found.not_finite.append(episode.name)
             continue
@@ -84,26 +86,26 @@ def read_numbers(actions: Actions, key: str, findings: Findings) -> list[Array] 
             if check_frames(len(values), length):
                 findings.final_state(key)
             _same_width(values, found)
-        except Unsound as error:
-            findings.unsound(key, key, episode.name, error)
+        except InvalidColumn as error:
+            findings.invalid(key, key, episode.name, error)
             continue
         found[episode.name] = values[:length]
     return list(found.values()) if len(found) == len(actions.episodes) else None
 
 
 def read_extra(actions: Actions, key: str, findings: Findings) -> list[Array] | None:
-    """Return rewards or states of each episode, (frames, width); None where not every episode has sound ones: nothing
+    """Return rewards or states of each episode, (frames, width); None where not every episode has valid ones: nothing
     is learned from them."""
     having = [episode for episode in actions.episodes if key in episode.columns]
     found: dict[str, Array] = {}
     for episode, length in zip(actions.episodes, actions.lengths, strict=True):
         try:
             if key not in episode.columns:
-                raise Unsound("is missing", "")
+                raise InvalidColumn("is missing", "")
             values = numbers(episode.columns[key], np.float64)
             check_frames(len(values), length)
             _same_width(values, found)
-        except Unsound as error:
+        except InvalidColumn as error:
             if having:
                 findings.note(f"{episode.name}: '{key}' {error.what}; the {key} are left out.")
             return None
@@ -128,7 +130,7 @@ class Images:
         """Return the images of all episodes, (frames, height, width, 3) uint8.
 
         Raises:
-            Unsound: a column cannot be read.
+            InvalidColumn: a column cannot be read.
         """
         parts = zip(actions.episodes, self.layouts, actions.lengths, strict=True)
         return np.concatenate([pixels(e.observations[self.key], lay, self.scale, length) for e, lay, length in parts])
@@ -147,16 +149,16 @@ def find_images(actions: Actions, key: str, findings: Findings) -> Images | None
             if check_frames(int(column.shape[0]), length):
                 findings.final_state(key)
             _same_size(layout, layouts)
-        except Unsound as error:
-            findings.unsound(key, key, episode.name, error)
+        except InvalidColumn as error:
+            findings.invalid(key, key, episode.name, error)
             continue
         layouts[episode.name] = layout
     if len(layouts) < len(actions.episodes):
         return None
     try:
         scale = scale_of(episode.observations[key] for episode in actions.episodes)
-    except Unsound as error:
-        findings.unsound(key, key, "", error)
+    except InvalidColumn as error:
+        findings.invalid(key, key, "", error)
         return None
     said = dict.fromkeys(note for note in (*(each.note for each in layouts.values()), scale.note) if note)
     if said:
@@ -165,19 +167,19 @@ def find_images(actions: Actions, key: str, findings: Findings) -> Images | None
 
 
 def _same_width(values: Array, others: Mapping[str, Array]) -> None:
-    """Raise Unsound where values are not as wide as the first of the other episodes' (name → values)."""
+    """Raise InvalidColumn where values are not as wide as the first of the other episodes' (name → values)."""
     for name, first in others.items():
         if values.shape[1] == first.shape[1]:
             return
-        raise Unsound(
+        raise InvalidColumn(
             f"is {values.shape[1]} wide, and {first.shape[1]} wide in {name}", "Bring all episodes to one width."
         )
 
 
 def _same_size(layout: Layout, others: Mapping[str, Layout]) -> None:
-    """Raise Unsound where images are not as large as the first of the other episodes' (name → layout)."""
+    """Raise InvalidColumn where images are not as large as the first of the other episodes' (name → layout)."""
     for name, first in others.items():
         if (layout.height, layout.width) == (first.height, first.width):
             return
         here, there = (f"{each.height} × {each.width} px" for each in (layout, first))
-        raise Unsound(f"is {here} (height × width), and {there} in {name}", "Bring all images to one size.")
+        raise InvalidColumn(f"is {here} (height × width), and {there} in {name}", "Bring all images to one size.")

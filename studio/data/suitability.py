@@ -91,8 +91,8 @@ def _camera(domain: Domain, embodiment: Embodiment, survey: Survey) -> tuple[str
     if len(keys) == 1 and survey.cameras[keys[0]] not in embodiment.cameras:
         return keys[0], []
     if not keys:
-        words = "The dataset has no images."
-        return "", [Problem("dataset", words, "Choose another dataset, or observe the goal.")]
+        remedy = "Choose another dataset, set dataset_camera to the key that holds images, or observe the goal."
+        return "", [Problem("dataset", "The dataset has no images.", remedy)]
     words = f"None of the dataset's images ({', '.join(keys)}) is named after the camera '{domain.camera}'."
     return "", [Problem("dataset_camera", words, "Set dataset_camera to the images that the policy is to learn from.")]
 

@@ -14,7 +14,7 @@ import numpy as np
 from studio import paths
 from studio.contracts import EmbodimentSpec, Episodes
 from studio.data.batches import BatchSampler, Mixed
-from studio.data.datasets import demonstrations, model_hash
+from studio.data.datasets import READER_VERSION, demonstrations, model_hash
 from studio.experiment import Experiment, content_hash
 from studio.files import file_hash
 from studio.il.cloning import BehaviorCloning
@@ -40,6 +40,7 @@ def key(experiment: Experiment, registry: Registry) -> str:
             "domain": source.cache_key(),
             **({"stand_in": file_hash(hidden_dynamics_file(source.hidden_dynamics))} if source.hidden_dynamics else {}),
             "dataset": file_hash(source.dataset) if source.dataset else None,
+            **({"reader": READER_VERSION} if source.dataset else {}),
             "model": model_hash(embodiment_of(source, registry).model),
             "policy": experiment.policy.model_dump(mode="json"),
             "pretraining": experiment.pretraining.cache_key(),

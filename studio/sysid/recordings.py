@@ -8,7 +8,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from studio.data.hdf5 import BROKEN, open_hdf5
+from studio.data.hdf5 import BROKEN, attributes, dataset, open_hdf5
 from studio.errors import DataError
 from studio.files import write_whole
 from studio.sysid.trajectories import Trajectories
@@ -63,7 +63,9 @@ def read_recordings(path: Path) -> Trajectories:
 
 
 def _read(file: h5py.File, path: Path) -> Trajectories:
-    lacking = [name for name in _NEEDED if name not in file] + ["dt"] * ("dt" not in file.attrs)
+    stated = {name: value for name, value in attributes(file).items() if not isinstance(value, str)}
+    columns = {name: found for name in (*_NEEDED, *_OPTIONAL) if (found := dataset(file, name)) is not None}
+    lacking = [name for name in _NEEDED if name not in columns] + ["dt"] * ("dt" not in stated)
     if lacking:
         raise DataError(
             f"The file lacks {', '.join(lacking)}: identification needs the actuators' commands and the joints' "
@@ -71,14 +73,19 @@ def _read(file: h5py.File, path: Path) -> Trajectories:
             str(path),
             "Give HDF5 with the datasets commands and qpos and the attribute dt.",
         )
-    arrays = {n: np.asarray(file[n], float) for n in (*_NEEDED, *_OPTIONAL) if n in file}
+    for name, column in columns.items():
+        if column.shape is None or column.dtype.kind not in "biuf":
+            words = f"'{name}' holds text or records where numbers are needed."
+            raise DataError(words, str(path), f"Give it as {(_NEEDED | _OPTIONAL)[name]}.")
+    arrays = {name: np.asarray(column, float) for name, column in columns.items()}
     for name in ("commands", "qpos"):
         if arrays[name].ndim != 3:
             raise DataError(f"'{name}' has {arrays[name].ndim} dimensions, not 3.", str(path), "Give (n, time, width).")
     if "qvel" not in arrays:  # not measured
         arrays["qvel"] = np.full(arrays["qpos"].shape, np.nan)
-    numbers = {n: float(file.attrs[n]) for n in ("dt", "position_noise", "velocity_noise") if n in file.attrs}
-    ramp = float(file.attrs.get("ramp", 1))
+    noise = ("position_noise", "velocity_noise")
+    numbers: dict[str, Any] = {name: float(stated[name]) for name in ("dt", *noise) if name in stated}
+    ramp = float(stated.get("ramp", 1))
     if not ramp.is_integer():
         raise ValueError(f"a ramp of {ramp:g} parts")
     given: dict[str, Any] = {**arrays, **numbers}

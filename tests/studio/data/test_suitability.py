@@ -107,7 +107,8 @@ def test_height_and_width_of_images_must_fit(height: int, path: Path) -> None:
         (["a_image", "front_rgb"], {}, "front_rgb"),
         (["a_image", "front_image"], {"dataset_camera": "a_image"}, "a_image"),
         (["a_image"], {}, "a_image"),
-        (["shots"], {"dataset_camera": "shots"}, "shots"),
+        (["shots"], {}, "shots"),
+        (["a_image", "shots"], {"dataset_camera": "shots"}, "shots"),
     ],
 )
 def test_images_are_those_of_the_camera(keys: list[str], settings: dict, chosen: str, path: Path) -> None:

@@ -64,3 +64,18 @@ def test_a_ramp_is_a_whole_number(ramp: float, good: Trajectories, tmp_path: Pat
         file.attrs["ramp"] = ramp
     with pytest.raises(DataError, match=f"a ramp of {ramp:g} parts"):
         read_recordings(tmp_path / "bad.h5")
+
+
+def test_columns_without_numbers_are_named(good: Trajectories, tmp_path: Path) -> None:
+    path = tmp_path / "bad.h5"
+    write_recordings(good, path)
+    with h5py.File(path, "a") as file:
+        del file["qvel"], file["commands"]
+        file["qvel"], file["commands"] = "text", h5py.SoftLink("/nowhere")
+    with pytest.raises(DataError, match="lacks commands:"):
+        read_recordings(path)
+    with h5py.File(path, "a") as file:
+        del file["commands"]
+        file["commands"] = good.commands
+    with pytest.raises(DataError, match="'qvel' holds text or records where numbers are needed"):
+        read_recordings(path)
