@@ -10,19 +10,21 @@ import inspect
 import sys
 import threading
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from studio import paths
+from studio.catalog import Description, read_description
 from studio.contracts import Embodiment, Format, PanelInfo, Strategy, Task
 from studio.errors import ExperimentError
 
 KINDS = ("strategies", "policies", "tasks", "embodiments", "formats", "panels")
 DROP_IN = "transfer_studio_drop_in_"  # begins the module names of drop-in files
+BUILT_IN = "transfer-studio"  # the distribution whose contributions are described without importing them
 _TYPES: dict[str, type] = {
     "strategies": Strategy,
     "tasks": Task,
@@ -81,10 +83,18 @@ class Registry:
         """Contributions of a kind, by id, in the order of their titles."""
         with self._lock:
             if kind not in self._loaded:
-                self._broken[kind] = []
-                found = {c.id: c for c in self._find(kind)}
-                self._loaded[kind] = dict(sorted(found.items(), key=lambda item: str(item[1].title)))
+                self._loaded[kind] = self._by_title(kind, self._load)
             return self._loaded[kind]
+
+    def descriptions(self, kind: str) -> list[Description]:
+        """Describe the contributions of a kind, in the order of their titles; the built-in ones are not imported.
+
+        Those of other packages and of the drop-in folder are, so that :meth:`broken` names all that cannot be loaded
+        of them. A fault of a built-in one that only its import shows is found by :meth:`all`.
+        """
+        with self._lock:
+            found = self._loaded.get(kind) or self._by_title(kind, self._describe)
+            return [Description(c.id, c.title, c.summary, c.reference) for c in found.values()]
 
     def get(self, kind: str, id: str, field: str = "") -> Any:
         """One contribution. Raises ExperimentError, naming the choices, where it is unknown or broken."""
@@ -104,16 +114,26 @@ class Registry:
             kinds = [kind] if kind else list(self._broken)
             return [b for k in kinds for b in self._broken.get(k, [])]
 
-    def _find(self, kind: str) -> Iterator[Any]:
-        for point in entry_points(group=f"transfer_studio.{kind}"):
-            try:
-                contribution = point.load()
-            except Exception as error:
-                self._broken[kind].append(describe_failure(kind, point.name, error))
-            else:
-                yield from self._checked(kind, point.name, contribution)
-        for name, module in self._drop_ins(kind):
-            yield from self._contributions(kind, name, module)
+    def _by_title(self, kind: str, load: Callable[[str, EntryPoint], Iterator[Any]]) -> dict[str, Any]:
+        self._broken[kind] = []
+        found = {c.id: c for point in entry_points(group=f"transfer_studio.{kind}") for c in load(kind, point)}
+        for name, module in self._drop_ins():
+            found |= {c.id: c for c in self._contributions(kind, name, module)}
+        return dict(sorted(found.items(), key=lambda item: str(item[1].title)))
+
+    def _describe(self, kind: str, point: EntryPoint) -> Iterator[Any]:
+        """Yield a built-in contribution's description where its source has it; else the contribution."""
+        read = read_description(point) if point.dist is not None and point.dist.name == BUILT_IN else None
+        yield from self._load(kind, point) if read is None else [read]
+
+    def _load(self, kind: str, point: EntryPoint) -> Iterator[Any]:
+        """Yield the contribution behind an entry point, where it can be imported."""
+        try:
+            contribution = point.load()
+        except Exception as error:
+            self._broken[kind].append(describe_failure(kind, point.name, error))
+        else:
+            yield from self._checked(kind, point.name, contribution)
 
     def _checked(self, kind: str, name: str, contribution: Any) -> Iterator[Any]:
         """Yield the contribution, where it has what every contribution must have."""
@@ -139,7 +159,7 @@ class Registry:
             if fits and (not isinstance(value, type) or value.__module__ == module.__name__):
                 yield from self._checked(kind, name, value)
 
-    def _drop_ins(self, kind: str) -> list[tuple[str, ModuleType]]:
+    def _drop_ins(self) -> list[tuple[str, ModuleType]]:
         if self._modules is None:
             self._modules = []
             folder = self._drop_in if self._drop_in is not None else paths.plugins()

@@ -79,20 +79,20 @@ def evaluate(options: argparse.Namespace) -> int:
 
 
 def list_(options: argparse.Namespace) -> int:
-    """Lists contributions of a kind."""
+    """List the contributions of a kind; as JSON with their parameters, for which all of them are imported."""
     from studio.registry import shared_registry
 
-    registry = shared_registry()
-    rows = [_described(options.kind, item) for item in registry.all(options.kind).values()]
-    for broken in [*registry.broken(options.kind), *registry.broken("plugins")]:
-        print(f"transfer-studio: {broken}", file=sys.stderr)
+    registry, kind = shared_registry(), options.kind
     if options.json:
-        print(json_text({options.kind: rows}))
+        print(json_text({kind: [_described(kind, item) for item in registry.all(kind).values()]}))
     else:
-        width = max((len(row["id"]) for row in rows), default=0)
-        for row in rows:
-            print(f"{row['id']:<{width}}  {row['title']}: {row['summary']}")
-            print(f"{'':<{width}}  {row['reference']}")
+        found = registry.descriptions(kind)
+        width = max((len(one.id) for one in found), default=0)
+        for one in found:
+            print(f"{one.id:<{width}}  {one.title}: {one.summary}")
+            print(f"{'':<{width}}  {one.reference}")
+    for broken in [*registry.broken(kind), *registry.broken("plugins")]:
+        print(f"transfer-studio: {broken}", file=sys.stderr)
     return 0
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 from pathlib import Path
@@ -16,19 +15,15 @@ KINDS = ("strategies", "policies", "tasks", "embodiments", "formats", "panels")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs one command. Returns 0 done, 1 the run failed, 2 the request was wrong."""
+    """Run one command. Return 0 done, 1 the run failed, 2 the request was wrong, 130 interrupted."""
     options = _parser().parse_args(arguments)
     from studio.cli import commands
 
-    as_json = bool(getattr(options, "json", False))
     try:
         command = commands.COMMANDS[options.command or "window"]
         return int(command(options))
     except StudioError as error:
-        if as_json:
-            print(json.dumps(error.to_dict()))
-        else:
-            print(f"transfer-studio: {error}", file=sys.stderr)
+        _print_error(error, options.json)
         return 2 if commands.is_request(error) else 1
     except BrokenPipeError:
         sys.stderr.close()
@@ -40,16 +35,25 @@ def main(arguments: list[str] | None = None) -> int:
             raise
         from studio.run.failures import unexpected_error
 
-        found = unexpected_error(error)
-        text = json.dumps(found.to_dict()) if as_json else f"transfer-studio: {found}"
-        print(text, file=sys.stdout if as_json else sys.stderr)
+        _print_error(unexpected_error(error), options.json)
         return 1
+
+
+def _print_error(error: StudioError, as_json: bool) -> None:
+    """Print an error where its reader looks: a program on stdout, a person on stderr."""
+    if as_json:
+        import json
+
+        print(json.dumps(error.to_dict()))
+    else:
+        print(f"transfer-studio: {error}", file=sys.stderr)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="transfer-studio", description="Transfer learning of robot policies. Without a command: the window."
     )
+    parser.set_defaults(json=False)
     parser.add_argument("--version", action="version", version=f"transfer-studio {__version__}")
     parser.add_argument("--experiment", type=Path, metavar="FILE", help="open the window with this experiment loaded")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
@@ -81,7 +85,7 @@ def _parser() -> argparse.ArgumentParser:
         "--screenshot", type=Path, metavar="PNG", help="also write a picture of the window with these runs"
     )
 
-    listing = _command(commands, "list", "list what is registered")
+    listing = _command(commands, "list", "list what is registered; with --json its parameters too")
     listing.add_argument("kind", choices=KINDS)
 
     inspect = _command(commands, "inspect", "describe a dataset, run, checkpoint, adapter or model")
