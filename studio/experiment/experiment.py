@@ -59,8 +59,14 @@ class Experiment(Settings):
 
     @property
     def source(self) -> Domain:
-        """The first source."""
+        """The first source: a source policy is trained and scored there."""
         return self.sources[0]
+
+    @property
+    def domains(self) -> dict[str, Domain]:
+        """The target and all sources, by their fields' names: target, source, sources.1 …"""
+        others = {f"sources.{place}": domain for place, domain in enumerate(self.sources) if place}
+        return {"target": self.target, "source": self.source, **others}
 
     @classmethod
     def load(cls, path: Path | str, overrides: Iterable[str] = ()) -> Experiment:

@@ -26,21 +26,23 @@ def strategy_of(experiment: Experiment, registry: Registry) -> tuple[Any, Any]:
 
 
 def learns_from_demonstrations(experiment: Experiment, registry: Registry) -> dict[str, bool]:
-    """Role → whether a policy learns from demonstrations there. Raises ExperimentError."""
+    """Return whether a policy learns from demonstrations, for each of :attr:`Experiment.domains`.
+
+    Raises:
+        ExperimentError: there is no such strategy.
+    """
     kind = registry.get("strategies", experiment.strategy.id, "strategy.id")
     reinforced = algorithm_of(registry.all("policies").get(experiment.policy.id))
-    trains_source = kind.requires.source_policy and experiment.pretraining.checkpoint is None
-    return {
-        "target": kind.requires.target_data,
-        "source": (trains_source and reinforced is None) or kind.requires.source_data,
-    }
+    cloned = kind.requires.source_policy and experiment.pretraining.checkpoint is None and reinforced is None
+    learns = dict.fromkeys(experiment.domains, kind.requires.source_data)
+    return learns | {"target": kind.requires.target_data, "source": cloned or kind.requires.source_data}
 
 
 def check(experiment: Experiment, registry: Registry) -> list[Problem]:
     """Return all problems; an experiment starts with none."""
     attempt = Attempts()
     problems = attempt.problems
-    for name, domain in (("target", experiment.target), ("source", experiment.source)):
+    for name, domain in experiment.domains.items():
         problems += attempt_domain(name, domain, registry, attempt)
     attempt("device", lambda: devices.choose(experiment.device))
     attempt("policy.params", lambda: check_params(
@@ -66,7 +68,7 @@ def check(experiment: Experiment, registry: Registry) -> list[Problem]:
             said = any(p.field == "target.observation" for p in problems)
             if (
                 kind.requires.source_policy
-                and experiment.source.observation != experiment.target.observation
+                and any(source.observation != experiment.target.observation for source in experiment.sources)
                 and not said
             ):
                 problems.append(
@@ -76,7 +78,7 @@ def check(experiment: Experiment, registry: Registry) -> list[Problem]:
                         "Choose the same for both.",
                     )
                 )
-            sizes = {d.image_size for d in (experiment.source, experiment.target) if d.observes("image")}
+            sizes = {d.image_size for d in experiment.domains.values() if d.observes("image")}
             if kind.requires.source_policy and len(sizes) > 1:
                 problems.append(
                     Problem(
@@ -119,7 +121,7 @@ def _teachers(experiment: Experiment, kind: Any, registry: Registry) -> list[Pro
     if kind.requires.source_policy and reinforced is not None:
         problems += _reinforcement(experiment, reinforced)
     wanted = learns_from_demonstrations(experiment, registry)
-    for name, domain in (("target", experiment.target), ("source", experiment.source)):
+    for name, domain in experiment.domains.items():
         if domain.curriculum.enabled and kind.requires.target_data:
             message = f"'{kind.title}' learns from demonstrations: a curriculum has no training to follow."
             remedy = "Turn the curriculum off, or choose a reinforcement-learning strategy."

@@ -172,8 +172,9 @@ class Session:
         loop = TrainingLoop(plan, reporter, self._scores, self._resumed, best)
         reporter.set_state("running")
         reporter.enter("source")
-        source, target = (resolve(domain, self.registry) for domain in (plan.source, plan.target))
-        for robot in dict.fromkeys((source.embodiment, target.embodiment)):
+        sources = tuple(resolve(domain, self.registry) for domain in plan.sources)
+        target = resolve(plan.target, self.registry)
+        for robot in dict.fromkeys(domain.embodiment for domain in (*sources, target)):
             for change in robot.changes:
                 reporter.say(f"{robot.title}: {change}")
         base = self._source(device, loop) if kind.requires.source_policy else None
@@ -181,7 +182,7 @@ class Session:
             plan,
             self.registry,
             device,
-            (source,),
+            sources,
             target,
             base,
             kind.requires.target_data,
@@ -193,7 +194,7 @@ class Session:
         self.channels.training.clear()
         if kind.requires.target_data:
             context.demonstrations(target)
-        if kind.requires.source_data:
+        for source in sources if kind.requires.source_data else ():
             context.demonstrations(source)
         reporter.enter(reporter.pipeline.stages[2])
         strategy: Strategy = kind(params)

@@ -23,7 +23,7 @@ def input_hashes(experiment: Experiment, registry: Registry) -> dict[str, str]:
         ExperimentError: an embodiment is neither registered nor a model file.
     """
     found, registered = {}, registry.all("embodiments")
-    for role, domain in (("source", experiment.source), ("target", experiment.target)):
+    for role, domain in experiment.domains.items():
         if domain.embodiment not in registered:
             found[f"{role}.embodiment"] = model_hash(embodiment_of(domain, registry).model)
         files = {

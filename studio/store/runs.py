@@ -28,7 +28,7 @@ class RunInfo:
     folder: Path
     name: str
     strategy: str
-    source: str
+    source: str  # embodiments, of all sources
     target: str
     episodes: int
     seed: int
@@ -134,7 +134,7 @@ def read_run(folder: Path) -> RunInfo:
         folder=folder,
         name=experiment.name,
         strategy=experiment.strategy.id,
-        source=experiment.source.embodiment,
+        source=", ".join(dict.fromkeys(domain.embodiment for domain in experiment.sources)),
         target=experiment.target.embodiment,
         episodes=experiment.target.episodes,
         seed=experiment.seed,
