@@ -221,7 +221,7 @@ class RealToSimToReal(Strategy):
         from studio.sysid import chosen, identify, misfit, plant_for
 
         seed = self._context.experiment.seed
-        simulated = resolve(self._simulation, shared_registry())
+        simulated = self._context.sources[0].changed(self._simulation)
         plant, recordings = plant_for(simulated, self._recordings())
         found = identify(
             simulated,
@@ -243,7 +243,7 @@ class RealToSimToReal(Strategy):
         context = self._context
         if self.params.recordings is not None:
             return read_recordings(self.params.recordings)
-        return record(resolve(self._real, shared_registry()), None, None, context.experiment.seed, tick=self._tick)
+        return record(context.target.changed(self._real), None, None, context.experiment.seed, tick=self._tick)
 
     def _tick(self, share: float) -> None:
         self._context.progress(round(1000 * share), 1000)

@@ -98,10 +98,9 @@ def list_(options: argparse.Namespace) -> int:
 
 def inspect(options: argparse.Namespace) -> int:
     """Describes a file or folder."""
-    from studio.registry import shared_registry
     from studio.store.inspect import describe
 
-    about = describe(options.path, shared_registry())
+    about = describe(options.path)
     print(json_text(about, default=str) if options.json else _lines(about))
     return 0
 

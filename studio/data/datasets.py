@@ -9,15 +9,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from studio import paths
-from studio.contracts import WHOLE, Embodiment, Episodes, Format, Problem, Reading, SplitError, Survey
+from studio.contracts import WHOLE, Episodes, Format, Problem, Reading, ResolvedDomain, SplitError, Survey
 from studio.data.collect import collect
 from studio.data.resample import downsampled
 from studio.data.suitability import Suitability, entries_of, suitability
 from studio.errors import DataError, ExperimentError
-from studio.experiment import Domain, content_hash
+from studio.experiment import content_hash
 from studio.files import disk_full, file_hash
-from studio.registry import Registry
-from studio.sim.domains import embodiment_of, task_of
+from studio.registry import shared_registry
 from studio.sim.hidden_dynamics import hidden_dynamics_file
 
 READER_VERSION = 2  # raise it when the same file is read otherwise, so that policies cached for it are trained again
@@ -27,13 +26,12 @@ COLLECTOR_VERSION = 2  # raise it when collection or simulation changes, so that
 
 
 def demonstrations(
-    domain: Domain,
-    registry: Registry,
+    resolved: ResolvedDomain,
     seed: int,
     tick: Callable[[int, int], None] | None = None,
     say: Callable[[str], None] | None = None,
 ) -> Episodes:
-    """Return the domain's episodes: from its dataset file where it names one, else from the scripted expert.
+    """Return a domain's episodes: from its dataset file where it names one, else from the scripted expert.
 
     Args:
         tick: called with (episodes made, episodes asked for); it may raise to stop.
@@ -42,49 +40,48 @@ def demonstrations(
     Raises:
         DataError: the file is missing, broken, empty, or does not suit the domain.
     """
-    embodiment, task = embodiment_of(domain, registry), task_of(domain, registry)
+    domain, embodiment, task = resolved.domain, resolved.embodiment, resolved.task
     if domain.dataset is None:
-        episodes, where = _expert_episodes(domain, registry, embodiment, seed, tick), "expert"
+        episodes, where = _expert_episodes(resolved, seed, tick), "expert"
     else:
-        where, suits = str(domain.dataset), examine(domain, registry)
+        where, suits = str(domain.dataset), examine(resolved)
         for problem in suits.problems:
             raise DataError(problem.message, where, problem.remedy)
         if say is not None:
             for note in suits.notes:
                 say(f"{domain.dataset.name}: {note}")
-        found = format_of(domain.dataset, registry).read(domain.dataset, suits.reading)
+        found = format_of(domain.dataset).read(domain.dataset, suits.reading)
         episodes = downsampled(found, suits.frames)
     episodes.check(where, len(task.slots(embodiment, domain.control)), sorted(entries_of(domain, task)))
     return episodes
 
 
-def examine(domain: Domain, registry: Registry) -> Suitability:
+def examine(resolved: ResolvedDomain) -> Suitability:
     """Return how the domain's dataset suits it: what a run would refuse, and what it would convert.
 
     Raises:
         DataError: the file cannot be opened, or holds no episodes.
-        ExperimentError: the embodiment or the task is unknown.
     """
+    domain, task, registry = resolved.domain, resolved.task, shared_registry()
     assert domain.dataset is not None
-    embodiment, task = embodiment_of(domain, registry), task_of(domain, registry)
     entries = entries_of(domain, task)
     reading = Reading(domain.episodes, domain.dataset_split, entries, domain.dataset_camera)
     known = frozenset([*registry.all("tasks"), *registry.all("embodiments"), *CONTROLS])
     try:
-        found = survey(domain.dataset, registry, reading)
+        found = survey(domain.dataset, reading)
     except SplitError as error:
         return Suitability(reading, problems=(Problem("dataset_split", error.message, error.remedy),))
-    return suitability(domain, task, embodiment, found, reading, known)
+    return suitability(domain, task, resolved.embodiment, found, reading, known)
 
 
-def survey(path: Path, registry: Registry, reading: Reading = WHOLE) -> Survey:
+def survey(path: Path, reading: Reading = WHOLE) -> Survey:
     """Return what a dataset file holds; kept while the file's time and size stay, because a domain is checked at every
     edit.
 
     Raises:
         DataError: the file cannot be opened or holds no episodes.
     """
-    kind: Callable[[], Format] = type(format_of(path, registry))
+    kind: Callable[[], Format] = type(format_of(path))
     seen = path.stat()
     return _survey(kind, path.resolve(), seen.st_mtime_ns, seen.st_size, reading)
 
@@ -94,16 +91,16 @@ def _survey(kind: Callable[[], Format], path: Path, _changed: int, _size: int, r
     return kind().survey(path, reading)
 
 
-def read_dataset(path: Path, registry: Registry, reading: Reading = WHOLE) -> Episodes:
+def read_dataset(path: Path, reading: Reading = WHOLE) -> Episodes:
     """Return a dataset file's episodes, read through the first format that knows it."""
-    return format_of(path, registry).read(path, reading)
+    return format_of(path).read(path, reading)
 
 
-def format_of(path: Path, registry: Registry) -> Format:
-    """The format a dataset file is in. Raises DataError where none knows it."""
+def format_of(path: Path) -> Format:
+    """Return the format of a dataset file. Raises DataError where none knows it."""
     if not path.exists():
         raise DataError("The dataset does not exist.", str(path), "Check the path.")
-    formats: list[Format] = [contribution() for contribution in registry.all("formats").values()]
+    formats: list[Format] = [contribution() for contribution in shared_registry().all("formats").values()]
     for known in formats:
         if known.sniff(path):
             return known
@@ -111,15 +108,15 @@ def format_of(path: Path, registry: Registry) -> Format:
     raise DataError("The file is in no dataset format the studio reads.", str(path), f"It reads: {named}.")
 
 
-def cache_path(domain: Domain, registry: Registry, seed: int) -> Path:
-    """Where the expert's episodes of a domain lie, or will."""
-    embodiment = embodiment_of(domain, registry)
+def cache_path(resolved: ResolvedDomain, seed: int) -> Path:
+    """Return where the expert's episodes of a domain are kept once they are made."""
+    domain = resolved.domain
     cache_key = {name: value for name, value in domain.cache_key().items() if name not in OF_FILES} | {
         **({"stand_in": file_hash(hidden_dynamics_file(domain.hidden_dynamics))} if domain.hidden_dynamics else {}),
         "seed": seed,
-        "model": model_hash(embodiment.model),
+        "model": model_hash(resolved.embodiment.model),
         "collector": COLLECTOR_VERSION,
-        "task_version": task_of(domain, registry).version,
+        "task_version": resolved.task.version,
     }
     return paths.cache() / "datasets" / f"{content_hash(cache_key)[:32]}.hdf5"
 
@@ -140,17 +137,15 @@ def model_hash(model: Path) -> str:
     return content_hash(sorted(seen.values()))
 
 
-def _expert_episodes(
-    domain: Domain, registry: Registry, embodiment: Embodiment, seed: int, tick: Callable[[int, int], None] | None
-) -> Episodes:
-    store: Format = registry.get("formats", "robomimic")()
-    path = cache_path(domain, registry, seed)
+def _expert_episodes(resolved: ResolvedDomain, seed: int, tick: Callable[[int, int], None] | None) -> Episodes:
+    store: Format = shared_registry().get("formats", "robomimic")()
+    path, wanted = cache_path(resolved, seed), resolved.domain.episodes
     if path.exists():
         with contextlib.suppress(DataError):  # a damaged one is recorded again
             episodes = store.read(path)
-            if len(episodes) >= domain.episodes:
-                return episodes.take(domain.episodes)
-    episodes = collect(domain, task_of(domain, registry), embodiment, domain.episodes, seed, tick)
+            if len(episodes) >= wanted:
+                return episodes.take(wanted)
+    episodes = collect(resolved.domain, resolved.new_task(), resolved.embodiment, wanted, seed, tick)
     paths.cache_folder("datasets")
     try:
         store.write(episodes, path)

@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from studio.contracts import Embodiment, Problem, Task
+from studio.contracts import Embodiment, Problem, ResolvedDomain, Task
 from studio.data.datasets import examine
 from studio.errors import StudioError
 from studio.experiment import Domain
@@ -70,7 +70,8 @@ def attempt_domain(name: str, domain: Domain, registry: Registry, attempt: Attem
         file = domain.hidden_dynamics
         attempt(f"{name}.hidden_dynamics", lambda: check_hidden_dynamics(file))
     if domain.dataset is not None and embodiment is not None and task is not None:
-        suits = attempt(f"{name}.dataset", lambda: examine(domain, registry))
+        resolved = ResolvedDomain(domain, task, embodiment)
+        suits = attempt(f"{name}.dataset", lambda: examine(resolved))
         if suits is not None:
             problems += [Problem(f"{name}.{p.field}", p.message, p.remedy) for p in suits.problems]
     if domain.dataset is None and (domain.dataset_split or domain.dataset_camera):

@@ -61,9 +61,7 @@ class SessionContext:
             seed = self.experiment.seed if domain.domain == self.target.domain else self.experiment.pretraining.seed
         key = (domain.domain.model_dump_json(), seed)
         if key not in self._demonstrations:
-            self._demonstrations[key] = demonstrations(
-                domain.domain, self.registry, seed, self.on_progress, self.on_log
-            )
+            self._demonstrations[key] = demonstrations(domain, seed, self.on_progress, self.on_log)
         return self._demonstrations[key]
 
     def policy(self, pretrained: bool) -> Any:

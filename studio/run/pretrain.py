@@ -116,7 +116,7 @@ def pretraining(
     """What trains the source policy; where it is cloned its demonstrations are made first, counted by ``tick``."""
     if algorithm_of(registry.get("policies", experiment.policy.id, "policy.id")) is not None:
         return Reinforcing(experiment, registry, device, say)
-    episodes = demonstrations(experiment.source, registry, experiment.pretraining.seed, tick, say)
+    episodes = demonstrations(resolve(experiment.source, registry), experiment.pretraining.seed, tick, say)
     return Cloning(experiment, registry, episodes, device)
 
 

@@ -13,18 +13,14 @@ import numpy as np
 from studio.contracts import Embodiment, Task
 from studio.errors import StudioError
 from studio.experiment import Domain
-from studio.registry import Registry, shared_registry
+from studio.registry import shared_registry
 
 NAMESPACE = "studio"
 
 
-def register_all(registry: Registry | None = None) -> list[str]:
-    """Register an id for every task and embodiment that go together, and return the ids.
-
-    Args:
-        registry: whose tasks and embodiments; None: the process's own.
-    """
-    registry, ids = registry or shared_registry(), []
+def register_all() -> list[str]:
+    """Register an id for every task and embodiment that go together, and return the ids."""
+    registry, ids = shared_registry(), []
     for task in registry.all("tasks").values():
         for embodiment in registry.all("embodiments").values():
             if not task.gymnasium_id or task().check(embodiment):

@@ -9,7 +9,6 @@ from typing import Any
 from studio.data.datasets import survey
 from studio.errors import DataError
 from studio.experiment import Domain, Experiment
-from studio.registry import Registry
 from studio.store.checkpoint import list_checkpoints
 from studio.store.log_reader import read_log
 from studio.store.runs import experiment_of, read_run
@@ -17,12 +16,12 @@ from studio.store.runs import experiment_of, read_run
 MODELS = (".xml", ".mjcf", ".urdf")
 
 
-def describe(path: Path, registry: Registry) -> dict[str, Any]:
+def describe(path: Path) -> dict[str, Any]:
     """What lies at a path. Raises DataError where the studio cannot read it."""
     if not path.exists():
         raise DataError("There is no such file or folder.", str(path), "Check the path.")
     if path.is_file():
-        return _file(path, registry)
+        return _file(path)
     if (path / "run.json").exists():
         return _run(path)
     if (path / "adapter_config.json").exists():
@@ -43,12 +42,12 @@ def describe(path: Path, registry: Registry) -> dict[str, Any]:
     )
 
 
-def _file(path: Path, registry: Registry) -> dict[str, Any]:
+def _file(path: Path) -> dict[str, Any]:
     if path.suffix.lower() in MODELS:
         return _model(path)
     if path.suffix.lower() in (".yaml", ".yml"):
         return {"kind": "experiment", **Experiment.load(path).plain()}
-    return survey(path, registry).plain()
+    return survey(path).plain()
 
 
 def _run(path: Path) -> dict[str, Any]:

@@ -53,7 +53,7 @@ def attempt(path: Path) -> dict[str, Any]:
     found: dict[str, Any] = {}
     try:
         found["opened"] = True
-        found["changes"] = describe(path, registry)["changes"]
+        found["changes"] = describe(path)["changes"]
         target = resolve(Domain(embodiment=str(path), task="reach", observation="goal", episodes=4), registry)
         found |= shape(target.embodiment)
     except StudioError as error:

@@ -23,6 +23,7 @@ from studio.experiment import Domain, Experiment
 from studio.registry import Registry
 from studio.run.check import check
 from studio.run.evaluate import evaluate
+from studio.sim.domains import resolve
 from studio.sim.rollout import policy_actions, run_episodes
 from studio.sim.world import World
 from tests import tiny
@@ -144,11 +145,11 @@ def test_what_cannot_grasp_is_refused_in_plain_words(robot: str) -> None:
 def test_policy_learns_the_gripper_from_demonstrations(tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.setenv("TRANSFER_STUDIO_CACHE", str(tmp_path))
     asked = domain("franka_7dof", episodes=4)
-    episodes = demonstrations(asked, registry(), seed=0)
+    episodes = demonstrations(resolve(asked, registry()), seed=0)
     assert episodes.actions.shape[1] == 4 and set(np.unique(episodes.actions[:, 3])) == {-1.0, 1.0}
     path = tmp_path / "pick.hdf5"
     Robomimic().write(episodes, path)
-    read = demonstrations(asked.changed(dataset=str(path)), registry(), seed=0)
+    read = demonstrations(resolve(asked.changed(dataset=str(path)), registry()), seed=0)
     np.testing.assert_array_equal(read.observations["gripper_pos"], episodes.observations["gripper_pos"])
     assert not check(Experiment(target=asked.changed(dataset=str(path)), source=asked), registry())
 
@@ -183,8 +184,9 @@ def test_a_policy_of_two_arms_gives_back_what_it_learned(control: str, layout: s
 
 
 def test_tasks_of_one_version_keep_their_demonstrations_apart() -> None:
-    asked = domain("franka_7dof")
-    assert cache_path(asked, registry(), 0) != cache_path(asked.changed(task="push"), registry(), 0)
+    pick = domain("franka_7dof")
+    one, other = (cache_path(resolve(asked, registry()), 0) for asked in (pick, pick.changed(task="push")))
+    assert one != other
 
 
 def test_a_dataset_without_the_hands_openings_is_refused(tmp_path: Path) -> None:
@@ -193,7 +195,7 @@ def test_a_dataset_without_the_hands_openings_is_refused(tmp_path: Path) -> None
     path = tmp_path / "pick.hdf5"
     Robomimic().write(episodes, path)
     with pytest.raises(DataError, match="gripper_pos"):
-        demonstrations(domain("franka_7dof", episodes=1, dataset=str(path)), registry(), seed=0)
+        demonstrations(resolve(domain("franka_7dof", episodes=1, dataset=str(path)), registry()), seed=0)
 
 
 @pytest.mark.parametrize("task", ["push", "pick_place"])

@@ -99,7 +99,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     write_recordings(replace(recordings, qvel=np.full(recordings.qvel.shape, np.nan)), folder / "recordings.h5")
     with h5py.File(folder / "recordings.h5", "a") as file:
         del file["qvel"]
-    episodes = demonstrations(robot.changed(episodes=2), REGISTRY, 0)
+    episodes = demonstrations(resolve(robot.changed(episodes=2), REGISTRY), 0)
     REGISTRY.get("formats", "robomimic")().write(episodes, folder / "demonstrations.h5")
     return folder / "recordings.h5", folder / "demonstrations.h5"
 

@@ -49,14 +49,15 @@ def summarize(domain: Domain, seed: int, registry: Registry) -> Summary:
         StudioError: the file is missing, broken or in no known format.
     """
     from studio.data.datasets import cache_path, read_dataset, survey
+    from studio.sim.domains import resolve
 
-    path: Path = domain.dataset if domain.dataset is not None else cache_path(domain, registry, seed)
+    path: Path = domain.dataset if domain.dataset is not None else cache_path(resolve(domain, registry), seed)
     if domain.dataset is None and not path.exists():
         return Summary()
-    whole = survey(path, registry, Reading(None, domain.dataset_split, frozenset()))  # of the actions alone
+    whole = survey(path, Reading(None, domain.dataset_split, frozenset()))  # of the actions alone
     named = next((key for key, camera in whole.cameras.items() if camera == domain.camera), "")
     first = Reading(READ_AT_MOST, domain.dataset_split, None, domain.dataset_camera or named)
-    episodes = read_dataset(path, registry, first)
+    episodes = read_dataset(path, first)
     made, cameras = domain.dataset is None, tuple(whole.cameras)
     return Summary(
         episodes=whole.episodes,
@@ -71,7 +72,7 @@ def summarize(domain: Domain, seed: int, registry: Registry) -> Summary:
         thumbnails=_thumbnails(episodes),
         splits={} if made else whole.splits,
         cameras=cameras if len(cameras) > 1 and domain.observes("image") and not made else (),
-        notes=tuple(survey(path, registry, first).notes_of()),
+        notes=tuple(survey(path, first).notes_of()),
     )
 
 

@@ -56,7 +56,7 @@ def dataset(path: Path, registry: Registry, shown: Domain) -> Recorded:
     from studio.data.datasets import read_dataset
     from studio.viewer.playback import Playback, recorded_domain
 
-    episodes = read_dataset(path, registry, Reading(EPISODES_READ))
+    episodes = read_dataset(path, Reading(EPISODES_READ))
     domain = recorded_domain(episodes, shown)
     name = f"{path.name} (first {EPISODES_READ} episodes)" if len(episodes) == EPISODES_READ else path.name
     return Recorded(name, lambda: Playback(episodes, domain, registry, str(path)))
@@ -85,11 +85,12 @@ def model(path: Path) -> Recorded:
 def _demonstrations(experiment: Experiment, registry: Registry) -> list[tuple[str, Path]]:
     from studio.data.datasets import cache_path
     from studio.errors import StudioError
+    from studio.sim.domains import resolve
 
     found = []
     for role, domain in (("source", experiment.source), ("target", experiment.target)):
         try:
-            path = domain.dataset or cache_path(domain, registry, experiment.seed)
+            path = domain.dataset or cache_path(resolve(domain, registry), experiment.seed)
         except StudioError:
             continue  # what cannot be built has no demonstrations
         if path.is_file():

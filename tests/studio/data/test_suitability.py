@@ -18,6 +18,7 @@ from studio.errors import DataError
 from studio.experiment import Domain
 from studio.registry import Registry
 from studio.run.check_domain import check_domain
+from studio.sim.domains import resolve
 from tests.studio.data.broken_files import LENGTHS, SIZE, write_file
 
 
@@ -42,7 +43,7 @@ def refused(asked: Domain) -> tuple[str, str]:
     """(field, message) of the one problem, which the run finds too."""
     (problem,) = check_domain("target", asked, registry())
     with pytest.raises(DataError) as caught:
-        demonstrations(asked, registry(), 0)
+        demonstrations(resolve(asked, registry()), 0)
     assert (caught.value.message, caught.value.remedy) == (problem.message, problem.remedy) and problem.remedy
     assert caught.value.field == str(asked.dataset)
     return problem.field, problem.message
@@ -52,7 +53,7 @@ def read(asked: Domain) -> tuple[Episodes, str]:
     """The episodes, and what the log says of them."""
     said: list[str] = []
     assert check_domain("target", asked, registry()) == []
-    return demonstrations(asked, registry(), 0, say=said.append), "\n".join(said)
+    return demonstrations(resolve(asked, registry()), 0, say=said.append), "\n".join(said)
 
 
 @pytest.fixture
@@ -147,7 +148,8 @@ def test_split_is_learned_from_or_refused(path: Path) -> None:
 
 def test_settings_of_files_change_no_cached_episodes(path: Path) -> None:
     without = domain(path, dataset=None)
-    assert cache_path(without, registry(), 0) == cache_path(without.changed(dataset_split="train"), registry(), 0)
+    paths = [cache_path(resolve(d, registry()), 0) for d in (without, without.changed(dataset_split="train"))]
+    assert paths[0] == paths[1]
 
 
 def test_rate_is_resampled_or_refused(path: Path) -> None:

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from studio.errors import DataError
-from studio.registry import Registry
 from studio.sim.robots.actuators import command_of
 from studio.sim.robots.chain import chain_of
 from studio.sim.robots.mocap_welds import release_from_mocap
@@ -96,7 +95,7 @@ def test_torque_motors_become_servos_with_their_limits(tmp_path: Path) -> None:
     np.testing.assert_allclose(model.actuator_forcerange, [[-50, 50]] * 4)
     assert model.actuator_gear[0, 0] == 1 and not model.actuator_ctrllimited.any()
     assert any("replace" in change and "m_j1" in change for change in robot.changes)
-    assert describe(path, Registry())["changes"] == [*robot.changes]
+    assert describe(path)["changes"] == [*robot.changes]
 
 
 def test_limits_that_cannot_hold_the_robot_are_left_out(tmp_path: Path) -> None:
