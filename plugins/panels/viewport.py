@@ -140,9 +140,10 @@ class ViewportPanel(QWidget):
         self.sources.show_domain()
 
     def _studio_player(self, domain: Domain) -> PlayerProtocol:
-        from studio.viewer.player import Player  # on the render thread
+        from studio.sim.domains import resolve  # on the render thread
+        from studio.viewer.player import Player
 
-        return Player(domain, self._app_state.registry)
+        return Player(resolve(domain, self._app_state.registry))
 
     # -- what frames say -----------------------------------------------------------------------------------------------
 

@@ -117,13 +117,12 @@ def export(options: argparse.Namespace) -> int:
 
 
 def _film(options: argparse.Namespace) -> int:
-    from studio.registry import shared_registry
     from studio.viewer.film import film_run
 
     def tick(done: int, episodes: int) -> None:
         print(f"Episode {done + 1} of {episodes}", file=sys.stderr, flush=True)
 
-    filmed = film_run(options.folder, options.film, shared_registry(), options.episodes, tick)
+    filmed = film_run(options.folder, options.film, options.episodes, tick)
     if options.json:
         print(json_text(filmed.to_dict()))
     else:

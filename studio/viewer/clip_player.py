@@ -7,10 +7,7 @@ from collections.abc import Callable
 import mujoco
 import numpy as np
 
-from studio.contracts import PlayerInfo
-from studio.experiment import Domain
-from studio.registry import Registry
-from studio.sim.domains import embodiment_of, task_of
+from studio.contracts import PlayerInfo, ResolvedDomain
 from studio.sim.scene import Scene, build
 from studio.viewer.base_player import BasePlayer
 from studio.viewer.training_tap import Clip
@@ -25,14 +22,15 @@ class ClipPlayer(BasePlayer):
 
     Args:
         ask: gives the next clip, once; None: not yet. It is asked when the present one is through.
-        domain: what is shown. Clips of another domain are left out, and :attr:`info` then says that it is ``stale``.
+        resolved: the domain that is shown. Clips of another domain are left out, and :attr:`info` then says that it is
+            ``stale``.
     """
 
     kind = "training"
 
-    def __init__(self, ask: Callable[[], Clip | None], domain: Domain, registry: Registry) -> None:
-        task, embodiment = task_of(domain, registry), embodiment_of(domain, registry)
-        scene: Scene = build(embodiment, task, hidden_dynamics=domain.hidden_dynamics)
+    def __init__(self, ask: Callable[[], Clip | None], resolved: ResolvedDomain) -> None:
+        domain = resolved.domain
+        scene: Scene = build(resolved.embodiment, resolved.new_task(), hidden_dynamics=domain.hidden_dynamics)
         super().__init__(scene.model)
         if scene.home_qpos is not None and len(scene.home_qpos) == self.model.nq:
             self.data.qpos[:] = scene.home_qpos

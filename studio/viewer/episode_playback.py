@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from studio.contracts import Episodes
+from studio.contracts import Episodes, ResolvedDomain
 from studio.errors import DataError
-from studio.experiment import Domain, Experiment
-from studio.registry import Registry
-from studio.sim.domains import embodiment_of, task_of
+from studio.experiment import Experiment
+from studio.registry import shared_registry
+from studio.sim.domains import resolve
 from studio.sim.rollout import policy_actions, run_episodes
 from studio.sim.world import World
 from studio.store.checkpoint import list_checkpoints, load_policy
@@ -49,7 +49,7 @@ def scored(folder: Path) -> list[Scored]:
     return found
 
 
-def replay(folder: Path, step: int, registry: Registry, most: int = MOST) -> tuple[Episodes, Domain, tuple[str, ...]]:
+def replay(folder: Path, step: int, most: int = MOST) -> tuple[Episodes, ResolvedDomain, tuple[str, ...]]:
     """Plays an evaluation's first episodes again.
 
     Returns:
@@ -62,11 +62,11 @@ def replay(folder: Path, step: int, registry: Registry, most: int = MOST) -> tup
     rows = rows[rows["step"] == step][:most]
     if not len(rows):
         raise DataError(f"The run has no evaluation at step {step}.", str(folder), "Choose another step.")
-    policy = load_policy(folder, step, registry)
-    domain = Experiment.load(folder / "experiment.yaml").target
-    task = task_of(domain, registry)
+    policy = load_policy(folder, step)
+    resolved = resolve(Experiment.load(folder / "experiment.yaml").target, shared_registry())
+    task = resolved.new_task()
     frames: list[list[dict[str, Any]]] = [[] for _ in rows]
-    world = World(domain, task, embodiment_of(domain, registry), len(rows))
+    world = World(resolved.domain, task, resolved.embodiment, len(rows))
 
     def record(ids: Array, seen: dict[str, Array], actions: Array, rewards: Array) -> None:
         for row, sim in enumerate(ids):
@@ -84,7 +84,7 @@ def replay(folder: Path, step: int, registry: Registry, most: int = MOST) -> tup
     actions, rewards, states = (whole.pop(key) for key in ("actions", "rewards", "states"))
     lengths = np.array([len(episode) for episode in frames])
     episodes = Episodes(whole, actions, lengths, rewards, states, {"control_hz": task.control_hz})
-    return episodes, domain, tuple(_said(row, task.has_success) for row in rows)
+    return episodes, resolved, tuple(_said(row, task.has_success) for row in rows)
 
 
 def _said(row: Any, by_success: bool) -> str:

@@ -13,7 +13,8 @@ import numpy as np
 
 from studio.errors import DataError
 from studio.experiment import Experiment
-from studio.registry import Registry
+from studio.registry import shared_registry
+from studio.sim.domains import resolve
 from studio.sim.render.gl import thread_context
 from studio.sim.render.renderer import PLANE
 from studio.sim.render.video import FPS, VideoWriter
@@ -43,9 +44,7 @@ class Filmed:
         }
 
 
-def film_run(
-    run: Path, path: Path, registry: Registry, episodes: int = 5, tick: Callable[[int, int], None] | None = None
-) -> Filmed:
+def film_run(run: Path, path: Path, episodes: int = 5, tick: Callable[[int, int], None] | None = None) -> Filmed:
     """Films the first ``episodes`` of the run's evaluation on its target, in real time, as an MP4 of 640×480 px.
 
     Args:
@@ -67,9 +66,9 @@ def film_run(
         there = "folder" if path.is_dir() else "file"
         raise DataError(f"A {there} of this name exists already.", str(path), "Choose another name.")
     plan = Experiment.load(run / "experiment.yaml")
-    policy = load_policy(run, registry=registry)
+    policy = load_policy(run)
     thread_context()  # without GL it fails before anything is written
-    player = Player(plan.target, registry, policy, plan.seed)
+    player = Player(resolve(plan.target, shared_registry()), policy, plan.seed)
     try:
         camera = _Camera(player)
         try:

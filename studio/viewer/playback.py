@@ -7,11 +7,9 @@ import json
 import mujoco
 import numpy as np
 
-from studio.contracts import Episodes, PlayerInfo
+from studio.contracts import Episodes, PlayerInfo, ResolvedDomain
 from studio.errors import DataError
 from studio.experiment import Domain
-from studio.registry import Registry
-from studio.sim.domains import embodiment_of, task_of
 from studio.sim.scene import Scene, build
 from studio.viewer.base_player import BasePlayer
 
@@ -34,10 +32,10 @@ class Playback(BasePlayer):
     kind = "recorded"
 
     def __init__(
-        self, episodes: Episodes, domain: Domain, registry: Registry, where: str = "", names: tuple[str, ...] = ()
+        self, episodes: Episodes, resolved: ResolvedDomain, where: str = "", names: tuple[str, ...] = ()
     ) -> None:
-        task = task_of(domain, registry)
-        scene: Scene = build(embodiment_of(domain, registry), task)
+        task = resolved.new_task()
+        scene: Scene = build(resolved.embodiment, task)
         super().__init__(scene.model)
         self.episodes, self.names = episodes, names
         self.control_hz = float(episodes.attributes.get("control_hz", task.control_hz))

@@ -7,10 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from studio.contracts import Decoration, PlayerInfo
+from studio.contracts import Decoration, PlayerInfo, ResolvedDomain
 from studio.contracts.player import PolicyChoice
-from studio.experiment import Domain
-from studio.registry import Registry
 from studio.viewer.actor import Actor
 from studio.viewer.policy_probe import StepRecord
 from studio.viewer.steered_world import SteeredWorld
@@ -27,8 +25,8 @@ class Player(SteeredWorld):
         seed: of the first episode; each further episode takes the next.
     """
 
-    def __init__(self, domain: Domain, registry: Registry, policy: PolicyChoice = "expert", seed: int = 0) -> None:
-        super().__init__(domain, registry)
+    def __init__(self, resolved: ResolvedDomain, policy: PolicyChoice = "expert", seed: int = 0) -> None:
+        super().__init__(resolved)
         self._actor = Actor(self.world, policy, self._sight)
         self._overlays = StepOverlays(self.history, float(self.model.stat.extent))
         self._did: dict[str, Any] = {}  # of the last step, for its record

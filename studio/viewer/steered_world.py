@@ -8,12 +8,9 @@ from typing import Any
 import mujoco
 import numpy as np
 
-from studio.contracts import Line, RandomizationValues
+from studio.contracts import Line, RandomizationValues, ResolvedDomain
 from studio.contracts.decorations import Point
-from studio.experiment import Domain
-from studio.registry import Registry
 from studio.sim.control import ServoControl
-from studio.sim.domains import embodiment_of, task_of
 from studio.sim.randomization import fields as randomization
 from studio.sim.scene import MAX_DELAY
 from studio.sim.substeps import PARTS, SubstepSchedule
@@ -31,9 +28,9 @@ class SteeredWorld(LiveSimulation):
 
     kind = "world"
 
-    def __init__(self, domain: Domain, registry: Registry) -> None:
-        task = task_of(domain, registry)
-        self.world = World(domain, task, embodiment_of(domain, registry), 1, threads=1, max_delay=MAX_DELAY)
+    def __init__(self, resolved: ResolvedDomain) -> None:
+        domain, task = resolved.domain, resolved.new_task()
+        self.world = World(domain, task, resolved.embodiment, 1, threads=1, max_delay=MAX_DELAY)
         world = self.world
         super().__init__(world.batch, task.control_hz, PARTS, world.state_owners(), world.fields)
         self._ids = np.zeros(1, int)

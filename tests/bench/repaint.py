@@ -28,6 +28,7 @@ from plugins.panels.viewport import ViewportPanel
 from studio.events import DeviceSample, MetricsLogged, StateChanged
 from studio.experiment import Experiment
 from studio.registry import shared_registry
+from studio.sim.domains import resolve
 from widgets.curves.data import RunData
 from widgets.shell.app_state import AppState
 from widgets.style import theme
@@ -166,7 +167,7 @@ def drawing() -> list[dict[str, Any]]:
     from studio.viewer.player import Player
 
     stage, now, spent = Stage(), time.perf_counter(), []
-    stage.obey("player", lambda: Player(Experiment().target, shared_registry()))
+    stage.obey("player", lambda: Player(resolve(Experiment().target, shared_registry())))
     stage.obey("size", (200, 150))
     for _ in range(60):
         now += INTERVAL

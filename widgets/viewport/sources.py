@@ -54,21 +54,22 @@ def recordings(experiment: Experiment, registry: Registry, folder: Path) -> Reco
 def dataset(path: Path, registry: Registry, shown: Domain) -> Recorded:
     """Return a dataset's episodes, on the domain that it names, or else on the one shown. Raises DataError."""
     from studio.data.datasets import read_dataset
+    from studio.sim.domains import resolve
     from studio.viewer.playback import Playback, recorded_domain
 
     episodes = read_dataset(path, Reading(EPISODES_READ))
     domain = recorded_domain(episodes, shown)
     name = f"{path.name} (first {EPISODES_READ} episodes)" if len(episodes) == EPISODES_READ else path.name
-    return Recorded(name, lambda: Playback(episodes, domain, registry, str(path)))
+    return Recorded(name, lambda: Playback(episodes, resolve(domain, registry), str(path)))
 
 
-def evaluation(folder: Path, step: int, registry: Registry) -> Recorded:
+def evaluation(folder: Path, step: int) -> Recorded:
     """Return a run's evaluation, played again from its seeds. Raises DataError."""
     from studio.viewer.episode_playback import replay
     from studio.viewer.playback import Playback
 
-    episodes, domain, names = replay(folder, step, registry)
-    return Recorded(f"{folder.name} · {step}", lambda: Playback(episodes, domain, registry, str(folder), names))
+    episodes, domain, names = replay(folder, step)
+    return Recorded(f"{folder.name} · {step}", lambda: Playback(episodes, domain, str(folder), names))
 
 
 def model(path: Path) -> Recorded:

@@ -35,9 +35,10 @@ class TrainingSource(QObject):
             return tap.take()
 
         def make() -> PlayerProtocol:
-            from studio.viewer.clip_player import ClipPlayer  # on the render thread
+            from studio.sim.domains import resolve  # on the render thread
+            from studio.viewer.clip_player import ClipPlayer
 
-            return ClipPlayer(ask, tap.domain(simulation) or otherwise, registry)
+            return ClipPlayer(ask, resolve(tap.domain(simulation) or otherwise, registry))
 
         self.watching, self._words = True, ""
         self._bar.simulation.show()

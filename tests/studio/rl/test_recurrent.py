@@ -17,6 +17,7 @@ from studio.rl.algorithms.ppo import PPOParams, ppo_loss
 from studio.rl.algorithms.recurrent_ppo import RecurrentActorCritic, RecurrentPPO
 from studio.rl.networks.gaussian import log_prob
 from studio.run.check import check
+from studio.sim.domains import resolve
 from studio.sim.gymnasium_ids import default_domain, make_vector
 from studio.sim.rollout import policy_actions, run_episodes
 from studio.sim.world import World
@@ -258,7 +259,7 @@ def test_the_player_remembers_and_says_what_is_expected() -> None:
     domain = default_domain(kind, body)
     world = make_vector(1, "hopper", "hopper", threads=1)
     policy = moving(world)
-    player = Player(domain, registry, policy, seed=5)
+    player = Player(resolve(domain, registry), policy, seed=5)
     world.reset_envs(np.zeros(1, int), [5])
     memory, ids = None, np.zeros(1, int)
     for step in range(8):

@@ -36,14 +36,14 @@ def test_the_same_episodes_come_again(run: Path) -> None:
     import h5py
 
     step = scored(run)[-1].step
-    episodes, domain, names = replay(run, step, Registry())
+    episodes, domain, names = replay(run, step)
     with h5py.File(run / "log.h5", "r") as file:
         rows = file["episodes"][:]
     rows = rows[(rows["domain"] == b"target") & (rows["step"] == step)]
     np.testing.assert_array_equal(episodes.lengths, rows["length"])
     assert names[0].startswith(f"seed {rows['seed'][0]}: ")
-    assert domain.embodiment == "ur5_6dof"
-    playback = Playback(episodes, domain, Registry(), names=names)
+    assert domain.embodiment.id == "ur5_6dof"
+    playback = Playback(episodes, domain, names=names)
     assert playback.length == rows["length"][0] and "reward" in playback.traces()
     np.testing.assert_array_equal(playback.observation_image(), episodes.observations["image"][0])
 
@@ -62,7 +62,7 @@ def test_an_episode_that_was_logged_twice_is_played_once(run: Path, tmp_path: Pa
     step = scored(run)[-1].step
     assert [s.episodes for s in scored(folder)] == [s.episodes for s in scored(run)]
     assert scored(folder)[-1].mean_return == pytest.approx(scored(run)[-1].mean_return + 1)
-    assert len(replay(folder, step, Registry())[2]) == 6
+    assert len(replay(folder, step)[2]) == 6
 
 
 def test_where_a_task_has_no_success_the_return_alone_is_said(
@@ -76,7 +76,7 @@ def test_where_a_task_has_no_success_the_return_alone_is_said(
     assert before.successes is not None and now.successes is None
     registry = Registry()
     monkeypatch.setattr(registry.get("tasks", "reach"), "has_success", False)
-    _, _, names = replay(folder, now.step, registry, most=1)
+    _, _, names = replay(folder, now.step, most=1)
     logged = read_episodes(folder)
     returns = logged.returns[(logged.step == now.step) & (logged.domain == "target")]
     assert names == (f"seed 10000: return {returns[0]:.2f}",)
@@ -85,6 +85,6 @@ def test_where_a_task_has_no_success_the_return_alone_is_said(
 
 def test_nothing_scored_is_said(run: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no evaluation at step 7"):
-        replay(run, 7, Registry())
+        replay(run, 7)
     with pytest.raises(DataError, match="log cannot be read"):
         scored(tmp_path)

@@ -104,5 +104,5 @@ def test_without_gl_nothing_is_written(
 
     monkeypatch.setattr(film, "thread_context", none)
     with pytest.raises(StudioError, match="No OpenGL"):
-        film.film_run(finished["full_finetuning"], tmp_path / "film.mp4", Registry())
+        film.film_run(finished["full_finetuning"], tmp_path / "film.mp4")
     assert not any(tmp_path.iterdir())

@@ -12,6 +12,7 @@ import pytest
 from studio.errors import StudioError
 from studio.experiment import Domain
 from studio.registry import Registry
+from studio.sim.domains import resolve
 from studio.viewer.history import History, Keeper
 from studio.viewer.player import Player
 
@@ -20,7 +21,7 @@ MASS = {"field": "mass", "low": 0.8, "high": 1.2}
 
 def made(**fields: Any) -> Player:
     kept = {"embodiment": "ur5_6dof", "observation": "goal", "image_size": 32} | fields
-    return Player(Domain(**kept), Registry(), "random", seed=5)
+    return Player(resolve(Domain(**kept), Registry()), "random", seed=5)
 
 
 @pytest.fixture

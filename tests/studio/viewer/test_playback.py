@@ -14,7 +14,7 @@ from studio.data.collect import collect
 from studio.errors import DataError
 from studio.experiment import Domain
 from studio.registry import Registry
-from studio.sim.domains import embodiment_of, task_of
+from studio.sim.domains import embodiment_of, resolve, task_of
 from studio.viewer.model_player import ModelPlayer
 from studio.viewer.playback import Playback, recorded_domain
 
@@ -29,7 +29,7 @@ def episodes() -> Episodes:
 
 @pytest.fixture
 def playback(episodes: Episodes) -> Playback:
-    return Playback(episodes, DOMAIN, Registry(), "file", ("good", "bad", "good"))
+    return Playback(episodes, resolve(DOMAIN, Registry()), "file", ("good", "bad", "good"))
 
 
 def test_every_frame_shows_its_own_state(playback: Playback, episodes: Episodes) -> None:
@@ -84,7 +84,7 @@ def test_the_file_says_which_domain_it_is_from(episodes: Episodes) -> None:
 
 def test_without_states_the_joints_are_posed(episodes: Episodes) -> None:
     bare = Episodes(episodes.observations, episodes.actions, episodes.lengths)
-    playback = Playback(bare, DOMAIN, Registry())
+    playback = Playback(bare, resolve(DOMAIN, Registry()))
     playback.seek(3)
     np.testing.assert_allclose(playback.data.qpos[:6], episodes.observations["joint_pos"][3], atol=1e-6)
     assert "reward" not in playback.traces()
@@ -92,13 +92,13 @@ def test_without_states_the_joints_are_posed(episodes: Episodes) -> None:
 
 def test_what_does_not_fit_is_said(episodes: Episodes) -> None:
     with pytest.raises(DataError, match="24 wide"):
-        Playback(episodes, Domain(embodiment="franka_7dof", observation="goal"), Registry(), "file")
+        Playback(episodes, resolve(Domain(embodiment="franka_7dof", observation="goal"), Registry()), "file")
     with pytest.raises(DataError, match="neither states nor joint positions"):
-        Playback(Episodes({}, episodes.actions, episodes.lengths), DOMAIN, Registry(), "file")
+        Playback(Episodes({}, episodes.actions, episodes.lengths), resolve(DOMAIN, Registry()), "file")
     broken = episodes.states.copy()
     broken[3, 2] = np.nan
     with pytest.raises(DataError, match="NaN"):
-        Playback(Episodes({}, episodes.actions, episodes.lengths, states=broken), DOMAIN, Registry(), "file")
+        Playback(Episodes({}, episodes.actions, episodes.lengths, states=broken), resolve(DOMAIN, Registry()), "file")
 
 
 URDF = """<robot name="two"><link name="base"/><link name="arm"><inertial><mass value="1"/>

@@ -16,7 +16,7 @@ from studio.experiment import Domain
 from studio.nn.policy import BasePolicy
 from studio.registry import Registry, shared_registry
 from studio.rl.networks.gaussian import GaussianActorCritic
-from studio.sim.domains import embodiment_of, task_of
+from studio.sim.domains import embodiment_of, resolve, task_of
 from studio.sim.substeps import PARTS
 from studio.sim.world import World
 from studio.viewer.player import HOLD_SECONDS, Player
@@ -27,7 +27,9 @@ REACHER = Domain(embodiment="reacher", task="reacher", control="motor", observat
 
 @pytest.fixture
 def player() -> Iterator[Player]:
-    playing = Player(Domain(embodiment="ur5_6dof", observation="goal", image_size=32), Registry(), "expert", seed=3)
+    playing = Player(
+        resolve(Domain(embodiment="ur5_6dof", observation="goal", image_size=32), Registry()), "expert", seed=3
+    )
     yield playing
     playing.close()
 
@@ -114,7 +116,7 @@ def test_a_policy_that_does_not_fit_is_refused_and_who_acted_goes_on(player: Pla
     assert player.info["step"] == 1
     with pytest.raises(StudioError, match="no scripted expert"):
         hopper = Domain(embodiment="hopper", task="hopper", control="motor", observation="state")
-        Player(hopper, Registry(), "expert").step()
+        Player(resolve(hopper, Registry()), "expert").step()
 
 
 def test_randomizing_while_playing_and_taking_it_back(player: Player) -> None:
@@ -137,7 +139,9 @@ HOPPER: dict[str, Any] = {"embodiment": "hopper", "task": "hopper", "control": "
 @pytest.mark.parametrize("moment", ["reset", "once"])
 def test_a_preview_holds_over_episodes_until_it_is_ended(moment: str) -> None:
     term = {"field": "friction", "low": 0.5, "high": 0.6, "resample": moment}
-    playing, untouched = (Player(Domain(randomization=[term], **HOPPER), Registry(), "random") for _ in range(2))
+    playing, untouched = (
+        Player(resolve(Domain(randomization=[term], **HOPPER), Registry()), "random") for _ in range(2)
+    )
 
     def shown(player: Player) -> tuple[float, float]:
         scale = player.batch.expand("geom_friction")[0, 0, 0] / player.world.model.geom_friction[0, 0]
@@ -166,7 +170,7 @@ def test_a_long_delay_acts_as_in_training() -> None:
     late = [{"field": "actuator_delay", "low": 0.2, "high": 0.2}]
     domain = Domain(embodiment="ur5_6dof", observation="goal", randomization=late)
     world = World(domain, task_of(domain, Registry()), embodiment_of(domain, Registry()), 1, 1)
-    playing, ids = Player(domain, Registry(), "expert", seed=3), np.zeros(1, int)
+    playing, ids = Player(resolve(domain, Registry()), "expert", seed=3), np.zeros(1, int)
     world.reset_envs(ids, [3])
     for _ in range(8):
         playing.step()
@@ -197,7 +201,7 @@ def test_a_target_on_slides_is_seen_where_the_hand_holds_it_while_it_is_moved() 
             self.seen.append(np.array(observation["state"][0]))
             return np.zeros((1, 2)), memory
 
-    playing = Player(REACHER, Registry(), Still(), seed=3)
+    playing = Player(resolve(REACHER, Registry()), Still(), seed=3)
     playing.step()
     target, tip = playing.model.body("target").id, playing.model.body("fingertip").id
     hand = playing.perturb
@@ -225,7 +229,7 @@ def test_a_target_on_slides_is_seen_where_the_hand_holds_it_while_it_is_moved() 
     ],
 )
 def test_a_goal_stays_where_the_hand_put_it_until_a_reset(domain: Domain, mark: str, seen: str, at: slice) -> None:
-    playing = Player(domain, Registry(), "random", seed=3)
+    playing = Player(resolve(domain, Registry()), "random", seed=3)
     body, hand = playing.model.body(mark).id, playing.perturb
 
     def place() -> np.ndarray:
@@ -242,14 +246,14 @@ def test_a_goal_stays_where_the_hand_put_it_until_a_reset(domain: Domain, mark: 
         np.testing.assert_allclose(place(), there, atol=1e-9)
         np.testing.assert_allclose(playing.world.observe(np.zeros(1, int))[seen][0, at], there[:2], atol=1e-6)
     playing.reset()
-    untouched = Player(domain, Registry(), "random", seed=playing.info["seed"])
+    untouched = Player(resolve(domain, Registry()), "random", seed=playing.info["seed"])
     np.testing.assert_array_equal(place(), untouched.data.xipos[body], "the task's own again")
     playing.close()
     untouched.close()
 
 
 def test_a_goal_follows_the_hand_while_the_end_of_an_episode_is_held() -> None:
-    playing = Player(REACHER, Registry(), "random", seed=3)
+    playing = Player(resolve(REACHER, Registry()), "random", seed=3)
     part, target, hand = 1 / (playing.control_hz * PARTS), playing.model.body("target").id, playing.perturb
     while playing.info["step"] < playing.world.task.horizon:
         playing.advance(part)
@@ -265,7 +269,7 @@ def test_a_goal_follows_the_hand_while_the_end_of_an_episode_is_held() -> None:
 
 
 def test_a_goal_that_was_dragged_and_taken_back_does_not_return() -> None:
-    playing = Player(REACHER, Registry(), "random", seed=3)
+    playing = Player(resolve(REACHER, Registry()), "random", seed=3)
     target, hand = playing.model.body("target").id, playing.perturb
     playing.step()
     hand.select, hand.active = target, mujoco.mjtPertBit.mjPERT_TRANSLATE.value
@@ -284,7 +288,7 @@ def test_a_player_is_freed_where_it_is_dropped() -> None:
     gc.collect()
     gc.disable()
     try:
-        player = Player(Domain(observation="goal"), shared_registry(), "expert")
+        player = Player(resolve(Domain(observation="goal"), shared_registry()), "expert")
         player.step()
         player.close()
         freed = weakref.ref(player)

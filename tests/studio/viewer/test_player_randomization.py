@@ -10,6 +10,7 @@ import pytest
 
 from studio.experiment import Domain
 from studio.registry import Registry
+from studio.sim.domains import resolve
 from studio.viewer.player import Player
 
 REGISTRY = Registry()
@@ -34,7 +35,7 @@ def look(player: Player) -> list[np.ndarray]:
     ],
 )
 def test_a_look_is_put_on_at_once_and_taken_off_to_the_bit(key: str, value: Any, changed: list[int]) -> None:
-    player = Player(Domain(embodiment="ur5_6dof", task="reach", observation="goal"), REGISTRY)
+    player = Player(resolve(Domain(embodiment="ur5_6dof", task="reach", observation="goal"), REGISTRY))
     plain = look(player)
     player.randomize({key: value})
     for i, (before, after) in enumerate(zip(plain, look(player), strict=True)):
@@ -52,7 +53,7 @@ def test_a_look_is_put_on_at_once_and_taken_off_to_the_bit(key: str, value: Any,
 def test_values_of_some_parts_are_previewed_by_key() -> None:
     terms = [{"field": "mass", "parts": "torso", "low": 1.5, "high": 2.0}]
     body = {"embodiment": "hopper", "task": "hopper", "control": "motor", "observation": "state"}
-    player = Player(Domain(randomization=terms, **body), REGISTRY, "random")
+    player = Player(resolve(Domain(randomization=terms, **body), REGISTRY), "random")
     own = player.world.model.body_mass
     drawn = player.model.body_mass[1] / own[1]
     assert 1.5 <= drawn <= 2.0

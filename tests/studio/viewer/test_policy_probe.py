@@ -11,6 +11,7 @@ from studio.experiment import Domain
 from studio.nn.policy import BasePolicy
 from studio.registry import Registry
 from studio.rl.networks.gaussian import GaussianActorCritic
+from studio.sim.domains import resolve
 from studio.viewer.decorations import ABOVE, BELOW, MIDDLE, diverging
 from studio.viewer.player import Player
 from studio.viewer.policy_probe import PolicyProbe, StepRecord, colored_path, full_color, traces
@@ -45,7 +46,7 @@ class Gap:
 
 
 def played(policy: Any, steps: int = 6) -> Player:
-    player = Player(POINT, Registry(), policy, seed=1)
+    player = Player(resolve(POINT, Registry()), policy, seed=1)
     for _ in range(steps):
         player.step()
     return player

@@ -10,6 +10,7 @@ import pytest
 from studio.contracts import Task
 from studio.experiment import Domain
 from studio.registry import Registry
+from studio.sim.domains import resolve
 from studio.viewer.player import Player
 from studio.viewer.steering import Component, arrow, components, placed, turned
 
@@ -57,7 +58,7 @@ def test_a_direction_is_an_arrow_above_the_body() -> None:
 
 
 def test_a_turned_context_is_seen_at_once_with_the_mark_and_drawn_anew_with_the_next_episode() -> None:
-    player = Player(POINT, Registry(), "random", seed=2)
+    player = Player(resolve(POINT, Registry()), "random", seed=2)
     player.step()
     assert [part.name for part in player.components] == ["goal_x", "goal_y"]
     player.set_context(0, 0.31)
@@ -69,13 +70,13 @@ def test_a_turned_context_is_seen_at_once_with_the_mark_and_drawn_anew_with_the_
     assert player.context_values()[0] != moved[0], "time goes back with its context"
     player.step()
     np.testing.assert_array_equal(player.context_values(), moved)
-    drawn = Player(POINT, Registry(), "random", seed=3).context_values()
+    drawn = Player(resolve(POINT, Registry()), "random", seed=3).context_values()
     player.reset(3)
     np.testing.assert_array_equal(player.context_values(), drawn)
 
 
 def test_a_held_context_stays_over_episodes_until_it_is_let_go() -> None:
-    player = Player(POINT, Registry(), "random", seed=2)
+    player = Player(resolve(POINT, Registry()), "random", seed=2)
     player.set_context(1, -0.2)
     held = player.context_values()
     player.hold_context(True)
@@ -88,7 +89,7 @@ def test_a_held_context_stays_over_episodes_until_it_is_let_go() -> None:
 
 
 def test_a_dragged_mark_is_the_context() -> None:
-    player = Player(POINT, Registry(), "random", seed=2)
+    player = Player(resolve(POINT, Registry()), "random", seed=2)
     player.perturb.select, player.perturb.active = player.model.body("task/goal").id, 1
     player.perturb.refpos[:] = [0.4, -0.4, 0]
     player.drag_at_rest()

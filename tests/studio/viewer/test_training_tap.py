@@ -11,7 +11,7 @@ import pytest
 from studio.contracts import Ids
 from studio.experiment import Domain
 from studio.registry import Registry
-from studio.sim.domains import embodiment_of, task_of
+from studio.sim.domains import embodiment_of, resolve, task_of
 from studio.sim.observers import Observer
 from studio.sim.simulation import BatchSimulation
 from studio.sim.world import World
@@ -150,7 +150,7 @@ def clip_of(world: World, simulation: int = 0, seconds: int = 2) -> Any:
 
 def test_a_mirror_plays_clips_at_their_pace_and_waits_for_the_next() -> None:
     ask = Clips()
-    mirror = ClipPlayer(ask, CHEETAH, Registry())
+    mirror = ClipPlayer(ask, resolve(CHEETAH, Registry()))
     mirror.advance(0.1)
     assert "step" not in mirror.info and mirror.info["training"]
     clip = ask.next = clip_of(world_of(CHEETAH, 1))
@@ -168,7 +168,7 @@ def test_a_mirror_plays_clips_at_their_pace_and_waits_for_the_next() -> None:
 
 def test_a_mirror_says_when_the_training_shows_another_world() -> None:
     ask = Clips()
-    mirror = ClipPlayer(ask, CHEETAH, Registry())
+    mirror = ClipPlayer(ask, resolve(CHEETAH, Registry()))
     ask.next = clip_of(world_of(POINT, 1))
     mirror.advance(0.1)
     assert mirror.info["stale"] and "step" not in mirror.info

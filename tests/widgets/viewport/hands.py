@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QApplication
 from plugins.panels.viewport import ViewportPanel
 from studio.experiment import Domain
 from studio.registry import Registry
+from studio.sim.domains import resolve
 from studio.viewer.player import Player
 from widgets.shell.app_state import AppState
 from widgets.viewport.frame import Frame
@@ -41,7 +42,7 @@ class Held:
         self.until(lambda: self.frame.image is not None)
 
     def _make(self, domain: Domain) -> Any:
-        self.players.append(Player(DOMAIN, Registry(), "expert", seed=3))
+        self.players.append(Player(resolve(DOMAIN, Registry()), "expert", seed=3))
         return self.players[-1]
 
     def _note(self, level: str, text: str, details: str) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from studio.experiment import Domain
 from studio.registry import Registry
+from studio.sim.domains import resolve
 from studio.viewer.player import Player
 from tests.widgets.viewport.hands import Held
 from widgets.shell.app_state import AppState
@@ -21,7 +22,7 @@ class Family(Held):
     """A viewport over a family of tasks."""
 
     def _make(self, domain: Domain) -> Any:
-        self.players.append(Player(POINT, Registry(), "random", seed=3))
+        self.players.append(Player(resolve(POINT, Registry()), "random", seed=3))
         return self.players[-1]
 
 

@@ -11,6 +11,7 @@ import pytest
 from studio.experiment import Domain, Experiment
 from studio.registry import Registry
 from studio.rl.networks.gaussian import GaussianActorCritic
+from studio.sim.domains import resolve
 from studio.viewer.player import Player
 from tests.widgets.viewport.hands import Held
 from widgets.shell.app_state import AppState
@@ -23,7 +24,7 @@ class Worlds(Held):
     """Shows what the experiment says."""
 
     def _make(self, domain: Domain) -> Any:
-        self.players.append(Player(domain, Registry(), "expert", seed=3))
+        self.players.append(Player(resolve(domain, Registry()), "expert", seed=3))
         return self.players[-1]
 
     def choose(self, key: str) -> None:

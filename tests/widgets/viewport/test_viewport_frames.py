@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QApplication
 from plugins.panels.viewport import ViewportPanel
 from studio.experiment import Experiment
 from studio.registry import Registry
+from studio.sim.domains import resolve
 from widgets.shell.app_state import AppState
 from widgets.viewport.frame import Frame
 from widgets.viewport.render_stage import Stage
@@ -86,7 +87,7 @@ def test_a_picture_is_not_stretched_on_the_render_thread(monkeypatch: pytest.Mon
 
     stage = Stage()
     try:
-        stage.obey("player", lambda: Player(Experiment().target, Registry()))
+        stage.obey("player", lambda: Player(resolve(Experiment().target, Registry())))
         stage.obey("size", (200, 150))
         moments = [100.0]
         monkeypatch.setattr("time.perf_counter", lambda: moments[-1])

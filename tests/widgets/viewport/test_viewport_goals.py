@@ -11,6 +11,7 @@ import pytest
 from studio.experiment import Domain
 from studio.nn.policy import BasePolicy
 from studio.registry import Registry
+from studio.sim.domains import resolve
 from studio.viewer.player import Player
 from tests.widgets.viewport.hands import CTRL, LEFT, RIGHT, Held
 from widgets.shell.app_state import AppState
@@ -50,7 +51,7 @@ class Chased(Held):
         self.until(lambda: self.policy.seen.size)
 
     def _make(self, domain: Domain) -> Any:
-        self.players.append(Player(self.domain, Registry(), "random", seed=3))
+        self.players.append(Player(resolve(self.domain, Registry()), "random", seed=3))
         return self.players[-1]
 
     @property
