@@ -10,14 +10,13 @@ from studio.contracts import Context, Metrics, Policy, Problem, Requires, Shots,
 from studio.experiment import Domain, Experiment, Settings, setting
 from studio.meta.hidden_context import hidden, ignore_context
 from studio.meta.trial_policy import AdaptedPolicy, TrialActorCritic
-from studio.meta.trial_returns import TrialReturns, by_episode
+from studio.meta.trial_returns import TrialReturns
 from studio.meta.trials import Trials, run_trials
 from studio.rl.algorithms.ppo import PPOParams
 from studio.rl.algorithms.recurrent_ppo import RecurrentPPO
 from studio.rl.learners import check_minibatch
 from studio.rl.strategy import TINY, TINY_PPO, ReinforcementStrategy
 
-HELD_OUT = 64  # trials on held-out contexts after the training
 POINT = {"embodiment": "point", "task": "point_navigation", "control": "motor", "observation": "state"}
 
 
@@ -42,6 +41,7 @@ class RL2(ReinforcementStrategy):
         **dict.fromkeys(("source", "target"), POINT),
         "policy": {"id": TrialActorCritic.id, "params": {"width": 16, "hidden": 16}},
         "strategy": {"params": {**TINY_PPO, "steps": 64}},  # some episodes end
+        "evaluation": {**TINY["evaluation"], "shots": [0, 1]},
     }
 
     class Params(PPOParams, TrialParams):
@@ -62,19 +62,9 @@ class RL2(ReinforcementStrategy):
         iterations, trial = plan.budget.iterations, self.params.trial
         return RecurrentPPO(policy, world, self.params, iterations=iterations, seed=plan.seed, log=log, trial=trial)
 
-    def setup(self, context: Context[Any]) -> None:
-        super().setup(context)
-        source, plan = context.sources[0], context.experiment.evaluation
-        self._held_out = source.changed(source.domain.changed(contexts=context.tasks.inside))
-        self._seeds = range(plan.seed, plan.seed + HELD_OUT)
-
     def iterate(self) -> Iterator[Metrics]:
         for found in super().iterate():
             values = {**found.values, **self._returns.metrics()}
-            if found.step == found.total:
-                act = self._policy.exploring(self._seeds[0])  # it was trained to explore with sampled actions
-                returns, _ = run_trials(act, self._held_out, self.params.trial, self._seeds)
-                values |= by_episode("held_out_return", returns)
             yield Metrics(found.step, found.total, values, found.stage, found.share)
 
     def adapt(self, shots: Shots) -> Policy:

@@ -182,8 +182,9 @@ def _report(session: Any, as_json: bool) -> int:
         print(json_text({"run": str(session.folder), "state": session.state, "evaluations": session.evaluations}))
     else:
         for row in session.evaluations:
+            shots = f" after {row['shots']} {'episode' if row['shots'] == 1 else 'episodes'}" if "shots" in row else ""
             print(
-                f"{row['domain']} at step {row['step']}: {row['measure']} {row['success']:.3f} "
+                f"{row['domain']} at step {row['step']}{shots}: {row['measure']} {row['success']:.3f} "
                 f"[{row['low']:.3f}, {row['high']:.3f}] over {row['episodes']} episodes"
             )
         print(f"{session.state}: {session.folder}")

@@ -14,7 +14,7 @@ from studio.contracts.embodiment import Embodiment, Limb
 from studio.contracts.episodes import Episodes
 from studio.contracts.panel import PanelInfo
 from studio.contracts.player import ContextComponent, PlayerInfo, PlayerProtocol, PolicyChoice, RandomizationValues
-from studio.contracts.policy import Companion, EmbodimentSpec, Policy, TrainablePolicy, TransitionScore
+from studio.contracts.policy import Companion, EmbodimentSpec, Policy, TrainablePolicy, TransitionScore, TrialPolicy
 from studio.contracts.problem import Metrics, Problem
 from studio.contracts.requires import Requires
 from studio.contracts.stateful import Stateful
@@ -68,5 +68,6 @@ __all__ = [
     "TaskSplit",
     "TrainablePolicy",
     "TransitionScore",
+    "TrialPolicy",
     "task_name",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
@@ -69,6 +69,10 @@ class Policy(Protocol):
     def is_recurrent(self) -> bool:
         """Whether value and entropy depend on the memory too, as ``act`` left it; others ignore it."""
 
+    @property
+    def plays_trials(self) -> bool:
+        """Whether it is a :class:`TrialPolicy`."""
+
     def act(self, observation: Observation, memory: object = None) -> tuple[Array, object]:
         """Return native actions (n, dof of the domain's control), ready for ``World.step``, and the new memory.
 
@@ -91,6 +95,13 @@ class Policy(Protocol):
 
     def transition_scores(self) -> TransitionScore | None:
         """Return what its path is colored by; None: it scores no transitions."""
+
+
+class TrialPolicy(Policy, Protocol):
+    """A policy whose memory lasts over the episodes of a trial: it explores in the first and uses what it found."""
+
+    def exploring(self, seed: int) -> Callable[[Observation, Any], tuple[Array, Any]]:
+        """Return what acts in a trial: as ``act``, with actions sampled by random numbers of their own."""
 
 
 @dataclass(frozen=True)

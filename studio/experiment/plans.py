@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
 
 from studio.experiment.hashing import RUNS, decisive
 from studio.experiment.settings import Settings, setting
@@ -110,17 +112,20 @@ class EvaluationPlan(Settings):
         ge=0,
         le=LAST_SEED,
     )
-    shots: list[int] = setting(
+    shots: list[Annotated[int, Field(ge=0, le=100)]] = setting(
         [0],
         "Shots",
-        "What a meta-learner may use of a new task before it is scored: each number is scored; 0 is zero-shot.",
+        "How many episodes of a new task a policy may play before it is scored: each number is scored, and the largest "
+        "counts. 0 alone: no trials are played.",
         since=2,
+        short="shots",
         min_length=1,
     )
     held_out: Literal["none", "inside", "outside"] = setting(
         "none",
         "Held-out tasks",
-        "Contexts that are kept out of meta-training to be scored on: none, inside the range or outside it.",
+        "Tasks of the target's family that it is scored on and that no training draws: inside the family's range, or "
+        "outside it; none: all tasks.",
         since=2,
     )
     keep_best: bool = setting(
@@ -130,6 +135,11 @@ class EvaluationPlan(Settings):
         "apart from the evaluation's.",
         since=2,
     )
+
+    @property
+    def plays_trials(self) -> bool:
+        """Whether policies are scored in trials of several episodes."""
+        return self.shots != [0]
 
 
 class Comparison(Settings):

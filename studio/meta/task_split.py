@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from studio.contracts import ResolvedDomain, TaskSplit
+from studio.errors import ExperimentError
 from studio.rng import EpisodeRng
 
 STREAM = 7  # the random stream of held-out contexts
@@ -27,6 +28,34 @@ def split(domain: ResolvedDomain, seed: int, count: int = HELD_OUT) -> TaskSplit
     rng = EpisodeRng(np.arange(seed, seed + count), STREAM)
     inside = task.family(rng).tolist()
     return TaskSplit(domain.domain.contexts, inside, _outside(domain, rng).tolist() if _is_box(domain) else ())
+
+
+def held_out(domain: ResolvedDomain, which: str, seed: int) -> ResolvedDomain:
+    """Return the domain with contexts that no training draws.
+
+    Args:
+        which: ``"inside"`` the family's range or ``"outside"``; ``"none"``: the domain as it is.
+        seed: of the evaluation.
+
+    Raises:
+        ExperimentError: the family has no such contexts, or the domain chooses its own.
+    """
+    if which == "none":
+        return domain
+    task, found = domain.task, split(domain, seed)
+    contexts = found.inside if which == "inside" else found.outside
+    words, remedy = "", "Set it to none."
+    if not task.context:
+        words = f"The task '{task.id}' is not a task family, so no task of it can be held out."
+    elif domain.domain.contexts:
+        words, remedy = "The target's contexts are chosen already.", "Set it to none, or leave target.contexts empty."
+    elif task.members:
+        words = f"The family of '{task.id}' has {len(task.members)} tasks, and training draws them all."
+    elif not contexts:
+        words, remedy = f"The family of '{task.id}' has no tasks outside its range.", "Set it to inside or none."
+    if words:
+        raise ExperimentError(words, "evaluation.held_out", remedy)
+    return domain.changed(domain.domain.changed(contexts=contexts))
 
 
 def _is_box(domain: ResolvedDomain) -> bool:

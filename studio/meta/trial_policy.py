@@ -27,6 +27,7 @@ class TrialActorCritic(RecurrentActorCritic):
     title = "Trial GRU"
     summary = "Recurrent actor-critic whose memory lasts over the episodes of a trial; for RL²."
     reference = "Duan et al. 2016 (arXiv:1611.02779)"
+    plays_trials = True
 
     def exploring(self, seed: int) -> Callable[[Any, Any], tuple[Array, Any]]:
         """Return a function that acts as :meth:`act`, but samples its actions as in training."""

@@ -15,7 +15,7 @@ import torch
 from studio.contracts import Ids, Observation, ResolvedDomain
 from studio.errors import StudioError
 from studio.sim.observers import TrialObserver
-from studio.sim.rollout import run_episodes
+from studio.sim.rollout import Outcome, run_episodes
 from studio.sim.simulation import BatchSimulation
 from studio.sim.world import World
 
@@ -91,16 +91,21 @@ class Trials(TrialObserver):
 
 
 def run_trials(
-    act: Callable[[Observation, Any], tuple[Array, Any]], domain: ResolvedDomain, k: int, seeds: Sequence[int]
-) -> tuple[Array, Any]:
+    act: Callable[[Observation, Any], tuple[Array, Any]],
+    domain: ResolvedDomain,
+    k: int,
+    seeds: Sequence[int],
+    tick: Callable[[int], None] | None = None,
+) -> tuple[list[Outcome], Any]:
     """Play one trial for each seed, all at once, with a memory that lasts over the trial's episodes.
 
     Args:
         act: the ``act`` of a policy whose memory is an array (n, width); with sampled actions if it explores by chance.
         seeds: seeds of the first episodes, which draw the contexts; later episodes have seeds of their own.
+        tick: called every step with the number of episodes that have ended; it may raise to leave.
 
     Returns:
-        The returns, (k, trials), and the memory after the last episode, (trials, width).
+        What became of the trials' first episodes, of their second …, and the memory after the last, (trials, width).
     """
     world = World(domain.domain, domain.new_task(), domain.embodiment, len(seeds))
     memory: Any = None
@@ -116,6 +121,10 @@ def run_trials(
         Trials(world, k)
         step = max(seeds) - min(seeds) + 1
         episodes = [[seed + step * i for seed in seeds] for i in range(k)]
-        return np.stack([run_episodes(world, actions_of, each).returns for each in episodes]), memory
+        outcomes = []
+        for place, each in enumerate(episodes):
+            count = None if tick is None else lambda ended, place=place: tick(place * len(seeds) + ended)
+            outcomes.append(run_episodes(world, actions_of, each, tick=count))
+        return outcomes, memory
     finally:
         world.close()

@@ -18,6 +18,7 @@ class BasePolicy(nn.Module):
 
     contributes = "policies"
     is_recurrent: ClassVar[bool] = False
+    plays_trials: ClassVar[bool] = False  # see studio.contracts.TrialPolicy
     algorithm: ClassVar[str] = ""  # the key in studio.rl.learners of what trains it; empty: it is cloned
     params: Any = None
 

@@ -12,9 +12,10 @@ from studio.experiment import Experiment
 from studio.files import json_text
 from studio.nn.snapshot import snapshot
 from studio.registry import Registry
-from studio.run.evaluate import evaluate
 from studio.run.reporter import Reporter
+from studio.run.score_target import score_target
 from studio.seeds import selection_seed
+from studio.sim.domains import resolve
 from studio.store.policies import load_policy_folder, save_policy
 
 
@@ -35,10 +36,10 @@ class BestPolicy:
     def consider(self, strategy: Strategy, step: int) -> None:
         """Score the policy of a step on the selection episodes, and keep it where it is the best so far."""
         plan, reporter = self._experiment, self._reporter
-        result = evaluate(
+        *_, result = score_target(
             snapshot(strategy.policy()),
-            plan.target,
-            self._registry,
+            resolve(plan.target, self._registry),
+            plan.evaluation,
             plan.evaluation.short_episodes,
             selection_seed(plan.seed),
             lambda ended, wanted: reporter.clock.tick(),

@@ -7,6 +7,7 @@ from typing import Any
 from studio.contracts import RENAMED_ENTRIES, Problem
 from studio.errors import StudioError
 from studio.experiment import Domain, Experiment
+from studio.meta.task_split import held_out
 from studio.registry import Registry
 from studio.rl.learners import Algorithm, algorithm_of
 from studio.run import devices
@@ -15,6 +16,7 @@ from studio.run.check_domain import Attempts, attempt_domain
 from studio.run.spaces import observed_terms, spaces_of
 from studio.run.unsupported import unsupported
 from studio.seeds import DEMONSTRATIONS, demonstration_seed
+from studio.sim.domains import resolve
 from studio.sim.tasks import contexts
 from studio.store.policies import check_params
 
@@ -58,7 +60,10 @@ def check(experiment: Experiment, registry: Registry) -> list[Problem]:
                 problems += attempt("target.task", lambda: _same_spaces(experiment, registry)) or []
             if not problems:
                 problems += attempt("policy.params.ignored", lambda: _ignored(experiment, registry)) or []
-            problems += unsupported(experiment, kind.title, kind.requires)
+            trial_policies = [id for id, policy in registry.all("policies").items() if policy.plays_trials]
+            problems += unsupported(experiment, kind.title, kind.requires, trial_policies)
+            if not problems:
+                attempt("evaluation.held_out", lambda: _held_out(experiment, registry))
             problems += _teachers(experiment, kind, registry)
             if kind.requires.source_policy and not problems:
                 problems += attempt("pretraining.checkpoint", lambda: check_checkpoint(experiment, registry)) or []
@@ -99,6 +104,11 @@ def _seeds(experiment: Experiment, registry: Registry) -> list[Problem]:
             message = f"The {role}'s demonstrations have seeds from {first:,} on, and the evaluation would reach them."
             return [Problem("evaluation.seed", message, f"Choose at most {DEMONSTRATIONS - count:,}.")]
     return []
+
+
+def _held_out(experiment: Experiment, registry: Registry) -> None:
+    """Raise ExperimentError where the target has no such held-out tasks."""
+    held_out(resolve(experiment.target, registry), experiment.evaluation.held_out, experiment.evaluation.seed)
 
 
 def _selection(experiment: Experiment) -> list[Problem]:

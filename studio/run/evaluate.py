@@ -8,11 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from studio.contracts import Policy
+from studio.contracts import Policy, ResolvedDomain
 from studio.events import EpisodesEnded, Evaluated
-from studio.experiment import Domain
-from studio.registry import Registry
-from studio.sim.domains import embodiment_of, task_of
 
 if TYPE_CHECKING:
     from studio.sim.rollout import Outcome
@@ -58,13 +55,12 @@ class Evaluation:
 
 def evaluate(
     policy: Policy | str,
-    domain: Domain,
-    registry: Registry,
+    domain: ResolvedDomain,
     episodes: int,
     seed: int,
     tick: Callable[[int, int], None] | None = None,
 ) -> Evaluation:
-    """Runs ``episodes`` episodes, seeds ``seed`` and up, in one batch (chunks of at most 512).
+    """Run ``episodes`` episodes, seeds ``seed`` and up, in one batch (chunks of at most 512), and score them.
 
     Args:
         policy: a policy, or ``"expert"``.
@@ -75,7 +71,7 @@ def evaluate(
 
     act = expert_actions if isinstance(policy, str) else policy_actions(policy)
     parts: list[Outcome] = []
-    world = World(domain, task_of(domain, registry), embodiment_of(domain, registry), min(episodes, MAX_AT_ONCE))
+    world = World(domain.domain, domain.new_task(), domain.embodiment, min(episodes, MAX_AT_ONCE))
     try:
         for start in range(0, episodes, MAX_AT_ONCE):
             seeds = range(seed + start, seed + min(start + MAX_AT_ONCE, episodes))
@@ -83,11 +79,15 @@ def evaluate(
             parts.append(run_episodes(world, act, seeds, needs_observation=not isinstance(policy, str), tick=count))
     finally:
         world.close()
-    whole = Outcome.joined(parts)
-    measure = "success" if world.task.has_success else "return"
-    values = whole.successes.astype(float) if world.task.has_success else whole.returns
-    low, high = bootstrap_interval(values, shares=world.task.has_success)
-    return Evaluation(episodes, float(values.mean()), low, high, float(whole.returns.mean()), whole, measure)
+    return score_of(Outcome.joined(parts), domain.task.has_success)
+
+
+def score_of(outcome: Outcome, has_success: bool) -> Evaluation:
+    """Return the score of episodes: the share of successes, or the mean return where their task has no success."""
+    values = outcome.successes.astype(float) if has_success else outcome.returns
+    low, high = bootstrap_interval(values, shares=has_success)
+    measure, mean_return = "success" if has_success else "return", float(outcome.returns.mean())
+    return Evaluation(len(values), float(values.mean()), low, high, mean_return, outcome, measure)
 
 
 def bootstrap_interval(values: np.ndarray, seed: int = 0, shares: bool = True) -> tuple[float, float]:

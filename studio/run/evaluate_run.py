@@ -9,8 +9,10 @@ from studio.errors import DataError, ExperimentError
 from studio.experiment import Experiment
 from studio.registry import Registry
 from studio.run.check_domain import check_domain
-from studio.run.evaluate import Evaluation, evaluate
+from studio.run.evaluate import Evaluation
 from studio.run.fit import misfit
+from studio.run.score_target import score_target
+from studio.sim.domains import resolve
 from studio.store.checkpoint import load_policy
 
 
@@ -41,4 +43,4 @@ def evaluate_run(
         raise ExperimentError(problem.message, field, problem.remedy)
     plan = experiment.evaluation
     policy = load_policy(run, registry=registry)
-    return evaluate(policy, experiment.target, registry, plan.episodes, plan.seed, tick)
+    return score_target(policy, resolve(experiment.target, registry), plan, plan.episodes, plan.seed, tick)[-1]

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from studio.contracts import Strategy
+from studio.events import MetricsLogged
 from studio.experiment import Experiment
+from studio.meta.trial_returns import by_episode
 from studio.nn.snapshot import snapshot
 from studio.registry import Registry
-from studio.run.evaluate import evaluate
+from studio.run.evaluate import Evaluation, evaluate
 from studio.run.reporter import Reporter
+from studio.run.score_target import score_target
+from studio.sim.domains import resolve
 from studio.store.policies import fit_to_source
 
 
@@ -62,12 +67,20 @@ class Scores:
         policy: Any = snapshot(chosen)
         if descends:
             fit_to_source(policy, base, self._registry)
-        domain = self._experiment.source if name == "source" else self._experiment.target
         # a short evaluation in the middle of a training is no progress of its own
         tick = reporter.count if final else lambda ended, wanted: reporter.clock.tick()
-        result = evaluate(policy, domain, self._registry, episodes, plan.seed, tick)
         stage = "evaluate" if final else reporter.pipeline.stage
-        self.evaluations.append({"domain": name, "step": step, "final": final, **result.to_dict()})
+        row = {"domain": name, "step": step, "final": final}
+        if name == "source":
+            result = evaluate(policy, resolve(self._experiment.source, self._registry), episodes, plan.seed, tick)
+        else:
+            target = resolve(self._experiment.target, self._registry)
+            *before, result = score_target(policy, target, plan, episodes, plan.seed, tick)
+            if plan.plays_trials and final:
+                self._report_trials([*before, result], step)
+                self.evaluations += [row | {"shots": n} | before[n].to_dict() for n in plan.shots if n < len(before)]
+                row["shots"] = len(before)
+        self.evaluations.append(row | result.to_dict())
         reporter.status.note(measure=result.measure)  # so that a run that is stopped has its numbers read all the same
         for event in result.events(stage, name, step, plan.seed, final):
             reporter.publish(event)
@@ -76,3 +89,8 @@ class Scores:
             prefix = "" if name == "target" else "source_"
             reporter.status.note(measure=result.measure, **{prefix + key: value for key, value in values.items()})
             reporter.status.put(evaluations=[*self.evaluations])
+
+    def _report_trials(self, results: Sequence[Evaluation], step: int) -> None:
+        """Publish the mean return of a trial's first episode, of its second …, as metrics."""
+        values = by_episode("target_return", [result.outcome.returns for result in results])
+        self._reporter.publish(MetricsLogged("evaluate", step, self._reporter.clock.seconds, values, {}))

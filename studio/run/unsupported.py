@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from studio.contracts import Problem, Requires
 from studio.experiment import Domain, Experiment
 
 
-def unsupported(experiment: Experiment, title: str, requires: Requires) -> Iterator[Problem]:
+def unsupported(
+    experiment: Experiment, title: str, requires: Requires, trial_policies: Collection[str] = ()
+) -> Iterator[Problem]:
     """Yield a problem for each setting that would be ignored.
 
     Args:
         title: the strategy's.
         requires: how many sources it learns from.
+        trial_policies: the ids of those whose memory lasts over a trial.
     """
     least, most = requires.sources
     count = len(experiment.sources)
@@ -25,13 +28,9 @@ def unsupported(experiment: Experiment, title: str, requires: Requires) -> Itera
     yield from _domain("target", experiment.target)
     for place, domain in enumerate(experiment.sources):
         yield from _domain(f"sources.{place}" if place else "source", domain)
-    plan = experiment.evaluation
-    if plan.shots != [0]:
-        message = "Policies are evaluated as they are, without shots of a new task."
-        yield Problem("evaluation.shots", message, "Set it to 0.")
-    if plan.held_out != "none":
-        message = "No strategy keeps contexts out of its training yet."
-        yield Problem("evaluation.held_out", message, "Set it to none.")
+    if experiment.evaluation.plays_trials and experiment.policy.id not in trial_policies:
+        message = f"'{experiment.policy.id}' remembers nothing from one episode to the next, so it cannot use shots."
+        yield Problem("evaluation.shots", message, f"Set it to 0, or choose {' or '.join(trial_policies)}.")
 
 
 def _domain(name: str, domain: Domain) -> Iterator[Problem]:

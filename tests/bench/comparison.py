@@ -17,6 +17,7 @@ from studio.experiment import Experiment
 from studio.registry import Registry
 from studio.run import pretrain
 from studio.run.evaluate import evaluate
+from studio.sim.domains import resolve
 from studio.store.policies import load_policy_folder
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -32,13 +33,14 @@ def main() -> None:
     registry, experiment = Registry(), Experiment.load(FILE)
     rows = []
     for name, domain in (("source", experiment.source), ("target", experiment.target)):
-        expert = evaluate("expert", domain, registry, 200, experiment.evaluation.seed)
+        expert = evaluate("expert", resolve(domain, registry), 200, experiment.evaluation.seed)
         rows.append(
             row(f"expert on the {name}", expert.success, "share of 200 episodes", ">= 0.99", expert.success >= 0.99)
         )
     folder = pretrain.find(experiment, registry)
     assert folder is not None
-    base = evaluate(load_policy_folder(folder, registry), experiment.source, registry, 200, experiment.evaluation.seed)
+    source, seed = resolve(experiment.source, registry), experiment.evaluation.seed
+    base = evaluate(load_policy_folder(folder, registry), source, 200, seed)
     rows.append(
         row("source policy on its source", base.success, "share of 200 episodes", ">= 0.9", base.success >= 0.9)
     )

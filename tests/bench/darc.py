@@ -31,7 +31,7 @@ from studio.rl.dynamics_gap import DynamicsGap, GapLearner, GapParams, exact_del
 from studio.rl.networks.gaussian import flatten
 from studio.rl.networks.squashed import SquashedActorCritic
 from studio.run.evaluate import evaluate
-from studio.sim.domains import embodiment_of, task_of
+from studio.sim.domains import embodiment_of, resolve, task_of
 from studio.sim.world import World
 from studio.store.policies import load_policy_folder, save_policy
 
@@ -128,7 +128,7 @@ def outcome(kind: str, case: str, seed: int) -> dict[str, float]:
         policy = source_policy(case, seed)[0] if kind == "source alone" else trained(kind, case, seed)
         found = {}
         for name, domain in zip(("source", "target"), domains(case), strict=True):
-            result = evaluate(policy, domain, Registry(), EPISODES, EPISODE_SEED)
+            result = evaluate(policy, resolve(domain, Registry()), EPISODES, EPISODE_SEED)
             found |= {name: result.mean_return, f"{name}_success": result.success}
         return found
 
@@ -224,7 +224,7 @@ def rows_of(case: str) -> list[dict[str, Any]]:
         rows.append(row(f"{case}: {kind}", value, about, goal, met))
     domain = domains(case)[1]
     if task_of(domain, Registry()).has_expert and case.startswith("reverse"):
-        best = evaluate("expert", domain, Registry(), EPISODES, EPISODE_SEED).mean_return
+        best = evaluate("expert", resolve(domain, Registry()), EPISODES, EPISODE_SEED).mean_return
         rows.append(row(f"{case}: straight to the goal, by the expert", best, "return on the target"))
     return rows
 

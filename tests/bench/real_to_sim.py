@@ -65,8 +65,9 @@ def expert(task: str) -> float:
     """What the scripted expert itself reaches on the stand-in."""
     from studio.registry import Registry
     from studio.run.evaluate import evaluate
+    from studio.sim.domains import resolve
 
-    return evaluate("expert", plan_of(task, {}, 0).target, Registry(), 200, 10_000).success
+    return evaluate("expert", resolve(plan_of(task, {}, 0).target, Registry()), 200, 10_000).success
 
 
 def main(tasks: list[str]) -> None:

@@ -27,6 +27,7 @@ from studio.experiment import Domain
 from studio.registry import Registry
 from studio.rl.algorithms.sac import SAC, SACParams, has_bf16
 from studio.run.evaluate import evaluate
+from studio.sim.domains import resolve
 
 SEEDS = range(5)
 MORE = {("SAC", "hopper"): range(7)}  # five left it open whose returns lie higher
@@ -46,7 +47,7 @@ def seeds_of(algorithm: str, task: str) -> range:
 def score(policy: Any, task: str) -> float:
     """Mean return of the deterministic policy in our world, which is Gymnasium's bit for bit."""
     domain = Domain(embodiment=task, task=task, control="motor", observation="state")
-    return evaluate(policy, domain, Registry(), EPISODES, EPISODE_SEED).mean_return
+    return evaluate(policy, resolve(domain, Registry()), EPISODES, EPISODE_SEED).mean_return
 
 
 class TheirPolicy:

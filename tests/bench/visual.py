@@ -38,7 +38,7 @@ from studio.run import pretrain
 from studio.run.channels import Channels
 from studio.run.evaluate import evaluate
 from studio.run.session import Session
-from studio.sim.domains import embodiment_of, task_of
+from studio.sim.domains import embodiment_of, resolve, task_of
 from studio.sim.world import World
 from studio.store.policies import load_policy_folder
 
@@ -78,7 +78,7 @@ def trained(plan: Experiment) -> Any:
 
 def score(policy: Any, domain: Domain) -> float:
     """Mean return of the policy without exploration."""
-    return evaluate(policy, domain, REGISTRY, EPISODES, EPISODE_SEED).mean_return
+    return evaluate(policy, resolve(domain, REGISTRY), EPISODES, EPISODE_SEED).mean_return
 
 
 def seen(domain: Domain) -> CollectedImages:

@@ -13,14 +13,16 @@ from studio.experiment import Experiment
 from studio.registry import shared_registry
 from studio.run.channels import Channels
 from studio.run.check import check
-from studio.run.evaluate import evaluate
+from studio.run.score_target import score_target
 from studio.run.session import Session
-from studio.sim.domains import embodiment_of, task_of
+from studio.sim.domains import embodiment_of, resolve, task_of
 from studio.sim.world import World
 from studio.store.checkpoint import list_checkpoints
 from studio.store.export import export_run
 from studio.store.policies import load_policy_folder
 from tests import tiny
+
+OTHER_STAGES = ("pretrain", "evaluate")  # whose metrics are not the strategy's
 
 
 class Trained:
@@ -31,7 +33,7 @@ class Trained:
         self.session = Session(plan, shared_registry(), Channels(), runs)
         published = tiny.listen(self.session)
         self.session.run()
-        self.metrics = [e for e in published() if isinstance(e, MetricsLogged) and e.stage != "pretrain"]
+        self.metrics = [e for e in published() if isinstance(e, MetricsLogged) and e.stage not in OTHER_STAGES]
 
     @property
     def folder(self) -> Path:
@@ -62,7 +64,7 @@ def assert_learns_in_finite_numbers(trained: Trained) -> None:
 
 def assert_was_scored_on_the_target(trained: Trained) -> None:
     """The final evaluation has a finite score inside its interval."""
-    (score,) = [row for row in trained.session.evaluations if row["final"] and row["domain"] == "target"]
+    *_, score = [row for row in trained.session.evaluations if row["final"] and row["domain"] == "target"]
     assert score["episodes"] == trained.plan.evaluation.episodes and math.isfinite(score["mean_return"])
     assert score["low"] <= score["success"] <= score["high"]
 
@@ -92,8 +94,9 @@ def assert_acts_the_same_when_exported(trained: Trained, place: Path) -> None:
     finally:
         world.close()
     np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-5)
-    score = evaluate(policy, plan.target, registry, plan.evaluation.episodes, plan.evaluation.seed)
-    (row,) = [row for row in trained.session.evaluations if row["final"] and row["domain"] == "target"]
+    evaluation = plan.evaluation
+    *_, score = score_target(policy, resolve(plan.target, registry), evaluation, evaluation.episodes, evaluation.seed)
+    *_, row = [row for row in trained.session.evaluations if row["final"] and row["domain"] == "target"]
     assert (score.success, score.mean_return) == pytest.approx((row["success"], row["mean_return"]), rel=1e-3)
 
 

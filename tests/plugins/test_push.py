@@ -14,6 +14,7 @@ from plugins.tasks.push import FLOOR, TABLE, Push
 from studio.experiment import Domain
 from studio.registry import Registry
 from studio.run.evaluate import evaluate
+from studio.sim.domains import resolve
 from studio.sim.rollout import run_episodes
 from studio.sim.world import World
 
@@ -39,7 +40,7 @@ def size(robot: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("robot", ROBOTS)
 def test_the_expert_pushes_the_block_onto_the_goal(robot: str) -> None:
-    found = evaluate("expert", domain(robot), registry(), 20, 10_000)
+    found = evaluate("expert", resolve(domain(robot), registry()), 20, 10_000)
     assert found.success == 1.0
 
 

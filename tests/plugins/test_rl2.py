@@ -12,12 +12,16 @@ from plugins.strategies.rl2 import RL2
 from studio.contracts import Shots
 from studio.events import MetricsLogged
 from studio.experiment import Experiment
+from studio.meta.task_split import split
 from studio.registry import shared_registry
 from studio.run.channels import Channels
 from studio.run.context import SessionContext
+from studio.run.evaluate_run import evaluate_run
 from studio.run.session import Session
 from studio.sim.domains import resolve
+from studio.store.log_reader import read_episodes
 from studio.store.policies import load_policy_folder
+from studio.store.runs import read_run
 from tests import tiny
 
 DOMAIN = {"embodiment": "point", "task": "point_navigation", "control": "motor", "observation": "state"}
@@ -44,9 +48,26 @@ def test_rl2_logs_returns_by_episode_of_the_trial(tmp_path: Path) -> None:
     session.run()
     logged = [event.values for event in published() if isinstance(event, MetricsLogged)]
     assert any({"return/episode 1", "return/episode 2"} <= values.keys() for values in logged)
-    held_out = [values for values in logged if "held_out_return/episode 2" in values]
-    assert len(held_out) == 1 and held_out[0]["held_out_return/episode 1"] < 0
     assert load_policy_folder(session.folder / "policy").id == "trial_gru"
+
+
+def test_rl2_is_scored_over_trials_on_held_out_tasks(tmp_path: Path) -> None:
+    asked = plan(**{"evaluation.shots": [0, 1], "evaluation.held_out": "inside", "evaluation.episodes": 6})
+    session = Session(asked, shared_registry(), Channels(), tmp_path)
+    published = tiny.listen(session)
+    session.run()
+    first, second = [row for row in session.evaluations if row["final"]]
+    assert (first["shots"], second["shots"], second["episodes"]) == (0, 1, 6)
+    values = [e.values for e in published() if isinstance(e, MetricsLogged) and e.stage == "evaluate"]
+    assert values == [{"target_return/episode 1": first["success"], "target_return/episode 2": second["success"]}]
+    run, episodes = read_run(session.folder), read_episodes(session.folder)
+    assert (run.success, run.measure) == (second["success"], "return") and first["success"] != second["success"]
+    scored = episodes.step == 8
+    assert scored.sum() == 6 and episodes.returns[scored].mean() == pytest.approx(second["mean_return"])
+    held_out = {x for x, _ in split(resolve(asked.target, shared_registry()), asked.evaluation.seed).inside}
+    assert set(episodes.randomization["context:goal_x"][scored]) <= held_out
+    again = evaluate_run(session.folder, asked, shared_registry())
+    assert again.success == pytest.approx(second["success"], rel=1e-3)
 
 
 @pytest.mark.parametrize("observation", ["state", "goal"])

@@ -124,8 +124,7 @@ class SourceController(QObject):
         self._name_policy()
 
     def _play_evaluation(self, folder: Path, step: int) -> None:
-        registry = self._app_state.registry
-        self._answer(lambda: sources.evaluation(folder, step, registry), self._show_recorded)
+        self._answer(lambda: sources.evaluation(folder, step), self._show_recorded)
 
     def _answer(self, work: Callable[[], Found], done: Callable[[Found], None]) -> None:
         """Work in the background; of several questions only the last one's answer counts."""

@@ -183,8 +183,11 @@ def test_run_trials_keeps_memory_and_context() -> None:
     world = point_world(1)
     Trials(world, 2)
     policy, domain = policy_for(world), resolve(world.domain, shared_registry())
-    returns, memory = run_trials(policy.act, domain, 2, [7, 8])
+    ended: list[int] = []
+    outcomes, memory = run_trials(policy.act, domain, 2, [7, 8], ended.append)
+    returns = np.stack([outcome.returns for outcome in outcomes])
     assert returns.shape == (2, 2) and memory.shape == (2, 8)
+    assert ended == sorted(ended) and (ended[0], ended[-1]) == (0, 2)  # the last step is before the last two end
     world.reset_envs(np.zeros(1, int), [7])
     remembered: Any = None
     for episode, seed in enumerate([7, 9]):

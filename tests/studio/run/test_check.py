@@ -101,8 +101,8 @@ def test_sizes_of_images_matter_where_both_see_images() -> None:
         ({"target.observation": ["image", "goal"]}, "target.observation", "one of image, goal"),
         ({"target.observation": "instruction"}, "target.observation", "instructions"),
         ({"source.cameras": ["front", "top"]}, "source.camera", "2 cameras"),
-        ({"evaluation.shots": [0, 5]}, "evaluation.shots", "without shots"),
-        ({"evaluation.held_out": "inside"}, "evaluation.held_out", "contexts"),
+        ({"evaluation.shots": [0, 5]}, "evaluation.shots", "remembers nothing"),
+        ({"evaluation.held_out": "inside"}, "evaluation.held_out", "not a task family"),
     ],
 )
 def test_unsupported_setting_is_a_problem(change: dict[str, Any], field: str, words: str) -> None:

@@ -19,6 +19,7 @@ from studio.run.evaluate import evaluate
 from studio.run.evaluate_run import evaluate_run
 from studio.run.session import Session
 from studio.seeds import selection_seed
+from studio.sim.domains import resolve
 from studio.store.checkpoint import load_policy
 from studio.store.log_reader import read_episodes
 from studio.store.runs import read_run
@@ -82,7 +83,7 @@ def test_keep_best_publishes_the_best_by_selection(runs: Path) -> None:
     for file in ("policy/policy.safetensors", "adapter/adapter_model.safetensors"):
         assert (session.folder / file).read_bytes() == (session.folder / "best" / file).read_bytes()
     chosen = load_policy(session.folder)
-    again = evaluate(chosen, plan.target, REGISTRY, 3, selection_seed(plan.seed))
+    again = evaluate(chosen, resolve(plan.target, REGISTRY), 3, selection_seed(plan.seed))
     assert again.success == pytest.approx(best["score"])
     seeds = set(read_episodes(session.folder).seed.tolist())
     assert not seeds & {selection_seed(plan.seed) + i for i in range(3)}
@@ -148,7 +149,7 @@ def test_evaluate_scores_a_policy_on_another_target(
     other = tiny.experiment("lora", **{"target.randomization": [], "evaluation.episodes": 3, "evaluation.seed": 77})
     assert main(["evaluate", str(run), "--on", str(tiny.write(other, tmp_path)), "--json"]) == 0
     found = json.loads(capfd.readouterr().out)
-    wanted = evaluate(load_policy(run), other.target, REGISTRY, 3, 77)
+    wanted = evaluate(load_policy(run), resolve(other.target, REGISTRY), 3, 77)
     assert found["episodes"] == 3 and found["mean_return"] == pytest.approx(wanted.mean_return)
     assert {"run", "experiment", "task", "embodiment", "seed", "success", "low", "high", "measure"} <= found.keys()
 

@@ -15,6 +15,7 @@ from studio.data.datasets import cache_path, model_hash
 from studio.errors import DataError
 from studio.experiment import Domain
 from studio.registry import Registry
+from studio.sim.domains import resolve
 from studio.sim.robots.open_model import open_model
 from studio.sim.scene import build
 
@@ -128,9 +129,9 @@ def test_an_edited_asset_is_another_robot(tmp_path: Path, what: str) -> None:
 def test_an_edited_asset_makes_another_dataset(tmp_path: Path) -> None:
     path, registry = meshed(tmp_path), Registry()
     domain = Domain(embodiment=str(path), observation="goal")
-    before = cache_path(domain, registry, 0)
+    before = cache_path(resolve(domain, registry), 0)
     later(stl(tmp_path / "parts" / "tet.stl", 0.06))
-    assert cache_path(domain, registry, 0) != before
+    assert cache_path(resolve(domain, registry), 0) != before
 
 
 def test_an_attached_model_brings_its_own_mesh_folder(tmp_path: Path) -> None:

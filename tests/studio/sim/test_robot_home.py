@@ -67,7 +67,7 @@ def test_the_home_pose_is_the_same_every_time(tmp_path: Path) -> None:
 
 
 def test_what_was_found_and_added_is_said(tmp_path: Path) -> None:
-    changes = " ".join(describe(tall(tmp_path), Registry())["changes"])
+    changes = " ".join(describe(tall(tmp_path))["changes"])
     assert "resting pose 'home' was found, with the end of the arm at (0.45" in changes
     assert all(words in changes for words in ("A floor at height 0 was added", "Lights were added", "camera 'front'"))
 

@@ -11,7 +11,7 @@ import pytest
 from studio.errors import StudioError
 from studio.experiment import Domain
 from studio.registry import Registry
-from studio.sim.domains import embodiment_of, task_of
+from studio.sim.domains import embodiment_of, resolve, task_of
 from studio.sim.tasks.rejection import MOST, draws
 from studio.sim.world import World
 from studio.viewer.playback import Playback
@@ -75,7 +75,7 @@ def test_a_part_of_a_task_goes_by_its_plain_name_too(tmp_path: Path) -> None:
 
 def test_a_hand_on_a_robots_own_marker_leaves_the_context_alone(tmp_path: Path) -> None:
     path = arm(tmp_path, more=MARKER.format("marker", 0))
-    player = Player(Domain(embodiment=str(path), observation="goal"), Registry(), "random", seed=3)
+    player = Player(resolve(Domain(embodiment=str(path), observation="goal"), Registry()), "random", seed=3)
     goal = player.data.body("task/goal").xpos.copy()
     player.perturb.select, player.perturb.active = player.model.body("marker").id, 1
     player.perturb.refpos[:] = [0.5, 0.1, 0.5]
@@ -92,7 +92,7 @@ def test_recorded_states_hold_every_mocap_body_as_before(tmp_path: Path) -> None
     plan = Domain(embodiment=str(path), observation="goal", episodes=1)
     episodes = collect(plan, task_of(plan, Registry()), embodiment_of(plan, Registry()), 1, 0)
     assert episodes.states is not None and episodes.states.shape[1] == 4 + 3 * 7
-    playback = Playback(episodes, plan, Registry())
+    playback = Playback(episodes, resolve(plan, Registry()))
     np.testing.assert_allclose(playback.data.body("marker").xpos, [0.7, 0, 0.4])
     np.testing.assert_allclose(playback.data.body("task/goal").xpos, episodes.states[0, 7:10])
 

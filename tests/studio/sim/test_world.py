@@ -13,7 +13,7 @@ from studio.errors import StudioError
 from studio.experiment import Domain
 from studio.registry import Registry
 from studio.run.evaluate import evaluate
-from studio.sim.domains import embodiment_of, task_of
+from studio.sim.domains import embodiment_of, resolve, task_of
 from studio.sim.world import World
 
 ROBOTS = ("franka_7dof", "ur5_6dof", "bimanual_14dof", "mobile_3dof")
@@ -71,7 +71,7 @@ def test_advance_leaves_other_simulations_as_they_are() -> None:
 @pytest.mark.parametrize("robot", ROBOTS)
 def test_the_expert_succeeds_in_at_least_99_of_100_episodes(robot: str, control: str) -> None:
     domain = Domain(embodiment=robot, control=control, observation="goal")
-    found = evaluate("expert", domain, REGISTRY, 100, 10_000)
+    found = evaluate("expert", resolve(domain, REGISTRY), 100, 10_000)
     assert found.success >= 0.99
     assert found.low <= found.success <= found.high
 

@@ -18,6 +18,7 @@ from studio.errors import StudioError
 from studio.experiment import Experiment
 from studio.registry import Registry
 from studio.run.evaluate import evaluate
+from studio.sim.domains import resolve
 from studio.sim.render.video import FPS
 from studio.store.checkpoint import load_policy
 from studio.viewer import film
@@ -50,7 +51,7 @@ def test_a_run_is_filmed_on_its_evaluation_seeds(
     told = json.loads(out)
     assert "Episode 2 of 2" in err and (told["film"], told["episodes"]) == (str(path), 2)
     plan = Experiment.load(run / "experiment.yaml")
-    scored = evaluate(load_policy(run), plan.target, Registry(), 2, plan.seed)
+    scored = evaluate(load_policy(run), resolve(plan.target, Registry()), 2, plan.seed)
     assert told["successes"] == int(scored.outcome.successes.sum())
     from studio.sim.domains import task_of
     from studio.viewer.player import HOLD_SECONDS

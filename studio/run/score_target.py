@@ -1,0 +1,40 @@
+"""Scores a policy on the target as an experiment's evaluation asks: on held-out tasks, after shots of a new task."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import cast
+
+from studio.contracts import Policy, ResolvedDomain, TrialPolicy
+from studio.experiment import EvaluationPlan
+from studio.meta.task_split import held_out
+from studio.meta.trials import run_trials
+from studio.run.evaluate import Evaluation, evaluate, score_of
+from studio.sim.rollout import MAX_AT_ONCE, Outcome
+
+Tick = Callable[[int, int], None]
+
+
+def score_target(
+    policy: Policy, target: ResolvedDomain, plan: EvaluationPlan, episodes: int, seed: int, tick: Tick | None = None
+) -> list[Evaluation]:
+    """Return the policy's scores after 0, 1 … shots, up to the largest of ``plan.shots``: the last one is its score.
+
+    Without shots the policy plays episodes of their own. With shots it plays trials: its score after n shots is that
+    of the episode that follows n others of the same task.
+
+    Args:
+        episodes: behind each score.
+        seed: of the first episode; they count up.
+        tick: called every step with (episodes ended, episodes); it may raise to leave.
+    """
+    domain = held_out(target, plan.held_out, plan.seed)
+    if not plan.plays_trials:
+        return [evaluate(policy, domain, episodes, seed, tick)]
+    length = max(plan.shots) + 1
+    act, parts = cast(TrialPolicy, policy).exploring(seed), []
+    for start in range(0, episodes, MAX_AT_ONCE):
+        count = None if tick is None else lambda ended, start=start: tick(start + ended // length, episodes)
+        seeds = range(seed + start, seed + min(start + MAX_AT_ONCE, episodes))
+        parts.append(run_trials(act, domain, length, seeds, count)[0])
+    return [score_of(Outcome.joined(place), domain.task.has_success) for place in zip(*parts, strict=True)]
