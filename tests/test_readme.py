@@ -9,13 +9,16 @@ import numpy as np
 import pytest
 
 from studio.events import MetricsLogged
+from studio.experiment import Experiment
 from studio.registry import Registry
 from studio.run.channels import Channels
+from studio.run.check import check
 from studio.run.session import Session
 from tests import tiny
 
-README = Path(__file__).parents[1] / "README.md"
-BLOCKS = [b for b in re.findall(r"```python\n(.*?)```", README.read_text("utf-8"), re.S) if "(CloningStrategy)" in b]
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text("utf-8")
+BLOCKS = [b for b in re.findall(r"```python\n(.*?)```", README, re.S) if "(CloningStrategy)" in b]
 
 
 @pytest.mark.parametrize("code", BLOCKS, ids=[re.findall(r'id = "(\w+)"', block)[0] for block in BLOCKS])
@@ -33,3 +36,12 @@ def test_a_strategy_of_the_readme_runs_as_a_drop_in_file(code: str, tmp_path: Pa
 
 def test_the_readme_shows_a_plain_strategy_and_one_with_an_auxiliary_loss() -> None:
     assert len(BLOCKS) == 2
+
+
+def test_commands_of_the_readme_run_its_strategies(tmp_path: Path) -> None:
+    for number, code in enumerate(BLOCKS):
+        (tmp_path / f"strategy_{number}.py").write_text(code, encoding="utf-8")
+    commands = re.findall(r"`transfer-studio run (\S+) --set (strategy\.id=\w+)`", README)
+    assert {chosen.partition("=")[2] for _, chosen in commands} == {"head_and_norm", "feature_matching"}
+    for file, chosen in commands:
+        assert check(Experiment.load(ROOT / file, [chosen]), Registry(tmp_path)) == []
