@@ -1,4 +1,4 @@
-"""Finds contributions: through entry points, and as single files in the drop-in folder.
+"""Contributions: found through entry points, and as single files in the drop-in folder.
 
 A contribution that cannot be imported is reported with its name, file and line; it never takes the others down.
 """
@@ -23,7 +23,7 @@ from studio.contracts import Embodiment, Format, PanelInfo, Strategy, Task
 from studio.errors import ExperimentError
 
 KINDS = ("strategies", "policies", "tasks", "embodiments", "formats", "panels")
-DROP_IN = "transfer_studio_drop_in_"  # begins the module names of drop-in files
+DROP_IN = "transfer_studio_drop_in_"  # prefix of the module names of drop-in files
 BUILT_IN = "transfer-studio"  # the distribution whose contributions are described without importing them
 _TYPES: dict[str, type] = {
     "strategies": Strategy,
@@ -50,7 +50,7 @@ class Broken:
 
 
 def place_of(error: BaseException) -> tuple[str, int]:
-    """File and line where something failed: the innermost frame in a plugin's own file, else the innermost of all."""
+    """Return file and line of a failure: the innermost frame in a plugin's own file, else the innermost of all."""
     if isinstance(error, SyntaxError) and error.filename:
         return error.filename, error.lineno or 0
     plugins = {point.module for kind in KINDS for point in entry_points(group=f"transfer_studio.{kind}")}
@@ -80,7 +80,7 @@ class Registry:
         self._lock = threading.RLock()
 
     def all(self, kind: str) -> dict[str, Any]:
-        """Contributions of a kind, by id, in the order of their titles."""
+        """Return the contributions of a kind, by id, in the order of their titles."""
         with self._lock:
             if kind not in self._loaded:
                 self._loaded[kind] = self._by_title(kind, self._load)
@@ -97,7 +97,7 @@ class Registry:
             return [Description(c.id, c.title, c.summary, c.reference) for c in found.values()]
 
     def get(self, kind: str, id: str, field: str = "") -> Any:
-        """One contribution. Raises ExperimentError, naming the choices, where it is unknown or broken."""
+        """Return one contribution. Raises ExperimentError, naming the choices, where it is unknown or broken."""
         known = self.all(kind)
         if id in known:
             return known[id]
@@ -109,7 +109,7 @@ class Registry:
         )
 
     def broken(self, kind: str | None = None) -> list[Broken]:
-        """What could not be loaded so far."""
+        """Return what could not be loaded so far."""
         with self._lock:
             kinds = [kind] if kind else list(self._broken)
             return [b for k in kinds for b in self._broken.get(k, [])]
@@ -137,13 +137,13 @@ class Registry:
 
     def _checked(self, kind: str, name: str, contribution: Any) -> Iterator[Any]:
         """Yield the contribution, where it has what every contribution must have."""
-        lacking = [
+        missing = [
             a for a in ("id", "title", "summary", "reference") if not isinstance(getattr(contribution, a, None), str)
         ]
-        if not lacking:
+        if not missing:
             yield contribution
             return
-        message = f"{getattr(contribution, '__name__', repr(contribution))} has no text '{lacking[0]}'"
+        message = f"{getattr(contribution, '__name__', repr(contribution))} has no text '{missing[0]}'"
         self._broken[kind].append(Broken(kind, name, *_written_at(contribution), message, ""))
 
     def _contributions(self, kind: str, name: str, module: ModuleType) -> Iterator[Any]:
@@ -193,7 +193,7 @@ def shared_registry() -> Registry:
 
 
 def _written_at(contribution: Any) -> tuple[str, int]:
-    """File and line of a contribution's class."""
+    """Return file and line of a contribution's class."""
     kind = contribution if isinstance(contribution, type) else type(contribution)
     try:
         return inspect.getfile(kind), inspect.getsourcelines(kind)[1]

@@ -140,7 +140,7 @@ class RandomizationPanel(QWidget):
         line.setContentsMargins(0, 0, 10, 0)
         titles = {
             "nominal": self.tr("Nominal"),
-            "document": self.tr("Standard"),
+            "standard": self.tr("Standard"),
             "epopt_hopper": self.tr("EPOpt hopper"),
         }
         for key, (title, words, _) in PRESETS.items():

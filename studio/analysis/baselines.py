@@ -16,7 +16,7 @@ def is_no_transfer(run: RunInfo) -> bool:
 
 
 def baselines(runs: Iterable[RunInfo]) -> dict[int, list[RunInfo]]:
-    """Number of episodes → the runs without transfer, all of one strategy."""
+    """Return number of episodes → the runs without transfer, all of one strategy."""
     found: dict[int, list[RunInfo]] = {}
     for run in sorted(filter(is_no_transfer, runs), key=lambda run: run.strategy):
         group = found.setdefault(run.episodes, [])

@@ -44,7 +44,7 @@ class Bins:
 
 
 def latest(table: EpisodeTable, domain: str) -> Outcomes | None:
-    """The last evaluation of a domain, or of ``train`` the latest ``TRAINING`` episodes; None where there are none."""
+    """Return a domain's last evaluation, or of ``train`` the latest ``TRAINING`` episodes; None: there are none."""
     mine = table.domain == domain
     if not mine.any():
         return None
@@ -59,7 +59,7 @@ def latest(table: EpisodeTable, domain: str) -> Outcomes | None:
 
 
 def binned(values: Array, outcomes: Array) -> Bins:
-    """Means of outcomes over a value.
+    """Return means of outcomes over a value.
 
     Args:
         values: (n,); where it is NaN the episode is left out.
@@ -113,7 +113,7 @@ def _spearman(values: Array, outcomes: Array) -> float:
 
 
 def _ranks(values: Array) -> Array:
-    """Ranks, the mean one where values repeat."""
+    """Return ranks, their mean where values repeat."""
     _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
     last = np.cumsum(counts)
     ranks: Array = (last - (counts - 1) / 2)[inverse]

@@ -30,5 +30,6 @@ def _episodes_of(run: RunInfo) -> int:
 
 
 def known_mean(values: Iterable[float]) -> float | None:
+    """Return the mean of the values that are not NaN; None where there is none."""
     known = [v for v in values if not math.isnan(v)]
     return float(np.mean(known)) if known else None

@@ -17,7 +17,7 @@ RESAMPLES = 4000
 
 
 def iqm(values: Array) -> float:
-    """Interquartile mean of all values: of the middle half, as SciPy's ``trim_mean(…, 0.25)``; of five, of three."""
+    """Return the interquartile mean of all values: SciPy's ``trim_mean(…, 0.25)``; of five values that of three."""
     ordered = np.sort(np.asarray(values, float), axis=None)
     cut = len(ordered) // 4
     return float(ordered[cut : len(ordered) - cut].mean())
@@ -26,8 +26,10 @@ def iqm(values: Array) -> float:
 def interval(
     statistic: Callable[..., float], *groups: Array, resamples: int = RESAMPLES, seed: int = 0
 ) -> tuple[float, float, float]:
-    """A statistic of groups, (seeds, …) each, and its 95% interval by the stratified percentile bootstrap: seeds are
-    redrawn within each group, so that groups keep their sizes."""
+    """Return a statistic of groups, (seeds, …) each, and its 95% interval by the stratified percentile bootstrap.
+
+    Seeds are resampled within each group, so that groups keep their sizes.
+    """
     rng = np.random.default_rng(seed)
     arrays = [np.asarray(group, float) for group in groups]
     sampled = [statistic(*(a[rng.integers(0, len(a), len(a))] for a in arrays)) for _ in range(resamples)]
@@ -36,19 +38,19 @@ def interval(
 
 
 def start(curves: Array) -> Array:
-    """Scores before any training, (seeds,): the difference of two is the jumpstart."""
+    """Return the scores before any training, (seeds,): the difference of two is the jumpstart."""
     return np.asarray(curves, float)[:, 0]
 
 
 def asymptote(curves: Array, share: float = 0.1) -> Array:
-    """Mean scores over the last ``share`` of the points, at least one, (seeds,)."""
+    """Return mean scores over the last ``share`` of the points, at least one, (seeds,)."""
     curves = np.asarray(curves, float)
     last = max(1, round(share * curves.shape[1]))
     return np.asarray(curves[:, -last:].mean(1))
 
 
 def time_to(threshold: float, steps: Array, curves: Array) -> Array:
-    """Steps at which each curve first reaches the threshold, linear between the points, (seeds,); infinity: never."""
+    """Return the steps at which each curve first reaches the threshold, interpolated, (seeds,); infinity: never."""
     steps, curves = np.asarray(steps, float), np.asarray(curves, float)
     found = np.full(len(curves), np.inf)
     for i, curve in enumerate(curves):
@@ -60,14 +62,16 @@ def time_to(threshold: float, steps: Array, curves: Array) -> Array:
 
 
 def area(steps: Array, curves: Array) -> Array:
-    """Mean height of each curve by the trapezoidal rule, (seeds,): the area under it over the steps' span."""
+    """Return each curve's area by the trapezoidal rule over the span of the steps, (seeds,): its mean height."""
     steps, curves = np.asarray(steps, float), np.asarray(curves, float)
     return np.asarray(np.trapezoid(curves, steps, axis=1) / (steps[-1] - steps[0]))
 
 
 def area_ratio(transferred: Array, scratch: Array, low: float, high: float) -> float:
-    """(area with transfer − area without) / area without, of areas (seeds,) after low → 0, high → 1: returns can cross
-    zero, where a ratio of them means nothing. ``low`` has to lie below what is reached without transfer."""
+    """Return (area with transfer − area without) / area without, of areas (seeds,) after low → 0, high → 1.
+
+    Returns can cross zero, where a ratio of them means nothing. ``low`` is below what is reached without transfer.
+    """
     with_transfer, without = (float(np.mean(a) - low) / (high - low) for a in (transferred, scratch))
     if without == 0:
         return math.inf if with_transfer > 0 else 0.0
@@ -75,18 +79,18 @@ def area_ratio(transferred: Array, scratch: Array, low: float, high: float) -> f
 
 
 def negative_transfer(transferred: Array, scratch: Array) -> float:
-    """Probability that a training with transfer ends below one without, over all pairs; a tie counts half."""
+    """Return the share of all pairs whose training with transfer ends below that without; a tie counts half."""
     gap = np.asarray(transferred, float)[:, None] - np.asarray(scratch, float)[None]
     return float((gap < 0).mean() + 0.5 * (gap == 0).mean())
 
 
 def forgetting(before: Array, after: Array) -> Array:
-    """What was lost on the source, (seeds,): scores there of the source policy, less those of what became of it."""
+    """Return the loss of score on the source, (seeds,): the source policy's score there minus the adapted policy's."""
     return np.asarray(before, float) - np.asarray(after, float)
 
 
 def compared(steps: Array, curves: Array, scratch: Array, low: float, high: float, threshold: float) -> dict[str, Any]:
-    """All measures of curves with transfer against curves without, each as (value, low end, high end).
+    """Return all measures of curves with transfer against curves without, each as (value, low end, high end).
 
     Interquartile means over seeds. A time to the threshold that is never reached counts as the whole budget, so it is
     a lower bound where ``reached`` says less than all.

@@ -20,9 +20,11 @@ WHY = {"stopped": "it is stopped", "failed": "it failed", "interrupted": "it was
 
 
 def transfer_table(runs: Iterable[RunInfo]) -> tuple[list[dict[str, Any]], list[str]]:
-    """One row for each configuration and number of episodes whose runs were scored at the steps of the training without
-    transfer that it is compared with: all of ``transfer_metrics.compared``. And sentences, one for each run or row that
-    had to be left out."""
+    """Return a row for each configuration and number of episodes, and a sentence for each run or row that is left out.
+
+    A row has all of ``transfer_metrics.compared``. Its runs were scored at the steps of the training without transfer
+    that it is compared with.
+    """
     runs, rows, left_out, scored = list(runs), [], [], set()
     groups, _ = grouped(runs)
     curves = {run.folder: curve_of(run.folder) for group in groups for run in group.runs}
@@ -72,7 +74,7 @@ def transfer_table(runs: Iterable[RunInfo]) -> tuple[list[dict[str, Any]], list[
 
 
 def curve_of(folder: Path) -> tuple[tuple[int, ...], list[float]]:
-    """Steps and scores of a run's evaluations on the target; the final one counts where there are two of a step."""
+    """Return steps and scores of a run's evaluations on the target; of two of a step the final one counts."""
     scores = {}
     for row in sorted(read_log(folder).evaluations, key=lambda row: bool(row["final"])):
         if row["domain"] == "target":
@@ -81,7 +83,7 @@ def curve_of(folder: Path) -> tuple[tuple[int, ...], list[float]]:
 
 
 def _usual(found: list[tuple[int, ...]]) -> tuple[int, ...]:
-    """The steps at which most runs were scored; of as many the longer ones."""
+    """Return the steps at which most runs were scored; where two are as frequent, the longer ones."""
     return max(found, key=lambda steps: (found.count(steps), len(steps)))
 
 

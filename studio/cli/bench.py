@@ -16,17 +16,17 @@ from studio.files import json_text
 
 
 def folder() -> Path:
-    """Where the bench scripts lie: in the source tree."""
+    """Return the folder of the bench scripts, in the source tree."""
     return Path(__file__).resolve().parents[2] / "tests" / "bench"
 
 
 def available() -> list[str]:
-    """Names of the benches."""
+    """Return the names of the benches."""
     return sorted(path.stem for path in folder().glob("*.py") if not path.stem.startswith("_"))
 
 
 def measure(name: str) -> dict[str, Any]:
-    """Runs one bench in a process of its own and keeps its result beside it as JSON.
+    """Run one bench in a process of its own and write its result beside it as JSON.
 
     Raises:
         ExperimentError: there is no such bench, or it failed.
@@ -48,7 +48,7 @@ def measure(name: str) -> dict[str, Any]:
 
 
 def machine() -> str:
-    """What figures were measured on."""
+    """Return what the figures are measured on."""
     return f"{cores()} CPU cores, {_processor()}, Python {platform.python_version()}"
 
 

@@ -20,7 +20,7 @@ def is_request(error: StudioError) -> bool:
 
 
 def window(options: argparse.Namespace) -> int:
-    """Open the studio. Raises StudioError where Qt would abort: a library is missing, or there is no display."""
+    """Open the window. Raises StudioError where Qt would abort: a library is missing, or there is no display."""
     from studio.cli.qt_platform import startable_platform
     from studio.cli.window import window_function
 
@@ -31,7 +31,7 @@ def window(options: argparse.Namespace) -> int:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Runs one experiment."""
+    """Run one experiment."""
     from studio.registry import shared_registry
     from studio.run.session import Session
 
@@ -97,7 +97,7 @@ def list_(options: argparse.Namespace) -> int:
 
 
 def inspect(options: argparse.Namespace) -> int:
-    """Describes a file or folder."""
+    """Describe a file or folder."""
     from studio.store.inspect import describe
 
     about = describe(options.path)
@@ -106,7 +106,7 @@ def inspect(options: argparse.Namespace) -> int:
 
 
 def export(options: argparse.Namespace) -> int:
-    """Copies a run's result, or films it."""
+    """Copy a run's result, or film it."""
     if options.film is not None:
         return _film(options)
     from studio.store.export import export_run
@@ -133,7 +133,7 @@ def _film(options: argparse.Namespace) -> int:
 
 
 def identify(options: argparse.Namespace) -> int:
-    """Infers physical parameters from recordings."""
+    """Infer physical parameters from recordings."""
     from studio.cli.identify import identify_for
     from studio.registry import shared_registry
 
@@ -160,7 +160,7 @@ def doctor(options: argparse.Namespace) -> int:
 
 
 def bench(options: argparse.Namespace) -> int:
-    """Measures."""
+    """Run benches, or list them."""
     from studio.cli.bench import available, measure
 
     if not options.names:

@@ -1,4 +1,4 @@
-"""Reads the experiment that a command names, with what its options change."""
+"""The experiment that a command names, with what its options change."""
 
 from __future__ import annotations
 

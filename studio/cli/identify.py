@@ -21,7 +21,7 @@ from studio.sysid.recordings import read_recordings, write_recordings
 
 
 def identify_for(experiment: Experiment, registry: Registry, options: argparse.Namespace) -> tuple[dict[str, Any], str]:
-    """The result as plain data and as a table.
+    """Return the result as plain data and as a table.
 
     Raises:
         StudioError: a field, a file or a value does not fit.
@@ -41,7 +41,7 @@ def identify_for(experiment: Experiment, registry: Registry, options: argparse.N
         recordings = record(resolved, _values(options.hidden) or None, None, experiment.seed)
     if options.record is not None:
         write_recordings(recordings, options.record)
-    began = time.perf_counter()
+    start = time.perf_counter()
     found = identify(
         resolved,
         recordings,
@@ -50,7 +50,7 @@ def identify_for(experiment: Experiment, registry: Registry, options: argparse.N
         seed=experiment.seed,
         tick=ShareLine("identify"),
     )
-    seconds = time.perf_counter() - began
+    seconds = time.perf_counter() - start
     plant, recordings = plant_for(resolved, recordings)
     before, after = misfit(plant, recordings, {}), misfit(plant, recordings, chosen(found))
     about = {
@@ -81,7 +81,7 @@ def identify_for(experiment: Experiment, registry: Registry, options: argparse.N
 
 
 def _check_target(file: Path | None, option: str) -> None:
-    """Raises ExperimentError where a file cannot be written, so that nothing is worked out in vain."""
+    """Raise ExperimentError where a file cannot be written, before the long work."""
     if file is None:
         return
     if file.is_dir():

@@ -1,4 +1,4 @@
-"""Finds the window: an entry point, so that the engine runs without it."""
+"""The window as an entry point, so that the engine runs without it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a plugin may contribute, and the words the rooms speak with each other.
+"""What a plugin may contribute, and the types that the packages share.
 
 Arrays are batch first. Nothing here imports torch, MuJoCo or Qt.
 """

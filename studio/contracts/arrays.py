@@ -1,4 +1,4 @@
-"""What arrays are called between the rooms. All are batch first."""
+"""Names and types of arrays. All are batch first."""
 
 from __future__ import annotations
 

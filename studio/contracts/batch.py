@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 class Batch:
     """Samples for one gradient step, of one domain or of several, of one embodiment or of several.
 
-    Native values of embodiments of different widths lie side by side: the first entries of a row are the embodiment's
-    own, and what lies behind them is padding that a policy never reads.
+    Native values of embodiments of different widths are padded to the widest: the first entries of a row are the
+    embodiment's own, and a policy never reads those behind them.
 
     Args:
         observations: by entry: ``image`` (n, h, w, 3) uint8, ``joint_pos`` (n, widest), ``eef_pos``, ``goal`` ….

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
-
-if TYPE_CHECKING:
-    pass
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -50,7 +47,7 @@ class Embodiment:
         return self.motors or sum(len(limb.joints) for limb in self.limbs)
 
     def slots(self, control: str, gripper: bool = False) -> tuple[int, ...]:
-        """Places of the native action's components in the unified action space, in native order: ascending."""
+        """Return the places of the native action's components in the unified action space, ascending."""
         if control == "motor":
             return tuple(range(self.motors))
         if control == "discrete":

@@ -1,4 +1,4 @@
-"""Episodes in memory: flat arrays over frames, and what is wrong with them."""
+"""Episodes in memory: flat arrays over frames, and their checks."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Episodes:
         return np.concatenate([[0], np.cumsum(self.lengths)[:-1]]).astype(int)
 
     def take(self, count: int) -> Episodes:
-        """The first ``count`` episodes."""
+        """Return the first ``count`` episodes."""
         frames = int(self.lengths[:count].sum())
         return Episodes(
             {key: value[:frames] for key, value in self.observations.items()},
@@ -54,7 +54,7 @@ class Episodes:
         )
 
     def check(self, where: str, width: int | None = None, keys: Iterable[str] = ()) -> None:
-        """Raises DataError where the episodes are empty, hold NaN, or do not fit the embodiment."""
+        """Raise DataError where the episodes are empty, hold NaN, or do not fit the embodiment."""
         if len(self) == 0 or self.frames == 0:
             raise DataError("The dataset holds no episodes.", where, "Choose one with at least one demonstration.")
         if not np.all(np.isfinite(self.actions)):
@@ -84,7 +84,7 @@ class Episodes:
                 raise DataError(f"Observation '{key}' holds NaN or infinity.", where, "Remove those episodes.")
 
     def statistics(self) -> dict[str, dict[str, Array]]:
-        """Mean, standard deviation, min and max over frames, of the actions and of each non-image observation."""
+        """Return mean, standard deviation, min and max over frames of the actions and observations, images aside."""
         arrays = {"actions": self.actions} | {k: v for k, v in self.observations.items() if v.dtype != np.uint8}
         return {
             key: {"mean": v.mean(0), "std": v.std(0), "min": v.min(0), "max": v.max(0)} for key, v in arrays.items()

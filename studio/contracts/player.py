@@ -94,7 +94,7 @@ class PlayerProtocol(Protocol):
     # -- who acts, and in which world ----------------------------------------------------------------------------
 
     def set_policy(self, policy: PolicyChoice) -> None:
-        """Change who acts. Raises StudioError where it cannot act here; who acted before then goes on."""
+        """Change who acts. Raises StudioError where it cannot act here; who acted before then continues."""
 
     def randomize(self, values: RandomizationValues) -> None:
         """Hold values of the domain's randomization, by key; empty: each episode's own draw."""
@@ -128,7 +128,7 @@ class PlayerProtocol(Protocol):
 
     @property
     def goal_in_plane(self) -> bool:
-        """Whether the goal's mark lies on a table or floor."""
+        """Whether the goal's mark is on a table or floor."""
 
     @property
     def aim(self) -> tuple[Point, Point] | None:

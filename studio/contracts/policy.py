@@ -77,7 +77,7 @@ class Policy(Protocol):
         """Return native actions (n, dof of the domain's control), ready for ``World.step``, and the new memory.
 
         Memory is None at an episode's beginning, and then what the last call returned: None, or arrays or tensors
-        (n, …), of which only the rows of the episodes that go on are given. It is never changed in place.
+        (n, …), of which only the rows of episodes that continue are given. It is never changed in place.
         """
 
     def parameters(self) -> Iterator[Any]:

@@ -36,23 +36,25 @@ class Simulation(Protocol):
     contexts: Array  # (num_envs, components): of a family's task, which one each simulation's episode is
 
     def bind(self, name: str) -> Array:
-        """Live rows of an ``MjData`` field, (num_envs, …). Only state fields may be written."""
+        """Return live rows of an ``MjData`` field, (num_envs, …). Only state fields may be written."""
 
     def end_effectors(self, ids: Ids) -> Array:
-        """World positions of the limbs' sites, (n, limbs, 3), m."""
+        """Return the world positions of the limbs' sites, (n, limbs, 3), m."""
 
     def yaw(self, ids: Ids) -> Array:
-        """Heading of a driving base, (n,), rad; 0 for an arm."""
+        """Return the heading of a driving base, (n,), rad; 0 for an arm."""
 
     def contact_forces(self, ids: Ids) -> Array:
-        """Contact torque and force on each body, (n, bodies, 6), of tasks that ask for them; 0 before a first step."""
+        """Return contact torque and force on each body, (n, bodies, 6); 0 before a first step."""
 
     def step_rng(self, ids: Ids) -> EpisodeRng:
-        """Random numbers for the present control step of each episode: the same whatever else runs."""
+        """Return random numbers for the present control step of each episode: the same whatever else runs."""
 
     def mocap(self) -> Array:
-        """Live positions of the mocap bodies that the task added, (num_envs, bodies, 3), m. Write to move them; the
-        robot's own are not among them."""
+        """Return the live positions of the mocap bodies that the task added, (num_envs, bodies, 3), m.
+
+        Write to move them; the robot's own are not among them.
+        """
 
 
 class Task:
@@ -69,7 +71,7 @@ class Task:
     horizon: int  # control steps in an episode
     control_hz: float  # control steps a second
     step_size: ClassVar[float] = 0.0  # m an end effector moves in one step at action 1
-    version: ClassVar[int] = 1  # raise it when the task changes: what was cached for it is not used any more
+    version: ClassVar[int] = 1  # raise it when the task changes, so that what was cached for it is not used any more
     gymnasium_id: ClassVar[str] = ""  # such as "Reach-{embodiment}-v0"
     controls: ClassVar[tuple[str, ...]] = ("end_effector", "joint")
     observations: ClassVar[tuple[str, ...]] = ("image", "goal")
@@ -87,83 +89,95 @@ class Task:
     state_arrays: ClassVar[tuple[str, ...]] = ()  # attributes with a row for each simulation that later steps need
 
     def check(self, embodiment: Embodiment) -> list[Problem]:
-        """Why this embodiment cannot do this task; empty if it can."""
+        """Return why this embodiment cannot do this task; empty if it can."""
         return []
 
     def slots(self, embodiment: Embodiment, control: str) -> tuple[int, ...]:
-        """Places of the native action's components in the unified action space, the grippers' where the task grips."""
+        """Return the places of the native action's components, grippers included, in the unified action space."""
         return embodiment.slots(control, self.grips)
 
     def build(self, spec: mujoco.MjSpec, embodiment: Embodiment) -> None:
-        """Adds the task's bodies to the embodiment's model, under names from :func:`task_name`."""
+        """Add the task's bodies to the embodiment's model, under names from :func:`task_name`."""
 
     def prepare(self, world: Simulation) -> None:
-        """Called once, when the task's world has been made: the place to bind fields and make arrays."""
+        """Bind fields and make arrays; called once, when the task's world has been made."""
 
     def family(self, rng: EpisodeRng) -> Array:
-        """A context for each episode, (n, components), drawn from the whole family."""
+        """Return a context for each episode, (n, components), drawn from the whole family."""
         if self.members:
             return np.asarray(self.members, float)[(rng.uniform() * len(self.members)).astype(int)]
         low, high = np.array(self.ranges, float).T
         return rng.uniform(low, high, (len(low),))
 
     def check_context(self, context: Sequence[float]) -> list[Problem]:
-        """Why a context of the right width cannot be; empty if it can. It need not be one that the family draws."""
+        """Return why a context is impossible; empty if it is possible. It need not be one that the family draws."""
         return []
 
     def reset(self, world: Simulation, ids: Array, rng: EpisodeRng) -> None:
-        """Draws a new episode for each simulation in ``ids``."""
+        """Draw a new episode for each simulation in ``ids``."""
         raise NotImplementedError
 
     def before(self, world: Simulation, ids: Ids) -> None:
-        """Called before each control step: the place to keep what the reward compares with."""
+        """Keep what the reward compares with; called before each control step."""
 
     def observe(self, world: Simulation, ids: Ids) -> Observation:
-        """What the task adds to an observation; ``state`` (n, width) where the domain observes the state."""
+        """Return what the task adds to an observation; ``state`` (n, width) where the domain observes the state."""
         return {}
 
     def goal(self, world: Simulation, ids: Ids) -> Array:
-        """The goal's coordinates, (n, goal_width), m; of a family of tasks the context. Policies see it only where the
-        domain observes the goal."""
+        """Return the goal's coordinates, (n, goal_width), m; of a family of tasks the context.
+
+        Policies see it only where the domain observes the goal.
+        """
         if self.context:
             return world.contexts[ids].copy()
         raise NotImplementedError
 
     def achieved(self, observation: Mapping[str, Any]) -> Any:
-        """The goal that each observed state reaches, (n, g): what would have to stand in the last g components of
-        ``goal``. The observation's entries are (n, width) arrays, or tensors: use operators and methods that both have.
-        A task that gives no such goal has none that its states reach."""
+        """Return the goal that each observed state reaches, (n, g), in the form of the last g components of ``goal``.
+
+        The observation's entries are (n, width) arrays, or tensors: use operators and methods that both have. A task
+        without it has no goals for hindsight.
+        """
         raise NotImplementedError
 
     def goal_reached(self, achieved: A, goal: A) -> A:
-        """Whether what is achieved reaches the goal, (n,) bool, both (n, g) as :meth:`achieved` gives it. A function of
-        these alone: learners ask it about goals that were never set."""
+        """Return whether what is achieved reaches the goal, (n,) bool, both (n, g) as :meth:`achieved` returns it.
+
+        A function of these alone: learners call it with goals that the task never set.
+        """
         raise NotImplementedError
 
     def mark(self, places: Array, goal: Array) -> None:
-        """Writes a goal, (g,) as :meth:`achieved` gives it, into the places of an episode's mocap bodies, (bodies, 3):
-        how a goal is drawn that a learner set itself. By default the first body goes there, if the goal is a place."""
+        """Write a goal, (g,) as :meth:`achieved` returns it, into an episode's mocap positions, (bodies, 3).
+
+        It draws a goal that a learner set itself. By default the first body is moved there, if the goal is a position.
+        """
         if len(goal) <= 3:
             places[0, : len(goal)] = goal
 
     def act(self, world: Simulation, choices: Array, ids: Ids) -> None:
-        """Moves the state by one control step, under control "discrete": ``choices`` (n,) integers below ``actions``.
-        Nothing is integrated."""
+        """Advance the state by one control step, under control "discrete": ``choices`` (n,) integers below ``actions``.
+
+        Nothing is integrated.
+        """
         raise NotImplementedError
 
     def reward(self, world: Simulation, ids: Ids) -> Array:
-        """Reward of the present state, (n,)."""
+        """Return the reward of the present state, (n,)."""
         raise NotImplementedError
 
     def success(self, world: Simulation, ids: Ids) -> Array:
-        """Whether the present state is a success, (n,) bool."""
+        """Return whether the present state is a success, (n,) bool."""
         raise NotImplementedError
 
     def terminated(self, world: Simulation, ids: Ids) -> Array:
-        """Whether the present state ends the episode, (n,) bool: by default a success does."""
+        """Return whether the present state ends the episode, (n,) bool: by default a success does."""
         return self.success(world, ids)
 
     def expert(self, world: Simulation, ids: Ids) -> Array:
-        """The scripted expert's end-effector action, (n, limbs, 3) in [−1, 1], or (n, limbs, 4) with the gripper's
-        opening last where the task grips."""
+        """Return the scripted expert's end-effector action, (n, limbs, 3) in [−1, 1].
+
+        Where the task grips it is (n, limbs, 4), with the gripper's opening last.
+        """
         raise NotImplementedError

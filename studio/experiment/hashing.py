@@ -2,7 +2,7 @@
 
 A field says since which format version it exists (``setting(..., since=2)``). A hash counts the fields of its own time,
 and a later one only where it was moved from its default: adding a setting changes no hash, so runs, source policies and
-episodes that were made before it are found again. The default of such a field therefore stays for good; a new behavior
+episodes of earlier versions are found again. The default of such a field therefore stays for good; a new behavior
 takes a new field. Fields that never decide a result say so (``decides=False``). A renamed field is hashed under its
 first name (``earlier=``).
 """
@@ -25,7 +25,7 @@ RUNS = 1  # in hashes of experiments and of source policies
 
 
 def content_hash(data: Any) -> str:
-    """SHA-256 (hex) of plain data, independent of key order."""
+    """Return the SHA-256 (hex) of plain data, independent of key order."""
     return hashlib.sha256(json.dumps(data, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""What pydantic finds wrong with settings, said in plain sentences."""
+"""Pydantic's errors as plain sentences."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ WANTED = {
 
 
 def plain_validation(error: ValidationError, model: type[BaseModel], prefix: str = "") -> list[ExperimentError]:
-    """Pydantic's findings as plain sentences, each with its dotted field and a remedy."""
+    """Return pydantic's errors as plain sentences, each with its dotted field and a remedy."""
     found = []
     for item in error.errors():
         field = prefix + ".".join(str(part) for part in short_path(model, item["loc"]))
@@ -52,6 +52,7 @@ def plain_validation(error: ValidationError, model: type[BaseModel], prefix: str
 
 
 def first_of(error: ValidationError, model: type[BaseModel]) -> ExperimentError:
+    """Return the first error; its remedy mentions the others."""
     found = plain_validation(error, model)
     first = found[0]
     if len(found) > 1:

@@ -1,4 +1,4 @@
-"""Experiments of earlier versions of the program: how they are read, and the words their hashes are of."""
+"""Experiments of earlier versions of the program: how they are read, and the names that their hashes use."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def migrated(raw: dict[str, Any], version: int) -> dict[str, Any]:
 
 
 def earlier_words(decisive: dict[str, Any]) -> dict[str, Any]:
-    """Return what decides an experiment in the words of format 1, of which its hash is."""
+    """Return what decides an experiment with the names of format 1, which hashes use."""
     strategy = decisive["strategy"]
     params = _translated(strategy["params"], EARLIER_VALUES)
     return {**decisive, "version": 1, "strategy": {**strategy, "params": params}}

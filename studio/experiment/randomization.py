@@ -82,7 +82,7 @@ class RandomizationTerm(Settings):
 
     @property
     def key(self) -> str:
-        """What tells this term's values from another's: the field, and the parts where only some are meant."""
+        """The name of this term's values: the field, and the parts where only some are meant."""
         return f"{self.field}:{self.parts}" if self.parts else self.field
 
     @property
@@ -116,7 +116,7 @@ class RandomizationTerm(Settings):
 
     @model_validator(mode="after")
     def _consistent(self) -> RandomizationTerm:
-        """What a later assignment to one field may break."""
+        """Check what a later assignment to one field may break."""
         _possible(self.field, self.low)
         if self.field == "actuator_gain" and self.low == 0 and not self.parts:
             raise ValueError("a gain of 0 breaks every actuator; raise the lower end above 0, or name the broken parts")
@@ -195,11 +195,11 @@ class Curriculum(Settings):
     @model_validator(mode="after")
     def _ordered(self) -> Curriculum:
         if self.narrow_at > self.widen_at:
-            raise ValueError("the narrowing threshold lies above the widening threshold; set narrow_at below widen_at")
+            raise ValueError("the narrowing threshold is above the widening threshold; set narrow_at below widen_at")
         narrow, widen = self.narrow_return, self.widen_return
         if narrow is not None and widen is not None and narrow > widen:
             raise ValueError(
-                "the narrowing threshold lies above the widening threshold; set narrow_return below widen_return"
+                "the narrowing threshold is above the widening threshold; set narrow_return below widen_return"
             )
         return self
 
@@ -209,7 +209,7 @@ def _image(field: str, low: float, high: float) -> dict[str, Any]:
 
 
 def _normal(field: str, parts: str, nominal: float, mean: float, std: float, low: float, high: float) -> dict[str, Any]:
-    """A normal distribution of absolute values as a factor on the model's own."""
+    """Return a normal distribution of absolute values as a term of factors on the model's values."""
     ends = {"low": round(low / nominal, 4), "high": round(high / nominal, 4), "std": round(std / nominal, 4)}
     assert low + high == 2 * mean
     return {"field": field, "parts": parts, "distribution": "normal", **ends}
@@ -218,7 +218,7 @@ def _normal(field: str, parts: str, nominal: float, mean: float, std: float, low
 # name: (title, source, terms)
 PRESETS: dict[str, tuple[str, str, list[dict[str, Any]]]] = {
     "nominal": ("Nominal", "No randomization: the model as it is.", []),
-    "document": (
+    "standard": (
         "Standard",
         "Moderate ranges of physics, camera and image, for an arm that observes a table.",
         [
@@ -234,7 +234,7 @@ PRESETS: dict[str, tuple[str, str, list[dict[str, Any]]]] = {
             _image("sharpness", 2.0, 2.0),
         ],
     ),
-    # the paper's Hopper weighs 3.6652 kg at the torso; foot and floor rub with the larger of 2 and 1
+    # the paper's Hopper weighs 3.6652 kg at the torso; the friction of foot and floor is the larger of 2 and 1
     "epopt_hopper": (
         "EPOpt hopper",
         "Source ensemble of EPOpt for the Hopper (Rajeswaran et al. 2017, arXiv:1610.01283, table 1).",
@@ -246,11 +246,11 @@ PRESETS: dict[str, tuple[str, str, list[dict[str, Any]]]] = {
         ],
     ),
 }
-_SYNONYMS = {"preset": "document", "off": "nominal", "none": "nominal"}
+_SYNONYMS = {"preset": "standard", "document": "standard", "off": "nominal", "none": "nominal"}
 
 
 def expand(name: str) -> list[dict[str, Any]]:
-    """The terms of a preset; ``preset`` means the document's. Raises ValueError where there is none of the name."""
+    """Return the terms of a preset. Raises ValueError where there is none of this name."""
     wanted = _SYNONYMS.get(name, name)
     if wanted not in PRESETS:
         raise ValueError(f"there is no preset '{name}'; choose {', '.join(PRESETS)}, or give a list of terms")
@@ -258,7 +258,7 @@ def expand(name: str) -> list[dict[str, Any]]:
 
 
 def longest_delay(terms: Iterable[RandomizationTerm]) -> float:
-    """Of the actuators' commands, s; 0 where no term delays them."""
+    """Return the longest delay of the actuators' commands, s; 0 where no term delays them."""
     return max((term.high for term in terms if term.field == "actuator_delay"), default=0.0)
 
 

@@ -26,7 +26,7 @@ def setting(
     short: str = "",
     **limits: Any,
 ) -> Any:
-    """A pydantic field that a form can show: title, help line, unit, range (``ge``, ``le``, ``gt``, ``lt``).
+    """Return a pydantic field that a form can show: title, help line, unit, range (``ge``, ``le``, ``gt``, ``lt``).
 
     Args:
         derived: it follows from other things and is no person's to choose: forms leave it out.
@@ -50,7 +50,7 @@ def setting(
 
 
 def mark(field: FieldInfo, name: str, default: Any) -> Any:
-    """What :func:`setting` says of a field beside its limits."""
+    """Return what :func:`setting` says about a field beside its limits."""
     extra = field.json_schema_extra
     return extra.get(name, default) if isinstance(extra, dict) else default
 
@@ -63,7 +63,7 @@ class Settings(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _present_names(cls, raw: Any) -> Any:
-        """What is given under a name of earlier versions, under its present one."""
+        """Return the data with names of earlier versions replaced by the present ones."""
         if isinstance(raw, dict):
             for name, field in cls.model_fields.items():
                 if (earlier := mark(field, "earlier", "")) in raw and earlier and name not in raw:

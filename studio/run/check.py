@@ -1,4 +1,4 @@
-"""Whether an experiment can start: every problem in plain words, at its field."""
+"""Checks of an experiment before it starts: every problem in plain words, at its field."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from studio.store.policies import check_params
 
 
 def strategy_of(experiment: Experiment, registry: Registry) -> tuple[Any, Any]:
-    """The strategy's class and its checked parameters. Raises ExperimentError."""
+    """Return the strategy's class and its checked parameters. Raises ExperimentError."""
     kind = registry.get("strategies", experiment.strategy.id, "strategy.id")
     return kind, check_params(kind, experiment.strategy.params, "strategy.params")
 
@@ -64,17 +64,17 @@ def check(experiment: Experiment, registry: Registry) -> list[Problem]:
             problems += unsupported(experiment, kind.title, kind.requires, trial_policies)
             if not problems:
                 attempt("evaluation.held_out", lambda: _held_out(experiment, registry))
-            problems += _teachers(experiment, kind, registry)
+            problems += _demonstrations(experiment, kind, registry)
             if kind.requires.source_policy and not problems:
                 problems += attempt("pretraining.checkpoint", lambda: check_checkpoint(experiment, registry)) or []
             problems += _seeds(experiment, registry)
             problems += _family(experiment.source, kind, registry)
             problems += _selection(experiment)
-            said = any(p.field == "target.observation" for p in problems)
+            reported = any(p.field == "target.observation" for p in problems)
             if (
                 kind.requires.source_policy
                 and any(source.observation != experiment.target.observation for source in experiment.sources)
-                and not said
+                and not reported
             ):
                 problems.append(
                     Problem(
@@ -94,7 +94,7 @@ def check(experiment: Experiment, registry: Registry) -> list[Problem]:
 
 
 def _seeds(experiment: Experiment, registry: Registry) -> list[Problem]:
-    """A policy is not scored on the episodes that it was taught by."""
+    """Return the problem of evaluation seeds among those of the demonstrations that a policy learns from."""
     plan, learns = experiment.evaluation, learns_from_demonstrations(experiment, registry)
     seeds = {"target": experiment.seed, "source": experiment.pretraining.seed}
     for role, seed in seeds.items():
@@ -120,8 +120,8 @@ def _selection(experiment: Experiment) -> list[Problem]:
     return [Problem("evaluation.keep_best", words, "Set evaluation.every, or turn keep_best off.")]
 
 
-def _teachers(experiment: Experiment, kind: Any, registry: Registry) -> list[Problem]:
-    """Domains that a policy is to learn from by demonstrations, and that have none."""
+def _demonstrations(experiment: Experiment, kind: Any, registry: Registry) -> list[Problem]:
+    """Return what keeps a policy from learning by demonstrations: its kind, a curriculum, a task without an expert."""
     problems = []
     policy = registry.all("policies").get(experiment.policy.id)
     reinforced = algorithm_of(policy)
@@ -145,7 +145,7 @@ def _teachers(experiment: Experiment, kind: Any, registry: Registry) -> list[Pro
 
 
 def _same_spaces(experiment: Experiment, registry: Registry) -> list[Problem]:
-    """Whether one network fits the source's and the target's observations and actions."""
+    """Return why one network does not fit the observations and actions of both source and target."""
     source, target = experiment.source, experiment.target
     observed = [list(dict.fromkeys(term.key for term in observed_terms(domain))) for domain in (source, target)]
     if observed[0] != observed[1]:
@@ -155,17 +155,17 @@ def _same_spaces(experiment: Experiment, registry: Registry) -> list[Problem]:
     if all(getattr(source, f) == getattr(target, f) for f in ("embodiment", "task", "control", "observation")):
         return []
     (parts, moved), (other_parts, other_moved) = spaces_of(source, registry), spaces_of(target, registry)
-    seen, wanted = sum(parts.values()), (sum(other_parts.values()), other_moved)
-    if (seen, moved) == wanted:
+    width, other_width = sum(parts.values()), sum(other_parts.values())
+    if (width, moved) == (other_width, other_moved):
         return []
-    message = f"The source's observations and actions are {seen} and {moved} wide, the target's {wanted[0]} and "
+    message = f"The source's observations and actions are {width} and {moved} wide, the target's {other_width} and "
     return [
-        Problem("target.task", f"{message}{wanted[1]}.", "Choose tasks with the same observation and action spaces.")
+        Problem("target.task", f"{message}{other_moved}.", "Choose tasks with the same observation and action spaces.")
     ]
 
 
 def _ignored(experiment: Experiment, registry: Registry) -> list[Problem]:
-    """Whether what a policy is not to see is there, and something else too."""
+    """Return why a policy cannot ignore what ``policy.params.ignored`` names."""
     names = [RENAMED_ENTRIES.get(name, name) for name in experiment.policy.params.get("ignored") or ()]
     if not names or algorithm_of(registry.all("policies").get(experiment.policy.id)) is None:
         return []
@@ -178,7 +178,7 @@ def _ignored(experiment: Experiment, registry: Registry) -> list[Problem]:
 
 
 def _family(source: Domain, kind: Any, registry: Registry) -> list[Problem]:
-    """Whether the source is one task alone where the strategy needs a family."""
+    """Return why the source is not the task family that the strategy needs."""
     task = registry.all("tasks").get(source.task)
     if not kind.requires.task_family or task is None:
         return []
@@ -190,7 +190,7 @@ def _family(source: Domain, kind: Any, registry: Registry) -> list[Problem]:
 
 
 def _reinforcement(experiment: Experiment, algorithm: Algorithm) -> list[Problem]:
-    """What the source policy's learner cannot do."""
+    """Return the problems of the settings that the source policy is trained with."""
     try:
         settings = check_params(algorithm, experiment.pretraining.params, "pretraining.params")
     except StudioError as error:

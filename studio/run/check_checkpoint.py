@@ -1,4 +1,4 @@
-"""Whether a run can start from the policy that ``pretraining.checkpoint`` names."""
+"""A check whether a run can start from the policy that ``pretraining.checkpoint`` names."""
 
 from __future__ import annotations
 

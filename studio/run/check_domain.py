@@ -1,4 +1,4 @@
-"""Whether a world of a domain can be made, and its dataset read: every problem at its field."""
+"""Checks of one domain: whether its world can be made, and its dataset read."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def attempt_domain(name: str, domain: Domain, registry: Registry, attempt: Attem
 
 
 def _randomization(domain: Domain, embodiment: Embodiment, task: Task) -> list[Problem]:
-    """What of the domain's terms its model does not have."""
+    """Return the randomization terms whose field or parts the model does not have."""
     from studio.sim.randomization.fields import check_terms
 
     changed = embodiment.model.stat().st_mtime_ns if embodiment.model.is_file() else 0

@@ -15,7 +15,7 @@ class Clock:
 
     def __init__(self) -> None:
         self.offset = 0.0  # seconds before this process, for a resumed run
-        self._began = time.monotonic()
+        self._start = time.monotonic()
         self._held = 0.0
         self._stop = threading.Event()
         self._pause = threading.Event()
@@ -23,7 +23,7 @@ class Clock:
     @property
     def seconds(self) -> float:
         """Training time so far, pauses excluded."""
-        return self.offset + time.monotonic() - self._began - self._held
+        return self.offset + time.monotonic() - self._start - self._held
 
     @property
     def paused(self) -> bool:
@@ -43,11 +43,11 @@ class Clock:
         return self._pause.is_set() and not self._stop.is_set()
 
     def tick(self) -> None:
-        """Waits while paused; raises Stopped once stop was asked for."""
+        """Wait while paused; raise Stopped once a stop was asked for."""
         if self.hold():
-            began = time.monotonic()
+            start = time.monotonic()
             while self.hold():
                 time.sleep(POLL_SECONDS)
-            self._held += time.monotonic() - began
+            self._held += time.monotonic() - start
         if self._stop.is_set():
             raise Stopped

@@ -17,7 +17,7 @@ MEGABYTE = 1024 * 1024
 
 
 def choose(device: str) -> str:
-    """``auto`` → cuda where there is one, else cpu. Raises ExperimentError where CUDA is asked for and absent."""
+    """Return ``cuda`` or ``cpu`` for ``auto``. Raises ExperimentError where CUDA is asked for and absent."""
     import torch
 
     if device == "cuda" and not torch.cuda.is_available():

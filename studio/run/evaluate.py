@@ -1,4 +1,4 @@
-"""Scores a policy on a domain: fixed seeds, many episodes at once, intervals by bootstrap."""
+"""A policy's score on a domain: fixed seeds, many episodes at once, intervals by bootstrap."""
 
 from __future__ import annotations
 
@@ -46,10 +46,12 @@ class Evaluation:
     def events(self, stage: str, domain: str, step: int, seed: int, final: bool) -> tuple[Evaluated, EpisodesEnded]:
         """Return the events that publish it: the score, then its episodes."""
         score = self.success, self.low, self.high, self.mean_return
-        seen = self.outcome
+        found = self.outcome
         return (
             Evaluated(stage, domain, step, self.episodes, *score, final, seed, self.measure),
-            EpisodesEnded(domain, step, seen.seeds, seen.returns, seen.lengths, seen.successes, seen.randomization),
+            EpisodesEnded(
+                domain, step, found.seeds, found.returns, found.lengths, found.successes, found.randomization
+            ),
         )
 
 
@@ -91,10 +93,11 @@ def score_of(outcome: Outcome, has_success: bool) -> Evaluation:
 
 
 def bootstrap_interval(values: np.ndarray, seed: int = 0, shares: bool = True) -> tuple[float, float]:
-    """95% percentile bootstrap interval of the mean.
+    """Return the 95% percentile bootstrap interval of the mean.
 
-    Where all values are equal a bootstrap sees no spread at all; for ``shares``, of successes say, 0 or 1 gets the
-    exact (Clopper-Pearson) bound instead, so that 200 of 200 does not read as certainty.
+    Args:
+        shares: the values are 0 or 1. Where all of them are equal a bootstrap has no spread; the exact
+            (Clopper-Pearson) bound is returned instead, so that 200 of 200 does not read as certainty.
     """
     n = len(values)
     if shares and np.ptp(values) == 0 and values[0] in (0.0, 1.0):

@@ -1,4 +1,4 @@
-"""Ends a training whose losses or weights are NaN or infinite: nothing is learned from then on."""
+"""Checks for NaN and infinity in losses and weights: a training that has them learns nothing any more."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from studio.errors import StudioError
 
 
 def check_losses(metrics: Metrics, field: str) -> None:
-    """Raises StudioError, at the learning rate's field, where a loss is not finite: any value whose name ends so."""
+    """Raise StudioError, at the learning rate's field, where a value whose name ends with "loss" is not finite."""
     for name, value in metrics.values.items():
         if name.endswith("loss") and not math.isfinite(value):
             raise _broken(f"The {name.replace('_', ' ')} is {value}", metrics.step, field)
 
 
 def check_weights(policy: Any, step: int, field: str) -> None:
-    """Raises StudioError where a policy has a weight that is not finite: the last update may have made it so."""
+    """Raise StudioError where a weight of the policy is not finite."""
     if not all(bool(weights.isfinite().all()) for weights in policy.parameters()):
         raise _broken("Policy weights contain NaN or Inf", step, field)
 

@@ -1,4 +1,4 @@
-"""Whether a policy that was trained on one domain can act in another."""
+"""A check whether a policy that was trained on one domain can act in another."""
 
 from __future__ import annotations
 

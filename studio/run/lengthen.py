@@ -1,4 +1,4 @@
-"""A run with a larger budget of iterations than it began with."""
+"""A run that gets more iterations than it was started with."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The source policy: trained once, kept by the content hash of everything that made it.
+"""The source policy: trained once on the first source, cached by the content hash of everything it depends on.
 
-The policy's own kind says how: by behavior cloning, or by reinforcement in the source's world as it stands.
+The kind of policy says how: by behavior cloning, or by reinforcement learning in the source's world.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ VERSION = 1  # raise it when training changes, so that cached source policies ar
 
 
 def key(experiment: Experiment, registry: Registry) -> str:
-    """Content hash of what decides the source policy."""
+    """Return the content hash of everything that the source policy depends on."""
     experiment = resolved(experiment, registry)
     source = experiment.source
     return content_hash(
@@ -45,14 +45,14 @@ def key(experiment: Experiment, registry: Registry) -> str:
             "policy": experiment.policy.model_dump(mode="json"),
             "pretraining": experiment.pretraining.cache_key(),
             "version": VERSION,
-            **_made_by_reinforcement(experiment, registry),
+            **_reinforcement_key(experiment, registry),
             "task": task_of(source, registry).version,
         }
     )[:32]
 
 
-def _made_by_reinforcement(experiment: Experiment, registry: Registry) -> dict[str, Any]:
-    """What else decides a policy that makes its own experience; nothing for one that is cloned."""
+def _reinforcement_key(experiment: Experiment, registry: Registry) -> dict[str, Any]:
+    """Return what a policy trained by reinforcement depends on besides; nothing for a cloned one."""
     kind = registry.get("policies", experiment.policy.id, "policy.id")
     if algorithm_of(kind) is None:
         return {}
@@ -62,7 +62,7 @@ def _made_by_reinforcement(experiment: Experiment, registry: Registry) -> dict[s
 
 
 def find(experiment: Experiment, registry: Registry) -> Path | None:
-    """The folder of the source policy, shipped or cached; None where it is still to be trained.
+    """Return the folder of the source policy, shipped or cached; None where it is still to be trained.
 
     Its weights are checked against their hash; a damaged cached one counts as absent.
     """
@@ -113,14 +113,14 @@ def pretraining(
     tick: Callable[[int, int], None],
     say: Callable[[str], None],
 ) -> Pretraining:
-    """What trains the source policy; where it is cloned its demonstrations are made first, counted by ``tick``."""
+    """Return what trains the source policy; for cloning the demonstrations are collected first, counted by ``tick``."""
     if algorithm_of(registry.get("policies", experiment.policy.id, "policy.id")) is not None:
-        return Reinforcing(experiment, registry, device, say)
+        return PretrainingByReinforcement(experiment, registry, device, say)
     episodes = demonstrations(resolve(experiment.source, registry), experiment.pretraining.seed, tick, say)
-    return Cloning(experiment, registry, episodes, device)
+    return PretrainingByCloning(experiment, registry, episodes, device)
 
 
-class Cloning:
+class PretrainingByCloning:
     """Behavior cloning of the source's demonstrations."""
 
     settings_field = "pretraining"
@@ -146,8 +146,11 @@ class Cloning:
         self.learner.load_state_dict(state["learner"])
 
 
-class Reinforcing:
-    """Reinforcement in the source's world, with all that varies there; the learner's state holds the policy's."""
+class PretrainingByReinforcement:
+    """Reinforcement learning in the source's world, randomization and curriculum included.
+
+    The learner's state holds the policy's.
+    """
 
     settings_field = "pretraining.params"
 
@@ -178,7 +181,7 @@ class Reinforcing:
 
 
 def save(policy: Any, experiment: Experiment, registry: Registry) -> Path:
-    """Writes a finished source policy into the cache; its hash is marked as the base of what descends from it."""
+    """Write a finished source policy into the cache; its hash is marked as the base of what descends from it."""
     folder = paths.cache_folder("policies") / key(experiment, registry)
     policy.fingerprint.mark(weights_hash(policy.state_dict()))
     made_by = {name: part for name, part in experiment.plain().items() if name in ("source", "policy", "pretraining")}

@@ -61,7 +61,7 @@ class Scores:
         base = reporter.folder / "base"
         descends = name == "source" and base.exists()
         if name == "source" and not (descends or strategy.requires.same_spaces):
-            return  # it was never there
+            return  # the policy does not fit the source
         if chosen is None:
             chosen = strategy.merged_policy() if descends else strategy.policy()
         policy: Any = snapshot(chosen)

@@ -107,11 +107,11 @@ class Session:
         self.clock.stop()
 
     def pause(self) -> None:
-        """Ask the session to hold."""
+        """Ask the session to pause."""
         self.clock.pause()
 
     def unpause(self) -> None:
-        """Let it go on."""
+        """Continue after a pause."""
         self.clock.unpause()
 
     def run(self) -> Path:
@@ -160,7 +160,7 @@ class Session:
         reporter.watch_devices()
 
     def _run(self) -> None:
-        """Go through the stages: source policy, training, evaluation, export."""
+        """Run the stages: source policy, training, evaluation, export."""
         import torch
 
         plan, reporter = self.experiment, self._reporter
@@ -233,7 +233,7 @@ class Session:
             training = pretrain.pretraining(plan, self.registry, device, reporter.count, reporter.say)
             reporter.enter("pretrain")
             self.channels.training.clear()
-            if isinstance(training, pretrain.Reinforcing):
+            if isinstance(training, pretrain.PretrainingByReinforcement):
                 self.channels.training.enter(training.world)
             loop.run_source(training)
             found = pretrain.save(training.policy, plan, self.registry)

@@ -35,7 +35,7 @@ class Training(Protocol):
 
     @property
     def settings_field(self) -> str:
-        """Where in an experiment the settings of its learner stand."""
+        """Where in an experiment the settings of its learner are."""
 
     def state_dict(self) -> dict[str, Any]: ...
 
@@ -55,14 +55,14 @@ class TrainingLoop:
     ) -> None:
         self._experiment, self._reporter, self._scores = experiment, reporter, scores
         self._resumed, self._best = resumed, best
-        self._began = self._last_copy = 0.0
+        self._start = self._last_copy = 0.0
         self._base: BaseWeights | None = None
         self.recorders: Sequence[EpisodeRecorder] = ()  # of the worlds that are trained in
 
     @property
     def seconds(self) -> float:
         """Training time of the present stage, pauses excluded."""
-        return self._reporter.clock.seconds - self._began
+        return self._reporter.clock.seconds - self._start
 
     def run_source(self, training: Pretraining) -> None:
         """Train a source policy (see :mod:`studio.run.pretrain`)."""
@@ -87,7 +87,7 @@ class TrainingLoop:
     ) -> None:
         """Drive a training to its end from its newest checkpoint; the last state is kept when it is stopped."""
         reporter, scores, budget = self._reporter, self._scores, self._experiment.budget
-        self._began = reporter.clock.seconds
+        self._start = reporter.clock.seconds
         rate = f"{training.settings_field}.learning_rate"
         step, total = self._restore(stage, training)
         saved = step
@@ -131,7 +131,7 @@ class TrainingLoop:
         self._scores.score_interim(strategy, step)
 
     def _log_episodes(self, step: int) -> None:
-        """Publish what became of the training's own episodes since the last iteration."""
+        """Publish the training episodes that ended since the last iteration."""
         for recorder in self.recorders:
             found = recorder.take()
             if found is not None:
@@ -179,7 +179,7 @@ class TrainingLoop:
             return 0, planned
         step, state = found
         reporter.clock.offset += max(0.0, float(state["seconds"]) - reporter.clock.seconds)
-        self._began = reporter.clock.seconds - float(state["stage_seconds"])
+        self._start = reporter.clock.seconds - float(state["stage_seconds"])
         if stage == "adapt":
             self._scores.evaluations = interim_evaluations(reporter.folder, step)
         if state.get("way", reporter.pipeline.stage) != reporter.pipeline.stage:

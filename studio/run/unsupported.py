@@ -1,4 +1,4 @@
-"""What an experiment file can say and no part of the program can do yet."""
+"""Settings that an experiment may have and that its strategy or policy cannot use."""
 
 from __future__ import annotations
 

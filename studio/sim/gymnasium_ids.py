@@ -37,7 +37,7 @@ def register_all() -> list[str]:
 
 
 def default_domain(task: type[Task], embodiment: Embodiment, **settings: Any) -> Domain:
-    """The domain of a task and an embodiment with the task's own control and observation."""
+    """Return the domain of a task and an embodiment, with the task's first control and its usual observation."""
     observation = "goal" if "goal" in task.observations else task.observations[0]
     usual: dict[str, Any] = {"control": task.controls[0], "observation": observation}
     if "state" in task.observations:
@@ -48,7 +48,7 @@ def default_domain(task: type[Task], embodiment: Embodiment, **settings: Any) ->
 
 
 def make_vector(num_envs: int, task: str, embodiment: str, threads: int = 0, **settings: Any) -> Any:
-    """A :class:`studio.sim.world.World`; ``settings`` are fields of the domain (``observation="image"`` …).
+    """Return a :class:`studio.sim.world.World`; ``settings`` are fields of the domain (``observation="image"`` …).
 
     Raises:
         StudioError: a randomization term is of something that the model does not have.
@@ -97,11 +97,11 @@ class SingleWorld(gymnasium.Env[Any, Any]):
         return self._observation(), reward, terminated, late and not terminated, info
 
     def set_state(self, qpos: np.ndarray, qvel: np.ndarray) -> None:
-        """Puts the simulation into a given state, as Gymnasium's MuJoCo environments have it."""
+        """Put the simulation into a given state, as Gymnasium's MuJoCo environments have it."""
         self.world.set_state(self._one, np.asarray(qpos)[None], np.asarray(qvel)[None])
 
     def render(self) -> Any:
-        """The scene as the domain's camera sees it, as the episode looks, (size, size, 3) uint8."""
+        """Return the image of the domain's camera, with the episode's colors and light, (size, size, 3) uint8."""
         from studio.sim.randomization.fields import is_nominal
         from studio.sim.randomization.visual import VISUALS
         from studio.sim.render.renderer import CameraRenderer

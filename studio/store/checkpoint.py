@@ -32,7 +32,7 @@ def save_state(folder: Path, state: dict[str, Any], base: BaseWeights | None = N
     """Write a state into an existing folder; what ``base`` holds already, bit for bit, is only referred to."""
     tensors: dict[str, torch.Tensor] = {}
     skeleton = _strip(state, "", tensors)
-    own = _apart(tensors)
+    own = _separate(tensors)
     if base is not None:
         shared = {path: name for path, tensor in own.items() if (name := base.find(tensor))}
         skeleton[BASE] = {"sha256": base.sha256, "tensors": shared}
@@ -90,8 +90,10 @@ def save_checkpoint(
 
 
 def drop_states(run: Path, kept: int) -> None:
-    """Deletes the states, replays and all, of the checkpoints of a run but the newest ``kept`` of each stage. Their
-    policies stay: they can still be played."""
+    """Delete the training states, replay buffers included, of all but the newest ``kept`` checkpoints of each stage.
+
+    Their policies stay, so that they can be played.
+    """
     found = list_checkpoints(run)
     for stage in {stage for stage, _, _ in found}:
         for folder in [path for s, _, path in found if s == stage][:-kept]:
@@ -100,7 +102,7 @@ def drop_states(run: Path, kept: int) -> None:
 
 
 def list_checkpoints(run: Path) -> list[tuple[str, int, Path]]:
-    """(stage, step, folder) of a run's checkpoints: source training first, each in order of steps."""
+    """Return (stage, step, folder) of a run's checkpoints: source training first, each in order of steps."""
     found = []
     for folder in (run / "checkpoints").glob("*-*"):
         stage, _, step = folder.name.rpartition("-")
@@ -129,7 +131,7 @@ def restore(run: Path, stage: str, training: Any, say: Callable[[str], object]) 
     """
     found = latest_state(run, stage, say)
     if found is None:
-        say(f"There is no {stage} checkpoint to resume from: it starts at step 0.")
+        say(f"There is no {stage} checkpoint to resume from; {stage} starts at step 0.")
         return None
     step, state = found
     try:
@@ -146,7 +148,7 @@ def restore(run: Path, stage: str, training: Any, say: Callable[[str], object]) 
 
 
 def rng_state() -> dict[str, torch.Tensor]:
-    """Torch's random number generators, of the CPU and of the GPU where there is one."""
+    """Return the states of torch's random number generators, of the CPU and of the GPU where there is one."""
     state = {"cpu": torch.get_rng_state()}
     if torch.cuda.is_available():
         state["cuda"] = torch.cuda.get_rng_state()
@@ -154,7 +156,7 @@ def rng_state() -> dict[str, torch.Tensor]:
 
 
 def set_rng_state(state: dict[str, torch.Tensor]) -> None:
-    """Takes back what :func:`rng_state` gave."""
+    """Restore what :func:`rng_state` returned."""
     torch.set_rng_state(state["cpu"])
     if "cuda" in state and torch.cuda.is_available():
         torch.cuda.set_rng_state(state["cuda"])
@@ -171,7 +173,7 @@ def load_policy(folder: Path, step: int | None = None, registry: Registry | None
 
 
 def policy_folder(folder: Path, step: int | None = None) -> Path:
-    """Return where the policy lies of a run, a checkpoint or a policy folder; see :func:`load_policy`."""
+    """Return the policy folder of a run, a checkpoint, or a policy folder itself; see :func:`load_policy`."""
     folder = Path(folder)
     if (folder / "config.json").exists():
         return folder
@@ -188,9 +190,11 @@ def policy_folder(folder: Path, step: int | None = None) -> Path:
     return found[-1][1] / "policy"
 
 
-def _apart(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Tensors as their file takes them: in the computer's memory, whole, and none in that of another. What is so
-    already is not copied: a replay fills most of the memory by itself."""
+def _separate(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Return tensors as safetensors writes them: on the CPU, contiguous, and none sharing another's memory.
+
+    Those that are so already are not copied: a replay buffer fills most of the memory by itself.
+    """
     found, taken = {}, set()
     for name, tensor in tensors.items():
         own = tensor.detach().cpu().contiguous()

@@ -1,4 +1,4 @@
-"""Takes results away: adapters in PEFT's layout, merged policies, the base they need."""
+"""Exports of a run's result: adapters in PEFT's layout with the base they need, or merged policies."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from studio.files import disk_full
 
 
 def adapter_readme(strategy: Any, policy: Any) -> str:
-    """The README.md that lies beside an adapter: what it is, on which base, how it is loaded."""
+    """Return the README.md of an adapter: what it is, on which base, how it is loaded."""
     params = "\n".join(f"- {name}: {value}" for name, value in strategy.params.model_dump().items())
     return f"""# {strategy.title} adapter
 
@@ -34,7 +34,7 @@ actions, _ = policy.base_model.model.act(observation)
 
 
 def export_run(run: Path, to: Path, merged: bool = False) -> Path:
-    """Copies a run's result into a new folder ``to``.
+    """Copy a run's result into a new folder ``to``.
 
     An adapter with the base it needs where the strategy made one; the whole (merged) policy otherwise, or where asked.
 
@@ -59,7 +59,7 @@ def export_run(run: Path, to: Path, merged: bool = False) -> Path:
         temporary.replace(whole)  # an empty folder of that name gives way
     except OSError as error:
         reason = "the disk is full" if disk_full(error) else error.strerror or error
-        raise DataError(f"It cannot be written ({reason}).", str(to), "Choose another folder.") from None
+        raise DataError(f"The export cannot be written ({reason}).", str(to), "Choose another folder.") from None
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return to

@@ -1,4 +1,4 @@
-"""The files that an experiment names: they may change while its text stays as it is."""
+"""Hashes of the files that an experiment names: they may change while its text stays the same."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from studio.store.checkpoint import policy_folder
 
 
 def input_hashes(experiment: Experiment, registry: Registry) -> dict[str, str]:
-    """Dotted field → content hash of each robot, dataset and stand-in that is a file of a person's own.
+    """Return dotted field → content hash of each robot, dataset, stand-in and checkpoint that is a user's own file.
 
     Raises:
         DataError: a file cannot be read.
@@ -52,5 +52,5 @@ def input_hashes(experiment: Experiment, registry: Registry) -> dict[str, str]:
 
 @lru_cache(maxsize=256)
 def _hash(path: Path, _changed: int, _size: int) -> str:
-    """Kept while the file's time and size stay: a comparison asks for one dataset many times."""
+    """Return a file's hash, cached while its time and size stay: a comparison asks for one dataset many times."""
     return file_hash(path)

@@ -1,4 +1,4 @@
-"""Describes whatever the studio can read: a dataset, run, checkpoint, policy, adapter, model or experiment."""
+"""Descriptions of what the studio can read: a dataset, run, checkpoint, policy, adapter, model or experiment."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MODELS = (".xml", ".mjcf", ".urdf")
 
 
 def describe(path: Path) -> dict[str, Any]:
-    """What lies at a path. Raises DataError where the studio cannot read it."""
+    """Return what is at a path. Raises DataError where the studio cannot read it."""
     if not path.exists():
         raise DataError("There is no such file or folder.", str(path), "Check the path.")
     if path.is_file():
@@ -28,7 +28,8 @@ def describe(path: Path) -> dict[str, Any]:
         return _adapter(path)
     if (path / "state.json").exists():
         return {"kind": "checkpoint", "step": int(path.name.rpartition("-")[2]), **_weights(path / "state.safetensors")}
-    if path.parent.name == "checkpoints" and (path / "policy" / "policy.safetensors").exists():  # nothing goes on there
+    # a checkpoint whose training state was dropped
+    if path.parent.name == "checkpoints" and (path / "policy" / "policy.safetensors").exists():
         weights = _weights(path / "policy" / "policy.safetensors")
         return {"kind": "checkpoint", "step": int(path.name.rpartition("-")[2]), "resumable": False, **weights}
     if (path / "config.json").exists() and (path / "policy.safetensors").exists():
@@ -52,14 +53,14 @@ def _file(path: Path) -> dict[str, Any]:
 
 def _run(path: Path) -> dict[str, Any]:
     run, log = read_run(path), read_log(path)
-    asked = experiment_of(run)
+    experiment = experiment_of(run)
     return {
         "kind": "run",
         "name": run.name,
         "state": run.state,
         "strategy": run.strategy,
-        "policy": asked.policy.id,
-        **{name: _domain(domain) for name, domain in asked.domains.items()},
+        "policy": experiment.policy.id,
+        **{name: _domain(domain) for name, domain in experiment.domains.items()},
         "episodes": run.episodes,
         "seed": run.seed,
         "seconds": run.seconds,

@@ -20,7 +20,7 @@ BROKEN = OSError, KeyError, RuntimeError  # what HDF5 raises of a damaged file
 
 @contextlib.contextmanager
 def opened(path: Path) -> Iterator[h5py.File]:
-    """A log open for reading, whether it is being written or not.
+    """Open a log for reading, whether it is being written or not.
 
     Raises:
         DataError: the log is missing or damaged, as it turns out now or while it is read.
@@ -64,7 +64,7 @@ class LogData:
 
 
 def read_log(folder: Path) -> LogData:
-    """Reads a run's log; works while the run goes on, and after it was killed.
+    """Read a run's log, also while the run is active and after it was killed.
 
     Raises:
         DataError: the log is damaged.
@@ -111,7 +111,7 @@ class EpisodeTable:
 
 
 def read_episodes(folder: Path) -> EpisodeTable:
-    """Reads the episodes of a run's log, in the order of (domain, step, seed); works while the run goes on.
+    """Read the episodes of a run's log, in the order of (domain, step, seed), also while the run is active.
 
     Raises:
         DataError: the log is damaged.

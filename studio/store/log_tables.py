@@ -38,7 +38,7 @@ UNITS = {
 
 
 def columns_of(name: str, values: np.ndarray) -> list[tuple[str, np.ndarray]]:
-    """What a term's values are logged as: one column, or one for each of its three numbers."""
+    """Return the columns that a term's values are logged as: one, or one for each of its three numbers."""
     if values.ndim == 1:
         return [(name, values)]
     return [(f"{name}_{axis}", values[:, i]) for i, axis in enumerate("rgb" if name == "color" else "xyz")]

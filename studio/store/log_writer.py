@@ -53,7 +53,7 @@ class RunLog:
             raise self._failure
 
     def close(self) -> None:
-        """Writes what is left and closes the file."""
+        """Write what is left and close the file."""
         self._commands.put("close")
         self._thread.join()
         self._events.unsubscribe(self._subscription)
@@ -66,7 +66,7 @@ class RunLog:
             return
         finally:
             self._ready.set()
-        complained = False
+        reported = False
         closing = False
         with file:
             while not closing:
@@ -77,16 +77,16 @@ class RunLog:
                 try:
                     _need_room(self._path)
                     _append(file, self._subscription.drain(1_000_000))
-                # a full disk, a value that fits no column: training goes on, and one sentence says so
+                # a full disk, a value that fits no column: training continues, and one sentence is logged
                 except Exception as error:
-                    if not complained:
+                    if not reported:
                         text = f"The run log cannot be written ({error}). Free disk space."
                         self._events.publish(Logged("error", text))
-                        complained = True
+                        reported = True
 
 
 def _need_room(path: Path) -> None:
-    """Raises OSError on a nearly full disk: HDF5 cannot close a file it failed to write, and crashes at exit."""
+    """Raise OSError on a nearly full disk: HDF5 cannot close a file it failed to write, and crashes at exit."""
     if shutil.disk_usage(path.parent).free < ROOM:
         raise OSError(errno.ENOSPC, "no space is left on the disk")
 
@@ -116,7 +116,7 @@ def _create(path: Path, experiment: Experiment) -> h5py.File:
 
 
 def package_versions() -> dict[str, str]:
-    """Versions of what a result depends on."""
+    """Return the versions of the packages that a result depends on."""
     found = {}
     for package in PACKAGES:
         with contextlib.suppress(PackageNotFoundError):
@@ -145,7 +145,7 @@ def _append(file: h5py.File, events: list[Event]) -> None:
 
 
 def _blocks(event: EpisodesEnded, file: h5py.File) -> list[tuple[str, np.ndarray]]:
-    """An event of episodes as rows; a training has thousands of them in a second."""
+    """Return an event of episodes as rows; a training has thousands of episodes a second."""
     whole: dict[str, Any] = {"domain": event.domain.encode(), "step": event.step, "seed": np.asarray(event.seeds)}
     outcome = {"success": event.successes, "return": event.returns, "length": event.lengths}
     found = [("episodes", _block(file["episodes"].dtype, len(whole["seed"]), whole | outcome))]
@@ -188,7 +188,7 @@ def _encoded(value: Any) -> Any:
 
 
 def recover(path: Path) -> None:
-    """Makes a log that a killed process left open for writing an ordinary file again, with all that was flushed.
+    """Turn a log that a killed process left open for writing into an ordinary file, with all that was flushed.
 
     Raises:
         DataError: the log is damaged.

@@ -23,7 +23,7 @@ from studio.store.base_weights import BaseWeights
 
 
 def check_params(contribution: Any, params: dict[str, Any], field: str) -> Any:
-    """The contribution's own settings, checked. Raises ExperimentError at the field that is wrong."""
+    """Return the contribution's own settings, checked. Raises ExperimentError at the field that is wrong."""
     from pydantic import ValidationError
 
     try:
@@ -33,7 +33,7 @@ def check_params(contribution: Any, params: dict[str, Any], field: str) -> Any:
 
 
 def new_policy(selection: Selection, observation: str, registry: Registry, seed: int) -> Any:
-    """A freshly initialized policy; the same seed gives the same weights."""
+    """Return a newly initialized policy; the same seed gives the same weights."""
     kind = registry.get("policies", selection.id, "policy.id")
     params = check_params(kind, selection.params, "policy.params")
     with torch.random.fork_rng(devices=[]):
@@ -47,7 +47,7 @@ def new_policy(selection: Selection, observation: str, registry: Registry, seed:
 
 
 def fit_to_source(policy: Any, base: Path, registry: Registry) -> None:
-    """Gives an adapted policy the slots and statistics of its source policy; one without slots is at home in both."""
+    """Give an adapted policy the slots and statistics of its source policy; one without slots fits both as it is."""
     policy.take_spaces(load_policy_folder(base, registry))
 
 

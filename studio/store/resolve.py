@@ -1,4 +1,4 @@
-"""An experiment that means the same when a default changes: every parameter that was left out, written out."""
+"""An experiment with every parameter that was left out written out: it means the same when a default changes."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from studio.store.policies import check_params
 
 
 def resolved(experiment: Experiment, registry: Registry) -> Experiment:
-    """The experiment with the parameters of its strategy, its policy and the policy's own learner complete, those that
-    it leaves out at their present defaults (see :func:`studio.experiment.hashing.complete` for those that came later).
-    Runs keep it, and it is what content hashes compare.
+    """Return the experiment with all parameters of its strategy, its policy and the policy's own learner.
+
+    Those that it leaves out get their present defaults (see :func:`studio.experiment.hashing.complete` for parameters
+    that were added later). Runs keep this experiment, and content hashes compare it.
 
     Raises:
         ExperimentError: a contribution or one of its parameters does not exist, or a value is out of range.

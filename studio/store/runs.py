@@ -49,7 +49,7 @@ class RunInfo:
 
 
 def new_folder(parent: Path, experiment: Experiment) -> Path:
-    """Makes ``<time>-<name>`` under ``parent``; never an existing folder. Raises ExperimentError where it cannot."""
+    """Make ``<time>-<name>`` under ``parent``, never an existing folder. Raises ExperimentError where it cannot."""
     stamp = time.strftime("%Y%m%d-%H%M%S")
     for suffix in ("", *(f"-{i}" for i in range(2, 1000))):
         folder = parent / f"{stamp}-{experiment.name}{suffix}"
@@ -68,7 +68,7 @@ def new_folder(parent: Path, experiment: Experiment) -> Path:
 
 
 def write_status(folder: Path, status: dict[str, Any]) -> None:
-    """Writes ``run.json`` with this process's pid and a fresh heartbeat."""
+    """Write ``run.json`` with this process's pid and a fresh heartbeat."""
     text = json_text({**status, "pid": os.getpid(), "heartbeat": time.time()}, indent=2)
     write_text(folder / "run.json", text)
 
@@ -81,17 +81,17 @@ class Status:
         self._lock = threading.Lock()
 
     def put(self, **values: Any) -> None:
-        """Sets entries."""
+        """Set entries."""
         with self._lock:
             self._values |= values
 
     def note(self, **summary: Any) -> None:
-        """Sets entries of the summary, which the run table shows."""
+        """Set entries of the summary, which the run table shows."""
         with self._lock:
             self._values["summary"] |= summary
 
     def save(self, folder: Path, state: str, stage: str) -> None:
-        """Writes the file."""
+        """Write the file."""
         with self._lock:
             write_status(folder, {**self._values, "state": state, "stage": stage})
 
@@ -121,7 +121,7 @@ def _alive(status: dict[str, Any]) -> bool:
 
 
 def read_run(folder: Path) -> RunInfo:
-    """One run's row. Raises DataError where the folder is no run."""
+    """Return one run's row. Raises DataError where the folder is no run."""
     status = read_status(folder)
     experiment, fingerprint = _experiment(folder / "experiment.yaml")
     summary = status.get("summary", {})
@@ -156,12 +156,12 @@ def read_run(folder: Path) -> RunInfo:
 
 
 def experiment_of(run: RunInfo) -> Experiment:
-    """What was asked of a run."""
+    """Return the experiment of a run."""
     return _experiment(run.folder / "experiment.yaml")[0]
 
 
 def _experiment(path: Path) -> tuple[Experiment, str]:
-    """A run's experiment and its hash. Only ``run.json`` changes during a run: the YAML is parsed once."""
+    """Return a run's experiment and its hash. Only ``run.json`` changes during a run: the YAML is parsed once."""
     try:
         seen = path.stat()
     except OSError:
@@ -176,19 +176,19 @@ def _parsed(path: Path, _changed: int, _size: int) -> tuple[Experiment, str]:
 
 
 def list_runs(parent: Path) -> list[RunInfo]:
-    """All readable runs under a folder, newest first."""
+    """Return all readable runs under a folder, newest first."""
     found = []
     for folder in parent.iterdir() if parent.is_dir() else []:
         if (folder / "run.json").exists():
             try:
                 found.append(read_run(folder))
             except (DataError, ExperimentError):
-                continue  # a run of another version or half deleted: not this list's business
+                continue  # a run of a newer version, or half deleted, is left out
     return sorted(found, key=lambda run: run.created, reverse=True)
 
 
 def trash(folder: Path) -> None:
-    """Moves a run to the desktop's trash. Raises DataError where that cannot be done; nothing is deleted outright."""
+    """Move a run to the desktop's trash. Raises DataError where that cannot be done; nothing is deleted outright."""
     from send2trash import send2trash
 
     if read_status(folder)["state"] in ("preparing", "running", "paused"):

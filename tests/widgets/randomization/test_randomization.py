@@ -55,7 +55,7 @@ def test_every_field_of_the_experiment_has_a_row_with_the_engines_nominal(panel:
 
 
 def test_the_document_preset_is_the_documents(panel: RandomizationPanel, app_state: AppState) -> None:
-    panel.presets["document"].click()
+    panel.presets["standard"].click()
     terms = {term.field: term for term in app_state.experiment.target.randomization}
     expected = {
         "friction": (0.5, 1.5, 1.0),
@@ -72,7 +72,7 @@ def test_the_document_preset_is_the_documents(panel: RandomizationPanel, app_sta
     assert {f: (t.low, t.high, t.probability) for f, t in terms.items()} == {
         f: pytest.approx(values) for f, values in expected.items()
     }
-    assert chosen(panel) == ["document"]
+    assert chosen(panel) == ["standard"]
     panel.presets["nominal"].click()
     assert app_state.experiment.target.randomization == []
     assert chosen(panel) == ["nominal"]
@@ -155,7 +155,7 @@ def test_a_preview_that_another_panel_began_is_shown_and_can_be_ended_here(
 
 
 def test_a_sample_lies_in_the_enabled_ranges(panel: RandomizationPanel, app_state: AppState) -> None:
-    panel.presets["document"].click()
+    panel.presets["standard"].click()
     seen: list[dict[str, float]] = []
     app_state.preview_changed.connect(seen.append)
     for _ in range(40):
@@ -234,7 +234,7 @@ def test_numbers_are_painted_in_the_studios_style(qtbot: Any, qapp: Any) -> None
 
 
 def test_a_field_with_a_problem_gets_the_focus(panel: RandomizationPanel, app_state: AppState) -> None:
-    panel.presets["document"].click()
+    panel.presets["standard"].click()
     assert panel.show_field("target.randomization.1.low")
     assert panel.focusWidget() is panel.rows["mass"].low
     assert not panel.show_field("budget.iterations")
