@@ -62,7 +62,7 @@ def test_rl2_is_scored_over_trials_on_held_out_tasks(tmp_path: Path) -> None:
     assert values == [{"target_return/episode 1": first["success"], "target_return/episode 2": second["success"]}]
     run, episodes = read_run(session.folder), read_episodes(session.folder)
     assert (run.success, run.measure) == (second["success"], "return") and first["success"] != second["success"]
-    scored = episodes.step == 8
+    scored = (episodes.domain == "target") & (episodes.step == 8)
     assert scored.sum() == 6 and episodes.returns[scored].mean() == pytest.approx(second["mean_return"])
     held_out = {x for x, _ in split(resolve(asked.target, shared_registry()), asked.evaluation.seed).inside}
     assert set(episodes.randomization["context:goal_x"][scored]) <= held_out
