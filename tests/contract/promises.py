@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from studio.events import Logged, MetricsLogged
+from studio.events import Event, Logged, MetricsLogged
 from studio.experiment import Experiment
 from studio.registry import shared_registry
 from studio.run.channels import Channels
@@ -33,7 +33,7 @@ class Trained:
         self.session = Session(plan, shared_registry(), Channels(), runs)
         published = tiny.listen(self.session)
         self.session.run()
-        self.metrics = [e for e in published() if isinstance(e, MetricsLogged) and e.stage not in OTHER_STAGES]
+        self.metrics = metrics_of(published())
 
     @property
     def folder(self) -> Path:
@@ -78,7 +78,7 @@ def assert_resumes_bit_for_bit(trained: Trained, place: Path) -> None:
     assert files
     for file in files:
         tiny.assert_same(folder, trained.folder, str(file))
-    again = {e.step: timeless(e) for e in published if isinstance(e, MetricsLogged)}
+    again = {e.step: timeless(e) for e in metrics_of(published)}
     assert again == {e.step: timeless(e) for e in trained.metrics if e.step > kept}
 
 
@@ -98,6 +98,11 @@ def assert_acts_the_same_when_exported(trained: Trained, place: Path) -> None:
     *_, score = score_target(policy, resolve(plan.target, registry), evaluation, evaluation.episodes, evaluation.seed)
     *_, row = [row for row in trained.session.evaluations if row["final"] and row["domain"] == "target"]
     assert (score.success, score.mean_return) == pytest.approx((row["success"], row["mean_return"]), rel=1e-3)
+
+
+def metrics_of(events: list[Event]) -> list[MetricsLogged]:
+    """Return the strategy's own metrics among what was published."""
+    return [e for e in events if isinstance(e, MetricsLogged) and e.stage not in OTHER_STAGES]
 
 
 def timeless(event: MetricsLogged) -> dict[str, float]:
