@@ -16,6 +16,7 @@ from studio.data.datasets import demonstrations, examine, read_dataset
 from studio.errors import StudioError
 from studio.experiment import Domain
 from studio.registry import Registry
+from studio.sim.domains import resolve
 from studio.store.inspect import describe
 
 THEIRS = {"joint_pos": "robot0_joint_pos", "eef_pos": "robot0_eef_pos", "goal": "object"}
@@ -25,17 +26,17 @@ def outcome(domain: Domain, registry: Registry) -> str:
     """Return "refused" or "read". Raises AssertionError where words are not plain or values are not the file's, and
     whatever the studio raises that is no StudioError."""
     assert domain.dataset is not None
-    path = domain.dataset
-    about = _tried(lambda: describe(path, registry))
+    path, resolved = domain.dataset, resolve(domain, registry)
+    about = _tried(lambda: describe(path))
     if about is not None:
         json.dumps(about, allow_nan=False)
-    _tried(lambda: read_dataset(path, registry))  # as playback does
-    suits = _tried(lambda: examine(domain, registry))
+    _tried(lambda: read_dataset(path))  # as playback does
+    suits = _tried(lambda: examine(resolved))
     problems = suits is None or bool(suits.problems)
     for problem in () if suits is None else suits.problems:
         _plain_words(problem.message, problem.remedy)
     said: list[str] = []
-    episodes = _tried(lambda: demonstrations(domain, registry, 0, say=said.append))
+    episodes = _tried(lambda: demonstrations(resolved, 0, say=said.append))
     assert problems == (episodes is None), "the check before the start and the run must agree"
     if episodes is None:
         return "refused"
