@@ -30,7 +30,7 @@ EXPERIMENT = {
     "name": "robots",
     "pretraining": {"iterations": 1, "batch_size": 4},
     "strategy": {"id": "from_scratch"},
-    "policy": {"params": {"width": 16, "layers": 1}},
+    "policy": {"id": "token_transformer", "params": {"width": 16, "layers": 1, "points": 4, "channels": 8}},
     "budget": {"iterations": 5, "batch_size": 16, "checkpoint_every": 5, "threads": 1},
     "evaluation": {"episodes": 2, "source_episodes": 0, "short_episodes": 2},
 }

@@ -96,8 +96,8 @@ def _open(path: Path) -> _Opened:
     elif home:
         pose = model.key(home).qpos
     if floor:
-        spare_contacts(spec, model, floor, pose)
-        changes.append("A floor at height 0 was added: the model has none.")
+        spare_contacts(spec, model, floor, pose, chain)
+        changes.append("A floor at height 0 was added: the model has none. The robot's own links pass through it.")
     changes += [*add_light(spec), *add_camera(spec, model, pose)]
     contents = content_hash([file_hash(file) for file in files])
     embodiment = Embodiment(

@@ -59,19 +59,26 @@ def _carries(model: mujoco.MjModel, geom: int) -> bool:
     return kind in (mujoco.mjtGeom.mjGEOM_PLANE, mujoco.mjtGeom.mjGEOM_HFIELD)
 
 
-def spare_contacts(spec: mujoco.MjSpec, model: mujoco.MjModel, floor: str, qpos: Array) -> None:
-    """Lets links pass through an added floor that they stand in at home, as a base does that is sunk into it.
+def spare_contacts(spec: mujoco.MjSpec, model: mujoco.MjModel, floor: str, qpos: Array, chain: list[int]) -> None:
+    """Lets links pass through an added floor: those that stand in it at home, as a base does that is sunk into it, and
+    an arm that is fixed to the world: a bare flange could not come down to what lies on a floor that its file lacks.
 
     Args:
         model: what the spec compiles to, with the floor.
         qpos: the home pose, (nq,).
+        chain: the joints that are moved.
     """
     data, body = mujoco.MjData(model), model.body(floor).id
     data.qpos[:] = qpos
     mujoco.mj_kinematics(model, data)
     mujoco.mj_collision(model, data)
     pairs = model.geom_bodyid[data.contact.geom[: data.ncon]]
-    for other in {int(b if a == body else a) for a, b in pairs.tolist() if body in (a, b)}:
+    spared = {int(b if a == body else a) for a, b in pairs.tolist() if body in (a, b)}
+    root = int(model.body_rootid[model.jnt_bodyid[chain[0]]])
+    tree = np.flatnonzero(model.body_rootid == root)
+    if not np.isin(model.jnt_type[np.isin(model.jnt_bodyid, tree)], mujoco.mjtJoint.mjJNT_FREE).any():
+        spared |= {int(link) for link in tree}
+    for other in sorted(spared):
         spec.add_exclude(bodyname1=floor, bodyname2=model.body(other).name)
 
 

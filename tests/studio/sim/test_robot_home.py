@@ -120,6 +120,15 @@ def test_a_base_sunk_into_the_added_floor_is_not_thrown_out(tmp_path: Path) -> N
     np.testing.assert_allclose(data.qpos, scene.home_qpos, atol=0.05)
 
 
+def test_an_arm_passes_through_a_floor_that_was_added(tmp_path: Path) -> None:
+    scene = build(open_model(tall(tmp_path)))
+    model, data = scene.model, mujoco.MjData(scene.model)
+    for pose in np.random.default_rng(0).uniform(-2.8, 2.8, (20, model.nq)):
+        data.qpos[:] = pose
+        mujoco.mj_forward(model, data)
+        assert model.body("studio_floor").id not in model.geom_bodyid[data.contact.geom]
+
+
 @pytest.mark.parametrize("length", [0.15, 0.6])
 def test_the_added_camera_frames_robot_and_table(tmp_path: Path, length: float) -> None:
     scene = build(open_model(tall(tmp_path, length)))
