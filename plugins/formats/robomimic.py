@@ -74,7 +74,9 @@ class Robomimic(Format):
 def _contents(file: h5py.File, path: Path, reading: Reading) -> Contents:
     data, findings = hdf5.group(file, "data"), Findings()
     if data is None:
-        raise DataError("The HDF5 file has no /data group.", str(path), "Choose a file in robomimic's layout.")
+        has = ", ".join(hdf5.members(file)[:8]) or "nothing"
+        words = f"The HDF5 file has no /data group (it has: {has})."
+        raise DataError(words, str(path), "Choose a file in robomimic's layout.")
     names = _names(data, path, findings)
     splits = _splits(file, names, findings)
     if reading.split and reading.split not in splits:
@@ -111,7 +113,8 @@ def _names(data: h5py.Group, path: Path, findings: Findings) -> list[str]:
     groups = {name: found for name in members if (found := hdf5.group(data, name)) is not None}
     names = [name for name, found in groups.items() if name.startswith("demo_") or "actions" in hdf5.members(found)]
     if not names:
-        raise DataError("The dataset holds no episodes.", str(path), "Choose one with at least one demonstration.")
+        words = "The dataset holds no episodes: no group of /data has 'actions'."
+        raise DataError(words, str(path), "Choose one with at least one demonstration.")
     names.sort(key=lambda name: re.sub("[0-9]+", lambda number: number[0].zfill(20), name))
     if unlike := [name for name in names if not re.fullmatch("demo_[0-9]+", name)]:
         findings.note(f"Episodes have other names than demo_0, demo_1 …: '{unlike[0]}' is taken for one of them.")

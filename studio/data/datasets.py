@@ -7,21 +7,21 @@ import functools
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import get_args
 
 from studio import paths
 from studio.contracts import WHOLE, Episodes, Format, Problem, Reading, ResolvedDomain, SplitError, Survey
-from studio.data.collect import collect
+from studio.data.collect import OF_FILES, collect
 from studio.data.resample import downsampled
 from studio.data.suitability import Suitability, entries_of, suitability
 from studio.errors import DataError, ExperimentError
-from studio.experiment import content_hash
+from studio.experiment import Domain, content_hash
 from studio.files import disk_full, file_hash
 from studio.registry import shared_registry
 from studio.sim.hidden_dynamics import hidden_dynamics_file
 
 READER_VERSION = 2  # raise it when the same file is read otherwise, so that policies cached for it are trained again
-OF_FILES = ("episodes", "dataset_split", "dataset_camera")  # settings that change nothing of what the expert does
-CONTROLS = ("end_effector", "joint", "motor", "discrete")
+CONTROLS = get_args(Domain.model_fields["control"].annotation)
 COLLECTOR_VERSION = 2  # raise it when collection or simulation changes, so that cached datasets are collected again
 
 

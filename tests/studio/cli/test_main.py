@@ -17,6 +17,7 @@ import pytest
 from studio.cli.main import main
 from studio.store.runs import read_run
 from tests import tiny
+from tests.studio.data.broken_files import write_file
 
 HEAVY = ("torch", "mujoco", "pydantic", "PySide6", "numpy", "h5py", "yaml")
 
@@ -269,6 +270,17 @@ def test_too_few_episodes_and_a_file_of_no_known_format(
     plan = tiny.experiment(**{"target.dataset": str(tmp_path / "demos.zip")})
     assert "no dataset format" in refused(capfd, "run", tiny.write(plan, tmp_path), "--out", runs)["error"]
     assert not any(runs.iterdir())
+
+
+def test_inspect_of_a_dataset_lists_problems_and_notes(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    path = write_file(tmp_path / "demos.hdf5", "gray", final_state=True)
+    with h5py.File(path, "r+") as file:
+        del file["data/demo_1/obs/object"]
+    assert main(["inspect", str(path)]) == 0
+    said = capfd.readouterr().out
+    assert "problems:\n  demo_1 lacks 'object', which other episodes have." in said
+    assert "notes:\n  The images 'agentview_image' are gray" in said and "have one frame more than there are" in said
+    assert "control_hz: 10.0" in said and "splits:\n  train: 2" in said
 
 
 def test_inspect_of_broken_things(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
