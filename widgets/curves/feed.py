@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from PySide6.QtCore import QObject, Signal
 from shiboken6 import isValid
 
 from studio.events import CheckpointSaved, DeviceSample, Evaluated, Event, MetricsLogged, StateChanged
-from studio.experiment import Experiment
 from widgets.curves.content import EVALUATION, LOAD, MEMORY
 from widgets.curves.data import DEVICES, SEPARATOR, RunData, label_of, load_run
 from widgets.curves.overlay import ENDED, Overlay, key_of
+from widgets.runs.thread import Job
 from widgets.shell.app_state import AppState
 
 
@@ -61,9 +60,9 @@ class RunFeed(QObject):
         """Gather what the overlay shows already."""
         self._gather()
 
-    def _job(self, _number: int, _count: int, job: Any) -> None:
-        self._label = label_of(job) if isinstance(job, Experiment) else ""
-        self._resumed = None if isinstance(job, Experiment) else key_of(job)
+    def _job(self, _number: int, _count: int, job: Job) -> None:
+        self._label = label_of(job.experiment)
+        self._resumed = None if job.folder is None else key_of(job.folder)
 
     def _take(self, events: list[Event]) -> None:
         touched: set[str] = set()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import traceback
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -17,6 +18,21 @@ from studio.registry import Registry
 from studio.run.channels import Channels
 
 STACK_BYTES = 64 * 2**20  # macOS gives secondary threads 512 kB, too little for torch's compiler
+
+
+@dataclass(frozen=True)
+class Job:
+    """One session to be run: an experiment's own, or one that goes on with a run that exists.
+
+    Args:
+        experiment: what is run; of an existing run, its own.
+        folder: the existing run; None makes a new one.
+        iterations: a new, larger budget for the existing run, in all; None keeps its own.
+    """
+
+    experiment: Experiment
+    folder: Path | None = None
+    iterations: int | None = None
 
 
 class RunnableSession(Protocol):
@@ -33,31 +49,31 @@ class RunnableSession(Protocol):
     def unpause(self) -> None: ...
 
 
-OpenSession = Callable[[Experiment | Path, Registry, Channels, Path], RunnableSession]
+OpenSession = Callable[[Job, Registry, Channels, Path], RunnableSession]
 
 
-def open_session(job: Experiment | Path, registry: Registry, channels: Channels, runs_folder: Path) -> RunnableSession:
-    """Make a session of an experiment, or one that resumes a run folder.
+def open_session(job: Job, registry: Registry, channels: Channels, runs_folder: Path) -> RunnableSession:
+    """Return a new session of an experiment, or one that goes on with a run.
 
     Raises:
         StudioError: the folder cannot be resumed.
     """
     from studio.run.session import Session  # loads torch: only here, on the run thread
 
-    if isinstance(job, Path):
-        return Session.resume(job, registry, channels)
-    return Session(job, registry, channels, runs_folder)
+    if job.folder is not None:
+        return Session.resume(job.folder, registry, channels, job.iterations)
+    return Session(job.experiment, registry, channels, runs_folder)
 
 
 class RunThread(QThread):
-    """Runs experiments in order, or resumes one run folder. Stop, pause and unpause may be called from any thread."""
+    """Runs jobs in order. Stop, pause and unpause may be called from any thread."""
 
-    job_started = Signal(int, int, object)  # index from 0, how many, Experiment or Path
+    job_started = Signal(int, int, object)  # index from 0, how many, Job
     job_ended = Signal(object)  # the run folder, None where none was made
 
     def __init__(
         self,
-        jobs: Sequence[Experiment | Path],
+        jobs: Sequence[Job],
         registry: Registry,
         channels: Channels,
         runs_folder: Path,
@@ -76,7 +92,7 @@ class RunThread(QThread):
         self._paused = False
 
     def run(self) -> None:
-        """Works through the jobs; a failed one does not take the following ones with it, a stop does."""
+        """Run the jobs in order. The others still run where one fails; a stop ends them all."""
         for index, job in enumerate(self._jobs):
             if self._stop:
                 return
@@ -84,18 +100,18 @@ class RunThread(QThread):
             self.job_ended.emit(self._one(job))
 
     def stop(self) -> None:
-        """Asks the session to stop with a checkpoint; no further job is started."""
+        """Ask the session to stop with a checkpoint; no further job is started."""
         with self._lock:
             self._stop = True
             if self._session is not None:
                 self._session.stop()
 
     def pause(self) -> None:
-        """Asks the session to pause after its present iteration."""
+        """Ask the session to pause after its present iteration."""
         self._set_paused(True)
 
     def unpause(self) -> None:
-        """Lets a paused session go on."""
+        """Let a paused session continue."""
         self._set_paused(False)
 
     def _set_paused(self, paused: bool) -> None:
@@ -104,7 +120,7 @@ class RunThread(QThread):
             if self._session is not None:
                 (self._session.pause if paused else self._session.unpause)()
 
-    def _one(self, job: Experiment | Path) -> Path | None:
+    def _one(self, job: Job) -> Path | None:
         session: RunnableSession | None = None
         heard = self._channels.events.subscribe()
         try:
@@ -126,10 +142,8 @@ class RunThread(QThread):
                 self._session = None
         return folder_of(session)
 
-    def _announce(
-        self, error: Exception, job: Experiment | Path, session: RunnableSession | None, heard: Subscription
-    ) -> None:
-        """Publishes the failure where the session could not do so itself (it may have failed while being made)."""
+    def _announce(self, error: Exception, job: Job, session: RunnableSession | None, heard: Subscription) -> None:
+        """Publish the failure where the session could not do so itself (it may have failed while being made)."""
         published = heard.drain()
         publish = self._channels.events.publish
         if not any(isinstance(event, Failed) for event in published):
@@ -143,13 +157,12 @@ class RunThread(QThread):
                 )
             )
         if not any(isinstance(event, StateChanged) and event.state == "failed" for event in published):
-            folder = folder_of(session)
-            name = str(folder) if folder else (str(job) if isinstance(job, Path) else job.name)
-            publish(StateChanged(run=name, state="failed"))
+            folder = folder_of(session) or job.folder
+            publish(StateChanged(run=str(folder) if folder else job.experiment.name, state="failed"))
 
 
 def folder_of(session: RunnableSession | None) -> Path | None:
-    """The session's folder; None where it was not made, as when the runs' folder cannot be written."""
+    """Return the session's folder; None where it was not made, as when the runs folder cannot be written."""
     try:
         return Path(session.folder) if session is not None else None
     except AssertionError:  # the session has not come so far as to make one

@@ -22,7 +22,7 @@ from studio.events import StateChanged
 from studio.experiment import Experiment
 from studio.registry import KINDS, Registry, shared_registry
 from studio.run.channels import Channels
-from widgets.runs.thread import RunThread
+from widgets.runs.thread import Job, RunThread
 from widgets.shell.engine import Engine
 
 DRAIN_MS = 33
@@ -68,7 +68,7 @@ class AppState(QObject):
     toast = Signal(str, str, str)  # level (info, warning, error), one sentence, details (a traceback or empty)
     running_changed = Signal(bool)  # a session was started, or the last one ended
     state_changed = Signal(str)  # idle, preparing, running, paused, stopping, stopped, finished, failed
-    job_changed = Signal(int, int, object)  # which of how many sessions of a comparison begins: Experiment or Path
+    job_changed = Signal(int, int, object)  # which of how many sessions of a comparison starts: Job
     preview_changed = Signal(
         dict
     )  # randomization field → value to be seen in the viewport; empty: the domain's own draws
@@ -186,18 +186,24 @@ class AppState(QObject):
         return "\n".join(lines)
 
     def run(self) -> None:
-        """Starts a session of the present experiment."""
-        self._start([self._experiment])
+        """Start a session of the present experiment."""
+        self._start([Job(self._experiment)])
 
     def compare(self) -> None:
-        """Runs the experiment's comparison: strategies × data sizes × seeds, one after the other."""
-        experiment = self._experiment
+        """Run the experiment's comparison: strategies × data sizes × seeds, one after the other."""
 
-        self.background(partial(self.engine.matrix, experiment, self.registry), self._start)
+        def start(experiments: list[Experiment]) -> None:
+            self._start([Job(experiment) for experiment in experiments])
 
-    def resume(self, folder: Path) -> None:
-        """Goes on with a run that was stopped or interrupted."""
-        self._start([Path(folder)])
+        self.background(partial(self.engine.matrix, self._experiment, self.registry), start)
+
+    def resume(self, folder: Path, iterations: int | None = None) -> None:
+        """Continue a run that was stopped or interrupted, or any run with a larger budget of ``iterations`` in all."""
+
+        def start(experiment: Experiment) -> None:
+            self._start([Job(experiment, Path(folder), iterations)])
+
+        self.background(partial(Experiment.load, Path(folder) / "experiment.yaml"), start)
 
     def stop(self) -> None:
         """Asks the running session to stop with a checkpoint."""
@@ -228,7 +234,7 @@ class AppState(QObject):
         self._pool.clear()
         self._pool.waitForDone()
 
-    def _start(self, jobs: Sequence[Experiment | Path]) -> None:
+    def _start(self, jobs: Sequence[Job]) -> None:
         if self.is_running:
             self.toast.emit("warning", self.tr("A run is in progress. Stop it, or wait until it finishes."), "")
             return

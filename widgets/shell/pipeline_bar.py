@@ -143,6 +143,7 @@ class PipelineBar(QWidget):
         self._shown = shown
         active = [labels[name] for name, stage in pipeline.stages.items() if stage.look == "active"]
         self.setAccessibleDescription("  ·  ".join([headline, *active, status]))
+        self.setToolTip(f"{pipeline.experiment.name}\n{headline}\n{status}")
         self.update()
 
 

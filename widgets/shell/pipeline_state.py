@@ -1,4 +1,4 @@
-"""What the pipeline bar knows: the stages of the experiment, how far each has come, and the result."""
+"""What the pipeline bar shows: a run, its stages, how far each is and the result; else the experiment being edited."""
 
 from __future__ import annotations
 
@@ -11,23 +11,30 @@ from studio.contracts import Strategy
 from studio.events import DeviceSample, Evaluated, Event, Failed, MetricsLogged, Progress, StageChanged, StateChanged
 from studio.experiment import Experiment
 from studio.run.pipeline import STAGES, Pipeline
+from widgets.runs.thread import Job
 from widgets.shell.app_state import AppState
 from widgets.shell.opening import short_name
+
+LONGEST_NAME = 30  # characters of a run's name; of a longer one the middle is left out
 
 
 @dataclass
 class Stage:
-    """What the bar knows of one stage. ``look``: idle, active, done, cached, failed, stopped."""
+    """How one stage is drawn. ``look``: idle, active, done, cached, failed, stopped; ``fraction``: in [0, 1]."""
 
     look: str = "idle"
     fraction: float = 0.0
 
 
 class PipelineState(QObject):
-    """Follows the window's state; nothing else is asked of it."""
+    """Follows the window's state.
+
+    A run is reported from its start until the experiment is changed while nothing runs; its own experiment is named,
+    whatever is being edited meanwhile.
+    """
 
     changed = Signal()  # a stage, the state or the experiment
-    progressed = Signal()  # no more than numbers
+    progressed = Signal()  # only numbers
 
     def __init__(self, app_state: AppState, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -37,17 +44,23 @@ class PipelineState(QObject):
         self.progress: Progress | None = None
         self.score: Evaluated | None = None
         self.job = (0, 1)  # index and count of the sessions of a comparison
+        self._run: Experiment | None = None  # of the run that is reported; None: no run is
         app_state.events.connect(self._take_events)
         app_state.progress.connect(self._take_progress)
         app_state.job_changed.connect(self._begin)
         app_state.state_changed.connect(self._take_state)
         app_state.experiment_changed.connect(lambda _: self._edited())
-        app_state.registry_ready.connect(self._edited)
+        app_state.registry_ready.connect(self._name_stages)
+
+    @property
+    def experiment(self) -> Experiment:
+        """The experiment that is reported: of the run, else the one being edited."""
+        return self._run or self._app_state.experiment
 
     @property
     def headline(self) -> str:
         """Source, target, strategy and data: ``Franka → UR5e · LoRA · 50 episodes``."""
-        experiment: Experiment = self._app_state.experiment
+        experiment = self.experiment
         parts = [
             self.tr("{source} → {target}").format(
                 source=self._title("embodiments", experiment.source.embodiment),
@@ -62,7 +75,7 @@ class PipelineState(QObject):
 
     @property
     def status(self) -> str:
-        """How far it is, in words: ``step 320 / 800  ·  1 min 20 s left``."""
+        """The run and how far it is, in words: ``demo  ·  step 320 / 800  ·  1 min 20 s left``."""
         words = {
             "idle": self.tr("Ready"),
             "preparing": self.tr("Preparing"),
@@ -76,6 +89,8 @@ class PipelineState(QObject):
         index, count = self.job
         if count > 1 and self._app_state.is_running:
             parts.insert(0, self.tr("run {index} of {count}").format(index=index + 1, count=count))
+        if self._run is not None:
+            parts.insert(0, _shortened(self._run.name))
         progress = self.progress
         if progress is not None and self.state in ("preparing", "running", "paused"):
             if progress.total > 0:
@@ -92,7 +107,7 @@ class PipelineState(QObject):
 
     @property
     def labels(self) -> dict[str, str]:
-        """The stages in words, with how far each has come."""
+        """The stages in words, with how far each is."""
         labels = {
             "source": self.tr("Source"),
             "pretrain": self.tr("Pretrain"),
@@ -120,33 +135,42 @@ class PipelineState(QObject):
         return short_name(name)
 
     def _chosen(self) -> type[Strategy] | None:
-        """The chosen strategy; None while the plugins are being loaded, or where it is unknown."""
+        """Return the experiment's strategy; None while the plugins are loading, or where it is unknown."""
         known = self._app_state.registry.all("strategies") if self._app_state.registry_is_ready else {}
-        return known.get(self._app_state.experiment.strategy.id)
+        return known.get(self.experiment.strategy.id)
 
     def _lay_out(self) -> None:
-        """The stages of the chosen strategy, none of them started."""
+        """Take the stages of the experiment's strategy, none of them started."""
         chosen = self._chosen()
         self.stages = {name: Stage() for name in (Pipeline(chosen.stages).stages if chosen is not None else STAGES)}
 
-    def _edited(self) -> None:
-        """Another strategy may have other stages; those of a run that is going on stay."""
+    def _name_stages(self) -> None:
+        """Take the stages of the strategy, which is known only now; those of a run stay."""
         if self.state == "idle":
             self._lay_out()
         self.changed.emit()
 
-    def _begin(self, index: int, count: int, _job: object) -> None:
+    def _edited(self) -> None:
+        """Report the experiment being edited, unless a session is running."""
+        if not self._app_state.is_running:
+            self._report(None, "idle")
+        self.changed.emit()
+
+    def _begin(self, index: int, count: int, job: Job) -> None:
         self.job = (index, count)
-        self.progress = self.score = None
-        self._lay_out()
+        self._report(job.experiment, self.state)
         self.changed.emit()
 
     def _take_state(self, state: str) -> None:
         if state == "preparing" and self.state in ("idle", "finished", "failed", "stopped"):
-            self._lay_out()
-            self.progress = None
+            self._report(None, state)
         self.state = state
         self.changed.emit()
+
+    def _report(self, run: Experiment | None, state: str) -> None:
+        self._run, self.state = run, state
+        self.progress = self.score = None
+        self._lay_out()
 
     def _take_events(self, events: list[Event]) -> None:
         changed = False
@@ -194,8 +218,13 @@ class PipelineState(QObject):
         self.progressed.emit()
 
 
+def _shortened(name: str) -> str:
+    half = LONGEST_NAME // 2
+    return name if len(name) <= LONGEST_NAME else f"{name[: half - 1]}…{name[-half:]}"
+
+
 def duration(seconds: float) -> str:
-    """A time in words, as coarse as it is long: ``45 s``, ``1 min 20 s``, ``2 h 5 min``."""
+    """Return a time in words, the longer the coarser: ``45 s``, ``1 min 20 s``, ``2 h 5 min``."""
     whole = max(0, round(seconds))
     if whole < 60:
         return f"{whole} s"

@@ -23,6 +23,7 @@ from studio.store.log_writer import RunLog
 from widgets.curves.content import SUCCESS
 from widgets.curves.data import VALUE, RunData
 from widgets.curves.overlay import Overlay, key_of
+from widgets.runs.thread import Job
 from widgets.shell.app_state import AppState
 from widgets.style import theme
 
@@ -158,7 +159,7 @@ def test_a_new_run_takes_a_color_of_its_own(qtbot: Any, app_state: AppState, pan
 
 
 def test_a_resumed_run_goes_on_from_its_log(qtbot: Any, app_state: AppState, panel: CurvesPanel) -> None:
-    app_state.job_changed.emit(0, 1, app_state.runs_folder / "old0")
+    app_state.job_changed.emit(0, 1, Job(Experiment(), app_state.runs_folder / "old0"))
     begin(app_state, "old0")
     app_state.events.emit([loss(250, 9.0), loss(251, 9.0)])
     plot = drawn(qtbot, panel, ("loss", "adapt"))
@@ -169,7 +170,7 @@ def test_a_resumed_run_goes_on_from_its_log(qtbot: Any, app_state: AppState, pan
 def test_the_label_of_the_running_session_is_its_experiment(
     qtbot: Any, app_state: AppState, panel: CurvesPanel
 ) -> None:
-    app_state.job_changed.emit(0, 1, Experiment().changed(**{"strategy.id": "maml", "target.episodes": 20}))
+    app_state.job_changed.emit(0, 1, Job(Experiment().changed(**{"strategy.id": "maml", "target.episodes": 20})))
     begin(app_state)
     assert panel.feed.live is not None and panel.feed.live.name == "maml · 20 ep · seed 0"
 

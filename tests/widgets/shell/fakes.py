@@ -16,6 +16,7 @@ from studio.events import Failed, Progress, StageChanged, StateChanged
 from studio.experiment import Experiment, Settings, setting
 from studio.registry import Broken, Registry
 from studio.run.channels import Channels
+from widgets.runs.thread import Job
 from widgets.shell.engine import Engine
 
 
@@ -102,6 +103,7 @@ class FakeSession:
         self.engine, self.experiment, self.channels, self.folder = engine, experiment, channels, folder
         self.thread: threading.Thread | None = None
         self.resumed = False
+        self.iterations: int | None = None
         self.pauses: list[str] = []
         self.stopped = threading.Event()
 
@@ -144,14 +146,9 @@ class FakeEngine:
         self.problems: Callable[[Experiment], list[Problem]] = lambda experiment: []
         self.runs: list[Any] = []
 
-    def open_session(
-        self, job: Experiment | Path, registry: Registry, channels: Channels, runs_folder: Path
-    ) -> FakeSession:
-        resumed = isinstance(job, Path)
-        experiment = Experiment(name=job.name) if isinstance(job, Path) else job
-        folder = job if isinstance(job, Path) else runs_folder / job.name
-        session = FakeSession(self, experiment, channels, folder)
-        session.resumed = resumed
+    def open_session(self, job: Job, registry: Registry, channels: Channels, runs_folder: Path) -> FakeSession:
+        session = FakeSession(self, job.experiment, channels, job.folder or runs_folder / job.experiment.name)
+        session.resumed, session.iterations = job.folder is not None, job.iterations
         self.sessions.append(session)
         return session
 
@@ -164,6 +161,14 @@ class FakeEngine:
             demonstrations_used=lambda e, registry: {"source": True, "target": e.strategy.id == "lora"},
             list_runs=lambda folder: list(self.runs),
         )
+
+
+def kept_run(runs_folder: Path, name: str, **changes: Any) -> Path:
+    """Return the folder of a run that lies on disk with its experiment alone."""
+    folder = runs_folder / name
+    folder.mkdir(parents=True)
+    (folder / "experiment.yaml").write_text(Experiment(name=name).changed(**changes).to_yaml())
+    return folder
 
 
 def fail_with_event(session: FakeSession) -> None:

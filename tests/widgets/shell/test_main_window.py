@@ -17,6 +17,7 @@ from studio.contracts import Problem
 from studio.events import DeviceSample, Evaluated, Failed, Logged, Progress, StageChanged, StateChanged
 from studio.registry import Broken
 from tests.widgets.shell import fakes
+from widgets.runs.thread import Job
 from widgets.shell.app_state import AppState
 from widgets.shell.main_window import MainWindow
 from widgets.shell.palette import Palette
@@ -92,7 +93,7 @@ def test_pipeline_bar_follows_the_stages(qtbot: Any, window: MainWindow) -> None
     app_state, bar = window.app_state, window.pipeline_bar
     pipeline = bar.pipeline
     assert pipeline.headline == "Franka arm → UR5e arm  ·  LoRA  ·  50 episodes"
-    app_state.job_changed.emit(1, 8, app_state.experiment)
+    app_state.job_changed.emit(1, 8, Job(app_state.experiment))
     app_state.state_changed.emit("running")
     app_state.events.emit([StageChanged("source"), StageChanged("pretrain", cached=True), StageChanged("adapt")])
     app_state.progress.emit(Progress("adapt", 320, 800, 0.4, 0.5, 80.0))
@@ -106,9 +107,9 @@ def test_pipeline_bar_follows_the_stages(qtbot: Any, window: MainWindow) -> None
     assert pipeline.stages["adapt"].look == "failed"
     app_state.events.emit([Evaluated("evaluate", "target", 800, 200, 0.78, 0.72, 0.84, 0.0, True)])
     app_state.state_changed.emit("finished")
-    assert pipeline.status == "Finished  ·  success on the target 0.78 (0.72–0.84)"
+    assert pipeline.status == "experiment  ·  Finished  ·  success on the target 0.78 (0.72–0.84)"
     app_state.state_changed.emit("preparing")
-    app_state.job_changed.emit(0, 1, app_state.experiment)
+    app_state.job_changed.emit(0, 1, Job(app_state.experiment))
     assert all(stage.look == "idle" for stage in pipeline.stages.values())
 
 
@@ -179,6 +180,7 @@ def test_interrupted_runs_are_offered_at_the_start(
 
     runs = [Run("old", "interrupted", 1.0), Run("late", "interrupted", 2.0), Run("done", "finished", 3.0)]
     engine.runs = runs
+    fakes.kept_run(tmp_path, "late")
     ready(qtbot, window)
     qtbot.waitUntil(lambda: any("late was interrupted" in t.text for t in window.toasts.visible()), timeout=3000)
     (toast,) = [t for t in window.toasts.visible() if "late" in t.text]

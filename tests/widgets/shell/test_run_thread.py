@@ -110,7 +110,7 @@ def test_resume_goes_on_with_the_folder(
     qtbot: Any, app_state: AppState, tmp_path: Path, engine: fakes.FakeEngine
 ) -> None:
     with qtbot.waitSignal(app_state.running_changed, check_params_cb=lambda on: not on, timeout=3000):
-        app_state.resume(tmp_path / "old")
+        app_state.resume(fakes.kept_run(tmp_path, "old"))
     assert engine.sessions[0].resumed and engine.sessions[0].folder == tmp_path / "old"
 
 
