@@ -12,12 +12,14 @@ from PySide6.QtGui import QPainter
 
 from widgets.curves.content import EVALUATION, LOAD, LOSS, MEMORY, SUCCESS, Curve
 from widgets.curves.groups import group_name, is_group
+from widgets.curves.tasks import metric_of, task_of
 
 _ROUNDING = 1e-12  # of a value: some thousand sums of doubles
 
 
-def metric_name(metric: str) -> str:
-    """A metric's name in words."""
+def metric_name(key: str) -> str:
+    """Return the name of a plot's metric in words, with its task where it shows that alone."""
+    metric, task = metric_of(key), task_of(key)
     known = {
         LOSS: QCoreApplication.translate("CurvePlot", "Loss"),
         SUCCESS: QCoreApplication.translate("CurvePlot", "Success"),
@@ -25,9 +27,8 @@ def metric_name(metric: str) -> str:
         LOAD: QCoreApplication.translate("CurvePlot", "Load"),
         MEMORY: QCoreApplication.translate("CurvePlot", "Memory"),
     }
-    if is_group(metric):
-        return group_name(metric)
-    return known.get(metric) or metric.replace("_", " ").capitalize()
+    name = group_name(metric) if is_group(metric) else known.get(metric) or metric.replace("_", " ").capitalize()
+    return name if task is None else f"{name} · {task.replace('_', ' ')}"
 
 
 def stage_name(stage: str) -> str:

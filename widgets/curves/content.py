@@ -11,6 +11,7 @@ from PySide6.QtGui import QColor
 
 from widgets.curves.data import ADAPT, DEVICES, HIGH, LOW, PRETRAIN, STEP, VALUE, Axis, RunData, Series
 from widgets.curves.groups import context_of, group_of, is_group, members, tints
+from widgets.curves.tasks import metric_of, of_task, task_of
 
 # Evaluations have plots of their own, by their measure. What a strategy logs is no evaluation, whatever its name is.
 EVALUATION = "evaluation/"
@@ -89,30 +90,34 @@ def horizontal(key: Key, axis: Axis) -> tuple[str, str]:
 
 
 def available(runs: Iterable[RunData]) -> list[Key]:
-    """Every plot the runs have data for, in the order of the dock; the default ones come first."""
+    """Return every plot that the runs have data for, in the order of the dock; the default ones come first."""
     found: dict[Key, None] = {}
     runs = list(runs)
-    for run in runs:
-        found.update({(group_of(metric), stage): None for stage, metric in run.metrics})
-        found.update({(EVALUATION + measure, stage): None for stage, measure, _ in run.scores})
+    plots = {run: _plots(run) for run in runs}
+    tasks = {run.task for run, keys in plots.items() if any(_is_return(metric) for metric, _ in keys)}
+    for run, keys in plots.items():
+        for metric, stage in keys:
+            apart = len(tasks) > 1 and _is_return(metric)
+            found[of_task(metric, run.task) if apart else metric, stage] = None
     if runs:  # these have their place from the start, so that nothing jumps when the first number comes
         found.update({(LOAD, ""): None, (MEMORY, ""): None})
-        if not any(metric in RETURNS for metric, _ in found):  # a task that is judged by its return has no success
+        if not any(metric_of(metric) in RETURNS for metric, _ in found):  # a task that is judged by its return has no success
             found[SUCCESS, ADAPT] = None
     rank = {metric: float(place) for place, metric in enumerate(DEFAULT_METRICS)}
 
     def order(key: Key) -> tuple[float, str, bool]:
-        place = rank[RETURNS[-1]] + 0.5 if is_group(key[0]) else rank.get(key[0], len(rank))
+        place = rank[RETURNS[-1]] + 0.5 if is_group(key[0]) else rank.get(metric_of(key[0]), len(rank))
         return place, key[0], key[1] != PRETRAIN
 
     return sorted(found, key=order)
 
 
 def build(key: Key, runs: Iterable[RunData], options: Options, color: Callable[[RunData], QColor]) -> Content:
-    """The content of one plot."""
-    metric, stage = key
+    """Return the content of one plot."""
+    metric, stage = metric_of(key[0]), key[1]
     content = Content(key)
-    runs = list(runs)
+    task = task_of(key[0])
+    runs = [run for run in runs if task is None or run.task == task]
     raw = len(runs) <= RAW_UP_TO
     for run in runs:
         tint = color(run)
@@ -143,6 +148,16 @@ def build(key: Key, runs: Iterable[RunData], options: Options, color: Callable[[
         if stage:
             content.checkpoints.append((tint, _checkpoints(run, stage, options.axis)))
     return content
+
+
+def _plots(run: RunData) -> dict[Key, None]:
+    """The plots that have data of one run, whatever the other runs do."""
+    metrics: dict[Key, None] = {(group_of(metric), stage): None for stage, metric in run.metrics}
+    return metrics | {(EVALUATION + measure, stage): None for stage, measure, _ in run.scores}
+
+
+def _is_return(metric: str) -> bool:
+    return metric in RETURNS or is_group(metric)
 
 
 def _line(

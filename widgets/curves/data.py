@@ -94,10 +94,16 @@ class Series:
 
 
 class RunData:
-    """Everything of one run that can be drawn."""
+    """Everything of one run that can be drawn.
 
-    def __init__(self, folder: Path | None, name: str) -> None:
-        self.folder, self.name = folder, name
+    Args:
+        folder: the run's; None while it is not known.
+        name: what the run is called beside others.
+        task: the id of the target's task; empty where it is not known.
+    """
+
+    def __init__(self, folder: Path | None, name: str, task: str = "") -> None:
+        self.folder, self.name, self.task = folder, name, task
         self.label = name  # as short as tells it from the runs beside it
         self.metrics: dict[tuple[str, str], Series] = {}  # (stage, metric)
         self.scores: dict[tuple[str, str, str], Series] = {}  # (stage, measure, domain): evaluations
@@ -142,6 +148,7 @@ class RunData:
     def prepend(self, earlier: RunData) -> None:
         """Takes what a resumed run did before, from its log; the load starts again with the new process."""
         self.name = self.label = earlier.name
+        self.task = earlier.task or self.task
         for metric, series in earlier.metrics.items():
             self.metrics.setdefault(metric, Series(series.unit)).prepend(series)
         for score, series in earlier.scores.items():
@@ -165,10 +172,16 @@ class RunData:
 
     @classmethod
     def from_log(
-        cls, folder: Path, name: str, log: Any, checkpoints: Iterable[tuple[str, int]], measure: str = "success"
+        cls,
+        folder: Path,
+        name: str,
+        log: Any,
+        checkpoints: Iterable[tuple[str, int]],
+        measure: str = "success",
+        task: str = "",
     ) -> RunData:
-        """From a run's log (``studio.store.log_reader.LogData``) and its checkpoints' (stage, step)."""
-        made = cls(folder, name)
+        """Return what a run's log (``studio.store.log_reader.LogData``) and its checkpoints' (stage, step) hold."""
+        made = cls(folder, name, task)
         for (stage, metric), series in log.metrics.items():
             unit = getattr(series, "unit", "")
             made.metrics[stage_of(stage), metric] = Series.of(series.step, series.time, series.value, unit)
@@ -194,17 +207,17 @@ def label_of(experiment: Experiment) -> str:
 
 
 def load_run(folder: Path) -> RunData:
-    """Reads a run's log and checkpoints from disk. Slow: not for the UI thread."""
+    """Read a run's log and checkpoints from disk. Slow: not for the UI thread."""
     from studio.store.checkpoint import list_checkpoints
     from studio.store.log_reader import read_log
     from studio.store.runs import read_status
 
     found = [(stage, step) for stage, step, _ in list_checkpoints(folder)]
-    try:
-        name = label_of(Experiment.load(folder / "experiment.yaml"))
-    except ExperimentError:  # its numbers can be shown all the same
-        name = folder.name
+    name, task = folder.name, ""
+    with contextlib.suppress(ExperimentError):  # its numbers can be shown all the same
+        experiment = Experiment.load(folder / "experiment.yaml")
+        name, task = label_of(experiment), experiment.target.task
     measure = "success"
     with contextlib.suppress(DataError):  # a log without its run.json can be drawn all the same
         measure = read_status(folder).get("summary", {}).get("measure", measure)
-    return RunData.from_log(folder, name, read_log(folder), found, measure)
+    return RunData.from_log(folder, name, read_log(folder), found, measure, task)

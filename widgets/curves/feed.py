@@ -44,7 +44,7 @@ class RunFeed(QObject):
         self._stamps: dict[Path, int] = {}  # when the log was last written, for those that were read
         self._reading: set[Path] = set()
         self._unreadable: set[Path] = set()  # reported once; read again when the run is selected again
-        self._label = ""  # of the session that begins
+        self._label = self._task = ""  # of the session that starts
         self._resumed: Path | None = None
         app_state.events.connect(self._take)
         app_state.job_changed.connect(self._job)
@@ -61,7 +61,7 @@ class RunFeed(QObject):
         self._gather()
 
     def _job(self, _number: int, _count: int, job: Job) -> None:
-        self._label = label_of(job.experiment)
+        self._label, self._task = label_of(job.experiment), job.experiment.target.task
         self._resumed = None if job.folder is None else key_of(job.folder)
 
     def _take(self, events: list[Event]) -> None:
@@ -88,14 +88,14 @@ class RunFeed(QObject):
 
     def _current(self) -> RunData:
         if self.live is None:  # numbers without a state before them: the window came later than the session
-            self.live = RunData(self._overlay.live, self._label or self.tr("this run"))
+            self.live = RunData(self._overlay.live, self._label or self.tr("this run"), self._task)
             self._gather()
         return self.live
 
     def _state(self, folder: Path, state: str) -> None:
         if state in ENDED or (self.live is not None and self.live.folder == folder):
             return
-        self.live = RunData(folder, self._label or folder.name)
+        self.live = RunData(folder, self._label or folder.name, self._task)
         self.loaded[folder] = self.live
         if folder == self._resumed:  # what it did before is in its log
             self._read(folder)
@@ -161,7 +161,7 @@ class RunFeed(QObject):
 
 
 def shorten_labels(runs: list[RunData]) -> None:
-    """Gives each run the shortest label that tells it from the others: what all have in common goes without saying."""
+    """Give each run the shortest label that distinguishes it: what all runs have in common is left out."""
     parts = [run.name.split(SEPARATOR) for run in runs]
     common = set(parts[0]).intersection(*parts[1:]) if len(runs) > 1 else set()
     for run, own in zip(runs, parts, strict=True):

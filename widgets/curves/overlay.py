@@ -11,6 +11,8 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QColor
 
 from studio.events import Event, StateChanged
+from studio.experiment import Experiment
+from widgets.runs.thread import Job
 from widgets.shell.app_state import AppState
 from widgets.style import theme
 
@@ -23,7 +25,11 @@ def key_of(folder: Path | str) -> Path:
 
 
 class Overlay(QObject):
-    """Lives as long as the window. A run keeps its color while it is shown; the running one is always shown."""
+    """Lives as long as the window. A run keeps its color while it is shown.
+
+    The running session is shown automatically, with the others of its comparison; such runs make room for the
+    next session, and for an experiment of another task. What a person chose stays until they remove it.
+    """
 
     changed = Signal()
 
@@ -34,12 +40,17 @@ class Overlay(QObject):
         self.shown: list[Path] = []
         self.live: Path | None = None
         self.live_state = ""
+        self._automatic: dict[Path, str] = {}  # runs that nobody chose, and the task of each (empty: not known)
+        self._task = ""  # of the session that starts
+        self._is_next = False  # whether that continues a comparison
         app_state.runs_selected.connect(self._take)
+        app_state.job_changed.connect(self._take_job)
+        app_state.experiment_changed.connect(self._leave_other_tasks)
         app_state.events.connect(self._take_events)
 
     @classmethod
     def of(cls, app_state: Any) -> Overlay:
-        """The one that all panels of this window's state share."""
+        """Return the one that all panels of this window's state share."""
         found = app_state.findChild(cls)
         return found if found is not None else cls(app_state)
 
@@ -52,17 +63,22 @@ class Overlay(QObject):
         return theme.series(self._index.get(key_of(folder), 0) if folder is not None else 0)
 
     def select(self, folders: Iterable[Path]) -> None:
-        """Draws these runs from now on, and tells the window's state."""
-        self._app_state.runs_selected.emit([key_of(f) for f in folders])
+        """Draw only these runs, as a person's choice."""
+        self._choose([], [key_of(f) for f in folders])
 
     def set_shown(self, folders: Iterable[Path], shown: bool) -> None:
-        """Adds runs to those drawn, or takes them away."""
+        """Add runs to those drawn, as a person's choice, or remove them."""
         changed = [key_of(f) for f in folders]
         kept = [f for f in self.shown if f not in changed]
-        self.select([*kept, *changed] if shown else kept)
+        self._choose(kept, changed if shown else [])
+
+    def _choose(self, kept: list[Path], chosen: list[Path]) -> None:
+        for folder in chosen:
+            self._automatic.pop(folder, None)
+        self._app_state.runs_selected.emit([*kept, *chosen])
 
     def run_of(self, run: str) -> Path:
-        """The folder behind what a session calls its run: a path, or a name in the runs folder."""
+        """Return the folder behind what a session calls its run: a path, or a name in the runs folder."""
         path = Path(run)
         return key_of(path if path.parent != Path() else self._app_state.runs_folder / run)
 
@@ -82,7 +98,26 @@ class Overlay(QObject):
                 self._index[folder] = next(i for i in range(len(taken) + 1) if i not in taken)
                 taken.add(self._index[folder])
         self.shown = wanted
+        self._automatic = {folder: task for folder, task in self._automatic.items() if folder in wanted}
         self.changed.emit()
+
+    def _take_job(self, index: int, _count: int, job: Job) -> None:
+        self._task, self._is_next = job.experiment.target.task, index > 0
+
+    def _leave_other_tasks(self, experiment: Experiment) -> None:
+        if self._app_state.is_running:
+            return
+        others = [folder for folder, task in self._automatic.items() if task not in ("", experiment.target.task)]
+        if others:
+            self.set_shown(others, False)
+
+    def _show_live(self, folder: Path) -> None:
+        kept = [f for f in self.shown if self._is_next or f not in self._automatic or f == folder]
+        if folder not in kept:
+            kept.append(folder)
+            self._automatic[folder] = self._task
+        if kept != self.shown:
+            self._app_state.runs_selected.emit(kept)
 
     def _take_events(self, events: list[Event]) -> None:
         for event in events:
@@ -90,6 +125,6 @@ class Overlay(QObject):
                 folder = self.run_of(event.run)
                 fresh = folder != self.live or (self.live_state in ENDED and event.state not in ENDED)
                 self.live, self.live_state = folder, event.state
-                if fresh and event.state not in ENDED and folder not in self.shown:
-                    self.select([*self.shown, folder])
+                if fresh and event.state not in ENDED:
+                    self._show_live(folder)
                 self.changed.emit()

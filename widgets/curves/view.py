@@ -24,6 +24,7 @@ from widgets.curves.groups import group_of, is_group
 from widgets.curves.legend import CurveLegend
 from widgets.curves.plot import CurvePlot
 from widgets.curves.plot_grid import PlotGrid
+from widgets.curves.tasks import metric_of
 from widgets.style import theme
 
 REDRAW_MS = 80  # after what a person did
@@ -84,7 +85,7 @@ class CurveView(QWidget):
         self.touch()
 
     def touch(self, metrics: Iterable[str] | None = None) -> None:
-        """Says that numbers came, for these metrics or for all; the plots follow at their pace."""
+        """Note that numbers came, for these metrics or for all; the plots follow at their pace."""
         keys = available(self.runs)
         if keys != self._keys:
             self._keys = keys
@@ -92,7 +93,7 @@ class CurveView(QWidget):
         wanted = None if metrics is None else {group_of(metric) for metric in metrics}
         if wanted is None:
             self._hurry()
-        self._dirty.update(key for key in self.plots if wanted is None or key[0] in wanted)
+        self._dirty.update(key for key in self.plots if wanted is None or metric_of(key[0]) in wanted)
         self._schedule()
 
     def set_options(self, **changes: Any) -> None:
@@ -120,8 +121,10 @@ class CurveView(QWidget):
 
     def is_shown(self, key: Key) -> bool:
         """Whether the plot is wanted: by default the loss, the success, the returns and the load."""
-        usual = key[0] in DEFAULT_METRICS or is_group(key[0])
-        return self._chosen.get(key, usual and key != (SUCCESS, PRETRAIN))
+        metric, stage = metric_of(key[0]), key[1]
+        usual = metric in DEFAULT_METRICS or is_group(metric)
+        chosen = self._chosen.get(key, self._chosen.get((metric, stage)))  # as it was before the tasks were separated
+        return chosen if chosen is not None else usual and key != (SUCCESS, PRETRAIN)
 
     def words(self, key: Key) -> tuple[str, str]:
         """The plot's name and stage in words."""
@@ -137,7 +140,7 @@ class CurveView(QWidget):
         """Reference lines (label, y) for every plot of a metric."""
         self._references[metric] = references
         for key, plot in self.plots.items():
-            if key[0] == metric:
+            if metric_of(key[0]) == metric:
                 plot.set_references(references)
 
     def fit(self) -> None:
@@ -234,7 +237,7 @@ class CurveView(QWidget):
 
     def _make(self, key: Key) -> CurvePlot:
         plot = CurvePlot(key)
-        plot.set_references(self._references.get(key[0], []))
+        plot.set_references(self._references.get(metric_of(key[0]), []))
         plot.hovered.connect(self._hover)
         plot.ranged.connect(self._ranged)
         plot.clicked.connect(self._clicked)

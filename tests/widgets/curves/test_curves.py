@@ -150,12 +150,55 @@ def test_a_new_run_takes_a_color_of_its_own(qtbot: Any, app_state: AppState, pan
     first, overlay = begin(app_state, "a"), Overlay.of(app_state)
     app_state.events.emit([loss(0), loss(1)])
     app_state.events.emit([StateChanged(str(first), "finished")])
+    overlay.set_shown([first], True)
     second = begin(app_state, "b")
     app_state.events.emit([loss(0, 5.0), loss(1, 5.0)])
     plot = drawn(qtbot, panel, ("loss", "adapt"), curves=2)
     assert overlay.shown == [first, second] and overlay.color(first) != overlay.color(second)
     assert [c.color for c in plot.content.curves] == [overlay.color(first), overlay.color(second)]
     assert [c.y[-1] for c in plot.content.curves] == [1.0, 5.0]  # the second's numbers did not go to the first
+
+
+def test_overlay_shows_the_live_run_and_what_was_ticked(app_state: AppState) -> None:
+    overlay, ticked = Overlay.of(app_state), key_of(app_state.runs_folder / "ticked")
+    overlay.set_shown([ticked], True)
+
+    def run(name: str, task: str, index: int = 0) -> Path:
+        app_state.job_changed.emit(index, 2, Job(Experiment().changed(**{"target.task": task})))
+        folder = begin(app_state, name)
+        app_state.events.emit([StateChanged(str(folder), "finished")])
+        return folder
+
+    run("a", "half_cheetah")
+    b = run("b", "reach")
+    assert overlay.shown == [ticked, b]  # the run before it is left out, though nobody removed it
+    c = run("c", "reach", index=1)
+    assert overlay.shown == [ticked, b, c]  # runs of one comparison stay together
+    app_state.edit(**{"target.task": "reach", "seed": 5})
+    assert overlay.shown == [ticked, b, c]
+    app_state.edit(**{"target.task": "half_cheetah"})
+    assert overlay.shown == [ticked]
+
+
+def test_returns_of_other_tasks_have_plots_of_their_own(qtbot: Any, app_state: AppState) -> None:
+    def load(folder: Path) -> RunData:
+        run = RunData(key_of(folder), folder.name, "half_cheetah" if folder.name == "a" else "reach")
+        run.add_metrics("adapt", 1, 0.1, {"loss": 1.0, "return": 5.0, "return/velocity 1": 2.0}, {})
+        return run
+
+    panel = shown(qtbot, CurvesPanel(app_state, load_run=load))
+    app_state.runs_selected.emit([app_state.runs_folder / "a"])
+    qtbot.waitUntil(lambda: ("return", "adapt") in panel.view.plots)
+    panel.view.set_shown(("return/velocity", "adapt"), False)
+    app_state.runs_selected.emit([app_state.runs_folder / name for name in "ab"])
+    drawn(qtbot, panel, ("loss", "adapt"), curves=2)
+    (curve,) = drawn(qtbot, panel, ("return @ half_cheetah", "adapt")).content.curves
+    assert curve.run == key_of(app_state.runs_folder / "a")
+    assert panel.view.plots["return @ reach", "adapt"].head.name() == "Return · reach"
+    assert {metric for metric, _ in panel.view.plots if metric.startswith("return")} == {
+        "return @ half_cheetah",
+        "return @ reach",
+    }  # what was hidden stays hidden
 
 
 def test_a_resumed_run_goes_on_from_its_log(qtbot: Any, app_state: AppState, panel: CurvesPanel) -> None:
