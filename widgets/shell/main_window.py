@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,10 +15,11 @@ from widgets.shell import dock_layout, opening
 from widgets.shell.app_state import AppState
 from widgets.shell.commands import Commands
 from widgets.shell.dock import PanelDock
+from widgets.shell.notice_list import NoticeList
 from widgets.shell.pipeline_bar import PipelineBar
 from widgets.shell.problem_list import ProblemList
 from widgets.shell.status import DeviceStatus
-from widgets.shell.toasts import Toasts
+from widgets.shell.toasts import Notice, Toasts
 from widgets.style import theme
 
 LAYOUT_VERSION = 2
@@ -48,7 +48,7 @@ class MainWindow(QMainWindow):
         self.setContentsMargins(theme.SMALL, 0, theme.SMALL, 0)
         self.setAcceptDrops(True)
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
-        self.toasts = Toasts(self)
+        self.toasts = Toasts(self, settings)
         app_state.toast.connect(self.toasts.show_toast)
         self.docks: dict[str, PanelDock] = {}
         self._make_docks()
@@ -59,7 +59,7 @@ class MainWindow(QMainWindow):
         app_state.events.connect(self._take_events)
         app_state.registry_ready.connect(self._report_broken)
         app_state.registry_ready.connect(self._offer_resume)
-        app_state.running_changed.connect(self._close_when_stopped)
+        app_state.running_changed.connect(self._take_running)
         app_state.experiment_changed.connect(self._show_title)
         self._show_title()
 
@@ -131,6 +131,7 @@ class MainWindow(QMainWindow):
         self._bar("pipeline", self.tr("Stages of the experiment")).addWidget(self.pipeline_bar)
         self.statusBar().setSizeGripEnabled(False)
         self.statusBar().addPermanentWidget(DeviceStatus(self.app_state))
+        self.statusBar().addPermanentWidget(NoticeList(self.toasts))
 
     def _bar(self, name: str, title: str) -> QToolBar:
         bar = QToolBar(title, self)
@@ -157,28 +158,28 @@ class MainWindow(QMainWindow):
         broken = self.app_state.registry.broken()
         if broken:
             names = ", ".join(sorted({b.name for b in broken}))
-            self.toasts.show_toast(
-                "warning",
-                self.tr("{count} plugins could not be loaded: {names}. Everything else works.").format(
-                    count=len(broken), names=names
-                )
-                if len(broken) > 1
-                else str(broken[0]),
-                "\n\n".join(f"{b}\n{b.traceback}" for b in broken),
-            )
+            words = self.tr("{count} plugins could not be loaded: {names}. Everything else works.")
+            words = words.format(count=len(broken), names=names) if len(broken) > 1 else str(broken[0])
+            details = "\n\n".join(f"{b}\n{b.traceback}" for b in broken)
+            self.toasts.show_notice(Notice("warning", words, details, key=f"plugins: {words}"))
 
     def _offer_resume(self) -> None:
         folder, list_runs = self.app_state.runs_folder, self.app_state.engine.list_runs
 
-        def work() -> list[Any]:
-            return [run for run in list_runs(folder) if run.state == "interrupted"]
+        def work() -> tuple[Any, float]:
+            interrupted = (run for run in list_runs(folder) if run.state == "interrupted")
+            latest = max(interrupted, key=lambda run: run.created, default=None)
+            # every attempt writes it again: closing this offer says nothing of a later interruption
+            record = None if latest is None else latest.folder / "run.json"
+            return latest, record.stat().st_mtime if record is not None and record.exists() else 0.0
 
-        def done(runs: Iterable[Any]) -> None:
-            latest = max(runs, key=lambda run: run.created, default=None)
-            if latest is not None:
+        def done(found: tuple[Any, float]) -> None:
+            latest, stamp = found
+            if latest is not None and not self.app_state.is_running:
                 words = self.tr("The run {name} was interrupted. It can be resumed from its last checkpoint.")
                 action = (self.tr("Resume"), partial(self.app_state.resume, latest.folder))
-                self.toasts.show_toast("warning", words.format(name=latest.name), "", action)
+                key = f"interrupted: {latest.folder} {stamp:.0f}"
+                self.toasts.show_notice(Notice("warning", words.format(name=latest.name), "", action, key))
 
         self.app_state.background(work, done)
 
@@ -234,8 +235,10 @@ class MainWindow(QMainWindow):
         self.app_state.close()
         event.accept()
 
-    def _close_when_stopped(self, running: bool) -> None:
-        if self._closing and not running:
+    def _take_running(self, running: bool) -> None:
+        if running:
+            self.toasts.withdraw_offers()  # of a run to be resumed: one is at work
+        elif self._closing:
             QTimer.singleShot(0, self, self.close)
 
     def _ask_to_stop(self) -> bool:

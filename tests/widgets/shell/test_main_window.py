@@ -127,7 +127,7 @@ def test_a_failure_shows_one_toast_with_its_traceback(qtbot: Any, window: MainWi
     assert toast.geometry().right() < window.width() and toast.geometry().bottom() < window.height()
     window.app_state.toast.emit("error", toast.text, "")
     assert len([t for t in window.toasts.visible() if "disk" in t.text]) == 1
-    toast.dismiss()
+    toast.close_by_hand()
     qtbot.wait(10)
     assert not any("disk" in t.text for t in window.toasts.visible())
 
