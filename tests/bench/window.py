@@ -36,7 +36,7 @@ app = application()
 app_state = AppState(runs)
 window = MainWindow(app_state, QSettings(str(runs / "layout.ini"), QSettings.Format.IniFormat))
 window.resize(1440, 900)
-app_state.set_experiment(plan)
+app_state.document.open(plan)
 window.show()
 gaps, frames, levels, state = [], [], [], {"last": 0.0, "adapt": False}
 

@@ -43,7 +43,7 @@ print(json.dumps(policy.base_model.model.act(seen)[0].tolist()))
 def window(qtbot: Any, runs: Path, tmp_path: Path) -> Iterator[MainWindow]:
     app_state = AppState(runs)
     made = MainWindow(app_state, QSettings(str(tmp_path / "layout.ini"), QSettings.Format.IniFormat))
-    app_state.set_experiment(
+    app_state.document.open(
         tiny.experiment("full_finetuning", **{"evaluation.every": 5, "evaluation.short_episodes": 1})
     )
     made.resize(1440, 900)
@@ -143,7 +143,7 @@ def test_windows_leave_no_thread_timer_or_widget_behind(qtbot: Any, runs: Path, 
     def once(number: int) -> None:
         app_state = AppState(runs)
         made = MainWindow(app_state, QSettings(str(tmp_path / f"{number}.ini"), QSettings.Format.IniFormat))
-        app_state.set_experiment(tiny.experiment())
+        app_state.document.open(tiny.experiment())
         made.show()
         with qtbot.waitSignal(app_state.problems_changed, timeout=60_000):
             app_state.load_plugins()

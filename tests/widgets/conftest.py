@@ -55,6 +55,7 @@ def window(
     qtbot.waitExposed(made)
     app_state = made.app_state
     monkeypatch.setattr(made, "_ask_to_stop", lambda: True)  # a test that fails in mid-run must not wait for an answer
+    app_state.document.ask = lambda: True  # nor one that has edited the experiment
     yield made
     app_state.close()
     theme.force(None)

@@ -63,10 +63,10 @@ class RunActions(QObject):
         path = self._view.folders()[0] / "experiment.yaml"
 
         def done(experiment: Experiment) -> None:
-            self._app_state.set_experiment(experiment)
-            self._app_state.toast.emit(
-                "info", self.tr("Loaded the experiment of %1").replace("%1", path.parent.name), ""
-            )
+            self._app_state.document.open(experiment, path)
+            if self._app_state.document.path == path:
+                words = self.tr("Loaded the experiment of %1").replace("%1", path.parent.name)
+                self._app_state.toast.emit("info", words, "")
 
         self._app_state.background(partial(Experiment.load, path), done)
 

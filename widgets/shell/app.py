@@ -92,7 +92,7 @@ def screenshot(
         if isinstance(experiment, Path):
             experiment = Experiment.load(experiment)
         if experiment is not None:
-            app_state.set_experiment(experiment)
+            app_state.document.open(experiment)
         window.show()
         app_state.load_plugins()
         _settle(app, app_state)
@@ -132,8 +132,7 @@ def _load_into(window: MainWindow, path: Path, quiet: bool) -> None:
     except StudioError as error:
         window.app_state.report(error)
         return
-    window.commands.base = (experiment, path)
-    window.app_state.set_experiment(experiment)
+    window.app_state.document.open(experiment, path)
 
 
 def _settle(app: QApplication, app_state: AppState) -> None:

@@ -23,6 +23,7 @@ from studio.experiment import Experiment
 from studio.registry import KINDS, Registry, shared_registry
 from studio.run.channels import Channels
 from widgets.runs.thread import Job, RunThread
+from widgets.shell.document import Document
 from widgets.shell.engine import Engine
 
 DRAIN_MS = 33
@@ -90,7 +91,8 @@ class AppState(QObject):
         self.runs_folder = Path(runs_folder) if runs_folder else paths.runs()
         self.problems: list[Problem] = []
         self.state = "idle"
-        self._experiment = Experiment()
+        self.document = Document(self)
+        self.document.experiment_changed.connect(self.experiment_changed)
         self._thread: RunThread | None = None
         self._checks = 0
         self._open_jobs = 0
@@ -114,20 +116,17 @@ class AppState(QObject):
     @property
     def experiment(self) -> Experiment:
         """The experiment being edited. Replace it with :meth:`set_experiment` or :meth:`edit`."""
-        return self._experiment
+        return self.document.experiment
 
     def set_experiment(self, experiment: Experiment) -> None:
-        """Takes a whole experiment and tells every panel."""
-        if experiment == self._experiment:
-            return
-        self._experiment = experiment
-        self.experiment_changed.emit(experiment)
+        """Replace the whole experiment, as an edit. A file's is opened by :attr:`document`."""
+        self.document.set(experiment)
 
     def edit(self, **changes: Any) -> ExperimentError | None:
-        """Changes dotted fields, ``edit(**{"target.episodes": 20})``. A value that does not fit is given back as the
-        error to be shown at its field, and the experiment stays as it was."""
+        """Change dotted fields, ``edit(**{"target.episodes": 20})``. Return the error to be shown at its field where a
+        value does not fit; the experiment then stays as it was."""
         try:
-            self.set_experiment(self._experiment.changed(**changes))
+            self.set_experiment(self.experiment.changed(**changes))
         except ExperimentError as error:
             return error
         return None
@@ -187,7 +186,7 @@ class AppState(QObject):
 
     def run(self) -> None:
         """Start a session of the present experiment."""
-        self._start([Job(self._experiment)])
+        self._start([Job(self.experiment)])
 
     def compare(self) -> None:
         """Run the experiment's comparison: strategies × data sizes × seeds, one after the other."""
@@ -195,7 +194,7 @@ class AppState(QObject):
         def start(experiments: list[Experiment]) -> None:
             self._start([Job(experiment) for experiment in experiments])
 
-        self.background(partial(self.engine.matrix, self._experiment, self.registry), start)
+        self.background(partial(self.engine.matrix, self.experiment, self.registry), start)
 
     def resume(self, folder: Path, iterations: int | None = None) -> None:
         """Continue a run that was stopped or interrupted, or any run with a larger budget of ``iterations`` in all."""
@@ -273,7 +272,7 @@ class AppState(QObject):
         if not self.registry_is_ready:
             return
         self._checks += 1
-        number, experiment = self._checks, self._experiment
+        number, experiment = self._checks, self.experiment
 
         def done(problems: list[Problem]) -> None:
             if number == self._checks:  # an answer to an older question is of no use

@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 )
 
 from studio import paths
+from studio.errors import StudioError
 from studio.experiment import Experiment
 from widgets.shell import opening
 from widgets.shell.app_state import AppState
@@ -54,7 +55,6 @@ class Commands(QObject):
     ) -> None:
         super().__init__(window)
         self._window, self._app_state, self._docks, self._open_path = window, app_state, docks, open_path
-        self.base: tuple[Experiment, Path] | None = None  # what was opened, and where it lies
         make = self._make
         self.run = make(self.tr("&Run"), self.tr("Run this experiment"), app_state.run, "run", "F5", "accent_text")
         self.pause = make(self.tr("&Pause"), self.tr("Pause or continue the run"), self._pause, "pause", "F6")
@@ -209,8 +209,7 @@ class Commands(QObject):
         self._enable()  # the button follows the session, not the click
 
     def _new(self) -> None:
-        self.base = None
-        self._app_state.set_experiment(Experiment())
+        self._app_state.document.open(Experiment())
 
     def _open(self) -> None:
         start = str(EXAMPLES)
@@ -235,28 +234,46 @@ class Commands(QObject):
         self._app_state.background(lambda: {file: Experiment.load(file).description for file in self.examples}, done)
 
     def _save(self) -> None:
-        start = f"{self._app_state.experiment.name}.yaml"
-        if self.base is not None and not _is_kept(self.base[1]):
-            start = str(self.base[1])
+        path = self._ask_path()
+        if path is not None:
+            self.save_to(path)
+
+    def save_before_leaving(self) -> bool:
+        """Save the experiment to its file, or to one that is asked for. Return False where that did not happen."""
+        app_state = self._app_state
+        path = app_state.document.own_path or self._ask_path()
+        if path is None:
+            return False
+        try:
+            app_state.document.mark_saved(app_state.experiment, opening.write(app_state.experiment, path))
+        except StudioError as error:
+            app_state.report(error)
+            return False
+        return True
+
+    def _ask_path(self) -> Path | None:
+        document = self._app_state.document
+        start = str(document.own_path or f"{document.experiment.name}.yaml")
         name, _ = QFileDialog.getSaveFileName(
             self._window, self.tr("Save as YAML"), start, self.tr("Experiment (*.yaml *.yml)")
         )
-        if name:
-            self.save_to(Path(name))
+        return Path(name) if name else None
 
     def save_to(self, path: Path) -> None:
-        """Writes the experiment in the background and says so."""
+        """Write the experiment in the background and show where."""
         experiment = self._app_state.experiment
 
         def done(written: Path) -> None:
-            self.base = (experiment, written)
+            self._app_state.document.mark_saved(experiment, written)
             self._window.statusBar().showMessage(self.tr("Saved to {path}").format(path=written), 5000)
 
         self._app_state.background(partial(opening.write, experiment, path), done)
 
     def _copy_line(self) -> None:
-        base, path = self.base if self.base else (None, None)
-        QGuiApplication.clipboard().setText(opening.command_line(self._app_state.experiment, base, path))
+        document = self._app_state.document
+        QGuiApplication.clipboard().setText(
+            opening.command_line(document.experiment, document.saved, document.path)
+        )
         self._window.statusBar().showMessage(self.tr("Command line copied to the clipboard"), 4000)
 
     def _copy_yaml(self) -> None:
@@ -267,8 +284,3 @@ class Commands(QObject):
         from widgets.shell.palette import Palette
 
         Palette(self._window, self.all()).open()
-
-
-def _is_kept(file: Path) -> bool:
-    """Whether an experiment is no person's to write over: a shipped one, or what a run was."""
-    return file.resolve().is_relative_to(paths.assets().resolve()) or (file.parent / "run.json").exists()

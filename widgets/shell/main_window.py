@@ -60,7 +60,8 @@ class MainWindow(QMainWindow):
         app_state.registry_ready.connect(self._report_broken)
         app_state.registry_ready.connect(self._offer_resume)
         app_state.running_changed.connect(self._take_running)
-        app_state.experiment_changed.connect(self._show_title)
+        app_state.document.changed.connect(self._show_title)
+        app_state.document.ask = self._ask_to_save
         self._show_title()
 
     # -- docks ---------------------------------------------------------------------------------------------------
@@ -143,8 +144,9 @@ class MainWindow(QMainWindow):
         self.addToolBar(Qt.ToolBarArea.TopToolBarArea, bar)
         return bar
 
-    def _show_title(self, *_: object) -> None:
-        self.setWindowTitle(f"{self.app_state.experiment.name} – Transfer Studio")
+    def _show_title(self) -> None:
+        self.setWindowTitle(f"{self.app_state.experiment.name}[*] – Transfer Studio")
+        self.setWindowModified(self.app_state.document.is_modified)
 
     # -- news ----------------------------------------------------------------------------------------------------
 
@@ -193,8 +195,7 @@ class MainWindow(QMainWindow):
         kind, content = found
         error = None
         if kind in ("experiment", "run"):
-            self.commands.base = (content, path if kind == "experiment" else path / "experiment.yaml")
-            self.app_state.set_experiment(content)
+            self.app_state.document.open(content, path if kind == "experiment" else path / "experiment.yaml")
             if kind == "run":
                 self.app_state.runs_selected.emit([path])
         elif kind == "dataset":
@@ -217,14 +218,15 @@ class MainWindow(QMainWindow):
     # -- the end -------------------------------------------------------------------------------------------------
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        if self.app_state.is_running and not self._closing:
-            if not self._ask_to_stop():
-                event.ignore()
-                return
-            self._closing = True
-            self.setEnabled(False)
-            self.app_state.stop()
-        if self.app_state.is_running:
+        running = self.app_state.is_running
+        if not self._closing and not (self.app_state.document.may_leave() and (not running or self._ask_to_stop())):
+            event.ignore()
+            return
+        if running:
+            if not self._closing:
+                self._closing = True
+                self.setEnabled(False)
+                self.app_state.stop()
             event.ignore()  # the session writes its checkpoint; the window closes when the thread has ended
             return
         self.save_layout()
@@ -240,6 +242,19 @@ class MainWindow(QMainWindow):
             self.toasts.withdraw_offers()  # of a run to be resumed: one is at work
         elif self._closing:
             QTimer.singleShot(0, self, self.close)
+
+    def _ask_to_save(self) -> bool:
+        """Ask what to do with unsaved changes. Return whether they are saved, or may be lost."""
+        box = QMessageBox(self)
+        box.setIcon(QMessageBox.Icon.Question)
+        box.setWindowTitle(self.tr("Unsaved changes"))
+        box.setText(self.tr("Save the changes to {name}?").format(name=self.app_state.experiment.name))
+        box.setInformativeText(self.tr("They are lost if you don't save them."))
+        button = QMessageBox.StandardButton
+        box.setStandardButtons(button.Save | button.Discard | button.Cancel)
+        box.setDefaultButton(button.Save)
+        answer = box.exec()
+        return answer == button.Discard or (answer == button.Save and self.commands.save_before_leaving())
 
     def _ask_to_stop(self) -> bool:
         box = QMessageBox(self)

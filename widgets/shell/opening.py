@@ -1,4 +1,4 @@
-"""What may be opened or dropped, what it becomes, and how an experiment is written down to be carried elsewhere."""
+"""What may be opened or dropped, what it becomes, and how an experiment is written to a file or a command line."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ FILTER = "*.yaml *.yml *.hdf5 *.h5 *.xml *.mjcf *.urdf"
 
 
 def kind_of(path: Path) -> Opened | None:
-    """What a path would become, by its name alone; None where the studio reads no such thing."""
+    """Return what a path would become, by its name alone; None where the studio reads no such thing."""
     return SUFFIXES.get(path.suffix.lower()) if path.suffix else "run"
 
 
 def short_name(name: str) -> str:
-    """An id or a file's path in a few words: ``ur5 6dof``, ``my_robot.xml``."""
+    """Return an id or a file's path in a few words: ``ur5 6dof``, ``my_robot.xml``."""
     return Path(name).name if "/" in name or "\\" in name else name.replace("_", " ")
 
 
 def read(path: Path) -> tuple[Opened, Any]:
-    """Reads what must be read (off the UI thread): an experiment, or a run folder's; other files keep their path.
+    """Read what must be read (off the UI thread): an experiment, or a run folder's; other files keep their path.
 
     Raises:
         StudioError: what is wrong with the path, and what to do.
@@ -65,7 +65,11 @@ def read(path: Path) -> tuple[Opened, Any]:
 
 
 def write(experiment: Experiment, path: Path) -> Path:
-    """Writes the experiment as YAML: to a temporary name, then renamed, so that nothing is half-written."""
+    """Write the experiment as YAML: to a temporary name, then renamed, so that nothing is half-written.
+
+    Raises:
+        DataError: the file cannot be written.
+    """
     path = path if path.suffix else path.with_suffix(".yaml")
     temporary = path.with_name(f".{path.name}.part")
     try:
@@ -79,10 +83,10 @@ def write(experiment: Experiment, path: Path) -> Path:
     return path
 
 
-def command_line(experiment: Experiment, base: Experiment | None, path: Path | None) -> str:
-    """The shell command that runs this experiment: the opened file with ``--set`` for what was changed since, or,
-    where nothing was opened, the whole experiment as a here-document."""
-    if base is None or path is None:
+def command_line(experiment: Experiment, base: Experiment, path: Path | None) -> str:
+    """Return the shell command that runs an experiment: the file of ``base`` with ``--set`` for what differs from it,
+    or, where there is no file, the whole experiment as a here-document."""
+    if path is None:
         return f"transfer-studio run /dev/stdin <<'EXPERIMENT'\n{experiment.to_yaml()}EXPERIMENT"
     words = ["transfer-studio", "run", str(path)]
     for dotted, value in _differences(base.plain(), experiment.plain()):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import os
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -76,7 +77,7 @@ def test_the_copied_command_line_gives_the_same_experiment(tmp_path: Path) -> No
     script = f'for word in {arguments}; do echo "$word"; done'
     words = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True).stdout.splitlines()
     assert Experiment.load(words[0], [w for w in words[1:] if w != "--set"]) == mine
-    assert "<<'EXPERIMENT'" in opening.command_line(mine, None, None)
+    assert "<<'EXPERIMENT'" in opening.command_line(mine, base, None)
 
 
 def test_copy_as_yaml_is_the_experiment(window: MainWindow) -> None:
@@ -106,7 +107,7 @@ def test_an_example_is_opened_from_its_menu_and_saved_elsewhere(
     (tmp_path / "run" / "run.json").write_text("{}")
     own = tmp_path / "own.yaml"
     for path in (tmp_path / "run" / "experiment.yaml", Path(os.path.relpath(file)), own):
-        window.commands.base = (wanted, path)
+        window.app_state.document.open(wanted, path)
         window.commands.save.trigger()
     kept = "half_cheetah_sac.yaml"  # neither a shipped file nor what a run was is offered to be written over
     assert offered == [kept, kept, kept, str(own)]
