@@ -17,7 +17,7 @@ from studio.registry import Registry
 from widgets.data.dataset_choice import DatasetChoice
 from widgets.data.robot_preview import RobotPreview
 from widgets.forms.choices import Choice
-from widgets.forms.numbers import Whole, limits
+from widgets.forms.numbers import Whole, WholeBox, explain_at, limits
 from widgets.forms.path_field import PathField
 from widgets.forms.texts import Anything
 from widgets.shell import opening
@@ -119,6 +119,8 @@ class DomainColumn(QObject):
             editor.setAccessibleName(f"{title}: {fields[name].title}")
             editor.setToolTip(fields[name].description or "")
             editor.edited.connect(lambda name=name: self._changed(name))
+            if isinstance(editor, WholeBox):
+                explain_at(editor)
             problem = QLabel()
             problem.setProperty("role", "problem")
             problem.setFont(theme.small_font())

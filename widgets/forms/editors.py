@@ -12,13 +12,13 @@ from typing import Any, Literal, Union, get_args, get_origin
 from pydantic.fields import FieldInfo
 
 from widgets.forms.choices import Choice, Switch
-from widgets.forms.numbers import Real, Whole, limits
+from widgets.forms.numbers import Real, Whole, is_above, limits
 from widgets.forms.path_field import PathField
 from widgets.forms.texts import Anything, Listing, Text
 
 
 def editor_for(field: FieldInfo) -> Any:
-    """The editor that fits a pydantic field's type and range."""
+    """Return the editor that fits a pydantic field's type and range."""
     annotation = field.annotation
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Literal:
@@ -31,7 +31,7 @@ def editor_for(field: FieldInfo) -> Any:
     if annotation is int:
         return Whole(low, high)
     if annotation is float:
-        return Real(low, high)
+        return Real(low, high, is_above(field))
     if annotation is str:
         return Text()
     if origin is list and arguments and arguments[0] in (int, float, str):

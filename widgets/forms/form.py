@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from pydantic import BaseModel
@@ -15,6 +16,7 @@ from studio.contracts import Problem
 from studio.errors import StudioError
 from widgets.forms.choices import Choice
 from widgets.forms.editors import editor_for
+from widgets.forms.numbers import RealBox, WholeBox
 from widgets.forms.path_field import PathField
 from widgets.forms.texts import Anything, Listing, Text
 from widgets.style import theme
@@ -33,7 +35,9 @@ class Row:
     reset: QToolButton
     problem: QLabel
     default: Any
-    left_out: bool = False  # it says nothing at present, and is hidden unless it has a problem
+    left_out: bool = False  # it has no effect at present, and is hidden unless it has a problem
+    fault: str = ""  # of the experiment, at this field
+    refusal: str = ""  # why what was typed is not taken
 
     @property
     def hidden(self) -> bool:
@@ -79,7 +83,7 @@ class Form(QWidget):
         self.set_values(values or {})
 
     def set_values(self, values: Mapping[str, Any] | BaseModel) -> None:
-        """Shows new values; nothing is emitted. A field that is being typed into is left alone."""
+        """Show new values; nothing is emitted. A field that is being typed into is left alone."""
         given = values.model_dump() if isinstance(values, BaseModel) else dict(values)
         for name, row in self.rows.items():
             value = given.get(name, row.default)
@@ -87,19 +91,20 @@ class Form(QWidget):
                 row.editor.blockSignals(True)
                 row.editor.set_value(value)
                 row.editor.blockSignals(False)
+                self._refuse(row, "")
             self._mark(row)
 
     def values(self) -> dict[str, Any]:
-        """What the form shows."""
+        """Return what the form shows."""
         return {name: row.editor.value() for name, row in self.rows.items()}
 
     def changed_values(self) -> dict[str, Any]:
-        """What the form shows, without what stands at its default."""
+        """Return what the form shows, without the fields at their defaults."""
         shown = self.values()
         return {name: value for name, value in shown.items() if not _same(value, self.rows[name].default)}
 
     def set_problems(self, problems: Sequence[Problem | StudioError]) -> list[Problem | StudioError]:
-        """Shows each problem under its field and gives back those that belong to none of them."""
+        """Show each problem under its field, and return those that belong to none of them."""
         texts: dict[str, str] = {}
         left = []
         for problem in problems:
@@ -110,17 +115,18 @@ class Form(QWidget):
             words = f"{problem.message} {problem.remedy}".strip()
             texts[name] = f"{texts[name]}\n{words}" if name in texts else words
         for name, row in self.rows.items():
-            self._show_problem(row, texts.get(name, ""))
+            row.fault = texts.get(name, "")
+            self._show_problem(row)
         return left
 
     def set_left_out(self, names: Collection[str]) -> None:
-        """Hides fields that say nothing at present and have no problem, and shows the others."""
+        """Hide fields that have no effect at present and no problem, and show the others."""
         for name, row in self.rows.items():
             row.left_out = name in names
             self._show(row)
 
     def show_field(self, dotted: str) -> bool:
-        """Gives the field the focus; False where the form does not have it."""
+        """Give the field the focus; return False where the form does not have it."""
         name = self._name_of(dotted)
         if name is None:
             return False
@@ -167,6 +173,8 @@ class Form(QWidget):
         editor.setAccessibleName(title)
         editor.setAccessibleDescription(help)
         editor.edited.connect(lambda: self._edited(name))
+        if isinstance(editor, WholeBox | RealBox):
+            editor.refused.connect(partial(self._refuse, row))
         line = 2 * len(self.rows)
         self._grid.addWidget(label, line, 0)
         self._grid.addWidget(editor, line, 1, 1, 2 if wide else 1)
@@ -189,6 +197,7 @@ class Form(QWidget):
     def _edited(self, name: str) -> None:
         row = self.rows[name]
         self._mark(row)
+        self._refuse(row, "")
         self.changed.emit(f"{self.prefix}{name}", row.editor.value())
 
     def _show(self, row: Row) -> None:
@@ -204,7 +213,12 @@ class Form(QWidget):
         offered = not isinstance(row.editor, Choice) or row.editor.findData(row.default) >= 0
         row.reset.setVisible(offered and not row.hidden and not _same(row.editor.value(), row.default))
 
-    def _show_problem(self, row: Row, words: str) -> None:
+    def _refuse(self, row: Row, words: str) -> None:
+        row.refusal = words
+        self._show_problem(row)
+
+    def _show_problem(self, row: Row) -> None:
+        words = "\n".join(part for part in (row.refusal, row.fault) if part)
         row.problem.setText(words)
         row.problem.setVisible(bool(words))
         if row.left_out:

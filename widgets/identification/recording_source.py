@@ -6,7 +6,6 @@ import random
 from pathlib import Path
 
 from PySide6.QtWidgets import (
-    QDoubleSpinBox,
     QFileDialog,
     QGridLayout,
     QHBoxLayout,
@@ -17,6 +16,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from widgets.forms.numbers import RealBox, explain_at
 from widgets.forms.segmented import Segmented
 from widgets.style import theme
 
@@ -48,7 +48,7 @@ class RecordingSource(QWidget):
             ),
             self.tr("Recordings"),
         )
-        self.hidden: dict[str, QDoubleSpinBox] = {field: self._spin(field) for field in self.titles}
+        self.hidden: dict[str, RealBox] = {field: self._spin(field) for field in self.titles}
         self.dice = QPushButton(self.tr("Shuf&fle"))
         theme.set_icon(self.dice, "dice")
         self.dice.setToolTip(self.tr("Draw random hidden values for the simulated robot"))
@@ -94,8 +94,8 @@ class RecordingSource(QWidget):
         """The simulated robot's parameters by field: factors, and the delay in s."""
         return {f: spin.value() / 1000 if f == DELAY else spin.value() for f, spin in self.hidden.items()}
 
-    def _spin(self, field: str) -> QDoubleSpinBox:
-        spin = QDoubleSpinBox()
+    def _spin(self, field: str) -> RealBox:
+        spin = RealBox()
         if field == DELAY:
             spin.setRange(0.0, 50.0)
             spin.setDecimals(0)
@@ -105,6 +105,7 @@ class RecordingSource(QWidget):
             spin.setSingleStep(0.1)
             spin.setPrefix("×")
             spin.setValue(1.0)
+        explain_at(spin)
         spin.setAccessibleName(self.tr("Hidden {0}").format(self.titles[field]))
         return spin
 

@@ -11,16 +11,15 @@ from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
     QCompleter,
-    QDoubleSpinBox,
     QGridLayout,
     QHBoxLayout,
     QLabel,
     QLineEdit,
     QPushButton,
-    QSpinBox,
     QWidget,
 )
 
+from widgets.forms.numbers import RealBox, WholeBox, explain_at
 from widgets.forms.wheel import guard_wheel
 from widgets.randomization.choice import Choice, kept
 from widgets.style import theme
@@ -63,13 +62,12 @@ class RangeDetails(QWidget):
                 ("normal", self.tr("normal"), self.tr("Normal around the middle of the range, truncated at its ends")),
             ],
         )
-        self.std = QDoubleSpinBox()
+        self.std = RealBox()
         self.std.setRange(0, 1e6)
         self.std.setDecimals(decimals + 1)
         self.std.setSingleStep(step)
         self.std.setPrefix("σ ")
         self.std.setSpecialValueText(self.tr("σ auto"))
-        self.std.setKeyboardTracking(False)
         self.std.setToolTip(self.tr("Standard deviation before truncation; auto is a quarter of the range"))
         self.std.setAccessibleName(self.tr("{0}: standard deviation").format(name))
         self.resample = self._combo(
@@ -80,19 +78,17 @@ class RangeDetails(QWidget):
                 ("interval", self.tr("at intervals"), self.tr("Drawn repeatedly within the episode")),
             ],
         )
-        self.interval = QDoubleSpinBox()
+        self.interval = RealBox()
         self.interval.setRange(0.01, 1e4)
         self.interval.setDecimals(2)
         self.interval.setSingleStep(0.1)
         self.interval.setPrefix(self.tr("every "))
         self.interval.setSuffix(" s")
-        self.interval.setKeyboardTracking(False)
         self.interval.setToolTip(self.tr("Simulated time between two draws"))
         self.interval.setAccessibleName(self.tr("{0}: interval").format(name))
-        self.share = QSpinBox()
+        self.share = WholeBox()
         self.share.setRange(0, 100)
         self.share.setSuffix(" %")
-        self.share.setKeyboardTracking(False)
         self.share.setToolTip(self.tr("Probability that it is applied"))
         self.share.setAccessibleName(self.tr("{0}: probability").format(name))
         self.observed = QCheckBox(self.tr("policy observes it"))
@@ -102,6 +98,7 @@ class RangeDetails(QWidget):
         self.observed.setAccessibleName(self.tr("{0}: observed").format(name))
         for spin in (self.std, self.interval, self.share):
             spin.setAlignment(Qt.AlignmentFlag.AlignRight)
+            explain_at(spin)
             guard_wheel(spin)
         self.parts = QLineEdit()
         self.parts.setPlaceholderText(self.tr("all parts"))

@@ -6,8 +6,9 @@ import math
 from collections.abc import Sequence
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QDoubleSpinBox, QLabel
+from PySide6.QtWidgets import QLabel
 
+from widgets.forms.numbers import RealBox, explain_at
 from widgets.randomization.quantity import Quantity
 from widgets.style import theme
 
@@ -17,7 +18,7 @@ BARE = (
 )
 
 
-class BoundSpin(QDoubleSpinBox):
+class BoundSpin(RealBox):
     """One end of a range."""
 
     def __init__(self, quantity: Quantity, name: str) -> None:
@@ -29,7 +30,7 @@ class BoundSpin(QDoubleSpinBox):
         self.setStyleSheet(BARE)
         self.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.setFixedWidth(58)
-        self.setKeyboardTracking(False)  # a number is taken when it is complete
+        explain_at(self)
 
 
 class PreviewLabel(QLabel):

@@ -15,7 +15,7 @@ from studio.experiment import Budget, Experiment, Pretraining
 from tests.widgets.shell.fakes import Lora
 from widgets.forms.choices import Choice, Switch
 from widgets.forms.form import Form
-from widgets.forms.numbers import Real, Whole
+from widgets.forms.numbers import Real, RealBox, Whole
 from widgets.forms.path_field import PathField
 from widgets.forms.texts import Listing
 
@@ -155,6 +155,58 @@ def test_a_learning_rate_may_be_typed_in_scientific_notation(qtbot: Any) -> None
         qtbot.keyClick(editor, Qt.Key.Key_Return)
     assert heard.args[1] == pytest.approx(3e-6)
     assert editor.text() == "3e-06"
+
+
+def type_into(qtbot: Any, editor: Any, text: str) -> None:
+    editor.selectAll()
+    qtbot.keyClicks(editor, text)
+    qtbot.keyClick(editor, Qt.Key.Key_Return)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("rank", "500", "500 is out of range. It must be at least 1 and at most 256. The value is still 4."),
+        ("rank", "0", "0 is out of range. It must be at least 1 and at most 256. The value is still 4."),
+        ("rank", "-", "'-' is not a number. The value is still 4."),
+        ("alpha", "-2", "-2 is out of range. It must be above 0. The value is still 16."),
+        ("alpha", "1e999", "1e999 is out of range. It must be above 0. The value is still 16."),
+        ("alpha", "3e-", "'3e-' is not a number. The value is still 16."),
+    ],
+)
+def test_a_number_that_is_not_taken_is_explained_at_its_field(
+    qtbot: Any, form: Form, name: str, text: str, words: str
+) -> None:
+    heard: list[Any] = []
+    form.changed.connect(lambda *what: heard.append(what))
+    row, before = form.rows[name], form.values()
+    type_into(qtbot, row.editor, text)
+    assert row.problem.isVisible() and row.problem.text() == words and row.editor.property("problem") is True
+    assert form.values() == before and heard == []
+    form.set_problems([])  # a check of the experiment knows nothing of it
+    assert row.problem.text() == words
+    qtbot.keyClicks(row.editor, "5")
+    assert not row.problem.isVisible()
+    type_into(qtbot, row.editor, "7")
+    assert row.editor.value() == 7 and len(heard) == 1 and not row.problem.isVisible()
+
+
+def test_a_special_text_and_decimals_survive_being_typed(qtbot: Any) -> None:
+    box = RealBox()
+    qtbot.addWidget(box)
+    box.setSpecialValueText("auto")
+    box.setPrefix("σ ")
+    box.setRange(0, 5)
+    box.setDecimals(2)
+    box.show()
+    heard: list[str] = []
+    box.refused.connect(heard.append)
+    type_into(qtbot, box, "1.2345")
+    assert box.value() == 1.23 and box.text() == "σ 1.23"
+    type_into(qtbot, box, "0")
+    assert box.value() == 0 and box.text() == "auto" and not any(heard)
+    qtbot.keyClick(box, Qt.Key.Key_Return)
+    assert box.value() == 0 and not any(heard)
 
 
 def test_the_wheel_passes_over_a_field_without_focus(qtbot: Any, form: Form) -> None:
