@@ -81,4 +81,11 @@ PANEL = PanelInfo(
     area="center",
     order=50,
     factory=CurvesPanel,
+    shortcuts={
+        "Click on a curve": "Play the nearest checkpoint in the viewport",
+        "Wheel, drag": "Zoom and pan; linked plots follow",
+        "Double-click": "Zoom out to all data",
+        "Right-click": "Hide a plot, export the plots",
+        "Click in the legend": "Highlight a run, or no run",
+    },
 )

@@ -269,4 +269,5 @@ PANEL = PanelInfo(
     area="bottom",
     order=10,
     factory=LogPanel,
+    shortcuts={"Ctrl+C": "Copy the selected lines", "Click on a line": "Show its details, if it has any"},
 )

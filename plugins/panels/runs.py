@@ -110,4 +110,12 @@ PANEL = PanelInfo(
     area="right",
     order=50,
     factory=RunsPanel,
+    shortcuts={
+        "Enter": "Show only the selected runs in the curves",
+        "Space": "Show or hide the selected runs in the curves",
+        "Double-click": "Show only this run in the curves",
+        "Right-click": "Everything that can be done with the selected runs",
+        "Ctrl+C": "Copy the selected runs as a Markdown table",
+        "Del": "Move the selected runs to the trash",
+    },
 )

@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from PySide6.QtCore import QPoint, QTimer
-from PySide6.QtWidgets import QHBoxLayout, QToolTip, QVBoxLayout, QWidget
+from PySide6.QtCore import QTimer
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from studio.contracts import PanelInfo, PlayerProtocol, Policy
 from studio.errors import StudioError
@@ -19,7 +19,7 @@ from widgets.viewport.captures import Captures
 from widgets.viewport.frame import Frame
 from widgets.viewport.history_bar import HistoryBar
 from widgets.viewport.inspector import ViewportSide
-from widgets.viewport.keys import help_text
+from widgets.viewport.keys import HELP, help_text
 from widgets.viewport.picture_splitter import PictureSplitter
 from widgets.viewport.render_thread import RenderThread
 from widgets.viewport.source_controller import SourceController
@@ -201,8 +201,6 @@ class ViewportPanel(QWidget):
                 self.bar.film.toggle()
             case "keyframe":
                 self._next_keyframe()
-            case "help":
-                QToolTip.showText(self.view.mapToGlobal(QPoint(8, 8)), help_text(), self.view)
             case "picture":
                 self.thread_.capture()
             case "leave":
@@ -247,4 +245,5 @@ PANEL = PanelInfo(
     area="center",
     order=10,
     factory=ViewportPanel,
+    shortcuts=HELP,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,45 @@ def matrix(experiment: Experiment, registry: Registry) -> list[Experiment]:
     return runs
 
 
+@dataclass(frozen=True)
+class Planned:
+    """One run of a comparison. ``run`` is its finished run, or an unfinished one to resume; None: it has none yet."""
+
+    experiment: Experiment
+    run: RunInfo | None
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether there is nothing left to do."""
+        return self.run is not None and self.run.state == "finished"
+
+
+def plan(experiments: Iterable[Experiment], registry: Registry, folder: Path) -> list[Planned]:
+    """Return what is to be run and what has been run already under ``folder``: a finished run of the same content,
+    robots and data included, counts; one that was stopped or interrupted can be resumed.
+
+    Raises:
+        ExperimentError: an experiment that is not finished cannot start.
+    """
+    existing: dict[Any, RunInfo] = {}
+    for run in sorted(list_runs(folder), key=lambda run: run.state != "finished"):  # of either kind the newest first
+        if run.state in ("finished", *UNFINISHED):
+            existing.setdefault((run.experiment_hash, run.inputs), run)
+    plans: list[Planned] = []
+    for experiment in experiments:
+        try:
+            files = tuple(sorted(input_hashes(experiment, registry).items()))
+            known = existing.get((resolved(experiment, registry).content_hash(), files))
+        except (DataError, ExperimentError):
+            known = None  # the check says what is wrong
+        found = Planned(experiment, known)
+        for problem in [] if found.is_finished else check(experiment, registry):
+            message = f"'{experiment.name}' cannot start: {problem.message}"
+            raise ExperimentError(message, problem.field, problem.remedy)
+        plans.append(found)
+    return plans
+
+
 def run_all(
     experiments: Iterable[Experiment],
     registry: Registry,
@@ -63,8 +103,7 @@ def run_all(
     drive: Callable[[Session], object],
     failed: Callable[[Session, Exception], object],
 ) -> list[RunInfo]:
-    """Run what has not been run yet. A finished run of the same content, robots and data included, is taken as it is;
-    one that was stopped or interrupted is resumed. Ends where one is stopped.
+    """Run what has not been run yet, as :func:`plan` finds it. Ends where one is stopped.
 
     Args:
         channels: gives the channels of the session with this index.
@@ -74,24 +113,10 @@ def run_all(
     Raises:
         ExperimentError: an experiment cannot start. All are checked before the first one does.
     """
-    existing: dict[Any, RunInfo] = {}
-    for run in sorted(list_runs(folder), key=lambda run: run.state != "finished"):  # of either kind the newest first
-        if run.state in ("finished", *UNFINISHED):
-            existing.setdefault((run.experiment_hash, run.inputs), run)
-    plans: list[tuple[Experiment, RunInfo | None]] = []
-    for experiment in experiments:
-        try:
-            files = tuple(sorted(input_hashes(experiment, registry).items()))
-            known = existing.get((resolved(experiment, registry).content_hash(), files))
-        except (DataError, ExperimentError):
-            known = None  # the check says what is wrong
-        for problem in check(experiment, registry) if known is None or known.state != "finished" else []:
-            message = f"'{experiment.name}' cannot start: {problem.message}"
-            raise ExperimentError(message, problem.field, problem.remedy)
-        plans.append((experiment, known))
     found: list[RunInfo] = []
-    for index, (experiment, known) in enumerate(plans):
-        if known is None or known.state != "finished":
+    for index, planned in enumerate(plan(experiments, registry, folder)):
+        experiment, known = planned.experiment, planned.run
+        if known is None or not planned.is_finished:
             own_channels = channels(index, experiment)
             if known is None:
                 session = Session(experiment, registry, own_channels, folder)

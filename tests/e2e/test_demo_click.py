@@ -43,6 +43,7 @@ print(json.dumps(policy.base_model.model.act(seen)[0].tolist()))
 def window(qtbot: Any, runs: Path, tmp_path: Path) -> Iterator[MainWindow]:
     app_state = AppState(runs)
     made = MainWindow(app_state, QSettings(str(tmp_path / "layout.ini"), QSettings.Format.IniFormat))
+    app_state.document.ask = lambda: True  # nobody is there to be asked about unsaved changes
     app_state.document.open(
         tiny.experiment("full_finetuning", **{"evaluation.every": 5, "evaluation.short_episodes": 1})
     )

@@ -101,7 +101,9 @@ def available(runs: Iterable[RunData]) -> list[Key]:
             found[of_task(metric, run.task) if apart else metric, stage] = None
     if runs:  # these have their place from the start, so that nothing jumps when the first number comes
         found.update({(LOAD, ""): None, (MEMORY, ""): None})
-        if not any(metric_of(metric) in RETURNS for metric, _ in found):  # a task that is judged by its return has no success
+        if not any(
+            metric_of(metric) in RETURNS for metric, _ in found
+        ):  # a task that is judged by its return has no success
             found[SUCCESS, ADAPT] = None
     rank = {metric: float(place) for place, metric in enumerate(DEFAULT_METRICS)}
 

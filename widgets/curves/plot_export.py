@@ -36,8 +36,11 @@ class PlotExport(QObject):
             "svg": self.tr("SVG image (*.svg)"),
             "csv": self.tr("CSV data (*.csv)"),
         }
-        path, _ = QFileDialog.getSaveFileName(self._view, self.tr("Export the curves"), f"curves.{kind}", names[kind])
+        folders = self._app_state.folders
+        start = folders.start("exports", f"curves.{kind}")
+        path, _ = QFileDialog.getSaveFileName(self._view, self.tr("Export the curves"), start, names[kind])
         if path:
+            folders.remember("exports", Path(path).parent)
             self.save(Path(path).with_suffix(f".{kind}"))
 
     def save(self, path: Path) -> None:

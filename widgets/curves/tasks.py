@@ -1,6 +1,7 @@
 """Returns of several tasks have plots of their own: their scales have nothing in common.
 
-The key of such a plot is the metric and its task, ``return @ half_cheetah``; where all runs do one task, the metric alone.
+The key of such a plot is the metric and its task, ``return @ half_cheetah``; where all runs do one task, it is the
+metric alone.
 """
 
 from __future__ import annotations

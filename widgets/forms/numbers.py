@@ -22,8 +22,6 @@ REAL_LIMIT = 1e300
 NARROW = 92  # least width of a number's field, px
 
 
-
-
 class WholeBox(QSpinBox):
     """A spin box that explains why a number is not taken."""
 

@@ -9,14 +9,17 @@ from typing import Any
 
 from PySide6.QtCore import QObject, QPoint, Qt, QUrl
 from PySide6.QtGui import QAction, QDesktopServices, QGuiApplication, QKeySequence
-from PySide6.QtWidgets import QFileDialog, QMenu, QMessageBox
+from PySide6.QtWidgets import QFileDialog, QInputDialog, QMenu, QMessageBox
 
 from studio.experiment import Experiment
 from widgets.curves.overlay import Overlay, key_of
+from widgets.forms.numbers import INT_LIMIT
 from widgets.runs import report
+from widgets.runs.report import rate
 from widgets.runs.table import ALIVE, SHOWN
 from widgets.runs.view import RunView
 from widgets.shell.app_state import AppState
+from widgets.shell.opening import short_name
 from widgets.style import theme
 
 
@@ -42,8 +45,10 @@ class RunActions(QObject):
         for id in ("show", "toggle", "folder", "path", "markdown", "csv"):
             self.by_id[id].setEnabled(bool(chosen))
         self.by_id["load"].setEnabled(one)
-        can_resume = one and chosen[0].state in ("stopped", "interrupted") and not self._app_state.is_running
-        self.by_id["resume"].setEnabled(can_resume)
+        free = one and not alive and not self._app_state.is_running
+        self.by_id["resume"].setEnabled(free and chosen[0].state != "finished")
+        self.by_id["lengthen"].setEnabled(free)
+        self.by_id["score"].setEnabled(one and chosen[0].state == "finished")
         self.by_id["export"].setEnabled(bool(chosen) and all(run.state == "finished" for run in chosen))
         adapters = not chosen or any(run.has_adapter for run in chosen)
         self.by_id["export"].setText(self.tr("&Export adapter…") if adapters else self.tr("&Export policy…"))
@@ -74,6 +79,46 @@ class RunActions(QObject):
         """Resume the run."""
         self._app_state.resume(self._view.folders()[0])
 
+    def ask_lengthen(self) -> None:
+        """Ask for a larger budget and continue the run with it."""
+        folder = self._view.folders()[0]
+
+        def ask(experiment: Experiment) -> None:
+            present = experiment.budget.iterations
+            words = self.tr("Iterations in all (the run was planned with {count}):").format(count=f"{present:,}")
+            title = self.tr("Continue {name}").format(name=folder.name)
+            wanted, accepted = QInputDialog.getInt(
+                self._view, title, words, min(2 * present, INT_LIMIT), present + 1, INT_LIMIT
+            )
+            if accepted:
+                self._app_state.resume(folder, wanted)
+
+        self._app_state.background(partial(Experiment.load, folder / "experiment.yaml"), ask)
+
+    def score(self) -> None:
+        """Score the run's policy on the target of the experiment being edited; a toast shows the result."""
+        folder, app_state = self._view.folders()[0], self._app_state
+        experiment, target = app_state.experiment, app_state.experiment.target
+        place = self.tr("{task} on {robot}").format(task=short_name(target.task), robot=short_name(target.embodiment))
+        words = self.tr("Scoring {run}: {place}, {count} episodes. The result is shown here.")
+        words = words.format(run=folder.name, place=place, count=experiment.evaluation.episodes)
+        app_state.toast.emit("info", words, "")
+
+        def done(found: Any) -> None:
+            digits = (rate(value, found.measure) for value in (found.success, found.low, found.high))
+            words = self.tr("{run}, {place}: {measure} {score} [{low}, {high}] over {count} episodes.")
+            names = dict(zip(("score", "low", "high"), digits, strict=True))
+            words = words.format(run=folder.name, place=place, measure=found.measure, count=found.episodes, **names)
+            app_state.toast.emit("info", words, "")
+
+        def work() -> Any:
+            return app_state.engine.score_run(folder, experiment, app_state.registry, lambda: app_state.is_open)
+
+        def failed(error: Exception) -> None:
+            app_state.report(error, self.tr("{run} cannot be scored").format(run=folder.name))
+
+        app_state.background(work, done, failed)
+
     def open_folder(self) -> None:
         """Open the runs' folders in the file manager."""
         for folder in self._view.folders()[:5]:
@@ -81,8 +126,10 @@ class RunActions(QObject):
 
     def ask_export(self) -> None:
         """Ask for a folder and export the runs into it."""
-        to = QFileDialog.getExistingDirectory(self._view, self.tr("Export to folder"))
+        folders = self._app_state.folders
+        to = QFileDialog.getExistingDirectory(self._view, self.tr("Export to folder"), folders.start("exports"))
         if to:
+            folders.remember("exports", Path(to))
             self.export(Path(to))
 
     def export(self, to: Path) -> None:
@@ -144,6 +191,8 @@ class RunActions(QObject):
         add("toggle", self.tr("&Toggle in curves"), self.toggle, key.Key_Space)
         add("load", self.tr("&Load its experiment"), self.load_experiment, icon="open")
         add("resume", self.tr("&Resume"), self.resume, icon="run")
+        add("lengthen", self.tr("Continue for more &iterations…"), self.ask_lengthen)
+        add("score", self.tr("Score on the &present target"), self.score)
         add("folder", self.tr("&Open folder"), self.open_folder, icon="folder")
         add("export", self.tr("&Export adapter…"), self.ask_export, icon="save")
         add("path", self.tr("Copy &path"), self.copy_path)
@@ -154,7 +203,9 @@ class RunActions(QObject):
             "show": self.tr("Show only the selected runs in the curves (Enter)"),
             "toggle": self.tr("Show or hide the selected runs in the curves (Space)"),
             "load": self.tr("Load the run's experiment into the panels, to change it or run it again"),
-            "resume": self.tr("Resume a stopped or interrupted run from its last checkpoint"),
+            "resume": self.tr("Resume a stopped, failed or interrupted run from its last checkpoint"),
+            "lengthen": self.tr("Continue the run with a larger budget of iterations, also a finished one"),
+            "score": self.tr("Score the run's policy on the target of the experiment being edited"),
             "folder": self.tr("Open the run's folder in the file manager"),
             "export": self.tr("Export the adapter, or the whole policy if there is none, for use in other tools"),
             "path": self.tr("Copy the path of the run's folder"),
@@ -168,7 +219,7 @@ class RunActions(QObject):
         menu = QMenu(self._view)
         groups = (
             ("show", "toggle"),
-            ("load", "resume"),
+            ("load", "resume", "lengthen", "score"),
             ("folder", "export"),
             ("path", "markdown", "csv"),
             ("delete",),

@@ -90,6 +90,7 @@ class RunThread(QThread):
         self._session: RunnableSession | None = None
         self._stop = False
         self._paused = False
+        self.left = len(self._jobs)  # jobs that have not ended, or were stopped
 
     def run(self) -> None:
         """Run the jobs in order. The others still run where one fails; a stop ends them all."""
@@ -97,7 +98,9 @@ class RunThread(QThread):
             if self._stop:
                 return
             self.job_started.emit(index, len(self._jobs), job)
-            self.job_ended.emit(self._one(job))
+            folder = self._one(job)
+            self.left -= not self._stop
+            self.job_ended.emit(folder)
 
     def stop(self) -> None:
         """Ask the session to stop with a checkpoint; no further job is started."""

@@ -23,8 +23,10 @@ from studio.experiment import Experiment
 from studio.registry import KINDS, Registry, shared_registry
 from studio.run.channels import Channels
 from widgets.runs.thread import Job, RunThread
+from widgets.shell import unfinished_comparison
 from widgets.shell.document import Document
 from widgets.shell.engine import Engine
+from widgets.shell.folders import Folders
 
 DRAIN_MS = 33
 PROGRESS_EVERY = 3  # ticks of the drain
@@ -70,6 +72,7 @@ class AppState(QObject):
     running_changed = Signal(bool)  # a session was started, or the last one ended
     state_changed = Signal(str)  # idle, preparing, running, paused, stopping, stopped, finished, failed
     job_changed = Signal(int, int, object)  # which of how many sessions of a comparison starts: Job
+    comparison_stopped = Signal()  # before all its runs were done
     preview_changed = Signal(
         dict
     )  # randomization field → value to be seen in the viewport; empty: the domain's own draws
@@ -94,6 +97,8 @@ class AppState(QObject):
         self.document = Document(self)
         self.document.experiment_changed.connect(self.experiment_changed)
         self._thread: RunThread | None = None
+        self._is_comparison = False  # what the thread runs, or ran last
+        self.folders = Folders()
         self._checks = 0
         self._open_jobs = 0
         self._closed = False
@@ -143,6 +148,11 @@ class AppState(QObject):
         self._pool.start(_Job(self, work, done, failed))
 
     @property
+    def is_open(self) -> bool:
+        """Whether the window is not being closed. Long work asks this to end early."""
+        return not self._closed
+
+    @property
     def is_idle(self) -> bool:
         """No background work is open, and the present experiment has been checked."""
         return self._open_jobs == 0 and not self._check_timer.isActive()
@@ -188,13 +198,31 @@ class AppState(QObject):
         """Start a session of the present experiment."""
         self._start([Job(self.experiment)])
 
-    def compare(self) -> None:
-        """Run the experiment's comparison: strategies × data sizes × seeds, one after the other."""
+    def compare(self, experiment: Experiment | None = None) -> None:
+        """Run a comparison (by default the experiment's): strategies × data sizes × seeds, one after the other. What
+        is finished is not run again, what was stopped is continued."""
+        experiment = experiment or self.experiment
 
-        def start(experiments: list[Experiment]) -> None:
-            self._start([Job(experiment) for experiment in experiments])
+        def work() -> tuple[list[Job], list[Path]]:
+            jobs, finished = self.engine.comparison(experiment, self.registry, self.runs_folder)
+            if jobs:
+                unfinished_comparison.remember(self.runs_folder, experiment)
+            else:
+                unfinished_comparison.forget(self.runs_folder)
+            return jobs, finished
 
-        self.background(partial(self.engine.matrix, self.experiment, self.registry), start)
+        def start(planned: tuple[list[Job], list[Path]]) -> None:
+            jobs, finished = planned
+            if jobs:
+                self._start(jobs, comparison=True)
+                words = self.tr("{done} of {count} runs of the comparison are finished already and are not run again.")
+            else:
+                self.runs_selected.emit(finished)
+                words = self.tr("All {count} runs of the comparison are finished already; the curves show them.")
+            if finished:
+                self.toast.emit("info", words.format(done=len(finished), count=len(jobs) + len(finished)), "")
+
+        self.background(work, start)
 
     def resume(self, folder: Path, iterations: int | None = None) -> None:
         """Continue a run that was stopped or interrupted, or any run with a larger budget of ``iterations`` in all."""
@@ -233,7 +261,12 @@ class AppState(QObject):
         self._pool.clear()
         self._pool.waitForDone()
 
-    def _start(self, jobs: Sequence[Job]) -> None:
+    @property
+    def comparison_left(self) -> int:
+        """How many runs of the comparison that is being run have not ended; 0 where none is."""
+        return self._thread.left if self._thread is not None and self._is_comparison else 0
+
+    def _start(self, jobs: Sequence[Job], comparison: bool = False) -> None:
         if self.is_running:
             self.toast.emit("warning", self.tr("A run is in progress. Stop it, or wait until it finishes."), "")
             return
@@ -241,7 +274,7 @@ class AppState(QObject):
         thread.job_started.connect(self.job_changed)
         thread.job_ended.connect(self._job_over)
         thread.finished.connect(self._thread_over)
-        self._thread = thread
+        self._thread, self._is_comparison = thread, comparison
         self._set_state("preparing")
         self.running_changed.emit(True)
         thread.start()
@@ -256,10 +289,14 @@ class AppState(QObject):
         thread, self._thread = self._thread, None
         thread.wait()
         thread.deleteLater()
+        if self._is_comparison and thread.left == 0:
+            unfinished_comparison.forget(self.runs_folder)
         self._drain()
         if self.state not in ("finished", "failed"):
             self._set_state("stopped")
         self.running_changed.emit(False)
+        if self._is_comparison and thread.left > 0:
+            self.comparison_stopped.emit()
 
     def _set_state(self, state: str) -> None:
         if state != self.state:

@@ -109,6 +109,13 @@ class Commands(QObject):
             self.tr("&Find a command…"), self.tr("Find any command by its name"), self._palette, "search", "Ctrl+K"
         )
         self.appearance = Appearance(self, settings)
+        self.help = make(
+            self.tr("&Keys and mouse"),
+            self.tr("Keys and mouse gestures of the panel in hand, and of the window"),
+            lambda: None,  # the window knows which panel has the focus
+            "",
+            "F1",
+        )
         self.pause.setCheckable(True)
         app_state.registry_ready.connect(self._describe_examples)
         for signal in (
@@ -146,6 +153,7 @@ class Commands(QObject):
         view.addSeparator()
         view.addMenu(self.tr("A&ppearance")).addActions([*self.appearance.actions.values()])
         view.addActions([self.palette, self.reset_layout])
+        bar.addMenu(self.tr("&Help")).addAction(self.help)
 
     def fill_tool_bar(self, bar: QToolBar) -> None:
         """Puts the daily commands into the tool bar."""
@@ -212,11 +220,12 @@ class Commands(QObject):
         self._app_state.document.open(Experiment())
 
     def _open(self) -> None:
-        start = str(EXAMPLES)
+        start = self._app_state.folders.start("experiments")
         name, _ = QFileDialog.getOpenFileName(
             self._window, self.tr("Open"), start, self.tr("All supported files ({types})").format(types=opening.FILTER)
         )
         if name:
+            self._app_state.folders.remember("experiments", Path(name).parent)
             self._open_path(Path(name))
 
     def _open_run(self) -> None:
@@ -253,11 +262,15 @@ class Commands(QObject):
 
     def _ask_path(self) -> Path | None:
         document = self._app_state.document
-        start = str(document.own_path or f"{document.experiment.name}.yaml")
+        folders, name = self._app_state.folders, f"{document.experiment.name}.yaml"
+        start = str(document.own_path or folders.start("experiments", name))
         name, _ = QFileDialog.getSaveFileName(
             self._window, self.tr("Save as YAML"), start, self.tr("Experiment (*.yaml *.yml)")
         )
-        return Path(name) if name else None
+        if not name:
+            return None
+        folders.remember("experiments", Path(name).parent)
+        return Path(name)
 
     def save_to(self, path: Path) -> None:
         """Write the experiment in the background and show where."""
@@ -271,9 +284,7 @@ class Commands(QObject):
 
     def _copy_line(self) -> None:
         document = self._app_state.document
-        QGuiApplication.clipboard().setText(
-            opening.command_line(document.experiment, document.saved, document.path)
-        )
+        QGuiApplication.clipboard().setText(opening.command_line(document.experiment, document.saved, document.path))
         self._window.statusBar().showMessage(self.tr("Command line copied to the clipboard"), 4000)
 
     def _copy_yaml(self) -> None:

@@ -14,7 +14,7 @@ from studio.contracts import Problem
 from studio.experiment import Experiment
 from studio.registry import Registry
 from widgets.runs import disk
-from widgets.runs.thread import OpenSession, open_session
+from widgets.runs.thread import Job, OpenSession, open_session
 
 
 def check(experiment: Experiment, registry: Registry) -> list[Problem]:
@@ -24,11 +24,17 @@ def check(experiment: Experiment, registry: Registry) -> list[Problem]:
     return list(find_problems(experiment, registry))
 
 
-def matrix(experiment: Experiment, registry: Registry) -> list[Experiment]:
-    """Return the experiments of a comparison, in the order in which they are run."""
-    from studio.run.matrix import matrix as expand
+def comparison(experiment: Experiment, registry: Registry, runs_folder: Path) -> tuple[list[Job], list[Path]]:
+    """Return what of a comparison is still to be run, in order, and the folders of its finished runs.
 
-    return list(expand(experiment, registry))
+    Raises:
+        ExperimentError: a run of it cannot start.
+    """
+    from studio.run.matrix import matrix, plan
+
+    runs = plan(matrix(experiment, registry), registry, runs_folder)
+    jobs = [Job(run.experiment, run.run.folder if run.run else None) for run in runs if not run.is_finished]
+    return jobs, [run.run.folder for run in runs if run.run is not None and run.is_finished]
 
 
 def demonstrations_used(experiment: Experiment, registry: Registry) -> dict[str, bool]:
@@ -44,8 +50,9 @@ class Engine:
 
     open_session: OpenSession = open_session
     check: Callable[[Experiment, Registry], list[Problem]] = check
-    matrix: Callable[[Experiment, Registry], list[Experiment]] = matrix
+    comparison: Callable[[Experiment, Registry, Path], tuple[list[Job], list[Path]]] = comparison
     demonstrations_used: Callable[[Experiment, Registry], dict[str, bool]] = demonstrations_used
     list_runs: Callable[[Path], list[Any]] = disk.list_runs
     trash: Callable[[list[Path]], None] = disk.trash
     export_runs: Callable[[list[Path], Path], list[Path]] = disk.export_runs
+    score_run: Callable[[Path, Experiment, Registry, Callable[[], bool]], Any] = disk.score_run

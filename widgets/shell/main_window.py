@@ -15,7 +15,9 @@ from widgets.shell import dock_layout, opening
 from widgets.shell.app_state import AppState
 from widgets.shell.commands import Commands
 from widgets.shell.dock import PanelDock
+from widgets.shell.help_sheet import HelpSheet
 from widgets.shell.notice_list import NoticeList
+from widgets.shell.offers import Offers
 from widgets.shell.pipeline_bar import PipelineBar
 from widgets.shell.problem_list import ProblemList
 from widgets.shell.status import DeviceStatus
@@ -49,17 +51,19 @@ class MainWindow(QMainWindow):
         self.setAcceptDrops(True)
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
         self.toasts = Toasts(self, settings)
+        app_state.folders.settings = settings
         app_state.toast.connect(self.toasts.show_toast)
         self.docks: dict[str, PanelDock] = {}
         self._make_docks()
         self.commands = Commands(self, app_state, self.docks, self.open_path, self.reset_layout, settings)
+        self.commands.help.triggered.connect(self.show_help)
         self._make_bars()
         self.resize(SIZE)
         self._restore_layout()
         app_state.events.connect(self._take_events)
         app_state.registry_ready.connect(self._report_broken)
-        app_state.registry_ready.connect(self._offer_resume)
-        app_state.running_changed.connect(self._take_running)
+        self.offers = Offers(app_state, self.toasts)
+        app_state.running_changed.connect(self._close_when_stopped)
         app_state.document.changed.connect(self._show_title)
         app_state.document.ask = self._ask_to_save
         self._show_title()
@@ -67,18 +71,24 @@ class MainWindow(QMainWindow):
     # -- docks ---------------------------------------------------------------------------------------------------
 
     def reset_layout(self) -> None:
-        """Puts every panel back to its place."""
+        """Put every panel back to its place."""
         dock_layout.place(self, self.docks.values())
         dock_layout.size(self, self.docks.values())
 
     def save_layout(self) -> None:
-        """Keeps geometry and docks for the next start."""
+        """Keep geometry and docks for the next start."""
         if self._settings is not None:
             self._settings.setValue("window/geometry", self.saveGeometry())
             self._settings.setValue("window/docks", self.saveState(LAYOUT_VERSION))
 
+    def show_help(self) -> None:
+        """Show every key and gesture; of the panel that has the focus first."""
+        focus = self.focusWidget()
+        docks = sorted(self.docks.values(), key=lambda dock: focus is None or not dock.isAncestorOf(focus))
+        HelpSheet([dock.info for dock in docks], self.commands.all(), self).open()
+
     def show_field(self, dotted: str) -> bool:
-        """Raises the panel that has the field and gives the field the focus; False where no panel has it."""
+        """Raise the panel that has the field and give the field the focus; return False where no panel has it."""
         for dock in self.docks.values():
             show = getattr(dock.panel, "show_field", None)
             if show is not None and show(dotted):
@@ -165,30 +175,10 @@ class MainWindow(QMainWindow):
             details = "\n\n".join(f"{b}\n{b.traceback}" for b in broken)
             self.toasts.show_notice(Notice("warning", words, details, key=f"plugins: {words}"))
 
-    def _offer_resume(self) -> None:
-        folder, list_runs = self.app_state.runs_folder, self.app_state.engine.list_runs
-
-        def work() -> tuple[Any, float]:
-            interrupted = (run for run in list_runs(folder) if run.state == "interrupted")
-            latest = max(interrupted, key=lambda run: run.created, default=None)
-            # every attempt writes it again: closing this offer says nothing of a later interruption
-            record = None if latest is None else latest.folder / "run.json"
-            return latest, record.stat().st_mtime if record is not None and record.exists() else 0.0
-
-        def done(found: tuple[Any, float]) -> None:
-            latest, stamp = found
-            if latest is not None and not self.app_state.is_running:
-                words = self.tr("The run {name} was interrupted. It can be resumed from its last checkpoint.")
-                action = (self.tr("Resume"), partial(self.app_state.resume, latest.folder))
-                key = f"interrupted: {latest.folder} {stamp:.0f}"
-                self.toasts.show_notice(Notice("warning", words.format(name=latest.name), "", action, key))
-
-        self.app_state.background(work, done)
-
     # -- files ---------------------------------------------------------------------------------------------------
 
     def open_path(self, path: Path) -> None:
-        """Opens whatever the studio can read; it is read in the background."""
+        """Open whatever the studio can read; it is read in the background."""
         self.app_state.background(partial(opening.read, path), partial(self._opened, path))
 
     def _opened(self, path: Path, found: tuple[opening.Opened, Any]) -> None:
@@ -237,10 +227,8 @@ class MainWindow(QMainWindow):
         self.app_state.close()
         event.accept()
 
-    def _take_running(self, running: bool) -> None:
-        if running:
-            self.toasts.withdraw_offers()  # of a run to be resumed: one is at work
-        elif self._closing:
+    def _close_when_stopped(self, running: bool) -> None:
+        if self._closing and not running:
             QTimer.singleShot(0, self, self.close)
 
     def _ask_to_save(self) -> bool:
@@ -261,7 +249,10 @@ class MainWindow(QMainWindow):
         box.setIcon(QMessageBox.Icon.Question)
         box.setWindowTitle(self.tr("A run is in progress"))
         box.setText(self.tr("Stop the run and close the studio?"))
-        box.setInformativeText(self.tr("A checkpoint is saved first, so that the run can be resumed later."))
+        words = self.tr("A checkpoint is saved first, so that the run can be resumed later.")
+        if self.app_state.comparison_left > 1:
+            words = self.tr("{count} runs of the comparison are left. They are offered at the next start.")
+        box.setInformativeText(words.format(count=self.app_state.comparison_left))
         stop = box.addButton(self.tr("Stop and close"), QMessageBox.ButtonRole.AcceptRole)
         box.addButton(self.tr("Keep running"), QMessageBox.ButtonRole.RejectRole)
         box.exec()

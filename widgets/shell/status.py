@@ -21,6 +21,11 @@ class DeviceStatus(QLabel):
         self.setToolTip(self.tr("Load of this program during a run; 100 % CPU is one core."))
         self.setAccessibleName(self.tr("Device load"))
         app_state.events.connect(self._take_events)
+        app_state.running_changed.connect(self._take_running)
+
+    def _take_running(self, running: bool) -> None:
+        if not running:
+            self.clear()
 
     def _take_events(self, events: list[Event]) -> None:
         samples = [event for event in events if isinstance(event, DeviceSample)]
@@ -28,7 +33,7 @@ class DeviceStatus(QLabel):
             self.show_sample(samples[-1])
 
     def show_sample(self, sample: DeviceSample) -> None:
-        """Shows one sample."""
+        """Show one sample."""
         parts = [
             self.tr("CPU {value:.0f} %").format(value=sample.cpu_percent),
             self.tr("memory {value}").format(value=megabytes(sample.memory_mb)),
@@ -40,5 +45,5 @@ class DeviceStatus(QLabel):
 
 
 def megabytes(value: float) -> str:
-    """An amount of memory with its unit."""
+    """Return an amount of memory with its unit."""
     return f"{value:.0f} MB" if value < 1000 else f"{value / 1000:.1f} GB"

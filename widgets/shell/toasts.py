@@ -1,7 +1,7 @@
 """Toasts: short notices over the window's lower right corner, a few at a time, for some seconds.
 
-All of them stay in a list (:class:`widgets.shell.notice_list.NoticeList` shows it). A notice with a key is not shown again
-once a person has closed it or acted on it, also not at the next start.
+All of them stay in a list, which :class:`widgets.shell.notice_list.NoticeList` shows. A notice with a key is not shown
+again once a person has closed it or acted on it, also not at the next start.
 """
 
 from __future__ import annotations
@@ -128,7 +128,7 @@ class Toast(QFrame):
             label, call = self.notice.action
             button = QPushButton(label)
             button.setProperty("accent", True)
-            button.clicked.connect(call)
+            button.clicked.connect(lambda: call())  # without the button's state
             button.clicked.connect(self.close_by_hand)
             row.addWidget(button)
         if self.notice.details:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QCoreApplication, Qt
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeyEvent
 
 from widgets.viewport.show_options import TOGGLES
@@ -24,9 +24,25 @@ COMMANDS: dict[Qt.Key, str] = {
     _K.Key_N: "side",
     _K.Key_P: "picture",
     _K.Key_V: "film",
-    _K.Key_F1: "help",
     _K.Key_Escape: "leave",
     **{getattr(_K, f"Key_{toggle.letter}"): toggle.name for toggle in TOGGLES},
+}
+
+HELP = {
+    "Drag, right-drag, wheel": "orbit, pan, zoom",
+    "Double-click": "select a body and center it",
+    "Ctrl+right-drag, Ctrl+drag": "pull a body, turn it; with Shift in the horizontal plane",
+    "Ctrl+drag on a goal or an arrow": "move the goal or turn the direction until a reset; the policy follows",
+    "Space": "play or pause",
+    "Left, Right, Home, End": "step back and forth, go to the ends of the history",
+    "R, G": "reset, next keyframe",
+    "+, −": "faster, slower",
+    "0, 1 to 9": "free camera, the model's cameras",
+    "C, F, J, A": "contacts, contact forces, joints, actuators",
+    "M, I, H, T": "center of mass, inertia, collision geometry, transparency",
+    "S, K, W, L, E": "sites, cameras, wireframe, labels, frames",
+    "N, P, V": "inspector, picture, film",
+    "Esc": "deselect, or go back to the experiment's domain",
 }
 
 
@@ -43,16 +59,5 @@ def command_of(event: QKeyEvent) -> str:
 
 
 def help_text() -> str:
-    """Return a few lines that name every key."""
-    return QCoreApplication.translate(
-        "ViewportKeys",
-        "Drag to orbit, right-drag to pan, wheel to zoom, double-click to select and center. "
-        "Ctrl+right-drag pulls a body, Ctrl+drag turns it; with Shift in the horizontal plane. "
-        "Ctrl+drag moves a goal, which stays there until a reset, or turns the arrow of a direction, and the policy "
-        "follows.\n"
-        "Space plays or pauses, the arrow keys step back and forth, Home and End go to the ends of the history, "
-        "R resets, G goes to the next keyframe, + and − change the speed, 0 is the free camera, 1 to 9 the model's.\n"
-        "C contacts, F contact forces, J joints, A actuators, M center of mass, I inertia, H collision geometry, "
-        "T transparency, S sites, K cameras, W wireframe, L labels, E frames.\n"
-        "N inspector, P picture, V film, Esc deselects, F1 shows this help.",
-    )
+    """Return every key and mouse gesture, one a line."""
+    return "\n".join(f"{keys}: {words}" for keys, words in HELP.items())

@@ -10,17 +10,19 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QFileDialog, QMessageBox
+from PySide6.QtWidgets import QFileDialog, QInputDialog, QMessageBox
 
 from plugins.panels.runs import RunsPanel
 from studio.errors import DataError
 from studio.events import Progress, StateChanged
 from studio.experiment import Experiment
+from tests.widgets.shell.fakes import kept_run
 from widgets.curves.overlay import Overlay, key_of
 from widgets.runs.disk import fingerprint
 from widgets.runs.report import summary
@@ -97,7 +99,11 @@ def functions(disk: dict[str, Any]) -> Engine:
     def trash(folders: list[Path]) -> None:
         disk["trash"] += [folder.name for folder in folders]
 
-    return Engine(list_runs=list_runs, export_runs=export_runs, trash=trash)
+    def score_run(folder: Path, experiment: Experiment, registry: Any, keep_on: Any) -> Any:
+        disk["scored"] = (folder.name, experiment.target.task, keep_on())
+        return SimpleNamespace(success=0.5, low=0.4, high=0.6, measure="success", episodes=200)
+
+    return Engine(list_runs=list_runs, export_runs=export_runs, trash=trash, score_run=score_run)
 
 
 @pytest.fixture
@@ -330,6 +336,40 @@ def test_only_stopped_runs_can_be_resumed(app_state: AppState, panel: RunsPanel,
     choose(panel, "d")
     panel.actions_.by_id["resume"].trigger()
     assert [folder.name for folder in resumed] == ["d"]
+
+
+def test_a_run_is_continued_with_more_iterations(
+    qtbot: Any, app_state: AppState, panel: RunsPanel, monkeypatch: Any
+) -> None:
+    folder = kept_run(app_state.runs_folder, "b", **{"budget.iterations": 300})
+    asked: list[Any] = []
+    resumed: list[Any] = []
+
+    def ask(*arguments: Any) -> tuple[int, bool]:
+        asked.append(arguments[3:])
+        return 900, True
+
+    monkeypatch.setattr(QInputDialog, "getInt", ask)
+    monkeypatch.setattr(app_state, "resume", lambda *what: resumed.append(what))
+    choose(panel, "b")
+    panel.actions_.by_id["lengthen"].trigger()
+    qtbot.waitUntil(lambda: resumed == [(folder, 900)])
+    assert asked == [(600, 301, 2**31 - 1)]
+
+
+def test_a_run_is_scored_on_the_edited_target(
+    qtbot: Any, app_state: AppState, panel: RunsPanel, disk: dict[str, Any]
+) -> None:
+    app_state.edit(**{"target.task": "half_cheetah"})
+    choose(panel, "d")
+    assert not panel.actions_.by_id["score"].isEnabled()  # it has no policy yet
+    choose(panel, "b")
+    said: list[str] = []
+    app_state.toast.connect(lambda _level, text, _details: said.append(text))
+    panel.actions_.by_id["score"].trigger()
+    qtbot.waitUntil(lambda: len(said) == 2)
+    assert disk["scored"] == ("b", "half_cheetah", True)
+    assert said[1] == "b, half cheetah on ur5 6dof: success 0.50 [0.40, 0.60] over 200 episodes."
 
 
 def test_export_goes_into_a_folder_for_each_run(

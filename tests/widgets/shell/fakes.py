@@ -152,12 +152,19 @@ class FakeEngine:
         self.sessions.append(session)
         return session
 
+    def comparison(self, experiment: Experiment, registry: Registry, runs_folder: Path) -> tuple[list[Job], list[Path]]:
+        """Runs of 5, 20 and 100 episodes; a session that was not stopped is finished."""
+        changes = [{"target.episodes": n, "name": f"n{n}"} for n in (5, 20, 100)]
+        done = [session.folder for session in self.sessions if not session.stopped.is_set()]
+        jobs = [Job(experiment.changed(**change)) for change in changes]
+        return [j for j in jobs if runs_folder / j.experiment.name not in done], done
+
     def functions(self) -> Engine:
         """The functions that a window's state takes."""
         return Engine(
             open_session=self.open_session,
             check=lambda experiment, registry: self.problems(experiment),
-            matrix=lambda e, registry: [e.changed(**{"target.episodes": n, "name": f"n{n}"}) for n in (5, 20, 100)],
+            comparison=self.comparison,
             demonstrations_used=lambda e, registry: {"source": True, "target": e.strategy.id == "lora"},
             list_runs=lambda folder: list(self.runs),
         )

@@ -19,6 +19,7 @@ from studio.registry import Broken
 from tests.widgets.shell import fakes
 from widgets.runs.thread import Job
 from widgets.shell.app_state import AppState
+from widgets.shell.help_sheet import HelpSheet
 from widgets.shell.main_window import MainWindow
 from widgets.shell.palette import Palette
 from widgets.shell.pipeline_state import duration
@@ -270,6 +271,18 @@ def test_device_load_is_shown(window: MainWindow) -> None:
     window.app_state.events.emit([DeviceSample(184.0, 812.0, float("nan"), float("nan"))])
     texts = [label.text() for label in window.statusBar().findChildren(QLabel)]
     assert "CPU 184 %  ·  memory 812 MB" in texts
+    window.app_state.running_changed.emit(False)  # nothing is measured any longer
+    assert not any(label.text() for label in window.statusBar().findChildren(QLabel))
+
+
+def test_f1_lists_keys_of_the_panel_in_hand_first(qtbot: Any, window: MainWindow) -> None:
+    window.docks["log"].panel.view.setFocus()
+    qtbot.keyClick(window, Qt.Key.Key_F1)
+    (sheet,) = window.findChildren(HelpSheet)
+    text = sheet.text.toPlainText()
+    assert sheet.isVisible() and text.startswith("Log") and "Copy the selected lines" in text
+    assert text.index("Copy the selected lines") < text.index("Run this experiment") < text.index("Curves")
+    sheet.reject()
 
 
 def test_the_window_loads_neither_torch_nor_mujoco_before_its_first_frame() -> None:

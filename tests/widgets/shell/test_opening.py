@@ -8,12 +8,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtCore import QMimeData, QPoint, QPointF, QSettings, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication
 
 from studio.experiment import Experiment
 from widgets.shell import opening
+from widgets.shell.folders import Folders
 from widgets.shell.main_window import MainWindow
+
+
+@pytest.fixture
+def documents(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The user's documents."""
+    made = tmp_path / "Documents"
+    made.mkdir()
+    monkeypatch.setattr("widgets.shell.folders.QStandardPaths.writableLocation", lambda _: str(made))
+    return made
 
 
 def drop(window: MainWindow, path: Path) -> bool:
@@ -85,7 +95,7 @@ def test_copy_as_yaml_is_the_experiment(window: MainWindow) -> None:
 
 
 def test_an_example_is_opened_from_its_menu_and_saved_elsewhere(
-    qtbot: Any, window: MainWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    qtbot: Any, window: MainWindow, tmp_path: Path, documents: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = next(file for file in window.commands.examples if file.stem == "half_cheetah_sac")
     action = window.commands.examples[file]
@@ -108,5 +118,29 @@ def test_an_example_is_opened_from_its_menu_and_saved_elsewhere(
     for path in (tmp_path / "run" / "experiment.yaml", Path(os.path.relpath(file)), own):
         window.app_state.document.open(wanted, path)
         window.commands.save.trigger()
-    kept = "half_cheetah_sac.yaml"  # neither a shipped file nor what a run was is offered to be written over
+    kept = str(documents / "half_cheetah_sac.yaml")  # neither a shipped file nor a run's is offered to be written over
     assert offered == [kept, kept, kept, str(own)]
+
+
+def test_file_dialogs_start_in_documents_and_then_where_they_ended(
+    qtbot: Any, window: MainWindow, tmp_path: Path, documents: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "e.yaml").write_text(Experiment(name="mine").to_yaml())
+    started: list[Path] = []
+
+    def choose(_parent: Any, _title: str, start: str, _filter: str) -> tuple[str, str]:
+        started.append(Path(start))
+        return str(tmp_path / "e.yaml"), ""
+
+    monkeypatch.setattr("widgets.shell.commands.QFileDialog.getOpenFileName", choose)
+    for _ in range(2):
+        window.commands.open.trigger()
+    qtbot.waitUntil(lambda: window.app_state.experiment.name == "mine", timeout=3000)
+    assert started == [documents, tmp_path]
+    folders = Folders()
+    folders.settings = QSettings(str(tmp_path / "s.ini"), QSettings.Format.IniFormat)
+    folders.remember("exports", tmp_path)
+    later = Folders()
+    later.settings = folders.settings
+    assert later.start("exports", "curves.png") == str(tmp_path / "curves.png")
+    assert later.start("experiments") == str(documents)

@@ -10,7 +10,7 @@ from PySide6.QtCore import QSettings
 from PySide6.QtWidgets import QPushButton, QWidget
 
 from widgets.shell.notice_list import NoticeList
-from widgets.shell.toasts import AT_MOST, Notice, Toasts
+from widgets.shell.toasts import AT_MOST, Notice, Toast, Toasts
 
 
 @pytest.fixture
@@ -54,7 +54,8 @@ def test_toasts_are_few_and_every_notice_is_listed(qtbot: Any, toasts: Toasts) -
     assert texts(toasts) == [] and button.isHidden()
 
 
-def test_toasts_leave_after_their_time_also_errors(qtbot: Any, toasts: Toasts) -> None:
+def test_toasts_leave_after_their_time_also_errors(toasts: Toasts, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Toast, "underMouse", lambda toast: False)
     for level in ("info", "warning", "error"):
         toasts.show_toast(level, f"A {level}.", "Traceback")
     for toast in toasts.visible():

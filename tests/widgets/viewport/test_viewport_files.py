@@ -225,7 +225,6 @@ def test_everything_has_a_name_for_a_screen_reader(held: Held) -> None:
         QLineEdit,
         QScrollBar,
         QSpinBox,
-        QToolTip,
     )
 
     held.bar.side.click()
@@ -238,8 +237,5 @@ def test_everything_has_a_name_for_a_screen_reader(held: Held) -> None:
             inner = isinstance(widget, QScrollBar) or isinstance(widget.parent(), (QComboBox, QSpinBox))
             if not inner and widget.objectName() not in ("qt_toolbar_ext_button", "qt_menubar_ext_button"):
                 assert widget.accessibleName(), widget
-    assert "Ctrl+right-drag pulls" in held.view.accessibleDescription()
-    assert "Ctrl+right-drag pulls" in held.bar.side.toolTip() and not held.view.toolTip()
-    held.key(K.Key_F1)
-    held.until(lambda: "Ctrl+right-drag pulls" in QToolTip.text())
-    QToolTip.hideText()
+    assert "Ctrl+right-drag" in held.view.accessibleDescription()
+    assert "Ctrl+right-drag" in held.bar.side.toolTip() and not held.view.toolTip()
