@@ -172,9 +172,9 @@ class DARC(ReinforcementStrategy):
         super().setup(context)
 
     def learner(self, policy: Any, world: Any, plan: Experiment, log: Any) -> OffDynamicsSAC:
-        return OffDynamicsSAC(
-            policy, world, self.params, target=self._target, iterations=plan.budget.iterations, seed=plan.seed, log=log
-        )
+        given = {"iterations": plan.budget.iterations, "seed": plan.seed, "log": log}
+        auxiliary = self.auxiliary(policy)
+        return OffDynamicsSAC(policy, world, self.params, target=self._target, auxiliary=auxiliary, **given)
 
     def iterate(self) -> Iterator[Metrics]:
         yield from super().iterate()

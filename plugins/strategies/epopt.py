@@ -41,4 +41,7 @@ class EPOpt(ReinforcementStrategy):
         return source.randomization
 
     def learner(self, policy: Any, world: Any, plan: Experiment, log: Any) -> Any:
-        return WorstCasePPO(policy, world, self.params, iterations=plan.budget.iterations, seed=plan.seed, log=log)
+        iterations, auxiliary = plan.budget.iterations, self.auxiliary(policy)
+        return WorstCasePPO(
+            policy, world, self.params, iterations=iterations, seed=plan.seed, log=log, auxiliary=auxiliary
+        )

@@ -66,6 +66,7 @@ class GoalConditioned(ReinforcementStrategy):
     def learner(self, policy: Any, world: Any, plan: Experiment, log: Any) -> Any:
         p = self.params
         given = {"iterations": plan.budget.iterations, "seed": plan.seed, "log": log, "hindsight": p}
+        given["auxiliary"] = self.auxiliary(policy)
         if isinstance(policy, QPolicy):
             # the least possible return is −1 per step forever
             least = -1 / (1 - p.gamma) if p.gamma < 1 else -float("inf")

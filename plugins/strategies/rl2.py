@@ -59,8 +59,8 @@ class RL2(ReinforcementStrategy):
         return policy
 
     def learner(self, policy: Any, world: Any, plan: Experiment, log: Any) -> Any:
-        iterations, trial = plan.budget.iterations, self.params.trial
-        return RecurrentPPO(policy, world, self.params, iterations=iterations, seed=plan.seed, log=log, trial=trial)
+        given = {"trial": self.params.trial, "auxiliary": self.auxiliary(policy), "log": log}
+        return RecurrentPPO(policy, world, self.params, iterations=plan.budget.iterations, seed=plan.seed, **given)
 
     def iterate(self) -> Iterator[Metrics]:
         for found in super().iterate():

@@ -9,16 +9,23 @@ never show, aligning the features destroys their information (assets/experiments
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Iterator
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
-from studio.contracts import Metrics, Problem, Requires, Strategy
+from studio.contracts import Batch, Metrics, Outputs, Problem, Requires, Strategy
 from studio.experiment import Curriculum, Experiment, setting
-from studio.nn.domain_alignment import Discriminator, domain_accuracy, domain_loss, mmd, probe, reverse_gradient
+from studio.nn.domain_alignment import (
+    Discriminator,
+    adversarial_weight,
+    domain_accuracy,
+    domain_loss,
+    mmd,
+    probe,
+    reverse_gradient,
+)
 from studio.registry import shared_registry
 from studio.rl.algorithms.pixel_ppo import PixelParams, PixelPPO
 from studio.rl.algorithms.ppo import UNITS
@@ -162,11 +169,17 @@ class VisualDomainAdaptation(Strategy):
         self._discriminator = net
         self._learner: PixelPPO | None = None
         if p.variant == "dann":
-            self._domain = _Reversed(net, self._policy, self._generator)
+            self._domain = _Reversed(net, self._policy, p.domain_weight, self._generator)
             world = context.world(plan.source, p.simulations, p.physics_threads)
             self._worlds.append(world)
             self._learner = PixelPPO(
-                self._policy, world, p, iterations=self._total, seed=plan.seed, log=context.log, extra=self._domain
+                self._policy,
+                world,
+                p,
+                iterations=self._total,
+                seed=plan.seed,
+                log=context.log,
+                auxiliary=[self._domain],
             )
         else:
             for part in (self._policy.actor, self._policy.critic, self._policy.decoder):
@@ -183,12 +196,8 @@ class VisualDomainAdaptation(Strategy):
             if training is None:
                 values = self._adda(source, target)
             else:
-                share = self._iteration / self._total
-                weight = self.params.domain_weight * (
-                    2 / (1 + math.exp(-10 * share)) - 1
-                )  # Ganin et al., section 5.2.2
-                self._domain.start(target.images, weight)
-                values = {**next(training).values, "domain_loss": self._domain.loss, "domain_weight": weight}
+                self._domain.images = target.images
+                values = dict(next(training).values)
             self._iteration += 1
             yield Metrics(self._iteration, self._total, values | self._measured(source, target))
         for world in self._worlds:
@@ -265,28 +274,24 @@ class VisualDomainAdaptation(Strategy):
 
 
 class _Reversed(nn.Module):
-    """The discriminator's loss on PPO's minibatches of the source and as many images of the target, with its gradient
-    reversed before the encoder."""
+    """The discriminator's auxiliary loss, on PPO's minibatches of the source and as many of the target's ``images``,
+    with its gradient reversed before the encoder.
 
-    def __init__(self, net: Discriminator, policy: PixelActorCritic, generator: torch.Generator) -> None:
+    Args:
+        weight: final weight of the reversed gradient.
+    """
+
+    images: Tensor
+
+    def __init__(self, net: Discriminator, policy: PixelActorCritic, weight: float, generator: torch.Generator) -> None:
         super().__init__()
-        self.net, self._encode, self._generator = net, policy.encoder.forward, generator
-        self._losses: list[Tensor] = []
+        self.net, self.weight, self._encode, self._generator = net, weight, policy.encoder.forward, generator
 
-    def start(self, images: Tensor, weight: float) -> None:
-        """Start an iteration with these images of the target, and a weight of the reversed gradient."""
-        self._images, self._weight, self._losses = images, weight, []
-
-    def forward(self, features: Tensor) -> Tensor:
-        target = self._encode(self._images[_random_rows(len(self._images), len(features), self._generator)])
-        loss = domain_loss(*(self.net(reverse_gradient(part, self._weight)) for part in (features, target)))
-        self._losses.append(loss.detach())
-        return loss
-
-    @property
-    def loss(self) -> float:
-        """Return the mean over this iteration."""
-        return float(torch.stack(self._losses).mean())
+    def forward(self, outputs: Outputs, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        source, weight = outputs.features, self.weight * adversarial_weight(batch.progress)
+        target = self._encode(self.images[_random_rows(len(self.images), len(source), self._generator)])
+        loss = domain_loss(*(self.net(reverse_gradient(part, weight)) for part in (source, target)))
+        return loss, {"domain_loss": loss.detach(), "domain_weight": torch.tensor(weight, dtype=torch.float64)}
 
 
 def _random_rows(count: int, drawn: int, generator: torch.Generator) -> Tensor:

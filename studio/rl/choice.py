@@ -60,8 +60,8 @@ class ChosenAlgorithm(ReinforcementStrategy):
         return "strategy.params.sac" if self.params.algorithm == "sac" else "strategy.params"
 
     def learner(self, policy: Any, world: Any, plan: Experiment, log: Any) -> Any:
-        made = ALGORITHMS[policy.algorithm].make
-        return made(policy, world, self.settings, iterations=plan.budget.iterations, seed=plan.seed, log=log)
+        make, iterations, auxiliary = ALGORITHMS[policy.algorithm].make, plan.budget.iterations, self.auxiliary(policy)
+        return make(policy, world, self.settings, iterations=iterations, seed=plan.seed, log=log, auxiliary=auxiliary)
 
     def _check_policy(self, experiment: Experiment) -> list[Problem]:
         problems, chosen, wanted = super()._check_policy(experiment), experiment.policy.id, self.params.algorithm

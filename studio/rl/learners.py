@@ -32,8 +32,8 @@ class Learner(Protocol):
 
 @dataclass(frozen=True)
 class Algorithm:
-    """An algorithm's settings, learner and checks. ``make(policy, world, settings, iterations=…, seed=…, log=…)``
-    returns the learner."""
+    """An algorithm's settings, learner and checks. ``make(policy, world, settings, iterations=…, seed=…, log=…,
+    auxiliary=…)`` returns the learner."""
 
     Params: type[Settings]  # with ``simulations`` and ``physics_threads``
     make: Callable[..., Learner]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
-from studio.contracts import Metrics, Problem, Requires, Stateful, Strategy
+from studio.contracts import AuxiliaryLoss, Metrics, Problem, Requires, Stateful, Strategy
 from studio.experiment import Domain, Experiment, RandomizationTerm
 from studio.rl.algorithms.ppo import PPO, UNITS, PPOParams
 from studio.rl.learners import check_ppo
@@ -39,6 +39,7 @@ class ReinforcementStrategy(Strategy):
     - :meth:`first_policy`: the initial policy. By default a new one of the world's sizes; a strategy that requires a
       source policy takes ``context.policy(pretrained=True)`` there.
     - :meth:`learner`: the algorithm and its settings. By default PPO with this strategy's own parameters.
+    - :meth:`auxiliary`: losses on the policy's features beside the learner's own. By default none.
     """
 
     requires = Requires(same_spaces=True, evaluate_at_zero=True)
@@ -74,7 +75,15 @@ class ReinforcementStrategy(Strategy):
 
     def learner(self, policy: Any, world: Any, plan: Experiment, log: Any) -> Any:
         """Return the learner that trains the policy in the world over the budget."""
-        return PPO(policy, world, self.settings, iterations=plan.budget.iterations, seed=plan.seed, log=log)
+        iterations, auxiliary = plan.budget.iterations, self.auxiliary(policy)
+        return PPO(policy, world, self.settings, iterations=iterations, seed=plan.seed, log=log, auxiliary=auxiliary)
+
+    def auxiliary(self, policy: Any) -> Sequence[AuxiliaryLoss]:
+        """Return losses that are added to the learner's own; see :class:`studio.rl.auxiliary.AuxiliaryLosses`.
+
+        A loss with parameters of its own is a ``torch.nn.Module``: the learner trains and saves them.
+        """
+        return ()
 
     def check(self, experiment: Experiment) -> list[Problem]:
         return [*self._check_policy(experiment), *self._check_domains(experiment), *self._check_learner(experiment)]

@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from studio.experiment import Settings, setting
 from studio.rl.algorithms.off_policy import Batch, OffPolicyLearner
+from studio.rl.auxiliary import AuxiliaryLosses
 from studio.rl.flat import FlatParameters, adam
 from studio.rl.networks.q_policy import QPolicy
 from studio.sim.world import World
@@ -74,9 +75,13 @@ class DQNUpdate:
     """
 
     def __init__(
-        self, policy: QPolicy, settings: DQNParams, bounds: tuple[float, float] = (-math.inf, math.inf)
+        self,
+        policy: QPolicy,
+        settings: DQNParams,
+        bounds: tuple[float, float] = (-math.inf, math.inf),
+        auxiliary: AuxiliaryLosses | None = None,
     ) -> None:
-        self.policy, self.settings, self.bounds = policy, settings, bounds
+        self.policy, self.settings, self.bounds, self.auxiliary = policy, settings, bounds, auxiliary
         self.flat = FlatParameters(policy)
         self.target = self.flat.vector.clone()
         self.first, self.second = torch.zeros_like(self.target), torch.zeros_like(self.target)  # Adam's
@@ -103,6 +108,11 @@ class DQNUpdate:
             return functional.smooth_l1_loss(values, targets), values.mean()
 
         gradient, (value, q) = grad_and_value(loss, has_aux=True)(self.flat.vector)
+        if self.auxiliary is not None:
+            observations = batch["observations"]
+            gradient = gradient + self.auxiliary.gradient(
+                self.policy.outputs(observations), observations, batch["actions"]
+            )
         self.count.add_(1)
         adam(self.flat.vector, gradient, self.first, self.second, self.count, settings.learning_rate)
         share = torch.where(self.count % settings.target_every == 0, settings.tau, 0.0)
@@ -154,7 +164,7 @@ class DQN(OffPolicyLearner):
         **more: Any,
     ) -> None:
         super().__init__(policy, world, settings, **more)
-        self.update = DQNUpdate(policy, settings, bounds)
+        self.update = DQNUpdate(policy, settings, bounds, self.auxiliary)
 
     @property
     def epsilon(self) -> float:

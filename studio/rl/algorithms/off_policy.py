@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from studio.contracts import Metrics
+from studio.contracts import AuxiliaryLoss, Metrics
+from studio.rl.auxiliary import AuxiliaryLosses
 from studio.rl.collectors.env_runner import EnvRunner, Transition
 from studio.rl.collectors.episode_statistics import diverged_sentence
 from studio.rl.compiling import compile_update
@@ -52,6 +53,8 @@ class OffPolicyLearner(ABC):
         iterations: number of iterations, of ``settings.samples`` environment steps each.
         log: receives sentences for the run's log.
         hindsight: learn to reach goals, by relabeling; None: learn from the world's rewards.
+        auxiliary: losses on the features of the actor, or the Q-network, beside the learner's own. With them the update
+            is always eager.
     """
 
     units: ClassVar[Mapping[str, str]]
@@ -70,6 +73,7 @@ class OffPolicyLearner(ABC):
         seed: int,
         log: Callable[[str], None] = lambda text: None,
         hindsight: HindsightParams | None = None,
+        auxiliary: Sequence[AuxiliaryLoss] = (),
     ) -> None:
         self.policy: Any = policy
         self.settings, self.iterations, self.log = settings, iterations, log
@@ -92,6 +96,14 @@ class OffPolicyLearner(ABC):
             self.hindsight = Hindsight(runner.goals, self.replay, hindsight, settings.gamma, self.generator)
         self._due = 0.0  # updates that ``update_ratio`` asks for and that were not made yet
         self._compiled: Callable[..., Tensor] | None = None
+        self.auxiliary: AuxiliaryLosses | None = None
+        if auxiliary:
+            self.auxiliary = AuxiliaryLosses(auxiliary, self.featured_network(), settings.learning_rate)
+
+    def featured_network(self) -> nn.Module:
+        """Return the network whose features the auxiliary losses train."""
+        network: nn.Module = self.policy
+        return network
 
     @abstractmethod
     def choose(self, observations: Tensor) -> Tensor:
@@ -123,6 +135,8 @@ class OffPolicyLearner(ABC):
         """Act, learn, and yield the metrics of each iteration until the budget is spent."""
         while self.iteration < self.iterations:
             started, before = time.perf_counter(), self.samples
+            if self.auxiliary is not None:
+                self.auxiliary.progress = self.iteration / self.iterations
             diverged = self.env_runner.world.diverged
             diagnostics: list[Tensor] = []
             while self.samples < (self.iteration + 1) * self.settings.samples:
@@ -138,6 +152,7 @@ class OffPolicyLearner(ABC):
             values |= self.progress_values()
             if diagnostics:
                 values |= dict(zip(self.diagnostics, torch.stack(diagnostics).mean(0).tolist(), strict=True))
+            values |= {} if self.auxiliary is None else self.auxiliary.metrics()
             values["steps_per_second"] = (self.samples - before) / (time.perf_counter() - started)
             yield Metrics(self.iteration, self.iterations, values)
 
@@ -183,6 +198,7 @@ class OffPolicyLearner(ABC):
             "generator": self.generator.get_state(),
             "interaction": self.env_runner.state_dict(),
             "replay": self.replay.state_dict(),
+            **({} if self.auxiliary is None else {"auxiliary": self.auxiliary.state_dict()}),
         }
 
     def load_state_dict(self, state: dict[str, Any], /) -> None:
@@ -195,10 +211,12 @@ class OffPolicyLearner(ABC):
         self.generator.set_state(state["generator"].cpu())
         self.env_runner.load_state_dict(state["interaction"])
         self.replay.load_state_dict(state["replay"])
+        if self.auxiliary is not None:
+            self.auxiliary.load_state_dict(state["auxiliary"])
 
     def _step_function(self) -> Callable[..., Tensor]:
         """Return the update: eager at first, then compiled if the settings ask for it."""
-        if self.settings.update == "eager" or self.updates < EAGER_UPDATES:
+        if self.settings.update == "eager" or self.auxiliary is not None or self.updates < EAGER_UPDATES:
             step: Callable[..., Tensor] = self.update.step
             return step
         if self._compiled is None:

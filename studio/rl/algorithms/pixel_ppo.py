@@ -10,19 +10,20 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import smooth_l1_loss
 
-from studio.contracts import Metrics
+from studio.contracts import AuxiliaryLoss, Metrics, Outputs
 from studio.experiment import setting
 from studio.rl.advantages import gae
 from studio.rl.algorithms.ppo import DIAGNOSTICS, UNITS, PPOParams, ppo_loss
+from studio.rl.auxiliary import AuxiliaryLosses
 from studio.rl.collectors.episode_statistics import EpisodeStatistics, diverged_sentence, stagger
 from studio.rl.collectors.images import ImageCollector
 from studio.rl.networks.gaussian import log_prob
@@ -74,14 +75,6 @@ class PixelPPOParams(PixelParams):
     )
 
 
-class Extra(Protocol):
-    """One more loss on the encoder's features, of a module whose own parameters learn with the encoder's."""
-
-    def __call__(self, features: Tensor) -> Tensor: ...
-
-    def parameters(self) -> Iterator[nn.Parameter]: ...
-
-
 @dataclass
 class PixelRollout:
     """(time · env, …) tensors, time-major; actions in units of their range."""
@@ -103,7 +96,8 @@ class PixelPPO:
         settings: ``PixelPPOParams`` to pretrain the encoder first.
         iterations: number of rollouts, over which the learning rates are annealed if ``anneal`` is set.
         log: receives sentences for the run's log.
-        extra: one more loss for the encoder.
+        auxiliary: losses on the encoder's features beside that of the predicted states, trained with the encoder's
+            rate. Their batch holds the images (``image``), the critic's normalized input (``state``) and the actions.
     """
 
     units = UNITS
@@ -117,15 +111,15 @@ class PixelPPO:
         iterations: int,
         seed: int,
         log: Callable[[str], None] = lambda text: None,
-        extra: Extra | None = None,
+        auxiliary: Sequence[AuxiliaryLoss] = (),
     ) -> None:
         self.policy, self.world, self.settings, self.iterations, self.log = policy, world, settings, iterations, log
-        self.iteration, self.extra, self.seed = 0, extra, seed
+        self.iteration, self.seed = 0, seed
+        self.auxiliary = AuxiliaryLosses(auxiliary, policy.encoder, 0.0)
         self.device = policy.low.device
         self.generator = torch.Generator(self.device).manual_seed(seed)
         self.head = [*policy.actor.parameters(), *policy.critic.parameters(), policy.log_std]
-        encoder = [*policy.encoder.parameters(), *policy.decoder.parameters()]
-        encoder += [] if extra is None else list(extra.parameters())
+        encoder = [*policy.encoder.parameters(), *policy.decoder.parameters(), *self.auxiliary.own]
         self.optimizers = [torch.optim.Adam(part, eps=1e-5, fused=True) for part in (self.head, encoder)]
         self.samples = 0  # environment steps so far, over all simulations
         self.reward_scale = RewardScale(policy.rewards, world.num_envs, settings.gamma)
@@ -139,6 +133,7 @@ class PixelPPO:
         while self.iteration < self.iterations:
             share = self.iteration / self.iterations if self.settings.anneal else 0.0
             self._set_rates(1 - share, self.settings.encoder_rate)
+            self.auxiliary.progress = self.iteration / self.iterations
             started, before, samples = time.perf_counter(), self.world.diverged, self.samples
             rollout = self.collect()
             if self.world.diverged > before:
@@ -146,7 +141,7 @@ class PixelPPO:
             diagnostics = self.learn(rollout)
             self.iteration += 1
             values = dict(zip((*DIAGNOSTICS, "state_loss"), diagnostics.tolist(), strict=True))
-            values |= self.statistics.metrics()
+            values |= self.statistics.metrics() | self.auxiliary.metrics()
             error = (rollout.returns - rollout.values).var() / (rollout.returns.var() + 1e-8)
             values |= {"explained_variance": 1 - error.item(), "samples": float(self.samples)}
             values |= {
@@ -222,19 +217,22 @@ class PixelPPO:
             self.optimizers[0].step()
             found.append(torch.cat([diagnostics, norm[None]]))
         losses = [
-            self.encoder_step(rollout.images[rows], rollout.states[rows])
+            self.encoder_step(rollout.images[rows], rollout.states[rows], rollout.actions[rows])
             for rows in self._minibatches(s.encoder_epochs)
         ]
         encoder_loss = torch.stack(losses).mean(0, keepdim=True) if losses else torch.zeros(1, device=self.device)
         return torch.cat([torch.stack(found).mean(0), encoder_loss])
 
-    def encoder_step(self, images: Tensor, states: Tensor) -> Tensor:
+    def encoder_step(self, images: Tensor, states: Tensor, actions: Tensor | None = None) -> Tensor:
         """Make a gradient step of the encoder on images (n, h, w, 3) of normalized states (n, width); return the loss
-        of the predicted states."""
+        of the predicted states. Without actions (n, width) there are no auxiliary losses."""
         features = self.policy(images)
+        predicted = self.policy.decoder(features)
         # robust to outliers, as parts of the state may be out of view
-        state_loss = smooth_l1_loss(self.policy.decoder(features), states)
-        loss = state_loss if self.extra is None else state_loss + self.extra(features)
+        loss = state_loss = smooth_l1_loss(predicted, states)
+        if actions is not None and self.auxiliary.losses:
+            observations = {"image": images, "state": states}
+            loss = loss + self.auxiliary.loss(Outputs(features, predicted), observations, actions)
         self.optimizers[1].zero_grad(set_to_none=True)
         loss.backward()
         self.optimizers[1].step()
@@ -286,6 +284,7 @@ class PixelPPO:
             "kept": {name: torch.from_numpy(getattr(self, own).copy()) for name, own in KEPT.items()},
             "statistics": self.statistics.state_dict(),
             "samples": self.samples,
+            "auxiliary": self.auxiliary.state_dict(),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -301,6 +300,8 @@ class PixelPPO:
             setattr(self, own, state["kept"][name].cpu().numpy().copy())
         self.statistics.load_state_dict(state["statistics"])
         self.samples = int(state["samples"])
+        if "auxiliary" in state:  # in checkpoints of earlier versions the strategy alone saved the losses' parameters
+            self.auxiliary.load_state_dict(state["auxiliary"])
 
     def _keep(self, observation: dict[str, Array]) -> None:
         self._image, self._goal = observation["image"], goals(self.world)

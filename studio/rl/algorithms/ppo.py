@@ -8,15 +8,16 @@ Adam are one function of one parameter vector, compiled as a whole.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal
 
 import torch
 from torch import Tensor
 from torch.func import functional_call, grad_and_value
 
-from studio.contracts import Metrics
+from studio.contracts import AuxiliaryLoss, Metrics
 from studio.experiment import Settings, setting
+from studio.rl.auxiliary import AuxiliaryLosses
 from studio.rl.collectors.episode_statistics import diverged_sentence
 from studio.rl.collectors.rollouts import Rollout, RolloutCollector
 from studio.rl.compiling import compile_update
@@ -83,6 +84,7 @@ class PPO:
     Args:
         iterations: number of rollouts, over which the learning rate is annealed if ``anneal`` is set.
         log: receives sentences for the run's log.
+        auxiliary: losses on the actor's features beside PPO's own. With them the update is always eager.
     """
 
     units = UNITS
@@ -97,6 +99,7 @@ class PPO:
         seed: int,
         log: Callable[[str], None] = lambda text: None,
         collector: Callable[..., RolloutCollector] = RolloutCollector,
+        auxiliary: Sequence[AuxiliaryLoss] = (),
     ) -> None:
         self.policy, self.settings, self.iterations, self.log = policy, settings, iterations, log
         self.iteration = 0
@@ -112,13 +115,16 @@ class PPO:
         self._widths = {"observations": policy.params.inputs, "actions": policy.params.outputs}
         self._widths |= {"log_probs": 1, "advantages": 1, "returns": 1}
         self._compiled: Callable[[Tensor], Tensor] | None = None
+        self.auxiliary = AuxiliaryLosses(auxiliary, policy, s.learning_rate) if auxiliary else None
 
     def iterate(self) -> Iterator[Metrics]:
         """Collect, learn, and yield the metrics of each iteration until the budget is spent."""
         while self.iteration < self.iterations:
             step = self._step_function()
-            share = self.iteration / self.iterations if self.settings.anneal else 0.0
-            self.rate.fill_(self.settings.learning_rate * (1 - share))
+            progress = self.iteration / self.iterations
+            self.rate.fill_(self.settings.learning_rate * (1 - progress if self.settings.anneal else 1.0))
+            if self.auxiliary is not None:
+                self.auxiliary.progress = progress
             started = time.perf_counter()
             world, before, samples = self.rollouts.world, self.rollouts.world.diverged, self.rollouts.samples
             rollout = self.collect()
@@ -157,6 +163,9 @@ class PPO:
             return self.loss(self.flat.unflatten(vector), batch)
 
         gradient, (_, diagnostics) = grad_and_value(loss, has_aux=True)(self.flat.vector)
+        if self.auxiliary is not None:
+            outputs = self.policy.outputs(batch["observations"])
+            gradient = gradient + self.auxiliary.gradient(outputs, batch["observations"], batch["actions"])
         return torch.cat([diagnostics, self.apply_gradient(gradient)[None]])
 
     def loss(self, parameters: dict[str, Tensor], batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
@@ -182,6 +191,7 @@ class PPO:
             "updates": self.updates.clone(),
             "generator": self.generator.get_state(),
             "rollouts": self.rollouts.state_dict(),
+            **({} if self.auxiliary is None else {"auxiliary": self.auxiliary.state_dict()}),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -192,10 +202,12 @@ class PPO:
             getattr(self, name).copy_(state[name])
         self.generator.set_state(state["generator"].cpu())
         self.rollouts.load_state_dict(state["rollouts"])
+        if self.auxiliary is not None:
+            self.auxiliary.load_state_dict(state["auxiliary"])
 
     def _step_function(self) -> Callable[..., Tensor]:
         """Return the gradient step: eager at first, then compiled if the settings ask for it."""
-        if self.settings.update == "eager" or self.iteration < EAGER_ITERATIONS:
+        if self.settings.update == "eager" or self.auxiliary is not None or self.iteration < EAGER_ITERATIONS:
             return self.step
         if self._compiled is None:
             example = torch.zeros(self.settings.minibatch, sum(self._widths.values()), device=self.rate.device)
@@ -207,6 +219,7 @@ class PPO:
         values |= self.rollouts.statistics.metrics()
         error = (rollout.returns - rollout.values).var() / (rollout.returns.var() + 1e-8)
         values |= {"explained_variance": 1 - error.item(), "samples": float(self.rollouts.samples)}
+        values |= {} if self.auxiliary is None else self.auxiliary.metrics()
         world = self.rollouts.world
         values |= {"learning_rate": self.rate.item(), "diverged": float(world.diverged)}
         return values if world.curriculum is None else values | world.curriculum.metrics()

@@ -55,7 +55,7 @@ class RecurrentActorCritic(GaussianActorCritic):
             nn.init.zeros_(bias)
 
     @property
-    def features(self) -> int:
+    def input_width(self) -> int:
         """Return the width of the actor's and critic's input."""
         return self.params.hidden
 
@@ -190,6 +190,7 @@ class RecurrentPPO(PPO):
         trial: number of episodes that memory and returns extend over.
     """
 
+    policy: RecurrentActorCritic
     rollouts: RecurrentRollouts
 
     def __init__(
@@ -213,6 +214,10 @@ class RecurrentPPO(PPO):
     def sequence_step(self, batch: dict[str, Tensor], memory: Tensor, fresh: Tensor) -> Tensor:
         """Make a gradient step on a minibatch of (time, env, …) columns, in place; return the diagnostics."""
         gradient, diagnostics = self.gradient(batch, memory, fresh)
+        if self.auxiliary is not None:
+            observations, actions = batch["observations"], batch["actions"].flatten(0, 1)
+            outputs = self.policy.outputs(self.policy.unrolled(observations, memory, fresh).flatten(0, 1))
+            gradient = gradient + self.auxiliary.gradient(outputs, observations.flatten(0, 1), actions)
         return torch.cat([diagnostics, self.apply_gradient(gradient)[None]])
 
     def gradient(self, batch: dict[str, Tensor], memory: Tensor, fresh: Tensor) -> tuple[Tensor, Tensor]:

@@ -10,11 +10,12 @@ from __future__ import annotations
 from typing import Any, ClassVar, Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.func import functional_call, grad_and_value
 
 from studio.experiment import Settings, setting
 from studio.rl.algorithms.off_policy import Batch, OffPolicyLearner
+from studio.rl.auxiliary import AuxiliaryLosses
 from studio.rl.flat import FlatParameters, adam
 from studio.rl.networks.squashed import SquashedActorCritic, squash
 from studio.sim.world import World
@@ -78,8 +79,10 @@ def has_bf16(device: torch.device) -> bool:
 class SACUpdate:
     """One gradient update of SAC and all tensors that it changes. The policy's parameters change in place."""
 
-    def __init__(self, policy: SquashedActorCritic, settings: SACParams) -> None:
-        self.policy, self.settings = policy, settings
+    def __init__(
+        self, policy: SquashedActorCritic, settings: SACParams, auxiliary: AuxiliaryLosses | None = None
+    ) -> None:
+        self.policy, self.settings, self.auxiliary = policy, settings, auxiliary
         self.precision = torch.bfloat16 if settings.precision == "bf16" else torch.float32
         device = policy.low.device
         self.actor, self.critics = FlatParameters(policy.actor), FlatParameters(policy.critics)
@@ -127,6 +130,10 @@ class SACUpdate:
 
         self._apply_gradient(1, self.critics.vector, gradient)
         gradient, (actor, density) = grad_and_value(actor_loss, has_aux=True)(self.actor.vector)
+        if self.auxiliary is not None:
+            gradient = gradient + self.auxiliary.gradient(
+                self.policy.outputs(observations), observations, batch["actions"]
+            )
         self._apply_gradient(0, self.actor.vector, gradient)
         if not self.settings.fixed_alpha:  # equation 18, for the logarithm of α
             self._apply_gradient(2, self.log_alpha, -(density + self.target_entropy))
@@ -167,7 +174,12 @@ class SAC(OffPolicyLearner):
         super().__init__(policy, world, settings, **more)
         if settings.precision == "bf16" and not has_bf16(self.device):
             self.log("This processor emulates bf16, which is many times slower than fp32. Choose fp32.")
-        self.update = SACUpdate(policy, settings)
+        self.update = SACUpdate(policy, settings, self.auxiliary)
+
+    def featured_network(self) -> nn.Module:
+        """Return the actor."""
+        actor: nn.Module = self.policy.actor
+        return actor
 
     def choose(self, observations: Tensor) -> Tensor:
         """Return actions (env, width) in [−1, 1]: uniform until learning starts, unless the policy was trained before,

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from studio.contracts import RENAMED_ENTRIES
+from studio.contracts import RENAMED_ENTRIES, Outputs
 from studio.errors import ExperimentError
 from studio.experiment import Settings, setting
 from studio.nn.fingerprint import Fingerprint
@@ -87,6 +87,10 @@ class ReinforcementPolicy(BasePolicy):
     def _build(self) -> None:
         raise NotImplementedError
 
+    def outputs(self, rows: Tensor) -> Outputs:
+        """Return the last hidden layer, and means or Q-values, (n, …) each, for the network's inputs (n, width)."""
+        raise NotImplementedError
+
     def _inputs(self, observation: Any) -> Tensor:
         """Return the network's input for an observation, (n, inputs) float32 on the policy's device."""
         rows = flatten(observation, self.params.ignored)
@@ -132,7 +136,7 @@ class GaussianActorCritic(ReinforcementPolicy):
 
     def _build(self) -> None:
         p = self.params
-        widths = [self.features, *[p.width] * p.layers]
+        widths = [self.input_width, *[p.width] * p.layers]
         self.actor = network([*widths, p.outputs], 0.01)
         self.critic = network([*widths, 1], 1.0)
         self.log_std = nn.Parameter(torch.full((p.outputs,), p.log_std))
@@ -142,13 +146,17 @@ class GaussianActorCritic(ReinforcementPolicy):
         self.register_buffer("high", torch.ones(p.outputs))
 
     @property
-    def features(self) -> int:
+    def input_width(self) -> int:
         """Return the width of the actor's and critic's input."""
         return self.params.inputs
 
     def forward(self, normalized: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return means (n, outputs), log-stds (outputs,) and values (n,) for normalized observations (n, inputs)."""
         return self.actor(normalized), self.log_std, self.critic(normalized).squeeze(-1)
+
+    def outputs(self, rows: Tensor) -> Outputs:
+        features = self.actor[:-1](rows)
+        return Outputs(features, self.actor[-1](features))
 
     def act(self, observation: Any, memory: Any = None) -> tuple[Array, Any]:
         """Return the means as native actions (n, outputs) within their range; there is no memory."""

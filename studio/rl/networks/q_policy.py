@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from studio.contracts import Outputs
 from studio.errors import ExperimentError
 from studio.experiment import Settings, setting
 from studio.rl.networks.gaussian import ReinforcementPolicy
@@ -64,6 +65,9 @@ class QPolicy(ReinforcementPolicy):
         """Return the Q-value of each action, (n, actions), for flattened observations (n, inputs)."""
         values: Tensor = self.q(observations)[0]
         return values
+
+    def outputs(self, rows: Tensor) -> Outputs:
+        return self.q.outputs(rows)
 
     def act(self, observation: Any, memory: Any = None) -> tuple[Array, Any]:
         """Return the greedy actions (n, 1); there is no memory."""

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from studio.contracts import Outputs
 from studio.experiment import Settings, setting
 from studio.rl.networks.gaussian import ReinforcementPolicy
 
@@ -39,15 +40,25 @@ class Layers(nn.Module):
         Args:
             precision: data type of the matrix products; the weights stay float32.
         """
+        return self._layer(len(self.weights) - 1, self.features(rows, precision), precision)
+
+    def features(self, rows: Tensor, precision: torch.dtype = torch.float32) -> Tensor:
+        """Return the last hidden layer, (networks, n, width) in ``precision``."""
         networks = self.weights[0].shape[0]
         x = rows.to(precision)
         x = x.expand(networks, *x.shape) if x.ndim == 2 else x
-        for i, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
-            # not baddbmm, which copies the bias to every row first; this addition is fused when compiled
-            x = torch.bmm(x, weight.to(precision)).float() + bias
-            if i < len(self.weights) - 1:
-                x = functional.relu(x).to(precision)
+        for i in range(len(self.weights) - 1):
+            x = functional.relu(self._layer(i, x, precision)).to(precision)
         return x
+
+    def outputs(self, rows: Tensor) -> Outputs:
+        """Return the last hidden layer and the outputs of the first network, (n, …) each."""
+        features = self.features(rows)
+        return Outputs(features[0], self._layer(len(self.weights) - 1, features, torch.float32)[0])
+
+    def _layer(self, i: int, x: Tensor, precision: torch.dtype) -> Tensor:
+        # not baddbmm, which copies the bias to every row first; this addition is fused when compiled
+        return torch.bmm(x, self.weights[i].to(precision)).float() + self.biases[i]
 
 
 class SquashedActorCritic(ReinforcementPolicy):
@@ -101,6 +112,10 @@ class SquashedActorCritic(ReinforcementPolicy):
     def q(self, observations: Tensor, actions: Tensor, precision: torch.dtype = torch.float32) -> Tensor:
         """Return both critics' Q-values, (2, n), of actions in [−1, 1]."""
         return self.critics(torch.cat([observations, actions], -1), precision).squeeze(-1)
+
+    def outputs(self, rows: Tensor) -> Outputs:
+        found = self.actor.outputs(rows)
+        return Outputs(found.features, split(found.prediction)[0])
 
     def act(self, observation: Any, memory: Any = None) -> tuple[Array, Any]:
         """Return the squashed means as native actions (n, outputs); there is no memory."""
