@@ -186,6 +186,8 @@ def shared_registry() -> Registry:
     """Return the one registry of this process (one for each drop-in folder, should ``TRANSFER_STUDIO_PLUGINS`` change).
 
     A second :class:`Registry` would run each drop-in file again, and its classes would be others of the same names.
+    Commands and the window hand it to the session; below :mod:`studio.run`, worlds, datasets and players are given
+    resolved domains instead. What has no session looks names up here: a strategy's check, a file's format, Gymnasium.
     """
     folder = paths.plugins()
     with _sharing:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import field_validator
 
 from studio.experiment.hashing import RUNS, decisive
 from studio.experiment.settings import Settings, setting
 from studio.seeds import LAST_SEED
+
+MOST_SHOTS = 100
 
 
 class Selection(Settings):
@@ -112,7 +114,7 @@ class EvaluationPlan(Settings):
         ge=0,
         le=LAST_SEED,
     )
-    shots: list[Annotated[int, Field(ge=0, le=100)]] = setting(
+    shots: list[int] = setting(
         [0],
         "Shots",
         "How many episodes of a new task a policy may play before it is scored: each number is scored, and the largest "
@@ -135,6 +137,13 @@ class EvaluationPlan(Settings):
         "apart from the evaluation's.",
         since=2,
     )
+
+    @field_validator("shots")
+    @classmethod
+    def _check_shots(cls, shots: list[int]) -> list[int]:
+        if not all(0 <= count <= MOST_SHOTS for count in shots):
+            raise ValueError(f"a number of shots is out of range; each must be from 0 to {MOST_SHOTS}")
+        return shots
 
     @property
     def plays_trials(self) -> bool:

@@ -66,6 +66,7 @@ def test_written_yaml_is_complete_with_defaults(experiment: Experiment) -> None:
         ("seed: 2000000001", "seed", "It must be at most 2,000,000,000."),
         ("pretraining: {seed: 4000000000}", "pretraining.seed", "It must be at most 2,000,000,000."),
         ("evaluation: {seed: 4000000000}", "evaluation.seed", "It must be at most 2,000,000,000."),
+        ("evaluation: {shots: -1}", "evaluation.shots", "Each must be from 0 to 100."),
         ("target: {randomization: [{field: mass, low: .nan}]}", "target.randomization.0.low", ""),
         ("target: {randomization: [{field: mass, high: .inf}]}", "target.randomization.0.high", ""),
         (

@@ -68,3 +68,9 @@ def test_wrong_lists_are_refused_at_their_field(text: str, field: str, words: st
     with pytest.raises(ExperimentError) as caught:
         Experiment.from_yaml(text)
     assert caught.value.field == field and words in caught.value.message
+
+
+def test_shots_may_be_one_number_or_several() -> None:
+    for text, shots in {"shots: 2": [2], "shots: [0, 1]": [0, 1], "every: 0": [0]}.items():
+        plan = Experiment.from_yaml(f"evaluation: {{{text}}}")
+        assert plan.evaluation.shots == shots and Experiment.from_yaml(plan.to_yaml()) == plan

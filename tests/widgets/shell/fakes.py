@@ -28,9 +28,11 @@ class FakeRegistry(Registry):
         self._given = contributions
         self.failed: list[Broken] = []
 
-    def _find(self, kind: str) -> Any:
-        yield from self._given.get(kind, ())
-        self._broken[kind] += [b for b in self.failed if b.kind == kind]
+    def all(self, kind: str) -> dict[str, Any]:
+        return {one.id: one for one in sorted(self._given.get(kind, ()), key=lambda one: str(one.title))}
+
+    def broken(self, kind: str | None = None) -> list[Broken]:
+        return [broken for broken in self.failed if kind in (None, broken.kind)]
 
 
 class Lora(Strategy):
