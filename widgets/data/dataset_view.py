@@ -54,9 +54,10 @@ def summarize(domain: Domain, seed: int, registry: Registry) -> Summary:
     path: Path = domain.dataset if domain.dataset is not None else cache_path(resolve(domain, registry), seed)
     if domain.dataset is None and not path.exists():
         return Summary()
-    whole = survey(path, Reading(None, domain.dataset_split, frozenset()))  # of the actions alone
+    split = "" if domain.dataset is None else domain.dataset_split  # the expert's episodes are taken whole
+    whole = survey(path, Reading(None, split, frozenset()))  # of the actions alone
     named = next((key for key, camera in whole.cameras.items() if camera == domain.camera), "")
-    first = Reading(READ_AT_MOST, domain.dataset_split, None, domain.dataset_camera or named)
+    first = Reading(READ_AT_MOST, split, None, domain.dataset_camera or named)
     episodes = read_dataset(path, first)
     made, cameras = domain.dataset is None, tuple(whole.cameras)
     return Summary(

@@ -99,7 +99,8 @@ def test_a_dataset_is_read_and_its_numbers_and_frames_shown(
     qtbot: Any, app_state: AppState, panel: DataEmbodimentPanel, tmp_path: Path
 ) -> None:
     view = panel.views["target"]
-    assert "No episodes yet" in view.words.text() and not view.bars.isVisible()
+    qtbot.waitUntil(lambda: "No episodes yet" in view.words.text(), timeout=10_000)
+    assert not view.bars.isVisible()
     path = write_dataset(tmp_path / "d.hdf5")
     panel.columns["target"].editors["dataset"].take(path)
     qtbot.waitUntil(lambda: "5 episodes" in view.words.text(), timeout=3000)
