@@ -83,6 +83,11 @@ class TokenTransformer(BasePolicy):
         return ("action_head", "joint_embedding", "end_effector_embedding", "spaces", "fingerprint")
 
     @property
+    def trunk(self) -> Sequence[str]:
+        """Return the transformer's blocks and the norm behind them."""
+        return ("blocks", "norm")
+
+    @property
     def feature_width(self) -> int:
         return self.params.width
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from studio.contracts import Context, Problem, Requires
-from studio.experiment import Experiment, setting
+from studio.contracts import Context
+from studio.experiment import setting
 from studio.il.cloning import UNITS
+from studio.il.co_training import CoTrainingParams, CoTrainingStrategy
 from studio.il.mixture import mixture
-from studio.il.strategy import CloningParams, CloningStrategy
 from studio.nn.domain_alignment import DomainAdversarialLoss
 
 
-class DANN(CloningStrategy):
+class DANN(CoTrainingStrategy):
     """Every parameter of the source policy continues to learn on both domains' demonstrations, while a discriminator's
     gradient is reversed into its features; source and target may be different robots."""
 
@@ -22,10 +22,9 @@ class DANN(CloningStrategy):
     summary = "Clones source and target demonstrations together, with features that do not reveal the domain."
     reference = "Ganin et al. 2016, arXiv:1505.07818"
     tags = ("imitation", "domain adaptation")
-    requires = Requires(source_policy=True, source_data=True, target_data=True)
     units = UNITS | {"domain_loss": "nats", "domain_accuracy": ""}
 
-    class Params(CloningParams):
+    class Params(CoTrainingParams):
         """Optimization, the discriminator, and how batches are mixed."""
 
         domain_weight: float = setting(
@@ -34,18 +33,6 @@ class DANN(CloningStrategy):
         discriminator_width: int = setting(
             64, "Discriminator", "Width of the discriminator's hidden layers.", ge=2, le=4096
         )
-        source_share: float = setting(
-            0.5, "Source share", "Share of each batch that comes from the source.", ge=0.01, le=0.99
-        )
-
-    def check(self, experiment: Experiment) -> list[Problem]:
-        problems, batch = super().check(experiment), experiment.budget.batch_size
-        if not 1 <= round(batch * self.params.source_share) < batch:
-            message = (
-                f"A batch of {batch} has no room for both domains at a source share of {self.params.source_share}."
-            )
-            problems.append(Problem("budget.batch_size", message, "Choose a larger batch or a share nearer to a half."))
-        return problems
 
     def setup(self, context: Context[Any]) -> None:
         policy = context.policy(pretrained=True)

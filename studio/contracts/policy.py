@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
@@ -13,7 +13,7 @@ from studio.contracts.embodiment import Embodiment
 from studio.contracts.episodes import Episodes
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import Generator, Tensor, nn
 
 
 class TransitionScore(Protocol):
@@ -123,6 +123,16 @@ class EmbodimentSpec:
         return cls(domain.embodiment, domain.domain.control, episodes.statistics())
 
 
+class AdaptableBlock(Protocol):
+    """A transformer block that small trainable parts can be added to; none of them changes the output at first."""
+
+    def add_prefix(self, tokens: int, generator: Generator) -> None:
+        """Add learned keys and values of ``tokens`` tokens to the attention."""
+
+    def add_bottlenecks(self, width: int, generator: Generator) -> None:
+        """Add a bottleneck behind the attention and behind the perceptron."""
+
+
 class TrainablePolicy(Policy, Protocol):
     """A policy that learns from batches, on one embodiment or on several at once. It is a ``torch.nn.Module`` too.
 
@@ -136,6 +146,14 @@ class TrainablePolicy(Policy, Protocol):
     @property
     def modules_to_save(self) -> Sequence[str]:
         """Names of the modules that are trained whole beside an adapter, and saved with it."""
+
+    @property
+    def trunk(self) -> Sequence[str]:
+        """Names of the modules between what reads the inputs and what gives the actions."""
+
+    @property
+    def blocks(self) -> Iterable[AdaptableBlock]:
+        """The transformer's blocks, in which prefixes and bottleneck adapters are placed."""
 
     prompt: nn.Parameter | None  # (tokens, width): extra tokens before all others
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import binary_cross_entropy_with_logits
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 from studio.contracts import Batch, Outputs
 
@@ -15,14 +15,18 @@ BANDWIDTHS = (0.25, 0.5, 1.0, 2.0, 4.0)  # of the kernels, in units of the media
 RIDGE = 1e-3  # of the probe, in units of a feature's variance
 
 
+def _perceptron(features: int, width: int, outputs: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Linear(features, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU(), nn.Linear(width, outputs)
+    )
+
+
 class Discriminator(nn.Module):
     """Classifies features by their domain: (n, features) → log odds of the target, (n,)."""
 
     def __init__(self, features: int, width: int) -> None:
         super().__init__()
-        self.layers = nn.Sequential(
-            nn.Linear(features, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU(), nn.Linear(width, 1)
-        )
+        self.layers = _perceptron(features, width, 1)
 
     def forward(self, features: Tensor) -> Tensor:
         return self.layers(features).squeeze(-1)
@@ -88,6 +92,50 @@ class DomainAdversarialLoss(nn.Module):
         source, target = logits[batch.domain > 0], logits[batch.domain == 0]
         loss = domain_loss(source, target)
         return loss, {"domain_loss": loss.detach(), "domain_accuracy": domain_accuracy(source, target)}
+
+
+class EmbodimentAdversarialLoss(nn.Module):
+    """An auxiliary loss after which features no longer tell one robot from another.
+
+    A classifier learns to name the embodiment; its gradient is reversed before it reaches the features, as in
+    :class:`DomainAdversarialLoss`, with one class for each of several robots.
+
+    Args:
+        features: width of the policy's features.
+        embodiments: how many there are.
+        width: of the classifier's hidden layers.
+        weight: what λ rises to in the course of the training.
+    """
+
+    def __init__(self, features: int, embodiments: int, width: int, weight: float) -> None:
+        super().__init__()
+        self.classifier, self.weight = _perceptron(features, width, embodiments), weight
+
+    def forward(self, outputs: Outputs, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the classifier's cross-entropy, with its accuracy; each embodiment weighs the same."""
+        reversal = self.weight * adversarial_weight(batch.progress)
+        logits = self.classifier(reverse_gradient(outputs.features, reversal))
+        counts = torch.bincount(batch.embodiment, minlength=logits.shape[1])
+        weights = 1 / (counts[batch.embodiment] * (counts > 0).sum())
+        loss = (cross_entropy(logits, batch.embodiment, reduction="none") * weights).sum()
+        right = (logits.argmax(1) == batch.embodiment).float()
+        return loss, {"embodiment_loss": loss.detach(), "embodiment_accuracy": (right * weights).sum()}
+
+
+class DiscrepancyLoss:
+    """An auxiliary loss that pulls the features of target and sources together: λ · MMD² (Long et al. 2015).
+
+    Args:
+        weight: what λ rises to in the course of the training, by the schedule of :func:`adversarial_weight`.
+    """
+
+    def __init__(self, weight: float) -> None:
+        self.weight = weight
+
+    def __call__(self, outputs: Outputs, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the weighted discrepancy of a batch that holds both, with its own value."""
+        found = mmd(outputs.features[batch.domain > 0], outputs.features[batch.domain == 0])
+        return self.weight * adversarial_weight(batch.progress) * found, {"mmd": found.detach()}
 
 
 def mmd(one: Tensor, other: Tensor) -> Tensor:

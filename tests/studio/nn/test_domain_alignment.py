@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 import torch
+from scipy.spatial.distance import pdist, squareform
 from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
 
 from studio.contracts import Batch, Outputs
 from studio.nn.domain_alignment import (
+    BANDWIDTHS,
+    DiscrepancyLoss,
     Discriminator,
     DomainAdversarialLoss,
+    EmbodimentAdversarialLoss,
     domain_accuracy,
     domain_loss,
     mmd,
@@ -102,3 +108,44 @@ def test_adversarial_loss_reverses_the_features_gradient(progress: float) -> Non
     factor = -0.5 * (2 / (1 + math.exp(-10 * progress)) - 1)
     torch.testing.assert_close(features.grad, factor * wanted)
     assert value.item() == pytest.approx(straight.item()) and 0 <= logged["domain_accuracy"] <= 1
+
+
+def test_embodiment_loss_weighs_each_embodiment_alike() -> None:
+    torch.manual_seed(0)
+    loss = EmbodimentAdversarialLoss(4, embodiments=4, width=8, weight=0.5)
+    features = torch.randn(7, 4, requires_grad=True)
+    robot = torch.tensor([0, 0, 0, 0, 1, 3, 3])  # the third of four is not in this batch
+    value, logged = loss(Outputs(features, features), Batch({}, torch.zeros(7, 1), robot, robot, progress=1.0))
+    value.backward()
+    logits = loss.classifier(plain := features.detach().clone().requires_grad_())
+    straight = torch.stack([cross_entropy(logits[robot == row], robot[robot == row]) for row in (0, 1, 3)]).mean()
+    (wanted,) = torch.autograd.grad(straight, plain)
+    torch.testing.assert_close(features.grad, -0.5 * (2 / (1 + math.exp(-10)) - 1) * wanted)
+    assert value.item() == pytest.approx(straight.item()) and 0 <= logged["embodiment_accuracy"] <= 1
+
+
+def test_discrepancy_loss_pulls_the_domains_together() -> None:
+    one, other = two(2.0)
+    move = nn.Parameter(torch.zeros(2))
+    optimizer, loss = torch.optim.Adam([move], 0.05), DiscrepancyLoss(1.0)
+    domain = torch.cat([torch.ones(len(one)), torch.zeros(len(other))]).long()
+    batch = Batch({}, torch.zeros(len(domain), 1), domain, domain, progress=1.0)
+    for _ in range(150):
+        features = torch.cat([one, other + move])
+        optimizer.zero_grad()
+        loss(Outputs(features, features), batch)[0].backward()
+        optimizer.step()
+    assert mmd(one, (other + move).detach()).item() < 0.05 * mmd(one, other).item()
+    torch.testing.assert_close(move.detach(), (one - other).mean(0), atol=0.15, rtol=0)
+
+
+def test_mmd_agrees_with_scipys_distances() -> None:
+    one, other = two(1.0, n=40)
+    rows = torch.cat([one, other]).double()
+    apart = pdist(rows.numpy(), "sqeuclidean")
+    # the lower of two middle values, as torch.median takes it
+    scale = np.partition(apart, (len(apart) - 1) // 2)[(len(apart) - 1) // 2]
+    kernel = np.mean([np.exp(-squareform(apart) / (scale * factor)) for factor in BANDWIDTHS], 0)
+    n = len(one)
+    within = [(block.sum() - n) / (n * (n - 1)) for block in (kernel[:n, :n], kernel[n:, n:])]
+    assert mmd(one.double(), other.double()).item() == pytest.approx(sum(within) - 2 * kernel[:n, n:].mean())

@@ -1,0 +1,101 @@
+"""What the strategies share that adapt a source policy by an adapter of the PEFT library."""
+
+from __future__ import annotations
+
+import copy
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from studio.contracts import Context, Problem, TrainablePolicy
+from studio.errors import ExperimentError
+from studio.experiment import Experiment, setting
+from studio.files import share_weights
+from studio.il.strategy import CloningParams, CloningStrategy
+
+if TYPE_CHECKING:
+    from peft import PeftConfig, PeftModel
+
+
+class PeftParams(CloningParams):
+    """Optimization, and where the adapter is placed."""
+
+    learning_rate: float = setting(
+        2e-3, "Learning rate", "Peak learning rate of the cosine schedule (AdamW).", gt=0, le=1
+    )
+    target_modules: list[str] = setting(
+        ["q_proj", "k_proj", "v_proj", "o_proj"],
+        "Target modules",
+        "Names of the linear layers that get an adapter.",
+    )
+
+
+class PeftStrategy(CloningStrategy):
+    """The base is frozen; the adapter is trained, and whole what belongs to the robot (modules_to_save).
+
+    A subclass says which adapter by :meth:`config`.
+    """
+
+    class Params(PeftParams):
+        """Optimization, and where the adapter is placed."""
+
+    def config(self, policy: TrainablePolicy, iterations: int) -> PeftConfig:
+        """Return the configuration of the adapter for a policy that is trained for so many gradient steps."""
+        raise NotImplementedError
+
+    def check(self, experiment: Experiment) -> list[Problem]:
+        problems = super().check(experiment)
+        if not self.params.target_modules:
+            problems.append(
+                Problem(
+                    "strategy.params.target_modules", "No layer gets an adapter.", "Name at least one target module."
+                )
+            )
+        return problems
+
+    def setup(self, context: Context[Any]) -> None:
+        policy = context.policy(pretrained=True)
+        try:
+            self._peft = self.place(policy, context.experiment.budget.iterations)
+        except ValueError as error:
+            raise ExperimentError(
+                f"The adapter cannot be placed ({error}).",
+                "strategy.params.target_modules",
+                "Name layers of the policy.",
+            ) from None
+        adapted: Any = self._peft.base_model.model.train()
+        self.clone(context, adapted, [p for p in adapted.parameters() if p.requires_grad])
+
+    def place(self, policy: TrainablePolicy, iterations: int) -> PeftModel:
+        """Return the policy with its adapter, as PEFT's model. Raises ValueError where a target module is unknown."""
+        from peft import get_peft_model  # slow to import; only a run needs it
+
+        module: Any = policy
+        return get_peft_model(module, self.config(policy, iterations))
+
+    def merged_policy(self) -> Any:
+        return merged(self._peft)
+
+    def artifacts(self, folder: Path) -> None:
+        from studio.store.export import adapter_readme
+
+        temporary = folder / ".adapter.tmp"
+        shutil.rmtree(temporary, ignore_errors=True)
+        self._peft.save_pretrained(temporary)
+        (temporary / "README.md").write_text(adapter_readme(self, self._policy), encoding="utf-8")
+        share_weights(temporary)
+        shutil.rmtree(folder / "adapter", ignore_errors=True)
+        temporary.rename(folder / "adapter")
+
+
+def merged(adapted: PeftModel) -> Any:
+    """Return a copy of the policy with its adapter folded into the weights."""
+    from peft.utils import ModulesToSaveWrapper
+
+    folded: Any = copy.deepcopy(adapted)
+    policy = folded.base_model.model
+    for name, module in list(policy.named_modules()):
+        # PEFT unwraps modules of several layers for LoRA alone
+        if isinstance(module, ModulesToSaveWrapper):
+            policy.set_submodule(name, module.modules_to_save[module.active_adapters[0]])
+    return folded.merge_and_unload()
