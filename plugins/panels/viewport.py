@@ -171,7 +171,7 @@ class ViewportPanel(QWidget):
             self.side.follow(frame)
 
     def _follow_time(self, frame: Frame, running: bool) -> None:
-        """Let the slider run along at a readable pace, and be exact where the picture stands still."""
+        """Let the slider run along at a readable pace, and be exact where the picture rests."""
         now = time.monotonic()
         if running and now - self._slider_moved < SLIDER_S:
             return

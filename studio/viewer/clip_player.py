@@ -1,4 +1,4 @@
-"""A training's own simulation, seen while it trains: clips of it are played, and nothing is simulated."""
+"""A player of a training's own simulation while it trains: it plays clips and simulates nothing."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ Array = np.ndarray
 
 
 class ClipPlayer(BasePlayer):
-    """Plays clips one after the other, with a player's interface. Until the first comes the body stands at rest.
+    """Plays clips one after the other. Until the first one the robot is at rest.
 
-    What was randomized in the simulation is not here: mass, friction and delay have no looks; colors are the model's.
+    Randomized values are not shown: mass, friction and delay cannot be seen, and colors are the model's.
 
     Args:
         ask: gives the next clip, once; None: not yet. It is asked when the present one is through.
@@ -39,29 +39,28 @@ class ClipPlayer(BasePlayer):
         self._ask = ask
         self._clip: Clip | None = None
         self._at = 0.0  # s within the clip
-        self._episodes = 0  # that began while it was shown
+        self._episodes = 0  # that started while it was shown
         self._step = -1
         self._reward = 0.0
 
     # -- a player's interface ------------------------------------------------------------------------------------
 
     def advance(self, seconds: float) -> None:
-        """Plays on. At a clip's end its last pose stays until the training has made the next."""
+        """Play on. At a clip's end its last pose stays until the training has made the next."""
         self._at += seconds
         if self._clip is None or self._at * self._clip.control_hz >= len(self._clip.qpos):
             self._next()
         self._show()
 
     def step(self) -> None:
-        """The next control step."""
+        """Go one control step on."""
         self.advance(1 / self._clip.control_hz if self._clip is not None else 0.0)
 
     @property
     def info(self) -> PlayerInfo:
-        """Whether the training's domain has become another; once a clip has come, how many episodes began since, the
-        step of the present one and its reward."""
-        known: PlayerInfo = {"training": True, "stale": self.stale, "episode": self._episodes}
-        return known if self._clip is None else {**known, "step": self._step, "reward": self._reward}
+        """``stale`` if the training has another domain by now; episode; after the first clip step and reward."""
+        info: PlayerInfo = {"training": True, "stale": self.stale, "episode": self._episodes}
+        return info if self._clip is None else {**info, "step": self._step, "reward": self._reward}
 
     # -- inside --------------------------------------------------------------------------------------------------
 

@@ -1,6 +1,6 @@
 """A run's own episodes, played again from their seeds by the checkpoint that was scored.
 
-A run's log keeps each episode's seed and end, not its states: a trajectory follows from seed and policy.
+A run's log holds each episode's seed and outcome, not its states: those follow from seed and policy.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from studio.store.log_reader import opened
 from studio.store.runs import read_run
 
 Array = np.ndarray
-MOST = 16  # episodes of an evaluation that are played again
+MAX_EPISODES = 16  # episodes of an evaluation that are played again
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Scored:
 
 
 def scored(folder: Path) -> list[Scored]:
-    """The run's evaluations that can be played again, by step."""
+    """Return the run's evaluations that can be played again, by step."""
     rows = _rows(folder)
     by_success = read_run(folder).measure == "success"
     steps = {step for stage, step, _ in list_checkpoints(folder) if stage == "adapt"}
@@ -49,11 +49,11 @@ def scored(folder: Path) -> list[Scored]:
     return found
 
 
-def replay(folder: Path, step: int, most: int = MOST) -> tuple[Episodes, ResolvedDomain, tuple[str, ...]]:
-    """Plays an evaluation's first episodes again.
+def replay(folder: Path, step: int, most: int = MAX_EPISODES) -> tuple[Episodes, ResolvedDomain, tuple[str, ...]]:
+    """Play an evaluation's first episodes again.
 
     Returns:
-        The episodes with their states, the domain they are from, and what the log says became of each.
+        The episodes with their states, their domain, and each one's outcome as the log has it.
 
     Raises:
         DataError: the run has no such evaluation or no longer its checkpoint.
@@ -68,10 +68,10 @@ def replay(folder: Path, step: int, most: int = MOST) -> tuple[Episodes, Resolve
     frames: list[list[dict[str, Any]]] = [[] for _ in rows]
     world = World(resolved.domain, task, resolved.embodiment, len(rows))
 
-    def record(ids: Array, seen: dict[str, Array], actions: Array, rewards: Array) -> None:
+    def record(ids: Array, observations: dict[str, Array], actions: Array, rewards: Array) -> None:
         for row, sim in enumerate(ids):
             qpos, mocap = world.state(int(sim))
-            frame = {key: value[row] for key, value in seen.items()}
+            frame = {key: value[row] for key, value in observations.items()}
             frame |= {"actions": actions[row], "rewards": rewards[row]}
             frames[sim].append(frame | {"states": np.concatenate([qpos, mocap.ravel()])})
 
@@ -84,16 +84,16 @@ def replay(folder: Path, step: int, most: int = MOST) -> tuple[Episodes, Resolve
     actions, rewards, states = (whole.pop(key) for key in ("actions", "rewards", "states"))
     lengths = np.array([len(episode) for episode in frames])
     episodes = Episodes(whole, actions, lengths, rewards, states, {"control_hz": task.control_hz})
-    return episodes, resolved, tuple(_said(row, task.has_success) for row in rows)
+    return episodes, resolved, tuple(_outcome(row, task.has_success) for row in rows)
 
 
-def _said(row: Any, by_success: bool) -> str:
+def _outcome(row: Any, by_success: bool) -> str:
     end = f"{'success' if row['success'] else 'failure'}, " if by_success else ""
     return f"seed {row['seed']}: {end}return {row['return']:.2f}"
 
 
 def _rows(folder: Path) -> Array:
-    """The log's episodes on the target, by step and seed; of one that a resumed run logged again, the later."""
+    """Return the log's episodes on the target by step and seed; of one that a resumed run logged twice, the later."""
     with opened(folder / "log.h5") as file:
         rows: Array = file["episodes"][:]
     rows = rows[rows["domain"] == b"target"][::-1]

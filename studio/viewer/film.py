@@ -28,7 +28,7 @@ MAX_GEOMS = 4_000
 
 @dataclass(frozen=True)
 class Filmed:
-    """What a film shows. ``success``: of each episode; empty where the task has none."""
+    """What a film shows. ``success``: of each episode; empty where the task has no success."""
 
     path: Path
     seconds: float
@@ -45,7 +45,7 @@ class Filmed:
 
 
 def film_run(run: Path, path: Path, episodes: int = 5, tick: Callable[[int, int], None] | None = None) -> Filmed:
-    """Films the first ``episodes`` of the run's evaluation on its target, in real time, as an MP4 of 640×480 px.
+    """Film the first ``episodes`` of the run's evaluation on its target, in real time, as an MP4 of 640×480 px.
 
     Args:
         tick: called at the beginning of each episode with (episodes filmed, episodes); it may raise to leave. What was
@@ -91,7 +91,7 @@ def film_run(run: Path, path: Path, episodes: int = 5, tick: Callable[[int, int]
 def _play(
     player: Player, camera: _Camera, writer: VideoWriter, episodes: int, tick: Callable[[int, int], None] | None
 ) -> tuple[list[bool], int]:
-    """Plays and films; gives each episode's success, and how many pictures there are."""
+    """Play and film; return each episode's success, and how many pictures there are."""
     success = [False] * episodes
     pictures, reported = 0, -1
     while (now := player.info)["episode"] < episodes:
@@ -117,7 +117,9 @@ class _Camera:
         model.vis.global_.offwidth, model.vis.global_.offheight = WIDTH, HEIGHT
         model.vis.quality.shadowsize, model.vis.quality.offsamples = SHADOW, SAMPLES
         model.vis.quality.numslices, model.vis.quality.numstacks = SLICES, SLICES // 2
-        model.geom_size[model.geom_type == mujoco.mjtGeom.mjGEOM_PLANE] = PLANE  # an endless one outweighs the robot
+        model.geom_size[model.geom_type == mujoco.mjtGeom.mjGEOM_PLANE] = (
+            PLANE  # an endless one costs more than the robot
+        )
         self._player = player
         self._gl = thread_context()
         self._context = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_100.value)
@@ -128,7 +130,7 @@ class _Camera:
         self._pixels = np.empty((HEIGHT, WIDTH, 3), np.uint8)
 
     def picture(self) -> bytes:
-        """The present view: rows from the top, red, green and blue."""
+        """Return the present view: rows from the top, red, green and blue."""
         player = self._player
         self._gl.make_current()  # the policy's own camera may have drawn since
         mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN.value, self._context)
@@ -139,6 +141,6 @@ class _Camera:
         return self._pixels[::-1].tobytes()  # GL's origin is the lower left corner
 
     def close(self) -> None:
-        """Frees what lies in the GL context."""
+        """Free what is in the GL context."""
         self._gl.make_current()
         self._context.free()

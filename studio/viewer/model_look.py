@@ -14,11 +14,11 @@ Array = np.ndarray
 
 
 class ModelLook:
-    """Gives a model of one's own the look of a world's simulation.
+    """Gives the model that is drawn the look of a world's simulation.
 
     Args:
         camera: the one that observes, by index; −1: there is none, and nothing changes.
-        kept: names of bodies whose colors carry a meaning and never vary.
+        kept: names of bodies whose colors have a meaning and never vary.
     """
 
     def __init__(self, model: mujoco.MjModel, data: mujoco.MjData, camera: int, kept: Collection[str]) -> None:

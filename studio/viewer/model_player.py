@@ -1,4 +1,4 @@
-"""A model file to look at: simulated by itself, its actuators in the user's hand. Single-threaded."""
+"""A player of a model file: it is simulated as it is, and its actuators obey their sliders. Single-threaded."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class ModelPlayer(LiveSimulation):
         self.reset()
 
     def reset(self, seed: int | None = None) -> None:
-        """The model's first keyframe, or its default pose."""
+        """Take the pose of the model's first keyframe, or its default pose."""
         self.batch.reset(self._ids, **({"keyframe": 0} if self.model.nkey else {}))
         self._drop_step()
         self._remember()
@@ -43,7 +43,7 @@ class ModelPlayer(LiveSimulation):
 
     @property
     def info(self) -> PlayerInfo:
-        """time (s)."""
+        """The present time, s."""
         return {"time": float(self.data.time)}
 
     def _control_step(self) -> Iterator[Any]:

@@ -1,4 +1,4 @@
-"""A player of recorded episodes: nothing is simulated, each frame's state is shown."""
+"""A player of recorded episodes: it shows each frame's state and simulates nothing."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ Array = np.ndarray
 class Playback(BasePlayer):
     """Plays episodes back on the domain they were recorded in.
 
-    A frame's state is ``concat(qpos, mocap_pos)`` as the studio records it. Where a file keeps no states, the robot is
-    posed by ``joint_pos``, and the rest of the scene stays as the model has it.
+    A frame's state is ``concat(qpos, mocap_pos)`` as the studio records it. Where a file has no states, the robot is
+    posed by ``joint_pos``, and the rest of the scene stays as in the model.
 
     Args:
-        names: what became of each episode, in words, to be shown with it.
+        names: outcome of each episode, to be shown with it.
 
     Raises:
         DataError: the states, or the joints, do not fit the domain's model.
@@ -48,7 +48,7 @@ class Playback(BasePlayer):
     # -- a player's interface ------------------------------------------------------------------------------------
 
     def advance(self, seconds: float) -> None:
-        """Plays on; at the end of an episode the next one begins, after the last the first."""
+        """Play on; after an episode comes the next one, after the last the first."""
         self._at += seconds
         if self._at * self.control_hz >= self.length:
             self.episode = (self.episode + 1) % len(self._lengths)
@@ -56,30 +56,30 @@ class Playback(BasePlayer):
         self._show()
 
     def step(self) -> None:
-        """The next frame."""
+        """Go one frame on."""
         self.seek(self.frame + 1)
 
     def back(self) -> None:
-        """The frame before."""
+        """Go one frame back."""
         self.seek(self.frame - 1)
 
     def seek(self, index: int) -> None:
-        """Frame ``index`` of the episode."""
+        """Go to frame ``index`` of the episode."""
         self._at = (min(max(index, 0), self.length - 1) + 1e-6) / self.control_hz
         self._show()
 
     def reset(self, seed: int | None = None) -> None:
-        """The episode from its beginning; with a seed, another one."""
+        """Start the episode again; with a seed, another one."""
         if seed is not None:
             self.episode = seed % len(self._lengths)
         self.seek(0)
 
     def choose(self, episode: int) -> None:
-        """Episode ``episode`` from its beginning."""
+        """Start one of the episodes."""
         self.reset(min(max(episode, 0), len(self._lengths) - 1))
 
     def observation_image(self) -> Array | None:
-        """What was seen in this frame, (h, w, 3) uint8."""
+        """Return the image of this frame, (h, w, 3) uint8; None: none was recorded."""
         image = self.episodes.observations.get("image")
         return None if image is None else np.ascontiguousarray(image[self._row])
 
@@ -110,7 +110,7 @@ class Playback(BasePlayer):
         }
 
     def traces(self) -> dict[str, Array]:
-        """The episode's numbers to be drawn over its frames, (frames, width): actions, reward, observations."""
+        """Return the episode's actions, rewards and observations, (frames, width) by name."""
         rows = slice(int(self._starts[self.episode]), int(self._starts[self.episode]) + self.length)
         found = {"action": np.asarray(self.episodes.actions[rows], float)}
         if self.episodes.rewards is not None:
@@ -135,7 +135,7 @@ class Playback(BasePlayer):
 
 
 def recorded_domain(episodes: Episodes, default: Domain) -> Domain:
-    """The domain that the episodes say they come from, else ``default``. Raises DataError where that is no domain."""
+    """Return the domain that the episodes name, or else ``default``. Raises DataError where what they name is none."""
     try:
         kept = json.loads(episodes.attributes.get("env_args", "{}")).get("env_kwargs", {})
         return Domain(**kept) if "embodiment" in kept and "task" in kept else default
@@ -149,7 +149,7 @@ def recorded_domain(episodes: Episodes, default: Domain) -> Domain:
 
 
 def _poses(episodes: Episodes, scene: Scene, where: str) -> tuple[Array, Array | None]:
-    """(frames, nq) and (frames, mocap bodies, 3) or None."""
+    """Return (frames, nq) and (frames, mocap bodies, 3) or None."""
     model = scene.model
     states = episodes.states
     if states is not None:
@@ -160,13 +160,13 @@ def _poses(episodes: Episodes, scene: Scene, where: str) -> tuple[Array, Array |
                 "Choose the embodiment and task that the episodes were recorded on.",
             )
         if not np.all(np.isfinite(states)):
-            raise DataError("The recorded states hold NaN or infinity.", where, "Remove those episodes.")
+            raise DataError("The recorded states contain NaN or Inf.", where, "Remove those episodes.")
         return states[:, : model.nq], states[:, model.nq :].reshape(len(states), model.nmocap, 3)
     joints = np.concatenate([limb.qpos for limb in scene.limbs]) if scene.limbs else np.empty(0, int)
     positions = episodes.observations.get("joint_pos")
     if positions is None or not len(joints) or positions.shape[1] != len(joints):
         raise DataError(
-            "The file keeps neither states nor joint positions that fit this robot.",
+            "The file has neither states nor joint positions that fit this robot.",
             where,
             "Choose the embodiment that the episodes were recorded on.",
         )

@@ -1,4 +1,4 @@
-"""One simulation to look at: a domain played by an expert, a policy, chance or the user's hand. Single-threaded."""
+"""A simulation of a domain to look at, driven by an expert, a policy, random actions or a person. Single-threaded."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ class Player(SteeredWorld):
 
     def __init__(self, resolved: ResolvedDomain, policy: PolicyChoice = "expert", seed: int = 0) -> None:
         super().__init__(resolved)
-        self._actor = Actor(self.world, policy, self._sight)
+        self._actor = Actor(self.world, policy, self._observation)
         self._overlays = StepOverlays(self.history, float(self.model.stat.extent))
-        self._did: dict[str, Any] = {}  # of the last step, for its record
+        self._last_step: dict[str, Any] = {}  # action, reward and score, for the step's record
         self._episode = self._successes = 0
         self.by_hand = self._actor.by_hand
         self.reset(seed)
@@ -37,7 +37,7 @@ class Player(SteeredWorld):
     # -- a player's interface ------------------------------------------------------------------------------------
 
     def set_policy(self, policy: PolicyChoice) -> None:
-        """Changes who acts, from the next control step on. A later state of the same policy keeps its memory.
+        """Change who acts, from the next control step on. A later state of the same policy keeps its memory.
 
         Raises:
             StudioError: it cannot act in this world. Who acted before goes on.
@@ -45,28 +45,30 @@ class Player(SteeredWorld):
         self._actor.replace(policy)
         before, self.by_hand = self.by_hand, self._actor.by_hand
         if self.by_hand and not before:
-            self._drop_step()  # the rest of the policy's step would take back what the hand sets
+            self._drop_step()  # the rest of the policy's step would overwrite what the person sets
 
     def reset(self, seed: int | None = None) -> None:
-        """Starts an episode: the given seed's, or the present one again."""
-        self._put, self._moved = {}, False
+        """Start the episode of a seed; None: the present one again."""
+        self._marks, self._context_moved = {}, False
         self._begin(self._seed if seed is None else seed)
 
     def step(self) -> None:
-        """One whole control step; after an episode's end, the beginning of the next."""
+        """Go one whole control step on; from an episode's end, to the beginning of the next."""
         if self._ended and self.history.at_end:
             self._begin_next()
         else:
             super().step()
 
     def traces(self) -> dict[str, np.ndarray] | None:
-        """What a policy that says something of its steps said, over the history, (entries, width) by name; the same
-        object until there is more. None: it says nothing."""
+        """Return the policy's numbers over the history, (entries, width) by name: the same object until there are more.
+
+        None: it has none.
+        """
         return self._overlays.traces(self._actor.probe)
 
     @property
     def overlays(self) -> Sequence[Decoration]:
-        """Where the body is to go, and the path of this episode in the color of its score, if it has them."""
+        """The arrow that says where to go, and this episode's path in the color of its scores, where there are such."""
         path = self._overlays.path(self._actor.probe)
         return [*self._arrow(), *path] if self.components else path
 
@@ -95,7 +97,7 @@ class Player(SteeredWorld):
         self._seed = seed
         self._ended, self._success, self._return, self._reward = 0.0, False, 0.0, 0.0
         self._actor.begin()
-        self._did = {}
+        self._last_step = {}
         self._begin_world(seed)
         self._after_randomization()
         self._remember()
@@ -125,8 +127,8 @@ class Player(SteeredWorld):
     def _after_step(self) -> None:
         world = self.world
         self._reward = float(world.reward(self._ids)[0])
-        self._sight.forget()
-        self._did = {"reward": self._reward, "action": world.actions[0].copy(), **self._actor.score()}
+        self._observation.forget()
+        self._last_step = {"reward": self._reward, "action": world.actions[0].copy(), **self._actor.score()}
         self._return += self._reward
         self._success = world.task.has_success and bool(world.success(self._ids)[0])
         self._successes += self._success
@@ -136,17 +138,17 @@ class Player(SteeredWorld):
     # -- what the history keeps of a step ------------------------------------------------------------------------
 
     def _extra_state(self) -> Any:
-        said: dict[str, Any] = {**self._did, **self._actor.evaluate()}
-        self._record = StepRecord(int(self.world.steps[0]), self._place(), **said)
+        record: dict[str, Any] = {**self._last_step, **self._actor.evaluate()}
+        self._record = StepRecord(int(self.world.steps[0]), self._place(), **record)
         episode = self._seed, self._episode, self._successes, self._ended, self._success, self._return, self._reward
-        return episode, self._actor.memory, self._put, self._moved, self._record
+        return episode, self._actor.memory, self._marks, self._context_moved, self._record
 
     def _restore_extra(self, extra: Any) -> None:
-        episode, memory, self._put, self._moved, self._record = extra
+        episode, memory, self._marks, self._context_moved, self._record = extra
         self._seed, self._episode, self._successes, self._ended, self._success, self._return, self._reward = episode
         self._actor.begin(memory)
-        self._sight.forget()
-        self._did = {"action": self._record.action, "reward": self._record.reward, "score": self._record.score}
+        self._observation.forget()
+        self._last_step = {"action": self._record.action, "reward": self._record.reward, "score": self._record.score}
 
     def _height(self) -> float:
         return self._record.place[2]  # of the step's beginning

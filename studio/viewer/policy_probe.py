@@ -1,7 +1,7 @@
-"""What a playing policy says of each moment: what it expects, how undecided it is, and its score of what just happened.
+"""What a playing policy says about each step: the return it expects, its entropy, and its score of the transition.
 
 The player asks it once a control step and keeps the answers beside its history: they are drawn as traces
-under the picture, and the score as the color of the path behind the body.
+under the picture, and the score as the color of the path behind the robot.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ SHARE = 95  # percentile of |score| that has the full color
 
 @dataclass(frozen=True)
 class StepRecord:
-    """One control step: where it led, and what was said. NaN, or None, is what nobody said or what did not happen."""
+    """One control step: where it led, and what the policy says about it. NaN, or None: it says nothing."""
 
     step: int  # of the episode
-    place: tuple[float, float, float]  # of what is followed, m
+    place: tuple[float, float, float]  # of the end effector, or of the first moving body, m
     action: Array | None = None  # (width,) that led here
     reward: float = math.nan
     value: float = math.nan
@@ -40,18 +40,18 @@ class PolicyProbe:
     """Asks one policy for value, entropy and scores.
 
     Args:
-        policy: None: nobody is asked, nothing is answered.
+        policy: None: there are no answers.
     """
 
     def __init__(self, policy: Policy | None) -> None:
         self._policy = policy
         self.scores = policy.transition_scores() if policy is not None else None
-        # whether the policy has anything to say; None: not asked yet
+        # whether the policy has values, entropies or scores; None: not asked yet
         self.answers: bool | None = False if policy is None else True if self.scores is not None else None
 
     @property
     def title(self) -> str:
-        """Of its score, for the legend; empty where it has none."""
+        """Title of its score, for the legend; empty where it has none."""
         return self.scores.title if self.scores is not None else ""
 
     def evaluate(self, observation: Any, memory: Any = None) -> dict[str, float]:
@@ -62,32 +62,42 @@ class PolicyProbe:
         """
         if self._policy is None or self.answers is False:
             return {}
-        said = {"value": self._policy.value(observation, memory), "entropy": self._policy.entropy(observation, memory)}
-        found = {name: float(values[0]) for name, values in said.items() if values is not None}
+        answers = {
+            "value": self._policy.value(observation, memory),
+            "entropy": self._policy.entropy(observation, memory),
+        }
+        found = {name: float(values[0]) for name, values in answers.items() if values is not None}
         self.answers = self.scores is not None or bool(found)
         return found
 
     def score_transition(self, before: Any, action: Array, after: Any) -> float:
-        """Return the score of one transition, NaN without one: observations (1, …), the native action (1, width)."""
+        """Return the score of one transition, NaN where the policy has none.
+
+        Args:
+            before, after: observations, (1, …).
+            action: native, (1, width).
+        """
         return float(self.scores.transition_score(before, action, after)[0]) if self.scores is not None else math.nan
 
 
-def traces(moments: Sequence[StepRecord]) -> dict[str, Array]:
-    """What was said over the moments, (moments, width) by name: action, reward, value, entropy, score; only what was
-    said of some moment. NaN where nobody said it: what another policy said before is not said now."""
-    acted = next((m.action for m in moments if m.action is not None), None)
+def traces(records: Sequence[StepRecord]) -> dict[str, Array]:
+    """Return action, reward, value, entropy and score over the steps, (steps, width) by name.
+
+    NaN at steps without a number; what has none at any step is left out.
+    """
+    acted = next((r.action for r in records if r.action is not None), None)
     found: dict[str, Array] = {}
     if acted is not None:
         blank = np.full(len(acted), np.nan)
-        found["action"] = np.array([m.action if m.action is not None else blank for m in moments], float)
+        found["action"] = np.array([r.action if r.action is not None else blank for r in records], float)
     for name in ("reward", "value", "entropy", "score"):
-        found[name] = np.array([[getattr(m, name)] for m in moments], float)
+        found[name] = np.array([[getattr(r, name)] for r in records], float)
     return {name: values for name, values in found.items() if np.isfinite(values).any()}
 
 
-def full_color(moments: Sequence[StepRecord]) -> float:
-    """The score that has the full color: nearly the greatest, a round number, so that it seldom changes; 0: none."""
-    scores = np.abs([m.score for m in moments])
+def full_color(records: Sequence[StepRecord]) -> float:
+    """Return the score that has the full color: a round number near the greatest, which seldom changes; 0: none."""
+    scores = np.abs([r.score for r in records])
     scores = scores[np.isfinite(scores)]
     if not len(scores):
         return 0.0
@@ -98,30 +108,30 @@ def full_color(moments: Sequence[StepRecord]) -> float:
     return next(m for m in (1, 1.5, 2, 3, 5, 7.5, 10) if most <= m * power * (1 + 1e-9)) * power
 
 
-def colored_path(moments: Sequence[StepRecord], full: float, extent: float) -> list[Line]:
-    """The way through the moments of the last one's episode, each part in the color of its mean score.
+def colored_path(records: Sequence[StepRecord], full: float, extent: float) -> list[Line]:
+    """Return the path of the last record's episode, each segment in the color of its mean score.
 
-    Parts begin at steps that a power of two divides, so that they don't move while the path grows.
+    Segments begin at steps that a power of two divides, so that they don't move while the path grows.
 
     Args:
         full: the score of the full color, see :func:`full_color`.
         extent: of the model, m.
     """
-    first = len(moments)
-    while first > 0 and (first == len(moments) or moments[first - 1].step < moments[first].step):
+    first = len(records)
+    while first > 0 and (first == len(records) or records[first - 1].step < records[first].step):
         first -= 1
-    mine = moments[first:]
-    stride = 2 ** max(0, math.ceil(math.log2(max(1, len(mine) / SEGMENTS))))
-    ends = [i for i, m in enumerate(mine) if m.step % stride == 0 or i in (0, len(mine) - 1)]
+    episode = records[first:]
+    stride = 2 ** max(0, math.ceil(math.log2(max(1, len(episode) / SEGMENTS))))
+    ends = [i for i, r in enumerate(episode) if r.step % stride == 0 or i in (0, len(episode) - 1)]
     if full <= 0 or len(ends) < 2:
         return []
-    scores = np.array([m.score for m in mine])
+    scores = np.array([r.score for r in episode])
     known = np.isfinite(scores)
-    places = np.array(ends[:-1]) + 1  # a part's scores are those of the transitions after its first moment
+    places = np.array(ends[:-1]) + 1  # a segment's scores are those of the transitions after its first step
     sums, counts = np.add.reduceat(np.where(known, scores, 0.0), places), np.add.reduceat(known.astype(int), places)
     shares = (sums / np.maximum(counts, 1) / full).tolist()
     return [
-        Line(mine[start].place, mine[end].place, WIDTH * extent, diverging(share))
+        Line(episode[start].place, episode[end].place, WIDTH * extent, diverging(share))
         for (start, end), share, count in zip(pairwise(ends), shares, counts.tolist(), strict=True)
-        if count and mine[start].place != mine[end].place
+        if count and episode[start].place != episode[end].place
     ]

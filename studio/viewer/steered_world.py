@@ -1,4 +1,4 @@
-"""A world's only simulation under a person's hand: its context, its goal's marks, its actuators, what is randomized."""
+"""A world's only simulation under a person's hand: context, goal marks, actuators, randomized values."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from studio.sim.scene import MAX_DELAY
 from studio.sim.substeps import PARTS, SubstepSchedule
 from studio.sim.world import World
 from studio.viewer import steering
+from studio.viewer.cached_observation import CachedObservation
 from studio.viewer.live import LiveSimulation
 from studio.viewer.model_look import ModelLook
-from studio.viewer.sight import Sight
 
 Array = np.ndarray
 
@@ -27,6 +27,7 @@ class SteeredWorld(LiveSimulation):
     """A domain's simulation. A subclass says who acts, and begins episodes by :meth:`_begin_world`."""
 
     kind = "world"
+    components: tuple[steering.Component, ...]
 
     def __init__(self, resolved: ResolvedDomain) -> None:
         domain, task = resolved.domain, resolved.new_task()
@@ -35,26 +36,27 @@ class SteeredWorld(LiveSimulation):
         super().__init__(world.batch, task.control_hz, PARTS, world.state_owners(), world.fields)
         self._ids = np.zeros(1, int)
         self._domain = domain
-        self._sight = Sight(world)
+        self._observation = CachedObservation(world)
         self._root = int(np.argmax(self.model.body_dofnum > 0))  # the first body that moves
         self._schedule = SubstepSchedule(task.control_hz, world.model.opt.timestep)
         self._preview: dict[str, Any] = {}
         camera = mujoco.mj_name2id(self.model, mujoco.mjtObj.mjOBJ_CAMERA, domain.camera)
         self._look = ModelLook(self.model, self.data, camera, world.scene.added)
         self.goal_in_plane = task.goal_in_plane
-        self._parts = self.components = steering.components(task, domain.contexts)
+        self.components = steering.components(task, domain.contexts)
         marks = world.marks
-        self._goal = marks.start  # which mocap body the task's first one is
-        self._placed = steering.placed(task) if marks.start < marks.stop else 0
-        self._holds = False  # further episodes have the present one's context
-        self._put: dict[int, Array] = {}  # where a hand put marks, by body: they stay there until a reset,
-        self._moved = False  # and so does a context that is one
+        self._goal = marks.start  # index of the mocap body that is the task's first one
+        self._goal_components = steering.goal_components(task) if marks.start < marks.stop else 0
+        self._holds_context = False  # further episodes have the present one's context
+        self._marks: dict[int, Array] = {}  # places of marks that a person moved, by body, until a reset
+        self._context_moved = False  # a mark that is the context was moved: it stays until a reset too
 
     # -- a player's interface ------------------------------------------------------------------------------------
 
     def randomize(self, values: RandomizationValues) -> None:
-        """Applies values, numbers or three of them, by key at once (what is not named is nominal), to this episode and
-        all further ones; empty: each episode's own draw again.
+        """Hold values of the randomization in this and all further episodes; empty: each episode's own draw again.
+
+        What is not named is nominal.
 
         Raises:
             StudioError: a delay is longer than the past commands that are kept. Everything stays as it is.
@@ -64,69 +66,69 @@ class SteeredWorld(LiveSimulation):
         else:
             self.world.draw_again(self._ids)
         self._preview = dict(values)
-        self._sight.forget()
+        self._observation.forget()
         self._after_randomization()
         self._update_data()
 
     def observation_image(self) -> Array | None:
-        """What the policy sees, (h, w, 3) uint8; None where the domain has no images."""
+        """Return what the policy sees, (h, w, 3) uint8; None where the domain has no images."""
         if not self.world.domain.observes("image"):
             return None
         image: Array = self.world.images(self._ids)[0]
         return image
 
     def set_context(self, component: int, value: float) -> None:
-        """Makes the episode that plays another of its task's family, at once; until the next episode, unless held."""
-        self._take_context(steering.turned(self._parts, self.world.contexts[0], component, value))
+        """Make the present episode another of its task's family at once; until the next episode, unless held."""
+        self._take_context(steering.with_component(self.components, self.world.contexts[0], component, value))
 
     def hold_context(self, on: bool) -> None:
-        """Whether further episodes have this one's context, in place of one of their own."""
-        self._holds = on
+        """Give further episodes this one's context, or each its own."""
+        self._holds_context = on
 
     def context_values(self) -> Array:
-        """The components of the context, (width,); of no family, (0,)."""
+        """Return the context, (components,); of no family, (0,)."""
         return self.world.contexts[0].copy()
 
     @property
     def aim(self) -> tuple[Point, Point] | None:
-        """Foot and tip of the arrow that says where to go, which a hand may turn; None: there is none."""
+        """Foot and tip of the arrow that says where to go, which a person may turn; None: there is none."""
         arrow = self._arrow()
         return (arrow[0].start, arrow[0].end) if arrow else None
 
     def aim_at(self, point: Array) -> None:
-        """Turns the arrow to a point in the world, (3,): the episode is another of its family at once."""
+        """Turn the arrow to a point in the world, (3,) m: the episode is another of its family at once."""
         ahead = np.asarray(point)[:2] - self.data.xpos[self._root, :2]
-        self._take_context(steering.aimed(self._parts, self.world.contexts[0], ahead))
+        self._take_context(steering.toward(self.components, self.world.contexts[0], ahead))
 
     def close(self) -> None:
-        """Frees the observation renderer."""
+        """Free the observation renderer."""
         self.world.close()
 
     # -- for the subclass ----------------------------------------------------------------------------------------
 
     def _place(self) -> Point:
-        """Where the robot is at the beginning of the present step, m: its end effector, or its first moving body."""
+        """Return the place of the end effector, or of the first moving body, at the present step's beginning, m."""
         world = self.world
         place = world.end_effectors(self._ids)[0, 0] if world.scene.limbs else world.bind("xpos")[0, self._root]
         return float(place[0]), float(place[1]), float(place[2])
 
     def _begin_world(self, seed: int) -> None:
-        """Begins the episode of a seed, with what a hand holds."""
-        held = self._moved or (self._holds and self.components)
+        """Start the episode of a seed, with the context, values and marks that a person holds."""
+        held = self._context_moved or (self._holds_context and self.components)
         kept = [self.world.contexts[0].tolist()] if held else self._domain.contexts
         self.world.domain = self._domain.model_copy(update={"contexts": kept})
         self.world.reset_envs(self._ids, [seed])
         self._drop_step()
-        self._sight.forget()
+        self._observation.forget()
         if self._preview:
             self._apply(self._preview)
-        if self._put:
-            for body, there in self._put.items():
-                self._mark(body)[:] = there
+        if self._marks:
+            for body, place in self._marks.items():
+                self._mark(body)[:] = place
             self.batch.forward(self._ids)
 
     def _step_by_hand(self) -> Iterator[float]:
-        """The actuators keep the controls of their sliders; task and clock go on as under a policy."""
+        """Simulate one control step with the controls of the sliders; task and clock go on as under a policy."""
         world = self.world
         world.task.before(world, self._ids)
         world.steps[0] += 1
@@ -138,18 +140,18 @@ class SteeredWorld(LiveSimulation):
             yield part / PARTS
 
     def _arrow(self) -> list[Line]:
-        """What points where the context says to go; empty: there is nothing of the kind."""
+        """Return the arrow that points where the context says to go; empty: the context is no direction."""
         if not self.components:
             return []
         at = (float(self.data.xpos[self._root, 0]), float(self.data.xpos[self._root, 1]), self._height())
-        return steering.arrow(self._parts, self.world.contexts[0], at, float(self.model.stat.extent))
+        return steering.arrow(self.components, self.world.contexts[0], at, float(self.model.stat.extent))
 
     def _height(self) -> float:
-        """Of the arrow's foot, m: it is to move with the robot, and not to shake with it."""
+        """Return the height of the arrow's foot, m: it moves with the robot, but does not shake with it."""
         return self._place()[2]
 
     def _mark(self, body: int) -> Any:
-        """Where a mark stands: its live place, (3,) m, or that of its slides, (2,) m; None: it is no mark."""
+        """Return the live place of a goal's mark, (3,) m, or that of its slides, (2,) m; None: the body is no mark."""
         if (mocap := self.model.body_mocapid[body]) >= 0:
             return self._mocap[0][0, mocap]
         joints = self.sliding_marks.get(body)
@@ -160,14 +162,14 @@ class SteeredWorld(LiveSimulation):
     def _take_context(self, context: Array) -> None:
         world = self.world
         world.contexts[0] = context
-        if self._placed:
-            self._mocap[0][0, self._goal, : self._placed] = world.contexts[0, : self._placed]
-        self._sight.forget()
+        if self._goal_components:
+            self._mocap[0][0, self._goal, : self._goal_components] = world.contexts[0, : self._goal_components]
+        self._observation.forget()
         if self._part_index == 0:
             self._after_edit(obey=False)
 
     def _sync_commands(self) -> None:
-        """Servos that are commanded step by step go on from what the hand set."""
+        """Let servos that are commanded step by step go on from what the person set."""
         control = self.world.control
         if not isinstance(control, ServoControl):
             return
@@ -180,17 +182,17 @@ class SteeredWorld(LiveSimulation):
         control.hold(self._ids)
 
     def _after_edit(self, obey: bool = True) -> None:
-        self._sight.forget()
+        self._observation.forget()
         super()._after_edit(obey)
 
     def _store_mocap(self) -> None:
         super()._store_mocap()
-        self._sight.forget()
-        if self._placed:  # the hand moved the mark: the episode is another of the family
-            self.world.contexts[0, : self._placed] = self._mocap[0][0, self._goal, : self._placed]
-            self._moved = True
+        self._observation.forget()
+        if self._goal_components:  # the episode is another of the family
+            self.world.contexts[0, : self._goal_components] = self._mocap[0][0, self._goal, : self._goal_components]
+            self._context_moved = True
         elif (mark := self._mark(self.perturb.select)) is not None:
-            self._put = {**self._put, self.perturb.select: mark.copy()}
+            self._marks = {**self._marks, self.perturb.select: mark.copy()}
 
     def _update_data(self) -> None:
         super()._update_data()
@@ -201,7 +203,7 @@ class SteeredWorld(LiveSimulation):
         self._look.forget()
 
     def _apply(self, values: RandomizationValues) -> None:
-        # the domain's own terms of some parts too
+        # with the domain's own terms of single parts
         nominal = {key: randomization.NOMINAL[randomization.base_field(key)] for key in self.world.randomization}
         shown = {**nominal, **values}
         rows = {key: np.broadcast_to(shown[key], randomization.nominal(key, 1).shape) for key in shown}

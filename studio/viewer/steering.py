@@ -1,4 +1,4 @@
-"""A person's hand on the context of an episode that plays: what may be turned, and what of it the goal's mark shows."""
+"""Changing the context of an episode that plays: which components, how far, and how a mark or an arrow shows it."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ import numpy as np
 from studio.contracts import Line, Task
 
 Array = np.ndarray
-PLACE = ("goal_x", "goal_y", "goal_z")  # components that say where the goal's mark is, m
-TURN = ("cosine", "sine")  # of an angle in the plane, together of length 1
+PLACE = ("goal_x", "goal_y", "goal_z")  # components that place the goal's mark, m
+ANGLE = ("cosine", "sine")  # components of an angle in the plane, together of length 1
 ARROW, ARROW_COLOR = 0.08, (0.93, 0.70, 0.13, 1.0)  # its length, in extents of the model
-BEYOND = 0.5  # of a family's range, that a hand may go beyond it at either end: to see what happens outside
+BEYOND = 0.5  # of a family's range: how far a person may go beyond either end, to see what happens outside
 
 
 @dataclass(frozen=True)
 class Component:
-    """One component of ω: its name, how far a hand may turn it, and the values it takes where those are few."""
+    """One component of ω: its name, how far a person may change it, and the values it takes where those are few."""
 
     name: str
     low: float
@@ -27,17 +27,17 @@ class Component:
     choices: tuple[float, ...] = ()
 
     def nearest(self, value: float) -> float:
-        """What a hand's value becomes."""
+        """Return the value within reach that is nearest to a person's."""
         if self.choices:
             return min(self.choices, key=lambda choice: abs(choice - value))
         return min(max(value, self.low), self.high)
 
 
 def components(task: Task, given: Sequence[Sequence[float]] = ()) -> tuple[Component, ...]:
-    """Of a family's task.
+    """Return the components of a task's context; of no family, none.
 
     Args:
-        given: the domain's own contexts; they are within reach too.
+        given: the domain's own contexts, which are within reach too.
     """
     found = []
     for place, name in enumerate(task.context):
@@ -49,20 +49,22 @@ def components(task: Task, given: Sequence[Sequence[float]] = ()) -> tuple[Compo
     return tuple(found)
 
 
-def placed(task: Task) -> int:
-    """How many components, from the first on, are the place of the goal's mark; 0: it has none, or they are others."""
+def goal_components(task: Task) -> int:
+    """Return how many components, from the first on, place the goal's mark; 0: they do not."""
     count = 0
     while count < min(len(task.context), len(PLACE)) and task.context[count] == PLACE[count]:
         count += 1
     return count if count > 1 else 0
 
 
-def turned(parts: tuple[Component, ...], context: Array, component: int, value: float) -> Array:
-    """A context (components,) after a hand has turned one component to ``value``: within its reach, and where it is an
-    angle's cosine or sine with the other one fitting to it."""
+def with_component(parts: tuple[Component, ...], context: Array, component: int, value: float) -> Array:
+    """Return a context (components,) with one component changed to ``value``, as far as that is within reach.
+
+    Of an angle's cosine and sine, the other one changes with it.
+    """
     made = np.array(context, float)
     made[component] = parts[component].nearest(value)
-    if tuple(part.name for part in parts) == TURN:
+    if tuple(part.name for part in parts) == ANGLE:
         made[component] = min(1.0, max(-1.0, made[component]))
         other = 1 - component
         made[other] = math.copysign(math.sqrt(1 - made[component] ** 2), context[other])
@@ -70,9 +72,9 @@ def turned(parts: tuple[Component, ...], context: Array, component: int, value: 
 
 
 def arrow(parts: tuple[Component, ...], context: Array, place: tuple[float, float, float], extent: float) -> list[Line]:
-    """Return the arrow above a body that shows where to go. The context is a direction: ±1 along x, or an angle's."""
+    """Return the arrow above a robot that shows where to go; empty: the context is no direction, sign or angle."""
     names = tuple(part.name for part in parts)
-    if names == TURN:
+    if names == ANGLE:
         ahead = np.array([context[0], context[1], 0.0])
     elif names == ("direction",):
         ahead = np.array([float(np.sign(context[0])), 0.0, 0.0])
@@ -86,9 +88,9 @@ def arrow(parts: tuple[Component, ...], context: Array, place: tuple[float, floa
     return [Line(_point(a), _point(b), 0.1 * length, ARROW_COLOR) for a, b in ends]
 
 
-def aimed(parts: tuple[Component, ...], context: Array, ahead: Array) -> Array:
-    """A direction's context (components,) that leads along ``ahead`` (2,), as near as the family has one."""
-    if tuple(part.name for part in parts) != TURN:
+def toward(parts: tuple[Component, ...], context: Array, ahead: Array) -> Array:
+    """Return a direction's context (components,) that leads along ``ahead`` (2,), as near as the family has one."""
+    if tuple(part.name for part in parts) != ANGLE:
         return np.array([parts[0].nearest(float(np.sign(ahead[0])))])
     length = float(np.hypot(*ahead))
     return ahead / length if length > 0 else context

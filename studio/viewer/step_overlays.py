@@ -1,4 +1,4 @@
-"""What a policy said of the steps it made, drawn: traces under the picture, and the colored path behind the body."""
+"""What a policy says about its steps, to be drawn: traces under the picture, and the colored path behind the robot."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Array = np.ndarray
 
 
 class StepOverlays:
-    """Traces and path over a history, made again only where there is more to show.
+    """Traces and path over a history, made only where there is more to show.
 
     Args:
         history: the last element of each entry's ``extra`` is its :class:`StepRecord`.
@@ -24,14 +24,14 @@ class StepOverlays:
 
     def __init__(self, history: History, extent: float) -> None:
         self._history, self._extent = history, extent
-        self._traced: tuple[Any, dict[str, Array] | None] = (None, None)  # last record of the traces, and they
-        self._drawn: tuple[Any, Sequence[Decoration]] = (None, ())  # last record of the path, and it
+        self._traced: tuple[Any, dict[str, Array] | None] = (None, None)  # last record of the traces, and the traces
+        self._drawn: tuple[Any, Sequence[Decoration]] = (None, ())  # last record of the path, and the path
         self._full = 0.0  # score of the full color
 
     def traces(self, probe: PolicyProbe) -> dict[str, Array] | None:
-        """Return what was said over the history, (entries, width) by name: the same object until there is more.
+        """Return the policy's numbers over the history, (entries, width) by name: the same object until there are more.
 
-        None: the policy says nothing.
+        None: it has none.
         """
         if not probe.answers:
             return None
@@ -41,7 +41,7 @@ class StepOverlays:
         return self._traced[1]
 
     def path(self, probe: PolicyProbe) -> Sequence[Decoration]:
-        """Return this episode's path until the present moment, in the color of its scores, if the policy has them."""
+        """Return this episode's path until the present step, in the color of its scores, if the policy has them."""
         if probe.scores is None:
             return ()
         present = self._history.entries[self._history.cursor].extra[-1]

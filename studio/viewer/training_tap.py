@@ -1,8 +1,8 @@
-"""A training's own simulations, tapped for the viewport: clips of one of them at a time, taken while it trains.
+"""A training's own simulations, tapped for the viewport: clips of one of them at a time, recorded while it trains.
 
-A training steps its simulations far faster than an eye can follow. So the viewport is given some consecutive control
-steps, plays them at its own pace, and takes the next ones then: what it shows is the training itself. While nobody
-looks, a step of the training costs one look at a variable.
+A training steps its simulations far faster than an eye can follow. So the viewport gets some consecutive control
+steps, plays them at its own pace, and then takes the next ones: what it shows is the training itself. While nobody
+watches, a step of the training costs one look at a variable.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from studio.sim.observers import Observer
 
 Array = np.ndarray
 CLIP_SECONDS = 1.0  # of simulated time
-LEASE_SECONDS = 2.0  # a viewport that has not asked for so long is gone
+LEASE_SECONDS = 2.0  # after which a viewport that did not ask again counts as closed
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class _Entered:
 
 
 class TrainingTap(Observer):
-    """Stands between a training, which calls :meth:`enter` and :meth:`on_step`, and one viewport on another thread.
+    """Connects a training, which calls :meth:`enter` and :meth:`on_step`, with one viewport on another thread.
 
     Simulations are numbered through all the worlds that the training made. Neither side waits for the other: the
     training alone fills a clip, the viewport alone takes it away.
@@ -79,15 +79,15 @@ class TrainingTap(Observer):
         self._worlds: list[_Entered] = []
         self.wanted: int | None = None  # the simulation whose clips are asked for; written by the viewport alone
         self._asked = 0.0  # when it last did
-        self._clip: Clip | None = None  # put there by the training, taken away by the viewport
-        self._open: list[tuple[Array, Array, int, float]] = []  # the training's own
-        self._of = -1  # the simulation whose steps those are
+        self._clip: Clip | None = None  # written by the training, taken by the viewport
+        self._steps: list[tuple[Array, Array, int, float]] = []  # of the next clip; the training's alone
+        self._steps_of = -1  # the simulation whose steps those are
 
     # -- the training ------------------------------------------------------------------------------------------------
 
     def clear(self) -> None:
         """Forget all worlds: another training begins."""
-        self._worlds, self._open, self._clip = [], [], None
+        self._worlds, self._steps, self._clip = [], [], None
 
     def enter(self, world: TappedWorld) -> None:
         """Tap a world that the training will step."""
@@ -101,7 +101,7 @@ class TrainingTap(Observer):
 
     def _record(self, world: TappedWorld, ids: Array, rewards: Array) -> None:
         wanted = self.wanted
-        if not self._open and time.monotonic() - self._asked > LEASE_SECONDS:
+        if not self._steps and time.monotonic() - self._asked > LEASE_SECONDS:
             self.wanted = self._clip = None
             return
         if wanted is None or self._clip is not None:
@@ -109,22 +109,22 @@ class TrainingTap(Observer):
         entered = next((entry for entry in self._worlds if entry.world() is world), None)
         if entered is None or (sim := wanted - entered.first) not in ids:
             return  # another world's, or its episode is over and only others go on
-        if wanted != self._of:
-            self._of, self._open = wanted, []
+        if wanted != self._steps_of:
+            self._steps_of, self._steps = wanted, []
         qpos, places = world.state(sim)
         if world.self_generated is not None and len(places[world.marks]):
             world.task.mark(places[world.marks], world.self_generated(sim))
-        self._open.append((qpos, places, int(world.steps[sim]), float(rewards[ids == sim][0])))
-        if len(self._open) >= max(2, round(CLIP_SECONDS * world.task.control_hz)):
-            qpos, places, steps, earned = (np.array(column) for column in zip(*self._open, strict=True))
-            self._open = []
-            self._clip = Clip(wanted, entered.domain, world.task.control_hz, qpos, places, steps, earned)
+        self._steps.append((qpos, places, int(world.steps[sim]), float(rewards[ids == sim][0])))
+        if len(self._steps) >= max(2, round(CLIP_SECONDS * world.task.control_hz)):
+            qpos, places, steps, reward = (np.array(column) for column in zip(*self._steps, strict=True))
+            self._steps = []
+            self._clip = Clip(wanted, entered.domain, world.task.control_hz, qpos, places, steps, reward)
 
     # -- the viewport ------------------------------------------------------------------------------------------------
 
     @property
     def simulations(self) -> int:
-        """Count the simulations that there are to choose from."""
+        """How many simulations there are to choose from."""
         return sum(world.num_envs for entry in self._worlds if (world := entry.world()) is not None)
 
     def domain(self, simulation: int) -> Domain | None:
@@ -143,6 +143,6 @@ class TrainingTap(Observer):
         self.wanted = None
 
     def take(self) -> Clip | None:
-        """Return the newest clip of the simulation that is wanted, once; the training then begins the next."""
+        """Return the newest clip of the wanted simulation, once; the training then records the next."""
         clip, self._clip = self._clip, None
         return clip if clip is not None and clip.simulation == self.wanted else None

@@ -24,7 +24,7 @@ _NAMED = {
 
 
 def fields(data: mujoco.MjData) -> dict[str, tuple[int, ...]]:
-    """Every field of the data that holds numbers, and its shape; () for a single number."""
+    """Return every field of the data that holds numbers, and its shape; () for a single number."""
     found: dict[str, tuple[int, ...]] = {}
     for name in dir(data):
         if name.startswith("_"):
@@ -39,20 +39,20 @@ def fields(data: mujoco.MjData) -> dict[str, tuple[int, ...]]:
 
 @dataclass(frozen=True)
 class Watch:
-    """What one line of text asks for."""
+    """A field and the rows of it that a line of text asks for."""
 
     text: str
     field: str
     index: tuple[int | slice, ...]
 
     def read(self, data: mujoco.MjData) -> np.ndarray:
-        """The present numbers, (count,), flat and copied."""
+        """Return the present numbers, (count,), flat and copied."""
         value = np.asarray(getattr(data, self.field), float)
         return np.atleast_1d(value[self.index] if self.index else value).ravel().copy()
 
 
 def parse(text: str, model: mujoco.MjModel, data: mujoco.MjData) -> Watch:
-    """Understands ``field``, ``field[3]``, ``field[2:5]``, ``field[4,2]`` and ``field[name]``.
+    """Parse ``field``, ``field[3]``, ``field[2:5]``, ``field[4,2]`` or ``field[name]``.
 
     Raises:
         StudioError: there is no such field, row, or name.
@@ -66,7 +66,7 @@ def parse(text: str, model: mujoco.MjModel, data: mujoco.MjData) -> Watch:
     known = fields(data)
     if name not in known:
         if isinstance(getattr(data, name, None), np.ndarray):
-            none = f"{_kind(name)}s" if name in _NAMED else "such thing"
+            none = f"{_kind(name)}s" if name in _NAMED else "data for it"
             raise StudioError(f"'{name}' is empty: the model has no {none}.", "watch", "Watch another field.")
         near = difflib.get_close_matches(name, known, 3)
         remedy = f"Did you mean {', '.join(near)}?" if near else "Write for example qpos[3] or sensordata."
@@ -100,7 +100,7 @@ def _index(part: str, size: int, field: str, axis: int, model: mujoco.MjModel) -
 
 
 def _kind(field: str) -> str:
-    """What the rows of a field are named after."""
+    """Return the kind of object after which the rows of a field are named."""
     return _NAMED[field].replace("dof", "joint")
 
 

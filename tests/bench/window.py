@@ -61,11 +61,11 @@ timer.timeout.connect(tick)
 timer.start(33)
 app_state.progress.connect(stage)
 window.findChildren(Viewport)[0].frame_shown.connect(frame)
-begun = []
+started = []
 
 def begin(problems):
-    if not begun and not problems:
-        begun.append(1)
+    if not started and not problems:
+        started.append(1)
         QTimer.singleShot(3000, app_state.run)
 
 def over(running):

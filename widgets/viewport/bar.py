@@ -1,4 +1,4 @@
-"""The slim bar under the viewport: what is played, how fast, through which camera, by which policy."""
+"""The bar under the viewport: time, domain, policy, camera, pictures and films."""
 
 from __future__ import annotations
 
@@ -111,10 +111,10 @@ class ViewportBar(QWidget):
         self._grid.addWidget(self._time, 0, 0)
         self._grid.addWidget(self._what, 0, 1)
         self._grid.addWidget(self._tools, 0, 2)
-        self._folded = False  # what is played stands on a line of its own
+        self._folded = False  # domain, policy and camera are on a line of their own
 
     def minimumSizeHint(self) -> QSize:
-        """Of the folded bar."""
+        """Return the least size, which is the folded bar's."""
         least = super().minimumSizeHint()
         time, what, tools = (row.minimumSizeHint().width() for row in (self._time, self._what, self._tools))
         return QSize(max(time + 2 * theme.MEDIUM + tools, what) + 2 * theme.SMALL, least.height())
@@ -135,12 +135,12 @@ class ViewportBar(QWidget):
             self._grid.addWidget(self._what, row, column, 1, columns)
 
     def set_playing(self, on: bool) -> None:
-        """The button shows what pressing it does."""
+        """Let the play button show what pressing it does."""
         theme.set_icon(self.play, "pause" if on else "run")
         self.play.setAccessibleName(self.tr("Pause") if on else self.tr("Play"))
 
     def set_cameras(self, cameras: tuple[str, ...], current: str) -> None:
-        """Free, following, and the model's own."""
+        """Offer the free and the following camera and the model's own, and show the current one."""
         if (cameras, current) == self._cameras:
             return
         self._cameras = (cameras, current)
@@ -154,7 +154,7 @@ class ViewportBar(QWidget):
             self.camera.setCurrentIndex(index)
 
     def set_keyframes(self, names: tuple[str, ...]) -> None:
-        """A menu of the model's keyframes at the reset button, where there are any."""
+        """Offer the model's keyframes in a menu at the reset button, where there are any."""
         if names == self._keys:
             return
         self._keys = names
@@ -168,25 +168,25 @@ class ViewportBar(QWidget):
         self.reset.setFixedWidth(40 if names else 28)
 
     def change_speed(self, by: int) -> None:
-        """As many entries faster or slower, as a person's choice."""
+        """Choose a speed so many entries faster or slower, as a person would."""
         index = min(max(self.speed.currentIndex() + by, 0), self.speed.count() - 1)
         self.speed.setCurrentIndex(index)
         self.speed_chosen.emit(self.speed.itemData(index))
 
     def set_filming(self, on: bool) -> None:
-        """Whether a film is being made."""
+        """Show whether a film is being made."""
         self.film.blockSignals(True)
         self.film.setChecked(on)
         self.film.blockSignals(False)
 
     def set_policy(self, key: str, checkpoint: str = "") -> None:
-        """``checkpoint`` names the one that is played."""
+        """Show what drives the robot; ``checkpoint`` names the one that is played."""
         self.policy.setCurrentIndex(self.policy.findData(key))
         label = self.tr("Checkpoint {0}").format(checkpoint) if checkpoint else self.tr("Checkpoint…")
         self.policy.setItemText(self.policy.findData("checkpoint"), label)
 
     def set_simulations(self, count: int) -> None:
-        """How many the training has; a number beyond is kept until there are fewer."""
+        """Set how many simulations the training has."""
         if max(1, count) != self.simulation.maximum():
             self.simulation.setRange(1, max(1, count))
 
@@ -214,7 +214,11 @@ class ViewportBar(QWidget):
 
 
 def _row(*widgets: QWidget, shares: Sequence[int] = ()) -> QWidget:
-    """Side by side. ``shares``: how much of the free width each takes, against one share before them and one after."""
+    """Return widgets side by side.
+
+    Args:
+        shares: how much of the free width each takes, against one share before them and one after.
+    """
     row = QWidget()
     layout = QHBoxLayout(row)
     layout.setContentsMargins(0, 0, 0, 0)

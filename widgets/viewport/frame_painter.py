@@ -29,7 +29,7 @@ class FramePainter:
         self.ghosts: Sequence[Ghost] = ()
         self.shows_inset = False
         self.inset: QImage | None = None  # what the policy saw last
-        self.is_fine = False  # the present picture is the fine one of what stands still
+        self.is_fine = False  # the present picture is finely drawn, as the simulation rests
         self._camera = mujoco.MjvCamera()
         self._free, self._fixed = mujoco.mjtCamera.mjCAMERA_FREE.value, mujoco.mjtCamera.mjCAMERA_FIXED.value
         self._quality = QualityControl()
@@ -69,7 +69,7 @@ class FramePainter:
         )
 
     def paint_next(self, player: PlayerProtocol, camera: OrbitCamera, still: bool) -> QImage:
-        """Return the next picture to be shown, at the present level or finely if it stands ``still``; film it too."""
+        """Return the next picture to be shown, at the present level or finely if it is ``still``; film it too."""
         began = time.perf_counter()
         self.is_fine = still
         image = self.paint(player, camera, LEVELS[min(STILL_LEVEL, self.level) if still else self.level])

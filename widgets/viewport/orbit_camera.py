@@ -56,7 +56,7 @@ class OrbitCamera:
 
     def pan(self, dx: float, dy: float) -> None:
         """Shift by a drag of (dx, dy), in heights of the view."""
-        right, up, _ = self._axes()
+        right, up, _ = self.axes()
         scale = 0.83 * self.distance  # what a 45° view sees over its height
         self.lookat = self.lookat - scale * (dx * right - dy * up)
         self._goal = None
@@ -106,7 +106,8 @@ class OrbitCamera:
         camera.lookat[:] = self.lookat
         camera.distance, camera.azimuth, camera.elevation = self.distance, self.azimuth, self.elevation
 
-    def _axes(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def axes(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return the directions right, up and forward of the free camera."""
         a, e = np.radians(self.azimuth), np.radians(self.elevation)
         forward = np.array([np.cos(a) * np.cos(e), np.sin(a) * np.cos(e), np.sin(e)])
         right = np.array([np.sin(a), -np.cos(a), 0.0])

@@ -17,7 +17,7 @@ FLASH_SECONDS = 0.8
 NUMBERS_S = 0.25  # between two readings of numbers that run
 INSET = 128  # px, side of the picture in picture
 LINE = 26  # px from one line of chips to the next
-COARSE = 0.9  # rendered pixels for each of the view's, along one side: fewer are said
+COARSE = 0.9  # rendered pixels for each of the view's, along one side: fewer are noted in the chip
 
 
 class Overlays(QObject):
@@ -62,7 +62,7 @@ class Overlays(QObject):
         return chip_texts.why_coarse(self._training) if coarse else ""
 
     def show_frame(self, frame: Frame) -> None:
-        """Show what a frame says, where it is not what the one before said."""
+        """Show what a frame says, where that has changed."""
         self.frame = frame
         counted = (frame.model, int(frame.info.get("successes", 0)))
         before, self._successes = self._successes, counted

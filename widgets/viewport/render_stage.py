@@ -211,7 +211,7 @@ class Stage:
     # -- frames ----------------------------------------------------------------------------------------------------
 
     def wants_picture(self, moved: bool) -> bool:
-        """Return whether to draw a frame now: something changed, or what stands still may be drawn finely."""
+        """Return whether to draw a frame now: something changed, or a standing picture may be drawn finely."""
         if self.player is None or not self.visible:
             return False
         return moved or self.dirty or (not self.painter.is_fine and self.painter.until_fine() <= 0)

@@ -99,7 +99,7 @@ class RenderThread(QThread, RenderRequests):
         _lower_priority()
         try:
             stage = Stage()
-        except Exception as error:  # no GL on this machine: said once, in place of a picture
+        except Exception as error:  # no GL on this machine: shown once, in place of a picture
             self._emit(Frame(message=_sentence(error)))
             self.failed.emit(error)
             return

@@ -50,7 +50,7 @@ LEVELS = (
     Quality(0, 0, 12, 0.5),
 )
 START_LEVEL = 2
-STILL_LEVEL = 1  # a picture that stands still is drawn once more at this level
+STILL_LEVEL = 1  # a standing picture is drawn once more at this level
 
 
 class QualityControl:

@@ -11,19 +11,19 @@ from typing import Any, Protocol
 
 from studio.errors import StudioError
 
-_OWN = threading.local()  # .context: each thread's GL context
+_THREAD = threading.local()  # .context: each thread's GL context
 _MAKING = threading.Lock()  # MuJoCo's EGL binding keeps global state while it makes a context
-OFFSCREEN = ("egl", "osmesa")  # backends whose contexts any thread may have
+OFFSCREEN = ("egl", "osmesa")  # backends whose contexts work on any thread
 
 
 class GLContext(Protocol):
-    """What MuJoCo's backends call a GL context."""
+    """A GL context of one of MuJoCo's backends."""
 
     def make_current(self) -> None:
-        """Makes it the calling thread's."""
+        """Make it the calling thread's."""
 
     def free(self) -> None:
-        """Frees it; it must not be used again."""
+        """Free it; it must not be used again."""
 
 
 def choose_gl_backend() -> str:
@@ -39,7 +39,7 @@ def choose_gl_backend() -> str:
 
 
 def new_context() -> GLContext:
-    """A new offscreen GL context, of the calling thread, current.
+    """Return a new offscreen GL context of the calling thread, which is now current.
 
     Pictures are drawn into MuJoCo's own framebuffers, so its size does not matter.
 
@@ -49,7 +49,7 @@ def new_context() -> GLContext:
     try:
         with _MAKING:
             # Mesa reads it once. Its rasterizer's own threads cannot speed up small images; without them each of
-            # our threads draws on a core of its own (measured: 1.9 times one thread's pictures, and 1.0 with them).
+            # our threads draws on its own core (measured: 1.9 times one thread's pictures, and 1.0 with them).
             os.environ.setdefault("LP_NUM_THREADS", "0")
             backend = choose_gl_backend()
             # MuJoCo's own GLContext is the backend that was chosen when it was first imported
@@ -62,16 +62,16 @@ def new_context() -> GLContext:
 
 
 def thread_context() -> GLContext:
-    """This thread's offscreen GL context, made at its first use and now current.
+    """Return this thread's offscreen GL context, made at its first use and now current.
 
-    One for all renderers of a thread: making one takes half a second with software GL, and leaves memory behind.
+    All renderers of a thread share it: making one takes half a second with software GL, and leaks some memory.
 
     Raises:
         StudioError: the machine has no GL.
     """
-    context: GLContext | None = getattr(_OWN, "context", None)
+    context: GLContext | None = getattr(_THREAD, "context", None)
     if context is None:
-        context = _OWN.context = new_context()
+        context = _THREAD.context = new_context()
         return context
     try:
         context.make_current()
@@ -81,9 +81,9 @@ def thread_context() -> GLContext:
 
 
 def no_gl(error: Exception) -> StudioError:
-    """What to say where no context can be made."""
+    """Return the error for a machine where no context can be made."""
     return StudioError(
-        f"No OpenGL context can be made ({error}).",
+        f"No OpenGL context can be created ({error}).",
         "",
         "Install Mesa's drivers: sudo apt-get install libegl1 libgl1-mesa-dri (or set MUJOCO_GL=osmesa).",
     )

@@ -1,7 +1,7 @@
-"""Threads that help to draw. They outlive the renderers they help: a thread's GL context takes half a second to make.
+"""Worker threads that draw. They outlive the renderers that use them: making a thread's GL context takes half a second.
 
-Whoever asks for pictures draws too, on its own thread; helpers take what is left. A helper that is busy or not ready
-yet delays nobody.
+The caller draws too, on its own thread; workers take what is left. A worker that is busy or not ready yet causes no
+delay.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Any
 
-Kept = dict[int, Any]  # what a helper keeps in its GL context, by the renderer's key
-Task = Callable[[Kept], None]
+Drawers = dict[int, Any]  # what a worker has in its GL context, by the renderer's key; each with a method close()
+Task = Callable[[Drawers], None]
 
-PATIENCE_S = 5.0  # how long the end of the program waits for a helper to free its context
+JOIN_S = 5.0  # how long the end of the program waits for a worker to free its context
 
 
 class Job:
-    """Rows to be drawn, taken in blocks by whoever comes first."""
+    """Rows to be drawn, in blocks that any thread may take."""
 
     def __init__(self, rows: int, block: int) -> None:
         self._rows, self._block = rows, block
@@ -34,12 +34,12 @@ class Job:
         return self._next >= self._rows
 
     def work(self, draw: Callable[[int], None]) -> None:
-        """Draws blocks of rows until none is left. An error is kept for :meth:`wait`, and ends the job."""
+        """Draw blocks of rows until none is left. An error ends the job, and :meth:`wait` raises it."""
         while block := self._take():
             try:
                 for row in block:
                     draw(row)
-            except BaseException as error:  # a stop by the user too: others still write into the same arrays
+            except BaseException as error:  # Ctrl+C too: other threads still write into the same arrays
                 self.fail(error)
             finally:
                 with self._change:
@@ -47,14 +47,14 @@ class Job:
                     self._change.notify_all()
 
     def fail(self, error: BaseException) -> None:
-        """Ends the job with an error."""
+        """End the job with an error."""
         with self._change:
             self._error = self._error or error
             self._next = self._rows
             self._change.notify_all()
 
     def wait(self) -> None:
-        """Returns when every row is drawn; raises the first error that anyone met."""
+        """Wait until every row is drawn; raise the first error of any thread."""
         with self._change:
             self._change.wait_for(lambda: self.over and self._taken == 0)
         if self._error is not None:
@@ -69,41 +69,41 @@ class Job:
 
 
 class Worker:
-    """A thread that does what it is given, in order, and keeps what belongs to its GL context."""
+    """A thread that runs tasks in order, and owns what is in its GL context."""
 
     def __init__(self, number: int) -> None:
         self._tasks: SimpleQueue[Task | None] = SimpleQueue()
-        self._thread = threading.Thread(target=self._run, name=f"render-helper-{number}", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=f"render-worker-{number}", daemon=True)
         self._thread.start()
 
-    def give(self, task: Task) -> None:
-        """Hands over a task that does not raise. May be called from anywhere, a finalizer too."""
+    def submit(self, task: Task) -> None:
+        """Queue a task, which must not raise. May be called from any thread and from finalizers."""
         self._tasks.put(task)
 
     def shutdown(self) -> None:
-        """Lets the thread free what it keeps and end."""
+        """Let the thread free its GL context's contents and end."""
         self._tasks.put(None)
-        self._thread.join(PATIENCE_S)
+        self._thread.join(JOIN_S)
 
     def _run(self) -> None:
-        kept: Kept = {}
+        drawers: Drawers = {}
         while (task := self._tasks.get()) is not None:
-            task(kept)
+            task(drawers)
             del task  # it holds images
-        for thing in kept.values():
-            thing.close()
+        for drawer in drawers.values():
+            drawer.close()
 
 
 _POOL: list[Worker] = []
-_HIRING = threading.Lock()
+_POOL_LOCK = threading.Lock()
 
 
 def render_pool(count: int) -> list[Worker]:
-    """The first ``count`` helpers of this process, hired at their first use."""
-    with _HIRING:
+    """Return the first ``count`` workers of this process, started at their first use."""
+    with _POOL_LOCK:
         if count and not _POOL:
-            # as late as this: functions registered later run earlier, and MuJoCo registers the end of its EGL display
-            # when its first context is made
+            # not earlier: functions registered later run first, and MuJoCo registers the end of its EGL display when
+            # its first context is made
             atexit.unregister(_shutdown_all)
             atexit.register(_shutdown_all)
         while len(_POOL) < count:

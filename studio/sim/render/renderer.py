@@ -1,7 +1,7 @@
-"""Camera images of many simulations, rendered lean: no shadows, samples, reflections or sky; by several threads.
+"""Camera images of many simulations, drawn by several threads without shadows, samples, reflections or sky.
 
-Each picture fills a framebuffer of its own size. So it depends on its own state alone, to the bit: as a tile of a
-larger framebuffer it would change in some pixels with its place there.
+Each picture fills a framebuffer of its own size, so that it depends on its own state alone, bit for bit: as a tile of a
+larger framebuffer, some pixels would change with its place there.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from studio.cores import cores
 from studio.errors import StudioError
 from studio.sim.randomization.visual import Appearance, VisualParams, VisualTarget
 from studio.sim.render.gl import OFFSCREEN, choose_gl_backend, no_gl, thread_context
-from studio.sim.render.pool import Job, Kept, Worker, render_pool
+from studio.sim.render.pool import Drawers, Job, Worker, render_pool
 
 Array = np.ndarray
 
-BLOCK = 4  # pictures a worker takes at a time
-MAX_WORKERS = 4  # more are little use: the rasterizer of software GL serves one thread of a process at a time
+BLOCK = 4  # pictures that a thread takes at a time
+MAX_WORKERS = 4  # more gain little: the rasterizer of software GL serves one thread of a process at a time
 FULL_TURN_SLICES = 12
 PLANE = (20.0, 20.0, 20.0)  # m: half-widths and the spacing of a floor's subdivisions
 _KEYS = itertools.count()
@@ -59,8 +59,8 @@ class CameraRenderer:
         self._drawer = _Drawer(self._model, index, size)
         self._key = next(_KEYS)
         self._workers: list[Worker] = []
-        self._shutdown = weakref.finalize(self, _forget_all, self._workers, self._key)
-        self._shutdown.atexit = False  # at the end of the program helpers free all they have
+        self._shutdown = weakref.finalize(self, _free_all, self._workers, self._key)
+        self._shutdown.atexit = False  # at the end of the program workers free all they have
 
     def render(
         self,
@@ -69,12 +69,12 @@ class CameraRenderer:
         visuals: Mapping[str, Array] | None = None,
         mocap_quat: Array | None = None,
     ) -> Array:
-        """Draws each state.
+        """Return a picture of each state.
 
         Args:
             qpos: (n, nq).
             mocap_pos: (n, mocap bodies, 3), m.
-            visuals: how each picture departs from the model's own look.
+            visuals: what differs in each picture from the model's own look.
             mocap_quat: (n, mocap bodies, 4), w first; None: as in the model.
 
         Returns:
@@ -86,18 +86,18 @@ class CameraRenderer:
         states = (qpos, mocap_pos, mocap_quat)
         job = Job(n, BLOCK)
         if n > BLOCK and self.workers > 1:
-            # never more helpers than blocks
+            # never more workers than blocks
             pool = render_pool(min(self.workers, -(-n // BLOCK)) - 1)
             self._workers += [worker for worker in pool if worker not in self._workers]
             make = partial(_Drawer, self._model, self._camera, self.size)
             for worker in pool:
-                worker.give(partial(_help, self._key, make, job, states, looks, images))
-        job.work(partial(self._drawer.begin().draw, states, looks, images))
+                worker.submit(partial(_draw_rest, self._key, make, job, states, looks, images))
+        job.work(partial(self._drawer.bind().draw, states, looks, images))
         job.wait()
         return images
 
     def close(self) -> None:
-        """Frees what lies in the threads' GL contexts; call it on the thread that made the renderer."""
+        """Free what is in the threads' GL contexts; call it on the thread that made the renderer."""
         self._shutdown()
         self._drawer.close()
 
@@ -132,15 +132,15 @@ class _Drawer:
         self._frame = mujoco.MjrRect(0, 0, size, size)
         self._pixels = np.empty((size, size, 3), np.uint8)
 
-    def begin(self) -> _Drawer:
-        """Makes the thread's GL context current, and this drawer's framebuffer the one that is drawn into."""
+    def bind(self) -> _Drawer:
+        """Make the thread's GL context current and bind this drawer's framebuffer."""
         self._gl.make_current()
         # another renderer of this thread may have bound its own since
         mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN.value, self._context)
         return self
 
     def draw(self, states: tuple[Array, Array, Array | None], looks: VisualParams, images: Array, i: int) -> None:
-        """Draws state ``i`` into image ``i``."""
+        """Draw state ``i`` into image ``i``."""
         model, data, scene = self._model, self._data, self._scene
         qpos, mocap_pos, mocap_quat = states
         data.qpos[:] = qpos[i]
@@ -157,46 +157,49 @@ class _Drawer:
         images[i] = self._pixels[::-1]  # GL's origin is the lower left corner
 
     def close(self) -> None:
-        """Frees what lies in the GL context."""
+        """Free what is in the GL context."""
         self._gl.make_current()
         self._context.free()
 
 
-def _help(
-    key: int, make: partial[_Drawer], job: Job, states: tuple, looks: VisualParams, images: Array, kept: Kept
+def _draw_rest(
+    key: int, make: partial[_Drawer], job: Job, states: tuple, looks: VisualParams, images: Array, drawers: Drawers
 ) -> None:
-    """A helper's part: it draws what the others have left."""
+    """Draw, on a worker, the pictures that no other thread has taken."""
     if job.over:
         return
     try:
-        drawer = kept.get(key)
+        drawer = drawers.get(key)
         if drawer is None:
-            drawer = kept[key] = make()
-        drawer.begin()
+            drawer = drawers[key] = make()
+        drawer.bind()
     except BaseException as error:
         job.fail(error)
         return
     job.work(partial(drawer.draw, states, looks, images))
 
 
-def _forget(key: int, kept: Kept) -> None:
-    drawer = kept.pop(key, None)
+def _free(key: int, drawers: Drawers) -> None:
+    drawer = drawers.pop(key, None)
     if drawer is not None:
         drawer.close()
 
 
-def _forget_all(pool: list[Worker], key: int) -> None:
+def _free_all(pool: list[Worker], key: int) -> None:
     for worker in pool:
-        worker.give(partial(_forget, key))
+        worker.submit(partial(_free, key))
 
 
 def default_workers() -> int:
-    """One for each core this process may use, within ``MAX_WORKERS``; one where GL belongs to the main thread."""
+    """Return how many threads draw: one for each core that this process may use, within ``MAX_WORKERS``.
+
+    One alone where GL belongs to the main thread.
+    """
     return min(cores(), MAX_WORKERS) if choose_gl_backend() in OFFSCREEN else 1
 
 
 def lean_copy(model: mujoco.MjModel, size: int) -> mujoco.MjModel:
-    """A copy that renders cheaply: MuJoCo's defaults (4096 px shadow map, 4 samples) cost 20 times more."""
+    """Return a copy that renders cheaply: MuJoCo's defaults (4096 px shadow map, 4 samples) cost 20 times more."""
     lean = copy.copy(model)
     lean.vis.global_.offwidth = max(size, 16)
     lean.vis.global_.offheight = max(size, 16)

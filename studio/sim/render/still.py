@@ -11,7 +11,7 @@ MAX_GEOMS = 10_000
 
 
 def still(model: mujoco.MjModel, data: mujoco.MjData, camera: mujoco.MjvCamera, width: int, height: int) -> np.ndarray:
-    """Draw one picture, (height, width, 3) uint8, on whatever thread calls; its GL context is freed again.
+    """Return one picture, (height, width, 3) uint8; its GL context belongs to this call alone.
 
     Args:
         model: with an offscreen framebuffer of at least this size.

@@ -1,4 +1,4 @@
-"""MP4 films of pictures as they come: encoded by ffmpeg from a thread of its own, streaming, at a constant rate."""
+"""MP4 films of pictures as they come, encoded by ffmpeg on a thread of its own, at a constant rate."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ import imageio_ffmpeg
 from studio.errors import DataError
 
 FPS = 30
-WAITING = 6  # pictures the encoder may lag behind; further ones are left out and the one before stands longer
-LEAST_FREE = 4 * 1024 * 1024  # bytes; below this a disk counts as full
+QUEUE = 6  # pictures that the encoder may lag behind; further ones are dropped and the one before is shown longer
+MIN_FREE = 4 * 1024 * 1024  # bytes; below this a disk counts as full
 
 
 class VideoWriter:
@@ -30,8 +30,8 @@ class VideoWriter:
     name and gets its own when it is complete.
 
     Args:
-        width, height: px; odd ones lose a row or column, for H.264 has none.
-        layout: of the pictures' bytes, in ffmpeg's words.
+        width, height: px; odd ones lose a row or column, since H.264 needs even ones.
+        layout: of the pictures' bytes, as ffmpeg names it.
         ended: called once, from the writing thread, with the error that ended the film, or None.
 
     Raises:
@@ -50,11 +50,11 @@ class VideoWriter:
         self.frames = 0  # in the film so far
         self._layout, self._ended = layout, ended
         self._temporary = path.with_name(f".{path.stem}.part.mp4")
-        self._queue: queue.Queue[tuple[float, bytes] | None] = queue.Queue(WAITING)
-        self._begun: float | None = None
+        self._queue: queue.Queue[tuple[float, bytes] | None] = queue.Queue(QUEUE)
+        self._started: float | None = None  # s, time of the first picture
         self._error: DataError | None = None
         self._closing = threading.Event()
-        self._until = 0.0
+        self._end = 0.0  # s, time of the last picture after the first
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._temporary.touch()
@@ -64,35 +64,35 @@ class VideoWriter:
         self._thread.start()
 
     def add(self, picture: bytes, when: float | None = None) -> bool:
-        """A picture (rows from the top) and its time, s; False where the encoder lags and it is left out."""
+        """Add a picture (rows from the top) at a time, s; return False where the encoder lags and it is dropped."""
         if not self.alive:
             return False
         now = time.monotonic() if when is None else when
-        if self._begun is None:
-            self._begun = now
-        self._until = now - self._begun
+        if self._started is None:
+            self._started = now
+        self._end = now - self._started
         try:
-            self._queue.put_nowait((now - self._begun, picture))
+            self._queue.put_nowait((now - self._started, picture))
         except queue.Full:
             return False
         return True
 
     @property
     def seconds(self) -> float:
-        """Length of the film so far."""
-        return self._until
+        """Length of the film so far, s."""
+        return self._end
 
     @property
     def alive(self) -> bool:
-        """It takes pictures: it neither failed nor was closed."""
+        """Whether it takes pictures: it neither failed nor was closed."""
         return self._error is None and not self._closing.is_set()
 
     def join(self, seconds: float) -> None:
-        """Waits for the film to be complete, but not longer."""
+        """Wait until the film is complete, but at most so many ``seconds``."""
         self._thread.join(seconds)
 
     def close(self, wait: bool = False) -> None:
-        """Ends the film; the thread completes it. Raises what went wrong if asked to ``wait``."""
+        """End the film, which the thread completes; with ``wait``, return then or raise the error that ended it."""
         self._closing.set()
         with contextlib.suppress(queue.Full):
             self._queue.put_nowait(None)
@@ -121,13 +121,13 @@ class VideoWriter:
             self._ended(error)
 
     def _encode(self) -> None:
-        with tempfile.TemporaryFile() as said:
-            process, whole = self._started(said), False
+        with tempfile.TemporaryFile() as stderr:
+            process, whole = self._start_ffmpeg(stderr), False
             try:
                 self._send(process)
                 whole = True
             except BrokenPipeError:
-                pass  # it has ended: what it said tells why
+                pass  # ffmpeg has ended: its error output says why
             finally:
                 with contextlib.suppress(OSError):
                     process.stdin.close()
@@ -137,12 +137,12 @@ class VideoWriter:
             with self._temporary.open("rb") as film:  # the index comes first, once the film is complete
                 whole &= status == 0 and b"moov" in film.read(1 << 20)
             if not whole:
-                _need_room(self.path)
-                said.seek(0)
-                raise RuntimeError(said.read().decode(errors="replace") or "it ended before the film was complete")
+                _check_space(self.path)
+                stderr.seek(0)
+                raise RuntimeError(stderr.read().decode(errors="replace") or "it ended before the film was complete")
 
-    def _started(self, said: IO[bytes]) -> Any:
-        """ffmpeg, which reads pictures from its standard input."""
+    def _start_ffmpeg(self, stderr: IO[bytes]) -> Any:
+        """Start ffmpeg, which reads pictures from its standard input, and return the process."""
         even = f"crop={self.width // 2 * 2}:{self.height // 2 * 2}:0:0"
         command = [
             imageio_ffmpeg.get_ffmpeg_exe(), "-y", "-v", "error", "-f", "rawvideo", "-pix_fmt", self._layout,
@@ -151,27 +151,27 @@ class VideoWriter:
             "-c:v", "libx264", "-pix_fmt", "yuv420p", "-preset", "veryfast", "-crf", "20", "-threads", "1",
             "-movflags", "+faststart", str(self._temporary),
         ]  # fmt: skip
-        # A group of its own: Ctrl+C in the terminal is the studio's to answer, which completes the film. imageio_ffmpeg
-        # would call Python between fork and exec for that, which hangs now and then in a process with many threads.
+        # A process group of its own: Ctrl+C in the terminal goes to the studio, which completes the film.
+        # imageio_ffmpeg would run Python between fork and exec for that, which sometimes hangs in a process with many
+        # threads.
         flags = sum(getattr(subprocess, f"CREATE_{name}", 0) for name in ("NEW_PROCESS_GROUP", "NO_WINDOW"))  # Windows
-        return subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=said, process_group=0, creationflags=flags
-        )
+        pipes: Any = {"stdin": subprocess.PIPE, "stdout": subprocess.DEVNULL, "stderr": stderr}
+        return subprocess.Popen(command, **pipes, process_group=0, creationflags=flags)
 
     def _send(self, process: Any) -> None:
         last: bytes | None = None
         while (entry := self._next()) is not None:
             when, picture = entry
-            # the one before stands until this one's time; of two in one frame's time the later is shown
+            # the one before is shown until this one's time; of two in one frame's time the later is shown
             self._fill(process, last, round(when * FPS))
             last = picture
         if last is not None:
-            self._fill(process, last, max(round(self._until * FPS), self.frames) + 1)
+            self._fill(process, last, max(round(self._end * FPS), self.frames) + 1)
 
     def _fill(self, process: Any, picture: bytes | None, until: int) -> None:
         while picture is not None and self.frames < until:
             if self.frames % FPS == 0:
-                _need_room(self.path)
+                _check_space(self.path)
             process.stdin.write(picture)
             self.frames += 1
 
@@ -184,14 +184,14 @@ class VideoWriter:
                     return None
 
 
-def _need_room(path: Path) -> None:
-    if shutil.disk_usage(path.parent).free < LEAST_FREE:
+def _check_space(path: Path) -> None:
+    if shutil.disk_usage(path.parent).free < MIN_FREE:
         raise OSError(errno.ENOSPC, "No space left on device")
 
 
 def _failed(path: Path, error: Exception) -> DataError:
     with contextlib.suppress(OSError):
-        if getattr(error, "errno", None) == errno.ENOSPC or shutil.disk_usage(path.parent).free < LEAST_FREE:
+        if getattr(error, "errno", None) == errno.ENOSPC or shutil.disk_usage(path.parent).free < MIN_FREE:
             return DataError("The film cannot be written: the disk is full.", str(path), "Free some space.")
     if isinstance(error, OSError) and error.strerror and error.errno != errno.EPIPE:
         return _unwritable(path, error)

@@ -108,7 +108,7 @@ def test_any_number_of_workers_draws_the_same_images(robot: str, monkeypatch: py
     monkeypatch.setattr(render._Drawer, "draw", noting)
     together = CameraRenderer(model, "front", SIZE, workers=3)
     end = time.monotonic() + 30
-    while len(drew) < 3 and time.monotonic() < end:  # the first pictures are drawn before the helpers are ready
+    while len(drew) < 3 and time.monotonic() < end:  # the first pictures are drawn before the workers are ready
         np.testing.assert_array_equal(together.render(qpos, mocap), plain)
     assert len(drew) == 3
     np.testing.assert_array_equal(together.render(qpos, mocap, visuals), varied)
@@ -151,47 +151,47 @@ def test_workers_drop_a_renderer_that_is_closed_or_deleted(monkeypatch: pytest.M
 
     monkeypatch.setattr(render._Drawer, "close", noting)
     qpos, mocap = states(scene(), 40)
-    (helper,) = pool.render_pool(1)
+    (worker,) = pool.render_pool(1)
     for how in ("closed", "forgotten"):
         renderer: CameraRenderer | None = CameraRenderer(scene(), "front", SIZE, workers=2)
         assert renderer is not None
         knows: list[bool] = []
         look = partial(_look, renderer._key, knows)
-        while not any(knows):  # until the helper has drawn for it
+        while not any(knows):  # until the worker has drawn for it
             renderer.render(qpos, mocap)
-            helper.give(look)
+            worker.submit(look)
         closed.clear()
         if how == "closed":
             renderer.close()
         renderer = None
-        tiny.wait_for(lambda: "render-helper-1" in closed)
+        tiny.wait_for(lambda: "render-worker-1" in closed)
 
 
-def _look(key: int, knows: list[bool], kept: dict[int, Any]) -> None:
-    knows.append(key in kept)
+def _look(key: int, knows: list[bool], drawers: dict[int, Any]) -> None:
+    knows.append(key in drawers)
 
 
-def test_a_helpers_error_reaches_the_caller() -> None:
+def test_a_workers_error_reaches_the_caller() -> None:
     job = pool.Job(8, 2)
 
     def broken(row: int) -> None:
         if row == 3:
             raise StudioError("no picture")
 
-    (helper,) = pool.render_pool(1)
-    helper.give(lambda kept: job.work(broken))
+    (worker,) = pool.render_pool(1)
+    worker.submit(lambda _drawers: job.work(broken))
     tiny.wait_for(lambda: job.over)
     with pytest.raises(StudioError, match="no picture"):
         job.wait()
-    done: list[int] = []  # the helper lives on
+    done: list[int] = []  # the worker lives on
     later = pool.Job(8, 3)
-    helper.give(lambda kept: later.work(done.append))
+    worker.submit(lambda _drawers: later.work(done.append))
     tiny.wait_for(lambda: later.over)
     later.wait()
     assert done == list(range(8))
 
 
-def test_a_program_that_drew_with_helpers_ends_without_complaint() -> None:
+def test_a_program_that_drew_with_workers_ends_cleanly() -> None:
     program = (
         "import mujoco, numpy as np, time\n"
         "from studio.sim.render.renderer import CameraRenderer\n"
@@ -363,4 +363,4 @@ def test_no_gl_raises_studio_error(backend: str) -> None:
     done = subprocess.run(
         [sys.executable, "-c", program], env=os.environ | without, capture_output=True, text=True, check=False
     )
-    assert done.stdout.startswith("No OpenGL context can be made (") and "libegl1" in done.stdout, done.stderr
+    assert done.stdout.startswith("No OpenGL context can be created (") and "libegl1" in done.stdout, done.stderr

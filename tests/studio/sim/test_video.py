@@ -15,7 +15,6 @@ import psutil
 import pytest
 
 from studio.errors import DataError
-from studio.sim.render import video
 from studio.sim.render.video import FPS, VideoWriter
 
 
@@ -35,7 +34,7 @@ def read(path: Path) -> tuple[dict, np.ndarray]:
 def test_a_film_keeps_the_clock_of_its_pictures(tmp_path: Path) -> None:
     ended: list[DataError | None] = []
     film = VideoWriter(tmp_path / "new" / "film.mp4", 96, 64, ended=ended.append)
-    for when, shade in ((0.0, 40), (0.1, 120), (0.5, 240)):  # late pictures: the one before stands longer
+    for when, shade in ((0.0, 40), (0.1, 120), (0.5, 240)):  # late pictures: the one before is shown longer
         assert film.add(picture(shade), when)
     film.close(wait=True)
     meta, frames = read(film.path)
@@ -54,12 +53,13 @@ def test_odd_sizes_lose_a_row_or_column(tmp_path: Path) -> None:
 
 
 def test_adding_never_waits_for_the_encoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    held = threading.Event()
+    held, usage = threading.Event(), shutil.disk_usage(tmp_path)
 
-    def slow(*args: object) -> None:
+    def slow(path: object) -> object:
         held.wait(20)
+        return usage
 
-    monkeypatch.setattr(video, "_need_room", slow)
+    monkeypatch.setattr(shutil, "disk_usage", slow)
     film = VideoWriter(tmp_path / "slow.mp4", 96, 64)
     began = time.monotonic()
     taken = [film.add(picture(100), number / FPS) for number in range(100)]

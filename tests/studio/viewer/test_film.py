@@ -1,4 +1,4 @@
-"""Films of a run's policy: right length and content, from the command line; what cannot be filmed is said in a line."""
+"""Films of a run's policy: length and content, from the command line; and why a run cannot be filmed."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ def refused(capfd: pytest.CaptureFixture[str], *arguments: str | Path) -> dict[s
     """The one sentence that an export is refused with."""
     capfd.readouterr()
     assert main(["export", *map(str, arguments), "--json"]) == 2
-    said: dict[str, str] = json.loads(capfd.readouterr().out)
-    assert said["error"].count(".") <= 2 and said["remedy"]
-    return said
+    error: dict[str, str] = json.loads(capfd.readouterr().out)
+    assert error["error"].count(".") <= 2 and error["remedy"]
+    return error
 
 
 def test_a_run_is_filmed_on_its_evaluation_seeds(
@@ -48,19 +48,19 @@ def test_a_run_is_filmed_on_its_evaluation_seeds(
     run, path = finished["full_finetuning"], tmp_path / "new" / "film.mp4"
     assert main(["export", str(run), "--film", str(path), "--episodes", "2", "--json"]) == 0
     out, err = capfd.readouterr()
-    told = json.loads(out)
-    assert "Episode 2 of 2" in err and (told["film"], told["episodes"]) == (str(path), 2)
+    report = json.loads(out)
+    assert "Episode 2 of 2" in err and (report["film"], report["episodes"]) == (str(path), 2)
     plan = Experiment.load(run / "experiment.yaml")
     scored = evaluate(load_policy(run), resolve(plan.target, Registry()), 2, plan.seed)
-    assert told["successes"] == int(scored.outcome.successes.sum())
+    assert report["successes"] == int(scored.outcome.successes.sum())
     from studio.sim.domains import task_of
     from studio.viewer.player import HOLD_SECONDS
 
     hz = task_of(plan.target, Registry()).control_hz
     expected = float(sum(scored.outcome.lengths)) / hz + 2 * HOLD_SECONDS  # each end stays for a moment
-    assert told["seconds"] == pytest.approx(expected, abs=0.3)
+    assert report["seconds"] == pytest.approx(expected, abs=0.3)
     pictures = read(path)
-    assert len(pictures) == round(told["seconds"] * FPS) and pictures.shape[1:] == (film.HEIGHT, film.WIDTH, 3)
+    assert len(pictures) == round(report["seconds"] * FPS) and pictures.shape[1:] == (film.HEIGHT, film.WIDTH, 3)
     assert pictures[0].std() > 20, "there is a scene to see"
     assert np.abs(pictures[0].astype(int) - pictures[len(pictures) // 2]).max() > 60, "and it moves"
     sky, table = pictures[0][:15].mean(), pictures[0][-15:].mean()
@@ -89,19 +89,19 @@ def test_what_cannot_be_filmed_is_said(
     assert not path.exists() and not [p for p in tmp_path.iterdir() if "part" in p.name]
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere MuJoCo's own choice stands")
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere MuJoCo chooses")
 def test_without_a_display_it_draws_all_the_same() -> None:
     bare = {name: value for name, value in os.environ.items() if name not in ("DISPLAY", "MUJOCO_GL")}
     asked = "from studio.viewer.film import thread_context; print(type(thread_context()).__module__)"
-    said = subprocess.run([sys.executable, "-c", asked], env=bare, capture_output=True, text=True, check=True)
-    assert said.stdout.split()[-1] in ("mujoco.egl", "mujoco.osmesa")
+    done = subprocess.run([sys.executable, "-c", asked], env=bare, capture_output=True, text=True, check=True)
+    assert done.stdout.split()[-1] in ("mujoco.egl", "mujoco.osmesa")
 
 
 def test_without_gl_nothing_is_written(
     finished: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def none() -> None:
-        raise StudioError("No OpenGL context can be made.", "", "Install Mesa's drivers.")
+        raise StudioError("No OpenGL context can be created.", "", "Install Mesa's drivers.")
 
     monkeypatch.setattr(film, "thread_context", none)
     with pytest.raises(StudioError, match="No OpenGL"):

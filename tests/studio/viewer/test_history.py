@@ -79,7 +79,7 @@ def test_back_and_forth_gives_the_same_future_bit_for_bit(fields: dict[str, Any]
         player.close()
 
 
-def test_an_earlier_episode_comes_back_with_its_own_randomization() -> None:
+def test_an_earlier_episode_has_its_own_randomization_again() -> None:
     player = made(randomization=[MASS])
     try:
         future(player, 3)
@@ -242,7 +242,7 @@ def test_a_posed_joint_stays_where_it_was_put(player: Player) -> None:
     assert player.joint_values()[1] == pytest.approx(-1.2, abs=0.05), "the servo pulls it back"
 
 
-def test_actuators_obey_the_hand_and_the_policy_goes_on_from_there(player: Player) -> None:
+def test_a_policy_goes_on_from_actuators_set_by_hand(player: Player) -> None:
     player.set_policy("hand")
     before = player.joint_values()[0]
     player.set_ctrl(0, before + 0.4)
@@ -257,7 +257,7 @@ def test_actuators_obey_the_hand_and_the_policy_goes_on_from_there(player: Playe
     assert abs(player.joint_values()[0] - here) < 0.15, "the old command yanks it back"
 
 
-def test_a_hand_takes_over_in_the_middle_of_a_step_and_has_no_time_limit(player: Player) -> None:
+def test_a_hand_takes_over_in_mid_step_without_time_limit(player: Player) -> None:
     player.advance(1.5 / (player.control_hz * player.parts))
     player.set_policy("hand")
     player.set_ctrl(0, 0.7)
@@ -267,7 +267,7 @@ def test_a_hand_takes_over_in_the_middle_of_a_step_and_has_no_time_limit(player:
     assert player.info["step"] > player.world.task.horizon and player.info["episode"] == 0
 
 
-def test_a_body_is_driven_by_its_motors_and_steps_as_long_as_under_a_policy() -> None:
+def test_steps_by_hand_take_as_long_as_under_a_policy() -> None:
     player = made(embodiment="half_cheetah", task="half_cheetah", control="motor", observation="state")
     try:
         player.set_policy("hand")

@@ -43,7 +43,7 @@ def test_every_frame_shows_its_own_state(playback: Playback, episodes: Episodes)
         np.testing.assert_allclose(playback.data.site(site).xpos, episodes.observations["eef_pos"][frame], atol=1e-4)
 
 
-def test_it_plays_at_the_pace_it_was_recorded_and_goes_on_to_the_next(playback: Playback) -> None:
+def test_playback_keeps_the_recorded_pace(playback: Playback) -> None:
     assert playback.length > 5
     playback.advance(3.01 / playback.control_hz)
     assert playback.frame == 3

@@ -34,7 +34,7 @@ def player() -> Iterator[Player]:
     playing.close()
 
 
-def test_the_expert_plays_an_episode_to_success_and_the_next_begins(player: Player) -> None:
+def test_the_expert_succeeds_and_the_next_episode_starts(player: Player) -> None:
     part = 1 / (player.world.task.control_hz * PARTS)
     while not player.info["success"]:
         player.advance(part)
@@ -44,8 +44,8 @@ def test_the_expert_plays_an_episode_to_success_and_the_next_begins(player: Play
     assert ended["return_"] < 0
     assert ended["time"] == pytest.approx(ended["step"] / player.world.task.control_hz)
     player.advance(HOLD_SECONDS + 2 * part)
-    begun = player.info
-    assert (begun["seed"], begun["episode"], begun["success"]) == (4, 1, False)
+    first = player.info
+    assert (first["seed"], first["episode"], first["success"]) == (4, 1, False)
 
 
 def test_tiny_advances_accumulate(player: Player) -> None:
@@ -100,7 +100,7 @@ def test_chance_and_a_policy_play_too(player: Player) -> None:
     player.step()
 
 
-def test_a_policy_that_does_not_fit_is_refused_and_who_acted_goes_on(player: Player) -> None:
+def test_a_policy_that_does_not_fit_is_refused(player: Player) -> None:
     class Wide(BasePolicy):  # as one of another robot's control
         def act(self, observation, memory=None):
             return np.zeros((len(observation["joint_pos"]), 7)), memory
@@ -193,7 +193,7 @@ def test_previewed_noise_is_what_a_policy_sees(player: Player) -> None:
     np.testing.assert_array_equal(player.world.observe(np.zeros(1, int))["joint_pos"], before)
 
 
-def test_a_target_on_slides_is_seen_where_the_hand_holds_it_while_it_is_moved() -> None:
+def test_a_target_on_slides_is_observed_where_the_hand_holds_it() -> None:
     class Still(BasePolicy):
         seen: list[np.ndarray] = []
 
@@ -252,7 +252,7 @@ def test_a_goal_stays_where_the_hand_put_it_until_a_reset(domain: Domain, mark: 
     untouched.close()
 
 
-def test_a_goal_follows_the_hand_while_the_end_of_an_episode_is_held() -> None:
+def test_a_goal_follows_the_hand_after_an_episodes_end() -> None:
     playing = Player(resolve(REACHER, Registry()), "random", seed=3)
     part, target, hand = 1 / (playing.control_hz * PARTS), playing.model.body("target").id, playing.perturb
     while playing.info["step"] < playing.world.task.horizon:

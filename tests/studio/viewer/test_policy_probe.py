@@ -52,7 +52,7 @@ def played(policy: Any, steps: int = 6) -> Player:
     return player
 
 
-def test_traces_of_value_and_entropy_are_those_of_the_states_passed() -> None:
+def test_traces_hold_value_and_entropy_of_the_states() -> None:
     player = played(Right())
     found = player.traces()
     assert found is not None and list(found) == ["action", "reward", "value", "entropy"]
@@ -82,7 +82,7 @@ def test_an_actor_critic_says_both_and_a_score_comes_with_it() -> None:
     assert player.legend is not None and player.legend[0] == "Δr"
 
 
-def test_the_path_is_where_the_body_was_and_shrinks_when_time_goes_back() -> None:
+def test_the_path_is_shorter_when_time_goes_back() -> None:
     policy = Right()
     policy.attach("gap", Gap())
     player = played(policy)
@@ -96,12 +96,12 @@ def test_the_path_is_where_the_body_was_and_shrinks_when_time_goes_back() -> Non
     assert len(player.overlays) == 0, "another episode begins another path"
 
 
-def test_a_policy_keeps_its_memory_within_an_episode_and_in_the_history() -> None:
-    told = []
+def test_a_policys_memory_is_kept_in_the_history() -> None:
+    memories = []
 
     class Counting(Right):
         def act(self, observation: Any, memory: Any = None) -> tuple[np.ndarray, Any]:
-            told.append(memory)
+            memories.append(memory)
             return super().act(observation, memory)
 
     player = played(Counting(), 3)
@@ -110,7 +110,7 @@ def test_a_policy_keeps_its_memory_within_an_episode_and_in_the_history() -> Non
     player.step()
     player.reset(2)
     player.step()
-    assert told == [None, 1, 2, 3, None]
+    assert memories == [None, 1, 2, 3, None]
 
 
 def test_a_hand_on_the_goal_changes_what_is_said_at_once() -> None:
@@ -168,7 +168,7 @@ def test_what_one_policy_said_is_not_said_of_the_next() -> None:
     assert np.isfinite(found["score"][:, 0]).tolist() == [False, True, True, True, False, False]
 
 
-def test_a_state_is_observed_once_and_anew_after_a_hand_was_there(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_state_is_observed_once_until_a_person_changes_it(monkeypatch: pytest.MonkeyPatch) -> None:
     policy = Right()
     policy.attach("gap", Gap())
     player = played(policy, 1)
@@ -181,7 +181,7 @@ def test_a_state_is_observed_once_and_anew_after_a_hand_was_there(monkeypatch: p
     monkeypatch.setattr(player.world, "observe", counted)
     for _ in range(5):
         player.step()
-    assert looked[0] == 5, "images are dear"
+    assert looked[0] == 5, "images are expensive"
     player.set_context(0, 0.4)
     assert looked[0] == 6
     player.step()

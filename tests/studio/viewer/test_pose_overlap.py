@@ -28,7 +28,7 @@ def test_poses_alike_are_grouped_with_the_first_they_match() -> None:
     assert groups_alike(model, np.empty((0, 2))) == []
 
 
-def test_a_geom_in_the_same_place_is_repeated_though_the_pose_differs() -> None:
+def test_repeated_geoms_of_poses_that_differ() -> None:
     model = mujoco.MjModel.from_xml_string(ARM)
     upper, lower = model.geom("upper").id, model.geom("lower").id
     repeated = repeated_geoms(model, [np.array([0.0, 0.0]), np.array([0.0, 1.0]), np.array([0.0, 0.0])])

@@ -12,7 +12,7 @@ from studio.experiment import Domain
 from studio.registry import Registry
 from studio.sim.domains import resolve
 from studio.viewer.player import Player
-from studio.viewer.steering import Component, arrow, components, placed, turned
+from studio.viewer.steering import Component, arrow, components, goal_components, with_component
 
 POINT = Domain(embodiment="point", task="point_navigation", control="motor", observation="goal")
 
@@ -32,21 +32,21 @@ class Angle(Task):
     ranges: ClassVar[tuple[tuple[float, float], ...]] = ((-1.0, 1.0), (-1.0, 1.0))
 
 
-def test_a_hand_reaches_beyond_a_range_and_takes_one_of_few_members() -> None:
+def test_a_component_beyond_its_range_and_one_of_few_values() -> None:
     (velocity,) = components(Velocity(), [[4.0]])
     assert (velocity.low, velocity.high) == (-1.0, 4.0) and velocity.nearest(9) == 4
     (direction,) = components(Direction())
     assert direction.choices == (-1.0, 1.0) and direction.nearest(0.2) == 1 and direction.nearest(-0.2) == -1
-    assert components(Task()) == () and placed(Velocity()) == 0
+    assert components(Task()) == () and goal_components(Velocity()) == 0
 
 
 def test_an_angles_cosine_and_sine_fit_to_each_other() -> None:
     parts = components(Angle())
-    made = turned(parts, np.array([0.6, -0.8]), 0, 0.0)
+    made = with_component(parts, np.array([0.6, -0.8]), 0, 0.0)
     np.testing.assert_allclose(made, [0, -1])
-    made = turned(parts, np.array([0.6, -0.8]), 1, 0.5)
+    made = with_component(parts, np.array([0.6, -0.8]), 1, 0.5)
     assert np.hypot(*made) == pytest.approx(1) and made[0] > 0
-    np.testing.assert_allclose(turned((Component("velocity", 0, 2),), np.array([1.0]), 0, 5), [2])
+    np.testing.assert_allclose(with_component((Component("velocity", 0, 2),), np.array([1.0]), 0, 5), [2])
 
 
 def test_a_direction_is_an_arrow_above_the_body() -> None:
@@ -57,7 +57,7 @@ def test_a_direction_is_an_arrow_above_the_body() -> None:
     assert arrow(components(Velocity()), np.array([1.0]), (0.0, 0.0, 0.0), 4.0) == []
 
 
-def test_a_turned_context_is_seen_at_once_with_the_mark_and_drawn_anew_with_the_next_episode() -> None:
+def test_a_changed_context_shows_at_once_until_the_next_episode() -> None:
     player = Player(resolve(POINT, Registry()), "random", seed=2)
     player.step()
     assert [part.name for part in player.components] == ["goal_x", "goal_y"]

@@ -61,7 +61,7 @@ def test_a_clip_is_what_the_chosen_simulation_did() -> None:
     assert later is not None and later.steps[0] > 20
 
 
-def test_simulations_are_numbered_through_all_worlds_and_another_choice_drops_what_was_begun() -> None:
+def test_simulations_are_numbered_and_a_choice_drops_old_steps() -> None:
     given, one, other = TrainingTap(), world_of(CHEETAH, 3), world_of(POINT, 2)
     given.enter(one)
     given.enter(other)
@@ -78,7 +78,7 @@ def test_simulations_are_numbered_through_all_worlds_and_another_choice_drops_wh
     assert given.simulations == 0 and given.domain(0) is None
 
 
-def test_a_simulation_that_is_not_stepped_leaves_no_picture_standing_still() -> None:
+def test_steps_without_the_watched_simulation_are_left_out() -> None:
     """As where an iteration is an episode of each: those that are over wait for the longest."""
     given, world = TrainingTap(), world_of(CHEETAH, 3)
     given.enter(world)
@@ -93,20 +93,21 @@ def test_a_simulation_that_is_not_stepped_leaves_no_picture_standing_still() -> 
     assert (np.abs(np.diff(clip.qpos, axis=0)).max(1) > 0).all()
 
 
-def test_nothing_is_taken_down_unasked_or_once_the_watcher_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_recorded_unasked_or_once_the_watcher_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
     given, world = TrainingTap(), world_of(POINT, 2)
     given.enter(world)
     run(world, 30)
-    assert given._open == [] and given._clip is None
     given.look(0)
+    assert given.take() is None, "nobody had asked for those steps"
     run(world, 12)
-    assert given._clip is not None
+    assert given.take() is not None
+    run(world, 12)
     monkeypatch.setattr(watched, "LEASE_SECONDS", -1.0)
     run(world, 1)
-    assert given._clip is None and given.wanted is None
+    assert given.wanted is None and given.take() is None
 
 
-def test_a_goal_that_the_learner_set_itself_is_shown_and_is_none_of_the_worlds() -> None:
+def test_a_self_generated_goal_is_shown_in_the_clip() -> None:
     given, world = TrainingTap(), world_of(POINT, 2)
     given.enter(world)
     given.look(1)
@@ -148,7 +149,7 @@ def clip_of(world: World, simulation: int = 0, seconds: int = 2) -> Any:
     return given.take()
 
 
-def test_a_mirror_plays_clips_at_their_pace_and_waits_for_the_next() -> None:
+def test_clips_are_played_at_their_pace() -> None:
     ask = Clips()
     mirror = ClipPlayer(ask, resolve(CHEETAH, Registry()))
     mirror.advance(0.1)
@@ -163,7 +164,7 @@ def test_a_mirror_plays_clips_at_their_pace_and_waits_for_the_next() -> None:
     np.testing.assert_array_equal(mirror.data.qpos, clip.qpos[-1])
     ask.next = clip
     mirror.advance(0.01)
-    assert mirror.info["step"] == 1 and mirror.info["episode"] == 1, "steps that begin anew are another episode's"
+    assert mirror.info["step"] == 1 and mirror.info["episode"] == 1, "steps that start over are another episode's"
 
 
 def test_a_mirror_says_when_the_training_shows_another_world() -> None:

@@ -1,4 +1,4 @@
-"""Watched fields: what may be written, what is read, and what is said where it is wrong."""
+"""Watched fields: what may be entered, what is read, and which message follows a wrong entry."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_what_is_said(scene: tuple[mujoco.MjModel, mujoco.MjData], text: str, wo
         ("act", "'act' is empty"),
     ],
 )
-def test_a_field_that_the_model_has_nothing_for_is_said_to_be_empty(text: str, words: str) -> None:
+def test_a_field_without_data_is_reported_as_empty(text: str, words: str) -> None:
     model = mujoco.MjModel.from_xml_string("<mujoco/>")
     with pytest.raises(StudioError, match=words):
         parse(text, model, mujoco.MjData(model))

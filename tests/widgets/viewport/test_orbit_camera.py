@@ -25,11 +25,11 @@ def test_camera_orbits_zooms_pans_and_leaves_a_fixed_one() -> None:
     camera.leave_fixed(player.model, player.data)
     assert camera.mode == FREE
     eye = player.data.cam_xpos[0]
-    forward = camera._axes()[2]
+    forward = camera.axes()[2]
     np.testing.assert_allclose(camera.lookat - camera.distance * forward, eye, atol=1e-6)
 
 
-def test_camera_follows_the_selected_body_as_long_as_it_is_selected() -> None:
+def test_camera_follows_the_selected_body() -> None:
     player = FakePlayer()
     camera = OrbitCamera()
     camera.frame(player.model)
@@ -58,7 +58,7 @@ def test_camera_follows_the_body_behind_the_most_joints() -> None:
     assert camera_names(player.model) == ["front", "top"]
 
 
-def test_a_walker_is_followed_from_near_unless_a_person_chose_otherwise() -> None:
+def test_a_walker_is_followed_unless_a_person_chose_otherwise() -> None:
     walker = mujoco.MjModel.from_xml_string(
         "<mujoco><statistic extent='8'/><worldbody><body name='torso'><freejoint/><geom size='0.1'/>"
         "<body><joint/><geom size='0.1'/></body><body><joint/><geom size='0.1'/></body></body></worldbody></mujoco>"
@@ -72,7 +72,7 @@ def test_a_walker_is_followed_from_near_unless_a_person_chose_otherwise() -> Non
         camera.advance(data)
     assert camera.lookat[0] == pytest.approx(50, abs=0.1)
     camera.frame(FakePlayer().model)
-    assert camera.mode == FREE, "an arm stands where it stands"
+    assert camera.mode == FREE, "an arm stays in its place"
     camera.choose(FREE)
     camera.frame(walker)
     assert camera.mode == FREE

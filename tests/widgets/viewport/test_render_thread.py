@@ -20,7 +20,7 @@ from widgets.viewport.render_thread import RenderThread
 from widgets.viewport.scene_renderer import LEVELS, QualityControl
 
 
-class TrainingTap(QObject):
+class RunningThread(QObject):
     """A running thread, its player, and its newest frame. A QObject: its connections end with it."""
 
     def __init__(self, qtbot: Any, **player: Any) -> None:
@@ -44,7 +44,7 @@ class TrainingTap(QObject):
     def player(self) -> Any:
         return self.players[-1]
 
-    def start(self, play: bool = True) -> TrainingTap:
+    def start(self, play: bool = True) -> RunningThread:
         self.worker.play(play)
         self.worker.start()
         self.until(lambda: self.frame.image is not None)
@@ -63,8 +63,8 @@ class TrainingTap(QObject):
 
 
 @pytest.fixture
-def watched(qtbot: Any) -> Iterator[TrainingTap]:
-    made = TrainingTap(qtbot)
+def watched(qtbot: Any) -> Iterator[RunningThread]:
+    made = RunningThread(qtbot)
     yield made
     assert made.worker.end(5_000), "the render thread did not end"
 
@@ -75,7 +75,7 @@ def colors(image: QImage) -> np.ndarray:
     return rows[:, : 3 * image.width()].reshape(image.height(), image.width(), 3).astype(int)
 
 
-def test_it_plays_in_real_time_on_its_own_thread(watched: TrainingTap) -> None:
+def test_it_plays_in_real_time_on_its_own_thread(watched: RunningThread) -> None:
     watched.start()
     watched.until(lambda: watched.frame.speed > 0.8 and watched.frames > 20)
     assert watched.frame.speed < 1.2
@@ -86,14 +86,14 @@ def test_it_plays_in_real_time_on_its_own_thread(watched: TrainingTap) -> None:
     assert size in {(round(160 * q.scale), round(120 * q.scale)) for q in LEVELS}, "coarser where time is short"
 
 
-def test_speed_slows_the_simulation(watched: TrainingTap) -> None:
+def test_speed_slows_the_simulation(watched: RunningThread) -> None:
     watched.worker.set_speed(0.25)
     watched.start()
     watched.until(lambda: watched.frames > 20)
     assert 0.15 < watched.frame.speed < 0.35
 
 
-def test_the_picture_shows_the_scene_upright(watched: TrainingTap) -> None:
+def test_the_picture_shows_the_scene_upright(watched: RunningThread) -> None:
     watched.start(play=False)
     pixels = colors(watched.frame.image)
     red = (pixels[..., 0] > 90) & (pixels[..., 1] < 60)
@@ -104,9 +104,9 @@ def test_the_picture_shows_the_scene_upright(watched: TrainingTap) -> None:
     assert not np.array_equal(colors(watched.frame.image), pixels)
 
 
-def test_a_pause_costs_nothing_and_a_command_wakes_it(watched: TrainingTap) -> None:
+def test_a_pause_costs_nothing_and_a_command_wakes_it(watched: RunningThread) -> None:
     watched.start(play=False)
-    watched.qtbot.wait(900)  # long enough for the fine picture of what stands still
+    watched.qtbot.wait(900)  # long enough for the fine picture of a paused simulation
     drawn, began = watched.frames, time.process_time()
     watched.qtbot.wait(700)
     assert watched.frames == drawn
@@ -115,7 +115,7 @@ def test_a_pause_costs_nothing_and_a_command_wakes_it(watched: TrainingTap) -> N
     watched.until(lambda: watched.frames > drawn)
 
 
-def test_hidden_it_neither_draws_nor_simulates(watched: TrainingTap) -> None:
+def test_hidden_it_neither_draws_nor_simulates(watched: RunningThread) -> None:
     watched.start()
     watched.worker.set_visible(False)
     watched.qtbot.wait(300)
@@ -126,20 +126,20 @@ def test_hidden_it_neither_draws_nor_simulates(watched: TrainingTap) -> None:
     watched.until(lambda: watched.frames > drawn + 3)
 
 
-def test_step_pauses_and_takes_one_control_step(watched: TrainingTap) -> None:
+def test_step_pauses_and_takes_one_control_step(watched: RunningThread) -> None:
     watched.start()
     watched.worker.step()
     watched.until(lambda: not watched.frame.playing)
     assert watched.player.steps == 1
 
 
-def test_reset_takes_a_seed(watched: TrainingTap) -> None:
+def test_reset_takes_a_seed(watched: RunningThread) -> None:
     watched.start(play=False)
     watched.worker.reset(42)
     watched.until(lambda: watched.player.seed == 42)
 
 
-def test_a_preview_holds_over_players_until_it_is_ended(watched: TrainingTap) -> None:
+def test_a_preview_holds_over_players_until_it_is_ended(watched: RunningThread) -> None:
     watched.worker.set_inset(True)
     watched.start()
     watched.worker.preview({"brightness": 0.5})
@@ -152,7 +152,7 @@ def test_a_preview_holds_over_players_until_it_is_ended(watched: TrainingTap) ->
     watched.until(lambda: not watched.frame.preview and watched.player.values == {})
 
 
-def test_the_current_policy_is_waited_for_then_played(watched: TrainingTap) -> None:
+def test_the_current_policy_is_waited_for_then_played(watched: RunningThread) -> None:
     latest: list[Any] = [(0, None)]
     watched.worker.set_policy(None, lambda: latest[0])
     watched.start()
@@ -166,8 +166,8 @@ def test_the_current_policy_is_waited_for_then_played(watched: TrainingTap) -> N
     watched.until(lambda: watched.player.policy == "second policy")
 
 
-def test_a_failing_policy_is_told_and_the_thread_lives(qtbot: Any) -> None:
-    watched = TrainingTap(qtbot, fails=True)
+def test_a_failing_policy_is_reported_and_the_thread_goes_on(qtbot: Any) -> None:
+    watched = RunningThread(qtbot, fails=True)
     watched.worker.play(True)
     watched.worker.start()
     try:
@@ -181,7 +181,7 @@ def test_a_failing_policy_is_told_and_the_thread_lives(qtbot: Any) -> None:
         assert watched.worker.end(5_000)
 
 
-def test_a_domain_that_cannot_be_built_leaves_the_other_commands_standing(watched: TrainingTap) -> None:
+def test_a_domain_that_fails_does_not_stop_other_commands(watched: RunningThread) -> None:
     def broken() -> Any:
         raise StudioError("The model file does not exist.", "target.embodiment", "Check the path.")
 
@@ -197,7 +197,7 @@ def test_a_domain_that_cannot_be_built_leaves_the_other_commands_standing(watche
 
 
 @pytest.mark.parametrize("how", ["preview", "player"])
-def test_what_was_paused_stays_paused_when_a_failure_is_over(watched: TrainingTap, how: str) -> None:
+def test_what_was_paused_stays_paused_when_a_failure_is_over(watched: RunningThread, how: str) -> None:
     def broken(*_: Any) -> Any:
         raise StudioError("The delay is too long.")
 
@@ -221,10 +221,10 @@ def test_without_gl_it_says_so_once_and_ends(qtbot: Any, monkeypatch: pytest.Mon
     import studio.sim.render.gl
 
     def none() -> Any:
-        raise StudioError("No OpenGL context can be made.", "", "Install Mesa's drivers.")
+        raise StudioError("No OpenGL context can be created.", "", "Install Mesa's drivers.")
 
     monkeypatch.setattr(studio.sim.render.gl, "thread_context", none)
-    watched = TrainingTap(qtbot)
+    watched = RunningThread(qtbot)
     watched.worker.start()
     watched.until(lambda: "Install Mesa's drivers" in watched.frame.message)
     watched.until(watched.worker.isFinished)
@@ -232,21 +232,21 @@ def test_without_gl_it_says_so_once_and_ends(qtbot: Any, monkeypatch: pytest.Mon
 
 @pytest.mark.parametrize("play", [True, False])
 def test_it_ends_within_half_a_second(qtbot: Any, play: bool) -> None:
-    watched = TrainingTap(qtbot).start(play)
+    watched = RunningThread(qtbot).start(play)
     began = time.perf_counter()
     assert watched.worker.end(5_000)
     assert time.perf_counter() - began < 0.5
     assert watched.player.closed
 
 
-def test_a_picture_on_request_is_as_large_as_the_view(watched: TrainingTap) -> None:
+def test_a_picture_on_request_is_as_large_as_the_view(watched: RunningThread) -> None:
     watched.start(play=False)
     with watched.qtbot.waitSignal(watched.worker.captured, timeout=10_000) as caught:
         watched.worker.capture()
     assert caught.args[0].width() == 160
 
 
-def test_a_double_click_centers_what_is_under_it(watched: TrainingTap) -> None:
+def test_a_double_click_centers_what_is_under_it(watched: RunningThread) -> None:
     watched.start(play=False)
     before = colors(watched.frame.image)
     watched.worker.center_at(0.5, 0.9)
@@ -254,7 +254,7 @@ def test_a_double_click_centers_what_is_under_it(watched: TrainingTap) -> None:
     assert not np.array_equal(colors(watched.frame.image), before)
 
 
-def test_slot_tells_once_until_taken() -> None:
+def test_slot_notifies_once_until_taken() -> None:
     slot = Slot()
     assert slot.put("a") is True
     assert slot.put("b") is False
@@ -277,14 +277,14 @@ def test_mailbox_replaces_sums_and_wakes() -> None:
     assert mail.closed
 
 
-def test_quality_falls_when_frames_are_dear_and_does_not_flicker() -> None:
+def test_quality_falls_when_frames_are_slow_without_flicker() -> None:
     control = QualityControl(level=1)
     for _ in range(15):
         control.record(0.05, 0.025)
     assert control.level == 2
     for _ in range(100):
         control.record(0.005, 0.025)
-    assert control.level == 2, "the level that was too dear is not tried again at once"
+    assert control.level == 2, "the level that was too slow is not tried again at once"
     for _ in range(200):
         control.record(0.005, 0.025)
     assert control.level < 2
@@ -300,7 +300,7 @@ def test_quality_ignores_one_late_frame_and_keeps_its_bounds() -> None:
     assert control.level == len(LEVELS) - 1
 
 
-def test_a_task_without_an_expert_is_shown_and_waits_for_another_policy(watched: TrainingTap) -> None:
+def test_a_task_without_an_expert_waits_for_another_policy(watched: RunningThread) -> None:
     watched.start()
     watched.worker.show_domain(lambda: watched._make({"has_expert": False}))
     watched.until(lambda: watched.frame.image is not None and "no scripted expert" in watched.frame.message)
@@ -313,7 +313,7 @@ def test_a_task_without_an_expert_is_shown_and_waits_for_another_policy(watched:
     watched.until(lambda: watched.frame.playing and not watched.frame.message)
 
 
-def test_a_player_may_draw_copies_and_marks_of_its_own(watched: TrainingTap) -> None:
+def test_a_player_may_draw_copies_and_marks_of_its_own(watched: RunningThread) -> None:
     from studio.contracts import Ball, Ghost
 
     watched.start(play=False)

@@ -116,7 +116,7 @@ def test_ghosts_are_translucent_copies_where_they_are_posed(drawn: Drawn) -> Non
     changed = np.abs(once - plain).max(-1) > 20
     assert changed.sum() > 100
     left, right = changed[:, :130].sum(), changed[:, 190:].sum()
-    assert left > right, "the copy stands at the left"
+    assert left > right, "the copy is at the left"
     assert bluish(once) > bluish(plain)
     where = np.argwhere(changed[:, :130])
     row, column = where.mean(0).astype(int)

@@ -86,7 +86,7 @@ def test_a_success_flashes(view: Viewport) -> None:
 
 def test_a_message_stands_where_no_picture_is(view: Viewport) -> None:
     blank = view.grab().toImage()
-    show(view, Frame(message="No OpenGL context can be made. Install Mesa's drivers."))
+    show(view, Frame(message="No OpenGL context can be created. Install Mesa's drivers."))
     assert view.grab().toImage() != blank
 
 
@@ -130,14 +130,14 @@ def drag(view: Viewport, button: Qt.MouseButton, keys: Qt.KeyboardModifier) -> N
 
 
 def test_keys(view: Viewport, qtbot: Any) -> None:
-    told: list[Any] = []
-    view.play_toggled.connect(lambda: told.append("play"))
-    view.step_asked.connect(lambda: told.append("step"))
-    view.reset_asked.connect(lambda: told.append("reset"))
-    view.camera_asked.connect(told.append)
+    asked: list[Any] = []
+    view.play_toggled.connect(lambda: asked.append("play"))
+    view.step_asked.connect(lambda: asked.append("step"))
+    view.reset_asked.connect(lambda: asked.append("reset"))
+    view.camera_asked.connect(asked.append)
     for key in (Qt.Key.Key_Space, Qt.Key.Key_Right, Qt.Key.Key_R, Qt.Key.Key_0, Qt.Key.Key_2):
         qtbot.keyClick(view, key)
-    assert told == ["play", "step", "reset", 0, 2]
+    assert asked == ["play", "step", "reset", 0, 2]
 
 
 def test_the_thread_knows_size_and_visibility(view: Viewport, recorder: Recorder) -> None:
@@ -234,9 +234,7 @@ def test_a_checkpoint_plays_in_its_own_domain(shown: Shown, app_state: AppState,
     shown.until(lambda: shown.domains[-1].embodiment == "ur5_6dof")
 
 
-def test_checkpoint_asked_for_plays_though_the_task_has_no_expert(
-    shown: Shown, app_state: AppState, tmp_path: Path
-) -> None:
+def test_a_checkpoint_plays_though_the_task_has_no_expert(shown: Shown, app_state: AppState, tmp_path: Path) -> None:
     shown.ready()
     read = threading.Event()
     shown.load = lambda folder, step: read.wait(20) and "the checkpoint's policy"
@@ -260,7 +258,7 @@ def test_a_broken_checkpoint_becomes_a_toast_and_play_goes_on(
     assert shown.panel.view.overlays.policy == "expert"
 
 
-def test_play_step_speed_camera_inset_and_preview_reach_the_player(shown: Shown, app_state: AppState) -> None:
+def test_the_bars_controls_reach_the_player(shown: Shown, app_state: AppState) -> None:
     panel = shown.ready().panel
     shown.until(lambda: panel.view.frame.playing)
     panel.bar.play.click()
@@ -289,7 +287,7 @@ def test_a_picture_is_saved(shown: Shown, app_state: AppState, tmp_path: Path) -
     assert QImage(str(saved)).width() == panel.view.width()
 
 
-def test_a_panel_dropped_without_shut_down_takes_its_thread_with_it(qtbot: Any, app_state: AppState) -> None:
+def test_a_dropped_panel_ends_its_thread(qtbot: Any, app_state: AppState) -> None:
     shown = Shown(qtbot, app_state, kept=False).ready()
     thread = shown.panel.thread_
     shown.panel.deleteLater()

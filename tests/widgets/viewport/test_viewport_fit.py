@@ -1,4 +1,4 @@
-"""A policy meets a world that it was not made for: it is said, and whatever is chosen or trained next plays."""
+"""A policy meets a world that it was not made for: the viewport says so, and what is chosen next plays."""
 
 from __future__ import annotations
 

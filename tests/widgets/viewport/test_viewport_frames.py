@@ -55,7 +55,7 @@ def test_a_coarse_picture_fills_the_view(panel: ViewportPanel) -> None:
         assert seen.pixelColor(x, y).name() == "#405060"
 
 
-def test_numbers_that_run_are_read_at_leisure_and_stand_exactly(panel: ViewportPanel) -> None:
+def test_running_numbers_change_a_few_times_a_second(panel: ViewportPanel) -> None:
     image = picture(panel)
     panel.view.show_frame(running(0, image))
     written = panel.view.overlays.texts
@@ -65,7 +65,7 @@ def test_numbers_that_run_are_read_at_leisure_and_stand_exactly(panel: ViewportP
     panel.view.show_frame(replace(running(5, image), playing=False))
     assert "episode 1 · step 5" in panel.view.overlays.texts and panel.history.slider.value() == 5
     panel.view.set_policy("random")
-    assert "random" in panel.view.overlays.texts, "who drives the robot is said at once"
+    assert "random" in panel.view.overlays.texts, "who drives the robot shows at once"
 
 
 def test_a_coarse_picture_is_named_and_explained(panel: ViewportPanel, app_state: AppState) -> None:
@@ -73,7 +73,7 @@ def test_a_coarse_picture_is_named_and_explained(panel: ViewportPanel, app_state
     panel.view.show_frame(running(1, picture(panel).scaled(panel.view.size())))
     assert "detail" not in overlays.pace and not overlays.explanation_at(corner)
     panel.view.show_frame(replace(running(2, picture(panel)), waiting=True))
-    assert "detail" not in overlays.pace, "what stands still is drawn finely"
+    assert "detail" not in overlays.pace, "a standing picture is drawn finely"
     panel.view.show_frame(running(3, picture(panel)))
     assert overlays.pace.startswith("reduced detail · ")
     assert "30 frames per second" in overlays.explanation_at(corner)

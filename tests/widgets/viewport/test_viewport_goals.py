@@ -76,7 +76,7 @@ def chased(qtbot: Any, app_state: AppState, request: Any) -> Iterator[Chased]:
     made.panel.shut_down()
 
 
-def test_a_dragged_goal_stays_under_the_mouse_and_the_policy_sees_it_there(chased: Chased) -> None:
+def test_a_dragged_goal_is_observed_under_the_mouse(chased: Chased) -> None:
     start = chased.goal
     assert "Ctrl+drag" in chased.view.overlays.hint
     x, y = chased.drag_goal(-60, 30)
@@ -84,8 +84,8 @@ def test_a_dragged_goal_stays_under_the_mouse_and_the_policy_sees_it_there(chase
     assert chased.frame.playing, "while the policy plays"
     assert chased.goal[2] == pytest.approx(start[2], abs=1e-6), "in its plane"
     wide = chased.player.world.task.goal_width
-    told = slice(0, 2) if wide < 6 else slice(3, 5)
-    chased.until(lambda: np.allclose(chased.policy.seen[told], chased.goal[:2], atol=1e-5))
+    place = slice(0, 2) if wide < 6 else slice(3, 5)
+    chased.until(lambda: np.allclose(chased.policy.seen[place], chased.goal[:2], atol=1e-5))
     chased.let_go(x, y, LEFT, CTRL)
     there = chased.goal
     step = chased.frame.info["step"]
@@ -96,7 +96,7 @@ def test_a_dragged_goal_stays_under_the_mouse_and_the_policy_sees_it_there(chase
     chased.until(lambda: not np.allclose(chased.goal, there, atol=1e-3))
 
 
-def test_the_pulling_button_lifts_a_goal_only_where_it_may_leave_its_plane(chased: Chased) -> None:
+def test_a_goal_is_lifted_only_where_it_may_leave_its_plane(chased: Chased) -> None:
     start = chased.goal
     chased.drag_goal(0, -50, RIGHT)
     chased.until(lambda: np.linalg.norm(chased.goal - start) > 0.02)
@@ -117,7 +117,7 @@ def test_a_goal_dragged_in_a_standing_picture_is_seen_there_too(qtbot: Any, app_
         chased.panel.shut_down()
 
 
-class ContextVisibility(Chased):
+class DirectionHands(Chased):
     """Plays a family of directions; the place of the arrow's tip is asked of the picture."""
 
     scene: Any
@@ -129,7 +129,7 @@ class ContextVisibility(Chased):
         return self.view.width() / 2 + across * self.view.height() / 2, self.view.height() / 2 * (1 - up)
 
     def drag_tip(self, dx: int, dy: int) -> None:
-        self.pause()  # the camera follows the body: the picture stands still
+        self.pause()  # the camera follows the body: the picture does not move
         self.qtbot.wait(300)
         x, y = self.tip()
         self.press(x, y, LEFT, CTRL)
@@ -181,22 +181,22 @@ def scenes(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
 
 @pytest.mark.parametrize(("task", "body"), [("ant_direction", "ant"), ("half_cheetah_direction", "half_cheetah")])
-def test_a_direction_is_an_arrow_whose_tip_is_turned_by_the_mouse(
+def test_the_mouse_turns_the_arrow_of_a_direction(
     qtbot: Any, app_state: AppState, scenes: list[Any], task: str, body: str
 ) -> None:
-    told = ContextVisibility(qtbot, app_state, Domain(embodiment=body, task=task, control="motor", observation="goal"))
+    panel = DirectionHands(qtbot, app_state, Domain(embodiment=body, task=task, control="motor", observation="goal"))
     try:
-        told.scene = scenes[-1].scene
-        assert "arrow" in told.view.overlays.hint
-        before = told.player.context_values()
-        foot = told.player.aim[0]
-        across, up, _ = project(told.scene, np.array(foot))
-        x, y = told.tip()
-        to_foot = told.view.width() / 2 + across * told.view.height() / 2 - x, told.view.height() / 2 * (1 - up) - y
-        told.drag_tip(round(2 * to_foot[0]), round(2 * to_foot[1]))  # to the other side of the body
-        after = told.player.context_values()
+        panel.scene = scenes[-1].scene
+        assert "arrow" in panel.view.overlays.hint
+        before = panel.player.context_values()
+        foot = panel.player.aim[0]
+        across, up, _ = project(panel.scene, np.array(foot))
+        x, y = panel.tip()
+        to_foot = panel.view.width() / 2 + across * panel.view.height() / 2 - x, panel.view.height() / 2 * (1 - up) - y
+        panel.drag_tip(round(2 * to_foot[0]), round(2 * to_foot[1]))  # to the other side of the body
+        after = panel.player.context_values()
         assert before @ after < -0.8 and np.linalg.norm(after) == pytest.approx(1, abs=1e-6)
-        assert told.view.overlays.hint == ""
-        np.testing.assert_allclose(told.player.world.observe([0])["goal"][0], after, atol=1e-6)
+        assert panel.view.overlays.hint == ""
+        np.testing.assert_allclose(panel.player.world.observe([0])["goal"][0], after, atol=1e-6)
     finally:
-        told.panel.shut_down()
+        panel.panel.shut_down()

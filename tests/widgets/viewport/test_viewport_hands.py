@@ -44,7 +44,7 @@ def test_pause_step_and_step_back_by_keys(held: Held) -> None:
     np.testing.assert_array_equal(held.player.data.qpos, poses[2])
 
 
-def test_the_history_slider_goes_back_in_time_and_playing_goes_on_from_there(held: Held) -> None:
+def test_playing_goes_on_from_where_the_history_slider_is(held: Held) -> None:
     held.until(lambda: held.frame.moment[1] > 6)
     held.pause()
     length = held.frame.moment[1]
@@ -260,7 +260,7 @@ def test_a_preview_ends_when_it_is_ended(held: Held) -> None:
     assert mass[0] == 1
 
 
-def test_a_slider_follows_a_diverging_joint_to_its_end_and_lives_on(qtbot: Any) -> None:
+def test_a_slider_follows_a_diverging_joint_to_its_end(qtbot: Any) -> None:
     sliders = SliderList("Joint", "none")
     qtbot.addWidget(sliders)
     sliders.set_sliders((Slider(0, "slide", -1.0, 1.0, "m"),))

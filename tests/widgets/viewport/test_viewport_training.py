@@ -96,9 +96,7 @@ def training_later(app_state: AppState) -> Iterator[Any]:
         training.join(5)
 
 
-def test_where_there_is_no_expert_random_actions_move_the_body_until_something_learns(
-    held: Held, app_state: AppState
-) -> None:
+def test_without_an_expert_random_actions_move_the_robot(held: Held, app_state: AppState) -> None:
     def driver() -> str:
         return str(held.bar.policy.currentData())
 
