@@ -34,7 +34,7 @@ def run_of(names: tuple[str, ...], folder: str = "/runs/one", points: int = 60) 
     return made
 
 
-@pytest.fixture(autouse=True, params=["light", "dark"])
+@pytest.fixture(autouse=True, scope="module", params=["light", "dark"])  # a change restyles all that was shown
 def scheme(qapp: Any, request: Any) -> Iterator[str]:
     theme.force(request.param)
     yield request.param
