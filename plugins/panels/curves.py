@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from html import escape
 from pathlib import Path
 
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QLabel, QMenu, QStackedWidget, QVBoxLayout, QWidget
 
 from studio.contracts import PanelInfo
+from studio.experiment import Experiment
 from widgets.curves.content import Key
-from widgets.curves.data import RunData, load_run
+from widgets.curves.data import RunData
 from widgets.curves.feed import RunFeed
 from widgets.curves.overlay import Overlay
 from widgets.curves.plot_export import PlotExport
@@ -26,10 +28,10 @@ class CurvesPanel(QWidget):
 
     Args:
         app_state: the window's state.
-        load_run: reads a run folder; called off the UI thread.
+        load_run: reads a run folder; called off the UI thread. None reads its log.
     """
 
-    def __init__(self, app_state: AppState, load_run: Callable[[Path], RunData] = load_run) -> None:
+    def __init__(self, app_state: AppState, load_run: Callable[[Path], RunData] | None = None) -> None:
         super().__init__()
         overlay = Overlay.of(app_state)
         self.view = CurveView(overlay.color)
@@ -37,7 +39,8 @@ class CurvesPanel(QWidget):
         self.exports = PlotExport(app_state, self.view)
         self.bar = CurveToolBar(self.view, self.exports)
         self.stack = QStackedWidget()
-        self.stack.addWidget(self._empty_page())
+        self.empty = self._empty_page()
+        self.stack.addWidget(self.empty)
         self.stack.addWidget(self.view)
         column = QVBoxLayout(self)
         column.setContentsMargins(theme.MEDIUM, theme.HAIR, theme.MEDIUM, theme.MEDIUM)
@@ -48,16 +51,26 @@ class CurvesPanel(QWidget):
         self.view.menu_asked.connect(self._open_menu)
         self.feed.runs_changed.connect(self._show_runs)
         self.feed.touched.connect(self.view.touch)
+        app_state.experiment_changed.connect(self._describe)
+        self._describe(app_state.experiment)
         self.feed.start()
 
-    def _empty_page(self) -> QWidget:
-        page = QLabel(
-            self.tr("Press Run to see loss and success here,\nor check runs in the Runs panel to compare them.")
-        )
+    def _empty_page(self) -> QLabel:
+        page = QLabel()
         page.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        page.setTextFormat(Qt.TextFormat.RichText)
+        page.setMargin(theme.WIDE)
         page.setProperty("role", "muted")
         page.setWordWrap(True)
         return page
+
+    def _describe(self, experiment: Experiment) -> None:
+        """Write on the empty page what the experiment asks, and what can be expected of it."""
+        how = self.tr("Press Run to see loss and success here, or check runs in the Runs panel to compare them.")
+        words = (
+            [f"<b>{escape(experiment.heading)}</b>", escape(experiment.description)] if experiment.description else []
+        )
+        self.empty.setText("".join(f"<p>{part}</p>" for part in [*words, how]))
 
     def _show_runs(self, runs: list[RunData]) -> None:
         self.view.set_runs(runs)

@@ -23,8 +23,7 @@ from widgets.forms.section import Section
 from widgets.shell.app_state import AppState
 from widgets.style import theme
 
-WAIT_MS = 300  # the hand rests this long before files are read and robots drawn
-LABEL_WIDTH = 76
+WAIT_MS = 300  # without an edit, before files are read and robots drawn
 
 
 class DataEmbodimentPanel(QWidget):
@@ -78,7 +77,7 @@ class DataEmbodimentPanel(QWidget):
         outer.setSpacing(theme.MEDIUM)
         self.labels: dict[str, QLabel] = {}
         grid = self._grid(FIELDS)
-        for at, column in enumerate(self.columns.values(), 1):
+        for at, column in enumerate(self.columns.values()):
             grid.addWidget(column.title, 0, at)
             grid.addWidget(column.preview, 1, at)
         outer.addLayout(grid)
@@ -100,20 +99,25 @@ class DataEmbodimentPanel(QWidget):
         self.show_dataset("target")
 
     def _grid(self, names: Sequence[str]) -> QGridLayout:
-        """Fields of source and target side by side, from the third row on."""
+        """Lay out fields of source and target side by side, from the third row on.
+
+        Their names stand over them: beside them, they would leave half of a task's title to be read.
+        """
         grid = QGridLayout()
         grid.setHorizontalSpacing(theme.MEDIUM)
-        grid.setVerticalSpacing(theme.SMALL)
-        grid.setColumnMinimumWidth(0, LABEL_WIDTH)
-        for row, name in enumerate(names, 1):
+        grid.setVerticalSpacing(theme.HAIR)
+        for place, name in enumerate(names):
+            row = 3 * place + 2
             label = self.labels[name] = QLabel(fields_by_short_name(Domain)[name].title)
             label.setToolTip(fields_by_short_name(Domain)[name].description or "")
-            label.setWordWrap(True)  # both grids have one width of labels
-            grid.addWidget(label, 2 * row, 0)
-            for at, column in enumerate(self.columns.values(), 1):
+            label.setProperty("role", "muted")
+            label.setFont(theme.small_font())
+            label.setContentsMargins(0, theme.SMALL, 0, 0)
+            grid.addWidget(label, row, 0, 1, 2)
+            for at, column in enumerate(self.columns.values()):
                 grid.setColumnStretch(at, 1)
-                grid.addWidget(column.editors[name], 2 * row, at)
-                grid.addWidget(column.problems[name], 2 * row + 1, at, Qt.AlignmentFlag.AlignTop)
+                grid.addWidget(column.editors[name], row + 1, at)
+                grid.addWidget(column.problems[name], row + 2, at, Qt.AlignmentFlag.AlignTop)
         return grid
 
     def _switch(self) -> QHBoxLayout:
@@ -242,7 +246,7 @@ class DataEmbodimentPanel(QWidget):
         def failed(error: Exception) -> None:
             if self._wanted.get(f"{role}.dataset") == key:
                 self.columns[role].offer_dataset({}, ())
-                # without a file there is nothing wrong with the file: the robot's own field says it
+                # without a file there is nothing wrong with the file: the robot's own field shows it
                 self._settle(f"{role}.dataset", error if domain.dataset is not None else None)
                 view.show_words(self.tr("The dataset cannot be displayed."))
 

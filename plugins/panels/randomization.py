@@ -139,7 +139,7 @@ class RandomizationPanel(QWidget):
         line.setSpacing(theme.SMALL)
         line.setContentsMargins(0, 0, 10, 0)
         titles = {
-            "nominal": self.tr("Nominal"),
+            "nominal": self.tr("Off"),
             "standard": self.tr("Standard"),
             "epopt_hopper": self.tr("EPOpt hopper"),
         }
@@ -167,7 +167,7 @@ class RandomizationPanel(QWidget):
         self.samples.button.toggled.connect(lambda _: self._offer_release())
         self._app_state.preview_changed.connect(self._follow_preview)
         self._app_state.experiment_changed.connect(self._experiment_changed)
-        self._app_state.problems_changed.connect(self._tell_problems)
+        self._app_state.problems_changed.connect(self._show_problems)
         self._app_state.events.connect(self._take_events)
 
     # -- the experiment ------------------------------------------------------------------------------------------------
@@ -177,19 +177,21 @@ class RandomizationPanel(QWidget):
         self._show(self._app_state.experiment)
 
     def _apply(self) -> None:
-        """Puts the rows into the experiment; what does not fit is said at its row."""
+        """Put the rows into the experiment; what does not fit is shown at its row."""
         error = self._app_state.edit(**{f"{self.domain.key}.randomization": self.rows_.terms()})
-        self.rows_.tell([(self._inside(error.field), _words(error))] if error is not None else [])
+        self.rows_.show_problems([(self._inside(error.field), _words(error))] if error is not None else [])
         self._name_preset()
 
     def _edit_curriculum(self, field: str, value: object) -> None:
         error = self._app_state.edit(**{f"{self.domain.key}.curriculum.{field}": value})
-        self.rows_.tell_curriculum([error] if error is not None else [])
+        self.rows_.show_curriculum_problems([error] if error is not None else [])
 
-    def _tell_problems(self, problems: Sequence[Problem]) -> None:
+    def _show_problems(self, problems: Sequence[Problem]) -> None:
         mine = [p for p in problems if p.field.startswith(f"{self.domain.key}.randomization")]
-        self.rows_.tell([(self._inside(p.field), _words(p)) for p in mine])
-        self.rows_.tell_curriculum([p for p in problems if p.field.startswith(f"{self.domain.key}.curriculum")])
+        self.rows_.show_problems([(self._inside(p.field), _words(p)) for p in mine])
+        self.rows_.show_curriculum_problems(
+            [p for p in problems if p.field.startswith(f"{self.domain.key}.curriculum")]
+        )
 
     def _inside(self, field: str) -> str:
         """``target.randomization.2.low`` → ``2.low``."""
@@ -205,7 +207,7 @@ class RandomizationPanel(QWidget):
         self.rows_.show_settings(domain.curriculum)
         self.samples.set_domain(domain)
         self._name_preset()
-        self._tell_problems(self._app_state.problems)
+        self._show_problems(self._app_state.problems)
 
     def _name_preset(self) -> None:
         """Marks the preset that the rows are, if any."""
@@ -223,11 +225,11 @@ class RandomizationPanel(QWidget):
     # -- the preview ---------------------------------------------------------------------------------------------------
 
     def _preview(self) -> None:
-        self._app_state.preview_changed.emit(self.rows_.looked_at())
+        self._app_state.preview_changed.emit(self.rows_.preview_values())
 
     def _follow_preview(self, values: dict[str, Any]) -> None:
-        """Whoever began or ended it: the pointers stand where the viewport is, and it can be ended here."""
-        self.rows_.look_at(values)
+        """Put the pointers where the viewport is, whoever started or ended the preview."""
+        self.rows_.set_preview(values)
         self._previewed = bool(values)
         self._offer_release()
 
@@ -242,13 +244,13 @@ class RandomizationPanel(QWidget):
         try:
             terms = [RandomizationTerm(**term) for term in self.rows_.terms()]
         except ValidationError:
-            return  # said at its row
+            return  # shown at its row
         values = draw(terms, EpisodeRng([self._rng.randrange(1 << 32)]))
-        self.rows_.look_at({key: value[0].tolist() for key, value in values.items()})
+        self.rows_.set_preview({key: value[0].tolist() for key, value in values.items()})
         self._preview()
 
     def _show_nominal(self) -> None:
-        self.rows_.look_at({})
+        self.rows_.set_preview({})
         self._preview()
 
     def _end_preview(self) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QStackedLayout, QToolButton, QVBoxLayout, QWidget
@@ -25,7 +27,8 @@ class RunsPanel(QWidget):
     def __init__(self, app_state: AppState) -> None:
         super().__init__()
         overlay = Overlay.of(app_state)
-        self.table = RunTable(overlay, self)
+        self._app_state = app_state
+        self.table = RunTable(overlay, app_state.title_of, self)
         self.proxy = RunFilter(self.table, self)
         self.view = RunView(self.proxy, overlay)
         self.actions_ = RunActions(app_state, overlay, self.view)
@@ -56,6 +59,7 @@ class RunsPanel(QWidget):
         self.search.textChanged.connect(self._summarize)
         self.view.selectionModel().selectionChanged.connect(lambda *_: self._summarize())
         self.listing.listed.connect(self._take_runs)
+        app_state.registry_ready.connect(self.table.redraw)
         self._summarize()
         self.listing.refresh()
 
@@ -87,7 +91,7 @@ class RunsPanel(QWidget):
                 text = self.tr("%1 of %2 runs").replace("%1", str(found)).replace("%2", str(total))
         else:
             text = self.tr("%1 selected").replace("%1", str(len(chosen)))
-            for label, count, mean, low, high in summary(chosen)[:4]:
+            for label, count, mean, low, high in summary(chosen, partial(self._app_state.title_of, "strategies"))[:4]:
                 spread = f" ({rate(low)} to {rate(high)})" if count > 1 else ""
                 times = f" ×{count}" if count > 1 else ""
                 text += f"  ·  {label}{times}  {rate(mean)}{spread}"

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QFrame, QLabel, QLineEdit, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
 from studio.contracts import PanelInfo, Problem
@@ -19,9 +20,9 @@ from widgets.forms.section import Section
 from widgets.shell.app_state import AppState
 from widgets.style import theme
 
-LIST_ROWS = 4
+LIST_LINES, LIST_SHARE = 5, 0.5  # of the list of strategies: lines at least, and share of the panel's height
 CLONING = ("batch_size", "learning_rate")  # settings of a source policy that is cloned
-RUN = ("name", "description", "seed", "device")  # the experiment's own fields
+RUN = ("name", "title", "description", "seed", "device")  # the experiment's own fields
 
 
 class StrategyPanel(QWidget):
@@ -128,7 +129,17 @@ class StrategyPanel(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(ScrollColumn(content))
-        self.list.setFixedHeight(LIST_ROWS * (self.fontMetrics().height() + 6) + 4)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit_list()
+
+    def _fit_list(self) -> None:
+        """Give the list room for whole lines."""
+        line = max(self.list.sizeHintForRow(0), self.fontMetrics().height())
+        fitting = max(LIST_LINES, int(LIST_SHARE * self.height()) // line)
+        lines = min(fitting, max(self.list.count(), LIST_LINES))
+        self.list.setFixedHeight(lines * line + 2 * self.list.frameWidth())
 
     def _fill(self) -> None:
         self.list.blockSignals(True)
@@ -141,6 +152,7 @@ class StrategyPanel(QWidget):
             item.setToolTip(f"{strategy.summary}\n{strategy.reference}")
             self.list.addItem(item)
         self.list.blockSignals(False)
+        self._fit_list()
         self.policies.set_contributions(self._app_state.registry.all("policies"))
         self._filter(self.search.text())
         self._take_experiment(self._app_state.experiment)
@@ -172,6 +184,7 @@ class StrategyPanel(QWidget):
         for row in range(self.list.count()):
             if self.list.item(row).data(Qt.ItemDataRole.UserRole) == experiment.strategy.id:
                 self.list.setCurrentRow(row)
+                self.list.scrollToItem(self.list.item(row))
         self.list.blockSignals(False)
         policy = self._app_state.registry.all("policies").get(experiment.policy.id)
         kinds = {"strategy": strategy, "policy": policy, "pretraining": _learner(policy)}

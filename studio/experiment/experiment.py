@@ -36,6 +36,9 @@ class Experiment(Settings):
         pattern=r"^[\w.-]+$",
         decides=False,
     )
+    title: str = setting(
+        "", "Title", "Title in menus and headings; if empty, the name.", max_length=80, decides=False, since=2
+    )
     description: str = setting(
         "", "Description", "What this experiment investigates, in a sentence or two.", decides=False
     )
@@ -56,6 +59,11 @@ class Experiment(Settings):
     )
     seed: int = setting(0, "Seed", "Seed for demonstrations, initialization and batches.", ge=0, le=LAST_SEED)
     device: Literal["auto", "cpu", "cuda"] = setting("auto", "Device", "Device that trains the networks.")
+
+    @property
+    def heading(self) -> str:
+        """The title, or the name in words where there is none."""
+        return self.title or self.name.replace("_", " ")
 
     @property
     def source(self) -> Domain:

@@ -215,9 +215,9 @@ def _normal(field: str, parts: str, nominal: float, mean: float, std: float, low
     return {"field": field, "parts": parts, "distribution": "normal", **ends}
 
 
-# name: (title, source, terms)
+# name: (title, summary, terms)
 PRESETS: dict[str, tuple[str, str, list[dict[str, Any]]]] = {
-    "nominal": ("Nominal", "No randomization: the model as it is.", []),
+    "nominal": ("Off", "No randomization: the model as it is.", []),
     "standard": (
         "Standard",
         "Moderate ranges of physics, camera and image, for an arm that observes a table.",

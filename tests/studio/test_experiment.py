@@ -207,6 +207,13 @@ def test_assignment_is_checked() -> None:
         plan.pretraining.learning_rate = math.nan
 
 
+def test_heading_is_the_title_or_the_name_in_words() -> None:
+    assert Experiment(name="darc_wall").heading == "darc wall"
+    titled = Experiment(name="darc_wall", title="DARC: a wall in the way")
+    assert titled.heading == "DARC: a wall in the way"
+    assert titled.content_hash() == Experiment(name="darc_wall").content_hash(), "a title changes no result"
+
+
 def test_a_preset_stands_for_its_terms() -> None:
     for name, (_, _, terms) in PRESETS.items():
         found = Experiment.from_yaml(f"target: {{randomization: {name}}}").target.randomization
@@ -214,6 +221,8 @@ def test_a_preset_stands_for_its_terms() -> None:
     preset = Experiment.from_yaml("name: x", ["target.randomization=preset"])
     assert len(preset.target.randomization) == 10
     assert Experiment.from_yaml(preset.to_yaml()) == preset
+    for name in ("standard", "document"):  # the second is what earlier versions called it
+        assert Experiment.from_yaml("name: x", [f"target.randomization={name}"]) == preset
     assert Experiment.from_yaml("target: {randomization: off}").target.randomization == []
     shipped = Experiment.load(assets() / "experiments" / "randomized.yaml")
     assert shipped.target.randomization == shipped.source.randomization == preset.target.randomization

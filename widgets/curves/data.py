@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -201,13 +201,14 @@ class RunData:
         return made
 
 
-def label_of(experiment: Experiment) -> str:
-    """What tells a run from its neighbours: strategy, data, seed."""
-    return SEPARATOR.join((experiment.strategy.id, f"{experiment.target.episodes} ep", f"seed {experiment.seed}"))
+def label_of(experiment: Experiment, title: Callable[[str], str] = str) -> str:
+    """Return what tells a run from its neighbours: strategy, data, seed. ``title`` gives a strategy's by its id."""
+    parts = (title(experiment.strategy.id), f"{experiment.target.episodes} ep", f"seed {experiment.seed}")
+    return SEPARATOR.join(parts)
 
 
-def load_run(folder: Path) -> RunData:
-    """Read a run's log and checkpoints from disk. Slow: not for the UI thread."""
+def load_run(folder: Path, title: Callable[[str], str] = str) -> RunData:
+    """Read a run's log and checkpoints from disk; ``title`` as in :func:`label_of`. Slow: not for the UI thread."""
     from studio.store.checkpoint import list_checkpoints
     from studio.store.log_reader import read_log
     from studio.store.runs import read_status
@@ -216,7 +217,7 @@ def load_run(folder: Path) -> RunData:
     name, task = folder.name, ""
     with contextlib.suppress(ExperimentError):  # its numbers can be shown all the same
         experiment = Experiment.load(folder / "experiment.yaml")
-        name, task = label_of(experiment), experiment.target.task
+        name, task = label_of(experiment, title), experiment.target.task
     measure = "success"
     with contextlib.suppress(DataError):  # a log without its run.json can be drawn all the same
         measure = read_status(folder).get("summary", {}).get("measure", measure)

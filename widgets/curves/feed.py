@@ -23,7 +23,7 @@ class RunFeed(QObject):
     Args:
         app_state: the window's state.
         overlay: which runs are drawn.
-        load_run: reads a run folder; called off the UI thread.
+        load_run: reads a run folder; called off the UI thread. None reads its log, named by its strategy's title.
     """
 
     runs_changed = Signal(list)  # list[RunData]: what is drawn from now on
@@ -33,11 +33,11 @@ class RunFeed(QObject):
         self,
         app_state: AppState,
         overlay: Overlay,
-        load_run: Callable[[Path], RunData] = load_run,
+        load_run: Callable[[Path], RunData] | None = None,
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
-        self._app_state, self._overlay, self._load_run = app_state, overlay, load_run
+        self._app_state, self._overlay, self._load_run = app_state, overlay, load_run or self._read_log
         self.runs: list[RunData] = []
         self.live: RunData | None = None
         self.loaded: dict[Path, RunData] = {}
@@ -60,8 +60,14 @@ class RunFeed(QObject):
         """Gather what the overlay shows already."""
         self._gather()
 
+    def _title(self, strategy: str) -> str:
+        return self._app_state.title_of("strategies", strategy)
+
+    def _read_log(self, folder: Path) -> RunData:
+        return load_run(folder, self._title)
+
     def _job(self, _number: int, _count: int, job: Job) -> None:
-        self._label, self._task = label_of(job.experiment), job.experiment.target.task
+        self._label, self._task = label_of(job.experiment, self._title), job.experiment.target.task
         self._resumed = None if job.folder is None else key_of(job.folder)
 
     def _take(self, events: list[Event]) -> None:

@@ -14,6 +14,7 @@ from widgets.curves.plot import CurvePlot
 from widgets.style import theme
 
 Index = QModelIndex | QPersistentModelIndex
+VALUE = "−0.000e+00 "  # as wide as a usual value
 
 
 def swatch(color: QColor, dashed: bool = False, dot: bool = False) -> QIcon:
@@ -38,8 +39,9 @@ def swatch(color: QColor, dashed: bool = False, dot: bool = False) -> QIcon:
 class LegendRow:
     """One curve of the legend."""
 
-    def __init__(self, run: Path | None, label: str, color: QColor, dashed: bool, value: str) -> None:
+    def __init__(self, run: Path | None, label: str, color: QColor, dashed: bool, value: str, whole: str) -> None:
         self.run, self.label, self.color, self.dashed, self.value = run, label, color, dashed, value
+        self.whole = whole  # the value with its interval, for the tool tip
 
     def look(self) -> tuple[Any, ...]:
         """What decides the row but for its value."""
@@ -73,8 +75,8 @@ class _Model(QAbstractTableModel):
             return row.label if index.column() == 0 else row.value
         if role == Qt.ItemDataRole.DecorationRole and index.column() == 0:
             return swatch(row.color, row.dashed)
-        if role == Qt.ItemDataRole.ToolTipRole and row.run is not None:
-            return str(row.run)
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return "\n".join([f"{row.label}: {row.whole}", *([str(row.run)] if row.run is not None else [])])
         if role == Qt.ItemDataRole.TextAlignmentRole and index.column() == 1:
             return int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         return None
@@ -115,16 +117,23 @@ class CurveLegend(QWidget):
     def set_rows(self, caption: str, rows: list[LegendRow]) -> None:
         """Shows the curves of one plot and their values."""
         self.caption.setText(caption)
+        self.caption.setToolTip(caption)
         self.model.set_rows(rows)
+
+    def wanted_width(self) -> int:
+        """Return the width at which no name is cut, px; values have the width of a usual one."""
+        return max(self.table.sizeHintForColumn(0), 0) + self.fontMetrics().horizontalAdvance(VALUE) + 2 * theme.MEDIUM
 
     def show_plot(self, plot: CurvePlot, x: float | None, timed: bool) -> None:
         """Show the curves of a plot with their values at x (None: the latest); ``timed``: x is in seconds."""
         rows = []
         for curve in plot.content.curves:
             index = curve.at(x) if x is not None else len(curve.x) - 1
-            text = plot.head.value_text(curve, index) if index is not None and len(curve.x) else "–"
+            text = whole = "–"
+            if index is not None and len(curve.x):
+                text, whole = (plot.head.value_text(curve, index, interval) for interval in (False, True))
             kind = kind_name(curve.kind) if len({c.kind for c in plot.content.curves}) > 1 else ""
             label = f"{curve.label} · {kind}" if kind else curve.label
-            rows.append(LegendRow(curve.run, label, curve.color, curve.secondary, text))
+            rows.append(LegendRow(curve.run, label, curve.color, curve.secondary, text, whole))
         where = self.tr("latest") if x is None else clock(x) if timed else self.tr("step %1").replace("%1", f"{x:,.0f}")
         self.set_rows(" · ".join(t for t in (plot.head.name(), plot.head.stage_name(), where) if t), rows)

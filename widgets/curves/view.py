@@ -30,6 +30,7 @@ from widgets.style import theme
 REDRAW_MS = 80  # after what a person did
 FOLLOW_MS = 200  # while numbers come: painting takes the interpreter from the training that makes them
 HOVER_MS = 25
+LEGEND_SHARE = 0.45  # of the view's width that the legend takes at most for names to be read whole
 _SHARE = 12.0  # drawing may take at most about a twelfth of the UI thread's time: training wants the interpreter too
 
 
@@ -323,6 +324,7 @@ class CurveView(QWidget):
             return
         timed = horizontal(plot.key, self.options.axis)[0] == "time"
         self.legend.show_plot(plot, self._cursor if self._focus == plot.key else None, timed)
+        self.legend.setMinimumWidth(min(self.legend.wanted_width(), round(LEGEND_SHARE * self.width())))
 
 
 def _round_up(span: float) -> float:

@@ -81,7 +81,7 @@ def _thumbnails(episodes: Any) -> tuple[QImage, ...]:
     images = episodes.observations.get("image")
     if images is None or len(images) == 0:
         return ()
-    # the middle of evenly chosen episodes says more than twelve beginnings, which look alike
+    # the middle of evenly chosen episodes shows more than twelve beginnings, which look alike
     chosen = np.unique(np.linspace(0, len(episodes) - 1, THUMBNAILS).astype(int))
     frames = [int(episodes.starts[i] + episodes.lengths[i] * 0.6) for i in chosen]
     made = []

@@ -53,8 +53,6 @@ class RobotChoice(Choice):
         self.addItem(self.tr("Open a model file…"), OPEN)
         if present is not None:
             self.set_value(present)
-        width = self.view().sizeHintForColumn(0) + theme.WIDE
-        self.view().setMinimumWidth(width)
 
     def set_value(self, value: Any) -> None:
         index = self.findData(value)
@@ -146,7 +144,7 @@ class DomainColumn(QObject):
         self._offer(domain)
 
     def set_problems(self, problems: Sequence[Problem | StudioError]) -> None:
-        """Shows what is wrong at each field; a problem of the domain as a whole stands at the embodiment."""
+        """Show what is wrong at each field; a problem of the domain as a whole is shown at the embodiment."""
         texts: dict[str, list[str]] = {}
         for problem in problems:
             part, _, rest = problem.field.partition(".")
@@ -167,7 +165,7 @@ class DomainColumn(QObject):
             target.style().polish(target)
 
     def uses(self, name: str) -> bool:
-        """Whether a field says something of this domain, or is said to be wrong."""
+        """Whether a field means something for this domain, or has a problem."""
         return bool(self.editors[name].isEnabled() or self.problems[name].text())
 
     def show_field(self, name: str) -> bool:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QPaintEvent
-from PySide6.QtWidgets import QCheckBox, QComboBox, QStyle, QStyleOptionComboBox, QStylePainter
+from PySide6.QtCore import QEvent, Qt, Signal
+from PySide6.QtGui import QHelpEvent, QPaintEvent
+from PySide6.QtWidgets import QCheckBox, QComboBox, QStyle, QStyleOptionComboBox, QStylePainter, QToolTip
 
 from widgets.forms.wheel import guard_wheel
 
@@ -51,15 +51,33 @@ class Choice(QComboBox):
         return self.currentData()
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Paints as Qt does, but ends a text that does not fit with an ellipsis."""
-        painter, option, style = QStylePainter(self), QStyleOptionComboBox(), self.style()
+        """Paint as Qt does, but end a text that does not fit with an ellipsis."""
+        painter, option = QStylePainter(self), QStyleOptionComboBox()
         self.initStyleOption(option)
         painter.drawComplexControl(QStyle.ComplexControl.CC_ComboBox, option)
-        field = QStyle.SubControl.SC_ComboBoxEditField
-        room = style.subControlRect(QStyle.ComplexControl.CC_ComboBox, option, field, self).width()
-        text = self.fontMetrics().elidedText(option.currentText, Qt.TextElideMode.ElideRight, room)
-        option.currentText = text
+        option.currentText = self.shown_text()
         painter.drawControl(QStyle.ControlElement.CE_ComboBoxLabel, option)
+
+    def shown_text(self) -> str:
+        """Return the chosen text as it is drawn: with an ellipsis where it does not fit."""
+        option, field = QStyleOptionComboBox(), QStyle.SubControl.SC_ComboBoxEditField
+        self.initStyleOption(option)
+        room = self.style().subControlRect(QStyle.ComplexControl.CC_ComboBox, option, field, self).width()
+        return self.fontMetrics().elidedText(option.currentText, Qt.TextElideMode.ElideRight, room)
+
+    def event(self, event: QEvent) -> bool:
+        """Show a text that is cut in full, over the tool tip."""
+        if isinstance(event, QHelpEvent) and self.shown_text() != self.currentText():
+            parts = [part for part in (self.currentText(), self.toolTip()) if part]
+            QToolTip.showText(event.globalPos(), "\n".join(parts), self)
+            return True
+        return super().event(event)
+
+    def showPopup(self) -> None:
+        """Open the list as wide as its longest line."""
+        bar = self.style().pixelMetric(QStyle.PixelMetric.PM_ScrollBarExtent)
+        self.view().setMinimumWidth(self.view().sizeHintForColumn(0) + bar)
+        super().showPopup()
 
     def set_value(self, value: Any) -> None:
         index = self.findData(value)

@@ -80,9 +80,9 @@ class IdentificationJob:
         else:
             recordings = record(robot, self._hidden, None, self._seed, tick=self._tick)
         self.stage, self.share = "identify", 0.0
-        began = time.perf_counter()
+        started = time.perf_counter()
         found = identify(robot, recordings, FIELDS, method=self._method, seed=self._seed, tick=self._tick)
-        seconds = time.perf_counter() - began
+        seconds = time.perf_counter() - started
         self.stage = "compare"
         plant, recordings = plant_for(robot, recordings)
         values = chosen(found)

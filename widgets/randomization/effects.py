@@ -109,7 +109,8 @@ class EffectView(QWidget):
         self.menu.addSeparator()
         folder = self._app_state.runs_folder
         for run in self._app_state.engine.list_runs(folder)[:RUNS_SHOWN]:
-            self._add(str(run.folder), f"{run.name} · {run.strategy} · {run.folder.name[:15]}")
+            strategy = self._app_state.title_of("strategies", run.strategy)
+            self._add(str(run.folder), f"{run.name} · {strategy} · {run.folder.name[:15]}")
 
     def _add(self, key: str, words: str) -> None:
         action = QAction(words, self.menu)

@@ -162,7 +162,7 @@ class RangeDetails(QWidget):
         self.removal.clicked.connect(self.removal_asked)
 
     def values(self) -> dict[str, Any]:
-        """What stands here, as fields of a Choice."""
+        """Return what the editors show, as fields of a Choice."""
         given = self._given
         return {
             "distribution": self.shape.currentData(),
@@ -175,7 +175,7 @@ class RangeDetails(QWidget):
         }
 
     def set_choice(self, choice: Choice) -> None:
-        """Without telling."""
+        """Show a choice without emitting."""
         self._given = choice
         editors = tuple(self.editors.values())
         for editor in editors:

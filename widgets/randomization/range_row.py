@@ -107,7 +107,7 @@ class RangeRow(QWidget):
         self._settle.timeout.connect(self.changed)
         self._given = self.preset_choice(on=False)
         self.set_choice(self.preset_choice(on=False))
-        self.look_at(q.nominal)
+        self.set_preview(q.nominal)
         self._wire()
 
     # -- the choice ----------------------------------------------------------------------------------------------------
@@ -146,7 +146,7 @@ class RangeRow(QWidget):
         return Choice(on, self.quantity.low, self.quantity.high, probability=self.quantity.probability)
 
     def set_problem(self, text: str, field: str = "") -> None:
-        """Says under the row what is wrong with it, and marks the term's field; empty: nothing."""
+        """Show under the row what is wrong with it, and mark the term's field; empty text: nothing is wrong."""
         self.problem.setText(text)
         self.problem.setVisible(bool(text))
         marked = self.editor_of(field) if text else None
@@ -177,7 +177,7 @@ class RangeRow(QWidget):
 
     @property
     def details(self) -> RangeDetails:
-        """What stands under the row when it is opened; made at its first use."""
+        """The editors under the row when it is opened; made at their first use."""
         if self._details is None:
             q = self.quantity
             made = RangeDetails(q.label, q.step, q.decimals, q.parted, self._further)
@@ -201,11 +201,11 @@ class RangeRow(QWidget):
     # -- the value to look at ------------------------------------------------------------------------------------------
 
     @property
-    def looked_at(self) -> float | tuple[float, ...]:
+    def preview_value(self) -> float | tuple[float, ...]:
         """The value previewed in the viewport, for some quantities three; the nominal one leaves the model as it is."""
         return self.value.shown
 
-    def look_at(self, value: float | Sequence[float]) -> None:
+    def set_preview(self, value: float | Sequence[float]) -> None:
         """Preview a value without emitting. The pointer stands at the first of three numbers."""
         self.value.show_value(value)
         first = value[0] if isinstance(value, Sequence) else float(value)
@@ -239,7 +239,7 @@ class RangeRow(QWidget):
         self._settle.start()
 
     def _moved(self, value: float) -> None:
-        self.look_at(value)
+        self.set_preview(value)
         self.value_changed.emit(value)
 
     def _redraw(self) -> None:

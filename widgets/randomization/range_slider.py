@@ -49,7 +49,7 @@ class RangeSlider(QWidget):
         return QSize(90, 32)
 
     def set_range(self, low: float, high: float) -> None:
-        """Without telling. A range beyond the scale widens the scale."""
+        """Show a range without emitting. One beyond the scale widens the scale."""
         self.minimum, self.maximum = min(self.minimum, low), max(self.maximum, high)
         self.low, self.high = low, high
         self.update()
@@ -66,7 +66,7 @@ class RangeSlider(QWidget):
             self.update()
 
     def set_value(self, value: float) -> None:
-        """Without telling."""
+        """Show a value without emitting."""
         self.value = min(self.maximum, max(self.minimum, value))
         self.update()
 

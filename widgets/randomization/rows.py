@@ -85,7 +85,7 @@ class RandomizationRows(QScrollArea):
         return [row.choice().term(row.quantity.field) for row in self._on()]
 
     def show_terms(self, terms: Sequence[RandomizationTerm]) -> None:
-        """Without telling. Terms of one quantity go to rows of their own, in order."""
+        """Show terms without emitting. Terms of one quantity go to rows of their own, in order."""
         given: dict[str, list[RandomizationTerm]] = {}
         for term in terms:
             given.setdefault(term.field, []).append(term)
@@ -112,17 +112,17 @@ class RandomizationRows(QScrollArea):
             self.ensureWidgetVisible(row)
             editor.setFocus()
 
-    def tell(self, problems: Sequence[tuple[str, str]]) -> None:
-        """Says problems, (``2.low``, words), at their rows; those of no row above all rows."""
-        rows, said, left = self._on(), {}, []
+    def show_problems(self, problems: Sequence[tuple[str, str]]) -> None:
+        """Show problems, (``2.low``, words), at their rows; those of no row above all rows."""
+        rows, found, left = self._on(), {}, []
         for place, words in problems:
             index, _, field = place.partition(".")
             if index.isdigit() and int(index) < len(rows):
-                said[rows[int(index)]] = (words, field)
+                found[rows[int(index)]] = (words, field)
             else:
                 left.append(words)
         for row in self.rows.values():
-            row.set_problem(*said.get(row, ("", "")))
+            row.set_problem(*found.get(row, ("", "")))
         self.problem.setText("\n".join(left))
         self.problem.setVisible(bool(left))
 
@@ -139,15 +139,15 @@ class RandomizationRows(QScrollArea):
 
     # -- values to look at ---------------------------------------------------------------------------------------------
 
-    def looked_at(self) -> dict[str, Any]:
+    def preview_values(self) -> dict[str, Any]:
         """What all rows' pointers show, by key; fields whose rows are of some parts are nominal as a whole."""
         values: dict[str, Any] = {field: self._of(field)[0].quantity.nominal for field in self._places}
-        return values | {row.key: row.looked_at for row in self.rows.values()}
+        return values | {row.key: row.preview_value for row in self.rows.values()}
 
-    def look_at(self, values: Mapping[str, Any]) -> None:
-        """Puts pointers to values by key; all others to nominal. Without telling."""
+    def set_preview(self, values: Mapping[str, Any]) -> None:
+        """Put pointers to values by key, all others to nominal, without emitting."""
         for row in self.rows.values():
-            row.look_at(values.get(row.key, row.quantity.nominal))
+            row.set_preview(values.get(row.key, row.quantity.nominal))
 
     def show_reached(self, metrics: Mapping[str, float]) -> None:
         """How far a curriculum's ranges are open, from a run's metrics; none: as if there were no curriculum."""
@@ -169,7 +169,7 @@ class RandomizationRows(QScrollArea):
         return self._form
 
     def show_settings(self, settings: Curriculum) -> None:
-        """Without telling."""
+        """Show the curriculum's settings without emitting."""
         self._settings = settings
         if self._form is not None:
             self._form.set_values(settings)
@@ -180,8 +180,8 @@ class RandomizationRows(QScrollArea):
         self.ensureWidgetVisible(self.curriculum)
         return self.form.show_field(field) or True
 
-    def tell_curriculum(self, problems: Sequence[Problem | StudioError]) -> None:
-        """Says problems (``target.curriculum.widen_return``) at their fields."""
+    def show_curriculum_problems(self, problems: Sequence[Problem | StudioError]) -> None:
+        """Show problems (``target.curriculum.widen_return``) at their fields."""
         inside = [Problem(p.field.partition("curriculum")[2].lstrip("."), p.message, p.remedy) for p in problems]
         self.curriculum.set_alarm(bool(inside))
         left = self.form.set_problems(inside) if inside or self._form is not None else []

@@ -49,7 +49,7 @@ class SampleStrip(QWidget):
         self._fit()
 
     def show_words(self, words: str) -> None:
-        """Says why there are no pictures."""
+        """Show a sentence where there are no pictures."""
         self.images, self._tips, self.words = [], [], words
         self._fit()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from widgets.curves.axis import clock
@@ -18,13 +18,20 @@ def rate(value: float | None, measure: str = "success") -> str:
     return f"{value:.2f}" if measure == "success" else f"{value:,.4g}"
 
 
-def summary(runs: list[Any]) -> list[tuple[str, int, float, float, float]]:
-    """Runs of the same strategy (and, where it differs, number of episodes) together: (label, runs with a result, mean
-    success, least, greatest). Groups without a result are left out; the best comes first."""
+def summary(runs: list[Any], title: Callable[[str], str] = str) -> list[tuple[str, int, float, float, float]]:
+    """Group runs of the same strategy and, where it differs, number of episodes.
+
+    Args:
+        runs: the runs.
+        title: gives a strategy's title by its id.
+
+    Returns:
+        (label, runs with a result, mean success, least, greatest) of each group that has a result, the best first.
+    """
     sizes = {run.episodes for run in runs}
     groups: dict[str, list[float]] = {}
     for run in runs:
-        label = f"{run.strategy} · {run.episodes} ep" if len(sizes) > 1 else run.strategy
+        label = title(run.strategy) + (f" · {run.episodes} ep" if len(sizes) > 1 else "")
         if math.isfinite(run.success):
             groups.setdefault(label, []).append(run.success)
     rows = [(label, len(v), sum(v) / len(v), min(v), max(v)) for label, v in groups.items()]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +24,21 @@ _RIGHT = (EPISODES, SEED, ON_SOURCE, DURATION)
 
 
 class RunTable(QAbstractTableModel):
-    """One row for each run (``studio.store.runs.RunInfo``)."""
+    """One row for each run (``studio.store.runs.RunInfo``).
 
-    def __init__(self, overlay: Overlay, parent: Any = None) -> None:
+    Args:
+        overlay: which runs are shown in the curves, and in which color.
+        title: gives a contribution's title by its kind and id.
+        parent: owns the model.
+    """
+
+    def __init__(self, overlay: Overlay, title: Callable[[str, str], str], parent: Any = None) -> None:
         super().__init__(parent)
         self.overlay = overlay
+        self._title = title
         self.rows: list[Any] = []
         self._progress: tuple[Path, str, float] | None = None
-        overlay.changed.connect(self._colors_changed)
+        overlay.changed.connect(self.redraw)
 
     # -- filling
 
@@ -67,7 +74,8 @@ class RunTable(QAbstractTableModel):
         if self.rows:
             self.dataChanged.emit(self.index(0, CREATED), self.index(len(self.rows) - 1, CREATED))
 
-    def _colors_changed(self) -> None:
+    def redraw(self) -> None:
+        """Draw every cell again: colors or titles are others now."""
         if self.rows:
             self.dataChanged.emit(self.index(0, 0), self.index(len(self.rows) - 1, CREATED))
 
@@ -152,12 +160,12 @@ class RunTable(QAbstractTableModel):
             return f"{stage} {fraction:.0%}"
         return {
             SHOWN: lambda: "",
-            STRATEGY: lambda: run.strategy,
+            STRATEGY: lambda: self._title("strategies", run.strategy),
             SUCCESS: lambda: rate(run.success, run.measure),
             EPISODES: lambda: f"{run.episodes:,}",
             SEED: lambda: str(run.seed),
             NAME: lambda: run.name,
-            DOMAINS: lambda: f"{run.source} → {run.target}",
+            DOMAINS: lambda: " → ".join(self._title("embodiments", robot) for robot in (run.source, run.target)),
             ON_SOURCE: lambda: rate(run.source_success, run.measure),
             DURATION: lambda: clock(run.seconds) if run.seconds and math.isfinite(run.seconds) else "–",
             CREATED: lambda: self.ago(time.time() - run.created),
@@ -238,7 +246,8 @@ class RunFilter(QSortFilterProxyModel):
     def filterAcceptsRow(self, row: int, parent: Index) -> bool:
         table: Any = self.sourceModel()
         run = table.rows[row]
-        text = " ".join([*(table.text(run, c) for c in range(1, CREATED + 1)), run.folder.name]).casefold()
+        ids = (run.strategy, run.source, run.target, run.folder.name)
+        text = " ".join([*(table.text(run, c) for c in range(1, CREATED + 1)), *ids]).casefold()
         return all(word in text for word in self._words)
 
     def lessThan(self, left: Index, right: Index) -> bool:

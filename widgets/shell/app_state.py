@@ -27,6 +27,7 @@ from widgets.shell import unfinished_comparison
 from widgets.shell.document import Document
 from widgets.shell.engine import Engine
 from widgets.shell.folders import Folders
+from widgets.shell.opening import short_name
 
 DRAIN_MS = 33
 PROGRESS_EVERY = 3  # ticks of the drain
@@ -176,6 +177,11 @@ class AppState(QObject):
             self._check_timer.start()
 
         self.background(work, done)
+
+    def title_of(self, kind: str, id: str) -> str:
+        """Return a contribution's title in short; its id in words while the plugins load, or where it is unknown."""
+        known = self.registry.all(kind) if self.registry_is_ready else {}
+        return str(known[id].title).split(",")[0] if id in known else short_name(id)  # "UR5e arm, 6 degrees of …"
 
     # -- sessions ------------------------------------------------------------------------------------------------
 

@@ -85,6 +85,9 @@ class Commands(QObject):
             )
             for file in sorted(EXAMPLES.glob("*.yaml"))
         }
+        self._examples_menu = QMenu(self.tr("Open an &example"), window)
+        self._examples_menu.setToolTipsVisible(True)
+        self._examples_menu.addActions([*self.examples.values()])
         self.save = make(
             self.tr("&Save as YAML…"), self.tr("Save this experiment to a YAML file"), self._save, "save", "Ctrl+S"
         )
@@ -136,9 +139,7 @@ class Commands(QObject):
         """Makes the menus."""
         file = bar.addMenu(self.tr("&File"))
         file.addActions([self.new, self.open, self.open_run])
-        examples = file.addMenu(self.tr("Open an &example"))
-        examples.setToolTipsVisible(True)
-        examples.addActions([*self.examples.values()])
+        file.addMenu(self._examples_menu)
         file.addSeparator()
         file.addActions([self.save, self.copy_line, self.copy_yaml])
         file.addSeparator()
@@ -234,13 +235,19 @@ class Commands(QObject):
             self._open_path(Path(name))
 
     def _describe_examples(self) -> None:
-        """What each of them asks, once their files have been read."""
+        """Show the examples' titles, and what each of them asks, once their files have been read."""
 
-        def done(texts: dict[Path, str]) -> None:
-            for file, text in texts.items():
-                self.examples[file].setToolTip(f"<p>{escape(text)}</p>")  # rich text is wrapped
+        def done(found: dict[Path, Experiment]) -> None:
+            for file, experiment in found.items():
+                action = self.examples[file]
+                action.setText(experiment.heading.replace("&", "&&"))
+                action.setToolTip(f"<p>{escape(experiment.description)}</p>")  # rich text is wrapped
+                action.setStatusTip(self.tr("Open the example {file}").format(file=file.name))
+            by_title = sorted(self.examples.values(), key=lambda action: action.text().casefold())
+            self._examples_menu.clear()
+            self._examples_menu.addActions(by_title)
 
-        self._app_state.background(lambda: {file: Experiment.load(file).description for file in self.examples}, done)
+        self._app_state.background(lambda: {file: Experiment.load(file) for file in self.examples}, done)
 
     def _save(self) -> None:
         path = self._ask_path()

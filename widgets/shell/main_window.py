@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -155,8 +156,10 @@ class MainWindow(QMainWindow):
         return bar
 
     def _show_title(self) -> None:
-        self.setWindowTitle(f"{self.app_state.experiment.name}[*] – Transfer Studio")
+        experiment = self.app_state.experiment
+        self.setWindowTitle(f"{experiment.heading}[*] – Transfer Studio")
         self.setWindowModified(self.app_state.document.is_modified)
+        self.pipeline_bar.setToolTip(f"<p>{escape(experiment.description)}</p>" if experiment.description else "")
 
     # -- news ----------------------------------------------------------------------------------------------------
 

@@ -13,7 +13,6 @@ from studio.experiment import Experiment
 from studio.run.pipeline import STAGES, Pipeline
 from widgets.runs.thread import Job
 from widgets.shell.app_state import AppState
-from widgets.shell.opening import short_name
 
 LONGEST_NAME = 30  # characters of a run's name; of a longer one the middle is left out
 
@@ -63,10 +62,10 @@ class PipelineState(QObject):
         experiment = self.experiment
         parts = [
             self.tr("{source} → {target}").format(
-                source=self._title("embodiments", experiment.source.embodiment),
-                target=self._title("embodiments", experiment.target.embodiment),
+                source=self._app_state.title_of("embodiments", experiment.source.embodiment),
+                target=self._app_state.title_of("embodiments", experiment.target.embodiment),
             ),
-            self._title("strategies", experiment.strategy.id),
+            self._app_state.title_of("strategies", experiment.strategy.id),
         ]
         chosen = self._chosen()
         if chosen is None or chosen.requires.target_data:
@@ -128,11 +127,6 @@ class PipelineState(QObject):
             elif stage.look == "active" and stage.fraction > 0:
                 labels[name] += f" {stage.fraction:.0%}"
         return labels
-
-    def _title(self, kind: str, name: str) -> str:
-        if self._app_state.registry_is_ready and name in (known := self._app_state.registry.all(kind)):
-            return str(known[name].title).split(",")[0]  # "UR5e arm, 6 degrees of freedom" is too long here
-        return short_name(name)
 
     def _chosen(self) -> type[Strategy] | None:
         """Return the experiment's strategy; None while the plugins are loading, or where it is unknown."""

@@ -99,7 +99,7 @@ def test_a_real_log_is_drawn(qtbot: Any, app_state: AppState, tmp_path: Path) ->
     app_state.runs_selected.emit([folder])
     plot = drawn(qtbot, panel, ("loss", "adapt"))
     run = panel.view.runs[0]
-    assert run.name == "full_finetuning · 50 ep · seed 0" and run.checkpoints == [("adapt", 40)]
+    assert run.name == "full finetuning · 50 ep · seed 0" and run.checkpoints == [("adapt", 40)]
     assert list(plot.content.curves[0].raw_y) == [float(step) for step in range(50)]
     assert run.scores["adapt", "success", "target"].column(VALUE)[0] == 0.34
     assert [c.kind for c in drawn(qtbot, panel, ("load", "")).content.curves] == ["CPU"]
@@ -242,6 +242,27 @@ def test_selected_runs_are_read_in_the_background_and_laid_over(
     assert panel.view.legend.isVisible() and panel.view.legend.model.rowCount() == 2
     app_state.runs_selected.emit([])
     assert panel.stack.currentIndex() == 0 and panel.feed.loaded == {}
+
+
+def test_the_legend_does_not_cut_names_in_a_narrow_window(qtbot: Any, app_state: AppState) -> None:
+    def named(folder: Path) -> RunData:
+        run = fake_run(folder)
+        run.name = f"{'Feature extraction' if folder.name == 'a' else 'Full fine-tuning'} · 50 ep · seed 0"
+        return run
+
+    panel = shown(qtbot, CurvesPanel(app_state, load_run=named))
+    panel.resize(690, 270)  # as in a window of 1440 × 900
+    app_state.runs_selected.emit([app_state.runs_folder / "a", app_state.runs_folder / "b"])
+    drawn(qtbot, panel, ("loss", "adapt"), curves=2)
+    table = panel.view.legend.table
+    qtbot.waitUntil(lambda: table.columnWidth(0) >= table.sizeHintForColumn(0))
+    assert [row.label for row in panel.view.legend.model.rows] == ["Feature extraction", "Full fine-tuning"]
+
+
+def test_an_empty_panel_says_what_the_experiment_asks(panel: CurvesPanel, app_state: AppState) -> None:
+    app_state.edit(title="A wall in the way", description="It goes around a wall & learns < nothing else.")
+    text = panel.empty.text()
+    assert "A wall in the way" in text and "a wall &amp; learns &lt; nothing" in text and "Press Run" in text
 
 
 def test_a_run_that_cannot_be_read_is_reported_once(qtbot: Any, app_state: AppState) -> None:

@@ -10,6 +10,7 @@ import h5py
 import numpy as np
 import pytest
 from PySide6.QtGui import QImage
+from PySide6.QtWidgets import QApplication
 
 from plugins.formats.robomimic import Robomimic
 from plugins.panels import data_embodiment
@@ -20,6 +21,7 @@ from tests.studio.data.broken_files import write_file
 from tests.widgets.shell import fakes
 from widgets.data.dataset_view import THUMBNAILS
 from widgets.shell.app_state import AppState
+from widgets.style import theme
 
 ROBOT = """<mujoco><worldbody>
   <camera name="head" pos="0 -1 1"/><camera name="side" pos="1 0 1"/>
@@ -84,6 +86,21 @@ def test_both_domains_are_shown_and_each_robot_drawn_once(
     app_state.edit(**{"target.episodes": 7})
     qtbot.wait(450)
     assert sorted(app_state.drawn) == ["franka_7dof", "ur5_6dof"]
+
+
+def test_a_task_of_usual_length_is_not_cut_in_its_column(qtbot: Any, panel: DataEmbodimentPanel) -> None:
+    theme.apply(QApplication.instance())
+    panel.resize(358, 440)  # as in a window of 1440 × 900
+    qtbot.wait(20)
+    for column in panel.columns.values():
+        task = column.editors["task"]
+        for title in ("Point navigation", "Point mass on a disc"):
+            task.addItem(title, title)
+            task.set_value(title)
+            assert task.shown_text() == title
+        task.addItem("A title that is longer than any column", "long")
+        task.set_value("long")
+        assert task.shown_text().endswith("…")
 
 
 def test_editing_a_field_edits_its_domain_only(app_state: AppState, panel: DataEmbodimentPanel) -> None:

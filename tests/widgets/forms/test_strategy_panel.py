@@ -49,6 +49,19 @@ def test_the_experiments_strategy_is_chosen_with_summary_reference_and_form(pane
     assert list(rows(panel))[:2] == ["rank", "alpha"]
 
 
+def test_the_list_shows_whole_lines_for_half_of_the_panel(panel: StrategyPanel) -> None:
+    panel.list.addItems([f"Strategy {number}" for number in range(14)])
+    heights = []
+    for height in (200, 330, 520, 2000):
+        panel.resize(350, height)
+        panel._fit_list()
+        line = panel.list.sizeHintForRow(0)
+        lines, rest = divmod(panel.list.height() - 2 * panel.list.frameWidth(), line)
+        assert rest == 0 and lines >= 5
+        heights.append(lines)
+    assert heights[0] == 5 and heights == sorted(heights) and heights[-1] == panel.list.count()
+
+
 def test_search_looks_into_summary_and_tags(panel: StrategyPanel) -> None:
     def shown() -> list[str]:
         return [panel.list.item(i).text() for i in range(panel.list.count()) if not panel.list.item(i).isHidden()]
@@ -240,7 +253,7 @@ def test_what_is_wrong_with_a_policy_stands_in_its_section(learning: StrategyPan
 
 def test_name_seed_device_and_comparison_are_edited(qtbot: Any, app_state: AppState, panel: StrategyPanel) -> None:
     run, comparison = panel.forms["run"], panel.forms["comparison"]
-    assert list(run.rows) == ["name", "description", "seed", "device"]
+    assert list(run.rows) == ["name", "title", "description", "seed", "device"]
     run.rows["seed"].editor.setValue(7)
     run.rows["device"].editor.setFocus()
     qtbot.keyClicks(run.rows["device"].editor, "cpu")

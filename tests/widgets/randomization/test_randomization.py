@@ -9,6 +9,7 @@ from typing import Any, get_args
 import numpy as np
 import pytest
 from PySide6.QtCore import QPointF, Qt
+from PySide6.QtWidgets import QPushButton
 from scipy import stats
 
 from plugins.panels.randomization import PANEL, RandomizationPanel
@@ -148,10 +149,10 @@ def test_a_preview_that_another_panel_began_is_shown_and_can_be_ended_here(
 ) -> None:
     assert not panel.release.isEnabled()
     app_state.preview_changed.emit({"mass": 1.7, "friction": 0.6})
-    assert panel.rows["mass"].looked_at == 1.7 and panel.rows["friction"].slider.value == 0.6
+    assert panel.rows["mass"].preview_value == 1.7 and panel.rows["friction"].slider.value == 0.6
     assert panel.release.isEnabled()
     panel.release.click()
-    assert panel.rows["mass"].looked_at == 1.0 and not panel.release.isEnabled()
+    assert panel.rows["mass"].preview_value == 1.0 and not panel.release.isEnabled()
 
 
 def test_a_sample_lies_in_the_enabled_ranges(panel: RandomizationPanel, app_state: AppState) -> None:
@@ -238,3 +239,8 @@ def test_a_field_with_a_problem_gets_the_focus(panel: RandomizationPanel, app_st
     assert panel.show_field("target.randomization.1.low")
     assert panel.focusWidget() is panel.rows["mass"].low
     assert not panel.show_field("budget.iterations")
+
+
+def test_every_button_says_something_else(panel: RandomizationPanel) -> None:
+    texts = [button.text().replace("&", "") for button in panel.findChildren(QPushButton) if button.isVisibleTo(panel)]
+    assert len(texts) == len(set(texts)) and {"Off", "Standard", "Nominal"} <= set(texts)

@@ -133,7 +133,7 @@ def test_runs_are_listed_newest_first_and_off_the_ui_thread(panel: RunsPanel, di
     assert disk["threads"] and threading.main_thread() not in disk["threads"]
     row = [panel.proxy.index(3, column).data() for column in range(panel.proxy.columnCount())]
     assert row[1:] == [
-        "lora", "0.30", "finished", "50", "0", "demo", "franka_7dof → ur5_6dof", "0.90", "2:05", "7 min ago",
+        "lora", "0.30", "finished", "50", "0", "demo", "franka 7dof → ur5 6dof", "0.90", "2:05", "7 min ago",
     ]  # fmt: skip
 
 

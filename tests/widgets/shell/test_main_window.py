@@ -215,6 +215,16 @@ def test_light_and_dark_reach_palette_sheet_icons_and_painters(window: MainWindo
     assert looks["dark"][0] < 60 and looks["dark"][1] < 60 and looks["dark"][2] > 180
 
 
+def test_ids_are_words_until_their_titles_are_known(qtbot: Any, window: MainWindow) -> None:
+    title_of = window.app_state.title_of
+    assert title_of("strategies", "full_finetuning") == "full finetuning"
+    ready(qtbot, window)
+    assert title_of("strategies", "full_finetuning") == "Full fine-tuning"
+    assert (
+        title_of("embodiments", "ur5_6dof") == "UR5e arm" and title_of("embodiments", "/a/my_arm.xml") == "my_arm.xml"
+    )
+
+
 def contrast(one: Any, other: Any) -> float:
     def luminance(c: Any) -> float:
         parts = [v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in c.getRgbF()[:3]]

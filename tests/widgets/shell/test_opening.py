@@ -102,8 +102,13 @@ def test_an_example_is_opened_from_its_menu_and_saved_elsewhere(
     wanted = Experiment.load(file)
     window.app_state.load_plugins()
     qtbot.waitUntil(lambda: wanted.description[:20] in action.toolTip(), timeout=5000)
+    assert action.text() == "SAC: a cheetah under other dynamics"
+    assert all(
+        " " in other.text() and other.text() != example.stem for example, other in window.commands.examples.items()
+    )
     action.trigger()
     qtbot.waitUntil(lambda: window.app_state.experiment == wanted, timeout=5000)
+    assert window.windowTitle().startswith(wanted.title) and wanted.description[:20] in window.pipeline_bar.toolTip()
     offered: list[str] = []
 
     def chosen(_parent: Any, _title: str, start: str, _filter: str) -> tuple[str, str]:
