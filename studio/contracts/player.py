@@ -100,6 +100,10 @@ class PlayerProtocol(Protocol):
         """Hold values of the domain's randomization, by key; empty: each episode's own draw."""
 
     @property
+    def changes(self) -> Sequence[str]:
+        """What the studio's copy of a user's model has otherwise than the file, in sentences; empty: nothing."""
+
+    @property
     def components(self) -> Sequence[ContextComponent]:
         """Components of the context of a task family; empty: the task is none."""
 

@@ -23,6 +23,7 @@ NOISE_SHARE = 0.5  # share of the episodes that are disturbed at all
 OF_FILES = ("episodes", "dataset", "datasets", "dataset_split", "dataset_camera")  # they say nothing of the world
 CHUNK = 256  # episodes at once
 LEAST_TRIES = 16  # episodes in a row without a success before the expert is said to be unable
+WATCHED = 4  # of the failed episodes, how many are looked at for the cause
 
 
 def collect(
@@ -56,7 +57,7 @@ def collect(
             world.close()
         failures = 0 if outcome.successes.any() else failures + wanted
         if failures >= LEAST_TRIES:
-            cause, remedy = diagnose(domain, task, embodiment, recorder.seeds[:LEAST_TRIES])
+            cause, remedy = diagnose(domain, task, embodiment, recorder.seeds[:WATCHED])
             words = f"The scripted expert cannot do '{task.id}' with '{embodiment.id}': {cause}."
             raise ExperimentError(words, "embodiment", remedy)
         made.extend(episode for episode, ok in zip(recorder.episodes(), outcome.successes, strict=True) if ok)

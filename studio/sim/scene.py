@@ -14,7 +14,7 @@ from studio.contracts import Embodiment, Limb, Task
 from studio.errors import DataError
 from studio.sim.contact_forces import add_contact_forces
 from studio.sim.hidden_dynamics import apply_hidden_dynamics, read_hidden_dynamics
-from studio.sim.robots.actuators import command_of
+from studio.sim.robots.actuators import command_of, is_motor
 
 DENSE_UP_TO = 60  # degrees of freedom; above, MuJoCo's "auto" is sparse
 WRONG_SPARSE_SOLVER = 4000000  # the version of MuJoCo, as mj_version() gives it
@@ -169,8 +169,10 @@ def _index(model: mujoco.MjModel, limb: Limb, embodiment: Embodiment) -> LimbInd
     ids = np.array([j.id for j in joints])
     commands = {command_of(model, actuator.id) for actuator in actuators}
     if "other" in commands or len(commands) > 1:
+        motor = next((actuator.name for actuator in actuators if is_motor(model, actuator.id)), "")
+        found = f"'{motor}' is a torque motor" if motor else "its actuators are not all position or all velocity servos"
         raise DataError(
-            f"The actuators of '{embodiment.id}' are not all position servos, nor all velocity servos.",
+            f"'{embodiment.id}' cannot be commanded to move: {found}.",
             embodiment.id,
             "Give each of its joints a <position> actuator.",
         )

@@ -27,6 +27,7 @@ class BasePlayer(PlayerProtocol):
     perturb: mujoco.MjvPerturb | None = None
     sliding_marks: Mapping[int, Array] = MappingProxyType({})
     goal_in_plane: bool = False
+    changes: Sequence[str] = ()
     components: Sequence[ContextComponent] = ()
 
     def __init__(self, model: mujoco.MjModel) -> None:

@@ -36,6 +36,7 @@ class SteeredWorld(LiveSimulation):
         super().__init__(world.batch, task.control_hz, PARTS, world.state_owners(), world.fields)
         self._ids = np.zeros(1, int)
         self._domain = domain
+        self.changes = resolved.embodiment.changes
         self._observation = CachedObservation(world)
         self._root = int(np.argmax(self.model.body_dofnum > 0))  # the first body that moves
         self._schedule = SubstepSchedule(task.control_hz, world.model.opt.timestep)

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import (
     QFrame,
     QGridLayout,
     QHBoxLayout,
+    QLabel,
     QScrollArea,
     QVBoxLayout,
     QWidget,
@@ -120,6 +121,12 @@ class ViewportSide(QScrollArea):
         self.joints = SliderList(self.tr("Joint"), self.tr("No hinge or slide joints."))
         self.actuators = SliderList(self.tr("Actuator"), self.tr("No actuators."))
         self.watch = WatchList()
+        self.changes = QLabel()
+        self.changes.setWordWrap(True)
+        self.changes.setFont(theme.small_font())
+        self.changes.setContentsMargins(theme.MEDIUM, 0, theme.MEDIUM, theme.MEDIUM)
+        self.changes.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.changes.setAccessibleName(self.tr("Changes to the model's file, in the studio's copy"))
         self.context = SliderList(self.tr("Context"), "")
         self.hold = QCheckBox(self.tr("Keep for later episodes"))
         self.hold.setToolTip(self.tr("When off, each episode draws its own context"))
@@ -150,6 +157,7 @@ class ViewportSide(QScrollArea):
             ("joints", self.tr("Joints"), self.joints),
             ("actuators", self.tr("Actuators"), self.actuators),
             ("watch", self.tr("Watch"), self.watch),
+            ("changes", self.tr("Changes to the model"), self.changes),
         ):
             section = Section(title, part)
             section.head.toggled.connect(lambda _on: self.wants_changed.emit())
@@ -159,6 +167,7 @@ class ViewportSide(QScrollArea):
         self.sections["show"].set_open(True)
         self.sections["context"].set_open(True)
         self.sections["context"].hide()
+        self.sections["changes"].hide()
         self.setWidget(content)
         self.watch.changed.connect(lambda _: self.wants_changed.emit())
         self.hide()
@@ -183,6 +192,8 @@ class ViewportSide(QScrollArea):
             self.joints.set_sliders(frame.sheet.joints)
             self.actuators.set_sliders(frame.sheet.actuators)
             self.watch.set_fields(frame.sheet.fields)
+            self.changes.setText("\n".join(frame.sheet.changes))
+            self.sections["changes"].setVisible(bool(frame.sheet.changes))
             if frame.sheet.context or self.context.sliders:
                 self.context.set_sliders(frame.sheet.context)
             if self.sections["context"].isHidden() == bool(frame.sheet.context):

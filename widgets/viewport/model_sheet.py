@@ -34,6 +34,7 @@ class ModelSheet:
     keyframes: tuple[str, ...] = ()
     fields: tuple[str, ...] = ()  # what may be watched, as completions
     context: tuple[Slider, ...] = ()  # of a family of tasks
+    changes: tuple[str, ...] = ()  # what the studio's copy of a user's model has otherwise, in sentences
     goal: str = ""  # what the mouse may move to say where to go: a body's name; ``direction``, an arrow
 
 
@@ -64,7 +65,14 @@ def describe(player: PlayerProtocol, mujoco: Any) -> ModelSheet:
     turned = enumerate(player.components)
     context = tuple(_slider(place, c.name.replace("_", " "), "", c.low, c.high) for place, c in turned)
     return ModelSheet(
-        player.kind, tuple(joints), tuple(actuators), keys, (*fields(player.data), *named), context, _goal(player)
+        player.kind,
+        tuple(joints),
+        tuple(actuators),
+        keys,
+        (*fields(player.data), *named),
+        context,
+        tuple(player.changes),
+        _goal(player),
     )
 
 

@@ -32,6 +32,15 @@ def command_of(model: mujoco.MjModel, actuator: int) -> Command:
     return "velocity" if servo and bias[1] == 0 and np.isclose(bias[2], -gain[0]) else "other"
 
 
+def is_motor(model: mujoco.MjModel, actuator: int) -> bool:
+    """Whether an actuator's command is a force, or a multiple of one."""
+    return bool(
+        model.actuator_gaintype[actuator] == mujoco.mjtGain.mjGAIN_FIXED
+        and model.actuator_biastype[actuator] == mujoco.mjtBias.mjBIAS_NONE
+        and int(model.actuator_dyntype[actuator]) in DIRECT
+    )
+
+
 def actuators_of(model: mujoco.MjModel, joint: int) -> list[int]:
     """Return the actuators that move a joint, those first that the studio can command: positions, then velocities."""
     found = [

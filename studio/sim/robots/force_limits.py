@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import mujoco
 import numpy as np
 
-from studio.sim.robots.actuators import DIRECT
+from studio.sim.robots.actuators import is_motor
 from studio.sim.robots.joint_loads import JointLoads
 
 Limit = tuple[float, float]  # the least and the largest force, N or N·m
@@ -23,12 +23,7 @@ def force_limit(model: mujoco.MjModel, actuator: int) -> Limit | None:
     limits = []
     if model.actuator_forcelimited[actuator]:
         limits.append(model.actuator_forcerange[actuator] * gear)
-    motor = (
-        model.actuator_gaintype[actuator] == mujoco.mjtGain.mjGAIN_FIXED
-        and model.actuator_biastype[actuator] == mujoco.mjtBias.mjBIAS_NONE
-        and int(model.actuator_dyntype[actuator]) in DIRECT
-    )
-    if motor and model.actuator_ctrllimited[actuator]:
+    if is_motor(model, actuator) and model.actuator_ctrllimited[actuator]:
         limits.append(model.actuator_ctrlrange[actuator] * model.actuator_gainprm[actuator, 0] * gear)
     if not limits:
         return None

@@ -13,7 +13,7 @@ from __future__ import annotations
 import mujoco
 import numpy as np
 
-from studio.sim.robots.actuators import actuators_of, command_of
+from studio.sim.robots.actuators import actuators_of, command_of, is_motor
 from studio.sim.robots.force_limits import force_limit, joint_force_limit, left_out, weakest
 from studio.sim.robots.joint_loads import JointLoads, joint_loads
 
@@ -21,7 +21,7 @@ Array = np.ndarray
 
 BANDWIDTH = 40.0  # rad/s; a command is followed about 2 / BANDWIDTH = 0.05 s late
 ERROR = 0.01  # rad or m between a joint at rest and its command
-EXPLICIT = (mujoco.mjtIntegrator.mjINT_EULER, mujoco.mjtIntegrator.mjINT_RK4)
+EXPLICIT = {mujoco.mjtIntegrator.mjINT_EULER: "Euler", mujoco.mjtIntegrator.mjINT_RK4: "RK4"}
 DEFAULTS = "studio_servo"  # the default class of the studio's servos: the file's own defaults do not reach them
 FIELDS = (
     *("gaintype", "gainprm", "biastype", "biasprm", "dyntype", "dynprm", "actdim", "actearly", "gear", "cranklength"),
@@ -71,9 +71,11 @@ def add_servos(spec: mujoco.MjSpec, model: mujoco.MjModel, chain: list[int]) -> 
             servo.forcelimited, servo.forcerange = mujoco.mjtLimited.mjLIMITED_TRUE, limit
     _command_keys(spec, model, {chain[i]: present[i] for i in lacking})
     added = [names[i] for i in lacking if present[i] is None]
-    replaced = [spec.actuators[own].name for i in lacking if (own := present[i]) is not None]
+    replaced = [own for i in lacking if (own := present[i]) is not None]
     if replaced:
-        changes.insert(0, f"Position servos replace the torque motors or other actuators {', '.join(replaced)}.")
+        kind = "torque motors" if all(is_motor(model, own) for own in replaced) else "actuators"
+        named = ", ".join(spec.actuators[own].name for own in replaced)
+        changes.insert(0, f"Position servos replace the {kind} {named}.")
     if added:
         changes.insert(0, f"Position servos were added to the joints {', '.join(added)}.")
     return changes
@@ -94,7 +96,7 @@ def gains(loads: JointLoads, timestep: float) -> tuple[Array, Array]:
 def _integrate_implicitly(spec: mujoco.MjSpec, model: mujoco.MjModel) -> list[str]:
     if model.opt.integrator not in EXPLICIT:
         return []
-    own = mujoco.mjtIntegrator(int(model.opt.integrator)).name.removeprefix("mjINT_")
+    own = EXPLICIT[mujoco.mjtIntegrator(int(model.opt.integrator))]
     spec.option.integrator = mujoco.mjtIntegrator.mjINT_IMPLICITFAST
     return [f"The integrator is implicitfast instead of {own}: damped servos stay stable with it."]
 

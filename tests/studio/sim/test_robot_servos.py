@@ -152,7 +152,7 @@ def test_torque_motors_of_a_registered_robot_are_refused(tmp_path: Path) -> None
 
     path = arm(tmp_path, tail=motors(""))
     robot = replace(open_model(path), model=path)
-    with pytest.raises(DataError, match="position servos"):
+    with pytest.raises(DataError, match="'m_j1' is a torque motor"):
         build(robot)
     limb = replace(robot.limbs[0], actuators=())
     with pytest.raises(DataError, match="4 joints to move and 0 actuators"):

@@ -14,6 +14,9 @@ from studio.sim.domains import resolve
 from studio.viewer.player import Player
 from tests.widgets.viewport.hands import Held
 from widgets.shell.app_state import AppState
+from widgets.viewport.frame import Frame
+from widgets.viewport.inspector import ViewportSide
+from widgets.viewport.model_sheet import ModelSheet
 
 POINT = Domain(embodiment="point", task="point_navigation", control="motor", observation="goal")
 
@@ -55,3 +58,14 @@ def test_there_are_none_where_there_is_no_family(held: Held) -> None:
     held.bar.side.click()
     held.until(lambda: not held.side.isHidden() and held.frame.playing)
     assert held.side.sections["context"].isHidden() and held.frame.context is None
+
+
+def test_the_inspector_lists_changes_to_a_users_model(qtbot: Any) -> None:
+    side = ViewportSide()
+    qtbot.addWidget(side)
+    sentences = ("Position servos replace the torque motors m1.", "A floor at height 0 was added.")
+    side.follow(Frame(sheet=ModelSheet(changes=sentences)))
+    assert not side.sections["changes"].isHidden()
+    assert side.changes.text().splitlines() == [*sentences]
+    side.follow(Frame(sheet=ModelSheet()))
+    assert side.sections["changes"].isHidden(), "the studio's own models are as they are"
