@@ -7,14 +7,14 @@ allows, because all transitions that it learns from are the source's.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from studio.contracts import Metrics, Problem
+from studio.contracts import Metrics, Problem, Stateful
 from studio.experiment import Domain, Experiment, Settings, setting
 from studio.rl.algorithms.off_policy import Batch
 from studio.rl.algorithms.sac import SAC, UNITS, SACParams
@@ -28,7 +28,6 @@ from studio.seeds import target_visit_seed
 from studio.sim.world import World
 
 GAP = "gap"  # the classifiers' name beside a policy
-PARTS = ("classifiers", "target_env", "target_replay")  # of the learner's state, beside those of SAC
 EARLIER_NAMES = {"seen_there": "target_replay", "there": "target_env"}  # in checkpoints of earlier versions
 
 _POINT = {"embodiment": "point_mass", "task": "point_open", "control": "motor", "observation": "state"}
@@ -106,15 +105,12 @@ class OffDynamicsSAC(SAC):
         self._delta_rewards.append(delta.mean())
         return {**batch, "rewards": batch["rewards"] + self.settings.delta_weight * delta[:, None]}
 
-    def state_dict(self) -> dict[str, Any]:
-        own: dict[str, Any] = {name: getattr(self, name).state_dict() for name in PARTS}
-        return super().state_dict() | own
+    def stateful(self) -> Mapping[str, Stateful]:
+        target: dict[str, Stateful] = {"target_env": self.target_env, "target_replay": self.target_replay}
+        return {**super().stateful(), "classifiers": self.classifiers, **target}
 
     def load_state_dict(self, state: dict[str, Any], /) -> None:
-        state = {EARLIER_NAMES.get(name, name): part for name, part in state.items()}
-        super().load_state_dict(state)
-        for name in PARTS:
-            getattr(self, name).load_state_dict(state[name])
+        super().load_state_dict({EARLIER_NAMES.get(name, name): part for name, part in state.items()})
 
     def _gap_metrics(self) -> dict[str, float]:
         values = {

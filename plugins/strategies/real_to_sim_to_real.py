@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from studio.contracts import Context, EmbodimentSpec, Metrics, Problem, Requires, Strategy
+from studio.contracts import Context, EmbodimentSpec, Metrics, Problem, Requires, Stateful, Strategy
 from studio.data.batches import BatchSampler, Mixed
 from studio.errors import StudioError
 from studio.experiment import Domain, Experiment, Settings, setting
@@ -156,12 +156,8 @@ class RealToSimToReal(Strategy):
             episodes=self.params.simulated_episodes, dataset=None, hidden_dynamics=None,
             **({"randomization": []} if self.params.simulation == "nominal" else {}),
         )  # fmt: skip
-        self._step, self._done = 0, 0  # iterations, and stages that are over
-        self._estimates: dict[str, list[float]] = {}  # field → value, low, high
-        self._misfit: dict[str, float] = {}
+        self._progress, self._cloning = _Progress(), _StageCloning()
         self._policy: Any = context.policy(pretrained=False)
-        self._learner: BehaviorCloning | None = None
-        self._pending: dict[str, Any] | None = None  # a learner's state, until its data is there
         self._total = (
             3 + plan.budget.iterations + (self.params.fine_tuning_iterations if self.params.real_episodes else 0)
         )
@@ -171,50 +167,42 @@ class RealToSimToReal(Strategy):
         real: Any = None
         if params.real_episodes:
             real = context.demonstrations(context.target.changed(self._real), context.experiment.seed)
-        if self._done < 1:
+        progress = self._progress
+        if progress.stages < 1:
             yield self._over("real_data", {"real_episodes": params.real_episodes})
-        if self._done < 2:
+        if progress.stages < 2:
             if params.simulation == "identified":
                 self._identify()
-            yield self._over("identification", self._found() | self._misfit)
+            estimates = {f"estimate_{name}": value for name, (value, *_) in progress.estimates.items()}
+            yield self._over("identification", estimates | progress.misfit)
         domain = self._calibrated()
         calibrated = context.sources[0].changed(domain)
         simulated = context.demonstrations(calibrated, context.experiment.seed)
-        if self._done < 3:
+        if progress.stages < 3:
             self._policy.bind([EmbodimentSpec.of(calibrated, simulated)])
             yield self._over("calibrated_data", {"simulated_episodes": len(simulated)})
-        if self._done < 4:
+        if progress.stages < 4:
             budget = context.experiment.budget
             yield from self._learn("training", simulated, budget.iterations, params.learning_rate)
-        if self._done < 5 and params.real_episodes:
+        if progress.stages < 5 and params.real_episodes:
             yield from self._learn("fine_tuning", real, params.fine_tuning_iterations, params.fine_tuning_rate)
 
     def policy(self) -> Any:
         return self._policy
 
-    def state_dict(self) -> dict[str, Any]:
-        return {
-            "step": self._step,
-            "done": self._done,
-            "estimates": dict(self._estimates),
-            "misfit": dict(self._misfit),
-            "policy": self._policy.state_dict(),
-            "learner": self._learner.state_dict() if self._learner is not None else {},
-        }
+    def stateful(self) -> Mapping[str, Stateful]:
+        return {"progress": self._progress, "policy": self._policy, "learner": self._cloning}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self._step, self._done = int(state["step"]), int(state["done"])
-        self._estimates = {name: [float(v) for v in values] for name, values in state["estimates"].items()}
-        self._misfit = dict(state["misfit"])
-        self._policy.load_state_dict(state["policy"])
-        self._pending = state["learner"] or None
+        """Restore a checkpoint; in those of earlier versions the progress is not nested under ``progress``."""
+        super().load_state_dict(state if "progress" in state else {**state, "progress": state})
 
     # -- the stages ----------------------------------------------------------------------------------------------
 
     def _over(self, stage: str, values: dict[str, float]) -> Metrics:
-        self._step += 1
-        self._done += 1
-        return Metrics(self._step, self._total, values, stage, 1.0)
+        self._progress.step += 1
+        self._progress.stages += 1
+        return Metrics(self._progress.step, self._total, values, stage, 1.0)
 
     def _identify(self) -> None:
         """Set estimates and misfit from recordings of the robot."""
@@ -231,8 +219,8 @@ class RealToSimToReal(Strategy):
             seed=seed,
             tick=self._tick,
         )
-        self._estimates = {n: [e.value, e.low, e.high] for n, e in found.items() if e.identifiable}
-        self._misfit = {
+        self._progress.estimates = {n: [e.value, e.low, e.high] for n, e in found.items() if e.identifiable}
+        self._progress.misfit = {
             "misfit_nominal": misfit(plant, recordings, {}),
             "misfit": misfit(plant, recordings, chosen(found)),
         }
@@ -248,9 +236,6 @@ class RealToSimToReal(Strategy):
     def _tick(self, share: float) -> None:
         self._context.progress(round(1000 * share), 1000)
 
-    def _found(self) -> dict[str, float]:
-        return {f"estimate_{name}": value for name, (value, *_) in self._estimates.items()}
-
     def _calibrated(self) -> Domain:
         """Return the simulation, with the identified parameters randomized around their estimates."""
         if self.params.simulation != "identified":
@@ -259,7 +244,7 @@ class RealToSimToReal(Strategy):
 
         found = {
             name: Estimate(value, low, high, identifiable=True, nominal=NOMINAL[name])
-            for name, (value, low, high) in self._estimates.items()
+            for name, (value, low, high) in self._progress.estimates.items()
         }
         return self._simulation.changed(randomization=terms_around(self._simulation, found, self.params.margin))
 
@@ -272,13 +257,50 @@ class RealToSimToReal(Strategy):
             iterations=iterations,
             learning_rate=rate,
         )
-        if self._pending is not None:
-            learner.load_state_dict(self._pending)
-            self._pending = None
-        self._learner = learner
+        self._cloning.start(learner)
         for metrics in learner.iterate():
-            self._step += 1
+            self._progress.step += 1
             if metrics.step == metrics.total:
-                self._done += 1
-                self._learner = None
-            yield Metrics(self._step, self._total, metrics.values, stage, metrics.step / metrics.total)
+                self._progress.stages += 1
+                self._cloning.end()
+            yield Metrics(self._progress.step, self._total, metrics.values, stage, metrics.step / metrics.total)
+
+
+class _Progress:
+    """Iterations and stages that are over, and what identification found."""
+
+    def __init__(self) -> None:
+        self.step, self.stages = 0, 0
+        self.estimates: dict[str, list[float]] = {}  # field → value, low, high
+        self.misfit: dict[str, float] = {}
+
+    def state_dict(self) -> dict[str, Any]:
+        found = {"estimates": dict(self.estimates), "misfit": dict(self.misfit)}
+        return {"step": self.step, "done": self.stages, **found}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.step, self.stages = int(state["step"]), int(state["done"])
+        self.estimates = {name: [float(v) for v in values] for name, values in state["estimates"].items()}
+        self.misfit = dict(state["misfit"])
+
+
+class _StageCloning:
+    """The cloning of the present stage. A state that is loaded waits until the stage's demonstrations are there."""
+
+    def __init__(self) -> None:
+        self._learner: BehaviorCloning | None = None
+        self._pending: dict[str, Any] = {}
+
+    def start(self, learner: BehaviorCloning) -> None:
+        if self._pending:
+            learner.load_state_dict(self._pending)
+        self._learner, self._pending = learner, {}
+
+    def end(self) -> None:
+        self._learner = None
+
+    def state_dict(self) -> dict[str, Any]:
+        return self._pending if self._learner is None else self._learner.state_dict()
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self._learner, self._pending = None, state

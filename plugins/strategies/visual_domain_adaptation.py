@@ -9,14 +9,15 @@ never show, aligning the features destroys their information (assets/experiments
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
-from studio.contracts import Batch, Metrics, Outputs, Problem, Requires, Strategy
+from studio.contracts import Batch, Metrics, Outputs, Problem, Requires, Stateful, Strategy
 from studio.experiment import Curriculum, Experiment, setting
+from studio.nn.adda import ADDA, random_rows
 from studio.nn.domain_alignment import (
     Discriminator,
     adversarial_weight,
@@ -29,13 +30,12 @@ from studio.nn.domain_alignment import (
 from studio.registry import shared_registry
 from studio.rl.algorithms.pixel_ppo import PixelParams, PixelPPO
 from studio.rl.algorithms.ppo import UNITS
-from studio.rl.collectors.images import CollectedImages, ImageCollector
+from studio.rl.collectors.images import CollectedImages, ImageCollector, PairedImages
 from studio.rl.learners import check_ppo
 from studio.rl.networks.pixels import PixelActorCritic
 from studio.seeds import image_episode_seed
 
 SAME = ("task", "embodiment", "control", "contexts")
-BETAS = (0.5, 0.999)  # ADDA's, for both Adams: little momentum, since each side's objective changes with the other
 COMPARED = 512  # number of features per domain for the MMD
 
 _PARAMS: dict[str, Any] = {"simulations": 4, "steps": 8, "minibatch": 16, "epochs": 2, "physics_threads": 1}
@@ -151,23 +151,24 @@ class VisualDomainAdaptation(Strategy):
 
     def setup(self, context: Any) -> None:
         plan, p = context.experiment, self.params
-        self._iteration, self._total = 0, plan.budget.iterations
+        self._total = plan.budget.iterations
         self._policy: PixelActorCritic = context.policy(pretrained=True)
         self._source = copy.deepcopy(self._policy).eval()  # ADDA's frozen policy of the source
         self._generator = torch.Generator(context.device).manual_seed(plan.seed)
-        self._worlds, self._collectors = [], []
-        for place, domain in enumerate((plan.source, plan.target), 1):
+        self._worlds = []
+        for domain in (plan.source, plan.target):
             whole = domain.model_copy(update={"curriculum": Curriculum()})  # a round's images depend on no earlier ones
-            world = context.world(whole, p.simulations, p.physics_threads)
-            self._worlds.append(world)
-            self._collectors.append(
-                ImageCollector(world, p.gathered_steps, image_episode_seed(plan.seed, place), self._generator)
-            )
+            self._worlds.append(context.world(whole, p.simulations, p.physics_threads))
+        collectors = [
+            ImageCollector(world, p.gathered_steps, image_episode_seed(plan.seed, place), self._generator)
+            for place, world in enumerate(self._worlds, 1)
+        ]
+        self._images = PairedImages(*collectors)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(plan.seed)
             net = Discriminator(self._policy.params.features, p.discriminator_width).to(context.device)
         self._discriminator = net
-        self._learner: PixelPPO | None = None
+        self._learner: PixelPPO | ADDA
         if p.variant == "dann":
             self._domain = _Reversed(net, self._policy, p.domain_weight, self._generator)
             world = context.world(plan.source, p.simulations, p.physics_threads)
@@ -185,73 +186,46 @@ class VisualDomainAdaptation(Strategy):
             for part in (self._policy.actor, self._policy.critic, self._policy.decoder):
                 part.requires_grad_(False)
             self._policy.log_std.requires_grad_(False)
-            rates = (self._policy.encoder, p.alignment_rate), (net, p.discriminator_rate)
-            self._optimizers = [torch.optim.Adam(part.parameters(), lr=rate, betas=BETAS) for part, rate in rates]
+            self._learner = ADDA(
+                self._policy.encoder,
+                self._source.encoder,
+                net,
+                encoder_rate=p.alignment_rate,
+                discriminator_rate=p.discriminator_rate,
+                batch=p.minibatch,
+                steps=p.gradient_steps,
+                generator=self._generator,
+            )
 
     def iterate(self) -> Iterator[Metrics]:
-        training = self._learner.iterate() if self._learner is not None else None
-        while self._iteration < self._total:
-            source = self._collectors[0].collect(self._source_policy, "own_policy", self._iteration)
-            target = self._collectors[1].collect(self._policy, self.params.target_data, self._iteration)
-            if training is None:
-                values = self._adda(source, target)
+        training = self._learner.iterate() if isinstance(self._learner, PixelPPO) else iter(())
+        while self._images.round < self._total:
+            source, target = self._images.collect(self._source_policy, self._policy, self.params.target_data)
+            if isinstance(self._learner, ADDA):
+                values = self._learner.learn(source.images, target.images)
             else:
                 self._domain.images = target.images
                 values = dict(next(training).values)
-            self._iteration += 1
-            yield Metrics(self._iteration, self._total, values | self._measured(source, target))
+            yield Metrics(self._images.round, self._total, values | self._measured(source, target))
         for world in self._worlds:
             world.close()
 
     def policy(self) -> Any:
         return self._policy
 
-    def state_dict(self) -> dict[str, Any]:
-        state: dict[str, Any] = {
-            "iteration": self._iteration,
-            "generator": self._generator.get_state(),
-            "policy": {name: value.clone() for name, value in self._policy.state_dict().items()},
-            "discriminator": {name: value.clone() for name, value in self._discriminator.state_dict().items()},
-        }
-        if self._learner is not None:
-            return state | {"learner": self._learner.state_dict()}
-        return state | {"optimizers": [copy.deepcopy(optimizer.state_dict()) for optimizer in self._optimizers]}
+    def stateful(self) -> Mapping[str, Stateful]:
+        parts: dict[str, Stateful] = {"policy": self._policy, "discriminator": self._discriminator}
+        return {**parts, "images": self._images, "learner": self._learner}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self._iteration = int(state["iteration"])
-        self._generator.set_state(state["generator"].cpu())
-        self._policy.load_state_dict(state["policy"])
-        self._discriminator.load_state_dict(state["discriminator"])
-        if self._learner is not None:
-            self._learner.load_state_dict(state["learner"])
-        else:
-            for optimizer, kept in zip(self._optimizers, state["optimizers"], strict=True):
-                optimizer.load_state_dict(kept)
+        """Restore a checkpoint; in those of earlier versions some parts are not nested."""
+        earlier = {"images": state, "learner": state} if "images" not in state else {}
+        super().load_state_dict({**earlier, **state})
 
     @property
     def _source_policy(self) -> PixelActorCritic:
         """Return the policy that acts, and computes features, on the source."""
-        return self._policy if self._learner is not None else self._source
-
-    def _adda(self, source: CollectedImages, target: CollectedImages) -> dict[str, float]:
-        """Make alternating gradient steps of the discriminator and the target's encoder (Tzeng et al., equation 9)."""
-        encoder, net, losses = self._policy.encoder, self._discriminator, []
-        with torch.no_grad():
-            source_features = self._source.encoder(source.images)
-        for _ in range(self.params.gradient_steps):
-            real = source_features[_random_rows(len(source_features), self.params.minibatch, self._generator)]
-            adapted = encoder(target.images[_random_rows(len(target.images), self.params.minibatch, self._generator)])
-            discriminator_loss = domain_loss(net(real), net(adapted.detach()))
-            self._optimizers[1].zero_grad(set_to_none=True)
-            discriminator_loss.backward()
-            self._optimizers[1].step()
-            encoder_loss = nn.functional.softplus(net(adapted)).mean()  # with inverted labels, as in a GAN
-            self._optimizers[0].zero_grad(set_to_none=True)
-            encoder_loss.backward()
-            self._optimizers[0].step()
-            losses.append(torch.stack([discriminator_loss, encoder_loss]).detach())
-        discriminator_mean, encoder_mean = torch.stack(losses).mean(0).tolist()
-        return {"domain_loss": discriminator_mean, "encoder_loss": encoder_mean}
+        return self._source if isinstance(self._learner, ADDA) else self._policy
 
     @torch.no_grad()
     def _measured(self, source: CollectedImages, target: CollectedImages) -> dict[str, float]:
@@ -260,7 +234,7 @@ class VisualDomainAdaptation(Strategy):
         target_features = self._policy.encoder(target.images)
         net = self._discriminator
         compared = [
-            features[_random_rows(len(features), COMPARED, self._generator)]
+            features[random_rows(len(features), COMPARED, self._generator)]
             for features in (source_features, target_features)
         ]
         return {
@@ -289,10 +263,6 @@ class _Reversed(nn.Module):
 
     def forward(self, outputs: Outputs, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         source, weight = outputs.features, self.weight * adversarial_weight(batch.progress)
-        target = self._encode(self.images[_random_rows(len(self.images), len(source), self._generator)])
+        target = self._encode(self.images[random_rows(len(self.images), len(source), self._generator)])
         loss = domain_loss(*(self.net(reverse_gradient(part, weight)) for part in (source, target)))
         return loss, {"domain_loss": loss.detach(), "domain_weight": torch.tensor(weight, dtype=torch.float64)}
-
-
-def _random_rows(count: int, drawn: int, generator: torch.Generator) -> Tensor:
-    return torch.randint(count, (drawn,), generator=generator, device=generator.device)

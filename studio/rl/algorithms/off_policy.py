@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Protocol
 import torch
 from torch import Tensor, nn
 
-from studio.contracts import AuxiliaryLoss, Metrics
+from studio.contracts import AuxiliaryLoss, Metrics, Stateful
 from studio.rl.auxiliary import AuxiliaryLosses
 from studio.rl.collectors.env_runner import EnvRunner, Transition
 from studio.rl.collectors.episode_statistics import diverged_sentence
@@ -187,6 +187,11 @@ class OffPolicyLearner(ABC):
                 self.updates += 1
         return diagnostics
 
+    def stateful(self) -> Mapping[str, Stateful]:
+        """Return, by name, the parts whose state training continues from, beside the policy and the counters."""
+        parts: dict[str, Stateful] = {"update": self.update, "interaction": self.env_runner, "replay": self.replay}
+        return parts if self.auxiliary is None else {**parts, "auxiliary": self.auxiliary}
+
     def state_dict(self) -> dict[str, Any]:
         """Return everything that training continues from, the policy included."""
         return {
@@ -194,11 +199,8 @@ class OffPolicyLearner(ABC):
             "updates": self.updates,
             "owed": self._due,
             "policy": {name: value.clone() for name, value in self.policy.state_dict().items()},
-            "update": self.update.state_dict(),
             "generator": self.generator.get_state(),
-            "interaction": self.env_runner.state_dict(),
-            "replay": self.replay.state_dict(),
-            **({} if self.auxiliary is None else {"auxiliary": self.auxiliary.state_dict()}),
+            **{name: part.state_dict() for name, part in self.stateful().items()},
         }
 
     def load_state_dict(self, state: dict[str, Any], /) -> None:
@@ -207,12 +209,9 @@ class OffPolicyLearner(ABC):
         self._due = float(state["owed"])
         if "policy" in state:
             self.policy.load_state_dict(state["policy"])
-        self.update.load_state_dict(state["update"])
         self.generator.set_state(state["generator"].cpu())
-        self.env_runner.load_state_dict(state["interaction"])
-        self.replay.load_state_dict(state["replay"])
-        if self.auxiliary is not None:
-            self.auxiliary.load_state_dict(state["auxiliary"])
+        for name, part in self.stateful().items():
+            part.load_state_dict(state[name])
 
     def _step_function(self) -> Callable[..., Tensor]:
         """Return the update: eager at first, then compiled if the settings ask for it."""

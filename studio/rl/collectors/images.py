@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -60,3 +61,33 @@ class ImageCollector:
             return policy.native(noise).cpu().numpy()
         features = policy(torch.from_numpy(observation["image"]).to(device))
         return policy.native(policy.actor(features) + noise * policy.log_std.exp()).cpu().numpy()
+
+
+class PairedImages:
+    """Collects images of a source and a target, round by round.
+
+    Its state is the number of the next round, and the generator that both collectors draw from.
+    """
+
+    def __init__(self, source: ImageCollector, target: ImageCollector) -> None:
+        self.source, self.target, self.round = source, target, 0
+
+    def collect(
+        self, source: PixelActorCritic, target: PixelActorCritic, behavior: Behavior
+    ) -> tuple[CollectedImages, CollectedImages]:
+        """Return the images of the next round: the source policy acts on the source, ``behavior`` on the target."""
+        images = (
+            self.source.collect(source, "own_policy", self.round),
+            self.target.collect(target, behavior, self.round),
+        )
+        self.round += 1
+        return images
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the number of rounds so far, and the generator's state."""
+        return {"iteration": self.round, "generator": self.source.generator.get_state()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore what :meth:`state_dict` returned."""
+        self.round = int(state["iteration"])
+        self.source.generator.set_state(state["generator"].cpu())

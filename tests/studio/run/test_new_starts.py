@@ -114,6 +114,19 @@ def test_reinforcement_is_lengthened_and_keeps_its_best(strategy: str, policy: s
     assert load_policy(session.folder) is not None
 
 
+@pytest.mark.parametrize(
+    ("strategy", "variant"), [("rl_from_scratch", "sac"), ("goal_conditioned", "example"), ("darc", "example")]
+)
+def test_lengthened_off_policy_run_equals_one_that_was_long(strategy: str, variant: str, tmp_path: Path) -> None:
+    """The replay buffers are sized by the budget, and no schedule depends on it."""
+    example = REGISTRY.get("strategies", strategy).examples()[variant]
+    plan = example.changed(**{"budget.iterations": 3, "evaluation.every": 0, "evaluation.episodes": 1})
+    short = tiny.run(plan, tmp_path / "short", REGISTRY).folder
+    Session.resume(short, REGISTRY, Channels(), iterations=5).run()
+    whole = tiny.run(plan.changed(**{"budget.iterations": 5}), tmp_path / "whole", REGISTRY).folder
+    tiny.assert_same(short, whole)
+
+
 def test_keep_best_needs_interim_evaluations() -> None:
     (problem,) = check(tiny.experiment("lora", **{"evaluation.keep_best": True}), REGISTRY)
     assert problem.field == "evaluation.keep_best" and "evaluation.every" in problem.remedy
