@@ -220,7 +220,7 @@ class GapLearner:
         return state | {"generator": self.generator.get_state()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Takes back what :meth:`state_dict` gave."""
+        """Restore what :meth:`state_dict` returned."""
         self.gap.networks.load_state_dict(state["networks"])
         self.gap.moments.load_state_dict(state["moments"])
         for name in ("first", "second", "updates"):

@@ -79,7 +79,7 @@ class Replay:
         return {"time": self.time, "start": self._start.clone(), **{n.strip("_"): v for n, v in kept.items()}}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Takes back what :meth:`state_dict` gave."""
+        """Restore what :meth:`state_dict` returned."""
         self.time = int(state["time"])
         self._start.copy_(state["start"])
         for name in ("rows", "_began", "_ended"):

@@ -44,5 +44,5 @@ class RewardScale:
         return {"discounted": self.discounted.clone()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Takes back what :meth:`state_dict` gave."""
+        """Restore what :meth:`state_dict` returned."""
         self.discounted = state["discounted"].to(self.discounted.device)

@@ -112,7 +112,7 @@ def test_an_episode_that_time_cuts_off_goes_on_in_the_value_of_its_last_state() 
     learner = PixelPPO(policy, there, settings, iterations=1, seed=0)
     there.steps[:] = there.task.horizon - 1  # both end with the next step
     goal = goals(there)
-    rollout = learner.collect()
+    rollout = learner.rollouts.collect()
     # where a step leads: its start, which is rest, plus the action
     with torch.no_grad():
         native = policy.native(rollout.actions[:2]).numpy()

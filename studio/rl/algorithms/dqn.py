@@ -131,7 +131,7 @@ class DQNUpdate:
         return {f"{i:02d}": tensor.clone() for i, tensor in enumerate(self.changing)}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Takes back what :meth:`state_dict` gave."""
+        """Restore what :meth:`state_dict` returned."""
         for i, tensor in enumerate(self.changing):
             tensor.copy_(state[f"{i:02d}"])
 

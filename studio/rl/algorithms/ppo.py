@@ -7,19 +7,18 @@ Adam are one function of one parameter vector, compiled as a whole.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import torch
 from torch import Tensor
 from torch.func import functional_call, grad_and_value
 
-from studio.contracts import AuxiliaryLoss, Metrics
+from studio.contracts import AuxiliaryLoss
 from studio.experiment import Settings, setting
+from studio.rl.algorithms.on_policy import OnPolicyLearner
 from studio.rl.auxiliary import AuxiliaryLosses
-from studio.rl.collectors.episode_statistics import diverged_sentence
-from studio.rl.collectors.rollouts import Rollout, RolloutCollector
+from studio.rl.collectors.rollouts import RolloutCollector
 from studio.rl.compiling import compile_update
 from studio.rl.flat import FlatParameters, adam
 from studio.rl.networks.gaussian import GaussianActorCritic, entropy, log_prob
@@ -78,7 +77,7 @@ def ppo_loss(
     return loss, torch.stack([loss, policy_loss, value_loss, spread, kl, clip_fraction]).detach()
 
 
-class PPO:
+class PPO(OnPolicyLearner):
     """Trains a policy in a world. The policy's parameters change in place.
 
     Args:
@@ -88,6 +87,7 @@ class PPO:
     """
 
     units = UNITS
+    diagnostics = DIAGNOSTICS
 
     def __init__(
         self,
@@ -117,31 +117,15 @@ class PPO:
         self._compiled: Callable[[Tensor], Tensor] | None = None
         self.auxiliary = AuxiliaryLosses(auxiliary, policy, s.learning_rate) if auxiliary else None
 
-    def iterate(self) -> Iterator[Metrics]:
-        """Collect, learn, and yield the metrics of each iteration until the budget is spent."""
-        while self.iteration < self.iterations:
-            step = self._step_function()
-            progress = self.iteration / self.iterations
-            self.rate.fill_(self.settings.learning_rate * (1 - progress if self.settings.anneal else 1.0))
-            if self.auxiliary is not None:
-                self.auxiliary.progress = progress
-            started = time.perf_counter()
-            world, before, samples = self.rollouts.world, self.rollouts.world.diverged, self.rollouts.samples
-            rollout = self.collect()
-            if world.diverged > before:
-                self.log(diverged_sentence(world.diverged - before))
-            diagnostics = self.learn(rollout, step)
-            self.iteration += 1
-            values = self._metrics(rollout, diagnostics)
-            values["steps_per_second"] = (self.rollouts.samples - samples) / (time.perf_counter() - started)
-            yield Metrics(self.iteration, self.iterations, values)
+    def prepare(self, share: float) -> Callable[..., Tensor]:
+        self.rate.fill_(self.settings.learning_rate * share)
+        return self._step_function()
 
-    def collect(self) -> Rollout:
-        """Return the rollout that an iteration learns from."""
-        return self.rollouts.collect()
+    @property
+    def learning_rate(self) -> float:
+        return self.rate.item()
 
     def learn(self, rollout: Any, step: Callable[..., Tensor]) -> Tensor:
-        """Train for the epochs of a rollout; return the mean diagnostics."""
         columns = [getattr(rollout, name) for name in self._widths]
         packed = torch.cat([c if c.ndim == 2 else c[:, None] for c in columns], 1)
         diagnostics = []
@@ -195,7 +179,7 @@ class PPO:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Takes back what :meth:`state_dict` gave."""
+        """Restore what :meth:`state_dict` returned."""
         self.iteration = int(state["iteration"])
         self.policy.load_state_dict(state["policy"])
         for name in ("first", "second", "updates"):
@@ -213,13 +197,3 @@ class PPO:
             example = torch.zeros(self.settings.minibatch, sum(self._widths.values()), device=self.rate.device)
             self._compiled = compile_update(self.step, (example,), self._changing, self.log)
         return self._compiled
-
-    def _metrics(self, rollout: Rollout, diagnostics: Tensor) -> dict[str, float]:
-        values = dict(zip(DIAGNOSTICS, diagnostics.tolist(), strict=True))
-        values |= self.rollouts.statistics.metrics()
-        error = (rollout.returns - rollout.values).var() / (rollout.returns.var() + 1e-8)
-        values |= {"explained_variance": 1 - error.item(), "samples": float(self.rollouts.samples)}
-        values |= {} if self.auxiliary is None else self.auxiliary.metrics()
-        world = self.rollouts.world
-        values |= {"learning_rate": self.rate.item(), "diverged": float(world.diverged)}
-        return values if world.curriculum is None else values | world.curriculum.metrics()

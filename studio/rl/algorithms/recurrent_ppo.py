@@ -150,7 +150,7 @@ class RecurrentRollouts(RolloutCollector):
         return super().state_dict() | own
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Takes back what :meth:`state_dict` gave."""
+        """Restore what :meth:`state_dict` returned."""
         super().load_state_dict(state)
         self._memory, self._episode = state["memory"].to(self.device), state["episode"].cpu().numpy().copy()
         self._hold_contexts()

@@ -103,7 +103,7 @@ class ContextRecorder(EpisodeRecorder):
         return whole | {"latest": {label: list(found) for label, found in self._latest.items()}}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Takes back what :meth:`state_dict` gave."""
+        """Restore what :meth:`state_dict` returned."""
         self._returns[:], self._lengths[:] = state["returns"], state["lengths"]
         for label, found in state["latest"].items():
             self._latest[label].clear()

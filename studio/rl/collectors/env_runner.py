@@ -84,7 +84,7 @@ class EnvRunner:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Takes back what :meth:`state_dict` gave."""
+        """Restore what :meth:`state_dict` returned."""
         self.world.load_state_dict(arrays(state["world"]))
         self._observation = state["seen"].cpu().numpy().copy()
         self.statistics.load_state_dict(state["statistics"])

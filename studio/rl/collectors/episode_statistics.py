@@ -79,7 +79,7 @@ class EpisodeStatistics:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Takes back what :meth:`state_dict` gave."""
+        """Restore what :meth:`state_dict` returned."""
         for name in _ARRAYS:
             setattr(self, name, state[name].cpu().numpy().copy())
         self.finished.clear()

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from studio.rl.advantages import gae
 from studio.rl.collectors.episode_statistics import EpisodeStatistics, stagger
-from studio.rl.networks.gaussian import GaussianActorCritic, flatten, log_prob, unwrapped
+from studio.rl.networks.gaussian import flatten, log_prob, unwrapped
 from studio.rl.reward_scale import RewardScale
 from studio.rl.states import arrays, tensors
 from studio.seeds import training_episode_seed
@@ -46,21 +46,26 @@ class RolloutCollector:
     def __init__(
         self,
         world: World,
-        policy: GaussianActorCritic,
+        policy: Any,
         length: int,
         gamma: float,
         gae_lambda: float,
         seed: int,
         generator: torch.Generator,
     ) -> None:
-        self.world, self.policy, self.length, self.generator = world, policy, length, generator
+        self.world, self.length, self.seed, self.generator = world, length, seed, generator
+        self.policy: Any = policy  # a GaussianActorCritic; a subclass says what its own is
         self.gamma, self.gae_lambda = gamma, gae_lambda
         self.device = policy.low.device
         self.reward_scale = RewardScale(policy.rewards, world.num_envs, gamma)
-        self._observation = self._flatten(world.reset(seed=training_episode_seed(seed))[0])
-        stagger(world)
+        self.restart()
         self.statistics = EpisodeStatistics(world)
         self.samples = 0  # environment steps so far, over all simulations
+
+    def restart(self) -> None:
+        """Reset every simulation to the first episodes of the seed."""
+        self._keep(self.world.reset(seed=training_episode_seed(self.seed))[0])
+        stagger(self.world)
 
     @torch.no_grad()
     def collect(self) -> Rollout:
@@ -82,25 +87,24 @@ class RolloutCollector:
             action += actor(features[t])
             native = policy.native(action).cpu().numpy()
             observation, rewards[t], episode_terminated, episode_truncated, info = world.step(native)
-            self._observation = self._flatten(observation)
+            self._keep(observation)
             if "final_obs" in info:
                 ids, diverged[t] = np.flatnonzero(info["_final_obs"]), info["diverged"]
-                last[t, ids] = np.stack([self._flatten(final) for final in info["final_obs"][ids]])
+                ignored = policy.params.ignored
+                last[t, ids] = np.stack([flatten(final, ignored) for final in info["final_obs"][ids]])
             self.statistics.count(rewards[t], episode_terminated, episode_truncated, info)
             terminated[t], truncated[t] = self._ends(t, episode_terminated, episode_truncated)
         self.samples += time * n
         stacked = torch.stack(features)
-        ended = torch.from_numpy(terminated | truncated).to(self.device)
-        values, next_values = self._values(stacked, last, terminated, truncated, diverged)
-        scaled_rewards = self.reward_scale(torch.from_numpy(rewards).to(self.device), ended)
-        advantages = gae(scaled_rewards, values, next_values, ended, self.gamma, self.gae_lambda)
+        values, next_values = self._values(stacked, last, truncated & ~diverged)
+        advantages = self._advantages(rewards, values, next_values, terminated, truncated, diverged)
         policy.moments.update(observations.flatten(0, 1))
         log_probs = log_prob(actions, policy.actor(stacked), policy.log_std)
         batch = (normalized, actions, log_probs, values, advantages, advantages + values)
         return Rollout(*(tensor.flatten(0, 1) for tensor in batch))
 
-    def _flatten(self, observation: Any) -> Array:
-        return flatten(observation, self.policy.params.ignored)
+    def _keep(self, observation: Any) -> None:
+        self._observation = flatten(observation, self.policy.params.ignored)
 
     def _features(self, normalized: Tensor) -> Tensor:
         """Return the input of actor and critic for normalized observations (env, inputs): the observations."""
@@ -122,7 +126,7 @@ class RolloutCollector:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Takes back what :meth:`state_dict` gave."""
+        """Restore what :meth:`state_dict` returned."""
         self.world.load_state_dict(arrays(state["world"]))
         self.reward_scale.load_state_dict(state["rewards"])
         self._observation = state["observation"].cpu().numpy().copy()
@@ -134,18 +138,36 @@ class RolloutCollector:
         the ends of episodes."""
         return terminated, truncated
 
-    def _values(
-        self, features: Tensor, last: Array, terminated: Array, truncated: Array, diverged: Array
-    ) -> tuple[Tensor, Tensor]:
-        """Return the values of the states acted in and of the next states, (time, env) each."""
+    def _values(self, features: Tensor, last: Array, bootstrapped: Array) -> tuple[Tensor, Tensor]:
+        """Return the values of the states acted in and of the next states, (time, env) each.
+
+        Args:
+            last: the last observations of episodes, (time, env, inputs).
+            bootstrapped: where an episode was truncated and its last observation is the next state, (time, env) bool.
+        """
         policy = self.policy
         values = policy.critic(features).squeeze(-1)
         following = policy.moments(torch.as_tensor(self._observation, dtype=torch.float32, device=self.device))
         present = policy.critic(self._next_features(following, None)).squeeze(-1)
         next_values = torch.cat([values[1:], present[None]])
-        bootstrapped = torch.from_numpy(truncated & ~diverged).to(self.device)
         if bootstrapped.any():
-            final = policy.moments(torch.from_numpy(last).to(self.device)[bootstrapped])
-            next_values[bootstrapped] = policy.critic(self._next_features(final, bootstrapped)).squeeze(-1)
+            where = torch.from_numpy(bootstrapped).to(self.device)
+            final = policy.moments(torch.from_numpy(last).to(self.device)[where])
+            next_values[where] = policy.critic(self._next_features(final, where)).squeeze(-1)
+        return values, next_values
+
+    def _advantages(
+        self,
+        rewards: Array,
+        values: Tensor,
+        next_values: Tensor,
+        terminated: Array,
+        truncated: Array,
+        diverged: Array,
+    ) -> Tensor:
+        """Return advantages, (time, env); where a simulation diverged the next value is that before the step."""
         next_values = torch.where(torch.from_numpy(diverged).to(self.device), values, next_values)
-        return values, next_values.masked_fill(torch.from_numpy(terminated).to(self.device), 0.0)
+        next_values = next_values.masked_fill(torch.from_numpy(terminated).to(self.device), 0.0)
+        ended = torch.from_numpy(terminated | truncated).to(self.device)
+        scaled = self.reward_scale(torch.from_numpy(rewards).to(self.device), ended)
+        return gae(scaled, values, next_values, ended, self.gamma, self.gae_lambda)
