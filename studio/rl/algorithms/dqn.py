@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.func import functional_call, grad_and_value
 from torch.nn import functional
 
-from studio.experiment import Settings, setting
-from studio.rl.algorithms.off_policy import Batch, OffPolicyLearner
+from studio.experiment import setting
+from studio.rl.algorithms.off_policy import Batch, OffPolicyLearner, OffPolicyParams
 from studio.rl.auxiliary import AuxiliaryLosses
 from studio.rl.flat import FlatParameters, adam
 from studio.rl.networks.q_policy import QPolicy
@@ -28,22 +28,13 @@ UNITS = {
 DIAGNOSTICS = ("loss", "q")
 
 
-class DQNParams(Settings):
+class DQNParams(OffPolicyParams):
     """Optimization and collection."""
 
     learning_rate: float = setting(1e-3, "Learning rate", "Adam learning rate.", gt=0, le=1)
     simulations: int = setting(16, "Simulations", "Number of parallel simulations.", "simulations", ge=1, le=65_536)
-    samples: int = setting(
-        1000, "Samples", "Environment steps per iteration, over all simulations.", "steps", ge=1, le=1_000_000
-    )
     update_ratio: float = setting(0.25, "Update ratio", "Gradient updates per environment step.", gt=0, le=100)
     batch_size: int = setting(128, "Batch size", "Transitions per update.", "transitions", ge=2, le=1_000_000)
-    capacity: int = setting(
-        1_000_000, "Capacity", "Capacity of the replay buffer.", "transitions", ge=100, le=100_000_000
-    )
-    learning_starts: int = setting(
-        1000, "Learning starts", "Steps with random actions before the first update.", "steps", ge=0, le=10_000_000
-    )
     gamma: float = setting(0.98, "γ", "Discount factor per step.", ge=0, le=1)
     tau: float = setting(
         0.01, "τ", "Polyak coefficient of the target network's update; 1 copies the network.", gt=0, le=1
@@ -58,12 +49,6 @@ class DQNParams(Settings):
     epsilon_end: float = setting(0.1, "Final ε", "Probability of a random action at the end.", ge=0, le=1)
     epsilon_steps: int = setting(
         10_000, "ε decay", "Environment steps over which ε falls to its final value.", "steps", ge=1, le=100_000_000
-    )
-    physics_threads: int = setting(
-        0, "Physics threads", "Threads for the simulation; 0 uses every core.", "threads", ge=0, le=1024
-    )
-    update: Literal["compiled", "eager"] = setting(
-        "compiled", "Update", "compiled runs faster after a few seconds of compilation, and needs a C++ compiler."
     )
 
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from studio.contracts import AuxiliaryLoss, Metrics, Stateful
+from studio.experiment import Settings, setting
 from studio.rl.auxiliary import AuxiliaryLosses
 from studio.rl.collectors.env_runner import EnvRunner, Transition
 from studio.rl.collectors.episode_statistics import diverged_sentence
@@ -26,6 +27,32 @@ from studio.sim.world import World
 
 EAGER_UPDATES = 200  # before compiling, so that the first metrics appear at once; a fixed number, for reproducibility
 Batch = dict[str, Tensor]
+
+
+class OffPolicyParams(Settings):
+    """Optimization and collection with a replay buffer; the defaults are SAC's."""
+
+    learning_rate: float = setting(3e-4, "Learning rate", "Adam learning rate of all that is trained.", gt=0, le=1)
+    simulations: int = setting(8, "Simulations", "Number of parallel simulations.", "simulations", ge=1, le=65_536)
+    samples: int = setting(
+        1000, "Samples", "Environment steps per iteration, over all simulations.", "steps", ge=1, le=1_000_000
+    )
+    update_ratio: float = setting(1.0, "Update ratio", "Gradient updates per environment step.", gt=0, le=100)
+    batch_size: int = setting(256, "Batch size", "Transitions per update.", "transitions", ge=2, le=1_000_000)
+    capacity: int = setting(
+        1_000_000, "Capacity", "Capacity of the replay buffer.", "transitions", ge=100, le=100_000_000
+    )
+    learning_starts: int = setting(
+        1000, "Learning starts", "Steps with random actions before the first update.", "steps", ge=0, le=10_000_000
+    )
+    gamma: float = setting(0.99, "γ", "Discount factor per step.", ge=0, le=1)
+    tau: float = setting(0.005, "τ", "Polyak coefficient of the target critics' update.", gt=0, le=1)
+    physics_threads: int = setting(
+        0, "Physics threads", "Threads for the simulation; 0 uses every core.", "threads", ge=0, le=1024
+    )
+    update: Literal["compiled", "eager"] = setting(
+        "compiled", "Update", "compiled runs faster after a few seconds of compilation, and needs a C++ compiler."
+    )
 
 
 class Update(Protocol):

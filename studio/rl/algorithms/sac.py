@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, grad_and_value
 
-from studio.experiment import Settings, setting
-from studio.rl.algorithms.off_policy import Batch, OffPolicyLearner
+from studio.experiment import setting
+from studio.rl.algorithms.off_policy import Batch, OffPolicyLearner, OffPolicyParams
 from studio.rl.auxiliary import AuxiliaryLosses
 from studio.rl.flat import FlatParameters, adam
 from studio.rl.networks.squashed import SquashedActorCritic, squash
@@ -27,26 +27,9 @@ UNITS = {
 DIAGNOSTICS = ("critic_loss", "actor_loss", "alpha", "entropy", "q")
 
 
-class SACParams(Settings):
+class SACParams(OffPolicyParams):
     """Optimization and collection."""
 
-    learning_rate: float = setting(
-        3e-4, "Learning rate", "Adam learning rate of actor, critics and temperature.", gt=0, le=1
-    )
-    simulations: int = setting(8, "Simulations", "Number of parallel simulations.", "simulations", ge=1, le=65_536)
-    samples: int = setting(
-        1000, "Samples", "Environment steps per iteration, over all simulations.", "steps", ge=1, le=1_000_000
-    )
-    update_ratio: float = setting(1.0, "Update ratio", "Gradient updates per environment step.", gt=0, le=100)
-    batch_size: int = setting(256, "Batch size", "Transitions per update.", "transitions", ge=2, le=1_000_000)
-    capacity: int = setting(
-        1_000_000, "Capacity", "Capacity of the replay buffer.", "transitions", ge=100, le=100_000_000
-    )
-    learning_starts: int = setting(
-        1000, "Learning starts", "Steps with random actions before the first update.", "steps", ge=0, le=10_000_000
-    )
-    gamma: float = setting(0.99, "γ", "Discount factor per step.", ge=0, le=1)
-    tau: float = setting(0.005, "τ", "Polyak coefficient of the target critics' update.", gt=0, le=1)
     alpha: float = setting(1.0, "α", "Initial temperature: the weight of entropy against reward.", gt=0, le=100)
     fixed_alpha: bool = setting(False, "Fixed α", "Keeps the temperature fixed instead of learning it.")
     target_entropy: float | None = setting(
@@ -55,16 +38,10 @@ class SACParams(Settings):
         "Entropy that the learned temperature aims at; if empty, −1 per action dimension.",
         "nats",
     )
-    physics_threads: int = setting(
-        0, "Physics threads", "Threads for the simulation; 0 uses every core.", "threads", ge=0, le=1024
-    )
     precision: Literal["fp32", "bf16"] = setting(
         "fp32",
         "Precision",
         "Precision of matrix products; bf16 is faster on processors that support it and much slower elsewhere.",
-    )
-    update: Literal["compiled", "eager"] = setting(
-        "compiled", "Update", "compiled runs faster after a few seconds of compilation, and needs a C++ compiler."
     )
     random_start: ClassVar[bool] = True  # until learning starts, actions are uniform instead of the policy's
 

@@ -42,6 +42,20 @@ def entry_names(observation: Mapping[str, Any], ignored: Collection[str] = ()) -
     return sorted(name for name in observation if name not in left_out)
 
 
+class MLPParams(Settings):
+    """Size of the networks of a policy on flattened observations, and which entries it ignores."""
+
+    width: int = setting(256, "Width", "Width of the hidden layers.", ge=4, le=4096)
+    layers: int = setting(2, "Layers", "Number of hidden layers.", ge=1, le=8)
+    inputs: int = setting(
+        0, "Inputs", "Width of the observation; 0: as the task has it.", ge=0, le=100_000, derived=True
+    )
+    outputs: int = setting(0, "Outputs", "Width of the action; 0: as the task has it.", ge=0, le=10_000, derived=True)
+    ignored: list[str] = setting(
+        [], "Ignored", "Observation entries that the policy does not receive, such as the goal."
+    )
+
+
 class ReinforcementPolicy(BasePolicy):
     """Base of the policies for reinforcement learning: blank until a world's sizes are known.
 
@@ -63,6 +77,11 @@ class ReinforcementPolicy(BasePolicy):
         self.fingerprint = Fingerprint()
         if all(getattr(self.params, size) for size in self.sizes):
             self._build()
+
+    def set_ranges(self, low: Array, high: Array) -> None:
+        """Take the range of continuous actions, (width,) each."""
+        self.low.copy_(torch.as_tensor(low))
+        self.high.copy_(torch.as_tensor(high))
 
     def make(self, seed: int, **sizes: int) -> None:
         """Build the networks for a world's sizes; the same seed gives the same weights."""
@@ -87,6 +106,11 @@ class ReinforcementPolicy(BasePolicy):
     def _build(self) -> None:
         raise NotImplementedError
 
+    def _add_ranges(self) -> None:
+        """Add buffers for the range of continuous actions; [−1, 1] until :meth:`fit`."""
+        self.register_buffer("low", -torch.ones(self.params.outputs))
+        self.register_buffer("high", torch.ones(self.params.outputs))
+
     def outputs(self, rows: Tensor) -> Outputs:
         """Return the last hidden layer, and means or Q-values, (n, …) each, for the network's inputs (n, width)."""
         raise NotImplementedError
@@ -97,7 +121,19 @@ class ReinforcementPolicy(BasePolicy):
         return torch.as_tensor(rows, dtype=torch.float32, device=self.low.device)
 
 
-class GaussianActorCritic(ReinforcementPolicy):
+class ContinuousPolicy(ReinforcementPolicy):
+    """Base of the policies on flattened observations with continuous actions."""
+
+    class Params(MLPParams):
+        """Size of the networks."""
+
+    def fit(self, inputs: int, low: Array, high: Array, seed: int) -> None:
+        """Build the networks for observations of width ``inputs`` and actions within ``low`` to ``high`` (width,)."""
+        self.make(seed, inputs=inputs, outputs=len(low))
+        self.set_ranges(low, high)
+
+
+class GaussianActorCritic(ContinuousPolicy):
     """Mean and value of a normalized observation; one log standard deviation for each component of an action.
 
     Actions are sampled in units in which their range is [−1, 1], and clipped only when they go to the world.
@@ -110,29 +146,13 @@ class GaussianActorCritic(ReinforcementPolicy):
     reference = "Schulman et al. 2017, Proximal Policy Optimization (arXiv:1707.06347), section 6.1"
     algorithm = "ppo"  # the key in studio.rl.learners of what trains it as a source policy
 
-    class Params(Settings):
+    class Params(MLPParams):
         """Size of the networks."""
 
         width: int = setting(64, "Width", "Width of the hidden layers.", ge=4, le=4096)
-        layers: int = setting(2, "Layers", "Number of hidden layers.", ge=1, le=8)
         log_std: float = setting(
             0.0, "Log-std", "Logarithm of the initial standard deviation of the actions.", ge=-5, le=2
         )
-        inputs: int = setting(
-            0, "Inputs", "Width of the observation; 0: as the task has it.", ge=0, le=100_000, derived=True
-        )
-        outputs: int = setting(
-            0, "Outputs", "Width of the action; 0: as the task has it.", ge=0, le=10_000, derived=True
-        )
-        ignored: list[str] = setting(
-            [], "Ignored", "Observation entries that the policy does not receive, such as the goal."
-        )
-
-    def fit(self, inputs: int, low: Array, high: Array, seed: int) -> None:
-        """Build the networks for observations of width ``inputs`` and actions within ``low`` to ``high`` (width,)."""
-        self.make(seed, inputs=inputs, outputs=len(low))
-        self.low.copy_(torch.as_tensor(low))
-        self.high.copy_(torch.as_tensor(high))
 
     def _build(self) -> None:
         p = self.params
@@ -142,8 +162,7 @@ class GaussianActorCritic(ReinforcementPolicy):
         self.log_std = nn.Parameter(torch.full((p.outputs,), p.log_std))
         self.moments = RunningMeanStd(p.inputs)
         self.rewards = RunningMeanStd(1)  # of discounted returns: the scale of the critic's values
-        self.register_buffer("low", -torch.ones(p.outputs))
-        self.register_buffer("high", torch.ones(p.outputs))
+        self._add_ranges()
 
     @property
     def input_width(self) -> int:

@@ -62,8 +62,7 @@ class PixelActorCritic(ReinforcementPolicy):
         """Build the networks for images of ``image`` px, a critic's state of width ``state``, and actions within
         ``low`` to ``high`` (width,)."""
         self.make(seed, image=image, state=state, outputs=len(low))
-        self.low.copy_(torch.as_tensor(low))
-        self.high.copy_(torch.as_tensor(high))
+        self.set_ranges(low, high)
 
     def fit_to(self, world: Any, seed: int) -> None:
         """Call :meth:`fit` with the sizes and ranges of a world that observes images."""
@@ -80,8 +79,7 @@ class PixelActorCritic(ReinforcementPolicy):
         self.log_std = nn.Parameter(torch.full((p.outputs,), p.log_std))
         self.moments = RunningMeanStd(p.state)
         self.rewards = RunningMeanStd(1)  # of discounted returns: the scale of the critic's values
-        self.register_buffer("low", -torch.ones(p.outputs))
-        self.register_buffer("high", torch.ones(p.outputs))
+        self._add_ranges()
 
     def forward(self, images: Tensor) -> Tensor:
         """Return features (n, features) of images (n, h, w, 3) uint8."""

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from studio.contracts import Outputs
 from studio.errors import ExperimentError
-from studio.experiment import Settings, setting
-from studio.rl.networks.gaussian import ReinforcementPolicy
+from studio.experiment import setting
+from studio.rl.networks.gaussian import MLPParams, ReinforcementPolicy
 from studio.rl.networks.squashed import Layers
 
 Array = np.ndarray
@@ -30,20 +30,10 @@ class QPolicy(ReinforcementPolicy):
     reference = "Mnih et al. 2015, Human-level control through deep reinforcement learning (Nature 518)"
     algorithm = "dqn"  # the key in studio.rl.learners of what trains it as a source policy
 
-    class Params(Settings):
+    class Params(MLPParams):
         """Size of the network."""
 
-        width: int = setting(256, "Width", "Width of the hidden layers.", ge=4, le=4096)
-        layers: int = setting(2, "Layers", "Number of hidden layers.", ge=1, le=8)
-        inputs: int = setting(
-            0, "Inputs", "Width of the observation; 0: as the task has it.", ge=0, le=100_000, derived=True
-        )
-        outputs: int = setting(
-            0, "Outputs", "Number of actions; 0: as many as the task has.", ge=0, le=100_000, derived=True
-        )
-        ignored: list[str] = setting(
-            [], "Ignored", "Observation entries that the policy does not receive, such as the goal."
-        )
+        outputs: int = setting(0, "Outputs", "Number of actions; 0: the task's.", ge=0, le=100_000, derived=True)
 
     def fit(self, inputs: int, low: Array, high: Array, seed: int) -> None:
         """Build the network for observations of width ``inputs`` and a discrete control's range, (1,) each.

@@ -12,8 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from studio.contracts import Outputs
-from studio.experiment import Settings, setting
-from studio.rl.networks.gaussian import ReinforcementPolicy
+from studio.rl.networks.gaussian import ContinuousPolicy
 
 Array = np.ndarray
 LOG_STD_LOW, LOG_STD_HIGH = -20.0, 2.0
@@ -61,7 +60,7 @@ class Layers(nn.Module):
         return torch.bmm(x, self.weights[i].to(precision)).float() + self.biases[i]
 
 
-class SquashedActorCritic(ReinforcementPolicy):
+class SquashedActorCritic(ContinuousPolicy):
     """A tanh-squashed normal distribution over actions scaled to [−1, 1], with state-dependent mean and deviation, and
     two Q-critics of which the lower value is used (Haarnoja et al. 2018, arXiv:1812.05905).
 
@@ -74,34 +73,12 @@ class SquashedActorCritic(ReinforcementPolicy):
     reference = "Haarnoja et al. 2018, Soft Actor-Critic Algorithms and Applications (arXiv:1812.05905)"
     algorithm = "sac"  # the key in studio.rl.learners of what trains it as a source policy
 
-    class Params(Settings):
-        """Size of the networks."""
-
-        width: int = setting(256, "Width", "Width of the hidden layers.", ge=4, le=4096)
-        layers: int = setting(2, "Layers", "Number of hidden layers.", ge=1, le=8)
-        inputs: int = setting(
-            0, "Inputs", "Width of the observation; 0: as the task has it.", ge=0, le=100_000, derived=True
-        )
-        outputs: int = setting(
-            0, "Outputs", "Width of the action; 0: as the task has it.", ge=0, le=10_000, derived=True
-        )
-        ignored: list[str] = setting(
-            [], "Ignored", "Observation entries that the policy does not receive, such as the goal."
-        )
-
-    def fit(self, inputs: int, low: Array, high: Array, seed: int) -> None:
-        """Build the networks for observations of width ``inputs`` and actions within ``low`` to ``high`` (width,)."""
-        self.make(seed, inputs=inputs, outputs=len(low))
-        self.low.copy_(torch.as_tensor(low))
-        self.high.copy_(torch.as_tensor(high))
-
     def _build(self) -> None:
         p = self.params
         hidden = [p.width] * p.layers
         self.actor = Layers([p.inputs, *hidden, 2 * p.outputs])
         self.critics = Layers([p.inputs + p.outputs, *hidden, 1], networks=2)
-        self.register_buffer("low", -torch.ones(p.outputs))
-        self.register_buffer("high", torch.ones(p.outputs))
+        self._add_ranges()
 
     def draw(
         self, observations: Tensor, noise: Tensor, precision: torch.dtype = torch.float32
