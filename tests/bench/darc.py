@@ -64,7 +64,7 @@ GAP: dict[str, Any] = {
 
 
 def domains(case: str) -> tuple[Domain, Domain]:
-    """Source and target."""
+    """Return source and target."""
     source, target = (Domain.model_validate(POINT | own) for own in CASES[case])
     return source, target
 

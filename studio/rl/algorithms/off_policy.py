@@ -155,7 +155,7 @@ class OffPolicyLearner(ABC):
 
     @property
     def samples(self) -> int:
-        """Environment steps so far, over all simulations."""
+        """Return the environment steps so far, over all simulations."""
         return self.replay.time * self.replay.envs
 
     def iterate(self) -> Iterator[Metrics]:
