@@ -156,7 +156,7 @@ def viewport(runs_folder: Path) -> list[dict[str, Any]]:
             cameras=cameras,
             moment=(step, step + 1, 0.05),
         )
-        spent.append(calls(lambda frame=frame: (panel.thread_._emit(frame), QApplication.processEvents())))
+        spent.append(calls(lambda frame=frame: (panel.thread_.publish(frame), QApplication.processEvents())))
     panel.shut_down()
     app_state.close()
     return [row("the window takes a picture", median(spent), "calls", "< 45", median(spent) < 45)]

@@ -118,8 +118,10 @@ def main() -> int:
         app_state.toast.connect(lambda level, text, details: print(level, text, details, file=sys.stderr))
         app_state.edit(**{"target.embodiment": options.embodiment})
         panel = ViewportPanel(app_state, _fake_player if options.fake else None)
-        panel.resize(width, height + panel.bar.sizeHint().height())  # the view alone has the size asked for
+        panel.resize(width, height)
         panel.show()
+        app.processEvents()
+        panel.resize(width, height + panel.height() - panel.view.height())  # the view alone has the size asked for
         panel.bar.inset.setChecked(options.inset)
         panel.sources.choose_policy(options.policy)
         app_state.load_plugins()

@@ -100,23 +100,23 @@ class ViewportBar(QWidget):
         )
         self.domain.set_key("target")
         self.domain.chosen.connect(self.domain_chosen)
-        self._time = _row(self.play, self.back, self.step, self.reset, self.seed, self.speed)
-        self._what = _row(self.domain, self.policy, self.simulation, self.camera, shares=(0, 3, 0, 2))
-        self._tools = _row(self.inset, self.picture, self.film, self.side)
+        self.time_row = _row(self.play, self.back, self.step, self.reset, self.seed, self.speed)
+        self.what_row = _row(self.domain, self.policy, self.simulation, self.camera, shares=(0, 3, 0, 2))
+        self.tools_row = _row(self.inset, self.picture, self.film, self.side)
         self._grid = QGridLayout(self)
         self._grid.setContentsMargins(theme.SMALL, theme.SMALL, theme.SMALL, theme.SMALL)
         self._grid.setHorizontalSpacing(theme.MEDIUM)
         self._grid.setVerticalSpacing(theme.SMALL)
         self._grid.setColumnStretch(1, 1)
-        self._grid.addWidget(self._time, 0, 0)
-        self._grid.addWidget(self._what, 0, 1)
-        self._grid.addWidget(self._tools, 0, 2)
+        self._grid.addWidget(self.time_row, 0, 0)
+        self._grid.addWidget(self.what_row, 0, 1)
+        self._grid.addWidget(self.tools_row, 0, 2)
         self._folded = False  # domain, policy and camera are on a line of their own
 
     def minimumSizeHint(self) -> QSize:
         """Return the least size, which is the folded bar's."""
         least = super().minimumSizeHint()
-        time, what, tools = (row.minimumSizeHint().width() for row in (self._time, self._what, self._tools))
+        time, what, tools = (row.minimumSizeHint().width() for row in (self.time_row, self.what_row, self.tools_row))
         return QSize(max(time + 2 * theme.MEDIUM + tools, what) + 2 * theme.SMALL, least.height())
 
     def event(self, event: QEvent) -> bool:
@@ -126,13 +126,13 @@ class ViewportBar(QWidget):
         return done
 
     def _fold(self) -> None:
-        rows = (self._time, self._what, self._tools)
+        rows = (self.time_row, self.what_row, self.tools_row)
         folded = self.width() < sum(row.minimumSizeHint().width() for row in rows) + 2 * (theme.MEDIUM + theme.SMALL)
         if folded != self._folded:
             self._folded = folded
-            self._grid.removeWidget(self._what)
+            self._grid.removeWidget(self.what_row)
             row, column, columns = (1, 0, 3) if folded else (0, 1, 1)
-            self._grid.addWidget(self._what, row, column, 1, columns)
+            self._grid.addWidget(self.what_row, row, column, 1, columns)
 
     def set_playing(self, on: bool) -> None:
         """Let the play button show what pressing it does."""

@@ -100,7 +100,7 @@ class RenderThread(QThread, RenderRequests):
         try:
             stage = Stage()
         except Exception as error:  # no GL on this machine: shown once, in place of a picture
-            self._emit(Frame(message=_sentence(error)))
+            self.publish(Frame(message=_sentence(error)))
             self.failed.emit(error)
             return
         try:
@@ -117,10 +117,10 @@ class RenderThread(QThread, RenderRequests):
                 self._obey(stage, self._mail.take())
                 moved = stage.advance(began, self._interval)
                 if stage.wants_picture(moved):
-                    self._emit(stage.draw(moved, self._interval * self._share, time.perf_counter() - began))
+                    self.publish(stage.draw(moved, self._interval * self._share, time.perf_counter() - began))
                     drawn = True
             except Exception as error:  # of the player or its policy: shown, and the thread lives on
-                self._emit(stage.fail(_sentence(error)))
+                self.publish(stage.fail(_sentence(error)))
                 self.failed.emit(error)
             # one late frame is made up for by the next, so that the rate holds on average
             deadline = max(deadline + self._interval, began - self._interval)
@@ -164,7 +164,8 @@ class RenderThread(QThread, RenderRequests):
             self.film_ended.emit(path, error)
             self._mail.post("film over")
 
-    def _emit(self, frame: Frame) -> None:
+    def publish(self, frame: Frame) -> None:
+        """Hand a frame to the window, in place of one that was not taken yet."""
         if self._slot.put(frame):
             self.frame_ready.emit()
 

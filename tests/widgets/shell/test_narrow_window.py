@@ -59,7 +59,7 @@ def test_the_viewports_bar_folds_where_it_is_narrow_and_unfolds(qtbot: Any, bar:
     qtbot.waitUntil(lambda: len(set(tops(bar))) == 1)
     bar.resize(bar.minimumSizeHint().width(), 80)
     qtbot.waitUntil(lambda: tops(bar)[0] == tops(bar)[2] < tops(bar)[1])
-    rows = (bar._time, bar._what, bar._tools)
+    rows = (bar.time_row, bar.what_row, bar.tools_row)
     assert all(row.width() >= row.minimumSizeHint().width() for row in rows), "nothing is squeezed"
     inside = [row.geometry() for row in rows]
     assert all(bar.rect().contains(part) for part in inside) and not inside[0].intersects(inside[2])
@@ -68,7 +68,7 @@ def test_the_viewports_bar_folds_where_it_is_narrow_and_unfolds(qtbot: Any, bar:
 
 
 def test_another_control_in_the_bar_makes_it_fold(qtbot: Any, bar: ViewportBar) -> None:
-    parts = (bar._time, bar._what, bar._tools)
+    parts = (bar.time_row, bar.what_row, bar.tools_row)
     for width in range(900, 300, -1):
         bar.resize(width, 80)
         if tops(bar)[0] != tops(bar)[1]:
