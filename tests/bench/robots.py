@@ -128,7 +128,7 @@ def tried(path: Path) -> dict[str, Any]:
     process.start()
     theirs.close()
     try:
-        return mine.recv() if mine.poll(SECONDS) else {"fault": f"no end within {SECONDS} s"}
+        return mine.recv() if mine.poll(SECONDS) else {"unfinished": f"after {SECONDS} s"}
     except EOFError:
         return {"fault": "the process ended"}
     finally:
@@ -158,6 +158,7 @@ def main() -> None:
     found = [*json.loads(KEPT.read_text(encoding="utf-8")).values()]
     arms = [entry for entry in found if entry.get("single_arm")]
     reach = sum(entry.get("run") == "finished" for entry in arms)
+    unfinished = sum("unfinished" in entry for entry in found)
     faults = sum("fault" in entry for entry in found)
     idle = sum(entry.get("idle", 0) > 0.5 for entry in found)
     finish(
@@ -165,6 +166,7 @@ def main() -> None:
             row("files tried", len(found), "files"),
             row("files opened as robots", sum(bool(entry.get("opened")) for entry in found), "files"),
             row("files that end in a fault", faults, "files", "0", faults == 0),
+            row(f"files unfinished after {SECONDS} s", unfinished, "files"),
             row("robots that succeed without moving", idle, "files", "0", idle == 0),
             row("single arms of 3–9 hinges", len(arms), "files"),
             row(

@@ -8,13 +8,17 @@ import mujoco
 import numpy as np
 import pytest
 
+from plugins.tasks.reach import Reach
 from studio.errors import DataError
+from studio.experiment import Domain
 from studio.sim.robots.actuators import command_of
 from studio.sim.robots.chain import chain_of
 from studio.sim.robots.mocap_welds import release_from_mocap
 from studio.sim.robots.open_model import open_model
 from studio.sim.robots.servos import BANDWIDTH, ERROR, add_servos
+from studio.sim.rollout import expert_actions, run_episodes
 from studio.sim.scene import build, compile_spec
+from studio.sim.world import World
 from studio.store.inspect import describe
 
 JOINTS = ("j1", "j2", "j3", "j4")
@@ -84,6 +88,18 @@ def test_added_servos_stand_still_and_follow_a_sine(seed: int) -> None:
         mujoco.mj_step(model, data)
         follow = home + 0.3 * np.sin(np.pi * max(0, k * step - lag))
         assert np.abs(data.qpos - follow).max() < 0.06
+
+
+@pytest.mark.parametrize(
+    ("option", "actuators"),
+    [("", ""), ('timestep="0.01" integrator="Euler"', ""), ('integrator="RK4"', motors('ctrlrange="-50 50"'))],
+)
+def test_the_expert_reaches_with_the_added_servos(tmp_path: Path, option: str, actuators: str) -> None:
+    path = arm(tmp_path, head=f"<option {option}/>", tail=actuators)
+    world = World(Domain(embodiment=str(path), observation="goal"), Reach(), open_model(path), 4, 1)
+    assert run_episodes(world, expert_actions, range(4), needs_observation=False).successes.mean() >= 0.75
+    assert world.diverged == 0
+    world.close()
 
 
 def test_torque_motors_become_servos_with_their_limits(tmp_path: Path) -> None:
