@@ -1,21 +1,20 @@
-"""A panel's content that scrolls up and down, and is never cut off at its right."""
+"""A panel's content that scrolls up and down, and sideways only where the window is too narrow for it."""
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QObject, QSize, Qt
+from PySide6.QtCore import QEvent, QObject, QSize
 from PySide6.QtWidgets import QScrollArea, QWidget
 
-WIDEST = 420  # px that a content can ask for: one long name in it must not push the window off the screen
+WIDEST = 280  # px that a content can ask for: three columns, one with an inspector, fit into 1000 px
 
 
 class ScrollColumn(QScrollArea):
-    """As wide as its content at least, which Qt's own is not where it has no bar to scroll sideways with."""
+    """As wide as its content, which Qt's own is not, up to a width that leaves room for the other columns."""
 
     def __init__(self, content: QWidget) -> None:
         super().__init__()
         content.setObjectName("scrolled")
         self.setWidgetResizable(True)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setWidget(content)
         self._content = content
 
@@ -25,6 +24,6 @@ class ScrollColumn(QScrollArea):
         return QSize(max(least.width(), inside + self.verticalScrollBar().sizeHint().width()), least.height())
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.LayoutRequest:  # of the content, that Qt tells the area alone
+        if event.type() == QEvent.Type.LayoutRequest:  # of the content; Qt sends it to the area alone
             self.updateGeometry()
         return super().eventFilter(watched, event)

@@ -54,7 +54,7 @@ class Viewport(QWidget):
         self._drag: QPointF | None = None
         self._grabbing = False
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        self.setMinimumSize(200, 140)
+        self.setMinimumSize(120, 140)  # beside the inspector no wider than the bar below
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.setAccessibleName(self.tr("Viewport"))

@@ -9,9 +9,15 @@ import pytest
 from PySide6.QtCore import QPoint
 from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
+from plugins.panels.randomization import RandomizationPanel
+from plugins.panels.viewport import ViewportPanel
 from widgets.forms.scroll_column import ScrollColumn
 from widgets.randomization.plot import EffectPlot
+from widgets.shell.app_state import AppState
 from widgets.viewport.bar import ViewportBar
+
+SIDE = 292  # px: a column of panels that scroll, with its scroll bar
+BORDERS = 16  # px: between the columns, and of the window
 
 
 def test_a_column_is_as_wide_as_its_content_even_where_that_grows(qtbot: Any) -> None:
@@ -33,10 +39,26 @@ def test_one_long_name_does_not_push_the_window_off_the_screen(qtbot: Any) -> No
     column = ScrollColumn(content)
     qtbot.addWidget(column)
     QVBoxLayout(content).addWidget(QLabel("a_name_without_any_place_to_break_it_" * 30))
-    assert content.minimumSizeHint().width() > 2000 and column.minimumSizeHint().width() < 500
+    column.resize(300, 100)
+    column.show()
+    assert content.minimumSizeHint().width() > 2000 and column.minimumSizeHint().width() <= SIDE
+    qtbot.waitUntil(lambda: column.horizontalScrollBar().isVisible())  # nothing is out of reach
     plot = EffectPlot("mass:panda_link1,panda_link2,panda_link3,panda_link4,panda_link5,panda_link6,panda_link7")
     qtbot.addWidget(plot)
     assert plot.minimumSizeHint().width() < 300
+
+
+def test_a_window_of_1000_px_has_room_for_the_inspector(qtbot: Any, app_state: AppState) -> None:
+    viewport, randomization = ViewportPanel(app_state), RandomizationPanel(app_state)
+    qtbot.addWidget(viewport)
+    qtbot.addWidget(randomization)
+    viewport.bar.set_keyframes(("home",))
+    viewport.show()
+    viewport.bar.side.click()
+    assert not viewport.side.isHidden()
+    right = max(randomization.minimumSizeHint().width(), SIDE)
+    assert SIDE + viewport.minimumSizeHint().width() + right + BORDERS <= 1000
+    viewport.shut_down()
 
 
 @pytest.fixture
