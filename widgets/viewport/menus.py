@@ -31,7 +31,7 @@ def recordings(
     parent: QWidget,
     files: Sequence[tuple[str, Path]],
     runs: Sequence[tuple[str, Path, list[Scored]]],
-    look_at: Callable[[Path], None],
+    look_at: Callable[[Path, str], None],
     open_file: Callable[[], None],
     load: Callable[[Path, int], None],
 ) -> QMenu:
@@ -39,7 +39,7 @@ def recordings(
     roles = {"source": _words("Demonstrations of the source"), "target": _words("Demonstrations of the target")}
     menu = _menu(parent)
     for role, path in files:
-        menu.addAction(roles[role]).triggered.connect(partial(_call, look_at, path))
+        menu.addAction(roles[role]).triggered.connect(partial(_call, look_at, path, roles[role]))
     menu.addAction(_words("Open a dataset or a model…")).triggered.connect(partial(_call, open_file))
     if runs:
         menu.addSeparator()

@@ -93,12 +93,16 @@ class SourceController(QObject):
             self._name_policy()
         self.show_domain()
 
-    def look_at(self, path: Path) -> None:
-        """Show a model file, or play a dataset's episodes; the experiment stays as it is."""
+    def look_at(self, path: Path, name: str = "") -> None:
+        """Show a model file, or play a dataset's episodes; the experiment stays as it is.
+
+        Args:
+            name: what to call it; empty: as the file is called.
+        """
         path = Path(path)
         if opening.kind_of(path) == "dataset":
             registry, domain = self._app_state.registry, self._chosen_domain()
-            self._answer(lambda: sources.dataset(path, registry, domain), self._show_recorded)
+            self._answer(lambda: sources.dataset(path, registry, domain, name), self._show_recorded)
         else:
             self._show_recorded(sources.model(path))
 

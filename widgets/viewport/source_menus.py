@@ -17,7 +17,7 @@ from widgets.viewport.sources import Recordings
 class SourceMenus(QObject):
     """Looks on the disk in the background, then shows a menu over the bar's list of policies."""
 
-    file_chosen = Signal(object)  # Path of a model or dataset
+    file_chosen = Signal(object, str)  # Path of a model or dataset, and what to call it: empty, its name
     evaluation_chosen = Signal(object, int)  # run folder, step
 
     def __init__(self, app_state: AppState, bar: ViewportBar) -> None:
@@ -50,4 +50,4 @@ class SourceMenus(QObject):
         types = self.tr("Datasets and models ({0})").format("*.hdf5 *.h5 *.xml *.mjcf *.urdf")
         name, _ = QFileDialog.getOpenFileName(self._bar, self.tr("Open a model or dataset"), "", types)
         if name:
-            self.file_chosen.emit(Path(name))
+            self.file_chosen.emit(Path(name), "")

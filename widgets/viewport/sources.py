@@ -51,16 +51,22 @@ def recordings(experiment: Experiment, registry: Registry, folder: Path) -> Reco
     return Recordings(_demonstrations(experiment, registry), _evaluations(folder))
 
 
-def dataset(path: Path, registry: Registry, shown: Domain) -> Recorded:
-    """Return a dataset's episodes, on the domain that it names, or else on the one shown. Raises DataError."""
+def dataset(path: Path, registry: Registry, shown: Domain, name: str = "") -> Recorded:
+    """Return a dataset's episodes, on the domain that it names, or else on the one shown. Raises DataError.
+
+    Args:
+        name: what to call it; empty: as the file is called.
+    """
     from studio.data.datasets import read_dataset
     from studio.sim.domains import resolve
     from studio.viewer.playback import Playback, recorded_domain
 
     episodes = read_dataset(path, Reading(EPISODES_READ))
     domain = recorded_domain(episodes, shown)
-    name = f"{path.name} (first {EPISODES_READ} episodes)" if len(episodes) == EPISODES_READ else path.name
-    return Recorded(name, lambda: Playback(episodes, resolve(domain, registry), str(path)))
+    title = name or path.name
+    if len(episodes) == EPISODES_READ:
+        title = f"{title} (first {EPISODES_READ} episodes)"
+    return Recorded(title, lambda: Playback(episodes, resolve(domain, registry), str(path)))
 
 
 def evaluation(folder: Path, step: int) -> Recorded:

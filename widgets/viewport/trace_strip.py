@@ -40,7 +40,7 @@ class TraceStrip(QScrollArea):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setWidgetResizable(True)
         self.setWidget(self.traces)
-        self.setMinimumHeight(0)
+        self.setMinimumHeight(LEAST)
         self.hide()
 
     def set_traces(self, traces: Mapping[str, np.ndarray] | None, score: str = "") -> None:
@@ -69,8 +69,10 @@ class TraceStrip(QScrollArea):
             self.wanted_changed.emit()
 
     def whole_lanes(self, height: int) -> int:
-        """Return the wanted height within ``height``; where not all lanes fit, that of the whole ones that do."""
-        return min(self.wanted, height) if height >= self.traces.minimumHeight() else height - height % LEAST
+        """Return the wanted height within ``height``; where not all lanes fit, that of about as many whole ones."""
+        if height >= self.traces.minimumHeight():
+            return min(self.wanted, height)
+        return LEAST * max(1, round(height / LEAST))
 
     def set_frame(self, frame: int) -> None:
         """Move the cursor."""
@@ -96,5 +98,5 @@ class TraceStrip(QScrollArea):
 
     def _place_choice(self) -> None:
         top = self.traces.lane * (len(self.traces.lanes) - 1)
-        self.choice.resize(LEFT - theme.SMALL - 2, 22)
-        self.choice.move(QPoint(2, top + max(0, (self.traces.lane - 22) // 2)))
+        self.choice.resize(LEFT - theme.SMALL - 2, LEAST)
+        self.choice.move(QPoint(2, top + max(0, (self.traces.lane - LEAST) // 2)))

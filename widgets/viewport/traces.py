@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 from widgets.curves.axis import span
 from widgets.style import theme
 
-LEAST = 22  # px, least height of a lane
+LEAST = 24  # px, least height of a lane
 LEFT = 116  # px for captions and numbers
 CURVES = 12  # in a lane; an action may be wider, an eye cannot follow more
 

@@ -278,6 +278,9 @@ def test_evaluations_are_offered_by_what_they_are_judged_by(qtbot: Any) -> None:
     parent = QWidget()
     qtbot.addWidget(parent)
     runs = [("run", Path("run"), [Scored(5, 64, None, 612.684), Scored(10, 64, 31, 3.0)])]
-    menu = recordings(parent, [], runs, lambda path: None, lambda: None, lambda folder, step: None)
+    files, looked = [("target", Path("0a1b.hdf5"))], []
+    menu = recordings(parent, files, runs, lambda *what: looked.append(what), lambda: None, lambda folder, step: None)
+    menu.actions()[0].trigger()
+    assert looked == [(Path("0a1b.hdf5"), "Demonstrations of the target")], "a cached file's name says nothing"
     entries = [action.text() for action in menu.actions()[-1].menu().actions()]
     assert entries == ["step 10: 31 of 64 episodes succeeded", "step 5: mean return 612.68 of 64 episodes"]
