@@ -77,8 +77,6 @@ class PeftStrategy(CloningStrategy):
         return merged(self._peft)
 
     def artifacts(self, folder: Path) -> None:
-        from studio.store.export import adapter_readme
-
         temporary = folder / ".adapter.tmp"
         shutil.rmtree(temporary, ignore_errors=True)
         self._peft.save_pretrained(temporary)
@@ -99,3 +97,25 @@ def merged(adapted: PeftModel) -> Any:
         if isinstance(module, ModulesToSaveWrapper):
             policy.set_submodule(name, module.modules_to_save[module.active_adapters[0]])
     return folded.merge_and_unload()
+
+
+def adapter_readme(strategy: Any, policy: Any) -> str:
+    """Return the README.md of an adapter: what it is, on which base, how it is loaded."""
+    params = "\n".join(f"- {name}: {value}" for name, value in strategy.params.model_dump().items())
+    return f"""# {strategy.title} adapter
+
+Made by Transfer Studio. Base policy weights (SHA-256): `{policy.fingerprint.hash}`.
+Another base is refused when the adapter is loaded.
+
+{params}
+
+```python
+from pathlib import Path
+from peft import PeftModel
+from studio.store.policies import load_policy_folder
+
+base = load_policy_folder(Path("base"))            # the folder beside this one
+policy = PeftModel.from_pretrained(base, "adapter").eval()
+actions, _ = policy.base_model.model.act(observation)
+```
+"""

@@ -5,32 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
-from typing import Any
 
 from studio.errors import DataError
 from studio.files import disk_full
-
-
-def adapter_readme(strategy: Any, policy: Any) -> str:
-    """Return the README.md of an adapter: what it is, on which base, how it is loaded."""
-    params = "\n".join(f"- {name}: {value}" for name, value in strategy.params.model_dump().items())
-    return f"""# {strategy.title} adapter
-
-Made by Transfer Studio. Base policy weights (SHA-256): `{policy.fingerprint.hash}`.
-Another base is refused when the adapter is loaded.
-
-{params}
-
-```python
-from pathlib import Path
-from peft import PeftModel
-from studio.store.policies import load_policy_folder
-
-base = load_policy_folder(Path("base"))            # the folder beside this one
-policy = PeftModel.from_pretrained(base, "adapter").eval()
-actions, _ = policy.base_model.model.act(observation)
-```
-"""
 
 
 def export_run(run: Path, to: Path, merged: bool = False) -> Path:
