@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,15 +50,17 @@ class Scene:
     marks: slice  # where in the mocap bodies' arrays those of them are that are mocap bodies
 
 
-def load_spec(path: Path) -> mujoco.MjSpec:
-    """Reads MJCF or URDF. Raises DataError where the file is missing or is neither."""
+def load_spec(path: Path, where: str = "") -> mujoco.MjSpec:
+    """Reads MJCF or URDF. Raises DataError where the file is missing or is neither; ``where``: what it names instead
+    of the file."""
+    where = where or str(path)
     if not path.is_file():
-        raise DataError("The model file does not exist.", str(path), "Check the path.")
+        raise DataError("The model file does not exist.", where, "Check the path.")
     try:
         return mujoco.MjSpec.from_file(str(path))
-    except (ValueError, mujoco.FatalError) as error:
+    except (ValueError, RuntimeError, mujoco.FatalError) as error:
         raise DataError(
-            f"The model does not compile: {_one_line(error)}.", str(path), "Fix the MJCF or URDF file."
+            f"The model does not compile: {plain_words(error)}.", where, "Fix the MJCF or URDF file."
         ) from None
 
 
@@ -68,9 +71,9 @@ def compile_spec(spec: mujoco.MjSpec, where: str) -> mujoco.MjModel:
             # Gymnasium's HalfCheetah says this at every load; what it does is still what it says
             warnings.filterwarnings("ignore", message=".*settotalmass.*")
             model = spec.compile()
-    except (ValueError, mujoco.FatalError) as error:
+    except (ValueError, RuntimeError, mujoco.FatalError) as error:
         raise DataError(
-            f"The model does not compile: {_one_line(error)}.", where, "Fix the MJCF or URDF file."
+            f"The model does not compile: {plain_words(error)}.", where, "Fix the MJCF or URDF file."
         ) from None
     if needs_dense_jacobian(model):
         spec.option.jacobian = model.opt.jacobian = mujoco.mjtJacobian.mjJAC_DENSE
@@ -106,7 +109,7 @@ def build(
     hidden = read_hidden_dynamics(hidden_dynamics) if hidden_dynamics is not None else None
     if hidden is not None:
         max_delay = max(max_delay, hidden.actuator_delay)
-    spec = load_spec(embodiment.model)
+    spec = load_spec(embodiment.model, embodiment.id)
     own = {body.name for body in spec.bodies}
     if task is not None:
         task.build(spec, embodiment)
@@ -156,7 +159,7 @@ def _index(model: mujoco.MjModel, limb: Limb, embodiment: Embodiment) -> LimbInd
         site = model.site(limb.site)
     except KeyError as error:
         raise DataError(
-            f"The model of '{embodiment.id}' lacks a part: {_one_line(error)}.",
+            f"The model of '{embodiment.id}' lacks a part: {plain_words(error)}.",
             embodiment.id,
             "Name the joints, actuators and sites as the embodiment does.",
         ) from None
@@ -202,5 +205,17 @@ def _has_key(model: mujoco.MjModel, name: str) -> bool:
     return mujoco.mj_name2id(model, mujoco.mjtObj.mjOBJ_KEY, name) >= 0
 
 
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split()).rstrip(".")
+def plain_words(error: BaseException) -> str:
+    """Return what MuJoCo found in a model, in one line and without its codes, as the end of a sentence."""
+    text = " ".join(str(error).split())
+    if broken := re.search(r"Line number=(\d+)", text):
+        return f"the XML is broken at line {broken.group(1)}"
+    text = re.sub(r"^((XML )?Error: )+", "", text)
+    text = re.sub(r"^Error opening file", "there is no file", text)
+    text = text.removesuffix("The static bodies of the spec were fused before this error, and remain so.").rstrip(" .")
+    place = re.search(r" Element (?:name )?'([^']*)'(?:, id \d+)?(?:, line (\d+))?$", text)
+    if place is None:
+        return text
+    name, line = place.groups()
+    where = [part for part in (f"element '{name}'" if name else "", f"line {line}" if line else "") if part]
+    return text[: place.start()].rstrip(" .,") + (f" ({', '.join(where)})" if where else "")

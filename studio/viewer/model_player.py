@@ -10,7 +10,8 @@ import mujoco.batch
 import numpy as np
 
 from studio.contracts import PlayerInfo
-from studio.sim.scene import compile_spec, load_spec
+from studio.sim.robots.files import read_model
+from studio.sim.scene import compile_spec
 from studio.viewer.live import LiveSimulation
 
 STEP_SECONDS = 0.02  # about how long a step of this player is
@@ -24,7 +25,7 @@ class ModelPlayer(LiveSimulation):
     """
 
     def __init__(self, path: Path) -> None:
-        model = compile_spec(load_spec(path), str(path))
+        model = compile_spec(read_model(path), str(path))
         self.path = path
         self._substeps = max(1, round(STEP_SECONDS / model.opt.timestep))
         # persistent, because a model that lets bodies sleep asks for it

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import unquote
+from xml.etree import ElementTree
 
 import mujoco
 
@@ -13,12 +15,46 @@ from studio import paths
 from studio.errors import DataError
 from studio.experiment import content_hash
 from studio.files import file_hash, write_text
+from studio.sim.scene import compile_spec, load_spec, plain_words
 
 PACKAGE = re.compile(r"(?:package|model)://([^/]+)/(.+)")  # as ROS and Gazebo name the files of a package
 Stamp = tuple[tuple[str, int, int], ...]
 
 
-def find_packages(spec: mujoco.MjSpec, path: Path) -> None:
+def read_model(path: Path) -> mujoco.MjSpec:
+    """Reads MJCF or URDF and finds what it names by package.
+
+    Raises:
+        DataError: the file is missing, is neither, or names a file that is not there.
+    """
+    _check_attached(path, path.absolute(), set())
+    spec = load_spec(path)
+    _find_packages(spec, path)
+    return spec
+
+
+def _check_attached(path: Path, file: Path, seen: set[Path]) -> None:
+    """Raises DataError where a ``<model>`` names no file, in a model's file or one that it is made of.
+
+    MuJoCo 4.0.0 fails on it in a way after which the next model that is read waits for ever.
+    """
+    if file in seen or not file.is_file():
+        return
+    seen.add(file)
+    try:
+        root = ElementTree.parse(file).getroot()
+    except (ElementTree.ParseError, UnicodeError, LookupError):  # MuJoCo says what is wrong with it
+        return
+    for element in [*root.iter("model"), *root.iter("include")]:
+        named = element.get("file")
+        if named:
+            _check_attached(path, file.parent / named, seen)
+        elif element.tag == "model":
+            words = "A <model> that is to be attached has no file."
+            raise DataError(words, str(path), "Give it the attribute 'file', or remove it.")
+
+
+def _find_packages(spec: mujoco.MjSpec, path: Path) -> None:
     """Points meshes and textures that are named by package (``package://NAME/…``) or by URL at their files.
 
     A package is looked for up the tree: a folder of its name, or one that holds such a folder.
@@ -62,14 +98,14 @@ def assets_of(spec: mujoco.MjSpec, model: mujoco.MjModel, path: Path) -> tuple[P
         (spec.textures, model.tex_pathadr),
     ):
         for element in elements:
-            if element.file:
-                start = int(addresses[element.id])
-                read = model.paths[start : model.paths.index(b"\0", start)].decode()
+            start = int(addresses[element.id]) if element.file else -1
+            if start >= 0:
+                read = os.fsdecode(model.paths[start : model.paths.index(b"\0", start)])
                 element.file = str(Path(read).absolute())
                 found[element.file] = None
     faces = [texture.cubefiles for texture in spec.textures if any(texture.cubefiles)]
     if faces:
-        known = mujoco.mju_getXMLDependencies(str(path.absolute()))
+        known = _named(path)
         for files in faces:
             for side, file in enumerate(files):
                 if file:
@@ -83,8 +119,17 @@ def assets_of(spec: mujoco.MjSpec, model: mujoco.MjModel, path: Path) -> tuple[P
 
 def files_of(path: Path, assets: Iterable[Path]) -> tuple[Path, ...]:
     """Return every file that a model depends on: its own, what it includes or attaches in turn, and its assets."""
-    named = {Path(file) for file in mujoco.mju_getXMLDependencies(str(path.absolute()))}
+    named = {Path(file) for file in _named(path)}
     return tuple(sorted({file for file in named if file.is_file()} | set(assets)))
+
+
+def _named(path: Path) -> list[str]:
+    """Files that a model names, and those in turn, as MuJoCo lists them."""
+    try:
+        return mujoco.mju_getXMLDependencies(str(path.absolute()))
+    except mujoco.FatalError as error:
+        words = f"The model's files cannot be listed: {plain_words(error)}."
+        raise DataError(words, str(path), "Fix the MJCF or URDF file.") from None
 
 
 def stamp_of(files: Iterable[Path]) -> Stamp:
@@ -103,17 +148,19 @@ def write_copy(spec: mujoco.MjSpec, path: Path, assets: Iterable[Path]) -> Path:
     """Writes a model into the studio's cache, under a name that every byte which the model depends on is part of.
 
     Raises:
-        DataError: MuJoCo cannot write it, or the cache cannot be written.
+        DataError: MuJoCo cannot write it or read it again, or the cache cannot be written.
     """
     try:
         text = spec.to_xml()
+        written = mujoco.MjSpec.from_string(text)  # what is beyond all measure may not be readable once it is written
     except (ValueError, mujoco.FatalError) as error:
-        words = f"The model cannot be completed: {' '.join(str(error).split()).rstrip('.')}."
+        words = f"The model cannot be completed: {plain_words(error)}."
         raise DataError(words, str(path), "Fix the MJCF or URDF file.") from None
     key = content_hash([text, *(file_hash(file) for file in assets)])[:12]
     try:
         copy = paths.cache_folder("models") / f"{path.stem}-{key}.xml"
         if not copy.exists():
+            compile_spec(written, str(path))
             write_text(copy, text)
     except OSError as error:
         words = f"The model's copy cannot be written ({error.strerror})."

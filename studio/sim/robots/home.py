@@ -14,8 +14,10 @@ Array = np.ndarray
 AIM = np.array([0.45, 0.0, 0.25])  # m, of the tip: above the middle of where tasks put things on a table
 CORNERS = np.array([[0.32, -0.28, 0.04], [0.32, 0.28, 0.04], [0.62, -0.28, 0.04], [0.62, 0.28, 0.04], [0.45, 0, 0.04]])
 STEP, STEPS, NEAR = 0.03, 38, 0.035  # m a step, steps, m: as a task asks an arm to go
+STALLED = 1e-3  # m; a tip that comes no nearer than this in a step does not arrive
 STARTS, REFINED = 24, 25  # random poses that are tried, and steps of inverse kinematics from each
 TRIED = 4  # of them the best, whose way to the corners is tried
+FINE, ENOUGH = 0.3, 3  # cost of a good pose, and how many of them end the search
 STRETCHED = 0.6  # of an arm's length: how far a tip goes that cannot reach the aim
 ROOM = 0.1  # share of a joint's range that stays free at both ends
 TOLERANCE = 0.15  # least singular value of the tip's Jacobian, in arm lengths, that is well away from singular
@@ -44,10 +46,12 @@ def find_home(model: mujoco.MjModel, joints: list[int], site: int) -> Array | No
     if own.cost < 1 and own.corners == len(CORNERS):
         return None
     aim = _aim(arm)
-    found = []
+    found: list[Pose] = []
     for start in _starts(arm):
         qpos = _brought_to(arm, start, aim)
         found.append(Pose(qpos, _cost(arm, qpos, aim)))
+        if sum(pose.cost < FINE for pose in found) == ENOUGH:
+            break
     found.sort(key=lambda pose: pose.cost)
     best = own
     for pose in found[:TRIED]:
@@ -67,7 +71,7 @@ def _aim(arm: PosedArm) -> Array:
 
 
 def _starts(arm: PosedArm) -> list[Array]:
-    low, high = np.maximum(arm.low, -np.pi), np.minimum(arm.high, np.pi)
+    low, high = np.where(np.isfinite(arm.low), arm.low, -np.pi), np.where(np.isfinite(arm.high), arm.high, np.pi)
     own = arm.model.qpos0
     poses = [own.copy() for _ in range(2 + STARTS)]
     poses[1][arm.qpos] = (low + high) / 2
@@ -90,8 +94,10 @@ def _brought_to(arm: PosedArm, qpos: Array, aim: Array) -> Array:
 def _cost(arm: PosedArm, qpos: Array, aim: Array) -> float:
     """What speaks against a pose; each part is 1 where it is bad."""
     model, data = arm.model, arm.data
-    missed = float(np.linalg.norm(aim - arm.tip(qpos))) / 0.05
-    singular = max(0.0, 1 - float(np.linalg.svd(arm.jacobian(), compute_uv=False)[-1]) / (TOLERANCE * arm.length))
+    missed, jacobian = float(np.linalg.norm(aim - arm.tip(qpos))) / 0.05, arm.jacobian()
+    if not np.isfinite(jacobian).all() or not np.isfinite(missed):  # of lengths beyond all measure
+        return np.inf
+    singular = max(0.0, 1 - float(np.linalg.svd(jacobian, compute_uv=False)[-1]) / (TOLERANCE * arm.length))
     joints = data.qpos[arm.qpos]
     span = arm.high - arm.low
     limited = np.isfinite(span)
@@ -111,13 +117,16 @@ def _with_corners(arm: PosedArm, pose: Pose) -> Pose:
     """The pose with the number of corners that the tip reaches from it, straight, in as many steps as a task allows."""
     reached = 0
     for corner in CORNERS:
-        qpos = pose.qpos
+        qpos, last = pose.qpos, np.inf
         for _ in range(STEPS):
             offset = corner - arm.tip(qpos)
             distance = float(np.linalg.norm(offset))
             if distance < NEAR:
                 reached += 1
                 break
+            if distance > last - STALLED:
+                break
+            last = distance
             qpos = arm.move(qpos, np.clip(offset, -STEP, STEP), arm.low, arm.high, pose.qpos)
     return Pose(pose.qpos, pose.cost, reached)
 

@@ -15,15 +15,16 @@ from studio.experiment import content_hash
 from studio.files import file_hash
 from studio.sim.robots.actuators import actuators_of, command_of
 from studio.sim.robots.chain import chain_of, deepest_fixed
-from studio.sim.robots.files import Stamp, assets_of, files_of, find_packages, stamp_of, write_copy
+from studio.sim.robots.defaults import forget_defaults
+from studio.sim.robots.files import Stamp, assets_of, files_of, read_model, stamp_of, write_copy
 from studio.sim.robots.home import find_home
 from studio.sim.robots.mocap_welds import release_from_mocap
 from studio.sim.robots.names import check_names, name_parts
 from studio.sim.robots.servos import add_servos
-from studio.sim.robots.surroundings import add_camera, add_floor, add_light, spare_contacts
+from studio.sim.robots.surroundings import add_camera, add_floor, add_light, add_rods, spare_contacts
 from studio.sim.robots.tip import add_tip
 from studio.sim.robots.urdf import is_urdf, prepare_urdf
-from studio.sim.scene import compile_spec, load_spec
+from studio.sim.scene import compile_spec
 
 DENSE = (
     "The constraint Jacobian is dense: the sparse solver of this version of MuJoCo is wrong above 60 degrees of "
@@ -65,9 +66,9 @@ def open_model(path: Path) -> Embodiment:
 
 
 def _open(path: Path) -> _Opened:
-    spec = load_spec(path)
-    find_packages(spec, path)
+    spec = read_model(path)
     check_names(spec, path)
+    redefined = forget_defaults(spec)
     changes = prepare_urdf(spec) if is_urdf(path) else []
     asked = spec.option.jacobian
     model = compile_spec(spec, str(path))
@@ -83,6 +84,7 @@ def _open(path: Path) -> _Opened:
         model = compile_spec(spec, str(path))
     tip = deepest_fixed(model, int(model.jnt_bodyid[chain[-1]]))
     changes += [*release_from_mocap(spec, model, chain), *add_servos(spec, model, chain), *add_tip(spec, model, tip)]
+    changes += add_rods(spec, model)
     floor = add_floor(spec, model)
     if changes or floor:
         model = compile_spec(spec, str(path))
@@ -105,7 +107,7 @@ def _open(path: Path) -> _Opened:
         title=path.stem,
         summary=f"{len(limb.joints)} joints, from {path.name}.",
         reference=str(path),
-        model=write_copy(spec, path, assets) if changes else path,
+        model=write_copy(spec, path, assets) if changes or redefined else path,
         kind=kind,
         limbs=(limb,),
         cameras=tuple(camera.name for camera in spec.cameras if camera.name),

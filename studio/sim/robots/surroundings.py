@@ -1,4 +1,4 @@
-"""Light, floor and a camera for a model that has none: its pictures are otherwise black, and things fall for ever."""
+"""Light, floor, camera and visible links for a model that has none; else pictures are black and blocks fall."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from studio.sim.robots.names import free_name
 
 Array = np.ndarray
 
+ROD = 0.02  # m, radius
 WIDE = 0.25  # m; a fixed box of at least this half length and width is something to stand on
 # name, position and target (m), field of view (degrees) of a camera that sees a table before the robot
 FRONT = ("front", np.array([1.16, 0.0, 0.66]), np.array([0.4, 0.0, 0.1]), 58.0)
@@ -36,6 +37,24 @@ def add_light(spec: mujoco.MjSpec) -> list[str]:
             height=768,
         )
     return ["Lights were added: the model has none."]
+
+
+def add_rods(spec: mujoco.MjSpec, model: mujoco.MjModel) -> list[str]:
+    """Adds rods from joint to joint, which touch and weigh nothing, where no moving link has a shape to be seen.
+
+    A URDF may have none, or, as MuJoCo leaves out what is for looks alone, only such.
+    """
+    ids = [model.body(body.name).id for body in spec.bodies]  # a changed spec forgets its own
+    moving = [b for b, i in zip(spec.bodies, ids, strict=True) if model.body_weldid[i] and model.body_mocapid[i] < 0]
+    if any(body.geoms for body in moving):
+        return []
+    spec.compiler.discardvisual = False
+    rod = {"type": mujoco.mjtGeom.mjGEOM_CAPSULE, "size": [ROD, 0, 0], "rgba": [0.45, 0.50, 0.56, 1], "group": 2}
+    for body in moving:
+        for child in body.bodies:
+            if np.linalg.norm(child.pos) > ROD:
+                body.add_geom(**rod, fromto=[0, 0, 0, *child.pos], contype=0, conaffinity=0, mass=0)
+    return ["Rods were added from joint to joint: no link has a shape."]
 
 
 def add_floor(spec: mujoco.MjSpec, model: mujoco.MjModel) -> str:

@@ -14,7 +14,7 @@ from studio.experiment import Domain
 from studio.registry import Registry
 from studio.sim.domains import embodiment_of, task_of
 from studio.sim.robots.open_model import open_model
-from studio.sim.scene import build
+from studio.sim.scene import build, plain_words
 from studio.sim.world import World
 
 URDF = """<robot name="two_link">
@@ -135,3 +135,18 @@ def test_models_that_cannot_be_opened_say_why_in_a_line(tmp_path: Path, name: st
 def test_a_missing_model(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="does not exist"):
         open_model(tmp_path / "gone.xml")
+
+
+@pytest.mark.parametrize(
+    ("said", "plain"),
+    [
+        ("XML parse error 6:\nError=XML_ERROR_PARSING ErrorID=6 Line number=7: x\n", "the XML is broken at line 7"),
+        ("XML Error: Error opening file 'x.xml'\nElement 'include', line 1\n",
+         "there is no file 'x.xml' (element 'include', line 1)"),
+        ("Error: too light\nElement name 'l1', id 1\nThe static bodies of the spec were fused before this error, and "
+         "remain so.", "too light (element 'l1')"),
+        ("Error: unknown target 'j2'\nElement name '', id 1, line 11", "unknown target 'j2' (line 11)"),
+    ],
+)  # fmt: skip
+def test_what_mujoco_found_is_said_in_a_line(said: str, plain: str) -> None:
+    assert plain_words(ValueError(said)) == plain

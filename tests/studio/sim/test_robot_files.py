@@ -148,6 +148,20 @@ def test_an_attached_model_brings_its_own_mesh_folder(tmp_path: Path) -> None:
     np.testing.assert_allclose(model.mesh_vert, theirs.mesh_vert, atol=1e-6)
 
 
+def test_a_model_to_attach_without_a_file_does_not_stop_the_next(tmp_path: Path) -> None:
+    meshed(tmp_path)
+    scene, top = tmp_path / "scene.xml", tmp_path / "top.xml"
+    attach = '<attach model="r" body="b1" prefix="r_"/>'
+    scene.write_text(f'<mujoco><asset><model name="r"/></asset><worldbody>{attach}</worldbody></mujoco>')
+    top.write_text('<mujoco><include file="scene.xml"/></mujoco>')
+    for path in (scene, top):
+        with pytest.raises(DataError, match="A <model> that is to be attached has no file") as caught:
+            open_model(path)
+        assert caught.value.field == str(path)
+    scene.write_text(scene.read_text().replace('name="r"/>', 'name="r" file="robot/robot.xml"/>'))
+    assert open_model(top).dof == 3
+
+
 @pytest.mark.parametrize("where", ["ws/my_robot/urdf/r.urdf", "ws/my_robot/r.urdf", "ws/other/urdf/deep/r.urdf"])
 def test_a_package_is_found_up_the_tree(tmp_path: Path, where: str) -> None:
     stl(tmp_path / "ws" / "my_robot" / "meshes" / "tet.stl", 0.05)

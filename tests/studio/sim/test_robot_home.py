@@ -109,6 +109,21 @@ def test_a_block_lies_on_the_floor_that_was_added(tmp_path: Path) -> None:
     assert world.task.goal(world, np.zeros(1, int))[0, 2] == pytest.approx(0.03, abs=0.005)
 
 
+def test_a_block_does_not_inherit_the_files_defaults(tmp_path: Path) -> None:
+    path = arm(tmp_path, head='<default><geom contype="0" conaffinity="0" group="3"/><joint damping="9"/></default>')
+    path.write_text(path.read_text().replace('type="plane"', 'type="plane" contype="1" conaffinity="1"'))
+    plan = Domain(embodiment=str(path), task="push", observation="goal")
+    world = World(plan, task_of(plan, Registry()), embodiment_of(plan, Registry()), 1, 1)
+    world.reset(seed=0)
+    for _ in range(5):
+        world.step(np.zeros((1, 3)))
+    assert world.task.goal(world, np.zeros(1, int))[0, 2] == pytest.approx(0.03, abs=0.005)
+    model, theirs = world.model, mujoco.MjModel.from_xml_path(str(path))
+    assert model.geom("task/block").group == 0 and not model.dof_damping[-6:].any()
+    np.testing.assert_array_equal(model.geom_contype[: theirs.ngeom], theirs.geom_contype)
+    np.testing.assert_array_equal(model.dof_damping[:4], [1, 1, 1, 1])
+
+
 def test_a_base_sunk_into_the_added_floor_is_not_thrown_out(tmp_path: Path) -> None:
     path = arm(tmp_path)
     text = path.read_text().replace('<geom type="plane" size="2 2 .1"/>', "")
@@ -150,3 +165,13 @@ def test_pictures_of_a_urdf_are_bright(tmp_path: Path) -> None:
     image = world.images(np.zeros(1, int))[0]
     world.close()
     assert image.mean() > 90
+
+
+def test_links_without_a_shape_are_drawn_as_rods(tmp_path: Path) -> None:
+    robot = open_model(tall(tmp_path))
+    assert "Rods were added from joint to joint: no link has a shape." in robot.changes
+    model = build(robot).model
+    rods = model.geom_type == mujoco.mjtGeom.mjGEOM_CAPSULE
+    assert rods.sum() == 4 and not (model.geom_contype[rods] | model.geom_conaffinity[rods]).any()
+    assert model.body_mass.sum() == pytest.approx(8)
+    assert not any("Rods" in change for change in open_model(arm(tmp_path)).changes)
