@@ -99,7 +99,7 @@ def failed(finished: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) 
         raise DataError("The evaluation failed.")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("studio.run.scoring.evaluate", fails)
+        patch.setattr("studio.run.scoring.score_target", fails)
         with pytest.raises(DataError, match="evaluation failed"):
             tiny.run(tiny.experiment("lora"), runs)
     return tiny.only_run(runs)
@@ -125,14 +125,14 @@ def test_a_corrupted_newest_checkpoint_falls_back_to_the_one_before(
     assert_same(folder, finished["lora"])
 
 
-def test_with_no_readable_checkpoint_it_begins_anew_and_says_so(
+def test_resume_without_a_readable_checkpoint_starts_at_step_0(
     finished: dict[str, Path], failed: Path, tmp_path: Path
 ) -> None:
     folder = tmp_path / "run"
     shutil.copytree(failed, folder)
     for state in (folder / "checkpoints").glob("adapt-*/state.safetensors"):
         state.unlink()
-    assert "There is no adapt checkpoint to resume from: it starts at step 0." in resumed(folder)
+    assert "There is no adapt checkpoint to resume from; adapt starts at step 0." in resumed(folder)
     assert_same(folder, finished["lora"])
 
 

@@ -230,7 +230,7 @@ def test_a_score_that_a_stop_came_before_is_made_on_resume(runs: Path, monkeypat
         session.clock.tick()
 
     with monkeypatch.context() as patch:
-        patch.setattr("studio.run.scoring.evaluate", stopped)
+        patch.setattr("studio.run.scoring.score_target", stopped)
         folder = session.run()
     assert session.state == "stopped" and not read_log(folder).evaluations
     assert (folder / "checkpoints" / "adapt-00000003" / "state.json").exists()
