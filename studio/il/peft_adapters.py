@@ -33,7 +33,7 @@ class PeftParams(CloningParams):
 class PeftStrategy(CloningStrategy):
     """The base is frozen; the adapter is trained, and whole what belongs to the robot (modules_to_save).
 
-    A subclass says which adapter by :meth:`config`.
+    A subclass chooses the adapter in :meth:`config`.
     """
 
     class Params(PeftParams):

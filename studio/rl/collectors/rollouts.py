@@ -54,7 +54,7 @@ class RolloutCollector:
         generator: torch.Generator,
     ) -> None:
         self.world, self.length, self.seed, self.generator = world, length, seed, generator
-        self.policy: Any = policy  # a GaussianActorCritic; a subclass says what its own is
+        self.policy: Any = policy  # a GaussianActorCritic; subclasses declare their own type
         self.gamma, self.gae_lambda = gamma, gae_lambda
         self.device = policy.low.device
         self.reward_scale = RewardScale(policy.rewards, world.num_envs, gamma)
