@@ -38,7 +38,7 @@ check: setup-test  ## style, types and the layers of the packages
 	@$(bin)/python -m mypy
 	@$(bin)/lint-imports --no-logo
 
-format: setup-test  ## format the code and mend what ruff can mend
+format: setup-test  ## format the code and fix what ruff can fix
 	@$(bin)/python -m ruff check --fix --quiet . ; $(bin)/python -m ruff format .
 
 clean:  ## remove the virtual environment and all caches; never your runs

@@ -122,8 +122,8 @@ make_venv() {
     rm "$VENV/.making"
 }
 
-# After a cut-short pip: a package without a complete RECORD is forgotten, so that pip installs it anew.
-mend_packages() {
+# After a cut-short pip: a package without a complete RECORD is forgotten, so that pip installs it again.
+forget_broken_packages() {
     "$VENV/bin/python" -I - <<'PYTHON'
 import importlib.metadata
 import shutil
@@ -155,7 +155,7 @@ install() {
 
     say "[2/4] virtual environment in $VENV"
     make_venv
-    [[ ! -e $VENV/.installing ]] || mend_packages
+    [[ ! -e $VENV/.installing ]] || forget_broken_packages
     rm -f "$VENV"/.installed-*
     touch "$VENV/.installing"
 

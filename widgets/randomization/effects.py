@@ -17,7 +17,8 @@ from studio.events import EpisodesEnded, Evaluated, Event, StateChanged
 from studio.experiment import RandomizationField
 from widgets.forms.scroll_column import ScrollColumn
 from widgets.forms.segmented import Segmented
-from widgets.randomization.plot import CONTEXT, EffectPlot
+from widgets.randomization.plot import EffectPlot
+from widgets.randomization.quantities import CONTEXT
 from widgets.shell.app_state import AppState
 from widgets.style import theme
 

@@ -13,11 +13,11 @@ from PySide6.QtWidgets import QFrame, QLabel, QSizePolicy, QVBoxLayout
 
 from widgets.curves.axis import PlotAxis
 from widgets.curves.plot_menu import adopt_menu
+from widgets.randomization.quantities import readable
 from widgets.style import theme
 
 HEIGHT = 128  # of a plot, px
 POINTS = 1_000  # of a run that are drawn
-CONTEXT = "context:"  # before the name of a context's component, see studio.sim.tasks.contexts
 JITTER = 0.06  # of successes, so that points do not lie on one line
 
 
@@ -109,13 +109,6 @@ class EffectPlot(QFrame):
             axis.setStyle(tickFont=theme.small_font(self.font()))
         self.view.getAxis("left").setWidth(40)
         self._draw()
-
-
-def readable(name: str) -> str:
-    """A parameter's name in words: ``mass:torso`` → Mass, torso; ``context:velocity`` → Velocity."""
-    field, _, parts = name.removeprefix(CONTEXT).partition(":")
-    words = field.replace("_", " ").capitalize()
-    return f"{words}, {parts.replace(',', ', ')}" if parts else words
 
 
 def _signed(value: float) -> str:

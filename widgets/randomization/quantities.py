@@ -3,11 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
+
+from PySide6.QtCore import QCoreApplication
 
 from widgets.randomization.quantity import Quantity
 
 NAN = float("nan")
+CONTEXT = "context:"  # before the name of a context's component, see studio.sim.tasks.contexts
+
+
+def readable(name: str) -> str:
+    """Return a parameter's name in words: ``camera_fov`` → Field of view; ``mass:torso`` → Mass, torso;
+    ``camera_position_x`` → Camera position, x; ``context:velocity`` → Velocity."""
+    field, _, parts = name.removeprefix(CONTEXT).partition(":")
+    whole, _, axis = field.rpartition("_")
+    if field not in _labels() and whole in _labels():  # one number of three
+        field, parts = whole, f"{parts},{axis}" if parts else axis
+    words = _labels().get(field, field.replace("_", " ").capitalize())
+    return ", ".join([words, *(part for part in parts.split(",") if part)])
+
+
+@cache
+def _labels() -> dict[str, str]:
+    """Every quantity's label by its field."""
+
+    def translated(text: str) -> str:
+        return QCoreApplication.translate("RandomizationRows", text)
+
+    return {quantity.field: quantity.label for _, members in groups(translated) for quantity in members}
 
 
 def groups(tr: Callable[[str], str]) -> list[tuple[str, list[Quantity]]]:

@@ -9,6 +9,7 @@ from PySide6.QtCore import QEvent, QRectF, Qt
 from PySide6.QtGui import QHelpEvent, QImage, QPainter, QPainterPath, QPaintEvent, QPen, QResizeEvent
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
+from widgets.randomization.quantities import readable
 from widgets.style import theme
 
 COLUMNS = 3  # where there is room; else all in one row
@@ -42,9 +43,7 @@ class SampleStrip(QWidget):
         self.images = [
             QImage(images[i].tobytes(), width, height, 3 * width, QImage.Format.Format_RGB888).copy() for i in range(n)
         ]
-        self._tips = [
-            "\n".join(f"{key.replace('_', ' ')}: {_words(v[i])}" for key, v in values.items()) for i in range(n)
-        ]
+        self._tips = ["\n".join(f"{readable(key)}: {_words(v[i])}" for key, v in values.items()) for i in range(n)]
         self.words = ""
         self._fit()
 

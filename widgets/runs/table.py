@@ -204,6 +204,8 @@ class RunTable(QAbstractTableModel):
             for mark, value in (("%1", run.success), ("%2", run.low), ("%3", run.high)):
                 words = words.replace(mark, rate(value, run.measure))
             return words
+        if column in (STRATEGY, DOMAINS):  # a column may be too narrow for it
+            return f"{self.text(run, column)}\n{run.folder}"
         if column == CREATED:
             return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(run.created))
         return str(run.folder)

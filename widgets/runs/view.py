@@ -15,7 +15,7 @@ from widgets.runs.table import CREATED, INFO, SHOWN, STATE, SUCCESS, RunFilter
 from widgets.style import theme
 
 _WIDEST = (  # a text as wide as each column's usual content
-    "", "Full fine-tuning", "0.00mmmmm", "interrupted", "Episodes ", "Seed ", "experiment", "Franka arm → UR5e arm",
+    "", "Goal-conditioned mm", "0.00mmmmm", "interrupted", "Episodes ", "Seed ", "experiment", "Franka arm → UR5e arm",
     "On source ", "Duration ", "10 min ago",
 )  # fmt: skip
 

@@ -219,7 +219,7 @@ def test_a_task_without_success_needs_a_return_to_widen_at() -> None:
     with pytest.raises(StudioError, match="which return is good") as caught:
         world(True, embodiment="hopper", task="hopper", control="motor", observation="state")
     assert caught.value.field == "curriculum.widen_return"
-    with pytest.raises(ValueError, match="the narrowing threshold lies above the widening threshold"):
+    with pytest.raises(ValueError, match="the narrowing threshold is above the widening threshold"):
         Curriculum(widen_return=1.0, narrow_return=2.0)
 
 

@@ -15,6 +15,7 @@ from scipy import stats
 from plugins.panels.randomization import PANEL, RandomizationPanel
 from studio.experiment import RandomizationField
 from widgets.randomization.choice import Choice
+from widgets.randomization.quantities import readable
 from widgets.randomization.quantity import Quantity
 from widgets.randomization.range_row import RangeRow
 from widgets.randomization.range_slider import GROOVE_Y, RangeSlider
@@ -244,3 +245,17 @@ def test_a_field_with_a_problem_gets_the_focus(panel: RandomizationPanel, app_st
 def test_every_button_says_something_else(panel: RandomizationPanel) -> None:
     texts = [button.text().replace("&", "") for button in panel.findChildren(QPushButton) if button.isVisibleTo(panel)]
     assert len(texts) == len(set(texts)) and {"Off", "Standard", "Nominal"} <= set(texts)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("camera_fov", "Field of view"),
+        ("mass:torso,foot", "Mass, torso, foot"),
+        ("camera_position_x", "Camera position, x"),
+        ("context:goal_x", "Goal x"),
+        ("sensor_noise", "Sensor noise"),
+    ],
+)
+def test_readable_names_a_parameter_as_its_row_does(name: str, words: str) -> None:
+    assert readable(name) == words

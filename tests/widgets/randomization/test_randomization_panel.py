@@ -161,7 +161,7 @@ def test_the_curriculum_is_edited_and_followed(panel: RandomizationPanel, app_st
     assert app_state.experiment.target.curriculum.enabled
     panel.rows_.form.changed.emit("widen_at", 0.3)
     assert app_state.experiment.target.curriculum.widen_at == 0.8, "below narrow_at: refused and told"
-    assert "narrowing threshold lies above" in panel.rows_.curriculum_problem.text().lower()
+    assert "narrowing threshold is above" in panel.rows_.curriculum_problem.text().lower()
     panel.presets["standard"].click()
     values = {"range/open": 0.5, "range/mass/low": 0.9, "range/mass/high": 1.1}
     app_state.events.emit([MetricsLogged("adapt", 1, 1.0, values, {})])

@@ -71,7 +71,7 @@ def test_pipeline_bar_names_the_run_and_not_what_is_edited(
         app_state.stop()
     assert bar.pipeline.status == "n5  ·  Stopped" and "5 episodes" in bar.pipeline.headline
     folder = fakes.kept_run(tmp_path, "of_last_week", **{"target.episodes": 9})
-    with qtbot.waitSignal(app_state.progress, timeout=3000):
-        app_state.resume(folder)
-    assert "9 episodes" in bar.pipeline.headline and bar.pipeline.status.startswith("of_last_week")
+    app_state.resume(folder)
+    qtbot.waitUntil(lambda: bar.pipeline.status.startswith("of_last_week"), timeout=3000)
+    assert "9 episodes" in bar.pipeline.headline
     app_state.close()
