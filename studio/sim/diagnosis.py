@@ -45,6 +45,8 @@ def _cause(world: World, seeds: Sequence[int]) -> tuple[str, str]:
     for step in range(1, PATIENCE * task.horizon + 1):
         world.advance(world.expert(ids), ids)
         bad = world.diverging(ids)
+        if bad.any() and step > task.horizon:
+            break  # what comes after an episode is not why it fails
         if bad.any():
             return _unstable(world, warnings[int(np.argmax(bad))], step / task.control_hz)
         if world.success(ids).any() and step > task.horizon:

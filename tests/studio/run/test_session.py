@@ -18,6 +18,7 @@ from studio.events import (
     Evaluated,
     Exported,
     Failed,
+    Logged,
     MetricsLogged,
     StageChanged,
     StateChanged,
@@ -65,6 +66,20 @@ def plugin(folder: Path, setup: str = "pass", iterate: str = "pass", loss: str =
     file = folder / "broken.py"
     file.write_text(BROKEN.format(setup=setup, iterate=iterate, loss=loss))
     return file
+
+
+def test_changes_to_a_users_robot_are_logged_and_its_failure_has_a_cause(tmp_path: Path, runs: Path) -> None:
+    link = '<body pos="0 0 .2"><joint name="{0}" axis="0 1 0"/><geom type="capsule" fromto="0 0 0 0 0 .2" size=".02"/>'
+    links = "".join(link.format(name) for name in "ab") + "</body>" * 2
+    motors = "".join(f'<motor name="m_{name}" joint="{name}"/>' for name in "ab")
+    robot = tmp_path / "robot.xml"
+    robot.write_text(f"<mujoco><worldbody>{links}</worldbody><actuator>{motors}</actuator></mujoco>")
+    changes = {"target.embodiment": str(robot), "target.observation": "goal", "target.randomization": []}
+    session, published = started(tiny.experiment("from_scratch", **changes), runs)
+    with pytest.raises(ExperimentError, match=r"cannot do 'reach'.*out of reach.*no nearer than 0\.[0-9]+ m"):
+        session.run()
+    said = [e.text for e in published() if isinstance(e, Logged)]
+    assert "robot: Position servos replace the torque motors m_a, m_b." in said
 
 
 def test_a_session_tells_its_way(experiment: Experiment, runs: Path) -> None:
