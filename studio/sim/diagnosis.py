@@ -145,27 +145,39 @@ def _range(model: mujoco.MjModel, limb: LimbIndex) -> tuple[Array, Array]:
 
 
 def _obstacle(world: World, sim: int) -> str:
-    """What holds the robot up in the present state of a simulation, as the end of a sentence."""
+    """What holds the robot up in the present state of a simulation, as the end of a sentence.
+
+    Contacts with a plane and of the robot with itself come last: a weak robot that has fallen lies on the ground.
+    """
     model, data = world.model, mujoco.MjData(world.model)
     data.qpos[:], data.mocap_pos[:] = world.state(sim)
     data.ctrl[:] = world.bind("ctrl")[sim]
     mujoco.mj_forward(model, data)
+    found: list[str] = []
     for limb in world.scene.limbs:
         moved = _moved_by(model, limb)
-        for contact in data.contact:
-            one, other = (int(model.geom_bodyid[geom]) for geom in contact.geom)
-            ground = PLANE in model.geom_type[contact.geom]  # a robot that lies on it was not held up by it
-            if contact.dist <= 0 and moved[one] != moved[other] and not ground:
-                return f"'{model.body(one).name}' touches '{model.body(other).name}'"
+        found += _contacts(model, data, moved, with_ground=False)
         pose = data.qpos[limb.qpos]
-        for dof, stopped in zip(limb.dofs, (pose < limb.low + AT_LIMIT) | (pose > limb.high - AT_LIMIT), strict=True):
-            if stopped:
-                return f"joint '{model.joint(int(model.dof_jntid[dof])).name}' is at its limit"
-        for actuator in limb.ctrl:
-            force, (low, high) = data.actuator_force[actuator], model.actuator_forcerange[actuator]
-            if model.actuator_forcelimited[actuator] and not low < force < high:
-                return f"actuator '{model.actuator(int(actuator)).name}' is at its limit of force"
-    return "its actuators follow their commands too loosely, or other parts hold it"
+        stopped = (pose < limb.low + AT_LIMIT) | (pose > limb.high - AT_LIMIT)
+        joints = model.dof_jntid[limb.dofs[stopped]]
+        found += [f"joint '{model.joint(int(joint)).name}' is at its limit" for joint in joints]
+        force, (low, high) = data.actuator_force[limb.ctrl], model.actuator_forcerange[limb.ctrl].T
+        weak = limb.ctrl[(model.actuator_forcelimited[limb.ctrl] > 0) & ((force <= low) | (force >= high))]
+        found += [f"actuator '{model.actuator(int(actuator)).name}' is at its limit of force" for actuator in weak]
+        found += _contacts(model, data, moved, with_ground=True)
+    return next(iter(found), "its actuators follow their commands too loosely, or other parts hold it")
+
+
+def _contacts(model: mujoco.MjModel, data: mujoco.MjData, moved: Array, with_ground: bool) -> list[str]:
+    """Which bodies touch of those that are moved and others; with the ground, also planes and moved ones themselves."""
+    found = []
+    for contact in data.contact:
+        one, other = (int(model.geom_bodyid[geom]) for geom in contact.geom)
+        outside = moved[one] != moved[other] and PLANE not in model.geom_type[contact.geom]
+        if contact.dist < contact.includemargin and (outside or (with_ground and (moved[one] or moved[other]))):
+            names = ["the ground" if body == 0 else f"'{model.body(body).name}'" for body in (one, other)]
+            found.append(" touches ".join(sorted(names)))
+    return found
 
 
 def _moved_by(model: mujoco.MjModel, limb: LimbIndex) -> Array:

@@ -74,7 +74,7 @@ def test_changes_to_a_users_robot_are_logged_and_its_failure_has_a_cause(tmp_pat
     motors = "".join(f'<motor name="m_{name}" joint="{name}"/>' for name in "ab")
     robot = tmp_path / "robot.xml"
     robot.write_text(f"<mujoco><worldbody>{links}</worldbody><actuator>{motors}</actuator></mujoco>")
-    changes = {"target.embodiment": str(robot), "target.observation": "goal", "target.randomization": []}
+    changes = {"target.embodiment": str(robot), "target.observation": "goal", "target.episodes": 16}
     session, published = started(tiny.experiment("from_scratch", **changes), runs)
     with pytest.raises(ExperimentError, match=r"cannot do 'reach'.*out of reach.*no nearer than 0\.[0-9]+ m"):
         session.run()
