@@ -169,15 +169,17 @@ def _obstacle(world: World, sim: int) -> str:
 
 
 def _contacts(model: mujoco.MjModel, data: mujoco.MjData, moved: Array, with_ground: bool) -> list[str]:
-    """Which bodies touch of those that are moved and others; with the ground, also planes and moved ones themselves."""
-    found = []
-    for contact in data.contact:
+    """Which bodies touch of those that are moved and others, hardest first; with the ground, also planes and moved ones
+    themselves."""
+    found, force = [], np.zeros(6)
+    for index, contact in enumerate(data.contact):
         one, other = (int(model.geom_bodyid[geom]) for geom in contact.geom)
         outside = moved[one] != moved[other] and PLANE not in model.geom_type[contact.geom]
-        if contact.dist < contact.includemargin and (outside or (with_ground and (moved[one] or moved[other]))):
+        mujoco.mj_contactForce(model, data, index, force)
+        if force[0] > 0 and (outside or (with_ground and (moved[one] or moved[other]))):
             names = ["the ground" if body == 0 else f"'{model.body(body).name}'" for body in (one, other)]
-            found.append(" touches ".join(sorted(names)))
-    return found
+            found.append((-float(force[0]), " touches ".join(sorted(names))))
+    return [words for _, words in sorted(found)]
 
 
 def _moved_by(model: mujoco.MjModel, limb: LimbIndex) -> Array:
