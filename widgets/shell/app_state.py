@@ -6,14 +6,13 @@ Panels hold an AppState and nothing of each other. Everything here lives on the 
 
 from __future__ import annotations
 
-import contextlib
 import traceback
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QObject, QRunnable, QThreadPool, QTimer, Signal
+from PySide6.QtCore import QObject, QTimer, Signal
 
 from studio import paths
 from studio.contracts import Problem
@@ -24,6 +23,7 @@ from studio.registry import KINDS, Registry, shared_registry
 from studio.run.channels import Channels
 from widgets.runs.thread import Job, RunThread
 from widgets.shell import unfinished_comparison
+from widgets.shell.background import Background
 from widgets.shell.document import Document
 from widgets.shell.engine import Engine
 from widgets.shell.folders import Folders
@@ -32,24 +32,6 @@ from widgets.shell.opening import short_name
 DRAIN_MS = 33
 PROGRESS_EVERY = 3  # ticks of the drain
 CHECK_MS = 250  # an edit is checked when the hand has rested this long
-
-
-class _Job(QRunnable):
-    """A function on the thread pool; its result or its exception comes back as a signal of the window's state."""
-
-    def __init__(self, app_state: AppState, work: Callable[[], Any], done: Callable[[Any], None], failed: Any) -> None:
-        super().__init__()
-        self._app_state, self._work, self._done, self._failed = app_state, work, done, failed
-
-    def run(self) -> None:
-        result: Any = None
-        error: Exception | None = None
-        try:
-            result = self._work()
-        except Exception as caught:
-            error = caught
-        with contextlib.suppress(RuntimeError):  # the window was closed meanwhile
-            self._app_state._job_ended.emit((self._done, self._failed, result, error))
 
 
 class AppState(QObject):
@@ -78,7 +60,6 @@ class AppState(QObject):
         dict
     )  # randomization field → value to be seen in the viewport; empty: the domain's own draws
     ghosts_changed = Signal(object, object)  # list[Ghost] to be seen beside the robot, and their Domain; empty: none
-    _job_ended = Signal(object)
 
     def __init__(
         self,
@@ -101,12 +82,10 @@ class AppState(QObject):
         self._is_comparison = False  # what the thread runs, or ran last
         self.folders = Folders()
         self._checks = 0
-        self._open_jobs = 0
         self._closed = False
         self._subscription = self.channels.events.subscribe()
         self._progress_version = self._tick = 0
-        self._pool = QThreadPool(self)
-        self._job_ended.connect(self._finish_job)
+        self._background = Background(self)
         self._timer = QTimer(self)
         self._timer.setInterval(DRAIN_MS)
         self._timer.timeout.connect(self._drain)
@@ -143,10 +122,8 @@ class AppState(QObject):
         self, work: Callable[[], Any], done: Callable[[Any], None], failed: Callable[[Exception], None] | None = None
     ) -> None:
         """Runs ``work`` off the UI thread, then ``done(result)`` on it. Failures become a toast unless taken."""
-        if self._closed:
-            return
-        self._open_jobs += 1
-        self._pool.start(_Job(self, work, done, failed))
+        if not self._closed:
+            self._background.start(work, done, failed or self.report)
 
     @property
     def is_open(self) -> bool:
@@ -156,7 +133,7 @@ class AppState(QObject):
     @property
     def is_idle(self) -> bool:
         """No background work is open, and the present experiment has been checked."""
-        return self._open_jobs == 0 and not self._check_timer.isActive()
+        return self._background.is_idle and not self._check_timer.isActive()
 
     def report(self, error: BaseException, what: str = "") -> None:
         """Shows an exception as a toast: one sentence, with the traceback behind it."""
@@ -264,8 +241,7 @@ class AppState(QObject):
             self._thread.wait()
             self._thread = None
         self.channels.events.unsubscribe(self._subscription)
-        self._pool.clear()
-        self._pool.waitForDone()
+        self._background.close()
 
     @property
     def comparison_left(self) -> int:
@@ -323,18 +299,6 @@ class AppState(QObject):
                 self.problems_changed.emit(problems)
 
         self.background(partial(self.engine.check, experiment, self.registry), done)
-
-    def _finish_job(self, outcome: tuple[Any, Any, Any, Any]) -> None:
-        done, failed, result, error = outcome
-        self._open_jobs -= 1
-        if self._closed:
-            return
-        if error is None:
-            done(result)
-        elif failed is not None:
-            failed(error)
-        else:
-            self.report(error)
 
     def _drain(self) -> None:
         events = self._subscription.drain()
