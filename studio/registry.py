@@ -50,16 +50,22 @@ class Broken:
 
 
 def place_of(error: BaseException) -> tuple[str, int]:
-    """Return file and line of a failure: the innermost frame in a plugin's own file, else the innermost of all."""
+    """Return file and line of a failure: the innermost frame in a plugin's own file, else the innermost of all.
+
+    A plugin that did not come with the program is named before those that did, which it may have called wrongly.
+    """
     if isinstance(error, SyntaxError) and error.filename:
         return error.filename, error.lineno or 0
-    plugins = {point.module for kind in KINDS for point in entry_points(group=f"transfer_studio.{kind}")}
+    points = [point for kind in KINDS for point in entry_points(group=f"transfer_studio.{kind}")]
+    built_in = {point.module for point in points if _is_built_in(point)}
+    others = {point.module for point in points} - built_in
     frames = [
         (str(frame.f_globals.get("__name__", "")), frame.f_code.co_filename, line)
         for frame, line in traceback.walk_tb(error.__traceback__)
     ]
-    own = [frame for frame in frames if frame[0] in plugins or frame[0].startswith(DROP_IN)]
-    _, file, line = (own or frames or [("", "?", 0)])[-1]
+    third_party = [frame for frame in frames if frame[0] in others or frame[0].startswith(DROP_IN)]
+    own = [frame for frame in frames if frame[0] in built_in]
+    _, file, line = (third_party or own or frames or [("", "?", 0)])[-1]
     return file, line
 
 
@@ -94,7 +100,7 @@ class Registry:
         """
         with self._lock:
             found = self._loaded.get(kind) or self._by_title(kind, self._describe)
-            return [Description(c.id, c.title, c.summary, c.reference) for c in found.values()]
+            return [Description(*_texts(c)) for c in found.values()]
 
     def get(self, kind: str, id: str, field: str = "") -> Any:
         """Return one contribution. Raises ExperimentError, naming the choices, where it is unknown or broken."""
@@ -118,12 +124,16 @@ class Registry:
         self._broken[kind] = []
         found = {c.id: c for point in entry_points(group=f"transfer_studio.{kind}") for c in load(kind, point)}
         for name, module in self._drop_ins():
-            found |= {c.id: c for c in self._contributions(kind, name, module)}
+            for contribution in self._contributions(kind, name, module):
+                known = found.setdefault(contribution.id, contribution)
+                if _texts(known) != _texts(contribution):  # the same: an instance that the file has imported
+                    message = f"the id '{contribution.id}' is taken; choose another one"
+                    self._broken[kind].append(Broken(kind, name, *_written_at(contribution), message, ""))
         return dict(sorted(found.items(), key=lambda item: str(item[1].title)))
 
     def _describe(self, kind: str, point: EntryPoint) -> Iterator[Any]:
         """Yield a built-in contribution's description where its source has it; else the contribution."""
-        read = read_description(point) if point.dist is not None and point.dist.name == BUILT_IN else None
+        read = read_description(point) if _is_built_in(point) else None
         yield from self._load(kind, point) if read is None else [read]
 
     def _load(self, kind: str, point: EntryPoint) -> Iterator[Any]:
@@ -192,6 +202,14 @@ def shared_registry() -> Registry:
     folder = paths.plugins()
     with _sharing:
         return _shared.setdefault(folder, Registry(folder))
+
+
+def _texts(contribution: Any) -> tuple[str, str, str, str]:
+    return contribution.id, contribution.title, contribution.summary, contribution.reference
+
+
+def _is_built_in(point: EntryPoint) -> bool:
+    return point.dist is not None and point.dist.name == BUILT_IN
 
 
 def _written_at(contribution: Any) -> tuple[str, int]:

@@ -119,5 +119,9 @@ def _plugins() -> str:
     counts = {kind: len(registry.all(kind)) for kind in KINDS if kind != "panels"}
     broken = registry.broken()
     if broken:
-        raise _Missing("; ".join(str(b) for b in broken), "Fix or remove the plugin.")
+        faults = "; ".join(str(b) for b in broken)
+        raise _Missing(
+            f"{faults}; drop-in folder {paths.plugins()}",
+            "Fix or remove the plugin; where it is one of the program's own, install the program again.",
+        )
     return ", ".join(f"{count} {kind}" for kind, count in counts.items()) + f"; drop-in folder {paths.plugins()}"

@@ -18,7 +18,7 @@ from studio.contracts.policy import Companion, EmbodimentSpec, Policy, Trainable
 from studio.contracts.problem import Metrics, Problem
 from studio.contracts.requires import Requires
 from studio.contracts.stateful import Stateful
-from studio.contracts.strategy import Strategy
+from studio.contracts.strategy import Strategy, check_methods
 from studio.contracts.task import NAMESPACE, Simulation, Task, task_name
 
 __all__ = [
@@ -69,5 +69,6 @@ __all__ = [
     "TrainablePolicy",
     "TransitionScore",
     "TrialPolicy",
+    "check_methods",
     "task_name",
 ]

@@ -14,6 +14,7 @@ from studio.contracts.policy import Companion, Policy
 from studio.contracts.problem import Metrics, Problem
 from studio.contracts.requires import Requires
 from studio.contracts.stateful import Stateful
+from studio.errors import StudioError
 from studio.experiment import Experiment, Settings
 
 
@@ -64,7 +65,10 @@ class Strategy:
         return []
 
     def setup(self, context: Context[Any]) -> None:
-        """Take what it needs of the context: policies, demonstrations, worlds, device, seed, budget."""
+        """Take what it needs of the context: policies, demonstrations, worlds, device, seed, budget.
+
+        A run that is resumed calls it again before the state is restored.
+        """
         raise NotImplementedError
 
     def iterate(self) -> Iterator[Metrics]:
@@ -102,3 +106,11 @@ class Strategy:
 
     def artifacts(self, folder: Path) -> None:
         """Write what an export holds beside the policy: ``adapter/`` in PEFT's layout, where there is an adapter."""
+
+
+def check_methods(strategy: Strategy) -> None:
+    """Raise StudioError where an attribute that a strategy has set hides one of the methods that a session calls."""
+    for name in vars(strategy):
+        if callable(vars(Strategy).get(name)):
+            message = f"The attribute '{name}' hides a method of every strategy."
+            raise StudioError(message, type(strategy).__name__, "Call the attribute something else.")

@@ -25,7 +25,10 @@ def plain_validation(error: ValidationError, model: type[BaseModel], prefix: str
         value = json.dumps(item.get("input"), default=str)
         value = value if len(value) <= 60 else value[:57] + "…"
         if kind == "extra_forbidden":
-            close = difflib.get_close_matches(str(item["loc"][-1]), _keys(model, item["loc"][:-1]), 1)
+            name, known = str(item["loc"][-1]), _keys(model, item["loc"][:-1])
+            close = difflib.get_close_matches(name, known, 1)
+            if not close and "params" in known:  # of a strategy or a policy: its own settings are one level below
+                close = [f"params.{name}"]
             remedy = f"Did you mean '{close[0]}'?" if close else "Remove it."
             found.append(ExperimentError("There is no such setting.", field, remedy))
         elif kind in ("greater_than", "greater_than_equal", "less_than", "less_than_equal"):

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from studio.contracts import AuxiliaryLoss, Batches, Metrics, TrainablePolicy
+from studio.nn.auxiliary import auxiliary_loss
 
 UNITS: dict[str, str] = {"loss": "MSE", "gradient_norm": "", "learning_rate": ""}
 WARMUP = 0.05  # share of the iterations over which the learning rate rises
@@ -55,8 +56,8 @@ class BehaviorCloning:
             loss, outputs = self.policy.loss(batch)
             total, values = loss, {"loss": loss.detach()}
             for auxiliary in self.auxiliary:
-                more, logged = auxiliary(outputs, batch)
-                total, values = total + more, values | dict(logged)
+                more, logged = auxiliary_loss(auxiliary, outputs, batch)
+                total, values = total + more, {**values, **logged}
             self.optimizer.zero_grad(set_to_none=True)
             total.backward()
             norm = nn.utils.clip_grad_norm_(self.parameters, 1.0)

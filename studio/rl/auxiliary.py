@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from studio.contracts import AuxiliaryLoss, Batch, Outputs
+from studio.nn.auxiliary import auxiliary_loss
 
 
 class AuxiliaryLosses:
@@ -38,9 +39,9 @@ class AuxiliaryLosses:
         batch = Batch(observations, actions, zeros, zeros, progress=self.progress)
         total, values = outputs.features.new_zeros(()), dict[str, Tensor]()
         for auxiliary in self.losses:
-            more, logged = auxiliary(outputs, batch)
+            more, logged = auxiliary_loss(auxiliary, outputs, batch)
             total = total + more
-            values |= {name: value.detach() for name, value in logged.items()}
+            values |= logged
         self._values.append(values)
         return total
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from studio import paths
-from studio.contracts import Problem, Strategy
+from studio.contracts import Problem, Strategy, check_methods
 from studio.cores import cores
 from studio.errors import DataError, ExperimentError, Stopped
 from studio.events import Exported
@@ -201,6 +201,7 @@ class Session:
         torch.manual_seed(plan.seed)
         random.seed(plan.seed)
         strategy.setup(context)
+        check_methods(strategy)
         trainable = sum(p.numel() for p in strategy.policy().parameters() if p.requires_grad)
         reporter.status.note(trainable_parameters=trainable)
         loop.run_strategy(strategy)

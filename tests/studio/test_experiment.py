@@ -56,6 +56,7 @@ def test_written_yaml_is_complete_with_defaults(experiment: Experiment) -> None:
     [
         ("buget: {}", "buget", "Did you mean 'budget'?"),
         ("target: {emboddiment: x}", "target.emboddiment", "Did you mean 'embodiment'?"),
+        ("strategy: {id: lora, weight: 3}", "strategy.weight", "Did you mean 'params.weight'?"),
         ("qqqq: 1", "qqqq", "Remove it."),
         ("budget: {iterations: 0}", "budget.iterations", "It must be at least 1."),
         ("pretraining: {learning_rate: 0}", "pretraining.learning_rate", "It must be above 0."),

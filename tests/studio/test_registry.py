@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from studio.errors import ExperimentError
-from studio.registry import KINDS, Registry, shared_registry
+from studio.registry import KINDS, Registry, place_of, shared_registry
 from tests import tiny
 
 STRATEGY = """
@@ -92,6 +92,30 @@ def test_a_contribution_without_an_id_is_reported_with_its_place(tmp_path: Path)
     (broken,) = registry.broken("strategies")
     assert (broken.name, broken.file, broken.line) == ("nameless", str(tmp_path / "nameless.py"), 4)
     assert broken.message == "Mine has no text 'id'"
+
+
+def test_a_drop_in_cannot_take_the_id_of_another_contribution(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        "from studio.contracts import Strategy\n\n\nclass Mine(Strategy):\n"
+        "    id, title, summary, reference = 'lora', 'Mine', 'Mine.', 'none'\n"
+    )
+    registry = Registry(tmp_path)
+    assert registry.get("strategies", "lora").title == "LoRA"
+    (broken,) = registry.broken("strategies")
+    assert (broken.name, broken.line, broken.message) == ("mine", 4, "the id 'lora' is taken; choose another one")
+
+
+def test_a_drop_in_that_calls_a_built_in_plugin_wrongly_is_blamed(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        "from plugins.policies.token_transformer import TokenTransformer\n\n\n"
+        "class Mine(TokenTransformer):\n"
+        "    id, title, summary, reference = 'mine', 'Mine', 'Mine.', 'none'\n\n"
+        "    def wrong(self):\n        return self.forward({})\n"
+    )
+    kind = Registry(tmp_path).get("policies", "mine")
+    with pytest.raises(KeyError) as failed:
+        kind(None, "goal").wrong()
+    assert place_of(failed.value) == (str(tmp_path / "mine.py"), 8)
 
 
 def test_asking_for_a_broken_or_unknown_contribution_says_why(tmp_path: Path) -> None:
