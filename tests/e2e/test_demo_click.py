@@ -67,11 +67,11 @@ def named(window: QWidget, kind: type[Any], name: str) -> Any:
 
 
 def click_row(qtbot: Any, view: Any, words: str) -> None:
-    """Clicks the row of a list that shows these words."""
+    """Click the row of a list that begins with these words."""
     model = view.model()
     for row in range(model.rowCount()):
         index = model.index(row, 0)
-        if words in str(model.data(index)):
+        if str(model.data(index)).startswith(words):
             view.scrollTo(index)
             qtbot.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=view.visualRect(index).center())
             return

@@ -125,12 +125,12 @@ def test_embodiment_loss_weighs_each_embodiment_alike() -> None:
 
 
 def test_discrepancy_loss_pulls_the_domains_together() -> None:
-    one, other = two(2.0)
+    one, other = two(2.0, n=100)
     move = nn.Parameter(torch.zeros(2))
     optimizer, loss = torch.optim.Adam([move], 0.05), DiscrepancyLoss(1.0)
     domain = torch.cat([torch.ones(len(one)), torch.zeros(len(other))]).long()
     batch = Batch({}, torch.zeros(len(domain), 1), domain, domain, progress=1.0)
-    for _ in range(150):
+    for _ in range(120):
         features = torch.cat([one, other + move])
         optimizer.zero_grad()
         loss(Outputs(features, features), batch)[0].backward()
