@@ -1,4 +1,4 @@
-"""Reads what contributions say about themselves from their source, without importing them.
+"""Titles, summaries and references of contributions, read from their source without importing them.
 
 Importing a strategy imports torch, which takes seconds; a list of strategies needs four texts of each.
 """
@@ -24,7 +24,7 @@ class Description:
 
 
 def read_description(point: EntryPoint) -> Description | None:
-    """Return the texts of the contribution behind an entry point, from its source; None where importing it must say.
+    """Return the texts of the contribution behind an entry point, from its source; None: import it to get them.
 
     That is the case where a text is inherited or computed, and where the source is missing or not valid Python: the
     import then reports what is wrong.

@@ -1,4 +1,4 @@
-"""Errors a person can cause. Each says what is wrong, where it is, and how to fix it."""
+"""Errors a person can cause. The message of each tells what is wrong, where it is, and how to fix it."""
 
 from __future__ import annotations
 

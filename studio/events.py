@@ -167,7 +167,7 @@ class Subscription:
         self._queue.append(event)
 
     def drain(self, limit: int = 10_000) -> list[Event]:
-        """Takes what has come since the last call, oldest first."""
+        """Take what has come since the last call, oldest first."""
         taken: list[Event] = []
         while self._queue and len(taken) < limit:
             taken.append(self._queue.popleft())

@@ -24,7 +24,7 @@ def disk_full(error: BaseException) -> bool:
 
 
 def json_text(data: Any, **layout: Any) -> str:
-    """Plain data as JSON, which knows no NaN and no infinity: they are null. ``layout``: of :func:`json.dumps`."""
+    """Return plain data as JSON, with null for NaN and infinity. ``layout``: arguments of :func:`json.dumps`."""
     return json.dumps(_without_nan(data), allow_nan=False, **layout)
 
 
@@ -37,7 +37,7 @@ def _without_nan(data: Any) -> Any:
 
 
 def write_whole(path: Path, write: Callable[[Path], None]) -> None:
-    """Lets ``write`` fill a temporary file beside ``path``, then renames it into place; cleans up if it fails."""
+    """Let ``write`` fill a temporary file beside ``path``, then rename it into place; clean up if it fails."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         write(temporary)
@@ -47,13 +47,13 @@ def write_whole(path: Path, write: Callable[[Path], None]) -> None:
 
 
 def share_weights(folder: Path) -> None:
-    """Lets those read a folder's safetensors files who may read the folder: the library leaves them to their owner."""
+    """Let those read a folder's safetensors files who may read the folder: the library leaves them to their owner."""
     for path in folder.glob("*.safetensors"):
         path.chmod(folder.stat().st_mode & 0o666)
 
 
 def write_text(path: Path, text: str) -> None:
-    """Writes text as :func:`write_whole` does."""
+    """Write text as :func:`write_whole` does."""
 
     def write(temporary: Path) -> None:
         temporary.write_text(text, encoding="utf-8")

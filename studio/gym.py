@@ -1,4 +1,4 @@
-"""Registers the worlds' Gymnasium ids, as Gymnasium asks of a module that offers environments.
+"""Registers the worlds' Gymnasium ids, as Gymnasium expects of a module that offers environments.
 
     import gymnasium
     import studio.gym

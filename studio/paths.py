@@ -25,7 +25,7 @@ def runs() -> Path:
 
 
 def cache() -> Path:
-    """Datasets and source policies by content hash: ``TRANSFER_STUDIO_CACHE``, else the user's cache folder."""
+    """Return the cache for datasets and source policies: ``TRANSFER_STUDIO_CACHE``, else the user's cache folder."""
     return Path(os.environ.get("TRANSFER_STUDIO_CACHE") or platformdirs.user_cache_dir(APP))
 
 

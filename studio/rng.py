@@ -73,5 +73,5 @@ class EpisodeRng:
         return np.asarray(radius * np.cos(2 * np.pi * self.uniform(shape=shape)))
 
     def generators(self) -> list[np.random.Generator]:
-        """A generator for each episode, for draws that loop (rejection); slower by far."""
+        """Return a generator for each episode, for draws that loop (rejection); much slower."""
         return [np.random.default_rng([int(seed), self._drawn]) for seed in self.seeds]

@@ -15,7 +15,7 @@ from studio.sim.render.gl import choose_gl_backend
 # before anything loads torch, Qt or MuJoCo, which read these once
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # there is a worker for each core already
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")  # the same picture with a display and without
-# what torch compiles is kept between test runs, not compiled anew into each worker's own cache
+# what torch compiles is kept between test runs, not compiled again into each worker's own cache
 os.environ.setdefault(
     "TORCHINDUCTOR_CACHE_DIR", str(Path(tempfile.gettempdir()) / f"transfer-studio-compiled-{getpass.getuser()}")
 )
@@ -30,7 +30,7 @@ from tests import tiny
 
 @pytest.fixture(scope="session", autouse=True)
 def own_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Keeps the user's cache, runs and plugins out of the tests. One cache for all: the tiny source is trained once."""
+    """Keep the user's cache, runs and plugins out of the tests. One cache for all: the tiny source is trained once."""
     home = tmp_path_factory.mktemp("studio")
     wanted = {
         "TRANSFER_STUDIO_CACHE": home / "cache",

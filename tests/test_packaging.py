@@ -22,7 +22,7 @@ needs_make = pytest.mark.skipif(not shutil.which("make") or os.name != "posix", 
 
 
 def call(*command: str, venv: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Runs a command at the root of the checkout with ``VENV`` set; the outer make's variables are taken away."""
+    """Run a command at the root of the checkout with ``VENV`` set; the outer make's variables are taken away."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
     return subprocess.run(
         command,

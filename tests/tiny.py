@@ -54,14 +54,14 @@ def experiment(strategy: str = "full_finetuning", **changes: Any) -> Experiment:
 
 
 def run(plan: Experiment, runs: Path, registry: Registry | None = None) -> Session:
-    """Runs an experiment in this process."""
+    """Run an experiment in this process."""
     session = Session(plan, registry or Registry(), Channels(), runs)
     session.run()
     return session
 
 
 def listen(session: Session) -> Callable[[], list[Event]]:
-    """Collects what a session publishes; the result gives all of it so far."""
+    """Collect what a session publishes; calling the result returns all events so far."""
     subscription: Subscription = session.channels.events.subscribe()
     seen: list[Event] = []
 
@@ -108,7 +108,7 @@ def held(stage: str, step: int, *arguments: str | Path, **more: str) -> BaseProc
 
 
 def _hold(stage: str, step: int, arguments: list[str], environment: dict[str, str], pipe: Connection) -> None:
-    """Runs a command, and holds still at a step of a stage, after its metrics were published and before all else."""
+    """Run a command, and hold still at a step of a stage, after its metrics were published and before all else."""
     os.environ.clear()
     os.environ.update(environment)
     publish = Events.publish
@@ -155,7 +155,7 @@ def only_run(runs: Path) -> Path:
 
 
 def wait_for(true: Callable[[], Any], seconds: float = 20) -> None:
-    """Waits until something holds; fails if it never does."""
+    """Wait until a condition holds; fail if it never does."""
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end, "it never happened"

@@ -154,7 +154,7 @@ def _splits(file: h5py.File, names: list[str], findings: Findings) -> dict[str, 
 
 
 def _origin(attributes: Mapping[str, Any], findings: Findings) -> dict[str, Any]:
-    """Return what ``env_args`` says of the environment; empty where it says nothing that can be understood."""
+    """Return what ``env_args`` states about the environment; empty where it cannot be parsed."""
     text = attributes.get("env_args")
     if text is None:
         return {}

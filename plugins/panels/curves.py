@@ -65,7 +65,7 @@ class CurvesPanel(QWidget):
         return page
 
     def _describe(self, experiment: Experiment) -> None:
-        """Write on the empty page what the experiment asks, and what can be expected of it."""
+        """Write the experiment's question and the result to expect on the empty page."""
         how = self.tr("Press Run to see loss and success here, or check runs in the Runs panel to compare them.")
         words = (
             [f"<b>{escape(experiment.heading)}</b>", escape(experiment.description)] if experiment.description else []

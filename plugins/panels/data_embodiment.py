@@ -58,14 +58,14 @@ class DataEmbodimentPanel(QWidget):
             self._fill()
 
     def show_field(self, dotted: str) -> bool:
-        """Gives a field of source or target the focus."""
+        """Give a field of source or target the focus."""
         role, _, name = dotted.partition(".")
         if name in MORE:
             self.more.set_open(True)
         return role in self.columns and self.columns[role].show_field(name.split(".")[0])
 
     def show_dataset(self, role: str) -> None:
-        """Shows the statistics of the source's or the target's dataset."""
+        """Show the statistics of the source's or the target's dataset."""
         for name, view in self.views.items():
             view.setVisible(name == role)
             self._tabs[name].setChecked(name == role)

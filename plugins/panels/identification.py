@@ -78,7 +78,7 @@ class IdentificationPanel(QWidget):
         return self._job.stage if self._job is not None else ""
 
     def shut_down(self) -> None:
-        """Ends the work; the window's state waits for it."""
+        """End the work; the window's state waits for it."""
         self._timer.stop()
         if self._job is not None:
             self._job.stop()

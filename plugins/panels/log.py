@@ -66,7 +66,7 @@ class LogModel(QAbstractListModel):
         self.lines: deque[Line] = deque()
 
     def append(self, lines: list[Line]) -> None:
-        """Adds lines and lets the oldest go."""
+        """Add lines and let the oldest go."""
         lines = lines[-CAPACITY:]
         surplus = len(self.lines) + len(lines) - CAPACITY
         if surplus > 0:
@@ -80,7 +80,7 @@ class LogModel(QAbstractListModel):
             self.endInsertRows()
 
     def clear(self) -> None:
-        """Forgets every line."""
+        """Forget every line."""
         self.beginResetModel()
         self.lines.clear()
         self.endResetModel()
@@ -160,7 +160,7 @@ class LogPanel(QWidget):
         theme.on_change(self, self.view.viewport().update)
 
     def add(self, lines: list[Line]) -> None:
-        """Adds lines; the view follows unless a person has scrolled up."""
+        """Add lines; the view follows unless a person has scrolled up."""
         bar = self.view.verticalScrollBar()
         follow = bar.value() >= bar.maximum() - 2
         self.model.append(lines)
@@ -168,14 +168,14 @@ class LogPanel(QWidget):
             self.view.scrollToBottom()
 
     def copy(self) -> None:
-        """Puts the chosen lines, or all shown ones, on the clipboard with their details."""
+        """Put the chosen lines, or all shown ones, on the clipboard with their details."""
         chosen = sorted(self.view.selectionModel().selectedRows(), key=lambda index: index.row())
         rows = chosen or [self.filter.index(row, 0) for row in range(self.filter.rowCount())]
         lines = [index.data(ROLE_LEVEL) for index in rows]
         QGuiApplication.clipboard().setText("\n".join(f"{x}\n{x.details}" if x.details else str(x) for x in lines))
 
     def set_filter(self, level: str | None = None, words: str | None = None) -> None:
-        """Shows lines of at least ``level`` that hold ``words``."""
+        """Show lines of at least ``level`` that hold ``words``."""
         self.filter.level = level or self.filter.level
         self.filter.words = self.filter.words if words is None else words.casefold()
         self.filter.invalidate()

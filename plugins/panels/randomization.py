@@ -109,7 +109,7 @@ class RandomizationPanel(QWidget):
         return self.rows_.rows
 
     def show_field(self, field: str) -> bool:
-        """Gives the row of a dotted field (``target.randomization.0.low``) the focus; False if it is none of ours."""
+        """Give the row of a dotted field (``target.randomization.0.low``) the focus; False if it is none of ours."""
         domain, _, rest = field.partition(".")
         if domain not in ("source", "target") or not rest.startswith(("randomization", "curriculum")):
             return False
@@ -129,7 +129,7 @@ class RandomizationPanel(QWidget):
         super().resizeEvent(event)
 
     def shut_down(self) -> None:
-        """Ends the thread that makes samples."""
+        """End the thread that makes samples."""
         self.samples.shut_down()
 
     # -- making --------------------------------------------------------------------------------------------------------
@@ -210,7 +210,7 @@ class RandomizationPanel(QWidget):
         self._show_problems(self._app_state.problems)
 
     def _name_preset(self) -> None:
-        """Marks the preset that the rows are, if any."""
+        """Mark the preset that the rows equal, if any."""
         try:
             own = _sorted(self.rows_.terms())
         except ValidationError:

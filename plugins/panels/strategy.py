@@ -62,7 +62,7 @@ class StrategyPanel(QWidget):
             self.summary.setText(self.tr("Loading strategies …"))
 
     def show_field(self, dotted: str) -> bool:
-        """Opens the section that has the field and gives the field the focus."""
+        """Open the section that has the field and give the field the focus."""
         if dotted in ("strategy", "strategy.id"):
             self.list.setFocus()
             return True

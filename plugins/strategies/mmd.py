@@ -22,7 +22,7 @@ class MMD(CoTrainingStrategy):
     reference = "Long et al. 2015, arXiv:1502.02791; Gretton et al. 2012, JMLR 13, eq. 3"
     tags = ("imitation", "domain adaptation")
     units = UNITS | {"mmd": ""}
-    least = 2  # the unbiased estimate compares the samples of a domain with each other
+    min_samples = 2  # the unbiased estimate compares the samples of a domain with each other
 
     class Params(CoTrainingParams):
         """Optimization, the discrepancy's weight, and how batches are mixed."""

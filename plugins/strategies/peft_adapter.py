@@ -1,4 +1,4 @@
-"""The adapters beside the LoRA family that PEFT knows: multiplicative, orthogonal and Kronecker updates."""
+"""PEFT's adapters beside the LoRA family: multiplicative, orthogonal and Kronecker updates."""
 
 from __future__ import annotations
 

@@ -93,5 +93,5 @@ class BitFlip(Task):
         return np.where(self.success(world, ids), 0.0, -1.0)
 
     def expert(self, world: Simulation, ids: Ids) -> np.ndarray:
-        """Flips the first bit that is not the goal's."""
+        """Flip the first bit that is not the goal's."""
         return (self.bits(ids) != self.goal(world, ids)).argmax(1)[:, None].astype(float)

@@ -56,7 +56,7 @@ def add_marker(spec: mujoco.MjSpec, radius: float, height: float) -> None:
 
 
 def close_hands(spec: mujoco.MjSpec, embodiment: Embodiment) -> None:
-    """Rests with closed grippers: a hand that pushes is a fist. For use before other bodies are added."""
+    """Rest with closed grippers: a hand that pushes is a fist. For use before other bodies are added."""
     hands = [limb.gripper for limb in embodiment.limbs if limb.gripper]
     if not hands or not embodiment.home:
         return
@@ -88,14 +88,14 @@ class Block:
         self._pose, self._speed = world.bind("qpos")[:, at : at + 7], world.bind("qvel")[:, dof : dof + 6]
 
     def place(self, ids: Array, xy: Array, height: float, yaw: Array) -> None:
-        """Puts it down at rest, turned by ``yaw`` (n,) rad."""
+        """Put the block down at rest, turned by ``yaw`` (n,) rad."""
         self._pose[ids, :2], self._pose[ids, 2] = xy, height
         self._pose[ids, 3:] = 0
         self._pose[ids, 3], self._pose[ids, 6] = np.cos(yaw / 2), np.sin(yaw / 2)
         self._speed[ids] = 0
 
     def position(self, ids: Ids) -> Array:
-        """Its center, (n, 3), m."""
+        """Return the block's center, (n, 3), m."""
         return self._pose[ids, :3].copy()
 
 

@@ -1,7 +1,7 @@
 """Whether Qt can open a window here: its platform plugin's libraries, and a display that answers.
 
-Qt itself prints "could not load the Qt platform plugin" and aborts the process, so this is looked at before Qt is
-loaded. What a machine needs is listed once, in ``assets/system_libraries.txt``, for ``tools/setup.sh`` too.
+Qt itself prints "could not load the Qt platform plugin" and aborts the process, so this is checked before Qt is
+loaded. The libraries that a machine needs are listed in ``assets/system_libraries.txt``, for ``tools/setup.sh`` too.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def load_library(name: str) -> object:
 
 
 def platforms(environment: Mapping[str, str]) -> list[str]:
-    """Return the platforms that Qt will try, in its order; empty where there is neither a display nor a wish."""
+    """Return the platforms that Qt will try, in its order; empty where neither a display nor a platform is set."""
     asked = environment.get("QT_QPA_PLATFORM", "")
     if asked:
         return [name.partition(":")[0].partition("-")[0] for name in asked.split(";") if name]
@@ -69,7 +69,7 @@ def startable_platform(environment: Mapping[str, str] = os.environ, load: Loader
 
 
 def choose_drawing_platform() -> None:
-    """Set ``QT_QPA_PLATFORM`` to offscreen where no window can open. Raises StudioError where Qt cannot even draw."""
+    """Set ``QT_QPA_PLATFORM`` to offscreen where no window can open. Raise StudioError where Qt cannot even draw."""
     try:
         startable_platform()
     except StudioError:
@@ -97,7 +97,7 @@ def _check_plugin(name: str, load: Loader) -> None:
 
 def _check_display(name: str, environment: Mapping[str, str]) -> None:
     """Raise StudioError where a platform's display does not accept a connection."""
-    answers = {"xcb": _x_answers, "wayland": _wayland_answers}.get(name)
+    answers = {"xcb": _x_server_answers, "wayland": _wayland_answers}.get(name)
     if answers is not None and not answers():
         display = f"{DISPLAYS[name]}={environment.get(DISPLAYS[name], '')}"
         raise StudioError(
@@ -118,11 +118,11 @@ def _missing(parts: tuple[str, ...], load: Loader) -> Iterator[str]:
     """Yield the packages of the list that this machine lacks."""
     for line in (paths.assets() / "system_libraries.txt").read_text(encoding="utf-8").splitlines():
         part, *entry = line.split()
-        if part in parts and not any(_is_there(what, load) for what in entry[1:]):
+        if part in parts and not any(_is_installed(what, load) for what in entry[1:]):
             yield entry[0]
 
 
-def _is_there(what: str, load: Loader) -> bool:
+def _is_installed(what: str, load: Loader) -> bool:
     if "/" in what:
         pattern = Path(what).expanduser()
         return any(Path(pattern.anchor).glob(str(pattern.relative_to(pattern.anchor))))
@@ -141,7 +141,7 @@ def _plugin_folder() -> Path:
     return Path(spec.submodule_search_locations[0]) / "Qt" / "plugins" / "platforms"
 
 
-def _x_answers() -> bool:
+def _x_server_answers() -> bool:
     """Whether the X server of DISPLAY accepts a connection."""
     xcb = ctypes.CDLL("libxcb.so.1")
     xcb.xcb_connect.restype = ctypes.c_void_p

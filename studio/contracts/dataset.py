@@ -1,4 +1,4 @@
-"""A dataset layout on disk: what is read of a file, what a file holds, and the format that knows both."""
+"""A dataset layout on disk: what to read from a file, what a file holds, and the format that reads it."""
 
 from __future__ import annotations
 

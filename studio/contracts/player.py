@@ -136,7 +136,7 @@ class PlayerProtocol(Protocol):
 
     @property
     def aim(self) -> tuple[Point, Point] | None:
-        """Foot and tip of the arrow that says where to go, which a hand may turn; None: there is none."""
+        """Foot and tip of the arrow that shows where to go, which a hand may turn; None: there is none."""
 
     def aim_at(self, point: Array) -> None:
         """Turn the arrow to a point in the world, (3,) m."""

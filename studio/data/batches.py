@@ -1,4 +1,4 @@
-"""Batches that mix datasets, each the same whenever its iteration is asked for."""
+"""Batches that mix datasets; the batch of an iteration is always the same."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ class BatchSampler:
         """Compute the features of all samples once, because they will not change.
 
         Raises:
-            ValueError: images are augmented, so the features of each batch are others.
+            ValueError: images are augmented, so features differ from batch to batch.
         """
         if self._augment is not None:
             raise ValueError("augmented images have no features that could be computed once")
@@ -127,7 +127,7 @@ def shares(weights: Sequence[float], total: int) -> list[int]:
 
 
 def _padded(parts: Sequence[dict[str, Tensor]]) -> list[dict[str, Tensor]]:
-    """The same entries as wide as the widest of each, zeros behind; images stay as they are."""
+    """Return the parts with each entry padded by zeros to its greatest width; images stay as they are."""
     widest = {name: max(part[name].shape[-1] for part in parts) for name in parts[0]}
     return [
         {

@@ -20,10 +20,11 @@ Array = np.ndarray
 
 NOISE = 0.3  # standard deviation of what is added to the expert's executed action; the label stays clean
 NOISE_SHARE = 0.5  # share of the episodes that are disturbed at all
-OF_FILES = ("episodes", "dataset", "datasets", "dataset_split", "dataset_camera")  # they say nothing of the world
+# a domain's fields about dataset files, which leave the world as it is
+DATASET_FIELDS = ("episodes", "dataset", "datasets", "dataset_split", "dataset_camera")
 CHUNK = 256  # episodes at once
-LEAST_TRIES = 16  # episodes in a row without a success before the expert is said to be unable
-WATCHED = 4  # of the failed episodes, how many are looked at for the cause
+LEAST_TRIES = 16  # episodes in a row without a success before collection is given up
+WATCHED = 4  # failed episodes that are examined for the cause
 
 
 def collect(
@@ -34,7 +35,7 @@ def collect(
     seed: int,
     tick: Callable[[int, int], None] | None = None,
 ) -> Episodes:
-    """Runs the scripted expert until ``count`` episodes succeeded.
+    """Run the scripted expert until ``count`` episodes have succeeded.
 
     Half of the episodes are disturbed: noise is added to what is executed and the clean action is kept as the label, so
     that the data also shows the way back (DART: Laskey et al. 2017, arXiv:1703.09327).
@@ -66,7 +67,7 @@ def collect(
 
 
 class _Recorder:
-    """The disturbed expert of one chunk of episodes, and what was seen and done in each."""
+    """The disturbed expert of one chunk of episodes, and the observations and actions of each."""
 
     def __init__(self, seeds: Sequence[int], tick: Callable[[], object]) -> None:
         self.seeds, self._tick = seeds, tick
@@ -99,7 +100,7 @@ class _Recorder:
 def _joined(parts: list[dict[str, Array]], domain: Domain, task: Task) -> Episodes:
     whole = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
     lengths = np.array([len(part["actions"]) for part in parts])
-    kwargs = {name: value for name, value in domain.plain().items() if name not in OF_FILES}
+    kwargs = {name: value for name, value in domain.plain().items() if name not in DATASET_FIELDS}
     env_args = {"env_name": f"{domain.task}-{domain.embodiment}", "env_type": 4, "env_kwargs": kwargs}
     actions, rewards, states = (whole.pop(key) for key in ("actions", "rewards", "states"))
     attributes = {"env_args": json.dumps(env_args), "control_hz": task.control_hz}

@@ -1,4 +1,4 @@
-"""What one episode of a file holds under one key: numbers, frame by frame, or a sentence on why it does not."""
+"""A column of a recorded episode: its numbers, frame by frame, or a sentence on what is wrong with it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Column(Protocol):
 
     @property
     def shape(self) -> Any:
-        """Its shape; None where it holds nothing at all."""
+        """The column's shape; None where it holds nothing at all."""
 
     @property
     def dtype(self) -> np.dtype:

@@ -1,4 +1,4 @@
-"""A file's episodes, examined: the survey of what is there, or the episodes themselves."""
+"""Examine a file's contents and return a survey of them, or the episodes themselves."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ Attributes = Mapping[str, str | bool | int | float]
 
 @dataclass(frozen=True)
 class Contents:
-    """What a format found in a file, before anything of it is read.
+    """What a format found in a file, before any column is read.
 
     Args:
         where: the file.
-        episodes: those that the reading asks for.
+        episodes: the ones that the reading asks for.
         total: how many there are in the split, or in the file.
-        keys: entry → what the file calls it, of those that any of the episodes has.
+        keys: entry → the file's name for it, for entries that at least one episode has.
         cameras: key of images → name of the camera that saw them.
         splits: named list of episodes → how many of them there are.
         control_hz: actions a second; None where the file does not say.
         recorded: what the file says of its domain; see :class:`Survey`.
         attributes: kept with the episodes.
-        findings: what was found on the way here.
+        findings: faults and notes so far.
     """
 
     where: str
@@ -54,7 +54,7 @@ class Contents:
 
 
 class Examined:
-    """A file's contents, all of them that a reading asks for read but its images.
+    """The contents of a file that a reading asks for; images are found, all else is read at once.
 
     Raises:
         DataError: no episode has actions that can be read.
@@ -78,7 +78,7 @@ class Examined:
         self._extras = {key: read_extra(self._actions, key, self._findings) for key in ("rewards", "states")}
 
     def survey(self, title: str) -> Survey:
-        """Return what there is, and what of it cannot be read."""
+        """Return what the file holds, and which parts of it cannot be read."""
         contents, actions = self._contents, np.concatenate([*self._actions.values.values()])
         observations = {
             key: {"shape": list((column.shape or (0,))[1:]), "dtype": str(column.dtype)}

@@ -11,7 +11,7 @@ from typing import get_args
 
 from studio import paths
 from studio.contracts import WHOLE, Episodes, Format, Problem, Reading, ResolvedDomain, SplitError, Survey
-from studio.data.collect import OF_FILES, collect
+from studio.data.collect import DATASET_FIELDS, collect
 from studio.data.resample import downsampled
 from studio.data.suitability import Suitability, entries_of, suitability
 from studio.errors import DataError, ExperimentError
@@ -35,7 +35,7 @@ def demonstrations(
 
     Args:
         tick: called with (episodes made, episodes asked for); it may raise to stop.
-        say: called with a sentence on whatever of a file is converted, left out or assumed.
+        say: called with a sentence on each thing in the file that is converted, left out or assumed.
 
     Raises:
         DataError: the file is missing, broken, empty, or does not suit the domain.
@@ -92,12 +92,12 @@ def _survey(kind: Callable[[], Format], path: Path, _changed: int, _size: int, r
 
 
 def read_dataset(path: Path, reading: Reading = WHOLE) -> Episodes:
-    """Return a dataset file's episodes, read through the first format that knows it."""
+    """Return a dataset file's episodes, read through the first format that recognizes it."""
     return format_of(path).read(path, reading)
 
 
 def format_of(path: Path) -> Format:
-    """Return the format of a dataset file. Raises DataError where none knows it."""
+    """Return the format of a dataset file. Raise DataError where none recognizes it."""
     if not path.exists():
         raise DataError("The dataset does not exist.", str(path), "Check the path.")
     formats: list[Format] = [contribution() for contribution in shared_registry().all("formats").values()]
@@ -111,7 +111,7 @@ def format_of(path: Path) -> Format:
 def cache_path(resolved: ResolvedDomain, seed: int) -> Path:
     """Return where the expert's episodes of a domain are kept once they are made."""
     domain = resolved.domain
-    cache_key = {name: value for name, value in domain.cache_key().items() if name not in OF_FILES} | {
+    cache_key = {name: value for name, value in domain.cache_key().items() if name not in DATASET_FIELDS} | {
         **({"stand_in": file_hash(hidden_dynamics_file(domain.hidden_dynamics))} if domain.hidden_dynamics else {}),
         "seed": seed,
         "model": model_hash(resolved.embodiment.model),
@@ -122,7 +122,7 @@ def cache_path(resolved: ResolvedDomain, seed: int) -> Path:
 
 
 def model_hash(model: Path) -> str:
-    """Hash of a model file and of every file it names, and those name in turn (includes, attached models, meshes)."""
+    """Return the hash of a model file and of every file that it names, in turn too (includes, models, meshes)."""
     seen: dict[Path, str] = {}
     waiting = [model.resolve()]
     while waiting:

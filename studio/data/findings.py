@@ -1,4 +1,4 @@
-"""What is found wrong or worth saying while a file is read: each kind once, with the first episode that shows it."""
+"""Faults and notes about a file that is read: each kind once, with the first episode that shows it."""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ class Findings:
     _faults: dict[tuple[str, str], list[tuple[str, str]]] = field(default_factory=dict)
 
     def invalid(self, key: str, called: str, episode: str, error: InvalidColumn) -> None:
-        """Take what is wrong with an episode's column.
+        """Record what is wrong with an episode's column.
 
         Args:
             key: of the fault; empty: the episode cannot be read without it.
             called: the column, as the file calls it.
-            episode: its name; empty: it is wrong with all of them together.
+            episode: its name; empty: the fault is of all episodes together.
         """
         where = f"{episode}: " if episode else ""
         self._faults.setdefault((key, error.remedy), []).append((episode, f"{where}'{called}' {error.what}"))
 
     def lacking(self, key: str, called: str, episodes: list[str]) -> None:
-        """Take that episodes lack what the others have."""
+        """Record that episodes lack what the others have."""
         remedy = "Remove these episodes, or add what they lack."
         for episode in episodes:
             words = f"{episode} lacks '{called}', which other episodes have"
             self._faults.setdefault((key, remedy), []).append((episode, words))
 
     def note(self, sentence: str, key: str = "") -> None:
-        """Take what is converted, left out or assumed; of each key, such a sentence once."""
+        """Record what is converted, left out or assumed; each sentence once per key."""
         if (note := Note(key, sentence)) not in self.notes:
             self.notes.append(note)
 
     def final_state(self, key: str) -> None:
-        """Take that a key has one frame more than there are actions."""
+        """Record that a key has one frame more than there are actions."""
         if key not in self.final_states:
             self.final_states.append(key)
 

@@ -1,4 +1,4 @@
-"""HDF5 files of other people: opened with a true reason where they cannot be, and looked into without surprises."""
+"""HDF5 files that other programs wrote: open them, or say why not; read them without h5py's exceptions."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Images as files keep them, made what policies see: (frames, height, width, 3) uint8, red, green, blue.
+"""Convert images as files store them to those that policies see: (frames, height, width, 3) uint8, RGB.
 
 Channels may come first or last, be gray or have an alpha; values may be 8 or 16 bits, or fractions from 0 to 1. Where
-shape and values do not say plainly what is meant, they are refused.
+shape and values are ambiguous, images are refused.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Layout:
 
     @property
     def note(self) -> str:
-        """What is converted, in words; empty: nothing."""
+        """What has to be converted, in words; empty: nothing."""
         order = "stored with channels first" if self.first else ""
         return ", ".join(part for part in (CHANNELS[self.channels], order) if part)
 
@@ -64,17 +64,17 @@ def layout_of(column: Column) -> Layout:
 
 @dataclass(frozen=True)
 class Scale:
-    """How values become 0 to 255: multiplied by ``factor``; ``note`` says so in words, empty where they are that."""
+    """The factor that brings values to 0 to 255; ``note`` describes the values in words, empty for uint8."""
 
     factor: float = 1.0
     note: str = ""
 
 
 def scale_of(columns: Iterable[Column]) -> Scale:
-    """Return what the values of columns of images mean, all of them seen together: one dark episode does not tell.
+    """Return how to scale columns of images to 0 to 255. All columns together: one dark episode alone is ambiguous.
 
     Raises:
-        InvalidColumn: their kinds differ, or what they mean is not plain.
+        InvalidColumn: their types differ, or their values are ambiguous.
     """
     columns = list(columns)
     kinds = {column.dtype for column in columns}

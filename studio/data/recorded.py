@@ -1,7 +1,7 @@
-"""Episodes as a file keeps them, read column by column; what is invalid is found, not passed on.
+"""Episodes as a file stores them, read column by column; invalid columns become findings.
 
 An observation has one frame for each action, or one more: the final state, which no action follows and which is left
-out. What formats share; each says where its columns are.
+out. All formats share this module; each of them locates its columns.
 """
 
 from __future__ import annotations
@@ -160,9 +160,9 @@ def find_images(actions: Actions, key: str, findings: Findings) -> Images | None
     except InvalidColumn as error:
         findings.invalid(key, key, "", error)
         return None
-    said = dict.fromkeys(note for note in (*(each.note for each in layouts.values()), scale.note) if note)
-    if said:
-        findings.note(f"The images '{key}' are {', '.join(said)}: they are converted to RGB, uint8.", key)
+    conversions = dict.fromkeys(note for note in (*(each.note for each in layouts.values()), scale.note) if note)
+    if conversions:
+        findings.note(f"The images '{key}' are {', '.join(conversions)}: they are converted to RGB, uint8.", key)
     return Images(key, [*layouts.values()], scale)
 
 

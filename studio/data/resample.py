@@ -7,7 +7,7 @@ import numpy as np
 from studio.contracts import Episodes
 from studio.data.columns import Array
 
-TOLERANCE = 0.01  # share by which a rate may be off
+TOLERANCE = 0.01  # relative error that a rate may have
 
 
 def frames_per_step(recorded_hz: float, control_hz: float) -> int | None:
@@ -18,10 +18,10 @@ def frames_per_step(recorded_hz: float, control_hz: float) -> int | None:
 
 
 def downsampled(episodes: Episodes, frames: int) -> Episodes:
-    """Return episodes of which each step is ``frames`` of the old ones.
+    """Return episodes with one step for every ``frames`` recorded frames.
 
-    A step is observed at its first frame. Its action is the mean of theirs, because an action says how fast to move in
-    the share of what is possible; its reward is their sum. The last step may have fewer frames.
+    A step has the observation of its first frame, the mean of its frames' actions, because an action is a velocity as a
+    share of the greatest possible one, and the sum of their rewards. The last step may have fewer frames.
     """
     if frames == 1:
         return episodes

@@ -23,8 +23,8 @@ class Suitability:
     """How a dataset suits a domain.
 
     Args:
-        reading: what is to be read of it.
-        frames: of the file, that make one control step.
+        reading: what to read from the file.
+        frames: how many frames of the file make one control step.
         problems: at fields of the domain.
         notes: sentences for the log.
     """
@@ -67,10 +67,10 @@ def suitability(
                 f"The dataset has {survey.control_hz:g} actions a second and '{task.id}' {task.control_hz:g}: one "
                 f"frame in {found} is kept, with the mean of their actions."
             )
-    unlike, said = _origin(domain, survey, known)
+    origin_problems, origin_notes = _origin(domain, survey, known)
     if camera and domain.observes("image") and survey.cameras.get(camera) != domain.camera:
-        said.append(f"The dataset's '{camera}' stand for the camera '{domain.camera}'.")
-    return Suitability(read, frames, (*problems, *unlike), (*notes, *said))
+        origin_notes.append(f"The dataset's '{camera}' stand for the camera '{domain.camera}'.")
+    return Suitability(read, frames, (*problems, *origin_problems), (*notes, *origin_notes))
 
 
 def _camera(domain: Domain, embodiment: Embodiment, survey: Survey) -> tuple[str, list[Problem]]:
@@ -98,7 +98,7 @@ def _camera(domain: Domain, embodiment: Embodiment, survey: Survey) -> tuple[str
 
 
 def _missing(domain: Domain, survey: Survey, reading: Reading, camera: str) -> list[Problem]:
-    """What there is too little of, and images of another size."""
+    """Return the problems with missing observations, too few episodes and images of another size."""
     problems = []
     if lacking := sorted((reading.entries or frozenset()) - {"image"} - set(survey.keys)):
         has = ", ".join(survey.observations) or "none"
@@ -120,7 +120,7 @@ def _missing(domain: Domain, survey: Survey, reading: Reading, camera: str) -> l
 
 
 def _spaces(domain: Domain, task: Task, embodiment: Embodiment, survey: Survey) -> list[Problem]:
-    """Actions, joints and grippers of other widths."""
+    """Return the problems with actions, joints and grippers of other widths."""
     problems = []
     width = len(task.slots(embodiment, domain.control))
     if survey.action_width != width:
@@ -139,8 +139,8 @@ def _spaces(domain: Domain, task: Task, embodiment: Embodiment, survey: Survey) 
 
 
 def _origin(domain: Domain, survey: Survey, known: frozenset[str]) -> tuple[list[Problem], list[str]]:
-    """Return what the file says of its task, robot and control that differs from the domain: as problems where the
-    studio knows what it means, else as notes."""
+    """Return how the file's task, robot and control differ from the domain's: as problems where the names are of the
+    studio, else as notes."""
     problems, notes = [], []
     for name, wanted in (("task", domain.task), ("embodiment", domain.embodiment), ("control", domain.control)):
         recorded = survey.recorded.get(name, "")

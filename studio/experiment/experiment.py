@@ -110,7 +110,7 @@ class Experiment(Settings):
         return written(self.plain())
 
     def changed(self, **changes: Any) -> Experiment:
-        """As :meth:`Settings.changed`; raises ExperimentError where a value does not fit."""
+        """Return a changed copy, as :meth:`Settings.changed` does; raise ExperimentError where a value does not fit."""
         try:
             return super().changed(**changes)
         except ValidationError as error:

@@ -59,7 +59,7 @@ def complete(settings: BaseModel) -> dict[str, Any]:
 
 
 def _left_out(settings: BaseModel, name: str, field: FieldInfo, counted: int) -> bool:
-    """Whether a field came later than the hash and says nothing: it has its default, or is switched off."""
+    """Whether a field was added after the hash and has no effect: it has its default, or is switched off."""
     if mark(field, "since", 0) <= counted:
         return False
     value = getattr(settings, name)

@@ -50,7 +50,7 @@ def setting(
 
 
 def mark(field: FieldInfo, name: str, default: Any) -> Any:
-    """Return what :func:`setting` says about a field beside its limits."""
+    """Return what :func:`setting` was given for a field, without its limits."""
     extra = field.json_schema_extra
     return extra.get(name, default) if isinstance(extra, dict) else default
 

@@ -30,7 +30,7 @@ def fields_by_short_name(model: type[BaseModel]) -> dict[str, FieldInfo]:
 
 
 def shortened(value: Any) -> Any:
-    """Return a list as its short form says it: its only entry, None where it has none; a longer one as it is."""
+    """Return a list in its short form: its only entry, None for an empty list; a longer list as it is."""
     return value if len(value) > 1 else (value[0] if value else None)
 
 

@@ -1,4 +1,4 @@
-"""What the strategies share that add small trainable parts to a source policy and leave the rest of it frozen."""
+"""The base of the strategies that add small trainable parts to a frozen source policy."""
 
 from __future__ import annotations
 

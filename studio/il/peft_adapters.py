@@ -1,4 +1,4 @@
-"""What the strategies share that adapt a source policy by an adapter of the PEFT library."""
+"""The base of the strategies that adapt a source policy by an adapter of the PEFT library."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class PeftParams(CloningParams):
 
 
 class PeftStrategy(CloningStrategy):
-    """The base is frozen; the adapter is trained, and whole what belongs to the robot (modules_to_save).
+    """The base is frozen; the adapter is trained, and in full the robot's own modules (``modules_to_save``).
 
     A subclass chooses the adapter in :meth:`config`.
     """

@@ -36,7 +36,7 @@ def unexpected_error(error: Exception, folder: str = "") -> StudioError:
 
 
 def failure_event(error: Exception) -> Failed:
-    """Return the event that says what ended a run."""
+    """Return the event that reports what ended a run."""
     trace = "".join(traceback.format_exception(error))
     if isinstance(error, StudioError):
         return Failed(error.message, error.field, error.remedy, trace)

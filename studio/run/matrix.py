@@ -86,7 +86,7 @@ def plan(experiments: Iterable[Experiment], registry: Registry, folder: Path) ->
             files = tuple(sorted(input_hashes(experiment, registry).items()))
             known = existing.get((resolved(experiment, registry).content_hash(), files))
         except (DataError, ExperimentError):
-            known = None  # the check says what is wrong
+            known = None  # the check reports what is wrong
         found = Planned(experiment, known)
         for problem in [] if found.is_finished else check(experiment, registry):
             message = f"'{experiment.name}' cannot start: {problem.message}"
@@ -125,7 +125,7 @@ def run_all(
             try:
                 drive(session)
             except Exception as error:
-                recorded = session.state == "failed"  # it has a folder that says so
+                recorded = session.state == "failed"  # its folder records the failure
                 if not recorded and not found:
                     raise
                 failed(session, error)

@@ -1,4 +1,4 @@
-"""Scores a policy on the target as an experiment's evaluation asks: on held-out tasks, after shots of a new task."""
+"""Scores a policy on the target by the evaluation settings: on held-out tasks, after shots of a new task."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ from studio.store.runs import new_folder, read_status
 
 
 class Session:
-    """Runs an experiment into a folder.
+    """Run an experiment into a folder.
 
     Args:
         experiment: what is asked.

@@ -54,7 +54,7 @@ def _address(function: object) -> int | None:
 
 
 def add_contact_forces(spec: mujoco.MjSpec) -> None:
-    """Has the model's ``cfrc_ext`` computed at the end of every step, at the cost of one pass over its bodies."""
+    """Have the model's ``cfrc_ext`` computed at the end of every step, at the cost of one pass over its bodies."""
     _register()
     spec.activate_plugin(PLUGIN)
     spec.add_plugin(name="contact_forces", plugin_name=PLUGIN, active=True)

@@ -30,7 +30,7 @@ JOINT_STEP = 0.15  # rad a joint moves in one control step at action 1 under joi
 
 
 def control_of(world: BatchSimulation) -> MotorControl | ServoControl | DiscreteControl:
-    """The control that a world's domain asks for."""
+    """The control that a world's domain names."""
     if world.domain.control == "motor":
         return MotorControl(world)
     return DiscreteControl(world) if world.domain.control == "discrete" else ServoControl(world)
@@ -48,7 +48,7 @@ class DiscreteControl:
         self.low, self.high = np.zeros(1, np.float32), np.array([end], np.float32)
 
     def reset_envs(self, ids: Array, rng: EpisodeRng) -> None:
-        """The task says where an episode begins."""
+        """Start episodes where the task decides."""
 
     def hold(self, ids: Array) -> None:
         """Nothing is commanded."""
@@ -63,12 +63,12 @@ class DiscreteControl:
         self._world.task.act(self._world, choices, ids)
 
     def native(self, moves: Array, ids: Array) -> Array:
-        """An expert's choices are native already."""
+        """Return an expert's choices as they are: they are native already."""
         return moves
 
     def advance_parts(self, actions: Array, ids: Ids) -> Iterator[float]:
         self.advance(actions, ids)
-        self._world.batch.forward(None if isinstance(ids, slice) else ids)  # a viewer asks where the bodies are
+        self._world.batch.forward(None if isinstance(ids, slice) else ids)  # a viewer reads where the bodies are
         for part in range(1, PARTS + 1):
             yield part / PARTS
 
@@ -96,7 +96,7 @@ class MotorControl:
         self._world.physics_step(ids, self._schedule.of_step(self._world.steps[ids]))
 
     def native(self, moves: Array, ids: Array) -> Array:
-        """An expert's commands are native already."""
+        """Return an expert's commands as they are: they are native already."""
         return moves
 
     def advance_parts(self, actions: Array, ids: Ids) -> Iterator[float]:
@@ -133,7 +133,7 @@ class ServoControl:
         self._stage = mujoco.mjtStage.mjSTAGE_POS
 
     def reset_envs(self, ids: Array, rng: EpisodeRng) -> None:
-        """Starts from the home pose, a little scattered."""
+        """Start from the home pose, a little scattered."""
         home = self._world.scene
         self._qpos[ids], self._command[ids] = home.home_qpos, home.home_ctrl
         for limb in self._limbs:
@@ -170,7 +170,7 @@ class ServoControl:
             yield part / PARTS
 
     def native(self, moves: Array, ids: Array) -> Array:
-        """An expert's end-effector moves (n, limbs, 3 or 4) as native actions (n, width)."""
+        """Return an expert's end-effector moves (n, limbs, 3 or 4) as native actions (n, width)."""
         actions = np.zeros((len(moves), len(self.low)))
         target = self._inverse_kinematics(moves[..., :3], ids) if self._joint else None
         for index, limb in enumerate(self._limbs):

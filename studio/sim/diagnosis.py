@@ -1,4 +1,4 @@
-"""Why the scripted expert cannot do a task with a robot: unstable, too slow, out of reach, or held up."""
+"""Why the scripted expert cannot do a task with a robot: unstable, too slow, out of reach, or blocked."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from studio.sim.world import World
 
 Array = np.ndarray
 
-PATIENCE = 6  # how many times the task's horizon the expert is watched for
-GOALS = 3  # of the failed episodes' goals, how many are looked at by inverse kinematics
-STARTS = 4  # poses that each of its searches starts from
+PATIENCE = 6  # for so many times the task's horizon the expert may act
+GOALS = 3  # of so many failed episodes the goal is checked by inverse kinematics
+STARTS = 4  # random poses that inverse kinematics starts from, for each goal
 ITERATIONS = 60
 PLANE = int(mujoco.mjtGeom.mjGEOM_PLANE)
 LOOK = "Look at the robot in the viewport, with the scripted expert acting."
 NEAR = 0.05  # m; an end that comes as near as this to a goal reaches it
 REACH_POSES = 500  # drawn to see how far an arm reaches
 AT_LIMIT = 0.02  # rad or m; a joint nearer than this to its limit is held by it
-SEARCH_STEP = 0.1  # m that a search moves the end at once
+SEARCH_STEP = 0.1  # m; the farthest that one step of inverse kinematics moves the end
 
 
 def diagnose(domain: Domain, task: Task, embodiment: Embodiment, seeds: Sequence[int]) -> tuple[str, str]:
@@ -78,17 +78,17 @@ def _cause(world: World, seeds: Sequence[int]) -> tuple[str, str]:
 
 
 def _goal(world: World, ids: Array) -> Array:
-    """Where the expert goes first, (n, 3), m."""
+    """Return where the expert goes first, (n, 3), m."""
     return world.task.goal(world, ids)[:, :3]
 
 
 def _offsets(world: World, ids: Array) -> Array:
-    """From each limb's end to the goal, (n, limbs, 3), m."""
+    """Return the vector from each limb's end to the goal, (n, limbs, 3), m."""
     return _goal(world, ids)[:, None] - world.end_effectors(ids)
 
 
 def _unstable(world: World, warning: Array, seconds: float) -> tuple[str, str]:
-    """Which joint ran away; ``warning`` (kinds, 2) holds for each kind the index of the value, and how often."""
+    """Return which joint ran away; ``warning`` (kinds, 2) holds for each kind the index of the value, and how often."""
     model, kind = world.model, mujoco.mjtWarning
     position, velocity, acceleration = kind.mjWARN_BADQPOS, kind.mjWARN_BADQVEL, kind.mjWARN_BADQACC
     joints = [int(model.dof_jntid[warning[k.value, 0]]) for k in (velocity, acceleration) if warning[k.value, 1]]
@@ -103,7 +103,7 @@ def _unstable(world: World, warning: Array, seconds: float) -> tuple[str, str]:
 
 
 def _nearest(world: World, sim: int) -> float:
-    """How near an end of the robot can come to a simulation's goal in any pose, m: by searches from several poses."""
+    """Return how near an end of the robot can come to a simulation's goal, m, by inverse kinematics from many poses."""
     model, goal = world.model, _goal(world, np.array([sim]))[0]
     data, best = mujoco.MjData(model), np.inf
     jacobian = np.empty((3, model.nv))
@@ -129,7 +129,7 @@ def _nearest(world: World, sim: int) -> float:
 
 
 def _reach(world: World, limb: LimbIndex) -> float:
-    """The largest distance of the limb's end from its first joint among poses drawn at random, m."""
+    """Return the largest distance of the limb's end from its first joint, m, over random poses."""
     model = world.model
     data, farthest = mujoco.MjData(model), 0.0
     first = int(model.dof_jntid[limb.dofs[0]])
@@ -145,7 +145,7 @@ def _range(model: mujoco.MjModel, limb: LimbIndex) -> tuple[Array, Array]:
 
 
 def _obstacle(world: World, sim: int) -> str:
-    """What holds the robot up in the present state of a simulation, as the end of a sentence.
+    """Return what blocks the robot in the present state of a simulation, as the end of a sentence.
 
     Contacts with a plane and of the robot with itself come last: a weak robot that has fallen lies on the ground.
     """
@@ -169,8 +169,8 @@ def _obstacle(world: World, sim: int) -> str:
 
 
 def _contacts(model: mujoco.MjModel, data: mujoco.MjData, moved: Array, with_ground: bool) -> list[str]:
-    """Which bodies touch of those that are moved and others, hardest first; with the ground, also planes and moved ones
-    themselves."""
+    """Return which moved bodies touch others, hardest contacts first; ``with_ground``: also contacts with planes and
+    between moved bodies."""
     found, force = [], np.zeros(6)
     for index, contact in enumerate(data.contact):
         one, other = (int(model.geom_bodyid[geom]) for geom in contact.geom)
@@ -183,7 +183,7 @@ def _contacts(model: mujoco.MjModel, data: mujoco.MjData, moved: Array, with_gro
 
 
 def _moved_by(model: mujoco.MjModel, limb: LimbIndex) -> Array:
-    """Which bodies the limb moves, (bodies,) bool."""
+    """Return which bodies the limb moves, (bodies,) bool."""
     moved = np.zeros(model.nbody, bool)
     moved[model.dof_bodyid[limb.dofs]] = True
     for body in range(1, model.nbody):

@@ -35,12 +35,12 @@ def hidden_dynamics_file(path: Path) -> Path:
 
 
 def check_hidden_dynamics(path: Path) -> None:
-    """Raises DataError where the file cannot stand in for a robot; says nothing of what is in it."""
+    """Raise DataError where the file cannot stand in for a robot; the message reveals nothing of its values."""
     read_hidden_dynamics(path)
 
 
 def apply_hidden_dynamics(model: mujoco.MjModel, hidden: _Hidden) -> None:
-    """Gives a compiled model the hidden values. Everything else that is drawn multiplies them."""
+    """Give a compiled model the hidden values. Everything else that is drawn multiplies them."""
     model.body_mass[:] *= hidden.mass
     model.body_inertia[:] *= hidden.mass
     model.geom_friction[:] *= hidden.friction
@@ -53,7 +53,7 @@ def apply_hidden_dynamics(model: mujoco.MjModel, hidden: _Hidden) -> None:
 
 
 def read_hidden_dynamics(path: Path) -> _Hidden:
-    """What the file says; for :func:`studio.sim.scene.build` alone.
+    """The file's contents; for :func:`studio.sim.scene.build` alone.
 
     Raises:
         DataError: the file is missing, is not YAML, or holds something else.

@@ -30,7 +30,7 @@ class Observer:
 
 
 class TrialObserver(Observer):
-    """An observer that says which episodes are of one task, and adds to what a policy observes.
+    """An observer that decides which episodes are of one task, and adds to what a policy observes.
 
     A world has at most one; see :meth:`studio.sim.world.World.hold_trials`.
     """

@@ -51,7 +51,7 @@ class Scene:
 
 
 def load_spec(path: Path, where: str = "") -> mujoco.MjSpec:
-    """Reads MJCF or URDF. Raises DataError where the file is missing or is neither; ``where``: what it names instead
+    """Read MJCF or URDF. Raises DataError where the file is missing or is neither; ``where``: what it names instead
     of the file."""
     where = where or str(path)
     if not path.is_file():
@@ -140,7 +140,7 @@ def build(
 
 
 def command_history(model: mujoco.MjModel) -> np.ndarray:
-    """Columns of ``MjData.history`` that hold each actuator's past commands, (nu, samples)."""
+    """Return the columns of ``MjData.history`` that hold each actuator's past commands, (nu, samples)."""
     columns = []
     if not model.nhistory:
         return np.zeros((model.nu, 0), int)

@@ -48,7 +48,7 @@ class Sensors:
         return observation
 
     def task_observation(self, ids: Ids) -> Observation:
-        """Of that, what the task adds, and the observed parameters of the dynamics."""
+        """Return the part of the observation that the task adds, and the observed parameters of the dynamics."""
         simulation = self._simulation
         return simulation.task.observe(simulation, ids) | self._dynamics.observe(simulation.randomization, ids)
 
@@ -65,7 +65,7 @@ class Sensors:
         return adjust_arrays(raw, values)
 
     def close(self) -> None:
-        """Frees the renderer; call it on the thread that made it."""
+        """Free the renderer; call it on the thread that made it."""
         if self._renderer is not None:
             self._renderer.close()
             self._renderer = None

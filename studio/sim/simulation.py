@@ -146,7 +146,7 @@ class BatchSimulation:
     # -- episodes ------------------------------------------------------------------------------------------------
 
     def reset_envs(self, ids: Array, seeds: Sequence[int]) -> None:
-        """Starts a new episode in each of the simulations ``ids``, drawn from its seed."""
+        """Start a new episode in each of the simulations ``ids``, drawn from its seed."""
         ids = np.asarray(ids)
         rng = EpisodeRng(seeds)
         self._episode_seed[ids] = seeds
@@ -174,15 +174,15 @@ class BatchSimulation:
         self.batch.forward(ids)
 
     def randomize(self, ids: Array, values: Mapping[str, Array]) -> None:
-        """Gives each simulation its values, (n,) or (n, 3) by key, until its next episode; other keys stay."""
+        """Give each simulation its values, (n,) or (n, 3) by key, until its next episode; other keys stay."""
         self.randomizer.set_values(ids, values)
 
     def draw_again(self, ids: Array) -> None:
-        """Gives each simulation what its episode's seed draws, whatever it was given since."""
+        """Give each simulation what its episode's seed draws, whatever it was given since."""
         self.randomizer.draw(ids, self._episode_seed[ids])
 
     def set_state(self, ids: Array, qpos: Array, qvel: Array) -> None:
-        """Puts simulations ``ids`` into given states, (n, nq) and (n, nv), within the present episode."""
+        """Put simulations ``ids`` into given states, (n, nq) and (n, nv), within the present episode."""
         self._qpos[ids], self.bind("qvel")[ids] = qpos, qvel
         self.batch.forward(ids)
 
@@ -193,7 +193,7 @@ class BatchSimulation:
         self._after(ids)
 
     def advance_parts(self, actions: Array, ids: Ids) -> Iterator[float]:
-        """As :meth:`advance`, pausing after each of ``PARTS`` parts: a viewer shows the motion in between."""
+        """Advance like :meth:`advance`, but pause after each of ``PARTS`` parts, so that a viewer can draw."""
         self._before(actions, ids)
         yield from self.control.advance_parts(actions, ids)
         self._after(ids)
@@ -214,17 +214,17 @@ class BatchSimulation:
             self.mark_diverged(np.asarray(error.ids))
 
     def mark_diverged(self, ids: Array) -> None:
-        """Counts simulations as diverged in this step."""
+        """Count simulations as diverged in this step."""
         self.diverged += int((~self._bad[ids]).sum())
         self._bad[ids] = True
 
     def notify_step(self, ids: Ids, rewards: Array) -> None:
-        """Tells the observers of a control step of the simulations ``ids`` and of its rewards, (n,)."""
+        """Tell the observers of a control step of the simulations ``ids`` and of its rewards, (n,)."""
         for observer in self.observers:
             observer.on_step(self, ids, rewards)
 
     def notify_episode_end(self, ids: Array, successes: Array | None) -> None:
-        """Tells the observers that episodes have ended, before they are reset; see
+        """Tell the observers that episodes have ended, before they are reset; see
         :meth:`studio.sim.observers.Observer.on_episode_end`."""
         for observer in self.observers:
             observer.on_episode_end(self, ids, successes)
@@ -264,7 +264,7 @@ class BatchSimulation:
         return seen if self.trials is None else seen | self.trials.observe(ids)
 
     def task_observation(self, ids: Ids) -> Observation:
-        """Of that, what the task adds, and the observed parameters of the dynamics."""
+        """Return the part of the observation that the task adds, and the observed parameters of the dynamics."""
         return self.sensors.task_observation(ids)
 
     def images(self, ids: Ids) -> Array:
@@ -311,7 +311,7 @@ class BatchSimulation:
         return take(self)
 
     def load_state_dict(self, saved: Mapping[str, Any]) -> None:
-        """Takes back what :meth:`state_dict` gave, bit for bit. Raises DataError where it is of other simulations."""
+        """Take back what :meth:`state_dict` gave, bit for bit. Raises DataError where it is of other simulations."""
         restore(self, saved)
 
     def state_owners(self) -> tuple[StateOwner, ...]:
@@ -328,7 +328,7 @@ class BatchSimulation:
         return {"next_seed": self._next_seed, "diverged": self.diverged} | self.randomizer.counters()
 
     def set_counters(self, counters: Mapping[str, Any]) -> None:
-        """Takes back what :meth:`counters` gave."""
+        """Take back what :meth:`counters` gave."""
         self._next_seed, self.diverged = int(counters["next_seed"]), int(counters["diverged"])
         self.randomizer.set_counters(counters)
 

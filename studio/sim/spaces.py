@@ -46,7 +46,7 @@ def row(observation: Any, i: int) -> Any:
 
 
 def overwrite(observation: Any, ids: Array, fresh: Any) -> None:
-    """Puts the observations of simulations ``ids`` in their places."""
+    """Put the observations of simulations ``ids`` in their places."""
     if isinstance(observation, dict):
         for key, value in fresh.items():
             observation[key][ids] = value

@@ -37,7 +37,7 @@ def declared(owners: Iterable[StateOwner]) -> Iterator[tuple[Any, str, Array]]:
 
 
 def put_back(owner: Any, name: str, saved: Array) -> None:
-    """Gives an array that :func:`declared` named a value again: in place, as long as its shape is the same."""
+    """Give an array that :func:`declared` named a value again: in place, as long as its shape is the same."""
     held = owner[name] if isinstance(owner, dict) else getattr(owner, name)
     if held.shape == saved.shape and held.flags.writeable:
         held[...] = saved
@@ -60,7 +60,7 @@ def take(world: BatchSimulation) -> dict[str, Any]:
 
 
 def restore(world: BatchSimulation, state: Mapping[str, Any]) -> None:
-    """Puts a state into a world of the same domain and as many simulations.
+    """Put a state into a world of the same domain and as many simulations.
 
     Raises:
         DataError: the state is of other simulations, or lacks something that they need.

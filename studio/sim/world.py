@@ -49,7 +49,7 @@ class World(BatchSimulation, VectorEnv):
         self._set_observation_space()
 
     def reset(self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None) -> Any:
-        """Starts an episode in every simulation.
+        """Start an episode in every simulation.
 
         Args:
             seed: the first simulation's, and the others' follow; or one for each; None: those that follow the last.
@@ -106,7 +106,7 @@ class World(BatchSimulation, VectorEnv):
         self._set_observation_space()
 
     def close_extras(self, **kwargs: Any) -> None:
-        """Frees the renderer; called by :meth:`close`."""
+        """Free the renderer; called by :meth:`close`."""
         self.sensors.close()
 
     def _set_observation_space(self) -> None:

@@ -114,7 +114,7 @@ def load_policy_folder(folder: Path, registry: Registry | None = None) -> Any:
 
 
 def _save_companions(policy: Policy, folder: Path) -> dict[str, Any]:
-    """Write each companion's tensors; return what the config says of them, by name."""
+    """Write each companion's tensors; return their entries in the config, by name."""
     described = {}
     for name, companion in policy.companions().items():
         weights = {key: t.cpu().contiguous().clone() for key, t in companion.state_dict().items()}

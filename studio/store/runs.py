@@ -1,4 +1,4 @@
-"""Run folders: what they are called, what ``run.json`` says, and the list of them."""
+"""Run folders: their names, the contents of ``run.json``, and the list of them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from studio.errors import DataError, ExperimentError
 from studio.experiment import Experiment
 from studio.files import json_text, write_text
 
-ALIVE_SECONDS = 30  # a heartbeat older than this is a dead session's, whatever its pid says
+ALIVE_SECONDS = 30  # a session with an older heartbeat is dead, even if its pid exists
 
 
 @dataclass(frozen=True)

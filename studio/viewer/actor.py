@@ -19,7 +19,7 @@ MISMATCH_ERRORS = (RuntimeError, ValueError, LookupError, TypeError, AttributeEr
 
 
 class Actor:
-    """Chooses the actions of a world's only simulation, and asks a policy about its steps.
+    """Chooses the actions of a world's only simulation, and has a policy evaluate its steps.
 
     Args:
         policy: ``"expert"``, ``"random"``, ``"hand"`` or a policy. It is not checked.

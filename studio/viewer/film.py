@@ -102,7 +102,7 @@ def _play(
         picture = camera.picture()
         while not writer.add(picture, pictures / FPS):
             if not writer.alive:
-                writer.close(wait=True)  # says why
+                writer.close(wait=True)  # raises the reason
             time.sleep(0.005)  # the encoder lags: a film leaves nothing out
         pictures += 1
         player.advance(1 / FPS)

@@ -68,7 +68,7 @@ class Player(SteeredWorld):
 
     @property
     def overlays(self) -> Sequence[Decoration]:
-        """The arrow that says where to go, and this episode's path in the color of its scores, where there are such."""
+        """The arrow to the goal direction, and the episode's path in the color of its scores, where it has scores."""
         path = self._overlays.path(self._actor.probe)
         return [*self._arrow(), *path] if self.components else path
 

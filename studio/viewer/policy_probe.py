@@ -1,4 +1,4 @@
-"""What a playing policy says about each step: the return it expects, its entropy, and its score of the transition.
+"""How a playing policy evaluates each step: the return it expects, its entropy, and its score of the transition.
 
 The player asks it once a control step and keeps the answers beside its history: they are drawn as traces
 under the picture, and the score as the color of the path behind the robot.
@@ -25,7 +25,7 @@ SHARE = 95  # percentile of |score| that has the full color
 
 @dataclass(frozen=True)
 class StepRecord:
-    """One control step: where it led, and what the policy says about it. NaN, or None: it says nothing."""
+    """One control step: where it led, and how the policy evaluates it; NaN or None where it does not."""
 
     step: int  # of the episode
     place: tuple[float, float, float]  # of the end effector, or of the first moving body, m

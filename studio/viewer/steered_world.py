@@ -24,7 +24,7 @@ Array = np.ndarray
 
 
 class SteeredWorld(LiveSimulation):
-    """A domain's simulation. A subclass says who acts, and begins episodes by :meth:`_begin_world`."""
+    """A domain's simulation. A subclass chooses who acts, and begins episodes by :meth:`_begin_world`."""
 
     kind = "world"
     components: tuple[steering.Component, ...]
@@ -92,7 +92,7 @@ class SteeredWorld(LiveSimulation):
 
     @property
     def aim(self) -> tuple[Point, Point] | None:
-        """Foot and tip of the arrow that says where to go, which a person may turn; None: there is none."""
+        """Foot and tip of the arrow that shows where to go, which a person may turn; None: there is none."""
         arrow = self._arrow()
         return (arrow[0].start, arrow[0].end) if arrow else None
 
@@ -141,7 +141,7 @@ class SteeredWorld(LiveSimulation):
             yield part / PARTS
 
     def _arrow(self) -> list[Line]:
-        """Return the arrow that points where the context says to go; empty: the context is no direction."""
+        """Return the arrow along the direction that the context gives; empty: the context is no direction."""
         if not self.components:
             return []
         at = (float(self.data.xpos[self._root, 0]), float(self.data.xpos[self._root, 1]), self._height())

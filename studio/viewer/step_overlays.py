@@ -1,4 +1,4 @@
-"""What a policy says about its steps, to be drawn: traces under the picture, and the colored path behind the robot."""
+"""How a policy evaluates its steps, to be drawn: traces under the picture, and the colored path behind the robot."""
 
 from __future__ import annotations
 

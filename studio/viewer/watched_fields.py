@@ -39,7 +39,7 @@ def fields(data: mujoco.MjData) -> dict[str, tuple[int, ...]]:
 
 @dataclass(frozen=True)
 class Watch:
-    """A field and the rows of it that a line of text asks for."""
+    """A field and the rows of it that a line of text names."""
 
     text: str
     field: str

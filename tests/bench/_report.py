@@ -16,5 +16,5 @@ def row(
 
 
 def finish(rows: list[dict[str, Any]]) -> None:
-    """Prints the rows as the last line, in JSON, as ``transfer-studio bench`` reads it."""
+    """Print the rows as the last line, in JSON, as ``transfer-studio bench`` reads it."""
     print(json.dumps({"rows": rows}))

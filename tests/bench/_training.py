@@ -67,7 +67,7 @@ def train(
     measure: Measure,
     **settings: Any,
 ) -> list[Any]:
-    """Trains in place. What ``measure`` finds before the first iteration, then after each ``every`` and the last."""
+    """Train in place. What ``measure`` finds before the first iteration, then after each ``every`` and the last."""
     world = world_of(domain)
     found = [measure(policy)]
     for metrics in PPO(policy, world, PPOParams(**settings), iterations=iterations, seed=seed).iterate():

@@ -93,7 +93,7 @@ def runs(name: str, make: bool) -> list[dict[str, Any]]:
 
 def rows(make: bool = True) -> list[dict[str, Any]]:
     """Success at the end, the worst seed's, and how long it took."""
-    told = []
+    results = []
     for name, kind in KINDS.items():
         found = runs(name, make)
         if not found:
@@ -107,16 +107,16 @@ def rows(make: bool = True) -> list[dict[str, Any]]:
             "with_30": ("≥ 90", bool(final.min() >= 90)),
             "without_15": ("fails: < 50", bool(final.max() < 50)),
         }.get(name, ("", None))
-        told.append(row(kind.title, float(mean), unit, target, met))
-        told.append(row(f"{kind.title}: worst seed", float(final.min()), "% success"))
+        results.append(row(kind.title, float(mean), unit, target, met))
+        results.append(row(f"{kind.title}: worst seed", float(final.min()), "% success"))
         curves = np.array([run["curve"] for run in found])
         steps = 1000 * EVERY * np.arange(1, curves.shape[1] + 1)
         reached = measures.time_to(SOLVED, steps, curves)
         if np.isfinite(reached).all():
             target, met = ("≤ 150000", bool(reached.max() <= 150_000)) if name == "with_15" else ("", None)
             unit = f"steps to 95% on the way, mean; at most {reached.max():.0f}"
-            told.append(row(f"{kind.title}: time to 95%", float(reached.mean()), unit, target, met))
-    return told
+            results.append(row(f"{kind.title}: time to 95%", float(reached.mean()), unit, target, met))
+    return results
 
 
 def main() -> None:

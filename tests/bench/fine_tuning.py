@@ -46,7 +46,7 @@ class Backward(HalfCheetah):
 TASKS[Backward.id] = Backward
 BODY = {"embodiment": "half_cheetah", "control": "motor", "observation": "state"}
 FORWARD, BACKWARD = (Domain.model_validate({**BODY, "task": kind.id}) for kind in (HalfCheetah, Backward))
-MINUTES = 8.5  # that a part of the work takes at most, but for the last training begun
+MINUTES = 8.5  # that a part of the work takes at most, but for the last training started
 SOURCE_ITERATIONS, ITERATIONS, EVERY = 293, 98, 14
 OPTIONS: dict[str, dict[str, Any]] = {
     "none": {"exploration": "none"},
@@ -97,7 +97,7 @@ def rows() -> list[dict[str, Any]]:
     low, high = float(means.min()), float(means.max())
     scratch = curves["scratch"]
     threshold = 0.25 * measures.iqm(measures.asymptote(scratch))
-    told = []
+    results = []
     for kind, curve in curves.items():
         found = measures.compared(steps, curve, scratch, low, high, threshold)
         for name, unit in (
@@ -111,8 +111,8 @@ def rows() -> list[dict[str, Any]]:
                 f"steps to a return of {threshold:.0f} [{least:.0f}, {most:.0f}], {found['reached']} of {len(SEEDS)} "
                 "reach it"
             )  # fmt: skip
-            told.append(row(f"{kind.replace('_', ' ')}: {name.replace('_', ' ')}", value, scale.strip()))
-    return told
+            results.append(row(f"{kind.replace('_', ' ')}: {name.replace('_', ' ')}", value, scale.strip()))
+    return results
 
 
 def main() -> None:
@@ -122,10 +122,10 @@ def main() -> None:
         finish(rows())
         return
     kinds = [kind for kind in KINDS if kind in words] or KINDS
-    begun = time.monotonic()
+    started = time.monotonic()
     for seed in [seed for seed in SEEDS if str(seed) in words] or SEEDS:  # a part of the work
         for kind in kinds:
-            if time.monotonic() - begun < 60 * MINUTES:
+            if time.monotonic() - started < 60 * MINUTES:
                 trained(kind, seed)
 
 

@@ -30,7 +30,7 @@ SECONDS = 60  # for one file
 
 
 def attempt(sound: list[Path], seeds: range, pipe: Connection) -> None:
-    """Damages and tries one file for each seed; sends what came of it."""
+    """Damage and try one file for each seed; send the outcome."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # MuJoCo's warnings
     for seed in seeds:
         file = sound[seed % len(sound)]

@@ -2,7 +2,7 @@
 
 Hopper twice: with the motors' gain known, and with all fields unknown, where mass, damping, armature and gain can only
 be told up to a common factor and ``mujoco.sysid``, which takes many seconds a draw, runs on the first few. Of what
-cannot be identified a person is told the whole range: no interval is judged.
+cannot be identified the whole range is reported: no interval is judged.
 
 Everything runs on one thread. What was found lies under ``runs/bench/identification`` and is taken as it is, so an
 interrupted bench goes on where it stopped.

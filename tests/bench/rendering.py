@@ -26,7 +26,7 @@ from studio.sim.world import World
 IMAGES, TURNS = 256, 7
 ROBOTS = ("franka_7dof", "ur5_6dof")
 WANTED = 300.0  # images a second of the push scene at 96 px
-# Software GL puts the vertices through when it is told to draw, and fills the pixels when they are asked for.
+# Software GL processes the vertices at the draw call, and fills the pixels when they are asked for.
 STAGES = {
     "kinematics": (render.mujoco, "mj_kinematics"),
     "centers of mass": (render.mujoco, "mj_comPos"),

@@ -30,7 +30,7 @@ from studio.rl.networks.squashed import SquashedActorCritic
 from studio.sim.gymnasium_ids import make_vector
 
 STEPS, WARM_UP = 2_000_000, 300_000
-READINGS = 10  # at the warm-up's end and at the end: their median counts, and the highest of all is told
+READINGS = 10  # at the warm-up's end and at the end: their median counts; the highest of all is reported
 TASK, LIMIT, MEGABYTE = "half_cheetah", 2.0, 1024 * 1024
 
 

@@ -137,7 +137,7 @@ def tried(path: Path) -> dict[str, Any]:
 
 
 def try_folders(folders: list[Path], wanted: str) -> None:
-    """Tries every file and keeps what came of it, by its path within its folder, without the machine's."""
+    """Try every file and keep what came of it, by its path within its folder, without the machine's."""
     for module in ("studio.sim.world", "studio.run.session", "studio.il.strategy"):
         importlib.import_module(module)  # once, before the processes fork
 

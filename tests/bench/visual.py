@@ -138,7 +138,7 @@ def adapted(kind: str, seed: int) -> dict[str, float]:
     return {**scores, **values}
 
 
-def told(name: str, values: list[float], unit: str, goal: str = "", met: bool | None = None) -> dict[str, Any]:
+def summary_row(name: str, values: list[float], unit: str, goal: str = "", met: bool | None = None) -> dict[str, Any]:
     """A row: the mean over seeds and its interval."""
     mean, low, high = interval(np.mean, np.array(values))
     each = ", ".join(f"{value:.3g}" for value in values)
@@ -158,7 +158,7 @@ def rows(finished: bool) -> list[dict[str, Any]]:
     runs = {kind: pieces(kind, partial(adapted, kind), finished) for kind in KINDS}
 
     def line(name: str, found: dict[int, dict[str, float]], key: str, unit: str) -> list[dict[str, Any]]:
-        return [told(name, [one[key] for one in found.values()], unit)] if found else []
+        return [summary_row(name, [one[key] for one in found.values()], unit)] if found else []
 
     def change(name: str, kind: str, key: str, unit: str, sign: int = 0) -> list[dict[str, Any]]:
         """Of a figure by an adaptation; ``sign``: which way it is said to go."""
@@ -167,7 +167,7 @@ def rows(finished: bool) -> list[dict[str, Any]]:
             return []
         _, low, high = interval(np.mean, np.array(gained))
         met = bool(low > 0 if sign > 0 else high < 0) if sign else None
-        return [told(f"{kind}: change of the {name}", gained, unit, ("", "above 0", "below 0")[sign], met)]
+        return [summary_row(f"{kind}: change of the {name}", gained, unit, ("", "above 0", "below 0")[sign], met)]
 
     table = [
         *line("source policy: return on the source", first, "source", "return"),

@@ -127,7 +127,7 @@ def test_a_stopped_run_can_be_resumed_from_the_window(qtbot: Any, window: MainWi
 
 
 def settled(qtbot: Any, count: Callable[[], int], most: int) -> int:
-    """Waits until no more than ``most`` are left; gives how many there are."""
+    """Wait until no more than ``most`` are left; return how many there are."""
     for _ in range(100):
         gc.collect()
         QApplication.processEvents()

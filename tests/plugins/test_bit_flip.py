@@ -26,7 +26,7 @@ def test_an_action_flips_its_bit_and_only_equality_is_rewarded(count: int) -> No
         np.testing.assert_array_equal(reward, np.where(equal, 0, -1))
         np.testing.assert_array_equal(terminated, equal)
         assert (truncated == (~equal & (step == count))).all()
-        if ended := ended + int(equal.sum()):  # another episode has begun there
+        if ended := ended + int(equal.sum()):  # another episode has started there
             break
         if step < count:
             np.testing.assert_array_equal(seen["state"], bits)

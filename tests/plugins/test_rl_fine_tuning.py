@@ -1,4 +1,4 @@
-"""Fine-tuning by reinforcement: what is carried, frozen, reset and regained; its source policy; kill -9; problems."""
+"""Fine-tuning by reinforcement: what is kept, frozen, reset and regained; its source policy; kill -9; problems."""
 
 from __future__ import annotations
 

@@ -166,7 +166,7 @@ def test_file_without_a_version_is_of_the_first_format() -> None:
 def test_earlier_value_of_a_parameter_is_read_and_hashed_alike(version: int) -> None:
     old = Experiment.from_yaml(f"version: {version}\nstrategy: {{id: rl_fine_tuning, params: {{normalization: anew}}}}")
     assert old.strategy.params["normalization"] == "reset"
-    # computed by the program that still said anew
+    # computed by the version that still called the setting "anew"
     assert old.content_hash() == "dc5b639398baca71f54e86190a3458e4dd708e1a409826c88fe0c576065753b0"
 
 

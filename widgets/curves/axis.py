@@ -90,7 +90,7 @@ class PlotAxis(pg.AxisItem):  # type: ignore[misc]
     _ticks: tuple[Any, Any] = (None, None)  # the last answer of tickValues, and what it was asked
 
     def tickValues(self, minVal: float, maxVal: float, size: float) -> Any:
-        """As pyqtgraph's, remembered: the grid asks for them at every drawing."""
+        """Return pyqtgraph's ticks, cached: the grid reads them at every drawing."""
         asked = (minVal, maxVal, size, self.logMode, self.time)
         if self._ticks[0] != asked:
             self._ticks = (asked, super().tickValues(minVal, maxVal, size))
@@ -108,7 +108,7 @@ class PlotAxis(pg.AxisItem):  # type: ignore[misc]
             self.update()
 
     def generateDrawSpecs(self, p: QPainter) -> Any:
-        """As pyqtgraph's, which makes several hundred calls for a dozen labels: axis line, no ticks, labels."""
+        """Draw axis line and labels, no ticks; pyqtgraph's makes several hundred calls for a dozen labels."""
         bounds: QRectF = self.mapRectFromParent(self.geometry())
         left = self.orientation == "left"
         length = bounds.height() if left else bounds.width()
@@ -152,7 +152,7 @@ class PlotAxis(pg.AxisItem):  # type: ignore[misc]
         return line, [], texts
 
     def levels(self, low: float, high: float, length: float) -> list[tuple[list[float], list[str]]]:
-        """Values and their labels, the coarsest first."""
+        """Return values and their labels, the coarsest first."""
         if self._tickLevels is not None:
             return [([v for v, _ in level], [text for _, text in level]) for level in self._tickLevels]
         levels = self.tickValues(low, high, length)[: self.style["maxTextLevel"] + 1]
@@ -168,7 +168,7 @@ class PlotAxis(pg.AxisItem):  # type: ignore[misc]
         return self._sizes[key]
 
     def logTickValues(self, minVal: float, maxVal: float, size: float, stdTicks: Any) -> Any:
-        """Powers of ten, with 2 and 5 between them where there is room."""
+        """Return powers of ten, with 2 and 5 between them where there is room."""
         decades = np.arange(math.floor(minVal), math.ceil(maxVal) + 1.0)
         room = size / max(maxVal - minVal, 1e-9)  # px of a decade
         if room < 12:

@@ -79,7 +79,7 @@ class Content:
 
     @property
     def contexts(self) -> dict[str, Curve]:
-        """Of a plot with a line for each context: one curve of each; of another plot nothing."""
+        """The curve of each context in a plot with a line for each context; empty for other plots."""
         return {curve.kind: curve for curve in self.curves} if is_group(self.key[0]) else {}
 
 

@@ -44,7 +44,7 @@ class Series:
         return self._length
 
     def append(self, step: float, seconds: float, value: float, low: float = np.nan, high: float = np.nan) -> None:
-        """Adds a point. A step that was there already (a resumed run) takes the place of it and of all after it."""
+        """Add a point. A step that was there already (a resumed run) takes the place of it and of all after it."""
         if self._length and step <= self._rows[STEP, self._length - 1]:
             self._length = int(np.searchsorted(self._rows[STEP, : self._length], step))
         if self._length == self._rows.shape[1]:
@@ -67,7 +67,7 @@ class Series:
         return made
 
     def prepend(self, earlier: Series) -> None:
-        """Puts in front what ``earlier`` has before this series' first step."""
+        """Put in front what ``earlier`` has before this series' first step."""
         if not len(earlier):
             return
         cut = int(np.searchsorted(earlier.column(STEP), self._rows[STEP, 0])) if self._length else len(earlier)
@@ -76,7 +76,7 @@ class Series:
         self.version += 1
 
     def column(self, index: int) -> np.ndarray:
-        """A view of one column; valid until the next append."""
+        """Return a view of one column; valid until the next append."""
         return self._rows[index, : self._length]
 
     def x(self, axis: Axis) -> np.ndarray:
@@ -104,7 +104,7 @@ class RunData:
 
     def __init__(self, folder: Path | None, name: str, task: str = "") -> None:
         self.folder, self.name, self.task = folder, name, task
-        self.label = name  # as short as tells it from the runs beside it
+        self.label = name  # as short as distinguishes it from the runs beside it
         self.metrics: dict[tuple[str, str], Series] = {}  # (stage, metric)
         self.scores: dict[tuple[str, str, str], Series] = {}  # (stage, measure, domain): evaluations
         self.devices: dict[str, Series] = {}
@@ -141,12 +141,12 @@ class RunData:
                 self.devices.setdefault(name, Series(unit)).append(seconds, seconds, value)
 
     def add_checkpoint(self, stage: str, step: int) -> None:
-        """A checkpoint that can be played."""
+        """Note a checkpoint that can be played."""
         if (stage_of(stage), step) not in self.checkpoints:
             self.checkpoints.append((stage_of(stage), step))
 
     def prepend(self, earlier: RunData) -> None:
-        """Takes what a resumed run did before, from its log; the load starts again with the new process."""
+        """Take what a resumed run did before, from its log; the load starts again with the new process."""
         self.name = self.label = earlier.name
         self.task = earlier.task or self.task
         for metric, series in earlier.metrics.items():
@@ -202,7 +202,7 @@ class RunData:
 
 
 def label_of(experiment: Experiment, title: Callable[[str], str] = str) -> str:
-    """Return what tells a run from its neighbours: strategy, data, seed. ``title`` gives a strategy's by its id."""
+    """Return what distinguishes a run from the others: strategy, data, seed. ``title`` maps strategy ids to titles."""
     parts = (title(experiment.strategy.id), f"{experiment.target.episodes} ep", f"seed {experiment.seed}")
     return SEPARATOR.join(parts)
 

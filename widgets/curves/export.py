@@ -31,7 +31,7 @@ _PLOT = (460, 270)  # px of one plot in a figure, before the picture's scale
 
 
 def take_rows(keys: Iterable[Key], runs: Iterable[RunData]) -> Rows:
-    """Copies the numbers behind the given plots: unsmoothed, in the order run, plot. Quick; :func:`csv_text` is not."""
+    """Copy the numbers behind the given plots: unsmoothed, in the order run, plot. Quick; :func:`csv_text` is not."""
     rows: Rows = []
     keys = list(keys)
     for run in runs:
@@ -72,7 +72,7 @@ def csv_text(rows: Rows) -> str:
 
 
 def write(path: Path, data: bytes) -> Path:
-    """Writes to a temporary name beside ``path``, then renames: nothing is ever half-written.
+    """Write to a temporary name beside ``path``, then rename: nothing is ever half-written.
 
     Raises:
         StudioError: the folder is missing, full, or may not be written to.
@@ -135,7 +135,7 @@ class Figure:
         self._sheet.deleteLater()
 
     def image(self, scale: float = 2.0) -> QImage:
-        """A picture, ``scale`` times as large as on the screen."""
+        """Return the plots as a picture, ``scale`` times as large as on the screen."""
         image = QImage(self._sheet.size() * scale, QImage.Format.Format_RGB32)
         painter = QPainter(image)
         self._render(painter, QRectF(image.rect()))
@@ -143,7 +143,7 @@ class Figure:
         return image
 
     def svg(self) -> bytes:
-        """A drawing that can be edited and scaled."""
+        """Return the plots as an SVG drawing that can be edited and scaled."""
         data = QByteArray()
         buffer = QBuffer(data)
         buffer.open(QIODevice.OpenModeFlag.WriteOnly)

@@ -82,7 +82,7 @@ class CurveLayer(pg.GraphicsObject):  # type: ignore[misc]
         self._y_bounds: tuple[float, float] | None = None
 
     def set_content(self, content: Content) -> None:
-        """Takes new curves."""
+        """Take new curves."""
         self.content = content
         self._lines_for = None
         self.update()
@@ -265,7 +265,7 @@ class Cursor(pg.GraphicsObject):  # type: ignore[misc]
         self.hide()
 
     def show_at(self, x: float | None, dots: list[tuple[float, float, QColor]]) -> None:
-        """Moves it; None hides it."""
+        """Move it; None hides it."""
         if x is None and self._x is None:
             return
         self._x, self._dots = x, dots

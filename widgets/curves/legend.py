@@ -115,7 +115,7 @@ class CurveLegend(QWidget):
         column.addWidget(self.table)
 
     def set_rows(self, caption: str, rows: list[LegendRow]) -> None:
-        """Shows the curves of one plot and their values."""
+        """Show the curves of one plot and their values."""
         self.caption.setText(caption)
         self.caption.setToolTip(caption)
         self.model.set_rows(rows)

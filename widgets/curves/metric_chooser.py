@@ -50,7 +50,7 @@ class MetricChooser(QToolButton):
         self.clicked.connect(self.open)
 
     def set_entries(self, entries: list[tuple[Any, str, bool]]) -> None:
-        """Fills the list with (key, words, shown)."""
+        """Fill the list with (key, words, shown)."""
         self.model.blockSignals(True)
         self.model.clear()
         for key, words, shown in entries:
@@ -63,7 +63,7 @@ class MetricChooser(QToolButton):
         self.proxy.invalidate()
 
     def open(self) -> None:
-        """Opens the list under the button."""
+        """Open the list under the button."""
         self.ask.emit()
         self.search.clear()
         self.popup.resize(240, min(340, 60 + 24 * max(3, self.model.rowCount())))

@@ -103,7 +103,7 @@ class CurvePlot(QFrame):
     # -- what is shown
 
     def set_content(self, content: Content, x_is_time: bool) -> None:
-        """Takes new curves and keeps the view where the person left it."""
+        """Take new curves and keep the view where the person left it."""
         self.content = content
         self.shows_time = x_is_time
         self.x_axis.set_time(x_is_time)
@@ -119,7 +119,7 @@ class CurvePlot(QFrame):
         self.show_cursor(self._cursor_x)
 
     def set_note(self, text: str) -> None:
-        """A quiet sentence in the middle, for a plot without curves; empty hides it."""
+        """Show a quiet sentence in the middle of a plot without curves; empty hides it."""
         self.note.setText(text)
         self.note.setVisible(bool(text))
 
@@ -149,7 +149,7 @@ class CurvePlot(QFrame):
         return [line for _, _, line in self._references]
 
     def restyle(self) -> None:
-        """Takes the colors of the present scheme."""
+        """Take the colors of the present scheme."""
         ground = theme.color("plot_background")
         self.setStyleSheet(
             f"#plot {{ background: {ground.name()}; border: 1px solid {theme.color('border').name()};"
@@ -174,7 +174,7 @@ class CurvePlot(QFrame):
     # -- ranges
 
     def set_x(self, left: float, right: float) -> None:
-        """Sets the horizontal range without counting as the person's move."""
+        """Set the horizontal range without counting as the person's move."""
         if right <= left:
             right = left + 1.0
         if [left, right] == self.box.viewRange()[0]:
@@ -185,7 +185,7 @@ class CurvePlot(QFrame):
         self.fit_y()
 
     def fit_y(self) -> None:
-        """Brings what is visible into view vertically, unless the person chose a range."""
+        """Bring what is visible into view vertically, unless the person chose a range."""
         if not self.auto_y:
             return
         bounds = self.layer.y_bounds()
@@ -211,7 +211,7 @@ class CurvePlot(QFrame):
         self._setting = False
 
     def show_cursor(self, x: float | None) -> None:
-        """Draws the crosshair at x, and this plot's value there in its head."""
+        """Draw the crosshair at x, and this plot's value there in its head."""
         self._cursor_x = x
         dots = []
         if x is not None and len(self.content.curves) <= 40:

@@ -55,7 +55,7 @@ class PlotGrid(QScrollArea):
         self._arrange()
 
     def _arrange(self) -> None:
-        """Chooses the number of columns that makes the plots largest without making them tall and thin."""
+        """Choose the number of columns that makes the plots largest without making them tall and thin."""
         count = len(self._plots)
         if not count:
             return

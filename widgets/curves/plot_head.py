@@ -88,7 +88,7 @@ class PlotHead:
         self.title.setToolTip(f"{self.name()} {self.stage_name()}".strip())
 
     def _fits(self, title: str) -> bool:
-        """Sets the title, and tells whether there is room for it."""
+        """Set the title, and return whether there is room for it."""
         self.title.setText(title)
         return self.title.sizeHint().width() <= self._size.width() - 2 * theme.MEDIUM
 

@@ -6,6 +6,6 @@ import pyqtgraph as pg
 
 
 def adopt_menu(view: pg.PlotWidget) -> None:
-    """Makes the plot own its menu, so that both end together."""
+    """Make the plot own its menu, so that both end together."""
     menu = view.getPlotItem().ctrlMenu
     menu.setParent(view, menu.windowFlags())

@@ -30,7 +30,7 @@ class Readout(QWidget):
         return GAP.join(text for _, text in self._parts)
 
     def set_parts(self, parts: list[tuple[str, str]]) -> None:
-        """Shows these texts, each in the color of that name; nothing is redrawn where nothing changed."""
+        """Show these texts, each in the color of that name; nothing is redrawn where nothing changed."""
         if parts != self._parts:
             self._parts = parts
             self.setAccessibleName(self.text())

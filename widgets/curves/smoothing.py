@@ -15,7 +15,7 @@ _BLOCK = 200.0  # exponents stay below this within a block; exp(200)² is still 
 
 
 def time_weighted_ema(x: np.ndarray, y: np.ndarray, smoothing: float) -> np.ndarray:
-    """Smooths ``y`` over ``x`` (both (n,), ``x`` ascending). ``smoothing`` lies in [0, 1]; 0 gives ``y`` back.
+    """Smooth ``y`` over ``x`` (both (n,), ``x`` ascending). ``smoothing`` lies in [0, 1]; 0 returns ``y``.
 
     Points that are not finite are left out of the average and stay as they are.
     """

@@ -77,7 +77,7 @@ class CurveView(QWidget):
         self.grid.arranged.connect(self._schedule)
         theme.on_change(self, self._restyle)
 
-    # -- what the panel says
+    # -- the panel's messages
 
     def set_runs(self, runs: Iterable[RunData]) -> None:
         """Which runs are drawn, in order."""
@@ -98,7 +98,7 @@ class CurveView(QWidget):
         self._schedule()
 
     def set_options(self, **changes: Any) -> None:
-        """Changes axis, smoothing, log_y or link_x."""
+        """Change axis, smoothing, log_y or link_x."""
         before, self.options = self.options, replace(self.options, **changes)
         if self.options.axis != before.axis or self.options.log_y != before.log_y:
             for plot in self.plots.values():
@@ -132,7 +132,7 @@ class CurveView(QWidget):
         return metric_name(key[0]), stage_name(key[1])
 
     def set_shown(self, key: Key, shown: bool) -> None:
-        """Shows or hides a plot."""
+        """Show or hide a plot."""
         self._chosen[key] = shown
         self._rebuild()
         self.touch()
@@ -145,13 +145,13 @@ class CurveView(QWidget):
                 plot.set_references(references)
 
     def fit(self) -> None:
-        """Shows all data again in every plot."""
+        """Show all data again in every plot."""
         for plot in self.plots.values():
             plot.auto_x = plot.auto_y = True
         self.touch()
 
     def highlight(self, run: Path | None) -> None:
-        """Fades the other runs; the same run once more ends it."""
+        """Fade the other runs; the same run once more ends it."""
         self._highlight = None if run == self._highlight else run
         self.touch()
 
@@ -199,7 +199,7 @@ class CurveView(QWidget):
             self._quick = False
 
     def _fit_x(self, plots: dict[Key, CurvePlot]) -> None:
-        """Plots that share their horizontal axis share their range, so that what happened together stands together."""
+        """Give plots with the same horizontal axis the same range, so that simultaneous events line up."""
         bounds: dict[tuple[str, str], tuple[float, float]] = {}
         for key, plot in self.plots.items():
             found = plot.layer.x_bounds()
@@ -285,7 +285,7 @@ class CurveView(QWidget):
         self._cursor = x
         if x is not None:
             self._focus = key
-        if not self._hover_timer.isActive():  # the mouse speaks more often than is worth drawing
+        if not self._hover_timer.isActive():  # the mouse moves more often than needs drawing
             self._hover_timer.start(HOVER_MS)
 
     def _show_cursor(self) -> None:

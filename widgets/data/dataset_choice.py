@@ -9,7 +9,7 @@ from widgets.forms.choices import Choice
 
 
 class DatasetChoice(Choice):
-    """A name out of the file, or the first line, which leaves it open; of use only while the file offers any.
+    """A name out of the file, or the first line for no choice; enabled only while the file offers any.
 
     Args:
         usual: the first line's words.

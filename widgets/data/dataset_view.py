@@ -43,7 +43,7 @@ class Summary:
 
 
 def summarize(domain: Domain, seed: int, registry: Registry) -> Summary:
-    """Reads the domain's dataset file, or the expert's cached episodes, or finds that there are none yet.
+    """Read the domain's dataset file, or the expert's cached episodes, or find that there are none yet.
 
     Raises:
         StudioError: the file is missing, broken or in no known format.
@@ -106,7 +106,7 @@ class ActionBars(QWidget):
         return QSize(200, BAR_HEIGHT)
 
     def show_summary(self, summary: Summary) -> None:
-        """Takes new ranges."""
+        """Take new ranges."""
         self._summary = summary
         self.setVisible(len(summary.low) > 0)
         words = [self._words(i) for i in range(len(summary.low))]
@@ -164,7 +164,7 @@ class Thumbnails(QWidget):
         return QSize(200, self._side)
 
     def show_images(self, images: tuple[QImage, ...]) -> None:
-        """Takes new frames."""
+        """Take new frames."""
         self.images = images
         self.setVisible(bool(images))
         self.update()
@@ -200,13 +200,13 @@ class DatasetView(QWidget):
         self.show_words(self.tr("Reading …"))
 
     def show_words(self, words: str) -> None:
-        """Shows words in place of a dataset."""
+        """Show words in place of a dataset."""
         self.words.setText(words)
         self.bars.show_summary(Summary())
         self.thumbnails.show_images(())
 
     def show_summary(self, summary: Summary, wanted: bool = True) -> None:
-        """Shows what a dataset holds, or why there is none: whether anything is to learn from it is ``wanted``."""
+        """Show what a dataset holds, or why there is none: whether anything is to learn from it is ``wanted``."""
         if summary.episodes == 0:
             if wanted:
                 self.show_words(self.tr("No episodes yet. The scripted expert records them when the run starts."))

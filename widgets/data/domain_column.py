@@ -43,7 +43,7 @@ class RobotChoice(Choice):
         self.activated.connect(self._picked)
 
     def set_robots(self, robots: Sequence[tuple[str, str, str]]) -> None:
-        """Takes (id, title, summary) of what is registered."""
+        """Take (id, title, summary) of what is registered."""
         present = self.value()
         self.clear()
         for id, title, summary in robots:
@@ -127,14 +127,14 @@ class DomainColumn(QObject):
             self.problems[name] = problem
 
     def fill(self, registry: Registry) -> None:
-        """Takes the choices from the registry."""
+        """Take the choices from the registry."""
         self._robots = registry.all("embodiments")
         self.editors["embodiment"].set_robots([(e.id, e.title, e.summary) for e in self._robots.values()])
         self._tasks = registry.all("tasks")
         self.editors["task"].set_contributions(self._tasks)
 
     def show_domain(self, domain: Domain) -> None:
-        """Shows a domain; nothing is emitted."""
+        """Show a domain; nothing is emitted."""
         for name, editor in self.editors.items():
             value = domain.short(name)
             if editor.value() != (str(value) if isinstance(value, Path) else value):
@@ -169,7 +169,7 @@ class DomainColumn(QObject):
         return bool(self.editors[name].isEnabled() or self.problems[name].text())
 
     def show_field(self, name: str) -> bool:
-        """Gives a field the focus."""
+        """Give a field the focus."""
         if name and name not in self.editors:
             return False
         self.editors[name or "embodiment"].setFocus()
@@ -189,7 +189,7 @@ class DomainColumn(QObject):
             self.edited.emit(f"{self.role}.camera", cameras[0])
 
     def offer_cameras(self, robot: str, cameras: Sequence[str]) -> None:
-        """Takes the cameras of a model file, once it has been read."""
+        """Take the cameras of a model file, once it has been read."""
         self._of_files[robot] = tuple(cameras)
         if self.editors["embodiment"].value() == robot and cameras:
             self.editors["camera"].set_choices(cameras)
@@ -204,7 +204,7 @@ class DomainColumn(QObject):
         return self._robots[robot].cameras if robot in self._robots else self._of_files.get(robot, ())
 
     def _offer(self, domain: Domain) -> None:
-        """Offers the robot's cameras where images are seen; the controls and observations that the task has, and its
+        """Offer the robot's cameras where images are seen; the controls and observations that the task has, and its
         contexts where it is a family."""
         self.editors["camera"].set_choices(self._cameras(domain.embodiment) or [domain.camera])
         for name in ("camera", "image_size"):

@@ -21,7 +21,7 @@ AZIMUTH, ELEVATION = 140.0, -18.0  # degrees
 
 
 def render(domain: Domain, registry: Registry) -> QImage:
-    """Draws the domain's robot at rest. For a background thread: it makes and frees its own GL context there.
+    """Draw the domain's robot at rest. For a background thread: it makes and frees its own GL context there.
 
     Raises:
         StudioError: the robot, its task or its model cannot be had, or the machine has no OpenGL.
@@ -70,7 +70,7 @@ class RobotPreview(QWidget):
         return QSize(130, 84)
 
     def show_image(self, image: QImage | None, words: str = "") -> None:
-        """Shows a picture, or words where there is none."""
+        """Show a picture, or words where there is none."""
         self.image, self._words = image, words
         self.update()
 

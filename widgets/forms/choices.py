@@ -27,7 +27,7 @@ class Choice(QComboBox):
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
 
     def set_choices(self, choices: Sequence[Any]) -> None:
-        """Offers other values; nothing is emitted, and what is shown stays."""
+        """Offer other values; nothing is emitted, and what is shown stays."""
         if [self.itemData(i) for i in range(self.count())] == [*choices]:
             return
         present = self.value()
@@ -38,7 +38,7 @@ class Choice(QComboBox):
             self.set_value(present)
 
     def set_contributions(self, contributions: Mapping[str, Any]) -> None:
-        """Offers what is registered, by its title; the value is its id. What is shown stays."""
+        """Offer what is registered, by its title; the value is its id. What is shown stays."""
         present = self.value()
         self.clear()
         for id, contribution in contributions.items():

@@ -41,7 +41,7 @@ class ParamsForm(QWidget):
         self.hide()
 
     def set_model(self, model: type[BaseModel] | None) -> None:
-        """Makes the forms of other parameters, at their defaults; None: there are none."""
+        """Make the forms of other parameters, at their defaults; None: there are none."""
         if model is self._model:
             return
         for widget in (*self.sections.values(), *([self.form] if self.form is not None else [])):
@@ -64,7 +64,7 @@ class ParamsForm(QWidget):
             form.changed.connect(self._edit)
 
     def set_values(self, params: Mapping[str, Any]) -> None:
-        """Shows parameters; nothing is emitted. The section that a choice has come to name opens."""
+        """Show parameters; nothing is emitted. The section that a choice has come to name opens."""
         if self.form is None:
             return
         self.form.set_values(params)
@@ -75,7 +75,7 @@ class ParamsForm(QWidget):
                 self.sections[name].set_open(name in self._chosen)
 
     def set_problems(self, problems: Sequence[Problem | StudioError]) -> list[Problem | StudioError]:
-        """Shows each problem under its field and gives back those that belong to none of them."""
+        """Show each problem under its field and return those that belong to none of them."""
         left = [*problems]
         for name, form in self.parts.items():
             before = len(left)
@@ -84,7 +84,7 @@ class ParamsForm(QWidget):
         return left if self.form is None else self.form.set_problems(left)
 
     def show_field(self, dotted: str) -> bool:
-        """Opens the section that has the field and gives it the focus; False where it is not here."""
+        """Open the section that has the field and give it the focus; False where it is not here."""
         for name, form in self.parts.items():
             if form.show_field(dotted):
                 self.sections[name].set_open(True)

@@ -53,7 +53,7 @@ class PathField(QWidget):
         self.line.setToolTip("" if value is None else str(value))
 
     def take(self, path: Path) -> None:
-        """Takes a path as if it had been typed."""
+        """Take a path as if it had been typed."""
         self.set_value(path)
         self.edited.emit()
 

@@ -31,11 +31,11 @@ class Section(QWidget):
         self._toggle(False)
 
     def set_open(self, wanted: bool) -> None:
-        """Opens or closes the section."""
+        """Open or close the section."""
         self.head.setChecked(wanted)
 
     def set_alarm(self, wanted: bool) -> None:
-        """Marks the heading where something inside is wrong, so that it is seen while closed."""
+        """Mark the heading where something inside is wrong, so that it is seen while closed."""
         self.head.setText(f"{self._title}  ⚠" if wanted else self._title)
 
     def _toggle(self, shown: bool) -> None:

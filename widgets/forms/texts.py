@@ -45,7 +45,7 @@ class Listing(Text):
         try:
             return [self._item(part) for part in parts]
         except ValueError:
-            return list(parts)  # the model says what does not fit
+            return list(parts)  # the model's validation reports what does not fit
 
     def set_value(self, value: Any) -> None:
         super().set_value(", ".join(str(item) for item in value or []))

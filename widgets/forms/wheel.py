@@ -18,6 +18,6 @@ class _NoStrayWheel(QObject):
 
 
 def guard_wheel(widget: QWidget) -> None:
-    """Lets the wheel pass over an editor that does not have the focus."""
+    """Let the wheel pass over an editor that does not have the focus."""
     widget.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
     widget.installEventFilter(_NoStrayWheel(widget))

@@ -37,7 +37,7 @@ class IntervalBar(QWidget):
         return QSize(60, BAR_HEIGHT)
 
     def show_estimate(self, range_: tuple[float, float], estimate: Estimate, truth: float | None) -> None:
-        """Takes what is drawn; a range above 0 is drawn in its logarithm."""
+        """Take what is drawn; a range above 0 is drawn on a logarithmic axis."""
         self._range, self._log = range_, range_[0] > 0
         shown = estimate.identifiable
         self._interval = (estimate.low, estimate.value, estimate.high) if shown else None
@@ -111,7 +111,7 @@ class EstimateTable(QWidget):
         ranges: dict[str, tuple[float, float]],
         truth: dict[str, float] | None,
     ) -> None:
-        """Fills the rows. ``truth`` is what was hidden, where the person chose it."""
+        """Fill the rows. ``truth`` is what was hidden, where the person chose it."""
         for field, estimate in found.items():
             known = truth.get(field, estimate.nominal) if truth is not None else None
             self.bars[field].show_estimate(ranges[field], estimate, known)

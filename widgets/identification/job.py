@@ -54,11 +54,11 @@ class IdentificationJob:
         self.share, self.stage = 0.0, "record"
 
     def stop(self) -> None:
-        """Ends the work at its next step with :class:`studio.errors.Stopped`."""
+        """End the work at its next step with :class:`studio.errors.Stopped`."""
         self._stopping.set()
 
     def run(self) -> Outcome:
-        """Raises StudioError where something does not fit, Stopped where a person ended it."""
+        """Raise StudioError where something does not fit, Stopped where a person ended it."""
         import torch
 
         from studio.sim.domains import resolve

@@ -58,7 +58,7 @@ class MotionPlots(QWidget):
         theme.on_change(self, self._restyle)
 
     def show_outcome(self, outcome: Outcome) -> None:
-        """Takes an identification's curves."""
+        """Take an identification's curves."""
         self._outcome = outcome
         self.recording.blockSignals(True)
         self.recording.clear()

@@ -93,7 +93,7 @@ class EffectView(QWidget):
             self._draw()
 
     def choose_runs(self, folders: Sequence[Path]) -> None:
-        """Shows the episodes of these runs; none: of the run that is going on."""
+        """Show the episodes of these runs; none: of the run that is going on."""
         self._chosen = [str(folder) for folder in folders] or [NOW]
         self._read()
 
@@ -104,7 +104,7 @@ class EffectView(QWidget):
     # -- where episodes come from --------------------------------------------------------------------------------------
 
     def _list_runs(self) -> None:
-        """Fills the menu; a click on a run takes it in or out."""
+        """Fill the menu; a click on a run takes it in or out."""
         self.menu.clear()
         self._add(NOW, self.tr("The current run"))
         self.menu.addSeparator()

@@ -50,7 +50,7 @@ class EffectPlot(QFrame):
         theme.on_change(self, self._restyle)
 
     def show_runs(self, runs: Sequence[tuple[int, Any, bool]]) -> None:
-        """Takes (color, Outcomes, by success) of each run that has the parameter."""
+        """Take (color, Outcomes, by success) of each run that has the parameter."""
         self._runs = list(runs)
         self._draw()
 

@@ -197,7 +197,7 @@ class RangeDetails(QWidget):
         self._names.setStringList(list(names))
 
     def set_log_allowed(self, allowed: bool) -> None:
-        """A log-uniform draw needs a range above 0."""
+        """Offer log-uniform draws or not: they need a range above 0."""
         item = self.shape.model().item(self.shape.findData("log_uniform"))  # type: ignore[attr-defined]
         item.setEnabled(allowed)
         if not allowed and self.shape.currentData() == "log_uniform":

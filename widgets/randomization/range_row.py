@@ -171,7 +171,7 @@ class RangeRow(QWidget):
 
     @property
     def key(self) -> str:
-        """What tells this row's values from another's; see :attr:`studio.experiment.RandomizationTerm.key`."""
+        """What distinguishes this row's values from another's; see :attr:`studio.experiment.RandomizationTerm.key`."""
         parts = self.choice().parts
         return f"{self.quantity.field}:{parts}" if parts and self.quantity.parted else self.quantity.field
 

@@ -102,7 +102,7 @@ class RandomizationRows(QScrollArea):
                 rows[0].set_choice(rows[0].preset_choice(on=False))
 
     def show_term(self, index: int, field: str) -> None:
-        """Gives an editor of the term the focus."""
+        """Give an editor of the term the focus."""
         rows = self._on()
         if index < len(rows):
             row = rows[index]
@@ -175,7 +175,7 @@ class RandomizationRows(QScrollArea):
             self._form.set_values(settings)
 
     def show_curriculum(self, field: str) -> bool:
-        """Gives a field of the curriculum the focus."""
+        """Give a field of the curriculum the focus."""
         self.curriculum.set_open(True)
         self.ensureWidgetVisible(self.curriculum)
         return self.form.show_field(field) or True
@@ -195,7 +195,7 @@ class RandomizationRows(QScrollArea):
         return [row for row in self.rows.values() if row.quantity.field == field]
 
     def _on(self) -> list[RangeRow]:
-        """Rows that are on, in the order of the terms."""
+        """Return the rows that are on, in the order of the terms."""
         return [row for field in self._places for row in self._of(field) if row.choice().on]
 
     def _add(self, quantity: Quantity) -> RangeRow:

@@ -1,4 +1,4 @@
-"""Samples as translucent robots in the viewport: one for those that look alike, with a label that says what differs."""
+"""Samples as translucent robots in the viewport: one for those that look alike, with a label of what differs."""
 
 from __future__ import annotations
 

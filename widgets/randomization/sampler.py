@@ -56,7 +56,7 @@ class Sampler(QThread):
         self._mail, self._slot = Mailbox(), Slot()
 
     def ask(self, request: Request) -> None:
-        """Starts the thread at its first use."""
+        """Start the thread at its first use."""
         self._mail.post("request", request)
         if not self.isRunning():
             self.start()
@@ -67,7 +67,7 @@ class Sampler(QThread):
         return found
 
     def end(self) -> None:
-        """Ends the thread and waits for it."""
+        """End the thread and wait for it."""
         self._mail.close()
         self.wait()
 
@@ -98,7 +98,7 @@ class Sampler(QThread):
 
 
 def _world(domain: Domain, registry: Registry) -> Any:
-    """Simulations of the domain that vary in nothing yet."""
+    """Return simulations of the domain without any variation yet."""
     from studio.sim.domains import embodiment_of, task_of
     from studio.sim.scene import MAX_DELAY
     from studio.sim.world import World

@@ -68,12 +68,12 @@ class SampleBox(QFrame):
                 self._ask()
 
     def ask_names(self) -> None:
-        """Asks for the names of the model's parts; :attr:`names_known` follows."""
+        """Ask for the names of the model's parts; :attr:`names_known` follows."""
         if self._names_for != (self._domain.embodiment, self._domain.task):
             self._sampler.ask(Request(self._domain, self.seed, images=False))
 
     def shut_down(self) -> None:
-        """Ends the thread."""
+        """End the thread."""
         self._sampler.end()
 
     def _toggle(self, on: bool) -> None:

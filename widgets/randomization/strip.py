@@ -38,7 +38,7 @@ class SampleStrip(QWidget):
             self._fit()
 
     def show_images(self, images: np.ndarray, values: Mapping[str, np.ndarray]) -> None:
-        """Takes (n, h, w, 3) uint8 and what was drawn for each, (n,) or (n, 3) by key."""
+        """Take (n, h, w, 3) uint8 and what was drawn for each, (n,) or (n, 3) by key."""
         n, height, width = images.shape[:3]
         self.images = [
             QImage(images[i].tobytes(), width, height, 3 * width, QImage.Format.Format_RGB888).copy() for i in range(n)
@@ -85,7 +85,7 @@ class SampleStrip(QWidget):
             painter.drawPath(path)
 
     def _fit(self) -> None:
-        """Takes the height that the pictures need at this width."""
+        """Take the height that the pictures need at this width."""
         rows = -(-len(self.images) // self.columns)
         height = rows * self._side(self.width()) + (rows - 1) * GAP if self.images else WORDS
         if height != self.height():

@@ -1,4 +1,4 @@
-"""What the Runs panel asks of the disk. All of it is slow, and none of it is for the UI thread."""
+"""The Runs panel's reads and writes on disk. All are slow, so none belongs on the UI thread."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ class RunTable(QAbstractTableModel):
     # -- filling
 
     def set_runs(self, runs: Iterable[Any]) -> None:
-        """Takes the runs as they are now; rows that stay keep their place, so that a selection stays too."""
+        """Take the runs as they are now; rows that stay keep their place, so that a selection stays too."""
         fresh = {key_of(run.folder): run for run in runs}
         for row in reversed(range(len(self.rows))):
             if key_of(self.rows[row].folder) not in fresh:
@@ -151,7 +151,7 @@ class RunTable(QAbstractTableModel):
     # -- words
 
     def text(self, run: Any, column: int) -> str:
-        """A cell in words, as it is shown, searched and copied."""
+        """Return a cell in words, as it is shown, searched and copied."""
         if column == STATE:
             fraction = self._fraction(run)
             if fraction is None:
@@ -172,7 +172,7 @@ class RunTable(QAbstractTableModel):
         }[column]()
 
     def state_name(self, state: str) -> str:
-        """A state in words."""
+        """Return a state in words."""
         known = {
             "preparing": self.tr("preparing"),
             "running": self.tr("running"),
@@ -241,7 +241,7 @@ class RunFilter(QSortFilterProxyModel):
         self.setSortRole(SORT)
 
     def search(self, text: str) -> None:
-        """Takes the search's text."""
+        """Take the search's text."""
         self._words = text.casefold().split()
         self.invalidate()
 

@@ -36,7 +36,7 @@ class Job:
 
 
 class RunnableSession(Protocol):
-    """What the run thread asks of a session; :class:`studio.run.session.Session` is one."""
+    """What the run thread needs of a session; :class:`studio.run.session.Session` is one."""
 
     @property
     def folder(self) -> Path:

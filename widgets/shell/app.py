@@ -28,7 +28,7 @@ SETTLE_S = 2.5  # and this long after they have fallen quiet, for the viewport's
 
 
 def application() -> QApplication:
-    """The one QApplication, with our look."""
+    """Return the process's only QApplication, with the studio's look."""
     app = QApplication.instance()
     if not isinstance(app, QApplication):
         app = QApplication(sys.argv[:1])
@@ -40,7 +40,7 @@ def application() -> QApplication:
 
 
 def main(experiment: Path | None = None, runs_folder: Path | None = None) -> int:
-    """Opens the window and stays until it is closed; gives the exit status.
+    """Open the window and stay until it is closed; return the exit status.
 
     Args:
         experiment: the YAML file to open; None opens the demo.
@@ -72,7 +72,7 @@ def screenshot(
     runs_folder: Path | None = None,
     registry: Registry | None = None,
 ) -> Path:
-    """Renders the whole window to a picture, with the given runs shown, and needs no display.
+    """Render the whole window to a picture, with the given runs shown; no display is needed.
 
     Raises:
         StudioError: the experiment cannot be read, or the picture cannot be written.
@@ -136,7 +136,7 @@ def _load_into(window: MainWindow, path: Path, quiet: bool) -> None:
 
 
 def _settle(app: QApplication, app_state: AppState) -> None:
-    """Lets the panels work until they are quiet."""
+    """Let the panels work until they are quiet."""
     started = quiet = time.monotonic()
     while time.monotonic() - started < PATIENCE_S:
         app.processEvents(QEventLoop.ProcessEventsFlag.AllEvents, 50)

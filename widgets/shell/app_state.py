@@ -121,13 +121,13 @@ class AppState(QObject):
     def background(
         self, work: Callable[[], Any], done: Callable[[Any], None], failed: Callable[[Exception], None] | None = None
     ) -> None:
-        """Runs ``work`` off the UI thread, then ``done(result)`` on it. Failures become a toast unless taken."""
+        """Run ``work`` off the UI thread, then ``done(result)`` on it. Failures become a toast unless taken."""
         if not self._closed:
             self._background.start(work, done, failed or self.report)
 
     @property
     def is_open(self) -> bool:
-        """Whether the window is not being closed. Long work asks this to end early."""
+        """Whether the window is not being closed. Long work checks this to end early."""
         return not self._closed
 
     @property
@@ -136,13 +136,13 @@ class AppState(QObject):
         return self._background.is_idle and not self._check_timer.isActive()
 
     def report(self, error: BaseException, what: str = "") -> None:
-        """Shows an exception as a toast: one sentence, with the traceback behind it."""
+        """Show an exception as a toast: one sentence, with the traceback behind it."""
         sentence = str(error) if isinstance(error, StudioError) else f"{type(error).__name__}: {error}"
         details = "".join(traceback.format_exception(error))
         self.toast.emit("error", f"{what}: {sentence}" if what else sentence, details)
 
     def load_plugins(self) -> None:
-        """Imports every plugin in the background; :attr:`registry_ready` follows."""
+        """Import every plugin in the background; :attr:`registry_ready` follows."""
 
         def work() -> None:
             for kind in KINDS:
@@ -216,23 +216,23 @@ class AppState(QObject):
         self.background(partial(Experiment.load, Path(folder) / "experiment.yaml"), start)
 
     def stop(self) -> None:
-        """Asks the running session to stop with a checkpoint."""
+        """Ask the running session to stop with a checkpoint."""
         if self._thread is not None:
             self._set_state("stopping")
             self._thread.stop()
 
     def pause(self) -> None:
-        """Asks the running session to pause."""
+        """Ask the running session to pause."""
         if self._thread is not None:
             self._thread.pause()
 
     def unpause(self) -> None:
-        """Lets a paused session go on."""
+        """Let a paused session go on."""
         if self._thread is not None:
             self._thread.unpause()
 
     def close(self) -> None:
-        """Stops the session, the timers and the background work, and waits for them."""
+        """Stop the session, the timers and the background work, and wait for them."""
         self._closed = True
         self._timer.stop()
         self._check_timer.stop()

@@ -65,7 +65,7 @@ class Background(QObject):
             return None, error
 
     def _finish(self, number: int) -> None:
-        if number not in self._jobs:  # it was on its way when all was closed
+        if number not in self._jobs:  # its signal was queued when :meth:`close` was called
             return
         job, (result, error) = self._jobs.pop(number), self._outcomes.pop(number)
         if error is not None:

@@ -136,7 +136,7 @@ class Commands(QObject):
         return [*self.findChildren(QAction), *toggles]
 
     def fill_menus(self, bar: QMenuBar) -> None:
-        """Makes the menus."""
+        """Make the menus."""
         file = bar.addMenu(self.tr("&File"))
         file.addActions([self.new, self.open, self.open_run])
         file.addMenu(self._examples_menu)
@@ -157,7 +157,7 @@ class Commands(QObject):
         bar.addMenu(self.tr("&Help")).addAction(self.help)
 
     def fill_tool_bar(self, bar: QToolBar) -> None:
-        """Puts the daily commands into the tool bar."""
+        """Put the daily commands into the tool bar."""
         bar.addActions([self.run, self.pause, self.stop])
         button = bar.widgetForAction(self.run)
         button.setObjectName("run")  # the stylesheet paints it in the accent

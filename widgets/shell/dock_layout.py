@@ -21,7 +21,7 @@ AREA = Qt.DockWidgetArea.LeftDockWidgetArea
 
 
 def place(window: QMainWindow, docks: Iterable[PanelDock]) -> None:
-    """Puts every dock to its place, shown and not floating."""
+    """Put every dock to its place, shown and not floating."""
     found = list(docks)
     for dock in found:
         dock.setFloating(False)
@@ -46,7 +46,7 @@ def place(window: QMainWindow, docks: Iterable[PanelDock]) -> None:
 
 
 def size(window: QMainWindow, docks: Iterable[PanelDock]) -> None:
-    """Shares the window's width and height out; it holds once the window is shown."""
+    """Share out the window's width and height; the shares hold once the window is shown."""
     found = list(docks)
     heads, widths = [], []
     for areas, width in zip(COLUMNS, WIDTHS, strict=True):
@@ -69,7 +69,7 @@ def _beside(window: QMainWindow, first: PanelDock | None, second: PanelDock, alo
 
 
 def _rows(docks: Sequence[PanelDock], areas: Sequence[str]) -> list[list[PanelDock]]:
-    """The rows of a column, each a list of tabs. A panel of an unknown area stands on the right."""
+    """Return the rows of a column, each a list of tabs. A panel of an unknown area goes to the right."""
     rows: list[list[PanelDock]] = []
     for area in areas:
         own = [d for d in docks if d.info.area == area or (area == "right" and d.info.area not in ROWS)]

@@ -21,7 +21,8 @@ class Document(QObject):
         super().__init__(parent)
         self.experiment = self.saved = Experiment()
         self.path: Path | None = None
-        self.ask: Callable[[], bool] = lambda: True  # whether changes may be lost; the window asks its user
+        # returns whether unsaved changes may be discarded; the window replaces it
+        self.ask: Callable[[], bool] = lambda: True
 
     @property
     def is_modified(self) -> bool:
@@ -44,11 +45,11 @@ class Document(QObject):
             self.changed.emit()
 
     def may_leave(self) -> bool:
-        """Return whether the experiment may be replaced or closed: it is saved, or its changes may be lost."""
+        """Return whether the experiment may be replaced or closed: it is saved, or its changes may be discarded."""
         return not self.is_modified or self.ask()
 
     def open(self, experiment: Experiment, path: Path | None = None) -> None:
-        """Replace the experiment by that of a file (None: a new one), unless its changes may not be lost."""
+        """Replace the experiment by that of a file (None: a new one), unless unsaved changes must be kept."""
         if experiment != self.experiment and not self.may_leave():
             return
         self.saved, self.path = experiment, path

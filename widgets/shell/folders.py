@@ -11,7 +11,7 @@ Purpose = Literal["experiments", "exports"]
 
 
 class Folders:
-    """Remembers a folder for each purpose; in ``settings`` where there are some, else as long as the program runs."""
+    """Remembers a folder for each purpose: in ``settings``, or while the program runs where ``settings`` is None."""
 
     def __init__(self) -> None:
         self.settings: QSettings | None = None

@@ -18,36 +18,36 @@ class Mailbox:
         self._closed = False
 
     def post(self, key: str, value: Any = True) -> None:
-        """The latest wins."""
+        """Post a value; it replaces an unread one of the same key."""
         with self._condition:
             self._messages[key] = value
             self._condition.notify()
 
     def add(self, key: str, *amounts: float) -> None:
-        """Amounts of what has not been read yet are summed: a drag of many small moves is one."""
+        """Add to the amounts not read yet: a drag of many small moves becomes one."""
         with self._condition:
             before = self._messages.get(key, (0.0,) * len(amounts))
             self._messages[key] = tuple(a + b for a, b in zip(before, amounts, strict=True))
             self._condition.notify()
 
     def take(self) -> dict[str, Any]:
-        """Everything since the last call."""
+        """Return everything since the last call."""
         with self._condition:
             messages, self._messages = self._messages, {}
             return messages
 
     def wait(self, seconds: float | None) -> None:
-        """Sleeps until something is posted, the mailbox is closed, or the time is over (None: however long)."""
+        """Sleep until something is posted, the mailbox is closed, or the time is over (None: however long)."""
         with self._condition:
             self._condition.wait_for(lambda: self._closed or bool(self._messages), seconds)
 
     def sleep(self, seconds: float) -> None:
-        """Sleeps through messages; only closing wakes."""
+        """Sleep through messages; only closing wakes."""
         with self._condition:
             self._condition.wait_for(lambda: self._closed, max(0.0, seconds))
 
     def close(self) -> None:
-        """Ends every wait, now and later."""
+        """End every wait, now and later."""
         with self._condition:
             self._closed = True
             self._condition.notify_all()
@@ -74,7 +74,7 @@ class Slot:
             return notify
 
     def take(self) -> Any:
-        """The newest, once; None where there is nothing new."""
+        """Return the newest value, once; None where there is nothing new."""
         with self._lock:
             content, self._content = self._content, None
             return content

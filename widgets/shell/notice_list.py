@@ -15,7 +15,7 @@ _LEVELS = ("info", "warning", "error")
 
 
 class NoticeList(QToolButton):
-    """Says how many notices there were, with the icon of the most serious one. Hidden while there is none."""
+    """Shows how many notices there were, with the icon of the most serious one. Hidden while there is none."""
 
     def __init__(self, toasts: Toasts, parent: QWidget | None = None) -> None:
         super().__init__(parent)

@@ -49,7 +49,7 @@ class Offers(QObject):
         def work() -> tuple[Any, float]:
             interrupted = (run for run in list_runs(folder) if run.state == "interrupted")
             latest = max(interrupted, key=lambda run: run.created, default=None)
-            # every attempt writes it again: closing this offer says nothing of a later interruption
+            # every attempt writes it again: closing this offer does not dismiss a later interruption
             record = None if latest is None else latest.folder / "run.json"
             return latest, record.stat().st_mtime if record is not None and record.exists() else 0.0
 

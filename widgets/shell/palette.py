@@ -37,7 +37,7 @@ class Palette(QDialog):
         self._fill("")
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """The arrow keys move in the list while typing goes to the field."""
+        """Send arrow keys to the list; typing goes to the field."""
         if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress:
             step = {Qt.Key.Key_Down: 1, Qt.Key.Key_Up: -1}.get(Qt.Key(event.key()))
             if step and self.found.count():

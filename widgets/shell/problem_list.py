@@ -1,4 +1,4 @@
-"""The button that says how many problems the experiment has, and lists them; choosing one shows its field."""
+"""The button that counts the experiment's problems, and lists them; choosing one shows its field."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class ProblemList(QToolButton):
         self.show_problems(app_state.problems)
 
     def show_problems(self, problems: list[Problem]) -> None:
-        """Takes a new list of problems."""
+        """Take a new list of problems."""
         self._menu.clear()
         for problem in problems:
             words = f"{problem.field}: {problem.message}" if problem.field else problem.message

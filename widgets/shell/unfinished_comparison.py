@@ -1,4 +1,4 @@
-"""The comparison that was left before all its runs were done, kept in the runs folder until they are.
+"""The comparison that is under way: a file in the runs folder, removed once all its runs have ended.
 
 It is an experiment file as any other: ``transfer-studio compare`` continues it too.
 """
@@ -16,7 +16,7 @@ NAME = "unfinished_comparison.yaml"
 
 
 def remember(runs_folder: Path, experiment: Experiment) -> None:
-    """Write down which comparison is being run. Where that cannot be written, its runs say so themselves."""
+    """Write down which comparison is being run. No error where that fails: its runs report a full or read-only disk."""
     with contextlib.suppress(OSError):
         runs_folder.mkdir(parents=True, exist_ok=True)
         write_text(runs_folder / NAME, experiment.to_yaml())

@@ -171,13 +171,13 @@ def icon(name: str, tint: str = "text") -> QIcon:
 
 
 def set_icon(target: QAction | QAbstractButton, name: str, tint: str = "text") -> None:
-    """Gives an action or button an icon that changes its color with the scheme."""
+    """Give an action or button an icon that changes its color with the scheme."""
     target.setIcon(icon(name, tint))
     _icons[target] = (name, tint)
 
 
 def on_change(owner: QObject, call: Callable[[], None]) -> None:
-    """Calls ``call`` after every change of scheme until ``owner`` is destroyed."""
+    """Call ``call`` after every change of scheme until ``owner`` is destroyed."""
     _listeners[:] = [pair for pair in _listeners if isValid(pair[0])]
     _listeners.append((owner, call))
 

@@ -1,4 +1,4 @@
-"""What the chips on the picture say about a frame."""
+"""The texts of the chips on the picture, for each frame."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def goal_hint(frame: Frame) -> str:
 
 
 def steady(frame: Frame) -> tuple[object, ...]:
-    """Return what the chips depend on, but for numbers that run."""
+    """Return what the chips depend on, without the numbers that change in every frame."""
     return frame.waiting, frame.preview, frame.selected, frame.filmed is None, frame.playing, frame.inset is None
 
 

@@ -44,7 +44,7 @@ class Frame:
     actuators: np.ndarray | None = None  # (nu,)
     context: np.ndarray | None = None  # (components,) of a family of tasks
     readings: tuple[Reading, ...] = ()  # of the watched fields
-    # of a recorded episode, or what a policy says of its moments: the same object until there is more
+    # of a recorded episode, or a policy's evaluations of its steps: the same object until there are more
     traces: Mapping[str, np.ndarray] | None = None
     ghosts: tuple[Ghost, ...] = ()  # that the picture shows
     legend: tuple[str, float] | None = None  # of the colored path: what it shows, and how much has the full color

@@ -11,7 +11,7 @@ import numpy as np
 from studio.contracts import PlayerProtocol, PolicyChoice
 from widgets.viewport.field_watcher import FieldWatcher
 
-TRACE_SECONDS = 0.15  # between two readings of what a policy says of its steps
+TRACE_SECONDS = 0.15  # between two readings of a policy's evaluations of its steps
 
 
 class FrameReadings:

@@ -1,4 +1,4 @@
-"""The viewport's keys, and what the help says about them."""
+"""The viewport's keys, and their descriptions in the help."""
 
 from __future__ import annotations
 

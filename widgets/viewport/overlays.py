@@ -14,7 +14,7 @@ from widgets.viewport.canvas import Canvas
 from widgets.viewport.frame import Frame
 
 FLASH_SECONDS = 0.8
-NUMBERS_S = 0.25  # between two readings of numbers that run
+NUMBERS_S = 0.25  # between two updates of numbers that change in every frame
 INSET = 128  # px, side of the picture in picture
 LINE = 26  # px from one line of chips to the next
 COARSE = 0.9  # rendered pixels for each of the view's, along one side: fewer are noted in the chip
@@ -49,7 +49,7 @@ class Overlays(QObject):
 
     @property
     def hint(self) -> str:
-        """What a person may not know of what is seen."""
+        """What a person may not know about the picture."""
         return "" if self.knows_goal or self.looking_at else chip_texts.goal_hint(self.frame)
 
     def set_training(self, on: bool) -> None:
@@ -57,12 +57,12 @@ class Overlays(QObject):
         self._training = on
 
     def explanation_at(self, place: QPoint) -> str:
-        """Return what is to be known about the chip at a place; empty: nothing."""
+        """Return the tool tip of the chip at a place; empty: none."""
         coarse = self._pace_box.contains(place) and self.frame.playing and self._is_coarse()
         return chip_texts.why_coarse(self._training) if coarse else ""
 
     def show_frame(self, frame: Frame) -> None:
-        """Show what a frame says, where that has changed."""
+        """Show a frame's numbers and texts, where they have changed."""
         self.frame = frame
         counted = (frame.model, int(frame.info.get("successes", 0)))
         before, self._successes = self._successes, counted
@@ -73,7 +73,7 @@ class Overlays(QObject):
             self._canvas.show_inset(frame.inset, self._inset_box())
         if (frame.legend, frame.ghosts) != self._legends:
             self._show_legends()
-        # numbers that run are read a few times a second; whatever else changes is shown at once
+        # numbers that change in every frame are updated a few times a second; whatever else changes is shown at once
         late = time.monotonic() - self._written > NUMBERS_S
         if late or not frame.playing or chip_texts.steady(frame) != self._steady:
             self.write_chips()
@@ -90,7 +90,7 @@ class Overlays(QObject):
         self._show_legends()
 
     def write_chips(self) -> None:
-        """Draw the chips where their texts are others than those drawn last."""
+        """Draw the chips where their texts differ from those drawn last."""
         self._written, self._steady = time.monotonic(), chip_texts.steady(self.frame)
         texts = chip_texts.texts(self.frame, self.looking_at, self.policy, self._flash.isActive())
         pace = chip_texts.pace(self.frame, self._is_coarse())

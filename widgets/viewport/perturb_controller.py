@@ -19,7 +19,7 @@ class PerturbController:
     def __init__(self, mujoco: Any) -> None:
         self._mj = mujoco
         self._held = 0  # serial number of the press that is held
-        self._flat = False  # in the horizontal plane, as Shift asks
+        self._flat = False  # in the horizontal plane, while Shift is held
         self._tip = False  # what was pressed last is the tip of an arrow
         self._reach: np.ndarray | None = None  # from the arrow's foot to the hand that holds its tip, (3,) m
         self._slides = False  # what is held is a mark that follows the mouse over its plane

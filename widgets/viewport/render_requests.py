@@ -111,7 +111,7 @@ class RenderRequests:
         self._mail.post("camera", mode)
 
     def move_camera(self, how: str, *amounts: float) -> None:
-        """``orbit`` or ``pan`` by (dx, dy) in heights of the view, ``zoom`` by notches."""
+        """Move the camera: ``orbit`` or ``pan`` by (dx, dy) in heights of the view, ``zoom`` by notches."""
         self._mail.add(how, *amounts)
 
     def center_at(self, x: float, y: float) -> None:

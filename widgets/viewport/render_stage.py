@@ -239,7 +239,7 @@ class Stage:
         return self.painter.paint(self.player, self.camera, quality)
 
     def fail(self, message: str) -> Frame:
-        """Stop after an exception until a person asks for more, and return the frame that says why.
+        """Stop after an exception until a person's next request, and return the frame with the reason.
 
         What is chosen next plays where this one did.
         """

@@ -152,7 +152,7 @@ class SceneRenderer:
         decorations: Sequence[Decoration] = (),
         ghosts: Sequence[Ghost] = (),
     ) -> QImage:
-        """Return a picture of ``width`` × ``height`` pixels, or fewer as ``quality`` says, in the format of the screen.
+        """Return a picture of ``width`` × ``height`` pixels, or fewer by ``quality``, in the format of the screen.
 
         It is stretched by whoever shows it: here Qt would hold the interpreter while it does that.
 

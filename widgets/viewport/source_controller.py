@@ -66,7 +66,7 @@ class SourceController(QObject):
 
     @property
     def elsewhere(self) -> bool:
-        """Whether something else than the experiment's domain is shown."""
+        """Whether something other than the experiment's domain is shown."""
         return bool(self._elsewhere)
 
     # -- what is shown -------------------------------------------------------------------------------------------------
@@ -152,7 +152,7 @@ class SourceController(QObject):
     # -- who drives ----------------------------------------------------------------------------------------------------
 
     def choose_policy(self, key: str) -> None:
-        """Let another drive: a key of the bar's policies. Checkpoints and recordings are offered in a menu first."""
+        """Let another policy drive, by its key in the bar. Checkpoints and recordings are offered in a menu first."""
         if key == "training":
             self._watch_training()
         elif key == "checkpoint":

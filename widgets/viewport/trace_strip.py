@@ -19,7 +19,7 @@ FIXED = ("action", "reward", "value", "entropy", "score")  # lanes that are alwa
 
 
 class TraceStrip(QScrollArea):
-    """Action, reward, what the policy says, and of a recording an observation of the user's choice."""
+    """Action, reward, the policy's evaluations, and for a recording an observation of the user's choice."""
 
     sought = Signal(int)
     wanted_changed = Signal()  # the strip appeared, or :attr:`wanted` is another

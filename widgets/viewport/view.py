@@ -210,6 +210,6 @@ class Viewport(QWidget):
             self.dropped.emit(path)
 
     def _droppable(self, event: QDropEvent) -> Path | None:
-        """The first file that can be looked at; others are the window's."""
+        """Return the first dropped file that the viewport can show; the window handles others."""
         paths = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
         return next((path for path in paths if opening.kind_of(path) in DROPPED), None)

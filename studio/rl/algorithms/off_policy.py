@@ -121,7 +121,7 @@ class OffPolicyLearner(ABC):
             runner = GoalRunner(world, first, self.device, ignored, self.replay, self.generator, self_generated=own)
             self.env_runner = runner
             self.hindsight = Hindsight(runner.goals, self.replay, hindsight, settings.gamma, self.generator)
-        self._due = 0.0  # updates that ``update_ratio`` asks for and that were not made yet
+        self._due = 0.0  # updates that ``update_ratio`` requires and that were not made yet
         self._compiled: Callable[..., Tensor] | None = None
         self.auxiliary: AuxiliaryLosses | None = None
         if auxiliary:

@@ -93,7 +93,7 @@ class RangeCurriculum(Observer):
         self._return = np.zeros(num_envs)
         self._narrowed = self._narrow()
 
-    # -- what the world asks ---------------------------------------------------------------------------------------
+    # -- for the world ---------------------------------------------------------------------------------------------
 
     @property
     def terms(self) -> list[RandomizationTerm]:
@@ -101,7 +101,7 @@ class RangeCurriculum(Observer):
         return self._narrowed
 
     def reset_envs(self, ids: Array, rng: EpisodeRng) -> None:
-        """Decides for each new episode whether it is played at an end of a range, and at which."""
+        """Decide for each new episode whether it is played at an end of a range, and at which."""
         self._return[ids] = 0
         chosen, which = rng.uniform() < self._settings.probability, rng.uniform()
         if not self._moving:
@@ -120,7 +120,7 @@ class RangeCurriculum(Observer):
         return values
 
     def exclude(self, ids: Array) -> None:
-        """Leaves out the present episodes of simulations: they lack their beginning."""
+        """Leave out the present episodes of simulations: they lack their beginning."""
         self._probe[ids] = -1
 
     def on_step(self, world: BatchSimulation, ids: Ids, rewards: Array) -> None:
@@ -130,7 +130,7 @@ class RangeCurriculum(Observer):
         self.take_outcomes(ids, successes)
 
     def take_outcomes(self, ids: Array, successes: Array | None = None) -> None:
-        """Takes the outcomes of the episodes that have just ended in simulations ``ids``: (n,) bool, or None where the
+        """Take the outcomes of the episodes that have just ended in simulations ``ids``: (n,) bool, or None where the
         task has no success and their returns count."""
         outcomes = np.asarray(successes, float) if self._has_success else self._return[ids]
         moved = False
@@ -144,7 +144,7 @@ class RangeCurriculum(Observer):
         if moved:
             self._narrowed = self._narrow()
 
-    # -- what a log or a panel asks ----------------------------------------------------------------------------------
+    # -- for a log or a panel ----------------------------------------------------------------------------------------
 
     def ranges(self) -> dict[str, tuple[float, float]]:
         """The present range of each term, by key."""
@@ -158,7 +158,7 @@ class RangeCurriculum(Observer):
         return float(np.mean(np.diff(self._ends[self._moving])[:, 0] / width))
 
     def metrics(self) -> dict[str, float]:
-        """Numbers for the run log: ``range/<key>/low``, ``range/<key>/high`` and ``range/open``."""
+        """Return numbers for the run log: ``range/<key>/low``, ``range/<key>/high`` and ``range/open``."""
         values = {"range/open": self.opened()}
         for key, (low, high) in self.ranges().items():
             values |= {f"range/{key}/low": low, f"range/{key}/high": high}
@@ -175,7 +175,7 @@ class RangeCurriculum(Observer):
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Takes back what :meth:`state_dict` gave; of another number of simulations, the ranges alone.
+        """Take back what :meth:`state_dict` gave; of another number of simulations, the ranges alone.
 
         Raises:
             DataError: it is of other terms.
@@ -195,7 +195,7 @@ class RangeCurriculum(Observer):
     # -- inside --------------------------------------------------------------------------------------------------
 
     def _move_end(self, end: int) -> bool:
-        """Moves an end by what is known of it, and forgets that; says whether it moved."""
+        """Move an end by the outcomes kept for it, and forget them; return whether it moved."""
         term, side = divmod(end, 2)
         mean = float(np.mean(self._results[end]))
         self._results[end].clear()

@@ -133,7 +133,7 @@ class PhysicsRandomizer:
         self._parts = {field: len(parts_of(model, field)) for field in PARTED}
 
     def apply(self, ids: Array, values: Mapping[str, Array]) -> None:
-        """Gives simulations ``ids`` the values (n,) of each physics key in ``values``; other fields stay as they are.
+        """Give simulations ``ids`` the values (n,) of each physics key in ``values``; other fields stay as they are.
 
         All keys of a field must be given at once: their factors are multiplied.
         """
@@ -184,7 +184,7 @@ class PhysicsRandomizer:
 
 
 def parts_of(model: mujoco.MjModel, field: str) -> list[str]:
-    """Names of the parts that a field has a value for: geoms, bodies, the joints of degrees of freedom, actuators.
+    """Return the parts that a field has a value for: geoms, bodies, the joints of degrees of freedom, actuators.
 
     A geom without a name goes by its body's, an actuator by its joint's.
     """

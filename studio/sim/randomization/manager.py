@@ -75,7 +75,7 @@ class RandomizationManager:
         self.draw(ids, seeds)
 
     def draw(self, ids: Array, seeds: Array) -> None:
-        """Gives each simulation what its episode's seed draws, and what it has besides, whatever it was given since."""
+        """Give each simulation what its episode's seed draws, and what it has besides, whatever it was given since."""
         values = {
             key: self._once[key][ids] if key in self._once else randomization.nominal(key, len(ids))
             for key in self._foreign
@@ -87,7 +87,7 @@ class RandomizationManager:
         self._apply(ids, values)
 
     def set_values(self, ids: Array, values: Mapping[str, Array]) -> None:
-        """Gives each simulation its values, (n,) or (n, 3) by key, until its next episode; other keys stay.
+        """Give each simulation its values, (n,) or (n, 3) by key, until its next episode; other keys stay.
 
         Raises:
             StudioError: a delay is longer than the past commands that the model keeps.
@@ -104,7 +104,7 @@ class RandomizationManager:
         self._apply(ids, values)
 
     def draw_interval_terms(self, ids: Array, seeds: Array, steps: Array) -> None:
-        """Draws the interval terms whose time has come after ``steps`` (n,) control steps."""
+        """Draw the interval terms whose time has come after ``steps`` (n,) control steps."""
         for place, term in enumerate(self._interval_terms):
             period = max(1, round(term.interval * self._control_hz))
             due = (steps % period == 0) & (steps > 0)
@@ -124,7 +124,7 @@ class RandomizationManager:
         return bool(self._interval_terms)
 
     def add_noise(self, observation: Observation, spread: Array, seeds: Array, steps: Array) -> None:
-        """Adds the sensors' noise of standard deviation ``spread`` (n,) at a step of each episode."""
+        """Add the sensors' noise of standard deviation ``spread`` (n,) at a step of each episode."""
         if not spread.any():
             return
         rng = EpisodeRng(seeds, (steps << 2) + _NOISE)
@@ -139,7 +139,7 @@ class RandomizationManager:
         return counted if self.curriculum is None else counted | {"curriculum": self.curriculum.state_dict()}
 
     def set_counters(self, counters: Mapping[str, Any]) -> None:
-        """Takes back what :meth:`counters` gave."""
+        """Take back what :meth:`counters` gave."""
         self._foreign = set(counters["foreign"])
         if self.curriculum is not None and "curriculum" in counters:
             self.curriculum.load_state_dict(counters["curriculum"])

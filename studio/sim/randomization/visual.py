@@ -79,7 +79,7 @@ class VisualParams:
         self._colors = self._tint(np.asarray(visuals["color"])) if self._tinted else own.colors[None]
 
     def apply(self, i: int, target: VisualTarget) -> None:
-        """Gives a model picture ``i``'s look, whatever look it had before; cameras and lights are posed after it."""
+        """Give a model picture ``i``'s look, whatever look it had before; cameras and lights are posed after it."""
         intensity = self._intensity[i]
         target.position[:] = self._position[i]
         target.fovy[0] = self._fovy[i]
@@ -92,7 +92,7 @@ class VisualParams:
             target.colors[:] = self._colors[i if self._tinted else 0]
 
     def move_lights(self, i: int, data: mujoco.MjData) -> None:
-        """Moves the lights that ``mj_camlight`` has just posed."""
+        """Move the lights that ``mj_camlight`` has just posed."""
         if not self._moved[i]:
             return
         own, offset = self._own, self._offset[i]

@@ -127,7 +127,7 @@ class VideoWriter:
                 self._send(process)
                 whole = True
             except BrokenPipeError:
-                pass  # ffmpeg has ended: its error output says why
+                pass  # ffmpeg has ended: the reason is in its error output
             finally:
                 with contextlib.suppress(OSError):
                     process.stdin.close()

@@ -10,7 +10,7 @@ LOCKED = 1e6  # N·m·s/rad or N·s/m; a joint with more damping than this is me
 
 
 def chain_of(model: mujoco.MjModel) -> list[int]:
-    """Hinges and slides on the way to the deepest body, at most fourteen; without the fingers of a hand."""
+    """Return the hinges and slides on the way to the deepest body, at most fourteen, without the fingers of a hand."""
     best: list[int] = []
     for leaf in range(1, model.nbody):
         chain: list[int] = []
@@ -33,13 +33,13 @@ def _is_movable(model: mujoco.MjModel, joint: int) -> bool:
 
 
 def _siblings(model: mujoco.MjModel, body: int) -> int:
-    """How many bodies with joints this body's carrier carries next, itself included."""
+    """Return how many bodies with joints hang on the same carrier as this body, itself included."""
     carrier = _carrier(model, body)
     return sum(model.body_jntnum[b] > 0 and _carrier(model, b) == carrier for b in range(1, model.nbody))
 
 
 def _carrier(model: mujoco.MjModel, body: int) -> int:
-    """The nearest body on the way to the root that has joints; the world where none has."""
+    """Return the nearest body on the way to the root that has joints; the world where none has."""
     parent = int(model.body_parentid[body])
     while parent and not model.body_jntnum[parent]:
         parent = int(model.body_parentid[parent])

@@ -1,4 +1,4 @@
-"""Defaults of a model's file: what is added to it later, by the studio or a task, does not inherit them."""
+"""Defaults of a model's file: parts that the studio or a task adds later do not inherit them."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ JOINT = (
 
 
 def forget_defaults(spec: mujoco.MjSpec) -> bool:
-    """Gives geoms and joints MuJoCo's own defaults in place of the file's; what the file made of them stays as it is.
+    """Replace the file's defaults for geoms and joints by MuJoCo's own; the file's parts stay as they are.
 
-    A block of a task's would otherwise fall through a table where the file's geoms touch nothing unless they say so.
+    Otherwise a task's block would inherit, for example, that geoms have no contacts, and fall through the table.
 
     Returns:
-        Whether the file's were others.
+        Whether the file's defaults differed from MuJoCo's.
     """
     plain, changed = mujoco.MjSpec(), False
     kinds = (

@@ -1,4 +1,4 @@
-"""The files of a model: where they lie, whether they changed, and a copy that finds them from elsewhere."""
+"""The files of a model: where they are, whether they changed, and a copy elsewhere that still finds them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Stamp = tuple[tuple[str, int, int], ...]
 
 
 def read_model(path: Path) -> mujoco.MjSpec:
-    """Reads MJCF or URDF and finds what it names by package.
+    """Read MJCF or URDF and find the files that it names by package.
 
     Raises:
         DataError: the file is missing, is neither, or names a file that is not there.
@@ -34,16 +34,16 @@ def read_model(path: Path) -> mujoco.MjSpec:
 
 
 def _check_attached(path: Path, file: Path, seen: set[Path]) -> None:
-    """Raises DataError where a ``<model>`` names no file, in a model's file or one that it is made of.
+    """Raise DataError where a ``<model>`` names no file, in a model's file or one that it is made of.
 
-    MuJoCo 4.0.0 fails on it in a way after which the next model that is read waits for ever.
+    After MuJoCo 4.0.0 has failed on such a file, reading the next model hangs forever.
     """
     if file in seen or not file.is_file():
         return
     seen.add(file)
     try:
         root = ElementTree.parse(file).getroot()
-    except (ElementTree.ParseError, UnicodeError, LookupError):  # MuJoCo says what is wrong with it
+    except (ElementTree.ParseError, UnicodeError, LookupError):  # MuJoCo will report what is wrong with it
         return
     for element in [*root.iter("model"), *root.iter("include")]:
         named = element.get("file")
@@ -55,7 +55,7 @@ def _check_attached(path: Path, file: Path, seen: set[Path]) -> None:
 
 
 def _find_packages(spec: mujoco.MjSpec, path: Path) -> None:
-    """Points meshes and textures that are named by package (``package://NAME/…``) or by URL at their files.
+    """Point meshes and textures that are named by package (``package://NAME/…``) or by URL at their files.
 
     A package is looked for up the tree: a folder of its name, or one that holds such a folder.
 
@@ -83,7 +83,7 @@ def _find_packages(spec: mujoco.MjSpec, path: Path) -> None:
 
 
 def assets_of(spec: mujoco.MjSpec, model: mujoco.MjModel, path: Path) -> tuple[Path, ...]:
-    """Makes the names of all asset files absolute and returns them: what is written elsewhere finds them.
+    """Make the names of all asset files absolute and return them, so that a copy written elsewhere finds them.
 
     Args:
         spec: read from a file and compiled; its parts may come from other folders, with folders for assets of their
@@ -124,7 +124,7 @@ def files_of(path: Path, assets: Iterable[Path]) -> tuple[Path, ...]:
 
 
 def _named(path: Path) -> list[str]:
-    """Files that a model names, and those in turn, as MuJoCo lists them."""
+    """Return the files that a model names, and those that they name in turn, as MuJoCo lists them."""
     try:
         return mujoco.mju_getXMLDependencies(str(path.absolute()))
     except mujoco.FatalError as error:
@@ -133,7 +133,7 @@ def _named(path: Path) -> list[str]:
 
 
 def stamp_of(files: Iterable[Path]) -> Stamp:
-    """Return what changes when one of the files does: their times of change and sizes; −1 for one that is not there."""
+    """Return the files' modification times and sizes, −1 for a missing one: they differ once a file has changed."""
     stamps = []
     for file in files:
         try:
@@ -145,14 +145,14 @@ def stamp_of(files: Iterable[Path]) -> Stamp:
 
 
 def write_copy(spec: mujoco.MjSpec, path: Path, assets: Iterable[Path]) -> Path:
-    """Writes a model into the studio's cache, under a name that every byte which the model depends on is part of.
+    """Write a model into the studio's cache; its name has a hash of every byte that the model depends on.
 
     Raises:
         DataError: MuJoCo cannot write it or read it again, or the cache cannot be written.
     """
     try:
         text = spec.to_xml()
-        written = mujoco.MjSpec.from_string(text)  # what is beyond all measure may not be readable once it is written
+        written = mujoco.MjSpec.from_string(text)  # extreme numbers may not be readable once written
     except (ValueError, mujoco.FatalError) as error:
         words = f"The model cannot be completed: {plain_words(error)}."
         raise DataError(words, str(path), "Fix the MJCF or URDF file.") from None

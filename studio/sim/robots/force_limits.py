@@ -12,9 +12,8 @@ from studio.sim.robots.joint_loads import JointLoads
 
 Limit = tuple[float, float]  # the least and the largest force, N or N·m
 
-MARGIN = (
-    1.25  # how much more than holding the robot a limit must allow: a robot that can barely hold itself cannot move
-)
+# how much more than holding the robot a limit must allow: a robot that can barely hold itself cannot move
+MARGIN = 1.25
 
 
 def force_limit(model: mujoco.MjModel, actuator: int) -> Limit | None:
@@ -44,8 +43,10 @@ def weakest(limits: Mapping[int, Limit | None], loads: JointLoads) -> int | None
     return worst if worst is not None and lacking[worst] > 0 else None
 
 
-def left_out(what: str, names: Sequence[str], joint: int, limits: Mapping[int, Limit | None], loads: JointLoads) -> str:
-    """A sentence on limits that would let the robot fall: the file's numbers are no forces of this robot."""
+def limits_left_out(
+    what: str, names: Sequence[str], joint: int, limits: Mapping[int, Limit | None], loads: JointLoads
+) -> str:
+    """Return a sentence on limits that are ignored: with them the robot would fall, so they cannot be its own."""
     limit = limits[joint]
     assert limit is not None
     return (

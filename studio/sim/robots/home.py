@@ -13,11 +13,11 @@ Array = np.ndarray
 
 AIM = np.array([0.45, 0.0, 0.25])  # m, of the tip: above the middle of where tasks put things on a table
 CORNERS = np.array([[0.32, -0.28, 0.04], [0.32, 0.28, 0.04], [0.62, -0.28, 0.04], [0.62, 0.28, 0.04], [0.45, 0, 0.04]])
-STEP, STEPS, NEAR = 0.03, 38, 0.035  # m a step, steps, m: as a task asks an arm to go
+STEP, STEPS, NEAR = 0.03, 38, 0.035  # m a step, steps, m: like an arm's motion in a task
 STALLED = 1e-3  # m; a tip that comes no nearer than this in a step does not arrive
-STARTS, REFINED = 24, 25  # random poses that are tried, and steps of inverse kinematics from each
-TRIED = 4  # of them the best, whose way to the corners is tried
-FINE, ENOUGH = 0.3, 3  # cost of a good pose, and how many of them end the search
+STARTS, IK_STEPS = 24, 25  # random poses that are tried, and steps of inverse kinematics from each
+CANDIDATES = 4  # the best poses, from which the corners are tried
+GOOD_COST, GOOD_POSES = 0.3, 3  # cost of a good pose, and how many good ones end the search
 STRETCHED = 0.6  # of an arm's length: how far a tip goes that cannot reach the aim
 ROOM = 0.1  # share of a joint's range that stays free at both ends
 TOLERANCE = 0.15  # least singular value of the tip's Jacobian, in arm lengths, that is well away from singular
@@ -25,37 +25,38 @@ TOLERANCE = 0.15  # least singular value of the tip's Jacobian, in arm lengths, 
 
 @dataclass(frozen=True)
 class Pose:
-    """A pose, (nq,), and what speaks against it; 0: nothing."""
+    """A pose, (nq,), and its cost; 0: ideal."""
 
     qpos: Array
     cost: float
-    corners: int = 0  # of the table, that the tip reaches from it
+    corners: int = 0  # how many corners of the table the tip reaches from it
 
 
 def find_home(model: mujoco.MjModel, joints: list[int], site: int) -> Array | None:
-    """Return a pose (nq,) from which an arm does its tasks; None: the model's own does, or none can be looked for.
+    """Return a pose (nq,) to start tasks from; None: the model's own pose is good, or the arm floats or is tied.
 
     Deterministic. Candidates are the model's own pose, the middle of the ranges and random ones, each brought to the
-    aim by inverse kinematics; what speaks against one is the distance that is left, nearness to a singular pose and to
-    limits, contacts and the ground. Of the best few the one is taken from which most corners of the table are reached.
+    aim by inverse kinematics. The cost of a candidate grows with the distance left to the aim, with nearness to a
+    singular pose, to joint limits and to the ground, and with contacts. Of the best few, the one that reaches the most
+    corners of the table wins.
     """
     if _is_tied(model, joints):
         return None
     arm = PosedArm(model, joints, site)
-    own = _with_corners(arm, Pose(model.qpos0.copy(), _cost(arm, model.qpos0, arm.tip(model.qpos0))))
+    own = _with_reached_corners(arm, Pose(model.qpos0.copy(), _cost(arm, model.qpos0, arm.tip(model.qpos0))))
     if own.cost < 1 and own.corners == len(CORNERS):
         return None
     aim = _aim(arm)
     found: list[Pose] = []
     for start in _starts(arm):
-        qpos = _brought_to(arm, start, aim)
+        qpos = _moved_to(arm, start, aim)
         found.append(Pose(qpos, _cost(arm, qpos, aim)))
-        if sum(pose.cost < FINE for pose in found) == ENOUGH:
+        if sum(pose.cost < GOOD_COST for pose in found) == GOOD_POSES:
             break
     found.sort(key=lambda pose: pose.cost)
     best = own
-    for pose in found[:TRIED]:
-        tried = _with_corners(arm, pose)
+    for pose in found[:CANDIDATES]:
+        tried = _with_reached_corners(arm, pose)
         if (tried.corners, -tried.cost) > (best.corners, -best.cost):
             best = tried
         if best.corners == len(CORNERS):
@@ -64,7 +65,7 @@ def find_home(model: mujoco.MjModel, joints: list[int], site: int) -> Array | No
 
 
 def _aim(arm: PosedArm) -> Array:
-    """Where the tip shall rest, m: less far out for an arm that is short."""
+    """Return where the tip shall rest, m; nearer to the base for a short arm."""
     away = AIM - arm.base
     distance = float(np.linalg.norm(away))
     return arm.base + away * min(1.0, STRETCHED * arm.length / distance)
@@ -81,10 +82,10 @@ def _starts(arm: PosedArm) -> list[Array]:
     return poses
 
 
-def _brought_to(arm: PosedArm, qpos: Array, aim: Array) -> Array:
+def _moved_to(arm: PosedArm, qpos: Array, aim: Array) -> Array:
     room = np.where(np.isfinite(arm.high - arm.low), ROOM * (arm.high - arm.low), 0)
     low, high = arm.low + room, arm.high - room
-    for _ in range(REFINED):
+    for _ in range(IK_STEPS):
         offset = aim - arm.tip(qpos)
         qpos = arm.move(qpos, offset * min(1.0, 0.1 / (np.linalg.norm(offset) + 1e-9)), low, high)
     arm.tip(qpos)
@@ -92,10 +93,10 @@ def _brought_to(arm: PosedArm, qpos: Array, aim: Array) -> Array:
 
 
 def _cost(arm: PosedArm, qpos: Array, aim: Array) -> float:
-    """What speaks against a pose; each part is 1 where it is bad."""
+    """Return the cost of a pose; each of its parts is 1 where it is bad."""
     model, data = arm.model, arm.data
     missed, jacobian = float(np.linalg.norm(aim - arm.tip(qpos))) / 0.05, arm.jacobian()
-    if not np.isfinite(jacobian).all() or not np.isfinite(missed):  # of lengths beyond all measure
+    if not np.isfinite(jacobian).all() or not np.isfinite(missed):  # the model has extreme lengths
         return np.inf
     singular = max(0.0, 1 - float(np.linalg.svd(jacobian, compute_uv=False)[-1]) / (TOLERANCE * arm.length))
     joints = data.qpos[arm.qpos]
@@ -113,8 +114,8 @@ def _cost(arm: PosedArm, qpos: Array, aim: Array) -> float:
     return float(missed + 2 * singular + limits + 3 * min(contacts, 3) + 2 * min(low, 3) + turned)
 
 
-def _with_corners(arm: PosedArm, pose: Pose) -> Pose:
-    """The pose with the number of corners that the tip reaches from it, straight, in as many steps as a task allows."""
+def _with_reached_corners(arm: PosedArm, pose: Pose) -> Pose:
+    """Return the pose with the number of corners that the tip reaches from it, straight, in a task's time."""
     reached = 0
     for corner in CORNERS:
         qpos, last = pose.qpos, np.inf

@@ -62,6 +62,6 @@ def pose_range(model: mujoco.MjModel, chain: list[int]) -> tuple[Array, Array]:
 
 
 def _poses(model: mujoco.MjModel, chain: list[int]) -> Array:
-    """Poses of the chain, (POSES, joints): the default one, and others within the joints' ranges."""
+    """Pose of the chain, (POSES, joints): the default one, and others within the joints' ranges."""
     drawn = np.random.default_rng(SEED).uniform(*pose_range(model, chain), (POSES - 1, len(chain)))
     return np.concatenate([model.qpos0[model.jnt_qposadr[chain]][None], drawn])

@@ -10,7 +10,7 @@ OF_BODIES = (mujoco.mjtEq.mjEQ_WELD, mujoco.mjtEq.mjEQ_CONNECT)
 def release_from_mocap(spec: mujoco.MjSpec, model: mujoco.MjModel, chain: list[int]) -> list[str]:
     """Switch off the welds and connections between the chain's bodies and mocap bodies. Return sentences on them.
 
-    A weld to a mocap body that nobody moves would hold the arm where it is; one that a task moves would carry it.
+    A weld to a mocap body that nothing moves would hold the arm in place; one that a task moves would drag it along.
     """
     changes = []
     for index, equality in enumerate(spec.equalities):
@@ -18,7 +18,7 @@ def release_from_mocap(spec: mujoco.MjSpec, model: mujoco.MjModel, chain: list[i
             continue
         pair = [_body(model, index, int(end)) for end in (model.eq_obj1id[index], model.eq_obj2id[index])]
         targets = [b for b in pair if model.body_mocapid[b] >= 0]
-        if targets and any(_carried(model, b, int(model.jnt_bodyid[chain[0]])) for b in pair):
+        if targets and any(_hangs_on(model, b, int(model.jnt_bodyid[chain[0]])) for b in pair):
             equality.active = False
             name = model.body(targets[0]).name
             changes.append(
@@ -28,12 +28,12 @@ def release_from_mocap(spec: mujoco.MjSpec, model: mujoco.MjModel, chain: list[i
 
 
 def _body(model: mujoco.MjModel, equality: int, item: int) -> int:
-    """The body at one end of an equality: named itself, or by a site on it."""
+    """Return the body at one end of an equality, which names the body or a site on it."""
     sites = model.eq_objtype[equality] == mujoco.mjtObj.mjOBJ_SITE
     return int(model.site_bodyid[item]) if sites else item
 
 
-def _carried(model: mujoco.MjModel, body: int, first: int) -> bool:
+def _hangs_on(model: mujoco.MjModel, body: int, first: int) -> bool:
     """Whether a body is the chain's first moving body or hangs on it."""
     while body and body != first:
         body = int(model.body_parentid[body])

@@ -1,4 +1,4 @@
-"""Names of a model's parts: those that have none get some, and none may be a task's."""
+"""Names of a model's parts: unnamed parts get names, and names reserved for tasks are refused."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from studio.errors import DataError
 
 
 def check_names(spec: mujoco.MjSpec, path: Path) -> None:
-    """Raises DataError where a part of a model has a name that tasks keep for theirs."""
+    """Raise DataError where a part of a model has a name that is reserved for tasks."""
     kinds = {"body": spec.bodies, "joint": spec.joints, "geom": spec.geoms, "site": spec.sites}
     for kind, parts in kinds.items():
         for part in parts:
@@ -22,9 +22,9 @@ def check_names(spec: mujoco.MjSpec, path: Path) -> None:
 
 
 def name_parts(spec: mujoco.MjSpec) -> list[str]:
-    """Names the bodies, joints, sites, actuators and keyframes that have no name. Returns what was, in sentences.
+    """Name the bodies, joints, sites, actuators and keyframes that have no name. Return what was named, in sentences.
 
-    An actuator is called as its joint is, everything else by its kind and number.
+    An actuator gets its joint's name, everything else its kind and number.
     """
     changes = []
     kinds = {
@@ -48,7 +48,7 @@ def name_parts(spec: mujoco.MjSpec) -> list[str]:
 
 
 def free_name(wanted: str, taken: Collection[str]) -> str:
-    """Return the name, or with a number behind it where it is taken."""
+    """Return the name, with a number appended where it is taken."""
     name, number = wanted, 1
     while name in taken:
         number += 1

@@ -21,7 +21,7 @@ from studio.sim.robots.home import find_home
 from studio.sim.robots.mocap_welds import release_from_mocap
 from studio.sim.robots.names import check_names, name_parts
 from studio.sim.robots.servos import add_servos
-from studio.sim.robots.surroundings import add_camera, add_floor, add_light, add_rods, spare_contacts
+from studio.sim.robots.surroundings import add_camera, add_floor, add_light, add_rods, exclude_floor_contacts
 from studio.sim.robots.tip import add_tip
 from studio.sim.robots.urdf import is_urdf, prepare_urdf
 from studio.sim.scene import compile_spec
@@ -46,7 +46,7 @@ _OPENED: dict[tuple[str, Path], _Opened] = {}  # by the path as it was given, an
 
 
 def open_model(path: Path) -> Embodiment:
-    """Describes the model in a file.
+    """Describe the model in a file.
 
     The limb is the chain from the root to the deepest body. What the model lacks to be used as a robot (servos, names,
     a home pose, light, a floor, a camera) is written to a copy in the studio's cache, never into the file itself;
@@ -94,11 +94,11 @@ def _open(path: Path) -> _Opened:
     if not home and kind == "arm" and (found := find_home(model, chain, model.site(limb.site).id)) is not None:
         pose = found
         home = _add_home(spec, model, limb, pose)
-        changes.append(_found(model, limb, pose))
+        changes.append(_home_sentence(model, limb, pose))
     elif home:
         pose = model.key(home).qpos
     if floor:
-        spare_contacts(spec, model, floor, pose, chain)
+        exclude_floor_contacts(spec, model, floor, pose, chain)
         changes.append("A floor at height 0 was added: the model has none. The robot's own links pass through it.")
     changes += [*add_light(spec), *add_camera(spec, model, pose)]
     contents = content_hash([file_hash(file) for file in files])
@@ -119,7 +119,7 @@ def _open(path: Path) -> _Opened:
 
 
 def _limb(model: mujoco.MjModel, chain: list[int], tip: int) -> Limb:
-    """The chain as a limb, in the slots of a driving base where it is one, else of an arm."""
+    """Return the chain as a limb, in the slots of a driving base where it is one, else of an arm."""
     site = next(model.site(i).name for i in range(model.nsite) if model.site_bodyid[i] == tip)
     joints = tuple(model.joint(j).name for j in chain)
     actuators = tuple(model.actuator(actuators_of(model, j)[0]).name for j in chain)
@@ -129,13 +129,13 @@ def _limb(model: mujoco.MjModel, chain: list[int], tip: int) -> Limb:
 
 
 def _home(spec: mujoco.MjSpec) -> str:
-    """Name of the keyframe to rest in: ``home``, or the first one; empty where there is none."""
+    """Return the name of the keyframe to rest in: ``home``, or the first one; empty where there is none."""
     names = [key.name for key in spec.keys]
     return "home" if "home" in names else next(iter(names), "")
 
 
 def _add_home(spec: mujoco.MjSpec, model: mujoco.MjModel, limb: Limb, pose: np.ndarray) -> str:
-    """Adds a keyframe of a pose, (nq,), that the limb's servos hold. Returns its name."""
+    """Add a keyframe of a pose, (nq,), that the limb's servos hold. Return its name."""
     ctrl = np.zeros(model.nu)
     for name, joint in zip(limb.actuators, limb.joints, strict=True):
         actuator = model.actuator(name).id
@@ -145,7 +145,7 @@ def _add_home(spec: mujoco.MjSpec, model: mujoco.MjModel, limb: Limb, pose: np.n
     return "home"
 
 
-def _found(model: mujoco.MjModel, limb: Limb, pose: np.ndarray) -> str:
+def _home_sentence(model: mujoco.MjModel, limb: Limb, pose: np.ndarray) -> str:
     data = mujoco.MjData(model)
     data.qpos[:] = pose
     mujoco.mj_kinematics(model, data)

@@ -37,7 +37,7 @@ class PosedArm:
         self.length = max(1e-3, float(np.linalg.norm(np.diff(points, axis=0), axis=1).sum()))
 
     def tip(self, qpos: Array) -> Array:
-        """Where the tip is in a pose, (3,), m. Joints that an equality ties to others follow them."""
+        """Return the tip's position in a pose, (3,), m. Joints that an equality ties to others follow them."""
         data, model = self.data, self.model
         data.qpos[:] = qpos
         for follower, leader, polynomial in self._couplings:
@@ -47,13 +47,13 @@ class PosedArm:
         return data.site_xpos[self.site].copy()
 
     def jacobian(self) -> Array:
-        """The tip's in the pose set last, (3, joints)."""
+        """Return the tip's Jacobian in the pose set last, (3, joints)."""
         mujoco.mj_comPos(self.model, self.data)
         mujoco.mj_jacSite(self.model, self.data, self._jacobian, None, self.site)
         return self._jacobian[:, self.dofs]
 
     def move(self, qpos: Array, offset: Array, low: Array, high: Array, home: Array | None = None) -> Array:
-        """Return the pose a step of inverse kinematics further, within ``low`` and ``high``; for after :meth:`tip`."""
+        """Return the pose after a step of inverse kinematics, within ``low`` and ``high``; call :meth:`tip` before."""
         posture = None if home is None else POSTURE_GAIN * (home - qpos)[self.qpos][None]
         step = damped_least_squares(self.jacobian()[None], offset[None], posture)[0]
         moved = self.data.qpos.copy()
@@ -62,7 +62,7 @@ class PosedArm:
 
 
 def _couplings(model: mujoco.MjModel) -> list[tuple[int, int, Array]]:
-    """Joints that follow others: where both lie in ``qpos``, and the polynomial between them."""
+    """Return the joints that follow others: (follower, leader, polynomial), both as indices into ``qpos``."""
     found = []
     for equality in range(model.neq):
         first, second = int(model.eq_obj1id[equality]), int(model.eq_obj2id[equality])

@@ -14,7 +14,7 @@ import mujoco
 import numpy as np
 
 from studio.sim.robots.actuators import actuators_of, command_of, is_motor
-from studio.sim.robots.force_limits import force_limit, joint_force_limit, left_out, weakest
+from studio.sim.robots.force_limits import force_limit, joint_force_limit, limits_left_out, weakest
 from studio.sim.robots.joint_loads import JointLoads, joint_loads
 
 Array = np.ndarray
@@ -54,10 +54,10 @@ def add_servos(spec: mujoco.MjSpec, model: mujoco.MjModel, chain: list[int]) -> 
     limits = {i: force_limit(model, own) for i in lacking if (own := present[i]) is not None}
     of_joints = {i: joint_force_limit(model, joint) for i, joint in enumerate(chain)}
     if (weak := weakest(limits, loads)) is not None:
-        changes.append(left_out("motors' limits", names, weak, limits, loads))
+        changes.append(limits_left_out("motors' limits", names, weak, limits, loads))
         limits = {}
     if (weak := weakest(of_joints, loads)) is not None:
-        changes.append(left_out("joints' limits", names, weak, of_joints, loads))
+        changes.append(limits_left_out("joints' limits", names, weak, of_joints, loads))
         for name in names:
             spec.joint(name).actfrclimited = mujoco.mjtLimited.mjLIMITED_FALSE
     defaults = _defaults(spec)

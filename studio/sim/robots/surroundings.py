@@ -18,7 +18,7 @@ FILLED = 0.9  # share of the picture that the robot and the table may fill
 
 
 def add_light(spec: mujoco.MjSpec) -> list[str]:
-    """Adds two lights, and a sky behind, where a model has no light. Returns what was added, in sentences."""
+    """Add two lights, and a sky behind, where a model has no light. Return what was added, in sentences."""
     if spec.lights:
         return []
     key = {"pos": [1.25, -0.95, 1.9], "dir": [-0.42, 0.40, -0.82], "diffuse": [0.45] * 3, "castshadow": True}
@@ -40,11 +40,11 @@ def add_light(spec: mujoco.MjSpec) -> list[str]:
 
 
 def add_rods(spec: mujoco.MjSpec, model: mujoco.MjModel) -> list[str]:
-    """Adds rods from joint to joint, which touch and weigh nothing, where no moving link has a shape to be seen.
+    """Add rods from joint to joint, which touch and weigh nothing, where no moving link has a shape to be seen.
 
-    A URDF may have none, or, as MuJoCo leaves out what is for looks alone, only such.
+    A URDF may have no shapes, or only visual ones, which MuJoCo discards by default.
     """
-    ids = [model.body(body.name).id for body in spec.bodies]  # a changed spec forgets its own
+    ids = [model.body(body.name).id for body in spec.bodies]  # a changed spec loses its parts' ids
     moving = [b for b, i in zip(spec.bodies, ids, strict=True) if model.body_weldid[i] and model.body_mocapid[i] < 0]
     if any(body.geoms for body in moving):
         return []
@@ -58,12 +58,14 @@ def add_rods(spec: mujoco.MjSpec, model: mujoco.MjModel) -> list[str]:
 
 
 def add_floor(spec: mujoco.MjSpec, model: mujoco.MjModel) -> str:
-    """Adds a floor at height 0 where a model has nothing fixed to stand on. Returns its body's name; "": nothing added.
+    """Add a floor at height 0 where a model has nothing fixed to stand on. Return its body's name; "": nothing added.
 
     Args:
         model: what the spec compiles to.
     """
-    if any(_carries(model, geom) for geom in range(model.ngeom) if model.body_weldid[model.geom_bodyid[geom]] == 0):
+    if any(
+        _can_stand_on(model, geom) for geom in range(model.ngeom) if model.body_weldid[model.geom_bodyid[geom]] == 0
+    ):
         return ""
     name = free_name("studio_floor", {body.name for body in spec.bodies})
     color = [0.70, 0.72, 0.745, 1]
@@ -71,16 +73,18 @@ def add_floor(spec: mujoco.MjSpec, model: mujoco.MjModel) -> str:
     return name
 
 
-def _carries(model: mujoco.MjModel, geom: int) -> bool:
+def _can_stand_on(model: mujoco.MjModel, geom: int) -> bool:
     kind = int(model.geom_type[geom])
     if kind == mujoco.mjtGeom.mjGEOM_BOX:
         return bool((model.geom_size[geom, :2] >= WIDE).all())
     return kind in (mujoco.mjtGeom.mjGEOM_PLANE, mujoco.mjtGeom.mjGEOM_HFIELD)
 
 
-def spare_contacts(spec: mujoco.MjSpec, model: mujoco.MjModel, floor: str, qpos: Array, chain: list[int]) -> None:
-    """Lets links pass through an added floor: those that stand in it at home, as a base does that is sunk into it, and
-    an arm that is fixed to the world: a bare flange could not come down to what lies on a floor that its file lacks.
+def exclude_floor_contacts(
+    spec: mujoco.MjSpec, model: mujoco.MjModel, floor: str, qpos: Array, chain: list[int]
+) -> None:
+    """Let links pass through an added floor: those that touch it at home, such as a base sunk into it, and all links of
+    a robot that is fixed to the world, because its bare flange must come down to the blocks that lie on the floor.
 
     Args:
         model: what the spec compiles to, with the floor.
@@ -92,17 +96,17 @@ def spare_contacts(spec: mujoco.MjSpec, model: mujoco.MjModel, floor: str, qpos:
     mujoco.mj_kinematics(model, data)
     mujoco.mj_collision(model, data)
     pairs = model.geom_bodyid[data.contact.geom[: data.ncon]]
-    spared = {int(b if a == body else a) for a, b in pairs.tolist() if body in (a, b)}
+    excluded = {int(b if a == body else a) for a, b in pairs.tolist() if body in (a, b)}
     root = int(model.body_rootid[model.jnt_bodyid[chain[0]]])
     tree = np.flatnonzero(model.body_rootid == root)
     if not np.isin(model.jnt_type[np.isin(model.jnt_bodyid, tree)], mujoco.mjtJoint.mjJNT_FREE).any():
-        spared |= {int(link) for link in tree}
-    for other in sorted(spared):
+        excluded |= {int(link) for link in tree}
+    for other in sorted(excluded):
         spec.add_exclude(bodyname1=floor, bodyname2=model.body(other).name)
 
 
 def add_camera(spec: mujoco.MjSpec, model: mujoco.MjModel, qpos: Array) -> list[str]:
-    """Adds a camera that sees the robot at home and the table before it, where a model has no named camera.
+    """Add a camera that sees the robot at home and the table before it, where a model has no named camera.
 
     Args:
         model: what the spec compiles to.
@@ -130,7 +134,7 @@ def add_camera(spec: mujoco.MjSpec, model: mujoco.MjModel, qpos: Array) -> list[
 
 
 def _far_enough(points: Array, place: Array, axes: Array, fov: float) -> Array:
-    """Return the camera's place, moved so that all points (n, 3) are in the picture; as it is where they are."""
+    """Return the camera's place, moved if necessary so that all points (n, 3) are in the picture."""
     slope = FILLED * np.tan(np.radians(fov) / 2)
     seen = (points - place) @ axes  # right, up and toward the camera, m
     if (np.abs(seen[:, :2]).max(1) <= -slope * seen[:, 2]).all():

@@ -8,7 +8,7 @@ from studio.sim.robots.names import free_name
 
 
 def add_tip(spec: mujoco.MjSpec, model: mujoco.MjModel, body: int) -> list[str]:
-    """Adds a site where a body has none: in the middle of its mass, or at its origin where it has no mass.
+    """Add a site where a body has none: in the middle of its mass, or at its origin where it has no mass.
 
     Returns:
         What was added, in sentences.
@@ -17,6 +17,6 @@ def add_tip(spec: mujoco.MjSpec, model: mujoco.MjModel, body: int) -> list[str]:
         return []
     name = model.body(body).name
     site = free_name("studio_tip", {site.name for site in spec.sites})
-    place = model.body_ipos[body] if model.body_mass[body] else [0, 0, 0]  # MuJoCo's figure means nothing there
+    place = model.body_ipos[body] if model.body_mass[body] else [0, 0, 0]  # ipos is arbitrary without a mass
     spec.body(name).add_site(name=site, size=[0.005, 0, 0], pos=place)
     return [f"A site marks the end of the arm, at the body '{name}'."]

@@ -1,4 +1,4 @@
-"""What a URDF means to MuJoCo otherwise than to its writer: fixed links, and links without a mass."""
+"""What MuJoCo reads in a URDF otherwise than its author means it: fixed links, and links without a mass."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from pathlib import Path
 
 import mujoco
 
-MASS, INERTIA = 0.1, 1e-3  # kg and kg·m² of a link that moves and has none: a small ball's of 10 cm radius
+MASS, INERTIA = 0.1, 1e-3  # kg and kg·m², given to a moving link without a mass
 
 
 def is_urdf(path: Path) -> bool:
-    """Whether a model's file is a URDF, by its outermost element as MuJoCo tells."""
+    """Whether a model's file is a URDF, by its outermost element, as MuJoCo decides it."""
     outermost = re.search(r"<(robot|mujoco)[\s>/]", path.read_text(encoding="utf-8", errors="replace"))
     return outermost is not None and outermost.group(1) == "robot"
 
 
 def prepare_urdf(spec: mujoco.MjSpec) -> list[str]:
-    """Keeps fixed links, which hold the tool's place, and gives moving ones without a mass a small one.
+    """Keep fixed links, which hold the tool's place, and give moving ones without a mass a small one.
 
     Args:
         spec: read from a URDF and not compiled.
 
     Returns:
-        What the copy has otherwise, in sentences.
+        What was changed, in sentences.
     """
     spec.compiler.fusestatic = False
     weightless = [body for body in spec.bodies if body.joints and not _has_mass(body)]

@@ -40,7 +40,7 @@ def named(task: Task, contexts: Array) -> dict[str, Array]:
 
 
 def logged(domain: Domain, task: Task) -> tuple[str, ...]:
-    """Keys of what is drawn for an episode of a domain: its randomization terms', then the context's."""
+    """Return the keys of what is drawn for an episode of a domain: its randomization terms', then the context's."""
     terms = dict.fromkeys(term.key for term in domain.randomization)
     return (*terms, *(f"{PREFIX}{name}" for name in task.context))
 

@@ -1,4 +1,4 @@
-"""Families of tasks for one body: run in a direction, or at a velocity, that the context ω says."""
+"""Families of tasks for one body: run in a direction, or at a velocity, that the context ω gives."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ DEEP = 4.0  # m beneath the disc lies what can be seen of a floor
 
 
 def lay(spec: mujoco.MjSpec, radius: float = 0.0) -> None:
-    """Puts a block in the place of the model's floor (the geom ``floor``, a plane at height 0).
+    """Put a block in the place of the model's floor (the geom ``floor``, a plane at height 0).
 
     Contacts with a block and with a disc are the same to the last digits, with a plane they are others: so two worlds
     differ in nothing but the edge.

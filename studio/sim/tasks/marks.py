@@ -30,7 +30,7 @@ def sliding_marks(model: mujoco.MjModel) -> dict[int, Array]:
 
 
 def slid(model: mujoco.MjModel, data: mujoco.MjData, body: int, joints: Array, to: Array) -> Array:
-    """Positions of a mark's slides, (joints,) m, that bring the middle of its mass to ``to`` (3,), as far as their axes
+    """Return a mark's slide positions, (joints,) m, that bring its center of mass to ``to`` (3,), as far as their axes
     reach there and their ranges allow."""
     found = data.qpos[model.jnt_qposadr[joints]] + data.xaxis[joints] @ (to - data.xipos[body])
     low, high = model.jnt_range[joints].T

@@ -70,7 +70,7 @@ class MotorTask(Task):
 
 
 class ForwardTask(MotorTask):
-    """Reward for the speed along x, less the effort, and for staying healthy where a subclass says what that is."""
+    """Reward for the speed along x, less the effort, and for staying healthy where a subclass defines what that is."""
 
     effort_cost: ClassVar[float]
     skipped: ClassVar[int] = 1  # first coordinates that are not observed

@@ -122,9 +122,9 @@ def test_rows_say_what_is_not_the_same_in_all_of_them(runs: Path) -> None:
     (runner / "run.json").write_text(json.dumps(status))
     header, _, *lines = format_table(table([arm, runner]), "table").splitlines()
     assert header.split()[-3:] == ["target", "measure", "samples"]
-    told = {line.split()[0]: line for line in lines}
-    assert told["epopt"].split()[-5:] == ["hopper", "on", "hopper", "return", "40,960"]
-    assert told["lora"].split()[-5:] == ["reach", "on", "ur5_6dof", "success", "–"]
+    by_strategy = {line.split()[0]: line for line in lines}
+    assert by_strategy["epopt"].split()[-5:] == ["hopper", "on", "hopper", "return", "40,960"]
+    assert by_strategy["lora"].split()[-5:] == ["reach", "on", "ur5_6dof", "success", "–"]
 
 
 def test_a_label_names_the_first_settings_and_counts_the_others(runs: Path) -> None:

@@ -114,9 +114,9 @@ def test_both_tables_know_what_training_without_transfer_is(runs: list[RunInfo])
 def test_the_command_line_shows_it(runs: list[RunInfo], capfd: pytest.CaptureFixture[str]) -> None:
     folders = [str(run.folder) for run in runs]
     assert main(["compare", *folders]) == 0
-    told = capfd.readouterr().out
-    assert "Against training without transfer" in told
-    assert "return [95%]" in told and "success" not in told  # the hopper has none
+    printed = capfd.readouterr().out
+    assert "Against training without transfer" in printed
+    assert "return [95%]" in printed and "success" not in printed  # the hopper has none
     assert main(["compare", *folders, "--json"]) == 0
     data = json.loads(capfd.readouterr().out.splitlines()[-1])
     assert [row["strategy"] for row in data["transfer"]] == ["rl_fine_tuning"] and data["left_out"] == []

@@ -52,20 +52,20 @@ def follow(*acts: Callable[[Channels], None]) -> None:
 
 
 def test_what_is_logged_is_told_while_the_run_goes_on(capfd: pytest.CaptureFixture[str]) -> None:
-    told = {"out": "", "err": ""}
+    printed = {"out": "", "err": ""}
 
     def act(channels: Channels) -> None:
         def seen() -> bool:
             out, err = capfd.readouterr()
-            told["out"], told["err"] = told["out"] + out, told["err"] + err
-            return "Compiling." in told["err"]
+            printed["out"], printed["err"] = printed["out"] + out, printed["err"] + err
+            return "Compiling." in printed["err"]
 
         channels.events.publish(Logged("info", "Compiling."))
         tiny.wait_for(seen, 5)
         channels.events.publish(Logged("info", "The last word."))
 
     follow(act)
-    assert told == {"out": "", "err": "Compiling.\n"}
+    assert printed == {"out": "", "err": "Compiling.\n"}
     assert capfd.readouterr() == ("", "The last word.\n")
 
 
@@ -90,14 +90,14 @@ class Recorded:
     """A session that leaves a run folder behind; it fails where ``faults`` has its strategy."""
 
     faults: dict[str, Exception] = {}
-    begun: list[str] = []
+    started: list[str] = []
 
     def __init__(self, experiment: Any, registry: Any, channels: Channels, folder: Path) -> None:
         self.experiment, self.channels, self._parent = experiment, channels, folder
         self.state = "preparing"
 
     def run(self) -> None:
-        self.begun.append(self.experiment.name)
+        self.started.append(self.experiment.name)
         unexpected_error = self.faults.get(self.experiment.strategy.id)
         if isinstance(unexpected_error, ExperimentError):
             raise unexpected_error  # it could not even begin
@@ -116,7 +116,7 @@ def recorded(monkeypatch: pytest.MonkeyPatch) -> type[Recorded]:
     monkeypatch.setattr("studio.run.matrix.Session", Recorded)
     monkeypatch.setattr("studio.run.session.Session", Recorded)
     monkeypatch.setattr(Recorded, "faults", {})
-    monkeypatch.setattr(Recorded, "begun", [])
+    monkeypatch.setattr(Recorded, "started", [])
     return Recorded
 
 
@@ -139,14 +139,14 @@ def test_a_run_that_fails_is_told_and_the_others_are_compared(
     ]
     recorded.faults.clear()
     assert compared(tmp_path, "--json") == 0
-    assert recorded.begun == ["tiny-lora-2-0", "tiny-from_scratch-2-0", "tiny-lora-2-0"]
+    assert recorded.started == ["tiny-lora-2-0", "tiny-from_scratch-2-0", "tiny-lora-2-0"]
 
 
 def test_all_that_is_compared_is_checked_before_the_first_run(
     recorded: type[Recorded], tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     assert compared(tmp_path, **{"comparison.params": {"from_scratch": {"learning_rate": -1}}}) == 2
-    assert not recorded.begun
+    assert not recorded.started
     (line,) = capfd.readouterr().err.splitlines()
     assert line.startswith("transfer-studio: strategy.params.learning_rate: 'tiny-from_scratch-2-0' cannot start: -1 ")
 
@@ -158,7 +158,7 @@ def test_where_no_run_can_be_kept_no_other_is_tried_and_what_finished_is_compare
     three = {"comparison.strategies": ["lora", "from_scratch", "full_finetuning"]}
     assert compared(tmp_path, "--json", **three) == 1
     out, err = capfd.readouterr()
-    assert [row["strategy"] for row in json.loads(out)["rows"]] == ["lora"] and len(recorded.begun) == 2
+    assert [row["strategy"] for row in json.loads(out)["rows"]] == ["lora"] and len(recorded.started) == 2
     words = "'tiny-from_scratch-2-0' failed: runs: The output folder is full. Choose another."
     assert err.splitlines() == [f"transfer-studio: {words}"]
     assert compared(tmp_path, **{"comparison.strategies": ["from_scratch"]}) == 2  # there is nothing to compare

@@ -31,7 +31,7 @@ def answered(capfd: pytest.CaptureFixture[str], *arguments: str | Path) -> tuple
 
 
 def refused(capfd: pytest.CaptureFixture[str], *arguments: str | Path) -> dict[str, str]:
-    """Asks twice, for people and for programs: exit 2, one sentence, the JSON shape of an error."""
+    """Ask twice, for people and for programs: exit 2, one sentence, the JSON shape of an error."""
     status, out, err = answered(capfd, *arguments)
     assert status == 2 and out == ""
     (line,) = err.strip().splitlines()
@@ -333,7 +333,7 @@ def test_a_cache_that_cannot_be_written(
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Callable[[int], Path]]:
-    """Mounts a file system of so many KiB in memory."""
+    """Mount a file system of so many KiB in memory."""
     mounted: list[Path] = []
 
     def mount(kib: int) -> Path:

@@ -173,19 +173,19 @@ def test_every_task_with_goals_agrees_with_its_own_success(task: str, embodiment
 def test_dreams_are_states_that_were_visited_and_are_kept_until_they_are_reached_or_the_episode_ends() -> None:
     made = make_vector(4, "bit_flip", "bits_8", threads=1)
     replay, draw = Replay(10_000, 4, WIDTHS), torch.Generator().manual_seed(0)
-    pursuit = GoalRunner(made, 0, "cpu", [], replay, draw, self_generated=True)
+    goal_runner = GoalRunner(made, 0, "cpu", [], replay, draw, self_generated=True)
     plain = EnvRunner(make_vector(4, "bit_flip", "bits_8", threads=1), 0)
-    visited = {tuple(part) for part in pursuit.observations[:, 8:].tolist()}
+    visited = {tuple(part) for part in goal_runner.observations[:, 8:].tolist()}
     rng, changed, reached = np.random.default_rng(0), 0, 0
     for _ in range(400):
-        goals = pursuit.observations[:, :8]
+        goals = goal_runner.observations[:, :8]
         for i, goal in enumerate(goals.numpy()):  # as who watches is shown it: plates that stand up
             places = made.state(i)[1]
             made.task.mark(places, made.self_generated(i))
             np.testing.assert_array_equal(places[:, 2] > 0, goal > 0.5)
         assert {tuple(goal) for goal in goals.tolist()} <= visited
         actions = rng.integers(8, size=(4, 1)).astype(float)
-        step, other = pursuit.step(actions), plain.step(actions)
+        step, other = goal_runner.step(actions), plain.step(actions)
         # the world goes the way it would have gone
         assert torch.equal(step.observations[:, 8:], other.observations[:, 8:])
         assert torch.equal(step.next_observations[:, 8:], other.next_observations[:, 8:])
@@ -194,15 +194,15 @@ def test_dreams_are_states_that_were_visited_and_are_kept_until_they_are_reached
         assert torch.equal(step.rewards, near.float() - 1) and (step.terminated == 0).all()
         assert torch.equal(step.ended, other.ended)
         stays = ~(near | step.ended)
-        assert torch.equal(pursuit.observations[stays, :8], goals[stays])
-        changed += int((pursuit.observations[~stays, :8] != goals[~stays]).any(1).sum())
+        assert torch.equal(goal_runner.observations[stays, :8], goals[stays])
+        changed += int((goal_runner.observations[~stays, :8] != goals[~stays]).any(1).sum())
         reached += int(near.sum())
         columns = {"observations": step.observations, "actions": torch.zeros(4), "rewards": step.rewards}
         columns |= {"next_observations": step.next_observations, "discounts": torch.ones(4)}
         replay.add(columns, step.ended)
         visited |= {tuple(part) for part in step.next_observations[:, 8:].tolist()}
-    assert changed > 100 and reached > 0 and 0 < pursuit.metrics()["goals_reached"] < 1
-    assert not {"training_success", "return"} & set(pursuit.metrics()) and "episode_length" in pursuit.metrics()
+    assert changed > 100 and reached > 0 and 0 < goal_runner.metrics()["goals_reached"] < 1
+    assert not {"training_success", "return"} & set(goal_runner.metrics()) and "episode_length" in goal_runner.metrics()
 
 
 def test_only_tasks_that_say_so_have_goals() -> None:

@@ -1,4 +1,4 @@
-"""What a comparison runs: all that is asked, nothing twice, and what was begun to its end."""
+"""What a comparison runs: every run of the plan, none twice, and interrupted ones to their end."""
 
 from __future__ import annotations
 
@@ -60,8 +60,8 @@ def test_a_robot_whose_file_has_changed_is_another_one(robot: Path, runs: Path) 
     assert changed.experiment_hash == first.experiment_hash
     rows = table([first, changed])
     assert [row["seeds"] for row in rows] == [1, 1]  # no two seeds of one configuration
-    told = [row["settings"]["file of target.embodiment"] for row in rows]
-    assert {dict(run.inputs)["target.embodiment"][:8] for run in (first, changed)} == set(told)
+    reported = [row["settings"]["file of target.embodiment"] for row in rows]
+    assert {dict(run.inputs)["target.embodiment"][:8] for run in (first, changed)} == set(reported)
 
 
 def test_what_was_stopped_is_gone_on_with(runs: Path) -> None:
@@ -69,10 +69,10 @@ def test_what_was_stopped_is_gone_on_with(runs: Path) -> None:
         session.stop()
         session.run()
 
-    (begun,) = ran(plan(), runs, stopped)
-    assert begun.state == "stopped"
+    (stopped_run,) = ran(plan(), runs, stopped)
+    assert stopped_run.state == "stopped"
     (done,) = ran(plan(), runs)
-    assert (done.folder, done.state) == (begun.folder, "finished") and len(list_runs(runs)) == 1
+    assert (done.folder, done.state) == (stopped_run.folder, "finished") and len(list_runs(runs)) == 1
 
 
 def test_numbers_of_demonstrations_vary_only_where_there_are_any() -> None:

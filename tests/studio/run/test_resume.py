@@ -22,7 +22,7 @@ from tests import tiny
 
 
 def resumed(folder: Path) -> list[str]:
-    """Resumes in this process; gives the lines it logged."""
+    """Resume in this process; return the lines it logged."""
     session = Session.resume(folder, Registry(), Channels())
     published = tiny.listen(session)
     session.run()
@@ -119,9 +119,9 @@ def test_a_corrupted_newest_checkpoint_falls_back_to_the_one_before(
         (newest / "state.safetensors").unlink()
     else:
         (newest / "state.json").write_text("{")
-    told = resumed(folder)
-    assert "Resumed adapt at step 9." in told
-    assert "The checkpoint adapt-00000010 is damaged and was skipped." in told
+    logged = resumed(folder)
+    assert "Resumed adapt at step 9." in logged
+    assert "The checkpoint adapt-00000010 is damaged and was skipped." in logged
     assert_same(folder, finished["lora"])
 
 

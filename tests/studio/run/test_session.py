@@ -280,8 +280,10 @@ def test_a_score_that_was_made_is_not_made_again_on_resume(runs: Path) -> None:
     scored = [row["step"] for row in read_log(folder).evaluations if row["domain"] == "target"]
     assert scored == [3, 6, 9, 10]
     whole = tiny.run(tiny.experiment(**changes), runs).folder
-    told, wanted = (json.loads((run / "run.json").read_text())["evaluations"] for run in (folder, whole))
-    assert told == wanted and [score["step"] for score in told] == [3, 6, 9, 10, 10], "run.json forgot its first half"
+    recorded, wanted = (json.loads((run / "run.json").read_text())["evaluations"] for run in (folder, whole))
+    assert recorded == wanted and [score["step"] for score in recorded] == [3, 6, 9, 10, 10], (
+        "run.json forgot its first half"
+    )
 
 
 def test_pause_holds_and_unpause_goes_on(runs: Path) -> None:

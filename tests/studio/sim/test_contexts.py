@@ -73,11 +73,11 @@ def test_contexts_are_recorded_in_training_and_evaluation() -> None:
     recorder = EpisodeRecorder(5, keys)
     made.observers.append(recorder)
     made.reset(seed=70)
-    begun = made.contexts.copy()
+    first_contexts = made.contexts.copy()
     for _ in range(100):
         made.step(np.zeros((5, 2)))
-    np.testing.assert_array_equal(recorder.take().randomization["context:goal_x"], begun[:, 0])
-    assert not np.array_equal(made.contexts, begun)
+    np.testing.assert_array_equal(recorder.take().randomization["context:goal_x"], first_contexts[:, 0])
+    assert not np.array_equal(made.contexts, first_contexts)
 
 
 def test_dynamics_params_do_not_depend_on_the_terms_range() -> None:

@@ -189,7 +189,7 @@ def test_a_term_that_is_never_drawn_has_no_range_that_moves() -> None:
 
 
 def test_curriculum_excludes_episodes_without_their_beginning() -> None:
-    """Standing still a cheetah is paid the same in every step: half of an episode seems half as bad."""
+    """A cheetah that stands still gets the same reward in every step: half of an episode seems half as bad."""
     judged = {"widen_return": -300.0, "episodes": 1, "probability": 1.0}
     made = world(True, embodiment="half_cheetah", task="half_cheetah_velocity", control="motor", observation="state",
                  num_envs=16, contexts=[[2.0]], settings=judged)  # fmt: skip

@@ -1,4 +1,4 @@
-"""Observers: what they are told of, in which order, and that they change nothing."""
+"""Observers: which events they get, in which order, and that they change nothing."""
 
 from __future__ import annotations
 

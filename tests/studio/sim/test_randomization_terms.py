@@ -292,7 +292,7 @@ def test_colors_that_mean_something_stay() -> None:
     world.close()
 
 
-MOMENTS = [
+RESAMPLED = [
     {"field": "mass", "low": 0.8, "high": 1.2, "resample": "once"},
     {"field": "friction", "low": 0.5, "high": 1.5},
     {"field": "damping", "low": 0.5, "high": 2.0, "resample": "interval", "interval": 0.04},
@@ -302,9 +302,9 @@ MOMENTS = [
 
 def history(num_envs: int, sim: int, seed: int) -> dict[str, list[float]]:
     """What one simulation had, step by step, over two episodes."""
-    world = make(num_envs, MOMENTS)
+    world = make(num_envs, RESAMPLED)
     ids = np.arange(num_envs)
-    found: dict[str, list[float]] = {term["field"]: [] for term in MOMENTS}
+    found: dict[str, list[float]] = {term["field"]: [] for term in RESAMPLED}
     for episode in range(2):
         seeds = 100 + ids + 50 * episode
         seeds[sim] = seed + episode
@@ -349,7 +349,7 @@ def test_interval_terms_have_random_numbers_of_their_own() -> None:
 
 
 def test_outcome_has_the_mean_of_interval_terms() -> None:
-    domain_terms = [MOMENTS[1], MOMENTS[2]]
+    domain_terms = [RESAMPLED[1], RESAMPLED[2]]
     world = make(4, domain_terms)
     seen: list[np.ndarray] = []
 

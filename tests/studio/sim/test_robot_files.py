@@ -75,7 +75,7 @@ def urdf(path: Path, mesh: str) -> Path:
 
 
 def later(path: Path) -> None:
-    """Makes a file's time of change another one, as an edit some time later does."""
+    """Make a file's time of change another one, as an edit some time later does."""
     now = path.stat()
     os.utime(path, ns=(now.st_atime_ns, now.st_mtime_ns + 2_000_000_000))
 

@@ -121,12 +121,12 @@ def test_a_value_that_does_not_fit_is_told_and_the_rest_is_written(tmp_path: Pat
     events.publish(MetricsLogged("adapt", 1, 0.0, {"loss": 1.0}, {}))
     tiny.wait_for(lambda: ("adapt", "loss") in read_log(tmp_path).metrics)
     events.publish(MetricsLogged("adapt", 2, 0.0, {"loss": "many"}, {}))
-    told: list[Logged] = []
-    tiny.wait_for(lambda: told.extend(e for e in seen.drain() if isinstance(e, Logged)) or told)
+    logged: list[Logged] = []
+    tiny.wait_for(lambda: logged.extend(e for e in seen.drain() if isinstance(e, Logged)) or logged)
     events.publish(MetricsLogged("adapt", 3, 0.0, {"loss": 3.0}, {}))
     log.close()
     assert read_log(tmp_path).metrics[("adapt", "loss")].step.tolist() == [1, 3]
-    assert told[0].level == "error"
+    assert logged[0].level == "error"
 
 
 def test_long_text_of_any_language_is_kept(tmp_path: Path, experiment: Experiment) -> None:

@@ -136,9 +136,9 @@ def test_randomizing_while_playing_and_taking_it_back(player: Player) -> None:
 HOPPER: dict[str, Any] = {"embodiment": "hopper", "task": "hopper", "control": "motor", "observation": "state"}
 
 
-@pytest.mark.parametrize("moment", ["reset", "once"])
-def test_a_preview_holds_over_episodes_until_it_is_ended(moment: str) -> None:
-    term = {"field": "friction", "low": 0.5, "high": 0.6, "resample": moment}
+@pytest.mark.parametrize("resample", ["reset", "once"])
+def test_a_preview_holds_over_episodes_until_it_is_ended(resample: str) -> None:
+    term = {"field": "friction", "low": 0.5, "high": 0.6, "resample": resample}
     playing, untouched = (
         Player(resolve(Domain(randomization=[term], **HOPPER), Registry()), "random") for _ in range(2)
     )
@@ -155,7 +155,7 @@ def test_a_preview_holds_over_episodes_until_it_is_ended(moment: str) -> None:
     playing.randomize({})
     for player in (playing, untouched):
         player.reset(7)
-    assert shown(playing) == shown(untouched) and (shown(playing) == own) == (moment == "once")
+    assert shown(playing) == shown(untouched) and (shown(playing) == own) == (resample == "once")
     playing.reset(8)
     assert 0.5 <= shown(playing)[0] <= 0.6
     playing.randomize({"friction": 1.0})

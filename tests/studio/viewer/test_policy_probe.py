@@ -1,4 +1,4 @@
-"""What a playing policy says of each moment: traces, the colored path, and that both go back in time with the body."""
+"""How a playing policy evaluates each step: traces, the colored path, and that both go back in time with the body."""
 
 from __future__ import annotations
 
@@ -127,29 +127,29 @@ def test_a_hand_on_the_goal_changes_what_is_said_at_once() -> None:
 
 
 def test_the_full_color_is_a_round_number_and_colors_diverge() -> None:
-    moments = [StepRecord(i, (i, 0, 0), score=s) for i, s in enumerate([float("nan"), 0.3, -2.1, 1.0])]
-    assert full_color(moments) == 2.0 or full_color(moments) == 3.0
-    assert full_color(moments[:1]) == 0 and colored_path(moments[:1], 0, 1.0) == []
+    records = [StepRecord(i, (i, 0, 0), score=s) for i, s in enumerate([float("nan"), 0.3, -2.1, 1.0])]
+    assert full_color(records) == 2.0 or full_color(records) == 3.0
+    assert full_color(records[:1]) == 0 and colored_path(records[:1], 0, 1.0) == []
     assert diverging(-9)[:3] == BELOW and diverging(0)[:3] == MIDDLE and diverging(1)[:3] == ABOVE
 
 
 def test_a_long_path_has_few_parts_that_stay_where_they_are() -> None:
-    def moments(count: int) -> list[StepRecord]:
+    def records(count: int) -> list[StepRecord]:
         return [StepRecord(i, (i, 0, 0), score=np.sin(i)) for i in range(count)]
 
-    long = colored_path(moments(1000), 1.0, 1.0)
+    long = colored_path(records(1000), 1.0, 1.0)
     assert 60 <= len(long) <= 130
-    longer = colored_path(moments(1003), 1.0, 1.0)
+    longer = colored_path(records(1003), 1.0, 1.0)
     assert longer[:-2] == long[: len(longer) - 2], "it grows at its end"
 
 
 def test_traces_have_gaps_where_nobody_said_anything() -> None:
-    moments = [
+    records = [
         StepRecord(0, (0, 0, 0), value=1.0),
         StepRecord(1, (0, 0, 0), np.ones(2), 3.0, 2.0),
         StepRecord(0, (0, 0, 0)),
     ]
-    found, none = traces(moments), np.nan
+    found, none = traces(records), np.nan
     np.testing.assert_array_equal(found["value"][:, 0], [1, 2, none])
     np.testing.assert_array_equal(found["reward"][:, 0], [none, 3, none])
     np.testing.assert_array_equal(found["action"], [[none, none], [1, 1], [none, none]])

@@ -54,7 +54,7 @@ def click(qtbot: Any, button: Any) -> None:
 
 
 def identified(qtbot: Any, panel: IdentificationPanel) -> str:
-    """Presses Identify, waits for the end, gives back what the panel says."""
+    """Press Identify, wait for the end, return what the panel says."""
     click(qtbot, panel.start)
     qtbot.waitUntil(lambda: panel.start.isEnabled(), timeout=120_000)
     return panel.words.text()

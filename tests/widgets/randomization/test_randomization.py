@@ -38,7 +38,7 @@ def chosen(panel: RandomizationPanel) -> list[str]:
 
 
 def mouse(qtbot: Any, slider: RangeSlider, start: float, end: float, y: float = GROOVE_Y) -> None:
-    """Drags with the left button from one value to another."""
+    """Drag with the left button from one value to another."""
     from PySide6.QtTest import QTest
 
     places = [QPointF(slider.x_of(value), y).toPoint() for value in (start, end)]

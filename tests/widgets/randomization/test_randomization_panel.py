@@ -160,7 +160,7 @@ def test_the_curriculum_is_edited_and_followed(panel: RandomizationPanel, app_st
     panel.rows_.form.changed.emit("enabled", True)
     assert app_state.experiment.target.curriculum.enabled
     panel.rows_.form.changed.emit("widen_at", 0.3)
-    assert app_state.experiment.target.curriculum.widen_at == 0.8, "below narrow_at: refused and told"
+    assert app_state.experiment.target.curriculum.widen_at == 0.8, "below narrow_at: refused with a message"
     assert "narrowing threshold is above" in panel.rows_.curriculum_problem.text().lower()
     panel.presets["standard"].click()
     values = {"range/open": 0.5, "range/mass/low": 0.9, "range/mass/high": 1.1}

@@ -199,9 +199,9 @@ def test_a_listing_that_fails_is_told_and_the_next_one_works(
     qtbot: Any, app_state: AppState, panel: RunsPanel, disk: dict[str, Any]
 ) -> None:
     disk["error"] = DataError("The folder cannot be read.", "runs")
-    with qtbot.waitSignal(app_state.toast) as told:
+    with qtbot.waitSignal(app_state.toast) as toast:
         app_state.runs_changed.emit()
-    assert told.args[0] == "error" and "cannot be read" in told.args[1]
+    assert toast.args[0] == "error" and "cannot be read" in toast.args[1]
     disk["error"], disk["runs"] = None, disk["runs"][:2]
     app_state.runs_changed.emit()
     qtbot.waitUntil(lambda: panel.table.rowCount() == 2)
@@ -323,9 +323,9 @@ def test_experiment_is_loaded_into_the_forms(
 
 def test_a_missing_experiment_is_told(qtbot: Any, app_state: AppState, panel: RunsPanel) -> None:
     choose(panel, "b")
-    with qtbot.waitSignal(app_state.toast) as told:
+    with qtbot.waitSignal(app_state.toast) as toast:
         panel.actions_.by_id["load"].trigger()
-    assert told.args[0] == "error" and "does not exist" in told.args[1]
+    assert toast.args[0] == "error" and "does not exist" in toast.args[1]
 
 
 def test_only_stopped_runs_can_be_resumed(app_state: AppState, panel: RunsPanel, monkeypatch: Any) -> None:
@@ -382,9 +382,9 @@ def test_export_goes_into_a_folder_for_each_run(
     assert "policy" in panel.actions_.by_id["export"].text()  # it has no adapter
     choose(panel, "b")
     assert "adapter" in panel.actions_.by_id["export"].text()
-    with qtbot.waitSignal(app_state.toast) as told:
+    with qtbot.waitSignal(app_state.toast) as toast:
         panel.actions_.by_id["export"].trigger()
-    assert disk["exported"] == [(["b"], tmp_path)] and told.args[0] == "info"
+    assert disk["exported"] == [(["b"], tmp_path)] and toast.args[0] == "info"
 
 
 def test_delete_asks_first_and_takes_the_curves_away(

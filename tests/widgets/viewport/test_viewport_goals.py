@@ -59,7 +59,7 @@ class Chased(Held):
         return np.array(self.player.data.body(self.mark).xpos)
 
     def drag_goal(self, dx: int, dy: int, button: Any = LEFT) -> tuple[float, float]:
-        """Presses on the goal, moves in small steps, and holds it there; gives the place of the mouse."""
+        """Press on the goal, move in small steps, and hold it there; return the place of the mouse."""
         x, y = self.place_of(self.mark)
         self.press(x, y, button, CTRL)
         self.until(lambda: self.frame.selected == self.mark)

@@ -211,10 +211,10 @@ def test_a_joint_slider_follows_the_robot_and_poses_it(held: Held) -> None:
     value = slider.value()
     held.qtbot.keyClick(slider, K.Key_PageUp)
     held.until(lambda: not held.frame.playing)
-    knob = held.frame.sheet.joints[1]
-    wanted = knob.low + (knob.high - knob.low) * (value + slider.pageStep()) / slider.maximum()
+    joint = held.frame.sheet.joints[1]
+    wanted = joint.low + (joint.high - joint.low) * (value + slider.pageStep()) / slider.maximum()
     held.until(lambda: abs(held.player.data.qpos[1] - wanted) < 0.15)
-    assert slider.accessibleName() == f"Joint {knob.name}"
+    assert slider.accessibleName() == f"Joint {joint.name}"
 
 
 def test_an_actuator_slider_takes_the_robot_over(held: Held) -> None:
@@ -225,8 +225,8 @@ def test_an_actuator_slider_takes_the_robot_over(held: Held) -> None:
     slider.setValue(slider.maximum() * 6 // 10)
     held.until(lambda: held.frame.by_hand)
     assert held.bar.policy.currentData() == "hand" and held.view.overlays.policy == "by hand"
-    knob = held.frame.sheet.actuators[0]
-    wanted = knob.low + (knob.high - knob.low) * 0.6
+    actuator = held.frame.sheet.actuators[0]
+    wanted = actuator.low + (actuator.high - actuator.low) * 0.6
     held.until(lambda: abs(held.player.data.qpos[0] - wanted) < 0.1)
 
 
