@@ -101,7 +101,7 @@ class PlayerProtocol(Protocol):
 
     @property
     def changes(self) -> Sequence[str]:
-        """What the studio's copy of a user's model has otherwise than the file, in sentences; empty: nothing."""
+        """How the studio's copy of a user's model differs from the file, in sentences; empty: not at all."""
 
     @property
     def components(self) -> Sequence[ContextComponent]:
@@ -165,7 +165,7 @@ class PlayerProtocol(Protocol):
         """Return what the policy sees, (h, w, 3) uint8; None: no image."""
 
     def traces(self) -> Mapping[str, Array] | None:
-        """Return numbers over the moments, (moments, width) by name: the same object until there are more."""
+        """Return numbers over the steps, (steps, width) by name: the same object until there are more."""
 
     @property
     def overlays(self) -> Sequence[Decoration]:

@@ -28,7 +28,7 @@ LATEST = 200  # goals over which the share of reached ones is averaged
 
 
 class HindsightParams(Settings):
-    """Which goals are set, and with which transitions are relabeled."""
+    """Which goals are set, and with which goals transitions are relabeled."""
 
     her: Literal["none", "future", "final", "episode"] = setting(
         "future",

@@ -13,7 +13,7 @@ WEIGHTS = {"source": 0.10, "pretrain": 0.55, "adapt": 0.2, "evaluate": 0.14, "ex
 
 
 class Pipeline:
-    """Turns a stage's own progress into that of the whole, and into the time left."""
+    """Turns a stage's own progress into the run's progress and the time left."""
 
     def __init__(self, own: Sequence[str] = ()) -> None:
         """Make a pipeline whose stage "adapt" is replaced by ``own``, a strategy's stages, where it has any."""

@@ -178,7 +178,7 @@ class BatchSimulation:
         self.randomizer.set_values(ids, values)
 
     def draw_again(self, ids: Array) -> None:
-        """Give each simulation what its episode's seed draws, whatever it was given since."""
+        """Reset each simulation to the values that its episode's seed draws, undoing later changes."""
         self.randomizer.draw(ids, self._episode_seed[ids])
 
     def set_state(self, ids: Array, qpos: Array, qvel: Array) -> None:

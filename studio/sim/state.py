@@ -22,7 +22,7 @@ class StateOwner(Protocol):
     """Something that keeps state of simulations in its attributes, and names them."""
 
     state_arrays: ClassVar[tuple[str, ...]]
-    """Attributes that the next steps depend on: arrays with one row for each simulation, or dicts of such by key."""
+    """Attributes that the next steps depend on: arrays with one row for each simulation, or dicts of such arrays."""
 
 
 def declared(owners: Iterable[StateOwner]) -> Iterator[tuple[Any, str, Array]]:

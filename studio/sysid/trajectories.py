@@ -114,7 +114,7 @@ class Trajectories:
         )
 
     def timestep(self, longest: float) -> float:
-        """Return the longest time step, s, up to ``longest``, of which a whole number fits between commands."""
+        """Return the longest time step, s, up to ``longest``, that divides the time between commands evenly."""
         between = self.dt / self.ramp
         if abs(round(between / longest) * longest - between) <= _EQUAL * between:
             return longest

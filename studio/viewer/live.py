@@ -76,7 +76,7 @@ class LiveSimulation(BasePlayer):
         """Restore those counters."""
 
     def _sync_commands(self) -> None:
-        """Let whatever commands the actuators go on from joints or controls that a person has set."""
+        """Continue control from joints or controls that a person has set."""
 
     def _time(self) -> float:
         return float(self.batch.bind("time")[0])

@@ -152,7 +152,7 @@ class SteeredWorld(LiveSimulation):
         return self._place()[2]
 
     def _mark(self, body: int) -> Any:
-        """Return the live place of a goal's mark, (3,) m, or that of its slides, (2,) m; None: the body is no mark."""
+        """Return a goal mark's present position, (3,) m, or its slides', (2,) m; None: the body is no mark."""
         if (mocap := self.model.body_mocapid[body]) >= 0:
             return self._mocap[0][0, mocap]
         joints = self.sliding_marks.get(body)

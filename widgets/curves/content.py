@@ -153,7 +153,7 @@ def build(key: Key, runs: Iterable[RunData], options: Options, color: Callable[[
 
 
 def _plots(run: RunData) -> dict[Key, None]:
-    """The plots that have data of one run, whatever the other runs do."""
+    """Return the plots that have data of one run, independent of the other runs."""
     metrics: dict[Key, None] = {(group_of(metric), stage): None for stage, metric in run.metrics}
     return metrics | {(EVALUATION + measure, stage): None for stage, measure, _ in run.scores}
 

@@ -125,7 +125,7 @@ class RunData:
     def add_score(
         self, stage: str, domain: str, step: int, score: float, low: float, high: float, measure: str = "success"
     ) -> None:
-        """One evaluation, by success or another measure. Its time is that of the training step it belongs to."""
+        """Add an evaluation, by success or another measure, at the time of its training step."""
         stage = stage_of(stage)
         series = self.scores.setdefault((stage, measure, domain), Series())
         series.append(step, self.seconds_at(stage, step), score, low, high)
@@ -157,7 +157,7 @@ class RunData:
             self.add_checkpoint(stage, step)
 
     def seconds_at(self, stage: str, step: float) -> float:
-        """Training time at a step, from whatever metric was logged around it: of them the one logged most often."""
+        """Return the training time at a step, s, interpolated in the stage's metric with the most points."""
         known = max((s for (at, _), s in self.metrics.items() if at == stage), key=len, default=None)
         return (
             float(np.interp(step, known.column(STEP), known.column(SECONDS)))

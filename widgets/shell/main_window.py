@@ -181,7 +181,7 @@ class MainWindow(QMainWindow):
     # -- files ---------------------------------------------------------------------------------------------------
 
     def open_path(self, path: Path) -> None:
-        """Open whatever the studio can read; it is read in the background."""
+        """Open any file that the studio can read, in the background."""
         self.app_state.background(partial(opening.read, path), partial(self._opened, path))
 
     def _opened(self, path: Path, found: tuple[opening.Opened, Any]) -> None:

@@ -26,7 +26,7 @@ FILTER = "*.yaml *.yml *.hdf5 *.h5 *.xml *.mjcf *.urdf"
 
 
 def kind_of(path: Path) -> Opened | None:
-    """Return what a path would become, by its name alone; None where the studio reads no such thing."""
+    """Return what a path would be opened as, by its name alone; None where the studio cannot read it."""
     return SUFFIXES.get(path.suffix.lower()) if path.suffix else "run"
 
 

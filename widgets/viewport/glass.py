@@ -44,5 +44,5 @@ def chip(painter: QPainter, text: str, x: int, y: int, ink: QColor) -> QRect:
 
 
 def chip_width(painter: QPainter, text: str) -> int:
-    """Return how wide such a line is, px."""
+    """Return the width of a chip with a text, px."""
     return QFontMetrics(painter.font()).horizontalAdvance(text) + 2 * theme.MEDIUM

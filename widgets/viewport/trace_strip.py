@@ -69,7 +69,7 @@ class TraceStrip(QScrollArea):
             self.wanted_changed.emit()
 
     def whole_lanes(self, height: int) -> int:
-        """Return the wanted height within ``height``; where not all lanes fit, that of about as many whole ones."""
+        """Return the wanted height, at most ``height``; where not all lanes fit, that of about as many whole lanes."""
         if height >= self.traces.minimumHeight():
             return min(self.wanted, height)
         return LEAST * max(1, round(height / LEAST))

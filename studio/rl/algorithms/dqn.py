@@ -1,6 +1,6 @@
 """Double deep Q-learning, readable from top to bottom (Mnih et al. 2015; van Hasselt et al. 2016, arXiv:1509.06461).
 
-The whole update, with that of the target network, is one function of a few flat vectors, which can be compiled.
+The whole update, the target network's included, is one function of a few flat vectors, which can be compiled.
 """
 
 from __future__ import annotations

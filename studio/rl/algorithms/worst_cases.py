@@ -97,7 +97,7 @@ class WorstRollout(Rollout):
 class Episodes:
     """One whole episode of each simulation, played by the exploring policy.
 
-    Observations and rewards are normalized by the statistics of earlier iterations, and then added to them.
+    Observations and rewards are normalized by statistics of earlier iterations; then these are updated with them.
     """
 
     @torch.no_grad()
@@ -140,8 +140,8 @@ class Episodes:
     def worst(self, epsilon: float) -> Array:
         """Return the simulations with the lowest returns, a fraction ε, the lowest first.
 
-        There are more of them where these had a single step in all. Diverged ones come last: there the simulator
-        failed, whatever the model parameters are.
+        More are returned where these had a single step together. Diverged ones come last, because the simulator
+        failed, not the policy.
         """
         order = np.lexsort((self.returns, (self._bootstrap < 0).cpu().numpy()))
         count = math.ceil(round(epsilon * len(order), 9))  # rounded, since 0.1 · 30 is a little above 3

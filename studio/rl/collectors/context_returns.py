@@ -39,7 +39,7 @@ class Component:
 
     @staticmethod
     def of(key: str, drawn: Array) -> Component:
-        """Return the component of which these values (n,) were drawn."""
+        """Return the component that these values (n,) were drawn from."""
         values = np.unique(drawn.round(9))
         if len(values) <= FEW:
             return Component(key, tuple(values.tolist()))

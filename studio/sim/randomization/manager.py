@@ -75,7 +75,7 @@ class RandomizationManager:
         self.draw(ids, seeds)
 
     def draw(self, ids: Array, seeds: Array) -> None:
-        """Give each simulation what its episode's seed draws, and what it has besides, whatever it was given since."""
+        """Reset each simulation to the values that its episode's seed draws and to its fixed ones, undoing changes."""
         values = {
             key: self._once[key][ids] if key in self._once else randomization.nominal(key, len(ids))
             for key in self._foreign
