@@ -29,7 +29,7 @@ def unsupported(
     for place, domain in enumerate(experiment.sources):
         yield from _domain(f"sources.{place}" if place else "source", domain)
     if experiment.evaluation.plays_trials and experiment.policy.id not in trial_policies:
-        message = f"'{experiment.policy.id}' remembers nothing from one episode to the next, so it cannot use shots."
+        message = f"'{experiment.policy.id}' keeps no memory from one episode to the next, so it cannot use shots."
         yield Problem("evaluation.shots", message, f"Set it to 0, or choose {' or '.join(trial_policies)}.")
 
 
