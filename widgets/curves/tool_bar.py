@@ -23,6 +23,7 @@ class CurveToolBar(QToolBar):
         self.setObjectName("curves_bar")
         self.setStyleSheet(
             "QToolBar#curves_bar { background: transparent; padding: 0; spacing: 2px; }"
+            "QToolBar#curves_bar::separator { width: 1px; min-width: 1px; max-width: 1px; margin: 5px 8px; }"
             "QToolButton#qt_toolbar_ext_button { padding: 0; border: none; }"
         )
         self.chooser = MetricChooser()
