@@ -7,6 +7,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -52,6 +53,17 @@ def own_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def experiment() -> Experiment:
     """A whole experiment that takes about a second, once the source policy is cached."""
     return tiny.experiment()
+
+
+@pytest.fixture
+def traced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compiled updates are traced as one graph, but no C++ is generated for it, which takes half a minute."""
+    import torch
+
+    def traced_method(method: Any, cpp: bool) -> Any:
+        return torch.compile(method, fullgraph=True, dynamic=False, backend="aot_eager")
+
+    monkeypatch.setattr("studio.rl.compiling.compiled", traced_method)
 
 
 @pytest.fixture

@@ -33,7 +33,14 @@ POLICY = {"width": 16, "layers": 1, "points": 4, "channels": 8}
 # Processes to kill fork from one that has imported already what takes seconds.
 FORKED = multiprocessing.get_context("forkserver")
 FORKED.set_forkserver_preload(
-    ["studio.sim.world", "studio.run.session", "studio.il.strategy", "studio.rl.learners", "peft", "tests.preloaded_plugins"]
+    [
+        "studio.sim.world",
+        "studio.run.session",
+        "studio.il.strategy",
+        "studio.rl.learners",
+        "peft",
+        "tests.preloaded_plugins",
+    ]
 )
 
 

@@ -224,7 +224,7 @@ def test_a_carried_policy_acts_from_the_first_step_where_a_new_one_acts_at_rando
 
 
 @pytest.mark.parametrize("update", ["eager", "compiled"])
-def test_what_is_frozen_is_not_trained_and_the_rest_is(update: str, runs: Path, cache: Path) -> None:
+def test_what_is_frozen_is_not_trained_and_the_rest_is(update: str, runs: Path, cache: Path, traced: None) -> None:
     session = tiny.run(plan(freeze="first_layers", exploration="none", update=update), runs)
     base, tuned = (load_policy_folder(session.folder / name).state_dict() for name in ("base", "policy"))
     same = {name for name in base if torch.equal(base[name], tuned[name])}

@@ -12,13 +12,10 @@ from pydantic import ValidationError
 from studio.contracts import Ids
 from studio.experiment.randomization import expand
 from studio.rl.algorithms.worst_cases import Episodes, WorstCaseParams, WorstCasePPO
-from studio.rl.compiling import compiler
 from studio.rl.networks.gaussian import GaussianActorCritic, log_prob
 from studio.sim.gymnasium_ids import make_vector
 from studio.sim.observers import Observer
 from studio.sim.simulation import BatchSimulation
-
-needs_compiler = pytest.mark.skipif(not compiler(), reason="there is no C++ compiler")
 
 
 def learner(
@@ -165,8 +162,8 @@ def test_the_actor_learns_from_the_worst_and_the_critic_from_all() -> None:
     assert len(step(torch.zeros(32, 11 + 3 + 3 + 11 + 1))) == 7
 
 
-@pytest.mark.parametrize("update", ["eager", pytest.param("compiled", marks=[needs_compiler, pytest.mark.slow])])
-def test_it_resumes_to_the_bit_on_either_side_of_the_warm_up(update: str) -> None:
+@pytest.mark.parametrize("update", ["eager", "compiled"])
+def test_it_resumes_to_the_bit_on_either_side_of_the_warm_up(update: str, traced: None) -> None:
     whole = learner(update=update)
     all_found, kept = [], {}
     for metrics in whole.iterate():
