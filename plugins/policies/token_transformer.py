@@ -88,6 +88,11 @@ class TokenTransformer(BasePolicy):
         return ("blocks", "norm")
 
     @property
+    def head(self) -> str:
+        """Return the action head."""
+        return "action_head"
+
+    @property
     def feature_width(self) -> int:
         return self.params.width
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from torch import nn
 
-from studio.contracts import SLOTS, Context
+from studio.contracts import Context
 from studio.experiment import setting
 from studio.il.strategy import CloningParams, CloningStrategy
 
@@ -31,10 +31,9 @@ class FeatureExtraction(CloningStrategy):
 
     def setup(self, context: Context[Any]) -> None:
         policy = context.policy(pretrained=True).requires_grad_(False)
+        head: nn.Module = policy.get_submodule(policy.head).requires_grad_(True)
         if self.params.fresh_head:
-            width = policy.params.width
-            policy.action_head = nn.Sequential(nn.Linear(width, 256), nn.ReLU(), nn.Linear(256, SLOTS)).to(
-                context.device
-            )
-        policy.action_head.requires_grad_(True)
-        self.clone(context, policy, list(policy.action_head.parameters()))
+            for layer in head.modules():
+                if isinstance(layer, nn.Linear):
+                    layer.reset_parameters()
+        self.clone(context, policy, list(head.parameters()))

@@ -152,6 +152,10 @@ class TrainablePolicy(Policy, Protocol):
         """Names of the modules between what reads the inputs and what gives the actions."""
 
     @property
+    def head(self) -> str:
+        """Name of the module that gives the actions from the features; its last layer is linear."""
+
+    @property
     def blocks(self) -> Iterable[AdaptableBlock]:
         """The transformer's blocks, in which prefixes and bottleneck adapters are placed."""
 

@@ -125,7 +125,7 @@ def test_embodiment_loss_weighs_each_embodiment_alike() -> None:
 
 
 def test_discrepancy_loss_pulls_the_domains_together() -> None:
-    one, other = two(2.0, n=100)
+    one, other = two(2.0, n=40)
     move = nn.Parameter(torch.zeros(2))
     optimizer, loss = torch.optim.Adam([move], 0.05), DiscrepancyLoss(1.0)
     domain = torch.cat([torch.ones(len(one)), torch.zeros(len(other))]).long()
