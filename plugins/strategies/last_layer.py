@@ -12,7 +12,7 @@ from studio.il.strategy import CloningParams, CloningStrategy
 
 
 class LastLayer(CloningStrategy):
-    """Everything but the action head's last linear layer is frozen; features are computed once for the whole dataset."""
+    """Everything but the last linear layer is frozen; features are computed once for the whole dataset."""
 
     id = "last_layer"
     title = "Last layer only"
