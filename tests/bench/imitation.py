@@ -1,8 +1,8 @@
 """Behavior cloning's speed, memory and checkpoints: full fine-tuning against LoRA, on the demo's policy and images.
 
 Each strategy is run by a session in a process of its own. The data path is what it takes to draw a batch; a step is all
-of an iteration. An adapter run's checkpoint has two parts: the policy as it can be played, and the state to resume from,
-which holds AdamW's two moments of every trained parameter too.
+of an iteration. An adapter run's checkpoint has two parts: the policy as it can be played, and the state to resume
+from, which holds AdamW's two moments of every trained parameter too.
 """
 
 from __future__ import annotations
