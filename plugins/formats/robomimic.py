@@ -20,6 +20,7 @@ from studio.data.pictures import is_rgb
 from studio.data.recorded import RecordedEpisode
 from studio.errors import DataError
 from studio.files import write_whole
+from studio.instructions import decode
 
 # our observation entries and robomimic's names for them; images lie under one key for each camera
 NAMES = {
@@ -89,13 +90,14 @@ def _contents(file: h5py.File, path: Path, reading: Reading) -> Contents:
     origin = _origin(attributes, findings)
     episodes = [_episode(data, name, findings) for name in chosen[: reading.episodes]]
     keys = dict.fromkeys(key for episode in episodes for key in episode.observations)
+    instructed = {"instruction": "instruction"} if any(e.instruction is not None for e in episodes) else {}
     kwargs: dict[str, Any] = origin.get("env_kwargs", {})
     rate = _rate(attributes, kwargs, findings)
     return Contents(
         where=str(path),
         episodes=episodes,
         total=len(chosen),
-        keys={ours: theirs for ours, theirs in NAMES.items() if theirs in keys},
+        keys={ours: theirs for ours, theirs in NAMES.items() if theirs in keys} | instructed,
         cameras=_cameras(episodes, reading.camera, kwargs),
         splits={name: len(those) for name, those in splits.items()},
         control_hz=rate,
@@ -130,10 +132,21 @@ def _episode(data: h5py.Group, name: str, findings: Findings) -> RecordedEpisode
     observed = hdf5.group(demo, "obs")
     keys = [] if observed is None else hdf5.members(observed)
     observations = {key: found for key in keys if (found := hdf5.dataset(observed, key)) is not None}
-    stated, actions = hdf5.attributes(demo).get("num_samples"), columns.get("actions")
+    attributes = hdf5.attributes(demo)
+    stated, actions = attributes.get("num_samples"), columns.get("actions")
     if stated is not None and actions is not None and actions.shape and stated != actions.shape[0]:
         findings.note(f"{name} states {stated} samples and holds {actions.shape[0]} actions, all of which are taken.")
-    return RecordedEpisode(name, columns, observations)
+    return RecordedEpisode(name, columns, observations, _instruction(attributes.get("ep_meta")))
+
+
+def _instruction(meta: Any) -> str | None:
+    """Return the sentence under ``lang`` in an episode's ``ep_meta``, where robomimic keeps it; None: there is none."""
+    try:
+        found = json.loads(meta)
+    except (ValueError, TypeError, RecursionError):
+        return None
+    said = found.get("lang") if isinstance(found, dict) else None
+    return said if isinstance(said, str) else None
 
 
 def _splits(file: h5py.File, names: list[str], findings: Findings) -> dict[str, list[str]]:
@@ -217,7 +230,9 @@ def _fill(episodes: Episodes, file: h5py.File) -> None:
         seen, after = demo.create_group("obs"), demo.create_group("next_obs")
         following = np.minimum(np.arange(length) + 1, length - 1)
         for key, value in episodes.observations.items():
-            if key == "image":  # kept once; images are nine tenths of the file
+            if key == "instruction":
+                demo.attrs["ep_meta"] = json.dumps({"lang": decode(value[rows][:1])[0]}, ensure_ascii=False)
+            elif key == "image":  # kept once; images are nine tenths of the file
                 seen.create_dataset(OUR_IMAGES, data=value[rows], compression="gzip", compression_opts=1)
             else:
                 seen[NAMES[key]] = value[rows]

@@ -1,4 +1,4 @@
-"""A small transformer over tokens of image feature points (or the goal), joints and end effectors."""
+"""A small transformer over tokens of image feature points (or the goal), the instruction, joints and end effectors."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from studio.nn.encoders import FeaturePoints
 from studio.nn.fingerprint import Fingerprint
 from studio.nn.policy import BasePolicy
 from studio.nn.spaces import LIMBS, Spaces, widened
+from studio.nn.text_encoders import CHARACTERS, text_encoder
 from studio.nn.transformer import Block
 
 GOAL = 6  # coordinates of a goal, at most; shorter ones are padded with zeros
@@ -28,10 +29,11 @@ class TokenTransformer(BasePolicy):
     """
 
     id = "token_transformer"
+    reads_instructions = True
     title = "Token transformer"
     summary = (
-        "Transformer over image feature points, proprioception and end effector pose, with an action head over 32 "
-        "unified slots."
+        "Transformer over image feature points, instruction, proprioception and end effector pose, with an action head "
+        "over 32 unified slots."
     )
     reference = (
         "After Octo (arXiv:2405.12213) and RDT (arXiv:2410.07864); feature points: Levine et al. 2016 "
@@ -53,21 +55,31 @@ class TokenTransformer(BasePolicy):
             "Action slots",
             "semantic: each slot has a fixed meaning across robots. front: actions come first, padding at the end.",
         )
+        text_encoder: str = setting(
+            CHARACTERS,
+            "Text encoder",
+            "Reads the instruction, where it is observed. characters: a small encoder that learns with the policy, in "
+            "any language.",
+            since=2,
+        )
 
     def __init__(self, params: Params | None = None, observation: str = "image") -> None:
         super().__init__()
         p = params or self.Params()
         self.params, self.observation = p, observation
-        self.points = FeaturePoints(p.points, p.channels) if observation == "image" else None
-        self.point_embedding = nn.Linear(3 if observation == "image" else GOAL, p.width)
+        entries = observation.split("+")
+        sees = "image" in entries
+        self.points = FeaturePoints(p.points, p.channels) if sees else None
+        self.point_embedding = nn.Linear(3 if sees else GOAL, p.width)
+        self.text_encoder = text_encoder(p.text_encoder, p.width) if "instruction" in entries else None
         self.joint_embedding = nn.Linear(2 * SLOTS, p.width)
         self.end_effector_embedding = nn.Linear(2 * 3 * LIMBS, p.width)
-        scene_tokens = p.points if observation == "image" else 1
+        scene_tokens = (p.points if sees else 1) + (self.text_encoder is not None)
         self.token_kind = nn.Parameter(0.02 * torch.randn(scene_tokens + 3, p.width))
         self.blocks = nn.ModuleList(Block(p.width, p.heads) for _ in range(p.layers))
         self.norm = nn.LayerNorm(p.width)
         self.action_head = nn.Sequential(nn.Linear(p.width, 256), nn.ReLU(), nn.Linear(256, SLOTS))
-        self.spaces = Spaces(3 if observation == "image" else GOAL)
+        self.spaces = Spaces(3 if sees else GOAL)
         self.fingerprint = Fingerprint()
         self.prompt: nn.Parameter | None
         self.register_parameter("prompt", None)
@@ -117,7 +129,9 @@ class TokenTransformer(BasePolicy):
         """Return the entries that the policy reads, on its device: images as uint8, gripper openings behind the joint
         positions."""
         device = self.token_kind.device
-        names = ("image" if self.points is not None else "goal", "joint_pos", "gripper_pos", "eef_pos", "actions")
+        names = ["image" if self.points is not None else "goal", "joint_pos", "gripper_pos", "eef_pos", "actions"]
+        if self.text_encoder is not None:
+            names.append("instruction")
         entries = {name: torch.as_tensor(observation[name]).to(device) for name in names if name in observation}
         if "gripper_pos" in entries:
             entries["joint_pos"] = torch.cat([entries["joint_pos"], entries.pop("gripper_pos")], 1)
@@ -148,6 +162,8 @@ class TokenTransformer(BasePolicy):
             scene = self.point_embedding(self.points(image.contiguous(memory_format=torch.channels_last)))
         else:
             scene = self.point_embedding(spaces.goal(widened(observation["goal"], GOAL), embodiment))[:, None]
+        if self.text_encoder is not None:
+            scene = torch.cat([scene, self.text_encoder(observation["instruction"])[:, None]], 1)
         joints = spaces.joint_tokens(observation["joint_pos"], embodiment)
         ends = spaces.end_effector_tokens(observation["eef_pos"], embodiment)
         tokens = torch.cat(

@@ -20,17 +20,24 @@ GREEN = (0.16, 0.56, 0.27, 1.0)
 PALE = (0.66, 0.86, 0.66, 1.0)
 
 
-def add_block(spec: mujoco.MjSpec, half: float, mass: float, friction: float) -> None:
-    """A loose cube, the task's ``block``. Its own friction counts in all its contacts, so that a term can vary it."""
+def add_block(
+    spec: mujoco.MjSpec,
+    half: float,
+    mass: float,
+    friction: float,
+    name: str = "block",
+    color: tuple[float, ...] = RED,
+) -> None:
+    """A loose cube, a part of the task. Its own friction counts in all its contacts, so that a term can vary it."""
     import mujoco
 
-    body = spec.worldbody.add_body(name=task_name("block"), pos=[0.45, 0, half])
-    body.add_freejoint(name=task_name("block"))
+    body = spec.worldbody.add_body(name=task_name(name), pos=[0.45, 0, half])
+    body.add_freejoint(name=task_name(name))
     body.add_geom(
-        name=task_name("block"),
+        name=task_name(name),
         type=mujoco.mjtGeom.mjGEOM_BOX,
         size=[half] * 3,
-        rgba=RED,
+        rgba=color,
         mass=mass,
         condim=4,
         friction=[friction, 0.01, 0.0001],
@@ -80,10 +87,10 @@ def finger_places(model: mujoco.MjModel, gripper: str) -> Array:
 
 
 class Block:
-    """The block's rows of a world's state."""
+    """A block's rows of a world's state."""
 
-    def __init__(self, world: Simulation) -> None:
-        joint = world.model.joint(task_name("block"))
+    def __init__(self, world: Simulation, name: str = "block") -> None:
+        joint = world.model.joint(task_name(name))
         at, dof = int(joint.qposadr[0]), int(joint.dofadr[0])
         self._pose, self._speed = world.bind("qpos")[:, at : at + 7], world.bind("qvel")[:, dof : dof + 6]
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from plugins.tasks.blocks import Block, add_block, add_marker, finger_places, nearer_arm, place_on_table
+from plugins.tasks.hand_experts import grasp_and_place
 from studio.contracts import Embodiment, Ids, Observation, Problem, Simulation, Task
 
 if TYPE_CHECKING:
@@ -22,11 +23,6 @@ TURNED = 0.3  # rad: fingers close on faces, not on edges
 MARKER = 0.05  # m, radius
 NEAR, DOWN = 0.04, 0.006  # m: how near the goal's center, and how far above the table, the block has been put down
 FREE = 0.006  # m between each finger and the block of a hand that has let go
-
-# the expert, m
-HOVER, CARRY = 0.10, 0.09  # heights of the tool above the table on the way to the block, and with it
-AT = 0.012  # how near the fingers' middle the block is when they may close
-OPEN = 0.034  # an opening that goes around the block
 
 
 class PickPlace(Task):
@@ -92,7 +88,9 @@ class PickPlace(Task):
     def expert(self, world: Simulation, ids: Ids) -> Array:
         block, way, tools = self._block.position(ids), self._way(world, ids), world.end_effectors(ids)
         opening = self._opening(world, ids)
-        hands = [self._hand(tools[:, i], opening[:, i], block, way) for i in range(tools.shape[1])]
+        hands = [
+            grasp_and_place(tools[:, i], opening[:, i], block, way, HALF, self.step_size) for i in range(tools.shape[1])
+        ]
         action = nearer_arm(np.stack(hands, 1), world.mocap()[ids, 0, 1])
         return action
 
@@ -105,32 +103,3 @@ class PickPlace(Task):
         place = world.mocap()[ids, 0].copy()
         place[:, 2] = HALF
         return place - self._block.position(ids)
-
-    def _hand(self, tool: Array, opening: Array, block: Array, way: Array) -> Array:
-        """An arm's move and its gripper, (n, 4): over the block, down, close; up, over the goal, down, open."""
-        offset = block - tool
-        beside = np.linalg.norm(offset[:, :2], axis=1)
-        left = np.linalg.norm(way[:, :2], axis=1)
-        between = (beside < 0.02) & (np.abs(offset[:, 2]) < 0.014)  # the fingers are around it
-        held = between & (opening < HALF + 0.003)
-        there = left < 0.02
-
-        # without the block: high above it first, then down with open fingers
-        over = (beside < AT) & (opening > OPEN)
-        high = tool[:, 2] > HOVER - 0.03
-        plane = np.where((over | high)[:, None], offset[:, :2], 0.0)
-        rise = np.where(over, offset[:, 2], HOVER - tool[:, 2])
-        # with it: up, and forward as soon as it is off the table; over the goal down again
-        lifted = np.clip((block[:, 2] - HALF - 0.02) / 0.02, 0, 1)
-        carry = way[:, :2] * np.where(there, 1.0, lifted)[:, None]
-        plane = np.where(held[:, None], carry, plane)
-        rise = np.where(held, np.where(there, way[:, 2], CARRY - tool[:, 2]), rise)
-        # around it but open: close, unless it lies where it belongs
-        still = between & ~held
-        plane = np.where(still[:, None], offset[:, :2] * 0.5, plane)
-        rise = np.where(still, offset[:, 2], rise)
-
-        put = there & (way[:, 2] > -0.004)
-        grip = np.where(between & ~put, -1.0, 1.0)
-        move = np.clip(np.concatenate([plane, rise[:, None]], 1) / self.step_size, -1, 1)
-        return np.concatenate([move, grip[:, None]], 1)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from plugins.tasks.blocks import Block, add_block, add_marker, close_hands, nearer_arm, place_on_table
+from plugins.tasks.hand_experts import push_along
 from studio.contracts import Embodiment, Ids, Problem, Simulation, Task
 
 if TYPE_CHECKING:
@@ -25,11 +26,6 @@ FRICTION = 0.6
 RING = (0.85, 0.95)  # m from a driving base's start to the block
 OUTWARD = 1.4  # rad that a base's goal may lie off the direction away from its start: it must get behind the block
 
-# an arm's expert, m
-LOW = 0.03  # height of the tool's tip that pushes
-CLEAR = 0.09  # height that passes over the block
-BEHIND = 0.06  # from the block's center to where the tool comes down
-LANE = 0.025  # half-width of the lane behind the block from which the tool pushes
 # a driving base's expert, m
 FRONT = 0.48  # from its center to its front bumper
 ROUND = 0.86  # from the block's center to its own, where it can turn freely
@@ -110,7 +106,7 @@ class Push(Task):
         if world.embodiment.kind == "base":
             return self._drive(world, ids, block[:, :2], way)
         tools = world.end_effectors(ids)
-        action = np.stack([self._push(tools[:, i], block, way) for i in range(tools.shape[1])], 1)
+        action = np.stack([push_along(tools[:, i], block, way, self.step_size) for i in range(tools.shape[1])], 1)
         return nearer_arm(action, goal[:, 1])
 
     @staticmethod
@@ -120,23 +116,6 @@ class Push(Task):
     def _left(self, world: Simulation, ids: Ids) -> Array:
         """How far the block is from the goal in the plane, (n,), m."""
         return np.linalg.norm((self._block.position(ids) - world.mocap()[ids, 0])[:, :2], axis=1)
-
-    def _push(self, tool: Array, block: Array, way: Array) -> Array:
-        """An arm's move (n, 3): over the block to its far side, down, and along the way to the goal."""
-        across = np.stack([-way[:, 1], way[:, 0]], 1)
-        offset = (tool - block)[:, :2]
-        along, side = (offset * way).sum(1), (offset * across).sum(1)
-        start = block[:, :2] - BEHIND * way - tool[:, :2]
-        height = tool[:, 2]
-        down = height < CLEAR - 0.02
-        lane = (along < -0.02) & (along > -0.12) & (np.abs(side) < LANE)
-        above = ~down & (np.linalg.norm(start, axis=1) < 0.015)
-        # in the lane: down first, then forward, always back to the lane's middle
-        pushing = 0.03 * np.clip((LOW + 0.02 - height) / 0.01, 0, 1)[:, None] * way - side[:, None] * across
-        aside = np.where((down & ~lane)[:, None], 0.0, start)
-        plane = np.where((down & lane)[:, None], pushing, aside)
-        rise = np.where((down & lane) | above, LOW - height, CLEAR - height)
-        return np.clip(np.concatenate([plane, rise[:, None]], 1) / self.step_size, -1, 1)
 
     def _drive(self, world: Simulation, ids: Ids, block: Array, way: Array) -> Array:
         """A base's x, y in its own frame and its turn: around the block to its far side, then straight on."""

@@ -19,12 +19,12 @@ class Batch:
     embodiment's own, and a policy never reads those behind them.
 
     Args:
-        observations: by entry: ``image`` (n, h, w, 3) uint8, ``joint_pos`` (n, widest), ``eef_pos``, ``goal`` ….
+        observations: by entry: ``image`` (n, h, w, 3) uint8, ``instruction`` (n, 96) uint8, ``joint_pos`` (n, widest),
+            ``eef_pos``, ``goal`` ….
         actions: native, (n, widest), in [−1, 1].
         domain: (n,) long: 0 is the target, 1 and up the sources in their order.
         embodiment: (n,) long: the row of the tables that ``TrainablePolicy.bind`` made.
         weight: (n,), how much each sample counts; None: all alike.
-        instruction: (n,) long, which instruction each sample has; None: there are none.
         mask: (n, chunk) bool, which steps of an action chunk exist; None: one step each.
         features: (n, width), where the policy's features were computed before; None: they are computed.
         progress: the share of the training that is done, 0 to 1, for schedules.
@@ -35,7 +35,6 @@ class Batch:
     domain: Tensor
     embodiment: Tensor
     weight: Tensor | None = None
-    instruction: Tensor | None = None
     mask: Tensor | None = None
     features: Tensor | None = None
     progress: float = 0.0

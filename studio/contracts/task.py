@@ -10,6 +10,7 @@ import numpy as np
 from studio.contracts.arrays import Array, Ids, Observation
 from studio.contracts.embodiment import Embodiment
 from studio.contracts.problem import Problem
+from studio.experiment import Domain
 
 if TYPE_CHECKING:
     import mujoco
@@ -29,6 +30,7 @@ def task_name(name: str) -> str:
 class Simulation(Protocol):
     """What a task sees of the batched simulator. Rows are simulations; ``ids`` selects some: an array, or a slice."""
 
+    domain: Domain
     embodiment: Embodiment
     num_envs: int
     model: mujoco.MjModel
@@ -85,6 +87,8 @@ class Task:
     context: ClassVar[tuple[str, ...]] = ()  # of a family of tasks: the names of ω's components
     ranges: ClassVar[tuple[tuple[float, float], ...]] = ()  # of each component, where the family draws it uniformly
     members: ClassVar[tuple[tuple[float, ...], ...]] = ()  # of a family of a few tasks: all its contexts
+    languages: ClassVar[tuple[str, ...]] = ()  # that it gives instructions in
+    placements: ClassVar[tuple[str, ...]] = ("usual",)  # where its objects may lie; those after the first: as controls
 
     state_arrays: ClassVar[tuple[str, ...]] = ()  # attributes with a row for each simulation that later steps need
 
@@ -112,6 +116,14 @@ class Task:
     def check_context(self, context: Sequence[float]) -> list[Problem]:
         """Return why a context is impossible; empty if it is possible. It need not be one that the family draws."""
         return []
+
+    def sentences(self, context: Sequence[float], language: str, wording: str) -> Sequence[str]:
+        """Return all instructions for a context in one of ``languages``, of at most 96 bytes each.
+
+        Args:
+            wording: ``"training"``, or ``"held_out"``: other sentences of the same meaning.
+        """
+        raise NotImplementedError
 
     def reset(self, world: Simulation, ids: Array, rng: EpisodeRng) -> None:
         """Draw a new episode for each simulation in ``ids``."""

@@ -17,6 +17,7 @@ from studio.data.recorded import (
     find_images,
     read_actions,
     read_extra,
+    read_instructions,
     read_numbers,
 )
 from studio.errors import DataError
@@ -67,7 +68,12 @@ class Examined:
             raise self._refusal({""})
         self._numbers: dict[str, list[Array]] = {}
         for entry, key in contents.keys.items():
-            values = read_numbers(self._actions, key, self._findings) if self._is_wanted(entry) else None
+            if not self._is_wanted(entry):
+                continue
+            if entry == "instruction":
+                values = read_instructions(self._actions, self._findings)
+            else:
+                values = read_numbers(self._actions, key, self._findings)
             if values is not None:
                 self._numbers[entry] = values
         self._images: dict[str, Images] = {}

@@ -14,6 +14,7 @@ import numpy as np
 from studio.data.columns import Array, Column, InvalidColumn, NotFinite, check_frames, numbers
 from studio.data.findings import Findings
 from studio.data.pictures import Layout, Scale, layout_of, pixels, scale_of
+from studio.instructions import encode
 
 OUTSIDE = 1 + 1e-4  # rounding
 
@@ -26,11 +27,13 @@ class RecordedEpisode:
         name: as the file calls it.
         columns: ``actions``; ``rewards`` and ``states`` where there are some.
         observations: key → column.
+        instruction: the sentence that the episode carries out; None: the file does not say.
     """
 
     name: str
     columns: Mapping[str, Column]
     observations: Mapping[str, Column]
+    instruction: str | None = None
 
 
 @dataclass
@@ -91,6 +94,23 @@ def read_numbers(actions: Actions, key: str, findings: Findings) -> list[Array] 
             continue
         found[episode.name] = values[:length]
     return list(found.values()) if len(found) == len(actions.episodes) else None
+
+
+def read_instructions(actions: Actions, findings: Findings) -> list[Array] | None:
+    """Return the instruction of each episode, once for every frame, (frames, 96) uint8; None where one is missing or
+    too long."""
+    lacking = [episode.name for episode in actions.episodes if episode.instruction is None]
+    findings.lacking("instruction", "instruction", lacking)
+    found = []
+    for episode, length in zip(actions.episodes, actions.lengths, strict=True):
+        if episode.instruction is None:
+            continue
+        try:
+            found.append(np.repeat(encode([episode.instruction]), length, 0))
+        except ValueError as error:
+            wrong = InvalidColumn(f"cannot be used: {error}", "Shorten the sentence.")
+            findings.invalid("instruction", "instruction", episode.name, wrong)
+    return found if len(found) == len(actions.episodes) else None
 
 
 def read_extra(actions: Actions, key: str, findings: Findings) -> list[Array] | None:

@@ -13,9 +13,9 @@ OTHER_ROBOT = "Choose the embodiment the data was recorded on."
 
 def entries_of(domain: Domain, task: Task) -> frozenset[str]:
     """Return the observations that a policy learns from in a domain."""
-    return frozenset(
-        ["joint_pos", "eef_pos", "image" if domain.observes("image") else "goal", *["gripper_pos"] * task.grips]
-    )
+    sight = "image" if domain.observes("image") else "goal"
+    read, gripped = ["instruction"] * domain.observes("instruction"), ["gripper_pos"] * task.grips
+    return frozenset(["joint_pos", "eef_pos", sight, *read, *gripped])
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from studio.experiment.domain import Domain
 from studio.experiment.experiment import Experiment
 from studio.experiment.hashing import content_hash
+from studio.experiment.instructions import Instructions
 from studio.experiment.messages import plain_validation
 from studio.experiment.plans import Budget, Comparison, EvaluationPlan, Pretraining, Selection
 from studio.experiment.randomization import PARTED, Curriculum, RandomizationField, RandomizationTerm
@@ -16,6 +17,7 @@ __all__ = [
     "Domain",
     "EvaluationPlan",
     "Experiment",
+    "Instructions",
     "Pretraining",
     "RandomizationField",
     "RandomizationTerm",

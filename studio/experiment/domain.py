@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import field_validator
 
 from studio.experiment.hashing import EPISODES, decisive
+from studio.experiment.instructions import Instructions
 from studio.experiment.randomization import Curriculum, RandomizationTerm, expand
 from studio.experiment.settings import Settings, setting
 
@@ -28,7 +29,8 @@ class Domain(Settings):
     observation: list[Entry] = setting(
         ["image"],
         "Observation",
-        "A camera image, the goal's coordinates (to study transfer without vision), or the robot's state.",
+        "A camera image, the goal's coordinates (to study transfer without vision), or the robot's state; and the "
+        "instruction, where the task gives one.",
         short="observation",
         min_length=1,
     )
@@ -63,6 +65,16 @@ class Domain(Settings):
         "For a task family: the contexts that episodes are drawn from; if empty, the whole family.",
         since=2,
     )
+    instructions: Instructions = setting(
+        Instructions(), "Instructions", "Which instructions are given, where they are observed.", since=2
+    )
+    placement: str = setting(
+        "usual",
+        "Placement",
+        "Where the task's objects lie at the start; tasks with objects to choose from also have placements that no "
+        "training uses.",
+        since=2,
+    )
     curriculum: Curriculum = setting(
         Curriculum(),
         "Curriculum",
@@ -82,9 +94,9 @@ class Domain(Settings):
         return entry in self.observation
 
     @property
-    def observation_kind(self) -> Entry:
-        """The observation's first entry, which decides how a policy is built."""
-        return self.observation[0]
+    def observation_kind(self) -> str:
+        """The observation's entries, such as ``image+instruction``: they decide how a policy is built."""
+        return "+".join(self.observation)
 
     @property
     def camera(self) -> str:

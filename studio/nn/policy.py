@@ -19,6 +19,7 @@ class BasePolicy(nn.Module):
     contributes = "policies"
     is_recurrent: ClassVar[bool] = False
     plays_trials: ClassVar[bool] = False  # see studio.contracts.TrialPolicy
+    reads_instructions: ClassVar[bool] = False
     algorithm: ClassVar[str] = ""  # the key in studio.rl.learners of what trains it; empty: it is cloned
     params: Any = None
 

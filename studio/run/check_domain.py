@@ -58,11 +58,17 @@ def attempt_domain(name: str, domain: Domain, registry: Registry, attempt: Attem
         problems += [Problem(f"{name}.{p.field}", p.message, p.remedy) for p in contexts.problems(domain, task)]
         for field, chosen, offered in (
             ("control", domain.control, task.controls),
-            *(("observation", entry, task.observations) for entry in domain.observation if entry != "instruction"),
+            *(("observation", entry, task.observations) for entry in domain.observation),
+            ("placement", domain.placement, task.placements),
         ):
             if chosen not in offered:
                 words = f"The task '{task.id}' has no {field} '{chosen}'."
                 problems.append(Problem(f"{name}.{field}", words, f"It has: {', '.join(offered)}."))
+        if domain.observes("instruction") and task.languages:
+            for unknown in set(domain.instructions.languages) - set(task.languages):
+                words = f"The task '{task.id}' has no instructions in '{unknown}'."
+                remedy = f"Choose from: {', '.join(task.languages)}."
+                problems.append(Problem(f"{name}.instructions.languages", words, remedy))
     if embodiment is not None and domain.observes("image") and domain.camera not in embodiment.cameras:
         has = ", ".join(embodiment.cameras) or "none"
         problems.append(Problem(f"{name}.camera", f"There is no camera '{domain.camera}'.", f"It has: {has}."))

@@ -5,18 +5,23 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from studio.contracts import Problem, Requires
-from studio.experiment import Domain, Experiment
+from studio.experiment import Domain, Experiment, Instructions
 
 
 def unsupported(
-    experiment: Experiment, title: str, requires: Requires, trial_policies: Collection[str] = ()
+    experiment: Experiment,
+    title: str,
+    requires: Requires,
+    trial_policies: Collection[str] = (),
+    reading_policies: Collection[str] = (),
 ) -> Iterator[Problem]:
     """Yield a problem for each setting that would be ignored.
 
     Args:
         title: the strategy's.
-        requires: how many sources it learns from.
+        requires: how many sources it learns from, and whether from instructions.
         trial_policies: the ids of those whose memory lasts over a trial.
+        reading_policies: the ids of those that read instructions.
     """
     least, most = requires.sources
     count = len(experiment.sources)
@@ -25,21 +30,33 @@ def unsupported(
         yield Problem("source", f"'{title}' learns from {those}, and there are {count}.", "Remove the others.")
     elif count < least:
         yield Problem("source", f"'{title}' needs {least} sources, and there are {count}.", "Add more.")
-    yield from _domain("target", experiment.target)
-    for place, domain in enumerate(experiment.sources):
-        yield from _domain(f"sources.{place}" if place else "source", domain)
+    reads = experiment.policy.id in reading_policies
+    for name, domain in experiment.domains.items():
+        yield from _domain(name, domain)
+        if domain.observes("instruction") and not reads:
+            message = f"'{experiment.policy.id}' does not read instructions."
+            remedy = f"Choose {' or '.join(reading_policies)}, or leave the instruction out."
+            yield Problem(f"{name}.observation", message, remedy)
+        if requires.instructions and not domain.observes("instruction"):
+            message = f"'{title}' learns from instructions, and this domain observes none."
+            remedy = "Choose a task that gives instructions, such as language_push, and add instruction."
+            yield Problem(f"{name}.observation", message, remedy)
     if experiment.evaluation.plays_trials and experiment.policy.id not in trial_policies:
         message = f"'{experiment.policy.id}' keeps no memory from one episode to the next, so it cannot use shots."
         yield Problem("evaluation.shots", message, f"Set it to 0, or choose {' or '.join(trial_policies)}.")
 
 
 def _domain(name: str, domain: Domain) -> Iterator[Problem]:
-    if domain.observes("instruction"):
-        message = "No policy reads instructions yet."
-        yield Problem(f"{name}.observation", message, "Choose image, goal or state.")
-    elif len(domain.observation) > 1:
-        message = f"A policy observes one of {', '.join(domain.observation)}."
+    sights = [entry for entry in domain.observation if entry != "instruction"]
+    if not sights:
+        message = "An instruction alone does not say where things are."
+        yield Problem(f"{name}.observation", message, "Observe the image too.")
+    elif len(sights) > 1:
+        message = f"A policy observes one of {', '.join(sights)}."
         yield Problem(f"{name}.observation", message, "Choose one of them.")
+    if domain.instructions != Instructions() and not domain.observes("instruction"):
+        message = "The domain's instructions are not observed, so these settings have no effect."
+        yield Problem(f"{name}.instructions", message, "Add instruction to the observation, or leave them out.")
     if len(domain.cameras) > 1:
         message = f"A policy sees one camera's images, and there are {len(domain.cameras)} cameras."
         yield Problem(f"{name}.camera", message, "Choose one of them.")

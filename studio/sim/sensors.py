@@ -12,6 +12,7 @@ from studio.sim.randomization import fields as randomization
 from studio.sim.randomization.visual import VISUALS
 from studio.sim.render.renderer import CameraRenderer
 from studio.sim.tasks import contexts
+from studio.sim.tasks.spoken import InstructionSensor
 
 if TYPE_CHECKING:
     from studio.sim.simulation import BatchSimulation
@@ -27,6 +28,7 @@ class Sensors:
         self._qpos, self._mocap = simulation.bind("qpos"), simulation.bind("mocap_pos")
         self._mocap_quat = simulation.bind("mocap_quat")
         self._dynamics = contexts.DynamicsSensor(domain.randomization, simulation.model, domain.camera)
+        self._instructions = InstructionSensor(simulation) if domain.observes("instruction") else None
         self._renderer: CameraRenderer | None = None
 
     def observe(self, ids: Ids) -> Observation:
@@ -42,6 +44,8 @@ class Sensors:
             observation["goal"] = simulation.task.goal(simulation, ids).astype(np.float32)
         elif simulation.domain.observes("image"):
             observation["image"] = self.images(ids)
+        if self._instructions is not None:
+            observation["instruction"] = self._instructions.observe(ids)
         observation |= self.task_observation(ids)
         spread = simulation.randomization["sensor_noise"][ids]
         simulation.randomizer.add_noise(observation, spread, simulation.seeds[ids], simulation.steps[ids])

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import gymnasium
 import numpy as np
 
+from studio.instructions import WIDTH
+
 if TYPE_CHECKING:
     from studio.sim.simulation import BatchSimulation
 
@@ -25,6 +27,8 @@ def of_observations(world: BatchSimulation) -> gymnasium.Space[Any]:
         spaces["goal"] = box(-np.inf, np.inf, (world.task.goal_width,), np.float32)
     elif world.domain.observes("image"):
         spaces["image"] = box(0, 255, (size, size, 3), np.uint8)
+    if world.domain.observes("instruction"):
+        spaces["instruction"] = box(0, 255, (WIDTH,), np.uint8)
     for name, value in world.task_observation(np.zeros(1, int)).items():
         spaces[name] = box(-np.inf, np.inf, value.shape[1:], value.dtype.type)
     extra = {} if world.trials is None else world.trials.observe(np.zeros(1, int))

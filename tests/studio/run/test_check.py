@@ -99,7 +99,6 @@ def test_sizes_of_images_matter_where_both_see_images() -> None:
     [
         ({"sources": [{"episodes": 3, "image_size": 32}] * 2}, "source", "learns from one source, and there are 2"),
         ({"target.observation": ["image", "goal"]}, "target.observation", "one of image, goal"),
-        ({"target.observation": "instruction"}, "target.observation", "instructions"),
         ({"source.cameras": ["front", "top"]}, "source.camera", "2 cameras"),
         ({"evaluation.shots": [0, 5]}, "evaluation.shots", "keeps no memory"),
         ({"evaluation.held_out": "inside"}, "evaluation.held_out", "not a task family"),
