@@ -92,13 +92,15 @@ def save_checkpoint(
 def drop_states(run: Path, kept: int) -> None:
     """Delete the training states, replay buffers included, of all but the newest ``kept`` checkpoints of each stage.
 
-    Their policies stay, so that they can be played.
+    Their policies stay, so that they can be played; a checkpoint without one goes altogether.
     """
     found = list_checkpoints(run)
     for stage in {stage for stage, _, _ in found}:
         for folder in [path for s, _, path in found if s == stage][:-kept]:
             for name in ("state.safetensors", "state.json"):
                 (folder / name).unlink(missing_ok=True)
+            if not any(folder.iterdir()):
+                folder.rmdir()
 
 
 def list_checkpoints(run: Path) -> list[tuple[str, int, Path]]:

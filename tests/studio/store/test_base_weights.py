@@ -12,7 +12,7 @@ import torch
 from studio.errors import DataError
 from studio.registry import shared_registry
 from studio.store.base_weights import BaseWeights
-from studio.store.checkpoint import load_policy, load_state, save_state
+from studio.store.checkpoint import list_checkpoints, load_policy, load_state, save_checkpoint, save_state
 from studio.store.policies import load_policy_folder, save_policy
 from tests import tiny
 
@@ -76,3 +76,9 @@ def test_base_weights_finds_equal_bits_alone(run: Path, tmp_path: Path) -> None:
     save_state(folder, state, base)
     found = load_state(folder)
     assert found["step"] == 3 and all(torch.equal(found[key], state[key]) for key in ("same", "other"))
+
+
+def test_old_checkpoint_without_a_policy_goes_altogether(tmp_path: Path) -> None:
+    for step in range(1, 7):
+        save_checkpoint(tmp_path, "pretrain", step, {"step": step})
+    assert [step for _, step, _ in list_checkpoints(tmp_path)] == [3, 4, 5, 6]
