@@ -10,6 +10,7 @@ from studio import paths
 from studio.cli.compare import compare
 from studio.cli.experiments import load_experiment
 from studio.cli.progress import STOPPED, ProgressLine
+from studio.cli.queue import queue
 from studio.errors import DataError, ExperimentError, StudioError
 from studio.files import json_text
 
@@ -226,6 +227,7 @@ COMMANDS = {
     "resume": resume,
     "evaluate": evaluate,
     "compare": compare,
+    "queue": queue,
     "list": list_,
     "inspect": inspect,
     "export": export,

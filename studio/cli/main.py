@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from studio import __version__
+from studio.cli.queue import add_parser as add_queue
 from studio.errors import StudioError
 
 KINDS = ("strategies", "policies", "tasks", "embodiments", "formats", "panels")
@@ -84,6 +85,8 @@ def _parser() -> argparse.ArgumentParser:
     compare.add_argument(
         "--screenshot", type=Path, metavar="PNG", help="also write a picture of the window with these runs"
     )
+
+    add_queue(commands)
 
     listing = _command(commands, "list", "list what is registered; with --json its parameters too")
     listing.add_argument("kind", choices=KINDS)

@@ -22,7 +22,7 @@ class ProgressLine:
     """A progress line and the log's sentences on stderr; Ctrl-C, or a scheduler's SIGTERM, is a clean stop."""
 
     def __init__(self, total: int) -> None:
-        self._total, self._index, self._name = total, 0, ""
+        self.total, self._index, self._name = total, 0, ""
         self._channels: Any = None
         self._events: Any = None
         self._done = threading.Event()
@@ -122,7 +122,7 @@ class ProgressLine:
         filled = round(20 * progress.fraction)
         bar = "█" * filled + "·" * (20 - filled)
         left = "" if math.isnan(progress.seconds_left) else f"  {progress.seconds_left:.0f} s left"
-        count = f"[{self._index + 1}/{self._total}] " if self._total > 1 else ""
+        count = f"[{self._index + 1}/{self.total}] " if self.total > 1 else ""
         steps = f" {progress.step}/{progress.total}" if progress.total else ""
         line = f"{count}{self._name}  {bar} {progress.stage}{steps}{left}"
         with self._lock:

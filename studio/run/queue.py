@@ -1,0 +1,353 @@
+"""The queue: runs that wait to be run one after the other, in one file of the runs folder.
+
+The window and the command line share it. Every change is read, made and written whole under a lock, so that no entry is
+run by two programs and nothing is lost where one of them is killed. The file is plain JSON: experiments and numbers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+import psutil
+
+from studio.errors import DataError, ExperimentError
+from studio.experiment import Experiment
+from studio.files import json_text, write_text
+
+NAME, LOCK = "queue.json", ".queue.lock"
+VERSION = 1
+ATTEMPTS = 2  # programs that may end while they run an entry, before it counts as failed
+State = Literal["waiting", "running", "finished", "failed", "stopped", "skipped"]
+PENDING = ("waiting", "skipped")  # these can be moved
+ENDED = ("finished", "failed", "stopped")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One run in the queue.
+
+    Args:
+        id: its number, never used again in this queue.
+        plan: its experiment as JSON; :attr:`experiment` is the experiment.
+        batch: name of the comparison that it is of; empty: a single run.
+        state: what becomes of it. A waiting entry with a folder is resumed.
+        folder: name of its run's folder, or its path where that lies elsewhere; empty: it has none yet.
+        iterations: a larger budget, in all, with which a run is continued; None: its own.
+        pid: the process that runs it; ``born`` is when that was created (seconds since the epoch).
+        since: when it was started (seconds since the epoch).
+        seconds: how long it took in all its attempts, source policy and evaluation included.
+        request: what was asked of the program that runs it: to stop it, or to stop and drop it.
+        attempts: how often it was started without being ended.
+        message: why it failed.
+    """
+
+    id: int
+    plan: str
+    batch: str = ""
+    state: State = "waiting"
+    folder: str = ""
+    iterations: int | None = None
+    pid: int = 0
+    born: float = 0.0
+    since: float = 0.0
+    seconds: float = 0.0
+    request: Literal["", "stop", "cancel"] = ""
+    attempts: int = 0
+    message: str = ""
+
+    @property
+    def experiment(self) -> Experiment:
+        """The experiment, read once."""
+        return _experiment(self.plan)
+
+
+@dataclass(frozen=True)
+class Planned:
+    """What is added to a queue: an experiment, or a run that is to be continued, perhaps with a larger budget."""
+
+    experiment: Experiment
+    folder: Path | None = None
+    iterations: int | None = None
+
+
+class Queue:
+    """The queue of a runs folder. Every method may be called from any thread and any process.
+
+    Raises:
+        DataError: from every method: the file is damaged, or cannot be read or written.
+    """
+
+    def __init__(self, runs_folder: Path) -> None:
+        self.runs_folder = Path(runs_folder)
+        self.path = self.runs_folder / NAME
+
+    # -- reading -------------------------------------------------------------------------------------------------
+
+    def entries(self) -> list[Entry]:
+        """Return all entries, in order, as they really are: what a killed program ran waits to be resumed."""
+        return self._read().entries
+
+    @property
+    def is_going(self) -> bool:
+        """Whether the queue was started and neither held nor run to its end."""
+        return self._read().going
+
+    def stamp(self) -> int:
+        """Return what changes when the file is written; cheap."""
+        try:
+            return self.path.stat().st_mtime_ns
+        except OSError:
+            return 0
+
+    def path_of(self, entry: Entry) -> Path | None:
+        """Return the folder of an entry's run; None where it has none yet."""
+        return self.runs_folder / entry.folder if entry.folder else None
+
+    # -- changes by a person -------------------------------------------------------------------------------------
+
+    def add(self, planned: Iterable[Planned], batch: str = "", first: bool = False, start: bool = False) -> list[Entry]:
+        """Add runs at the end, or before all that wait. Where nothing waits or runs, what has ended is forgotten.
+
+        Args:
+            planned: what to run.
+            batch: name of the comparison.
+            first: before all that wait.
+            start: the queue is going from now on, see :meth:`set_going`.
+        """
+        with self._changing() as kept:
+            if not any(entry.state in ("waiting", "skipped", "running") for entry in kept.entries):
+                kept.entries = []
+            made = [
+                Entry(
+                    kept.new_id(),
+                    json_text(one.experiment.plain()),
+                    batch,
+                    folder=self._name(one.folder) if one.folder else "",
+                    iterations=one.iterations,
+                )
+                for one in planned
+            ]
+            at = next((i for i, entry in enumerate(kept.entries) if entry.state in PENDING), len(kept.entries))
+            kept.entries[at if first else len(kept.entries) :] = made + (kept.entries[at:] if first else [])
+            kept.going = kept.going or start
+        return made
+
+    def skip(self, ids: Iterable[int]) -> None:
+        """Pass over entries that wait; stop one that runs, with a checkpoint, so that the next one starts."""
+
+        def skipped(entry: Entry) -> Entry:
+            if entry.state == "running":
+                return replace(entry, request=entry.request or "stop")
+            return replace(entry, state="skipped") if entry.state == "waiting" else entry
+
+        self._each(ids, skipped)
+
+    def cancel(self, ids: Iterable[int]) -> None:
+        """Take entries off the queue; one that runs is stopped first. Their runs stay where they are."""
+
+        def cancelled(entry: Entry) -> Entry | None:
+            return replace(entry, request="cancel") if entry.state == "running" else None
+
+        self._each(ids, cancelled)
+
+    def cancel_ended(self) -> None:
+        """Take off what has ended."""
+        with self._changing() as kept:
+            kept.entries = [entry for entry in kept.entries if entry.state not in ENDED]
+
+    def repeat(self, ids: Sequence[int], seed: int | None = None) -> None:
+        """Let entries be run again: what was skipped waits again, what was stopped or failed is resumed, a finished one
+        is added as a new run. With a ``seed`` each is added as a new run of that seed."""
+        with self._changing() as kept:
+            self._known(kept, ids)
+            for place, entry in enumerate(list(kept.entries)):
+                if entry.id not in ids:
+                    continue
+                if seed is not None or entry.state == "finished":
+                    plan = entry.plan if seed is None else json_text(entry.experiment.changed(seed=seed).plain())
+                    kept.entries.append(Entry(kept.new_id(), plan, entry.batch))
+                elif entry.state in ("stopped", "failed", "skipped"):
+                    kept.entries[place] = replace(entry, state="waiting", attempts=0, message="", request="")
+
+    def move(self, ids: Sequence[int], by: int) -> None:
+        """Move entries that wait by so many places, in their order, up where negative; others keep their place."""
+        with self._changing() as kept:
+            self._known(kept, ids)
+            slots = [i for i, entry in enumerate(kept.entries) if entry.state in PENDING]
+            line = [kept.entries[i] for i in slots]
+            step = 1 if by > 0 else -1
+            for _ in range(min(abs(by), len(line))):
+                order = range(len(line)) if step < 0 else reversed(range(len(line)))
+                for i in order:  # one at the end holds back those of the chosen that touch it
+                    j = i + step
+                    if line[i].id in ids and 0 <= j < len(line) and line[j].id not in ids:
+                        line[i], line[j] = line[j], line[i]
+            for i, entry in zip(slots, line, strict=True):
+                kept.entries[i] = entry
+
+    def set_going(self, going: bool) -> None:
+        """Let the queue go on, also after the program was closed and opened; or hold it."""
+        if self.is_going != going:
+            with self._changing() as kept:
+                kept.going = going
+
+    # -- what runs an entry --------------------------------------------------------------------------------------
+
+    def claim(self) -> Entry | None:
+        """Take the first entry that waits, for this process; None where none does or the queue is held."""
+        with self._changing() as kept:
+            if not kept.going:
+                return None
+            for place, entry in enumerate(kept.entries):
+                if entry.state == "waiting":
+                    taken = replace(
+                        entry,
+                        state="running",
+                        pid=os.getpid(),
+                        born=_born(os.getpid()),
+                        since=time.time(),
+                        attempts=entry.attempts + 1,
+                        message="",
+                    )
+                    kept.entries[place] = taken
+                    return taken
+            kept.going = any(entry.state == "running" for entry in kept.entries)  # another program may be killed yet
+        return None
+
+    def note_folder(self, id: int, folder: Path) -> None:
+        """Note where the run of an entry is, so that it can be resumed."""
+        self._each([id], lambda entry: replace(entry, folder=self._name(folder)))
+
+    def request_of(self, id: int) -> str:
+        """Return what was asked of the program that runs an entry: stop, cancel, or nothing."""
+        return next((entry.request for entry in self.entries() if entry.id == id), "cancel")
+
+    def end(self, id: int, state: State, message: str = "") -> None:
+        """Note how an entry ended. One that waits again is the first to be resumed."""
+
+        def ended(entry: Entry) -> Entry | None:
+            if entry.request == "cancel" and state != "finished":
+                return None
+            spent = entry.seconds + time.time() - entry.since
+            return replace(entry, state=state, message=message, pid=0, request="", attempts=0, seconds=spent)
+
+        self._each([id], ended)
+
+    # -- the file ------------------------------------------------------------------------------------------------
+
+    def _name(self, folder: Path) -> str:
+        folder, parent = folder.absolute(), self.runs_folder.absolute()
+        return str(folder.relative_to(parent) if folder.is_relative_to(parent) else folder)
+
+    def _known(self, kept: _Contents, ids: Iterable[int]) -> None:
+        unknown = set(ids) - {entry.id for entry in kept.entries}
+        if unknown:
+            numbers = ", ".join(map(str, sorted(unknown)))
+            remedy = "See the numbers with: transfer-studio queue list"
+            raise DataError(f"The queue has no entry {numbers}.", str(self.path), remedy)
+
+    def _each(self, ids: Iterable[int], change: Callable[[Entry], Entry | None]) -> None:
+        wanted = set(ids)
+        with self._changing() as kept:
+            self._known(kept, wanted)
+            changed = ((change(entry) if entry.id in wanted else entry) for entry in kept.entries)
+            kept.entries = [entry for entry in changed if entry is not None]
+
+    @contextlib.contextmanager
+    def _changing(self) -> Iterator[_Contents]:
+        """Hold the lock while the contents are changed, and write them where they are."""
+        try:
+            self.runs_folder.mkdir(parents=True, exist_ok=True)
+            with (self.runs_folder / LOCK).open("w") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                kept = self._read()
+                yield kept
+                write_text(self.path, kept.to_json())
+        except OSError as error:
+            words = f"The queue cannot be written ({error.strerror or error})."
+            raise DataError(words, str(self.path), "Choose another runs folder, or make room on the disk.") from None
+
+    def _read(self) -> _Contents:
+        try:
+            return _Contents.from_json(self.path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return _Contents()
+        except OSError as error:
+            words = f"The queue cannot be read ({error.strerror})."
+            raise DataError(words, str(self.path), "Check its permissions.") from None
+        except (ValueError, KeyError, TypeError, ExperimentError):
+            raise DataError("The queue's file is damaged.", str(self.path), "Move it away; the runs stay.") from None
+
+
+@dataclass
+class _Contents:
+    """What the file holds."""
+
+    entries: list[Entry]
+    going: bool = False
+    next_id: int = 1
+
+    def __init__(self) -> None:
+        self.entries, self.going, self.next_id = [], False, 1
+
+    def new_id(self) -> int:
+        self.next_id += 1
+        return self.next_id - 1
+
+    def to_json(self) -> str:
+        rows = [asdict(entry) | {"plan": json.loads(entry.plan)} for entry in self.entries]
+        about = {"version": VERSION, "going": self.going, "next_id": self.next_id, "entries": rows}
+        return json_text(about, indent=1)
+
+    @classmethod
+    def from_json(cls, text: str) -> _Contents:
+        raw: dict[str, Any] = json.loads(text)
+        if raw["version"] != VERSION:
+            raise ValueError("of another version")
+        kept = cls()
+        kept.going, kept.next_id = bool(raw["going"]), int(raw["next_id"])
+        read = (Entry(**(row | {"plan": json.dumps(row["plan"])})) for row in raw["entries"])
+        kept.entries = [entry for entry in map(_as_it_is, read) if entry is not None]
+        for entry in kept.entries:
+            _experiment(entry.plan)
+        return kept
+
+
+def _as_it_is(entry: Entry) -> Entry | None:
+    """Return an entry whose program was killed as what it is now; others as they are."""
+    if entry.state != "running" or abs(_born(entry.pid) - entry.born) < 2:  # the system's clock may have been set
+        return entry
+    if entry.request == "cancel":
+        return None
+    free = replace(entry, pid=0, request="")
+    if entry.request == "stop":
+        return replace(free, state="stopped")
+    if entry.attempts >= ATTEMPTS:
+        words = "The program ended while it ran, twice. Look at the run's log, then repeat it."
+        return replace(free, state="failed", message=words)
+    return replace(free, state="waiting")
+
+
+@lru_cache(maxsize=2000)
+def _experiment(plan: str) -> Experiment:
+    return Experiment.from_dict(json.loads(plan))
+
+
+def _born(pid: int) -> float:
+    """When a process was created (seconds since the epoch); 0 where there is none, or it is a zombie."""
+    try:
+        process = psutil.Process(pid) if pid else None
+        if process is None or process.status() == psutil.STATUS_ZOMBIE:
+            return 0.0
+        return process.create_time()
+    except psutil.Error:
+        return 0.0
