@@ -71,6 +71,10 @@ class Reach(Task):
             mocap[i] = self._place(world.embodiment, generator, mocap.shape[1])
 
     def goal(self, world: Simulation, ids: Ids) -> Array:
+        return self.ball(world, ids)
+
+    def ball(self, world: Simulation, ids: Ids) -> Array:
+        """Return where the red ball is, (n, 3), m, world frame."""
         return world.mocap()[ids, 0].copy()
 
     def achieved(self, observation: Mapping[str, Any]) -> Any:
@@ -94,12 +98,12 @@ class Reach(Task):
         return np.asarray(self._distance(world, ids).min(1) < size["touch"])
 
     def expert(self, world: Simulation, ids: Ids) -> Array:
-        offset = self.goal(world, ids)[:, None] - world.end_effectors(ids)  # (n, limbs, 3), world frame
+        offset = self.ball(world, ids)[:, None] - world.end_effectors(ids)  # (n, limbs, 3), world frame
         if world.embodiment.kind == "base":
             return self._drive(world, ids, offset[:, 0])
         action = np.clip(offset / self.step_size, -1, 1)
         if action.shape[1] == 2:  # the arm on the ball's side goes, the other waits
-            left = self.goal(world, ids)[:, 1] > 0
+            left = self.ball(world, ids)[:, 1] > 0
             action[left, 0] = 0
             action[~left, 1] = 0
         return action

@@ -80,7 +80,7 @@ class BatchSampler:
         parts = []
         for index, count in enumerate(self.counts):
             rows = torch.randint(self._size(index), (count,), generator=generator)
-            parts.append(self._part(index, rows.to(self._actions[index]["actions"].device)))
+            parts.append(self.part(index, rows))
         batch = _joined(parts)
         if self._augment is not None:
             varied = self._augment(batch.observations["image"], generator)
@@ -98,15 +98,17 @@ class BatchSampler:
         found = []
         with torch.no_grad():
             for index in range(len(self.counts)):
-                chunks = torch.arange(self._size(index), device=self._actions[index]["actions"].device).split(CHUNK)
-                found.append(torch.cat([features(self._part(index, rows)) for rows in chunks]))
+                chunks = torch.arange(self._size(index)).split(CHUNK)
+                found.append(torch.cat([features(self.part(index, rows)) for rows in chunks]))
         self._features, self._observations = found, [{} for _ in found]
 
     def _size(self, index: int) -> int:
         return len(self._actions[index]["actions"])
 
-    def _part(self, index: int, rows: Tensor) -> Batch:
+    def part(self, index: int, rows: Tensor) -> Batch:
+        """Return some rows of one dataset, by its place among them."""
         labels = self._labels[index]
+        rows = rows.to(labels["domain"].device)
         return Batch(
             {name: value[rows] for name, value in self._observations[index].items()},
             self._actions[index]["actions"][rows],

@@ -117,8 +117,8 @@ class EvaluationPlan(Settings):
     shots: list[int] = setting(
         [0],
         "Shots",
-        "How many episodes of a new task a policy may play before it is scored: each number is scored, and the largest "
-        "counts. 0 alone: no trials are played.",
+        "How many episodes of a new task a policy may play, or be adapted to, before it is scored: each number is "
+        "scored, and the largest counts. 0 alone: no trials are played, and all of the target's episodes are used.",
         since=2,
         short="shots",
         min_length=1,
@@ -146,8 +146,8 @@ class EvaluationPlan(Settings):
         return shots
 
     @property
-    def plays_trials(self) -> bool:
-        """Whether policies are scored in trials of several episodes."""
+    def uses_shots(self) -> bool:
+        """Whether policies are scored after episodes of the task, in a trial or by adaptation."""
         return self.shots != [0]
 
 

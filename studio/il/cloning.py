@@ -7,16 +7,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from studio.contracts import AuxiliaryLoss, Batches, Metrics, TrainablePolicy
+from studio.contracts import AuxiliaryLoss, Batch, Batches, Metrics, Outputs
 from studio.nn.auxiliary import auxiliary_loss
 
 UNITS: dict[str, str] = {"loss": "MSE", "gradient_norm": "", "learning_rate": ""}
 WARMUP = 0.05  # share of the iterations over which the learning rate rises
+
+
+class Loss(Protocol):
+    """What learns from a batch: a policy, or what is made of one."""
+
+    def loss(self, batch: Batch) -> tuple[Tensor, Outputs]:
+        """Return the loss, (), and what was computed on the way to it."""
 
 
 class BehaviorCloning:
@@ -32,7 +39,7 @@ class BehaviorCloning:
 
     def __init__(
         self,
-        policy: TrainablePolicy,
+        policy: Loss,
         batches: Batches,
         parameters: Sequence[nn.Parameter],
         *,

@@ -62,7 +62,7 @@ def check(experiment: Experiment, registry: Registry) -> list[Problem]:
                 problems += attempt("policy.params.ignored", lambda: _ignored(experiment, registry)) or []
             trial_policies = [id for id, policy in registry.all("policies").items() if policy.plays_trials]
             readers = [id for id, policy in registry.all("policies").items() if policy.reads_instructions]
-            problems += unsupported(experiment, kind.title, kind.requires, trial_policies, readers)
+            problems += unsupported(experiment, kind, trial_policies, readers)
             if not problems:
                 attempt("evaluation.held_out", lambda: _held_out(experiment, registry))
             problems += _demonstrations(experiment, kind, registry)

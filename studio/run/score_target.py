@@ -20,8 +20,8 @@ def score_target(
 ) -> list[Evaluation]:
     """Return the policy's scores after 0, 1 … shots, up to the largest of ``plan.shots``: the last one is its score.
 
-    Without shots the policy plays episodes of their own. With shots it plays trials: its score after n shots is that
-    of the episode that follows n others of the same task.
+    Without shots the policy plays episodes of their own, and so does one whose memory does not last over a trial. With
+    shots it plays trials: its score after n shots is that of the episode that follows n others of the same task.
 
     Args:
         episodes: behind each score.
@@ -29,7 +29,7 @@ def score_target(
         tick: called every step with (episodes ended, episodes); it may raise to leave.
     """
     domain = held_out(target, plan.held_out, plan.seed)
-    if not plan.plays_trials:
+    if not (plan.uses_shots and policy.plays_trials):
         return [evaluate(policy, domain, episodes, seed, tick)]
     length = max(plan.shots) + 1
     act, parts = cast(TrialPolicy, policy).exploring(seed), []

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from studio.contracts import Strategy
+from studio.contracts import ResolvedDomain, Shots, Strategy
 from studio.events import MetricsLogged
 from studio.experiment import Experiment
 from studio.meta.trial_returns import by_episode
@@ -75,11 +75,16 @@ class Scores:
             result = evaluate(policy, resolve(self._experiment.source, self._registry), episodes, plan.seed, tick)
         else:
             target = resolve(self._experiment.target, self._registry)
-            *before, result = score_target(policy, target, plan, episodes, plan.seed, tick)
-            if plan.plays_trials and final:
-                self._report_trials([*before, result], step)
-                self.evaluations += [row | {"shots": n} | before[n].to_dict() for n in plan.shots if n < len(before)]
-                row["shots"] = len(before)
+            if final and plan.uses_shots and strategy.adapts:
+                scores = self._after_support(strategy, target, tick)
+            else:
+                scores = dict(enumerate(score_target(policy, target, plan, episodes, plan.seed, tick)))
+                if plan.uses_shots and final:
+                    self._report_trials([*scores.values()], step)
+            most, result = max(scores), scores[max(scores)]
+            if plan.uses_shots and final:
+                self.evaluations += [row | {"shots": n} | scores[n].to_dict() for n in plan.shots if n < most]
+                row["shots"] = most
         self.evaluations.append(row | result.to_dict())
         reporter.status.note(measure=result.measure)  # so that a run that is stopped has its numbers read all the same
         for event in result.events(stage, name, step, plan.seed, final):
@@ -89,6 +94,16 @@ class Scores:
             prefix = "" if name == "target" else "source_"
             reporter.status.note(measure=result.measure, **{prefix + key: value for key, value in values.items()})
             reporter.status.put(evaluations=[*self.evaluations])
+
+    def _after_support(
+        self, strategy: Strategy, target: ResolvedDomain, tick: Callable[[int, int], None]
+    ) -> dict[int, Evaluation]:
+        """Return the scores by the number of support episodes that a policy was adapted to: the target's first ones."""
+        plan, seed = self._experiment.evaluation, self._experiment.seed
+        return {
+            count: evaluate(strategy.adapt(Shots(target, count, seed)), target, plan.episodes, plan.seed, tick)
+            for count in sorted(set(plan.shots))
+        }
 
     def _report_trials(self, results: Sequence[Evaluation], step: int) -> None:
         """Publish the mean return of a trial's first episode, of its second …, as metrics."""

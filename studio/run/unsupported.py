@@ -4,26 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from studio.contracts import Problem, Requires
+from studio.contracts import Problem, Strategy
 from studio.experiment import Domain, Experiment, Instructions
 
 
 def unsupported(
     experiment: Experiment,
-    title: str,
-    requires: Requires,
+    kind: type[Strategy],
     trial_policies: Collection[str] = (),
     reading_policies: Collection[str] = (),
 ) -> Iterator[Problem]:
     """Yield a problem for each setting that would be ignored.
 
     Args:
-        title: the strategy's.
-        requires: how many sources it learns from, and whether from instructions.
+        kind: the strategy's class.
         trial_policies: the ids of those whose memory lasts over a trial.
         reading_policies: the ids of those that read instructions.
     """
-    least, most = requires.sources
+    title, (least, most) = kind.title, kind.requires.sources
     count = len(experiment.sources)
     if most is not None and count > most:
         those = "one source" if most == 1 else f"at most {most} sources"
@@ -37,13 +35,35 @@ def unsupported(
             message = f"'{experiment.policy.id}' does not read instructions."
             remedy = f"Choose {' or '.join(reading_policies)}, or leave the instruction out."
             yield Problem(f"{name}.observation", message, remedy)
-        if requires.instructions and not domain.observes("instruction"):
+        if kind.requires.instructions and not domain.observes("instruction"):
             message = f"'{title}' learns from instructions, and this domain observes none."
             remedy = "Choose a task that gives instructions, such as language_push, and add instruction."
             yield Problem(f"{name}.observation", message, remedy)
-    if experiment.evaluation.plays_trials and experiment.policy.id not in trial_policies:
+    if experiment.evaluation.uses_shots:
+        yield from _support(experiment) if kind.adapts else _trials(experiment, trial_policies)
+
+
+def _trials(experiment: Experiment, trial_policies: Collection[str]) -> Iterator[Problem]:
+    if experiment.policy.id not in trial_policies:
         message = f"'{experiment.policy.id}' keeps no memory from one episode to the next, so it cannot use shots."
         yield Problem("evaluation.shots", message, f"Set it to 0, or choose {' or '.join(trial_policies)}.")
+
+
+def _support(experiment: Experiment) -> Iterator[Problem]:
+    """Yield what is wrong with the numbers of the target's episodes that a policy is to be adapted to."""
+    shots, episodes = experiment.evaluation.shots, experiment.target.episodes
+    if 0 in shots:
+        message = "Without a support episode there is nothing to adapt to."
+        yield Problem("evaluation.shots", message, "Choose numbers from 1 up, or 0 alone for all of the target's.")
+    if max(shots) > episodes:
+        message = f"The policy is to be adapted to {max(shots)} episodes, and the target has {episodes}."
+        yield Problem("evaluation.shots", message, f"Choose at most {episodes}, or raise target.episodes.")
+    if experiment.evaluation.held_out != "none":
+        message = "The policy is adapted to one task, and there are several held-out ones."
+        yield Problem("evaluation.held_out", message, "Set it to none, and give the target's context.")
+    if experiment.evaluation.keep_best:
+        message = "The best policy is adapted already, so it cannot be scored after other numbers of episodes."
+        yield Problem("evaluation.keep_best", message, "Turn it off, or set evaluation.shots to 0.")
 
 
 def _domain(name: str, domain: Domain) -> Iterator[Problem]:
