@@ -21,11 +21,11 @@ class Batch:
     Args:
         observations: by entry: ``image`` (n, h, w, 3) uint8, ``instruction`` (n, 96) uint8, ``joint_pos`` (n, widest),
             ``eef_pos``, ``goal`` ….
-        actions: native, (n, widest), in [−1, 1].
+        actions: native, (n, widest), in [−1, 1]; (n, chunk, widest) for a policy that predicts chunks.
         domain: (n,) long: 0 is the target, 1 and up the sources in their order.
         embodiment: (n,) long: the row of the tables that ``TrainablePolicy.bind`` made.
         weight: (n,), how much each sample counts; None: all alike.
-        mask: (n, chunk) bool, which steps of an action chunk exist; None: one step each.
+        mask: (n, chunk) bool, which steps of an action chunk exist: none behind an episode's end; None: one step each.
         features: (n, width), where the policy's features were computed before; None: they are computed.
         progress: the share of the training that is done, 0 to 1, for schedules.
     """

@@ -162,6 +162,11 @@ class TrainablePolicy(Policy, Protocol):
     prompt: nn.Parameter | None  # (tokens, width): extra tokens before all others
 
     @property
+    def chunk(self) -> int:
+        """Steps that it predicts at once. From 2 on, ``Batch.actions`` are chunks and ``Batch.mask`` says which of
+        their steps exist."""
+
+    @property
     def feature_width(self) -> int:
         """Width of what :meth:`features` returns."""
 

@@ -65,6 +65,8 @@ class BatchSampler:
         actions = [policy.tensors({"actions": dataset.episodes.actions})["actions"].float() for dataset in datasets]
         self._observations = _padded(observations)
         self._actions = _padded([{"actions": action} for action in actions])
+        self._chunk = policy.chunk
+        self._last = [_last_frames(d.episodes, action.device) for d, action in zip(datasets, actions, strict=True)]
         self._labels = [
             {
                 name: torch.full((len(action),), row, device=action.device)
@@ -109,13 +111,25 @@ class BatchSampler:
         """Return some rows of one dataset, by its place among them."""
         labels = self._labels[index]
         rows = rows.to(labels["domain"].device)
+        actions, mask = self._steps(index, rows)
         return Batch(
             {name: value[rows] for name, value in self._observations[index].items()},
-            self._actions[index]["actions"][rows],
+            actions,
             labels["domain"][rows],
             labels["embodiment"][rows],
+            mask=mask,
             features=None if self._features is None else self._features[index][rows],
         )
+
+    def _steps(self, index: int, rows: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Return the actions from these frames on, and which of a chunk's steps lie within the episode; the last action
+        stands for those that do not."""
+        actions = self._actions[index]["actions"]
+        if self._chunk == 1:
+            return actions[rows], None
+        steps = rows[:, None] + torch.arange(self._chunk, device=rows.device)
+        last = self._last[index][rows][:, None]
+        return actions[torch.minimum(steps, last)], steps <= last
 
 
 def shares(weights: Sequence[float], total: int) -> list[int]:
@@ -149,7 +163,14 @@ def _joined(parts: Sequence[Batch]) -> Batch:
         torch.cat([part.actions for part in parts]),
         torch.cat([part.domain for part in parts]),
         torch.cat([part.embodiment for part in parts]),
+        mask=None if parts[0].mask is None else torch.cat([p.mask for p in parts if p.mask is not None]),
         features=None
         if parts[0].features is None
         else torch.cat([p.features for p in parts if p.features is not None]),
     )
+
+
+def _last_frames(episodes: Episodes, device: torch.device) -> Tensor:
+    """Return the index of the last frame of each frame's episode, (frames,)."""
+    lengths = torch.as_tensor(episodes.lengths, dtype=torch.long)
+    return (lengths.cumsum(0) - 1).repeat_interleave(lengths).to(device)

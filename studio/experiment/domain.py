@@ -95,8 +95,15 @@ class Domain(Settings):
 
     @property
     def observation_kind(self) -> str:
-        """The observation's entries, such as ``image+instruction``: they decide how a policy is built."""
-        return "+".join(self.observation)
+        """The observation's entries and images, such as ``image+image_wrist+instruction``: what a policy is built for."""
+        return "+".join(name for entry in self.observation for name in (self.images if entry == "image" else [entry]))
+
+    @property
+    def images(self) -> dict[str, str]:
+        """The camera of each image in the observation, by the image's name: ``image``, then ``image_wrist`` …"""
+        if not self.observes("image"):
+            return {}
+        return {f"image_{camera}" if place else "image": camera for place, camera in enumerate(self.cameras)}
 
     @property
     def camera(self) -> str:

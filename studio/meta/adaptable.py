@@ -98,12 +98,13 @@ class _PolicyLoss(nn.Module):
 
 
 def _entries(batch: Batch) -> Entries:
-    return {
+    entries = {
         "observations": dict(batch.observations),
         "actions": batch.actions,
         "domain": batch.domain,
         "embodiment": batch.embodiment,
     }
+    return entries if batch.mask is None else {**entries, "mask": batch.mask}
 
 
 def _rows(entries: Entries, rows: slice) -> Entries:

@@ -64,6 +64,7 @@ def stacked(batches: Sequence[Batch]) -> Batch:
         torch.stack([batch.actions for batch in batches]),
         torch.stack([batch.domain for batch in batches]),
         torch.stack([batch.embodiment for batch in batches]),
+        mask=None if batches[0].mask is None else torch.stack([b.mask for b in batches if b.mask is not None]),
     )
 
 

@@ -12,7 +12,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from studio.contracts import SLOTS
+from studio.contracts import SLOTS, Batch
 
 Layout = Literal["semantic", "front"]
 
@@ -53,9 +53,19 @@ def scatter_slots(native: Tensor, mask: Tensor) -> Tensor:
 
 
 def masked_mse(prediction: Tensor, target: Tensor, mask: Tensor, weight: Tensor | None = None) -> Tensor:
-    """Return the mean squared error, (), over each row's own slots (n, slots), rows weighted by ``weight`` (n,).
+    """Return the mean squared error, (), over each row's own slots (…, slots), rows weighted by ``weight`` (…).
 
-    Values in padded slots change neither loss nor gradient.
+    Values in padded slots, and in rows of weight 0, change neither loss nor gradient.
     """
-    squared = torch.where(mask, prediction - target, 0.0).square().sum(-1) / mask.sum(-1)
+    if weight is not None:
+        mask = mask & (weight > 0)[..., None]
+    squared = torch.where(mask, prediction - target, 0.0).square().sum(-1) / mask.sum(-1).clamp_min(1)
     return squared.mean() if weight is None else (squared * weight).sum() / weight.sum()
+
+
+def step_weights(batch: Batch) -> Tensor | None:
+    """Return how much each action of a batch counts: (n,), or (n, chunk) where steps of chunks may not exist; None: all
+    alike."""
+    if batch.mask is None:
+        return batch.weight
+    return batch.mask.float() if batch.weight is None else batch.weight[:, None] * batch.mask

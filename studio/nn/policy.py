@@ -20,8 +20,14 @@ class BasePolicy(nn.Module):
     is_recurrent: ClassVar[bool] = False
     plays_trials: ClassVar[bool] = False  # see studio.contracts.TrialPolicy
     reads_instructions: ClassVar[bool] = False
+    several_entries: ClassVar[bool] = False  # whether it reads observations of several entries and of several cameras
     algorithm: ClassVar[str] = ""  # the key in studio.rl.learners of what trains it; empty: it is cloned
     params: Any = None
+
+    @property
+    def chunk(self) -> int:
+        """Return 1: it gives one action at a time."""
+        return 1
 
     def __init__(self) -> None:
         super().__init__()

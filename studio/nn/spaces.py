@@ -133,13 +133,16 @@ class Spaces(Tables):
         return action, joint, end
 
     def actions(self, native: Tensor, embodiment: Tensor) -> Tensor:
-        """Return native actions (n, widest) as normalized unified targets (n, 32)."""
+        """Return native actions, (n, widest) or chunks (n, chunk, widest), as normalized unified targets (…, 32)."""
+        if native.dim() == 3:
+            n, chunk, _ = native.shape
+            return self.actions(native.flatten(0, 1), embodiment.repeat_interleave(chunk)).view(n, chunk, SLOTS)
         return self.action(scatter_slots(native, self.action_mask[embodiment]), embodiment)
 
     def native(self, unified: Tensor, row: int = 0) -> Tensor:
-        """Return normalized unified actions (n, 32) of one embodiment as native ones (n, dof)."""
-        rows = torch.full((len(unified),), row, device=unified.device)
-        return self.action.inverse(unified, rows)[:, self.action_mask[row]]
+        """Return normalized unified actions (…, 32) of one embodiment as native ones (…, dof)."""
+        rows = torch.full(unified.shape[:-1], row, device=unified.device)
+        return self.action.inverse(unified, rows)[..., self.action_mask[row]]
 
     def joint_tokens(self, native: Tensor, embodiment: Tensor) -> Tensor:
         """Return tokens (n, 64), normalized values and mask, for joint positions with gripper openings behind them,

@@ -13,6 +13,7 @@ from plugins.policies.token_transformer import TokenTransformer
 from studio.contracts import Batch, Embodiment, EmbodimentSpec
 from studio.experiment import Domain
 from studio.registry import Registry
+from studio.sim.rollout import rows_of
 from tests import tiny
 
 FRAMES = 12
@@ -32,7 +33,9 @@ def observation(embodiment: Embodiment, kind: str = "image", n: int = FRAMES, si
     return seen
 
 
-def bound(robot: str, control: str = "end_effector", kind: str = "image", layout: str = "semantic") -> Any:
+def bound(
+    robot: str, control: str = "end_effector", kind: str = "image", layout: str = "semantic", **params: Any
+) -> Any:
     """(policy, observation, native actions, statistics, embodiment, domain)."""
     embodiment = Registry().get("embodiments", robot)
     domain = Domain(embodiment=robot, control=control, observation=kind, image_size=32)
@@ -45,7 +48,7 @@ def bound(robot: str, control: str = "end_effector", kind: str = "image", layout
         if key != "image"
     }
     torch.manual_seed(0)
-    policy = TokenTransformer(TokenTransformer.Params(**tiny.POLICY, layout=layout), kind)
+    policy = TokenTransformer(TokenTransformer.Params(**tiny.POLICY, layout=layout, **params), kind)
     policy.bind([EmbodimentSpec(embodiment, control, statistics)])
     return policy, seen, actions, statistics, embodiment, domain
 
@@ -86,6 +89,40 @@ def test_garbage_in_padded_slots_changes_neither_loss_nor_gradient(robot: str, l
     head = gradients["action_head.2.bias"]
     assert torch.count_nonzero(head[padded]) == 0
     assert torch.count_nonzero(head[~padded]) == len(head[~padded])
+
+
+def test_steps_that_do_not_exist_change_neither_loss_nor_gradient() -> None:
+    policy, seen, actions, *_ = bound("ur5_6dof", "joint", "goal", chunk=3)
+    exists = torch.arange(3) < torch.arange(FRAMES)[:, None] % 3 + 1
+    chunks = torch.as_tensor(actions)[:, None].repeat(1, 3, 1)
+    found = []
+    for garbage in (0.0, 1e6, float("nan")):
+        dirty = torch.where(exists[..., None], chunks, garbage)
+        policy.zero_grad()
+        loss, outputs = policy.loss(batch(policy, seen, actions).replace(actions=dirty, mask=exists))
+        loss.backward()
+        found.append((loss.item(), [p.grad.clone() for p in policy.parameters() if p.grad is not None]))
+    (loss, gradients), *others = found
+    assert outputs.prediction.shape == (FRAMES, 3, 32) and np.isfinite(loss)
+    for other, grads in others:
+        assert other == loss and all(torch.equal(a, b) for a, b in zip(grads, gradients, strict=True))
+    each = (outputs.prediction - policy.spaces.actions(chunks, torch.zeros(FRAMES, dtype=torch.long))).detach().square()
+    own = policy.spaces.action_mask[0]
+    assert loss == pytest.approx(each[..., own].mean(-1)[exists].mean().item(), rel=1e-5)
+
+
+@pytest.mark.parametrize("ensemble", [False, True])
+def test_a_chunk_is_remembered_within_an_episode_only(ensemble: bool) -> None:
+    policy, seen, actions, *_ = bound("ur5_6dof", kind="goal", chunk=3, temporal_ensemble=ensemble)
+    policy.eval()
+    moved = seen | {"joint_pos": seen["joint_pos"] + 0.5}
+    first, memory = policy.act(seen)
+    second, _ = policy.act(moved, memory)
+    one, _ = policy.act({name: value[4:5] for name, value in moved.items()}, rows_of(memory, np.array([4])))
+    np.testing.assert_allclose(one[0], second[4], atol=1e-6)  # each row has its own memory
+    again, _ = policy.act(seen)
+    np.testing.assert_array_equal(first, again)
+    assert first.shape == actions.shape and not np.allclose(second, first)
 
 
 @pytest.mark.parametrize("layout", ["semantic", "front"])

@@ -41,6 +41,19 @@ def test_features_computed_once_belong_to_their_samples() -> None:
     assert torch.equal(batch.features[:, 0], torch.where(batch.domain == 0, 2.0, 6.0))
 
 
+def test_chunks_end_with_their_episode() -> None:
+    values = np.arange(7.0, dtype=np.float32)[:, None]
+    policy = SmallPolicy()
+    policy.chunk = 3
+    sampler = BatchSampler(policy, [Mixed(Episodes({"x": values}, values, np.array([4, 3])))], 64, seed=0)
+    batch = sampler.batch(0)
+    assert batch.actions.shape == (64, 3, 1) and batch.mask is not None
+    wanted = {0: [0, 1, 2], 2: [2, 3], 3: [3], 4: [4, 5, 6], 6: [6]}
+    for now, steps, exists in zip(batch.observations["x"][:, 0], batch.actions[..., 0], batch.mask, strict=True):
+        if int(now) in wanted:
+            assert steps[exists].tolist() == wanted[int(now)]
+
+
 @pytest.mark.parametrize(
     ("weights", "total", "wanted"),
     [((1, 1), 5, [3, 2]), ((1,), 7, [7]), ((1, 2, 1), 8, [2, 4, 2]), ((1, 99), 10, [0, 10])],

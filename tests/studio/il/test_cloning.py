@@ -25,6 +25,8 @@ FRAMES = 40
 class SmallPolicy(nn.Module):
     """The least that behavior cloning asks of a policy. It keeps the images that it was shown."""
 
+    chunk = 1
+
     def __init__(self) -> None:
         super().__init__()
         torch.manual_seed(0)
