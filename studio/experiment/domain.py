@@ -95,7 +95,8 @@ class Domain(Settings):
 
     @property
     def observation_kind(self) -> str:
-        """The observation's entries and images, such as ``image+image_wrist+instruction``: what a policy is built for."""
+        """The observation's entries and images, such as ``image+image_wrist+instruction``: they decide how a policy is
+        built."""
         return "+".join(name for entry in self.observation for name in (self.images if entry == "image" else [entry]))
 
     @property
