@@ -14,7 +14,7 @@ from studio.il.cloning import UNITS
 from studio.il.peft_adapters import PeftParams, PeftStrategy
 
 if TYPE_CHECKING:
-    from peft import AdaLoraConfig, AdaLoraModel
+    from peft import AdaLoraConfig, AdaLoraModel, PeftModel
 
 
 class AdaLoRA(PeftStrategy):
@@ -59,6 +59,13 @@ class AdaLoRA(PeftStrategy):
             target_modules=list(self.params.target_modules),
             modules_to_save=[*policy.modules_to_save],
         )
+
+    def place(self, policy: TrainablePolicy, iterations: int) -> PeftModel:
+        placed = super().place(policy, iterations)
+        for name, parameter in placed.named_parameters():
+            if "ranknum" in name:  # a counter, which PEFT turns into a trainable one where it moves it to a device
+                parameter.requires_grad_(False)
+        return placed
 
     def setup(self, context: Context[Any]) -> None:
         super().setup(context)

@@ -45,13 +45,14 @@ class LoRA(PeftStrategy):
         from peft import LoraConfig  # slow to import; only a run needs it
 
         variant = self.params.variant
+        hollow = any(parameter.is_meta for parameter in policy.parameters())  # it has no principal components
         return LoraConfig(
             r=self.params.rank,
             lora_alpha=self.params.alpha,
             lora_dropout=self.params.dropout,
             use_dora=variant == "dora",
             use_rslora=variant == "rslora",
-            init_lora_weights="pissa" if variant == "pissa" else True,
+            init_lora_weights="pissa" if variant == "pissa" and not hollow else True,
             target_modules=list(self.params.target_modules),
             modules_to_save=[*policy.modules_to_save],
         )

@@ -7,6 +7,7 @@ import sys
 from typing import Any
 
 from studio import paths
+from studio.cli.adapters import adapters
 from studio.cli.compare import compare
 from studio.cli.experiments import load_experiment
 from studio.cli.progress import STOPPED, ProgressLine
@@ -228,6 +229,7 @@ COMMANDS = {
     "evaluate": evaluate,
     "compare": compare,
     "queue": queue,
+    "adapters": adapters,
     "list": list_,
     "inspect": inspect,
     "export": export,

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from studio import __version__
+from studio.cli.adapters import add_parser as add_adapters
 from studio.cli.queue import add_parser as add_queue
 from studio.errors import StudioError
 
@@ -87,6 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     )
 
     add_queue(commands)
+    add_adapters(commands)
 
     listing = _command(commands, "list", "list what is registered; with --json its parameters too")
     listing.add_argument("kind", choices=KINDS)

@@ -80,7 +80,10 @@ class PeftStrategy(CloningStrategy):
         temporary = folder / ".adapter.tmp"
         shutil.rmtree(temporary, ignore_errors=True)
         self._peft.save_pretrained(temporary)
-        (temporary / "README.md").write_text(adapter_readme(self, self._policy), encoding="utf-8")
+        params = "\n".join(f"- {name}: {value}" for name, value in self.params.model_dump().items())
+        policy: Any = self._policy
+        text = adapter_readme(self.title, policy.fingerprint.hash, params)
+        (temporary / "README.md").write_text(text, encoding="utf-8")
         share_weights(temporary)
         shutil.rmtree(folder / "adapter", ignore_errors=True)
         temporary.rename(folder / "adapter")
@@ -99,17 +102,7 @@ def merged(adapted: PeftModel) -> Any:
     return folded.merge_and_unload()
 
 
-def adapter_readme(strategy: Any, policy: Any) -> str:
-    """Return the README.md of an adapter: what it is, on which base, how it is loaded."""
-    params = "\n".join(f"- {name}: {value}" for name, value in strategy.params.model_dump().items())
-    return f"""# {strategy.title} adapter
-
-Made by Transfer Studio. Base policy weights (SHA-256): `{policy.fingerprint.hash}`.
-Another base is refused when the adapter is loaded.
-
-{params}
-
-```python
+LOADING = """```python
 from pathlib import Path
 from peft import PeftModel
 from studio.store.policies import load_policy_folder
@@ -119,3 +112,15 @@ policy = PeftModel.from_pretrained(base, "adapter").eval()
 actions, _ = policy.base_model.model.act(observation)
 ```
 """
+
+
+def adapter_readme(title: str, base: str, about: str) -> str:
+    """Return the README.md of an adapter: what it is, on which base (a hash), how it is loaded."""
+    return f"""# {title} adapter
+
+Made by Transfer Studio. Base policy weights (SHA-256): `{base}`.
+Another base is refused when the adapter is loaded.
+
+{about}
+
+{LOADING}"""
