@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from studio.contracts import SLOTS, Batch, EmbodimentSpec, Observation, Outputs
 from studio.experiment import Settings, setting
 from studio.nn.action_chunks import ChunkExecution
-from studio.nn.action_space import masked_mse, step_weights
+from studio.nn.action_space import masked_mse, slot_mask, step_weights
+from studio.nn.adapters import restored_action_map
 from studio.nn.encoders import FeaturePoints
 from studio.nn.fingerprint import Fingerprint
 from studio.nn.policy import BasePolicy
@@ -104,7 +105,9 @@ class TokenTransformer(BasePolicy):
         self.token_kind = nn.Parameter(0.02 * torch.randn(sum(t.tokens for t in self.tokenizers) + 1, p.width))
         self.blocks = nn.ModuleList(Block(p.width, p.heads) for _ in range(p.layers))
         self.norm = nn.LayerNorm(p.width)
-        self.action_head = nn.Sequential(nn.Linear(p.width, 256), nn.ReLU(), nn.Linear(256, p.chunk * SLOTS))
+        self.action_head: nn.Module = nn.Sequential(
+            nn.Linear(p.width, 256), nn.ReLU(), nn.Linear(256, p.chunk * SLOTS)
+        )
         self.execution = ChunkExecution(p.chunk, p.ensemble_decay if p.temporal_ensemble else None)
         self.spaces = Spaces(GOAL if "goal" in inputs else 3)
         self.fingerprint = Fingerprint()
@@ -130,6 +133,9 @@ class TokenTransformer(BasePolicy):
     def head(self) -> str:
         """Return the action head."""
         return "action_head"
+
+    def output_mask(self, slots: Sequence[int]) -> Tensor:
+        return slot_mask(slots, self.params.layout).repeat(self.params.chunk)
 
     @property
     def chunk(self) -> int:
@@ -233,4 +239,5 @@ class TokenTransformer(BasePolicy):
         prompt = state_dict.get(f"{prefix}prompt")
         if prompt is not None and self.prompt is None:  # the saved policy had a prompt
             self.prompt = nn.Parameter(torch.empty_like(prompt, device=self.token_kind.device))
+        self.action_head = restored_action_map(self.action_head, state_dict, f"{prefix}action_head.")
         super()._load_from_state_dict(state_dict, prefix, *rest)

@@ -23,6 +23,7 @@ from studio.contracts import (
 from studio.data.batches import BatchSampler, Mixed
 from studio.experiment import Experiment, Settings, setting
 from studio.il.cloning import UNITS, BehaviorCloning
+from studio.il.mixture import bind_sources, source_datasets
 from studio.meta.adaptable import Adaptable
 from studio.meta.task_batches import TaskBatches
 
@@ -98,9 +99,8 @@ class FewShot(Strategy):
         policy: Any = context.policy(pretrained=False).train()
         episodes = [context.demonstrations(source) for source in context.sources]
         specs = [EmbodimentSpec.of(domain, own) for domain, own in zip(context.sources, episodes, strict=True)]
-        policy.bind(specs[:1])
-        policy.bind(specs, keep=True)  # a meter is the same number in every task
-        tasks = [Mixed(own, domain=row + 1, embodiment=row) for row, own in enumerate(episodes)]
+        bind_sources(policy, specs)
+        tasks = source_datasets(episodes)
         many = min(params.tasks, len(tasks))
         frames = budget.batch_size // (2 * many)
         batches = TaskBatches(policy, tasks, many, params.support_episodes, frames, context.experiment.seed)

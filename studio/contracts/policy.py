@@ -159,6 +159,9 @@ class TrainablePolicy(Policy, Protocol):
     def blocks(self) -> Iterable[AdaptableBlock]:
         """The transformer's blocks, in which prefixes and bottleneck adapters are placed."""
 
+    def output_mask(self, slots: Sequence[int]) -> Tensor:
+        """Return which outputs of the head are these slots of the unified action space, (outputs,) bool."""
+
     prompt: nn.Parameter | None  # (tokens, width): extra tokens before all others
 
     @property

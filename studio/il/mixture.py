@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from studio.contracts import Context, EmbodimentSpec, TrainablePolicy
+from studio.contracts import Context, EmbodimentSpec, Episodes, TrainablePolicy
 from studio.data.batches import Mixed
 
 
@@ -24,3 +25,15 @@ def mixture(context: Context[Any], policy: TrainablePolicy, source_share: float)
     ]
     policy.bind([EmbodimentSpec.of(d, data.episodes) for d, data in zip(domains, datasets, strict=True)], keep=True)
     return datasets
+
+
+def bind_sources(policy: TrainablePolicy, specs: Sequence[EmbodimentSpec]) -> None:
+    """Bind a new policy to its sources; metric quantities have the first one's statistics in all of them."""
+    policy.bind(specs[:1])
+    if len(specs) > 1:
+        policy.bind(specs, keep=True)
+
+
+def source_datasets(episodes: Sequence[Episodes]) -> list[Mixed]:
+    """Return the sources' demonstrations, for a policy that :func:`bind_sources` has bound to them in this order."""
+    return [Mixed(own, domain=row + 1, embodiment=row) for row, own in enumerate(episodes)]

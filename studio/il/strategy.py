@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from torch import nn
 
-from studio.contracts import AuxiliaryLoss, Context, Metrics, Problem, Stateful, Strategy, TrainablePolicy
+from studio.contracts import AuxiliaryLoss, Context, Metrics, Problem, Requires, Stateful, Strategy, TrainablePolicy
 from studio.data.augment import Augment
 from studio.data.batches import BatchSampler, Mixed
 from studio.experiment import Experiment, Settings, setting
@@ -54,6 +54,9 @@ class CloningStrategy(Strategy):
     """Clones demonstrations; a subclass's ``setup`` chooses the policy and the trained parameters, and calls
     :meth:`clone`."""
 
+    requires = Requires(
+        source_policy=True, target_data=True, sources=(1, None)
+    )  # of several: pretrained on all of them
     units = UNITS
     example: ClassVar[Mapping[str, Any]] = TINY
     frozen_features: ClassVar[bool] = False  # True: features are computed once for the whole dataset

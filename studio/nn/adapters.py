@@ -1,6 +1,9 @@
-"""Small trainable parts inside a transformer's blocks. None of them changes the output before it is trained."""
+"""Small trainable parts inside a policy: in a transformer's blocks, and behind its head. None of them changes what a
+frozen policy does before it is trained."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import torch
 from torch import Generator, Tensor, nn
@@ -60,3 +63,46 @@ class Bottleneck(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.up(functional.gelu(self.down(x)))
+
+
+class ActionMap(nn.Module):
+    """A head with a small network behind it that maps the actions of one robot to another's, seen the features.
+
+    It starts as the identity: every action goes to the slot of the same meaning, and a slot that the first robot does
+    not have gets the mean action.
+
+    Args:
+        head: features (n, width) → normalized actions (n, outputs); it stays frozen.
+        mask: which outputs are actions of the robot that the head was trained for, (outputs,) bool.
+        features: their width.
+        width: of the hidden layer.
+    """
+
+    mask: Tensor
+
+    def __init__(self, head: nn.Module, mask: Tensor, features: int, width: int) -> None:
+        super().__init__()
+        self.head = head
+        self.register_buffer("mask", mask)
+        self.hidden, self.out = nn.Linear(len(mask) + features, width), nn.Linear(width, len(mask))
+        nn.init.zeros_(self.out.weight)
+        nn.init.zeros_(self.out.bias)
+
+    def initialize(self, generator: Generator) -> None:
+        """Draw the first layer; the second stays zero."""
+        weight = self.hidden.weight
+        weight.data.copy_(torch.randn(weight.shape, generator=generator) * weight.shape[1] ** -0.5)
+        nn.init.zeros_(self.hidden.bias)
+
+    def forward(self, features: Tensor) -> Tensor:
+        actions = torch.where(self.mask, self.head(features), 0.0)
+        return actions + self.out(functional.relu(self.hidden(torch.cat([actions, features], -1))))
+
+
+def restored_action_map(head: nn.Module, state: Mapping[str, Tensor], prefix: str) -> nn.Module:
+    """Return the head of a policy, inside an action map where the saved state under ``prefix`` has one."""
+    mask, hidden = state.get(f"{prefix}mask"), state.get(f"{prefix}hidden.weight")
+    if mask is None or hidden is None or isinstance(head, ActionMap):
+        return head
+    made = ActionMap(head, torch.zeros_like(mask), hidden.shape[1] - len(mask), len(hidden))
+    return made.to(next(head.parameters()).device)

@@ -36,8 +36,8 @@ def learns_from_demonstrations(experiment: Experiment, registry: Registry) -> di
     kind = registry.get("strategies", experiment.strategy.id, "strategy.id")
     reinforced = algorithm_of(registry.all("policies").get(experiment.policy.id))
     cloned = kind.requires.source_policy and experiment.pretraining.checkpoint is None and reinforced is None
-    learns = dict.fromkeys(experiment.domains, kind.requires.source_data)
-    return learns | {"target": kind.requires.target_data, "source": cloned or kind.requires.source_data}
+    learns = dict.fromkeys(experiment.domains, cloned or kind.requires.source_data)
+    return learns | {"target": kind.requires.target_data}
 
 
 def check(experiment: Experiment, registry: Registry) -> list[Problem]:

@@ -1,11 +1,11 @@
-"""The source policy: trained once on the first source, cached by the content hash of everything it depends on.
+"""The source policy: trained once, cached by the content hash of everything it depends on.
 
-The kind of policy says how: by behavior cloning, or by reinforcement learning in the source's world.
+The kind of policy says how: by behavior cloning on all sources, or by reinforcement learning in the first one's world.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,11 +13,12 @@ import numpy as np
 
 from studio import paths
 from studio.contracts import EmbodimentSpec, Episodes
-from studio.data.batches import BatchSampler, Mixed
+from studio.data.batches import BatchSampler
 from studio.data.datasets import READER_VERSION, demonstrations, model_hash
-from studio.experiment import Experiment, content_hash
+from studio.experiment import Domain, Experiment, content_hash
 from studio.files import file_hash
 from studio.il.cloning import BehaviorCloning
+from studio.il.mixture import bind_sources, source_datasets
 from studio.nn.fingerprint import weights_hash
 from studio.registry import Registry
 from studio.rl.learners import Learner, algorithm_of
@@ -34,21 +35,31 @@ VERSION = 1  # raise it when training changes, so that cached source policies ar
 def key(experiment: Experiment, registry: Registry) -> str:
     """Return the content hash of everything that the source policy depends on."""
     experiment = resolved(experiment, registry)
-    source = experiment.source
+    first, *others = experiment.sources
+    if algorithm_of(registry.get("policies", experiment.policy.id, "policy.id")) is not None:
+        others = []  # a policy learns by reinforcement in the first source alone
     return content_hash(
         {
-            "domain": source.cache_key(),
-            **({"stand_in": file_hash(hidden_dynamics_file(source.hidden_dynamics))} if source.hidden_dynamics else {}),
-            "dataset": file_hash(source.dataset) if source.dataset else None,
-            **({"reader": READER_VERSION} if source.dataset else {}),
-            "model": model_hash(embodiment_of(source, registry).model),
+            **_domain_key(first, registry),
+            **({"others": [_domain_key(source, registry) for source in others]} if others else {}),
             "policy": experiment.policy.model_dump(mode="json"),
             "pretraining": experiment.pretraining.cache_key(),
             "version": VERSION,
             **_reinforcement_key(experiment, registry),
-            "task": task_of(source, registry).version,
         }
     )[:32]
+
+
+def _domain_key(source: Domain, registry: Registry) -> dict[str, Any]:
+    """Return what the policy depends on of one source."""
+    return {
+        "domain": source.cache_key(),
+        **({"stand_in": file_hash(hidden_dynamics_file(source.hidden_dynamics))} if source.hidden_dynamics else {}),
+        "dataset": file_hash(source.dataset) if source.dataset else None,
+        **({"reader": READER_VERSION} if source.dataset else {}),
+        "model": model_hash(embodiment_of(source, registry).model),
+        "task": task_of(source, registry).version,
+    }
 
 
 def _reinforcement_key(experiment: Experiment, registry: Registry) -> dict[str, Any]:
@@ -116,23 +127,25 @@ def pretraining(
     """Return what trains the source policy; for cloning the demonstrations are collected first, counted by ``tick``."""
     if algorithm_of(registry.get("policies", experiment.policy.id, "policy.id")) is not None:
         return PretrainingByReinforcement(experiment, registry, device, say)
-    episodes = demonstrations(resolve(experiment.source, registry), experiment.pretraining.seed, tick, say)
+    seed = experiment.pretraining.seed
+    episodes = [demonstrations(resolve(source, registry), seed, tick, say) for source in experiment.sources]
     return PretrainingByCloning(experiment, registry, episodes, device)
 
 
 class PretrainingByCloning:
-    """Behavior cloning of the source's demonstrations."""
+    """Behavior cloning of the sources' demonstrations, each of which has the same share of every batch."""
 
     settings_field = "pretraining"
 
-    def __init__(self, experiment: Experiment, registry: Registry, episodes: Episodes, device: str) -> None:
-        plan, source = experiment.pretraining, experiment.source
-        policy = new_policy(experiment.policy, source.observation_kind, registry, plan.seed)
-        policy.bind([EmbodimentSpec.of(resolve(source, registry), episodes)])
+    def __init__(self, experiment: Experiment, registry: Registry, episodes: Sequence[Episodes], device: str) -> None:
+        plan = experiment.pretraining
+        policy = new_policy(experiment.policy, experiment.source.observation_kind, registry, plan.seed)
+        domains = [resolve(source, registry) for source in experiment.sources]
+        bind_sources(policy, [EmbodimentSpec.of(*pair) for pair in zip(domains, episodes, strict=True)])
         self.policy: Any = policy.to(device)
         self.learner = BehaviorCloning(
             self.policy,
-            BatchSampler(self.policy, [Mixed(episodes)], plan.batch_size, plan.seed),
+            BatchSampler(self.policy, source_datasets(episodes), plan.batch_size, plan.seed),
             list(self.policy.parameters()),
             iterations=plan.iterations,
             learning_rate=plan.learning_rate,

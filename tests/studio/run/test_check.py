@@ -97,7 +97,11 @@ def test_sizes_of_images_matter_where_both_see_images() -> None:
 @pytest.mark.parametrize(
     ("change", "field", "words"),
     [
-        ({"sources": [{"episodes": 3, "image_size": 32}] * 2}, "source", "learns from one source, and there are 2"),
+        (
+            {"strategy.id": "dann", "sources": [{"episodes": 3, "image_size": 32}] * 2},
+            "source",
+            "learns from one source, and there are 2",
+        ),
         ({"target.observation": ["image", "goal"]}, "target.observation", "one of image, goal"),
         ({"source.cameras": ["front", "top"]}, "source.camera", "2 cameras"),
         ({"evaluation.shots": [0, 5]}, "evaluation.shots", "keeps no memory"),

@@ -5,16 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 
+from studio.data.datasets import demonstrations
 from studio.errors import StudioError
 from studio.experiment import Experiment
 from studio.files import file_hash
 from studio.registry import Registry, shared_registry
+from studio.run import pretrain
 from studio.run.channels import Channels
 from studio.run.check import check, learns_from_demonstrations
 from studio.run.session import Session
+from studio.sim.domains import resolve
 from studio.store.input_hashes import input_hashes
 from studio.store.runs import read_run, write_status
+from tests import tiny
 
 ARMS = ("franka_7dof", "ur5_6dof", "bimanual_14dof")
 STRATEGY = """
@@ -80,3 +85,23 @@ def test_a_strategy_is_given_every_source(tmp_path: Path, runs: Path) -> None:
     session = Session(asked, Registry(tmp_path), Channels(), runs)
     with pytest.raises(StudioError, match="1 of franka_7dof, 2 of franka_7dof"):
         session.run()
+
+
+def test_a_source_policy_of_several_sources_is_pretrained_on_all_of_them(runs: Path) -> None:
+    small = {"policy": {"id": "token_transformer", "params": tiny.POLICY}, "pretraining.iterations": 2}
+    one, both = (
+        plan(*({"embodiment": arm} for arm in arms), strategy="full_finetuning") for arms in (ARMS[:1], ARMS[:2])
+    )
+    one, both = (asked.changed(**small) for asked in (one, both))
+    registry = shared_registry()
+    assert check(both, registry) == []
+    assert pretrain.key(one, registry) != pretrain.key(both, registry)
+    episodes = [demonstrations(resolve(source, registry), 0) for source in both.sources]
+    training = pretrain.PretrainingByCloning(both, registry, episodes, "cpu")
+    batch = training.learner.batches.batch(0)
+    assert (
+        torch.bincount(batch.embodiment).tolist() == [64, 64]
+        and batch.domain.tolist() == (batch.embodiment + 1).tolist()
+    )
+    spaces = training.policy.spaces
+    assert torch.equal(spaces.goal.mean[0], spaces.goal.mean[1]) and not torch.equal(*spaces.joint.mean)
