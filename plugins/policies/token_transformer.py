@@ -105,9 +105,7 @@ class TokenTransformer(BasePolicy):
         self.token_kind = nn.Parameter(0.02 * torch.randn(sum(t.tokens for t in self.tokenizers) + 1, p.width))
         self.blocks = nn.ModuleList(Block(p.width, p.heads) for _ in range(p.layers))
         self.norm = nn.LayerNorm(p.width)
-        self.action_head: nn.Module = nn.Sequential(
-            nn.Linear(p.width, 256), nn.ReLU(), nn.Linear(256, p.chunk * SLOTS)
-        )
+        self.action_head: nn.Module = nn.Sequential(nn.Linear(p.width, 256), nn.ReLU(), nn.Linear(256, p.chunk * SLOTS))
         self.execution = ChunkExecution(p.chunk, p.ensemble_decay if p.temporal_ensemble else None)
         self.spaces = Spaces(GOAL if "goal" in inputs else 3)
         self.fingerprint = Fingerprint()
