@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from studio.contracts import SLOTS, Batch, EmbodimentSpec, Observation, Outputs
+from studio.contracts import SLOTS, Batch, EmbodimentSpec, Observation, Outputs, Problem, ResolvedDomain
 from studio.experiment import Settings, setting
 from studio.nn.action_chunks import ChunkExecution
 from studio.nn.action_space import masked_mse, slot_mask, step_weights
@@ -18,7 +18,7 @@ from studio.nn.encoders import FeaturePoints
 from studio.nn.fingerprint import Fingerprint
 from studio.nn.policy import BasePolicy
 from studio.nn.spaces import Spaces, widened
-from studio.nn.text_encoders import CHARACTERS, text_encoder
+from studio.nn.text_encoders import CHARACTERS, check_text_encoder, text_encoder
 from studio.nn.tokenizers import GOAL, Tokenizer, is_image, tokenizers_of
 from studio.nn.transformer import Block
 
@@ -62,7 +62,8 @@ class TokenTransformer(BasePolicy):
             CHARACTERS,
             "Text encoder",
             "Reads the instruction, where it is observed. characters: a small encoder that learns with the policy, in "
-            "any language.",
+            "any language. minilm: a pretrained English one, of the extra 'language'. Or a folder with a Hugging Face "
+            "encoder. Pretrained ones stay frozen.",
             since=2,
         )
         chunk: int = setting(
@@ -111,6 +112,11 @@ class TokenTransformer(BasePolicy):
         self.fingerprint = Fingerprint()
         self.prompt: nn.Parameter | None
         self.register_parameter("prompt", None)
+
+    @classmethod
+    def check(cls, params: Params, domains: Mapping[str, ResolvedDomain]) -> list[Problem]:
+        read = {name: domain for name, domain in domains.items() if domain.domain.observes("instruction")}
+        return check_text_encoder(params.text_encoder, read)
 
     @property
     def adapter_targets(self) -> Sequence[str]:

@@ -28,7 +28,7 @@ PAD = np.array([0.48, 0.22])  # m; center of the left pad; the right one's has t
 PAD_HALF = np.array([0.18, 0.055])  # m
 WELL_INSIDE = 0.09  # m in x from the middle of a pad
 ROWS = np.array([0.38, 0.48, 0.58])  # m: x of the blocks, one color in each
-SCATTER = np.array([0.012, 0.05])  # m: how far a block may lie from the middle of its row, in x and in y
+SCATTER = np.array([0.012, 0.03])  # m: how far a block may lie from the middle of its row, in x and in y
 MOVED = np.array([0.03, 0.03])  # m: how much farther out blocks lie whose starts are moved, in x and in y
 TURNED = 0.3  # rad
 ORDERS = np.array([[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]])  # which row each color has
@@ -43,7 +43,7 @@ class ColoredBlocks(Task):
     friction: ClassVar[float]
     control_hz = 10
     step_size = 0.03
-    horizon = 80
+    horizon = 60
     observations = ("image", "instruction")
     controls = ("end_effector", "joint")
     context = ("object", "pad")  # 0 red, 1 green, 2 blue; 0 left, 1 right as the robot sees it

@@ -17,7 +17,7 @@ AT = 0.012  # how near the fingers' middle the block is when they may close
 OPEN = 0.034  # an opening that goes around the block
 
 
-def push_along(tool: Array, block: Array, way: Array, step_size: float) -> Array:
+def push_along(tool: Array, block: Array, way: Array, step_size: float, behind: float = BEHIND) -> Array:
     """Return a hand's move, (n, 3) in [−1, 1]: over the block to its far side, down, and along the way.
 
     Args:
@@ -25,11 +25,12 @@ def push_along(tool: Array, block: Array, way: Array, step_size: float) -> Array
         block: the block's center, (n, 3), m.
         way: where to push it, (n, 2), of length 1.
         step_size: m that the hand moves in one step at action 1.
+        behind: from the block's center to where the tool comes down, m.
     """
     across = np.stack([-way[:, 1], way[:, 0]], 1)
     offset = (tool - block)[:, :2]
     along, side = (offset * way).sum(1), (offset * across).sum(1)
-    start = block[:, :2] - BEHIND * way - tool[:, :2]
+    start = block[:, :2] - behind * way - tool[:, :2]
     height = tool[:, 2]
     down = height < CLEAR - 0.02
     lane = (along < -0.02) & (along > -0.12) & (np.abs(side) < LANE)

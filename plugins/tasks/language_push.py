@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 Array = np.ndarray
 
+BEHIND = 0.085  # m: far enough that the hand never comes down on the block
+
 
 class LanguagePush(ColoredBlocks):
     """Three blocks lie between two pads. Success: the named block alone lies on a pad, and on the named one."""
@@ -35,4 +37,5 @@ class LanguagePush(ColoredBlocks):
     def expert(self, world: Simulation, ids: Ids) -> Array:
         way = self.way(world, ids)
         way /= np.linalg.norm(way, axis=1, keepdims=True) + 1e-9
-        return push_along(world.end_effectors(ids)[:, 0], self.named(world, ids), way, self.step_size)[:, None]
+        tool, block = world.end_effectors(ids)[:, 0], self.named(world, ids)
+        return push_along(tool, block, way, self.step_size, BEHIND)[:, None]

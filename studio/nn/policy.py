@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from torch import nn
 
-from studio.contracts import Companion, Observation, TransitionScore
+from studio.contracts import Companion, Observation, Problem, ResolvedDomain, TransitionScore
 
 Array = np.ndarray
 
@@ -32,6 +32,12 @@ class BasePolicy(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self._companions: dict[str, Companion] = {}
+
+    @classmethod
+    def check(cls, params: Any, domains: Mapping[str, ResolvedDomain]) -> list[Problem]:
+        """Return why a policy with these ``Params`` cannot be trained in an experiment's domains, given by their
+        fields' names (target, source …); empty if it can. Problems of its own are at ``policy.params.NAME``."""
+        return []
 
     def value(self, observation: Observation, memory: Any = None) -> Array | None:
         """Return None: there is no critic."""

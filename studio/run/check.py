@@ -64,6 +64,8 @@ def check(experiment: Experiment, registry: Registry) -> list[Problem]:
             readers = [id for id, policy in registry.all("policies").items() if policy.reads_instructions]
             problems += unsupported(experiment, kind, trial_policies, readers)
             if not problems:
+                problems += attempt("policy.params", lambda: _policy(experiment, registry)) or []
+            if not problems:
                 attempt("evaluation.held_out", lambda: _held_out(experiment, registry))
             problems += _demonstrations(experiment, kind, registry)
             if kind.requires.source_policy and not problems:
@@ -163,6 +165,15 @@ def _same_spaces(experiment: Experiment, registry: Registry) -> list[Problem]:
     return [
         Problem("target.task", f"{message}{other_moved}.", "Choose tasks with the same observation and action spaces.")
     ]
+
+
+def _policy(experiment: Experiment, registry: Registry) -> list[Problem]:
+    """Return what the policy itself finds wrong."""
+    kind = registry.get("policies", experiment.policy.id, "policy.id")
+    params = check_params(kind, experiment.policy.params, "policy.params")
+    domains = {name: resolve(domain, registry) for name, domain in experiment.domains.items()}
+    found: list[Problem] = kind.check(params, domains)
+    return found
 
 
 def _ignored(experiment: Experiment, registry: Registry) -> list[Problem]:
