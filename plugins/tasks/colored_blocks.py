@@ -117,13 +117,17 @@ class ColoredBlocks(Task):
 
     def on_pad(self, world: Simulation, ids: Ids) -> Array:
         """Return which blocks lie on a pad, (n, 3) bool."""
-        places = np.stack([block.position(ids) for block in self._blocks], 1)
+        places = self.places(world, ids)
         apart = np.abs(np.stack([places[..., 0], np.abs(places[..., 1])], -1) - PAD)
         return np.asarray((apart < PAD_HALF).all(-1))
 
+    def places(self, world: Simulation, ids: Ids) -> Array:
+        """Return the centers of the red, the green and the blue block, (n, 3, 3), m."""
+        return np.stack([block.position(ids) for block in self._blocks], 1)
+
     def named(self, world: Simulation, ids: Ids) -> Array:
         """Return the center of the block that has to move, (n, 3), m."""
-        places = np.stack([block.position(ids) for block in self._blocks], 1)
+        places = self.places(world, ids)
         return np.asarray(places[np.arange(len(places)), world.contexts[ids, 0].astype(int)])
 
     def side(self, world: Simulation, ids: Ids) -> Array:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,9 @@ def table(runs: Iterable[RunInfo | Path]) -> list[dict[str, Any]]:
 
     ``low`` and ``high`` are the 95% interval of the mean: with one seed the run's own over episodes, with more a
     two-level bootstrap, over seeds and over each seed's episodes. Where the task has no success these are returns, as
-    ``measure`` says. ``samples``: steps of experience that a training by reinforcement took. ``transfer`` compares with
-    training without transfer (see :func:`baselines_for`): positive, negative, or unclear where the interval of the
-    difference holds zero.
+    ``measure`` says. ``conditions``: the scores under the evaluation's conditions, with their intervals. ``samples``:
+    steps of experience that a training by reinforcement took. ``transfer`` compares with training without transfer (see
+    :func:`baselines_for`): positive, negative, or unclear where the interval of the difference holds zero.
     """
     groups, _ = grouped(read_run(item) if isinstance(item, Path) else item for item in runs)
     rows = []
@@ -46,9 +47,25 @@ def table(runs: Iterable[RunInfo | Path]) -> list[dict[str, Any]]:
                 "settings": group.settings,
                 "target": f"{group.experiment.target.task} on {group.experiment.target.embodiment}",
                 "samples": known_mean(run.samples for run in those),
+                "conditions": _conditions(those),
             }
         )
     return rows
+
+
+def _conditions(runs: Sequence[RunInfo]) -> dict[str, dict[str, float]]:
+    """Return mean, ``low`` and ``high`` of the scores under each condition that all runs have."""
+    scores, found = [dict(run.conditions) for run in runs], {}
+    for name in scores[0]:
+        if all(name in score for score in scores):
+            those = [replace(run, success=score[name]) for run, score in zip(runs, scores, strict=True)]
+            low, high = np.quantile(resampled_means(those), [0.025, 0.975])
+            found[name] = {
+                "success": float(np.mean([r.success for r in those])),
+                "low": float(low),
+                "high": float(high),
+            }
+    return found
 
 
 def _transfer(group: Group, sample: np.ndarray, base: list[Group]) -> str:

@@ -23,7 +23,7 @@ def format_table(rows: list[dict[str, Any]], style: str) -> str:
     """Return the table as text: ``table``, ``md`` or ``csv``."""
     if style == "csv":
         stream = io.StringIO()
-        writer = csv.DictWriter(stream, COLUMNS)
+        writer = csv.DictWriter(stream, COLUMNS, extrasaction="ignore")  # conditions are in JSON
         writer.writeheader()
         writer.writerows(row | {"settings": _settings_text(row["settings"])} for row in rows)
         return stream.getvalue().rstrip()
@@ -64,6 +64,17 @@ def format_table(rows: list[dict[str, Any]], style: str) -> str:
     return "\n".join([line(header), line(rule), *(line(c) for c in cells)])
 
 
+def format_conditions(rows: list[dict[str, Any]]) -> str:
+    """Return the scores of a table's rows under their evaluation's conditions as text, beside the score itself; empty
+    where no row has any."""
+    lines = [["strategy", "episodes", "condition", "score [95%]"]]
+    for row in rows:
+        for name, score in {"–": row, **row["conditions"]}.items() if row["conditions"] else ():
+            cell = f"{score['success']:.3f} [{score['low']:.3f}, {score['high']:.3f}]"
+            lines.append([row_label(row), str(row["episodes"]), name.replace("+", " and "), cell])
+    return _columns(lines) if len(lines) > 1 else ""
+
+
 def format_transfer(rows: list[dict[str, Any]]) -> str:
     """Return the table of transfer over training (see :func:`transfer_table`) as text."""
     shown = ("jumpstart", "asymptotic_gain", "time_to_threshold", "area_ratio", "negative_transfer")
@@ -73,6 +84,10 @@ def format_transfer(rows: list[dict[str, Any]]) -> str:
         alone = row["seeds"] == 1  # one seed has no interval
         cells = [f"{row[n][0]:.3g}" + ("" if alone else f" [{row[n][1]:.3g}, {row[n][2]:.3g}]") for n in shown]
         lines.append([row_label(row), str(row["episodes"]), *cells, f"{row['reached']}/{row['seeds']}"])
+    return _columns(lines)
+
+
+def _columns(lines: list[list[str]]) -> str:
     widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
     return "\n".join("  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip() for line in lines)
 

@@ -16,7 +16,7 @@ def compare(options: argparse.Namespace) -> int:
     """Run a comparison, or tabulate runs that exist."""
     from studio.analysis.comparison import table
     from studio.analysis.groups import grouped
-    from studio.analysis.table_format import format_table, format_transfer
+    from studio.analysis.table_format import format_conditions, format_table, format_transfer
     from studio.analysis.transfer_table import transfer_table
     from studio.experiment import Experiment
     from studio.registry import shared_registry
@@ -57,6 +57,8 @@ def compare(options: argparse.Namespace) -> int:
         print(json_text({"rows": rows, "transfer": transfer, "left_out": unread + replaced + left_out}))
     else:
         print(format_table(rows, style))
+        if (conditions := format_conditions(rows)) and style == "table":
+            print(f"\nOn the target under other conditions:\n{conditions}")
         if transfer and style == "table":
             print(f"\nAgainst training without transfer:\n{format_transfer(transfer)}")
         if left_out and style == "table":

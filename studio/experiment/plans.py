@@ -130,6 +130,14 @@ class EvaluationPlan(Settings):
         "outside it; none: all tasks.",
         since=2,
     )
+    conditions: list[str] = setting(
+        [],
+        "Conditions",
+        "Under which the result is scored on the target too, beside its score: for tasks with instructions shuffled, "
+        "blank, paraphrases, or one language; for tasks with several objects moved or swapped. Joined by + they hold "
+        "together.",
+        since=2,
+    )
     keep_best: bool = setting(
         False,
         "Keep the best",

@@ -13,6 +13,7 @@ from studio.rl.learners import Algorithm, algorithm_of
 from studio.run import devices
 from studio.run.check_checkpoint import check_checkpoint
 from studio.run.check_domain import Attempts, attempt_domain
+from studio.run.conditions import check_conditions
 from studio.run.spaces import observed_terms, spaces_of
 from studio.run.unsupported import unsupported
 from studio.seeds import DEMONSTRATIONS, demonstration_seed
@@ -65,6 +66,8 @@ def check(experiment: Experiment, registry: Registry) -> list[Problem]:
             problems += unsupported(experiment, kind, trial_policies, readers)
             if not problems:
                 problems += attempt("policy.params", lambda: _policy(experiment, registry)) or []
+            if not problems:
+                problems += check_conditions(experiment, registry.get("tasks", experiment.target.task, "task")())
             if not problems:
                 attempt("evaluation.held_out", lambda: _held_out(experiment, registry))
             problems += _demonstrations(experiment, kind, registry)

@@ -11,6 +11,7 @@ from studio.experiment import Experiment
 from studio.meta.trial_returns import by_episode
 from studio.nn.snapshot import snapshot
 from studio.registry import Registry
+from studio.run.conditions import JOINED, under
 from studio.run.evaluate import Evaluation, evaluate
 from studio.run.reporter import Reporter
 from studio.run.score_target import score_target
@@ -49,6 +50,26 @@ class Scores:
         self._score(strategy, "target", step, plan.episodes, final=True, chosen=chosen)
         if plan.source_episodes:
             self._score(strategy, "source", step, plan.source_episodes, final=True, chosen=chosen)
+        self._score_conditions(strategy, step, chosen)
+
+    def _score_conditions(self, strategy: Strategy, step: int, chosen: Any) -> None:
+        """Evaluate the result on the target under each of the evaluation's conditions."""
+        reporter, plan, found = self._reporter, self._experiment.evaluation, {}
+        policy: Any = snapshot(strategy.policy() if chosen is None else chosen)
+        target = resolve(self._experiment.target, self._registry)
+        for condition in plan.conditions:
+            changed = under(target, condition)
+            result = score_target(policy, changed, plan, plan.episodes, plan.seed, reporter.count)[-1]
+            row = {"domain": "target", "step": step, "final": True, "condition": condition}
+            self.evaluations.append(row | result.to_dict())
+            found[condition] = result.success
+            reporter.say(
+                f"Target, {condition.replace(JOINED, ' and ')}: {result.measure} {result.success:.3f} "
+                f"[{result.low:.3f}, {result.high:.3f}]."
+            )
+        if found:
+            reporter.status.note(conditions=found)
+            reporter.status.put(evaluations=[*self.evaluations])
 
     def _score(self, strategy: Strategy, name: str, step: int, episodes: int, final: bool, chosen: Any = None) -> None:
         """Evaluate the policy on the target, or on the source.

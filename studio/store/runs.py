@@ -46,6 +46,7 @@ class RunInfo:
     measure: str = "success"  # what success, low and high are of; "return" where the task has no success
     inputs: tuple[tuple[str, str], ...] = ()  # see studio.store.input_hashes
     samples: float = math.nan  # steps of experience that reinforcement took; of the source policy's training none
+    conditions: tuple[tuple[str, float], ...] = ()  # scores on the target under each of the evaluation's conditions
 
 
 def new_folder(parent: Path, experiment: Experiment) -> Path:
@@ -152,6 +153,7 @@ def read_run(folder: Path) -> RunInfo:
         measure=str(summary.get("measure", "success")),
         inputs=tuple(sorted(status.get("inputs", {}).items())),
         samples=number("samples"),
+        conditions=tuple((name, float(score)) for name, score in summary.get("conditions", {}).items()),
     )
 
 

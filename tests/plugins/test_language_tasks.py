@@ -19,11 +19,12 @@ from studio.experiment import Domain, Experiment
 from studio.instructions import decode
 from studio.registry import Registry
 from studio.run.check import check
+from studio.run.conditions import conditions_of, under
 from studio.run.evaluate import evaluate
 from studio.sim.domains import resolve
 from studio.sim.world import World
 
-TASKS = ("language_push",)
+TASKS = ("language_push", "language_pick_place")
 IDS = np.arange(8)
 
 
@@ -110,7 +111,7 @@ def test_swapped_and_moved_placements_change_what_they_say() -> None:
     every = np.arange(32)
 
     def places(w: World) -> np.ndarray:
-        return np.stack([block.position(every) for block in w.task._blocks], 1)  # type: ignore[attr-defined]
+        return np.asarray(w.task.places(w, every))  # type: ignore[attr-defined]
 
     named = usual.contexts[:, 0].astype(int)
     other = (named + 1) % 3
@@ -156,12 +157,26 @@ def test_language_experiment_has_no_problem() -> None:
         ({"source.embodiment": "mobile_3dof"}, "source.embodiment", "single arm"),
         ({"target.contexts": [[3, 0]]}, "target.contexts.0", "no object 3"),
         ({"target.embodiment": "ur5_6dof"}, "target.embodiment", "Zero-shot"),
+        ({"evaluation.conditions": ["whispered"]}, "evaluation.conditions", "no condition 'whispered'"),
+        ({"source.task": "language_pick_place"}, "target.task", "Zero-shot"),
         ({"policy.id": "gaussian_mlp"}, "target.observation", "does not read"),
     ],
 )
 def test_language_setting_that_cannot_work_is_a_problem(change: dict[str, Any], field: str, words: str) -> None:
     problem = problems(**change)[field]
     assert words in problem.message and problem.remedy
+
+
+def test_conditions_change_the_target_and_nothing_else() -> None:
+    target = resolve(domain(), registry())
+    assert conditions_of(target.task) == (
+        "english", "chinese", "paraphrases", "shuffled", "blank", "moved", "swapped",
+    )  # fmt: skip
+    both = under(target, "chinese+paraphrases").domain
+    assert (both.instructions.languages, both.instructions.wording) == (["chinese"], "held_out")
+    assert under(target, "blank").domain == target.domain.changed(**{"instructions.given": "blank"})
+    assert under(target, "moved").domain == target.domain.changed(placement="moved")
+    assert conditions_of(resolve(Domain(), registry()).task) == ()
 
 
 def test_settings_of_unread_instructions_are_a_problem() -> None:
