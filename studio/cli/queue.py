@@ -90,17 +90,17 @@ def _add(of: Queue, options: argparse.Namespace) -> None:
     from studio.registry import shared_registry
     from studio.run.check import check
     from studio.run.matrix import matrix, plan
-    from studio.run.queue import Planned
+    from studio.run.queue import Job
 
     registry = shared_registry()
     experiment = load_experiment(options.experiment_file, options)
     if not options.compare:
         for problem in check(experiment, registry):
             raise ExperimentError(problem.message, problem.field, problem.remedy)
-        of.add([Planned(experiment)], first=options.first)
+        of.add([Job(experiment)], first=options.first)
         return
     runs = plan(matrix(experiment, registry), registry, of.runs_folder)
-    left = [Planned(run.experiment, run.run.folder if run.run else None) for run in runs if not run.is_finished]
+    left = [Job(run.experiment, run.run.folder if run.run else None) for run in runs if not run.is_finished]
     of.add(left, experiment.name, options.first)
     if len(left) < len(runs):
         print(f"{len(runs) - len(left)} of {len(runs)} runs are finished already.", file=sys.stderr)

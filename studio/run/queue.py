@@ -71,8 +71,14 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Planned:
-    """What is added to a queue: an experiment, or a run that is to be continued, perhaps with a larger budget."""
+class Job:
+    """What is to be run: an experiment's own session, or one that goes on with a run that exists.
+
+    Args:
+        experiment: what is run; of an existing run, its own.
+        folder: the existing run; None makes a new one.
+        iterations: a new, larger budget for the existing run, in all; None keeps its own.
+    """
 
     experiment: Experiment
     folder: Path | None = None
@@ -112,20 +118,28 @@ class Queue:
         """Return the folder of an entry's run; None where it has none yet."""
         return self.runs_folder / entry.folder if entry.folder else None
 
+    def job_of(self, entry: Entry) -> Job:
+        """Return what is to be run for an entry."""
+        return Job(entry.experiment, self.path_of(entry), entry.iterations)
+
     # -- changes by a person -------------------------------------------------------------------------------------
 
-    def add(self, planned: Iterable[Planned], batch: str = "", first: bool = False, start: bool = False) -> list[Entry]:
+    def add(self, jobs: Iterable[Job], batch: str = "", first: bool = False, start: bool = False) -> list[Entry]:
         """Add runs at the end, or before all that wait. Where nothing waits or runs, what has ended is forgotten.
 
         Args:
-            planned: what to run.
+            jobs: what to run. A run that is in the queue already takes its new place.
             batch: name of the comparison.
             first: before all that wait.
             start: the queue is going from now on, see :meth:`set_going`.
         """
+        jobs = list(jobs)
         with self._changing() as kept:
-            if not any(entry.state in ("waiting", "skipped", "running") for entry in kept.entries):
+            running = {entry.folder for entry in kept.entries if entry.state == "running"}
+            continued = {self._name(job.folder) for job in jobs if job.folder is not None}
+            if all(entry.state in ENDED for entry in kept.entries):
                 kept.entries = []
+            kept.entries = [e for e in kept.entries if e.state == "running" or e.folder not in continued]
             made = [
                 Entry(
                     kept.new_id(),
@@ -134,7 +148,8 @@ class Queue:
                     folder=self._name(one.folder) if one.folder else "",
                     iterations=one.iterations,
                 )
-                for one in planned
+                for one in jobs
+                if one.folder is None or self._name(one.folder) not in running
             ]
             at = next((i for i, entry in enumerate(kept.entries) if entry.state in PENDING), len(kept.entries))
             kept.entries[at if first else len(kept.entries) :] = made + (kept.entries[at:] if first else [])

@@ -10,10 +10,10 @@ from PySide6.QtCore import QObject, Signal
 from shiboken6 import isValid
 
 from studio.events import CheckpointSaved, DeviceSample, Evaluated, Event, MetricsLogged, StateChanged
+from studio.run.queue import Job
 from widgets.curves.content import EVALUATION, LOAD, MEMORY
 from widgets.curves.data import DEVICES, SEPARATOR, RunData, label_of, load_run
 from widgets.curves.overlay import ENDED, Overlay, key_of
-from widgets.runs.thread import Job
 from widgets.shell.app_state import AppState
 
 

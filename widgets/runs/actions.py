@@ -31,7 +31,6 @@ class RunActions(QObject):
         self._app_state, self._overlay, self._view = app_state, overlay, view
         self.by_id: dict[str, QAction] = {}
         self._make_actions()
-        app_state.running_changed.connect(lambda _: self.enable())
         view.selectionModel().selectionChanged.connect(lambda *_: self.enable())
         view.customContextMenuRequested.connect(self._open_menu)
         view.doubleClicked.connect(lambda index: self.show_in_curves() if index.column() != SHOWN else None)
@@ -45,7 +44,7 @@ class RunActions(QObject):
         for id in ("show", "toggle", "folder", "path", "markdown", "csv"):
             self.by_id[id].setEnabled(bool(chosen))
         self.by_id["load"].setEnabled(one)
-        free = one and not alive and not self._app_state.is_running
+        free = one and not alive
         self.by_id["resume"].setEnabled(free and chosen[0].state != "finished")
         self.by_id["lengthen"].setEnabled(free)
         self.by_id["score"].setEnabled(one and chosen[0].state == "finished")

@@ -33,6 +33,8 @@ _STATE_COLORS = {
     "finished": "success",
     "failed": "error",
     "interrupted": "warning",
+    "waiting": "muted",
+    "skipped": "disabled",
 }
 
 

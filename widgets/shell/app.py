@@ -84,7 +84,7 @@ def screenshot(
     if runs_folder is None and run_folders:
         runs_folder = Path(run_folders[0]).parent
     app_state = AppState(runs_folder, registry=registry)
-    window = MainWindow(app_state)
+    window = MainWindow(app_state, goes_on=False)
     try:
         window.resize(*size)
         if experiment is None and run_folders:

@@ -21,13 +21,14 @@ from studio.events import StateChanged
 from studio.experiment import Experiment
 from studio.registry import KINDS, Registry, shared_registry
 from studio.run.channels import Channels
-from widgets.runs.thread import Job, RunThread
-from widgets.shell import unfinished_comparison
+from studio.run.queue import Job, Queue
+from widgets.runs.thread import RunThread
 from widgets.shell.background import Background
 from widgets.shell.document import Document
 from widgets.shell.engine import Engine
 from widgets.shell.folders import Folders
 from widgets.shell.opening import short_name
+from widgets.shell.queue_state import QueueState
 
 DRAIN_MS = 33
 PROGRESS_EVERY = 3  # ticks of the drain
@@ -54,8 +55,8 @@ class AppState(QObject):
     toast = Signal(str, str, str)  # level (info, warning, error), one sentence, details (a traceback or empty)
     running_changed = Signal(bool)  # a session was started, or the last one ended
     state_changed = Signal(str)  # idle, preparing, running, paused, stopping, stopped, finished, failed
-    job_changed = Signal(int, int, object)  # which of how many sessions of a comparison starts: Job
-    comparison_stopped = Signal()  # before all its runs were done
+    job_changed = Signal(int, int, object)  # which of how many runs in the queue starts: Job
+    queue_held = Signal()  # a run was stopped while others wait
     preview_changed = Signal(
         dict
     )  # randomization field → value to be seen in the viewport; empty: the domain's own draws
@@ -79,13 +80,13 @@ class AppState(QObject):
         self.document = Document(self)
         self.document.experiment_changed.connect(self.experiment_changed)
         self._thread: RunThread | None = None
-        self._is_comparison = False  # what the thread runs, or ran last
         self.folders = Folders()
         self._checks = 0
         self._closed = False
         self._subscription = self.channels.events.subscribe()
         self._progress_version = self._tick = 0
         self._background = Background(self)
+        self.queue = QueueState(Queue(self.runs_folder), self.report, self)
         self._timer = QTimer(self)
         self._timer.setInterval(DRAIN_MS)
         self._timer.timeout.connect(self._drain)
@@ -133,7 +134,7 @@ class AppState(QObject):
     @property
     def is_idle(self) -> bool:
         """No background work is open, and the present experiment has been checked."""
-        return self._background.is_idle and not self._check_timer.isActive()
+        return self._background.is_idle and self.queue.is_idle and not self._check_timer.isActive()
 
     def report(self, error: BaseException, what: str = "") -> None:
         """Show an exception as a toast: one sentence, with the traceback behind it."""
@@ -170,34 +171,24 @@ class AppState(QObject):
     @property
     def why_not_run(self) -> str:
         """Why Run is not possible now, in words; empty if it is."""
-        if self.is_running:
-            return self.tr("A run is in progress. Stop it, or wait until it finishes.")
         if not self.registry_is_ready:
             return self.tr("The plugins are still loading.")
         lines = [f"{p.field}: {p.message} {p.remedy}".strip() for p in self.problems]
         return "\n".join(lines)
 
     def run(self) -> None:
-        """Start a session of the present experiment."""
-        self._start([Job(self.experiment)])
+        """Run the present experiment: now, or after what the queue has, where a session is at work."""
+        self.enqueue([Job(self.experiment)])
 
     def compare(self, experiment: Experiment | None = None) -> None:
         """Run a comparison (by default the experiment's): strategies × data sizes × seeds, one after the other. What
-        is finished is not run again, what was stopped is continued."""
+        is finished is not run again, what was stopped is continued. While a session is at work they wait."""
         experiment = experiment or self.experiment
-
-        def work() -> tuple[list[Job], list[Path]]:
-            jobs, finished = self.engine.comparison(experiment, self.registry, self.runs_folder)
-            if jobs:
-                unfinished_comparison.remember(self.runs_folder, experiment)
-            else:
-                unfinished_comparison.forget(self.runs_folder)
-            return jobs, finished
 
         def start(planned: tuple[list[Job], list[Path]]) -> None:
             jobs, finished = planned
             if jobs:
-                self._start(jobs, comparison=True)
+                self.enqueue(jobs, experiment.name)
                 words = self.tr("{done} of {count} runs of the comparison are finished already and are not run again.")
             else:
                 self.runs_selected.emit(finished)
@@ -205,21 +196,53 @@ class AppState(QObject):
             if finished:
                 self.toast.emit("info", words.format(done=len(finished), count=len(jobs) + len(finished)), "")
 
-        self.background(work, start)
+        self.background(partial(self.engine.comparison, experiment, self.registry, self.runs_folder), start)
 
     def resume(self, folder: Path, iterations: int | None = None) -> None:
         """Continue a run that was stopped or interrupted, or any run with a larger budget of ``iterations`` in all."""
 
         def start(experiment: Experiment) -> None:
-            self._start([Job(experiment, Path(folder), iterations)])
+            self.enqueue([Job(experiment, Path(folder), iterations)])
 
         self.background(partial(Experiment.load, Path(folder) / "experiment.yaml"), start)
 
+    def enqueue(self, jobs: Sequence[Job], batch: str = "") -> None:
+        """Run jobs: now, before all that waits; or where a session is at work, after all that waits.
+
+        Args:
+            batch: name of the comparison that they are of.
+        """
+        if not self.is_running:
+            self._start(jobs, batch)
+            return
+
+        def added() -> None:
+            before = len(self.queue.waiting) - len(jobs)
+            words = self.tr("{what} waits in the queue.")
+            if before > 0:
+                words = self.tr("{what} waits in the queue, after {before} others.")
+            many = self.tr("The comparison {name}").format(name=batch)
+            what = many if batch else self.tr("The run {name}").format(name=jobs[0].experiment.name)
+            self.toast.emit("info", words.format(what=what, before=before), "")
+
+        self.queue.change(partial(self.queue.queue.add, jobs, batch, start=True), added)
+
+    def run_queue(self) -> None:
+        """Run what waits in the queue."""
+        if not self.is_running:
+            self._start()
+
     def stop(self) -> None:
-        """Ask the running session to stop with a checkpoint."""
+        """Ask the running session to stop with a checkpoint, and hold the queue."""
         if self._thread is not None:
             self._set_state("stopping")
             self._thread.stop()
+
+    def leave(self) -> None:
+        """Ask the running session to stop with a checkpoint; at the next start the queue goes on with it."""
+        if self._thread is not None:
+            self._set_state("stopping")
+            self._thread.leave()
 
     def pause(self) -> None:
         """Ask the running session to pause."""
@@ -237,32 +260,27 @@ class AppState(QObject):
         self._timer.stop()
         self._check_timer.stop()
         if self._thread is not None:
-            self._thread.stop()
+            self._thread.leave()
             self._thread.wait()
             self._thread = None
+        self.queue.close()
         self.channels.events.unsubscribe(self._subscription)
         self._background.close()
 
-    @property
-    def comparison_left(self) -> int:
-        """How many runs of the comparison that is being run have not ended; 0 where none is."""
-        return self._thread.left if self._thread is not None and self._is_comparison else 0
-
-    def _start(self, jobs: Sequence[Job], comparison: bool = False) -> None:
-        if self.is_running:
-            self.toast.emit("warning", self.tr("A run is in progress. Stop it, or wait until it finishes."), "")
-            return
-        thread = RunThread(jobs, self.registry, self.channels, self.runs_folder, self, self.engine.open_session)
+    def _start(self, jobs: Sequence[Job] = (), batch: str = "") -> None:
+        queue, open_session = self.queue.queue, self.engine.open_session
+        thread = RunThread(queue, self.registry, self.channels, self, open_session, jobs, batch)
         thread.job_started.connect(self.job_changed)
         thread.job_ended.connect(self._job_over)
         thread.finished.connect(self._thread_over)
-        self._thread, self._is_comparison = thread, comparison
+        self._thread = thread
         self._set_state("preparing")
         self.running_changed.emit(True)
         thread.start()
 
     def _job_over(self, _folder: object) -> None:
         self._drain()  # the session's last words come before the news that it ended
+        self.queue.look()
         self.runs_changed.emit()
 
     def _thread_over(self) -> None:
@@ -271,14 +289,19 @@ class AppState(QObject):
         thread, self._thread = self._thread, None
         thread.wait()
         thread.deleteLater()
-        if self._is_comparison and thread.left == 0:
-            unfinished_comparison.forget(self.runs_folder)
         self._drain()
         if self.state not in ("finished", "failed"):
             self._set_state("stopped")
         self.running_changed.emit(False)
-        if self._is_comparison and thread.left > 0:
-            self.comparison_stopped.emit()
+        if not thread.is_leaving:
+            self.queue.change(lambda: None, self._after_queue)
+
+    def _after_queue(self) -> None:
+        """Say that what waits is held; go on where something was added in the moment in which the thread ended."""
+        if self.queue.waiting and not self.is_running and not self.queue.is_going:
+            self.queue_held.emit()
+        elif self.queue.waiting and not self.queue.runs_elsewhere:
+            self.run_queue()
 
     def _set_state(self, state: str) -> None:
         if state != self.state:

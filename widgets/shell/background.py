@@ -19,7 +19,7 @@ class _Job(NamedTuple):
 
 
 class Background(QObject):
-    """Functions on a few threads.
+    """Functions on a few threads (``threads``; 0: one for each core).
 
     What a job refers to, widgets among it, is kept here until the UI thread takes the result: the last reference is
     never dropped on another thread, where a widget must not be destroyed.
@@ -27,9 +27,9 @@ class Background(QObject):
 
     _ended = Signal(int)  # number of the job
 
-    def __init__(self, parent: QObject) -> None:
+    def __init__(self, parent: QObject, threads: int = 0) -> None:
         super().__init__(parent)
-        self._pool = ThreadPoolExecutor(max(2, cores()), "background")
+        self._pool = ThreadPoolExecutor(threads or max(2, cores()), "background")
         self._jobs: dict[int, _Job] = {}
         self._outcomes: dict[int, tuple[Any, Exception | None]] = {}  # results and exceptions by number
         self._number = 0

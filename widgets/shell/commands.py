@@ -198,12 +198,19 @@ class Commands(QObject):
     def _enable(self, *_: object) -> None:
         app_state = self._app_state
         reason = app_state.why_not_run
+        running = app_state.is_running
+        run = self.tr("Add this experiment to the queue: it runs after what waits there (F5)")
+        compare = self.tr("Add every strategy, data size and seed of the comparison to the queue (Ctrl+F5)")
         for action, help in (
-            (self.run, self.tr("Run this experiment (F5)")),
-            (self.compare, self.tr("Run every strategy, data size and seed of the comparison (Ctrl+F5)")),
+            (self.run, run if running else self.tr("Run this experiment (F5)")),
+            (
+                self.compare,
+                compare if running else self.tr("Run every strategy, data size and seed of the comparison (Ctrl+F5)"),
+            ),
         ):
             action.setEnabled(not reason)
             action.setToolTip(reason or help)
+        self.run.setIconText(self.tr("Queue") if running else self.tr("Run"))
         going = app_state.is_running and app_state.state != "stopping"
         self.pause.setEnabled(going)
         self.stop.setEnabled(going)

@@ -13,8 +13,9 @@ from typing import Any
 from studio.contracts import Problem
 from studio.experiment import Experiment
 from studio.registry import Registry
+from studio.run.queue import Job
 from widgets.runs import disk
-from widgets.runs.thread import Job, OpenSession, open_session
+from widgets.runs.thread import OpenSession, open_session
 
 
 def check(experiment: Experiment, registry: Registry) -> list[Problem]:

@@ -35,9 +35,10 @@ class MainWindow(QMainWindow):
     Args:
         app_state: what the panels share; the window closes it when it is closed.
         settings: where the layout and the choice of light or dark are kept; None keeps nothing (tests, screenshots).
+        goes_on: whether the queue goes on where it was left, and what was interrupted is offered.
     """
 
-    def __init__(self, app_state: AppState, settings: QSettings | None = None) -> None:
+    def __init__(self, app_state: AppState, settings: QSettings | None = None, goes_on: bool = True) -> None:
         super().__init__()
         self.app_state = app_state
         self._settings = settings
@@ -63,7 +64,7 @@ class MainWindow(QMainWindow):
         self._restore_layout()
         app_state.events.connect(self._take_events)
         app_state.registry_ready.connect(self._report_broken)
-        self.offers = Offers(app_state, self.toasts)
+        self.offers = Offers(app_state, self.toasts) if goes_on else None
         app_state.running_changed.connect(self._close_when_stopped)
         app_state.document.changed.connect(self._show_title)
         app_state.document.ask = self._ask_to_save
@@ -219,7 +220,7 @@ class MainWindow(QMainWindow):
             if not self._closing:
                 self._closing = True
                 self.setEnabled(False)
-                self.app_state.stop()
+                self.app_state.leave()
             event.ignore()  # the session writes its checkpoint; the window closes when the thread has ended
             return
         self.save_layout()
@@ -252,10 +253,14 @@ class MainWindow(QMainWindow):
         box.setIcon(QMessageBox.Icon.Question)
         box.setWindowTitle(self.tr("A run is in progress"))
         box.setText(self.tr("Stop the run and close the studio?"))
-        words = self.tr("A checkpoint is saved first, so that the run can be resumed later.")
-        if self.app_state.comparison_left > 1:
-            words = self.tr("{count} runs of the comparison are left. They are offered at the next start.")
-        box.setInformativeText(words.format(count=self.app_state.comparison_left))
+        words = self.tr("A checkpoint is saved first. The studio goes on with the run when it is opened again.")
+        waiting = len(self.app_state.queue.waiting)
+        if waiting:
+            words = self.tr(
+                "A checkpoint is saved first. The studio goes on with the run, and with the {count} that wait, when it "
+                "is opened again."
+            )
+        box.setInformativeText(words.format(count=waiting))
         stop = box.addButton(self.tr("Stop and close"), QMessageBox.ButtonRole.AcceptRole)
         box.addButton(self.tr("Keep running"), QMessageBox.ButtonRole.RejectRole)
         box.exec()

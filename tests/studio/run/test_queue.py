@@ -14,7 +14,7 @@ import pytest
 
 from studio.errors import DataError
 from studio.experiment import Experiment
-from studio.run.queue import Entry, Planned, Queue
+from studio.run.queue import Entry, Job, Queue
 from studio.run.queue_time import seconds_left
 from studio.run.queue_worker import QueueWorker
 
@@ -43,8 +43,8 @@ class ShortSession:
     def unpause(self) -> None: ...
 
 
-def planned(*names: str) -> list[Planned]:
-    return [Planned(Experiment(name=name)) for name in names]
+def planned(*names: str) -> list[Job]:
+    return [Job(Experiment(name=name)) for name in names]
 
 
 def states(queue: Queue) -> list[tuple[str, str]]:

@@ -19,11 +19,11 @@ from plugins.panels.curves import CurvesPanel
 from studio.errors import StudioError
 from studio.events import CheckpointSaved, DeviceSample, Evaluated, Events, MetricsLogged, StateChanged
 from studio.experiment import Experiment
+from studio.run.queue import Job
 from studio.store.log_writer import RunLog
 from widgets.curves.content import SUCCESS
 from widgets.curves.data import VALUE, RunData
 from widgets.curves.overlay import Overlay, key_of
-from widgets.runs.thread import Job
 from widgets.shell.app_state import AppState
 from widgets.style import theme
 

@@ -16,7 +16,7 @@ from studio.events import Failed, Progress, StageChanged, StateChanged
 from studio.experiment import Experiment, Settings, setting
 from studio.registry import Broken, Registry
 from studio.run.channels import Channels
-from widgets.runs.thread import Job
+from studio.run.queue import Job
 from widgets.shell.engine import Engine
 
 
@@ -104,6 +104,7 @@ class FakeSession:
     def __init__(self, engine: FakeEngine, experiment: Experiment, channels: Channels, folder: Path) -> None:
         self.engine, self.experiment, self.channels, self.folder = engine, experiment, channels, folder
         self.thread: threading.Thread | None = None
+        self.state = "running"
         self.resumed = False
         self.iterations: int | None = None
         self.pauses: list[str] = []
@@ -133,8 +134,10 @@ class FakeSession:
             self.channels.progress.set(Progress("adapt", 320, 800, 0.4, 0.5, 80.0))
             if self.stopped.wait(0.01):
                 events.publish(StateChanged(str(self.folder), "stopped"))
+                self.state = "stopped"
                 return self.folder
         events.publish(StateChanged(str(self.folder), "finished"))
+        self.state = "finished"
         return self.folder
 
 

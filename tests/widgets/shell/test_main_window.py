@@ -16,8 +16,8 @@ from plugins.panels import log as log_panel
 from studio.contracts import Problem
 from studio.events import DeviceSample, Evaluated, Failed, Logged, Progress, StageChanged, StateChanged
 from studio.registry import Broken
+from studio.run.queue import Job
 from tests.widgets.shell import fakes
-from widgets.runs.thread import Job
 from widgets.shell.app_state import AppState
 from widgets.shell.help_sheet import HelpSheet
 from widgets.shell.main_window import MainWindow
@@ -80,7 +80,7 @@ def test_f5_runs_and_the_buttons_follow(qtbot: Any, window: MainWindow, engine: 
     with qtbot.waitSignal(window.app_state.progress, timeout=3000):
         qtbot.keyClick(window, Qt.Key.Key_F5)
     commands = window.commands
-    assert not commands.run.isEnabled() and commands.stop.isEnabled() and commands.pause.isEnabled()
+    assert commands.run.iconText() == "Queue" and commands.stop.isEnabled() and commands.pause.isEnabled()
     with qtbot.waitSignal(window.app_state.state_changed, timeout=3000):
         commands.pause.trigger()
     assert commands.pause.isChecked() and commands.pause.iconText() == "Continue"

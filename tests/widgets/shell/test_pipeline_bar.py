@@ -8,9 +8,9 @@ from typing import Any
 
 from studio.events import DeviceSample, Evaluated, MetricsLogged, Progress
 from studio.experiment import Experiment
+from studio.run.queue import Job
 from tests.widgets.paints import Paints, settle
 from tests.widgets.shell import fakes
-from widgets.runs.thread import Job
 from widgets.shell.app_state import AppState
 from widgets.shell.pipeline_bar import PACE_MS, PipelineBar
 

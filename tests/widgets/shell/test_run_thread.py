@@ -37,14 +37,14 @@ def test_a_session_runs_off_the_ui_thread_and_ends_finished(
     app_state.state_changed.connect(states.append)
     with qtbot.waitSignal(app_state.running_changed, check_params_cb=lambda on: not on, timeout=3000):
         app_state.run()
-        assert app_state.is_running and "Stop it" in app_state.why_not_run
+        assert app_state.is_running and app_state.why_not_run == ""  # another one can wait in the queue
     (session,) = engine.sessions
     assert session.thread is not threading.main_thread()
     assert states == ["preparing", "running", "finished"]
     assert not app_state.is_running and app_state.why_not_run == ""
 
 
-def test_stop_reaches_the_session_and_drops_the_rest_of_a_comparison(
+def test_stop_reaches_the_session_and_holds_the_queue(
     qtbot: Any, app_state: AppState, engine: fakes.FakeEngine
 ) -> None:
     ready(qtbot, app_state)
@@ -55,6 +55,8 @@ def test_stop_reaches_the_session_and_drops_the_rest_of_a_comparison(
         app_state.stop()
         assert app_state.state == "stopping"
     assert len(engine.sessions) == 1 and app_state.state == "stopped"
+    states = [entry.state for entry in app_state.queue.queue.entries()]
+    assert states == ["stopped", "waiting", "waiting"] and not app_state.queue.queue.is_going
 
 
 def test_a_comparison_goes_on_after_one_of_its_runs_failed(
