@@ -146,6 +146,14 @@ def identify(options: argparse.Namespace) -> int:
     return 0
 
 
+def preflight(options: argparse.Namespace) -> int:
+    """Look at an imitation experiment before it trains, or at a run's policy on its own recording."""
+    from studio.cli.preflight import preflight_of
+
+    options.device = None
+    return preflight_of(options)
+
+
 def doctor(options: argparse.Namespace) -> int:
     """Report what this machine has."""
     from studio.cli.doctor import examine
@@ -235,6 +243,7 @@ COMMANDS = {
     "inspect": inspect,
     "export": export,
     "identify": identify,
+    "preflight": preflight,
     "doctor": doctor,
     "bench": bench,
 }

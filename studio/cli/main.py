@@ -124,6 +124,14 @@ def _parser() -> argparse.ArgumentParser:
         "--write", type=Path, metavar="YAML", help="write the experiment here, randomized around the estimates"
     )
 
+    preflight = _command(
+        commands, "preflight", "look at recordings, policy and adapter before they train; or at a run's policy"
+    )
+    preflight.add_argument("source", type=Path, metavar="RUN_OR_YAML")
+    preflight.add_argument("--set", action="append", default=[], metavar="a.b=c", help="change a setting")
+    preflight.add_argument("--seed", type=int, help="the experiment's seed")
+    preflight.add_argument("--write", type=Path, metavar="YAML", help="write the fixed experiment here")
+
     _command(commands, "doctor", "what this machine has, what is missing, and how to install it")
 
     bench = _command(commands, "bench", "measure the studio on this machine")

@@ -15,7 +15,7 @@ from studio.contracts.episodes import Episodes
 from studio.contracts.panel import PanelInfo
 from studio.contracts.player import ContextComponent, PlayerInfo, PlayerProtocol, PolicyChoice, RandomizationValues
 from studio.contracts.policy import Companion, EmbodimentSpec, Policy, TrainablePolicy, TransitionScore, TrialPolicy
-from studio.contracts.problem import Metrics, Problem
+from studio.contracts.problem import CheckResult, Metrics, Problem
 from studio.contracts.requires import Requires
 from studio.contracts.stateful import Stateful
 from studio.contracts.strategy import Strategy, check_methods
@@ -31,6 +31,7 @@ __all__ = [
     "Ball",
     "Batch",
     "Batches",
+    "CheckResult",
     "Companion",
     "Context",
     "ContextComponent",

@@ -21,7 +21,7 @@ Array = np.ndarray
 NOISE = 0.3  # standard deviation of what is added to the expert's executed action; the label stays clean
 NOISE_SHARE = 0.5  # share of the episodes that are disturbed at all
 # a domain's fields about dataset files, which leave the world as it is
-DATASET_FIELDS = ("episodes", "dataset", "datasets", "dataset_split", "dataset_camera")
+DATASET_FIELDS = ("episodes", "dataset", "datasets", "dataset_split", "dataset_camera", "dataset_gripper")
 CHUNK = 256  # episodes at once
 LEAST_TRIES = 16  # episodes in a row without a success before collection is given up
 WATCHED = 4  # failed episodes that are examined for the cause

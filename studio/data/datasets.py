@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import functools
 import re
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from typing import get_args
 from studio import paths
 from studio.contracts import WHOLE, Episodes, Format, Problem, Reading, ResolvedDomain, SplitError, Survey
 from studio.data.collect import DATASET_FIELDS, collect
+from studio.data.recording_checks import gripper_columns
 from studio.data.resample import downsampled
 from studio.data.suitability import Suitability, entries_of, suitability
 from studio.errors import DataError, ExperimentError
@@ -51,9 +53,18 @@ def demonstrations(
             for note in suits.notes:
                 say(f"{domain.dataset.name}: {note}")
         found = format_of(domain.dataset).read(domain.dataset, suits.reading)
-        episodes = downsampled(found, suits.frames)
+        episodes = _open_at_plus_one(downsampled(found, suits.frames), resolved)
     episodes.check(where, len(task.slots(embodiment, domain.control)), sorted(entries_of(domain, task)))
     return episodes
+
+
+def _open_at_plus_one(episodes: Episodes, resolved: ResolvedDomain) -> Episodes:
+    """Return episodes whose gripper actions open at +1, whatever the file's convention is."""
+    if resolved.domain.dataset_gripper == "open":
+        return episodes
+    actions = episodes.actions.copy()
+    actions[:, gripper_columns(resolved)] *= -1
+    return dataclasses.replace(episodes, actions=actions)
 
 
 def examine(resolved: ResolvedDomain) -> Suitability:

@@ -107,7 +107,8 @@ def _missing(domain: Domain, survey: Survey, reading: Reading, camera: str) -> l
     if survey.episodes < domain.episodes:
         holds = "1 episode" if survey.episodes == 1 else f"{survey.episodes} episodes"
         words = f"The dataset holds {holds}; the experiment needs {domain.episodes}."
-        problems.append(Problem("dataset", words, "Ask for fewer episodes or choose a larger dataset."))
+        remedy, changes = "Ask for fewer episodes or choose a larger dataset.", {"episodes": survey.episodes}
+        problems.append(Problem("dataset", words, remedy, changes if survey.episodes else {}))
     size = survey.images.get(camera)
     if size is not None and size != (domain.image_size, domain.image_size):
         height, width = size
@@ -115,7 +116,7 @@ def _missing(domain: Domain, survey: Survey, reading: Reading, camera: str) -> l
         words = f"The dataset's images are {found}; the experiment needs {domain.image_size} px, square."
         fits = height == width and 32 <= height <= 256
         remedy = f"Set image_size to {height}." if fits else "Resize them, or choose another dataset."
-        problems.append(Problem("dataset", words, remedy))
+        problems.append(Problem("dataset", words, remedy, {"image_size": height} if fits else {}))
     return problems
 
 
@@ -148,7 +149,8 @@ def _origin(domain: Domain, survey: Survey, known: frozenset[str]) -> tuple[list
             continue
         words = f"The dataset was recorded with the {name} '{recorded}'; the experiment has '{wanted}'."
         if recorded in known:
-            problems.append(Problem("dataset", words, f"Set {name} to {recorded}, or choose another dataset."))
+            remedy = f"Set {name} to {recorded}, or choose another dataset."
+            problems.append(Problem("dataset", words, remedy, {name: recorded}))
         else:
             notes.append(words)
     environment = survey.recorded.get("environment", "")

@@ -56,6 +56,12 @@ class Domain(Settings):
         "Key of the dataset's images, such as agentview_image; if empty, those of the camera, or the only ones.",
         since=2,
     )
+    dataset_gripper: Literal["open", "close"] = setting(
+        "open",
+        "Dataset's gripper",
+        "What a gripper action of +1 means in the dataset: open, as here, or close, as in robosuite.",
+        since=2,
+    )
     randomization: list[RandomizationTerm] = setting(
         [], "Randomization", "What varies from episode to episode: a list of terms, or the name of a preset."
     )

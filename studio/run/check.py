@@ -198,7 +198,7 @@ def _family(source: Domain, kind: Any, registry: Registry) -> list[Problem]:
     if not kind.requires.task_family or task is None:
         return []
     if task.context or any(term.observed for term in source.randomization):
-        return [Problem(f"source.{p.field}", p.message, p.remedy) for p in contexts.degenerate_family(source, task())]
+        return [p.within("source") for p in contexts.degenerate_family(source, task())]
     families = [id for id, other in registry.all("tasks").items() if other.context]
     message = f"The task '{task.id}' is not a task family, and '{kind.title}' needs one."
     return [Problem("source.task", message, f"Choose one of: {', '.join(families)}; or observe a randomized value.")]

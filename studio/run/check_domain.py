@@ -49,13 +49,13 @@ def attempt_domain(name: str, domain: Domain, registry: Registry, attempt: Attem
     task = attempt(f"{name}.task", lambda: task_of(domain, registry))
     if embodiment is not None and task is not None:
         unfit = task.check(embodiment)
-        problems += [Problem(f"{name}.{p.field}", p.message, p.remedy) for p in unfit]
+        problems += [p.within(name) for p in unfit]
         if domain.randomization and not unfit:  # an unfit model may not even compile with the task
             found = attempt(f"{name}.randomization", lambda: _randomization(domain, embodiment, task))
-            problems += [Problem(f"{name}.{p.field}", p.message, p.remedy) for p in found or []]
+            problems += [p.within(name) for p in found or []]
     if task is not None:
-        problems += [Problem(f"{name}.{p.field}", p.message, p.remedy) for p in check_curriculum(domain, task)]
-        problems += [Problem(f"{name}.{p.field}", p.message, p.remedy) for p in contexts.problems(domain, task)]
+        problems += [p.within(name) for p in check_curriculum(domain, task)]
+        problems += [p.within(name) for p in contexts.problems(domain, task)]
         for field, chosen, offered in (
             ("control", domain.control, task.controls),
             *(("observation", entry, task.observations) for entry in domain.observation),
@@ -79,7 +79,7 @@ def attempt_domain(name: str, domain: Domain, registry: Registry, attempt: Attem
         resolved = ResolvedDomain(domain, task, embodiment)
         suits = attempt(f"{name}.dataset", lambda: examine(resolved))
         if suits is not None:
-            problems += [Problem(f"{name}.{p.field}", p.message, p.remedy) for p in suits.problems]
+            problems += [p.within(name) for p in suits.problems]
     if domain.dataset is None and (domain.dataset_split or domain.dataset_camera):
         field = "dataset_split" if domain.dataset_split else "dataset_camera"
         words = "There is no dataset, so nothing can be chosen of it."

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from studio.contracts import EmbodimentSpec, Episodes, ResolvedDomain, TaskSplit
 from studio.data.datasets import demonstrations
+from studio.data.recording_checks import check_recording
 from studio.experiment import Domain, Experiment
 from studio.meta.task_split import split
 from studio.registry import Registry
@@ -61,7 +62,11 @@ class SessionContext:
             seed = self.experiment.seed if domain.domain == self.target.domain else self.experiment.pretraining.seed
         key = (domain.domain.model_dump_json(), seed)
         if key not in self._demonstrations:
-            self._demonstrations[key] = demonstrations(domain, seed, self.on_progress, self.on_log)
+            found = demonstrations(domain, seed, self.on_progress, self.on_log)
+            self._demonstrations[key] = found
+            for result in check_recording(found, domain) if domain.domain.dataset is not None else ():
+                if result.state != "ok":
+                    self.on_log(f"{domain.domain.dataset}: {result.message} {result.remedy}")
         return self._demonstrations[key]
 
     def policy(self, pretrained: bool) -> Any:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from studio.contracts import Problem
+from studio.contracts import CheckResult, Problem
 from studio.experiment import Experiment
 from studio.registry import Registry
 from studio.run.queue import Job
@@ -45,6 +45,13 @@ def demonstrations_used(experiment: Experiment, registry: Registry) -> dict[str,
     return learns_from_demonstrations(experiment, registry)
 
 
+def preflight(experiment: Experiment, registry: Registry) -> list[CheckResult]:
+    """Return what the preflight found; not while a training runs, whose random numbers it would draw."""
+    from studio.run.preflight import preflight as look
+
+    return look(experiment, registry)
+
+
 @dataclass(frozen=True)
 class Engine:
     """The engine's functions that the window calls. All but ``open_session`` are called off the UI thread."""
@@ -53,6 +60,7 @@ class Engine:
     check: Callable[[Experiment, Registry], list[Problem]] = check
     comparison: Callable[[Experiment, Registry, Path], tuple[list[Job], list[Path]]] = comparison
     demonstrations_used: Callable[[Experiment, Registry], dict[str, bool]] = demonstrations_used
+    preflight: Callable[[Experiment, Registry], list[CheckResult]] = preflight
     list_runs: Callable[[Path], list[Any]] = disk.list_runs
     trash: Callable[[list[Path]], None] = disk.trash
     export_runs: Callable[[list[Path], Path], list[Path]] = disk.export_runs

@@ -1,6 +1,9 @@
-"""The button that counts the experiment's problems, and lists them; choosing one shows its field."""
+"""The button that counts the experiment's problems, and lists them; choosing one shows its field, or fixes it."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
 
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QMenu, QToolButton, QWidget
@@ -10,6 +13,11 @@ from widgets.shell.app_state import AppState
 from widgets.style import theme
 
 
+def edits(changes: Mapping[str, Any]) -> str:
+    """Return what edits of an experiment do, in words: ``target.image_size: 84``."""
+    return ", ".join(f"{name}: {value}" for name, value in changes.items())
+
+
 class ProblemList(QToolButton):
     """Hidden while there is no problem."""
 
@@ -17,6 +25,7 @@ class ProblemList(QToolButton):
 
     def __init__(self, app_state: AppState, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._app_state = app_state
         self.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.setToolButtonStyle(self.toolButtonStyle().ToolButtonTextBesideIcon)
         self.setAccessibleName(self.tr("Problems of the experiment"))
@@ -35,6 +44,9 @@ class ProblemList(QToolButton):
             action = self._menu.addAction(words)
             action.setToolTip(problem.remedy or problem.message)
             action.triggered.connect(lambda _=False, field=problem.field: self.field_wanted.emit(field))
+            if problem.changes:
+                fix = self._menu.addAction(self.tr("    Fix it: {changes}").format(changes=edits(problem.changes)))
+                fix.triggered.connect(lambda _=False, changes=problem.changes: self._app_state.edit(**changes))
         count = len(problems)
         self.setText(self.tr("1 problem") if count == 1 else self.tr("{count} problems").format(count=count))
         self.setToolTip("\n".join(f"{p.message} {p.remedy}".strip() for p in problems))
