@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 
@@ -19,7 +20,7 @@ class Problem:
     field: str
     message: str
     remedy: str = ""
-    changes: Mapping[str, Any] = field(default_factory=dict)
+    changes: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def within(self, part: str) -> Problem:
         """Return the problem of a part of an experiment, such as its target, as one of the experiment."""
@@ -42,7 +43,7 @@ class CheckResult:
     state: Literal["ok", "warning", "problem", "skipped"]
     message: str
     remedy: str = ""
-    changes: Mapping[str, Any] = field(default_factory=dict)
+    changes: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def within(self, part: str) -> CheckResult:
         """Return the result of a part of an experiment, such as its target, as one of the experiment."""
