@@ -30,13 +30,19 @@ class RunsPanel(QWidget):
         self._app_state = app_state
         self.table = RunTable(overlay, app_state.title_of, self)
         self.proxy = RunFilter(self.table, self)
-        self.view = RunView(self.proxy, overlay)
+        self.view = RunView(self.proxy, overlay, settings=app_state.folders.settings)
         self.actions_ = RunActions(app_state, overlay, self.view)
         self.listing = RunListing(app_state, overlay, self.table, self)
         self.search = QLineEdit()
-        self.search.setPlaceholderText(self.tr("Search runs"))
+        self.search.setPlaceholderText(self.tr("Search runs, or strategy:lora seed:1"))
         self.search.setAccessibleName(self.tr("Search runs"))
-        self.search.setToolTip(self.tr("Finds runs that contain all words, in any column"))
+        self.search.setToolTip(
+            self.tr(
+                "<p>Finds runs that contain all words, in any column. By field: <b>strategy:lora seed:1 "
+                "episodes:&gt;20 state:finished</b>; also source, target, name, score, on_source, duration, trainable. "
+                "<b>5..20</b> is a range, a minus before a part excludes.</p>"
+            )
+        )
         self.search.setClearButtonEnabled(True)
         self.empty = QLabel(self.tr("No runs yet. Press Run to start the first one."))
         self.empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
@@ -119,6 +125,7 @@ PANEL = PanelInfo(
         "Space": "Show or hide the selected runs in the curves",
         "Double-click": "Show only this run in the curves",
         "Right-click": "Everything that can be done with the selected runs",
+        "Right-click on a column's head": "Choose the columns",
         "Ctrl+C": "Copy the selected runs as a Markdown table",
         "Del": "Move the selected runs to the trash",
     },

@@ -12,15 +12,16 @@ from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelInd
 
 from widgets.curves.axis import clock
 from widgets.curves.overlay import Overlay, key_of
+from widgets.runs.query import Condition, Searched, parse
 from widgets.runs.report import rate
 
 Index = QModelIndex | QPersistentModelIndex
-SHOWN, STRATEGY, SUCCESS, STATE, EPISODES, SEED, NAME, DOMAINS, ON_SOURCE, DURATION, CREATED = range(11)
+SHOWN, STRATEGY, SUCCESS, STATE, EPISODES, SEED, NAME, DOMAINS, ON_SOURCE, DURATION, TRAINABLE, CREATED = range(12)
 SORT = Qt.ItemDataRole.UserRole
 INFO = Qt.ItemDataRole.UserRole + 1  # the RunInfo
 PROGRESS = Qt.ItemDataRole.UserRole + 2  # fraction of the stage while it runs, else None
 ALIVE = ("preparing", "running", "paused")
-_RIGHT = (EPISODES, SEED, ON_SOURCE, DURATION)
+_RIGHT = (EPISODES, SEED, ON_SOURCE, DURATION, TRAINABLE)
 
 
 class RunTable(QAbstractTableModel):
@@ -119,6 +120,7 @@ class RunTable(QAbstractTableModel):
             (self.tr("Source → target"), self.tr("Source robot and target robot")),
             (self.tr("On source"), self.tr("Success rate on the source after adaptation, to measure forgetting")),
             (self.tr("Duration"), self.tr("Training time")),
+            (self.tr("Trainable"), self.tr("Number of parameters that were trained")),
             (self.tr("Created"), self.tr("When the run was started")),
         ]
 
@@ -168,8 +170,29 @@ class RunTable(QAbstractTableModel):
             DOMAINS: lambda: " → ".join(self._title("embodiments", robot) for robot in (run.source, run.target)),
             ON_SOURCE: lambda: rate(run.source_success, run.measure),
             DURATION: lambda: clock(run.seconds) if run.seconds and math.isfinite(run.seconds) else "–",
+            TRAINABLE: lambda: f"{run.trainable_parameters:,}" if run.trainable_parameters else "–",
             CREATED: lambda: self.ago(time.time() - run.created),
         }[column]()
+
+    def searched(self, run: Any) -> Searched:
+        """Return what a search looks at: texts hold the id and the title."""
+        texts = {
+            "strategy": f"{run.strategy} {self.text(run, STRATEGY)}",
+            "source": f"{run.source} {self._title('embodiments', run.source)}",
+            "target": f"{run.target} {self._title('embodiments', run.target)}",
+            "state": run.state,
+            "name": f"{run.name} {run.folder.name}",
+        }
+        numbers = {
+            "episodes": run.episodes,
+            "seed": run.seed,
+            "score": run.success,
+            "on_source": run.source_success,
+            "duration": run.seconds,
+            "trainable": run.trainable_parameters,
+        }
+        everything = " ".join([*(self.text(run, column) for column in range(1, CREATED + 1)), *texts.values()])
+        return Searched(texts, numbers, everything)
 
     def state_name(self, state: str) -> str:
         """Return a state in words."""
@@ -223,6 +246,7 @@ class RunTable(QAbstractTableModel):
             SEED: run.seed,
             ON_SOURCE: run.source_success,
             DURATION: run.seconds,
+            TRAINABLE: run.trainable_parameters,
             CREATED: run.created,
         }
         if column in numbers:
@@ -232,25 +256,25 @@ class RunTable(QAbstractTableModel):
 
 
 class RunFilter(QSortFilterProxyModel):
-    """Sorts by any column, and keeps the runs in which every word of the search occurs somewhere."""
+    """Sorts by any column, and keeps the runs for which a search holds (:mod:`widgets.runs.query`)."""
 
     def __init__(self, table: RunTable, parent: Any = None) -> None:
         super().__init__(parent)
-        self._words: list[str] = []
+        self._conditions: list[Condition] = []
         self.setSourceModel(table)
         self.setSortRole(SORT)
 
     def search(self, text: str) -> None:
         """Take the search's text."""
-        self._words = text.casefold().split()
+        self._conditions = parse(text)
         self.invalidate()
 
     def filterAcceptsRow(self, row: int, parent: Index) -> bool:
         table: Any = self.sourceModel()
-        run = table.rows[row]
-        ids = (run.strategy, run.source, run.target, run.folder.name)
-        text = " ".join([*(table.text(run, c) for c in range(1, CREATED + 1)), *ids]).casefold()
-        return all(word in text for word in self._words)
+        if not self._conditions:
+            return True
+        searched = table.searched(table.rows[row])
+        return all(holds(searched) for holds in self._conditions)
 
     def lessThan(self, left: Index, right: Index) -> bool:
         a, b = left.data(SORT), right.data(SORT)

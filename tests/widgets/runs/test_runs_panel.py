@@ -14,7 +14,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QPoint, QSettings, Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFileDialog, QInputDialog, QMessageBox
 
@@ -26,7 +26,8 @@ from tests.widgets.shell.fakes import kept_run
 from widgets.curves.overlay import Overlay, key_of
 from widgets.runs.disk import fingerprint
 from widgets.runs.report import summary
-from widgets.runs.table import CREATED, EPISODES, INFO, ON_SOURCE, SHOWN, STATE, SUCCESS
+from widgets.runs.table import CREATED, EPISODES, INFO, ON_SOURCE, SEED, SHOWN, STATE, SUCCESS, TRAINABLE
+from widgets.runs.view import RunView
 from widgets.shell.app_state import AppState
 from widgets.shell.engine import Engine
 from widgets.style import theme
@@ -133,7 +134,8 @@ def test_runs_are_listed_newest_first_and_off_the_ui_thread(panel: RunsPanel, di
     assert disk["threads"] and threading.main_thread() not in disk["threads"]
     row = [panel.proxy.index(3, column).data() for column in range(panel.proxy.columnCount())]
     assert row[1:] == [
-        "lora", "0.30", "finished", "50", "0", "demo", "franka 7dof → ur5 6dof", "0.90", "2:05", "7 min ago",
+        "lora", "0.30", "finished", "50", "0", "demo", "franka 7dof → ur5 6dof", "0.90", "2:05", "12,000",
+        "7 min ago",
     ]  # fmt: skip
 
 
@@ -151,7 +153,7 @@ def test_the_engines_own_runs_are_listed(qtbot: Any, tmp_path: Path) -> None:
     qtbot.addWidget(panel)
     qtbot.waitUntil(lambda: panel.table.rowCount() == 1, timeout=15_000)
     row = [panel.proxy.index(0, column).data() for column in range(panel.proxy.columnCount())]
-    assert row[1:6] == ["lora", "0.34", "finished", "20", "0"] and row[9:] == ["65 s", "just now"]
+    assert row[1:6] == ["lora", "0.34", "finished", "20", "0"] and row[9:] == ["65 s", "12", "just now"]
     app_state.close()
 
 
@@ -448,3 +450,27 @@ def test_the_poll_stops_with_the_window(
         other.deleteLater()
     qtbot.waitUntil(lambda: app_state.is_idle)
     assert panel.proxy.columnCount() - 1 == CREATED
+
+
+def test_columns_are_chosen_and_remembered(qtbot: Any, app_state: AppState, panel: RunsPanel, tmp_path: Path) -> None:
+    def opened() -> RunView:
+        settings = QSettings(str(tmp_path / "kept.ini"), QSettings.Format.IniFormat)
+        made = RunView(panel.proxy, Overlay.of(app_state), settings=settings)
+        qtbot.addWidget(made)
+        return made
+
+    view = opened()
+    titles = {action.text(): action for action in view.column_menu().actions()}
+    assert titles["Seed"].isChecked() and not titles["Trainable"].isChecked() and "Strategy" not in titles
+    titles["Seed"].trigger()
+    titles["Trainable"].trigger()
+    later = opened()
+    assert later.isColumnHidden(SEED) and not later.isColumnHidden(TRAINABLE)
+
+
+def test_search_by_field_keeps_the_runs_that_match(panel: RunsPanel) -> None:
+    panel.search.setText("strategy:lora state:finished")
+    rows = [panel.proxy.index(row, 0).data(INFO) for row in range(panel.proxy.rowCount())]
+    assert rows and all(run.strategy == "lora" and run.state == "finished" for run in rows)
+    panel.search.setText("strategy:lora -strategy:lora")
+    assert panel.proxy.rowCount() == 0
