@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from studio.store.runs import RunInfo, experiment_of
+from studio.store.runs import RunInfo
 
 
 def resampled_means(group: Sequence[RunInfo], resamples: int = 10_000) -> np.ndarray:
@@ -20,13 +20,9 @@ def resampled_means(group: Sequence[RunInfo], resamples: int = 10_000) -> np.nda
         means, spreads = (np.array(v) for v in zip(*((r.success, (r.high - r.low) / 3.92) for r in group), strict=True))
         return np.asarray(rng.normal(means[chosen], spreads[chosen]).mean(1))
     rates = np.array([run.success for run in group])
-    episodes = np.array([_episodes_of(run) for run in group])
+    episodes = np.array([max(1, run.evaluation_episodes) for run in group])
     chosen = rng.integers(0, len(group), (resamples, len(group)))
     return rng.binomial(episodes[chosen], rates[chosen]).mean(1) / episodes.mean()
-
-
-def _episodes_of(run: RunInfo) -> int:
-    return max(1, experiment_of(run).evaluation.episodes)
 
 
 def known_mean(values: Iterable[float]) -> float | None:

@@ -92,6 +92,24 @@ def _columns(lines: list[list[str]]) -> str:
     return "\n".join("  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip() for line in lines)
 
 
+def format_decisions(rows: list[dict[str, Any]]) -> str:
+    """Return the decisions of a sequential comparison as text, with what they mean."""
+    lines = [["strategy", "against", "episodes", "played", "wins–losses", "decision"]]
+    for row in rows:
+        played, score = f"{row['played']} of {row['planned']}", f"{row['wins']}–{row['losses']}"
+        lines.append([row["strategy"], row["reference"], str(row["episodes"]), played, score, row["decision"]])
+    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
+    text = "\n".join("  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip() for line in lines)
+    if not rows:
+        return "There is no pair: at least two strategies with a finished run of the same seed are needed."
+    alpha = rows[0]["alpha"]
+    return (
+        f"{text}\nTwo equally good policies are decided with a probability of at most {alpha:g}, any of "
+        f"the {len(rows)} pairs with at most {min(1.0, alpha * len(rows)):g}. This is about these trained policies, "
+        "not about other seeds of the strategies; where a pair stopped early, its scores lie a little too far apart."
+    )
+
+
 def _settings_text(settings: dict[str, Any]) -> str:
     shown = [f"{n}={v if isinstance(v, str) else json.dumps(v)}" for n, v in settings.items()]
     more = [f"… {len(shown) - NAMED} more"] if len(shown) > NAMED else []

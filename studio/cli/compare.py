@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from typing import Any
 
 from studio import paths
 from studio.cli.experiments import load_experiment
@@ -16,10 +17,11 @@ def compare(options: argparse.Namespace) -> int:
     """Run a comparison, or tabulate runs that exist."""
     from studio.analysis.comparison import table
     from studio.analysis.groups import grouped
-    from studio.analysis.table_format import format_conditions, format_table, format_transfer
+    from studio.analysis.table_format import format_conditions, format_decisions, format_table, format_transfer
     from studio.analysis.transfer_table import transfer_table
     from studio.experiment import Experiment
     from studio.registry import shared_registry
+    from studio.run.decide import DecisionSession
     from studio.run.matrix import matrix, run_all
     from studio.store.runs import RunInfo, read_run
 
@@ -29,10 +31,14 @@ def compare(options: argparse.Namespace) -> int:
         choose_drawing_platform()
     runs: list[RunInfo] = []
     experiments: list[Experiment] = []
+    to_decide: list[Experiment] = []
+    decisions: list[dict[str, Any]] = []
     registry, unread = shared_registry(), list[str]()
     for source in options.sources:
         if not source.is_dir():
-            experiments += matrix(load_experiment(source, options), registry)
+            compared = load_experiment(source, options)
+            experiments += matrix(compared, registry)
+            to_decide += [compared] if compared.comparison.stop_when_decided else []
             continue
         try:
             runs.append(read_run(source))
@@ -41,24 +47,33 @@ def compare(options: argparse.Namespace) -> int:
                 raise
             unread.append(f"{source.name} is left out: {error.message}")
     asked = len(runs) + len(experiments) + len(unread)
-    given = [n for n in ("strategies", "episodes", "seeds", "set", "device", "out") if getattr(options, n)]
+    for_new = ("strategies", "episodes", "seeds", "set", "device", "out", "stop_when_decided", "alpha")
+    given = ["--" + name.replace("_", "-") for name in for_new if getattr(options, name)]
     if given and not experiments:
-        message = f"--{given[0]} is for new runs, and only existing runs are given."
-        raise ExperimentError(message, f"--{given[0]}", "Leave it out and name the runs, or give an experiment file.")
+        message = f"{given[0]} is for new runs, and only existing runs are given."
+        raise ExperimentError(message, given[0], "Leave it out and name the runs, or give an experiment file.")
     if experiments:
         to = options.out or paths.runs()
         with ProgressLine(len(experiments)) as line:
             runs += run_all(experiments, registry, to, line.channels, line.drive, line.failed)
+            for compared in to_decide if all(run.state != "stopped" for run in runs) else ():
+                session = DecisionSession(compared, registry, line.channels(len(experiments) - 1, compared), to)
+                line.drive(session)
+                decisions += [found.to_dict() for found in session.decisions]
+        runs = [read_run(run.folder) for run in runs]  # a decision may have played more episodes
     rows, (transfer, left_out), (_, replaced) = table(runs), transfer_table(runs), grouped(runs)
     for sentence in [*unread, *replaced]:
         print(sentence, file=sys.stderr)
     style = "json" if options.json else options.format
     if style == "json":
-        print(json_text({"rows": rows, "transfer": transfer, "left_out": unread + replaced + left_out}))
+        more = {"decisions": decisions} if to_decide else {}
+        print(json_text({"rows": rows, "transfer": transfer, "left_out": unread + replaced + left_out} | more))
     else:
         print(format_table(rows, style))
         if (conditions := format_conditions(rows)) and style == "table":
             print(f"\nOn the target under other conditions:\n{conditions}")
+        if decisions and style == "table":
+            print(f"\nSequential comparison:\n{format_decisions(decisions)}")
         if transfer and style == "table":
             print(f"\nAgainst training without transfer:\n{format_transfer(transfer)}")
         if left_out and style == "table":

@@ -21,4 +21,8 @@ def load_experiment(path: Path, options: argparse.Namespace) -> Any:
         given = getattr(options, name, None)
         if given:
             overrides.append(f"comparison.{name}={json.dumps(given)}")
+    if getattr(options, "stop_when_decided", False):
+        overrides.append("comparison.stop_when_decided=true")
+    if getattr(options, "alpha", None) is not None:
+        overrides.append(f"comparison.alpha={options.alpha}")
     return Experiment.load(path, overrides)

@@ -81,6 +81,14 @@ def _parser() -> argparse.ArgumentParser:
     compare.add_argument("--episodes", type=int, nargs="+", metavar="N", help="only these numbers of target episodes")
     compare.add_argument("--seeds", type=int, nargs="+", metavar="N", help="only these seeds")
     compare.add_argument(
+        "--stop-when-decided",
+        action="store_true",
+        help="play the evaluation in batches; end it for a pair as soon as one of the two is ahead beyond chance",
+    )
+    compare.add_argument(
+        "--alpha", type=float, metavar="P", help="probability, at most, that a pair of equal policies is decided (0.05)"
+    )
+    compare.add_argument(
         "--format", choices=("table", "json", "csv", "md"), default="table", help="how the table is printed (table)"
     )
     compare.add_argument(

@@ -89,7 +89,7 @@ def queue(options: argparse.Namespace) -> int:
 def _add(of: Queue, options: argparse.Namespace) -> None:
     from studio.registry import shared_registry
     from studio.run.check import check
-    from studio.run.matrix import matrix, plan
+    from studio.run.matrix import jobs_of, matrix, plan
     from studio.run.queue import Job
 
     registry = shared_registry()
@@ -100,14 +100,15 @@ def _add(of: Queue, options: argparse.Namespace) -> None:
         of.add([Job(experiment)], first=options.first)
         return
     runs = plan(matrix(experiment, registry), registry, of.runs_folder)
-    left = [Job(run.experiment, run.run.folder if run.run else None) for run in runs if not run.is_finished]
-    of.add(left, experiment.name, options.first)
-    if len(left) < len(runs):
-        print(f"{len(runs) - len(left)} of {len(runs)} runs are finished already.", file=sys.stderr)
+    of.add(jobs_of(experiment, runs), experiment.name, options.first)
+    finished = sum(run.is_finished for run in runs)
+    if finished:
+        print(f"{finished} of {len(runs)} runs are finished already.", file=sys.stderr)
 
 
 def _run(of: Queue, options: argparse.Namespace) -> int:
     from studio.registry import shared_registry
+    from studio.run.decide import DecisionSession
     from studio.run.queue_worker import QueueWorker, RunnableSession
     from studio.run.session import Session
 
@@ -120,7 +121,9 @@ def _run(of: Queue, options: argparse.Namespace) -> int:
         place = [other.id for other in entries].index(entry.id)
         channels.append(line.channels(place, entry.experiment))
 
-    def open_session(entry: Entry) -> Session:
+    def open_session(entry: Entry) -> RunnableSession:
+        if entry.decides:
+            return DecisionSession(entry.experiment, registry, channels[-1], of.runs_folder)
         folder = of.path_of(entry)
         if folder is not None:
             return Session.resume(folder, registry, channels[-1], entry.iterations)
@@ -163,6 +166,8 @@ def _show(of: Queue, as_json: bool) -> None:
     for entry in entries:
         plan = entry.experiment
         what = f"{plan.strategy.id}, {plan.target.episodes} episodes, seed {plan.seed}"
+        if entry.decides:
+            what = "decisions of its pairs"
         about = entry.message or entry.folder
         print(f"{entry.id:>4}  {entry.state:<8}  {plan.name:<{width}}  {what}  {about}".rstrip())
     waiting = sum(entry.state == "waiting" for entry in entries)

@@ -174,3 +174,18 @@ class Comparison(Settings):
         "Parameters",
         "Parameters by strategy id, for strategies other than the experiment's own; omitted ones keep their defaults.",
     )
+    stop_when_decided: bool = setting(
+        False,
+        "Stop when decided",
+        "Play the evaluation in batches; end it for a strategy and training without transfer (or the first strategy) "
+        "as soon as one of the two is ahead beyond chance. It compares these trained policies, not other seeds.",
+        since=2,
+    )
+    alpha: float = setting(
+        0.05,
+        "False positives",
+        "Probability, at most, that a pair of equally good policies is decided, over all looks at it together.",
+        since=2,
+        gt=0,
+        le=0.5,
+    )

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from studio.analysis.sequential import BATCH
 from studio.errors import DataError, ExperimentError
 from studio.experiment import Experiment
 from studio.registry import Registry
 from studio.run.channels import Channels
 from studio.run.check import check
+from studio.run.queue import Job
 from studio.run.session import Session
 from studio.store.input_hashes import input_hashes
 from studio.store.resolve import resolved
@@ -24,10 +26,11 @@ def matrix(experiment: Experiment, registry: Registry) -> list[Experiment]:
     """Return the experiments of a comparison.
 
     The experiment's own parameters apply to its own strategy alone; others have theirs in the comparison. A strategy
-    that learns from no demonstrations is run for the first of several numbers of them alone.
+    that learns from no demonstrations is run for the first of several numbers of them alone. Where pairs are to stop
+    when they are decided, a run's own evaluation is the first batch of episodes; :mod:`studio.run.decide` plays more.
 
     Raises:
-        ExperimentError: there are parameters of a strategy that is not compared.
+        ExperimentError: there are parameters of a strategy that is not compared, or pairs cannot be decided.
     """
     plan, own, runs = experiment.comparison, experiment.strategy.id, []
     for id in plan.params:
@@ -37,6 +40,14 @@ def matrix(experiment: Experiment, registry: Registry) -> list[Experiment]:
                 f"comparison.params.{id}",
                 "Add it to the strategies.",
             )
+    if plan.stop_when_decided and experiment.evaluation.uses_shots:
+        raise ExperimentError(
+            "Policies that are scored after shots of a new task cannot be compared in batches.",
+            "comparison.stop_when_decided",
+            "Switch it off, or set evaluation.shots to [0].",
+        )
+    most = experiment.evaluation.episodes
+    evaluated = min(most, BATCH) if plan.stop_when_decided else most
     kinds = registry.all("strategies")
     for place, episodes in enumerate(plan.episodes or [experiment.target.episodes]):
         for seed in plan.seeds or [experiment.seed]:
@@ -50,7 +61,7 @@ def matrix(experiment: Experiment, registry: Registry) -> list[Experiment]:
                         strategy={"id": strategy, "params": params},
                         seed=seed,
                         comparison={},
-                        **{"target.episodes": episodes},
+                        **{"target.episodes": episodes, "evaluation.episodes": evaluated},
                     )
                 )
     return runs
@@ -93,6 +104,13 @@ def plan(experiments: Iterable[Experiment], registry: Registry, folder: Path) ->
             raise ExperimentError(message, problem.field, problem.remedy)
         plans.append(found)
     return plans
+
+
+def jobs_of(experiment: Experiment, runs: Iterable[Planned]) -> list[Job]:
+    """Return what a queue has to do for a comparison: runs that are not finished, then its decisions where it asks for
+    them."""
+    jobs = [Job(run.experiment, run.run.folder if run.run else None) for run in runs if not run.is_finished]
+    return [*jobs, Job(experiment, decides=True)] if experiment.comparison.stop_when_decided else jobs
 
 
 def run_all(

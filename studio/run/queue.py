@@ -48,6 +48,7 @@ class Entry:
         request: what was asked of the program that runs it: to stop it, or to stop and drop it.
         attempts: how often it was started without being ended.
         message: why it failed.
+        decides: it is the comparison's decisions, see :mod:`studio.run.decide`; its plan is the comparison's.
     """
 
     id: int
@@ -63,6 +64,7 @@ class Entry:
     request: Literal["", "stop", "cancel"] = ""
     attempts: int = 0
     message: str = ""
+    decides: bool = False
 
     @property
     def experiment(self) -> Experiment:
@@ -78,11 +80,13 @@ class Job:
         experiment: what is run; of an existing run, its own.
         folder: the existing run; None makes a new one.
         iterations: a new, larger budget for the existing run, in all; None keeps its own.
+        decides: it is no run: it decides the pairs of the experiment's comparison, once its runs have ended.
     """
 
     experiment: Experiment
     folder: Path | None = None
     iterations: int | None = None
+    decides: bool = False
 
 
 class Queue:
@@ -120,7 +124,7 @@ class Queue:
 
     def job_of(self, entry: Entry) -> Job:
         """Return what is to be run for an entry."""
-        return Job(entry.experiment, self.path_of(entry), entry.iterations)
+        return Job(entry.experiment, self.path_of(entry), entry.iterations, entry.decides)
 
     # -- changes by a person -------------------------------------------------------------------------------------
 
@@ -147,6 +151,7 @@ class Queue:
                     batch,
                     folder=self._name(one.folder) if one.folder else "",
                     iterations=one.iterations,
+                    decides=one.decides,
                 )
                 for one in jobs
                 if one.folder is None or self._name(one.folder) not in running
@@ -189,7 +194,7 @@ class Queue:
                     continue
                 if seed is not None or entry.state == "finished":
                     plan = entry.plan if seed is None else json_text(entry.experiment.changed(seed=seed).plain())
-                    kept.entries.append(Entry(kept.new_id(), plan, entry.batch))
+                    kept.entries.append(Entry(kept.new_id(), plan, entry.batch, decides=entry.decides))
                 elif entry.state in ("stopped", "failed", "skipped"):
                     kept.entries[place] = replace(entry, state="waiting", attempts=0, message="", request="")
 

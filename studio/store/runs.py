@@ -46,6 +46,7 @@ class RunInfo:
     measure: str = "success"  # what success, low and high are of; "return" where the task has no success
     inputs: tuple[tuple[str, str], ...] = ()  # see studio.store.input_hashes
     samples: float = math.nan  # steps of experience that reinforcement took; of the source policy's training none
+    evaluation_episodes: int = 0  # behind its score on the target
     conditions: tuple[tuple[str, float], ...] = ()  # scores on the target under each of the evaluation's conditions
 
 
@@ -153,6 +154,7 @@ def read_run(folder: Path) -> RunInfo:
         measure=str(summary.get("measure", "success")),
         inputs=tuple(sorted(status.get("inputs", {}).items())),
         samples=number("samples"),
+        evaluation_episodes=int(summary.get("evaluation_episodes", experiment.evaluation.episodes)),
         conditions=tuple((name, float(score)) for name, score in summary.get("conditions", {}).items()),
     )
 

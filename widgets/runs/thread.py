@@ -21,13 +21,16 @@ OpenSession = Callable[[Job, Registry, Channels, Path], RunnableSession]
 
 
 def open_session(job: Job, registry: Registry, channels: Channels, runs_folder: Path) -> RunnableSession:
-    """Return a new session of an experiment, or one that goes on with a run.
+    """Return a new session of an experiment, one that goes on with a run, or one that decides a comparison's pairs.
 
     Raises:
         StudioError: the folder cannot be resumed.
     """
-    from studio.run.session import Session  # loads torch: only here, on the run thread
+    from studio.run.decide import DecisionSession  # loads torch: only here, on the run thread
+    from studio.run.session import Session
 
+    if job.decides:
+        return DecisionSession(job.experiment, registry, channels, runs_folder)
     if job.folder is not None:
         return Session.resume(job.folder, registry, channels, job.iterations)
     return Session(job.experiment, registry, channels, runs_folder)

@@ -31,11 +31,10 @@ def comparison(experiment: Experiment, registry: Registry, runs_folder: Path) ->
     Raises:
         ExperimentError: a run of it cannot start.
     """
-    from studio.run.matrix import matrix, plan
+    from studio.run.matrix import jobs_of, matrix, plan
 
     runs = plan(matrix(experiment, registry), registry, runs_folder)
-    jobs = [Job(run.experiment, run.run.folder if run.run else None) for run in runs if not run.is_finished]
-    return jobs, [run.run.folder for run in runs if run.run is not None and run.is_finished]
+    return jobs_of(experiment, runs), [run.run.folder for run in runs if run.run is not None and run.is_finished]
 
 
 def demonstrations_used(experiment: Experiment, registry: Registry) -> dict[str, bool]:
