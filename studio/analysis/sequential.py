@@ -29,8 +29,8 @@ class Decision:
     """What a sequential comparison found.
 
     ``ahead`` is 1 where the second policy is better, −1 where the first one is, 0 where neither is shown to be.
-    ``wins`` and ``losses`` count the episodes in which the second one scored higher or lower. ``open``: undecided, with
-    episodes of the plan left to play.
+    ``wins`` and ``losses`` count the episodes in which the second one scored higher or lower. ``spent`` is the
+    probability, exactly, with which equal policies would have been decided by now; it stays below ``alpha``.
     """
 
     played: int
@@ -39,6 +39,7 @@ class Decision:
     losses: int
     ahead: Literal[-1, 0, 1]
     alpha: float
+    spent: float = 0.0
 
     @property
     def open(self) -> bool:
@@ -89,7 +90,7 @@ class SequentialTest:
     @property
     def decision(self) -> Decision:
         """What is decided so far."""
-        return Decision(self._played, self._planned, self._wins, self._losses, self._ahead, self._alpha)
+        return Decision(self._played, self._planned, self._wins, self._losses, self._ahead, self._alpha, self._spent)
 
 
 def spending(share: float) -> float:

@@ -26,7 +26,7 @@ REGISTRY = Registry()
 
 @pytest.fixture
 def played(runs: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int, int]]:
-    """Finished runs whose policies succeed always (lora) or never. What they play is noted: (policy, seed, episodes)."""
+    """Finished runs whose policies succeed always (lora) or never. Return what they play: (policy, seed, episodes)."""
     experiment = tiny.experiment().changed(comparison=COMPARISON, **{"evaluation.episodes": 40})
     for one in matrix(experiment, REGISTRY):
         folder = runs / one.name
