@@ -29,7 +29,7 @@ NAMES = {
     "gripper_pos": "robot0_gripper_qpos",
     "goal": "object",
 }
-OUR_IMAGES = "agentview_image"  # where the studio writes images, whichever camera saw them
+OUR_IMAGES = "agentview_image"  # where the studio writes the first camera's images, whichever it was
 IMAGES = re.compile(r"(.*?)_?(image|rgb)$")  # keys of images, with the camera's name
 WANTED = "a robomimic HDF5 file"
 
@@ -200,9 +200,14 @@ def _cameras(episodes: list[RecordedEpisode], asked: str, kwargs: Mapping[str, A
             found[key] = match[1] or key
         elif key == asked or is_rgb(column):
             found[key] = key
-    if OUR_IMAGES in found and _text(kwargs, "camera"):
-        found[OUR_IMAGES] = _text(kwargs, "camera")
+    if OUR_IMAGES in found and (first := _text(kwargs, "camera") or _first_text(kwargs, "cameras")):
+        found[OUR_IMAGES] = first
     return found
+
+
+def _first_text(values: Mapping[str, Any], name: str) -> str:
+    listed = values.get(name)
+    return listed[0] if isinstance(listed, list) and listed and isinstance(listed[0], str) else ""
 
 
 def _text(values: Mapping[str, Any], name: str) -> str:
@@ -232,8 +237,9 @@ def _fill(episodes: Episodes, file: h5py.File) -> None:
         for key, value in episodes.observations.items():
             if key == "instruction":
                 demo.attrs["ep_meta"] = json.dumps({"lang": decode(value[rows][:1])[0]}, ensure_ascii=False)
-            elif key == "image":  # kept once; images are nine tenths of the file
-                seen.create_dataset(OUR_IMAGES, data=value[rows], compression="gzip", compression_opts=1)
+            elif key == "image" or key.startswith("image_"):  # kept once; images are nine tenths of the file
+                name = OUR_IMAGES if key == "image" else f"{key.removeprefix('image_')}_image"
+                seen.create_dataset(name, data=value[rows], compression="gzip", compression_opts=1)
             else:
                 seen[NAMES[key]] = value[rows]
                 after[NAMES[key]] = value[rows][following]

@@ -56,7 +56,7 @@ class AdaLoRA(PeftStrategy):
             tinit=round(self.params.warmup * iterations),
             tfinal=round(self.params.settled * iterations),
             total_step=iterations,
-            target_modules=list(self.params.target_modules),
+            target_modules=self.targets(policy),
             modules_to_save=[*policy.modules_to_save],
         )
 

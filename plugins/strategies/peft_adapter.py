@@ -44,7 +44,7 @@ class PeftAdapter(PeftStrategy):
         import peft  # slow to import; only a run needs it
 
         p = self.params
-        where = {"target_modules": list(p.target_modules), "modules_to_save": [*policy.modules_to_save]}
+        where = {"target_modules": self.targets(policy), "modules_to_save": [*policy.modules_to_save]}
         match p.method:
             case "ia3":
                 return peft.IA3Config(feedforward_modules=[], **where)

@@ -4,7 +4,7 @@ Arrays are batch first. Nothing here imports torch, MuJoCo or Qt.
 """
 
 from studio.contracts.adaptation import Shots, TaskSplit
-from studio.contracts.arrays import RENAMED_ENTRIES, SLOTS, Array, Ids, Observation
+from studio.contracts.arrays import RENAMED_ENTRIES, SLOTS, Array, Ids, Observation, is_image
 from studio.contracts.batch import AuxiliaryLoss, Batch, Batches, Outputs
 from studio.contracts.context import Context
 from studio.contracts.dataset import WHOLE, Fault, Format, Note, Reading, SplitError, Survey
@@ -71,5 +71,6 @@ __all__ = [
     "TransitionScore",
     "TrialPolicy",
     "check_methods",
+    "is_image",
     "task_name",
 ]

@@ -21,12 +21,14 @@ class Reading:
         entries: the observations (``joint_pos``, ``goal``, ``image`` …), each of which must be valid; None: those
             that are valid.
         camera: key of the images, as the file calls it; empty: the only images that there are.
+        further: (entry, key) of the images of further cameras.
     """
 
     episodes: int | None = None
     split: str = ""
     entries: frozenset[str] | None = None
     camera: str = ""
+    further: tuple[tuple[str, str], ...] = ()
 
 
 WHOLE = Reading()

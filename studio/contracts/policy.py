@@ -193,6 +193,9 @@ class TrainablePolicy(Policy, Protocol):
     def tensors(self, observation: Observation) -> dict[str, Tensor]:
         """Return an observation's arrays as a batch holds them, on the policy's device."""
 
+    def encoded(self, seen: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Return what :meth:`tensors` returned, with the features of encoders that no training changes."""
+
     def features(self, batch: Batch) -> Tensor:
         """Return what the head reads, (n, width)."""
 

@@ -18,6 +18,7 @@ class Requires:
             equal widths.
         task_family: the source is a family of tasks, or of dynamics whose randomized values are observed.
         instructions: the domains' observations hold an instruction.
+        transformer: the policy has tokens and blocks, to which a prompt or small parts are added.
         evaluate_at_zero: the policy acts before the first iteration, and is scored there too.
     """
 
@@ -28,4 +29,5 @@ class Requires:
     same_spaces: bool = False
     task_family: bool = False
     instructions: bool = False
+    transformer: bool = False
     evaluate_at_zero: bool = False

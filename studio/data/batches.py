@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from studio.contracts import Batch, Episodes, TrainablePolicy
+from studio.contracts import Batch, Episodes, TrainablePolicy, is_image
 from studio.data.augment import Augment
 from studio.seeds import batch_seed
 
@@ -58,6 +58,8 @@ class BatchSampler:
         if min(self.counts) == 0:
             raise ValueError(f"a batch of {batch_size} has no place for each of {len(datasets)} datasets")
         observations = [policy.tensors(dataset.episodes.observations) for dataset in datasets]
+        if augment is None:
+            observations = [policy.encoded(observed) for observed in observations]
         if len({frozenset(observed) for observed in observations}) > 1:
             raise ValueError("the datasets have different observations")
         if augment is not None and "image" not in observations[0]:
@@ -85,8 +87,8 @@ class BatchSampler:
             parts.append(self.part(index, rows))
         batch = _joined(parts)
         if self._augment is not None:
-            varied = self._augment(batch.observations["image"], generator)
-            batch = batch.replace(observations={**batch.observations, "image": varied})
+            varied = {e: self._augment(v, generator) for e, v in batch.observations.items() if is_image(e)}
+            batch = batch.replace(observations={**batch.observations, **varied})
         return batch
 
     def freeze(self, features: Callable[[Batch], Tensor]) -> None:

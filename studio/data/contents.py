@@ -77,8 +77,10 @@ class Examined:
             if values is not None:
                 self._numbers[entry] = values
         self._images: dict[str, Images] = {}
+        asked = {reading.camera, *(key for _, key in reading.further)}
         for key in contents.cameras if self._is_wanted("image") else ():
-            images = find_images(self._actions, key, self._findings) if reading.camera in ("", key) else None
+            wanted = key in asked or not reading.camera
+            images = find_images(self._actions, key, self._findings) if wanted else None
             if images is not None:
                 self._images[key] = images
         self._extras = {key: read_extra(self._actions, key, self._findings) for key in ("rewards", "states")}
@@ -119,7 +121,8 @@ class Examined:
         """
         contents, asked = self._contents, self._reading.entries
         camera = self._camera()
-        keys = contents.keys if camera is None else {**contents.keys, "image": camera}
+        seen = dict(self._reading.further) if camera is None else {"image": camera, **dict(self._reading.further)}
+        keys = {**contents.keys, **seen}
         for entry in sorted(asked or ()):
             if entry not in keys:
                 has = ", ".join(keys) or "none"
@@ -128,11 +131,13 @@ class Examined:
         if refused & self._findings.keys():
             raise self._refusal(refused)
         observations = {entry: np.concatenate(values) for entry, values in self._numbers.items()}
-        if camera in self._images:
+        for entry, key in seen.items():
+            if key not in self._images:
+                continue
             try:
-                observations["image"] = self._images[camera].read(self._actions)
+                observations[entry] = self._images[key].read(self._actions)
             except InvalidColumn as error:
-                raise DataError(f"'{camera}' {error.what}.", contents.where, error.remedy) from None
+                raise DataError(f"'{key}' {error.what}.", contents.where, error.remedy) from None
         rewards, states = (
             None if values is None else np.concatenate(values)
             for values in (self._extras["rewards"], self._extras["states"])

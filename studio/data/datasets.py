@@ -15,7 +15,7 @@ from studio.contracts import WHOLE, Episodes, Format, Problem, Reading, Resolved
 from studio.data.collect import DATASET_FIELDS, collect
 from studio.data.recording_checks import gripper_columns
 from studio.data.resample import downsampled
-from studio.data.suitability import Suitability, entries_of, suitability
+from studio.data.suitability import Suitability, entries_of, further_images, suitability
 from studio.errors import DataError, ExperimentError
 from studio.experiment import Domain, content_hash
 from studio.files import disk_full, file_hash
@@ -76,7 +76,8 @@ def examine(resolved: ResolvedDomain) -> Suitability:
     domain, task, registry = resolved.domain, resolved.task, shared_registry()
     assert domain.dataset is not None
     entries = entries_of(domain, task)
-    reading = Reading(domain.episodes, domain.dataset_split, entries, domain.dataset_camera)
+    asked = domain.dataset_camera if len(domain.images) < 2 else ""  # of several cameras all images are examined
+    reading = Reading(domain.episodes, domain.dataset_split, entries, asked)
     known = frozenset([*registry.all("tasks"), *registry.all("embodiments"), *CONTROLS])
     try:
         found = survey(domain.dataset, reading)
@@ -153,7 +154,7 @@ def _expert_episodes(resolved: ResolvedDomain, seed: int, tick: Callable[[int, i
     path, wanted = cache_path(resolved, seed), resolved.domain.episodes
     if path.exists():
         with contextlib.suppress(DataError):  # a damaged one is recorded again
-            episodes = store.read(path)
+            episodes = store.read(path, _of_expert(resolved.domain, store, path))
             if len(episodes) >= wanted:
                 return episodes.take(wanted)
     episodes = collect(resolved.domain, resolved.new_task(), resolved.embodiment, wanted, seed, tick)
@@ -166,3 +167,12 @@ def _expert_episodes(resolved: ResolvedDomain, seed: int, tick: Callable[[int, i
             f"The cache cannot be written ({reason}).", str(path.parent), "Free space, or set TRANSFER_STUDIO_CACHE."
         ) from None
     return episodes
+
+
+def _of_expert(domain: Domain, store: Format, path: Path) -> Reading:
+    """Return how to read episodes that were recorded in a domain: all that there is, with the images of its cameras."""
+    if len(domain.images) < 2:
+        return WHOLE
+    cameras = store.survey(path, Reading(1)).cameras
+    first = next((key for key, camera in cameras.items() if camera == domain.camera), "")
+    return Reading(camera=first, further=further_images(domain, cameras))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from studio.contracts import Embodiment, Problem, Reading, Survey, Task
@@ -13,9 +14,19 @@ OTHER_ROBOT = "Choose the embodiment the data was recorded on."
 
 def entries_of(domain: Domain, task: Task) -> frozenset[str]:
     """Return the observations that a policy learns from in a domain."""
-    sight = "image" if domain.observes("image") else "goal"
+    sights = [*domain.images, *(["goal"] if domain.observes("goal") or not domain.images else [])]
     read, gripped = ["instruction"] * domain.observes("instruction"), ["gripper_pos"] * task.grips
-    return frozenset(["joint_pos", "eef_pos", sight, *read, *gripped])
+    return frozenset(["joint_pos", "eef_pos", *sights, *read, *gripped])
+
+
+def further_images(domain: Domain, cameras: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """Return (entry, key) of the images of the domain's cameras but the first, of those that a file has.
+
+    Args:
+        cameras: key of images → name of the camera that saw them.
+    """
+    keys = {camera: key for key, camera in cameras.items()}
+    return tuple((entry, keys[camera]) for entry, camera in [*domain.images.items()][1:] if camera in keys)
 
 
 @dataclass(frozen=True)
@@ -45,13 +56,19 @@ def suitability(
         known: ids of tasks, embodiments and controls: a file that names another of them is of another domain.
     """
     camera, problems = _camera(domain, embodiment, survey)
-    read = Reading(reading.episodes, reading.split, reading.entries, camera)
-    named = {entry: survey.keys.get(entry, "") for entry in reading.entries or ()} | {"image": camera}
+    further = further_images(domain, survey.cameras)
+    read = Reading(reading.episodes, reading.split, reading.entries, camera, further)
+    images = {"image": camera, **dict(further)}
+    named = {entry: survey.keys.get(entry, "") for entry in reading.entries or ()} | images
     needed = [key for key in named.values() if key]
     notes = survey.notes_of(needed)
     problems += [Problem("dataset", fault.message, fault.remedy) for fault in survey.faults_of(needed)]
     problems += _spaces(domain, task, embodiment, survey)
-    problems += _missing(domain, survey, reading, camera)
+    for entry, name in domain.images.items():
+        if entry not in images:
+            words = f"None of the dataset's images ({', '.join(survey.cameras) or 'none'}) is of the camera '{name}'."
+            problems.append(Problem("camera", words, "Choose another dataset, or fewer cameras."))
+    problems += _missing(domain, survey, reading, [key for key in images.values() if key])
     frames = 1
     if survey.control_hz is None:
         notes.append(f"The dataset does not state its control rate: the task's {task.control_hz:g} Hz are assumed.")
@@ -97,10 +114,10 @@ def _camera(domain: Domain, embodiment: Embodiment, survey: Survey) -> tuple[str
     return "", [Problem("dataset_camera", words, "Set dataset_camera to the images that the policy is to learn from.")]
 
 
-def _missing(domain: Domain, survey: Survey, reading: Reading, camera: str) -> list[Problem]:
+def _missing(domain: Domain, survey: Survey, reading: Reading, images: Sequence[str]) -> list[Problem]:
     """Return the problems with missing observations, too few episodes and images of another size."""
     problems = []
-    if lacking := sorted((reading.entries or frozenset()) - {"image"} - set(survey.keys)):
+    if lacking := sorted((reading.entries or frozenset()) - set(domain.images) - set(survey.keys)):
         has = ", ".join(survey.observations) or "none"
         words = f"The dataset's observations lack '{lacking[0]}' (there are: {has})."
         problems.append(Problem("dataset", words, "Choose another dataset."))
@@ -109,9 +126,9 @@ def _missing(domain: Domain, survey: Survey, reading: Reading, camera: str) -> l
         words = f"The dataset holds {holds}; the experiment needs {domain.episodes}."
         remedy, changes = "Ask for fewer episodes or choose a larger dataset.", {"episodes": survey.episodes}
         problems.append(Problem("dataset", words, remedy, changes if survey.episodes else {}))
-    size = survey.images.get(camera)
-    if size is not None and size != (domain.image_size, domain.image_size):
-        height, width = size
+    for height, width in dict.fromkeys(survey.images[key] for key in images if key in survey.images):
+        if (height, width) == (domain.image_size, domain.image_size):
+            continue
         found = f"{height} px" if height == width else f"{height} × {width} px (height × width)"
         words = f"The dataset's images are {found}; the experiment needs {domain.image_size} px, square."
         fits = height == width and 32 <= height <= 256

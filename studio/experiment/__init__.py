@@ -6,6 +6,7 @@ from studio.experiment.hashing import content_hash
 from studio.experiment.instructions import Instructions
 from studio.experiment.messages import plain_validation
 from studio.experiment.plans import Budget, Comparison, EvaluationPlan, Pretraining, Selection
+from studio.experiment.presets import PresetSettings
 from studio.experiment.randomization import PARTED, Curriculum, RandomizationField, RandomizationTerm
 from studio.experiment.settings import Settings, setting
 
@@ -18,6 +19,7 @@ __all__ = [
     "EvaluationPlan",
     "Experiment",
     "Instructions",
+    "PresetSettings",
     "Pretraining",
     "RandomizationField",
     "RandomizationTerm",

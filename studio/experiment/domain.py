@@ -35,7 +35,11 @@ class Domain(Settings):
         min_length=1,
     )
     cameras: list[str] = setting(
-        ["front"], "Camera", "The camera whose image the policy observes.", short="camera", min_length=1
+        ["front"],
+        "Camera",
+        "The camera whose image the policy observes, or several; a camera's pose and lens vary for the first alone.",
+        short="camera",
+        min_length=1,
     )
     image_size: int = setting(64, "Image size", "Width and height of the camera image.", "px", ge=32, le=256)
     episodes: int = setting(

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Generator
 
-from studio.contracts import Context, TrainablePolicy
+from studio.contracts import Context, Requires, TrainablePolicy
 from studio.experiment import setting
 from studio.il.strategy import CloningParams, CloningStrategy
 
@@ -25,6 +25,8 @@ class FrozenBaseParams(CloningParams):
 
 class FrozenBaseStrategy(CloningStrategy):
     """A subclass adds trainable parts by :meth:`add_parts`; they are initialized from the experiment's seed."""
+
+    requires = Requires(source_policy=True, target_data=True, transformer=True)
 
     class Params(FrozenBaseParams):
         """Optimization, and what is trained beside the added parts."""

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import copy
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from torch import nn
 
 from studio.contracts import Context, Problem, TrainablePolicy
 from studio.errors import ExperimentError
@@ -17,6 +20,14 @@ if TYPE_CHECKING:
     from peft import PeftConfig, PeftModel
 
 
+ALL_LINEAR = "all_linear"
+
+
+def is_named(layer: str, targets: Sequence[str]) -> bool:
+    """Whether a layer is one of the targets, which are whole names or their ends."""
+    return any(layer == target or layer.endswith(f".{target}") for target in targets)
+
+
 class PeftParams(CloningParams):
     """Optimization, and where the adapter is placed."""
 
@@ -26,7 +37,7 @@ class PeftParams(CloningParams):
     target_modules: list[str] = setting(
         ["q_proj", "k_proj", "v_proj", "o_proj"],
         "Target modules",
-        "Names of the linear layers that get an adapter.",
+        "Names of the linear layers that get an adapter; all_linear alone: every one that is not trained whole.",
     )
 
 
@@ -38,6 +49,18 @@ class PeftStrategy(CloningStrategy):
 
     class Params(PeftParams):
         """Optimization, and where the adapter is placed."""
+
+    def targets(self, policy: TrainablePolicy) -> list[str]:
+        """Return the names of the layers that get an adapter, as PEFT matches them: never one of a frozen encoder."""
+        module: Any = policy
+        linear = {name: part for name, part in module.named_modules() if isinstance(part, nn.Linear)}
+        frozen = [name for name, part in linear.items() if not any(True for _ in part.parameters())]
+        named, whole = [*self.params.target_modules], tuple(f"{name}." for name in policy.modules_to_save)
+        if named == [ALL_LINEAR]:
+            return [name for name in linear if name not in frozen and not f"{name}.".startswith(whole)]
+        if not any(is_named(name, named) for name in frozen):
+            return named
+        return [name for name in linear if name not in frozen and is_named(name, named)]
 
     def config(self, policy: TrainablePolicy, iterations: int) -> PeftConfig:
         """Return the configuration of the adapter for a policy that is trained for so many gradient steps."""

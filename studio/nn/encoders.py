@@ -13,6 +13,19 @@ def heatmaps(maps: Tensor, log_temperature: Tensor) -> Tensor:
     return torch.softmax(maps.flatten(2) * log_temperature.exp(), -1)
 
 
+def feature_points(maps: Tensor, log_temperature: Tensor) -> Tensor:
+    """Return where each channel of maps (n, points, h, w) is active, (n, points, 3): x, y in [−1, 1], and the maximum
+    of its softmax."""
+    h, w = maps.shape[2:]
+    weights = heatmaps(maps, log_temperature)
+    ys = torch.linspace(-1, 1, h, device=maps.device)
+    xs = torch.linspace(-1, 1, w, device=maps.device)
+    grid = torch.stack([xs.repeat(h), ys.repeat_interleave(w)], 1)  # (h·w, 2)
+    position = weights @ grid
+    peak = weights.amax(-1, keepdim=True)
+    return torch.cat([position, peak], -1)
+
+
 class FeaturePoints(nn.Module):
     """Convolutions and a spatial soft-argmax, which locates ``points`` learned features in the image.
 
@@ -35,15 +48,7 @@ class FeaturePoints(nn.Module):
         self.log_temperature = nn.Parameter(torch.full((points, 1), SHARPNESS))
 
     def forward(self, image: Tensor) -> Tensor:
-        maps = self.layers((image - 0.5) / 0.25)
-        h, w = maps.shape[2:]
-        weights = heatmaps(maps, self.log_temperature)
-        ys = torch.linspace(-1, 1, h, device=maps.device)
-        xs = torch.linspace(-1, 1, w, device=maps.device)
-        grid = torch.stack([xs.repeat(h), ys.repeat_interleave(w)], 1)  # (h·w, 2)
-        position = weights @ grid
-        peak = weights.amax(-1, keepdim=True)
-        return torch.cat([position, peak], -1)
+        return feature_points(self.layers((image - 0.5) / 0.25), self.log_temperature)
 
 
 class Encoder(nn.Module):

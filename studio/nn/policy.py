@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Self
 
 import numpy as np
-from torch import nn
+from torch import Tensor, nn
 
 from studio.contracts import Companion, Observation, Problem, ResolvedDomain, TransitionScore
 
@@ -20,6 +21,8 @@ class BasePolicy(nn.Module):
     is_recurrent: ClassVar[bool] = False
     plays_trials: ClassVar[bool] = False  # see studio.contracts.TrialPolicy
     reads_instructions: ClassVar[bool] = False
+    entries: ClassVar[tuple[str, ...]] = ()  # of an observation, that it can read; empty: all but instructions
+    is_transformer: ClassVar[bool] = False  # whether prompts, and parts of blocks, can be added to it
     several_entries: ClassVar[bool] = False  # whether it reads observations of several entries and of several cameras
     algorithm: ClassVar[str] = ""  # the key in studio.rl.learners of what trains it; empty: it is cloned
     params: Any = None
@@ -39,6 +42,25 @@ class BasePolicy(nn.Module):
         fields' names (target, source …); empty if it can. Problems of its own are at ``policy.params.NAME``."""
         return []
 
+    @classmethod
+    def files(cls, params: Any) -> Sequence[Path]:
+        """Return a user's own files that a policy with these parameters is made from; their contents decide results."""
+        return ()
+
+    @classmethod
+    def restored(cls, params: Any, observation: str, folder: Path) -> Self:
+        """Return the policy of a policy folder, whose weights are still to be loaded.
+
+        Args:
+            folder: what :meth:`save_description` has written to.
+        """
+        kind: Any = cls
+        policy: Self = kind(params, observation)
+        return policy
+
+    def save_description(self, folder: Path) -> None:
+        """Write what :meth:`restored` needs beside parameters and weights; by default there is nothing."""
+
     def value(self, observation: Observation, memory: Any = None) -> Array | None:
         """Return None: there is no critic."""
         return None
@@ -46,6 +68,10 @@ class BasePolicy(nn.Module):
     def entropy(self, observation: Observation, memory: Any = None) -> Array | None:
         """Return None: it does not explore."""
         return None
+
+    def encoded(self, seen: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Return the entries as they are: nothing is frozen."""
+        return seen
 
     def take_spaces(self, other: BasePolicy) -> None:
         """Take slots and statistics of another policy of this kind; by default there are none, and it fits as it is."""

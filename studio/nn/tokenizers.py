@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from studio.contracts import SLOTS
+from studio.contracts import SLOTS, is_image
 from studio.nn.spaces import LIMBS
 
 GOAL = 6  # coordinates of a goal, at most; shorter ones are padded with zeros
@@ -33,11 +34,6 @@ class Tokenizer:
     encoder: str = ""
 
 
-def is_image(entry: str) -> bool:
-    """Whether an entry holds a camera's images: ``image``, ``image_wrist`` …"""
-    return entry == "image" or entry.startswith("image_")
-
-
 def tokenizers_of(inputs: Sequence[str], points: int) -> tuple[Tokenizer, ...]:
     """Return the tokenizers of what a policy sees, of what it reads, and of its own body, in this order.
 
@@ -51,9 +47,10 @@ def tokenizers_of(inputs: Sequence[str], points: int) -> tuple[Tokenizer, ...]:
     found = []
     sights = [entry for entry in inputs if entry != "instruction"]
     for place, entry in enumerate(sights):
-        embedding = f"{entry}_embedding" if place else "point_embedding"
+        name = re.sub(r"\W", "_", entry)  # a camera's may be any
+        embedding = f"{name}_embedding" if place else "point_embedding"
         if is_image(entry):
-            encoder = entry.replace("image", "points", 1)
+            encoder = name.replace("image", "points", 1)
             found.append(Tokenizer(entry, points, FEATURE_POINT, embedding, encoder))
         elif entry == "goal":
             found.append(Tokenizer(entry, 1, GOAL, embedding))

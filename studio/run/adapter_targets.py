@@ -10,9 +10,10 @@ from typing import Any
 import torch
 from torch import nn
 
+from studio.contracts import Problem
 from studio.errors import ExperimentError
 from studio.experiment import Experiment
-from studio.il.peft_adapters import PeftStrategy
+from studio.il.peft_adapters import ALL_LINEAR, PeftStrategy, is_named
 from studio.nn.updates import under
 from studio.registry import Registry
 from studio.store.policies import check_params
@@ -62,6 +63,20 @@ def hollow_policy(experiment: Experiment, registry: Registry) -> Any:
         raise ExperimentError(f"The policy cannot be built ({error}).", "policy.params", "Change its size.") from None
 
 
+def check_targets(experiment: Experiment, registry: Registry) -> list[Problem]:
+    """Return the targets that name no layer of the policy, as problems, for a strategy that places an adapter."""
+    strategy = adapter_strategy(experiment, registry)
+    if strategy is None:
+        return []
+    parts = module_tree(hollow_policy(experiment, registry))
+    unknown = unmatched(strategy.params.target_modules, parts)
+    if not unknown:
+        return []
+    known = dict.fromkeys(part.name.rpartition(".")[2] for part in parts if part.adaptable)
+    words = f"The policy has no linear layer '{unknown[0]}' that an adapter can be placed on."
+    return [Problem(FIELD, words, f"Choose from {', '.join(known)}; or all_linear alone.")]
+
+
 def module_tree(policy: Any) -> list[Part]:
     """Return all modules that have parameters, each before its children."""
     names = [name for name, _ in policy.named_modules() if name]
@@ -77,8 +92,9 @@ def module_tree(policy: Any) -> list[Part]:
 
 
 def matched(targets: Sequence[str], parts: Iterable[Part]) -> list[str]:
-    """Return the adaptable modules that PEFT finds by these targets: whole names, or their ends."""
-    return [part.name for part in parts if part.adaptable and any(_names(target, part.name) for target in targets)]
+    """Return the adaptable modules that these targets name: whole names, their ends, or all of them."""
+    everything = [*targets] == [ALL_LINEAR]
+    return [part.name for part in parts if part.adaptable and (everything or is_named(part.name, targets))]
 
 
 def unmatched(targets: Sequence[str], parts: Sequence[Part]) -> list[str]:
@@ -114,7 +130,3 @@ def trainable_numbers(strategy: PeftStrategy, policy: Any, iterations: int) -> i
             f"The adapter cannot be placed ({error}).", FIELD, "Name linear layers of the policy."
         ) from None
     return int(placed.get_nb_trainable_parameters()[0])
-
-
-def _names(target: str, module: str) -> bool:
-    return module == target or module.endswith(f".{target}")

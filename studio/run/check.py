@@ -11,6 +11,7 @@ from studio.meta.task_split import held_out
 from studio.registry import Registry
 from studio.rl.learners import Algorithm, algorithm_of
 from studio.run import devices
+from studio.run.adapter_targets import check_targets
 from studio.run.check_checkpoint import check_checkpoint
 from studio.run.check_domain import Attempts, attempt_domain
 from studio.run.conditions import check_conditions
@@ -61,9 +62,7 @@ def check(experiment: Experiment, registry: Registry) -> list[Problem]:
                 problems += attempt("target.task", lambda: _same_spaces(experiment, registry)) or []
             if not problems:
                 problems += attempt("policy.params.ignored", lambda: _ignored(experiment, registry)) or []
-            trial_policies = [id for id, policy in registry.all("policies").items() if policy.plays_trials]
-            readers = [id for id, policy in registry.all("policies").items() if policy.reads_instructions]
-            problems += unsupported(experiment, kind, trial_policies, readers)
+            problems += unsupported(experiment, kind, registry.all("policies"))
             if not problems:
                 problems += attempt("policy.params", lambda: _policy(experiment, registry)) or []
             if not problems:
@@ -73,22 +72,13 @@ def check(experiment: Experiment, registry: Registry) -> list[Problem]:
             problems += _demonstrations(experiment, kind, registry)
             if kind.requires.source_policy and not problems:
                 problems += attempt("pretraining.checkpoint", lambda: check_checkpoint(experiment, registry)) or []
+            if not problems:
+                problems += attempt("strategy.params", lambda: check_targets(experiment, registry)) or []
             problems += _seeds(experiment, registry)
             problems += _family(experiment.source, kind, registry)
             problems += _selection(experiment)
-            reported = any(p.field == "target.observation" for p in problems)
-            if (
-                kind.requires.source_policy
-                and any(source.observation != experiment.target.observation for source in experiment.sources)
-                and not reported
-            ):
-                problems.append(
-                    Problem(
-                        "target.observation",
-                        "Source and target have different observations.",
-                        "Choose the same for both.",
-                    )
-                )
+            if kind.requires.source_policy and not any(p.field == "target.observation" for p in problems):
+                problems += _other_observations(experiment)
             sizes = {d.image_size for d in experiment.domains.values() if d.observes("image")}
             if kind.requires.source_policy and len(sizes) > 1:
                 problems.append(
@@ -97,6 +87,18 @@ def check(experiment: Experiment, registry: Registry) -> list[Problem]:
                     )
                 )
     return problems
+
+
+def _other_observations(experiment: Experiment) -> list[Problem]:
+    """Return the problem of sources and a target that observe different things. The first camera may be another one."""
+    target = experiment.target
+    if any(source.observation != target.observation for source in experiment.sources):
+        message = "Source and target have different observations."
+        return [Problem("target.observation", message, "Choose the same for both.")]
+    if any([*source.images] != [*target.images] for source in experiment.sources):
+        message = "Source and target have different cameras beside the first."
+        return [Problem("target.camera", message, "Choose the same for both, in the same order.")]
+    return []
 
 
 def _seeds(experiment: Experiment, registry: Registry) -> list[Problem]:

@@ -69,9 +69,10 @@ def attempt_domain(name: str, domain: Domain, registry: Registry, attempt: Attem
                 words = f"The task '{task.id}' has no instructions in '{unknown}'."
                 remedy = f"Choose from: {', '.join(task.languages)}."
                 problems.append(Problem(f"{name}.instructions.languages", words, remedy))
-    if embodiment is not None and domain.observes("image") and domain.camera not in embodiment.cameras:
-        has = ", ".join(embodiment.cameras) or "none"
-        problems.append(Problem(f"{name}.camera", f"There is no camera '{domain.camera}'.", f"It has: {has}."))
+    for camera in domain.images.values() if embodiment is not None else ():
+        if camera not in embodiment.cameras:
+            has = ", ".join(embodiment.cameras) or "none"
+            problems.append(Problem(f"{name}.camera", f"There is no camera '{camera}'.", f"It has: {has}."))
     if domain.hidden_dynamics is not None:
         file = domain.hidden_dynamics
         attempt(f"{name}.hidden_dynamics", lambda: check_hidden_dynamics(file))

@@ -26,6 +26,10 @@ def misfit(policy: str, trained: Domain, domain: Domain, registry: Registry) -> 
         if wanted != given:
             words = f"The policy was trained with {name} {wanted}; this domain has {given}."
             return Problem(name, words, f"Choose {wanted}.")
+    if [*trained.images][1:] != [*domain.images][1:]:
+        wanted, given = (", ".join(d.cameras) for d in (trained, domain))
+        words = f"The policy was trained with the cameras {wanted}; this domain has {given}."
+        return Problem("camera", words, "Choose the same ones beside the first, in the same order.")
     ours, theirs = ([term.key for term in observed_terms(d)] for d in (trained, domain))
     if ours != theirs:
         words = f"The policy observes the dynamics parameters {', '.join(ours) or 'none'}, this domain offers "

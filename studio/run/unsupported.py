@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 
 from studio.contracts import Problem, Strategy
 from studio.experiment import Domain, Experiment, Instructions
+from studio.nn.policy import BasePolicy
 
 
 def unsupported(
-    experiment: Experiment,
-    kind: type[Strategy],
-    trial_policies: Collection[str] = (),
-    reading_policies: Collection[str] = (),
+    experiment: Experiment, kind: type[Strategy], policies: Mapping[str, type[BasePolicy]]
 ) -> Iterator[Problem]:
     """Yield a problem for each setting that would be ignored.
 
     Args:
         kind: the strategy's class.
-        trial_policies: the ids of those whose memory lasts over a trial.
-        reading_policies: the ids of those that read instructions.
+        policies: all that there are, by id.
     """
     title, (least, most) = kind.title, kind.requires.sources
     count = len(experiment.sources)
@@ -28,10 +25,16 @@ def unsupported(
         yield Problem("source", f"'{title}' learns from {those}, and there are {count}.", "Remove the others.")
     elif count < least:
         yield Problem("source", f"'{title}' needs {least} sources, and there are {count}.", "Add more.")
-    reads = experiment.policy.id in reading_policies
+    chosen = policies.get(experiment.policy.id)
+    if kind.requires.transformer and chosen is not None and not chosen.is_transformer:
+        fitting = " or ".join(id for id, policy in policies.items() if policy.is_transformer)
+        yield Problem("policy.id", f"'{title}' adds to a transformer, and '{chosen.id}' is none.", f"Choose {fitting}.")
+    reading_policies = [id for id, policy in policies.items() if policy.reads_instructions]
     for name, domain in experiment.domains.items():
         yield from _domain(name, domain)
-        if domain.observes("instruction") and not reads:
+        if chosen is not None:
+            yield from _unread(name, domain, chosen)
+        if domain.observes("instruction") and experiment.policy.id not in reading_policies:
             message = f"'{experiment.policy.id}' does not read instructions."
             remedy = f"Choose {' or '.join(reading_policies)}, or leave the instruction out."
             yield Problem(f"{name}.observation", message, remedy)
@@ -40,6 +43,7 @@ def unsupported(
             remedy = "Choose a task that gives instructions, such as language_push, and add instruction."
             yield Problem(f"{name}.observation", message, remedy)
     if experiment.evaluation.uses_shots:
+        trial_policies = [id for id, policy in policies.items() if policy.plays_trials]
         yield from _support(experiment) if kind.adapts else _trials(experiment, trial_policies)
 
 
@@ -71,15 +75,26 @@ def _domain(name: str, domain: Domain) -> Iterator[Problem]:
     if not sights:
         message = "An instruction alone does not say where things are."
         yield Problem(f"{name}.observation", message, "Observe the image too.")
-    elif len(sights) > 1:
-        message = f"A policy observes one of {', '.join(sights)}."
-        yield Problem(f"{name}.observation", message, "Choose one of them.")
     if domain.instructions != Instructions() and not domain.observes("instruction"):
         message = "The domain's instructions are not observed, so these settings have no effect."
         yield Problem(f"{name}.instructions", message, "Add instruction to the observation, or leave them out.")
-    if len(domain.cameras) > 1:
-        message = f"A policy sees one camera's images, and there are {len(domain.cameras)} cameras."
-        yield Problem(f"{name}.camera", message, "Choose one of them.")
     if len(domain.datasets) > 1:
         message = f"Demonstrations come from one file, and there are {len(domain.datasets)}."
         yield Problem(f"{name}.dataset", message, "Choose one of them.")
+
+
+def _unread(name: str, domain: Domain, policy: type[BasePolicy]) -> Iterator[Problem]:
+    """Yield what a policy does not read of a domain's observation."""
+    for entry in domain.observation:
+        if policy.entries and entry not in (*policy.entries, "instruction"):
+            message = f"'{policy.id}' does not read the observation's {entry}."
+            yield Problem(f"{name}.observation", message, f"Choose {' or '.join(policy.entries)}, or another policy.")
+    if policy.several_entries:
+        return
+    sights = [entry for entry in domain.observation if entry != "instruction"]
+    if len(sights) > 1:
+        message = f"The policy observes one of {', '.join(sights)}."
+        yield Problem(f"{name}.observation", message, "Choose one of them, or token_transformer as the policy.")
+    if len(domain.images) > 1:
+        message = f"The policy sees one camera's images, and there are {len(domain.images)} cameras."
+        yield Problem(f"{name}.camera", message, "Choose one of them, or token_transformer as the policy.")

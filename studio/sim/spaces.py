@@ -25,8 +25,8 @@ def of_observations(world: BatchSimulation) -> gymnasium.Space[Any]:
         spaces["eef_pos"] = box(-np.inf, np.inf, (3 * len(world.scene.limbs),), np.float32)
     if world.domain.observes("goal"):
         spaces["goal"] = box(-np.inf, np.inf, (world.task.goal_width,), np.float32)
-    elif world.domain.observes("image"):
-        spaces["image"] = box(0, 255, (size, size, 3), np.uint8)
+    for name in world.domain.images:
+        spaces[name] = box(0, 255, (size, size, 3), np.uint8)
     if world.domain.observes("instruction"):
         spaces["instruction"] = box(0, 255, (WIDTH,), np.uint8)
     for name, value in world.task_observation(np.zeros(1, int)).items():

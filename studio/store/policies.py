@@ -77,6 +77,7 @@ def save_policy(policy: Any, folder: Path, base: BaseWeights | None = None, **ab
             config["base"] = {"folder": where, "sha256": base.sha256, "tensors": sorted(state.keys() - own.keys())}
         if companions := _save_companions(policy, temporary):
             config["companions"] = companions
+        policy.save_description(temporary)
         (temporary / "config.json").write_text(json_text(config, indent=2), encoding="utf-8")
         share_weights(temporary)
         shutil.rmtree(folder, ignore_errors=True)
@@ -105,7 +106,7 @@ def load_policy_folder(folder: Path, registry: Registry | None = None) -> Any:
         )
     registry = registry or shared_registry()
     kind = registry.get("policies", config["policy"], str(folder))
-    policy = kind(check_params(kind, config["params"], "policy.params"), config["observation"])
+    policy = kind.restored(check_params(kind, config["params"], "policy.params"), config["observation"], folder)
     policy.load_state_dict(state)
     for name, (about, digest) in _saved_companions(config).items():
         policy.attach(name, _load_companion(folder, name, about, digest, registry))

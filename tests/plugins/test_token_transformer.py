@@ -26,10 +26,11 @@ def observation(embodiment: Embodiment, kind: str = "image", n: int = FRAMES, si
         "joint_pos": rng.normal(0.3, 0.5, (n, embodiment.dof)).astype(np.float32),
         "eef_pos": rng.normal(0.4, 0.1, (n, 3 * len(embodiment.limbs))).astype(np.float32),
     }
-    if kind == "image":
-        seen["image"] = rng.integers(0, 255, (n, size, size, 3), dtype=np.uint8)
-    else:
-        seen["goal"] = rng.normal(0.4, 0.1, (n, 3)).astype(np.float32)
+    for entry in kind.split("+"):
+        if entry == "goal":
+            seen["goal"] = rng.normal(0.4, 0.1, (n, 3)).astype(np.float32)
+        else:
+            seen[entry] = rng.integers(0, 255, (n, size, size, 3), dtype=np.uint8)
     return seen
 
 
@@ -38,14 +39,16 @@ def bound(
 ) -> Any:
     """(policy, observation, native actions, statistics, embodiment, domain)."""
     embodiment = Registry().get("embodiments", robot)
-    domain = Domain(embodiment=robot, control=control, observation=kind, image_size=32)
+    names, cameras = kind.split("+"), embodiment.cameras[: max(1, kind.count("image"))]
+    entries = [name for name in names if "_" not in name]
+    domain = Domain(embodiment=robot, control=control, observation=entries, cameras=list(cameras), image_size=32)
     seen = observation(embodiment, kind)
     width = len(embodiment.slots(control))
     actions = np.random.default_rng(1).uniform(-1, 1, (FRAMES, width)).astype(np.float32)
     statistics = {
         key: {"mean": value.mean(0), "std": value.std(0)}
         for key, value in (seen | {"actions": actions}).items()
-        if key != "image"
+        if not key.startswith("image")
     }
     torch.manual_seed(0)
     policy = TokenTransformer(TokenTransformer.Params(**tiny.POLICY, layout=layout, **params), kind)
@@ -59,18 +62,25 @@ def batch(policy: TokenTransformer, seen: dict[str, np.ndarray], actions: np.nda
 
 
 def with_garbage(values: torch.Tensor, garbage: float) -> torch.Tensor:
-    return torch.cat([values, torch.full((len(values), 3), garbage)], 1)
+    return torch.cat([values, torch.full((*values.shape[:-1], 3), garbage)], -1)
 
 
 @pytest.mark.parametrize("layout", ["semantic", "front"])
-@pytest.mark.parametrize("robot", ROBOTS)
-def test_garbage_in_padded_slots_changes_neither_loss_nor_gradient(robot: str, layout: str) -> None:
-    policy, seen, actions, *_ = bound(robot, "joint", "goal", layout)
+@pytest.mark.parametrize(
+    ("robot", "kind", "chunk"), [*((robot, "goal", 1) for robot in ROBOTS), (ROBOTS[1], "image+image_wrist+goal", 2)]
+)
+def test_garbage_in_padded_slots_changes_neither_loss_nor_gradient(
+    robot: str, kind: str, chunk: int, layout: str
+) -> None:
+    policy, seen, actions, *_ = bound(robot, "joint", kind, layout, chunk=chunk)
     whole = batch(policy, seen, actions)
+    if chunk > 1:
+        steps = torch.ones(FRAMES, chunk, dtype=torch.bool)
+        whole = whole.replace(actions=whole.actions[:, None].repeat(1, chunk, 1), mask=steps)
     padded = ~policy.spaces.action_mask[0]
     found = []
     for garbage in (0.0, 1e6, float("nan")):
-        wider = {name: with_garbage(value, garbage) for name, value in whole.observations.items() if name != "goal"}
+        wider = {name: with_garbage(whole.observations[name], garbage) for name in ("joint_pos", "eef_pos")}
         dirty = whole.replace(
             observations={**whole.observations, **wider}, actions=with_garbage(whole.actions, garbage)
         )
@@ -86,7 +96,7 @@ def test_garbage_in_padded_slots_changes_neither_loss_nor_gradient(robot: str, l
         assert other == loss
         assert grads.keys() == gradients.keys()
         assert all(torch.equal(grads[name], gradient) for name, gradient in gradients.items())
-    head = gradients["action_head.2.bias"]
+    head = gradients["action_head.2.bias"].view(chunk, 32)[-1]
     assert torch.count_nonzero(head[padded]) == 0
     assert torch.count_nonzero(head[~padded]) == len(head[~padded])
 

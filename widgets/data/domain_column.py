@@ -19,6 +19,7 @@ from widgets.data.robot_preview import RobotPreview
 from widgets.forms.choices import Choice
 from widgets.forms.numbers import Whole, WholeBox, explain_at, limits
 from widgets.forms.path_field import PathField
+from widgets.forms.several import Several
 from widgets.forms.texts import Anything
 from widgets.shell import opening
 from widgets.style import theme
@@ -93,8 +94,8 @@ class DomainColumn(QObject):
             "embodiment": RobotChoice(),
             "task": Choice([]),
             "control": Choice(["end_effector", "joint"]),
-            "observation": Choice(["image", "goal"]),
-            "camera": Choice([]),
+            "observation": Several(["image", "goal"]),
+            "camera": Several([]),
             "image_size": Whole(*limits(fields["image_size"])),
             "contexts": Anything([]),  # nothing written: the whole family
             "episodes": Whole(*limits(fields["episodes"])),
@@ -185,7 +186,7 @@ class DomainColumn(QObject):
                 if self.editors[part].value():
                     self.edited.emit(f"{self.role}.{part}", "")
         cameras = self._cameras(value) if name == "embodiment" else ()
-        if cameras and self.editors["camera"].value() not in cameras:
+        if cameras and not _offers(cameras, self.editors["camera"].value()):
             self.edited.emit(f"{self.role}.camera", cameras[0])
 
     def offer_cameras(self, robot: str, cameras: Sequence[str]) -> None:
@@ -206,7 +207,7 @@ class DomainColumn(QObject):
     def _offer(self, domain: Domain) -> None:
         """Offer the robot's cameras where images are seen; the controls and observations that the task has, and its
         contexts where it is a family."""
-        self.editors["camera"].set_choices(self._cameras(domain.embodiment) or [domain.camera])
+        self.editors["camera"].set_choices(self._cameras(domain.embodiment) or domain.cameras)
         for name in ("camera", "image_size"):
             self.editors[name].setEnabled(domain.observes("image"))
         task = self._tasks.get(domain.task)
@@ -223,7 +224,7 @@ class DomainColumn(QObject):
         other = self.editors["control"].value() not in task.controls
         for name, attribute in OFFERED.items():
             offered = getattr(task, attribute)
-            if other or self.editors[name].value() not in offered:
+            if other or not _offers(offered, self.editors[name].value()):
                 self.edited.emit(f"{self.role}.{name}", "state" if "state" in offered else offered[0])
         if not task.context and self.editors["contexts"].value():
             self.edited.emit(f"{self.role}.contexts", [])
@@ -231,3 +232,8 @@ class DomainColumn(QObject):
     def _take_file(self, path: Path) -> None:
         name = "dataset" if opening.kind_of(path) == "dataset" else "embodiment"
         self.edited.emit(f"{self.role}.{name}", str(path))
+
+
+def _offers(choices: Sequence[Any], value: Any) -> bool:
+    """Whether a value, or each of several, is among the choices."""
+    return all(each in choices for each in (value if isinstance(value, list) else [value]))

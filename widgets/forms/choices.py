@@ -63,12 +63,16 @@ class Choice(QComboBox):
         option, field = QStyleOptionComboBox(), QStyle.SubControl.SC_ComboBoxEditField
         self.initStyleOption(option)
         room = self.style().subControlRect(QStyle.ComplexControl.CC_ComboBox, option, field, self).width()
-        return self.fontMetrics().elidedText(option.currentText, Qt.TextElideMode.ElideRight, room)
+        return self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideRight, room)
+
+    def text(self) -> str:
+        """Return the chosen text in full."""
+        return self.currentText()
 
     def event(self, event: QEvent) -> bool:
         """Show a text that is cut in full, over the tool tip."""
-        if isinstance(event, QHelpEvent) and self.shown_text() != self.currentText():
-            parts = [part for part in (self.currentText(), self.toolTip()) if part]
+        if isinstance(event, QHelpEvent) and self.shown_text() != self.text():
+            parts = [part for part in (self.text(), self.toolTip()) if part]
             QToolTip.showText(event.globalPos(), "\n".join(parts), self)
             return True
         return super().event(event)

@@ -98,10 +98,14 @@ class Form(QWidget):
         """Return what the form shows."""
         return {name: row.editor.value() for name, row in self.rows.items()}
 
-    def changed_values(self) -> dict[str, Any]:
-        """Return what the form shows, without the fields at their defaults."""
-        shown = self.values()
-        return {name: value for name, value in shown.items() if not _same(value, self.rows[name].default)}
+    def changed_values(self, usual: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Return what the form shows, without the fields at their defaults, or at what is ``usual`` instead."""
+        usual = usual or {}
+        return {
+            name: value
+            for name, value in self.values().items()
+            if not _same(value, usual.get(name, self.rows[name].default))
+        }
 
     def set_problems(self, problems: Sequence[Problem | StudioError]) -> list[Problem | StudioError]:
         """Show each problem under its field, and return those that belong to none of them."""

@@ -11,7 +11,8 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from studio.contracts import Problem
 from studio.errors import StudioError
-from studio.experiment import plain_validation
+from studio.experiment import PresetSettings, plain_validation
+from studio.experiment.presets import NONE
 from widgets.forms.form import Form
 from widgets.forms.section import Section
 from widgets.style import theme
@@ -35,6 +36,7 @@ class ParamsForm(QWidget):
         self.sections: dict[str, Section] = {}  # of those
         self._model: type[BaseModel] | None = None
         self._chosen: set[str] = set()  # the parts that a choice beside them names
+        self._preset = NONE  # that sets what is shown
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 0, 0, 0)
         self._column.setSpacing(theme.MEDIUM)
@@ -67,7 +69,8 @@ class ParamsForm(QWidget):
         """Show parameters; nothing is emitted. The section that a choice has come to name opens."""
         if self.form is None:
             return
-        self.form.set_values(params)
+        self._preset = str(params.get("preset", NONE))
+        self.form.set_values({**self._preset_values(), **params})
         before, self._chosen = self._chosen, {name for name in self.parts if name in self.form.values().values()}
         for name, form in self.parts.items():
             form.set_values(params.get(name) or {})
@@ -98,13 +101,20 @@ class ParamsForm(QWidget):
     def _edit(self, _dotted: str, _value: object) -> None:
         assert self.form is not None and self._model is not None
         changed = {name: form.changed_values() for name, form in self.parts.items()}
-        params = self.form.changed_values() | {name: values for name, values in changed.items() if values}
+        params = self.form.changed_values(self._preset_values()) | {
+            name: values for name, values in changed.items() if values
+        }
         try:
             self._model.model_validate(params)
         except ValidationError as error:
             self.refused.emit(plain_validation(error, self._model, self.prefix))
         else:
             self.edited.emit(params)
+
+    def _preset_values(self) -> Mapping[str, Any]:
+        """Return what the preset sets, of parameters that have presets."""
+        kind = self._model
+        return kind.presets.get(self._preset, {}) if kind is not None and issubclass(kind, PresetSettings) else {}
 
 
 def _settings(annotation: Any) -> type[BaseModel] | None:

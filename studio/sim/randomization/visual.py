@@ -11,7 +11,8 @@ from studio.errors import StudioError
 
 Array = np.ndarray
 
-VISUALS = ("camera_position", "camera_fov", "light_position", "light_intensity", "color")
+OF_CAMERA = ("camera_position", "camera_fov")
+VISUALS = (*OF_CAMERA, "light_position", "light_intensity", "color")
 _UNSET = np.array([0.5, 0.5, 0.5, 1], np.float32)  # a geom of this color takes its material's
 
 

@@ -21,12 +21,14 @@ from plugins.strategies.prompt_tuning import PromptTuning
 from studio.contracts import Batch, Outputs
 from studio.il.frozen_base import FrozenBaseStrategy
 from studio.il.peft_adapters import PeftStrategy, merged
+from studio.nn.pretrained_points import freeze
 from studio.store.policies import load_policy_folder, save_policy
 from tests import tiny
 
 ROWS = 6
 PEFT: dict[str, PeftStrategy] = {
     **{name: LoRA(LoRA.Params(variant=name, rank=4, alpha=8)) for name in ("lora", "dora", "rslora", "pissa")},
+    "all_linear": LoRA(LoRA.Params(preset="openvla", rank=4)),
     **{
         name: PeftAdapter(PeftAdapter.Params(method=name, rank=4, alpha=8))
         for name in ("ia3", "vera", "oft", "boft", "loha", "lokr")
@@ -109,6 +111,44 @@ def test_own_adapter_starts_as_identity_and_is_saved(
     assert (after - before).abs().max() > 1e-3
     save_policy(policy, tmp_path / "policy")
     torch.testing.assert_close(output(load_policy_folder(tmp_path / "policy"), batch), after, atol=0, rtol=0)
+
+
+def test_all_linear_leaves_out_what_is_trained_whole(policy: TokenTransformer) -> None:
+    strategy = LoRA(LoRA.Params(target_modules=["all_linear"]))
+    layers = strategy.targets(policy)
+    assert {"point_embedding", "blocks.0.up_proj", "blocks.0.attention.q_proj"} <= set(layers)
+    assert not any(layer.startswith(tuple(policy.modules_to_save)) for layer in layers)
+
+
+def test_layers_of_a_frozen_encoder_get_no_adapter(policy: TokenTransformer) -> None:
+    policy.encoder_layers = nn.ModuleDict({"q_proj": nn.Linear(4, 4)})
+    assert "encoder_layers.q_proj" in LoRA(LoRA.Params(target_modules=["all_linear"])).targets(policy)
+    freeze(policy.encoder_layers)
+    for targets in (["q_proj"], ["all_linear"]):
+        layers = LoRA(LoRA.Params(target_modules=targets)).targets(policy)
+        assert "blocks.0.attention.q_proj" in layers and "encoder_layers.q_proj" not in layers
+
+
+@pytest.mark.parametrize(
+    ("preset", "rank", "alpha", "dropout", "targets", "drawn"),
+    [
+        ("none", 16, 32, 0.05, ["q_proj", "k_proj", "v_proj", "o_proj"], "kaiming"),
+        ("document", 16, 32, 0.05, ["q_proj", "k_proj", "v_proj", "o_proj"], "kaiming"),
+        ("openvla", 32, 16, 0, ["all_linear"], "gaussian"),
+        ("openvla_oft", 32, 16, 0, ["all_linear"], "gaussian"),
+        ("openpi", 16, 16, 0, ["q_proj", "k_proj", "v_proj", "o_proj", "up_proj", "down_proj"], "kaiming"),
+        ("smolvla", 64, 64, 0, ["q_proj", "v_proj"], "kaiming"),
+    ],
+)
+def test_lora_preset_is_as_published(
+    preset: Any, rank: int, alpha: float, dropout: float, targets: list[str], drawn: str
+) -> None:
+    found = LoRA.Params(preset=preset)
+    assert (found.rank, found.alpha, found.dropout) == (rank, alpha, dropout)
+    assert (found.target_modules, found.initialization) == (targets, drawn)
+    assert LoRA.Params.model_validate(found.model_dump()) == found
+    own = LoRA.Params(preset=preset, rank=5)
+    assert own.rank == 5 and own.alpha == alpha
 
 
 def test_prompt_changes_the_output_from_the_start(policy: TokenTransformer, batch: Batch) -> None:

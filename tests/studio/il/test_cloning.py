@@ -36,6 +36,9 @@ class SmallPolicy(nn.Module):
     def tensors(self, arrays: dict[str, Any]) -> dict[str, Tensor]:
         return {key: torch.as_tensor(value) for key, value in arrays.items()}
 
+    def encoded(self, seen: dict[str, Tensor]) -> dict[str, Tensor]:
+        return seen
+
     def features(self, batch: Batch) -> Tensor:
         self.seen.append(batch.observations["image"].clone())
         return batch.observations["image"].flatten(1).float() / 255
