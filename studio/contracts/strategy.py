@@ -15,7 +15,7 @@ from studio.contracts.problem import Metrics, Problem
 from studio.contracts.requires import Requires
 from studio.contracts.stateful import Stateful
 from studio.errors import StudioError
-from studio.experiment import Experiment, Settings
+from studio.experiment import Domain, Experiment, Settings
 
 
 class Strategy:
@@ -64,6 +64,10 @@ class Strategy:
     def check(self, experiment: Experiment) -> list[Problem]:
         """Return why this experiment cannot run with this strategy; empty if it can."""
         return []
+
+    def training_source(self, source: Domain) -> Domain:
+        """Return a source as the strategy learns from it; by default as it is. It is scored as the experiment says."""
+        return source
 
     def setup(self, context: Context[Any]) -> None:
         """Take what it needs of the context: policies, demonstrations, worlds, device, seed, budget.

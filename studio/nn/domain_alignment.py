@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, one_hot
 
 from studio.contracts import Batch, Outputs
 
@@ -166,10 +166,31 @@ def probe(features: Tensor, values: Tensor) -> float:
     x, y = features.double(), values.double().reshape(len(values), -1)
     fitted, scored = slice(0, None, 2), slice(1, None, 2)
     mean, center = x[fitted].mean(0), y[fitted].mean(0)
-    centered = x[fitted] - mean
-    gram = centered.T @ centered
-    ridge = RIDGE * len(centered) * centered.var(0, unbiased=False).mean().clamp_min(1e-12)
-    gram.diagonal().add_(ridge)
-    weights = torch.linalg.solve(gram, centered.T @ (y[fitted] - center))
+    weights = _ridge(x[fitted], y[fitted] - center)
     residual = y[scored] - center - (x[scored] - mean) @ weights
     return float((1 - residual.square().sum(0) / (y[scored] - y[scored].mean(0)).square().sum(0)).mean())
+
+
+def _ridge(x: Tensor, y: Tensor) -> Tensor:
+    """Return the weights of a ridge regression, (width, k), of centered values (n, k) on x (n, width)."""
+    centered = x - x.mean(0)
+    gram = centered.T @ centered
+    gram.diagonal().add_(RIDGE * len(centered) * centered.var(0, unbiased=False).mean().clamp_min(1e-12))
+    return torch.linalg.solve(gram, centered.T @ y)
+
+
+def class_probe(features: Tensor, labels: Tensor) -> float:
+    """Return how well a linear probe tells classes apart by features (n, width): the mean of the classes' accuracies.
+
+    Least squares on the classes' indicators, fitted on every other row and scored on the rest; chance is 1 / classes.
+    NaN where there is one class.
+    """
+    classes = int(labels.max()) + 1
+    if len(labels.unique()) < 2:
+        return math.nan
+    x, y = features.double(), one_hot(labels, classes).double()
+    fitted, scored = slice(0, None, 2), slice(1, None, 2)
+    weights = _ridge(x[fitted], y[fitted] - y[fitted].mean(0))
+    guesses = ((x[scored] - x[fitted].mean(0)) @ weights + y[fitted].mean(0)).argmax(1)
+    right = (guesses == labels[scored]).double()
+    return float(torch.stack([right[labels[scored] == k].mean() for k in labels[scored].unique()]).mean())

@@ -172,7 +172,8 @@ class Session:
         loop = TrainingLoop(plan, reporter, self._scores, self._resumed, best)
         reporter.set_state("running")
         reporter.enter("source")
-        sources = tuple(resolve(domain, self.registry) for domain in plan.sources)
+        strategy: Strategy = kind(params)
+        sources = tuple(resolve(strategy.training_source(domain), self.registry) for domain in plan.sources)
         target = resolve(plan.target, self.registry)
         for robot in dict.fromkeys(domain.embodiment for domain in (*sources, target)):
             for change in robot.changes:
@@ -197,7 +198,6 @@ class Session:
         for source in sources if kind.requires.source_data else ():
             context.demonstrations(source)
         reporter.enter(reporter.pipeline.stages[2])
-        strategy: Strategy = kind(params)
         torch.manual_seed(plan.seed)
         random.seed(plan.seed)
         strategy.setup(context)

@@ -18,6 +18,7 @@ from studio.nn.domain_alignment import (
     Discriminator,
     DomainAdversarialLoss,
     EmbodimentAdversarialLoss,
+    class_probe,
     domain_accuracy,
     domain_loss,
     mmd,
@@ -149,3 +150,13 @@ def test_mmd_agrees_with_scipys_distances() -> None:
     n = len(one)
     within = [(block.sum() - n) / (n * (n - 1)) for block in (kernel[:n, :n], kernel[n:, n:])]
     assert mmd(one.double(), other.double()).item() == pytest.approx(sum(within) - 2 * kernel[:n, n:].mean())
+
+
+def test_class_probe_finds_what_separates_classes_and_nothing_in_noise() -> None:
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.arange(3).repeat(400)
+    noise = torch.randn(1200, 8, generator=generator)
+    apart = noise + 6 * torch.nn.functional.one_hot(labels, 8)
+    assert class_probe(apart, labels) > 0.99
+    assert abs(class_probe(noise, labels[torch.randperm(1200, generator=generator)]) - 1 / 3) < 0.08
+    assert math.isnan(class_probe(noise, torch.zeros(1200, dtype=torch.long)))
