@@ -5,6 +5,7 @@ A contribution that cannot be imported is reported with its name, file and line;
 
 from __future__ import annotations
 
+import difflib
 import importlib.util
 import inspect
 import sys
@@ -110,9 +111,10 @@ class Registry:
         for broken in [*self.broken(kind), *self.broken("plugins")]:
             if broken.name == id:
                 raise ExperimentError(str(broken), field, "Fix the plugin, or choose another.")
-        raise ExperimentError(
-            f"'{id}' is not among the {kind}.", field, f"Choose one of: {', '.join(known) or 'none found'}."
-        )
+        choices = f"Choose one of: {', '.join(known) or 'none found'}."
+        close = difflib.get_close_matches(id, known, 1)
+        remedy = f"Did you mean '{close[0]}'? {choices}" if close else choices
+        raise ExperimentError(f"'{id}' is not among the {kind}.", field, remedy)
 
     def broken(self, kind: str | None = None) -> list[Broken]:
         """Return what could not be loaded so far."""

@@ -183,3 +183,8 @@ def test_drop_in_is_executed_once_in_a_process(tmp_path: Path, runs: Path) -> No
 
 def test_shared_registry_is_the_same_object() -> None:
     assert shared_registry() is shared_registry()
+
+
+def test_misspelled_id_is_answered_with_the_one_that_was_meant() -> None:
+    with pytest.raises(ExperimentError, match=r"Did you mean 'full_finetuning'\? Choose one of: .*lora"):
+        shared_registry().get("strategies", "full_fine_tuning")
