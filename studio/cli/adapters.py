@@ -194,8 +194,7 @@ def _targets(options: argparse.Namespace) -> Result:
     from studio.registry import shared_registry
     from studio.run.adapter_targets import adapter_strategy, hollow_policy, matched, module_tree, trainable_numbers
 
-    options.seed = options.device = None
-    experiment, registry = load_experiment(options.experiment_file, options), shared_registry()
+    experiment, registry = load_experiment(options.experiment_file, options.set), shared_registry()
     policy = hollow_policy(experiment, registry)
     parts, strategy = module_tree(policy), adapter_strategy(experiment, registry)
     targets = [*strategy.params.target_modules] if strategy is not None else []

@@ -37,7 +37,7 @@ def run(options: argparse.Namespace) -> int:
     from studio.registry import shared_registry
     from studio.run.session import Session
 
-    experiment = load_experiment(options.experiment_file, options)
+    experiment = load_experiment(options.experiment_file, options.set, device=options.device, seed=options.seed)
     with ProgressLine(1) as line:
         session = Session(experiment, shared_registry(), line.channels(0, experiment), options.out or paths.runs())
         line.drive(session)
@@ -62,8 +62,7 @@ def evaluate(options: argparse.Namespace) -> int:
     from studio.registry import shared_registry
     from studio.run.evaluate_run import evaluate_run
 
-    options.device = None
-    experiment = load_experiment(options.on, options)
+    experiment = load_experiment(options.on, options.set)
     line = ShareLine("evaluate")
     result = evaluate_run(options.folder, experiment, shared_registry(), lambda done, total: line(done / total))
     line.clear()
@@ -139,8 +138,7 @@ def identify(options: argparse.Namespace) -> int:
     from studio.cli.identify import identify_for
     from studio.registry import shared_registry
 
-    options.device = None
-    experiment = load_experiment(options.experiment_file, options)
+    experiment = load_experiment(options.experiment_file, options.set, seed=options.seed)
     about, text = identify_for(experiment, shared_registry(), options)
     print(json_text(about) if options.json else text)
     return 0
@@ -150,7 +148,6 @@ def preflight(options: argparse.Namespace) -> int:
     """Look at an imitation experiment before it trains, or at a run's policy on its own recording."""
     from studio.cli.preflight import preflight_of
 
-    options.device = None
     return preflight_of(options)
 
 

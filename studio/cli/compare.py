@@ -12,6 +12,8 @@ from studio.cli.progress import STOPPED, ProgressLine
 from studio.errors import ExperimentError, StudioError
 from studio.files import json_text
 
+COMPARED = ("strategies", "episodes", "seeds", "stop_when_decided", "alpha")  # options that a comparison has as fields
+
 
 def compare(options: argparse.Namespace) -> int:
     """Run a comparison, or tabulate runs that exist."""
@@ -34,9 +36,10 @@ def compare(options: argparse.Namespace) -> int:
     to_decide: list[Experiment] = []
     decisions: list[dict[str, Any]] = []
     registry, unread = shared_registry(), list[str]()
+    chosen = {name: vars(options)[name] for name in COMPARED}
     for source in options.sources:
         if not source.is_dir():
-            compared = load_experiment(source, options)
+            compared = load_experiment(source, options.set, device=options.device, **chosen)
             experiments += matrix(compared, registry)
             to_decide += [compared] if compared.comparison.stop_when_decided else []
             continue
@@ -47,8 +50,7 @@ def compare(options: argparse.Namespace) -> int:
                 raise
             unread.append(f"{source.name} is left out: {error.message}")
     asked = len(runs) + len(experiments) + len(unread)
-    for_new = ("strategies", "episodes", "seeds", "set", "device", "out", "stop_when_decided", "alpha")
-    given = ["--" + name.replace("_", "-") for name in for_new if getattr(options, name)]
+    given = ["--" + name.replace("_", "-") for name in (*COMPARED, "set", "device", "out") if vars(options)[name]]
     if given and not experiments:
         message = f"{given[0]} is for new runs, and only existing runs are given."
         raise ExperimentError(message, given[0], "Leave it out and name the runs, or give an experiment file.")

@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 
-def load_experiment(path: Path, options: argparse.Namespace) -> Any:
-    """Return the experiment of a file. Raises ExperimentError where it, or an option, is wrong."""
+def load_experiment(
+    path: Path, changes: Sequence[str], *, device: str | None = None, seed: int | None = None, **comparison: Any
+) -> Any:
+    """Return the experiment of a file. Raises ExperimentError where it, or an option, is wrong.
+
+    Args:
+        changes: ``a.b=value`` strings.
+        device: trains the networks; None: the experiment's own.
+        seed: None: the experiment's own.
+        comparison: fields of the comparison; None, False or empty: the experiment's own.
+    """
     from studio.experiment import Experiment
 
-    overrides = [*options.set]
-    if options.device:
-        overrides.append(f"device={options.device}")
-    if getattr(options, "seed", None) is not None:
-        overrides.append(f"seed={options.seed}")
-    for name in ("strategies", "episodes", "seeds"):
-        given = getattr(options, name, None)
-        if given:
-            overrides.append(f"comparison.{name}={json.dumps(given)}")
-    if getattr(options, "stop_when_decided", False):
-        overrides.append("comparison.stop_when_decided=true")
-    if getattr(options, "alpha", None) is not None:
-        overrides.append(f"comparison.alpha={options.alpha}")
+    overrides = [*changes]
+    if device is not None:
+        overrides.append(f"device={device}")
+    if seed is not None:
+        overrides.append(f"seed={seed}")
+    overrides += [f"comparison.{name}={json.dumps(given)}" for name, given in comparison.items() if given]
     return Experiment.load(path, overrides)

@@ -27,7 +27,7 @@ def preflight_of(options: argparse.Namespace) -> int:
             raise ExperimentError("A run's experiment is not changed.", "--write", "Name an experiment's file instead.")
         results = preflight_run(options.source, shared_registry(), tick)
     else:
-        experiment = load_experiment(options.source, options)
+        experiment = load_experiment(options.source, options.set, seed=options.seed)
         results = preflight(experiment, shared_registry(), tick)
         if options.write is not None:
             changes = {name: value for result in results for name, value in result.changes.items()}

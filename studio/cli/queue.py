@@ -93,7 +93,7 @@ def _add(of: Queue, options: argparse.Namespace) -> None:
     from studio.run.queue import Job
 
     registry = shared_registry()
-    experiment = load_experiment(options.experiment_file, options)
+    experiment = load_experiment(options.experiment_file, options.set, device=options.device, seed=options.seed)
     if not options.compare:
         for problem in check(experiment, registry):
             raise ExperimentError(problem.message, problem.field, problem.remedy)
