@@ -43,9 +43,9 @@ OWN: dict[str, FrozenBaseStrategy] = {
 
 @pytest.fixture
 def policy() -> TokenTransformer:
-    """A small policy for one robot, whose goal it observes."""
+    """A small policy for one robot, which sees two cameras and the goal, and acts in chunks."""
     torch.manual_seed(0)
-    found = TokenTransformer(TokenTransformer.Params(**tiny.POLICY), "goal")
+    found = TokenTransformer(TokenTransformer.Params(**tiny.POLICY, chunk=2), "image+image_wrist+goal")
     found.spaces.action_mask[:, :7] = True
     found.spaces.joint_mask[:, :7] = True
     found.spaces.end_effector_mask[:, :3] = True
@@ -60,8 +60,12 @@ def batch() -> Batch:
         return torch.randn(ROWS, width, generator=generator)
 
     first = torch.zeros(ROWS, dtype=torch.long)
+    images = torch.randint(0, 256, (2, ROWS, 16, 16, 3), dtype=torch.uint8, generator=generator)
     observations = {"goal": drawn(3), "joint_pos": drawn(7), "eef_pos": drawn(3)}
-    return Batch(observations, drawn(7).clamp(-1, 1), first, first)
+    observations |= {"image": images[0], "image_wrist": images[1]}
+    chunks = torch.stack([drawn(7), drawn(7)], 1).clamp(-1, 1)
+    exists = torch.tensor([[True, row % 2 == 0] for row in range(ROWS)])
+    return Batch(observations, chunks, first, first, mask=exists)
 
 
 def output(policy: Any, batch: Batch) -> Tensor:
