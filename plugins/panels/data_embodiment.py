@@ -13,10 +13,9 @@ from studio.contracts import PanelInfo, Problem
 from studio.errors import StudioError
 from studio.events import Event, StageChanged
 from studio.experiment import Domain, Experiment
-from studio.experiment.short_form import fields_by_short_name
 from studio.registry import Registry
 from widgets.data.dataset_view import DatasetView, Summary, summarize
-from widgets.data.domain_column import FIELDS, MORE, DomainColumn
+from widgets.data.domain_column import FIELDS, MORE, DomainColumn, domain_fields
 from widgets.data.robot_preview import render
 from widgets.forms.scroll_column import ScrollColumn
 from widgets.forms.section import Section
@@ -62,7 +61,7 @@ class DataEmbodimentPanel(QWidget):
         role, _, name = dotted.partition(".")
         if name in MORE:
             self.more.set_open(True)
-        return role in self.columns and self.columns[role].show_field(name.split(".")[0])
+        return role in self.columns and self.columns[role].show_field(name)
 
     def show_dataset(self, role: str) -> None:
         """Show the statistics of the source's or the target's dataset."""
@@ -108,8 +107,8 @@ class DataEmbodimentPanel(QWidget):
         grid.setVerticalSpacing(theme.HAIR)
         for place, name in enumerate(names):
             row = 3 * place + 2
-            label = self.labels[name] = QLabel(fields_by_short_name(Domain)[name].title)
-            label.setToolTip(fields_by_short_name(Domain)[name].description or "")
+            label = self.labels[name] = QLabel(domain_fields()[name].title)
+            label.setToolTip(domain_fields()[name].description or "")
             label.setProperty("role", "muted")
             label.setFont(theme.small_font())
             label.setContentsMargins(0, theme.SMALL, 0, 0)

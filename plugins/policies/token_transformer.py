@@ -13,7 +13,7 @@ from studio.contracts import SLOTS, Problem, ResolvedDomain, is_image
 from studio.experiment import setting
 from studio.nn.encoders import FeaturePoints
 from studio.nn.pretrained_encoders import encoder_files, encoder_problem
-from studio.nn.pretrained_points import AT_ONCE, PretrainedPoints
+from studio.nn.pretrained_points import PretrainedPoints
 from studio.nn.slot_policy import SlotParams, SlotPolicy
 from studio.nn.spaces import widened
 from studio.nn.text_encoders import CHARACTERS, check_text_encoder, text_encoder
@@ -141,10 +141,7 @@ class TokenTransformer(SlotPolicy):
         for tokenizer in self.tokenizers:
             module = self.get_submodule(tokenizer.encoder) if tokenizer.encoder else None
             if isinstance(module, PretrainedPoints) and module.is_frozen:
-                images = seen[tokenizer.entry].split(AT_ONCE)
-                with torch.no_grad():
-                    found = torch.cat([module.maps(self._image(some)) for some in images])
-                seen = {**seen, tokenizer.entry: found}
+                seen = {**seen, tokenizer.entry: module.computed_once(seen[tokenizer.entry], self._image)}
         return seen
 
     def read(self, observation: Mapping[str, Tensor], embodiment: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
@@ -17,6 +18,7 @@ Training = Literal["frozen", "lora", "full"]
 SHARPNESS = 2.0  # log of the first temperature of the soft-argmax; the maps vary more than those of new convolutions
 SCALE = 2.0  # of low-rank updates: alpha / rank
 AT_ONCE = 256  # images
+MOST_BYTES = 2**31  # of features that are kept in memory
 
 
 class PretrainedPoints(nn.Module):
@@ -60,6 +62,19 @@ class PretrainedPoints(nn.Module):
         """Return the encoder's features, each place's with mean square 1, (n, width, rows, columns)."""
         found = self.encoder(image)
         return functional.normalize(found, dim=1) * found.shape[1] ** 0.5
+
+    def computed_once(self, images: Tensor, prepared: Callable[[Tensor], Tensor]) -> Tensor:
+        """Return the features of all images, (n, width, rows, columns); the images where they would fill the memory.
+
+        Args:
+            prepared: makes of images what :meth:`maps` reads.
+        """
+        with torch.no_grad():
+            first, *others = images.split(AT_ONCE)
+            found = self.maps(prepared(first))
+            if found[0].nbytes * len(images) > MOST_BYTES:
+                return images
+            return torch.cat([found, *(self.maps(prepared(some)) for some in others)])
 
     def forward(self, image: Tensor) -> Tensor:
         maps = self.maps(image) if image.shape[1] == 3 else image

@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from pydantic.fields import FieldInfo
 from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtWidgets import QFileDialog, QLabel, QSizePolicy, QWidget
 
 from studio.contracts import Problem
 from studio.errors import StudioError
-from studio.experiment import Domain
+from studio.experiment import Domain, Instructions
 from studio.experiment.short_form import fields_by_short_name
 from studio.registry import Registry
 from widgets.data.dataset_choice import DatasetChoice
@@ -24,9 +25,10 @@ from widgets.forms.texts import Anything
 from widgets.shell import opening
 from widgets.style import theme
 
-OF_DATASET = ("dataset_split", "dataset_camera")
+OF_DATASET = ("dataset_split", "dataset_camera", "dataset_gripper")
+OF_INSTRUCTIONS = tuple(f"instructions.{name}" for name in Instructions.model_fields)
 FIELDS = ("embodiment", "task", "control", "observation", "contexts", "episodes", "dataset", *OF_DATASET)
-MORE = ("camera", "image_size", "hidden_dynamics")  # of less frequent use
+MORE = ("camera", "image_size", *OF_INSTRUCTIONS, "placement", "hidden_dynamics")  # of less frequent use
 OFFERED = {"control": "controls", "observation": "observations"}  # fields whose choices are the task's
 DATASET_FILTER = "HDF5 (*.hdf5 *.h5)"
 STAND_IN_FILTER = "YAML (*.yaml *.yml)"
@@ -89,7 +91,7 @@ class DomainColumn(QObject):
         self.preview = RobotPreview()
         self.preview.setAccessibleName(self.tr("Preview of the robot, {role}").format(role=title))
         self.preview.dropped.connect(self._take_file)
-        fields = fields_by_short_name(Domain)
+        fields = domain_fields()
         self.editors: dict[str, Any] = {
             "embodiment": RobotChoice(),
             "task": Choice([]),
@@ -102,6 +104,11 @@ class DomainColumn(QObject):
             "dataset": PathField(DATASET_FILTER),
             "dataset_split": DatasetChoice(self.tr("all episodes")),
             "dataset_camera": DatasetChoice(self.tr("automatic")),
+            "dataset_gripper": Choice(["open", "close"]),
+            "instructions.languages": Several([], always_list=True),
+            "instructions.wording": Choice(["training", "held_out"]),
+            "instructions.given": Choice(["right", "shuffled", "blank"]),
+            "placement": Choice([]),
             "hidden_dynamics": PathField(STAND_IN_FILTER),
         }
         for editor in self.editors.values():
@@ -137,7 +144,9 @@ class DomainColumn(QObject):
     def show_domain(self, domain: Domain) -> None:
         """Show a domain; nothing is emitted."""
         for name, editor in self.editors.items():
-            value = domain.short(name)
+            value: Any = domain
+            for part in name.split("."):
+                value = value.short(part)
             if editor.value() != (str(value) if isinstance(value, Path) else value):
                 editor.blockSignals(True)
                 editor.set_value(value)
@@ -150,10 +159,9 @@ class DomainColumn(QObject):
         for problem in problems:
             part, _, rest = problem.field.partition(".")
             if part == self.role:
-                name = rest.split(".")[0]
-                if name in ("randomization", "curriculum"):  # shown in a dock of their own
+                if rest.split(".")[0] in ("randomization", "curriculum"):  # shown in a dock of their own
                     continue
-                name = name if name in self.editors else "embodiment"
+                name = self._editor_of(rest) or "embodiment"
                 texts.setdefault(name, []).append(f"{problem.message} {problem.remedy}".strip())
         for name, label in self.problems.items():
             words = "\n".join(dict.fromkeys(texts.get(name, [])))
@@ -171,10 +179,14 @@ class DomainColumn(QObject):
 
     def show_field(self, name: str) -> bool:
         """Give a field the focus."""
-        if name and name not in self.editors:
-            return False
-        self.editors[name or "embodiment"].setFocus()
-        return True
+        found = self._editor_of(name) if name else "embodiment"
+        if found:
+            self.editors[found].setFocus()
+        return bool(found)
+
+    def _editor_of(self, dotted: str) -> str:
+        """Return the name of the editor that a field, or a part of it, belongs to; empty: there is none."""
+        return next((name for name in (dotted, dotted.split(".")[0]) if name in self.editors), "")
 
     def _changed(self, name: str) -> None:
         value = self.editors[name].value()
@@ -183,8 +195,9 @@ class DomainColumn(QObject):
             self._follow(self._tasks[value])
         if name == "dataset":  # another file has other names
             for part in OF_DATASET:
-                if self.editors[part].value():
-                    self.edited.emit(f"{self.role}.{part}", "")
+                usual = domain_fields()[part].default
+                if self.editors[part].value() != usual:
+                    self.edited.emit(f"{self.role}.{part}", usual)
         cameras = self._cameras(value) if name == "embodiment" else ()
         if cameras and not _offers(cameras, self.editors["camera"].value()):
             self.edited.emit(f"{self.role}.camera", cameras[0])
@@ -210,11 +223,17 @@ class DomainColumn(QObject):
         self.editors["camera"].set_choices(self._cameras(domain.embodiment) or domain.cameras)
         for name in ("camera", "image_size"):
             self.editors[name].setEnabled(domain.observes("image"))
+        for name in OF_INSTRUCTIONS:
+            self.editors[name].setEnabled(domain.observes("instruction"))
+        self.editors["dataset_gripper"].setEnabled(domain.dataset is not None)
         task = self._tasks.get(domain.task)
         if task is None:
             return
         for name, attribute in OFFERED.items():
             self.editors[name].set_choices(getattr(task, attribute))
+        self.editors["placement"].set_choices(task.placements)
+        self.editors["placement"].setEnabled(len(task.placements) > 1)
+        self.editors["instructions.languages"].set_choices(task.languages)
         contexts = self.editors["contexts"]
         contexts.setEnabled(bool(task.context))
         contexts.setPlaceholderText(self.tr("the whole family") if task.context else self.tr("a single task"))
@@ -228,10 +247,20 @@ class DomainColumn(QObject):
                 self.edited.emit(f"{self.role}.{name}", "state" if "state" in offered else offered[0])
         if not task.context and self.editors["contexts"].value():
             self.edited.emit(f"{self.role}.contexts", [])
+        if self.editors["placement"].value() not in task.placements:
+            self.edited.emit(f"{self.role}.placement", task.placements[0])
+        if task.languages and not _offers(task.languages, self.editors["instructions.languages"].value()):
+            self.edited.emit(f"{self.role}.instructions.languages", [*task.languages])
 
     def _take_file(self, path: Path) -> None:
         name = "dataset" if opening.kind_of(path) == "dataset" else "embodiment"
         self.edited.emit(f"{self.role}.{name}", str(path))
+
+
+def domain_fields() -> dict[str, FieldInfo]:
+    """Return the fields of a domain by the names that forms know them by, those of its instructions among them."""
+    of_instructions = {f"instructions.{name}": field for name, field in Instructions.model_fields.items()}
+    return fields_by_short_name(Domain) | of_instructions
 
 
 def _offers(choices: Sequence[Any], value: Any) -> bool:

@@ -19,8 +19,9 @@ class Several(Choice):
     The value is one choice, or a list of several in the order in which they were ticked.
     """
 
-    def __init__(self, choices: list[Any]) -> None:
+    def __init__(self, choices: list[Any], always_list: bool = False) -> None:
         self._chosen: list[Any] = []
+        self._always_list = always_list  # one choice is a list too
         super().__init__([])
         self.activated.disconnect()
         self.activated.connect(self._choose)
@@ -29,7 +30,8 @@ class Several(Choice):
         self.view().installEventFilter(self)
 
     def value(self) -> Any:
-        return self._chosen[0] if len(self._chosen) == 1 else [*self._chosen] or None
+        single = len(self._chosen) == 1 and not self._always_list
+        return self._chosen[0] if single else [*self._chosen] or None
 
     def set_value(self, value: Any) -> None:
         self._chosen = [*value] if isinstance(value, list) else [value]

@@ -14,6 +14,7 @@ import torch
 
 from plugins.policies.token_transformer import TokenTransformer
 from studio.errors import DataError
+from studio.nn import pretrained_points
 from studio.nn.pretrained_encoders import XFeat, encoder_problem
 from studio.nn.pretrained_points import LowRank, PretrainedPoints
 from studio.registry import Registry
@@ -128,3 +129,10 @@ def test_missing_encoder_is_a_problem_before_anything_starts(tmp_path: Path, mon
         assert problem.field == "policy.params.encoder" and problem.remedy
         with pytest.raises(DataError):
             PretrainedPoints(name, 4)
+
+
+def test_features_that_would_fill_the_memory_stay_images(package: XFeat, monkeypatch: pytest.MonkeyPatch) -> None:
+    points = PretrainedPoints("xfeat", 4)
+    torch.testing.assert_close(points.computed_once(IMAGES, lambda images: images), points.maps(IMAGES))
+    monkeypatch.setattr(pretrained_points, "MOST_BYTES", 2**14)
+    assert points.computed_once(IMAGES, lambda images: images) is IMAGES
