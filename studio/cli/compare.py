@@ -19,12 +19,19 @@ def compare(options: argparse.Namespace) -> int:
     """Run a comparison, or tabulate runs that exist."""
     from studio.analysis.comparison import table
     from studio.analysis.groups import grouped
-    from studio.analysis.table_format import format_conditions, format_decisions, format_table, format_transfer
+    from studio.analysis.matrix_table import as_markdown, matrix_table
+    from studio.analysis.table_format import (
+        format_conditions,
+        format_decisions,
+        format_table,
+        format_transfer,
+        row_label,
+    )
     from studio.analysis.transfer_table import transfer_table
     from studio.experiment import Experiment
     from studio.registry import shared_registry
     from studio.run.decide import DecisionSession
-    from studio.run.matrix import matrix, run_all
+    from studio.run.matrix import cells_of, matrix, run_all
     from studio.store.runs import RunInfo, read_run
 
     if options.screenshot:  # now, rather than after hours of training
@@ -35,11 +42,17 @@ def compare(options: argparse.Namespace) -> int:
     experiments: list[Experiment] = []
     to_decide: list[Experiment] = []
     decisions: list[dict[str, Any]] = []
+    cells: dict[tuple[str, int], dict[int, RunInfo | None]] = {}
     registry, unread = shared_registry(), list[str]()
     chosen = {name: vars(options)[name] for name in COMPARED}
     for source in options.sources:
         if not source.is_dir():
             compared = load_experiment(source, options.set, device=options.device, **chosen)
+            if options.no_run:
+                found = cells_of(compared, registry, options.out or paths.runs())
+                cells |= found
+                runs += [run for seeds in found.values() for run in seeds.values() if run is not None]
+                continue
             experiments += matrix(compared, registry)
             to_decide += [compared] if compared.comparison.stop_when_decided else []
             continue
@@ -51,7 +64,7 @@ def compare(options: argparse.Namespace) -> int:
             unread.append(f"{source.name} is left out: {error.message}")
     asked = len(runs) + len(experiments) + len(unread)
     given = ["--" + name.replace("_", "-") for name in (*COMPARED, "set", "device", "out") if vars(options)[name]]
-    if given and not experiments:
+    if given and not (experiments or options.no_run):
         message = f"{given[0]} is for new runs, and only existing runs are given."
         raise ExperimentError(message, given[0], "Leave it out and name the runs, or give an experiment file.")
     if experiments:
@@ -70,6 +83,11 @@ def compare(options: argparse.Namespace) -> int:
     if style == "json":
         more = {"decisions": decisions} if to_decide else {}
         print(json_text({"rows": rows, "transfer": transfer, "left_out": unread + replaced + left_out} | more))
+    elif style == "matrix":
+        for group in [] if cells else grouped(runs)[0]:
+            label = row_label({"strategy": group.strategy, "settings": group.settings})
+            cells[label, group.episodes] = {run.seed: run for run in group.runs}
+        print(as_markdown(matrix_table(cells)))
     else:
         print(format_table(rows, style))
         if (conditions := format_conditions(rows)) and style == "table":
@@ -89,4 +107,6 @@ def compare(options: argparse.Namespace) -> int:
         print(f"Screenshot: {options.screenshot}", file=sys.stderr)
     if any(run.state == "stopped" for run in runs) and experiments:
         return STOPPED
+    if options.no_run:
+        return 0
     return 0 if sum(run.state == "finished" for run in runs) == asked else 1

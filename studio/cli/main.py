@@ -80,6 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     compare.add_argument("--strategies", nargs="+", metavar="ID", help="only these strategies")
     compare.add_argument("--episodes", type=int, nargs="+", metavar="N", help="only these numbers of target episodes")
     compare.add_argument("--seeds", type=int, nargs="+", metavar="N", help="only these seeds")
+    compare.add_argument("--no-run", action="store_true", help="start nothing: tabulate what has been run of it")
     compare.add_argument(
         "--stop-when-decided",
         action="store_true",
@@ -89,7 +90,10 @@ def _parser() -> argparse.ArgumentParser:
         "--alpha", type=float, metavar="P", help="probability, at most, that a pair of equal policies is decided (0.05)"
     )
     compare.add_argument(
-        "--format", choices=("table", "json", "csv", "md"), default="table", help="how the table is printed (table)"
+        "--format",
+        choices=("table", "json", "csv", "md", "matrix"),
+        default="table",
+        help="how the table is printed (table); matrix: strategies × episodes, with what differs beyond chance",
     )
     compare.add_argument(
         "--screenshot", type=Path, metavar="PNG", help="also write a picture of the window with these runs"

@@ -20,6 +20,7 @@ from studio.store.resolve import resolved
 from studio.store.runs import RunInfo, list_runs, read_run
 
 UNFINISHED = ("stopped", "interrupted")
+Key = tuple[str, int]  # strategy and number of episodes
 
 
 def matrix(experiment: Experiment, registry: Registry) -> list[Experiment]:
@@ -104,6 +105,27 @@ def plan(experiments: Iterable[Experiment], registry: Registry, folder: Path) ->
             raise ExperimentError(message, problem.field, problem.remedy)
         plans.append(found)
     return plans
+
+
+def cells_of(experiment: Experiment, registry: Registry, folder: Path) -> dict[Key, dict[int, RunInfo | None]]:
+    """Return a comparison's runs under ``folder`` by strategy and episodes, and by seed: the newest of each content, a
+    finished one before others, in whatever state it is; None where there is none.
+
+    Raises:
+        ExperimentError: the comparison has parameters of a strategy that is not compared.
+    """
+    existing: dict[Any, RunInfo] = {}
+    for run in sorted(list_runs(folder), key=lambda run: run.state != "finished"):
+        existing.setdefault((run.experiment_hash, run.inputs), run)
+    cells: dict[Key, dict[int, RunInfo | None]] = {}
+    for planned in matrix(experiment, registry):
+        cell = cells.setdefault((planned.strategy.id, planned.target.episodes), {})
+        try:
+            files = tuple(sorted(input_hashes(planned, registry).items()))
+            cell[planned.seed] = existing.get((resolved(planned, registry).content_hash(), files))
+        except (DataError, ExperimentError):
+            cell[planned.seed] = None  # the check reports what is wrong
+    return cells
 
 
 def jobs_of(experiment: Experiment, runs: Iterable[Planned]) -> list[Job]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from studio.contracts import CheckResult, Problem
 from studio.experiment import Experiment
@@ -16,6 +16,9 @@ from studio.registry import Registry
 from studio.run.queue import Job
 from widgets.runs import disk
 from widgets.runs.thread import OpenSession, open_session
+
+if TYPE_CHECKING:
+    from studio.analysis.matrix_table import MatrixTable  # loads h5py
 
 
 def check(experiment: Experiment, registry: Registry) -> list[Problem]:
@@ -35,6 +38,18 @@ def comparison(experiment: Experiment, registry: Registry, runs_folder: Path) ->
 
     runs = plan(matrix(experiment, registry), registry, runs_folder)
     return jobs_of(experiment, runs), [run.run.folder for run in runs if run.run is not None and run.is_finished]
+
+
+def matrix_table(experiment: Experiment, registry: Registry, runs_folder: Path) -> MatrixTable:
+    """Return the matrix of a comparison, of the runs that there are.
+
+    Raises:
+        ExperimentError: the comparison has parameters of a strategy that is not compared.
+    """
+    from studio.analysis.matrix_table import matrix_table as matrix_of
+    from studio.run.matrix import cells_of
+
+    return matrix_of(cells_of(experiment, registry, runs_folder))
 
 
 def demonstrations_used(experiment: Experiment, registry: Registry) -> dict[str, bool]:
@@ -58,6 +73,7 @@ class Engine:
     open_session: OpenSession = open_session
     check: Callable[[Experiment, Registry], list[Problem]] = check
     comparison: Callable[[Experiment, Registry, Path], tuple[list[Job], list[Path]]] = comparison
+    matrix_table: Callable[[Experiment, Registry, Path], MatrixTable] = matrix_table
     demonstrations_used: Callable[[Experiment, Registry], dict[str, bool]] = demonstrations_used
     preflight: Callable[[Experiment, Registry], list[CheckResult]] = preflight
     list_runs: Callable[[Path], list[Any]] = disk.list_runs
