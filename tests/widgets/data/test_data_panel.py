@@ -291,13 +291,4 @@ def test_controls_and_observations_follow_the_task_and_contexts_the_family(qtbot
     assert not column.editors["contexts"].isEnabled() and column.editors["contexts"].text() == ""
     choose("task", "reach")
     assert (app_state.experiment.target.control, offered("observation")) == ("end_effector", ["image", "goal"])
-    assert not column.editors["instructions.wording"].isEnabled() and not column.editors["placement"].isEnabled()
-    choose("task", "language_push")
-    assert app_state.experiment.target.observation == ["image", "instruction"]
-    choose("instructions.wording", "held_out")
-    choose("instructions.languages", ["chinese"])
-    choose("placement", "moved")
-    target = app_state.experiment.target
-    assert (target.instructions.wording, target.instructions.languages) == ("held_out", ["chinese"])
-    assert target.placement == "moved" and made.show_field("target.instructions.languages")
     app_state.close()
