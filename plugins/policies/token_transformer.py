@@ -44,6 +44,7 @@ class TokenTransformer(SlotPolicy):
     several_entries = True
     is_transformer = True
     reads_instructions = True
+    controls = ("end_effector", "joint")
 
     class Params(SlotParams):
         """Size of the network, its encoders, and how its actions are executed."""

@@ -8,12 +8,12 @@ from typing import Any
 from studio.contracts import Context
 from studio.experiment import setting
 from studio.il.cloning import UNITS
-from studio.il.co_training import CoTrainingParams, CoTrainingStrategy
+from studio.il.co_training import AdaptationParams, AdaptationStrategy
 from studio.il.mixture import mixture
 from studio.nn.domain_alignment import DomainAdversarialLoss
 
 
-class DANN(CoTrainingStrategy):
+class DANN(AdaptationStrategy):
     """Every parameter of the source policy continues to learn on both domains' demonstrations, while a discriminator's
     gradient is reversed into its features; source and target may be different robots."""
 
@@ -24,7 +24,7 @@ class DANN(CoTrainingStrategy):
     tags = ("imitation", "domain adaptation")
     units = UNITS | {"domain_loss": "nats", "domain_accuracy": ""}
 
-    class Params(CoTrainingParams):
+    class Params(AdaptationParams):
         """Optimization, the discriminator, and how batches are mixed."""
 
         domain_weight: float = setting(
@@ -36,7 +36,7 @@ class DANN(CoTrainingStrategy):
 
     def setup(self, context: Context[Any]) -> None:
         policy = context.policy(pretrained=True)
-        datasets = mixture(context, policy, self.params.source_share)
+        datasets = mixture(context, policy, self.params.source_share, self.params.use_target_actions)
         self._alignment = DomainAdversarialLoss(
             policy.feature_width, self.params.discriminator_width, self.params.domain_weight
         ).to(context.device)

@@ -7,12 +7,12 @@ from typing import Any
 from studio.contracts import Context
 from studio.experiment import setting
 from studio.il.cloning import UNITS
-from studio.il.co_training import CoTrainingParams, CoTrainingStrategy
+from studio.il.co_training import AdaptationParams, AdaptationStrategy
 from studio.il.mixture import mixture
 from studio.nn.domain_alignment import DiscrepancyLoss
 
 
-class MMD(CoTrainingStrategy):
+class MMD(AdaptationStrategy):
     """Every parameter of the source policy continues to learn on both domains' demonstrations; the maximum mean
     discrepancy of their features is added to the loss."""
 
@@ -24,7 +24,7 @@ class MMD(CoTrainingStrategy):
     units = UNITS | {"mmd": ""}
     min_samples = 2  # the unbiased estimate compares the samples of a domain with each other
 
-    class Params(CoTrainingParams):
+    class Params(AdaptationParams):
         """Optimization, the discrepancy's weight, and how batches are mixed."""
 
         discrepancy_weight: float = setting(
@@ -33,6 +33,6 @@ class MMD(CoTrainingStrategy):
 
     def setup(self, context: Context[Any]) -> None:
         policy = context.policy(pretrained=True).train().requires_grad_(True)
-        datasets = mixture(context, policy, self.params.source_share)
+        datasets = mixture(context, policy, self.params.source_share, self.params.use_target_actions)
         auxiliary = [DiscrepancyLoss(self.params.discrepancy_weight)]
         self.clone(context, policy, list(policy.parameters()), datasets=datasets, auxiliary=auxiliary)

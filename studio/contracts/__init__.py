@@ -14,7 +14,15 @@ from studio.contracts.embodiment import Embodiment, Limb
 from studio.contracts.episodes import Episodes
 from studio.contracts.panel import PanelInfo
 from studio.contracts.player import ContextComponent, PlayerInfo, PlayerProtocol, PolicyChoice, RandomizationValues
-from studio.contracts.policy import Companion, EmbodimentSpec, Policy, TrainablePolicy, TransitionScore, TrialPolicy
+from studio.contracts.policy import (
+    AdaptableBlock,
+    Companion,
+    EmbodimentSpec,
+    Policy,
+    TrainablePolicy,
+    TransitionScore,
+    TrialPolicy,
+)
 from studio.contracts.problem import CheckResult, Metrics, Problem
 from studio.contracts.requires import Requires
 from studio.contracts.stateful import Stateful
@@ -26,6 +34,7 @@ __all__ = [
     "RENAMED_ENTRIES",
     "SLOTS",
     "WHOLE",
+    "AdaptableBlock",
     "Array",
     "AuxiliaryLoss",
     "Ball",

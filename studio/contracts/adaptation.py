@@ -33,8 +33,10 @@ class TaskSplit:
         train: contexts to learn from; empty: the whole family is drawn from.
         inside: held-out contexts within the range of training.
         outside: held-out contexts beyond it; empty where the family has no beyond.
+        validation: held-out contexts by which a policy is chosen; empty: the same as for its score.
     """
 
     train: Sequence[Sequence[float]]
     inside: Sequence[Sequence[float]]
     outside: Sequence[Sequence[float]] = ()
+    validation: Sequence[Sequence[float]] = ()

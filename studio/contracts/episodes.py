@@ -18,7 +18,8 @@ class Episodes:
     """Demonstrations, all frames of all episodes one after the other.
 
     ``observations`` maps ``image`` (frames, h, w, 3) uint8, ``joint_pos``, ``eef_pos``, ``goal`` to arrays;
-    ``actions`` is (frames, dof) in [−1, 1]; ``lengths`` (episodes,) splits the frames.
+    ``actions`` is (frames, dof) in [−1, 1], or (frames, 1) numbers of choices where they are ``discrete``; ``lengths``
+    (episodes,) splits the frames.
     """
 
     observations: dict[str, Array]
@@ -27,6 +28,7 @@ class Episodes:
     rewards: Array | None = None
     states: Array | None = None
     attributes: dict[str, Any] = field(default_factory=dict)
+    discrete: bool = False
 
     def __len__(self) -> int:
         return len(self.lengths)
@@ -51,6 +53,7 @@ class Episodes:
             None if self.rewards is None else self.rewards[:frames],
             None if self.states is None else self.states[:frames],
             dict(self.attributes),
+            self.discrete,
         )
 
     def check(self, where: str, width: int | None = None, keys: Iterable[str] = ()) -> None:
@@ -63,7 +66,11 @@ class Episodes:
             raise DataError(
                 f"The actions hold NaN or infinity, first in episode {episode}.", where, "Remove those episodes."
             )
-        if np.abs(self.actions).max() > 1 + 1e-4:
+        if self.discrete and not np.all((self.actions >= 0) & (self.actions == np.floor(self.actions))):
+            raise DataError(
+                "Some actions are no numbers of choices.", where, "Write a choice as a whole number, counted from 0."
+            )
+        if not self.discrete and np.abs(self.actions).max() > 1 + 1e-4:
             raise DataError(
                 f"Actions reach {np.abs(self.actions).max():.3g}, outside [-1, 1].",
                 where,

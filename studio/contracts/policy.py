@@ -90,6 +90,10 @@ class Policy(Protocol):
     def entropy(self, observation: Observation, memory: object = None) -> Array | None:
         """Return the entropy of what it would explore with, (n,), nats; None: it does not explore."""
 
+    def probabilities(self, observation: Observation) -> Array | None:
+        """Return the probability of each discrete choice, (n, choices); None: it does not choose among discrete
+        actions. ``gives_probabilities`` of its class says the same before there is one."""
+
     def companions(self) -> Mapping[str, Companion]:
         """Return, by name, what is saved beside it; none of it is among its parameters or its ``state_dict``."""
 
@@ -111,16 +115,18 @@ class EmbodimentSpec:
     Args:
         control: what an action means there, as ``Domain.control``.
         statistics: of that domain's data, as ``Episodes.statistics`` gives them: entry → mean, std → (width,).
+        choices: under control "discrete", how many the task has.
     """
 
     embodiment: Embodiment
     control: str
     statistics: Mapping[str, Mapping[str, Array]]
+    choices: int = 0
 
     @classmethod
     def of(cls, domain: ResolvedDomain, episodes: Episodes) -> EmbodimentSpec:
         """Return the spec of a domain, with the statistics of its episodes."""
-        return cls(domain.embodiment, domain.domain.control, episodes.statistics())
+        return cls(domain.embodiment, domain.domain.control, episodes.statistics(), domain.task.actions)
 
 
 class AdaptableBlock(Protocol):
@@ -138,6 +144,10 @@ class TrainablePolicy(Policy, Protocol):
 
     PEFT adapts the linear layers ``adapter_targets`` and trains the modules ``modules_to_save`` whole.
     """
+
+    @property
+    def loss_unit(self) -> str:
+        """Unit of :meth:`loss`, as the curves show it."""
 
     @property
     def adapter_targets(self) -> Sequence[str]:

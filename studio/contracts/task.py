@@ -86,7 +86,9 @@ class Task:
     actions: int = 0  # under control "discrete": how many there are to choose from; known once its world is made
     context: ClassVar[tuple[str, ...]] = ()  # of a family of tasks: the names of ω's components
     ranges: ClassVar[tuple[tuple[float, float], ...]] = ()  # of each component, where the family draws it uniformly
-    members: ClassVar[tuple[tuple[float, ...], ...]] = ()  # of a family of a few tasks: all its contexts
+    members: ClassVar[tuple[tuple[float, ...], ...]] = ()  # of a finite family: the contexts that training draws
+    held_out: ClassVar[tuple[tuple[float, ...], ...]] = ()  # of a finite family: those kept for scores
+    validation: ClassVar[tuple[tuple[float, ...], ...]] = ()  # and those kept to choose a policy by
     languages: ClassVar[tuple[str, ...]] = ()  # that it gives instructions in
     placements: ClassVar[tuple[str, ...]] = ("usual",)  # where its objects may lie; those after the first: as controls
 

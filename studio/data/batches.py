@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
@@ -24,12 +25,14 @@ class Mixed:
         domain: 0 of the target, 1 and up of the sources.
         embodiment: its row in the policy's tables.
         weight: its share of a batch, relative to the others'.
+        labeled: whether its actions are cloned; else its samples have the weight 0, and zeros for actions.
     """
 
     episodes: Episodes
     domain: int = 0
     embodiment: int = 0
     weight: float = 1.0
+    labeled: bool = True
 
 
 class BatchSampler:
@@ -64,7 +67,7 @@ class BatchSampler:
             raise ValueError("the datasets have different observations")
         if augment is not None and "image" not in observations[0]:
             raise ValueError("augmentation needs images")
-        actions = [policy.tensors({"actions": dataset.episodes.actions})["actions"].float() for dataset in datasets]
+        actions = [policy.tensors({"actions": _actions(dataset)})["actions"].float() for dataset in datasets]
         self._observations = _padded(observations)
         self._actions = _padded([{"actions": action} for action in actions])
         self._chunk = policy.chunk
@@ -76,6 +79,12 @@ class BatchSampler:
             }
             for d, action in zip(datasets, actions, strict=True)
         ]
+        self._weights: list[Tensor] | None = None
+        if not all(dataset.labeled for dataset in datasets):
+            self._weights = [
+                torch.full((len(action),), float(d.labeled), device=action.device)
+                for d, action in zip(datasets, actions, strict=True)
+            ]
         self._features: list[Tensor] | None = None
 
     def batch(self, iteration: int) -> Batch:
@@ -99,12 +108,14 @@ class BatchSampler:
         """
         if self._augment is not None:
             raise ValueError("augmented images have no features that could be computed once")
-        found = []
         with torch.no_grad():
-            for index in range(len(self.counts)):
-                chunks = torch.arange(self._size(index)).split(CHUNK)
-                found.append(torch.cat([features(self.part(index, rows)) for rows in chunks]))
+            found = [torch.cat([features(part) for part in self.samples(i)]) for i in range(len(self.counts))]
         self._features, self._observations = found, [{} for _ in found]
+
+    def samples(self, index: int) -> Iterator[Batch]:
+        """Yield all samples of a dataset, in parts."""
+        for rows in torch.arange(self._size(index)).split(CHUNK):
+            yield self.part(index, rows)
 
     def _size(self, index: int) -> int:
         return len(self._actions[index]["actions"])
@@ -120,6 +131,7 @@ class BatchSampler:
             labels["domain"][rows],
             labels["embodiment"][rows],
             mask=mask,
+            weight=None if self._weights is None else self._weights[index][rows],
             features=None if self._features is None else self._features[index][rows],
         )
 
@@ -132,6 +144,12 @@ class BatchSampler:
         steps = rows[:, None] + torch.arange(self._chunk, device=rows.device)
         last = self._last[index][rows][:, None]
         return actions[torch.minimum(steps, last)], steps <= last
+
+
+def _actions(dataset: Mixed) -> np.ndarray:
+    """Return a dataset's actions, or zeros where they are not to be cloned: nothing behind can see them."""
+    actions = dataset.episodes.actions
+    return actions if dataset.labeled else np.zeros_like(actions)
 
 
 def shares(weights: Sequence[float], total: int) -> list[int]:
@@ -166,6 +184,7 @@ def _joined(parts: Sequence[Batch]) -> Batch:
         torch.cat([part.domain for part in parts]),
         torch.cat([part.embodiment for part in parts]),
         mask=None if parts[0].mask is None else torch.cat([p.mask for p in parts if p.mask is not None]),
+        weight=None if parts[0].weight is None else torch.cat([p.weight for p in parts if p.weight is not None]),
         features=None
         if parts[0].features is None
         else torch.cat([p.features for p in parts if p.features is not None]),

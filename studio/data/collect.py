@@ -38,7 +38,8 @@ def collect(
     """Run the scripted expert until ``count`` episodes have succeeded.
 
     Half of the episodes are disturbed: noise is added to what is executed and the clean action is kept as the label, so
-    that the data also shows the way back (DART: Laskey et al. 2017, arXiv:1703.09327).
+    that the data also shows the way back (DART: Laskey et al. 2017, arXiv:1703.09327). Choices of a discrete control
+    are executed as they are.
 
     Args:
         tick: called every control step with (episodes made, episodes asked for); it may raise to stop.
@@ -81,7 +82,7 @@ class _Recorder:
         self._world, self._labels = world, world.expert(ids)
         width = self._labels.shape[1]
         noise = [self._rngs[i].normal(0, NOISE, width) * self._disturbed[i] for i in ids]
-        return np.clip(self._labels + noise, -1, 1)
+        return world.control.disturbed(self._labels, np.array(noise))
 
     def record(self, ids: Array, seen: Observation, executed: Array, rewards: Array) -> None:
         assert self._world is not None
@@ -104,4 +105,4 @@ def _joined(parts: list[dict[str, Array]], domain: Domain, task: Task) -> Episod
     env_args = {"env_name": f"{domain.task}-{domain.embodiment}", "env_type": 4, "env_kwargs": kwargs}
     actions, rewards, states = (whole.pop(key) for key in ("actions", "rewards", "states"))
     attributes = {"env_args": json.dumps(env_args), "control_hz": task.control_hz}
-    return Episodes(whole, actions, lengths, rewards, states, attributes)
+    return Episodes(whole, actions, lengths, rewards, states, attributes, domain.control == "discrete")

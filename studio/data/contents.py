@@ -63,7 +63,8 @@ class Examined:
 
     def __init__(self, contents: Contents, reading: Reading) -> None:
         self._contents, self._reading, self._findings = contents, reading, contents.findings
-        self._actions: Actions = read_actions(contents.episodes, self._findings)
+        self._discrete = contents.recorded.get("control") == "discrete"
+        self._actions: Actions = read_actions(contents.episodes, self._findings, self._discrete)
         if not self._actions.episodes:
             raise self._refusal({""})
         self._numbers: dict[str, list[Array]] = {}
@@ -149,6 +150,7 @@ class Examined:
             rewards[:, 0] if rewards is not None and rewards.shape[1] == 1 else rewards,
             states,
             dict(contents.attributes),
+            self._discrete,
         )
 
     def _camera(self) -> str | None:

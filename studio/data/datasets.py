@@ -54,7 +54,7 @@ def demonstrations(
                 say(f"{domain.dataset.name}: {note}")
         found = format_of(domain.dataset).read(domain.dataset, suits.reading)
         episodes = _open_at_plus_one(downsampled(found, suits.frames), resolved)
-    episodes.check(where, len(task.slots(embodiment, domain.control)), sorted(entries_of(domain, task)))
+    episodes.check(where, len(task.slots(embodiment, domain.control)), sorted(entries_of(domain, task, embodiment)))
     return episodes
 
 
@@ -75,7 +75,7 @@ def examine(resolved: ResolvedDomain) -> Suitability:
     """
     domain, task, registry = resolved.domain, resolved.task, shared_registry()
     assert domain.dataset is not None
-    entries = entries_of(domain, task)
+    entries = entries_of(domain, task, resolved.embodiment)
     asked = domain.dataset_camera if len(domain.images) < 2 else ""  # of several cameras all images are examined
     reading = Reading(domain.episodes, domain.dataset_split, entries, asked)
     known = frozenset([*registry.all("tasks"), *registry.all("embodiments"), *CONTROLS])

@@ -50,8 +50,12 @@ class Actions:
         return [len(values) for values in self.values.values()]
 
 
-def read_actions(episodes: Sequence[RecordedEpisode], findings: Findings) -> Actions:
-    """Return the valid actions, (frames, width) in [−1, 1] each, of one width."""
+def read_actions(episodes: Sequence[RecordedEpisode], findings: Findings, discrete: bool = False) -> Actions:
+    """Return the valid actions, (frames, width) in [−1, 1] each, of one width.
+
+    Args:
+        discrete: they are numbers of choices instead, whole and counted from 0.
+    """
     found = Actions()
     for episode in episodes:
         try:
@@ -62,7 +66,9 @@ def read_actions(episodes: Sequence[RecordedEpisode], findings: Findings) -> Act
                 raise InvalidColumn("holds no frames", "Remove that episode.")
             _same_width(values, found.values)
             largest = float(np.abs(values).max())
-            if largest > OUTSIDE:
+            if discrete and not np.all((values >= 0) & (values == np.floor(values))):
+                raise InvalidColumn("holds values that are no numbers of choices", "Write whole numbers from 0 on.")
+            if not discrete and largest > OUTSIDE:
                 raise InvalidColumn(
                     f"reaches {largest:.3g}, outside [-1, 1]", "Normalize the actions as robomimic does."
                 )

@@ -44,4 +44,5 @@ def downsampled(episodes: Episodes, frames: int) -> Episodes:
         None if episodes.rewards is None else summed(episodes.rewards),
         None if episodes.states is None else episodes.states[rows],
         dict(episodes.attributes),
+        episodes.discrete,
     )

@@ -12,11 +12,12 @@ from studio.experiment import Domain
 OTHER_ROBOT = "Choose the embodiment the data was recorded on."
 
 
-def entries_of(domain: Domain, task: Task) -> frozenset[str]:
+def entries_of(domain: Domain, task: Task, embodiment: Embodiment) -> frozenset[str]:
     """Return the observations that a policy learns from in a domain."""
     sights = [*domain.images, *(["goal"] if domain.observes("goal") or not domain.images else [])]
     read, gripped = ["instruction"] * domain.observes("instruction"), ["gripper_pos"] * task.grips
-    return frozenset(["joint_pos", "eef_pos", *sights, *read, *gripped])
+    limbs = ["joint_pos", "eef_pos"] if embodiment.limbs else []
+    return frozenset([*limbs, *sights, *read, *gripped])
 
 
 def further_images(domain: Domain, cameras: Mapping[str, str]) -> tuple[tuple[str, str], ...]:

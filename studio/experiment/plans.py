@@ -145,6 +145,13 @@ class EvaluationPlan(Settings):
         "apart from the evaluation's.",
         since=2,
     )
+    keep_best_by: Literal["score", "mutual_information"] = setting(
+        "score",
+        "Best by",
+        "What the best policy is chosen by: its score on the target (an oracle where the target's labels are not to be "
+        "known), or the mutual information of its observations and choices, which needs no label.",
+        since=2,
+    )
 
     @field_validator("shots")
     @classmethod

@@ -35,8 +35,6 @@ class BehaviorCloning:
         auxiliary: losses that are added to the policy's own.
     """
 
-    units = UNITS
-
     def __init__(
         self,
         policy: Loss,
@@ -50,6 +48,7 @@ class BehaviorCloning:
     ) -> None:
         self.policy, self.batches, self.parameters, self.auxiliary = policy, batches, [*parameters], auxiliary
         self.iterations, self.learning_rate, self.iteration = iterations, learning_rate, 0
+        self.units = UNITS | {"loss": policy.loss_unit}
         fused = all(p.device.type in ("cpu", "cuda") for p in self.parameters)
         self.optimizer = torch.optim.AdamW(self.parameters, lr=learning_rate, weight_decay=weight_decay, fused=fused)
 

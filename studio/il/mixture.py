@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,21 +10,29 @@ from studio.contracts import Context, EmbodimentSpec, Episodes, TrainablePolicy
 from studio.data.batches import Mixed
 
 
-def mixture(context: Context[Any], policy: TrainablePolicy, source_share: float) -> list[Mixed]:
+def mixture(
+    context: Context[Any], policy: TrainablePolicy, source_share: float, target_actions: bool = True
+) -> list[Mixed]:
     """Bind a policy to target and sources, and return their demonstrations, to be mixed in every batch.
 
     In a batch ``domain`` and ``embodiment`` are 0 for the target, on which the policy acts, and 1 and up for sources.
 
     Args:
         source_share: share of the samples in each batch that come from all sources together.
+        target_actions: whether the target's actions are cloned. Else nothing of them is used: their samples have the
+            weight 0, and the first source's actions give their statistics.
     """
     shares = [1 - source_share, *[source_share / len(context.sources)] * len(context.sources)]
     domains = [context.target, *context.sources]
     datasets = [
-        Mixed(context.demonstrations(domain), domain=row, embodiment=row, weight=share)
+        Mixed(context.demonstrations(domain), row, row, share, target_actions or row > 0)
         for row, (domain, share) in enumerate(zip(domains, shares, strict=True))
     ]
-    policy.bind([EmbodimentSpec.of(d, data.episodes) for d, data in zip(domains, datasets, strict=True)], keep=True)
+    specs = [EmbodimentSpec.of(d, data.episodes) for d, data in zip(domains, datasets, strict=True)]
+    if not target_actions:
+        statistics = {**specs[0].statistics, "actions": specs[1].statistics["actions"]}
+        specs[0] = dataclasses.replace(specs[0], statistics=statistics)
+    policy.bind(specs, keep=True)
     return datasets
 
 

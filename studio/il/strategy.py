@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
-from torch import nn
+from torch import Tensor, nn
 
-from studio.contracts import AuxiliaryLoss, Context, Metrics, Problem, Requires, Stateful, Strategy, TrainablePolicy
+from studio.contracts import (
+    AuxiliaryLoss,
+    Batch,
+    Context,
+    Metrics,
+    Problem,
+    Requires,
+    Stateful,
+    Strategy,
+    TrainablePolicy,
+)
 from studio.data.augment import Augment
 from studio.data.batches import BatchSampler, Mixed
 from studio.experiment import Experiment, Settings, setting
@@ -85,12 +95,14 @@ class CloningStrategy(Strategy):
         *,
         datasets: Sequence[Mixed] | None = None,
         auxiliary: Sequence[AuxiliaryLoss] = (),
+        features: Callable[[Batch], Tensor] | None = None,
     ) -> None:
         """Prepare behavior cloning of ``parameters`` within the budget.
 
         Args:
             datasets: the datasets mixed in a batch; None: the target's demonstrations alone.
             auxiliary: losses beside the cloning loss; their parameters are among ``parameters``.
+            features: of a strategy with frozen features, how they are computed; None: by the policy.
         """
         budget = context.experiment.budget
         mixture = datasets if datasets is not None else [Mixed(context.demonstrations(context.target))]
@@ -98,8 +110,9 @@ class CloningStrategy(Strategy):
         batches = BatchSampler(policy, mixture, budget.batch_size, context.experiment.seed, augment)
         if self.frozen_features:
             policy.train(False)
-            batches.freeze(policy.features)
+            batches.freeze(features or policy.features)
         self._policy = policy
+        self.units = {**self.units, "loss": policy.loss_unit}
         self._learner = BehaviorCloning(
             policy,
             batches,

@@ -16,8 +16,8 @@ BEYOND = 0.5  # how far outside they may lie, as a fraction of the range's width
 def split(domain: ResolvedDomain, seed: int, count: int = HELD_OUT) -> TaskSplit:
     """Return a domain's training contexts, and ``count`` held-out ones inside and outside of the family's range.
 
-    Held-out contexts come from a random stream that no episode draws from. There are none outside for a family of
-    finitely many tasks (``members``), or one whose range is not a box.
+    Held-out contexts come from a random stream that no episode draws from, or are those that a finite family keeps
+    for it. There are none outside for a family of finitely many tasks (``members``), or one whose range is not a box.
 
     Args:
         seed: the evaluation's.
@@ -25,17 +25,20 @@ def split(domain: ResolvedDomain, seed: int, count: int = HELD_OUT) -> TaskSplit
     task = domain.task
     if not task.context:
         return TaskSplit((), ())
+    if task.held_out:
+        return TaskSplit(domain.domain.contexts, task.held_out, (), task.validation)
     rng = EpisodeRng(np.arange(seed, seed + count), STREAM)
     inside = task.family(rng).tolist()
     return TaskSplit(domain.domain.contexts, inside, _outside(domain, rng).tolist() if _is_box(domain) else ())
 
 
-def held_out(domain: ResolvedDomain, which: str, seed: int) -> ResolvedDomain:
+def held_out(domain: ResolvedDomain, which: str, seed: int, choosing: bool = False) -> ResolvedDomain:
     """Return the domain with contexts that no training draws.
 
     Args:
         which: ``"inside"`` the family's range or ``"outside"``; ``"none"``: the domain as it is.
         seed: of the evaluation.
+        choosing: a policy is to be chosen, not scored: where the family keeps contexts for that, they are taken.
 
     Raises:
         ExperimentError: the family has no such contexts, or the domain chooses its own.
@@ -49,13 +52,14 @@ def held_out(domain: ResolvedDomain, which: str, seed: int) -> ResolvedDomain:
         words = f"The task '{task.id}' is not a task family, so no task of it can be held out."
     elif domain.domain.contexts:
         words, remedy = "The target's contexts are chosen already.", "Set it to none, or leave target.contexts empty."
-    elif task.members:
+    elif task.members and not task.held_out:
         words = f"The family of '{task.id}' has {len(task.members)} tasks, and training draws them all."
     elif not contexts:
         words, remedy = f"The family of '{task.id}' has no tasks outside its range.", "Set it to inside or none."
     if words:
         raise ExperimentError(words, "evaluation.held_out", remedy)
-    return domain.changed(domain.domain.changed(contexts=contexts))
+    chosen = found.validation if choosing and found.validation else contexts
+    return domain.changed(domain.domain.changed(contexts=[list(context) for context in chosen]))
 
 
 def _is_box(domain: ResolvedDomain) -> bool:

@@ -24,6 +24,9 @@ class BasePolicy(nn.Module):
     entries: ClassVar[tuple[str, ...]] = ()  # of an observation, that it can read; empty: all but instructions
     is_transformer: ClassVar[bool] = False  # whether prompts, and parts of blocks, can be added to it
     several_entries: ClassVar[bool] = False  # whether it reads observations of several entries and of several cameras
+    gives_probabilities: ClassVar[bool] = False  # of discrete choices
+    controls: ClassVar[tuple[str, ...]] = ()  # that it can act in; empty: any
+    loss_unit: ClassVar[str] = "MSE"  # of its cloning loss
     algorithm: ClassVar[str] = ""  # the key in studio.rl.learners of what trains it; empty: it is cloned
     params: Any = None
 
@@ -72,6 +75,10 @@ class BasePolicy(nn.Module):
     def encoded(self, seen: dict[str, Tensor]) -> dict[str, Tensor]:
         """Return the entries as they are: nothing is frozen."""
         return seen
+
+    def probabilities(self, observation: Observation) -> Array | None:
+        """Return None: it does not choose among discrete actions."""
+        return None
 
     def take_spaces(self, other: BasePolicy) -> None:
         """Take slots and statistics of another policy of this kind; by default there are none, and it fits as it is."""

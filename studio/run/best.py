@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from studio.contracts import Strategy
+from studio.contracts import Policy, Strategy
+from studio.events import MetricsLogged
 from studio.experiment import Experiment
 from studio.files import json_text
 from studio.nn.snapshot import snapshot
 from studio.registry import Registry
+from studio.run.label_free import ProbabilityRecorder
 from studio.run.reporter import Reporter
 from studio.run.score_target import score_target
 from studio.seeds import selection_seed
@@ -36,16 +38,26 @@ class BestPolicy:
     def consider(self, strategy: Strategy, step: int) -> None:
         """Score the policy of a step on the selection episodes, and keep it where it is the best so far."""
         plan, reporter = self._experiment, self._reporter
+        policy: Any = snapshot(strategy.policy())
+        recorder = ProbabilityRecorder(policy) if policy.gives_probabilities else None
         *_, result = score_target(
-            snapshot(strategy.policy()),
+            policy if recorder is None else cast(Policy, recorder),
             resolve(plan.target, self._registry),
             plan.evaluation,
             plan.evaluation.short_episodes,
             selection_seed(plan.seed),
             lambda ended, wanted: reporter.clock.tick(),
+            choosing=True,
         )
-        if self._kept is None or result.success > self._kept["score"]:
-            self._kept = {"step": step, "score": result.success, "measure": result.measure}
+        values = {"selection_score": result.success}
+        if recorder is not None:
+            values["selection_information"] = recorder.mutual_information()
+        units = {"selection_information": "nats"}
+        reporter.publish(MetricsLogged(reporter.pipeline.stage, step, reporter.clock.seconds, values, units))
+        by_score = plan.evaluation.keep_best_by == "score"
+        value, measure = (result.success, result.measure) if by_score else (values["selection_information"], "nats")
+        if self._kept is None or value > self._kept["score"]:
+            self._kept = {"step": step, "score": value, "measure": measure}
             self._save(strategy)
 
     def policy(self) -> Any:

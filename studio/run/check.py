@@ -76,7 +76,7 @@ def check(experiment: Experiment, registry: Registry) -> list[Problem]:
                 problems += attempt("strategy.params", lambda: check_targets(experiment, registry)) or []
             problems += _seeds(experiment, registry)
             problems += _family(experiment.source, kind, registry)
-            problems += _selection(experiment)
+            problems += _selection(experiment, registry)
             if kind.requires.source_policy and not any(p.field == "target.observation" for p in problems):
                 problems += _other_observations(experiment)
             sizes = {d.image_size for d in experiment.domains.values() if d.observes("image")}
@@ -119,9 +119,13 @@ def _held_out(experiment: Experiment, registry: Registry) -> None:
     held_out(resolve(experiment.target, registry), experiment.evaluation.held_out, experiment.evaluation.seed)
 
 
-def _selection(experiment: Experiment) -> list[Problem]:
+def _selection(experiment: Experiment, registry: Registry) -> list[Problem]:
     """Return why no best policy can be chosen."""
     plan = experiment.evaluation
+    policy = registry.all("policies").get(experiment.policy.id)
+    if plan.keep_best_by != "score" and policy is not None and not policy.gives_probabilities:
+        words = f"'{experiment.policy.id}' does not give probabilities of choices to choose the best policy by."
+        return [Problem("evaluation.keep_best_by", words, "Set it to score.")]
     if not plan.keep_best or plan.every:
         return []
     words = "The best policy is chosen by interim evaluations, and there are none."
@@ -133,6 +137,13 @@ def _demonstrations(experiment: Experiment, kind: Any, registry: Registry) -> li
     problems = []
     policy = registry.all("policies").get(experiment.policy.id)
     reinforced = algorithm_of(policy)
+    controls = policy.controls if policy is not None else ()
+    for domain in experiment.domains.values() if controls else ():
+        if domain.control not in controls:
+            message = f"'{experiment.policy.id}' cannot act under the control '{domain.control}'."
+            fit = [id for id, other in registry.all("policies").items() if domain.control in other.controls]
+            problems.append(Problem("policy.id", message, f"Choose {' or '.join(fit)}."))
+            break
     if kind.requires.target_data and reinforced is not None:
         message = f"'{experiment.policy.id}' is for reinforcement learning; '{kind.title}' learns from demonstrations."
         problems.append(Problem("policy.id", message, "Choose token_transformer."))

@@ -16,7 +16,13 @@ Tick = Callable[[int, int], None]
 
 
 def score_target(
-    policy: Policy, target: ResolvedDomain, plan: EvaluationPlan, episodes: int, seed: int, tick: Tick | None = None
+    policy: Policy,
+    target: ResolvedDomain,
+    plan: EvaluationPlan,
+    episodes: int,
+    seed: int,
+    tick: Tick | None = None,
+    choosing: bool = False,
 ) -> list[Evaluation]:
     """Return the policy's scores after 0, 1 … shots, up to the largest of ``plan.shots``: the last one is its score.
 
@@ -27,8 +33,9 @@ def score_target(
         episodes: behind each score.
         seed: of the first episode; they count up.
         tick: called every step with (episodes ended, episodes); it may raise to leave.
+        choosing: a policy is to be chosen: on other held-out tasks, where the family keeps some for that.
     """
-    domain = held_out(target, plan.held_out, plan.seed)
+    domain = held_out(target, plan.held_out, plan.seed, choosing)
     if not (plan.uses_shots and policy.plays_trials):
         return [evaluate(policy, domain, episodes, seed, tick)]
     length = max(plan.shots) + 1

@@ -66,6 +66,10 @@ class DiscreteControl:
         """Return an expert's choices as they are: they are native already."""
         return moves
 
+    def disturbed(self, actions: Array, noise: Array) -> Array:
+        """Return the choices as they are: none is near another."""
+        return actions
+
     def advance_parts(self, actions: Array, ids: Ids) -> Iterator[float]:
         self.advance(actions, ids)
         self._world.batch.forward(None if isinstance(ids, slice) else ids)  # a viewer reads where the bodies are
@@ -98,6 +102,10 @@ class MotorControl:
     def native(self, moves: Array, ids: Array) -> Array:
         """Return an expert's commands as they are: they are native already."""
         return moves
+
+    def disturbed(self, actions: Array, noise: Array) -> Array:
+        """Return commands (n, width) with noise added, within their ranges."""
+        return np.asarray(np.clip(actions + noise, self.low, self.high))
 
     def advance_parts(self, actions: Array, ids: Ids) -> Iterator[float]:
         self._ctrl[ids] = actions
@@ -181,6 +189,10 @@ class ServoControl:
             if self._grippers[index] >= 0:
                 actions[:, self._grippers[index]] = moves[:, index, 3]
         return actions
+
+    def disturbed(self, actions: Array, noise: Array) -> Array:
+        """Return actions (n, width) with noise added, within [−1, 1]."""
+        return np.clip(actions + noise, -1, 1)
 
     def _commanded(self, actions: Array, ids: Array) -> Array:
         """The servo targets after this control step, (n, nu)."""

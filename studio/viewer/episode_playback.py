@@ -14,6 +14,7 @@ import numpy as np
 from studio.contracts import Episodes, ResolvedDomain
 from studio.errors import DataError
 from studio.experiment import Experiment
+from studio.meta.task_split import held_out
 from studio.registry import shared_registry
 from studio.sim.domains import resolve
 from studio.sim.rollout import policy_actions, run_episodes
@@ -63,7 +64,8 @@ def replay(folder: Path, step: int, most: int = MAX_EPISODES) -> tuple[Episodes,
     if not len(rows):
         raise DataError(f"The run has no evaluation at step {step}.", str(folder), "Choose another step.")
     policy = load_policy(folder, step)
-    resolved = resolve(Experiment.load(folder / "experiment.yaml").target, shared_registry())
+    plan = Experiment.load(folder / "experiment.yaml")
+    resolved = held_out(resolve(plan.target, shared_registry()), plan.evaluation.held_out, plan.evaluation.seed)
     task = resolved.new_task()
     frames: list[list[dict[str, Any]]] = [[] for _ in rows]
     world = World(resolved.domain, task, resolved.embodiment, len(rows))
@@ -83,7 +85,8 @@ def replay(folder: Path, step: int, most: int = MAX_EPISODES) -> tuple[Episodes,
     whole = {key: np.stack([np.asarray(frame[key]) for frame in flat]) for key in flat[0]}
     actions, rewards, states = (whole.pop(key) for key in ("actions", "rewards", "states"))
     lengths = np.array([len(episode) for episode in frames])
-    episodes = Episodes(whole, actions, lengths, rewards, states, {"control_hz": task.control_hz})
+    discrete = resolved.domain.control == "discrete"
+    episodes = Episodes(whole, actions, lengths, rewards, states, {"control_hz": task.control_hz}, discrete)
     return episodes, resolved, tuple(_outcome(row, task.has_success) for row in rows)
 
 
