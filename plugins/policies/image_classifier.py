@@ -27,6 +27,7 @@ class ImageClassifier(BasePolicy):
     summary = "Convolutional network that chooses one of a few discrete actions from an image."
     reference = "After the network for MNIST of Ganin et al. 2016, arXiv:1505.07818, figure 4a"
     controls = ("discrete",)
+    entries = ("image",)
     loss_unit = "nats"
     gives_probabilities = True
 

@@ -22,6 +22,7 @@ class MLP(SlotPolicy):
     title = "Multilayer perceptron"
     summary = "Perceptron over the goal's coordinates, joints and end effectors, for tasks without images."
     entries = ("goal",)
+    controls = ("end_effector", "joint")
     reference = "Mandlekar et al. 2021 (robomimic, arXiv:2108.03298): behavior cloning from low-dimensional states"
 
     class Params(SlotParams):

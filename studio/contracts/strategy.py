@@ -29,7 +29,7 @@ class Strategy:
     adapts: ClassVar[bool] = False  # :meth:`adapt` uses support episodes of a task, as many as evaluation.shots says
     unused_budget: ClassVar[tuple[str, ...]] = ()  # fields of the budget that say nothing to it
     stages: ClassVar[tuple[str, ...]] = ()  # of its own, in order, shown on the way; empty: "adapt" alone
-    units: ClassVar[Mapping[str, str]] = {}
+    units: Mapping[str, str] = {}
     tags: ClassVar[tuple[str, ...]] = ()
     companions: ClassVar[Mapping[str, type[Companion]]] = {}  # what it saves beside a policy, by the names there
     example: ClassVar[

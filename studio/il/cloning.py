@@ -33,6 +33,7 @@ class BehaviorCloning:
         batches: the batch of each iteration.
         parameters: the trained parameters: the policy's, and those of the auxiliary losses.
         auxiliary: losses that are added to the policy's own.
+        loss_unit: of the policy's own.
     """
 
     def __init__(
@@ -45,10 +46,11 @@ class BehaviorCloning:
         learning_rate: float,
         weight_decay: float = 1e-4,
         auxiliary: Sequence[AuxiliaryLoss] = (),
+        loss_unit: str = UNITS["loss"],
     ) -> None:
         self.policy, self.batches, self.parameters, self.auxiliary = policy, batches, [*parameters], auxiliary
         self.iterations, self.learning_rate, self.iteration = iterations, learning_rate, 0
-        self.units = UNITS | {"loss": policy.loss_unit}
+        self.units = UNITS | {"loss": loss_unit}
         fused = all(p.device.type in ("cpu", "cuda") for p in self.parameters)
         self.optimizer = torch.optim.AdamW(self.parameters, lr=learning_rate, weight_decay=weight_decay, fused=fused)
 

@@ -121,6 +121,7 @@ class CloningStrategy(Strategy):
             learning_rate=self.params.learning_rate,
             weight_decay=self.params.weight_decay,
             auxiliary=auxiliary,
+            loss_unit=policy.loss_unit,
         )
 
     def iterate(self) -> Iterator[Metrics]:

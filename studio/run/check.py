@@ -137,20 +137,19 @@ def _demonstrations(experiment: Experiment, kind: Any, registry: Registry) -> li
     problems = []
     policy = registry.all("policies").get(experiment.policy.id)
     reinforced = algorithm_of(policy)
-    controls = policy.controls if policy is not None else ()
-    for domain in experiment.domains.values() if controls else ():
-        if domain.control not in controls:
-            message = f"'{experiment.policy.id}' cannot act under the control '{domain.control}'."
-            fit = [id for id, other in registry.all("policies").items() if domain.control in other.controls]
-            problems.append(Problem("policy.id", message, f"Choose {' or '.join(fit)}."))
-            break
     if kind.requires.target_data and reinforced is not None:
         message = f"'{experiment.policy.id}' is for reinforcement learning; '{kind.title}' learns from demonstrations."
         problems.append(Problem("policy.id", message, "Choose token_transformer."))
     if kind.requires.source_policy and reinforced is not None:
         problems += _reinforcement(experiment, reinforced)
     wanted = learns_from_demonstrations(experiment, registry)
+    controls = policy.controls if policy is not None else ()
     for name, domain in experiment.domains.items():
+        if wanted[name] and controls and domain.control not in controls:
+            message = f"'{experiment.policy.id}' cannot act under the control '{domain.control}' of the {name}."
+            fit = [id for id, other in registry.all("policies").items() if domain.control in other.controls]
+            remedy = f"Choose {' or '.join(fit)}." if fit else "Choose a reinforcement-learning strategy."
+            problems.append(Problem("policy.id", message, remedy))
         if domain.curriculum.enabled and kind.requires.target_data:
             message = f"'{kind.title}' learns from demonstrations: a curriculum has no training to follow."
             remedy = "Turn the curriculum off, or choose a reinforcement-learning strategy."

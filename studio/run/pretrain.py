@@ -149,6 +149,7 @@ class PretrainingByCloning:
             list(self.policy.parameters()),
             iterations=plan.iterations,
             learning_rate=plan.learning_rate,
+            loss_unit=policy.loss_unit,
         )
 
     def state_dict(self) -> dict[str, Any]:

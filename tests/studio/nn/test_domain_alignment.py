@@ -7,11 +7,13 @@ import math
 import numpy as np
 import pytest
 import torch
+from scipy.linalg import sqrtm
 from scipy.spatial.distance import pdist, squareform
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from studio.contracts import Batch, Outputs
+from studio.nn.correlation_alignment import alignment
 from studio.nn.domain_alignment import (
     BANDWIDTHS,
     DiscrepancyLoss,
@@ -160,3 +162,15 @@ def test_class_probe_finds_what_separates_classes_and_nothing_in_noise() -> None
     assert class_probe(apart, labels) > 0.99
     assert abs(class_probe(noise, labels[torch.randperm(1200, generator=generator)]) - 1 / 3) < 0.08
     assert math.isnan(class_probe(noise, torch.zeros(1200, dtype=torch.long)))
+
+
+def test_correlation_alignment_gives_the_target_mean_and_covariance() -> None:
+    rng = np.random.default_rng(1)
+    x, y = rng.normal(2, 1, (400, 4)), rng.normal(size=(300, 4)) @ rng.normal(size=(4, 4)) - 1
+    moved = alignment(torch.from_numpy(x), torch.from_numpy(y), 1e-9)(torch.from_numpy(x)).numpy()
+    np.testing.assert_allclose(moved.mean(0), y.mean(0), atol=1e-9)
+    np.testing.assert_allclose(np.cov(moved.T), np.cov(y.T), rtol=1e-6, atol=1e-7)
+    ridge = 0.3 * x.var(0, ddof=1).mean() * np.eye(4)
+    matrix = np.linalg.inv(sqrtm(np.cov(x.T) + ridge)) @ sqrtm(np.cov(y.T) + ridge)
+    found = alignment(torch.from_numpy(x), torch.from_numpy(y), 0.3)(torch.from_numpy(x)).numpy()
+    np.testing.assert_allclose(found, (x - x.mean(0)) @ matrix + y.mean(0), atol=1e-7)
