@@ -41,7 +41,7 @@ def held_out(domain: ResolvedDomain, which: str, seed: int, choosing: bool = Fal
         choosing: a policy is to be chosen, not scored: where the family keeps contexts for that, they are taken.
 
     Raises:
-        ExperimentError: the family has no such contexts, or the domain chooses its own.
+        ExperimentError: the family has no such contexts, or the domain chooses its own and the family keeps none.
     """
     if which == "none":
         return domain
@@ -50,7 +50,7 @@ def held_out(domain: ResolvedDomain, which: str, seed: int, choosing: bool = Fal
     words, remedy = "", "Set it to none."
     if not task.context:
         words = f"The task '{task.id}' is not a task family, so no task of it can be held out."
-    elif domain.domain.contexts:
+    elif domain.domain.contexts and not task.held_out:
         words, remedy = "The target's contexts are chosen already.", "Set it to none, or leave target.contexts empty."
     elif task.members and not task.held_out:
         words = f"The family of '{task.id}' has {len(task.members)} tasks, and training draws them all."

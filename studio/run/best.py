@@ -49,13 +49,14 @@ class BestPolicy:
             lambda ended, wanted: reporter.clock.tick(),
             choosing=True,
         )
-        values = {"selection_score": result.success}
+        value, measure = result.success, result.measure
         if recorder is not None:
-            values["selection_information"] = recorder.mutual_information()
-        units = {"selection_information": "nats"}
-        reporter.publish(MetricsLogged(reporter.pipeline.stage, step, reporter.clock.seconds, values, units))
-        by_score = plan.evaluation.keep_best_by == "score"
-        value, measure = (result.success, result.measure) if by_score else (values["selection_information"], "nats")
+            information, score = recorder.mutual_information(), value
+            values = {"selection_score": score, "selection_information": information}
+            units = {"selection_information": "nats"}
+            reporter.publish(MetricsLogged(reporter.pipeline.stage, step, reporter.clock.seconds, values, units))
+            if plan.evaluation.keep_best_by == "mutual_information":
+                value, measure = information, "mutual information, nats"
         if self._kept is None or value > self._kept["score"]:
             self._kept = {"step": step, "score": value, "measure": measure}
             self._save(strategy)

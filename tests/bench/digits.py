@@ -32,12 +32,17 @@ TITLES = {"from_scratch": "bound"}
 CHOSEN_BY = {"oracle": "selection_score", "label_free": "selection_information"}
 
 
-def scores(method: str, seed: int) -> dict[str, dict[str, float]]:
-    """Run a method; return by step its test accuracy, and what the step could be chosen by."""
+def plan_of(method: str, seed: int) -> Experiment:
+    """Return the experiment of a method and a seed, which is its source policy's too."""
     plan = Experiment.load(assets() / "experiments" / "digits.yaml")
     own = plan.strategy.params if method == plan.strategy.id else plan.comparison.params.get(method, {})
     changes = {"strategy.id": method, "strategy.params": own, "seed": seed, "pretraining.seed": seed, "device": "cpu"}
-    session = Session(plan.changed(**changes), shared_registry(), Channels(), RUNS / "digits")
+    return plan.changed(**changes)
+
+
+def scores(method: str, seed: int) -> dict[str, dict[str, float]]:
+    """Run a method; return by step its test accuracy, and what the step could be chosen by."""
+    session = Session(plan_of(method, seed), shared_registry(), Channels(), RUNS / "digits")
     session.run()
     found, last = by_step(session.folder), session.experiment.budget.iterations
     # where an earlier step is published, the last one has no test score of its own yet

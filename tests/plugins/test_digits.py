@@ -120,17 +120,13 @@ def test_policies_and_controls_that_do_not_fit_are_refused() -> None:
 
 
 @pytest.mark.usefixtures("stand_in")
-@pytest.mark.parametrize("strategy", ["dann", "coral"])
-def test_labels_of_the_target_change_nothing(
-    strategy: str, runs: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    params = {"strategy.params": {"use_target_actions": False} if strategy == "dann" else {}}
+def test_labels_of_the_target_change_nothing(runs: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     weights = []
     for labels in (STAND_IN[1], (STAND_IN[1] + np.arange(digit_images.COUNT)) % 10):
         kept = np.where(np.arange(digit_images.COUNT) < 1750, STAND_IN[1], labels)  # the source's stay
         monkeypatch.setattr(digit_images, "mnist", lambda kept=kept: (STAND_IN[0], kept))
         monkeypatch.setenv("TRANSFER_STUDIO_CACHE", str(tmp_path / str(len(weights))))
-        session = Session(tiny(strategy, **params), shared_registry(), Channels(), runs)
+        session = Session(tiny("dann"), shared_registry(), Channels(), runs)
         session.run()
         weights.append(load_policy_folder(session.folder / "policy").state_dict())
     assert all((weights[0][name] == weights[1][name]).all() for name in weights[0])
