@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QFrame, QLabel, QLineEdit, QListWidget, QListWidge
 from studio.contracts import PanelInfo, Problem
 from studio.errors import StudioError
 from studio.experiment import Budget, Comparison, EvaluationPlan, Experiment, Pretraining, Selection
+from widgets.advice.card import AdviceCard
 from widgets.forms.choices import Choice
 from widgets.forms.form import Form
 from widgets.forms.params_form import ParamsForm
@@ -51,6 +52,7 @@ class StrategyPanel(QWidget):
         self.unplaced.setWordWrap(True)
         self.unplaced.setProperty("role", "problem")
         self.unplaced.hide()
+        self.advice = AdviceCard(app_state)
         self._make_forms()
         self._lay_out()
         app_state.experiment_changed.connect(self._take_experiment)
@@ -122,8 +124,8 @@ class StrategyPanel(QWidget):
         body.setSpacing(theme.MEDIUM)
         line = QFrame()
         line.setProperty("role", "line")
-        above = (self.search, self.list, self.summary, self.reference, self.unplaced, line, self.params["strategy"])
-        for widget in (*above, *self.sections.values()):
+        above = (self.search, self.list, self.summary, self.reference, self.advice, self.unplaced)
+        for widget in (*above, line, self.params["strategy"], *self.sections.values()):
             body.addWidget(widget)
         body.addStretch(1)
         layout = QVBoxLayout(self)

@@ -8,6 +8,7 @@ from typing import Any
 
 from studio import paths
 from studio.cli.adapters import adapters
+from studio.cli.advise import advise
 from studio.cli.compare import compare
 from studio.cli.experiments import load_experiment
 from studio.cli.progress import STOPPED, ProgressLine
@@ -234,6 +235,7 @@ COMMANDS = {
     "resume": resume,
     "evaluate": evaluate,
     "compare": compare,
+    "advise": advise,
     "queue": queue,
     "adapters": adapters,
     "list": list_,

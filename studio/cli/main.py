@@ -99,6 +99,11 @@ def _parser() -> argparse.ArgumentParser:
         "--screenshot", type=Path, metavar="PNG", help="also write a picture of the window with these runs"
     )
 
+    advise = _command(commands, "advise", "what rules of thumb recommend for an experiment, with what was measured")
+    advise.add_argument("experiment_file", type=Path, metavar="EXPERIMENT.yaml")
+    advise.add_argument("--set", action="append", default=[], metavar="a.b=c", help="change one of its settings")
+    advise.add_argument("--out", type=Path, metavar="DIR", help="whose runs count (default: runs)")
+
     add_queue(commands)
     add_adapters(commands)
 

@@ -34,6 +34,12 @@ class Section(QWidget):
         """Open or close the section."""
         self.head.setChecked(wanted)
 
+    def set_title(self, title: str) -> None:
+        """Give the section another heading."""
+        self._title = title
+        self.head.setText(title)
+        self.head.setAccessibleName(title)
+
     def set_alarm(self, wanted: bool) -> None:
         """Mark the heading where something inside is wrong, so that it is seen while closed."""
         self.head.setText(f"{self._title}  ⚠" if wanted else self._title)

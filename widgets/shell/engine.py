@@ -18,7 +18,8 @@ from widgets.runs import disk
 from widgets.runs.thread import OpenSession, open_session
 
 if TYPE_CHECKING:
-    from studio.analysis.matrix_table import MatrixTable  # loads h5py
+    from studio.analysis.advice import Advice  # these load h5py
+    from studio.analysis.matrix_table import MatrixTable
 
 
 def check(experiment: Experiment, registry: Registry) -> list[Problem]:
@@ -52,6 +53,14 @@ def matrix_table(experiment: Experiment, registry: Registry, runs_folder: Path) 
     return matrix_of(cells_of(experiment, registry, runs_folder))
 
 
+def advice(experiment: Experiment, runs_folder: Path) -> Advice:
+    """Return what rules of thumb recommend for the experiment, with what was measured."""
+    from studio.analysis.advice import advise, figures_folders, own_figures, shipped_figures
+
+    found = own_figures(experiment, runs_folder) + shipped_figures(experiment, figures_folders())
+    return advise(experiment, found)
+
+
 def demonstrations_used(experiment: Experiment, registry: Registry) -> dict[str, bool]:
     """Return for source and target whether a run of the experiment learns from demonstrations of it."""
     from studio.run.check import learns_from_demonstrations
@@ -74,6 +83,7 @@ class Engine:
     check: Callable[[Experiment, Registry], list[Problem]] = check
     comparison: Callable[[Experiment, Registry, Path], tuple[list[Job], list[Path]]] = comparison
     matrix_table: Callable[[Experiment, Registry, Path], MatrixTable] = matrix_table
+    advice: Callable[[Experiment, Path], Advice] = advice
     demonstrations_used: Callable[[Experiment, Registry], dict[str, bool]] = demonstrations_used
     preflight: Callable[[Experiment, Registry], list[CheckResult]] = preflight
     list_runs: Callable[[Path], list[Any]] = disk.list_runs
