@@ -1,9 +1,11 @@
-"""Adversarial alignment of image features between two appearances of the same task.
+"""Alignment of image features between two appearances of the same task.
 
-The assumption is that features exist whose distribution is the same in both domains. A discriminator classifies the
-domain from the features, the encoder learns to make that impossible, and the action head is reused. In reinforcement
-learning the target's images depend on the policy that collects them: where it visits states that the source's images
-never show, aligning the features destroys their information (assets/experiments/visual_counterexample.yaml).
+The assumption is that features exist whose distribution is the same in both domains; the action head is reused. A
+distribution does not say which state has which features: an encoder that changes freely can match it with states
+exchanged, and the policy fails. Where colors and light differ, its first layer is enough, and leaves where things are
+as it was. In reinforcement learning the target's images also depend on the policy that collects them: where it visits
+states that the source's images never show, aligning the features destroys their information
+(assets/experiments/visual_counterexample.yaml).
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ from studio.nn.domain_alignment import (
     probe,
     reverse_gradient,
 )
+from studio.nn.feature_matching import FeatureMatching
 from studio.registry import shared_registry
 from studio.rl.algorithms.pixel_ppo import PixelParams, PixelPPO
 from studio.rl.algorithms.ppo import UNITS
@@ -46,17 +49,21 @@ _POINT = {
 
 
 class VisualDomainAdaptation(Strategy):
-    """ADDA trains a second encoder for the target, before a frozen action head. DANN trains one encoder for both
-    domains, on the source's states and the discriminator's reversed gradient, while the action head continues to train
-    by reinforcement learning on the source."""
+    """ADDA and MMD train a second encoder for the target, before a frozen action head: until a discriminator cannot
+    tell the domains from the features, or until the discrepancy of the features is least. DANN trains one encoder for
+    both domains, on the source's states and the discriminator's reversed gradient, while the action head continues to
+    train by reinforcement learning on the source."""
 
     id = "visual_domain_adaptation"
     title = "Visual domain adaptation"
     summary = (
         "Adapts an image-based policy to a different visual appearance of the same task by aligning the encoder's "
-        "features (ADDA or DANN)."
+        "features (ADDA, MMD or DANN)."
     )
-    reference = "Ganin et al. 2016 (arXiv:1505.07818); Tzeng et al. 2017 (arXiv:1702.05464)"
+    reference = (
+        "Ganin et al. 2016 (arXiv:1505.07818); Tzeng et al. 2017 (arXiv:1702.05464); Long et al. 2015 "
+        "(arXiv:1502.02791)"
+    )
     tags = ("reinforcement", "vision")
     unused_budget = ("batch_size",)
     requires = Requires(source_policy=True, same_spaces=True, evaluate_at_zero=True)
@@ -73,16 +80,25 @@ class VisualDomainAdaptation(Strategy):
         "evaluation": {"episodes": 3, "source_episodes": 2},
         "device": "cpu",
     }
-    example_variants = {"dann": {"strategy.params.variant": "dann"}}
+    example_variants = {
+        "dann": {"strategy.params.variant": "dann"},
+        "mmd": {"strategy.params.variant": "mmd", "strategy.params.adapted_layers": "first"},
+    }
 
     class Params(PixelParams):
         """Which images are aligned and how; DANN also trains on the source, with PPO's settings."""
 
-        variant: Literal["adda", "dann"] = setting(
+        variant: Literal["adda", "dann", "mmd"] = setting(
             "adda",
             "Variant",
-            "adda: a second encoder for the target. dann: one encoder for both, which continues to train on the "
-            "source.",
+            "adda, mmd: a second encoder for the target, trained against a discriminator or to the least discrepancy. "
+            "dann: one encoder for both, which continues to train on the source.",
+        )
+        adapted_layers: Literal["all", "first"] = setting(
+            "all",
+            "Adapted layers",
+            "Of the second encoder: all, or the first alone, which reads the colors and leaves positions as they are.",
+            since=2,
         )
         target_data: Literal["own_policy", "random", "expert"] = setting(
             "own_policy", "Target data", "What acts on the target while its images are collected."
@@ -91,11 +107,9 @@ class VisualDomainAdaptation(Strategy):
             16, "Collected steps", "Steps per simulation and domain in an iteration.", "steps", ge=1, le=10_000
         )
         gradient_steps: int = setting(
-            12, "Gradient steps", "ADDA's gradient steps per iteration.", "steps", ge=1, le=10_000
+            12, "Gradient steps", "Gradient steps of ADDA or MMD per iteration.", "steps", ge=1, le=10_000
         )
-        alignment_rate: float = setting(
-            3e-4, "Alignment rate", "Adam learning rate of ADDA's target encoder.", gt=0, le=1
-        )
+        alignment_rate: float = setting(3e-4, "Alignment rate", "Adam learning rate of the second encoder.", gt=0, le=1)
         discriminator_rate: float = setting(
             1e-3, "Discriminator rate", "Adam learning rate of ADDA's discriminator.", gt=0, le=1
         )
@@ -153,7 +167,7 @@ class VisualDomainAdaptation(Strategy):
         plan, p = context.experiment, self.params
         self._total = plan.budget.iterations
         self._policy: PixelActorCritic = context.policy(pretrained=True)
-        self._source = copy.deepcopy(self._policy).eval()  # ADDA's frozen policy of the source
+        self._source = copy.deepcopy(self._policy).eval()  # the frozen policy of the source, beside a second encoder
         self._generator = torch.Generator(context.device).manual_seed(plan.seed)
         self._worlds = []
         for domain in (plan.source, plan.target):
@@ -168,7 +182,7 @@ class VisualDomainAdaptation(Strategy):
             torch.manual_seed(plan.seed)
             net = Discriminator(self._policy.params.features, p.discriminator_width).to(context.device)
         self._discriminator = net
-        self._learner: PixelPPO | ADDA
+        self._learner: PixelPPO | ADDA | FeatureMatching
         if p.variant == "dann":
             self._domain = _Reversed(net, self._policy, p.domain_weight, self._generator)
             world = context.world(plan.source, p.simulations, p.physics_threads)
@@ -186,22 +200,36 @@ class VisualDomainAdaptation(Strategy):
             for part in (self._policy.actor, self._policy.critic, self._policy.decoder):
                 part.requires_grad_(False)
             self._policy.log_std.requires_grad_(False)
-            self._learner = ADDA(
-                self._policy.encoder,
-                self._source.encoder,
-                net,
-                encoder_rate=p.alignment_rate,
-                discriminator_rate=p.discriminator_rate,
-                batch=p.minibatch,
-                steps=p.gradient_steps,
-                generator=self._generator,
-            )
+            encoder, fixed = self._policy.encoder, self._source.encoder
+            adapted = list((encoder.first_layer if p.adapted_layers == "first" else encoder).parameters())
+            if p.variant == "mmd":
+                self._learner = FeatureMatching(
+                    encoder,
+                    fixed,
+                    adapted,
+                    rate=p.alignment_rate,
+                    batch=p.minibatch,
+                    steps=p.gradient_steps,
+                    generator=self._generator,
+                )
+            else:
+                self._learner = ADDA(
+                    encoder,
+                    fixed,
+                    net,
+                    adapted,
+                    encoder_rate=p.alignment_rate,
+                    discriminator_rate=p.discriminator_rate,
+                    batch=p.minibatch,
+                    steps=p.gradient_steps,
+                    generator=self._generator,
+                )
 
     def iterate(self) -> Iterator[Metrics]:
         training = self._learner.iterate() if isinstance(self._learner, PixelPPO) else iter(())
         while self._images.round < self._total:
             source, target = self._images.collect(self._source_policy, self._policy, self.params.target_data)
-            if isinstance(self._learner, ADDA):
+            if not isinstance(self._learner, PixelPPO):
                 values = self._learner.learn(source.images, target.images)
             else:
                 self._domain.images = target.images
@@ -225,7 +253,7 @@ class VisualDomainAdaptation(Strategy):
     @property
     def _source_policy(self) -> PixelActorCritic:
         """Return the policy that acts, and computes features, on the source."""
-        return self._source if isinstance(self._learner, ADDA) else self._policy
+        return self._policy if isinstance(self._learner, PixelPPO) else self._source
 
     @torch.no_grad()
     def _measured(self, source: CollectedImages, target: CollectedImages) -> dict[str, float]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -18,8 +18,9 @@ class ADDA:
     """Trains a target encoder until a discriminator cannot distinguish its features from those of a frozen encoder.
 
     Args:
-        encoder: the target's; it changes in place.
+        encoder: the target's; some of its parameters change in place.
         fixed: the source's.
+        parameters: those of the encoder that change; None: all.
         batch: images per domain in a gradient step.
         steps: gradient steps of discriminator and encoder in a call of :meth:`learn`.
         generator: draws the images of a step.
@@ -30,6 +31,7 @@ class ADDA:
         encoder: nn.Module,
         fixed: Callable[[Tensor], Tensor],
         discriminator: Discriminator,
+        parameters: Sequence[nn.Parameter] | None = None,
         *,
         encoder_rate: float,
         discriminator_rate: float,
@@ -39,8 +41,9 @@ class ADDA:
     ) -> None:
         self.encoder, self.fixed, self.discriminator = encoder, fixed, discriminator
         self.batch, self.steps, self.generator = batch, steps, generator
-        rates = (encoder, encoder_rate), (discriminator, discriminator_rate)
-        self.optimizers = [torch.optim.Adam(part.parameters(), lr=rate, betas=BETAS) for part, rate in rates]
+        own = list(encoder.parameters()) if parameters is None else parameters
+        rates = (own, encoder_rate), (list(discriminator.parameters()), discriminator_rate)
+        self.optimizers = [torch.optim.Adam(part, lr=rate, betas=BETAS) for part, rate in rates]
 
     def learn(self, source: Tensor, target: Tensor) -> dict[str, float]:
         """Make alternating gradient steps (equation 9) on images (n, …) of both domains; return the mean losses."""

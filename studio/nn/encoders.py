@@ -65,6 +65,11 @@ class Encoder(nn.Module):
         self.log_temperature = nn.Parameter(torch.ones(()))
         self.last = nn.Linear(2 * points, features)
 
+    @property
+    def first_layer(self) -> nn.Module:
+        """What reads the colors; all that follows tells where things are."""
+        return self.convolutions[0]
+
     def forward(self, images: Tensor) -> Tensor:
         maps = self.convolutions(images.permute(0, 3, 1, 2).float() / 255 - 0.5)
         weights = heatmaps(maps, self.log_temperature).view_as(maps)

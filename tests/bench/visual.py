@@ -2,8 +2,8 @@
 
 The source: a point that learned by PPO from images to go to its goal (16 k images of random steps, 45 k of its own).
 The target: the same world in another look (assets/experiments/visual_adaptation.yaml). Scored by 64 episodes' mean
-return on the target: the source's policy as it is; adapted by ADDA and by DANN on images that the policy gathers
-itself; adapted by ADDA on images of steps that go astray (assets/experiments/visual_counterexample.yaml); and a policy
+return on the target: the source's policy as it is; adapted by ADDA, by MMD on the encoder's first layer alone, and by DANN, on images that the policy
+gathers itself; adapted by ADDA on images of steps that go astray (assets/experiments/visual_counterexample.yaml); and a policy
 trained on the target, the upper line. The probe says how much of the reward, which is minus the distance to the goal, a
 linear layer reads out of the features of the same target images, half the expert's and half of random steps, before the
 alignment and after it; and how much of the state, the point's and the goal's place, which is what the encoder learned
@@ -49,8 +49,9 @@ ADAPTATION, COUNTEREXAMPLE = (
     Experiment.load(assets() / "experiments" / f"visual_{name}.yaml") for name in ("adaptation", "counterexample")
 )
 KINDS: dict[str, tuple[Experiment, dict[str, Any]]] = {
-    "adda": (ADAPTATION, {}),
-    "dann": (ADAPTATION, {"variant": "dann"}),
+    "adda": (ADAPTATION, {"variant": "adda", "adapted_layers": "all"}),
+    "mmd": (ADAPTATION, {"variant": "mmd", "adapted_layers": "first"}),
+    "dann": (ADAPTATION, {"variant": "dann", "adapted_layers": "all"}),
     "counterexample": (COUNTEREXAMPLE, {}),
     "counterexample_expert": (COUNTEREXAMPLE, {"target_data": "expert"}),
 }
@@ -180,7 +181,7 @@ def rows(finished: bool) -> list[dict[str, Any]]:
         *line("source policy: distance of the features", first, "mmd", "MMD²"),
     ]
     for kind, found in runs.items():
-        good, bad = kind in ("adda", "dann"), kind == "counterexample"
+        good, bad = kind in ("adda", "mmd", "dann"), kind == "counterexample"
         table += [
             *line(f"{kind}: return on the target", found, "target", "return"),
             *change("return on the target", kind, "target", "return", 1 if good else 0),
