@@ -2,9 +2,9 @@
 
 The source: a point that learned by PPO from images to go to its goal (16 k images of random steps, 45 k of its own).
 The target: the same world in another look (assets/experiments/visual_adaptation.yaml). Scored by 64 episodes' mean
-return on the target: the source's policy as it is; adapted by ADDA, by MMD on the encoder's first layer alone, and by DANN, on images that the policy
-gathers itself; adapted by ADDA on images of steps that go astray (assets/experiments/visual_counterexample.yaml); and a policy
-trained on the target, the upper line. The probe says how much of the reward, which is minus the distance to the goal, a
+return on the target: the source's policy as it is; adapted by ADDA, by MMD of the encoder's first layer alone, and by
+DANN, on images that the policy gathers itself; adapted by ADDA on images of steps that go astray
+(assets/experiments/visual_counterexample.yaml); and a policy trained on the target, the upper line. The probe says how much of the reward, which is minus the distance to the goal, a
 linear layer reads out of the features of the same target images, half the expert's and half of random steps, before the
 alignment and after it; and how much of the state, the point's and the goal's place, which is what the encoder learned
 to tell: a distance is no linear function of it.
@@ -50,7 +50,7 @@ ADAPTATION, COUNTEREXAMPLE = (
 )
 KINDS: dict[str, tuple[Experiment, dict[str, Any]]] = {
     "adda": (ADAPTATION, {"variant": "adda", "adapted_layers": "all"}),
-    "mmd": (ADAPTATION, {"variant": "mmd", "adapted_layers": "first"}),
+    "mmd": (ADAPTATION, {"variant": "mmd", "adapted_layers": "first", "alignment_rate": 1e-3}),
     "dann": (ADAPTATION, {"variant": "dann", "adapted_layers": "all"}),
     "counterexample": (COUNTEREXAMPLE, {}),
     "counterexample_expert": (COUNTEREXAMPLE, {"target_data": "expert"}),
@@ -84,7 +84,8 @@ def score(policy: Any, domain: Domain) -> float:
 
 def seen(domain: Domain) -> CollectedImages:
     """Return images of the same states in a domain's appearance: half the expert's, half of random actions."""
-    policy = trained(plan_of("adda", SEEDS[0]))  # only its action's width is used
+    with torch.enable_grad():
+        policy = trained(plan_of("adda", SEEDS[0]))  # only its action's width is used
     found = []
     for behavior in ("expert", "random"):
         world = World(domain, task_of(domain, REGISTRY), embodiment_of(domain, REGISTRY), EPISODES, 1)
