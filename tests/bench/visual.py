@@ -4,10 +4,11 @@ The source: a point that learned by PPO from images to go to its goal (16 k imag
 The target: the same world in another look (assets/experiments/visual_adaptation.yaml). Scored by 64 episodes' mean
 return on the target: the source's policy as it is; adapted by ADDA, by MMD of the encoder's first layer alone, and by
 DANN, on images that the policy gathers itself; adapted by ADDA on images of steps that go astray
-(assets/experiments/visual_counterexample.yaml); and a policy trained on the target, the upper line. The probe says how much of the reward, which is minus the distance to the goal, a
-linear layer reads out of the features of the same target images, half the expert's and half of random steps, before the
-alignment and after it; and how much of the state, the point's and the goal's place, which is what the encoder learned
-to tell: a distance is no linear function of it.
+(assets/experiments/visual_counterexample.yaml); and a policy trained on the target, the upper line. The probe says
+how much of the reward, which is minus the distance to the goal, a linear layer reads out of the features of the same
+target images, half the expert's and half of random steps, before the alignment and after it; and how much of the
+state, the point's and the goal's place, which is what the encoder learned to tell: a distance is no linear function
+of it.
 
 Means over three seeds (fewer than five, for want of CPU time), each with source and target policies of its own, with
 95% intervals by resampling seeds. Experiments were tried out on seed 7, but the counter-example was made harder after
