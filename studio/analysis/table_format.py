@@ -103,10 +103,11 @@ def format_decisions(rows: list[dict[str, Any]]) -> str:
     if not rows:
         return "There is no pair: at least two strategies with a finished run of the same seed are needed."
     alpha = rows[0]["alpha"]
+    together = f", any of the {len(rows)} pairs with at most {min(1.0, alpha * len(rows)):g}" if len(rows) > 1 else ""
     return (
-        f"{text}\nTwo equally good policies are decided with a probability of at most {alpha:g}, any of "
-        f"the {len(rows)} pairs with at most {min(1.0, alpha * len(rows)):g}. This is about these trained policies, "
-        "not about other seeds of the strategies; where a pair stopped early, its scores lie a little too far apart."
+        f"{text}\nTwo equally good policies are decided with a probability of at most {alpha:g}{together}. This is "
+        "about these trained policies, not about other seeds of the strategies; where a pair stopped early, its scores "
+        "lie a little too far apart."
     )
 
 

@@ -13,9 +13,9 @@ from studio.analysis.table_format import format_decisions
 
 
 def test_sequential_error_rate_over_all_outcomes() -> None:
-    """Every sequence of twelve fair coins, looked at after each: at most alpha of them decide, and some do."""
+    """Every sequence of nine fair coins, looked at after each: at most alpha of them decide, and some do."""
     for alpha in (0.05, 0.3):
-        coins = np.array([*itertools.product((0.0, 1.0), repeat=12)])
+        coins = np.array([*itertools.product((0.0, 1.0), repeat=9)])
         decided = [decide(1 - row, row, len(row), alpha, batch=1).ahead for row in coins]
         assert 0.4 * alpha < np.mean(np.abs(decided)) <= alpha
         assert np.sum(decided) == 0  # neither side is favored
