@@ -49,6 +49,7 @@ class CurvesPanel(QWidget):
         column.addWidget(self.stack)
         self.view.checkpoint_clicked.connect(app_state.checkpoint_chosen)
         self.view.menu_asked.connect(self._open_menu)
+        self.bar.group.toggled.connect(overlay.set_grouped)
         self.feed.runs_changed.connect(self._show_runs)
         self.feed.touched.connect(self.view.touch)
         app_state.experiment_changed.connect(self._describe)
@@ -99,6 +100,6 @@ PANEL = PanelInfo(
         "Wheel, drag": "Zoom and pan; linked plots follow",
         "Double-click": "Zoom out to all data",
         "Right-click": "Hide a plot, export the plots",
-        "Click in the legend": "Highlight a run, or no run",
+        "Click in the legend": "Highlight a run, or no run; of an average over seeds, show them",
     },
 )

@@ -34,7 +34,7 @@ class RunsPanel(QWidget):
         self.actions_ = RunActions(app_state, overlay, self.view)
         self.listing = RunListing(app_state, overlay, self.table, self)
         self.search = QLineEdit()
-        self.search.setPlaceholderText(self.tr("Search runs, or strategy:lora seed:1"))
+        self.search.setPlaceholderText(self.tr("Search runs"))
         self.search.setAccessibleName(self.tr("Search runs"))
         self.search.setToolTip(
             self.tr(

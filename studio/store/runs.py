@@ -45,6 +45,7 @@ class RunInfo:
     experiment_hash: str
     measure: str = "success"  # what success, low and high are of; "return" where the task has no success
     inputs: tuple[tuple[str, str], ...] = ()  # see studio.store.input_hashes
+    configuration: str = ""  # equal for runs that differ in nothing but their seeds
     samples: float = math.nan  # steps of experience that reinforcement took; of the source policy's training none
     evaluation_episodes: int = 0  # behind its score on the target
     conditions: tuple[tuple[str, float], ...] = ()  # scores on the target under each of the evaluation's conditions
@@ -125,7 +126,8 @@ def _alive(status: dict[str, Any]) -> bool:
 def read_run(folder: Path) -> RunInfo:
     """Return one run's row. Raises DataError where the folder is no run."""
     status = read_status(folder)
-    experiment, fingerprint = _experiment(folder / "experiment.yaml")
+    experiment, fingerprint, configuration = _experiment(folder / "experiment.yaml")
+    inputs = tuple(sorted(status.get("inputs", {}).items()))
     summary = status.get("summary", {})
 
     def number(name: str) -> float:
@@ -152,7 +154,8 @@ def read_run(folder: Path) -> RunInfo:
         has_adapter=(folder / "adapter" / "adapter_config.json").exists(),
         experiment_hash=fingerprint,
         measure=str(summary.get("measure", "success")),
-        inputs=tuple(sorted(status.get("inputs", {}).items())),
+        inputs=inputs,
+        configuration=f"{configuration} {inputs}",
         samples=number("samples"),
         evaluation_episodes=int(summary.get("evaluation_episodes", experiment.evaluation.episodes)),
         conditions=tuple((name, float(score)) for name, score in summary.get("conditions", {}).items()),
@@ -164,8 +167,11 @@ def experiment_of(run: RunInfo) -> Experiment:
     return _experiment(run.folder / "experiment.yaml")[0]
 
 
-def _experiment(path: Path) -> tuple[Experiment, str]:
-    """Return a run's experiment and its hash. Only ``run.json`` changes during a run: the YAML is parsed once."""
+def _experiment(path: Path) -> tuple[Experiment, str, str]:
+    """Return a run's experiment, its hash, and that of everything but its seed.
+
+    Only ``run.json`` changes during a run: the YAML is parsed once.
+    """
     try:
         seen = path.stat()
     except OSError:
@@ -174,9 +180,10 @@ def _experiment(path: Path) -> tuple[Experiment, str]:
 
 
 @lru_cache(maxsize=2000)
-def _parsed(path: Path, _changed: int, _size: int) -> tuple[Experiment, str]:
+def _parsed(path: Path, _changed: int, _size: int) -> tuple[Experiment, str, str]:
     experiment = Experiment.load(path)
-    return experiment, experiment.content_hash()
+    of_any_seed = experiment.model_copy(update={"seed": 0, "device": "auto"})
+    return experiment, experiment.content_hash(), of_any_seed.content_hash()
 
 
 def list_runs(parent: Path) -> list[RunInfo]:

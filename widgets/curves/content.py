@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from PySide6.QtCore import QCoreApplication
 from PySide6.QtGui import QColor
 
-from widgets.curves.data import ADAPT, DEVICES, HIGH, LOW, PRETRAIN, STEP, VALUE, Axis, RunData, Series
+from widgets.curves.data import ADAPT, DEVICES, HIGH, LOW, PRETRAIN, SEPARATOR, STEP, VALUE, Axis, RunData, Series
 from widgets.curves.groups import context_of, group_of, is_group, members, tints
+from widgets.curves.seed_average import Average, Averages, whole
 from widgets.curves.tasks import metric_of, of_task, task_of
+from widgets.style import theme
 
 # Evaluations have plots of their own, by their measure. What a strategy logs is no evaluation, whatever its name is.
 EVALUATION = "evaluation/"
@@ -19,6 +22,7 @@ SUCCESS, LOAD, MEMORY, LOSS = f"{EVALUATION}success", "load", "memory", "loss"
 # by default the loss, the success, the load; and the returns, which only tasks without success have
 RETURNS = ("return", f"{EVALUATION}return")
 DEFAULT_METRICS = (LOSS, SUCCESS, *RETURNS, LOAD, MEMORY)
+SEED_SHADE = 0.45  # share of a group's color that its seeds have
 RAW_UP_TO = 8  # runs; behind more of them the raw lines are a haze
 DOMAINS = ("target", "source")
 Key = tuple[str, str]  # (metric, stage); the stage of load and memory is empty
@@ -36,7 +40,10 @@ class Options:
 
 @dataclass
 class Curve:
-    """One line of a plot. Values are finite, ``x`` ascends; with ``log`` the values are logarithms already."""
+    """One line of a plot. Values are finite, ``x`` ascends; with ``log`` the values are logarithms already.
+
+    The average of a group over its seeds has no run.
+    """
 
     run: Path | None
     label: str  # the run's
@@ -52,6 +59,16 @@ class Curve:
     low: np.ndarray | None = None  # an interval: the points are evaluations
     high: np.ndarray | None = None
     log: bool = False
+    group: str = ""  # that it averages, or that its run is averaged in
+    seeds: int = 0  # of the average; 0: a run
+    band: tuple[np.ndarray, np.ndarray] | None = None  # the average's interval at every point
+    reach: tuple[np.ndarray, np.ndarray] | None = None  # least and greatest of the seeds
+    is_open: bool = False  # the group's seeds are shown too
+
+    @property
+    def owner(self) -> Path | str | None:
+        """The run, or the group of an average."""
+        return self.run or self.group or None
 
     def at(self, x: float) -> int | None:
         """Index of the point nearest to ``x``; None beyond the ends."""
@@ -114,15 +131,38 @@ def available(runs: Iterable[RunData]) -> list[Key]:
     return sorted(found, key=order)
 
 
-def build(key: Key, runs: Iterable[RunData], options: Options, color: Callable[[RunData], QColor]) -> Content:
-    """Return the content of one plot."""
+def build(
+    key: Key,
+    runs: Iterable[RunData],
+    options: Options,
+    color: Callable[[RunData], QColor],
+    averages: Averages | None = None,
+    opened: Collection[str] = (),
+) -> Content:
+    """Return the content of one plot.
+
+    Args:
+        averages: keeps the averages over seeds.
+        opened: groups whose seeds are shown beside their average.
+    """
     metric, stage = metric_of(key[0]), key[1]
     content = Content(key)
     task = task_of(key[0])
     runs = [run for run in runs if task is None or run.task == task]
-    raw = len(runs) <= RAW_UP_TO
+    groups: dict[str, list[RunData]] = {}
+    for run in runs:
+        if run.group:
+            groups.setdefault(run.group, []).append(run)
+    averaged = {of: members for of, members in groups.items() if len(members) > 1}
+    for of, alike in averaged.items():
+        content.curves += _averages(key, alike, options, color(alike[0]), averages or Averages(), of in opened)
+    groups_of = {run.folder: run.group for run in runs if run.group in averaged}
+    runs = [run for run in runs if run.is_shown and (run.group not in averaged or run.group in opened)]
+    raw = len(runs) + len(averaged) <= RAW_UP_TO and not averaged
     for run in runs:
         tint = color(run)
+        if run.group in averaged:  # its average is in the full color
+            tint = theme.blend(tint, theme.color("plot_background"), SEED_SHADE)
         if metric.startswith(EVALUATION):
             for domain in DOMAINS:
                 series = run.scores.get((stage, metric.removeprefix(EVALUATION), domain))
@@ -149,7 +189,75 @@ def build(key: Key, runs: Iterable[RunData], options: Options, color: Callable[[
                 content.curves.append(_line(run, "", series, tint, options, False, raw))
         if stage:
             content.checkpoints.append((tint, _checkpoints(run, stage, options.axis)))
+    for curve in content.curves:
+        if curve.run is not None:
+            curve.group = groups_of.get(curve.run, "")
     return content
+
+
+def group_label(runs: list[RunData]) -> str:
+    """What an average is called: what its runs have in common, and how many there are."""
+    parts = [run.label.split(SEPARATOR) for run in runs]
+    common = [part for part in parts[0] if all(part in other for other in parts[1:])]
+    if not common:  # the runs beside it have it in common too
+        names = [run.name.split(SEPARATOR) for run in runs]
+        common = [part for part in names[0] if all(part in other for other in names[1:])]
+    return SEPARATOR.join([*common, _seeds(len(runs))])
+
+
+def _seeds(count: int) -> str:
+    return QCoreApplication.translate("CurvePlot", "{0} seeds").format(count)
+
+
+def _averages(
+    key: Key, runs: list[RunData], options: Options, color: QColor, averages: Averages, is_open: bool
+) -> list[Curve]:
+    """Return the averages of a group in one plot: one for each domain, device or context that two of its runs have."""
+    metric, stage = metric_of(key[0]), key[1]
+    label, curves = group_label(runs), list[Curve]()
+
+    def add(kind: str, found: list[Series], options: Options, shade: QColor, secondary: bool = False) -> Curve | None:
+        if len(found) < 2:
+            return None
+        average = averages.of(found, options.axis, options.smoothing)
+        curve = _average(label, kind, average, shade, options.log_y)
+        curve.group, curve.seeds, curve.is_open, curve.secondary = runs[0].group, len(found), is_open, secondary
+        curve.unit = found[0].unit
+        curves.append(curve)
+        return curve
+
+    if metric.startswith(EVALUATION):
+        measure = metric.removeprefix(EVALUATION)
+        for domain in DOMAINS:
+            found = whole([run.scores.get((stage, measure, domain)) for run in runs])
+            curve = add(domain, found, Options(options.axis), color, domain == "source")
+            if curve is not None and curve.band is not None:
+                curve.low, curve.high = curve.band
+                if measure == "success":
+                    curve.low, curve.high = np.clip(curve.low, 0, 1), np.clip(curve.high, 0, 1)
+                curve.band = curve.reach = None
+    elif metric in (LOAD, MEMORY):
+        for name, (plot, kind, _) in DEVICES.items():
+            if plot == metric:
+                add(kind, whole([run.devices.get(name) for run in runs]), Options("time"), color, kind == "GPU")
+    elif is_group(metric):
+        names = members(metric, dict.fromkeys(name for run in runs for of, name in run.metrics if of == stage))
+        for name, shade in zip(names, tints(names, color, False), strict=True):
+            add(context_of(name), whole([run.metrics.get((stage, name)) for run in runs]), options, shade)
+    else:
+        add("", whole([run.metrics.get((stage, metric)) for run in runs]), options, color)
+    return curves
+
+
+def _average(label: str, kind: str, of: Average, color: QColor, log: bool) -> Curve:
+    rows = [of.x, of.mean, of.low, of.high, of.least, of.greatest]
+    if log:
+        good = of.least > 0
+        rows = [row if good.all() else row[good] for row in rows]
+        rows[2] = np.maximum(rows[2], rows[4] / 10)  # an interval that reaches below zero ends a decade under the least
+        rows[1:] = [np.log10(row) for row in rows[1:]]
+    x, mean, low, high, least, greatest = rows
+    return Curve(None, label, kind, color, x, mean, x, log=log, band=(low, high), reach=(least, greatest))
 
 
 def _plots(run: RunData) -> dict[Key, None]:

@@ -110,6 +110,8 @@ class RunData:
         self.devices: dict[str, Series] = {}
         self.checkpoints: list[tuple[str, int]] = []
         self._device_start: float | None = None
+        self.is_shown = True  # False: it only counts in the average over seeds
+        self.group = ""  # in which it is averaged; empty: it is drawn on its own
 
     def add_metrics(
         self, stage: str, step: int, seconds: float, values: Mapping[str, float], units: Mapping[str, str]

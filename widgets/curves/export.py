@@ -109,7 +109,7 @@ class Figure:
         for index, plot in enumerate(plots):
             self._draw(plot, *divmod(index, columns))
             for curve in plot.content.curves:
-                parts = (curve.label if len({c.run for c in plot.content.curves}) > 1 else "", curve.kind)
+                parts = (curve.label if len({c.owner for c in plot.content.curves}) > 1 else "", curve.kind)
                 words = SEPARATOR.join(filter(None, parts)) if plot.content.contexts else curve.label
                 legend.setdefault(words, curve.color.name())
         rows = -(-len(plots) // columns)

@@ -108,7 +108,7 @@ class RunFeed(QObject):
         self._gather()
 
     def _gather(self) -> None:
-        folders = list(self._overlay.shown)
+        folders = self._overlay.needed()
         running = self.live is not None and self._overlay.live_state not in ENDED
         runs = [self.loaded[f] for f in folders if f in self.loaded]
         if self.live is not None and running and self.live not in runs:
@@ -121,6 +121,9 @@ class RunFeed(QObject):
         for folder in [f for f in self.loaded if f not in folders and self.loaded[f] is not self.live]:
             del self.loaded[folder]  # twenty runs are enough to keep
         shorten_labels(runs)
+        for run in runs:
+            run.group = self._overlay.group_of(run.folder)
+            run.is_shown = run is self.live or (run.folder is not None and self._overlay.is_shown(run.folder))
         self.runs = runs
         self.runs_changed.emit(runs)
 

@@ -22,6 +22,7 @@ from widgets.style import theme
 
 _SMOOTH_UP_TO = 8  # curves; antialiasing more of them costs too much
 _BANDS_UP_TO = 4  # runs; more overlapping bands hide each other
+_GROUP_BANDS_UP_TO = 12  # averages over seeds; of more, only those whose seeds are shown have theirs
 _MARKS_UP_TO = 160  # evaluations with whiskers; of more, only each run's last has them
 _POINT = 3.0  # px, radius of an evaluation's dot
 _DODGE = 7.0  # px between evaluations that would lie on each other
@@ -78,6 +79,7 @@ class CurveLayer(pg.GraphicsObject):  # type: ignore[misc]
         self.fine = False  # antialiased at any cost
         self._axis_y = axis_y
         self._lines: list[tuple[QPen, QPolygonF]] = []
+        self._bands: list[tuple[QColor, QPolygonF]] = []
         self._lines_for: Any = None
         self._y_bounds: tuple[float, float] | None = None
 
@@ -117,6 +119,11 @@ class CurveLayer(pg.GraphicsObject):  # type: ignore[misc]
         self.paints += 1
         self._prepare()
         self._grid(painter)
+        painter.setPen(Qt.PenStyle.NoPen)
+        for fill, area in self._bands:
+            painter.setBrush(fill)
+            painter.drawPolygon(area)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.setRenderHint(
             QPainter.RenderHint.Antialiasing,
             self.fine or len(self._lines) <= _SMOOTH_UP_TO,
@@ -143,7 +150,8 @@ class CurveLayer(pg.GraphicsObject):  # type: ignore[misc]
         if wanted == self._lines_for:
             return
         self._lines_for = wanted
-        self._lines = []
+        self._lines, self._bands = [], []
+        many = sum(curve.band is not None for curve in self.content.curves) > _GROUP_BANDS_UP_TO
         ground = theme.color("plot_background")
         lows, highs = [], []
         # Where many noisy lines overlap, every second pixel column tells as much, at half the cost.
@@ -158,7 +166,14 @@ class CurveLayer(pg.GraphicsObject):  # type: ignore[misc]
                     lows.append(float(ordered[round(0.01 * (len(y) - 1))]))
                     highs.append(float(ordered[round(0.99 * (len(y) - 1))]))
             x, y = decimate(curve.x, curve.y, left, right, columns)
-            if len(y):
+            if curve.band is not None and curve.reach is not None:
+                if not many or curve.is_open:
+                    self._bands.append(_band(curve.x, curve.band, left, right, columns, curve.color))
+                start, stop = (int(np.searchsorted(curve.x, end)) for end in (left, right))
+                if stop > start:  # an interval of few seeds may be wider than the plot: its seeds decide the range
+                    lows.append(float(curve.reach[0][start:stop].min()))
+                    highs.append(float(curve.reach[1][start:stop].max()))
+            elif len(y):
                 lows.append(float((y if curve.low is None else curve.low).min()))
                 highs.append(float((y if curve.high is None else curve.high).max()))
             shade = curve.color
@@ -168,7 +183,7 @@ class CurveLayer(pg.GraphicsObject):  # type: ignore[misc]
         self._lines = faint + self._lines
         if self.keep_inside:
             low, high = view.viewRange()[1]
-            for _, line in self._lines:
+            for line in [*(line for _, line in self._lines), *(area for _, area in self._bands)]:
                 points = fn.ndarray_from_qpolygonf(line)
                 np.clip(points[:, 1], low, high, out=points[:, 1])
                 np.clip(points[:, 0], left, right, out=points[:, 0])
@@ -197,7 +212,7 @@ class CurveLayer(pg.GraphicsObject):  # type: ignore[misc]
             return
         dx, dy = self._pixel()
         ground = theme.color("plot_background")
-        if len({c.run for c in curves}) <= _BANDS_UP_TO:
+        if len({c.owner for c in curves}) <= _BANDS_UP_TO:
             painter.setPen(Qt.PenStyle.NoPen)
             for curve in (c for c in curves if len(c.x) > 1):
                 fill = QColor(curve.color)
@@ -237,19 +252,29 @@ class CurveLayer(pg.GraphicsObject):  # type: ignore[misc]
             painter.drawLines([QLineF(x, foot, x, foot + 5 * dy) for x in places])
 
 
+def _band(
+    x: np.ndarray, band: tuple[np.ndarray, np.ndarray], left: float, right: float, columns: float, color: QColor
+) -> tuple[QColor, QPolygonF]:
+    """The area of an interval, with what fills it."""
+    (below_x, below), (above_x, above) = (decimate(x, end, left, right, columns / 4) for end in band)
+    fill = QColor(color)
+    fill.setAlpha(40)
+    return fill, polygon(np.r_[below_x, above_x[::-1]], np.r_[below, above[::-1]])
+
+
 def _dodged(curves: list[Curve], dx: float) -> list[float]:
     """How far each curve's dots move aside: runs that end at the same step would hide each other's intervals."""
     if any(len(c.x) > 1 for c in curves):
         return [0.0] * len(curves)
-    groups: dict[int, list[Path | None]] = {}
+    groups: dict[int, list[Path | str | None]] = {}
     places = [round(float(c.x[-1]) / max(4 * dx, 1e-12)) for c in curves]
     for place, curve in zip(places, curves, strict=True):
         runs = groups.setdefault(place, [])
-        if curve.run not in runs:
-            runs.append(curve.run)
+        if curve.owner not in runs:
+            runs.append(curve.owner)
     # The plot's right edge is near, where final evaluations are; so they spread to the left.
     return [
-        (groups[place].index(curve.run) - len(groups[place]) + 1) * _DODGE * dx
+        (groups[place].index(curve.owner) - len(groups[place]) + 1) * _DODGE * dx
         for place, curve in zip(places, curves, strict=True)
     ]
 

@@ -10,6 +10,7 @@ from PySide6.QtGui import QColor, QIcon, QPainter, QPen, QPixmap
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QLabel, QTableView, QVBoxLayout, QWidget
 
 from widgets.curves.axis import clock, kind_name
+from widgets.curves.content import Curve
 from widgets.curves.plot import CurvePlot
 from widgets.style import theme
 
@@ -39,13 +40,16 @@ def swatch(color: QColor, dashed: bool = False, dot: bool = False) -> QIcon:
 class LegendRow:
     """One curve of the legend."""
 
-    def __init__(self, run: Path | None, label: str, color: QColor, dashed: bool, value: str, whole: str) -> None:
+    def __init__(
+        self, run: Path | None, label: str, color: QColor, dashed: bool, value: str, whole: str, group: str = ""
+    ) -> None:
+        self.group = group  # of an average over seeds
         self.run, self.label, self.color, self.dashed, self.value = run, label, color, dashed, value
         self.whole = whole  # the value with its interval, for the tool tip
 
     def look(self) -> tuple[Any, ...]:
         """What decides the row but for its value."""
-        return (self.run, self.label, self.color.name(), self.dashed)
+        return (self.run, self.group, self.label, self.color.name(), self.dashed)
 
 
 class _Model(QAbstractTableModel):
@@ -86,6 +90,7 @@ class CurveLegend(QWidget):
     """See the module."""
 
     run_clicked = Signal(object)  # Path or None
+    group_clicked = Signal(str)  # an average over seeds
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -107,12 +112,19 @@ class CurveLegend(QWidget):
         self.table.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.table.setAccessibleName(self.tr("Legend: runs and their values at the cursor"))
-        self.table.clicked.connect(lambda index: self.run_clicked.emit(self.model.rows[index.row()].run))
+        self.table.clicked.connect(self._click)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, theme.SMALL, 0, 0)
         column.setSpacing(theme.SMALL)
         column.addWidget(self.caption)
         column.addWidget(self.table)
+
+    def _click(self, index: Index) -> None:
+        row = self.model.rows[index.row()]
+        if row.group:
+            self.group_clicked.emit(row.group)
+        else:
+            self.run_clicked.emit(row.run)
 
     def set_rows(self, caption: str, rows: list[LegendRow]) -> None:
         """Show the curves of one plot and their values."""
@@ -127,13 +139,29 @@ class CurveLegend(QWidget):
     def show_plot(self, plot: CurvePlot, x: float | None, timed: bool) -> None:
         """Show the curves of a plot with their values at x (None: the latest); ``timed``: x is in seconds."""
         rows = []
-        for curve in plot.content.curves:
+        for curve in _in_order(plot.content.curves):
             index = curve.at(x) if x is not None else len(curve.x) - 1
             text = whole = "–"
             if index is not None and len(curve.x):
                 text, whole = (plot.head.value_text(curve, index, interval) for interval in (False, True))
             kind = kind_name(curve.kind) if len({c.kind for c in plot.content.curves}) > 1 else ""
             label = f"{curve.label} · {kind}" if kind else curve.label
-            rows.append(LegendRow(curve.run, label, curve.color, curve.secondary, text, whole))
+            if curve.seeds:
+                label = f"{'▾' if curve.is_open else '▸'} {label}"
+                whole += self.tr(", mean and 95% interval over {count} seeds").format(count=curve.seeds)
+            elif curve.group:
+                label = f"     {label}"
+            group = curve.group if curve.seeds else ""
+            rows.append(LegendRow(curve.run, label, curve.color, curve.secondary, text, whole, group))
         where = self.tr("latest") if x is None else clock(x) if timed else self.tr("step %1").replace("%1", f"{x:,.0f}")
         self.set_rows(" · ".join(t for t in (plot.head.name(), plot.head.stage_name(), where) if t), rows)
+
+
+def _in_order(curves: list[Curve]) -> list[Curve]:
+    """Return the curves with the seeds of an average behind it."""
+    places: dict[str, int] = {}
+    for place, curve in enumerate(curves):
+        if curve.seeds:
+            places.setdefault(curve.group, place)
+    last = len(curves)
+    return sorted(curves, key=lambda curve: (places.get(curve.group, last), not curve.seeds))

@@ -36,7 +36,10 @@ class Overlay(QObject):
     def __init__(self, app_state: AppState) -> None:
         super().__init__(app_state)
         self._app_state = app_state
-        self._index: dict[Path, int] = {}
+        self._index: dict[Path | str, int] = {}  # colors, of runs and of groups
+        self.is_grouped = True
+        self._seeds: dict[str, list[Path]] = {}  # finished runs that differ in their seeds alone, by configuration
+        self._configuration: dict[Path, str] = {}  # of these runs
         self.shown: list[Path] = []
         self.live: Path | None = None
         self.live_state = ""
@@ -56,11 +59,45 @@ class Overlay(QObject):
 
     def is_shown(self, folder: Path) -> bool:
         """Whether the run is drawn."""
-        return key_of(folder) in self._index and key_of(folder) in self.shown
+        return key_of(folder) in self.shown
 
     def color(self, folder: Path | None) -> QColor:
         """The run's color; the first one for a run that has none."""
-        return theme.series(self._index.get(key_of(folder), 0) if folder is not None else 0)
+        return theme.series(self._index.get(self._slot(key_of(folder)), 0) if folder is not None else 0)
+
+    def learn(self, runs: Iterable[Any]) -> None:
+        """Take from all runs of the folder (``studio.store.runs.RunInfo``) which differ in nothing but their seeds.
+
+        Of those that share a seed the newest counts; only finished ones do.
+        """
+        found: dict[str, dict[int, Path]] = {}
+        for run in sorted(runs, key=lambda run: float(run.created)):
+            if run.state == "finished" and run.configuration:
+                found.setdefault(run.configuration, {})[run.seed] = key_of(run.folder)
+        seeds = {of: [by_seed[s] for s in sorted(by_seed)] for of, by_seed in found.items() if len(by_seed) > 1}
+        if seeds != self._seeds:
+            self._seeds = seeds
+            self._configuration = {folder: of for of, folders in seeds.items() for folder in folders}
+            self._color_all()
+            self.changed.emit()
+
+    def set_grouped(self, grouped: bool) -> None:
+        """Average over seeds, or draw each run on its own."""
+        if grouped != self.is_grouped:
+            self.is_grouped = grouped
+            self._color_all()
+            self.changed.emit()
+
+    def group_of(self, folder: Path | None) -> str:
+        """Return the group in which a run is averaged; empty: it is drawn on its own."""
+        return self._configuration.get(folder, "") if self.is_grouped and folder is not None else ""
+
+    def needed(self) -> list[Path]:
+        """Return the runs that are shown, and behind them the other seeds of their averages.
+
+        An average is over all its seeds, whichever of them are shown."""
+        groups = dict.fromkeys(self.group_of(folder) for folder in self.shown)
+        return list(dict.fromkeys([*self.shown, *(f for of in groups for f in self._seeds.get(of, []))]))
 
     def select(self, folders: Iterable[Path]) -> None:
         """Draw only these runs, as a person's choice."""
@@ -86,20 +123,32 @@ class Overlay(QObject):
         wanted = list(dict.fromkeys(key_of(f) for f in folders))
         if wanted == self.shown:
             return
+        self.shown = wanted
+        self._color_all()
+        self._automatic = {folder: task for folder, task in self._automatic.items() if folder in wanted}
+        self.changed.emit()
+
+    def _slot(self, folder: Path) -> Path | str:
+        """What has a color: a run, or the group in which it is averaged."""
+        return self.group_of(folder) or folder
+
+    def _color_all(self) -> None:
+        """Give each run or group that is shown a color of its own."""
+        for folder in self.shown:  # a group takes over the color of its first run
+            if folder in self._index:
+                self._index.setdefault(self._slot(folder), self._index[folder])
         taken: set[int] = set()
-        for folder in wanted:  # what was given stays, unless another run got it while this one was hidden
-            index = self._index.get(folder)
+        slots = list(dict.fromkeys(self._slot(folder) for folder in self.shown))
+        for slot in slots:  # what was given stays, unless another run got it while this one was hidden
+            index = self._index.get(slot)
             if index is not None and index not in taken:
                 taken.add(index)
             else:
-                self._index.pop(folder, None)
-        for folder in wanted:
-            if folder not in self._index:
-                self._index[folder] = next(i for i in range(len(taken) + 1) if i not in taken)
-                taken.add(self._index[folder])
-        self.shown = wanted
-        self._automatic = {folder: task for folder, task in self._automatic.items() if folder in wanted}
-        self.changed.emit()
+                self._index.pop(slot, None)
+        for slot in slots:
+            if slot not in self._index:
+                self._index[slot] = next(i for i in range(len(taken) + 1) if i not in taken)
+                taken.add(self._index[slot])
 
     def _take_job(self, index: int, _count: int, job: Job) -> None:
         self._task, self._is_next = job.experiment.target.task, index > 0

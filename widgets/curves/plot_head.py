@@ -110,7 +110,7 @@ class PlotHead:
         self.contexts.setVisible(shown)
 
     def _kind_color(self, curve: Curve) -> str:
-        one = len({c.run for c in self._content.curves}) == 1
+        one = len({c.owner for c in self._content.curves}) == 1
         tint = curve.color if one else theme.color("muted")
         contexts = list(self._content.contexts)
         if contexts and not one:
@@ -125,6 +125,9 @@ class PlotHead:
             ends = curve.value(index), float(curve.low[index]), float(curve.high[index])
             text, low, high = (f"{end:.2f}" if self.key[0] == SUCCESS else number(end) for end in ends)
             return f"{text}  [{low}, {high}]" if interval else text
+        if curve.band is not None and interval:
+            low, high = (number(float(10 ** end[index] if curve.log else end[index])) for end in curve.band)
+            return f"{number(curve.value(index))} {curve.unit}".strip() + f"  [{low}, {high}]"
         return f"{number(curve.value(index))} {curve.unit}".strip()
 
     def read(self, x: float | None) -> None:
@@ -134,7 +137,7 @@ class PlotHead:
             named = len(ends) < 2 or not self.contexts.isHidden() or ends[0].kind in self.title.text()
             self.readout.set_parts([] if named else [(c.color.name(), f"▬ {c.kind}") for c in ends])
             return
-        if len({c.run for c in self._content.curves}) != 1:
+        if len({c.owner for c in self._content.curves}) != 1:
             self.readout.set_parts([])
             return
         found = [(c, c.at(x) if x is not None else len(c.x) - 1) for c in self._content.curves if len(c.x)]

@@ -23,7 +23,7 @@ class CurveToolBar(QToolBar):
         self.setObjectName("curves_bar")
         self.setStyleSheet(
             "QToolBar#curves_bar { background: transparent; padding: 0; spacing: 2px; }"
-            "QToolBar#curves_bar::separator { width: 1px; min-width: 1px; max-width: 1px; margin: 5px 8px; }"
+            "QToolBar#curves_bar::separator { width: 1px; min-width: 1px; max-width: 1px; margin: 5px 5px; }"
             "QToolButton#qt_toolbar_ext_button { padding: 0; border: none; }"
         )
         self.chooser = MetricChooser()
@@ -34,14 +34,14 @@ class CurveToolBar(QToolBar):
         self.slider = QSlider(Qt.Orientation.Horizontal)
         self.slider.setRange(0, 99)
         self.slider.setValue(DEFAULT_SMOOTHING)
-        self.slider.setFixedWidth(96)
+        self.slider.setFixedWidth(72)
         self.slider.setAccessibleName(self.tr("Smoothing"))
         tip = self.tr(
             "Smoothing by an exponentially weighted moving average; the raw curve stays visible behind it. 0 turns "
             "it off."
         )
         self.slider.setToolTip(tip)
-        name, self.slider_value = QLabel(self.tr("S&moothing")), QLabel(f"{DEFAULT_SMOOTHING / 100:.2f}")
+        name, self.slider_value = QLabel(self.tr("S&mooth")), QLabel(f"{DEFAULT_SMOOTHING / 100:.2f}")
         name.setBuddy(self.slider)
         name.setToolTip(tip)
         name.setContentsMargins(theme.SMALL, 0, theme.SMALL, 0)
@@ -62,6 +62,14 @@ class CurveToolBar(QToolBar):
         self.log_y.toggled.connect(lambda on: self._view.set_options(log_y=on))
         self.link_x = self._toggle(self.tr("Link x"), self.tr("Zoom and pan the plots together"), True)
         self.link_x.toggled.connect(lambda on: self._view.set_options(link_x=on))
+        self.group = self._toggle(
+            self.tr("Group"),
+            self.tr(
+                "Average finished runs that differ in nothing but their seeds, with a 95% band. An average is over all "
+                "its seeds, whichever of them are ticked; a click on it in the legend shows them."
+            ),
+            True,
+        )
         self.fit = QAction(self.tr("Fit"), self)
         self.fit.setToolTip(self.tr("Zoom out to all data (or double-click a plot)"))
         self.fit.triggered.connect(self._view.fit)

@@ -24,6 +24,7 @@ from widgets.curves.groups import group_of, is_group
 from widgets.curves.legend import CurveLegend
 from widgets.curves.plot import CurvePlot
 from widgets.curves.plot_grid import PlotGrid
+from widgets.curves.seed_average import Averages
 from widgets.curves.tasks import metric_of
 from widgets.style import theme
 
@@ -54,12 +55,15 @@ class CurveView(QWidget):
         self._quick = False  # a person waits for what is dirty
         self._drawn: dict[Key, float] = {}  # when each plot was last drawn
         self._highlight: Path | None = None
+        self._averages = Averages()
+        self._opened: set[str] = set()  # groups whose seeds are shown
         self._focus: Key | None = None
         self._cursor: float | None = None
         self._last_cost = 0.0
         self.grid = PlotGrid()
         self.legend = CurveLegend()
         self.legend.run_clicked.connect(self.highlight)
+        self.legend.group_clicked.connect(self.open_group)
         self.splitter = QSplitter(Qt.Orientation.Horizontal)
         self.splitter.addWidget(self.grid)
         self.splitter.addWidget(self.legend)
@@ -155,6 +159,11 @@ class CurveView(QWidget):
         self._highlight = None if run == self._highlight else run
         self.touch()
 
+    def open_group(self, group: str) -> None:
+        """Show the seeds of an average, or hide them again; the average is over all of them all the same."""
+        self._opened ^= {group}
+        self.touch()
+
     def contents(self) -> list[Content]:
         """What the shown plots hold, as drawn: for export."""
         self._dirty.update(self.plots)
@@ -185,7 +194,7 @@ class CurveView(QWidget):
         for key in waiting:
             plot = seen[key]
             self._drawn[key] = began
-            content = build(key, self.runs, self.options, self._tint)
+            content = build(key, self.runs, self.options, self._tint, self._averages, self._opened)
             plot.set_content(content, horizontal(key, self.options.axis)[0] == "time")
             plot.set_note(self._note(key) if not content.curves else "")
             self._dirty.discard(key)

@@ -90,6 +90,7 @@ class RunListing(QObject):
     def _take(self, runs: list[Any]) -> None:
         before: dict[Path, Any] = {key_of(run.folder): run for run in self._table.rows}
         self._table.set_runs(runs)
+        self._overlay.learn(runs)
         self.listed.emit()
         live = self._overlay.live
         foreign = [r for r in runs if before.get(key_of(r.folder)) != r and key_of(r.folder) != live]

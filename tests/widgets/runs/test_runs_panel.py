@@ -54,6 +54,7 @@ class Info:
     trainable_parameters: int = 12_000
     has_adapter: bool = True
     measure: str = "success"
+    configuration: str = ""
 
 
 @pytest.fixture
