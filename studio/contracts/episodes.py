@@ -91,8 +91,11 @@ class Episodes:
                 raise DataError(f"Observation '{key}' holds NaN or infinity.", where, "Remove those episodes.")
 
     def statistics(self) -> dict[str, dict[str, Array]]:
-        """Return mean, standard deviation, min and max over frames of the actions and observations, images aside."""
+        """Return mean, standard deviation, min, max and the 1st and 99th percentile over frames of the actions and
+        observations, images aside."""
         arrays = {"actions": self.actions} | {k: v for k, v in self.observations.items() if v.dtype != np.uint8}
         return {
-            key: {"mean": v.mean(0), "std": v.std(0), "min": v.min(0), "max": v.max(0)} for key, v in arrays.items()
+            key: {"mean": v.mean(0), "std": v.std(0), "min": v.min(0), "max": v.max(0)}
+            | dict(zip(("q01", "q99"), np.quantile(v, (0.01, 0.99), axis=0), strict=True))
+            for key, v in arrays.items()
         }

@@ -29,9 +29,10 @@ class Pretraining(Settings):
     iterations: int = setting(
         3000,
         "Iterations",
-        "Gradient steps on source demonstrations; for reinforcement learning, rollouts with their updates.",
+        "Gradient steps on source demonstrations; for reinforcement learning, rollouts with their updates. 0: the "
+        "policy as it is, for one that was pretrained elsewhere, such as a Hugging Face model.",
         "steps",
-        ge=1,
+        ge=0,
         le=10_000_000,
     )
     batch_size: int = setting(128, "Batch size", "Frames per gradient step.", "frames", ge=1, le=65_536)

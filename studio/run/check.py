@@ -218,6 +218,9 @@ def _family(source: Domain, kind: Any, registry: Registry) -> list[Problem]:
 
 def _reinforcement(experiment: Experiment, algorithm: Algorithm) -> list[Problem]:
     """Return the problems of the settings that the source policy is trained with."""
+    if experiment.pretraining.iterations == 0 and experiment.pretraining.checkpoint is None:
+        words = "A policy that learns by reinforcement knows nothing before its pretraining."
+        return [Problem("pretraining.iterations", words, "Choose at least 1, or give a checkpoint.")]
     try:
         settings = check_params(algorithm, experiment.pretraining.params, "pretraining.params")
     except StudioError as error:

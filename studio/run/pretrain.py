@@ -26,6 +26,7 @@ from studio.rl.networks.gaussian import flatten
 from studio.sim.domains import embodiment_of, resolve, task_of
 from studio.sim.hidden_dynamics import hidden_dynamics_file
 from studio.store.checkpoint import load_policy
+from studio.store.input_hashes import kept_hash
 from studio.store.policies import check_params, load_policy_folder, new_policy, save_policy
 from studio.store.resolve import resolved
 
@@ -43,6 +44,7 @@ def key(experiment: Experiment, registry: Registry) -> str:
             **_domain_key(first, registry),
             **({"others": [_domain_key(source, registry) for source in others]} if others else {}),
             "policy": experiment.policy.model_dump(mode="json"),
+            **_policy_files(experiment, registry),
             "pretraining": experiment.pretraining.cache_key(),
             "version": VERSION,
             **_reinforcement_key(experiment, registry),
@@ -60,6 +62,13 @@ def _domain_key(source: Domain, registry: Registry) -> dict[str, Any]:
         "model": model_hash(embodiment_of(source, registry).model),
         "task": task_of(source, registry).version,
     }
+
+
+def _policy_files(experiment: Experiment, registry: Registry) -> dict[str, Any]:
+    """Return the hashes of a user's own files that the policy is made from; nothing where there are none."""
+    kind = registry.get("policies", experiment.policy.id, "policy.id")
+    files = kind.files(check_params(kind, experiment.policy.params, "policy.params"))
+    return {"policy_files": [kept_hash(file) for file in files]} if files else {}
 
 
 def _reinforcement_key(experiment: Experiment, registry: Registry) -> dict[str, Any]:

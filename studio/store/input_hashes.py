@@ -13,10 +13,11 @@ from studio.registry import Registry
 from studio.sim.domains import embodiment_of
 from studio.sim.hidden_dynamics import hidden_dynamics_file
 from studio.store.checkpoint import policy_folder
+from studio.store.policies import check_params
 
 
 def input_hashes(experiment: Experiment, registry: Registry) -> dict[str, str]:
-    """Return dotted field → content hash of each robot, dataset, stand-in and checkpoint that is a user's own file.
+    """Return dotted field → content hash of each robot, dataset, stand-in, model and checkpoint that is a user's own.
 
     Raises:
         DataError: a file cannot be read.
@@ -39,6 +40,9 @@ def input_hashes(experiment: Experiment, registry: Registry) -> dict[str, str]:
             except OSError as error:
                 words = f"The file cannot be read ({error.strerror})."
                 raise DataError(words, str(path), "Check the path.") from None
+    kind = registry.get("policies", experiment.policy.id, "policy.id")
+    for path in kind.files(check_params(kind, experiment.policy.params, "policy.params")):
+        found[f"policy.params.{path.name}"] = kept_hash(path)
     if experiment.pretraining.checkpoint is not None:
         config = policy_folder(experiment.pretraining.checkpoint) / "config.json"  # it holds the weights' hash
         try:
@@ -48,6 +52,12 @@ def input_hashes(experiment: Experiment, registry: Registry) -> dict[str, str]:
             words = f"The policy cannot be read ({error.strerror})."
             raise DataError(words, str(config.parent), "Check the path.") from None
     return found
+
+
+def kept_hash(path: Path) -> str:
+    """Return a file's hash, which is kept while its time and size stay. Raises OSError where it cannot be read."""
+    seen = path.stat()
+    return _hash(path.resolve(), seen.st_mtime_ns, seen.st_size)
 
 
 @lru_cache(maxsize=256)
