@@ -105,7 +105,7 @@ class QueueTable(QAbstractTableModel):
             return self._state(entry)
         return {
             NAME: lambda: plan.name,
-            STRATEGY: lambda: self._title(plan.strategy.id),
+            STRATEGY: lambda: self.tr("Decisions") if entry.decides else self._title(plan.strategy.id),
             EPISODES: lambda: f"{plan.target.episodes:,}",
             SEED: lambda: str(plan.seed),
             TIME: lambda: clock(entry.seconds) if entry.seconds and math.isfinite(entry.seconds) else "–",

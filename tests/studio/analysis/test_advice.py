@@ -10,6 +10,7 @@ import pytest
 
 from studio.analysis.advice import Figure, advise, differences, nearest, own_figures, shipped_figures
 from studio.analysis.advice_text import advice_lines, measured_lines
+from studio.cli.main import main
 from studio.experiment import Experiment
 from studio.registry import Registry
 
@@ -77,3 +78,10 @@ def test_advice_reads_tables_and_passes_over_other_files(tmp_path: Path) -> None
     (found,) = shipped_figures(plan(), [tmp_path, tmp_path / "missing"])
     assert (found.origin, found.same, found.seeds) == ("mine", True, 1)
     assert own_figures(plan(), tmp_path) == []
+
+
+def test_advise_command_prints_the_recommendation(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "e.yaml").write_text(plan(20).to_yaml())
+    assert main(["advise", str(tmp_path / "e.yaml"), "--out", str(tmp_path), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["strategy"], found["episodes"], found["is_far"]) == ("feature_extraction", 20, False)

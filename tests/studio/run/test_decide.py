@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,11 +13,14 @@ import pytest
 
 from studio.contracts import Problem
 from studio.errors import ExperimentError
+from studio.experiment import Experiment
 from studio.registry import Registry
 from studio.run import decide as decide_module
 from studio.run.channels import Channels
 from studio.run.decide import DecisionSession, pairs_of
-from studio.run.matrix import jobs_of, matrix, plan
+from studio.run.matrix import cells_of, jobs_of, matrix, plan
+from studio.run.queue import Job, Queue
+from studio.store.resolve import resolved
 from studio.store.runs import RunInfo, read_run
 from tests import tiny
 
@@ -98,3 +102,25 @@ def test_pairs_of_a_comparison_are_with_training_without_transfer(
 ) -> None:
     (pair,) = pairs_of(known(runs))
     assert (pair.reference, pair.strategy, [a.seed for a, _ in pair.runs]) == ("from_scratch", "lora", [0, 1])
+
+
+def test_cells_of_a_comparison_hold_its_runs_in_any_state(runs: Path, played: list[tuple[str, int, int]]) -> None:
+    for one in runs.iterdir():
+        (one / "experiment.yaml").write_text(resolved(read_experiment(one), REGISTRY).to_yaml(), encoding="utf-8")
+    status = runs / "tiny-lora-2-1" / "run.json"
+    status.write_text(status.read_text().replace("finished", "failed"))
+    shutil.rmtree(runs / "tiny-lora-2-0")
+    experiment = tiny.experiment().changed(comparison=COMPARISON, **{"evaluation.episodes": 40})
+    cells = cells_of(experiment, REGISTRY, runs)
+    states = {key: [None if run is None else run.state for run in seeds.values()] for key, seeds in cells.items()}
+    assert states == {("from_scratch", 2): ["finished", "finished"], ("lora", 2): [None, "failed"]}
+
+
+def read_experiment(folder: Path) -> Experiment:
+    return Experiment.load(folder / "experiment.yaml")
+
+
+def test_queue_keeps_that_an_entry_decides(runs: Path) -> None:
+    queue = Queue(runs)
+    queue.add([Job(tiny.experiment(), decides=True), Job(tiny.experiment())])
+    assert [queue.job_of(entry).decides for entry in queue.entries()] == [True, False]
