@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from studio.contracts import Context, Requires
-from studio.experiment import setting
+from studio.contracts import Context, Problem, Requires
+from studio.experiment import Experiment, setting
 from studio.il.cloning import UNITS
 from studio.il.co_training import CoTrainingParams, CoTrainingStrategy
 from studio.il.mixture import mixture
@@ -31,6 +31,13 @@ class EmbodimentInvariant(CoTrainingStrategy):
             0.1, "Adversarial weight", "What the weight λ of the reversed gradient rises to.", ge=0, le=100
         )
         classifier_width: int = setting(64, "Classifier", "Width of the classifier's hidden layers.", ge=2, le=4096)
+
+    def check(self, experiment: Experiment) -> list[Problem]:
+        problems = super().check(experiment)
+        if len({domain.embodiment for domain in experiment.domains.values()}) == 1:
+            words = f"Every domain has the robot '{experiment.target.embodiment}', so there is nothing to tell apart."
+            problems.append(Problem("source.embodiment", words, "Choose another robot for a source or for the target."))
+        return problems
 
     def setup(self, context: Context[Any]) -> None:
         policy = context.policy(pretrained=False).train()

@@ -105,3 +105,12 @@ def test_a_source_policy_of_several_sources_is_pretrained_on_all_of_them(runs: P
     )
     spaces = training.policy.spaces
     assert torch.equal(spaces.goal.mean[0], spaces.goal.mean[1]) and not torch.equal(*spaces.joint.mean)
+
+
+def test_invariance_to_one_robot_alone_is_a_problem() -> None:
+    alike, unlike = (
+        plan({"embodiment": "franka_7dof"}, {"embodiment": arm}, strategy="embodiment_invariant") for arm in ARMS[:2]
+    )
+    (problem,) = check(alike, shared_registry())
+    assert problem.field == "source.embodiment" and "nothing to tell apart" in problem.message and problem.remedy
+    assert check(unlike, shared_registry()) == []
