@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from studio.contracts import SLOTS, Problem, ResolvedDomain, is_image
 from studio.experiment import setting
 from studio.nn.encoders import FeaturePoints
+from studio.nn.instructed_image import TOKENS, InstructedImage
 from studio.nn.pretrained_encoders import encoder_files, encoder_problem
 from studio.nn.pretrained_points import PretrainedPoints
 from studio.nn.slot_policy import SlotParams, SlotPolicy
@@ -63,6 +64,15 @@ class TokenTransformer(SlotPolicy):
             "encoder. Pretrained ones stay frozen.",
             since=2,
         )
+        instructed_channels: int = setting(
+            8,
+            "Instructed channels",
+            "Where an instruction is observed: channels of the first convolution of a second network over the image, "
+            "which the sentence modulates (FiLM); 0: there is none.",
+            ge=0,
+            le=256,
+            since=2,
+        )
         encoder: str = setting(
             POINTS,
             "Image encoder",
@@ -92,7 +102,12 @@ class TokenTransformer(SlotPolicy):
                 self.add_module(tokenizer.encoder, text_encoder(p.text_encoder, p.width))
             if tokenizer.embedding:
                 self.add_module(tokenizer.embedding, nn.Linear(tokenizer.width, p.width))
-        self.token_kind = nn.Parameter(0.02 * torch.randn(sum(t.tokens for t in self.tokenizers) + 1, p.width))
+        reads = {"image", "instruction"} <= {tokenizer.entry for tokenizer in self.tokenizers}
+        self.instructed: InstructedImage | None = None
+        if reads and p.instructed_channels and p.encoder == POINTS:
+            self.instructed = InstructedImage(p.instructed_channels, p.width)
+        tokens = sum(t.tokens for t in self.tokenizers) + (TOKENS if self.instructed else 0) + 1
+        self.token_kind = nn.Parameter(0.02 * torch.randn(tokens, p.width))
         self.blocks = nn.ModuleList(Block(p.width, p.heads) for _ in range(p.layers))
         self.norm = nn.LayerNorm(p.width)
         self.action_head = nn.Sequential(nn.Linear(p.width, 256), nn.ReLU(), nn.Linear(256, p.chunk * SLOTS))
@@ -149,6 +164,9 @@ class TokenTransformer(SlotPolicy):
         """Return the readout token after the transformer, (n, width)."""
         n = len(embodiment)
         parts = [self._tokens(tokenizer, observation[tokenizer.entry], embodiment) for tokenizer in self.tokenizers]
+        if self.instructed is not None:
+            said = next(part for part, t in zip(parts, self.tokenizers, strict=True) if t.entry == "instruction")
+            parts.append(self.instructed(self._image(observation["image"]), said[:, 0]))
         readout = parts[0].new_zeros(n, 1, self.params.width)
         tokens = torch.cat([*parts, readout], 1) + self.token_kind
         if self.prompt is not None:

@@ -77,7 +77,7 @@ def _domain(name: str, domain: Domain) -> Iterator[Problem]:
         yield Problem(f"{name}.observation", message, "Observe the image too.")
     if domain.instructions != Instructions() and not domain.observes("instruction"):
         message = "The domain's instructions are not observed, so these settings have no effect."
-        yield Problem(f"{name}.instructions", message, "Add instruction to the observation, or leave them out.")
+        yield Problem(f"{name}.observation", message, "Add instruction to the observation, or leave them out.")
     if len(domain.datasets) > 1:
         message = f"Demonstrations come from one file, and there are {len(domain.datasets)}."
         yield Problem(f"{name}.dataset", message, "Choose one of them.")

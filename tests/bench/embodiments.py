@@ -9,7 +9,7 @@ of the source policy without a map. Success over 100 episodes; three seeds.
 The probe: a linear classifier of the four robots by the trained policy's features, fitted on half of 20 new episodes of
 each robot and scored on the other half; chance is 0.25.
 
-``python tests/bench/embodiments.py [FOLDER]`` runs what is not in the folder of runs yet, and prints the figures.
+``python -m tests.bench.embodiments [FOLDER]`` runs what is not in the folder of runs yet, and prints the figures.
 """
 
 from __future__ import annotations

@@ -7,13 +7,14 @@ with as many gradient steps on batches of as many frames: ``few_shot`` by its me
 cloning of all sources at once. Then both are given the target's demonstrations, the same ones. Fine-tuning is scored
 after ``STEPS`` gradient steps; the best of them is named too, chosen on the evaluation's own episodes, in its favor.
 
-``python tests/bench/few_shot.py [FOLDER]`` runs what is not in the folder of runs yet, and prints the figures.
+``python -m tests.bench.few_shot [FOLDER]`` runs what is not in the folder of runs yet, and prints the figures.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,20 +22,24 @@ import numpy as np
 import torch
 
 from studio.experiment import Experiment
+from studio.store.runs import RunInfo
 from tests.bench._report import finish
 from tests.bench._sessions import RUNS, evaluations, run_all, success
 
 SHOTS = (1, 5, 10)
 STEPS = (25, 200)  # of fine-tuning
-SEEDS = (0, 1, 2, 3, 4)
+SEEDS = (0, 1, 2)
 EXAMPLE = Path(__file__).resolve().parents[2] / "assets" / "experiments" / "few_shot.yaml"
 
 
 def plan(seed: int, **changes: Any) -> Experiment:
-    """Return the experiment of a seed, with a target camera of its own within the family's range."""
+    """Return the experiment of a seed, with a target camera of its own.
+
+    Its errors are at least half as large as the family has them: a camera without any asks for no adaptation.
+    """
     base = Experiment.load(EXAMPLE)
-    x = np.random.default_rng(1000 + seed).uniform(-1, 1, 3)
-    context = [round(float(v), 3) for v in x * WIDTH]
+    rng = np.random.default_rng(1000 + seed)
+    context = [round(float(v), 3) for v in WIDTH * rng.choice([-1, 1], 3) * rng.uniform(0.5, 1, 3)]
     return base.changed(**{"target.contexts": [context], "seed": seed, "pretraining.seed": seed, **changes})
 
 
@@ -42,12 +47,18 @@ WIDTH = np.array([0.6, 0.12, 0.12])  # half of the family's range
 
 
 def rows(folder: Path) -> list[dict[str, Any]]:
+    """Return the figures."""
     results: list[dict[str, Any]] = []
+
+    def add(id: str, runs: Sequence[RunInfo]) -> None:
+        results.append(success(id, runs))
+        print(results[-1], file=sys.stderr, flush=True)
+
     few = run_all([plan(seed) for seed in SEEDS], folder)
     for count in SHOTS:
         scores = [next(row["success"] for row in evaluations(run) if row.get("shots") == count) for run in few]
         adapted = [dataclasses.replace(run, success=score) for run, score in zip(few, scores, strict=True)]
-        results.append(success(f"few_shot, {count} episodes", adapted))
+        add(f"few_shot, {count} episodes", adapted)
     for count in SHOTS:
         for steps in STEPS:
             changes = {
@@ -57,7 +68,7 @@ def rows(folder: Path) -> list[dict[str, Any]]:
                 "budget": {"iterations": steps, "batch_size": 64, "checkpoint_every": steps},
             }
             runs = run_all([plan(seed, **changes) for seed in SEEDS], folder)
-            results.append(success(f"full_finetuning, {count} episodes, {steps} steps", runs))
+            add(f"full_finetuning, {count} episodes, {steps} steps", runs)
     return results
 
 

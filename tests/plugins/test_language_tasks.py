@@ -5,11 +5,13 @@ from __future__ import annotations
 import functools
 from pathlib import Path
 from typing import Any
+from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
 
 from plugins.formats.robomimic import Robomimic
+from plugins.strategies.language_guided import LanguageGuided
 from plugins.tasks.colored_blocks import PAD, ROWS
 from studio.contracts import Problem
 from studio.data.collect import collect
@@ -17,10 +19,12 @@ from studio.data.datasets import demonstrations
 from studio.errors import DataError
 from studio.experiment import Domain, Experiment
 from studio.instructions import decode
+from studio.nn.policy import BasePolicy
 from studio.registry import Registry
 from studio.run.check import check
 from studio.run.conditions import conditions_of, under
 from studio.run.evaluate import evaluate
+from studio.run.scoring import Scores
 from studio.sim.domains import resolve
 from studio.sim.world import World
 
@@ -137,6 +141,13 @@ def test_instructions_survive_the_robomimic_file(tmp_path: Path) -> None:
         demonstrations(resolve(domain(dataset=str(path)), registry()), 0)
 
 
+class Still(BasePolicy):
+    """Does not move."""
+
+    def act(self, observation: dict[str, Any], memory: object = None) -> tuple[np.ndarray, object]:
+        return np.zeros((len(observation["joint_pos"]), 3)), memory
+
+
 def problems(**changes: Any) -> dict[str, Problem]:
     plan = Experiment(source=domain(), target=domain(), strategy={"id": "language_guided"}, device="cpu")
     return {p.field: p for p in check(plan.changed(**changes), registry())}
@@ -181,4 +192,16 @@ def test_conditions_change_the_target_and_nothing_else() -> None:
 
 def test_settings_of_unread_instructions_are_a_problem() -> None:
     plan = Experiment(target=Domain(instructions={"wording": "held_out"}))
-    assert "target.instructions" in {p.field for p in check(plan, registry())}
+    assert any(p.field == "target.observation" and "no effect" in p.message for p in check(plan, registry()))
+
+
+def test_result_is_scored_under_each_condition() -> None:
+    plan = LanguageGuided.examples()["example"]
+    reporter = MagicMock()
+    scores = Scores(plan.changed(**{"evaluation.conditions": ["blank", "moved+english"]}), registry(), reporter)
+    strategy = MagicMock()
+    strategy.policy.return_value = Still()
+    scores._score_conditions(strategy, 7, None)
+    assert [row["condition"] for row in scores.evaluations] == ["blank", "moved+english"]
+    assert all(row["final"] and row["success"] == 0 and row["episodes"] == 2 for row in scores.evaluations)
+    reporter.status.note.assert_called_once_with(conditions={"blank": 0.0, "moved+english": 0.0})

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from studio.analysis.comparison import table
-from studio.analysis.table_format import format_table
+from studio.analysis.table_format import format_conditions, format_table
 from studio.analysis.transfer_table import transfer_table
 from studio.cli.main import main
 from studio.files import json_text
@@ -45,6 +45,22 @@ def test_runs_of_other_settings_are_no_seeds(runs: Path) -> None:
         assert all(label in text for label in ("lora: rank=4", "lora: rank=8", "lora: rank=default"))
     cells = [row["settings"] for row in csv.DictReader(format_table(rows, "csv").splitlines())]
     assert cells == ["rank=4", "rank=8", "rank=default"]
+
+
+def test_scores_under_conditions_stand_beside_the_score(runs: Path) -> None:
+    for seed, (score, blank) in enumerate(((0.8, 0.1), (0.6, 0.3))):
+        run = finished(runs, score, seed=seed, **{"evaluation.conditions": ["blank"]})
+        status = json.loads((run / "run.json").read_text())
+        status["summary"]["conditions"] = {"blank": blank} | ({"moved": 0.5} if seed else {})
+        (run / "run.json").write_text(json_text(status))
+    (row,) = table([*runs.iterdir()])
+    found = row["conditions"]
+    assert found.keys() == {"blank"}  # the other one is not of every seed
+    assert found["blank"]["success"] == pytest.approx(0.2)
+    assert found["blank"]["low"] < 0.2 < found["blank"]["high"] < row["low"]
+    lines = format_conditions([row]).splitlines()
+    assert [line.split()[2] for line in lines[1:]] == ["–", "blank"] and "0.200 [" in lines[2]
+    assert format_conditions([row | {"conditions": {}}]) == ""
 
 
 def test_settings_outside_the_strategy_keep_their_dotted_names(runs: Path) -> None:
