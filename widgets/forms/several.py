@@ -7,6 +7,7 @@ from typing import Any
 
 from PySide6.QtCore import QEvent, QModelIndex, QObject, Qt
 from PySide6.QtGui import QKeyEvent, QMouseEvent
+from PySide6.QtWidgets import QStyledItemDelegate
 
 from widgets.forms.choices import Choice
 
@@ -26,6 +27,7 @@ class Several(Choice):
         self.activated.disconnect()
         self.activated.connect(self._choose)
         self.set_choices(choices)
+        self.setItemDelegate(QStyledItemDelegate(self))  # a combo's own draws no empty boxes
         self.view().viewport().installEventFilter(self)
         self.view().installEventFilter(self)
 
