@@ -90,7 +90,7 @@ def _decisive(experiment: Experiment) -> Experiment:
 def _name_differences(rivals: list[Group]) -> None:
     """Give each group the settings that are not the same in all of them; "default" stands for a parameter left out."""
     leaves = [
-        dict(_leaves(group.experiment)) | {f"file of {field}": digest[:8] for field, digest in group.runs[0].inputs}
+        dict(leaves(group.experiment)) | {f"file of {field}": digest[:8] for field, digest in group.runs[0].inputs}
         for group in rivals
     ]
     for name in dict.fromkeys(name for values in leaves for name in values):
@@ -100,11 +100,11 @@ def _name_differences(rivals: list[Group]) -> None:
                     group.settings[name.removeprefix("strategy.params.")] = values.get(name, "default")
 
 
-def _leaves(node: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+def leaves(node: Any, name: str = "") -> Iterator[tuple[str, Any]]:
     """Yield dotted name and value of each setting, items of lists by their index."""
     node = node.plain() if isinstance(node, Experiment) else node
     if isinstance(node, dict | list):
         for key, value in node.items() if isinstance(node, dict) else enumerate(node):
-            yield from _leaves(value, f"{name}.{key}" if name else str(key))
+            yield from leaves(value, f"{name}.{key}" if name else str(key))
     else:
         yield name, node

@@ -202,7 +202,7 @@ def group_label(runs: list[RunData]) -> str:
     if not common:  # the runs beside it have it in common too
         names = [run.name.split(SEPARATOR) for run in runs]
         common = [part for part in names[0] if all(part in other for other in names[1:])]
-    return SEPARATOR.join([*common, _seeds(len(runs))])
+    return SEPARATOR.join([*common, *filter(None, [runs[0].distinction]), _seeds(len(runs))])
 
 
 def _seeds(count: int) -> str:

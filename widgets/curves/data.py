@@ -111,6 +111,8 @@ class RunData:
         self.checkpoints: list[tuple[str, int]] = []
         self._device_start: float | None = None
         self.is_shown = True  # False: it only counts in the average over seeds
+        self.settings: dict[str, Any] = {}  # of its experiment, by dotted name
+        self.distinction = ""  # the settings in which it differs from other runs of the same name
         self.group = ""  # in which it is averaged; empty: it is drawn on its own
 
     def add_metrics(
@@ -211,16 +213,20 @@ def label_of(experiment: Experiment, title: Callable[[str], str] = str) -> str:
 
 def load_run(folder: Path, title: Callable[[str], str] = str) -> RunData:
     """Read a run's log and checkpoints from disk; ``title`` as in :func:`label_of`. Slow: not for the UI thread."""
+    from studio.analysis.groups import leaves
     from studio.store.checkpoint import list_checkpoints
     from studio.store.log_reader import read_log
     from studio.store.runs import read_status
 
     found = [(stage, step) for stage, step, _ in list_checkpoints(folder)]
-    name, task = folder.name, ""
+    name, task, settings = folder.name, "", dict[str, Any]()
     with contextlib.suppress(ExperimentError):  # its numbers can be shown all the same
         experiment = Experiment.load(folder / "experiment.yaml")
         name, task = label_of(experiment, title), experiment.target.task
+        settings = dict(leaves(experiment))
     measure = "success"
     with contextlib.suppress(DataError):  # a log without its run.json can be drawn all the same
         measure = read_status(folder).get("summary", {}).get("measure", measure)
-    return RunData.from_log(folder, name, read_log(folder), found, measure, task)
+    made = RunData.from_log(folder, name, read_log(folder), found, measure, task)
+    made.settings = settings
+    return made

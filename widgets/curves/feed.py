@@ -5,16 +5,21 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from PySide6.QtCore import QObject, Signal
 from shiboken6 import isValid
 
+from studio.analysis.groups import leaves
 from studio.events import CheckpointSaved, DeviceSample, Evaluated, Event, MetricsLogged, StateChanged
 from studio.run.queue import Job
 from widgets.curves.content import EVALUATION, LOAD, MEMORY
 from widgets.curves.data import DEVICES, SEPARATOR, RunData, label_of, load_run
 from widgets.curves.overlay import ENDED, Overlay, key_of
 from widgets.shell.app_state import AppState
+
+DISTINCTIONS = 2  # settings that a name says at most
+_NO_DISTINCTION = ("name", "title", "description", "seed", "device")
 
 
 class RunFeed(QObject):
@@ -45,6 +50,7 @@ class RunFeed(QObject):
         self._reading: set[Path] = set()
         self._unreadable: set[Path] = set()  # reported once; read again when the run is selected again
         self._label = self._task = ""  # of the session that starts
+        self._settings: dict[str, Any] = {}
         self._resumed: Path | None = None
         app_state.events.connect(self._take)
         app_state.job_changed.connect(self._job)
@@ -68,6 +74,7 @@ class RunFeed(QObject):
 
     def _job(self, _number: int, _count: int, job: Job) -> None:
         self._label, self._task = label_of(job.experiment, self._title), job.experiment.target.task
+        self._settings = dict(leaves(job.experiment))
         self._resumed = None if job.folder is None else key_of(job.folder)
 
     def _take(self, events: list[Event]) -> None:
@@ -94,14 +101,20 @@ class RunFeed(QObject):
 
     def _current(self) -> RunData:
         if self.live is None:  # numbers without a state before them: the window came later than the session
-            self.live = RunData(self._overlay.live, self._label or self.tr("this run"), self._task)
+            self.live = self._new(self._overlay.live, self.tr("this run"))
             self._gather()
         return self.live
+
+    def _new(self, folder: Path | None, otherwise: str) -> RunData:
+        """Return the running session's data, which are named by its experiment where that is known."""
+        made = RunData(folder, self._label or otherwise, self._task)
+        made.settings = self._settings
+        return made
 
     def _state(self, folder: Path, state: str) -> None:
         if state in ENDED or (self.live is not None and self.live.folder == folder):
             return
-        self.live = RunData(folder, self._label or folder.name, self._task)
+        self.live = self._new(folder, folder.name)
         self.loaded[folder] = self.live
         if folder == self._resumed:  # what it did before is in its log
             self._read(folder)
@@ -123,7 +136,10 @@ class RunFeed(QObject):
         shorten_labels(runs)
         for run in runs:
             run.group = self._overlay.group_of(run.folder)
-            run.is_shown = run is self.live or (run.folder is not None and self._overlay.is_shown(run.folder))
+            run.is_shown = (run is self.live and running) or (
+                run.folder is not None and self._overlay.is_shown(run.folder)
+            )
+        distinguish(runs)
         self.runs = runs
         self.runs_changed.emit(runs)
 
@@ -167,6 +183,26 @@ class RunFeed(QObject):
                 self._read(folder)
 
         self._app_state.background(lambda: [f for f, stamp in known.items() if _stamp(f) not in (0, stamp)], done)
+
+
+def distinguish(runs: list[RunData]) -> None:
+    """Give the averages of the same name the settings in which they differ."""
+    alike: dict[str, dict[str, RunData]] = {}
+    for run in runs:
+        run.distinction = ""
+        if run.group:
+            name = SEPARATOR.join(run.name.split(SEPARATOR)[:-1])
+            alike.setdefault(name, {}).setdefault(run.group, run)
+    words: dict[str, str] = {}
+    for groups in alike.values():
+        rivals = [run.settings for run in groups.values()]
+        names = dict.fromkeys(name for settings in rivals for name in settings if name not in _NO_DISTINCTION)
+        differ = [name for name in names if len({str(settings.get(name)) for settings in rivals}) > 1]
+        for group, run in groups.items():
+            parts = (f"{name.rsplit('.', 1)[-1]} {run.settings.get(name, '–')}" for name in differ[:DISTINCTIONS])
+            words[group] = SEPARATOR.join(parts)
+    for run in runs:
+        run.distinction = words.get(run.group, "")
 
 
 def shorten_labels(runs: list[RunData]) -> None:

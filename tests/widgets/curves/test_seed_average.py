@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from widgets.curves.content import SUCCESS, Options, build
+from widgets.curves.content import SUCCESS, Options, build, group_label
 from widgets.curves.data import RunData, Series
+from widgets.curves.feed import distinguish
 from widgets.curves.overlay import Overlay, key_of
 from widgets.curves.seed_average import Averages, average, student
 from widgets.curves.view import CurveView
@@ -135,3 +136,14 @@ def test_legend_lists_the_seeds_behind_their_average(qtbot: Any) -> None:
     assert [row.label[0] for row in rows] == ["▾", " ", " ", "▸"] and rows[1].label.endswith("seed 0")
     assert "95% interval over 2 seeds" in rows[0].whole
     theme.force(None)
+
+
+def test_averages_of_one_name_say_in_what_they_differ() -> None:
+    runs = [run("r0", 1.0), run("r1", 1.0), run("s0", 1.0, group="b"), run("s1", 1.0, group="b")]
+    for one in runs:
+        one.settings = {"seed": int(one.label[-1]), "strategy.params.rank": 8 if one.group == "a" else 32, "task": "x"}
+    distinguish(runs)
+    assert group_label(runs[:2]) == "LoRA · 5 ep · rank 8 · 2 seeds"
+    assert group_label(runs[2:]) == "LoRA · 5 ep · rank 32 · 2 seeds"
+    distinguish(runs[:2])
+    assert group_label(runs[:2]) == "LoRA · 5 ep · 2 seeds"
