@@ -89,13 +89,13 @@ def _decisive(experiment: Experiment) -> Experiment:
 
 def _name_differences(rivals: list[Group]) -> None:
     """Give each group the settings that are not the same in all of them; "default" stands for a parameter left out."""
-    leaves = [
+    found = [
         dict(leaves(group.experiment)) | {f"file of {field}": digest[:8] for field, digest in group.runs[0].inputs}
         for group in rivals
     ]
-    for name in dict.fromkeys(name for values in leaves for name in values):
-        if len({(name in values, values.get(name)) for values in leaves}) > 1:
-            for group, values in zip(rivals, leaves, strict=True):
+    for name in dict.fromkeys(name for values in found for name in values):
+        if len({(name in values, values.get(name)) for values in found}) > 1:
+            for group, values in zip(rivals, found, strict=True):
                 if name in values or ".params." in name:
                     group.settings[name.removeprefix("strategy.params.")] = values.get(name, "default")
 
