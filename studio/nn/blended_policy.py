@@ -84,6 +84,10 @@ class BlendedPolicy:
         """Return the policy's own entropy, None where it does not explore."""
         return self._policy.entropy(observation, memory)
 
+    def probabilities(self, observation: Observation) -> Array | None:
+        """Return the policy's own probabilities, None where it has none."""
+        return self._policy.probabilities(observation)
+
     def companions(self) -> Mapping[str, Companion]:
         """Return what the base brings along."""
         return self._policy.companions()

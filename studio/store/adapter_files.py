@@ -55,15 +55,10 @@ def pruned(adapted: Adapted, ranks: Mapping[str, int]) -> tuple[Any, dict[str, t
     return policy, factors
 
 
-def blended(adapters: Sequence[Adapted], weights: Sequence[float]) -> Adapted:
-    """Return base + Σ weight · update, all low-rank updates and whole modules added as they are; nothing is written.
-
-    Raises:
-        DataError: the adapters are of different bases or robots, or cannot be added.
-    """
+def check_one_base(adapters: Sequence[Adapted]) -> None:
+    """Raise DataError, with both hashes, where adapters are of different bases."""
     first = adapters[0]
     for other in adapters:
-        other.check_low_rank()
         if other.base_sha256 != first.base_sha256:
             raise DataError(
                 f"{first.folder.name} was trained on base {first.base_sha256}, {other.folder.name} on base "
@@ -71,6 +66,18 @@ def blended(adapters: Sequence[Adapted], weights: Sequence[float]) -> Adapted:
                 str(other.folder),
                 "Blend adapters of one base.",
             )
+
+
+def blended(adapters: Sequence[Adapted], weights: Sequence[float]) -> Adapted:
+    """Return base + Σ weight · update, all low-rank updates and whole modules added as they are; nothing is written.
+
+    Raises:
+        DataError: the adapters are of different bases or robots, or cannot be added.
+    """
+    check_one_base(adapters)
+    for one in adapters:
+        one.check_low_rank()
+    first = adapters[0]
     policy = copy.deepcopy(first.policy)
     states = [one.policy.state_dict() for one in adapters]
     policy.load_state_dict(combined(first.base.state_dict(), states, weights))

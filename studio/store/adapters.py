@@ -19,6 +19,7 @@ from studio.store.runs import list_runs, read_status
 
 MADE = "adapters"  # the folder beside the runs, for adapters that were pruned or blended
 PREFIX = "base_model.model."  # of PEFT's names
+METHODS = {"LORA": "LoRA", "ADALORA": "AdaLoRA", "VERA": "VeRA", "LOHA": "LoHa", "LOKR": "LoKr"}
 METHOD_FLAGS = {"use_dora": "DoRA", "use_rslora": "rsLoRA"}
 
 
@@ -142,7 +143,8 @@ def method_of(config: dict[str, Any]) -> str:
     """Return what a person calls the adapter's method."""
     if config.get("init_lora_weights") == "pissa":
         return "PiSSA"
-    return next((title for flag, title in METHOD_FLAGS.items() if config.get(flag)), str(config.get("peft_type")))
+    kind = str(config.get("peft_type"))
+    return next((title for flag, title in METHOD_FLAGS.items() if config.get(flag)), METHODS.get(kind, kind))
 
 
 def read_config(adapter: Path) -> dict[str, Any]:

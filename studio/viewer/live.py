@@ -16,7 +16,7 @@ import numpy as np
 from studio.sim.state import StateOwner
 from studio.sim.tasks.marks import slid, sliding_marks
 from studio.viewer.base_player import BasePlayer
-from studio.viewer.history import History, Keeper
+from studio.viewer.history import History, Keeper, Snapshot
 
 Array = np.ndarray
 HISTORY_SECONDS = 20.0
@@ -106,10 +106,17 @@ class LiveSimulation(BasePlayer):
 
     def seek(self, index: int) -> None:
         """Go to entry ``index`` of the history, exactly as it was."""
-        entry = self.history.go(index)
-        if self._keeper.restore(entry):
+        self.restore(self.history.go(index))
+
+    def snapshot(self) -> Snapshot:
+        """Return everything that :meth:`restore` needs to come back to this moment, between two control steps."""
+        return self._keeper.take(self._extra_state())
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Go to the moment of a snapshot, exactly as it was."""
+        if self._keeper.restore(snapshot):
             self._copy_model()
-        self._restore_extra(entry.extra)
+        self._restore_extra(snapshot.extra)
         self._drop_step()
         self._pushed = True  # a recorded push is not held any more
         self._update_data()
@@ -176,7 +183,7 @@ class LiveSimulation(BasePlayer):
             self._remember()
 
     def _remember(self) -> None:
-        self.history.push(self._keeper.take(self._extra_state()))
+        self.history.push(self.snapshot())
 
     def _drop_step(self) -> None:
         self._step_parts, self._part_index, self._remainder = iter(()), 0, 0.0
@@ -194,7 +201,7 @@ class LiveSimulation(BasePlayer):
         if obey:
             self._sync_commands()
         self.batch.forward(np.zeros(1, int))
-        self.history.replace(self._keeper.take(self._extra_state()))
+        self.history.replace(self.snapshot())
         self._update_data()
 
     def _apply_push(self) -> None:

@@ -12,6 +12,8 @@ from studio.contracts import Ghost, PlayerProtocol, Policy
 from studio.experiment import Domain, Experiment
 from widgets.shell import opening
 from widgets.shell.app_state import AppState
+from widgets.shell.policy_offer import PolicyOffer
+from widgets.style import theme
 from widgets.viewport import sources
 from widgets.viewport.bar import ViewportBar
 from widgets.viewport.render_thread import RenderThread
@@ -20,6 +22,7 @@ from widgets.viewport.sources import Recorded
 from widgets.viewport.training_source import TrainingSource
 from widgets.viewport.view import Viewport
 
+BESIDE_OPACITY = 0.4  # of a second robot
 Found = TypeVar("Found")
 CheckpointChoice = tuple[Policy, Experiment, str]  # a policy, its experiment, its name
 
@@ -52,11 +55,13 @@ class SourceController(QObject):
         self._policy = "expert"
         self._is_substitute = False  # random actions, nobody's choice: the task has no expert
         self._checkpoint: CheckpointChoice | None = None
+        self._offer: PolicyOffer | None = None  # another panel's policy that is played
         self._asked = 0  # answers asked for; only the last one's counts
         self._domain: Domain | None = None  # whose player is shown
         self._elsewhere = ""  # name of a file or training that is shown in place of the experiment's domain
         self._ghosts: tuple[list[Ghost], Domain] = ([], Domain())  # and the domain whose robot they show
         app_state.checkpoint_chosen.connect(self._play_checkpoint)
+        app_state.policy_offered.connect(self._play_offer)
         app_state.ghosts_changed.connect(self._take_ghosts)
         app_state.running_changed.connect(self._show_what_learns)
         bar.policy_chosen.connect(self.choose_policy)
@@ -80,9 +85,17 @@ class SourceController(QObject):
             return
         self._domain = domain
         self._find_a_driver(domain)
-        make = self._make_player
-        self._thread.show_domain(lambda: make(domain))
+        self._thread.show_domain(self._player_of(domain))
         self._show_ghosts()
+
+    def _player_of(self, domain: Domain) -> Callable[[], PlayerProtocol]:
+        """Return what makes a domain's player on the render thread."""
+        make, offer, registry = self._make_player, self._offer, self._app_state.registry
+        if offer is None or offer.beside is None:
+            return lambda: make(domain)
+        beside, label, hue = offer.beside, offer.beside_name, theme.series(1)
+        color = hue.redF(), hue.greenF(), hue.blueF(), BESIDE_OPACITY
+        return lambda: sources.compared(domain, registry, beside, label, color)
 
     def come_back(self) -> None:
         """Show the experiment's domain again after a file, a recording or a training."""
@@ -169,8 +182,11 @@ class SourceController(QObject):
         if self._policy != "hand" and not self._elsewhere:
             self._set_policy("hand", None)
 
-    def _set_policy(self, key: str, checkpoint: CheckpointChoice | None) -> None:
+    def _set_policy(self, key: str, checkpoint: CheckpointChoice | None, offer: PolicyOffer | None = None) -> None:
         self._policy, self._checkpoint, self._is_substitute = key, checkpoint, False
+        before, self._offer = self._offer, offer
+        if (before and before.beside) is not (offer and offer.beside):
+            self._domain = None  # the player is made again, with the second robot or without it
         self._asked += 1
         self.come_back()
         self._drive()
@@ -180,6 +196,9 @@ class SourceController(QObject):
             return self._load_policy(folder, step), Experiment.load(folder / "experiment.yaml")
 
         self._answer(work, lambda both: self._set_policy("checkpoint", (*both, f"{both[1].strategy.id} · {step}")))
+
+    def _play_offer(self, offer: PolicyOffer) -> None:
+        self._set_policy("checkpoint", (offer.policy, offer.experiment, offer.name), offer)
 
     def _find_a_driver(self, domain: Domain) -> None:
         """Let random actions move a robot whose task has no expert, until there is a policy."""
@@ -212,6 +231,6 @@ class SourceController(QObject):
             "current": self.tr("current policy"),
             "random": self.tr("random"),
             "hand": self.tr("by hand"),
-            "checkpoint": self.tr("checkpoint {0}").format(name),
+            "checkpoint": name if self._offer is not None else self.tr("checkpoint {0}").format(name),
         }
         self._view.set_policy(words[self._policy])

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from studio.contracts import PlayerProtocol, Reading
+from studio.contracts import PlayerProtocol, Policy, Reading
+from studio.contracts.decorations import Color
 from studio.experiment import Domain, Experiment
 from studio.registry import Registry
 
@@ -76,6 +77,14 @@ def evaluation(folder: Path, step: int) -> Recorded:
 
     episodes, domain, names = replay(folder, step)
     return Recorded(f"{folder.name} · {step}", lambda: Playback(episodes, domain, str(folder), names))
+
+
+def compared(domain: Domain, registry: Registry, beside: Policy, label: str, color: Color) -> PlayerProtocol:
+    """Return a player of a domain with a second policy beside the one that drives. On the render thread only."""
+    from studio.sim.domains import resolve
+    from studio.viewer.comparing_player import ComparingPlayer
+
+    return ComparingPlayer(resolve(domain, registry), beside, label, color)
 
 
 def model(path: Path) -> Recorded:
