@@ -33,5 +33,4 @@ class LanguageGuided(ZeroShotStrategy):
         **TINY,
         "source": {**_PUSH, "episodes": 3, "contexts": [[0, 0], [1, 1]]},
         "target": {**_PUSH, "contexts": [[0, 1], [1, 0]], "instructions": {"wording": "held_out"}},
-        "evaluation": {"episodes": 2, "source_episodes": 0, "conditions": ["blank"]},
     }
