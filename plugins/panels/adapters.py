@@ -18,6 +18,7 @@ class AdaptersPanel(QWidget):
 
     def __init__(self, app_state: AppState) -> None:
         super().__init__()
+        self._app_state = app_state
         self.adapters, self.targets = AdaptersView(app_state), TargetsView(app_state)
         self.choice = Segmented(
             (
@@ -40,6 +41,7 @@ class AdaptersPanel(QWidget):
         column.addLayout(head)
         column.addLayout(self.stack, 1)
         self.choice.chosen.connect(self._choose)
+        app_state.registry_ready.connect(self._refresh)
 
     def _choose(self, key: str) -> None:
         self.stack.setCurrentIndex(key == "targets")
@@ -47,7 +49,12 @@ class AdaptersPanel(QWidget):
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
-        self.adapters.refresh()
+        self._refresh()
+
+    def _refresh(self) -> None:
+        """List the adapters, where they are to be seen; reading them loads torch, as the plugins do."""
+        if self._app_state.registry_is_ready and self.isVisible():
+            self.adapters.refresh()
 
 
 PANEL = PanelInfo(

@@ -247,7 +247,7 @@ PANEL = PanelInfo(
     title="Queue",
     summary="Runs that wait, one after the other: to order, skip, cancel and repeat.",
     area="right",
-    order=55,
+    order=51,
     factory=QueuePanel,
     shortcuts={
         "Alt+Up, Alt+Down": "Run the selected runs earlier or later",
