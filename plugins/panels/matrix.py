@@ -213,8 +213,8 @@ PANEL = PanelInfo(
     id="matrix",
     title="Matrix",
     summary="Strategies × episodes × seeds of the comparison, as a heat map with intervals.",
-    area="right",
-    order=53,
+    area="center",
+    order=55,
     factory=MatrixPanel,
     shortcuts={
         "Arrow keys": "Move through the cells",
