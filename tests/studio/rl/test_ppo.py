@@ -49,8 +49,8 @@ def test_it_learns_to_balance_a_pendulum() -> None:
     assert outcome.returns.mean() > 900
 
 
-@pytest.mark.parametrize("update", ["eager", pytest.param("compiled", marks=[needs_compiler, pytest.mark.slow])])
-def test_a_resumed_training_is_the_same_to_the_bit(update: str) -> None:
+@pytest.mark.parametrize("update", ["eager", "compiled"])
+def test_a_resumed_training_is_the_same_to_the_bit(update: str, traced: None) -> None:
     settings, domain = {"update": update, "anneal": True}, {"randomization": VARIED}
     whole = learner("hopper", 8, settings=settings, **domain)
     whole_found, kept = [], {}
