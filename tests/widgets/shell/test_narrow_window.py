@@ -7,17 +7,24 @@ from typing import Any
 
 import pytest
 from PySide6.QtCore import QPoint
-from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QLabel, QVBoxLayout, QWidget
 
 from plugins.panels.randomization import RandomizationPanel
 from plugins.panels.viewport import ViewportPanel
 from widgets.forms.scroll_column import ScrollColumn
 from widgets.randomization.plot import EffectPlot
 from widgets.shell.app_state import AppState
+from widgets.style import theme
 from widgets.viewport.bar import ViewportBar
 
 SIDE = 292  # px: a column of panels that scroll, with its scroll bar
 BORDERS = 16  # px: between the columns, and of the window
+
+
+@pytest.fixture(autouse=True)
+def themed(qapp: QApplication) -> None:
+    """Measure with the window's own style, whose scroll bars are narrower than Qt's."""
+    theme.apply(qapp)
 
 
 def test_a_column_is_as_wide_as_its_content_even_where_that_grows(qtbot: Any) -> None:
