@@ -202,28 +202,12 @@ class VisualDomainAdaptation(Strategy):
             self._policy.log_std.requires_grad_(False)
             encoder, fixed = self._policy.encoder, self._source.encoder
             adapted = list((encoder.first_layer if p.adapted_layers == "first" else encoder).parameters())
+            sizes: dict[str, Any] = {"batch": p.minibatch, "steps": p.gradient_steps, "generator": self._generator}
             if p.variant == "mmd":
-                self._learner = FeatureMatching(
-                    encoder,
-                    fixed,
-                    adapted,
-                    rate=p.alignment_rate,
-                    batch=p.minibatch,
-                    steps=p.gradient_steps,
-                    generator=self._generator,
-                )
+                self._learner = FeatureMatching(encoder, fixed, adapted, rate=p.alignment_rate, **sizes)
             else:
-                self._learner = ADDA(
-                    encoder,
-                    fixed,
-                    net,
-                    adapted,
-                    encoder_rate=p.alignment_rate,
-                    discriminator_rate=p.discriminator_rate,
-                    batch=p.minibatch,
-                    steps=p.gradient_steps,
-                    generator=self._generator,
-                )
+                rates = {"encoder_rate": p.alignment_rate, "discriminator_rate": p.discriminator_rate}
+                self._learner = ADDA(encoder, fixed, net, adapted, **rates, **sizes)
 
     def iterate(self) -> Iterator[Metrics]:
         training = self._learner.iterate() if isinstance(self._learner, PixelPPO) else iter(())

@@ -146,8 +146,8 @@ def _prune(options: argparse.Namespace) -> Result:
     ]
     lines += _measure(options, about, adapted.folder, [("before", adapted.policy), ("pruned", policy)])
     if options.to is not None:
-        told = f"rank {options.rank} at most" if options.rank else f"{options.energy:.2%} of the energy"
-        write_adapter(adapted, ranks, options.to, f"The updates of {adapted.folder.name}, cut to {told}.")
+        limit = f"rank {options.rank} at most" if options.rank else f"{options.energy:.2%} of the energy"
+        write_adapter(adapted, ranks, options.to, f"The updates of {adapted.folder.name}, cut to {limit}.")
         about["written"] = str(options.to)
         lines.append(f"Written to {options.to}")
     return about, "\n".join(lines)

@@ -35,7 +35,7 @@ class CellDelegate(QStyledItemDelegate):
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         model: Any = index.model()
         cell: Cell | None = index.data(CELL)
-        area: QRect = option.rect.adjusted(1, 1, -1, -1)  # type: ignore[attr-defined]
+        area: QRect = option.rect.adjusted(1, 1, -1, -1)
         painter.save()
         ground = theme.color("surface")
         if cell is not None and cell.finished:
@@ -46,7 +46,7 @@ class CellDelegate(QStyledItemDelegate):
             self._draw_state(painter, area, cell, ink)
             self._draw_words(painter, area, model, cell, ink)
             self._draw_seeds(painter, area, model, cell)
-        if option.state & QStyle.StateFlag.State_Selected:  # type: ignore[attr-defined]
+        if option.state & QStyle.StateFlag.State_Selected:
             painter.setPen(QPen(theme.color("text"), 2))
             painter.drawRect(area.adjusted(1, 1, -1, -1))
         painter.restore()

@@ -10,7 +10,8 @@ from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelInd
 
 from studio.run.queue import Entry
 from widgets.curves.axis import clock
-from widgets.runs.table import INFO, PROGRESS
+from widgets.runs.table import INFO, PROGRESS, head_data
+from widgets.style import theme
 
 Index = QModelIndex | QPersistentModelIndex
 NAME, STATE, STRATEGY, EPISODES, SEED, TIME = range(6)
@@ -71,14 +72,7 @@ class QueueTable(QAbstractTableModel):
             (self.tr("Seed"), self.tr("Seed of the run")),
             (self.tr("Time"), self.tr("How long it took, source policy and evaluation included")),
         )[section]
-        if role == Qt.ItemDataRole.DisplayRole:
-            return title
-        if role == Qt.ItemDataRole.ToolTipRole:
-            return help
-        if role == Qt.ItemDataRole.TextAlignmentRole:
-            side = Qt.AlignmentFlag.AlignRight if section in _RIGHT else Qt.AlignmentFlag.AlignLeft
-            return int(side | Qt.AlignmentFlag.AlignVCenter)
-        return None
+        return head_data(title, help, section in _RIGHT, role)
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         entry, column = self.rows[index.row()], index.column()
@@ -93,8 +87,6 @@ class QueueTable(QAbstractTableModel):
         if role == Qt.ItemDataRole.ToolTipRole:
             return "\n".join(line for line in (self.text(entry, NAME), entry.message, entry.folder) if line)
         if role == Qt.ItemDataRole.ForegroundRole and entry.state in ("finished", "skipped"):
-            from widgets.style import theme
-
             return theme.color("muted")
         return None
 

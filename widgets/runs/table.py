@@ -24,6 +24,18 @@ ALIVE = ("preparing", "running", "paused")
 _RIGHT = (EPISODES, SEED, ON_SOURCE, DURATION, TRAINABLE)
 
 
+def head_data(title: str, help: str, right: bool, role: int) -> Any:
+    """Return what a column's head shows: its title, its tooltip, and the side that both it and its cells lie on."""
+    if role == Qt.ItemDataRole.DisplayRole:
+        return title
+    if role == Qt.ItemDataRole.ToolTipRole:
+        return help
+    if role == Qt.ItemDataRole.TextAlignmentRole:
+        side = Qt.AlignmentFlag.AlignRight if right else Qt.AlignmentFlag.AlignLeft
+        return int(side | Qt.AlignmentFlag.AlignVCenter)
+    return None
+
+
 class RunTable(QAbstractTableModel):
     """One row for each run (``studio.store.runs.RunInfo``).
 
@@ -95,15 +107,7 @@ class RunTable(QAbstractTableModel):
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         if orientation != Qt.Orientation.Horizontal:
             return None
-        title, help = self._heads()[section]
-        if role == Qt.ItemDataRole.DisplayRole:
-            return title
-        if role == Qt.ItemDataRole.ToolTipRole:
-            return help
-        if role == Qt.ItemDataRole.TextAlignmentRole:
-            side = Qt.AlignmentFlag.AlignRight if section in _RIGHT else Qt.AlignmentFlag.AlignLeft
-            return int(side | Qt.AlignmentFlag.AlignVCenter)
-        return None
+        return head_data(*self._heads()[section], section in _RIGHT, role)
 
     def _heads(self) -> list[tuple[str, str]]:
         return [
