@@ -38,6 +38,8 @@ def place(window: QMainWindow, docks: Iterable[PanelDock]) -> None:
             if above is not None:
                 _beside(window, above, tabs[0], Qt.Orientation.Vertical)
             above = tabs[0]
+    for rows in columns:  # tabs last: what is split from a dock with tabs would become one of them
+        for tabs in rows:
             for dock in tabs[1:]:
                 window.tabifyDockWidget(tabs[0], dock)
             for dock in tabs:

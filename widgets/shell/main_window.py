@@ -82,6 +82,7 @@ class MainWindow(QMainWindow):
         if self._settings is not None:
             self._settings.setValue("window/geometry", self.saveGeometry())
             self._settings.setValue("window/docks", self.saveState(LAYOUT_VERSION))
+            self._settings.setValue("window/panels", self._panel_ids())
 
     def show_help(self) -> None:
         """Show every key and gesture; of the panel that has the focus first."""
@@ -115,8 +116,12 @@ class MainWindow(QMainWindow):
         geometry, docks = self._settings.value("window/geometry"), self._settings.value("window/docks")
         if isinstance(geometry, QByteArray):
             self.restoreGeometry(geometry)
-        if isinstance(docks, QByteArray):
+        # a layout of other panels says nothing of the new ones: Qt would stack them below the rest
+        if isinstance(docks, QByteArray) and self._settings.value("window/panels") == self._panel_ids():
             self._placed = self.restoreState(docks, LAYOUT_VERSION)
+
+    def _panel_ids(self) -> str:
+        return " ".join(sorted(self.docks))
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)

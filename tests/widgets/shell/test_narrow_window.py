@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
-from PySide6.QtCore import QPoint
+from PySide6.QtCore import QPoint, QSettings
 from PySide6.QtWidgets import QApplication, QLabel, QVBoxLayout, QWidget
 
 from plugins.panels.randomization import RandomizationPanel
@@ -14,6 +15,7 @@ from plugins.panels.viewport import ViewportPanel
 from widgets.forms.scroll_column import ScrollColumn
 from widgets.randomization.plot import EffectPlot
 from widgets.shell.app_state import AppState
+from widgets.shell.main_window import MainWindow
 from widgets.style import theme
 from widgets.viewport.bar import ViewportBar
 
@@ -107,3 +109,19 @@ def test_another_control_in_the_bar_makes_it_fold(qtbot: Any, bar: ViewportBar) 
     bar.simulation.show()
     qtbot.waitUntil(lambda: tops(bar)[0] < tops(bar)[1])
     assert all(bar.rect().contains(part.geometry()) for part in parts)
+
+
+def test_layout_of_other_panels_is_not_restored(qtbot: Any, app_state: AppState, tmp_path: Path) -> None:
+    """An older program's layout has no place for a newer one's panels."""
+    settings = QSettings(str(tmp_path / "layout.ini"), QSettings.Format.IniFormat)
+    first = MainWindow(app_state, settings)
+    qtbot.addWidget(first)
+    first.save_layout()
+    settings.setValue("window/panels", "curves viewport")
+    second = MainWindow(app_state, settings)
+    qtbot.addWidget(second)
+    assert not second._placed
+    first.save_layout()
+    third = MainWindow(app_state, settings)
+    qtbot.addWidget(third)
+    assert third._placed
