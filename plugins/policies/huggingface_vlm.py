@@ -47,6 +47,7 @@ class HuggingFaceVLM(BasePolicy):
     id = "huggingface_vlm"
     reads_instructions = True
     entries = ("image",)
+    has_features = True
     title = "Vision-language model (Hugging Face)"
     summary = (
         "A vision-language model from a folder or the Hugging Face hub, or a small new one, that answers an image and "
@@ -190,6 +191,10 @@ class HuggingFaceVLM(BasePolicy):
     def blocks(self) -> Iterable[AdaptableBlock]:
         """Return none: a model of the library has no places for prefixes, bottlenecks or prompts."""
         return ()
+
+    @property
+    def embodiments(self) -> int:
+        return len(self.spaces.action_mask)
 
     @property
     def feature_width(self) -> int:

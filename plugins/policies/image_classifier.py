@@ -30,6 +30,7 @@ class ImageClassifier(BasePolicy):
     entries = ("image",)
     loss_unit = "nats"
     gives_probabilities = True
+    has_features = True
 
     class Params(Settings):
         """Size of the network."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -49,10 +50,16 @@ class CORAL(CloningStrategy):
         samples = BatchSampler(policy, [target, source], 2, context.experiment.seed)
         with torch.no_grad():
             found = [torch.cat([policy.features(part) for part in samples.samples(index)]) for index in range(2)]
-        move = alignment(found[1], found[0], self.params.regularization)
+        move = self._alignment(found[1], found[0])
 
         def aligned(batch: Batch) -> torch.Tensor:
             return move(policy.features(batch))
 
         head = policy.get_submodule(policy.head).requires_grad_(True)
         self.clone(context, policy, list(head.parameters()), datasets=[source], features=aligned)
+
+    def aligned(self, source: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        return self._alignment(source, target)(source)
+
+    def _alignment(self, source: torch.Tensor, target: torch.Tensor) -> Callable[[torch.Tensor], torch.Tensor]:
+        return alignment(source, target, self.params.regularization)

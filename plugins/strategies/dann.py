@@ -23,6 +23,7 @@ class DANN(AdaptationStrategy):
     reference = "Ganin et al. 2016, arXiv:1505.07818"
     tags = ("imitation", "domain adaptation")
     units = UNITS | {"domain_loss": "nats", "domain_accuracy": ""}
+    domain_accuracy = "domain_accuracy"
 
     class Params(AdaptationParams):
         """Optimization, the discriminator, and how batches are mixed."""

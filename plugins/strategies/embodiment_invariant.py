@@ -23,6 +23,7 @@ class EmbodimentInvariant(CoTrainingStrategy):
     tags = ("imitation", "several robots", "domain adaptation")
     requires = Requires(source_data=True, target_data=True, sources=(1, None))
     units = UNITS | {"embodiment_loss": "nats", "embodiment_accuracy": ""}
+    domain_accuracy = "embodiment_accuracy"
 
     class Params(CoTrainingParams):
         """Optimization, the classifier, and how batches are mixed."""

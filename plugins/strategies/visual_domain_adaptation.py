@@ -68,6 +68,7 @@ class VisualDomainAdaptation(Strategy):
     unused_budget = ("batch_size",)
     requires = Requires(source_policy=True, same_spaces=True, evaluate_at_zero=True)
     units = UNITS | {"source_reward": "a step", "target_reward": "a step", "reward_r2": "R²", "state_r2": "R²"}
+    domain_accuracy = "domain_accuracy"
 
     example = {
         "name": "example",
@@ -224,6 +225,9 @@ class VisualDomainAdaptation(Strategy):
 
     def policy(self) -> Any:
         return self._policy
+
+    def aligns_to_source_policy(self) -> bool:
+        return bool(self.params.variant != "dann")
 
     def stateful(self) -> Mapping[str, Stateful]:
         parts: dict[str, Stateful] = {"policy": self._policy, "discriminator": self._discriminator}

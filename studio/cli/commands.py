@@ -11,6 +11,7 @@ from studio.cli.adapters import adapters
 from studio.cli.advise import advise
 from studio.cli.compare import compare
 from studio.cli.experiments import load_experiment
+from studio.cli.features import features
 from studio.cli.progress import STOPPED, ProgressLine
 from studio.cli.queue import queue
 from studio.errors import DataError, ExperimentError, StudioError
@@ -238,6 +239,7 @@ COMMANDS = {
     "advise": advise,
     "queue": queue,
     "adapters": adapters,
+    "features": features,
     "list": list_,
     "inspect": inspect,
     "export": export,

@@ -10,6 +10,7 @@ from typing import Any
 
 from studio import __version__
 from studio.cli.adapters import add_parser as add_adapters
+from studio.cli.features import add_parser as add_features
 from studio.cli.queue import add_parser as add_queue
 from studio.errors import StudioError
 
@@ -106,6 +107,7 @@ def _parser() -> argparse.ArgumentParser:
 
     add_queue(commands)
     add_adapters(commands)
+    add_features(commands)
 
     listing = _command(commands, "list", "list what is registered; with --json its parameters too")
     listing.add_argument("kind", choices=KINDS)

@@ -129,6 +129,20 @@ class EmbodimentSpec:
         return cls(domain.embodiment, domain.domain.control, episodes.statistics(), domain.task.actions)
 
 
+class FeaturePolicy(Protocol):
+    """A policy whose features can be looked at. ``has_features`` of its class says so before there is one."""
+
+    @property
+    def embodiments(self) -> int:
+        """For how many embodiments it has tables; 0: it has none, and reads all of them alike."""
+
+    def tensors(self, observation: Observation) -> dict[str, Tensor]:
+        """Return an observation's arrays as a batch holds them, on the policy's device."""
+
+    def features(self, batch: Batch) -> Tensor:
+        """Return what the head reads, (n, width)."""
+
+
 class AdaptableBlock(Protocol):
     """A transformer block that small trainable parts can be added to; none of them changes the output at first."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel
 
@@ -16,6 +16,9 @@ from studio.contracts.requires import Requires
 from studio.contracts.stateful import Stateful
 from studio.errors import StudioError
 from studio.experiment import Domain, Experiment, Settings
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class Strategy:
@@ -31,6 +34,7 @@ class Strategy:
     stages: ClassVar[tuple[str, ...]] = ()  # of its own, in order, shown on the way; empty: "adapt" alone
     units: Mapping[str, str] = {}
     tags: ClassVar[tuple[str, ...]] = ()
+    domain_accuracy: ClassVar[str] = ""  # the metric that is its own domain classifier's accuracy; empty: it has none
     companions: ClassVar[Mapping[str, type[Companion]]] = {}  # what it saves beside a policy, by the names there
     example: ClassVar[
         Mapping[str, Any]
@@ -83,6 +87,15 @@ class Strategy:
     def policy(self) -> Any:
         """Return what is evaluated, shown and exported."""
         raise NotImplementedError
+
+    def aligns_to_source_policy(self) -> bool:
+        """Return whether the target's features are aligned to those that the source policy has of the source."""
+        return False
+
+    def aligned(self, source: Tensor, target: Tensor) -> Tensor:
+        """Return the source's features, (n, width), as the head learns from them, given the target's, (m, width); by
+        default as they are."""
+        return source
 
     def adapt(self, shots: Shots) -> Policy:
         """Return the policy for a new task, after what it may use of it; by default the policy itself, zero-shot."""

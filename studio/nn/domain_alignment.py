@@ -188,9 +188,15 @@ def class_probe(features: Tensor, labels: Tensor) -> float:
     classes = int(labels.max()) + 1
     if len(labels.unique()) < 2:
         return math.nan
-    x, y = features.double(), one_hot(labels, classes).double()
     fitted, scored = slice(0, None, 2), slice(1, None, 2)
-    weights = _ridge(x[fitted], y[fitted] - y[fitted].mean(0))
-    guesses = ((x[scored] - x[fitted].mean(0)) @ weights + y[fitted].mean(0)).argmax(1)
+    guesses = linear_guesses(features[fitted], one_hot(labels[fitted], classes), features[scored])
     right = (guesses == labels[scored]).double()
     return float(torch.stack([right[labels[scored] == k].mean() for k in labels[scored].unique()]).mean())
+
+
+def linear_guesses(features: Tensor, indicators: Tensor, others: Tensor) -> Tensor:
+    """Return the classes, (m,), of other features (m, width) by a linear probe: least squares on the classes'
+    indicators, (n, classes), of features (n, width)."""
+    x, y = features.double(), indicators.double()
+    weights = _ridge(x, y - y.mean(0))
+    return ((others.double() - x.mean(0)) @ weights + y.mean(0)).argmax(1)

@@ -25,6 +25,7 @@ class BasePolicy(nn.Module):
     is_transformer: ClassVar[bool] = False  # whether prompts, and parts of blocks, can be added to it
     several_entries: ClassVar[bool] = False  # whether it reads observations of several entries and of several cameras
     gives_probabilities: ClassVar[bool] = False  # of discrete choices
+    has_features: ClassVar[bool] = False  # that can be looked at: see studio.contracts.FeaturePolicy
     controls: ClassVar[tuple[str, ...]] = ()  # that it can act in; empty: any
     loss_unit: ClassVar[str] = "MSE"  # of its cloning loss
     algorithm: ClassVar[str] = ""  # the key in studio.rl.learners of what trains it; empty: it is cloned
@@ -34,6 +35,11 @@ class BasePolicy(nn.Module):
     def chunk(self) -> int:
         """Return 1: it gives one action at a time."""
         return 1
+
+    @property
+    def embodiments(self) -> int:
+        """Return 0: it has no tables."""
+        return 0
 
     def __init__(self) -> None:
         super().__init__()

@@ -60,6 +60,7 @@ class SlotPolicy(BasePolicy):
     Statistics, slots and masks are internal: ``act`` takes native observations and returns native actions.
     """
 
+    has_features = True
     tokenizers: Sequence[Tokenizer]  # of the entries that it reads
     action_head: nn.Module  # (n, feature width) → (n, chunk · 32)
     prompt: nn.Parameter | None
@@ -85,6 +86,10 @@ class SlotPolicy(BasePolicy):
     def output_mask(self, slots: Sequence[int]) -> Tensor:
         """Return which outputs of the head are these slots, (chunk · 32,) bool."""
         return slot_mask(slots, self.params.layout).repeat(self.params.chunk)
+
+    @property
+    def embodiments(self) -> int:
+        return len(self.spaces.action_mask)
 
     @property
     def chunk(self) -> int:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from studio.contracts import Batch
 from studio.experiment import Settings, setting
 from studio.nn.encoders import Encoder
 from studio.nn.running_mean_std import RunningMeanStd
@@ -32,6 +33,7 @@ class PixelActorCritic(ReinforcementPolicy):
     )
     reference = "Pinto et al. 2017, Asymmetric Actor Critic for Image-Based Robot Learning (arXiv:1710.06542)"
     sizes = ("image", "outputs")
+    has_features = True
     algorithm = "pixel_ppo"  # the key in studio.rl.learners of what trains it as a source policy
 
     class Params(Settings):
@@ -85,6 +87,14 @@ class PixelActorCritic(ReinforcementPolicy):
         """Return features (n, features) of images (n, h, w, 3) uint8."""
         return self.encoder(images)
 
+    def tensors(self, observation: Mapping[str, Any]) -> dict[str, Tensor]:
+        """Return the images, (n, h, w, 3) uint8, on the policy's device."""
+        return {"image": torch.as_tensor(np.ascontiguousarray(observation["image"]), device=self.low.device)}
+
+    def features(self, batch: Batch) -> Tensor:
+        """Return the encoder's features, (n, features)."""
+        return self(batch.observations["image"])
+
     def state_value(self, features: Tensor, state: Tensor) -> Tensor:
         """Return the critic's V, (…,), in the scale of the normalized rewards.
 
@@ -97,7 +107,7 @@ class PixelActorCritic(ReinforcementPolicy):
     def act(self, observation: Mapping[str, Any], memory: Any = None) -> tuple[Array, Any]:
         """Return the means as native actions (n, outputs) within their range; there is no memory."""
         with torch.inference_mode():
-            images = torch.as_tensor(np.ascontiguousarray(observation["image"]), device=self.low.device)
+            images = self.tensors(observation)["image"]
             return self.native(self.actor(self.encoder(images))).cpu().numpy(), memory
 
     def entropy(self, observation: Mapping[str, Any], memory: Any = None) -> Array:
