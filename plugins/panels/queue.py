@@ -23,7 +23,7 @@ from PySide6.QtWidgets import (
 
 from studio.contracts import PanelInfo
 from studio.events import Progress
-from studio.run.queue import ENDED, PENDING, Entry
+from studio.run.queue_entry import ENDED, PENDING, Entry
 from widgets.runs.delegates import StateDelegate
 from widgets.runs.queue_table import NAME, STATE, QueueTable
 from widgets.runs.table import INFO

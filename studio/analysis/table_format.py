@@ -98,16 +98,15 @@ def format_decisions(rows: list[dict[str, Any]]) -> str:
     for row in rows:
         played, score = f"{row['played']} of {row['planned']}", f"{row['wins']}–{row['losses']}"
         lines.append([row["strategy"], row["reference"], str(row["episodes"]), played, score, row["decision"]])
-    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
-    text = "\n".join("  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip() for line in lines)
     if not rows:
         return "There is no pair: at least two strategies with a finished run of the same seed are needed."
     alpha = rows[0]["alpha"]
     together = f", any of the {len(rows)} pairs with at most {min(1.0, alpha * len(rows)):g}" if len(rows) > 1 else ""
     return (
-        f"{text}\nTwo equally good policies are decided with a probability of at most {alpha:g}{together}. This is "
-        "about these trained policies, not about other seeds of the strategies; where a pair stopped early, its scores "
-        "lie a little too far apart."
+        f"{_columns(lines)}\n"
+        f"Two equally good policies are decided with a probability of at most {alpha:g}{together}. This is about these "
+        "trained policies, not about other seeds of the strategies; where a pair stopped early, its scores lie a "
+        "little too far apart."
     )
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # the studio starts without torch
+    from studio.experiment import Experiment
 
 
 def load_experiment(
     path: Path, changes: Sequence[str], *, device: str | None = None, seed: int | None = None, **comparison: Any
-) -> Any:
+) -> Experiment:
     """Return the experiment of a file. Raises ExperimentError where it, or an option, is wrong.
 
     Args:

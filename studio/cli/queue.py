@@ -15,7 +15,8 @@ from studio.errors import ExperimentError
 from studio.files import json_text
 
 if TYPE_CHECKING:
-    from studio.run.queue import Entry, Queue
+    from studio.run.queue import Queue
+    from studio.run.queue_entry import Entry
 
 
 def add_parser(commands: Any) -> None:
@@ -90,7 +91,7 @@ def _add(of: Queue, options: argparse.Namespace) -> None:
     from studio.registry import shared_registry
     from studio.run.check import check
     from studio.run.matrix import jobs_of, matrix, plan
-    from studio.run.queue import Job
+    from studio.run.queue_entry import Job
 
     registry = shared_registry()
     experiment = load_experiment(options.experiment_file, options.set, device=options.device, seed=options.seed)

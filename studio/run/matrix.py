@@ -13,7 +13,7 @@ from studio.experiment import Experiment
 from studio.registry import Registry
 from studio.run.channels import Channels
 from studio.run.check import check
-from studio.run.queue import Job
+from studio.run.queue_entry import Job
 from studio.run.session import Session
 from studio.store.input_hashes import input_hashes
 from studio.store.resolve import resolved

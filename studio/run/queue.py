@@ -1,92 +1,20 @@
 """The queue: runs that wait to be run one after the other, in one file of the runs folder.
 
-The window and the command line share it. Every change is read, made and written whole under a lock, so that no entry is
-run by two programs and nothing is lost where one of them is killed. The file is plain JSON: experiments and numbers.
+The window and the command line share it; no entry is run by two programs.
 """
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
-import json
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
 
-import psutil
-
-from studio.errors import DataError, ExperimentError
-from studio.experiment import Experiment
-from studio.files import json_text, write_text
-
-NAME, LOCK = "queue.json", ".queue.lock"
-VERSION = 1
-ATTEMPTS = 2  # programs that may end while they run an entry, before it counts as failed
-State = Literal["waiting", "running", "finished", "failed", "stopped", "skipped"]
-PENDING = ("waiting", "skipped")  # these can be moved
-ENDED = ("finished", "failed", "stopped")
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One run in the queue.
-
-    Args:
-        id: its number, never used again in this queue.
-        plan: its experiment as JSON; :attr:`experiment` is the experiment.
-        batch: name of the comparison that it is of; empty: a single run.
-        state: what becomes of it. A waiting entry with a folder is resumed.
-        folder: name of its run's folder, or its path where that lies elsewhere; empty: it has none yet.
-        iterations: a larger budget, in all, with which a run is continued; None: its own.
-        pid: the process that runs it; ``born`` is when that was created (seconds since the epoch).
-        since: when it was started (seconds since the epoch).
-        seconds: how long it took in all its attempts, source policy and evaluation included.
-        request: what was asked of the program that runs it: to stop it, or to stop and drop it.
-        attempts: how often it was started without being ended.
-        message: why it failed.
-        decides: it is the comparison's decisions, see :mod:`studio.run.decide`; its plan is the comparison's.
-    """
-
-    id: int
-    plan: str
-    batch: str = ""
-    state: State = "waiting"
-    folder: str = ""
-    iterations: int | None = None
-    pid: int = 0
-    born: float = 0.0
-    since: float = 0.0
-    seconds: float = 0.0
-    request: Literal["", "stop", "cancel"] = ""
-    attempts: int = 0
-    message: str = ""
-    decides: bool = False
-
-    @property
-    def experiment(self) -> Experiment:
-        """The experiment, read once."""
-        return _experiment(self.plan)
-
-
-@dataclass(frozen=True)
-class Job:
-    """What is to be run: an experiment's own session, or one that goes on with a run that exists.
-
-    Args:
-        experiment: what is run; of an existing run, its own.
-        folder: the existing run; None makes a new one.
-        iterations: a new, larger budget for the existing run, in all; None keeps its own.
-        decides: it is no run: it decides the pairs of the experiment's comparison, once its runs have ended.
-    """
-
-    experiment: Experiment
-    folder: Path | None = None
-    iterations: int | None = None
-    decides: bool = False
+from studio.errors import DataError
+from studio.files import json_text
+from studio.run.queue_entry import ENDED, PENDING, Entry, Job, State
+from studio.run.queue_file import QueueContents, QueueFile, created_at
 
 
 class Queue:
@@ -98,25 +26,23 @@ class Queue:
 
     def __init__(self, runs_folder: Path) -> None:
         self.runs_folder = Path(runs_folder)
-        self.path = self.runs_folder / NAME
+        self._file = QueueFile(self.runs_folder)
+        self.path = self._file.path
 
     # -- reading -------------------------------------------------------------------------------------------------
 
     def entries(self) -> list[Entry]:
         """Return all entries, in order, as they really are: what a killed program ran waits to be resumed."""
-        return self._read().entries
+        return self._file.read().entries
 
     @property
     def is_going(self) -> bool:
         """Whether the queue was started and neither held nor run to its end."""
-        return self._read().going
+        return self._file.read().going
 
     def stamp(self) -> int:
         """Return what changes when the file is written; cheap."""
-        try:
-            return self.path.stat().st_mtime_ns
-        except OSError:
-            return 0
+        return self._file.stamp()
 
     def path_of(self, entry: Entry) -> Path | None:
         """Return the folder of an entry's run; None where it has none yet."""
@@ -138,7 +64,7 @@ class Queue:
             start: the queue is going from now on, see :meth:`set_going`.
         """
         jobs = list(jobs)
-        with self._changing() as kept:
+        with self._file.changing() as kept:
             running = {entry.folder for entry in kept.entries if entry.state == "running"}
             continued = {self._name(job.folder) for job in jobs if job.folder is not None}
             if all(entry.state in ENDED for entry in kept.entries):
@@ -181,13 +107,13 @@ class Queue:
 
     def cancel_ended(self) -> None:
         """Take off what has ended."""
-        with self._changing() as kept:
+        with self._file.changing() as kept:
             kept.entries = [entry for entry in kept.entries if entry.state not in ENDED]
 
     def repeat(self, ids: Sequence[int], seed: int | None = None) -> None:
         """Let entries be run again: what was skipped waits again, what was stopped or failed is resumed, a finished one
         is added as a new run. With a ``seed`` each is added as a new run of that seed."""
-        with self._changing() as kept:
+        with self._file.changing() as kept:
             self._known(kept, ids)
             for place, entry in enumerate(list(kept.entries)):
                 if entry.id not in ids:
@@ -200,7 +126,7 @@ class Queue:
 
     def move(self, ids: Sequence[int], by: int) -> None:
         """Move entries that wait by so many places, in their order, up where negative; others keep their place."""
-        with self._changing() as kept:
+        with self._file.changing() as kept:
             self._known(kept, ids)
             slots = [i for i, entry in enumerate(kept.entries) if entry.state in PENDING]
             line = [kept.entries[i] for i in slots]
@@ -217,14 +143,14 @@ class Queue:
     def set_going(self, going: bool) -> None:
         """Let the queue go on, also after the program was closed and opened; or hold it."""
         if self.is_going != going:
-            with self._changing() as kept:
+            with self._file.changing() as kept:
                 kept.going = going
 
     # -- what runs an entry --------------------------------------------------------------------------------------
 
     def claim(self) -> Entry | None:
         """Take the first entry that waits, for this process; None where none does or the queue is held."""
-        with self._changing() as kept:
+        with self._file.changing() as kept:
             if not kept.going:
                 return None
             for place, entry in enumerate(kept.entries):
@@ -233,7 +159,7 @@ class Queue:
                         entry,
                         state="running",
                         pid=os.getpid(),
-                        born=_born(os.getpid()),
+                        born=created_at(os.getpid()),
                         since=time.time(),
                         attempts=entry.attempts + 1,
                         message="",
@@ -262,13 +188,11 @@ class Queue:
 
         self._each([id], ended)
 
-    # -- the file ------------------------------------------------------------------------------------------------
-
     def _name(self, folder: Path) -> str:
         folder, parent = folder.absolute(), self.runs_folder.absolute()
         return str(folder.relative_to(parent) if folder.is_relative_to(parent) else folder)
 
-    def _known(self, kept: _Contents, ids: Iterable[int]) -> None:
+    def _known(self, kept: QueueContents, ids: Iterable[int]) -> None:
         unknown = set(ids) - {entry.id for entry in kept.entries}
         if unknown:
             numbers = ", ".join(map(str, sorted(unknown)))
@@ -277,97 +201,7 @@ class Queue:
 
     def _each(self, ids: Iterable[int], change: Callable[[Entry], Entry | None]) -> None:
         wanted = set(ids)
-        with self._changing() as kept:
+        with self._file.changing() as kept:
             self._known(kept, wanted)
             changed = ((change(entry) if entry.id in wanted else entry) for entry in kept.entries)
             kept.entries = [entry for entry in changed if entry is not None]
-
-    @contextlib.contextmanager
-    def _changing(self) -> Iterator[_Contents]:
-        """Hold the lock while the contents are changed, and write them where they are."""
-        try:
-            self.runs_folder.mkdir(parents=True, exist_ok=True)
-            with (self.runs_folder / LOCK).open("w") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX)
-                kept = self._read()
-                yield kept
-                write_text(self.path, kept.to_json())
-        except OSError as error:
-            words = f"The queue cannot be written ({error.strerror or error})."
-            raise DataError(words, str(self.path), "Choose another runs folder, or make room on the disk.") from None
-
-    def _read(self) -> _Contents:
-        try:
-            return _Contents.from_json(self.path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            return _Contents()
-        except OSError as error:
-            words = f"The queue cannot be read ({error.strerror})."
-            raise DataError(words, str(self.path), "Check its permissions.") from None
-        except (ValueError, KeyError, TypeError, ExperimentError):
-            raise DataError("The queue's file is damaged.", str(self.path), "Move it away; the runs stay.") from None
-
-
-@dataclass
-class _Contents:
-    """What the file holds."""
-
-    entries: list[Entry]
-    going: bool = False
-    next_id: int = 1
-
-    def __init__(self) -> None:
-        self.entries, self.going, self.next_id = [], False, 1
-
-    def new_id(self) -> int:
-        self.next_id += 1
-        return self.next_id - 1
-
-    def to_json(self) -> str:
-        rows = [asdict(entry) | {"plan": json.loads(entry.plan)} for entry in self.entries]
-        about = {"version": VERSION, "going": self.going, "next_id": self.next_id, "entries": rows}
-        return json_text(about, indent=1)
-
-    @classmethod
-    def from_json(cls, text: str) -> _Contents:
-        raw: dict[str, Any] = json.loads(text)
-        if raw["version"] != VERSION:
-            raise ValueError("of another version")
-        kept = cls()
-        kept.going, kept.next_id = bool(raw["going"]), int(raw["next_id"])
-        read = (Entry(**(row | {"plan": json.dumps(row["plan"])})) for row in raw["entries"])
-        kept.entries = [entry for entry in map(_as_it_is, read) if entry is not None]
-        for entry in kept.entries:
-            _experiment(entry.plan)
-        return kept
-
-
-def _as_it_is(entry: Entry) -> Entry | None:
-    """Return an entry whose program was killed as what it is now; others as they are."""
-    if entry.state != "running" or abs(_born(entry.pid) - entry.born) < 2:  # the system's clock may have been set
-        return entry
-    if entry.request == "cancel":
-        return None
-    free = replace(entry, pid=0, request="")
-    if entry.request == "stop":
-        return replace(free, state="stopped")
-    if entry.attempts >= ATTEMPTS:
-        words = "The program ended while it ran, twice. Look at the run's log, then repeat it."
-        return replace(free, state="failed", message=words)
-    return replace(free, state="waiting")
-
-
-@lru_cache(maxsize=2000)
-def _experiment(plan: str) -> Experiment:
-    return Experiment.from_dict(json.loads(plan))
-
-
-def _born(pid: int) -> float:
-    """When a process was created (seconds since the epoch); 0 where there is none, or it is a zombie."""
-    try:
-        process = psutil.Process(pid) if pid else None
-        if process is None or process.status() == psutil.STATUS_ZOMBIE:
-            return 0.0
-        return process.create_time()
-    except psutil.Error:
-        return 0.0

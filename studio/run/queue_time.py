@@ -7,7 +7,7 @@ import statistics
 import time
 from collections.abc import Iterable
 
-from studio.run.queue import Entry
+from studio.run.queue_entry import Entry
 
 
 def seconds_left(entries: Iterable[Entry], present_left: float = math.nan, now: float | None = None) -> float:

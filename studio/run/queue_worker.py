@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Protocol
 
 from studio.errors import Stopped
-from studio.run.queue import Entry, Queue, State
+from studio.run.queue import Queue
+from studio.run.queue_entry import Entry, State
 
 WATCH_SECONDS = 0.5  # between two looks at what was asked of a running entry
 

@@ -12,7 +12,7 @@ from shiboken6 import isValid
 
 from studio.analysis.groups import leaves
 from studio.events import CheckpointSaved, DeviceSample, Evaluated, Event, MetricsLogged, StateChanged
-from studio.run.queue import Job
+from studio.run.queue_entry import Job
 from widgets.curves.content import EVALUATION, LOAD, MEMORY
 from widgets.curves.data import DEVICES, SEPARATOR, RunData, label_of, load_run
 from widgets.curves.overlay import ENDED, Overlay, key_of

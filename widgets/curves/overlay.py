@@ -12,7 +12,7 @@ from PySide6.QtGui import QColor
 
 from studio.events import Event, StateChanged
 from studio.experiment import Experiment
-from studio.run.queue import Job
+from studio.run.queue_entry import Job
 from widgets.shell.app_state import AppState
 from widgets.style import theme
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
 
-from studio.run.queue import Entry
+from studio.run.queue_entry import Entry
 from widgets.curves.axis import clock
 from widgets.runs.table import INFO, PROGRESS, head_data
 from widgets.style import theme

@@ -12,7 +12,8 @@ from studio.errors import StudioError
 from studio.events import Failed, StateChanged, Subscription
 from studio.registry import Registry
 from studio.run.channels import Channels
-from studio.run.queue import Entry, Job, Queue
+from studio.run.queue import Queue
+from studio.run.queue_entry import Entry, Job
 from studio.run.queue_worker import QueueWorker, RunnableSession, folder_of
 
 STACK_BYTES = 64 * 2**20  # macOS gives secondary threads 512 kB, too little for torch's compiler

@@ -21,7 +21,8 @@ from studio.events import StateChanged
 from studio.experiment import Experiment
 from studio.registry import KINDS, Registry, shared_registry
 from studio.run.channels import Channels
-from studio.run.queue import Job, Queue
+from studio.run.queue import Queue
+from studio.run.queue_entry import Job
 from widgets.runs.thread import RunThread
 from widgets.shell.background import Background
 from widgets.shell.document import Document

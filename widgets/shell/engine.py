@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from studio.contracts import CheckResult, Problem
 from studio.experiment import Experiment
 from studio.registry import Registry
-from studio.run.queue import Job
+from studio.run.queue_entry import Job
 from widgets.runs import disk
 from widgets.runs.thread import OpenSession, open_session
 

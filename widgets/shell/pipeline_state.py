@@ -11,7 +11,7 @@ from studio.contracts import Strategy
 from studio.events import DeviceSample, Evaluated, Event, Failed, MetricsLogged, Progress, StageChanged, StateChanged
 from studio.experiment import Experiment
 from studio.run.pipeline import STAGES, Pipeline
-from studio.run.queue import Job
+from studio.run.queue_entry import Job
 from widgets.shell.app_state import AppState
 
 LONGEST_NAME = 30  # characters of a run's name; of a longer one the middle is left out

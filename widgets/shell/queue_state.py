@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from studio.run.queue import Entry, Queue
+from studio.run.queue import Queue
+from studio.run.queue_entry import Entry
 from studio.run.queue_time import seconds_left
 from widgets.shell.background import Background
 

@@ -19,7 +19,8 @@ from studio.run import decide as decide_module
 from studio.run.channels import Channels
 from studio.run.decide import DecisionSession, pairs_of
 from studio.run.matrix import cells_of, jobs_of, matrix, plan
-from studio.run.queue import Job, Queue
+from studio.run.queue import Queue
+from studio.run.queue_entry import Job
 from studio.store.resolve import resolved
 from studio.store.runs import RunInfo, read_run
 from tests import tiny

@@ -14,7 +14,8 @@ import pytest
 
 from studio.errors import DataError
 from studio.experiment import Experiment
-from studio.run.queue import Entry, Job, Queue
+from studio.run.queue import Queue
+from studio.run.queue_entry import Entry, Job
 from studio.run.queue_time import seconds_left
 from studio.run.queue_worker import QueueWorker
 

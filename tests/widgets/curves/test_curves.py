@@ -19,7 +19,7 @@ from plugins.panels.curves import CurvesPanel
 from studio.errors import StudioError
 from studio.events import CheckpointSaved, DeviceSample, Evaluated, Events, MetricsLogged, StateChanged
 from studio.experiment import Experiment
-from studio.run.queue import Job
+from studio.run.queue_entry import Job
 from studio.store.log_writer import RunLog
 from widgets.curves.content import SUCCESS
 from widgets.curves.data import VALUE, RunData

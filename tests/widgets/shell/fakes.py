@@ -16,7 +16,7 @@ from studio.events import Failed, Progress, StageChanged, StateChanged
 from studio.experiment import Experiment, Settings, setting
 from studio.registry import Broken, Registry
 from studio.run.channels import Channels
-from studio.run.queue import Job
+from studio.run.queue_entry import Job
 from widgets.shell.engine import Engine
 
 

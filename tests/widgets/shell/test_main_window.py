@@ -16,7 +16,7 @@ from plugins.panels import log as log_panel
 from studio.contracts import Problem
 from studio.events import DeviceSample, Evaluated, Failed, Logged, Progress, StageChanged, StateChanged
 from studio.registry import Broken
-from studio.run.queue import Job
+from studio.run.queue_entry import Job
 from tests.widgets.shell import fakes
 from widgets.shell.app_state import AppState
 from widgets.shell.help_sheet import HelpSheet

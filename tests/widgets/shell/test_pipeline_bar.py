@@ -8,7 +8,7 @@ from typing import Any
 
 from studio.events import DeviceSample, Evaluated, MetricsLogged, Progress
 from studio.experiment import Experiment
-from studio.run.queue import Job
+from studio.run.queue_entry import Job
 from tests.widgets.paints import Paints, settle
 from tests.widgets.shell import fakes
 from widgets.shell.app_state import AppState
