@@ -9,22 +9,13 @@ from functools import partial
 
 from PySide6.QtCore import QItemSelection, QItemSelectionModel, QPoint, Qt
 from PySide6.QtGui import QAction, QKeySequence
-from PySide6.QtWidgets import (
-    QAbstractItemView,
-    QHBoxLayout,
-    QLabel,
-    QMenu,
-    QStackedLayout,
-    QTableView,
-    QToolButton,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtWidgets import QAbstractItemView, QMenu, QTableView
 
 from studio.contracts import PanelInfo
 from studio.events import Progress
 from studio.run.queue_entry import ENDED, PENDING, Entry
 from widgets.runs.delegates import StateDelegate
+from widgets.runs.list_panel import ActionBar, ListPanel
 from widgets.runs.queue_table import NAME, STATE, QueueTable
 from widgets.runs.table import INFO
 from widgets.shell.app_state import AppState
@@ -35,7 +26,7 @@ REFRESH_SECONDS = 0.5  # between two showings of progress and time left
 _WIDEST = ("demo-full_finetuning-50", "mmrunning 100%", "Full fine-tuning", "Episodes ", "Seed ", "12 min ")
 
 
-class QueuePanel(QWidget):
+class QueuePanel(ListPanel):
     """See the module."""
 
     def __init__(self, app_state: AppState) -> None:
@@ -45,26 +36,10 @@ class QueuePanel(QWidget):
         self._refreshed = 0.0
         self.table = QueueTable(partial(app_state.title_of, "strategies"), self)
         self.view = self._make_view()
-        self.summary = QLabel()
-        self.summary.setProperty("role", "muted")
-        self.summary.setFont(theme.small_font(self.font()))
-        self.summary.setMinimumWidth(1)  # a long summary must not widen the dock
-        words = self.tr("Nothing waits. What you run or compare while a run is in progress waits here until that ends.")
-        self.empty = QLabel(words)
-        self.empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self.empty.setWordWrap(True)
-        self.empty.setProperty("role", "muted")
         self.by_id: dict[str, QAction] = {}
         self._make_actions()
-        self.stack = QStackedLayout()
-        self.stack.addWidget(self.empty)
-        self.stack.addWidget(self.view)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(theme.MEDIUM, theme.SMALL, theme.MEDIUM, theme.SMALL)
-        column.setSpacing(theme.SMALL)
-        column.addLayout(self._bar())
-        column.addLayout(self.stack, 1)
-        column.addWidget(self.summary)
+        words = self.tr("Nothing waits. What you run or compare while a run is in progress waits here until that ends.")
+        self.arrange(self._bar(), self.view, words)
         self.view.selectionModel().selectionChanged.connect(lambda *_: self._enable())
         self.view.customContextMenuRequested.connect(self._open_menu)
         self._queue.changed.connect(self._take)
@@ -131,20 +106,12 @@ class QueuePanel(QWidget):
         ended = self.tr("Take everything that has ended off the queue; the runs are kept")
         add("clear", self.tr("Clear what has e&nded"), ended, "trash", lambda: self._queue.change(queue.cancel_ended))
 
-    def _bar(self) -> QHBoxLayout:
-        row = QHBoxLayout()
-        row.setSpacing(theme.HAIR)
-        for id in ("start", "up", "down", "skip", "repeat", "cancel", "clear"):
-            button = QToolButton()
-            button.setDefaultAction(self.by_id[id])
-            button.setToolButtonStyle(
-                Qt.ToolButtonStyle.ToolButtonTextBesideIcon if id == "start" else Qt.ToolButtonStyle.ToolButtonIconOnly
-            )
-            button.setAccessibleName(self.by_id[id].text().replace("&", ""))
-            row.addWidget(button)
-            if id == "start":
-                row.addStretch(1)
-        return row
+    def _bar(self) -> ActionBar:
+        bar = ActionBar()
+        bar.add_actions([self.by_id["start"]], text=True)
+        bar.addStretch(1)
+        bar.add_actions(self.by_id[id] for id in ("up", "down", "skip", "repeat", "cancel", "clear"))
+        return bar
 
     def _start_or_hold(self) -> None:
         """Start what waits; or hold it while the present run goes on."""
@@ -179,7 +146,7 @@ class QueuePanel(QWidget):
             self.view.selectionModel().select(
                 chosen, QItemSelectionModel.SelectionFlag.ClearAndSelect | QItemSelectionModel.SelectionFlag.Rows
             )
-        self.stack.setCurrentIndex(1 if self.table.rows else 0)
+        self.show_list(bool(self.table.rows))
         self._summarize()
         self._enable()
 

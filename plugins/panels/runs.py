@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from functools import partial
 
-from PySide6.QtCore import Qt
 from PySide6.QtGui import QHideEvent, QShowEvent
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QStackedLayout, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QLineEdit
 
 from studio.contracts import PanelInfo
 from widgets.curves.overlay import Overlay
 from widgets.runs.actions import RunActions
+from widgets.runs.list_panel import ActionBar, ListPanel
 from widgets.runs.listing import RunListing
 from widgets.runs.report import rate, summary
 from widgets.runs.table import RunFilter, RunTable
@@ -21,7 +21,7 @@ from widgets.style import theme
 BUTTONS = ("show", "load", "resume", "folder", "export", "delete")
 
 
-class RunsPanel(QWidget):
+class RunsPanel(ListPanel):
     """See the module."""
 
     def __init__(self, app_state: AppState) -> None:
@@ -44,23 +44,7 @@ class RunsPanel(QWidget):
             )
         )
         self.search.setClearButtonEnabled(True)
-        self.empty = QLabel(self.tr("No runs yet. Press Run to start the first one."))
-        self.empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self.empty.setWordWrap(True)
-        self.empty.setProperty("role", "muted")
-        self.summary = QLabel()
-        self.summary.setProperty("role", "muted")
-        self.summary.setFont(theme.small_font(self.font()))
-        self.summary.setMinimumWidth(1)  # a long summary must not widen the dock
-        self.stack = QStackedLayout()
-        self.stack.addWidget(self.empty)
-        self.stack.addWidget(self.view)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(theme.MEDIUM, theme.SMALL, theme.MEDIUM, theme.SMALL)
-        column.setSpacing(theme.SMALL)
-        column.addLayout(self._bar())
-        column.addLayout(self.stack, 1)
-        column.addWidget(self.summary)
+        self.arrange(self._bar(), self.view, self.tr("No runs yet. Press Run to start the first one."))
         self.search.textChanged.connect(self.proxy.search)
         self.search.textChanged.connect(self._summarize)
         self.view.selectionModel().selectionChanged.connect(lambda *_: self._summarize())
@@ -69,21 +53,15 @@ class RunsPanel(QWidget):
         self._summarize()
         self.listing.refresh()
 
-    def _bar(self) -> QHBoxLayout:
-        row = QHBoxLayout()
-        row.setSpacing(theme.HAIR)
-        row.addWidget(self.search, 1)
-        row.addSpacing(theme.SMALL)
-        for id in BUTTONS:
-            action, button = self.actions_.by_id[id], QToolButton()
-            button.setDefaultAction(action)
-            button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonIconOnly)
-            button.setAccessibleName(action.text().replace("&", ""))
-            row.addWidget(button)
-        return row
+    def _bar(self) -> ActionBar:
+        bar = ActionBar()
+        bar.addWidget(self.search, 1)
+        bar.addSpacing(theme.SMALL)
+        bar.add_actions(self.actions_.by_id[id] for id in BUTTONS)
+        return bar
 
     def _take_runs(self) -> None:
-        self.stack.setCurrentIndex(1 if self.table.rowCount() else 0)
+        self.show_list(self.table.rowCount() > 0)
         self.actions_.enable()
         self._summarize()
 

@@ -9,7 +9,7 @@ from torch import nn
 
 from studio.contracts import Context, Requires
 from studio.experiment import setting
-from studio.il.strategy import CloningParams, CloningStrategy
+from studio.il.strategy import CloningStrategy, SmallPartParams
 from studio.nn.adapters import ActionMap
 
 
@@ -28,12 +28,9 @@ class ActionSpaceAdapter(CloningStrategy):
     requires = Requires(source_policy=True, target_data=True, sources=(1, None), evaluate_at_zero=True)
     frozen_features = True
 
-    class Params(CloningParams):
+    class Params(SmallPartParams):
         """Optimization and network."""
 
-        learning_rate: float = setting(
-            2e-3, "Learning rate", "Peak learning rate of the cosine schedule (AdamW).", gt=0, le=1
-        )
         width: int = setting(128, "Width", "Width of the network's hidden layer.", ge=1, le=4096)
 
     def setup(self, context: Context[Any]) -> None:

@@ -6,7 +6,7 @@ from torch import nn
 
 from studio.contracts import Context
 from studio.experiment import setting
-from studio.il.strategy import CloningParams, CloningStrategy
+from studio.il.strategy import CloningStrategy, SmallPartParams
 
 
 class FeatureExtraction(CloningStrategy):
@@ -19,12 +19,9 @@ class FeatureExtraction(CloningStrategy):
     tags = ("imitation", "frozen")
     frozen_features = True
 
-    class Params(CloningParams):
+    class Params(SmallPartParams):
         """Optimization and head."""
 
-        learning_rate: float = setting(
-            2e-3, "Learning rate", "Peak learning rate of the cosine schedule (AdamW).", gt=0, le=1
-        )
         fresh_head: bool = setting(
             False, "Fresh head", "Initialize a new action head instead of keeping the source policy's."
         )

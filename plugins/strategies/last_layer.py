@@ -7,8 +7,7 @@ from typing import Any
 from torch import nn
 
 from studio.contracts import Context
-from studio.experiment import setting
-from studio.il.strategy import CloningParams, CloningStrategy
+from studio.il.strategy import CloningStrategy, SmallPartParams
 
 
 class LastLayer(CloningStrategy):
@@ -21,12 +20,8 @@ class LastLayer(CloningStrategy):
     tags = ("imitation", "frozen")
     frozen_features = True
 
-    class Params(CloningParams):
+    class Params(SmallPartParams):
         """Optimization."""
-
-        learning_rate: float = setting(
-            2e-3, "Learning rate", "Peak learning rate of the cosine schedule (AdamW).", gt=0, le=1
-        )
 
     def setup(self, context: Context[Any]) -> None:
         policy = context.policy(pretrained=True).requires_grad_(False)

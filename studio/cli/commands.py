@@ -17,6 +17,8 @@ from studio.cli.queue import queue
 from studio.errors import DataError, ExperimentError, StudioError
 from studio.files import json_text
 
+WITH_PARAMETERS = ("strategies", "policies")  # kinds of contributions whose classes have ``Params``
+
 
 def is_request(error: StudioError) -> bool:
     """Whether the request was wrong (exit 2), rather than the run having failed (exit 1)."""
@@ -203,8 +205,7 @@ def _report(session: Any, as_json: bool) -> int:
 
 def _described(kind: str, item: Any) -> dict[str, Any]:
     row = {"id": item.id, "title": item.title, "summary": item.summary, "reference": item.reference}
-    params = getattr(item, "Params", None)
-    row["parameters"] = params.model_json_schema() if params is not None else {}
+    row["parameters"] = item.Params.model_json_schema() if kind in WITH_PARAMETERS else {}
     if kind == "tasks":
         row |= {"controls": [*item.controls], "observations": [*item.observations], "context": [*item.context]}
     if kind == "embodiments":

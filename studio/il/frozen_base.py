@@ -9,15 +9,12 @@ from torch import Generator
 
 from studio.contracts import Context, Requires, TrainablePolicy
 from studio.experiment import setting
-from studio.il.strategy import CloningParams, CloningStrategy
+from studio.il.strategy import CloningStrategy, SmallPartParams
 
 
-class FrozenBaseParams(CloningParams):
+class FrozenBaseParams(SmallPartParams):
     """Optimization, and what is trained beside the added parts."""
 
-    learning_rate: float = setting(
-        2e-3, "Learning rate", "Peak learning rate of the cosine schedule (AdamW).", gt=0, le=1
-    )
     train_robot_parts: bool = setting(
         True, "Train robot parts", "Also train the robot's embeddings and the action head."
     )

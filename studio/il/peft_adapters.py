@@ -14,7 +14,7 @@ from studio.contracts import Context, Problem, TrainablePolicy
 from studio.errors import ExperimentError
 from studio.experiment import Experiment, setting
 from studio.files import share_weights
-from studio.il.strategy import CloningParams, CloningStrategy
+from studio.il.strategy import CloningStrategy, SmallPartParams
 
 if TYPE_CHECKING:
     from peft import PeftConfig, PeftModel
@@ -28,12 +28,9 @@ def is_named(layer: str, targets: Sequence[str]) -> bool:
     return any(layer == target or layer.endswith(f".{target}") for target in targets)
 
 
-class PeftParams(CloningParams):
+class PeftParams(SmallPartParams):
     """Optimization, and where the adapter is placed."""
 
-    learning_rate: float = setting(
-        2e-3, "Learning rate", "Peak learning rate of the cosine schedule (AdamW).", gt=0, le=1
-    )
     target_modules: list[str] = setting(
         ["q_proj", "k_proj", "v_proj", "o_proj"],
         "Target modules",

@@ -38,6 +38,14 @@ class CloningParams(Settings):
     )
 
 
+class SmallPartParams(CloningParams):
+    """Optimization of a small part of a policy, whose rest is frozen: it bears larger steps."""
+
+    learning_rate: float = setting(
+        2e-3, "Learning rate", "Peak learning rate of the cosine schedule (AdamW).", gt=0, le=1
+    )
+
+
 # From one arm to another by images, in a handful of gradient steps of a small transformer.
 TINY: dict[str, Any] = {
     "name": "example",

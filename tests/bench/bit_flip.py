@@ -1,8 +1,8 @@
-"""Row 3 of the learners: bit flipping with hindsight and without, for 15 bits and for 30.
+"""Success of bit flipping with hindsight and without, for 15 bits and for 30.
 
 Double DQN, one hidden layer of 256 as in the paper (Andrychowicz et al. 2017, arXiv:1707.01495), γ 0.98, an update of
-128 transitions for every four steps; hindsight "future" with k = 4. All kinds of runs have the same settings. "Dreamt"
-sets itself visited states as goals, and sees neither the task's goals nor its rewards until it is scored.
+128 transitions for every four steps; hindsight "future" with k = 4. All kinds of runs have the same settings. A run
+``dreamt`` sets itself visited states as goals, and sees neither the task's goals nor its rewards until it is scored.
 
 A run is scored on the way on CHECKS, which gives the steps to 95%, and at its end on 500 other episodes. Words after
 the script's name choose runs (``with_15-3``), a part of the work: each stops after PIECE seconds of CPU and is gone on

@@ -1,4 +1,4 @@
-"""Row 9 of the worlds: trained over many bodies against trained on one, scored on the nominal body and on 50 unseen.
+"""Returns of training over many bodies against training on one, on the nominal body and on 50 unseen ones.
 
 The claim ("Trick: Randomization" of the second seed document): such a policy is better on bodies it has not met, and
 loses almost nothing on the nominal one. What varies: the weight of every limb by itself, friction, and joint damping.

@@ -1,4 +1,4 @@
-"""Row 4 of the learners: DARC. Its Δr against a gridworld's transition tables, and its returns where dynamics differ.
+"""DARC: its Δr against a gridworld's transition tables, and its returns where dynamics differ.
 
 Every training on a source takes 10,000 steps with one update per step; a tenth as many steps are allowed on the target.
 "Target alone" trains on those 1,000 steps; "fine-tuning" trains on them after the source. All trainings have the same

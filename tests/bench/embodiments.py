@@ -1,4 +1,4 @@
-"""Row 8 of imitation: a policy for several robots, trained on three and carried to the fourth, each in turn.
+"""Success of a policy for several robots, trained on three and transferred to the fourth, each in turn.
 
 ``reach`` with the goal's coordinates and joint steps as actions: what is transferred is the use of joints, not seeing.
 Each source has 100 demonstrations, the target 20. ``unified_action_space`` and ``embodiment_invariant`` train a policy

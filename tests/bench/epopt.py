@@ -1,11 +1,11 @@
-"""Row 5 of the learners: Hopper over the range of its torso's mass, trained on one body, on many, on the worst of many.
+"""Returns of Hopper over the range of its torso's mass, trained on one body, on many, on the worst of many.
 
 All three get the same samples. Randomized training and EPOpt draw bodies from table 1 of Rajeswaran et al. 2017
 (arXiv:1610.01283; the preset ``epopt_hopper``). Each policy is then scored at 13 masses of the torso from 3 to 9 kg,
 all else nominal, on seeds no training meets. EPOpt: ε = 0.1, 50 bodies an iteration, after a warm-up on all of them.
 
 Means and 10th percentiles are over masses and episodes, then over the seeds; 95% intervals from resampling the seeds.
-What was found lies in ``trainings/epopt`` and is taken as it is: remove it to measure anew. Words choose trainings to
+What was found lies in ``trainings/epopt`` and is taken as it is: remove it to measure again. Words choose trainings to
 make: ``epopt.py 0 3`` those seeds', ``epopt.py worst 0`` EPOpt's of a seed.
 """
 

@@ -1,4 +1,4 @@
-"""Row 7 of the learners: a cheetah that runs forward learns to run backward, against one that begins anew.
+"""Returns of a cheetah that runs forward and learns to run backward, against one that starts from scratch.
 
 The source: 600 k steps of running forward. The target: 200 k steps of running backward, from scratch, and from the
 source's policy with each way to regain exploration ("lack of exploration" in the second seed document). Every training

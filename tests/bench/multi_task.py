@@ -1,4 +1,4 @@
-"""Row 6 of the learners: one cheetah that learns to run at three velocities, against three that learn one each.
+"""Returns of one cheetah that learns to run at three velocities, against three that learn one each.
 
 Together: one policy π(a|s,ω) that observes the velocity, 393 k steps over all three. Alone: a policy for each velocity,
 131 k steps each, so that both have the same samples, in all and of each task. Hidden: as together, but not observing

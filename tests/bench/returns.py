@@ -1,4 +1,4 @@
-"""Row 2 of the learners: returns of our PPO and SAC against Stable-Baselines3's, same samples and gradient steps.
+"""Returns of our PPO and SAC against Stable-Baselines3's, same samples and gradient steps.
 
 SAC's rows are of the bench ``returns_sac``, whose trainings take most of a day.
 
@@ -8,7 +8,7 @@ a step from step 1,000 on, in fp32 and bf16. Everything else is Stable-Baselines
 
 A training is judged by the mean return of 20 episodes of its deterministic policy, on seeds no training meets. What was
 found lies in ``trainings/returns`` and is taken as it is, so a bench goes on where it stopped, on another machine too:
-remove it to measure anew. Words after the script's name choose trainings to make: ``returns_sac.py theirs hopper 3``.
+remove it to measure again. Words after the script's name choose trainings to make: ``returns_sac.py theirs hopper 3``.
 """
 
 from __future__ import annotations

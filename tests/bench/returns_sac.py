@@ -1,4 +1,4 @@
-"""The other half of row 2: SAC, as the bench ``returns`` describes it. Ten of its trainings are Stable-Baselines3's, of
+"""Returns of SAC, as the bench ``returns`` describes them. Ten of its trainings are Stable-Baselines3's, of
 which each takes a quarter of an hour of a fast core, and half an hour of a slow one."""
 
 from __future__ import annotations
