@@ -137,6 +137,7 @@ class DARC(ReinforcementStrategy):
     reference = "Eysenbach et al. 2021 (arXiv:2006.13916)"
     tags = ("reinforcement", "off-dynamics")
     policies = (SquashedActorCritic.id,)
+    discrete = False
     companions = {GAP: DynamicsGap}
     example = {
         **TINY,

@@ -31,6 +31,7 @@ class RLFineTuning(ChosenAlgorithm):
     )
     reference = "Yosinski et al. 2014 (arXiv:1411.1792)"
     tags = ("reinforcement", "fine-tuning")
+    discrete = False  # its ways to explore again are about standard deviations
     requires = Requires(source_policy=True, same_spaces=True, evaluate_at_zero=True)
 
     class Params(PPOParams, WarmStartParams, AlgorithmChoice):
@@ -63,7 +64,7 @@ class RLFineTuning(ChosenAlgorithm):
                 "Choose tasks with the same observation and action spaces.",
             )
         blank = context.policy(pretrained=False)
-        blank.fit(inputs, world.control.low, world.control.high, context.experiment.seed)
+        blank.fit_to(world, context.experiment.seed)
         warm_start(policy, blank.to(context.device), self.params)
         return policy
 

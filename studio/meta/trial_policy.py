@@ -36,9 +36,9 @@ class TrialActorCritic(RecurrentActorCritic):
         def act(observation: Any, memory: Any) -> tuple[Array, Any]:
             with torch.inference_mode():
                 hidden = self._next_hidden(observation, memory)
-                means = self.actor(hidden)
-                noise = torch.randn(means.shape, generator=generator).to(means)
-                return self.native(means + self.log_std.exp() * noise).cpu().numpy(), hidden.cpu().numpy()
+                outputs = self.actor(hidden)
+                noise = self.noise((len(hidden),), generator).to(outputs)
+                return self.native(self.explored(outputs, noise)).cpu().numpy(), hidden.cpu().numpy()
 
         return act
 
@@ -47,7 +47,7 @@ class TrialActorCritic(RecurrentActorCritic):
         if PREVIOUS[0] in entries:
             return super()._normalized(entries)
         n = len(next(iter(entries.values())))
-        widths = dict.fromkeys(PREVIOUS, 1) | {"previous_action": self.params.outputs}
+        widths = dict.fromkeys(PREVIOUS, 1) | {"previous_action": self.params.choices or self.params.outputs}
         missing = {name: np.full((n, width), np.nan, np.float32) for name, width in widths.items()}
         return torch.nan_to_num(super()._normalized({**entries, **missing}), nan=0.0)
 
@@ -76,7 +76,7 @@ class AdaptedPolicy(BasePolicy):
 
     def entropy(self, observation: Observation, memory: Any = None) -> Array:
         """Return the entropy of the exploring action distribution, (n,), nats."""
-        return self.inner.entropy(observation)
+        return self.inner.entropy(observation, self._initialized(observation, memory))
 
     def _initialized(self, observation: Observation, memory: Any) -> Any:
         if memory is not None:

@@ -26,8 +26,9 @@ PREVIOUS = ("previous_action", "previous_end", "previous_reward")
 class Trials(TrialObserver):
     """Holds each simulation's context, and its randomized values, over ``k`` episodes of a world.
 
-    From now on the world's observations hold ``previous_action`` (n, width) in native units, ``previous_reward`` (n, 1)
-    and ``previous_end`` (n, 1), 1 where the last step ended an episode of the trial: zeros where a trial begins. A
+    From now on the world's observations hold ``previous_action`` (n, width) in native units, or one-hot (n, choices)
+    under a discrete control, ``previous_reward`` (n, 1) and ``previous_end`` (n, 1), 1 where the last step ended an
+    episode of the trial: zeros where a trial begins. A
     trial's context is what its first episode's seed draws, so it does not depend on the other simulations; where each
     episode starts is drawn from its own seed.
 
@@ -38,11 +39,11 @@ class Trials(TrialObserver):
     def __init__(self, world: World, k: int) -> None:
         if k < 1:
             raise StudioError(f"A trial of {k} episodes is none.", "trial", "Choose one episode or more.")
-        n = world.num_envs
+        n, self._choices = world.num_envs, world.choices
         self.k, self._seeds = k, np.zeros(n, int)
         self._episode = np.full(n, k - 1)  # index within the trial; the next reset starts a trial
         self._previous = {
-            "previous_action": np.zeros(world.actions.shape, np.float32),
+            "previous_action": np.zeros((n, self._choices or world.actions.shape[1]), np.float32),
             "previous_end": np.zeros((n, 1), np.float32),
             "previous_reward": np.zeros((n, 1), np.float32),
         }
@@ -72,7 +73,10 @@ class Trials(TrialObserver):
 
     def on_step(self, world: BatchSimulation, ids: Ids, rewards: Array) -> None:
         # a NaN action ends the episode as diverged and must not appear in the next episode's observation
-        self._previous["previous_action"][ids] = np.nan_to_num(world.actions[ids], posinf=0.0, neginf=0.0)
+        actions = np.nan_to_num(world.actions[ids], posinf=0.0, neginf=0.0)
+        if self._choices:
+            actions = np.arange(self._choices) == actions.astype(int)
+        self._previous["previous_action"][ids] = actions
         self._previous["previous_reward"][ids, 0] = rewards
         self._previous["previous_end"][ids] = 0
 

@@ -9,7 +9,7 @@ from studio.contracts import AuxiliaryLoss, Metrics, Problem, Requires, Stateful
 from studio.experiment import Domain, Experiment, RandomizationTerm
 from studio.rl.algorithms.ppo import PPO, UNITS, PPOParams
 from studio.rl.learners import check_ppo
-from studio.rl.networks.gaussian import GaussianActorCritic, flatten
+from studio.rl.networks.gaussian import GaussianActorCritic
 
 # A hopper with a randomized torso mass, for a few rollouts of PPO.
 TINY_PPO: dict[str, Any] = {
@@ -45,6 +45,7 @@ class ReinforcementStrategy(Strategy):
     requires = Requires(same_spaces=True, evaluate_at_zero=True)
     unused_budget = ("batch_size",)
     policies: ClassVar[tuple[str, ...]] = (GaussianActorCritic.id,)  # the policies that it can train
+    discrete: ClassVar[bool] = True  # whether it can train under a discrete control
     units = UNITS
     example: ClassVar[Mapping[str, Any]] = TINY
 
@@ -63,8 +64,7 @@ class ReinforcementStrategy(Strategy):
     def first_policy(self, context: Any, world: Any) -> Any:
         """Return the policy that training starts from, on the context's device."""
         policy = context.policy(pretrained=False)
-        inputs = flatten(world.observe([0]), policy.params.ignored).shape[1]
-        policy.fit(inputs, world.control.low, world.control.high, context.experiment.seed)
+        policy.fit_to(world, context.experiment.seed)
         return policy.to(context.device)
 
     @property
@@ -112,11 +112,9 @@ class ReinforcementStrategy(Strategy):
         if experiment.policy.id not in self.policies:
             message = f"'{self.title}' cannot train '{experiment.policy.id}'."
             return [Problem("policy.id", message, f"Choose {' or '.join(self.policies)}.")]
-        if experiment.source.control == "discrete":
-            message = f"The control is discrete: '{experiment.policy.id}' cannot be trained for it."
-            return [
-                Problem("policy.id", message, "Choose goal_conditioned with q_mlp, or a task with continuous actions.")
-            ]
+        if experiment.source.control == "discrete" and not self.discrete:
+            message = f"The control is discrete: '{self.title}' cannot train for it."
+            return [Problem("strategy.id", message, "Choose rl_from_scratch, or a task with continuous actions.")]
         return []
 
     def _check_domains(self, experiment: Experiment) -> list[Problem]:

@@ -9,8 +9,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
-
 from studio import paths
 from studio.contracts import EmbodimentSpec, Episodes
 from studio.data.batches import BatchSampler
@@ -22,7 +20,6 @@ from studio.il.mixture import bind_sources, source_datasets
 from studio.nn.fingerprint import weights_hash
 from studio.registry import Registry
 from studio.rl.learners import Learner, algorithm_of
-from studio.rl.networks.gaussian import flatten
 from studio.sim.domains import embodiment_of, resolve, task_of
 from studio.sim.hidden_dynamics import hidden_dynamics_file
 from studio.store.checkpoint import load_policy
@@ -187,11 +184,7 @@ class PretrainingByReinforcement:
         settings: Any = check_params(algorithm, plan.params, "pretraining.params")
         task, embodiment = task_of(source, registry), embodiment_of(source, registry)
         world = World(source, task, embodiment, settings.simulations, settings.physics_threads, curriculum=True)
-        if source.observes("image"):
-            policy.fit_to(world, plan.seed)
-        else:
-            inputs = flatten(world.observe(np.arange(1)), policy.params.ignored).shape[1]
-            policy.fit(inputs, world.control.low, world.control.high, plan.seed)
+        policy.fit_to(world, plan.seed)
         self.policy: Any = policy.to(device)
         self.world = world
         self.learner = algorithm.make(self.policy, world, settings, iterations=plan.iterations, seed=plan.seed, log=say)

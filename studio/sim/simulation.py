@@ -117,6 +117,11 @@ class BatchSimulation:
             self._fields[name] = self.batch.bind(name)
         return self._fields[name]
 
+    @property
+    def choices(self) -> int:
+        """How many discrete choices an action is one of; 0: actions are continuous."""
+        return self.task.actions if self.domain.control == "discrete" else 0
+
     def env_indices(self, ids: Ids) -> Array:
         """``ids`` as indices."""
         return self._every[ids]

@@ -23,6 +23,7 @@ from studio.rl.algorithms.ppo import DIAGNOSTICS, UNITS, PPOParams, ppo_loss
 from studio.rl.auxiliary import AuxiliaryLosses
 from studio.rl.collectors.images import ImageCollector
 from studio.rl.collectors.pixel_rollouts import PixelRollout, PixelRollouts
+from studio.rl.networks.distributions import Normal
 from studio.rl.networks.pixels import PixelActorCritic
 from studio.seeds import training_episode_seed
 from studio.sim.world import World
@@ -132,7 +133,7 @@ class PixelPPO(OnPolicyLearner):
         policy, features = self.policy, rollout.features[rows]
         batch = {name: getattr(rollout, name)[rows] for name in COLUMNS}
         values = policy.state_value(features, rollout.observations[rows])
-        loss, diagnostics = ppo_loss(policy.actor(features), policy.log_std, values, batch, self.settings)
+        loss, diagnostics = ppo_loss(Normal(policy.actor(features), policy.log_std), values, batch, self.settings)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         norm = nn.utils.clip_grad_norm_(self.head, self.settings.max_gradient_norm)

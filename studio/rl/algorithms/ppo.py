@@ -21,7 +21,8 @@ from studio.rl.auxiliary import AuxiliaryLosses
 from studio.rl.collectors.rollouts import RolloutCollector
 from studio.rl.compiling import compile_update
 from studio.rl.flat import FlatParameters, adam
-from studio.rl.networks.gaussian import GaussianActorCritic, entropy, log_prob
+from studio.rl.networks.distributions import ActionDistribution
+from studio.rl.networks.gaussian import GaussianActorCritic
 from studio.sim.world import World
 
 EAGER_ITERATIONS = 1  # before compiling, so that the first metrics appear at once; fixed, for reproducibility
@@ -61,16 +62,16 @@ class PPOParams(Settings):
 
 
 def ppo_loss(
-    means: Tensor, log_std: Tensor, values: Tensor, batch: dict[str, Tensor], settings: PPOParams
+    distribution: ActionDistribution, values: Tensor, batch: dict[str, Tensor], settings: PPOParams
 ) -> tuple[Tensor, Tensor]:
     """Return the loss of a minibatch, (), and the ``DIAGNOSTICS`` in order, without the gradient's norm."""
-    log_ratio = log_prob(batch["actions"], means, log_std) - batch["log_probs"]
+    log_ratio = distribution.log_prob(batch["actions"]) - batch["log_probs"]
     ratio = log_ratio.exp()
     advantages = (batch["advantages"] - batch["advantages"].mean()) / (batch["advantages"].std() + 1e-8)
     clipped = ratio.clamp(1 - settings.clip, 1 + settings.clip)
     policy_loss = -torch.minimum(advantages * ratio, advantages * clipped).mean()
     value_loss = (values - batch["returns"]).square().mean()
-    spread = entropy(log_std)
+    spread = distribution.entropy()
     loss = policy_loss + settings.value_weight * value_loss - settings.entropy_weight * spread
     kl = (ratio - 1 - log_ratio).mean()  # Schulman's low-variance estimate, http://joschu.net/blog/kl-approx.html
     clip_fraction = ((ratio - 1).abs() > settings.clip).float().mean()
@@ -154,8 +155,8 @@ class PPO(OnPolicyLearner):
 
     def loss(self, parameters: dict[str, Tensor], batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
         """Return the loss of a minibatch under these parameters of the policy, (), and its diagnostics."""
-        means, log_std, values = functional_call(self.policy, parameters, (batch["observations"],), strict=False)
-        return ppo_loss(means, log_std, values, batch, self.settings)
+        distribution, values = functional_call(self.policy, parameters, (batch["observations"],), strict=False)
+        return ppo_loss(distribution, values, batch, self.settings)
 
     def apply_gradient(self, gradient: Tensor) -> Tensor:
         """Clip a gradient and make a step of Adam, in place; return the gradient's norm before clipping, ()."""

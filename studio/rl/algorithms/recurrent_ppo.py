@@ -21,6 +21,7 @@ from torch.func import functional_call
 from studio.experiment import setting
 from studio.rl.algorithms.ppo import PPO, PPOParams, ppo_loss
 from studio.rl.collectors.rollouts import Rollout, RolloutCollector
+from studio.rl.networks.distributions import ActionDistribution, Categorical
 from studio.rl.networks.gaussian import GaussianActorCritic
 from studio.sim.world import World
 
@@ -61,10 +62,10 @@ class RecurrentActorCritic(GaussianActorCritic):
 
     def forward(  # type: ignore[override]  # it takes sequences, where a policy without memory takes rows
         self, normalized: Tensor, memory: Tensor, fresh: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Return means (time, env, outputs), log-stds (outputs,) and values (time, env); see :meth:`unrolled`."""
+    ) -> tuple[ActionDistribution, Tensor]:
+        """Return the distributions of the actions and the values, (time, env); see :meth:`unrolled`."""
         hidden = self.unrolled(normalized, memory, fresh)
-        return self.actor(hidden), self.log_std, self.critic(hidden).squeeze(-1)
+        return self.distribution(self.actor(hidden)), self.critic(hidden).squeeze(-1)
 
     def unrolled(self, normalized: Tensor, memory: Tensor, fresh: Tensor) -> Tensor:
         """Return the hidden state after each observation, (time, env, hidden).
@@ -87,11 +88,11 @@ class RecurrentActorCritic(GaussianActorCritic):
         return torch.cat(parts)
 
     def act(self, observation: Any, memory: Any = None) -> tuple[Array, Any]:
-        """Return the means as native actions (n, outputs) within their range, and the hidden state, (n, hidden)
-        float32."""
+        """Return the means as native actions (n, outputs) within their range, or the likeliest choices (n, 1), and the
+        hidden state, (n, hidden) float32."""
         with torch.inference_mode():
             hidden = self._next_hidden(observation, memory)
-            return self.native(self.actor(hidden)).cpu().numpy(), hidden.cpu().numpy()
+            return self._native_mode(self.actor(hidden)), hidden.cpu().numpy()
 
     def value(self, observation: Any, memory: Any = None) -> Array:
         """Return the critic's V, (n,), in the scale of the normalized rewards, for an observation and the hidden state
@@ -100,8 +101,12 @@ class RecurrentActorCritic(GaussianActorCritic):
             return self.critic(self._next_hidden(observation, memory)).squeeze(-1).cpu().numpy()
 
     def entropy(self, observation: Any, memory: Any = None) -> Array:
-        """Return the entropy of the exploring action distribution, (n,), nats; it does not depend on the memory."""
-        return super().entropy(observation)
+        """Return the entropy of the exploring action distribution, (n,), nats."""
+        if not self.params.choices:
+            return super().entropy(observation)
+        with torch.inference_mode():
+            outputs = self.actor(self._next_hidden(observation, memory))
+            return Categorical(outputs).entropies().cpu().numpy()
 
     def _next_hidden(self, observation: Any, memory: Any) -> Tensor:
         normalized = self._normalized(observation)
@@ -224,9 +229,9 @@ class RecurrentPPO(PPO):
         """Return the gradient of the loss by backpropagation through time, (parameters,), and the diagnostics."""
         vector = self.flat.vector.detach().requires_grad_()
         parameters, inputs = self.flat.unflatten(vector), (batch["observations"], memory, fresh)
-        means, log_std, values = functional_call(self.policy, parameters, inputs, strict=False)
+        distribution, values = functional_call(self.policy, parameters, inputs, strict=False)
         rows = {name: column.flatten(0, 1) for name, column in batch.items()}
-        loss, diagnostics = ppo_loss(means.flatten(0, 1), log_std, values.flatten(), rows, self.settings)
+        loss, diagnostics = ppo_loss(distribution.flattened(), values.flatten(), rows, self.settings)
         (gradient,) = torch.autograd.grad(loss, vector)
         return gradient, diagnostics
 

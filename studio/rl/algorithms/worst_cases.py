@@ -15,7 +15,7 @@ from studio.experiment import setting
 from studio.rl.advantages import gae
 from studio.rl.algorithms.ppo import PPO, PPOParams, ppo_loss
 from studio.rl.collectors.rollouts import Rollout
-from studio.rl.networks.gaussian import flatten, log_prob
+from studio.rl.networks.gaussian import flatten
 
 Array = np.ndarray
 UNITS = {**PPO.units, "worst_return": "", "return_10": "", "learned_from": "steps"}
@@ -70,8 +70,8 @@ class WorstCasePPO(PPO):
         if "critic_obs" not in batch:
             return super().loss(parameters, batch)
         n, rows = len(batch["observations"]), torch.cat([batch["observations"], batch["critic_obs"]])
-        means, log_std, values = functional_call(self.policy, parameters, (rows,), strict=False)
-        return ppo_loss(means[:n], log_std, values[n:], batch | {"returns": batch["critic_return"]}, self.settings)
+        distribution, values = functional_call(self.policy, parameters, (rows,), strict=False)
+        return ppo_loss(distribution.rows(n), values[n:], batch | {"returns": batch["critic_return"]}, self.settings)
 
     def _step_function(self) -> Callable[..., Tensor]:
         if not self.warming_up and "critic_obs" not in self._widths:
@@ -112,10 +112,9 @@ class Episodes:
         self._last = torch.zeros(n, policy.params.inputs, device=rollouts.device)  # each episode's last observation
         self._bootstrap = torch.zeros(n, device=rollouts.device)  # 0: terminated, 1: truncated, −1: diverged
         active, observations = np.arange(n), self._observe(np.arange(n))
-        on = {"generator": rollouts.generator, "device": observations.device}
         while len(active):
-            noise = torch.randn(len(active), policy.params.outputs, **on)
-            actions = policy.actor(policy.moments(observations)) + noise * policy.log_std.exp()
+            noise = policy.noise((len(active),), rollouts.generator)
+            actions = policy.explored(policy.actor(policy.moments(observations)), noise)
             world.advance(policy.native(actions).cpu().numpy(), active)
             rewards = world.reward(active)
             self._ids.append(active)
@@ -164,7 +163,7 @@ class Episodes:
         normalized = policy.moments(observations.flatten(0, 1)).view_as(observations)
         with torch.no_grad():
             values = policy.critic(normalized).squeeze(-1)
-            log_probs = log_prob(actions, policy.actor(normalized), policy.log_std)
+            log_probs = policy.distribution(policy.actor(normalized)).log_prob(actions)
             last = policy.critic(policy.moments(self._last)).squeeze(-1)
         policy.moments.update(torch.cat([observed for observed, _, _ in self._steps]))
         end, envs = torch.from_numpy(stepped.sum(0) - 1).to(device), torch.arange(n, device=device)

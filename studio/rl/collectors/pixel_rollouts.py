@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from studio.rl.collectors.rollouts import Rollout, RolloutCollector
-from studio.rl.networks.gaussian import log_prob
+from studio.rl.networks.distributions import Normal
 from studio.rl.networks.pixels import PixelActorCritic, goals, privileged
 
 Array = np.ndarray
@@ -64,7 +64,7 @@ class PixelRollouts(RolloutCollector):
             next_values[times, envs] = self._critic_values(np.concatenate(last_images), np.concatenate(last_states))
         advantages = self._advantages(rewards, values, next_values, terminated, truncated, diverged)
         policy.moments.update(torch.from_numpy(raw_states).to(self.device).flatten(0, 1))
-        log_probs = log_prob(actions, means, policy.log_std)
+        log_probs = Normal(means, policy.log_std).log_prob(actions)
         seen = torch.from_numpy(images).to(self.device), features
         batch = (states, actions, log_probs, values, advantages, advantages + values, *seen)
         return PixelRollout(*(tensor.flatten(0, 1) for tensor in batch))

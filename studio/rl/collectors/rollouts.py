@@ -11,7 +11,7 @@ from torch import Tensor
 
 from studio.rl.advantages import gae
 from studio.rl.collectors.episode_statistics import EpisodeStatistics, stagger
-from studio.rl.networks.gaussian import flatten, log_prob, unwrapped
+from studio.rl.networks.gaussian import flatten, unwrapped
 from studio.rl.reward_scale import RewardScale
 from studio.rl.states import arrays, tensors
 from studio.seeds import training_episode_seed
@@ -73,19 +73,19 @@ class RolloutCollector:
         policy, world, n, time = self.policy, self.world, self.world.num_envs, self.length
         shape = (time, n)
         observations = torch.empty(*shape, policy.params.inputs, device=self.device)
-        noise = torch.randn(*shape, policy.params.outputs, generator=self.generator, device=self.device)
-        shift, scale, std = policy.moments.mean.float(), policy.moments.scale(), policy.log_std.exp()
+        noise = policy.noise(shape, self.generator)
+        actions = torch.empty(*shape, policy.params.outputs, device=self.device)
+        shift, scale = policy.moments.mean.float(), policy.moments.scale()
         rewards, terminated, truncated = np.empty(shape), np.empty(shape, bool), np.empty(shape, bool)
         diverged, last = np.zeros(shape, bool), np.zeros((*shape, policy.params.inputs), np.float32)
-        actions = noise.mul_(std)
         normalized, features, actor = torch.empty_like(observations), [], unwrapped(policy.actor)
-        rows = zip(observations.unbind(), normalized.unbind(), actions.unbind(), strict=True)
-        for t, (raw, scaled, action) in enumerate(rows):
+        rows = zip(observations.unbind(), normalized.unbind(), noise.unbind(), strict=True)
+        for t, (raw, scaled, drawn) in enumerate(rows):
             raw.copy_(torch.from_numpy(self._observation))
             torch.sub(raw, shift, out=scaled).mul_(scale).clamp_(-10, 10)
             features.append(self._features(scaled))
-            action += actor(features[t])
-            native = policy.native(action).cpu().numpy()
+            actions[t] = policy.explored(actor(features[t]), drawn)
+            native = policy.native(actions[t]).cpu().numpy()
             observation, rewards[t], episode_terminated, episode_truncated, info = world.step(native)
             self._keep(observation)
             if "final_obs" in info:
@@ -99,7 +99,7 @@ class RolloutCollector:
         values, next_values = self._values(stacked, last, truncated & ~diverged)
         advantages = self._advantages(rewards, values, next_values, terminated, truncated, diverged)
         policy.moments.update(observations.flatten(0, 1))
-        log_probs = log_prob(actions, policy.actor(stacked), policy.log_std)
+        log_probs = policy.distribution(policy.actor(stacked)).log_prob(actions)
         batch = (normalized, actions, log_probs, values, advantages, advantages + values)
         return Rollout(*(tensor.flatten(0, 1) for tensor in batch))
 

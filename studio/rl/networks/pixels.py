@@ -13,7 +13,8 @@ from studio.contracts import Batch
 from studio.experiment import Settings, setting
 from studio.nn.encoders import Encoder
 from studio.nn.running_mean_std import RunningMeanStd
-from studio.rl.networks.gaussian import ReinforcementPolicy, entropy, network
+from studio.rl.networks.distributions import normal_entropy
+from studio.rl.networks.gaussian import ReinforcementPolicy, network
 
 Array = np.ndarray
 
@@ -113,7 +114,7 @@ class PixelActorCritic(ReinforcementPolicy):
     def entropy(self, observation: Mapping[str, Any], memory: Any = None) -> Array:
         """Return the entropy of the exploring action distribution, (n,), nats, with actions scaled to [−1, 1]."""
         with torch.inference_mode():
-            return np.full(len(observation["image"]), float(entropy(self.log_std)))
+            return np.full(len(observation["image"]), float(normal_entropy(self.log_std)))
 
     def native(self, actions: Tensor) -> Tensor:
         """Return actions scaled to [−1, 1] in the world's own units, clipped to their range."""

@@ -11,13 +11,13 @@ from torch import Tensor
 from studio.contracts import Outputs
 from studio.errors import ExperimentError
 from studio.experiment import setting
-from studio.rl.networks.gaussian import MLPParams, ReinforcementPolicy
+from studio.rl.networks.gaussian import FlatPolicy, MLPParams
 from studio.rl.networks.squashed import Layers
 
 Array = np.ndarray
 
 
-class QPolicy(ReinforcementPolicy):
+class QPolicy(FlatPolicy):
     """Acts greedily on Q(s, ·) of a flattened observation, (n, actions). With an observed goal it is a universal value
     function Q(s, g, ·) (Schaul et al. 2015): state and goal are one input.
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from studio.contracts import Outputs
-from studio.rl.networks.gaussian import ContinuousPolicy
+from studio.rl.networks.gaussian import FlatPolicy
 
 Array = np.ndarray
 LOG_STD_LOW, LOG_STD_HIGH = -20.0, 2.0
@@ -60,7 +60,7 @@ class Layers(nn.Module):
         return torch.bmm(x, self.weights[i].to(precision)).float() + self.biases[i]
 
 
-class SquashedActorCritic(ContinuousPolicy):
+class SquashedActorCritic(FlatPolicy):
     """A tanh-squashed normal distribution over actions scaled to [−1, 1], with state-dependent mean and deviation, and
     two Q-critics of which the lower value is used (Haarnoja et al. 2018, arXiv:1812.05905).
 
@@ -72,6 +72,11 @@ class SquashedActorCritic(ContinuousPolicy):
     summary = "Stochastic actor MLP with two Q-critics; for SAC."
     reference = "Haarnoja et al. 2018, Soft Actor-Critic Algorithms and Applications (arXiv:1812.05905)"
     algorithm = "sac"  # the key in studio.rl.learners of what trains it as a source policy
+
+    def fit(self, inputs: int, low: Array, high: Array, seed: int) -> None:
+        """Build the networks for observations of width ``inputs`` and actions within ``low`` to ``high`` (width,)."""
+        self.make(seed, inputs=inputs, outputs=len(low))
+        self.set_ranges(low, high)
 
     def _build(self) -> None:
         p = self.params

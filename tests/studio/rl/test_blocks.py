@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import scipy.stats
 import torch
 from gymnasium import spaces
 from stable_baselines3.common.buffers import RolloutBuffer
@@ -15,7 +16,8 @@ from studio.nn.running_mean_std import RunningMeanStd
 from studio.rl.advantages import gae
 from studio.rl.algorithms.ppo import PPOParams, ppo_loss
 from studio.rl.flat import FlatParameters
-from studio.rl.networks.gaussian import GaussianActorCritic, entropy, flatten, log_prob, unwrapped
+from studio.rl.networks.distributions import Categorical, Normal, gumbel, normal_entropy
+from studio.rl.networks.gaussian import GaussianActorCritic, flatten, unwrapped
 
 TIME, ENVS, GAMMA, LAMBDA = 12, 5, 0.97, 0.9
 
@@ -70,8 +72,21 @@ def test_log_prob_and_entropy_are_torchs() -> None:
     actions, means = torch.randn(7, 3, generator=g), torch.randn(7, 3, generator=g)
     log_std = torch.tensor([-1.0, 0.2, 0.5])
     normal = torch.distributions.Independent(torch.distributions.Normal(means, log_std.exp()), 1)
-    torch.testing.assert_close(log_prob(actions, means, log_std), normal.log_prob(actions))
-    torch.testing.assert_close(entropy(log_std), normal.entropy()[0])
+    torch.testing.assert_close(Normal(means, log_std).log_prob(actions), normal.log_prob(actions))
+    torch.testing.assert_close(Normal(means, log_std).entropy(), normal.entropy()[0])
+    choices, categorical = (
+        torch.tensor([[2], [0], [1], [1], [2], [0], [0]]),
+        torch.distributions.Categorical(logits=means),
+    )
+    torch.testing.assert_close(Categorical(means).log_prob(choices), categorical.log_prob(choices[:, 0]))
+    torch.testing.assert_close(Categorical(means).entropies(), categorical.entropy())
+
+
+def test_gumbel_noise_samples_the_categorical_distribution() -> None:
+    logits = torch.tensor([0.0, 1.0, -1.0, 0.5])
+    drawn = (logits + gumbel((200_000, 4), torch.Generator().manual_seed(0))).argmax(-1)
+    counts = torch.bincount(drawn, minlength=4).numpy()
+    assert scipy.stats.chisquare(counts, 200_000 * logits.softmax(-1).double().numpy()).pvalue > 1e-3
 
 
 def batch(n: int = 16) -> dict[str, torch.Tensor]:
@@ -98,8 +113,9 @@ def test_the_loss_and_its_gradient_are_stable_baselines() -> None:
     loss, _ = ppo_loss(*net(b["observations"]), b, settings)
     ours = torch.autograd.grad(loss, list(net.parameters()))
 
-    means, log_std, values = net(b["observations"])
-    normal = torch.distributions.Normal(means, log_std.exp().expand_as(means))
+    distribution, values = net(b["observations"])
+    means = distribution.means
+    normal = torch.distributions.Normal(means, distribution.log_std.exp().expand_as(means))
     ratio = torch.exp(normal.log_prob(b["actions"]).sum(1) - b["log_probs"])
     advantages = (b["advantages"] - b["advantages"].mean()) / (b["advantages"].std() + 1e-8)
     policy_loss = -torch.min(advantages * ratio, advantages * torch.clamp(ratio, 0.8, 1.2)).mean()
@@ -182,7 +198,7 @@ def test_a_policy_on_disk_is_the_same_policy(tmp_path: object) -> None:
 
 
 def test_entropy_is_what_it_says() -> None:
-    assert entropy(torch.zeros(1)).item() == pytest.approx(0.5 * math.log(2 * math.pi * math.e))
+    assert normal_entropy(torch.zeros(1)).item() == pytest.approx(0.5 * math.log(2 * math.pi * math.e))
 
 
 def test_settings_are_stable_baselines_usual_ones() -> None:

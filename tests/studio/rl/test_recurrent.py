@@ -15,7 +15,7 @@ from studio.experiment import Experiment
 from studio.registry import Registry
 from studio.rl.algorithms.ppo import PPOParams, ppo_loss
 from studio.rl.algorithms.recurrent_ppo import RecurrentActorCritic, RecurrentPPO
-from studio.rl.networks.gaussian import log_prob
+from studio.rl.networks.distributions import Normal
 from studio.run.check import check
 from studio.sim.domains import resolve
 from studio.sim.gymnasium_ids import default_domain, make_vector
@@ -56,9 +56,9 @@ def test_a_stretch_replayed_is_what_was_collected() -> None:
     assert rollout.fresh.any() and rollout.memory.abs().sum() > 0
     with torch.no_grad():
         observations = rollout.observations.view(64, 6, -1)
-        means, log_std, values = ppo.policy(observations, rollout.memory, rollout.fresh)
+        distribution, values = ppo.policy(observations, rollout.memory, rollout.fresh)
     assert torch.allclose(values.flatten(), rollout.values, atol=1e-5)
-    assert torch.allclose(log_prob(rollout.actions, means.flatten(0, 1), log_std), rollout.log_probs, atol=1e-4)
+    assert torch.allclose(distribution.flattened().log_prob(rollout.actions), rollout.log_probs, atol=1e-4)
 
 
 def test_the_gradient_is_that_of_the_network_unrolled_step_by_step() -> None:
@@ -79,7 +79,7 @@ def test_the_gradient_is_that_of_the_network_unrolled_step_by_step() -> None:
             memory = policy.core(batch["observations"][t, sim][None], memory)
             means[t, sim], values[t, sim] = policy.actor(memory)[0], policy.critic(memory)[0, 0]
     rows = {name: column.flatten(0, 1) for name, column in batch.items()}
-    loss, _ = ppo_loss(means.flatten(0, 1), policy.log_std, values.flatten(), rows, ppo.settings)
+    loss, _ = ppo_loss(Normal(means.flatten(0, 1), policy.log_std), values.flatten(), rows, ppo.settings)
     parameters = [p for _, p in policy.named_parameters()]
     wanted = torch.cat([g.flatten() for g in torch.autograd.grad(loss, parameters)])
     assert diagnostics[0].item() == pytest.approx(loss.item(), abs=1e-5)

@@ -99,10 +99,11 @@ def test_source_and_target_of_different_widths_are_told_apart_before_it_starts()
     assert check(plan("rl_from_scratch", source=arm, target=arm), Registry()) == []
 
 
-def test_choices_are_no_range_of_actions() -> None:
+def test_discrete_choices_are_refused_where_they_cannot_be_trained() -> None:
     bits = {"embodiment": "bits_8", "task": "bit_flip", "control": "discrete", "observation": "goal"}
-    (problem,) = check(plan("rl_from_scratch", source=bits, target=bits), Registry())
-    assert problem.field == "policy.id" and "control is discrete" in problem.message and "q_mlp" in problem.remedy
+    assert check(plan("rl_from_scratch", source=bits, target=bits), Registry()) == []
+    fields = [p.field for p in check(plan("rl_fine_tuning", source=bits, target=bits), Registry())]
+    assert fields == ["strategy.id"]
 
 
 def test_from_scratch_trains_on_the_target_where_it_is_told_to() -> None:

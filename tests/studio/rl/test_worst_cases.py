@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from studio.contracts import Ids
 from studio.experiment.randomization import expand
 from studio.rl.algorithms.worst_cases import Episodes, WorstCaseParams, WorstCasePPO
-from studio.rl.networks.gaussian import GaussianActorCritic, log_prob
+from studio.rl.networks.gaussian import GaussianActorCritic
 from studio.sim.gymnasium_ids import make_vector
 from studio.sim.observers import Observer
 from studio.sim.simulation import BatchSimulation
@@ -110,7 +110,7 @@ def test_advantages_are_those_of_each_episode_by_itself() -> None:
                     continue
                 normalized = policy.moments(seen[row : row + 1])
                 assert torch.equal(got.observations[at], normalized[0]) and torch.equal(got.actions[at], moved[row])
-                density = log_prob(moved[row : row + 1], policy.actor(normalized), policy.log_std)
+                density = policy.distribution(policy.actor(normalized)).log_prob(moved[row : row + 1])
                 assert got.log_probs[at].item() == pytest.approx(density.item(), abs=1e-5)
                 sums.append((sim, t, at, reward[row], policy.critic(normalized).item()))
                 at += 1
