@@ -74,10 +74,8 @@ def test_log_prob_and_entropy_are_torchs() -> None:
     normal = torch.distributions.Independent(torch.distributions.Normal(means, log_std.exp()), 1)
     torch.testing.assert_close(Normal(means, log_std).log_prob(actions), normal.log_prob(actions))
     torch.testing.assert_close(Normal(means, log_std).entropy(), normal.entropy()[0])
-    choices, categorical = (
-        torch.tensor([[2], [0], [1], [1], [2], [0], [0]]),
-        torch.distributions.Categorical(logits=means),
-    )
+    choices = torch.tensor([[2], [0], [1], [1], [2], [0], [0]])
+    categorical = torch.distributions.Categorical(logits=means)
     torch.testing.assert_close(Categorical(means).log_prob(choices), categorical.log_prob(choices[:, 0]))
     torch.testing.assert_close(Categorical(means).entropies(), categorical.entropy())
 
@@ -86,7 +84,7 @@ def test_gumbel_noise_samples_the_categorical_distribution() -> None:
     logits = torch.tensor([0.0, 1.0, -1.0, 0.5])
     drawn = (logits + gumbel((200_000, 4), torch.Generator().manual_seed(0))).argmax(-1)
     counts = torch.bincount(drawn, minlength=4).numpy()
-    assert scipy.stats.chisquare(counts, 200_000 * logits.softmax(-1).double().numpy()).pvalue > 1e-3
+    assert scipy.stats.chisquare(counts, 200_000 * logits.double().softmax(-1).numpy()).pvalue > 1e-3
 
 
 def batch(n: int = 16) -> dict[str, torch.Tensor]:
