@@ -126,7 +126,9 @@ class RecurrentRollout(Rollout):
 class RecurrentRollouts(RolloutCollector):
     """Collects with a memory that lasts for a trial (Duan et al. 2016, RL², arXiv:1611.02779).
 
-    Within a trial the task's context is held, and returns continue into the next episode.
+    Within a trial the task's context is held, and returns continue into the next episode. A rollout whose length is a
+    multiple of a trial's longest consists of whole trials, as far as no episode ends early: simulations then start
+    together, and the network is unrolled over long sequences.
 
     Args:
         trial: number of episodes of a trial.
@@ -135,11 +137,16 @@ class RecurrentRollouts(RolloutCollector):
     policy: RecurrentActorCritic
 
     def __init__(self, *given: Any, trial: int = 1, **named: Any) -> None:
-        super().__init__(*given, **named)
         self.trial = trial
+        super().__init__(*given, **named)
         self._memory = torch.zeros(self.world.num_envs, self.policy.params.hidden, device=self.device)
         self._episode = np.zeros(self.world.num_envs, int)  # index within the trial
         self._hold_contexts()
+
+    @property
+    def staggered(self) -> bool:  # type: ignore[override]  # it depends on the length
+        """Return whether simulations start at different times of an episode."""
+        return self.length % (self.trial * self.world.task.horizon) != 0
 
     @torch.no_grad()
     def collect(self) -> RecurrentRollout:

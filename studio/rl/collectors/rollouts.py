@@ -35,13 +35,15 @@ class Rollout:
 class RolloutCollector:
     """Collects rollouts from a world. Observations and rewards are normalized by the statistics of earlier ones.
 
-    Simulations start at different times of an episode, so that they don't all end together. The return of a truncated
+    Simulations start at different times of an episode, so that they don't all end together, if ``staggered``. The return of a truncated
     episode is bootstrapped by the value of its last state, that of a diverged one by the value of the state before.
 
     Args:
         length: steps of each simulation in a rollout.
         generator: draws the exploration noise.
     """
+
+    staggered = True
 
     def __init__(
         self,
@@ -65,7 +67,8 @@ class RolloutCollector:
     def restart(self) -> None:
         """Reset every simulation to the first episodes of the seed."""
         self._keep(self.world.reset(seed=training_episode_seed(self.seed))[0])
-        stagger(self.world)
+        if self.staggered:
+            stagger(self.world)
 
     @torch.no_grad()
     def collect(self) -> Rollout:
