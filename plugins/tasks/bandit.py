@@ -88,6 +88,10 @@ class Bandit(MotorTask):
     def reward(self, world: Simulation, ids: Ids) -> np.ndarray:
         return self._paid[ids].copy()
 
+    def terminated(self, world: Simulation, ids: Ids) -> np.ndarray:
+        """Return whether the last step was made: what can be earned in the horizon is all that counts."""
+        return np.asarray(self._left[ids] == 0)
+
     def expert(self, world: Simulation, ids: Ids) -> np.ndarray:
         """Return the lever that pays with the highest probability, (n, 1)."""
         return world.contexts[ids].argmax(1)[:, None].astype(float)

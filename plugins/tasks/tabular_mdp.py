@@ -99,6 +99,10 @@ class TabularMdp(MotorTask):
     def reward(self, world: Simulation, ids: Ids) -> Array:
         return self._reward[ids].copy()
 
+    def terminated(self, world: Simulation, ids: Ids) -> Array:
+        """Return whether the last step was made: what can be earned in the horizon is all that counts."""
+        return np.asarray(self._left[ids] == 0)
+
     def expert(self, world: Simulation, ids: Ids) -> Array:
         """Return the best action where the MDP is known, (n, 1)."""
         rows = self._with_tables(world, ids)

@@ -35,10 +35,10 @@ class TrialActorCritic(RecurrentActorCritic):
 
         def act(observation: Any, memory: Any) -> tuple[Array, Any]:
             with torch.inference_mode():
-                hidden = self._next_hidden(observation, memory)
-                outputs = self.actor(hidden)
-                noise = self.noise((len(hidden),), generator).to(outputs)
-                return self.native(self.explored(outputs, noise)).cpu().numpy(), hidden.cpu().numpy()
+                features, after = self._remembered(observation, memory)
+                outputs = self.actor(features)
+                noise = self.noise((len(outputs),), generator).to(outputs)
+                return self.native(self.explored(outputs, noise)).cpu().numpy(), after.cpu().numpy()
 
         return act
 

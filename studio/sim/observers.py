@@ -35,6 +35,8 @@ class TrialObserver(Observer):
     A world has at most one; see :meth:`studio.sim.world.World.hold_trials`.
     """
 
+    k: int  # episodes of a trial
+
     def restart(self) -> None:
         """All simulations are about to be reset together: nothing of the episodes before goes on."""
         raise NotImplementedError

@@ -60,6 +60,21 @@ class RecurrentActorCritic(GaussianActorCritic):
         """Return the width of the actor's and critic's input."""
         return self.params.hidden
 
+    @property
+    def memory_width(self) -> int:
+        """Return the width of the memory, of which zeros are a new one."""
+        return self.params.hidden
+
+    def remember(self, normalized: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what actor and critic read, (n, input_width), and the new memory, (n, memory_width).
+
+        Args:
+            normalized: an observation, (n, inputs).
+            memory: before it, (n, memory_width).
+        """
+        hidden = self.core(normalized, memory)
+        return hidden, hidden
+
     def forward(  # type: ignore[override]  # it takes sequences, where a policy without memory takes rows
         self, normalized: Tensor, memory: Tensor, fresh: Tensor
     ) -> tuple[ActionDistribution, Tensor]:
@@ -68,12 +83,12 @@ class RecurrentActorCritic(GaussianActorCritic):
         return self.distribution(self.actor(hidden)), self.critic(hidden).squeeze(-1)
 
     def unrolled(self, normalized: Tensor, memory: Tensor, fresh: Tensor) -> Tensor:
-        """Return the hidden state after each observation, (time, env, hidden).
+        """Return what actor and critic read after each observation, (time, env, input_width).
 
         Args:
             normalized: observations, (time, env, inputs).
-            memory: hidden state before the first of them, (env, hidden).
-            fresh: (time, env) bool, on the CPU: where the hidden state is cleared, as an episode starts.
+            memory: before the first of them, (env, memory_width).
+            fresh: (time, env) bool, on the CPU: where the memory is cleared, as an episode or a trial starts.
         """
         core, parts = self.core, []
         weights = [core.weight_ih, core.weight_hh, core.bias_ih, core.bias_hh]
@@ -89,35 +104,35 @@ class RecurrentActorCritic(GaussianActorCritic):
 
     def act(self, observation: Any, memory: Any = None) -> tuple[Array, Any]:
         """Return the means as native actions (n, outputs) within their range, or the likeliest choices (n, 1), and the
-        hidden state, (n, hidden) float32."""
+        memory, (n, memory_width) float32."""
         with torch.inference_mode():
-            hidden = self._next_hidden(observation, memory)
-            return self._native_mode(self.actor(hidden)), hidden.cpu().numpy()
+            features, after = self._remembered(observation, memory)
+            return self._native_mode(self.actor(features)), after.cpu().numpy()
 
     def value(self, observation: Any, memory: Any = None) -> Array:
-        """Return the critic's V, (n,), in the scale of the normalized rewards, for an observation and the hidden state
-        before it."""
+        """Return the critic's V, (n,), in the scale of the normalized rewards, for an observation and the memory before
+        it."""
         with torch.inference_mode():
-            return self.critic(self._next_hidden(observation, memory)).squeeze(-1).cpu().numpy()
+            return self.critic(self._remembered(observation, memory)[0]).squeeze(-1).cpu().numpy()
 
     def entropy(self, observation: Any, memory: Any = None) -> Array:
         """Return the entropy of the exploring action distribution, (n,), nats."""
         if not self.params.choices:
             return super().entropy(observation)
         with torch.inference_mode():
-            outputs = self.actor(self._next_hidden(observation, memory))
+            outputs = self.actor(self._remembered(observation, memory)[0])
             return Categorical(outputs).entropies().cpu().numpy()
 
-    def _next_hidden(self, observation: Any, memory: Any) -> Tensor:
+    def _remembered(self, observation: Any, memory: Any) -> tuple[Tensor, Tensor]:
         normalized = self._normalized(observation)
         if memory is None:
-            memory = normalized.new_zeros(len(normalized), self.params.hidden)
-        return self.core(normalized, torch.as_tensor(memory, dtype=torch.float32, device=normalized.device))
+            memory = normalized.new_zeros(len(normalized), self.memory_width)
+        return self.remember(normalized, torch.as_tensor(memory, dtype=torch.float32, device=normalized.device))
 
 
 @dataclass
 class RecurrentRollout(Rollout):
-    """A rollout with the hidden state before it, (env, hidden), and where it is cleared, (time, env) bool."""
+    """A rollout with the memory before it, (env, memory_width), and where it is cleared, (time, env) bool."""
 
     memory: Tensor
     fresh: Tensor
@@ -139,7 +154,7 @@ class RecurrentRollouts(RolloutCollector):
     def __init__(self, *given: Any, trial: int = 1, **named: Any) -> None:
         self.trial = trial
         super().__init__(*given, **named)
-        self._memory = torch.zeros(self.world.num_envs, self.policy.params.hidden, device=self.device)
+        self._memory = torch.zeros(self.world.num_envs, self.policy.memory_width, device=self.device)
         self._episode = np.zeros(self.world.num_envs, int)  # index within the trial
         self._hold_contexts()
 
@@ -151,8 +166,8 @@ class RecurrentRollouts(RolloutCollector):
     @torch.no_grad()
     def collect(self) -> RecurrentRollout:
         """Return the next ``length`` steps of every simulation."""
-        before, self._step = self._memory, -1
-        self._hidden = before.new_empty(self.length, *before.shape)
+        before = self._memory
+        self._memories: list[Tensor] = []  # after each step
         self._fresh = torch.zeros(self.length, len(before), dtype=torch.bool)
         return RecurrentRollout(**vars(super().collect()), memory=before, fresh=self._fresh)
 
@@ -168,13 +183,13 @@ class RecurrentRollouts(RolloutCollector):
         self._hold_contexts()
 
     def _features(self, normalized: Tensor) -> Tensor:
-        self._step += 1
-        self._memory = self._hidden[self._step] = self.policy.core(normalized, self._memory)
-        return self._memory
+        features, self._memory = self.policy.remember(normalized, self._memory)
+        self._memories.append(self._memory)
+        return features
 
     def _next_features(self, normalized: Tensor, after: Tensor | None) -> Tensor:
-        memory = self._hidden[-1] if after is None else self._hidden[after]
-        return self.policy.core(normalized, memory)
+        memory = self._memories[-1] if after is None else torch.stack(self._memories)[after]
+        return self.policy.remember(normalized, memory)[0]
 
     def _ends(self, t: int, terminated: Array, truncated: Array) -> tuple[Array, Array]:
         """Return where trials end, and clear the memory there."""

@@ -35,8 +35,9 @@ class Rollout:
 class RolloutCollector:
     """Collects rollouts from a world. Observations and rewards are normalized by the statistics of earlier ones.
 
-    Simulations start at different times of an episode, so that they don't all end together, if ``staggered``. The return of a truncated
-    episode is bootstrapped by the value of its last state, that of a diverged one by the value of the state before.
+    Simulations start at different times of an episode, so that they don't all end together, if ``staggered``. The
+    return of a truncated episode is bootstrapped by the value of its last state, that of a diverged one by the value of
+    the state before.
 
     Args:
         length: steps of each simulation in a rollout.
