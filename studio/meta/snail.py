@@ -64,7 +64,7 @@ class SnailActorCritic(TrialActorCritic):
     def unrolled(self, normalized: Tensor, memory: Tensor, fresh: Tensor) -> Tensor:
         """Return what actor and critic read, (time, env, input_width): every trial of a simulation is a sequence of its
         own, the first with the steps in its memory before it."""
-        time, envs, device = *normalized.shape[:2], normalized.device
+        (time, envs), device = normalized.shape[:2], normalized.device
         before, count = self._unpacked(memory)
         starts = fresh.to(device)
         trial = starts.long().cumsum(0)  # (time, env)
