@@ -3,9 +3,9 @@
 The assumption is that features exist whose distribution is the same in both domains; the action head is reused. A
 distribution does not say which state has which features: an encoder that changes freely can match it with states
 exchanged, and the policy fails. Where colors and light differ, its first layer is enough, and leaves where things are
-as it was. In reinforcement learning the target's images also depend on the policy that collects them: where it visits
-states that the source's images never show, aligning the features destroys their information
-(assets/experiments/visual_counterexample.yaml).
+as it was; where the camera stands elsewhere, its last one, which maps the points that it found. In reinforcement
+learning the target's images also depend on the policy that collects them: where it visits states that the source's
+images never show, aligning the features destroys their information (assets/experiments/visual_counterexample.yaml).
 """
 
 from __future__ import annotations
@@ -95,10 +95,11 @@ class VisualDomainAdaptation(Strategy):
             "adda, mmd: a second encoder for the target, trained against a discriminator or to the least discrepancy. "
             "dann: one encoder for both, which continues to train on the source.",
         )
-        adapted_layers: Literal["all", "first"] = setting(
+        adapted_layers: Literal["all", "first", "last"] = setting(
             "all",
             "Adapted layers",
-            "Of the second encoder: all, or the first alone, which reads the colors and leaves positions as they are.",
+            "Of the second encoder: all; the first alone, which reads the colors and leaves positions as they are; or "
+            "the last alone, which reads the positions and makes up for another camera.",
             since=2,
         )
         target_data: Literal["own_policy", "random", "expert"] = setting(
@@ -202,7 +203,8 @@ class VisualDomainAdaptation(Strategy):
                 part.requires_grad_(False)
             self._policy.log_std.requires_grad_(False)
             encoder, fixed = self._policy.encoder, self._source.encoder
-            adapted = list((encoder.first_layer if p.adapted_layers == "first" else encoder).parameters())
+            layers = {"all": encoder, "first": encoder.first_layer, "last": encoder.last}
+            adapted = list(layers[p.adapted_layers].parameters())
             sizes: dict[str, Any] = {"batch": p.minibatch, "steps": p.gradient_steps, "generator": self._generator}
             if p.variant == "mmd":
                 self._learner = FeatureMatching(encoder, fixed, adapted, rate=p.alignment_rate, **sizes)

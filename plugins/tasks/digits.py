@@ -48,6 +48,7 @@ class Digits(Task):
     validation = _contexts(VALIDATION)
     held_out = _contexts(TEST)
     state_arrays: ClassVar[tuple[str, ...]] = ("_choice",)
+    drawn: ClassVar[tuple[int, ...]] = tuple(range(10))  # the digits that training meets; scores have all ten
 
     def check(self, embodiment: Embodiment) -> list[Problem]:
         if embodiment.id != "reader":
@@ -97,7 +98,9 @@ class Digits(Task):
 
     def family(self, rng: EpisodeRng) -> np.ndarray:
         rng.uniform()
-        return np.asarray(self.members)[rng.seeds % np.uint64(len(self.members))]
+        images = np.asarray(self.members)
+        images = images[np.isin(digit_images.mnist()[1][images[:, 0].astype(int)], self.drawn)]
+        return images[rng.seeds % np.uint64(len(images))]
 
     def reset(self, world: Simulation, ids: np.ndarray, rng: EpisodeRng) -> None:
         self._choice[ids] = -1
@@ -137,3 +140,13 @@ class DigitsBlended(Digits):
 
     def images(self, numbers: np.ndarray) -> np.ndarray:
         return digit_images.blended(digit_images.mnist()[0][numbers], numbers, digit_images.photographs())
+
+
+class DigitsBlendedPartial(DigitsBlended):
+    """What a poor policy sees of the same task: training meets three of the ten digits, scores all of them."""
+
+    id = "digits_blended_partial"
+    title = "Digits 0 to 2 over photographs"
+    summary = "The same, but training meets the digits 0, 1 and 2 alone, as a poor policy does; scored on all ten."
+    gymnasium_id = "DigitsBlendedPartial-{embodiment}-v0"
+    drawn = (0, 1, 2)

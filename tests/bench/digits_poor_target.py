@@ -1,92 +1,102 @@
-"""The failure case of alignment: the target's data come from a poor policy, which sees only a part of the task.
+"""The failure case of adversarial alignment: the target's data come from a poor policy, which sees a part of the task.
 
-Adversarial alignment of marginal distributions then maps the source's other classes onto the ones that were seen. The
-task's feature is the digit: a linear probe reads it from the features of the target's images, of all ten digits.
-Without alignment (source only), aligned with data of all digits (good), and with data of the digits 0, 1 and 2 alone
-(poor); five seeds, the last step's policies.
+The target's images are the digits 0, 1 and 2 alone (assets/experiments/digits_poor_target.yaml); the source has all
+ten. Where the features' distributions are made equal although the labels' differ, the errors on both cannot be small
+(Zhao et al. 2019, arXiv:1901.09453, theorem 4.3): images of the three digits must be read as others. So what counts is
+how often the policy is right on images of the digits that the poor policy saw, from the target's validation and test
+images, which no training has; the other digits, and what a new linear probe reads of all ten, stand beside it. That
+probe is fitted on the target's labels, which the policy's own head never had, and finds classes that were exchanged.
 
-    python tests/bench/digits_poor_target.py [SEED …]          (about 8 core-minutes after tests/bench/digits.py)
+Without alignment (source only), aligned with data of all digits (good), and of the three alone (poor); five seeds, the
+last step's policies. The measure was chosen on seed 101.
+
+    python tests/bench/digits_poor_target.py [SEED …]          (about 8 core-minutes)
 """
 
 from __future__ import annotations
 
 import sys
-from typing import Any
 
 import numpy as np
 import torch
 
 from plugins.tasks import digit_images
-from plugins.tasks.digits import TARGET, TEST, VALIDATION, DigitsBlended
+from plugins.tasks.digits import TEST, VALIDATION, DigitsBlended, DigitsBlendedPartial
 from studio.contracts import Batch
 from studio.experiment import Experiment
 from studio.nn.domain_alignment import class_probe
+from studio.paths import assets
 from studio.registry import shared_registry
 from studio.run.channels import Channels
 from studio.run.session import Session
-from studio.store.checkpoint import list_checkpoints, load_policy
-from studio.store.resolve import resolved
+from studio.store.policies import load_policy_folder
 from tests.bench._report import finish, row
 from tests.bench._training import RUNS, kept
-from tests.bench.digits import SEEDS, interval, plan_of
+from tests.bench.digits import SEEDS, interval
 
-SEEN = (0, 1, 2)  # the digits of the poor policy's data
+CASES = {
+    "no alignment": ("source_only", DigitsBlended.id),
+    "DANN, good data": ("dann", DigitsBlended.id),
+    "DANN, poor data": ("dann", DigitsBlendedPartial.id),
+}
+MEASURES = {
+    "seen": "accuracy on the digits 0 to 2",
+    "as_other": "share of the digits 0 to 2 read as others",
+    "unseen": "accuracy on the digits 3 to 9",
+    "all": "accuracy on all digits",
+    "probe": "probe of the digit",
+}
 
 
-def plan_for(method: str, data: str, seed: int) -> Experiment:
-    """Return the experiment of a method on the good or the poor target data."""
-    plan = plan_of(method, seed)
-    if data == "good":
-        return plan
-    labels = digit_images.mnist()[1]
-    return plan.changed(**{"target.contexts": [[float(i)] for i in TARGET if labels[i] in SEEN]})
+def plan_of(case: str, seed: int) -> Experiment:
+    """Return the experiment of a case and a seed, which is its source policy's too."""
+    plan = Experiment.load(assets() / "experiments" / "digits_poor_target.yaml")
+    method, task = CASES[case]
+    params = plan.strategy.params if method == plan.strategy.id else plan.comparison.params[method]
+    changes = {"strategy.id": method, "strategy.params": params, "target.task": task}
+    return plan.changed(**changes, seed=seed, **{"pretraining.seed": seed, "evaluation.episodes": 100}, device="cpu")
 
 
-def policy_of(plan: Experiment) -> Any:
-    """Return the last step's policy of a run of this experiment: one that is there, or a new one."""
-    last, whole = plan.budget.iterations, resolved(plan, shared_registry())
-    for folder in sorted((RUNS / "digits").glob("*/")):
-        same = Experiment.load(folder / "experiment.yaml").content_hash() == whole.content_hash()
-        if same and ("adapt", last) in {(stage, step) for stage, step, _ in list_checkpoints(folder)}:
-            return load_policy(folder, last)
-    session = Session(plan, shared_registry(), Channels(), RUNS / "digits")
+def measured(case: str, seed: int) -> dict[str, float]:
+    """Run a case; return what its policy reads of images of the target that no training has."""
+    session = Session(plan_of(case, seed), shared_registry(), Channels(), RUNS / "digits_poor_target")
     session.run()
-    return load_policy(session.folder, last)
-
-
-def measured(method: str, data: str, seed: int) -> dict[str, float]:
-    """Return what a probe reads of the digit in the features of all the target's images, fitted on every other one, and
-    the policy's own accuracy on the test images."""
-    policy, numbers = policy_of(plan_for(method, data, seed)), np.array([*TARGET, *VALIDATION, *TEST])
-    seen, labels = {"image": DigitsBlended().images(numbers)}, digit_images.mnist()[1][numbers]
+    policy, numbers = load_policy_folder(session.folder / "policy"), np.array([*VALIDATION, *TEST])
+    images, labels = {"image": DigitsBlended().images(numbers)}, digit_images.mnist()[1][numbers]
     none = torch.zeros(len(numbers), dtype=torch.long)
     with torch.no_grad():
-        features = policy.features(Batch(policy.tensors(seen), torch.zeros(len(numbers), 1), none, none))
-    right = policy.act(seen)[0][:, 0] == labels
+        features = policy.features(Batch(policy.tensors(images), torch.zeros(len(numbers), 1), none, none))
+    read, seen = policy.act(images)[0][:, 0], np.isin(labels, DigitsBlendedPartial.drawn)
+    right = read == labels
     return {
+        "seen": float(right[seen].mean()),
+        "as_other": float((~np.isin(read[seen], DigitsBlendedPartial.drawn)).mean()),
+        "unseen": float(right[~seen].mean()),
+        "all": float(right.mean()),
         "probe": float(class_probe(features, torch.as_tensor(labels))),
-        "accuracy": float(right[-len(TEST) :].mean()),
     }
 
 
 def main(seeds: list[int]) -> None:
-    cases = [("dann", "poor"), ("mmd", "poor"), ("source_only", "good"), ("dann", "good"), ("mmd", "good")]
-    rows, probes = [], {}
-    for method, data in cases:
-        each = [kept("digits_poor", f"{method}-{data}-{s}", lambda a=(method, data, s): measured(*a)) for s in seeds]
-        name = "no alignment" if method == "source_only" else f"{method}, {data} target data"
-        for what in ("probe", "accuracy"):
-            values = np.array([one[what] for one in each])
-            low, high = interval(values)
-            rows.append(row(f"{what}: {name}", float(values.mean()), f"95% [{low:.3f}, {high:.3f}]", seeds=values))
-        probes[method, data] = np.array([one["probe"] for one in each])
-    for method in ("dann", "mmd"):
-        for data, other in (("poor", ("source_only", "good")), ("poor", (method, "good"))):
-            change = probes[method, data] - probes[other]
-            low, high = interval(change)
-            against = "no alignment" if other[0] == "source_only" else "good data"
-            unit = f"probe, 95% [{low:.3f}, {high:.3f}]"
-            rows.append(row(f"{method} on poor data against {against}", float(change.mean()), unit, seeds=change))
+    rows, found = [], {}
+    for seed in seeds:
+        for case in CASES:
+            name = f"{case.replace(', ', '-').replace(' ', '-')}-{seed}"
+            found[case, seed] = kept("digits_poor", name, lambda case=case, seed=seed: measured(case, seed))
+
+    def values(case: str, measure: str) -> np.ndarray:
+        return np.array([found[case, seed][measure] for seed in seeds])
+
+    for measure, title in MEASURES.items():
+        for case in CASES:
+            low, high = interval(values(case, measure))
+            mean = float(values(case, measure).mean())
+            rows.append(row(f"{title}: {case}", mean, f"95% [{low:.3f}, {high:.3f}]", seeds=values(case, measure)))
+    for other in ("no alignment", "DANN, good data"):
+        change = values("DANN, poor data", "seen") - values(other, "seen")
+        low, high = interval(change)
+        name = f"{MEASURES['seen']}: DANN, poor data against {other}"
+        rows.append(row(name, float(change.mean()), f"95% [{low:.3f}, {high:.3f}]", "below 0", high < 0, seeds=change))
     finish(rows)
 
 

@@ -1,19 +1,24 @@
 """Reinforcement from images between two looks of one world, and the second seed document's counter-example.
 
 The source: a point that learned by PPO from images to go to its goal (16 k images of random steps, 45 k of its own).
-The target: the same world in another look (assets/experiments/visual_adaptation.yaml and visual_matching.yaml).
-Scored by 64 episodes' mean return on the target: the source's policy as it is; adapted by ADDA, by MMD of the
-encoder's first layer alone, and by DANN, on images that the policy gathers itself; adapted by ADDA on images of steps
-that go astray (assets/experiments/visual_counterexample.yaml); and a policy trained on the target, the upper line.
-The probe says how much of the reward, which is minus the distance to the goal, a linear layer reads out of the
-features of the same target images, half the expert's and half of random steps, before the alignment and after it; and
-how much of the state, the point's and the goal's place, which is what the encoder learned to tell: a distance is no
-linear function of it.
+The target: the same world in other colors and darker (assets/experiments/visual_adaptation.yaml, visual_matching.yaml),
+or seen by a camera that stands elsewhere under another lamp (visual_camera.yaml). Scored by 64 episodes' mean return on
+the target: the source's policy as it is ("before"); adapted on images that the policy gathers itself, by ADDA, by MMD
+of the encoder's first layer (of its last one for the other camera), and by DANN; and a policy trained on the target,
+the upper line ("upper").
 
-Means over five seeds, each with source and target policies of its own, with
-95% intervals by resampling seeds. Experiments were tried out on seed 7, but the counter-example was made harder after
-its first form (32 steps, a rate of 3e-4) had done no harm on seed 0 (-24.9). What lies under ``runs/bench/visual``
-is taken as it is.
+The counter-example (visual_counterexample.yaml): a target that the source's policy can read, but with images of random
+steps, by ADDA; and its remedies, images that the policy gathers itself, or the first layer alone.
+
+Probes are on the features of the same target images, half the expert's and half of random steps. They say how much a
+linear layer reads of the reward, which is minus the distance to the goal; of the state, the point's and the goal's
+place, which is what the encoder learned to tell; and of their difference, the way to the goal, which is what the action
+depends on, and what says how well the policy does. It is also read by the layer that was fitted on the source's
+features of the same states, as the action head was.
+
+Means over five seeds, each with source and target policies of its own, with 95% intervals by resampling seeds.
+Experiments were tried out on seed 7. What lies under ``runs/bench/visual`` is taken as it is. A part of the work is
+``python tests/bench/visual.py KIND-SEED``, and ``finished`` prints rows of the parts that are there.
 """
 
 from __future__ import annotations
@@ -28,6 +33,7 @@ import numpy as np
 import torch
 from _report import finish, row
 from _training import RUNS, kept
+from torch import Tensor
 
 from studio.analysis.transfer_metrics import interval
 from studio.experiment import Domain, Experiment
@@ -46,16 +52,28 @@ from studio.store.policies import load_policy_folder
 BENCH = "visual"
 SEEDS = range(5)
 EPISODES, EPISODE_SEED = 64, 8_000_000
-ADAPTATION, MATCHING, COUNTEREXAMPLE = (
+ADAPTATION, MATCHING, CAMERA, COUNTEREXAMPLE = (
     Experiment.load(assets() / "experiments" / f"visual_{name}.yaml")
-    for name in ("adaptation", "matching", "counterexample")
+    for name in ("adaptation", "matching", "camera", "counterexample")
 )
 KINDS: dict[str, tuple[Experiment, dict[str, Any]]] = {
     "adda": (ADAPTATION, {}),
     "mmd": (MATCHING, {}),
     "dann": (ADAPTATION, {"variant": "dann"}),
+    "camera_mmd": (CAMERA, {}),
     "counterexample": (COUNTEREXAMPLE, {}),
-    "counterexample_expert": (COUNTEREXAMPLE, {"target_data": "expert"}),
+    "counterexample_own_policy": (COUNTEREXAMPLE, {"target_data": "own_policy"}),
+    "counterexample_first": (COUNTEREXAMPLE, {"variant": "mmd", "adapted_layers": "first"}),
+}
+# what an adaptation starts from, and a policy that learned on its target: of each target
+BEFORE = {"before": "adda", "camera_before": "camera_mmd", "counterexample_before": "counterexample"}
+UPPER = {"upper": "adda", "camera_upper": "camera_mmd"}
+REMEDIES = ("counterexample_own_policy", "counterexample_first")
+PROBES = {
+    "probe": "reward",
+    "state": "state",
+    "way": "way to the goal",
+    "read": "way to the goal by the source's layer",
 }
 REGISTRY = Registry()
 
@@ -99,25 +117,43 @@ def seen(domain: Domain) -> CollectedImages:
     )
 
 
-@torch.no_grad()
-def before(seed: int) -> dict[str, float]:
-    """The source's policy as it is."""
-    plan = plan_of("adda", seed)
-    with torch.enable_grad():
-        policy = trained(plan)
+def read(source: Tensor, target: Tensor, values: tuple[Tensor, Tensor]) -> float:
+    """Return R² on the target's features of a linear layer that was fitted on the source's, as the action head was.
+
+    Args:
+        source, target: features (n, width) of the same states in both domains.
+        values: what is read, (n, k) each.
+    """
+    return probe(*(torch.stack(pair, 1).flatten(0, 1) for pair in ((source, target), values)))
+
+
+def probes(plan: Experiment, one: Any, other: Any) -> dict[str, float]:
+    """Return what is read of the reward, the state and the way to the goal in the target's features, and their distance
+    from the source's. ``one``, ``other``: the policies whose encoders see the source and the target."""
     source, target = seen(plan.source), seen(plan.target)
-    one, other = policy(source.images), policy(target.images)
+    features, adapted = one(source.images), other(target.images)
+    ways = [images.states[:, -2:] - images.states[:, :2] for images in (source, target)]
     return {
-        "source": score(policy, plan.source), "target": score(policy, plan.target),
-        "probe_source": probe(one, source.rewards), "state_source": probe(one, source.states),
-        "probe": probe(other, target.rewards), "state": probe(other, target.states),
-        "mmd": mmd(one[::2], other[::2]).item(),
+        "probe_source": probe(features, source.rewards), "state_source": probe(features, source.states),
+        "way_source": probe(features, ways[0]), "probe": probe(adapted, target.rewards),
+        "state": probe(adapted, target.states), "way": probe(adapted, ways[1]),
+        "read": read(features, adapted, (ways[0], ways[1])), "mmd": mmd(features[::2], adapted[::2]).item(),
     }  # fmt: skip
 
 
-def upper(seed: int) -> dict[str, float]:
+@torch.no_grad()
+def before(kind: str, seed: int) -> dict[str, float]:
+    """The source's policy as it is."""
+    plan = plan_of(kind, seed)
+    with torch.enable_grad():
+        policy = trained(plan)
+    scores = {"source": score(policy, plan.source), "target": score(policy, plan.target)}
+    return {**scores, **probes(plan, policy, policy)}
+
+
+def upper(kind: str, seed: int) -> dict[str, float]:
     """A policy that was trained on the target as the source's was on the source."""
-    plan = plan_of("adda", seed)
+    plan = plan_of(kind, seed)
     return {"target": score(trained(plan.changed(source=plan.target)), plan.target)}
 
 
@@ -131,15 +167,16 @@ def adapted(kind: str, seed: int) -> dict[str, float]:
         folder = session.run()
     scores = {e["domain"]: float(e["mean_return"]) for e in session.evaluations if e["final"]}
     policy, base = load_policy_folder(folder / "policy"), load_policy_folder(folder / "base")
-    source, target = (seen(domain) for domain in (session.experiment.source, session.experiment.target))
-    other, one = policy(target.images), (policy if "dann" in kind else base)(source.images)
-    values = {
-        "probe": probe(other, target.rewards),
-        "state": probe(other, target.states),
-        "mmd": mmd(one[::2], other[::2]).item(),
-    }
+    values = probes(session.experiment, policy if "dann" in kind else base, policy)
     shutil.rmtree(runs)
     return {**scores, **values}
+
+
+def maker(kind: str) -> Callable[[int], dict[str, float]]:
+    """Return what measures a part of the work for a seed."""
+    if kind in BEFORE:
+        return partial(before, BEFORE[kind])
+    return partial(upper, UPPER[kind]) if kind in UPPER else partial(adapted, kind)
 
 
 def summary_row(name: str, values: list[float], unit: str, goal: str = "", met: bool | None = None) -> dict[str, Any]:
@@ -158,54 +195,60 @@ def pieces(kind: str, make: Callable[[int], dict[str, float]], finished: bool) -
 
 def rows(finished: bool) -> list[dict[str, Any]]:
     """The table."""
-    first, best = pieces("before", before, finished), pieces("upper", upper, finished)
-    runs = {kind: pieces(kind, partial(adapted, kind), finished) for kind in KINDS}
+    found = {kind: pieces(kind, maker(kind), finished) for kind in (*BEFORE, *UPPER, *KINDS)}
 
-    def line(name: str, found: dict[int, dict[str, float]], key: str, unit: str) -> list[dict[str, Any]]:
-        return [summary_row(name, [one[key] for one in found.values()], unit)] if found else []
+    def line(name: str, kind: str, key: str, unit: str) -> list[dict[str, Any]]:
+        values = [one[key] for one in found[kind].values()]
+        return [summary_row(f"{kind}: {name}", values, unit)] if values else []
 
-    def change(name: str, kind: str, key: str, unit: str, sign: int = 0) -> list[dict[str, Any]]:
-        """Of a figure by an adaptation; ``sign``: which way it is said to go."""
-        gained = [found[key] - first[seed][key] for seed, found in runs[kind].items() if seed in first]
+    def change(name: str, kind: str, other: str, key: str, unit: str, sign: int = 0) -> list[dict[str, Any]]:
+        """Of a figure against another kind's; ``sign``: which way it is said to go."""
+        gained = [one[key] - found[other][seed][key] for seed, one in found[kind].items() if seed in found[other]]
         if not gained:
             return []
         _, low, high = interval(np.mean, np.array(gained))
         met = bool(low > 0 if sign > 0 else high < 0) if sign else None
-        return [summary_row(f"{kind}: change of the {name}", gained, unit, ("", "above 0", "below 0")[sign], met)]
+        name = f"{kind}: {name} against {other}"
+        return [summary_row(name, gained, unit, ("", "above 0", "below 0")[sign], met)]
 
-    table = [
-        *line("source policy: return on the source", first, "source", "return"),
-        *line("source policy: return on the target", first, "target", "return"),
-        *line("trained on the target: return on the target", best, "target", "return"),
-        *line("source policy on the source: probe of the reward", first, "probe_source", "R²"),
-        *line("source policy on the target: probe of the reward", first, "probe", "R²"),
-        *line("source policy on the source: probe of the state", first, "state_source", "R²"),
-        *line("source policy on the target: probe of the state", first, "state", "R²"),
-        *line("source policy: distance of the features", first, "mmd", "MMD²"),
-    ]
-
-    def closed(kind: str) -> list[dict[str, Any]]:
+    def closed(kind: str, start: str, end: str) -> list[dict[str, Any]]:
         """Return which share of the way from the source's policy to one of the target's an adaptation goes."""
         shares = [
-            (found["target"] - first[seed]["target"]) / (best[seed]["target"] - first[seed]["target"])
-            for seed, found in runs[kind].items()
-            if seed in first and seed in best
+            (one["target"] - found[start][seed]["target"]) / (found[end][seed]["target"] - found[start][seed]["target"])
+            for seed, one in found[kind].items()
+            if seed in found[start] and seed in found[end]
         ]
-        return [summary_row(f"{kind}: share of the gap closed", shares, "", ">= 0.5", float(np.mean(shares)) >= 0.5)]
+        goal = (">= 0.5", float(np.mean(shares)) >= 0.5) if shares else ()
+        return [summary_row(f"{kind}: share of the gap closed", shares, "", *goal)] if shares else []
 
-    for kind, found in runs.items():
-        if not found:
-            continue
-        good, bad = kind in ("adda", "mmd", "dann"), kind == "counterexample"
-        table += [
-            *line(f"{kind}: return on the target", found, "target", "return"),
-            *change("return on the target", kind, "target", "return", 1 if good else 0),
-            *(closed(kind) if good else []),
-            *line(f"{kind}: return on the source", found, "source", "return"),
-            *change("probe of the reward on the target", kind, "probe", "R²", -1 if bad else 0),
-            *change("probe of the state on the target", kind, "state", "R²", -1 if bad else 0),
-            *line(f"{kind}: distance of the features", found, "mmd", "MMD²"),
-        ]
+    table = []
+    for kind in BEFORE:
+        table += line("return on the source", kind, "source", "return")
+        table += line("return on the target", kind, "target", "return")
+        for key, name in PROBES.items():
+            if f"{key}_source" in next(iter(found[kind].values()), {}):
+                table += line(f"probe of the {name} on the source", kind, f"{key}_source", "R²")
+            table += line(f"probe of the {name}", kind, key, "R²")
+        table += line("distance of the features", kind, "mmd", "MMD²")
+    for kind in UPPER:
+        table += line("return on the target", kind, "target", "return")
+    for kind, (plan, _) in KINDS.items():
+        start = next(before for before, like in BEFORE.items() if KINDS[like][0].target == plan.target)
+        end = next((upper for upper, like in UPPER.items() if KINDS[like][0].target == plan.target), None)
+        harmed = kind == "counterexample"
+        sign = 0 if end is None else 1
+        table += line("return on the target", kind, "target", "return")
+        table += change("change of the return", kind, start, "target", "return", -1 if harmed else sign)
+        table += closed(kind, start, end) if end is not None else []
+        table += line("return on the source", kind, "source", "return")
+        for key, name in PROBES.items():
+            table += line(f"probe of the {name}", kind, key, "R²")
+            lost = -1 if harmed and key == "way" else 0
+            table += change(f"change of the probe of the {name}", kind, start, key, "R²", lost)
+        table += line("distance of the features", kind, "mmd", "MMD²")
+    for kind in REMEDIES:
+        table += change("change of the return", kind, "counterexample", "target", "return", 1)
+        table += change("change of the probe of the way to the goal", kind, "counterexample", "way", "R²", 1)
     return table
 
 
@@ -214,9 +257,8 @@ def main() -> None:
     words = sys.argv[1:]  # parts of the work, such as before-0 or adda-2; or "finished": rows of what is there
     for word in words:
         kind, _, seed = word.rpartition("-")
-        made: dict[str, Callable[[int], dict[str, float]]] = {"before": before, "upper": upper}
         if kind:
-            kept(BENCH, word, partial(made.get(kind, partial(adapted, kind)), int(seed)))
+            kept(BENCH, word, partial(maker(kind), int(seed)))
     if not words or words == ["finished"]:
         finish(rows(finished=bool(words)))
 

@@ -86,6 +86,16 @@ def test_digits_train_and_score_on_different_images() -> None:
     world.close()
 
 
+@pytest.mark.usefixtures("stand_in")
+def test_partial_digits_train_on_three_and_score_on_all() -> None:
+    world = make_vector(600, "digits_blended_partial", "reader", threads=1)
+    world.reset_envs(np.arange(600), range(600))
+    numbers = set(world.contexts[:, 0].astype(int))
+    assert numbers == {image for image in range(1750, 3500) if STAND_IN[1][image] in (0, 1, 2)}
+    assert world.task.held_out == DigitsBlended.held_out
+    world.close()
+
+
 def test_blending_inverts_the_photograph_under_ink() -> None:
     photo = np.arange(32 * 32 * 3, dtype=np.uint8).reshape(32, 32, 3)
     ink = np.zeros((1, 32, 32), np.uint8)
