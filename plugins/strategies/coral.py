@@ -28,6 +28,7 @@ class CORAL(CloningStrategy):
     requires = Requires(source_policy=True, source_data=True, target_data=True)
     tags = ("imitation", "domain adaptation", "frozen")
     frozen_features = True
+    moves_source_features = True
     example = {**TINY, "target": {**TINY["target"], "embodiment": "franka_7dof"}}
 
     class Params(CloningParams):
@@ -58,8 +59,8 @@ class CORAL(CloningStrategy):
         head = policy.get_submodule(policy.head).requires_grad_(True)
         self.clone(context, policy, list(head.parameters()), datasets=[source], features=aligned)
 
-    def aligned(self, source: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-        return self._alignment(source, target)(source)
+    def aligned(self, features: torch.Tensor, source: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        return self._alignment(source, target)(features)
 
     def _alignment(self, source: torch.Tensor, target: torch.Tensor) -> Callable[[torch.Tensor], torch.Tensor]:
         return alignment(source, target, self.params.regularization)

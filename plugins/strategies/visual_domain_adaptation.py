@@ -255,8 +255,11 @@ class VisualDomainAdaptation(Strategy):
             features[random_rows(len(features), COMPARED, self._generator)]
             for features in (source_features, target_features)
         ]
+        accuracy = {}
+        if self.params.variant != "mmd":  # which trains no discriminator
+            accuracy["domain_accuracy"] = domain_accuracy(net(source_features), net(target_features)).item()
         return {
-            "domain_accuracy": domain_accuracy(net(source_features), net(target_features)).item(),
+            **accuracy,
             "mmd": mmd(*compared).item(),
             "reward_r2": probe(target_features, target.rewards),
             "state_r2": probe(target_features, target.states),

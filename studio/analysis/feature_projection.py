@@ -130,10 +130,14 @@ class FeatureReader:
             raise DataError(words, str(run), "Choose a run with another policy.")
         kind = registry.get("strategies", experiment.strategy.id, "strategy.id")
         self._strategy: Strategy = kind(check_params(kind, experiment.strategy.params, "strategy.params"))
-        self._frames = domain_frames(experiment, registry, frames, tick)
-        self._base: FeaturePolicy | None = None
-        if (run / "base" / "config.json").is_file():
-            self._base = load_policy_folder(run / "base", registry)
+        has_base = (run / "base" / "config.json").is_file()
+        base = load_policy_folder(run / "base", registry) if has_base else None
+        self._base: FeaturePolicy | None = base
+        moves = self._strategy.moves_source_features
+        found = domain_frames(experiment, registry, 2 * frames if moves else frames, tick, base)
+        # what a move is estimated from are other frames than those that are shown: it fits its own too well
+        self._estimates = [each.half(1) for each in found] if moves else []
+        self._frames = [each.half(0) for each in found] if moves else found
         self._known: dict[int, list[Tensor]] = {}  # features of each domain, by step
 
     def read(self) -> FeatureProjection:
@@ -146,18 +150,27 @@ class FeatureReader:
         wanted = thinned([step for step, folder in sorted(folders.items()) if (folder / "config.json").is_file()])
         for step in wanted:
             if step not in self._known:
-                self._known[step] = self._features(load_policy_folder(folders[step], self._registry))
-        if self._base is not None and self._frames[0].is_like(self._frames[1]):
-            self._known.setdefault(0, self._features(self._base))
+                policy = load_policy_folder(folders[step], self._registry)
+                self._known[step] = self._features(policy, self._strategy.moves_source_features)
+        if 0 not in self._known and self._base is not None and self._frames[0].is_like(self._frames[1]):
+            self._known[0] = self._features(self._base, moves=False)
         steps = [step for step in sorted(self._known) if step in wanted or step == 0]
         if not wanted:
             raise DataError("The run has no checkpoint yet.", str(self.run), "Wait for the first one.")
         return self._projected(steps)
 
-    def _features(self, policy: FeaturePolicy) -> list[Tensor]:
+    def _features(self, policy: FeaturePolicy, moves: bool) -> list[Tensor]:
         """Return the features of each domain, the target first, as the policy's head reads them."""
-        found = [features_of(*self._reader_of(place, policy), frames) for place, frames in enumerate(self._frames)]
-        return [found[0], *(self._strategy.aligned(source, found[0]) for source in found[1:])]
+
+        def read(frames: Sequence[DomainFrames]) -> list[Tensor]:
+            return [features_of(*self._reader_of(place, policy), each) for place, each in enumerate(frames)]
+
+        target, *sources = read(self._frames)
+        if moves:
+            known, *others = read(self._estimates)
+            pairs = zip(sources, others, strict=True)
+            sources = [self._strategy.aligned(source, other, known) for source, other in pairs]
+        return [target, *sources]
 
     def _reader_of(self, place: int, policy: FeaturePolicy) -> tuple[FeaturePolicy, int]:
         """Return what reads a domain, and the row of that domain in its tables.

@@ -34,6 +34,7 @@ class Strategy:
     stages: ClassVar[tuple[str, ...]] = ()  # of its own, in order, shown on the way; empty: "adapt" alone
     units: Mapping[str, str] = {}
     tags: ClassVar[tuple[str, ...]] = ()
+    moves_source_features: ClassVar[bool] = False  # before the head learns from them: see :meth:`aligned`
     domain_accuracy: ClassVar[str] = ""  # the metric that is its own domain classifier's accuracy; empty: it has none
     companions: ClassVar[Mapping[str, type[Companion]]] = {}  # what it saves beside a policy, by the names there
     example: ClassVar[
@@ -92,10 +93,13 @@ class Strategy:
         """Return whether the target's features are aligned to those that the source policy has of the source."""
         return False
 
-    def aligned(self, source: Tensor, target: Tensor) -> Tensor:
-        """Return the source's features, (n, width), as the head learns from them, given the target's, (m, width); by
-        default as they are."""
-        return source
+    def aligned(self, features: Tensor, source: Tensor, target: Tensor) -> Tensor:
+        """Return features of the source, (n, width), as the head learns from them; by default as they are.
+
+        Asked where ``moves_source_features``; what that needs of both domains is estimated from samples of their
+        features, ``source`` (m, width) and ``target`` (k, width).
+        """
+        return features
 
     def adapt(self, shots: Shots) -> Policy:
         """Return the policy for a new task, after what it may use of it; by default the policy itself, zero-shot."""

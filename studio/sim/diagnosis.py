@@ -40,6 +40,8 @@ def diagnose(domain: Domain, task: Task, embodiment: Embodiment, seeds: Sequence
 def _cause(world: World, seeds: Sequence[int]) -> tuple[str, str]:
     task, ids = world.task, np.arange(len(seeds))
     world.reset_envs(ids, seeds)
+    if not task.has_success:
+        return "the task has no success to wait for, but a return", "Choose a reinforcement-learning strategy."
     start = np.linalg.norm(_offsets(world, ids), axis=-1).min()
     warnings = world.batch.warning
     for step in range(1, PATIENCE * task.horizon + 1):

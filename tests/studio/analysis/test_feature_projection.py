@@ -147,7 +147,7 @@ def test_coral_moves_source_features_onto_the_target() -> None:
     coral, visual = (registry.get("strategies", id) for id in ("coral", "visual_domain_adaptation"))
     generator = torch.Generator().manual_seed(0)
     source, target = torch.randn(500, 3, generator=generator) * 4 + 2, torch.randn(500, 3, generator=generator)
-    moved = coral(coral.Params(regularization=1e-6)).aligned(source, target)
+    moved = coral(coral.Params(regularization=1e-6)).aligned(source, source, target)
     assert torch.allclose(torch.cov(moved.T), torch.cov(target.T), atol=1e-2)
     assert torch.allclose(moved.mean(0), target.mean(0), atol=1e-3)
     kinds = {v: visual(visual.Params(variant=v)).aligns_to_source_policy() for v in ("adda", "mmd", "dann")}
