@@ -67,6 +67,7 @@ class MatrixPanel(QWidget):
         self._poll.setInterval(POLL_MS)
         self._poll.timeout.connect(self._look)
         self.view.installEventFilter(self)
+        self.view.selectionModel().selectionChanged.connect(lambda *_: self._show_note(self.model.table))
         for signal in (app_state.runs_changed, app_state.experiment_changed, app_state.registry_ready):
             signal.connect(lambda *_: self._soon.start() if self.isVisible() else None)
 
@@ -96,6 +97,10 @@ class MatrixPanel(QWidget):
         for state, each in (("running", self.tr("running")), ("failed", self.tr("failed"))):
             count = sum(cell.state == state for cell in cells)
             words += f"  ·  {count} {each}" if count else ""
+        decided, pairs = self.model.decided()
+        if pairs:
+            more = self.tr("%1 of %2 pairs are decided ✓").replace("%1", str(decided)).replace("%2", str(pairs))
+            words += f"  ·  {more}"
         self.summary.setText(words)
         self._show_note(table)
         self.note.setVisible(bool(finished))
@@ -117,6 +122,9 @@ class MatrixPanel(QWidget):
             short = self.tr("▲ ▼ beyond chance against %1 (Holm over %2, %3)")
             short = short.replace("%1", self.model.title(table.reference)).replace("%2", str(table.tests))
             short = short.replace("%3", f"{ALPHA:.0%}")
+        chosen = [index for index in self.view.selectionModel().selectedIndexes() if self.model.cell(index) is not None]
+        if len(chosen) == 1 and (cell := self.model.cell(chosen[0])) is not None and cell.decision is not None:
+            short = self.model.decision_words(chosen[0], cell)
         self.note.setText(short)
         self.note.setToolTip(f"{color} {note(table, self.model.title)}".strip())
 

@@ -17,6 +17,7 @@ from typing import Literal
 import numpy as np
 
 from studio.analysis.baselines import is_no_transfer
+from studio.analysis.sequential import Decision
 from studio.analysis.statistics import known_mean, resampled_means
 from studio.store.runs import RunInfo
 
@@ -36,6 +37,7 @@ class Cell:
     """Runs of one strategy and number of episodes, by seed, None where there is none. Unknown numbers are NaN.
 
     ``p`` is of the difference to training without transfer, before the correction; ``verdict`` is after it.
+    ``decision``: of the comparison with ``rival`` that stops when it is decided; None: there is none.
     """
 
     runs: Mapping[int, RunInfo | None]
@@ -44,6 +46,8 @@ class Cell:
     high: float = math.nan
     p: float = math.nan
     verdict: Verdict = ""
+    rival: str = ""
+    decision: Decision | None = None
 
     @property
     def finished(self) -> list[RunInfo]:
@@ -101,8 +105,14 @@ class MatrixTable:
         return min(scores), max(scores)
 
 
-def matrix_table(runs: Mapping[Key, Mapping[int, RunInfo | None]]) -> MatrixTable:
-    """Return the matrix of runs, which are given by row and number of episodes, and by seed."""
+def matrix_table(
+    runs: Mapping[Key, Mapping[int, RunInfo | None]], decisions: Mapping[Key, tuple[str, Decision]] | None = None
+) -> MatrixTable:
+    """Return the matrix of runs, which are given by row and number of episodes, and by seed.
+
+    Args:
+        decisions: of cells whose comparison stops when it is decided, with the row that each is compared with.
+    """
     samples: dict[Key, np.ndarray] = {}
     cells: dict[Key, Cell] = {}
     for key, seeds in runs.items():
@@ -124,6 +134,9 @@ def matrix_table(runs: Mapping[Key, Mapping[int, RunInfo | None]]) -> MatrixTabl
     for key, value in p.items():
         ahead: Verdict = "better" if cells[key].score > cells[against[key]].score else "worse"
         cells[key] = replace(cells[key], p=value, verdict=ahead if key in differs else "")
+    for key, (rival, decision) in (decisions or {}).items():
+        if key in cells:
+            cells[key] = replace(cells[key], rival=rival, decision=decision)
     return MatrixTable(rows, sorted({n for _, n in runs}), cells, reference, len(p))
 
 

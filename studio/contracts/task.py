@@ -94,6 +94,13 @@ class Task:
 
     state_arrays: ClassVar[tuple[str, ...]] = ()  # attributes with a row for each simulation that later steps need
 
+    @classmethod
+    def usual_observation(cls) -> list[str]:
+        """Return what a policy usually observes: the state where there is one, else the entry that is offered first;
+        and the instruction where the task gives one."""
+        first = "state" if "state" in cls.observations else cls.observations[0]
+        return [first, "instruction"] if cls.languages and first != "instruction" else [first]
+
     def check(self, embodiment: Embodiment) -> list[Problem]:
         """Return why this embodiment cannot do this task; empty if it can."""
         return []

@@ -20,7 +20,7 @@ from studio.registry import Registry
 from studio.run.channels import Channels
 from studio.run.clock import Clock
 from studio.run.evaluate import bootstrap_interval
-from studio.run.matrix import matrix, plan
+from studio.run.matrix import Key, matrix, plan
 from studio.run.score_target import score_target
 from studio.sim.domains import resolve
 from studio.store.checkpoint import load_policy
@@ -137,6 +137,29 @@ def decide_pair(pair: Pair, episodes: PlayedEpisodes, planned: int, alpha: float
         if test.look(first, second).ahead:
             break
     return PairDecision(pair, test.decision)
+
+
+def known_decision(pair: Pair, experiment: Experiment) -> PairDecision:
+    """Return what the episodes decide that were played already; nothing is played."""
+    planned, seed = experiment.evaluation.episodes, experiment.evaluation.seed
+    scores = [[read_played(run, seed) for run in both] for both in pair.runs]
+    count = min(planned, *(len(each) for both in scores for each in both))
+    test = SequentialTest(planned * len(pair.runs), experiment.comparison.alpha)
+    for start in range(0, count, BATCH):
+        end = min(start + BATCH, count)
+        first, second = (np.concatenate([both[side][start:end] for both in scores]) for side in (0, 1))
+        if test.look(first, second).ahead:
+            break
+    return PairDecision(pair, test.decision)
+
+
+def known_decisions(experiment: Experiment, runs: Iterable[RunInfo]) -> dict[Key, tuple[str, Decision]]:
+    """Return, by strategy and episodes, with what each is compared and what the episodes of its pair that were played
+    already decide; nothing where the comparison does not stop pairs."""
+    if not experiment.comparison.stop_when_decided:
+        return {}
+    pairs = pairs_of(runs)
+    return {(p.strategy, p.episodes): (p.reference, known_decision(p, experiment).decision) for p in pairs}
 
 
 class DecisionSession:

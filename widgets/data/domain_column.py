@@ -241,16 +241,24 @@ class DomainColumn(QObject):
     def _follow(self, task: Any) -> None:
         """After another task was chosen: what it does not have becomes its usual; of another kind of task, all does."""
         other = self.editors["control"].value() not in task.controls
-        for name, attribute in OFFERED.items():
-            offered = getattr(task, attribute)
-            if other or not _offers(offered, self.editors[name].value()):
-                self.edited.emit(f"{self.role}.{name}", "state" if "state" in offered else offered[0])
+        if other:
+            self.edited.emit(f"{self.role}.control", task.controls[0])
+        seen, usual = self.editors["observation"].value(), task.usual_observation()
+        reads = "instruction" in (seen if isinstance(seen, list) else [seen])
+        if other or not _offers(task.observations, seen) or reads != ("instruction" in usual):
+            self.edited.emit(f"{self.role}.observation", usual[0] if len(usual) == 1 else usual)
         if not task.context and self.editors["contexts"].value():
             self.edited.emit(f"{self.role}.contexts", [])
         if self.editors["placement"].value() not in task.placements:
             self.edited.emit(f"{self.role}.placement", task.placements[0])
-        if task.languages and not _offers(task.languages, self.editors["instructions.languages"].value()):
+        languages = self.editors["instructions.languages"].value()
+        if task.languages and not _offers(task.languages, languages):
             self.edited.emit(f"{self.role}.instructions.languages", [*task.languages])
+        if not task.languages:  # settings of instructions that it does not give
+            for name in OF_INSTRUCTIONS:
+                default = domain_fields()[name].get_default(call_default_factory=True)
+                if self.editors[name].value() != default:
+                    self.edited.emit(f"{self.role}.{name}", default)
 
     def _take_file(self, path: Path) -> None:
         name = "dataset" if opening.kind_of(path) == "dataset" else "embodiment"

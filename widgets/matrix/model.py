@@ -79,7 +79,8 @@ class MatrixModel(QAbstractTableModel):
         if not cell.finished:
             return self.state_name(cell)
         mark = {"better": " ▲", "worse": " ▼", "": ""}[cell.verdict]
-        return rate(cell.score, cell.measure) + mark
+        decided = " ✓" if cell.decision is not None and cell.decision.ahead else ""
+        return rate(cell.score, cell.measure) + mark + decided
 
     def second_line(self, cell: Cell, roomy: bool = True) -> str:
         """Return the interval, and how many seeds there are where some are missing; in short where there is no room."""
@@ -128,7 +129,33 @@ class MatrixModel(QAbstractTableModel):
             lines.append(self.tr("Training time: ") + clock(cell.seconds))
         if math.isfinite(cell.p):
             lines.append(self._verdict(cell))
+        if cell.decision is not None:
+            lines.append(self.decision_words(index, cell))
         return "\n".join(lines)
+
+    def decision_words(self, index: Index, cell: Cell) -> str:
+        """Return what the comparison that stops when it is decided says of a cell: who is ahead, by which episodes."""
+        found = cell.decision
+        if found is None:
+            return ""
+        own, rival = self.title(self.table.rows[index.row()]), self.title(cell.rival)
+        if found.ahead:
+            words = self.tr("Decided: %1 is ahead of %2")
+            if found.ahead < 0:
+                own, rival = rival, own
+        else:
+            words = self.tr("Not decided yet: %1 against %2") if found.open else self.tr("No difference shown: %1, %2")
+        counts = self.tr(", after %3 of %4 evaluation episodes (%5 won, %6 lost)")
+        numbers = (own, rival, found.played, found.planned, found.wins, found.losses)
+        text = words + counts
+        for place, value in enumerate(numbers, 1):
+            text = text.replace(f"%{place}", str(value))
+        return text + "."
+
+    def decided(self) -> tuple[int, int]:
+        """Return how many pairs are decided, and of how many."""
+        pairs = [cell.decision for cell in self.table.cells.values() if cell.decision is not None]
+        return sum(bool(found.ahead) for found in pairs), len(pairs)
 
     def _verdict(self, cell: Cell) -> str:
         words = {

@@ -48,9 +48,12 @@ def matrix_table(experiment: Experiment, registry: Registry, runs_folder: Path) 
         ExperimentError: the comparison has parameters of a strategy that is not compared.
     """
     from studio.analysis.matrix_table import matrix_table as matrix_of
+    from studio.run.decide import known_decisions
     from studio.run.matrix import cells_of
 
-    return matrix_of(cells_of(experiment, registry, runs_folder))
+    cells = cells_of(experiment, registry, runs_folder)
+    runs = [run for seeds in cells.values() for run in seeds.values() if run is not None]
+    return matrix_of(cells, known_decisions(experiment, runs))
 
 
 def advice(experiment: Experiment, runs_folder: Path) -> Advice:

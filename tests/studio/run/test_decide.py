@@ -17,7 +17,7 @@ from studio.experiment import Experiment
 from studio.registry import Registry
 from studio.run import decide as decide_module
 from studio.run.channels import Channels
-from studio.run.decide import DecisionSession, pairs_of
+from studio.run.decide import DecisionSession, known_decisions, pairs_of
 from studio.run.matrix import cells_of, jobs_of, matrix, plan
 from studio.run.queue import Queue
 from studio.run.queue_entry import Job
@@ -72,6 +72,9 @@ def test_a_decided_pair_plays_no_further_episode(
     assert (row["ahead"], row["reference"], row["played"], row["planned"]) == ("lora", "from_scratch", 20, 80)
     assert session.state == "finished" and len(played) == 4 and {count for _, _, count in played} == {10}
     assert [run.evaluation_episodes for run in known(runs)] == [10] * 4
+    kept = known_decisions(experiment, known(runs))
+    assert kept == {("lora", 2): ("from_scratch", session.decisions[0].decision)}
+    assert not known_decisions(experiment.changed(comparison={}), known(runs))
     played.clear()
     again = DecisionSession(experiment, REGISTRY, Channels(), runs)
     again.run()

@@ -17,6 +17,7 @@ from plugins.panels import data_embodiment
 from plugins.panels.data_embodiment import PANEL, DataEmbodimentPanel
 from studio.contracts import Episodes, Problem
 from studio.errors import DataError
+from studio.experiment.instructions import Instructions
 from tests.studio.data.broken_files import write_file
 from tests.widgets.shell import fakes
 from widgets.data.dataset_view import THUMBNAILS
@@ -291,4 +292,11 @@ def test_controls_and_observations_follow_the_task_and_contexts_the_family(qtbot
     assert not column.editors["contexts"].isEnabled() and column.editors["contexts"].text() == ""
     choose("task", "reach")
     assert (app_state.experiment.target.control, offered("observation")) == ("end_effector", ["image", "goal"])
+    choose("observation", "image")
+    choose("task", "language_push")  # an image is offered too, but nothing then says what is asked for
+    assert app_state.experiment.target.observation == ["image", "instruction"]
+    choose("instructions.wording", "held_out")
+    choose("task", "reach")
+    target = app_state.experiment.target
+    assert target.observation == ["image"] and target.instructions == Instructions()
     app_state.close()

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QApplication
 
 from plugins.panels.matrix import MatrixPanel
 from studio.analysis.matrix_table import matrix_table
+from studio.analysis.sequential import Decision
 from tests.studio.analysis.test_matrix_table import cells, run
 from widgets.shell.app_state import AppState
 
@@ -54,6 +55,22 @@ def test_matrix_cells_say_their_state_and_what_they_cost(panel: MatrixPanel) -> 
     assert "Trainable parameters: 100" in tip and "Better than" in tip and "Seed 1: finished · 0.72" in tip
     assert "5 of 6" not in panel.summary.text() and "4 of 6 runs are finished" in panel.summary.text()
     assert "Holm over 1, 5%" in panel.note.text()
+
+
+def test_matrix_says_which_pairs_are_decided(qtbot: Any, app_state: AppState, panel: MatrixPanel) -> None:
+    found = Decision(played=40, planned=400, wins=21, losses=3, ahead=1, alpha=0.05)
+    runs = {("from_scratch", 5): cells("from_scratch", 5, 0.3), ("lora", 5): cells("lora", 5, 0.7)}
+    table = matrix_table(runs, {("lora", 5): ("from_scratch", found)})
+    app_state.engine = dataclasses.replace(app_state.engine, matrix_table=lambda *_: table)
+    panel.refresh()
+    qtbot.waitUntil(lambda: "1 of 1 pairs are decided" in panel.summary.text(), timeout=5_000)
+    model = panel.model
+    assert model.data(model.index(1, 0)).endswith("✓") and "✓" not in model.data(model.index(0, 0))
+    wanted = "after 40 of 400 evaluation episodes (21 won, 3 lost)."
+    assert wanted in model.data(model.index(1, 0), Qt.ItemDataRole.ToolTipRole)
+    center = panel.view.visualRect(model.index(1, 0)).center()
+    qtbot.mouseClick(panel.view.viewport(), Qt.MouseButton.LeftButton, pos=center)
+    assert panel.note.text().startswith("Decided: ") and panel.note.text().endswith(wanted)
 
 
 def test_matrix_is_copied_and_saved(qtbot: Any, panel: MatrixPanel, tmp_path: Path) -> None:
