@@ -141,6 +141,7 @@ class DataEmbodimentPanel(QWidget):
         for role, column in self.columns.items():
             column.fill(self._app_state.registry)
             column.show_domain(self._domain(role))
+        self._count_sources(self._app_state.experiment)
         self._show_rows()
         self._timer.start()
 
@@ -151,8 +152,17 @@ class DataEmbodimentPanel(QWidget):
     def _take_experiment(self, experiment: Experiment) -> None:
         for role, column in self.columns.items():
             column.show_domain(getattr(experiment, role))
+        self._count_sources(experiment)
         self._show_rows()
         self._timer.start()
+
+    def _count_sources(self, experiment: Experiment) -> None:
+        """Say that the column is the first of several sources: the others stay as the experiment's file has them."""
+        count, title = len(experiment.sources), self.columns["source"].title
+        words = self.tr("Source 1 of {0}").format(count)
+        title.setText(words if count > 1 else self.tr("Source"))
+        help = self.tr("The other {0} sources are as the experiment's file has them; edit them there.")
+        title.setToolTip(help.format(count - 1) if count > 1 else "")
 
     def _edit(self, dotted: str, value: object) -> None:
         error = self._app_state.edit(**{dotted: value})

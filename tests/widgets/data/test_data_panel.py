@@ -87,6 +87,10 @@ def test_both_domains_are_shown_and_each_robot_drawn_once(
     app_state.edit(**{"target.episodes": 7})
     qtbot.wait(450)
     assert sorted(app_state.drawn) == ["franka_7dof", "ur5_6dof"]
+    assert source.title.text() == "Source"
+    sources = [app_state.experiment.source] * 16
+    app_state.set_experiment(app_state.experiment.model_copy(update={"sources": sources}))
+    assert source.title.text() == "Source 1 of 16" and "other 15 sources" in source.title.toolTip()
 
 
 def test_a_task_of_usual_length_is_not_cut_in_its_column(qtbot: Any, panel: DataEmbodimentPanel) -> None:
