@@ -40,6 +40,14 @@ def selection_seed(seed: int) -> int:
     return training_episode_seed(seed) + _SELECTION
 
 
+def source_seed(seed: int, repeated: int) -> int:
+    """Return the seed of a source's demonstrations, where ``repeated`` earlier sources have the same robot and task.
+
+    From the same seed all of them would show the same scenes. It is above every experiment's own.
+    """
+    return seed + repeated * (LAST_SEED + 1)
+
+
 def demonstration_seed(seed: int) -> int:
     """Return the first seed of an experiment's demonstrations; ``DEMONSTRATIONS`` seeds from it on are theirs."""
     return DEMONSTRATIONS * (seed + 1)

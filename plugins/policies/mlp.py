@@ -30,6 +30,12 @@ class MLP(SlotPolicy):
 
         width: int = setting(256, "Width", "Width of the hidden layers.", ge=8, le=4096)
         layers: int = setting(2, "Layers", "Number of hidden layers.", ge=1, le=16)
+        joints: bool = setting(
+            True,
+            "Joints",
+            "Read the joints. Off: the goal and the end effectors alone, which mean the same on every robot.",
+            since=2,
+        )
 
     def __init__(self, params: Params | None = None, observation: str = "goal") -> None:
         super().__init__()
@@ -37,7 +43,8 @@ class MLP(SlotPolicy):
         if observation != "goal":
             raise ValueError(f"it reads the goal's coordinates, not {observation.replace('+', ' and ')}")
         self.params, self.tokenizers = p, tokenizers_of(["goal"], 0)
-        self.input_layer = nn.Linear(sum(tokenizer.width for tokenizer in self.tokenizers), p.width)
+        read = (tokenizer for tokenizer in self.tokenizers if p.joints or tokenizer.entry != "joint_pos")
+        self.input_layer = nn.Linear(sum(tokenizer.width for tokenizer in read), p.width)
         self.hidden = nn.ModuleList(nn.Linear(p.width, p.width) for _ in range(p.layers - 1))
         self.action_head = nn.Linear(p.width, p.chunk * SLOTS)
         self.make_spaces(observation)
@@ -69,15 +76,11 @@ class MLP(SlotPolicy):
 
     def read(self, observation: Mapping[str, Tensor], embodiment: Tensor) -> Tensor:
         spaces = self.spaces
-        x = torch.cat(
-            [
-                spaces.goal(widened(observation["goal"], GOAL), embodiment),
-                spaces.joint_tokens(observation["joint_pos"], embodiment),
-                spaces.end_effector_tokens(observation["eef_pos"], embodiment),
-            ],
-            1,
-        )
-        x = torch.relu(self.input_layer(x))
+        parts = [spaces.goal(widened(observation["goal"], GOAL), embodiment)]
+        if self.params.joints:
+            parts.append(spaces.joint_tokens(observation["joint_pos"], embodiment))
+        parts.append(spaces.end_effector_tokens(observation["eef_pos"], embodiment))
+        x = torch.relu(self.input_layer(torch.cat(parts, 1)))
         for layer in self.hidden:
             x = torch.relu(layer(x))
         return x

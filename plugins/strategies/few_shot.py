@@ -26,6 +26,8 @@ from studio.il.cloning import UNITS, BehaviorCloning
 from studio.il.mixture import bind_sources, source_datasets
 from studio.meta.adaptable import Adaptable
 from studio.meta.task_batches import TaskBatches
+from studio.registry import shared_registry
+from studio.run.adapter_targets import hollow_policy, module_tree
 
 LEAST_FRAMES = 4  # of a task's support, and of its query
 
@@ -40,7 +42,10 @@ class FewShot(Strategy):
     id = "few_shot"
     title = "Few-shot adaptation"
     summary = "Learns from several sources an initialization that a few target demonstrations and gradient steps adapt."
-    reference = "Finn et al. 2017 (MAML), arXiv:1703.03400; for imitation: Finn et al. 2017, arXiv:1709.04905"
+    reference = (
+        "Finn et al. 2017 (MAML), arXiv:1703.03400; for imitation: Finn et al. 2017, arXiv:1709.04905; elementwise "
+        "rates: Li et al. 2017 (Meta-SGD), arXiv:1707.09835"
+    )
     tags = ("imitation", "meta-learning")
     requires = Requires(source_data=True, target_data=True, sources=(2, None))
     adapts = True
@@ -75,6 +80,18 @@ class FewShot(Strategy):
         learn_rates: bool = setting(
             True, "Learn rates", "Also learn the inner loop's rates, one for each parameter tensor and step."
         )
+        elementwise_rates: bool = setting(
+            False,
+            "Elementwise rates",
+            "Rates of its own for every number of a tensor (Meta-SGD): adapts one input and leaves another as it is.",
+            since=2,
+        )
+        adapted_modules: list[str] = setting(
+            [],
+            "Adapted modules",
+            "Names of the policy's modules that the inner loop changes, such as input_layer; none: all.",
+            since=2,
+        )
         first_order: bool = setting(
             False, "First order", "Treat inner gradients as constants: cheaper, without second derivatives."
         )
@@ -92,7 +109,17 @@ class FewShot(Strategy):
         if experiment.budget.batch_size < least:
             words = f"A batch of {experiment.budget.batch_size} frames is too small for support and query of its tasks."
             problems.append(Problem("budget.batch_size", words, f"Choose {least} or more, or fewer tasks in a batch."))
-        return problems
+        return [*problems, *self._unknown_modules(experiment)]
+
+    def _unknown_modules(self, experiment: Experiment) -> list[Problem]:
+        """Return the problem of a name that no module of the policy has."""
+        if not self.params.adapted_modules:
+            return []
+        known = [part.name for part in module_tree(hollow_policy(experiment, shared_registry()))]
+        unknown = [name for name in self.params.adapted_modules if name not in known]
+        words = f"The policy has no module '{', '.join(unknown)}' with parameters that could be adapted."
+        remedy = f"Choose from {', '.join(known)}; or none, which adapts all."
+        return [Problem("strategy.params.adapted_modules", words, remedy)] if unknown else []
 
     def setup(self, context: Context[Any]) -> None:
         budget, params = context.experiment.budget, self.params
@@ -106,7 +133,13 @@ class FewShot(Strategy):
         batches = TaskBatches(policy, tasks, many, params.support_episodes, frames, context.experiment.seed)
         self._context, self._policy = context, policy
         self._adaptable = Adaptable(
-            policy, params.inner_steps, params.inner_rate, params.learn_rates, params.first_order
+            policy,
+            params.inner_steps,
+            params.inner_rate,
+            params.learn_rates,
+            params.first_order,
+            params.adapted_modules,
+            params.elementwise_rates,
         ).to(context.device)
         self._learner = BehaviorCloning(
             self._adaptable,

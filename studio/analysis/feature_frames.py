@@ -91,8 +91,7 @@ def domain_frames(
         few = domain.model_copy(update={"episodes": min(domain.episodes, count)})
         resolved = resolve(few, registry)
         if domain.dataset is not None or (resolved.task.has_expert and resolved.task.has_success):
-            seed = experiment.seed if field == "target" else experiment.pretraining.seed
-            episodes = demonstrations(resolved, seed, tick)
+            episodes = demonstrations(resolved, experiment.demonstration_seeds[field], tick)
         elif resolved.task.has_expert or source_policy is not None:
             episodes = _played(resolved, None if resolved.task.has_expert else source_policy, experiment.seed)
         else:

@@ -43,7 +43,7 @@ class Context(Protocol[W]):
         """Return a domain's episodes: its dataset's, or the scripted expert's. Long work; it may raise to stop.
 
         Args:
-            seed: of the expert's episodes; None: the experiment's for the target, pretraining's for a source.
+            seed: of the expert's episodes; None: as ``Experiment.demonstration_seeds`` has it.
         """
 
     def policy(self, pretrained: bool) -> TrainablePolicy:

@@ -5,6 +5,7 @@ Every field carries a title, a help line, a unit and a range; the window builds 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
@@ -18,7 +19,7 @@ from studio.experiment.migration import earlier_words, migrated
 from studio.experiment.plans import Budget, Comparison, EvaluationPlan, Pretraining, Selection
 from studio.experiment.settings import Settings, setting
 from studio.experiment.yaml_form import override, parse, read_text, written
-from studio.seeds import LAST_SEED
+from studio.seeds import LAST_SEED, source_seed
 
 VERSION = 2
 
@@ -75,6 +76,20 @@ class Experiment(Settings):
         """The target and all sources, by their fields' names: target, source, sources.1 …"""
         others = {f"sources.{place}": domain for place, domain in enumerate(self.sources) if place}
         return {"target": self.target, "source": self.source, **others}
+
+    @property
+    def demonstration_seeds(self) -> dict[str, int]:
+        """The seed of each domain's demonstrations, by its field's name.
+
+        The sources' are pretraining's; one that has the robot and task of an earlier source has scenes of its own.
+        """
+        seeds, seen = {"target": self.seed}, Counter[tuple[str, str]]()
+        for name, domain in self.domains.items():
+            if name != "target":
+                kind = (domain.embodiment, domain.task)
+                seeds[name] = source_seed(self.pretraining.seed, seen[kind])
+                seen[kind] += 1
+        return seeds
 
     @classmethod
     def load(cls, path: Path | str, overrides: Iterable[str] = ()) -> Experiment:

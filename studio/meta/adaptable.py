@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import torch
@@ -15,28 +15,51 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from studio.contracts import Batch, Outputs, TrainablePolicy
 from studio.meta.inner_loop import adapt
 
+SPEED = 10  # rates are learned so many times as fast as weights, on whose scale their logarithms hardly move
 Entries = dict[str, Any]  # of a batch: observations (by entry), actions, domain, embodiment
 
 
 class Adaptable(nn.Module):
-    """A policy with the rates of its inner loop, (parameters, steps), which may be learned.
+    """A policy with the rates of its inner loop, for each adapted parameter and step, which may be learned.
+
+    Sources: a rate for each tensor: Antoniou et al. 2019 (MAML++), arXiv:1810.09502; for each number of it: Li et al.
+    2017 (Meta-SGD), arXiv:1707.09835; a part of the policy alone: Raghu et al. 2020 (ANIL), arXiv:1909.09157.
 
     Args:
         steps: of the inner loop.
         rate: what all rates start from.
         learn_rates: whether the outer loop trains them.
         first_order: whether inner gradients are constants to the outer loop.
+        modules: names of the policy's modules that the inner loop changes; none: all.
+        elementwise: every number of a tensor has rates of its own, instead of every tensor.
+
+    Raises:
+        ValueError: the policy has no parameter in one of the modules.
     """
 
     def __init__(
-        self, policy: TrainablePolicy, steps: int, rate: float, learn_rates: bool = False, first_order: bool = False
+        self,
+        policy: TrainablePolicy,
+        steps: int,
+        rate: float,
+        learn_rates: bool = False,
+        first_order: bool = False,
+        modules: Sequence[str] = (),
+        elementwise: bool = False,
     ) -> None:
         super().__init__()
         self.inner = _PolicyLoss(policy)
         self.steps, self.first_order = steps, first_order
-        self.names = [name for name, _ in self.inner.named_parameters()]
-        start = torch.full((len(self.names), steps), math.log(rate))
-        self.log_rates = nn.Parameter(start, requires_grad=learn_rates)
+        inner = dict(self.inner.named_parameters())
+        for module in modules:
+            if not any(_inside(name, module) for name in inner):
+                raise ValueError(f"the policy has no parameter in '{module}'")
+        self.names = [name for name in inner if not modules or any(_inside(name, module) for module in modules)]
+        shapes = [inner[name].shape if elementwise else () for name in self.names]
+        self.scaled_log_rates = nn.ParameterList(
+            nn.Parameter(torch.full((steps, *shape), math.log(rate) / SPEED), requires_grad=learn_rates)
+            for shape in shapes
+        )
 
     def loss(self, batch: Batch) -> tuple[Tensor, Outputs]:
         """Return the query's loss after adaptation to the support, (), the mean over tasks, with the query's outputs.
@@ -57,32 +80,32 @@ class Adaptable(nn.Module):
         made = cast(Any, copy.deepcopy(policy))
         inner = _PolicyLoss(made)
         with sdpa_kernel(SDPBackend.MATH):
-            found = adapt(
-                {name: value.detach() for name, value in inner.named_parameters()},
-                lambda given, rows: functional_call(inner, dict(given), (rows,))[0],
-                _entries(support),
-                self.steps,
-                self._rates(),
-            )
+            found = self._adapted(inner, {n: v.detach() for n, v in inner.named_parameters()}, _entries(support), True)
         with torch.no_grad():
             for name, value in inner.named_parameters():
                 value.copy_(found[name])
         return made
 
     def _query(self, support: Entries, query: Entries) -> tuple[Tensor, Tensor, Tensor]:
-        found = adapt(
-            dict(self.inner.named_parameters()),
-            lambda given, rows: functional_call(self.inner, dict(given), (rows,))[0],
-            support,
-            self.steps,
-            self._rates(),
-            self.first_order,
-        )
+        found = self._adapted(self.inner, dict(self.inner.named_parameters()), support, self.first_order)
         outputs: tuple[Tensor, Tensor, Tensor] = functional_call(self.inner, found, (query,))
         return outputs
 
-    def _rates(self) -> Mapping[str, Tensor]:
-        return dict(zip(self.names, self.log_rates.exp(), strict=True))
+    def _adapted(
+        self, inner: _PolicyLoss, parameters: Mapping[str, Tensor], support: Entries, first_order: bool
+    ) -> dict[str, Tensor]:
+        """Return all parameters, of which those that are adapted are found by the inner loop."""
+        kept = {name: value for name, value in parameters.items() if name not in self.names}
+        rates = {n: (SPEED * v).exp() for n, v in zip(self.names, self.scaled_log_rates, strict=True)}
+        found = adapt(
+            {name: parameters[name] for name in self.names},
+            lambda given, rows: functional_call(inner, {**kept, **given}, (rows,))[0],
+            support,
+            self.steps,
+            rates,
+            first_order,
+        )
+        return {**kept, **found}
 
 
 class _PolicyLoss(nn.Module):
@@ -95,6 +118,10 @@ class _PolicyLoss(nn.Module):
     def forward(self, entries: Entries) -> tuple[Tensor, Tensor, Tensor]:
         loss, outputs = self.policy.loss(Batch(**entries))
         return loss, outputs.features, outputs.prediction
+
+
+def _inside(name: str, module: str) -> bool:
+    return name.startswith(f"policy.{module}.")
 
 
 def _entries(batch: Batch) -> Entries:

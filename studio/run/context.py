@@ -56,10 +56,10 @@ class SessionContext:
         """Return a domain's episodes, made or read once.
 
         Args:
-            seed: of the scripted expert's; None: the experiment's for the target, pretraining's for a source.
+            seed: of the scripted expert's; None: as ``Experiment.demonstration_seeds`` has it.
         """
         if seed is None:
-            seed = self.experiment.seed if domain.domain == self.target.domain else self.experiment.pretraining.seed
+            seed = self._seed(domain.domain)
         key = (domain.domain.model_dump_json(), seed)
         if key not in self._demonstrations:
             found = demonstrations(domain, seed, self.on_progress, self.on_log)
@@ -68,6 +68,12 @@ class SessionContext:
                 if result.state != "ok":
                     self.on_log(f"{domain.domain.dataset}: {result.message} {result.remedy}")
         return self._demonstrations[key]
+
+    def _seed(self, domain: Domain) -> int:
+        """Return the seed of a domain's demonstrations; one that is no source or target counts as the first source."""
+        plan = self.experiment
+        names = [name for name, known in plan.domains.items() if known == domain]
+        return plan.demonstration_seeds[names[0] if names else "source"]
 
     def policy(self, pretrained: bool) -> Any:
         """Return a new copy of the source policy, or a newly initialized one; see the contract."""

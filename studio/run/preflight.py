@@ -50,7 +50,7 @@ def preflight(experiment: Experiment, registry: Registry, tick: Tick = lambda do
         if not wanted[name]:
             continue
         resolved = resolve(domain, registry)
-        seed = experiment.seed if name == "target" else experiment.pretraining.seed
+        seed = experiment.demonstration_seeds[name]
         if domain.dataset is None and not cache_path(resolved, seed).exists():
             words = "The scripted expert has not recorded its demonstrations yet; a run does it first."
             results.append(CheckResult("Demonstrations", "skipped", words).within(name))

@@ -40,6 +40,7 @@ def key(experiment: Experiment, registry: Registry) -> str:
         {
             **_domain_key(first, registry),
             **({"others": [_domain_key(source, registry) for source in others]} if others else {}),
+            **_own_scenes(experiment, len(others)),
             "policy": experiment.policy.model_dump(mode="json"),
             **_policy_files(experiment, registry),
             "pretraining": experiment.pretraining.cache_key(),
@@ -47,6 +48,12 @@ def key(experiment: Experiment, registry: Registry) -> str:
             **_reinforcement_key(experiment, registry),
         }
     )[:32]
+
+
+def _own_scenes(experiment: Experiment, others: int) -> dict[str, Any]:
+    """Return the seeds of further sources that don't have pretraining's; nothing where all have it."""
+    seeds = [experiment.demonstration_seeds[f"sources.{place}"] for place in range(1, others + 1)]
+    return {"seeds": seeds} if {*seeds} - {experiment.pretraining.seed} else {}
 
 
 def _domain_key(source: Domain, registry: Registry) -> dict[str, Any]:
@@ -133,8 +140,12 @@ def pretraining(
     """Return what trains the source policy; for cloning the demonstrations are collected first, counted by ``tick``."""
     if algorithm_of(registry.get("policies", experiment.policy.id, "policy.id")) is not None:
         return PretrainingByReinforcement(experiment, registry, device, say)
-    seed = experiment.pretraining.seed
-    episodes = [demonstrations(resolve(source, registry), seed, tick, say) for source in experiment.sources]
+    seeds = experiment.demonstration_seeds
+    episodes = [
+        demonstrations(resolve(domain, registry), seeds[name], tick, say)
+        for name, domain in experiment.domains.items()
+        if name != "target"
+    ]
     return PretrainingByCloning(experiment, registry, episodes, device)
 
 

@@ -1,11 +1,10 @@
 """Few-shot adaptation against plain fine-tuning, on the same 1, 5 and 10 demonstrations.
 
 The experiment is ``assets/experiments/few_shot.yaml``: a ball's position is measured by a camera whose calibration is
-wrong by an unknown turn and shift. Sixteen such cameras over a Franka arm are the sources, 40 demonstrations each; the
+wrong by an unknown turn and shift. 32 such cameras over a Franka arm are the sources, 60 demonstrations each; the
 target is a UR5e with a new camera, another one for every seed. Both methods learn from the same source demonstrations
-with as many gradient steps on batches of as many frames: ``few_shot`` by its meta-training, ``full_finetuning`` by the
-cloning of all sources at once. Then both are given the target's demonstrations, the same ones. Fine-tuning is scored
-after each of ``STEPS`` gradient steps.
+on as many frames: ``few_shot`` by its meta-training, ``full_finetuning`` by the cloning of all sources at once. Then
+both are given the target's demonstrations, the same ones. Fine-tuning is scored after each of ``STEPS`` gradient steps.
 
 ``python -m tests.bench.few_shot [FOLDER]`` runs what is not in the folder of runs yet, and prints the figures.
 """
