@@ -118,7 +118,7 @@ class FewShot(Strategy):
         known = [part.name for part in module_tree(hollow_policy(experiment, shared_registry()))]
         unknown = [name for name in self.params.adapted_modules if name not in known]
         words = f"The policy has no module '{', '.join(unknown)}' with parameters that could be adapted."
-        remedy = f"Choose from {', '.join(known)}; or none, which adapts all."
+        remedy = f"Choose from {', '.join(name for name in known if '.' not in name)}; or none, which adapts all."
         return [Problem("strategy.params.adapted_modules", words, remedy)] if unknown else []
 
     def setup(self, context: Context[Any]) -> None:

@@ -12,6 +12,7 @@ import torch
 from plugins.policies.token_transformer import TokenTransformer
 from plugins.strategies.few_shot import FewShot
 from studio.contracts import EmbodimentSpec, Episodes
+from studio.data.datasets import demonstrations
 from studio.errors import ExperimentError
 from studio.experiment import Experiment
 from studio.il.mixture import bind_sources, source_datasets
@@ -20,10 +21,12 @@ from studio.meta.task_batches import TaskBatches
 from studio.registry import shared_registry
 from studio.run.check import check
 from studio.run.evaluate import evaluate
+from studio.seeds import LAST_SEED
 from studio.sim.domains import resolve
 from studio.sim.world import World
 from tests import tiny
 
+SAME = ("source", "sources.1")
 LENGTHS = (4, 6, 5, 3)
 
 
@@ -112,6 +115,25 @@ def test_adapted_policy_fits_its_support_better_than_the_start(policy: TokenTran
     torch.testing.assert_close(policy.state_dict(), before)
 
 
+def test_inner_loop_changes_the_adapted_module_alone_by_elementwise_rates(policy: TokenTransformer) -> None:
+    policy.float()
+    rows = batches(policy, per_batch=1).batch(0)
+    support = rows.replace(
+        observations={name: value[0] for name, value in rows.observations.items()},
+        **{name: getattr(rows, name)[0] for name in ("actions", "domain", "embodiment")},
+    )
+    adaptable = Adaptable(policy, 2, 0.05, learn_rates=True, modules=["action_head.2"], elementwise=True)
+    with torch.no_grad():
+        for place, name in enumerate(adaptable.names):
+            if name.endswith("weight"):
+                adaptable.scaled_log_rates[place][:, :, :8] = -100  # rates of 0 for what reads the first features
+    before, after = policy.state_dict(), adaptable.adapted(policy, support).state_dict()
+    changed = {name for name in before if not torch.equal(before[name], after[name])}
+    assert changed == {"action_head.2.weight", "action_head.2.bias"}
+    same = (before["action_head.2.weight"] == after["action_head.2.weight"]).all(0)
+    assert same[:8].all() and not same[8:].all()
+
+
 def test_scores_are_named_by_their_support_episodes(runs: Path) -> None:
     rows = [row for row in tiny.run(plan(), runs).evaluations if row["final"]]
     assert [(row["domain"], row["shots"]) for row in rows] == [("target", 1), ("target", 2)]
@@ -126,6 +148,7 @@ def test_scores_are_named_by_their_support_episodes(runs: Path) -> None:
         ({"evaluation.held_out": "inside"}, "evaluation.held_out", "one task"),
         ({"evaluation.keep_best": True, "evaluation.every": 2}, "evaluation.keep_best", "adapted already"),
         ({"strategy.params": {"support_episodes": 3}}, "source.episodes", "3 episodes leave none for the query"),
+        ({"strategy.params": {"adapted_modules": ["input"]}}, "strategy.params.adapted_modules", "point_embedding"),
         ({"strategy.params": {"inner_steps": 0}}, "strategy.params.inner_steps", "at least 1"),
         ({"budget.batch_size": 8}, "budget.batch_size", "too small for support and query"),
     ],
@@ -134,6 +157,16 @@ def test_few_shot_problems_before_the_start(changes: dict[str, Any], field: str,
     asked = plan(**changes)
     found = [p for p in check(asked, shared_registry()) if p.field == field]
     assert found and words in found[0].message + found[0].remedy and found[0].remedy
+
+
+def test_sources_of_one_robot_and_task_have_scenes_of_their_own() -> None:
+    other = {"task": "reach_uncalibrated", "observation": "goal", "embodiment": "ur5_6dof"}
+    asked = plan(**{"sources": [*(s.model_dump() for s in plan().sources), other], "pretraining.seed": 7, "seed": 3})
+    seeds = asked.demonstration_seeds
+    assert (seeds["target"], seeds["source"], seeds["sources.2"]) == (3, 7, 7)
+    assert seeds["sources.1"] > LAST_SEED
+    balls = [demonstrations(resolve(asked.domains[name], shared_registry()), seeds[name]).states for name in SAME]
+    assert not np.isclose(balls[0][0], balls[1][0]).all()
 
 
 def test_an_episode_of_no_demonstration_is_refused() -> None:

@@ -43,6 +43,15 @@ def test_mlp_of_several_robots_learns_a_batch() -> None:
     assert acted.shape == parts[0][2].shape and np.abs(acted).max() <= 1 and memory is not None
 
 
+@pytest.mark.parametrize("joints", [True, False])
+def test_mlp_without_joints_acts_by_goal_and_end_effector_alone(joints: bool) -> None:
+    _, seen, _, statistics, embodiment, _ = bound("franka_7dof", "end_effector", "goal")
+    policy = MLP(MLP.Params(width=16, joints=joints))
+    policy.bind([EmbodimentSpec(embodiment, "end_effector", statistics)])
+    moved = {**seen, "joint_pos": seen["joint_pos"] + 1}
+    assert np.array_equal(policy.act(seen)[0], policy.act(moved)[0]) is not joints
+
+
 def test_mlp_gets_an_adapter_by_name(tmp_path: Path) -> None:
     plan = tiny.experiment("lora", **SMALL, **{"strategy.params": {"target_modules": ["hidden.0"], "rank": 2}})
     assert check(plan, Registry()) == []
