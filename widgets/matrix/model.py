@@ -139,14 +139,15 @@ class MatrixModel(QAbstractTableModel):
         if found is None:
             return ""
         own, rival = self.title(self.table.rows[index.row()]), self.title(cell.rival)
+        wins, losses = found.wins, found.losses
         if found.ahead:
             words = self.tr("Decided: %1 is ahead of %2")
             if found.ahead < 0:
-                own, rival = rival, own
+                own, rival, wins, losses = rival, own, losses, wins
         else:
             words = self.tr("Not decided yet: %1 against %2") if found.open else self.tr("No difference shown: %1, %2")
         counts = self.tr(", after %3 of %4 evaluation episodes (%5 won, %6 lost)")
-        numbers = (own, rival, found.played, found.planned, found.wins, found.losses)
+        numbers = (own, rival, found.played, found.planned, wins, losses)
         text = words + counts
         for place, value in enumerate(numbers, 1):
             text = text.replace(f"%{place}", str(value))

@@ -68,6 +68,10 @@ def test_matrix_says_which_pairs_are_decided(qtbot: Any, app_state: AppState, pa
     assert model.data(model.index(1, 0)).endswith("✓") and "✓" not in model.data(model.index(0, 0))
     wanted = "after 40 of 400 evaluation episodes (21 won, 3 lost)."
     assert wanted in model.data(model.index(1, 0), Qt.ItemDataRole.ToolTipRole)
+    behind = dataclasses.replace(
+        table.cells["lora", 5], decision=dataclasses.replace(found, wins=3, losses=21, ahead=-1)
+    )
+    assert model.decision_words(model.index(1, 0), behind).endswith("episodes (21 won, 3 lost).")
     center = panel.view.visualRect(model.index(1, 0)).center()
     qtbot.mouseClick(panel.view.viewport(), Qt.MouseButton.LeftButton, pos=center)
     assert panel.note.text().startswith("Decided: ") and panel.note.text().endswith(wanted)
