@@ -27,6 +27,7 @@ class ActionSpaceAdapter(CloningStrategy):
     tags = ("imitation", "adapter", "frozen")
     requires = Requires(source_policy=True, target_data=True, sources=(1, None), evaluate_at_zero=True)
     frozen_features = True
+    acts_on_source = False  # the map gives the target robot's actions; the source policy itself forgets nothing
 
     class Params(SmallPartParams):
         """Optimization and network."""

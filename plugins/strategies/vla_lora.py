@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 POLICY = "huggingface_vlm"
 ASKED = {"instruction": "touch the red ball"}
+ROBOT = ("spaces.", "bins.")  # names of the robot's slots, statistics and ranges begin with
 INSIDE = "model."  # where the vision-language model is in its policy
 
 
@@ -81,7 +82,8 @@ class VLALoRA(LoRA):
         return policy
 
     def artifacts(self, folder: Path) -> None:
-        """Write ``adapter/``: PEFT's files, the base model as transformers reads it, and an L1 head."""
+        """Write ``adapter/``: PEFT's files, the base model as transformers reads it, the robot's ranges, and an L1
+        head."""
         from safetensors.torch import save_file
 
         temporary, policy = folder / ".adapter.tmp", self.policy()
@@ -89,6 +91,10 @@ class VLALoRA(LoRA):
         self._peft.save_pretrained(temporary, save_embedding_layers=False)
         copy.deepcopy(self._peft).unload().save_pretrained(temporary / "base_model")
         policy.prompts.processor.save_pretrained(temporary / "base_model")
+        robot = {
+            name: t.cpu().contiguous().clone() for name, t in policy.state_dict().items() if name.startswith(ROBOT)
+        }
+        save_file(robot, temporary / "robot.safetensors")
         if policy.params.head == "l1":
             save_file(policy.action_head.state_dict(), temporary / "action_head.safetensors")
         (temporary / "README.md").write_text(README.format(title=self.title), encoding="utf-8")
@@ -110,6 +116,7 @@ processor = AutoProcessor.from_pretrained("adapter/base_model")
 model = PeftModel.from_pretrained(base, "adapter").eval()
 ```
 
-The last 256 tokens of the vocabulary are bins of an action's dimensions; the policy folder has their ranges as
-`bins.low` and `bins.high`. With an L1 head, `action_head.safetensors` reads the last hidden state.
+The last 256 tokens of the vocabulary are bins of an action's dimensions; `robot.safetensors` has their ranges as
+`bins.low` and `bins.high`, and the statistics of the state tokens as `spaces.end_effector`. With an L1 head,
+`action_head.safetensors` reads the last hidden state.
 """

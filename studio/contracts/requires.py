@@ -31,3 +31,8 @@ class Requires:
     instructions: bool = False
     transformer: bool = False
     evaluate_at_zero: bool = False
+
+    @property
+    def demonstrations(self) -> bool:
+        """Whether its policy learns from demonstrations, whoever gave them."""
+        return self.source_data or self.target_data

@@ -30,6 +30,7 @@ class Strategy:
     reference: ClassVar[str]  # the paper or document
     requires: ClassVar[Requires] = Requires(source_policy=True, target_data=True)
     adapts: ClassVar[bool] = False  # :meth:`adapt` uses support episodes of a task, as many as evaluation.shots says
+    acts_on_source: ClassVar[bool] = True  # its policy still does, fitted back to it: forgetting is scored
     unused_budget: ClassVar[tuple[str, ...]] = ()  # fields of the budget that say nothing to it
     stages: ClassVar[tuple[str, ...]] = ()  # of its own, in order, shown on the way; empty: "adapt" alone
     units: Mapping[str, str] = {}

@@ -137,9 +137,10 @@ def _demonstrations(experiment: Experiment, kind: Any, registry: Registry) -> li
     problems = []
     policy = registry.all("policies").get(experiment.policy.id)
     reinforced = algorithm_of(policy)
-    if kind.requires.target_data and reinforced is not None:
+    if kind.requires.demonstrations and reinforced is not None:
         message = f"'{experiment.policy.id}' is for reinforcement learning; '{kind.title}' learns from demonstrations."
-        problems.append(Problem("policy.id", message, "Choose token_transformer."))
+        cloned = [id for id, other in registry.all("policies").items() if algorithm_of(other) is None]
+        problems.append(Problem("policy.id", message, f"Choose {' or '.join(cloned)}."))
     if kind.requires.source_policy and reinforced is not None:
         problems += _reinforcement(experiment, reinforced)
     wanted = learns_from_demonstrations(experiment, registry)
@@ -150,7 +151,7 @@ def _demonstrations(experiment: Experiment, kind: Any, registry: Registry) -> li
             fit = [id for id, other in registry.all("policies").items() if domain.control in other.controls]
             remedy = f"Choose {' or '.join(fit)}." if fit else "Choose a reinforcement-learning strategy."
             problems.append(Problem("policy.id", message, remedy))
-        if domain.curriculum.enabled and kind.requires.target_data:
+        if domain.curriculum.enabled and kind.requires.demonstrations:
             message = f"'{kind.title}' learns from demonstrations: a curriculum has no training to follow."
             remedy = "Turn the curriculum off, or choose a reinforcement-learning strategy."
             problems.append(Problem(f"{name}.curriculum.enabled", message, remedy))

@@ -47,26 +47,31 @@ class Scores:
         ``chosen``: the policy that is published; None: the strategy's, as it is now.
         """
         plan, step = self._experiment.evaluation, self._experiment.budget.iterations
+        before = len(self.evaluations)
         self._score(strategy, "target", step, plan.episodes, final=True, chosen=chosen)
         if plan.source_episodes:
             self._score(strategy, "source", step, plan.source_episodes, final=True, chosen=chosen)
-        self._score_conditions(strategy, step, chosen)
+        self._score_conditions(strategy, step, chosen, before)
 
-    def _score_conditions(self, strategy: Strategy, step: int, chosen: Any) -> None:
-        """Evaluate the result on the target under each of the evaluation's conditions."""
-        reporter, plan, found = self._reporter, self._experiment.evaluation, {}
+    def _score_conditions(self, strategy: Strategy, step: int, chosen: Any, place: int) -> None:
+        """Evaluate the result on the target under each of the evaluation's conditions.
+
+        Their rows are put at ``place``, before those of the result: the last row of a domain is its score.
+        """
+        reporter, plan, found, rows = self._reporter, self._experiment.evaluation, {}, []
         policy: Any = snapshot(strategy.policy() if chosen is None else chosen)
         target = resolve(self._experiment.target, self._registry)
         for condition in plan.conditions:
             changed = under(target, condition)
             result = score_target(policy, changed, plan, plan.episodes, plan.seed, reporter.count)[-1]
             row = {"domain": "target", "step": step, "final": True, "condition": condition}
-            self.evaluations.append(row | result.to_dict())
+            rows.append(row | result.to_dict())
             found[condition] = result.success
             reporter.say(
                 f"Target, {condition.replace(JOINED, ' and ')}: {result.measure} {result.success:.3f} "
                 f"[{result.low:.3f}, {result.high:.3f}]."
             )
+        self.evaluations[place:place] = rows
         if found:
             reporter.status.note(conditions=found)
             reporter.status.put(evaluations=[*self.evaluations])
@@ -81,7 +86,7 @@ class Scores:
         assert reporter.folder is not None
         base = reporter.folder / "base"
         descends = name == "source" and base.exists()
-        if name == "source" and not (descends or strategy.requires.same_spaces):
+        if name == "source" and not (strategy.acts_on_source and (descends or strategy.requires.same_spaces)):
             return  # the policy does not fit the source
         if chosen is None:
             chosen = strategy.merged_policy() if descends else strategy.policy()

@@ -13,7 +13,8 @@ from studio.files import disk_full
 def export_run(run: Path, to: Path, merged: bool = False) -> Path:
     """Copy a run's result into a new folder ``to``.
 
-    An adapter with the base it needs where the strategy made one; the whole (merged) policy otherwise, or where asked.
+    An adapter with the base it needs where the strategy made one, but for one that holds its base itself, as
+    ``base_model``; the whole (merged) policy otherwise, or where asked.
 
     Raises:
         DataError: the run has no result yet, or ``to`` exists and is not empty, or cannot be written.
@@ -25,7 +26,10 @@ def export_run(run: Path, to: Path, merged: bool = False) -> Path:
         raise DataError("The run has no result yet.", str(run), "Let it finish: transfer-studio resume.")
     if to.exists() and (not to.is_dir() or any(to.iterdir())):
         raise DataError("The folder to export to is not empty.", str(to), "Name a new one.")
-    parts = ["policy"] if merged or not (run / "adapter").exists() else ["adapter", "base"]
+    if merged or not (run / "adapter").exists():
+        parts = ["policy"]
+    else:
+        parts = ["adapter"] if (run / "adapter" / "base_model").exists() else ["adapter", "base"]
     whole = to.resolve()
     temporary = whole.with_name(f".{whole.name}.{os.getpid()}.tmp")
     try:

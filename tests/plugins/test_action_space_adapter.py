@@ -26,6 +26,7 @@ def test_action_map_starts_as_the_unmapped_policy_and_alone_learns(runs: Path, l
         **{"evaluation.every": 5, "evaluation.short_episodes": 2},
     )
     session = tiny.run(plan, runs)
+    assert {row["domain"] for row in session.evaluations} == {"target"}  # the source's robot has no map
     base, mapped = (tiny.tensors(session.folder / part / "policy.safetensors") for part in ("base", "policy"))
     added = {name for name in mapped if name.replace("action_head.head.", "action_head.") not in base}
     assert added == {

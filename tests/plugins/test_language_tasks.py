@@ -201,7 +201,10 @@ def test_result_is_scored_under_each_condition() -> None:
     scores = Scores(plan.changed(**{"evaluation.conditions": ["blank", "moved+english"]}), registry(), reporter)
     strategy = MagicMock()
     strategy.policy.return_value = Still()
-    scores._score_conditions(strategy, 7, None)
-    assert [row["condition"] for row in scores.evaluations] == ["blank", "moved+english"]
-    assert all(row["final"] and row["success"] == 0 and row["episodes"] == 2 for row in scores.evaluations)
+    scores.evaluations = [interim, score] = [{"step": 3, "final": False}, {"step": 7, "final": True}]
+    scores._score_conditions(strategy, 7, None, place=1)
+    first, *rows, last = scores.evaluations
+    assert (first, last) == (interim, score)  # the last row of a domain stays its score
+    assert [row["condition"] for row in rows] == ["blank", "moved+english"]
+    assert all(row["final"] and row["success"] == 0 and row["episodes"] == 2 for row in rows)
     reporter.status.note.assert_called_once_with(conditions={"blank": 0.0, "moved+english": 0.0})

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, models
 
 from plugins.policies.huggingface_vlm import HuggingFaceVLM
@@ -26,6 +26,7 @@ from studio.registry import shared_registry
 from studio.run.channels import Channels
 from studio.run.check import check
 from studio.run.session import Session
+from studio.store.export import export_run
 from studio.store.policies import load_policy_folder, save_policy
 from tests import tiny
 
@@ -125,6 +126,10 @@ def test_vla_adapter_answers_alike_without_the_studio(adapted: tuple[Session, li
     assert json.loads(found.stdout) == answers.tolist()
     plain = base.model.generate(**inputs, **base.decoding())[:, -3:]
     assert not torch.equal(plain, answers)
+    exported = export_run(run, tmp_path / "exported")
+    assert not (exported / "base").exists()  # the adapter holds its base
+    ranges = load_file(exported / "adapter" / "robot.safetensors")
+    torch.testing.assert_close(ranges["bins.high"], merged.bins.high)
 
 
 def test_action_bins_follow_the_percentiles() -> None:
