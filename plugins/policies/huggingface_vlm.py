@@ -21,15 +21,9 @@ from studio.nn.action_prompts import Prompts
 from studio.nn.action_space import step_weights
 from studio.nn.fingerprint import Fingerprint
 from studio.nn.policy import BasePolicy
+from studio.nn.small_vlm import Sizes, new_model
 from studio.nn.spaces import Spaces
-from studio.nn.vision_language import (
-    Sizes,
-    check_name,
-    new_model,
-    open_model,
-    restored_model,
-    save_description,
-)
+from studio.nn.vision_language import check_name, open_model, restored_model, save_description
 
 DESCRIPTION = "model"  # folder of the model's configuration and processor, in a policy folder
 SUFFIXES = (".json", ".safetensors")  # of what a model is made of

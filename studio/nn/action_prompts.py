@@ -10,7 +10,8 @@ from torch import Tensor
 
 from studio.instructions import decode
 from studio.nn.action_bins import BINS
-from studio.nn.vision_language import ACTION, unusable
+from studio.nn.small_vlm import ACTION
+from studio.nn.vision_language import unusable
 
 
 def first_bin(tokenizer: Any) -> int:

@@ -1,4 +1,4 @@
-"""Vision-language models of the transformers library: opened from a folder or a hub name, or newly made and small.
+"""Vision-language models of the transformers library, opened from a folder or a hub name.
 
 Weights are read from safetensors alone, and no code that comes with a model is run.
 """
@@ -12,7 +12,6 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,78 +19,12 @@ import torch
 from safetensors import SafetensorError
 
 from studio.errors import DataError
-from studio.nn.action_bins import BINS
 
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
 PROCESSORS = ("processor_config.json", "preprocessor_config.json")
 FIELD = "policy.params.model"
-HEAD = 32  # dimensions of an attention head of a new model
 TIMEOUT = 3.0  # s, of a question to the hub
 REMEMBERED = 60.0  # s, for which its answer is kept
-IMAGE, FENCE, GLOBAL, END = "<image>", "<fake_token_around_image>", "<global-img>", "<end_of_utterance>"
-ACTION = "<action_{}>"
-SPECIAL = ("<pad>", "<s>", "</s>", IMAGE, FENCE, GLOBAL, END)  # ids 0 and up
-
-
-@dataclass(frozen=True)
-class Sizes:
-    """Sizes of a new model. Images are squares of ``image`` pixels, cut into patches of ``patch`` pixels, of which
-    ``merge`` × ``merge`` become one token."""
-
-    width: int
-    layers: int
-    vision_width: int
-    vision_layers: int
-    patch: int
-    merge: int
-    image: int
-
-
-def new_model(sizes: Sizes) -> tuple[Any, Any]:
-    """Return a model of SmolVLM's architecture (Idefics3) with random weights, and its processor.
-
-    The tokenizer knows bytes, and 256 action tokens behind them.
-
-    Raises:
-        ValueError: the sizes do not fit each other.
-    """
-    from transformers import Idefics3Config, Idefics3ForConditionalGeneration
-
-    step = sizes.patch * sizes.merge
-    if sizes.image % step:
-        raise ValueError(f"images of {sizes.image} pixels cannot be cut into squares of {step}, a token's patches")
-    tokens = (sizes.image // step) ** 2
-    processor = _processor(sizes.image, tokens)
-    text = {
-        "model_type": "llama",
-        "vocab_size": len(processor.tokenizer),
-        "hidden_size": sizes.width,
-        "intermediate_size": 2 * sizes.width,
-        "num_hidden_layers": sizes.layers,
-        **_heads(sizes.width),
-        "num_key_value_heads": _heads(sizes.width)["num_attention_heads"],
-        "max_position_embeddings": tokens + 512,
-        "pad_token_id": 0,
-        "bos_token_id": 1,
-        "eos_token_id": 2,
-    }
-    vision = {
-        "hidden_size": sizes.vision_width,
-        "intermediate_size": 2 * sizes.vision_width,
-        "num_hidden_layers": sizes.vision_layers,
-        **_heads(sizes.vision_width),
-        "image_size": sizes.image,
-        "patch_size": sizes.patch,
-    }
-    config = Idefics3Config(
-        vision_config=vision,
-        text_config=text,
-        scale_factor=sizes.merge,
-        image_token_id=SPECIAL.index(IMAGE),
-        pad_token_id=0,
-        tie_word_embeddings=False,
-    )
-    return Idefics3ForConditionalGeneration(config), processor
 
 
 def open_model(name: str) -> tuple[Any, Any]:
@@ -216,32 +149,3 @@ def unusable(name: str, reason: str) -> DataError:
     """Return the error that says why a model cannot be opened."""
     remedy = "Choose a vision-language model (AutoModelForImageTextToText) with safetensors and its processor."
     return DataError(f"The model {name} cannot be opened ({reason}).", FIELD, remedy)
-
-
-def _heads(width: int) -> dict[str, int]:
-    """Return the attention's heads for a width, of 32 dimensions each."""
-    if width % HEAD:
-        raise ValueError(f"a width of {width} is no multiple of {HEAD}")
-    return {"num_attention_heads": width // HEAD}
-
-
-def _processor(image: int, tokens: int) -> Any:
-    """Return the processor of a new model: images of so many pixels, which become so many tokens; text as bytes."""
-    from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
-    from transformers import Idefics3ImageProcessorPil, Idefics3Processor, PreTrainedTokenizerFast
-
-    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
-    vocabulary = {word: place for place, word in enumerate([*SPECIAL, *letters])}
-    tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    tokenizer.add_special_tokens([AddedToken(word, normalized=False) for word in SPECIAL])
-    tokenizer.add_tokens([AddedToken(ACTION.format(number), normalized=False) for number in range(BINS)])
-    words = PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, pad_token="<pad>", bos_token="<s>", eos_token="</s>", padding_side="left"
-    )
-    half, size = [0.5] * 3, {"longest_edge": image}
-    images = Idefics3ImageProcessorPil(
-        size=size, max_image_size=size, do_image_splitting=False, image_mean=half, image_std=half
-    )
-    return Idefics3Processor(images, words, image_seq_len=tokens)
