@@ -5,7 +5,7 @@ distribution does not say which state has which features: an encoder that change
 exchanged, and the policy fails. Where colors and light differ, its first layer is enough, and leaves where things are
 as it was; where the camera stands elsewhere, its last one, which maps the points that it found. In reinforcement
 learning the target's images also depend on the policy that collects them: where it visits states that the source's
-images never show, aligning the features destroys their information (assets/experiments/visual_counterexample.yaml).
+images never show, aligning the features destroys their information (assets/experiments/visual_poor_target.yaml).
 """
 
 from __future__ import annotations

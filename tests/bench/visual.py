@@ -7,7 +7,7 @@ the target: the source's policy as it is ("before"); adapted on images that the 
 of the encoder's first layer (of its last one for the other camera), and by DANN; and a policy trained on the target,
 the upper line ("upper").
 
-The counter-example (visual_counterexample.yaml): a target that the source's policy can read, but with images of random
+The counter-example (visual_poor_target.yaml): a target that the source's policy can read, but with images of random
 steps, by ADDA; and its remedies, images that the policy gathers itself, or the first layer alone.
 
 Probes are on the features of the same target images, half the expert's and half of random steps. They say how much a
@@ -54,7 +54,7 @@ SEEDS = range(5)
 EPISODES, EPISODE_SEED = 64, 8_000_000
 ADAPTATION, MATCHING, CAMERA, COUNTEREXAMPLE = (
     Experiment.load(assets() / "experiments" / f"visual_{name}.yaml")
-    for name in ("adaptation", "matching", "camera", "counterexample")
+    for name in ("adaptation", "matching", "camera", "poor_target")
 )
 KINDS: dict[str, tuple[Experiment, dict[str, Any]]] = {
     "adda": (ADAPTATION, {}),
