@@ -46,6 +46,7 @@ class TabularMdp(MotorTask):
     actions = ACTIONS
     goal_width = 1
     context = ("number",)
+    ranges = ((0.0, MEMBERS - 1.0),)
     state_arrays: ClassVar[tuple[str, ...]] = ("_state", "_reward", "_left")
 
     def family(self, rng: EpisodeRng) -> Array:
@@ -116,7 +117,8 @@ class TabularMdp(MotorTask):
         new = rows[world.contexts[rows, 0] != self._known[rows]]
         if len(new):
             self._known[new] = world.contexts[new, 0]
-            self._transitions[new], self._rewards[new] = tables(self._known[new])
+            numbers = np.clip(self._known[new], 0, MEMBERS - 1)  # a person may turn the context to anything in between
+            self._transitions[new], self._rewards[new] = tables(numbers)
         return rows
 
     def _show(self, ids: Ids) -> None:
