@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from plugins.strategies.rl2 import POINT, RL2
+from plugins.strategies.rl2 import RL2
 from studio.meta.snail import SnailActorCritic
 from studio.rl.strategy import TINY, TINY_PPO
+
+LEVERS = {"embodiment": "point", "task": "bandit_5", "control": "discrete", "observation": "state"}
 
 
 class SNAIL(RL2):
@@ -17,8 +19,8 @@ class SNAIL(RL2):
     policies = (SnailActorCritic.id,)
     example = {
         **TINY,
-        **dict.fromkeys(("source", "target"), POINT),
+        **dict.fromkeys(("source", "target"), LEVERS),
         "policy": {"id": SnailActorCritic.id, "params": {"width": 16, "hidden": 16, "filters": 4}},
-        "strategy": {"params": {**TINY_PPO, "steps": 64}},  # some episodes end
+        "strategy": {"params": {**TINY_PPO, "trial": 2, "steps": 20}},
         "evaluation": {**TINY["evaluation"], "shots": [0, 1]},
     }
