@@ -45,7 +45,7 @@ class RealToSimToReal(Strategy):
         "target": {**_REACH, "hidden_dynamics": "heavy"},
         "strategy": {
             "params": {
-                "fields": ["actuator_gain", "mass"], "method": "sysid", "simulated_episodes": 3, "real_episodes": 2,
+                "fields": ["actuator_gain"], "method": "sysid", "simulated_episodes": 3, "real_episodes": 2,
                 "fine_tuning_iterations": 4,
             }
         },

@@ -381,7 +381,7 @@ def test_a_disk_that_fills_up_during_the_run(
     finished: dict[str, Path], tmp_path: Path, small_disk: Callable[[int], Path]
 ) -> None:
     disk = small_disk(1600)
-    plan = tiny.write(tiny.experiment(**{"budget.checkpoint_every": 1, "budget.iterations": 100}), tmp_path)
+    plan = tiny.write(tiny.experiment(**{"budget.checkpoint_every": 1, "budget.iterations": 50}), tmp_path)
     done = tiny.call("run", plan, "--out", disk)
     assert done.returncode == 1, done.stderr
     assert "Traceback" not in done.stderr and "Segmentation" not in done.stderr
