@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import QCoreApplication, QPointF, QRectF, Qt
-from PySide6.QtGui import QPainter
+from PySide6.QtGui import QFont, QPainter
 
 from widgets.curves.content import EVALUATION, LOAD, LOSS, MEMORY, SUCCESS, Curve
 from widgets.curves.groups import group_name, is_group
 from widgets.curves.tasks import metric_of, task_of
+from widgets.style import theme
 
 _ROUNDING = 1e-12  # of a value: some thousand sums of doubles
 
@@ -99,6 +100,12 @@ class PlotAxis(pg.AxisItem):  # type: ignore[misc]
     def __init__(self, orientation: str) -> None:
         super().__init__(orientation)
         self._sizes: dict[tuple[str, str], tuple[float, float]] = {}
+
+    def restyle(self, font: QFont) -> None:
+        """Take the colors of the present scheme, and a small font after a widget's own."""
+        self.setPen(pg.mkPen(theme.color("border")))
+        self.setTextPen(pg.mkPen(theme.color("muted")))
+        self.setStyle(tickFont=theme.small_font(font))
 
     def set_time(self, on: bool) -> None:
         """Whether the values are seconds."""

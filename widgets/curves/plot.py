@@ -157,9 +157,8 @@ class CurvePlot(QFrame):
         )
         self.view.setBackground(ground)
         for axis in (self.x_axis, self.y_axis):
-            axis.setPen(pg.mkPen(theme.color("border")))
-            axis.setTextPen(pg.mkPen(theme.color("muted")))
-            axis.setStyle(tickFont=theme.small_font(self.font()), tickLength=0, tickTextOffset=5, tickAlpha=0)
+            axis.restyle(self.font())
+            axis.setStyle(tickLength=0, tickTextOffset=5, tickAlpha=0)
         self.x_axis.setStyle(hideOverlappingLabels=14)  # px a label may stick out
         self.y_axis.setStyle(hideOverlappingLabels=8)
         self.y_axis.setPen(pg.mkPen(None))

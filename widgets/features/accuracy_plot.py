@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyqtgraph as pg
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QFrame, QLabel, QVBoxLayout, QWidget
+from PySide6.QtCore import QCoreApplication, Qt, Signal
 
 from widgets.curves.axis import PlotAxis
-from widgets.curves.plot_menu import adopt_menu
+from widgets.features.legend_plot import LegendPlot
 from widgets.style import theme
 
 if TYPE_CHECKING:
@@ -20,35 +19,18 @@ ROOM = 0.04  # above 1 and below the least
 SMOOTHED = 0.05  # of the classifier's points lie within a running mean
 
 
-class AccuracyPlot(QWidget):
+class AccuracyPlot(LegendPlot):
     """A click chooses the nearest checkpoint."""
 
     chosen = Signal(int)  # a checkpoint's place among them
 
     def __init__(self) -> None:
-        super().__init__()
         self._found: FeatureProjection | None = None
         self._place = 0
-        self.legend = QLabel()
-        self.legend.setTextFormat(Qt.TextFormat.RichText)
-        self.legend.setFont(theme.small_font())
-        self.legend.setMinimumWidth(1)
-        self.view = pg.PlotWidget(axisItems={"bottom": PlotAxis("bottom"), "left": PlotAxis("left")})
-        adopt_menu(self.view)
-        self.view.setMenuEnabled(False)
-        self.view.setMouseEnabled(False, False)
-        self.view.hideButtons()
-        self.view.setFrameShape(QFrame.Shape.NoFrame)
-        self.view.setAccessibleName(self.tr("Accuracy of naming the domain, over steps"))
-        self.view.getPlotItem().setContentsMargins(0, 4, 10, 0)
-        self.view.scene().sigMouseClicked.connect(self._click)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(theme.HAIR)
-        column.addWidget(self.legend)
-        column.addWidget(self.view, 1)
-        self._restyle()
-        theme.on_change(self, self._restyle)
+        view = pg.PlotWidget(axisItems={"bottom": PlotAxis("bottom"), "left": PlotAxis("left")})
+        super().__init__(view, QCoreApplication.translate("AccuracyPlot", "Accuracy of naming the domain, over steps"))
+        view.getPlotItem().setContentsMargins(0, 4, 10, 0)
+        view.scene().sigMouseClicked.connect(self._click)
 
     def set_projection(self, found: FeatureProjection) -> None:
         """Take a run's accuracies."""
@@ -117,14 +99,10 @@ class AccuracyPlot(QWidget):
         self.chosen.emit(int(np.argmin([abs(one.step - x) for one in self._found.checkpoints])))
 
     def _restyle(self) -> None:
-        self.view.setBackground(theme.color("plot_background"))
         for side in ("left", "bottom"):
-            axis = self.view.getAxis(side)
-            axis.setPen(pg.mkPen(theme.color("border")))
-            axis.setTextPen(pg.mkPen(theme.color("muted")))
-            axis.setStyle(tickFont=theme.small_font(self.font()))
+            self.view.getAxis(side).restyle(self.font())
         self.view.getAxis("left").setWidth(40)
-        self._draw()
+        super()._restyle()
 
 
 def running_mean(values: np.ndarray, count: int) -> np.ndarray:

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyqtgraph as pg
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QCoreApplication
 from PySide6.QtGui import QColor
-from PySide6.QtWidgets import QFrame, QLabel, QVBoxLayout, QWidget
 
-from widgets.curves.plot_menu import adopt_menu
+from widgets.features.legend_plot import LegendPlot
 from widgets.style import theme
 
 if TYPE_CHECKING:
@@ -24,36 +23,18 @@ MARGIN = 1.08  # of the plane beside the outermost points
 NAMED = 6  # domains or choices that the legend names
 
 
-class FeatureScatter(QWidget):
+class FeatureScatter(LegendPlot):
     """Its axes stay as they are over the checkpoints of a run: nothing moves but the points."""
 
     def __init__(self) -> None:
-        super().__init__()
         self._found: FeatureProjection | None = None
         self._names: Sequence[str] = ()
         self._shown: CheckpointFeatures | None = None
         self._by = "domain"
-        self.legend = QLabel()
-        self.legend.setTextFormat(Qt.TextFormat.RichText)
-        self.legend.setFont(theme.small_font())
-        self.legend.setMinimumWidth(1)
-        self.view = pg.PlotWidget()
-        adopt_menu(self.view)
-        self.view.setMenuEnabled(False)
-        self.view.setMouseEnabled(False, False)
-        self.view.hideButtons()
-        self.view.setFrameShape(QFrame.Shape.NoFrame)
-        self.view.setAccessibleName(self.tr("Projected features"))
+        super().__init__(pg.PlotWidget(), QCoreApplication.translate("FeatureScatter", "Projected features"))
         self.view.getPlotItem().getViewBox().setAspectLocked(True)
         for side in ("left", "bottom"):  # a feature has no unit
             self.view.hideAxis(side)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(theme.HAIR)
-        column.addWidget(self.legend)
-        column.addWidget(self.view, 1)
-        self._restyle()
-        theme.on_change(self, self._restyle)
 
     def set_projection(self, found: FeatureProjection, names: Sequence[str]) -> None:
         """Take a run's features; ``names`` of its domains, for the legend. Fixes the axes."""
@@ -132,7 +113,3 @@ class FeatureScatter(QWidget):
     def _hue(self, place: int, count: int) -> QColor:
         """Return a color; of more than the palette has, one on the scale from dark to bright."""
         return theme.series(place) if count <= 7 else theme.sequential(place / (count - 1))
-
-    def _restyle(self) -> None:
-        self.view.setBackground(theme.color("plot_background"))
-        self._draw()

@@ -103,10 +103,7 @@ class EffectPlot(QFrame):
     def _restyle(self) -> None:
         self.view.setBackground(theme.color("plot_background"))
         for side in ("left", "bottom"):
-            axis = self.view.getAxis(side)
-            axis.setPen(pg.mkPen(theme.color("border")))
-            axis.setTextPen(pg.mkPen(theme.color("muted")))
-            axis.setStyle(tickFont=theme.small_font(self.font()))
+            self.view.getAxis(side).restyle(self.font())
         self.view.getAxis("left").setWidth(40)
         self._draw()
 
