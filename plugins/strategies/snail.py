@@ -6,7 +6,7 @@ from plugins.strategies.rl2 import RL2
 from studio.meta.snail import SnailActorCritic
 from studio.rl.strategy import TINY, TINY_PPO
 
-LEVERS = {"embodiment": "point", "task": "bandit_5", "control": "discrete", "observation": "state"}
+BANDIT = {"embodiment": "point", "task": "bandit_5", "control": "discrete", "observation": "state"}
 
 
 class SNAIL(RL2):
@@ -19,7 +19,7 @@ class SNAIL(RL2):
     policies = (SnailActorCritic.id,)
     example = {
         **TINY,
-        **dict.fromkeys(("source", "target"), LEVERS),
+        **dict.fromkeys(("source", "target"), BANDIT),
         "policy": {"id": SnailActorCritic.id, "params": {"width": 16, "hidden": 16, "filters": 4}},
         "strategy": {"params": {**TINY_PPO, "trial": 2, "steps": 20}},
         "evaluation": {**TINY["evaluation"], "shots": [0, 1]},

@@ -25,9 +25,9 @@ ONE_HOT = np.eye(STATES, dtype=np.float32)
 
 
 class TabularMdp(MotorTask):
-    """From state s, action a leads to s′ with probability p(s′|s, a) and pays r(s, a) plus standard normal noise. The
-    rows p(·|s, a) are uniform over the simplex (a flat Dirichlet distribution), the mean rewards are N(1, 1). Episodes
-    have 10 steps and start in state 0. The context is the MDP's number, which its tables are drawn from.
+    """From state s, action a leads to s′ with probability p(s′|s, a); the reward is r(s, a) plus standard normal noise.
+    The rows p(·|s, a) are uniform over the simplex (a flat Dirichlet distribution), the mean rewards are N(1, 1).
+    Episodes have 10 steps and start in state 0. The context is the MDP's number, which its tables are drawn from.
 
     Published, over trials of 10 episodes, total raw reward: random 100.1, PSRL 138.1, UCRL2 146.6, RL² 156.2.
     """

@@ -1,4 +1,4 @@
-"""Bandits and tabular MDPs: payments, transitions and rewards as they were drawn, and values that are known exactly."""
+"""Bandits and tabular MDPs: rewards and transitions as they were drawn, and values that are known exactly."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from studio.sim.gymnasium_ids import make_vector
 from studio.sim.rollout import expert_actions, run_episodes
 
 
-def test_levers_pay_with_their_probabilities() -> None:
+def test_arms_give_rewards_with_their_probabilities() -> None:
     world = make_vector(2000, "bandit_5", "point", threads=1, observation="goal", contexts=[[0.1, 0.9, 0.5, 0, 1]])
     seen = world.reset(seed=0)[0]
     np.testing.assert_array_equal(seen["goal"][7], np.float32([0.1, 0.9, 0.5, 0, 1]))
-    for lever, chance in enumerate(seen["goal"][0].tolist()):
-        _, paid, *_ = world.step(np.full((2000, 1), lever))
-        assert scipy.stats.binomtest(int(paid.sum()), 2000, chance).pvalue > 1e-3
+    for arm, chance in enumerate(seen["goal"][0].tolist()):
+        _, reward, *_ = world.step(np.full((2000, 1), arm))
+        assert scipy.stats.binomtest(int(reward.sum()), 2000, chance).pvalue > 1e-3
 
 
 def test_optimal_bandit_values_are_the_published_ones() -> None:
@@ -28,40 +28,40 @@ def test_optimal_bandit_values_are_the_published_ones() -> None:
 
 
 def test_exact_values_of_rules_are_those_of_played_trials() -> None:
-    """Two levers and four pulls: staying after a payment, by enumeration; Thompson sampling, by playing it."""
+    """Two arms and four pulls: staying after a reward, by enumeration; Thompson sampling, by playing it."""
 
-    def stay(pull: np.ndarray, before: np.ndarray, paid: np.ndarray) -> np.ndarray:
-        return np.where(before < 0, 0, np.where(paid > 0, before, 1 - before))
+    def stay(pull: np.ndarray, before: np.ndarray, reward: np.ndarray) -> np.ndarray:
+        return np.where(before < 0, 0, np.where(reward > 0, before, 1 - before))
 
-    # first pull 1/2; then the same lever with 2/3 after a payment, the other one with 1/2 after a failure, and so on
+    # first pull 1/2; then the same arm with 2/3 after a success, the other one with 1/2 after a failure, and so on
     assert policy_value(2, 1, stay) == pytest.approx(0.5)
     assert policy_value(2, 2, stay) == pytest.approx(0.5 + 0.5 * 2 / 3 + 0.5 * 1 / 2)
     rng = np.random.default_rng(0)
     chances, counts, total = rng.random((200_000, 2)), np.ones((200_000, 2, 2)), 0.0
     for _ in range(4):
-        lever = rng.beta(counts[:, :, 0], counts[:, :, 1]).argmax(1)
-        paid = rng.random(200_000) < chances[np.arange(200_000), lever]
-        counts[np.arange(200_000), lever, 1 - paid.astype(int)] += 1
-        total += paid.mean()
+        arm = rng.beta(counts[:, :, 0], counts[:, :, 1]).argmax(1)
+        reward = rng.random(200_000) < chances[np.arange(200_000), arm]
+        counts[np.arange(200_000), arm, 1 - reward.astype(int)] += 1
+        total += reward.mean()
     assert thompson_value(2, 4) == pytest.approx(total, abs=0.01)
 
 
-def test_probability_that_a_lever_is_best_is_the_integral() -> None:
+def test_probability_that_an_arm_is_best_is_the_integral() -> None:
     shares = best_probabilities((((0, 0), 2), ((2, 1), 1)))
     draws = np.random.default_rng(0).beta([[1], [1], [3]], [[1], [1], [2]], (3, 400_000))
     assert shares[2, 1] == pytest.approx((draws.argmax(0) == 2).mean(), abs=5e-3)
     assert sum(shares.values()) == pytest.approx(1)
 
 
-def test_tabular_mdp_moves_and_pays_by_its_tables() -> None:
+def test_tabular_mdp_moves_and_rewards_by_its_tables() -> None:
     transitions, rewards = tables(np.array([7]))
     np.testing.assert_allclose(transitions.sum(-1), 1)
     world = make_vector(4000, "tabular_mdp", "point", threads=1, contexts=[[7]])
     world.reset(seed=0)
-    seen, paid, *_ = world.step(np.full((4000, 1), 3))
+    seen, reward, *_ = world.step(np.full((4000, 1), 3))
     counts = np.bincount(seen.argmax(1), minlength=10)
     assert scipy.stats.chisquare(counts, 4000 * transitions[0, 0, 3]).pvalue > 1e-3
-    assert scipy.stats.kstest(paid - rewards[0, 0, 3], "norm").pvalue > 1e-3
+    assert scipy.stats.kstest(reward - rewards[0, 0, 3], "norm").pvalue > 1e-3
 
 
 def test_tabular_mdps_are_drawn_as_published() -> None:

@@ -159,7 +159,7 @@ class RecurrentRollouts(RolloutCollector):
         self._hold_contexts()
 
     @property
-    def staggered(self) -> bool:  # type: ignore[override]  # it depends on the length
+    def staggered(self) -> bool:
         """Return whether simulations start at different times of an episode."""
         return self.length % (self.trial * self.world.task.horizon) != 0
 

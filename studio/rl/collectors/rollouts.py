@@ -44,8 +44,6 @@ class RolloutCollector:
         generator: draws the exploration noise.
     """
 
-    staggered = True
-
     def __init__(
         self,
         world: World,
@@ -64,6 +62,11 @@ class RolloutCollector:
         self.restart()
         self.statistics = EpisodeStatistics(world)
         self.samples = 0  # environment steps so far, over all simulations
+
+    @property
+    def staggered(self) -> bool:
+        """Return whether simulations start at different times of an episode."""
+        return True
 
     def restart(self) -> None:
         """Reset every simulation to the first episodes of the seed."""

@@ -84,10 +84,6 @@ class ReinforcementPolicy(BasePolicy):
         self.low.copy_(torch.as_tensor(low))
         self.high.copy_(torch.as_tensor(high))
 
-    def fit_to(self, world: Any, seed: int) -> None:
-        """Build the networks for a world's observations and actions; the same seed gives the same weights."""
-        raise NotImplementedError
-
     def make(self, seed: int, **sizes: int) -> None:
         """Build the networks for a world's sizes; the same seed gives the same weights."""
         self.params = self.params.model_copy(update=sizes)
@@ -133,8 +129,12 @@ class FlatPolicy(ReinforcementPolicy):
         """Size of the networks."""
 
     def fit_to(self, world: Any, seed: int) -> None:
-        inputs = flatten(world.observe([0]), self.params.ignored).shape[1]
-        self.fit(inputs, world.control.low, world.control.high, seed)
+        """Build the networks for a world's observations and actions; the same seed gives the same weights."""
+        self.fit(self._width(world), world.control.low, world.control.high, seed)
+
+    def _width(self, world: Any) -> int:
+        """Return the width of a world's observations, without the entries that are ignored."""
+        return int(flatten(world.observe([0]), self.params.ignored).shape[1])
 
 
 class GaussianActorCritic(FlatPolicy):
@@ -171,8 +171,7 @@ class GaussianActorCritic(FlatPolicy):
         )
 
     def fit_to(self, world: Any, seed: int) -> None:
-        inputs = flatten(world.observe([0]), self.params.ignored).shape[1]
-        self.fit(inputs, world.control.low, world.control.high, seed, world.choices)
+        self.fit(self._width(world), world.control.low, world.control.high, seed, world.choices)
 
     def fit(self, inputs: int, low: Array, high: Array, seed: int, choices: int = 0) -> None:
         """Build the networks for observations of width ``inputs`` and actions within ``low`` to ``high`` (width,).

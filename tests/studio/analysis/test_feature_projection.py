@@ -125,7 +125,8 @@ def test_robot_without_tables_is_read_by_the_source_policy(tmp_path: Path) -> No
     assert [one.step for one in found.checkpoints] == [10, 20]  # the source policy knows no Franka
     assert found.embodiments == ("franka_7dof", "ur5_6dof")
     source = domain_frames(plan, shared_registry(), 32)[1]
-    assert torch.equal(reader._known[20][1], features_of(reader._base, 0, source))  # type: ignore[arg-type]
+    assert reader._base is not None
+    assert torch.equal(reader._known[20][1], features_of(reader._base, 0, source))
 
 
 def test_run_without_checkpoints_or_features_is_refused(tmp_path: Path) -> None:
