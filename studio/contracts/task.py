@@ -122,6 +122,11 @@ class Task:
         low, high = np.array(self.ranges, float).T
         return rng.uniform(low, high, (len(low),))
 
+    def outside(self, rng: EpisodeRng) -> Array | None:
+        """Return a context outside of the family for each episode, (n, components); None: those beyond ``ranges``, or
+        of a family of finitely many tasks, or whose ranges are no box, none."""
+        return None
+
     def check_context(self, context: Sequence[float]) -> list[Problem]:
         """Return why a context is impossible; empty if it is possible. It need not be one that the family draws."""
         return []
@@ -187,6 +192,13 @@ class Task:
     def reward(self, world: Simulation, ids: Ids) -> Array:
         """Return the reward of the present state, (n,)."""
         raise NotImplementedError
+
+    def observed_reward(self, world: Simulation, ids: Ids, rewards: Array) -> Array:
+        """Return the present state's reward as a policy observes it in a trial, (n,): by default ``rewards``, (n,).
+
+        A family whose reward is made denser for training shows the one that its targets have.
+        """
+        return rewards
 
     def success(self, world: Simulation, ids: Ids) -> Array:
         """Return whether the present state is a success, (n,) bool."""

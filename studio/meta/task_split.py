@@ -17,7 +17,8 @@ def split(domain: ResolvedDomain, seed: int, count: int = HELD_OUT) -> TaskSplit
     """Return a domain's training contexts, and ``count`` held-out ones inside and outside of the family's range.
 
     Held-out contexts come from a random stream that no episode draws from, or are those that a finite family keeps
-    for it. There are none outside for a family of finitely many tasks (``members``), or one whose range is not a box.
+    for it. Those outside are the family's own (:meth:`Task.outside`), or lie beyond its range; there are none for a
+    family of finitely many tasks (``members``), or one whose range is not a box, that says none.
 
     Args:
         seed: the evaluation's.
@@ -25,11 +26,13 @@ def split(domain: ResolvedDomain, seed: int, count: int = HELD_OUT) -> TaskSplit
     task = domain.task
     if not task.context:
         return TaskSplit((), ())
-    if task.held_out:
-        return TaskSplit(domain.domain.contexts, task.held_out, (), task.validation)
     rng = EpisodeRng(np.arange(seed, seed + count), STREAM)
-    inside = task.family(rng).tolist()
-    return TaskSplit(domain.domain.contexts, inside, _outside(domain, rng).tolist() if _is_box(domain) else ())
+    inside = task.held_out or task.family(rng).tolist()
+    outside = task.outside(rng)
+    if outside is None and _is_box(domain):
+        outside = _outside(domain, rng)
+    beyond = () if outside is None else outside.tolist()
+    return TaskSplit(domain.domain.contexts, inside, beyond, task.validation)
 
 
 def held_out(domain: ResolvedDomain, which: str, seed: int, choosing: bool = False) -> ResolvedDomain:

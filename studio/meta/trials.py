@@ -77,7 +77,7 @@ class Trials(TrialObserver):
         if self._choices:
             actions = np.arange(self._choices) == actions.astype(int)
         self._previous["previous_action"][ids] = actions
-        self._previous["previous_reward"][ids, 0] = rewards
+        self._previous["previous_reward"][ids, 0] = world.task.observed_reward(world, ids, rewards)
         self._previous["previous_end"][ids] = 0
 
     def on_episode_end(self, world: BatchSimulation, ids: Array, successes: Array | None) -> None:

@@ -41,7 +41,8 @@ def components(task: Task, given: Sequence[Sequence[float]] = ()) -> tuple[Compo
     """
     found = []
     for place, name in enumerate(task.context):
-        choices = tuple(sorted({float(member[place]) for member in task.members}))
+        few = task.members if name not in PLACE else ()  # a goal may be moved to anywhere
+        choices = tuple(sorted({float(member[place]) for member in few}))
         own = [float(context[place]) for context in given]
         low, high = task.ranges[place] if task.ranges else (min(choices), max(choices))
         margin = 0.0 if choices or name in PLACE else BEYOND * (high - low)
