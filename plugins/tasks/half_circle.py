@@ -37,8 +37,8 @@ class HalfCircle(PointNavigation):
     """PEARL's protocol: 80 training and 20 test goals, episodes of 20 steps, reward 1 − d within 0.2 m of the goal and
     0 elsewhere. Goals outside of the family lie on the other half circle.
 
-    An oracle that knows the goal has a mean return of 13.37 (exact, over these goals). Meta-training may have the dense reward: let the
-    source be ``half_circle_dense`` and the target this task.
+    An oracle that knows the goal has a mean return of 13.37 (exact, over these goals). Meta-training may have the
+    dense reward: let the source be ``half_circle_dense`` and the target this task.
     """
 
     id = "half_circle"

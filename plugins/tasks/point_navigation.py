@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -36,7 +36,7 @@ class PointNavigation(MotorTask):
     embodiment_id = "point"
     horizon = 100
     control_hz = 10.0
-    observations = ("state", "goal", "image")
+    observations: ClassVar[tuple[str, ...]] = ("state", "goal", "image")
     goal_width = 2
     goal_in_plane = True
     has_expert = True
