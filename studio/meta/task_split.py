@@ -65,6 +65,18 @@ def held_out(domain: ResolvedDomain, which: str, seed: int, choosing: bool = Fal
     return domain.changed(domain.domain.changed(contexts=[list(context) for context in chosen]))
 
 
+def single_tasks(domain: ResolvedDomain, seed: int) -> list[ResolvedDomain]:
+    """Return a domain of each of the tasks that a domain's episodes are of: those that it chooses, or all of a finite
+    family, or ``HELD_OUT`` of a family with more; the domain itself where its task is no family.
+
+    Args:
+        seed: of the evaluation, which draws the contexts of a family with more.
+    """
+    task = domain.task
+    contexts = domain.domain.contexts or task.members or (split(domain, seed).inside if task.context else ())
+    return [domain.changed(domain.domain.changed(contexts=[list(context)])) for context in contexts] or [domain]
+
+
 def _is_box(domain: ResolvedDomain) -> bool:
     task = domain.task
     if task.members or not task.ranges:

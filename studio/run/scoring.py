@@ -14,6 +14,7 @@ from studio.registry import Registry
 from studio.run.conditions import JOINED, under
 from studio.run.evaluate import Evaluation, evaluate
 from studio.run.reporter import Reporter
+from studio.run.score_adapted import score_adapted
 from studio.run.score_target import score_target
 from studio.sim.domains import resolve
 from studio.store.policies import fit_to_source
@@ -102,7 +103,10 @@ class Scores:
         else:
             target = resolve(self._experiment.target, self._registry)
             if final and plan.uses_shots and strategy.adapts:
-                scores = self._after_support(strategy, target, tick)
+                if strategy.requires.task_family:
+                    scores = score_adapted(strategy, target, plan, self._experiment.seed, tick)
+                else:
+                    scores = self._after_support(strategy, target, tick)
             else:
                 scores = dict(enumerate(score_target(policy, target, plan, episodes, plan.seed, tick)))
                 if plan.uses_shots and final:

@@ -44,7 +44,10 @@ def unsupported(
             yield Problem(f"{name}.observation", message, remedy)
     if experiment.evaluation.uses_shots:
         trial_policies = [id for id, policy in policies.items() if policy.plays_trials]
-        yield from _support(experiment) if kind.adapts else _trials(experiment, trial_policies)
+        if not kind.adapts:
+            yield from _trials(experiment, trial_policies)
+        elif not kind.requires.task_family:
+            yield from _support(experiment)
 
 
 def _trials(experiment: Experiment, trial_policies: Collection[str]) -> Iterator[Problem]:
