@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
 
 from studio.contracts.arrays import Array, Observation
 from studio.contracts.batch import Batch, Outputs
@@ -106,6 +106,21 @@ class TrialPolicy(Policy, Protocol):
 
     def exploring(self, seed: int) -> Callable[[Observation, Any], tuple[Array, Any]]:
         """Return what acts in a trial: as ``act``, with actions sampled by random numbers of their own."""
+
+
+@runtime_checkable
+class LatentPolicy(Policy, Protocol):
+    """An adapted policy that acts by a latent variable z of the task, of which it has a normal posterior.
+
+    What :meth:`Strategy.adapt` of PEARL and of MAESN returns is one (``isinstance`` tells). To show what it believes:
+    draw several z ~ N(mean, std²) and play an episode of ``with_latent(z)`` for each; after no shots that is the prior.
+    """
+
+    def posterior(self) -> tuple[Array, Array]:
+        """Return mean and standard deviation of z, (latent,) each; its components are independent."""
+
+    def with_latent(self, latent: Array) -> Policy:
+        """Return the policy that acts by this z, (latent,), in every episode, whatever happens in it."""
 
 
 @dataclass(frozen=True)
