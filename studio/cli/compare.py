@@ -68,6 +68,7 @@ def compare(options: argparse.Namespace) -> int:
 
 def _gather(options: argparse.Namespace, registry: Registry) -> _Comparison:
     """Read the runs and experiments that are named. Of several folders those that hold no run are left out."""
+    from studio.run.decide import known_decision, pairs_of
     from studio.run.matrix import cells_of, matrix
     from studio.store.runs import read_run
 
@@ -85,8 +86,11 @@ def _gather(options: argparse.Namespace, registry: Registry) -> _Comparison:
         experiment = load_experiment(source, options.set, device=options.device, **chosen)
         if options.no_run:
             cells = cells_of(experiment, registry, options.out or paths.runs())
+            runs = [run for seeds in cells.values() for run in seeds.values() if run is not None]
             found.cells |= cells
-            found.runs += [run for seeds in cells.values() for run in seeds.values() if run is not None]
+            found.runs += runs
+            pairs = pairs_of(runs) if experiment.comparison.stop_when_decided else []
+            found.decisions += [known_decision(pair, experiment).to_dict() for pair in pairs]
         else:
             found.planned += matrix(experiment, registry)
             found.to_decide += [experiment] if experiment.comparison.stop_when_decided else []
@@ -131,7 +135,7 @@ def _print(compared: _Comparison, style: str) -> None:
     for sentence in missing:
         print(sentence, file=sys.stderr)
     if style == "json":
-        more = {"decisions": compared.decisions} if compared.to_decide else {}
+        more = {"decisions": compared.decisions} if compared.to_decide or compared.decisions else {}
         print(json_text({"rows": rows, "transfer": transfer, "left_out": missing + left_out} | more))
     elif style == "matrix":
         cells = dict(compared.cells)
@@ -139,10 +143,19 @@ def _print(compared: _Comparison, style: str) -> None:
             label = row_label({"strategy": group.strategy, "settings": group.settings})
             cells[label, group.episodes] = {run.seed: run for run in group.runs}
         print(as_markdown(matrix_table(cells)))
+        _print_decisions(compared.decisions)
     else:
         print(format_table(rows, style))
         if style == "table":
             _print_more(rows, compared.decisions, transfer, left_out)
+
+
+def _print_decisions(decisions: list[dict[str, Any]]) -> None:
+    """Print what the pairs that stop when they are decided have decided, below the table."""
+    from studio.analysis.table_format import format_decisions
+
+    if decisions:
+        print(f"\nSequential comparison:\n{format_decisions(decisions)}")
 
 
 def _print_more(
@@ -152,12 +165,11 @@ def _print_more(
     left_out: list[str],
 ) -> None:
     """Print what does not fit a row, below the table."""
-    from studio.analysis.table_format import format_conditions, format_decisions, format_transfer
+    from studio.analysis.table_format import format_conditions, format_transfer
 
     if conditions := format_conditions(rows):
         print(f"\nOn the target under other conditions:\n{conditions}")
-    if decisions:
-        print(f"\nSequential comparison:\n{format_decisions(decisions)}")
+    _print_decisions(decisions)
     if transfer:
         print(f"\nAgainst training without transfer:\n{format_transfer(transfer)}")
     if left_out:

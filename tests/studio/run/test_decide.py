@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from studio.cli.main import main
 from studio.contracts import Problem
 from studio.errors import ExperimentError
 from studio.experiment import Experiment
@@ -21,6 +22,7 @@ from studio.run.decide import DecisionSession, known_decisions, pairs_of
 from studio.run.matrix import cells_of, jobs_of, matrix, plan
 from studio.run.queue import Queue
 from studio.run.queue_entry import Job
+from studio.store.played import write_played
 from studio.store.resolve import resolved
 from studio.store.runs import RunInfo, read_run
 from tests import tiny
@@ -79,6 +81,21 @@ def test_a_decided_pair_plays_no_further_episode(
     again = DecisionSession(experiment, REGISTRY, Channels(), runs)
     again.run()
     assert not played and again.decisions[0].decision == session.decisions[0].decision  # what was played is kept
+
+
+@pytest.mark.usefixtures("played")
+def test_compare_prints_what_was_decided(runs: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    plan = tiny.experiment().changed(comparison=COMPARISON, **{"evaluation.episodes": 40})
+    for run in known(runs):
+        resolved_plan = resolved(read_experiment(run.folder), REGISTRY)
+        (run.folder / "experiment.yaml").write_text(resolved_plan.to_yaml(), encoding="utf-8")
+        write_played(run, plan.evaluation.seed, np.full(10, run.success), {"success": run.success})
+    line = ["compare", str(tiny.write(plan, tmp_path)), "--no-run", "--out", str(runs)]
+    assert main([*line, "--format", "matrix"]) == 0
+    assert "lora is ahead" in capfd.readouterr().out
+    assert main([*line, "--json"]) == 0
+    (row,) = json.loads(capfd.readouterr().out)["decisions"]
+    assert (row["ahead"], row["played"], row["planned"]) == ("lora", 20, 80)
 
 
 def test_a_stopped_decision_plays_nothing(
