@@ -14,6 +14,7 @@ from studio.sim.tasks.contexts import problems
 FAMILIES = {
     "half_cheetah_direction": "half_cheetah",
     "half_cheetah_velocity": "half_cheetah",
+    "half_cheetah_velocity_3": "half_cheetah",
     "ant_direction": "ant",
     "hopper_velocity": "hopper",
     "humanoid_direction": "humanoid",
@@ -90,8 +91,9 @@ def test_a_family_is_whole_and_reproducible(name: str) -> None:
     seen = made.reset(seed=0)[0]
     omega = made.contexts
     assert seen["goal"].shape == omega.shape == (200, made.task.goal_width) and len(made.task.context) == omega.shape[1]
-    if name.endswith("velocity"):
-        assert 0 <= omega.min() < 0.1 and 1.9 < omega.max() <= 2
+    if "velocity" in name:
+        end = 3 if name.endswith("3") else 2
+        assert 0 <= omega.min() < 0.1 and end - 0.1 < omega.max() <= end
     elif omega.shape[1] == 1:
         assert set(omega[:, 0]) == {-1, 1} and abs(omega.mean()) < 0.25
     else:
