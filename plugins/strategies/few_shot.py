@@ -159,9 +159,13 @@ class FewShot(Strategy):
 
     def adapt(self, shots: Shots) -> Policy:
         domain: ResolvedDomain = shots.domain
-        support = self._context.demonstrations(domain, shots.seed).take(shots.count)
+        # without shots one demonstration still says what the robot's numbers are like
+        support = self._context.demonstrations(domain, shots.seed).take(max(shots.count, 1))
         start: Any = copy.deepcopy(self._policy)
         start.bind([EmbodimentSpec.of(domain, support)], keep=True)
+        if not shots.count:
+            unadapted: Policy = start.eval()
+            return unadapted
         rows = BatchSampler(start, [Mixed(support)], 1, 0).part(0, torch.arange(support.frames))
         adapted: Policy = self._adaptable.adapted(start, rows).eval()
         return adapted

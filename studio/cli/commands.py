@@ -7,6 +7,7 @@ import sys
 from typing import Any
 
 from studio import paths
+from studio.cli.adapt import adapt
 from studio.cli.adapters import adapters
 from studio.cli.advise import advise
 from studio.cli.compare import compare
@@ -241,6 +242,7 @@ COMMANDS = {
     "queue": queue,
     "adapters": adapters,
     "features": features,
+    "adapt": adapt,
     "list": list_,
     "inspect": inspect,
     "export": export,

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from studio import __version__
+from studio.cli.adapt import add_parser as add_adapt
 from studio.cli.adapters import add_parser as add_adapters
 from studio.cli.features import add_parser as add_features
 from studio.cli.queue import add_parser as add_queue
@@ -108,6 +109,7 @@ def _parser() -> argparse.ArgumentParser:
     add_queue(commands)
     add_adapters(commands)
     add_features(commands)
+    add_adapt(commands)
 
     listing = _command(commands, "list", "list what is registered; with --json its parameters too")
     listing.add_argument("kind", choices=KINDS)

@@ -14,7 +14,7 @@ import torch
 
 from studio.contracts import Ids, Observation, ResolvedDomain
 from studio.errors import StudioError
-from studio.sim.observers import TrialObserver
+from studio.sim.observers import Observer, TrialObserver
 from studio.sim.rollout import Outcome, run_episodes
 from studio.sim.simulation import BatchSimulation
 from studio.sim.world import World
@@ -100,6 +100,7 @@ def run_trials(
     k: int,
     seeds: Sequence[int],
     tick: Callable[[int], None] | None = None,
+    observers: Sequence[Observer] = (),
 ) -> tuple[list[Outcome], Any]:
     """Play one trial for each seed, all at once, with a memory that lasts over the trial's episodes.
 
@@ -107,6 +108,7 @@ def run_trials(
         act: the ``act`` of a policy whose memory is an array (n, width); with sampled actions if it explores by chance.
         seeds: seeds of the first episodes, which draw the contexts; later episodes have seeds of their own.
         tick: called every step with the number of episodes that have ended; it may raise to leave.
+        observers: look on.
 
     Returns:
         What became of the trials' first episodes, of their second …, and the memory after the last, (trials, width).
@@ -123,6 +125,7 @@ def run_trials(
 
     try:
         Trials(world, k)
+        world.observers.extend(observers)
         step = max(seeds) - min(seeds) + 1
         episodes = [[seed + step * i for seed in seeds] for i in range(k)]
         outcomes = []

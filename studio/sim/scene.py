@@ -49,6 +49,11 @@ class Scene:
     added: tuple[str, ...]  # names of the bodies that the task added
     marks: slice  # where in the mocap bodies' arrays those of them are that are mocap bodies
 
+    @property
+    def moving_body(self) -> int:
+        """Return the first body that moves by joints of its own; the world itself where there is none."""
+        return int(np.argmax(self.model.body_dofnum > 0))
+
 
 def load_spec(path: Path, where: str = "") -> mujoco.MjSpec:
     """Read MJCF or URDF. Raises DataError where the file is missing or is neither; ``where``: what it names instead

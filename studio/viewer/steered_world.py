@@ -38,7 +38,7 @@ class SteeredWorld(LiveSimulation):
         self._domain = domain
         self.changes = resolved.embodiment.changes
         self._observation = CachedObservation(world)
-        self._root = int(np.argmax(self.model.body_dofnum > 0))  # the first body that moves
+        self._root = world.scene.moving_body
         self._schedule = SubstepSchedule(task.control_hz, world.model.opt.timestep)
         self._preview: dict[str, Any] = {}
         camera = mujoco.mj_name2id(self.model, mujoco.mjtObj.mjOBJ_CAMERA, domain.camera)

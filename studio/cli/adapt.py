@@ -1,0 +1,77 @@
+"""What ``transfer-studio adapt`` does."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from studio.files import json_text
+
+if TYPE_CHECKING:
+    from studio.run.evaluate import Evaluation
+    from studio.run.meta_test import Adaptation, MetaTest
+
+
+def add_parser(commands: Any) -> None:
+    """Add the command to the parser."""
+    text = "how a meta-learning run adapts to a task: its score after 0, 1, 2 … shots"
+    parser = commands.add_parser("adapt", help=text, description=text.capitalize() + ".")
+    parser.add_argument("folder", type=Path, metavar="RUN_DIR")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--context", type=float, nargs="+", metavar="X", help="the task's ω (a held-out one)")
+    which.add_argument("--held-out", choices=("inside", "outside"), help="all held-out tasks, in or beyond the range")
+    parser.add_argument(
+        "--shots", type=int, nargs="+", default=[0, 1, 2, 3], metavar="N", help="before it is scored (0 1 2 3)"
+    )
+    parser.add_argument("--repeats", type=int, default=10, metavar="N", help="independent adaptations (10)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object last, with the paths")
+
+
+def adapt(options: argparse.Namespace) -> int:
+    """Print the scores after each number of shots."""
+    from studio.cli.progress import ShareLine
+    from studio.registry import shared_registry
+    from studio.run.meta_test import MetaTest, check_request
+
+    check_request(options.shots, options.repeats)
+    line = ShareLine("adapt")
+    test = MetaTest(options.folder, shared_registry())
+
+    def tick(done: int, total: int) -> None:
+        line(done / total)
+
+    about = {"run": str(options.folder), "task": test.target.task.id, "step": test.step}
+    if options.held_out:
+        scores = test.held_out(options.held_out, options.shots, tick)
+        line.clear()
+        print(json_text({**about, **_held_out(options.held_out, scores)}) if options.json else _lines(scores.items()))
+        return 0
+    context = test.first_context if options.context is None else options.context
+    *_, found = test.adapt(context, options.shots, options.repeats, tick)
+    line.clear()
+    print(json_text({**about, **found.to_dict()}) if options.json else _text(test, found))
+    return 0
+
+
+def _held_out(which: str, scores: dict[int, Evaluation]) -> dict[str, Any]:
+    return {"held_out": which, "after": [{"shots": count, **score.to_dict()} for count, score in scores.items()]}
+
+
+def _text(test: MetaTest, found: Adaptation) -> str:
+    """Return the task, and a line for each number of shots."""
+    names = test.target.task.context
+    parts = [f"{name} {value:.4g}" for name, value in zip(names, found.context, strict=True)]
+    where = "inside" if found.is_inside else "outside"
+    head = [f"{', '.join(parts)} ({where} the range of training)"] if parts else []
+    return "\n".join([*head, _lines((one.shots, one.score) for one in found.after)])
+
+
+def _lines(scores: Iterable[tuple[int, Evaluation]]) -> str:
+    lines: list[str] = []
+    for count, score in scores:
+        if not lines:
+            lines.append(f"{'shots':>5}  {score.measure} [95%]")
+        lines.append(f"{count:>5}  {score.success:.3f} [{score.low:.3f}, {score.high:.3f}]")
+    return "\n".join(lines)

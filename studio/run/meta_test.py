@@ -1,0 +1,236 @@
+"""Meta-test: what a run's strategy makes of one task of its family, after 0, 1, 2 … shots of it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+
+from studio.contracts import Policy, ResolvedDomain, Shots, TaskSplit, TrialPolicy
+from studio.errors import DataError, ExperimentError
+from studio.experiment import Experiment
+from studio.experiment.plans import MOST_SHOTS
+from studio.meta.task_split import split
+from studio.meta.trials import run_trials
+from studio.registry import Registry
+from studio.run.check import strategy_of
+from studio.run.evaluate import Evaluation, bootstrap_interval, score_of
+from studio.run.restored import RestoredStrategy, experiment_of, restored_strategy
+from studio.sim.rollout import Outcome, policy_actions, run_episodes
+from studio.sim.trajectory import Trajectory, TrajectoryRecorder
+from studio.sim.world import World
+
+Array = np.ndarray
+Tick = Callable[[int, int], None]
+SHOTS = (0, 1, 2, 3)
+REPEATS = 10  # independent adaptations behind a score
+EPISODES = 4  # of each adapted policy
+
+
+@dataclass(frozen=True, eq=False)
+class AfterShots:
+    """What a strategy is on a task after some shots of it.
+
+    Args:
+        score: over independent adaptations, whose spread its interval has.
+        trajectory: of one episode.
+    """
+
+    shots: int
+    score: Evaluation
+    trajectory: Trajectory
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"shots": self.shots, **self.score.to_dict(), "path": self.trajectory.path.round(5).tolist()}
+
+
+@dataclass(frozen=True, eq=False)
+class Adaptation:
+    """A task and what a strategy is on it after each number of shots.
+
+    Args:
+        context: ω; empty: the task is of no family.
+        is_inside: whether ω is within the range of training.
+    """
+
+    context: tuple[float, ...]
+    is_inside: bool
+    after: tuple[AfterShots, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "context": list(self.context),
+            "inside": self.is_inside,
+            "after": [one.to_dict() for one in self.after],
+        }
+
+
+class MetaTest:
+    """Adapts a run's strategy, as its newest checkpoint has it, to tasks of its target's family.
+
+    Args:
+        tick: see :func:`studio.run.restored.restored_strategy`.
+
+    Raises:
+        DataError: the run's strategy does not adapt to a new task, or has no training state yet.
+    """
+
+    def __init__(self, run: Path, registry: Registry, tick: Tick = lambda done, total: None) -> None:
+        if not adapts(experiment_of(run), registry):
+            words = "The run's strategy does not adapt to a new task: its policy stays as it is."
+            raise DataError(words, str(run), "Choose a run of a meta-learning strategy, such as rl2 or few_shot.")
+        self._restored: RestoredStrategy = restored_strategy(run, registry, tick)
+        self._policy: Policy = self._restored.strategy.policy()
+        self._plan = self._restored.experiment.evaluation
+
+    @property
+    def target(self) -> ResolvedDomain:
+        """Return the domain whose tasks are adapted to."""
+        return self._restored.target
+
+    @property
+    def step(self) -> int:
+        """Return the training step of the checkpoint."""
+        return self._restored.step
+
+    @property
+    def tasks(self) -> TaskSplit:
+        """Return held-out contexts of the family, inside its range and outside it."""
+        return split(self.target, self._plan.seed)
+
+    @property
+    def first_context(self) -> tuple[float, ...]:
+        """Return the context that the target gives, or else the first held-out one; of no family, none."""
+        given = self.target.domain.contexts or self.tasks.inside
+        return tuple(given[0]) if given else ()
+
+    def is_inside(self, context: Sequence[float]) -> bool:
+        """Return whether a context is within the family's range, or one of its members."""
+        task = self.target.task
+        if task.members:
+            return any(np.allclose(context, member) for member in task.members)
+        return all(low <= value <= high for value, (low, high) in zip(context, task.ranges, strict=False))
+
+    def adapt(
+        self,
+        context: Sequence[float],
+        shots: Sequence[int] = SHOTS,
+        repeats: int = REPEATS,
+        tick: Tick = lambda done, total: None,
+    ) -> Iterator[Adaptation]:
+        """Yield what the strategy makes of a task: at once, then with more and more of the ``repeats`` behind it.
+
+        Args:
+            shots: numbers of support episodes, gradient steps or trial episodes, as the strategy defines its shots.
+            repeats: independent adaptations.
+            tick: called with (adaptations ended, all of them); it may raise to leave.
+
+        Raises:
+            ExperimentError: there is no such context.
+        """
+        domain, wanted = self._task(context, max(shots)), sorted(set(shots))
+        found = self._trials(domain, wanted, repeats) if self._policy.plays_trials else None
+        for after in found or self._adaptations(domain, wanted, repeats, tick):
+            yield Adaptation(tuple(context), self.is_inside(context), after)
+
+    def held_out(
+        self, which: str, shots: Sequence[int] = SHOTS, tick: Tick = lambda done, total: None
+    ) -> dict[int, Evaluation]:
+        """Return the scores over held-out tasks, by shots; their intervals are over tasks.
+
+        Args:
+            which: ``"inside"`` the family's range, or ``"outside"``.
+
+        Raises:
+            ExperimentError: the family has no such tasks.
+        """
+        contexts = self.tasks.inside if which == "inside" else self.tasks.outside
+        if not contexts:
+            words = f"The family of '{self.target.task.id}' has no tasks {which} its range."
+            raise ExperimentError(words, "held_out", "Choose other tasks.")
+        parts: dict[int, list[Evaluation]] = {count: [] for count in sorted(set(shots))}
+        for place, context in enumerate(contexts):
+            tick(place, len(contexts))
+            for found in self.adapt(context, shots, repeats=1):
+                for one in found.after:
+                    parts[one.shots].append(one.score)
+        return {count: self._score([one.outcome for one in scores]) for count, scores in parts.items()}
+
+    def _task(self, context: Sequence[float], most: int) -> ResolvedDomain:
+        """Return the target with one context; demonstrations of it are the expert's."""
+        domain, task = self.target.domain, self.target.task
+        if not task.context:
+            return self.target
+        if len(context) != len(task.context):
+            words = f"A context of '{task.id}' has {len(task.context)} numbers, and there are {len(context)}."
+            raise ExperimentError(words, "context", f"Give {', '.join(task.context)}.")
+        if problems := task.check_context(context):
+            raise ExperimentError(problems[0].message, "context", problems[0].remedy)
+        mine = [float(value) for value in context]
+        if mine in domain.contexts and len(domain.contexts) == 1:
+            return self.target
+        return self.target.changed(domain.changed(contexts=[mine], datasets=[], episodes=max(most, domain.episodes, 1)))
+
+    def _trials(self, domain: ResolvedDomain, shots: Sequence[int], repeats: int) -> Iterator[tuple[AfterShots, ...]]:
+        """Yield once: all trials are played together, and a trial's episode after n others is that after n shots."""
+        act = cast(TrialPolicy, self._policy).exploring(self._plan.seed)
+        recorder, count = TrajectoryRecorder(max(shots) + 1), repeats * EPISODES
+        seeds = range(self._plan.seed, self._plan.seed + count)
+        outcomes, _ = run_trials(act, domain, max(shots) + 1, seeds, observers=[recorder])
+        played, has_success = recorder.trajectories(), domain.task.has_success
+        yield tuple(AfterShots(n, score_of(outcomes[n], has_success), played[n]) for n in shots)
+
+    def _adaptations(
+        self, domain: ResolvedDomain, shots: Sequence[int], repeats: int, tick: Tick
+    ) -> Iterator[tuple[AfterShots, ...]]:
+        """Yield after each repetition: the strategy adapts to a support of its own, and its policy plays episodes."""
+        world = World(domain.domain, domain.new_task(), domain.embodiment, EPISODES)
+        recorder = TrajectoryRecorder(len(shots))
+        outcomes: dict[int, list[Outcome]] = {count: [] for count in shots}
+        played: list[Trajectory] = []
+        try:
+            world.observers.append(recorder)
+            for repeat in range(repeats):
+                seeds = range(self._plan.seed + repeat * EPISODES, self._plan.seed + (repeat + 1) * EPISODES)
+                for place, count in enumerate(shots):
+                    tick(repeat * len(shots) + place, repeats * len(shots))
+                    policy = self._restored.strategy.adapt(
+                        Shots(domain, count, self._restored.experiment.seed + repeat)
+                    )
+                    outcomes[count].append(run_episodes(world, policy_actions(policy), seeds))
+                played = played or recorder.trajectories()
+                scores = [self._score(outcomes[count]) for count in shots]
+                yield tuple(AfterShots(*each) for each in zip(shots, scores, played, strict=True))
+        finally:
+            world.close()
+
+    def _score(self, parts: Sequence[Outcome]) -> Evaluation:
+        """Return the score of groups of episodes, whose interval is over the groups."""
+        has_success = self.target.task.has_success
+        score = score_of(Outcome.joined(parts), has_success)
+        means = np.array([(part.successes if has_success else part.returns).mean() for part in parts])
+        low, high = bootstrap_interval(means, shares=has_success)
+        return dataclasses.replace(score, low=low, high=high)
+
+
+def adapts(experiment: Experiment, registry: Registry) -> bool:
+    """Return whether an experiment's strategy makes another policy of what it sees of a new task.
+
+    Raises:
+        ExperimentError: there is no such strategy or policy.
+    """
+    kind, _ = strategy_of(experiment, registry)
+    return bool(kind.adapts or registry.get("policies", experiment.policy.id, "policy.id").plays_trials)
+
+
+def check_request(shots: Sequence[int], repeats: int) -> None:
+    """Raise ExperimentError where numbers of shots or of adaptations are out of range."""
+    if not shots or not all(0 <= count <= MOST_SHOTS for count in shots):
+        words = "A number of shots is out of range."
+        raise ExperimentError(words, "shots", f"Choose numbers from 0 to {MOST_SHOTS}.")
+    if repeats < 1:
+        raise ExperimentError("Without an adaptation there is no score.", "repeats", "Choose 1 or more.")

@@ -1,0 +1,73 @@
+"""Meta-test of a run: scores after shots, the episodes behind them, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from studio.cli.main import main
+from studio.errors import DataError, ExperimentError
+from studio.meta.trials import run_trials
+from studio.registry import shared_registry
+from studio.run.channels import Channels
+from studio.run.meta_test import EPISODES, MetaTest
+from studio.run.session import Session
+
+GOAL = (0.3, -0.7)  # outside the range of training
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """RL² on point navigation, after one iteration."""
+    registry = shared_registry()
+    example = registry.get("strategies", "rl2", "").examples()["example"]
+    short = {"budget.iterations": 1, "evaluation.episodes": 1, "evaluation.shots": [0]}
+    return Session(example.changed(**short), registry, Channels(), tmp_path_factory.mktemp("runs")).run()
+
+
+def test_meta_test_records_the_episodes_it_scores(run: Path) -> None:
+    test = MetaTest(run, shared_registry())
+    (found,) = test.adapt(GOAL, [0, 2], repeats=1)
+    assert [one.shots for one in found.after] == [0, 2]
+    assert not found.is_inside
+    assert test.is_inside((0.3, -0.4))
+    for one in found.after:
+        path, rewards = one.trajectory.path[:, :2], one.trajectory.rewards
+        assert one.score.episodes == EPISODES
+        assert len(path) == len(rewards) + 1 == test.target.task.horizon + 1
+        assert rewards == pytest.approx(-np.linalg.norm(path[1:] - GOAL, axis=1), abs=1e-6)
+        assert one.score.outcome.returns[0] == pytest.approx(rewards.sum())
+        assert one.trajectory.mocap[:, 0, :2] == pytest.approx(np.tile(GOAL, (len(path), 1)))
+
+
+def test_meta_test_plays_the_trials_of_the_restored_policy(run: Path) -> None:
+    from studio.store.checkpoint import load_policy
+
+    test = MetaTest(run, shared_registry())
+    (found,) = test.adapt(GOAL, [1], repeats=1)
+    domain = test.target.changed(test.target.domain.changed(contexts=[list(GOAL)]))
+    seed = 10_000  # of the evaluation
+    outcomes, _ = run_trials(load_policy(run).exploring(seed), domain, 2, range(seed, seed + EPISODES))
+    assert found.after[0].score.outcome.returns == pytest.approx(outcomes[1].returns)
+
+
+def test_adapt_command_scores_held_out_tasks(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["adapt", str(run), "--held-out", "outside", "--shots", "0", "--json"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    (row,) = printed["after"]
+    assert (printed["task"], row["shots"], row["episodes"]) == ("point_navigation", 0, 20 * EPISODES)
+    assert row["low"] < row["success"] < row["high"] < 0
+
+
+def test_meta_test_refuses_what_it_cannot_adapt(run: Path, tmp_path: Path) -> None:
+    test = MetaTest(run, shared_registry())
+    with pytest.raises(ExperimentError, match="has 2 numbers, and there are 1"):
+        next(test.adapt((0.1,)))
+    plain = tmp_path / "experiment.yaml"
+    plain.write_text("name: plain\n", encoding="utf-8")  # behavior cloning
+    with pytest.raises(DataError, match="does not adapt"):
+        MetaTest(tmp_path, shared_registry())
+    assert main(["adapt", str(run), "--shots", "-1"]) == 2
