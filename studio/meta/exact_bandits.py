@@ -1,5 +1,5 @@
-"""Exact values of Bernoulli bandits with a uniform prior: of the Bayes-optimal policy, of Thompson sampling, and of any
-deterministic policy, by dynamic programming or enumeration.
+"""Exact values of Bernoulli bandits with a uniform prior: of the Bayes-optimal policy, of Thompson sampling, of any
+deterministic policy, and of any policy that reads the counts alone, by dynamic programming or enumeration.
 
 After s successes and f failures an arm's posterior is Beta(1 + s, 1 + f), and its next pull succeeds with probability
 (1 + s) / (2 + s + f). Arms are exchangeable, so only the sorted counts of all arms matter.
@@ -7,9 +7,11 @@ After s successes and f failures an arm's posterior is Beta(1 + s, 1 + f), and i
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import cache
+from itertools import chain, combinations_with_replacement
 
 import numpy as np
 
@@ -70,6 +72,31 @@ def policy_value(arms: int, pulls: int, act: Callable[[Array, Array, Array], Arr
     return float((probability * total).sum())
 
 
+def counts_value(arms: int, pulls: int, probabilities: Callable[[Array], Array], rows: int = 20_000) -> float:
+    """Return the expected return of a policy that draws its arms from probabilities which depend on all counts.
+
+    Nothing is assumed of its symmetry: of k arms and n pulls there are (2k + n − 1 choose n − 1) counts to ask for.
+
+    Args:
+        probabilities: of counts, (n, arms, 2), those of the arms, (n, arms).
+        rows: that it is asked for at once.
+    """
+    value = np.zeros(math.comb(2 * arms + pulls - 1, pulls))  # after the last pull
+    for made in reversed(range(pulls)):
+        entries = chain.from_iterable(combinations_with_replacement(range(2 * arms), made))
+        histories = np.fromiter(entries, np.int16).reshape(math.comb(2 * arms + made - 1, made), made)
+        found = np.empty(len(histories))
+        for start in range(0, len(histories), rows):
+            part = histories[start : start + rows]
+            counts = (part[:, :, None] == np.arange(2 * arms)).sum(1).reshape(-1, arms, 2)
+            chances = (1 + counts[..., 0]) / (2 + counts.sum(-1))
+            after = np.stack([value[_place(part, cell)] for cell in range(2 * arms)], 1).reshape(-1, arms, 2)
+            pulled = chances * (1 + after[..., 0]) + (1 - chances) * after[..., 1]
+            found[_place(part)] = (probabilities(counts) * pulled).sum(1)
+        value = found
+    return float(value[0])
+
+
 @cache
 def best_probabilities(groups: tuple[tuple[Counts, int], ...]) -> dict[Counts, float]:
     """Return the probability that one of the arms with each count is the best of all, by numerical integration.
@@ -87,6 +114,17 @@ def best_probabilities(groups: tuple[tuple[Counts, int], ...]) -> dict[Counts, f
     }
     whole = sum(shares.values())
     return {counts: share / whole for counts, share in shares.items()}
+
+
+def _place(histories: Array, more: int | None = None) -> Array:
+    """Return the place of each sorted history, (n, length), among all that are as long, with one more entry if given:
+    its rank in the combinatorial number system, in which entry i counts (entry + i choose i + 1)."""
+    if more is not None:
+        histories = np.sort(np.insert(histories, 0, more, axis=1), axis=1)
+    length = histories.shape[1]
+    most = int(histories.max(initial=0)) + length
+    binomials = np.array([[math.comb(m, i + 1) for m in range(most + 1)] for i in range(length)], np.int64)
+    return np.asarray(sum((binomials[i][histories[:, i] + i] for i in range(length)), np.zeros(len(histories), int)))
 
 
 def _after(history: History, arm: Counts, left: int, value: Callable[[History, int], float]) -> float:

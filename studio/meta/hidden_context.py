@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from studio.experiment import Domain
-from studio.rl.networks.gaussian import GaussianActorCritic
+from studio.rl.networks.gaussian import FlatPolicy
 
 CONTEXT_KEYS = ("goal", "dynamics_params")  # observation entries that hold ω
 
@@ -15,7 +15,7 @@ def hidden(domain: Domain) -> Domain:
     return domain.model_copy(update={"observation": list(dict.fromkeys(entries)), "randomization": terms})
 
 
-def ignore_context(policy: GaussianActorCritic) -> None:
+def ignore_context(policy: FlatPolicy) -> None:
     """Make a policy ignore the entries that hold the context, for domains that observe it."""
     ignored = list(dict.fromkeys([*policy.params.ignored, *CONTEXT_KEYS]))
     policy.params = policy.params.model_copy(update={"ignored": ignored})

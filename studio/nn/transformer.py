@@ -31,14 +31,15 @@ class Attention(nn.Module):
         self.prefix = Prefix(tokens, weight.shape[1], self.heads).to(weight.device)
         return self.prefix
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Return what each token reads of those that ``mask``, bool (n, 1, tokens, tokens), lets it see; None: all."""
         n, tokens, width = x.shape
 
         def split(projected: Tensor) -> Tensor:
             return projected.view(n, tokens, self.heads, width // self.heads).transpose(1, 2)
 
         q, k, v = split(self.q_proj(x)), split(self.k_proj(x)), split(self.v_proj(x))
-        mixed = functional.scaled_dot_product_attention(q, k, v)
+        mixed = functional.scaled_dot_product_attention(q, k, v, mask)
         if self.prefix is not None:
             mixed = mixed + self.prefix(q)
         return self.o_proj(mixed.transpose(1, 2).reshape(n, tokens, width))
@@ -70,8 +71,8 @@ class Block(nn.Module):
         for bottleneck in self._place_bottlenecks(width):
             bottleneck.initialize(generator)
 
-    def forward(self, x: Tensor) -> Tensor:
-        x = x + self.attention_adapter(self.attention(self.attention_norm(x)))
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        x = x + self.attention_adapter(self.attention(self.attention_norm(x), mask))
         return x + self.mlp_adapter(self.down_proj(functional.gelu(self.up_proj(self.mlp_norm(x)))))
 
     def _place_bottlenecks(self, width: int) -> tuple[Bottleneck, Bottleneck]:

@@ -26,8 +26,8 @@ def score_target(
 ) -> list[Evaluation]:
     """Return the policy's scores after 0, 1 … shots, up to the largest of ``plan.shots``: the last one is its score.
 
-    Without shots the policy plays episodes of their own, and so does one whose memory does not last over a trial. With
-    shots it plays trials: its score after n shots is that of the episode that follows n others of the same task.
+    A policy whose memory lasts over a trial plays trials: its score after n shots is that of the episode that follows n
+    others of the same task. Any other plays episodes of their own.
 
     Args:
         episodes: behind each score.
@@ -36,7 +36,7 @@ def score_target(
         choosing: a policy is to be chosen: on other held-out tasks, where the family keeps some for that.
     """
     domain = held_out(target, plan.held_out, plan.seed, choosing)
-    if not (plan.uses_shots and policy.plays_trials):
+    if not policy.plays_trials:  # one that does observes what its last step led to, in its first episode too
         return [evaluate(policy, domain, episodes, seed, tick)]
     length = max(plan.shots) + 1
     act, parts = cast(TrialPolicy, policy).exploring(seed), []

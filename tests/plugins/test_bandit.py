@@ -7,7 +7,7 @@ import pytest
 import scipy.stats
 
 from plugins.tasks.tabular_mdp import optimal_actions, tables
-from studio.meta.exact_bandits import best_probabilities, optimal_value, policy_value, thompson_value
+from studio.meta.exact_bandits import best_probabilities, counts_value, optimal_value, policy_value, thompson_value
 from studio.registry import Registry
 from studio.sim.gymnasium_ids import make_vector
 from studio.sim.rollout import expert_actions, run_episodes
@@ -44,6 +44,17 @@ def test_exact_values_of_rules_are_those_of_played_trials() -> None:
         counts[np.arange(200_000), arm, 1 - reward.astype(int)] += 1
         total += reward.mean()
     assert thompson_value(2, 4) == pytest.approx(total, abs=0.01)
+
+
+def test_value_of_drawing_by_the_posterior_is_thompson_samplings() -> None:
+    def posterior(counts: np.ndarray) -> np.ndarray:
+        """Shares of 4,000 draws in which each arm is the best, with the same random numbers for all counts."""
+        places = np.random.default_rng(0).random((4000, 3))
+        draws = scipy.stats.beta(1 + counts[:, None, :, 0], 1 + counts[:, None, :, 1]).ppf(places)
+        return np.eye(3)[draws.argmax(-1)].mean(1)
+
+    assert counts_value(3, 3, posterior) == pytest.approx(thompson_value(3, 3), abs=5e-3)
+    assert counts_value(5, 4, lambda counts: np.full((len(counts), 5), 0.2), rows=7) == pytest.approx(2)
 
 
 def test_probability_that_an_arm_is_best_is_the_integral() -> None:

@@ -9,14 +9,18 @@ import numpy as np
 import pytest
 
 from plugins.strategies.rl2 import RL2
+from plugins.strategies.snail import BANDIT
 from studio.contracts import Shots
 from studio.events import MetricsLogged
-from studio.experiment import Experiment
+from studio.experiment import Domain, EvaluationPlan, Experiment
+from studio.meta.exact_bandits import policy_value
 from studio.meta.task_split import split
+from studio.nn.policy import BasePolicy
 from studio.registry import shared_registry
 from studio.run.channels import Channels
 from studio.run.context import SessionContext
 from studio.run.evaluate_run import evaluate_run
+from studio.run.score_target import score_target
 from studio.run.session import Session
 from studio.sim.domains import resolve
 from studio.store.log_reader import read_episodes
@@ -68,6 +72,29 @@ def test_rl2_is_scored_over_trials_on_held_out_tasks(tmp_path: Path) -> None:
     assert set(episodes.randomization["context:goal_x"][scored]) <= held_out
     again = evaluate_run(session.folder, asked, shared_registry())
     assert again.success == pytest.approx(second["success"], rel=1e-3)
+
+
+def test_trial_policy_without_shots_observes_what_its_steps_led_to() -> None:
+    """A bandit's policy that pulls another arm after each failure earns what the rule does by enumeration."""
+
+    class Stay(BasePolicy):
+        plays_trials = True
+
+        def exploring(self, seed: int) -> Any:
+            def act(seen: Any, memory: Any) -> tuple[np.ndarray, np.ndarray]:
+                arm = np.zeros((len(seen["state"]), 1)) if memory is None else memory
+                moved = (arm + (seen["previous_reward"] == 0)) % 5 if memory is not None else arm
+                return moved, moved
+
+            return act
+
+    domain = Domain.model_validate({**BANDIT, "observation": "state"})
+    (found,) = score_target(Stay(), resolve(domain, shared_registry()), EvaluationPlan(), 2000, 0)
+
+    def stay(pull: np.ndarray, before: np.ndarray, reward: np.ndarray) -> np.ndarray:
+        return np.where(before < 0, 0, (before + (reward == 0)) % 5)
+
+    assert found.low - 0.1 < policy_value(5, 10, stay) < found.high + 0.1 and found.low > 5.2
 
 
 @pytest.mark.parametrize("observation", ["state", "goal"])

@@ -1,0 +1,71 @@
+"""DPT, the decision-pretrained transformer: from what happened in a trial it predicts the expert's action, and acts by
+samples of that prediction, which is posterior sampling."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from studio.contracts import Context, Problem, Requires
+from studio.experiment import Domain, Experiment, setting
+from studio.meta.decision_pretraining import DecisionParams, DecisionPretraining
+from studio.meta.hidden_context import hidden, ignore_context
+from studio.meta.trial_transformer import TrialTransformer
+from studio.meta.trials import Trials
+from studio.registry import shared_registry
+from studio.rl.strategy import TINY, ReinforcementStrategy
+
+BANDIT = {"embodiment": "point", "task": "bandit_5", "control": "discrete", "observation": "state"}
+
+
+class DPT(ReinforcementStrategy):
+    """Supervised pretraining on tasks of the source's family; the policy never observes the context."""
+
+    id = "dpt"
+    title = "DPT"
+    summary = "A transformer that predicts the best action from what happened in a trial, and samples it to explore."
+    reference = "Lee et al. 2023 (arXiv:2306.14892)"
+    tags = ("supervised", "meta-learning")
+    requires = Requires(same_spaces=True, task_family=True, evaluate_at_zero=True)
+    policies = (TrialTransformer.id,)
+    units = DecisionPretraining.units
+    example = {
+        **TINY,
+        **dict.fromkeys(("source", "target"), BANDIT),
+        "policy": {"id": TrialTransformer.id, "params": {"width": 8, "heads": 2, "layers": 1}},
+        "strategy": {"params": {"trial": 2, "simulations": 8, "minibatch": 8, "own": 0.5, "physics_threads": 1}},
+        "evaluation": {**TINY["evaluation"], "shots": [0, 1]},
+    }
+
+    class Params(DecisionParams):
+        """Trials, optimization and collection."""
+
+        trial: int = setting(1, "Trial", "Episodes of one task that the memory lasts over.", "episodes", ge=1, le=100)
+
+    def training_domain(self, experiment: Experiment) -> Domain:
+        return hidden(experiment.source)
+
+    def first_policy(self, context: Context[Any], world: Any) -> Any:
+        self._trials = Trials(world, self.params.trial)
+        policy: Any = context.policy(pretrained=False)
+        ignore_context(policy)
+        policy.fit_to(world, context.experiment.seed)
+        return policy.to(context.device)
+
+    def learner(self, policy: Any, world: Any, plan: Experiment, log: Any) -> Any:
+        given = {"iterations": plan.budget.iterations, "seed": plan.seed}
+        return DecisionPretraining(policy, world, self._trials, self.params, **given)
+
+    def _check_learner(self, experiment: Experiment) -> list[Problem]:
+        p = experiment.policy.params
+        heads, width = p.get("heads", 4), p.get("width", 32)
+        if experiment.source.control != "discrete":
+            words = f"'{self.title}' predicts one of several choices, and the actions are continuous."
+            return [Problem("source.task", words, "Choose a task with discrete control, such as bandit_5.")]
+        task = shared_registry().all("tasks").get(experiment.source.task)
+        if task is not None and not task.has_expert:
+            words = f"The task '{task.id}' has no scripted expert, whose actions are what is predicted."
+            return [Problem("source.task", words, "Choose one that has, such as bandit_5 or tabular_mdp.")]
+        if width % heads:
+            words = f"The width of {width} cannot be divided among {heads} heads."
+            return [Problem("policy.params.heads", words, "Choose a number that divides the width.")]
+        return []
