@@ -73,6 +73,10 @@ class Policy(Protocol):
     def plays_trials(self) -> bool:
         """Whether it is a :class:`TrialPolicy`."""
 
+    @property
+    def reads_support(self) -> bool:
+        """Whether it is a :class:`SupportPolicy`."""
+
     def act(self, observation: Observation, memory: object = None) -> tuple[Array, object]:
         """Return native actions (n, dof of the domain's control), ready for ``World.step``, and the new memory.
 
@@ -121,6 +125,18 @@ class LatentPolicy(Policy, Protocol):
 
     def with_latent(self, latent: Array) -> Policy:
         """Return the policy that acts by this z, (latent,), in every episode, whatever happens in it."""
+
+
+class SupportPolicy(Policy, Protocol):
+    """A policy that is adapted to labeled examples of a task, of many tasks at once."""
+
+    def adapted(self, observations: Observation, actions: Array) -> object:
+        """Return the memory with which it acts on each task from then on: arrays (tasks, …), as ``act`` takes them.
+
+        Args:
+            observations: by entry, (tasks, n, …).
+            actions: the labels, native, (tasks, n, dof).
+        """
 
 
 @dataclass(frozen=True)

@@ -34,13 +34,16 @@ class Trials(TrialObserver):
 
     Its state is part of a training's state, beside the world's. Raises StudioError where ``k`` is below 1, or the world
     has trials already.
+
+    Args:
+        observed: whether observations hold the previous action, reward and end.
     """
 
-    def __init__(self, world: World, k: int) -> None:
+    def __init__(self, world: World, k: int, observed: bool = True) -> None:
         if k < 1:
             raise StudioError(f"A trial of {k} episodes is none.", "trial", "Choose one episode or more.")
         n, self._choices = world.num_envs, world.choices
-        self.k, self._seeds = k, np.zeros(n, int)
+        self.k, self._observed, self._seeds = k, observed, np.zeros(n, int)
         self._episode = np.full(n, k - 1)  # index within the trial; the next reset starts a trial
         self._previous = {
             "previous_action": np.zeros((n, self._choices or world.actions.shape[1]), np.float32),
@@ -68,8 +71,8 @@ class Trials(TrialObserver):
         return self._seeds[ids]
 
     def observe(self, ids: Ids) -> Observation:
-        """Return an entry for each name of ``PREVIOUS``, copied."""
-        return {name: held[ids].copy() for name, held in self._previous.items()}
+        """Return an entry for each name of ``PREVIOUS``, copied; nothing where they are not observed."""
+        return {name: held[ids].copy() for name, held in self._previous.items()} if self._observed else {}
 
     def on_step(self, world: BatchSimulation, ids: Ids, rewards: Array) -> None:
         # a NaN action ends the episode as diverged and must not appear in the next episode's observation

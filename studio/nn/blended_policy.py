@@ -32,6 +32,7 @@ class BlendedPolicy:
     """
 
     plays_trials = False
+    reads_support = False
 
     def __init__(self, base: BasePolicy, trained: Sequence[BasePolicy], weights: Sequence[float]) -> None:
         self._policy = copy.deepcopy(base).eval()

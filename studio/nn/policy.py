@@ -20,6 +20,7 @@ class BasePolicy(nn.Module):
     contributes = "policies"
     is_recurrent: ClassVar[bool] = False
     plays_trials: ClassVar[bool] = False  # see studio.contracts.TrialPolicy
+    reads_support: ClassVar[bool] = False  # see studio.contracts.SupportPolicy
     reads_instructions: ClassVar[bool] = False
     entries: ClassVar[tuple[str, ...]] = ()  # of an observation, that it can read; empty: all but instructions
     is_transformer: ClassVar[bool] = False  # whether prompts, and parts of blocks, can be added to it

@@ -13,6 +13,7 @@ class ProbabilityRecorder:
     """Acts as a policy does, and keeps the probabilities of its choices."""
 
     plays_trials = False
+    reads_support = False
 
     def __init__(self, policy: Policy) -> None:
         self._policy, self._found = policy, list[Array]()

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import cast
 
-from studio.contracts import Policy, ResolvedDomain, TrialPolicy
+from studio.contracts import Policy, ResolvedDomain, SupportPolicy, TrialPolicy
 from studio.experiment import EvaluationPlan
+from studio.meta.examples import SupportTrials
 from studio.meta.task_split import held_out
 from studio.meta.trials import run_trials
 from studio.run.evaluate import Evaluation, evaluate, score_of
-from studio.sim.rollout import MAX_AT_ONCE, Outcome
+from studio.sim.rollout import MAX_AT_ONCE, Outcome, policy_actions
 
 Tick = Callable[[int, int], None]
 
@@ -27,7 +28,8 @@ def score_target(
     """Return the policy's scores after 0, 1 … shots, up to the largest of ``plan.shots``: the last one is its score.
 
     A policy whose memory lasts over a trial plays trials: its score after n shots is that of the episode that follows n
-    others of the same task. Any other plays episodes of their own.
+    others of the same task. One that reads support is adapted to the scripted expert's n first episodes of each task;
+    its own episode starts the same way after any number of them. Any other plays episodes of their own.
 
     Args:
         episodes: behind each score.
@@ -36,6 +38,8 @@ def score_target(
         choosing: a policy is to be chosen: on other held-out tasks, where the family keeps some for that.
     """
     domain = held_out(target, plan.held_out, plan.seed, choosing)
+    if plan.uses_shots and policy.reads_support:
+        return _after_support(cast(SupportPolicy, policy), domain, max(plan.shots), episodes, seed, tick)
     if not policy.plays_trials:  # one that does observes what its last step led to, in its first episode too
         return [evaluate(policy, domain, episodes, seed, tick)]
     length = max(plan.shots) + 1
@@ -44,4 +48,26 @@ def score_target(
         count = None if tick is None else lambda ended, start=start: tick(start + ended // length, episodes)
         seeds = range(seed + start, seed + min(start + MAX_AT_ONCE, episodes))
         parts.append(run_trials(act, domain, length, seeds, count)[0])
+    return [score_of(Outcome.joined(place), domain.task.has_success) for place in zip(*parts, strict=True)]
+
+
+def _after_support(
+    policy: SupportPolicy, domain: ResolvedDomain, most: int, episodes: int, seed: int, tick: Tick | None
+) -> list[Evaluation]:
+    """Return the scores after 0, 1 … ``most`` of the expert's episodes of each task, a task for each seed."""
+    parts: list[list[Outcome]] = []
+    for start in range(0, episodes, MAX_AT_ONCE):
+        seeds = range(seed + start, seed + min(start + MAX_AT_ONCE, episodes))
+        trials = SupportTrials(domain, seeds, most, most + 1)
+        try:
+            examples = trials.examples()
+            outcomes = [trials.query(policy_actions(policy))]
+            for count in range(1, most + 1):
+                memory = policy.adapted(*examples.first(count).flat())
+                outcomes.append(trials.query(policy_actions(policy, memory)))
+                if tick is not None:
+                    tick(start + len(seeds) * count // most, episodes)
+        finally:
+            trials.close()
+        parts.append(outcomes)
     return [score_of(Outcome.joined(place), domain.task.has_success) for place in zip(*parts, strict=True)]

@@ -102,7 +102,7 @@ class Scores:
             result = evaluate(policy, resolve(self._experiment.source, self._registry), episodes, plan.seed, tick)
         else:
             target = resolve(self._experiment.target, self._registry)
-            if final and plan.uses_shots and strategy.adapts:
+            if final and plan.uses_shots and strategy.adapts and not policy.reads_support:
                 if strategy.requires.task_family:
                     scores = score_adapted(strategy, target, plan, self._experiment.seed, tick)
                 else:

@@ -93,8 +93,12 @@ def run_episodes(
     return outcome
 
 
-def policy_actions(policy: Policy) -> Callable[[World, Array, Observation | None], Array]:
-    """A policy as the ``actions`` of :func:`run_episodes`. What it remembers goes along with each simulation."""
+def policy_actions(policy: Policy, first: object = None) -> Callable[[World, Array, Observation | None], Array]:
+    """A policy as the ``actions`` of :func:`run_episodes`. What it remembers goes along with each simulation.
+
+    Args:
+        first: its memory at each episode's beginning.
+    """
     memory: Any = None
     those = np.zeros(0, int)  # the simulations whose memory it is
 
@@ -102,7 +106,7 @@ def policy_actions(policy: Policy) -> Callable[[World, Array, Observation | None
         nonlocal memory, those
         assert observation is not None
         if not world.steps[ids].any():  # episodes begin, all at once
-            memory = None
+            memory = first
         elif len(ids) < len(those):
             memory = rows_of(memory, np.searchsorted(those, ids))
         action, memory = policy.act(observation, memory)

@@ -1,0 +1,86 @@
+"""A policy that adapts to examples of a task by gradient steps from weights that were trained to be adapted."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from studio.experiment import Settings, setting
+from studio.meta.inner_loop import adapt
+from studio.meta.support_perceptron import SupportPerceptron, Weights
+
+SPEED = 10  # rates are learned so many times as fast as weights, on whose scale their logarithms hardly move
+NETWORK = "network."  # before a weight's name among the policy's parameters
+
+
+class InnerLoopParams(Settings):
+    """The inner loop of gradient-based meta-learning: a mixin whose fields come first."""
+
+    inner_steps: int = setting(1, "Inner steps", "Gradient steps of an adaptation.", "steps", ge=1, le=100)
+    inner_rate: float = setting(0.05, "Inner rate", "Learning rate of the inner loop, at first.", gt=0, le=10)
+    learn_rates: bool = setting(
+        False, "Learn rates", "Also learn the inner loop's rates, one for each tensor and step."
+    )
+    elementwise_rates: bool = setting(
+        False, "Elementwise rates", "Rates are of every single weight instead of every tensor (Meta-SGD)."
+    )
+    first_order: bool = setting(
+        False, "First order", "Treat inner gradients as constants: cheaper, without second derivatives."
+    )
+
+
+class GradientPolicy(SupportPerceptron):
+    """Takes gradient steps on the mean squared error of a task's examples, with rates that may be trained too.
+
+    Sources: Finn et al. 2017 (MAML), arXiv:1703.03400, algorithm 2; a rate for each weight: Li et al. 2017 (Meta-SGD),
+    arXiv:1707.09835.
+    """
+
+    id = "gradient_mlp"
+    title = "Gradient-adapted MLP"
+    summary = "Perceptron on the state that adapts to examples of a task by gradient steps; for MAML."
+    reference = "Finn, Abbeel and Levine 2017, arXiv:1703.03400"
+
+    class Params(SupportPerceptron.Params):
+        """Size of the perceptron; the inner loop is the strategy's :class:`InnerLoopParams`."""
+
+        inner_steps: int = setting(1, "Inner steps", "Gradient steps of an adaptation.", ge=1, le=100, derived=True)
+        inner_rate: float = setting(0.05, "Inner rate", "Their learning rate, at first.", gt=0, le=10, derived=True)
+        learn_rates: bool = setting(False, "Learn rates", "Whether training changes the rates.", derived=True)
+        elementwise_rates: bool = setting(False, "Elementwise rates", "A rate for every weight.", derived=True)
+        first_order: bool = setting(False, "First order", "Whether inner gradients are constants.", derived=True)
+
+    def adapt(self, parameters: Weights, observations: Tensor, actions: Tensor) -> dict[str, Tensor]:
+        weights = {name: parameters[NETWORK + name] for name in self.shapes}
+        rates = {
+            name: (SPEED * parameters[f"scaled_log_rates.{place}"]).exp() for place, name in enumerate(self.shapes)
+        }
+
+        def loss(given: Weights, support: tuple[Tensor, Tensor]) -> Tensor:
+            found: Tensor = functional_call(self.network, dict(given), (support[0],))
+            return (found - support[1]).square().mean()
+
+        def adapted(*support: Tensor) -> dict[str, Tensor]:
+            return adapt(weights, loss, support, self.params.inner_steps, rates, self.params.first_order)
+
+        found: dict[str, Tensor] = torch.vmap(adapted)(observations, actions)
+        return found
+
+    def set_inner_loop(self, settings: InnerLoopParams) -> None:
+        """Take the inner loop, before the sizes are known."""
+        names = InnerLoopParams.model_fields
+        self.params = self.params.model_copy(update={name: settings.__dict__[name] for name in names})
+
+    def _build(self) -> None:
+        super()._build()
+        p = self.params
+        shapes = [shape if p.elementwise_rates else () for shape in self.shapes.values()]
+        self.scaled_log_rates = nn.ParameterList(
+            nn.Parameter(
+                torch.full((p.inner_steps, *shape), math.log(p.inner_rate) / SPEED), requires_grad=p.learn_rates
+            )
+            for shape in shapes
+        )
