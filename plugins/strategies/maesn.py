@@ -1,0 +1,65 @@
+"""MAESN: exploration by a latent that is drawn once an episode, whose distribution is adapted to each task."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from studio.experiment import Experiment, setting
+from studio.meta.latent_task_actor import LATENT, LatentTaskActor
+from studio.meta.meta_gradient_strategy import MetaGradientStrategy
+from studio.meta.meta_policy_gradient import MetaGradientParams, MetaPolicyGradient
+from studio.rl.strategy import TINY
+
+POINT = {"embodiment": "point", "task": "half_circle_dense", "control": "motor", "observation": "state"}
+
+
+class MAESN(MetaGradientStrategy):
+    """Every training task has a distribution of the latent that its inner loop starts from, trained with the policy and
+    drawn to the standard normal, which a new task starts from. What it explores are the courses of action that training
+    tasks needed."""
+
+    id = "maesn"
+    title = "MAESN"
+    summary = "Explores a new task by a latent drawn once an episode, and adapts the latent's distribution to it."
+    reference = "Gupta et al. 2018 (arXiv:1802.07245)"
+    tags = ("reinforcement", "meta-learning")
+    policies = (LatentTaskActor.id,)
+    example = {
+        **TINY,
+        "source": POINT,
+        "target": {**POINT, "task": "half_circle"},
+        "policy": {"id": LatentTaskActor.id, "params": {"width": 8}},
+        "strategy": {"params": {"tasks": 3, "episodes": 2, "training_tasks": 6, "physics_threads": 1}},
+        "evaluation": {**TINY["evaluation"], "shots": [0, 1], "held_out": "inside"},
+    }
+
+    class Params(MetaGradientParams):
+        """Tasks and trajectories, the inner loop, and the outer loop's trust region."""
+
+        training_tasks: int = setting(
+            100, "Training tasks", "Tasks that it learns from, at most: each has a latent of its own.", ge=2, le=100_000
+        )
+        prior_weight: float = setting(
+            0.1, "Prior weight", "Weight of the latents' divergence from the standard normal.", ge=0, le=1000
+        )
+        adapt_policy: bool = setting(
+            False, "Adapt policy", "The inner loop changes the policy too, not the latent's distribution alone."
+        )
+        learn_rates: bool = setting(True, "Learn rates", "Also learn the inner loop's rates, of every step.")
+        elementwise_rates: bool = setting(
+            True, "Elementwise rates", "Rates of its own for every number of a parameter, instead of its tensor."
+        )
+
+    def learner(self, policy: Any, world: Any, plan: Experiment, log: Any) -> MetaPolicyGradient:
+        p = self.params
+        return MetaPolicyGradient(
+            policy,
+            world,
+            p,
+            iterations=plan.budget.iterations,
+            seed=plan.seed,
+            names=None if p.adapt_policy else list(LATENT),
+            training_tasks=p.training_tasks,
+            prior_weight=p.prior_weight,
+            log=log,
+        )

@@ -1,0 +1,134 @@
+"""An actor with all that its adaptation to tasks learns beside it: the inner loop's rates, and tasks' own latents."""
+
+from __future__ import annotations
+
+import math
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from studio.meta.inner_loop import adapt
+from studio.meta.latent_task_actor import LATENT, drawn_latent
+from studio.meta.policy_gradient import Estimator, surrogate_loss
+from studio.meta.task_actor import Parameters, TaskActor, action_means
+from studio.meta.task_rollouts import Trajectories
+from studio.rl.networks.distributions import Normal
+
+
+class AdaptedActor(nn.Module):
+    """Inner steps of policy gradient on an actor's parameters, for many tasks side by side, and differentiable.
+
+    Args:
+        names: of the actor's parameters that are adapted.
+        steps: of the inner loop as it is trained; a longer one goes on with the last step's rates.
+        rate: what all rates start from.
+        learn_rates: whether the outer loop trains them too, those of every step for itself.
+        elementwise: every number of a parameter has rates of its own (Meta-SGD: Li et al. 2017, arXiv:1707.09835).
+        tasks: training tasks whose latents start from distributions of their own, which the outer loop trains (MAESN:
+            Gupta et al. 2018, arXiv:1802.07245); 0: all start from the actor's.
+    """
+
+    def __init__(
+        self,
+        policy: TaskActor,
+        names: list[str],
+        steps: int,
+        rate: float,
+        learn_rates: bool,
+        elementwise: bool,
+        first_order: bool,
+        estimator: Estimator,
+        tasks: int = 0,
+    ) -> None:
+        super().__init__()
+        self.policy, self.names, self.steps = policy, names, steps
+        self.first_order, self.estimator = first_order, estimator
+        shapes = [policy.get_parameter(name).shape if elementwise else () for name in names]
+        self.log_rates = nn.ParameterList(
+            nn.Parameter(torch.full((steps, *shape), math.log(rate)), requires_grad=learn_rates) for shape in shapes
+        )
+        self.tasks = tasks
+        if tasks:
+            for name in LATENT:  # those of a new task are the prior's
+                policy.get_parameter(name).requires_grad_(False)
+                self.register_parameter(f"task_{name}", nn.Parameter(torch.zeros(tasks, policy.latent)))
+
+    def start(self, parameters: Parameters, count: int, members: Tensor | None = None) -> tuple[Parameters, Parameters]:
+        """Return what ``count`` tasks start from: the parameters that are adapted, stacked, and those that they share.
+
+        Args:
+            parameters: this module's, by name.
+            members: which of the training tasks they are, (count,); None: new ones.
+        """
+        own = {n: parameters[f"policy.{n}"].expand(count, *parameters[f"policy.{n}"].shape) for n in self.names}
+        if self.tasks and members is not None:
+            own |= {name: parameters[f"task_{name}"][members] for name in LATENT}
+        own_names = {f"policy.{name}" for name in self.names}
+        shared = {n.removeprefix("policy."): v for n, v in parameters.items() if n.startswith("policy.")}
+        return own, {n: v for n, v in shared.items() if f"policy.{n}" not in own_names}
+
+    def adapted(
+        self, parameters: Parameters, own: Parameters, shared: Parameters, trajectories: Trajectories, step: int
+    ) -> Parameters:
+        """Return every task's own parameters after one inner step on its trajectories, stacked."""
+        place = min(step, self.steps - 1)
+        rates = {n: parameters[f"log_rates.{i}"][place : place + 1].exp() for i, n in enumerate(self.names)}
+
+        def one(own: Parameters, trajectories: Trajectories) -> dict[str, Tensor]:
+            return adapt(
+                own,
+                lambda given, found: self._loss({**shared, **given}, found),
+                trajectories,
+                1,
+                rates,
+                self.first_order,
+            )
+
+        return cast(Parameters, torch.vmap(one)(dict(own), trajectories))
+
+    def distributions(self, own: Parameters, shared: Parameters, trajectories: Trajectories) -> tuple[Tensor, Tensor]:
+        """Return the means, (tasks, time, episodes, outputs), and log standard deviations, (tasks, outputs), of the
+        actions in trajectories under every task's own parameters."""
+
+        def one(own: Parameters, trajectories: Trajectories) -> tuple[Tensor, Tensor]:
+            parameters = {**shared, **own}
+            return self._means(parameters, trajectories), parameters["log_std"]
+
+        return cast(tuple[Tensor, Tensor], torch.vmap(one)(dict(own), trajectories))
+
+    def prior_divergence(self, parameters: Parameters, members: Tensor) -> Tensor:
+        """Return the mean KL divergence of training tasks' latents from the standard normal, ()."""
+        mean, log_std = (parameters[f"task_{name}"][members] for name in LATENT)
+        return (0.5 * (mean.square() + (2 * log_std).exp() - 1) - log_std).sum(-1).mean()
+
+    def _loss(self, parameters: Parameters, found: Trajectories) -> Tensor:
+        log_probs = Normal(self._means(parameters, found), parameters["log_std"]).log_prob(found["actions"])
+        return surrogate_loss(log_probs, found["log_probs"], found["advantages"], found["playing"], self.estimator)
+
+    def _means(self, parameters: Parameters, found: Trajectories) -> Tensor:
+        """Return the means, (time, episodes, outputs), in one task's trajectories."""
+        observations = found["observations"]
+        if not self.policy.latent:
+            return action_means(parameters, observations)
+        latents = drawn_latent(parameters, found["noise"])
+        return action_means(parameters, observations, latents.expand(len(observations), *latents.shape))
+
+
+def divergence(old: tuple[Tensor, Tensor], new: tuple[Tensor, Tensor], playing: Tensor) -> Tensor:
+    """Return KL(old ‖ new) of normal distributions over actions, (), the mean over each task's steps and all tasks.
+
+    Args:
+        old, new: as :meth:`AdaptedActor.distributions` returns them.
+        playing: (tasks, time, episodes), 0 or 1.
+    """
+    (mean, log_std), (new_mean, new_log_std) = old, new
+    change = (new_log_std - log_std)[:, None, None]
+    spread = (-2 * change).exp() + (mean - new_mean).square() * (-2 * new_log_std).exp()[:, None, None]
+    found = (change + 0.5 * spread - 0.5).sum(-1)
+    return mean_over_tasks(found, playing)
+
+
+def mean_over_tasks(values: Tensor, playing: Tensor) -> Tensor:
+    """Return the mean over tasks of the means over each task's steps, (), of values (tasks, time, episodes)."""
+    return ((values * playing).sum((1, 2)) / playing.sum((1, 2))).mean()

@@ -1,0 +1,58 @@
+"""The base of the strategies that adapt a policy to a new task by policy gradient steps."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from typing import Any
+
+from studio.contracts import Context, Policy, Problem, Requires, Shots
+from studio.experiment import Domain, Experiment
+from studio.meta.hidden_context import hidden, ignore_context
+from studio.meta.meta_policy_gradient import MetaGradientParams, MetaPolicyGradient
+from studio.meta.task_actor import TaskActor
+from studio.rl.strategy import ReinforcementStrategy
+from studio.seeds import target_visit_seed
+from studio.sim.world import World
+
+
+class MetaGradientStrategy(ReinforcementStrategy):
+    """Meta-trains an actor on the source's family, whose context it never observes. A shot is a gradient step, on
+    episodes of the new task that no evaluation has."""
+
+    requires = Requires(same_spaces=True, task_family=True, evaluate_at_zero=True)
+    adapts = True
+    policies = (TaskActor.id,)
+    discrete = False
+    units = MetaPolicyGradient.units
+
+    class Params(MetaGradientParams):
+        """Tasks and trajectories, the inner loop, and the outer loop's trust region."""
+
+    def training_domain(self, experiment: Experiment) -> Domain:
+        return hidden(experiment.source)
+
+    def first_policy(self, context: Context[Any], world: Any) -> Any:
+        policy = super().first_policy(context, world)
+        ignore_context(policy)
+        return policy
+
+    def learner(self, policy: Any, world: Any, plan: Experiment, log: Any) -> MetaPolicyGradient:
+        return MetaPolicyGradient(
+            policy, world, self.params, iterations=plan.budget.iterations, seed=plan.seed, log=log
+        )
+
+    def adapt(self, shots: Shots) -> Policy:
+        if not shots.count:
+            return super().adapt(shots)
+        domain, settings = shots.domain, self.params
+        # tasks that are adapted to with the same seed have episodes of their own
+        own = zlib.crc32(json.dumps(domain.domain.contexts).encode())
+        world = World(domain.domain, domain.new_task(), domain.embodiment, settings.episodes, settings.physics_threads)
+        try:
+            return self._learner.adapted(world, shots.count, target_visit_seed(shots.seed) + own)
+        finally:
+            world.close()
+
+    def _check_learner(self, experiment: Experiment) -> list[Problem]:
+        return []

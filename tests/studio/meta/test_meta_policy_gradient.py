@@ -1,0 +1,117 @@
+"""Many tasks in one world, each with parameters of its own, and the outer loop's curvature."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from studio.meta.adapted_actor import divergence
+from studio.meta.latent_task_actor import LATENT, LatentTaskActor
+from studio.meta.meta_policy_gradient import MetaGradientParams, MetaPolicyGradient
+from studio.meta.task_actor import TaskActor, action_means
+from studio.meta.task_groups import TaskGroups, distinct_tasks
+from studio.sim.gymnasium_ids import make_vector
+from studio.sim.observers import Observer
+
+SIZES: dict[str, Any] = {"tasks": 3, "episodes": 2, "inner_steps": 2, "curvature_tasks": 3, "physics_threads": 1}
+
+
+def learner(task: str = "half_circle_dense", latent: bool = False, **settings: Any) -> MetaPolicyGradient:
+    chosen = MetaGradientParams(**{**SIZES, **settings})
+    world = make_vector(chosen.simulations, task, "point", threads=1)
+    kind = LatentTaskActor if latent else TaskActor
+    policy = kind(kind.Params(width=4, layers=1))
+    policy.fit_to(world, 0)
+    more: Any = {"names": list(LATENT), "training_tasks": 5, "prior_weight": 0.1} if latent else {}
+    return MetaPolicyGradient(policy, world, chosen, iterations=2, seed=0, **more)
+
+
+class _Seeds(Observer):
+    """Keeps the seeds and contexts of all episodes, reset by reset."""
+
+    def __init__(self) -> None:
+        self.seeds, self.contexts = list[list[int]](), list[np.ndarray]()
+
+    def on_reset(self, world: Any, ids: np.ndarray) -> None:
+        self.seeds.append(world.seeds[ids].tolist())
+        self.contexts.append(world.contexts[ids].copy())
+
+
+def test_support_and_query_are_different_episodes_of_the_same_task() -> None:
+    found = learner()
+    seen = _Seeds()
+    found.rollouts.world.observers.append(seen)
+    list(found.iterate())
+    assert len(seen.seeds) == 6  # two iterations of three rollouts
+    every = [seed for seeds in seen.seeds for seed in seeds]
+    assert len(set(every)) == len(every) == 36
+    for iteration in (0, 3):
+        first, *later = seen.contexts[iteration : iteration + 3]
+        assert all(np.array_equal(first, other) for other in later)
+        assert np.array_equal(first[::2], first[1::2]) and len({*map(tuple, first.tolist())}) == 3
+    assert not np.array_equal(seen.contexts[0], seen.contexts[3])
+
+
+def test_an_adaptation_to_a_new_task_has_fresh_episodes_at_every_step() -> None:
+    found = learner()
+    world = make_vector(2, "half_circle_dense", "point", threads=1)
+    seen = _Seeds()
+    world.observers.append(seen)
+    made = found.adapted(world, 3, 1000)
+    every = [seed for seeds in seen.seeds for seed in seeds]
+    assert len(set(every)) == len(every) == 6 and min(every) >= 1000
+    assert not torch.equal(made.log_std, found.actor.policy.log_std)
+
+
+def test_groups_hold_their_tasks_until_others_are_chosen() -> None:
+    world = make_vector(6, "point_navigation", "point", threads=1)
+    groups = TaskGroups(world, 3)
+    groups.choose([5, 6, 7])
+    alone = make_vector(3, "point_navigation", "point", threads=1)
+    alone.reset(seed=5)
+    for seed in (100, 200):
+        world.reset(seed=seed)
+        assert np.array_equal(world.contexts, np.repeat(alone.contexts, 2, 0))
+    groups.choose([8, 8, 8])
+    world.reset(seed=300)
+    assert len({*map(tuple, world.contexts.tolist())}) == 1
+
+
+def test_distinct_tasks_are_all_of_a_finite_family() -> None:
+    world = make_vector(1, "half_circle", "point", threads=1)
+    seeds = distinct_tasks(world, 200, 0)
+    assert len(seeds) == 80 == len(world.task.members)
+    assert len(distinct_tasks(world, 7, 0)) == 7
+
+
+def test_stacked_parameters_act_as_a_loop_over_the_tasks() -> None:
+    policies = [TaskActor(TaskActor.Params(inputs=3, outputs=2, width=5)) for _ in range(4)]
+    rows = torch.randn(4, 6, 3, generator=torch.Generator().manual_seed(0))
+    stacked = {n: torch.stack([p.get_parameter(n) for p in policies]) for n, _ in policies[0].named_parameters()}
+    one_by_one = torch.stack([policy.actor(own) for policy, own in zip(policies, rows, strict=True)])
+    assert torch.allclose(action_means(stacked, rows), one_by_one, atol=1e-6)
+
+
+@pytest.mark.parametrize("latent", [False, True])
+def test_the_curvature_is_the_hessian_of_the_divergence_through_the_inner_loop(latent: bool) -> None:
+    found = learner(latent=latent, inner_rate=0.5, learn_rates=True, every_step=True)
+    members = found._choose_tasks()
+    trajectories, _ = found._collect(members)
+    old = [
+        (mean.detach(), log_std.detach())
+        for mean, log_std in found._distributions(found.flat.vector, trajectories, members)
+    ]
+
+    def kl(vector: torch.Tensor) -> torch.Tensor:
+        new = found._distributions(vector, trajectories, members)
+        pairs = zip(old, new, trajectories[1:], strict=True)
+        return torch.stack([divergence(one, other, each["playing"]) for one, other, each in pairs]).mean()
+
+    direction = torch.randn(len(found.flat.vector), generator=torch.Generator().manual_seed(0))
+    _, expected = torch.autograd.functional.hvp(kl, found.flat.vector.clone(), direction)
+    product = found._fisher(trajectories, members)(direction)
+    assert product.norm() > 1e-3
+    assert (product - expected).norm() < 1e-3 * expected.norm()
