@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from studio.contracts import Ids, Problem, Simulation, task_name
+from studio.contracts import EXPERT, Ids, Problem, ReferenceLine, Simulation, task_name
 from studio.sim.tasks.motor_task import MotorTask
 
 if TYPE_CHECKING:
@@ -47,6 +47,12 @@ class Bandit(MotorTask):
             return []
         words = f"{wrong[0]:g} is not a probability."
         return [Problem("contexts", words, "Choose numbers from 0 to 1.")]
+
+    def reference_lines(self, context: Sequence[float]) -> Sequence[ReferenceLine]:
+        return (
+            ReferenceLine(EXPERT, (self.horizon * max(context),)),
+            ReferenceLine("arms at random", (self.horizon * sum(context) / self.arms,)),
+        )
 
     def build(self, spec: mujoco.MjSpec, embodiment: Embodiment) -> None:
         import mujoco

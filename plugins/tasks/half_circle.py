@@ -5,12 +5,14 @@ Two published protocols, and the dense reward that meta-training may have in the
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from plugins.tasks.point_navigation import PointNavigation
-from studio.contracts import Ids, Simulation
+from studio.contracts import Ids, ReferenceLine, Simulation
 
 if TYPE_CHECKING:
     import mujoco
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
 RADIUS = 0.2  # m from the goal within which there is a reward
 ROUNDING = 1e-9  # m: eight steps of 0.1 m toward a goal at 1 m are within the radius
+NEAR = 1e-3  # m: a goal so near the half circle is on it
 GOALS = 100  # of the first protocol: evenly spaced on the half circle
 EVERY, FIRST = 5, 2  # every fifth goal, from the third on, is a test task: 20 of them, none at an end
 
@@ -58,6 +61,13 @@ class HalfCircle(PointNavigation):
     def outside(self, rng: EpisodeRng) -> np.ndarray:
         return on_circle(rng.uniform(-np.pi, 0))
 
+    def reference_lines(self, context: Sequence[float]) -> Sequence[ReferenceLine]:
+        return ()
+
+    def is_inside(self, context: Sequence[float]) -> bool:
+        x, y = context
+        return y >= 0 and abs(math.hypot(x, y) - 1) < NEAR
+
     def build(self, spec: mujoco.MjSpec, embodiment: Embodiment) -> None:
         import mujoco
 
@@ -91,6 +101,9 @@ class HalfCircleDense(HalfCircle):
     title = "Half circle, dense reward"
     summary = "The half circle of PEARL's protocol with reward −d, for training that is scored on half_circle."
     gymnasium_id = "HalfCircleDense-v0"
+
+    def reference_lines(self, context: Sequence[float]) -> Sequence[ReferenceLine]:
+        return (ReferenceLine("standing still", (-self.horizon * math.hypot(*context),)),)
 
     def reward(self, world: Simulation, ids: Ids) -> np.ndarray:
         return -self.distance(world, ids)

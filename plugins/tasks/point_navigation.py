@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from studio.contracts import Ids, Simulation, task_name
+from studio.contracts import Ids, ReferenceLine, Simulation, task_name
 from studio.sim.tasks.motor_task import MotorTask
 
 if TYPE_CHECKING:
@@ -42,6 +43,12 @@ class PointNavigation(MotorTask):
     has_expert = True
     context = ("goal_x", "goal_y")
     ranges = ((-0.5, 0.5), (-0.5, 0.5))
+
+    def reference_lines(self, context: Sequence[float]) -> Sequence[ReferenceLine]:
+        return (
+            ReferenceLine("standing still", (-self.horizon * math.hypot(*context),)),
+            ReferenceLine("MAML", (-40.0, -12.0, -3.3, -3.2), "arXiv:1703.03400, its curve", of_family=True),
+        )
 
     def build(self, spec: mujoco.MjSpec, embodiment: Embodiment) -> None:
         import mujoco

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from studio.files import json_text
 
 if TYPE_CHECKING:
+    from studio.contracts import ReferenceLine
     from studio.run.evaluate import Evaluation
     from studio.run.meta_test import Adaptation, MetaTest
 
@@ -50,8 +53,12 @@ def adapt(options: argparse.Namespace) -> int:
         return 0
     context = test.first_context if options.context is None else options.context
     *_, found = test.adapt(context, options.shots, options.repeats, tick)
+    lines = test.references(context)
     line.clear()
-    print(json_text({**about, **found.to_dict()}) if options.json else _text(test, found))
+    if options.json:
+        print(json_text({**about, **found.to_dict(), "references": [asdict(line) for line in lines]}))
+    else:
+        print(_text(test, found, lines))
     return 0
 
 
@@ -59,13 +66,20 @@ def _held_out(which: str, scores: dict[int, Evaluation]) -> dict[str, Any]:
     return {"held_out": which, "after": [{"shots": count, **score.to_dict()} for count, score in scores.items()]}
 
 
-def _text(test: MetaTest, found: Adaptation) -> str:
-    """Return the task, and a line for each number of shots."""
+def _text(test: MetaTest, found: Adaptation, references: Iterable[ReferenceLine]) -> str:
+    """Return the task, a line for each number of shots, and what to compare them with."""
     names = test.target.task.context
     parts = [f"{name} {value:.4g}" for name, value in zip(names, found.context, strict=True)]
     where = "inside" if found.is_inside else "outside"
     head = [f"{', '.join(parts)} ({where} the range of training)"] if parts else []
-    return "\n".join([*head, _lines((one.shots, one.score) for one in found.after)])
+    known = [_reference(line, [one.shots for one in found.after]) for line in references]
+    return "\n".join([*head, _lines((one.shots, one.score) for one in found.after), *known])
+
+
+def _reference(line: ReferenceLine, shots: Sequence[int]) -> str:
+    values = [line.after(count) for count in ([0] if len(line.scores) == 1 else shots)]
+    about = f"{line.source}; mean over the family" if line.of_family else line.source
+    return f"{line.name}: {', '.join('–' if math.isnan(value) else f'{value:.3f}' for value in values)} ({about})"
 
 
 def _lines(scores: Iterable[tuple[int, Evaluation]]) -> str:

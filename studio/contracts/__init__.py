@@ -3,7 +3,7 @@
 Arrays are batch first. Nothing here imports torch, MuJoCo or Qt.
 """
 
-from studio.contracts.adaptation import Shots, TaskSplit
+from studio.contracts.adaptation import EXPERT, ReferenceLine, Shots, TaskSplit
 from studio.contracts.arrays import RENAMED_ENTRIES, SLOTS, Array, Ids, Observation, is_image
 from studio.contracts.batch import AuxiliaryLoss, Batch, Batches, Outputs
 from studio.contracts.context import Context
@@ -33,6 +33,7 @@ from studio.contracts.strategy import Strategy, check_methods
 from studio.contracts.task import NAMESPACE, Simulation, Task, task_name
 
 __all__ = [
+    "EXPERT",
     "NAMESPACE",
     "RENAMED_ENTRIES",
     "SLOTS",
@@ -71,6 +72,7 @@ __all__ = [
     "Problem",
     "RandomizationValues",
     "Reading",
+    "ReferenceLine",
     "Requires",
     "ResolvedDomain",
     "Shots",

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from studio.contracts.domain import ResolvedDomain
+
+EXPERT = "expert"  # name of a reference line: the score of the scripted expert, who knows the task
 
 
 @dataclass(frozen=True)
@@ -40,3 +43,26 @@ class TaskSplit:
     inside: Sequence[Sequence[float]]
     outside: Sequence[Sequence[float]] = ()
     validation: Sequence[Sequence[float]] = ()
+
+
+@dataclass(frozen=True)
+class ReferenceLine:
+    """A score to compare an adaptation with.
+
+    Args:
+        name: what reaches it, such as "standing still".
+        scores: after 0, 1, 2 … shots; a single one holds after any number.
+        source: "exact", or where it was published.
+        of_family: it is a mean over the family's tasks, not the score on one.
+    """
+
+    name: str
+    scores: tuple[float, ...]
+    source: str = "exact"
+    of_family: bool = False
+
+    def after(self, shots: int) -> float:
+        """Return the score after a number of shots; NaN where none is known."""
+        if len(self.scores) == 1:
+            return self.scores[0]
+        return self.scores[shots] if shots < len(self.scores) else math.nan

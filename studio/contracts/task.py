@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
 import numpy as np
 
+from studio.contracts.adaptation import ReferenceLine
 from studio.contracts.arrays import Array, Ids, Observation
 from studio.contracts.embodiment import Embodiment
 from studio.contracts.problem import Problem
@@ -127,9 +128,23 @@ class Task:
         of a family of finitely many tasks, or whose ranges are no box, none."""
         return None
 
+    def is_inside(self, context: Sequence[float]) -> bool:
+        """Return whether a context is within the range of training: of a finite family, one of its tasks."""
+        if self.members:
+            known = (*self.members, *self.held_out, *self.validation)
+            return any(np.allclose(context, one) for one in known)
+        return all(low <= value <= high for value, (low, high) in zip(context, self.ranges, strict=False))
+
     def check_context(self, context: Sequence[float]) -> list[Problem]:
         """Return why a context is impossible; empty if it is possible. It need not be one that the family draws."""
         return []
+
+    def reference_lines(self, context: Sequence[float]) -> Sequence[ReferenceLine]:
+        """Return exact and published scores to compare an adaptation to a context with: shares of successes, or returns
+        where the task has no success. Where none is named EXPERT and there is an expert, its own score is found by
+        playing it. A subclass with another reward must override this.
+        """
+        return ()
 
     def sentences(self, context: Sequence[float], language: str, wording: str) -> Sequence[str]:
         """Return all instructions for a context in one of ``languages``, of at most 96 bytes each.

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from studio.contracts import Policy, ResolvedDomain, Shots, TaskSplit, TrialPolicy
+from studio.contracts import EXPERT, Policy, ReferenceLine, ResolvedDomain, Shots, TaskSplit, TrialPolicy
 from studio.errors import DataError, ExperimentError
 from studio.experiment import Experiment
 from studio.experiment.plans import MOST_SHOTS
@@ -18,9 +18,10 @@ from studio.meta.task_split import split
 from studio.meta.trials import run_trials
 from studio.registry import Registry
 from studio.run.check import strategy_of
-from studio.run.evaluate import Evaluation, bootstrap_interval, score_of
+from studio.run.evaluate import Evaluation, bootstrap_interval, evaluate, score_of
 from studio.run.restored import RestoredStrategy, experiment_of, restored_strategy
 from studio.sim.rollout import Outcome, policy_actions, run_episodes
+from studio.sim.tasks.contexts import PREFIX
 from studio.sim.trajectory import Trajectory, TrajectoryRecorder
 from studio.sim.world import World
 
@@ -108,12 +109,14 @@ class MetaTest:
         given = self.target.domain.contexts or self.tasks.inside
         return tuple(given[0]) if given else ()
 
-    def is_inside(self, context: Sequence[float]) -> bool:
-        """Return whether a context is within the family's range, or one of its members."""
+    def references(self, context: Sequence[float]) -> tuple[ReferenceLine, ...]:
+        """Return what the scores on a task are compared with: what the task says, and its scripted expert's score."""
         task = self.target.task
-        if task.members:
-            return any(np.allclose(context, member) for member in task.members)
-        return all(low <= value <= high for value, (low, high) in zip(context, task.ranges, strict=False))
+        lines = tuple(task.reference_lines(context)) if task.context else ()
+        if not task.has_expert or any(line.name == EXPERT for line in lines):
+            return lines
+        score = evaluate("expert", self._task(context, 0), EPISODES, self._plan.seed)
+        return ReferenceLine(EXPERT, (score.success,), f"{EPISODES} episodes"), *lines
 
     def adapt(
         self,
@@ -135,7 +138,7 @@ class MetaTest:
         domain, wanted = self._task(context, max(shots)), sorted(set(shots))
         found = self._trials(domain, wanted, repeats) if self._policy.plays_trials else None
         for after in found or self._adaptations(domain, wanted, repeats, tick):
-            yield Adaptation(tuple(context), self.is_inside(context), after)
+            yield Adaptation(tuple(context), self.target.task.is_inside(context), after)
 
     def held_out(
         self, which: str, shots: Sequence[int] = SHOTS, tick: Tick = lambda done, total: None
@@ -152,6 +155,8 @@ class MetaTest:
         if not contexts:
             words = f"The family of '{self.target.task.id}' has no tasks {which} its range."
             raise ExperimentError(words, "held_out", "Choose other tasks.")
+        if self._policy.plays_trials:
+            return self._held_out_trials(contexts, sorted(set(shots)))
         parts: dict[int, list[Evaluation]] = {count: [] for count in sorted(set(shots))}
         for place, context in enumerate(contexts):
             tick(place, len(contexts))
@@ -159,6 +164,13 @@ class MetaTest:
                 for one in found.after:
                     parts[one.shots].append(one.score)
         return {count: self._score([one.outcome for one in scores]) for count, scores in parts.items()}
+
+    def _held_out_trials(self, contexts: Sequence[Sequence[float]], shots: Sequence[int]) -> dict[int, Evaluation]:
+        """Return the scores of trials of all held-out tasks together, each of which draws one of them."""
+        act, seed = cast(TrialPolicy, self._policy).exploring(self._plan.seed), self._plan.seed
+        domain = self.target.changed(self.target.domain.changed(contexts=[list(context) for context in contexts]))
+        outcomes, _ = run_trials(act, domain, max(shots) + 1, range(seed, seed + len(contexts) * EPISODES))
+        return {count: self._score(_by_context(outcomes[count])) for count in shots}
 
     def _task(self, context: Sequence[float], most: int) -> ResolvedDomain:
         """Return the target with one context; demonstrations of it are the expert's."""
@@ -215,6 +227,13 @@ class MetaTest:
         means = np.array([(part.successes if has_success else part.returns).mean() for part in parts])
         low, high = bootstrap_interval(means, shares=has_success)
         return dataclasses.replace(score, low=low, high=high)
+
+
+def _by_context(outcome: Outcome) -> list[Outcome]:
+    """Return the episodes of each context."""
+    columns = [values for key, values in outcome.randomization.items() if key.startswith(PREFIX)]
+    task = np.unique(np.stack(columns, 1), axis=0, return_inverse=True)[1].ravel()
+    return [outcome.rows(np.flatnonzero(task == place)) for place in range(task.max() + 1)]
 
 
 def adapts(experiment: Experiment, registry: Registry) -> bool:

@@ -28,6 +28,11 @@ class Outcome:
     lengths: Array
     randomization: dict[str, Array]
 
+    def rows(self, rows: Array) -> Outcome:
+        """Return some of the episodes."""
+        drawn = {key: values[rows] for key, values in self.randomization.items()}
+        return Outcome(self.seeds[rows], self.successes[rows], self.returns[rows], self.lengths[rows], drawn)
+
     @staticmethod
     def joined(parts: Sequence[Outcome]) -> Outcome:
         """Several outcomes one after the other."""

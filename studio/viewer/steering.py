@@ -33,11 +33,14 @@ class Component:
         return min(max(value, self.low), self.high)
 
 
-def components(task: Task, given: Sequence[Sequence[float]] = ()) -> tuple[Component, ...]:
+def components(
+    task: Task, given: Sequence[Sequence[float]] = (), margin_of_places: float = 0.0
+) -> tuple[Component, ...]:
     """Return the components of a task's context; of no family, none.
 
     Args:
         given: the domain's own contexts, which are within reach too.
+        margin_of_places: how far beyond its range a component that places the goal's mark may go, as ``BEYOND``.
     """
     found = []
     for place, name in enumerate(task.context):
@@ -45,9 +48,16 @@ def components(task: Task, given: Sequence[Sequence[float]] = ()) -> tuple[Compo
         choices = tuple(sorted({float(member[place]) for member in few}))
         own = [float(context[place]) for context in given]
         low, high = task.ranges[place] if task.ranges else (min(choices), max(choices))
-        margin = 0.0 if choices or name in PLACE else BEYOND * (high - low)
+        beyond = margin_of_places if name in PLACE else BEYOND
+        margin = 0.0 if choices or not _may_leave(task) else beyond * (high - low)
         found.append(Component(name, min(low - margin, *own, low), max(high + margin, *own, high), choices))
     return tuple(found)
+
+
+def _may_leave(task: Task) -> bool:
+    """Return whether contexts beyond a family's ranges are possible: no probability is above 1."""
+    low, high = np.array(task.ranges, float).T
+    return not any(task.check_context(end) for end in (low - BEYOND * (high - low), high + BEYOND * (high - low)))
 
 
 def goal_components(task: Task) -> int:

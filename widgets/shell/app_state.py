@@ -54,6 +54,7 @@ class AppState(QObject):
     runs_selected = Signal(list)  # list[Path]: run folders to overlay and show
     checkpoint_chosen = Signal(object, int)  # (run folder, step): play this one in the viewport
     policy_offered = Signal(object)  # PolicyOffer: play this one in the viewport
+    player_offered = Signal(object)  # PlayerOffer: show this in the viewport
     toast = Signal(str, str, str)  # level (info, warning, error), one sentence, details (a traceback or empty)
     running_changed = Signal(bool)  # a session was started, or the last one ended
     state_changed = Signal(str)  # idle, preparing, running, paused, stopping, stopped, finished, failed

@@ -62,6 +62,7 @@ class SourceController(QObject):
         self._ghosts: tuple[list[Ghost], Domain] = ([], Domain())  # and the domain whose robot they show
         app_state.checkpoint_chosen.connect(self._play_checkpoint)
         app_state.policy_offered.connect(self._play_offer)
+        app_state.player_offered.connect(lambda offer: self._show_recorded(Recorded(offer.name, offer.make)))
         app_state.ghosts_changed.connect(self._take_ghosts)
         app_state.running_changed.connect(self._show_what_learns)
         bar.policy_chosen.connect(self.choose_policy)

@@ -33,7 +33,7 @@ def test_meta_test_records_the_episodes_it_scores(run: Path) -> None:
     (found,) = test.adapt(GOAL, [0, 2], repeats=1)
     assert [one.shots for one in found.after] == [0, 2]
     assert not found.is_inside
-    assert test.is_inside((0.3, -0.4))
+    assert test.target.task.is_inside((0.3, -0.4))
     for one in found.after:
         path, rewards = one.trajectory.path[:, :2], one.trajectory.rewards
         assert one.score.episodes == EPISODES

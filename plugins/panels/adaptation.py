@@ -1,0 +1,337 @@
+"""The Adaptation panel: what a meta-learning run makes of a task after 0, 1, 2 … shots, and of one that you choose."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtGui import QHideEvent, QShowEvent
+from PySide6.QtWidgets import (
+    QComboBox,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSplitter,
+    QStackedLayout,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from studio.contracts import PanelInfo, PlayerProtocol
+from studio.errors import StudioError
+from studio.events import CheckpointSaved, Event
+from widgets.adaptation.context_editor import ContextEditor
+from widgets.adaptation.job import TaskFacts, adapting_runs
+from widgets.adaptation.palette import shot_color
+from widgets.adaptation.plane_plot import PlanePlot
+from widgets.adaptation.reward_plot import RewardPlot
+from widgets.adaptation.shots_plot import ShotsPlot
+from widgets.adaptation.worker import AdaptationWorker
+from widgets.curves.overlay import Overlay, key_of
+from widgets.forms.scroll_column import ScrollColumn
+from widgets.shell.app_state import AppState
+from widgets.shell.player_offer import PlayerOffer
+from widgets.style import theme
+
+if TYPE_CHECKING:
+    from studio.run.meta_test import Adaptation
+    from studio.viewer.side_by_side import SideBySide
+
+LISTED = 200  # newest runs
+ASKED_MS = 100  # between two looks for a goal that was moved in the viewport
+OPACITY = 0.45  # of the translucent robots
+
+
+class AdaptationPanel(QWidget):
+    """See the module. Works in the background, and only while it is shown."""
+
+    def __init__(self, app_state: AppState) -> None:
+        super().__init__()
+        self._app_state, self._overlay = app_state, Overlay.of(app_state)
+        self._worker = AdaptationWorker(app_state)
+        self._facts: TaskFacts | None = None
+        self._found: Adaptation | None = None
+        self._stage: SideBySide | None = None  # what the viewport shows, once it was asked to
+        self._listed = dict.fromkeys(("inside", "outside"), -1)  # which held-out task was taken last
+        self.run = QComboBox()
+        self.run.setAccessibleName(self.tr("Run"))
+        self.run.setToolTip(self.tr("Runs of strategies that adapt to a new task, the newest first"))
+        self.run.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.run.setMinimumContentsLength(12)
+        self.buttons = {
+            "inside": self._button(self.tr("Held-out task"), self.tr("Take the next task that training never draws")),
+            "outside": self._button(self.tr("Outside"), self.tr("Take the next task outside the range of training")),
+            "score": self._button(
+                self.tr("Score held-out tasks"),
+                self.tr("Score all held-out tasks, inside the range of training and outside it"),
+            ),
+            "play": self._button(
+                self.tr("Play"), self.tr("Show the episodes after each number of shots side by side in the viewport")
+            ),
+        }
+        theme.set_icon(self.buttons["play"], "run")
+        self.editor, self.plane, self.rewards, self.shots = ContextEditor(), PlanePlot(), RewardPlot(), ShotsPlot()
+        self.words, self.empty = QLabel(), QLabel()
+        self._lay_out()
+        self._wire()
+
+    # -- making --------------------------------------------------------------------------------------------------------
+
+    def _button(self, words: str, tip: str) -> QPushButton:
+        button = QPushButton(words)
+        button.setToolTip(tip)
+        return button
+
+    def _lay_out(self) -> None:
+        for label in (self.words, self.empty):
+            label.setWordWrap(True)
+            label.setProperty("role", "muted")
+        self.empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.words.setFont(theme.small_font())
+        head = QHBoxLayout()
+        head.setSpacing(theme.SMALL)
+        head.addWidget(self.run, 1)
+        for button in self.buttons.values():
+            head.addWidget(button)
+        self.middle = QStackedWidget()
+        self.middle.addWidget(self.plane)
+        self.middle.addWidget(self.rewards)
+        self.column = ScrollColumn(self.editor)
+        split = QSplitter(Qt.Orientation.Horizontal)
+        for widget in (self.column, self.middle, self.shots):
+            split.addWidget(widget)
+        split.setChildrenCollapsible(False)
+        split.setSizes([800, 900, 1000])
+        shown = QWidget()
+        inner = QVBoxLayout(shown)
+        inner.setContentsMargins(0, 0, 0, 0)
+        inner.setSpacing(theme.SMALL)
+        inner.addWidget(split, 1)
+        inner.addWidget(self.words)
+        self.stack = QStackedLayout()
+        self.stack.addWidget(self.empty)
+        self.stack.addWidget(shown)
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(theme.MEDIUM, theme.SMALL, theme.MEDIUM, theme.SMALL)
+        whole.setSpacing(theme.SMALL)
+        whole.addLayout(head)
+        whole.addLayout(self.stack, 1)
+        self._clear(self.tr("Reading the runs …"))
+
+    def _wire(self) -> None:
+        app_state, worker = self._app_state, self._worker
+        self.run.currentIndexChanged.connect(lambda _: self._choose())
+        self.editor.edited.connect(self._edit)
+        self.plane.dragged.connect(self._edit)
+        for which in ("inside", "outside"):
+            self.buttons[which].clicked.connect(lambda _=False, which=which: self._take_held_out(which))
+        self.buttons["score"].clicked.connect(lambda: worker.score("inside", *self._outside()))
+        self.buttons["play"].clicked.connect(self._play)
+        worker.opened.connect(self._take_facts)
+        worker.referenced.connect(self.shots.set_references)
+        worker.adapted.connect(self._take)
+        worker.scored.connect(self.shots.set_held_out)
+        worker.failed.connect(self._fail)
+        worker.busy_changed.connect(lambda _: self._say())
+        app_state.runs_changed.connect(self._list)
+        app_state.runs_selected.connect(self._follow)
+        app_state.events.connect(self._take_events)
+        app_state.registry_ready.connect(self._list)
+        app_state.running_changed.connect(lambda _: self._say())
+        self._poll = QTimer(self)
+        self._poll.setInterval(ASKED_MS)
+        self._poll.timeout.connect(self._look)
+
+    # -- which run -----------------------------------------------------------------------------------------------------
+
+    def _list(self) -> None:
+        """List the runs, in the background; the chosen one stays."""
+        if not (self._app_state.registry_is_ready and self.isVisible()):
+            return
+        folder, engine, registry = self._app_state.runs_folder, self._app_state.engine, self._app_state.registry
+        self._app_state.background(lambda: adapting_runs(engine.list_runs(folder)[:LISTED], registry), self._take_runs)
+
+    def _take_runs(self, runs: list[Any]) -> None:
+        chosen = self.run.currentData()
+        self.run.blockSignals(True)
+        self.run.clear()
+        for run in runs:
+            title = self._app_state.title_of("strategies", run.strategy)
+            self.run.addItem(self.tr("{0} · seed {1} · {2}").format(run.name, run.seed, title), key_of(run.folder))
+            self.run.setItemData(self.run.count() - 1, str(run.folder), Qt.ItemDataRole.ToolTipRole)
+        places = [self.run.findData(each) for each in (chosen, *reversed(self._overlay.shown)) if each is not None]
+        self.run.setCurrentIndex(next((place for place in places if place >= 0), 0 if runs else -1))
+        self.run.blockSignals(False)
+        self.run.setEnabled(bool(runs))
+        self._choose()
+
+    def _follow(self, folders: list[Path]) -> None:
+        """Show the run that was shown in the curves last."""
+        places = [self.run.findData(key_of(folder)) for folder in reversed(folders)]
+        if (place := next((place for place in places if place >= 0), -1)) >= 0:
+            self.run.setCurrentIndex(place)
+
+    def _choose(self) -> None:
+        folder: Path | None = self.run.currentData()
+        if folder is None:
+            self._worker.open(None)
+            self._clear(self.tr("No runs of a strategy that adapts to new tasks, such as RL² or few-shot adaptation."))
+        elif self._worker.run != folder:
+            self._clear(self.tr("Reading the run …"))
+            self._worker.open(folder)
+
+    def _take_events(self, events: list[Event]) -> None:
+        """Go on with a run's newest checkpoint."""
+        saved = {Path(event.path).parent.parent for event in events if isinstance(event, CheckpointSaved)}
+        if self._worker.run in saved:
+            self._worker.open(self._worker.run)
+
+    # -- which task ----------------------------------------------------------------------------------------------------
+
+    def _take_facts(self, facts: TaskFacts) -> None:
+        known = self._facts.components if self._facts is not None else None
+        kept = self.editor.context if known == facts.components else facts.first
+        self._facts = facts
+        self.editor.set_facts(facts)
+        self.plane.set_facts(facts)
+        names = tuple(part.name for part in facts.components)
+        self.middle.setCurrentWidget(self.plane if facts.goal or names == ("cosine", "sine") else self.rewards)
+        self.column.setVisible(bool(facts.components))
+        self.buttons["inside"].setVisible(bool(facts.inside))
+        self.buttons["outside"].setVisible(bool(facts.outside))
+        self.buttons["score"].setVisible(bool(facts.inside))
+        self.shots.clear()
+        for button in self.buttons.values():
+            button.setEnabled(True)
+        self.stack.setCurrentIndex(1)
+        self._edit(kept)
+
+    def _take_held_out(self, which: str) -> None:
+        if self._facts is None:
+            return
+        tasks = self._facts.inside if which == "inside" else self._facts.outside
+        self._listed[which] = (self._listed[which] + 1) % len(tasks)
+        self._edit(tuple(float(value) for value in tasks[self._listed[which]]))
+
+    def _edit(self, context: tuple[float, ...]) -> None:
+        """Adapt to another task."""
+        self.editor.set_context(context)
+        self.plane.set_context(context)
+        self._worker.adapt(context)
+
+    def _outside(self) -> tuple[str, ...]:
+        return ("outside",) if self._facts is not None and self._facts.outside else ()
+
+    # -- showing -------------------------------------------------------------------------------------------------------
+
+    def _clear(self, words: str) -> None:
+        self._facts = self._found = None
+        self.empty.setText(words)
+        self.stack.setCurrentIndex(0)
+        for button in self.buttons.values():
+            button.setEnabled(False)
+
+    def _take(self, found: Adaptation) -> None:
+        self._found = found
+        self.plane.set_adaptation(found)
+        self.rewards.set_adaptation(found)
+        self.shots.set_adaptation(found)
+        self._stage_episodes()
+        self._say()
+
+    def _say(self) -> None:
+        """Say what was found, and what is still worked on."""
+        if self._app_state.is_running and self._worker.is_busy:
+            waits = self.tr("This waits until no run trains here any more.")
+            self.words.setText(waits)
+            if self._facts is None:
+                self.empty.setText(waits)
+            return
+        if self._found is None or self._facts is None:
+            self.words.setText(self.tr("Adapting …"))
+            return
+        last = self._found.after[-1]
+        words = self.tr("After {0} shots: {1} {2:.3f} [{3:.3f}, {4:.3f}] over {5} episodes. Checkpoint of step {6}.")
+        score = last.score
+        text = words.format(
+            last.shots, score.measure, score.success, score.low, score.high, score.episodes, f"{self._facts.step:,}"
+        )
+        self.words.setText(f"{text} {self.tr('Adapting further …')}" if self._worker.is_busy else text)
+
+    def _fail(self, error: Exception) -> None:
+        words = self.tr("This run cannot be adapted.")
+        text = f"{error.message} {error.remedy}" if isinstance(error, StudioError) else words
+        if self._facts is None:
+            self._clear(text)
+        else:
+            self.words.setText(text)
+        if not isinstance(error, StudioError):
+            self._app_state.report(error, words)
+
+    # -- the viewport --------------------------------------------------------------------------------------------------
+
+    def _play(self) -> None:
+        """Show the episodes side by side in the viewport, from now on those of each further adaptation too."""
+        from studio.viewer.side_by_side import SideBySide
+
+        facts = self._facts
+        if facts is None:
+            return
+        stage = self._stage = SideBySide()
+        self._stage_episodes()
+
+        def make() -> PlayerProtocol:
+            from studio.viewer.side_by_side import SideBySidePlayer  # on the render thread
+
+            return SideBySidePlayer(facts.domain, stage)
+
+        name = self.tr("adaptation of {0}").format(self.run.currentText())
+        self._app_state.player_offered.emit(PlayerOffer(name, make))
+
+    def _stage_episodes(self) -> None:
+        """Hand the episodes to the viewport."""
+        from studio.viewer.side_by_side import Showing, ShownEpisode
+
+        if self._stage is None or self._found is None:
+            return
+        after, episodes = self._found.after, []
+        for place, one in enumerate(after):
+            hue = shot_color(place, len(after))
+            color = hue.redF(), hue.greenF(), hue.blueF(), OPACITY
+            episodes.append(ShownEpisode(one.trajectory, self.tr("{0} shots").format(one.shots), color))
+        title = self.tr("solid: after {0} shots").format(after[-1].shots)
+        self._stage.show(Showing(episodes, np.array(self._found.context), title))
+
+    def _look(self) -> None:
+        """Adapt to the task that a person asked for in the viewport."""
+        asked = self._stage.take_asked() if self._stage is not None else None
+        if asked is not None and self._facts is not None:
+            self._edit(tuple(float(value) for value in asked))
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self._poll.start()
+        self._list()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        super().hideEvent(event)
+        self._poll.stop()
+
+
+PANEL = PanelInfo(
+    id="adaptation",
+    title="Adaptation",
+    summary="A meta-learning run on a task that you choose: its episodes and scores after 0, 1, 2 … shots.",
+    area="center",
+    order=66,
+    factory=AdaptationPanel,
+    reference="MAML: arXiv:1703.03400; RL²: arXiv:1611.02779; PEARL: arXiv:1903.08254",
+    shortcuts={
+        "Drag the goal in the plane": "Adapt to another task",
+        "Arrow keys on a slider": "Turn that component of the context",
+        "Ctrl+drag the goal in the viewport, while it plays there": "Adapt to another task",
+    },
+)

@@ -1,0 +1,89 @@
+"""The Adaptation panel by mouse and keys: a run's first task, other ones, held-out scores, the viewport's offer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PySide6.QtCore import Qt
+
+from plugins.panels.adaptation import PANEL, AdaptationPanel
+from studio.registry import shared_registry
+from studio.run.channels import Channels
+from studio.run.session import Session
+from widgets.shell.app_state import AppState
+from widgets.shell.player_offer import PlayerOffer
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A runs folder with a run of RL² on the half circle, whose episodes are short, after one iteration."""
+    registry, runs = shared_registry(), tmp_path_factory.mktemp("runs")
+    example = registry.get("strategies", "rl2", "").examples()["example"]
+    short = {"budget.iterations": 1, "evaluation.episodes": 1, "evaluation.shots": [0]}
+    short |= {"source.task": "half_circle", "target.task": "half_circle"}
+    Session(example.changed(**short), registry, Channels(), runs).run()
+    return runs
+
+
+@pytest.fixture
+def panel(qtbot: Any, folder: Path) -> Iterator[AdaptationPanel]:
+    app_state = AppState(folder)
+    app_state.load_plugins()
+    made: AdaptationPanel = PANEL.factory(app_state)  # type: ignore[assignment]
+    qtbot.addWidget(made)
+    made.resize(720, 300)
+    made.show()
+    qtbot.waitUntil(lambda: made._found is not None and not made._worker.is_busy, timeout=60_000)
+    yield made
+    app_state.close()
+
+
+def test_first_task_is_held_out_and_another_is_adapted_to(qtbot: Any, panel: AdaptationPanel) -> None:
+    found = panel._found
+    assert found is not None and panel._facts is not None
+    assert found.context == pytest.approx(panel._facts.inside[0]) and [one.shots for one in found.after] == [0, 1, 2, 3]
+    assert panel.middle.currentWidget() is panel.plane and "After 3 shots: return" in panel.words.text()
+    assert "expert&nbsp;" in panel.shots.legend.text()
+    panel.editor.numbers[0].setValue(0.9)  # not on the half circle any more
+    assert "outside" in panel.editor.place.text()
+    qtbot.waitUntil(lambda: panel._found is not found, timeout=20_000)
+    assert panel._found is not None and panel._found.context[0] == pytest.approx(0.9) and not panel._found.is_inside
+    panel.editor.sliders[0].setFocus()
+    qtbot.keyClick(panel.editor.sliders[0], Qt.Key.Key_Left)
+    assert panel.editor.context[0] == pytest.approx(0.86)
+    panel.plane._handle.setPos(0.1, 0.2)
+    assert panel.editor.context == pytest.approx((0.1, 0.2))
+    qtbot.waitUntil(lambda: not panel._worker.is_busy, timeout=20_000)
+    assert panel._found.context == pytest.approx((0.1, 0.2))  # the newest task counts
+
+
+def test_held_out_scores_and_play_in_the_viewport(qtbot: Any, panel: AdaptationPanel) -> None:
+    offers: list[PlayerOffer] = []
+    panel._app_state.player_offered.connect(offers.append)
+    qtbot.mouseClick(panel.buttons["score"], Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: len(panel.shots._scores) == 3, timeout=30_000)
+    assert "outside the range" in panel.shots.legend.text()
+    qtbot.mouseClick(panel.buttons["play"], Qt.MouseButton.LeftButton)
+    player = offers[0].make()
+    assert len(player.ghosts) == 3 and player.context_values() == pytest.approx(panel.editor.context)
+    player.set_context(1, 0.4)  # on the render thread
+    qtbot.waitUntil(lambda: panel.editor.context[1] == 0.4, timeout=5_000)
+    qtbot.waitUntil(lambda: not panel._worker.is_busy, timeout=20_000)
+    player.advance(0.01)
+    assert np.allclose(player.data.mocap_pos[0, :2], panel.editor.context)
+
+
+def test_nothing_is_adapted_while_a_run_trains_here(
+    qtbot: Any, panel: AdaptationPanel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(AppState, "is_running", property(lambda _: True))
+    before = panel._found
+    qtbot.mouseClick(panel.buttons["outside"], Qt.MouseButton.LeftButton)
+    assert panel._worker.is_busy and not panel._worker._is_working and "waits until" in panel.words.text()
+    monkeypatch.setattr(AppState, "is_running", property(lambda _: False))
+    panel._app_state.running_changed.emit(False)
+    qtbot.waitUntil(lambda: panel._found is not before and not panel._worker.is_busy, timeout=20_000)

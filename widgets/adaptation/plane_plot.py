@@ -1,0 +1,112 @@
+"""The plane in which a goal lies: ways after each number of shots, tasks of training, and the goal to be dragged."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyqtgraph as pg
+from PySide6.QtCore import QCoreApplication, QPointF, Signal
+
+from widgets.adaptation.palette import shot_color, span
+from widgets.features.legend_plot import LegendPlot
+from widgets.style import theme
+
+if TYPE_CHECKING:
+    from studio.run.meta_test import Adaptation
+    from widgets.adaptation.job import TaskFacts
+
+MARGIN = 1.1  # of the plane beside what is shown in it
+HANDLE = 16  # px
+
+
+class PlanePlot(LegendPlot):
+    """The goal is a handle; an angle's is on a circle around the start."""
+
+    dragged = Signal(tuple)  # the new context
+
+    def __init__(self) -> None:
+        self._facts: TaskFacts | None = None
+        self._found: Adaptation | None = None
+        self._context: tuple[float, ...] = ()
+        self._reach = 1.0  # m from the middle to what lies farthest out
+        self._handle = pg.TargetItem((0, 0), size=HANDLE, movable=True)
+        super().__init__(pg.PlotWidget(), QCoreApplication.translate("PlanePlot", "Ways and goal in the plane"))
+        self.view.getPlotItem().getViewBox().setAspectLocked(True)
+        for side in ("left", "bottom"):
+            self.view.hideAxis(side)
+        self.view.setToolTip(self.tr("Drag the goal: the run adapts to the new task at once. Gray: tasks of training"))
+        self._handle.sigPositionChanged.connect(self._drag)
+
+    def set_facts(self, facts: TaskFacts) -> None:
+        """Show another family of tasks."""
+        self._facts, self._found, self._context = facts, None, facts.first
+        self._draw()
+
+    def set_context(self, context: tuple[float, ...]) -> None:
+        """Put the goal's handle elsewhere."""
+        self._context = context
+        self._place_handle()
+
+    def set_adaptation(self, found: Adaptation) -> None:
+        """Show the ways of an adaptation."""
+        self._found = found
+        self._draw()
+
+    @property
+    def _is_angle(self) -> bool:
+        return self._facts is not None and not self._facts.goal
+
+    def _draw(self) -> None:
+        self.view.clear()
+        facts, found = self._facts, self._found
+        if facts is None:
+            return
+        after = found.after if found is not None else ()
+        ways = [one.trajectory.path[:, :2] for one in after]
+        spread = [np.zeros((1, 2)), *ways]
+        if not self._is_angle:
+            faint = theme.blend(theme.color("muted"), theme.color("plot_background"), 0.35)
+            places = facts.family[:, :2]
+            self.view.addItem(pg.ScatterPlotItem(*places.T, size=4, pen=None, brush=faint))
+            spread += [places, np.array([facts.first[:2]])]
+        self._reach = MARGIN * max(1e-6, float(max(np.abs(part).max() for part in spread)))
+        for place, way in enumerate(ways):
+            hue = shot_color(place, len(after))
+            self.view.addItem(pg.PlotDataItem(*way.T, pen=pg.mkPen(hue, width=2)))
+            self.view.addItem(
+                pg.ScatterPlotItem(*way[-1:].T, size=9, pen=pg.mkPen(theme.color("plot_background")), brush=hue)
+            )
+        self.view.addItem(self._handle)
+        self._place_handle()
+        self.view.setRange(xRange=(-self._reach, self._reach), yRange=(-self._reach, self._reach), padding=0)
+        shots = [span(shot_color(i, len(after)), "●", str(one.shots)) for i, one in enumerate(after)]
+        goal = span(theme.color("error"), "⊕", self.tr("goal"))
+        self.legend.setText("&nbsp; ".join([goal, *([self.tr("after shots:")] if shots else []), *shots]))
+
+    def _place_handle(self) -> None:
+        if len(self._context) < 2:
+            return
+        x, y = self._context[:2]
+        scale = 0.9 * self._reach if self._is_angle else 1.0
+        self._handle.blockSignals(True)
+        self._handle.setPos(scale * x, scale * y)
+        self._handle.blockSignals(False)
+
+    def _drag(self) -> None:
+        at: QPointF = self._handle.pos()
+        x, y = at.x(), at.y()
+        if self._is_angle:
+            length = math.hypot(x, y) or 1.0
+            x, y = x / length, y / length
+        self._context = (x, y, *self._context[2:])
+        if self._is_angle:
+            self._place_handle()
+        self.dragged.emit(self._context)
+
+    def _restyle(self) -> None:
+        pen = pg.mkPen(theme.color("error"), width=2)
+        self._handle.setPen(pen)
+        self._handle.setHoverPen(pg.mkPen(theme.color("accent"), width=2))
+        super()._restyle()
