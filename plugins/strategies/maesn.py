@@ -29,15 +29,15 @@ class MAESN(MetaGradientStrategy):
         "source": POINT,
         "target": {**POINT, "task": "half_circle"},
         "policy": {"id": LatentTaskActor.id, "params": {"width": 8}},
-        "strategy": {"params": {"tasks": 3, "episodes": 2, "training_tasks": 6, "physics_threads": 1}},
+        "strategy": {"params": {"meta_batch": 3, "episodes": 2, "tasks": 6, "physics_threads": 1}},
         "evaluation": {**TINY["evaluation"], "shots": [0, 1], "held_out": "inside"},
     }
 
     class Params(MetaGradientParams):
         """Tasks and trajectories, the inner loop, and the outer loop's trust region."""
 
-        training_tasks: int = setting(
-            100, "Training tasks", "Tasks that it learns from, at most: each has a latent of its own.", ge=2, le=100_000
+        tasks: int = setting(
+            100, "Tasks", "Tasks that it learns from, at most: each has a latent of its own.", "tasks", ge=2, le=100_000
         )
         prior_weight: float = setting(
             0.1, "Prior weight", "Weight of the latents' divergence from the standard normal.", ge=0, le=1000
@@ -59,7 +59,7 @@ class MAESN(MetaGradientStrategy):
             iterations=plan.budget.iterations,
             seed=plan.seed,
             names=None if p.adapt_policy else list(LATENT),
-            training_tasks=p.training_tasks,
+            training_tasks=p.tasks,
             prior_weight=p.prior_weight,
             log=log,
         )

@@ -15,8 +15,9 @@ import torch
 from torch import Tensor
 
 from studio.contracts import Metrics
-from studio.experiment import Settings, setting
+from studio.experiment import setting
 from studio.meta.adapted_actor import AdaptedActor, divergence, mean_over_tasks
+from studio.meta.gradient_policy import InnerLoopParams
 from studio.meta.policy_gradient import Estimator
 from studio.meta.task_actor import Parameters, TaskActor
 from studio.meta.task_groups import TRIED, distinct_tasks
@@ -32,23 +33,17 @@ UNITS = {"samples": "steps", "steps_per_second": "steps/s", "kl": "nats", "diver
 Pair = tuple[Tensor, Tensor]
 
 
-class MetaGradientParams(Settings):
+class MetaGradientParams(InnerLoopParams):
     """Tasks and trajectories, the inner loop, and the outer loop's trust region."""
 
-    tasks: int = setting(20, "Tasks", "Tasks in an iteration.", "tasks", ge=1, le=4096)
+    meta_batch: int = setting(20, "Meta-batch", "Tasks in an iteration.", "tasks", ge=1, le=10_000)
     episodes: int = setting(
-        20, "Episodes", "Episodes of each task before, and after, every gradient step.", "episodes", ge=1, le=4096
-    )
-    inner_steps: int = setting(1, "Inner steps", "Gradient steps of an adaptation in training.", ge=1, le=20)
-    inner_rate: float = setting(0.1, "Inner rate", "Learning rate of the inner loop, at first.", gt=0, le=100)
-    learn_rates: bool = setting(False, "Learn rates", "Also learn the inner loop's rates, of every step.")
-    elementwise_rates: bool = setting(
-        False,
-        "Elementwise rates",
-        "Rates of its own for every number of a parameter (Meta-SGD), instead of its tensor.",
-    )
-    first_order: bool = setting(
-        False, "First order", "Treat inner gradients as constants: cheaper, without second derivatives."
+        20,
+        "Episodes",
+        "Episodes of each task before, and after, every gradient step: also those of a shot.",
+        "episodes",
+        ge=1,
+        le=4096,
     )
     estimator: Estimator = setting(
         "low_variance",
@@ -57,7 +52,7 @@ class MetaGradientParams(Settings):
         "dice: unbiased, with much more variance.",
     )
     every_step: bool = setting(
-        False, "Score every step", "The outer loss is that after each inner step, not after the last alone."
+        False, "Score every step", "The outer loss is that after every inner step, instead of after the last alone."
     )
     gamma: float = setting(0.99, "γ", "Discount factor per step.", ge=0, le=1)
     gae_lambda: float = setting(1.0, "λ", "λ of generalized advantage estimation (GAE).", ge=0, le=1)
@@ -80,7 +75,7 @@ class MetaGradientParams(Settings):
     @property
     def simulations(self) -> int:
         """Return how many simulations there are: one for each episode of each task."""
-        return self.tasks * self.episodes
+        return self.meta_batch * self.episodes
 
 
 class MetaPolicyGradient:
@@ -118,7 +113,7 @@ class MetaPolicyGradient:
         self.actor.to(policy.low.device)
         self.generator = torch.Generator(policy.low.device).manual_seed(seed)
         first += TRIED * training_tasks
-        self.rollouts = TaskRollouts(world, policy, s.tasks, s.gamma, s.gae_lambda, first, self.generator)
+        self.rollouts = TaskRollouts(world, policy, s.meta_batch, s.gamma, s.gae_lambda, first, self.generator)
         self.flat = FlatParameters(self.actor)
 
     def iterate(self) -> Iterator[Metrics]:
@@ -178,7 +173,7 @@ class MetaPolicyGradient:
 
     def _choose_tasks(self) -> Tensor | None:
         """Choose the tasks of an iteration; return which of the training tasks they are, (tasks,)."""
-        known, wanted = len(self.training_tasks), self.settings.tasks
+        known, wanted = len(self.training_tasks), self.settings.meta_batch
         if not known:
             self.rollouts.new_tasks()
             return None
@@ -194,7 +189,7 @@ class MetaPolicyGradient:
     def _collect(self, members: Tensor | None) -> tuple[list[Trajectories], list[Tensor]]:
         """Return the trajectories before the first inner step, after it … and after the last; and their returns."""
         parameters = dict(self.actor.named_parameters())
-        own, shared = self.actor.start(parameters, self.settings.tasks, members)
+        own, shared = self.actor.start(parameters, self.settings.meta_batch, members)
         found, returns = [], []
         for step in range(self.settings.inner_steps + 1):
             trajectories, earned = self.rollouts.collect({**shared, **own})
@@ -211,8 +206,9 @@ class MetaPolicyGradient:
         loss = self._loss(before := self._distributions(variable, found, members), found, variable, members)
         (gradient,) = torch.autograd.grad(loss, variable)
         old = [(mean.detach(), log_std.detach()) for mean, log_std in before]
-        few = [{name: part[: s.curvature_tasks] for name, part in each.items()} for each in found]
-        fisher = self._fisher(few, None if members is None else members[: s.curvature_tasks])
+        # a training task's latent has no curvature but in its own trajectories
+        many = s.curvature_tasks if members is None else s.meta_batch
+        fisher = self._fisher([{name: part[:many] for name, part in each.items()} for each in found], members)
 
         @torch.no_grad()
         def evaluate() -> tuple[float, float]:

@@ -16,7 +16,7 @@ from studio.meta.task_groups import TaskGroups, distinct_tasks
 from studio.sim.gymnasium_ids import make_vector
 from studio.sim.observers import Observer
 
-SIZES: dict[str, Any] = {"tasks": 3, "episodes": 2, "inner_steps": 2, "curvature_tasks": 3, "physics_threads": 1}
+SIZES: dict[str, Any] = {"meta_batch": 3, "episodes": 2, "inner_steps": 2, "curvature_tasks": 3, "physics_threads": 1}
 
 
 def learner(task: str = "half_circle_dense", latent: bool = False, **settings: Any) -> MetaPolicyGradient:
