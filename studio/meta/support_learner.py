@@ -80,7 +80,7 @@ class SupportLearner:
         """Train until the budget is spent; yield the mean loss and query MSE of each iteration."""
         while self.iteration < self.iterations:
             batches = self.batches()
-            step, started = self._prepared(batches[0]), time.perf_counter()
+            step, started = self.prepare(), time.perf_counter()
             rate = torch.tensor(self.learning_rate, device=self._count.device)
             found = torch.stack([torch.stack(step(rate, *batch)) for batch in batches]).mean(0).tolist()
             seconds = time.perf_counter() - started
@@ -145,12 +145,13 @@ class SupportLearner:
         cut = [part[:, :, side].flatten(2, 3) for side in sides for part in parts]
         return list(zip(*cut, strict=True))
 
-    def _prepared(self, example: tuple[Tensor, ...]) -> Callable[..., tuple[Tensor, Tensor]]:
+    def prepare(self) -> Callable[..., tuple[Tensor, Tensor]]:
+        """Return :meth:`update`, compiled if the settings ask for it: once, which takes some seconds."""
         if self._step is None:
             self._step = self.update
             if self.settings.update == "compiled":
                 trained = (self._parameters[name].detach() for name in self._trained)
                 changing = [*trained, *self._first, *self._second, self._count]
-                rate = torch.tensor(self.learning_rate, device=self._count.device)
-                self._step = compile_update(self.update, (rate, *example), changing, self._log)
+                example = (torch.tensor(self.learning_rate, device=self._count.device), *self.batches()[0])
+                self._step = compile_update(self.update, example, changing, self._log)
         return self._step

@@ -1,0 +1,307 @@
+"""Supervised meta-learning on sinusoids: MAML, Meta-SGD and the hypernetwork, against the package parallel-metalearn;
+and tasks that are batched by ``vmap`` against a loop over tasks.
+
+Ten points are the support, one inner step. Every method is scored on the same 600 tasks that no training draws, on 100
+other points of each; intervals are over tasks and seeds. Trainings run in one thread; seconds are of that core, from
+the first task that is drawn to the last step, without compiling, which is timed apart. The package is given the same
+tasks, scaled in the same way, the same network, meta-batch, inner and outer rates, and as many seconds.
+
+``pip install parallel-metalearn`` before, or its rows are left out.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+import torch
+from _report import finish, row
+from torch import Tensor
+from torch.func import functional_call
+
+from studio.experiment import Domain
+from studio.meta.examples import Examples, collect_examples
+from studio.meta.gradient_policy import GradientPolicy
+from studio.meta.hypernetwork import HypernetworkPolicy
+from studio.meta.support_learner import SupportLearner, SupportParams
+from studio.meta.support_perceptron import SupportPerceptron
+from studio.meta.support_strategy import SINUSOID
+from studio.registry import shared_registry
+from studio.seeds import training_episode_seed
+from studio.sim.domains import resolve
+
+Array = np.ndarray
+SEEDS = (0, 1, 2)
+TASKS, SHOTS, ASKED, TEST_SEED = 600, 10, 100, 10_000
+TRAINING = SupportParams(support=SHOTS, query=10, tasks=20_000, learning_rate=0.01)
+DOMAIN = resolve(Domain.model_validate(SINUSOID), shared_registry())
+STRETCHES = 9
+INNER_RATE = 0.05
+
+
+@dataclass
+class Method:
+    """What is trained, for how many iterations of ``TRAINING.updates`` steps, and what it is asked for."""
+
+    policy: Callable[[], SupportPerceptron]
+    iterations: int
+    most: float | None = None  # MSE
+    errors: list[Array] = field(default_factory=list)  # of each seed, (tasks,)
+    before: list[float] = field(default_factory=list)  # MSE without support
+    seconds: list[float] = field(default_factory=list)
+    compiling: list[float] = field(default_factory=list)
+
+
+def gradient_policy(**inner_loop: Any) -> GradientPolicy:
+    """Return the policy of MAML, before its sizes are known."""
+    return GradientPolicy(GradientPolicy.Params.model_validate({"inner_rate": INNER_RATE, **inner_loop}))
+
+
+METHODS = {
+    "maml": Method(gradient_policy, 1000, 0.36),
+    "meta_sgd": Method(lambda: gradient_policy(learn_rates=True, elementwise_rates=True), 900, 0.30),
+    "hypernetwork": Method(HypernetworkPolicy, 150),
+}
+
+
+def learner_of(policy: SupportPerceptron, examples: Examples, iterations: int, seed: int) -> SupportLearner:
+    """Return the learner of a policy with fresh weights."""
+    policy.make(seed, inputs=1, outputs=1)
+    policy.set_ranges(np.array([-10.0]), np.array([10.0]))
+    policy.fit_scales(examples.observations, examples.actions)
+    return SupportLearner(policy, examples, TRAINING, iterations, seed)
+
+
+def train(method: Method, test: Examples, seed: int) -> None:
+    """Train a method from one seed, and note its errors and seconds."""
+    started = time.process_time()
+    count, first = TRAINING.support + TRAINING.query, training_episode_seed(seed)
+    learner = learner_of(
+        method.policy(), collect_examples(DOMAIN, TRAINING.tasks, count, first), method.iterations, seed
+    )
+    collected, clock = time.process_time() - started, time.perf_counter()
+    learner.prepare()
+    method.compiling.append(time.perf_counter() - clock)
+    started = time.process_time()
+    for _ in learner.iterate():
+        pass
+    method.seconds.append(collected + time.process_time() - started)
+    support, (x, y) = test.first(SHOTS), query(test)
+    memory = learner.policy.adapted(*support.flat())
+    found = [learner.policy.act({"state": x[:, i]}, memory)[0] for i in range(ASKED)]
+    method.errors.append((np.stack(found, 1) - y).__pow__(2).mean((1, 2)))
+    own = learner.policy.act({"state": x.reshape(-1, 1)})[0]
+    method.before.append(float(np.square(own - y.reshape(-1, 1)).mean()))
+
+
+def query(test: Examples) -> tuple[Array, Array]:
+    """Return x and y of the test tasks' points that are no support, (tasks, n, 1) each."""
+    return test.observations["state"][:, SHOTS:, 0], test.actions[:, SHOTS:, 0]
+
+
+def interval(errors: Array) -> tuple[float, float]:
+    """Return the 95% bootstrap interval of the mean of errors (seeds, tasks); both are drawn again."""
+    rng = np.random.default_rng(0)
+    seeds, tasks = errors.shape
+    means = [errors[rng.integers(seeds, size=seeds)][:, rng.integers(tasks, size=tasks)].mean() for _ in range(4000)]
+    low, high = np.quantile(means, [0.025, 0.975])
+    return float(low), float(high)
+
+
+def error_row(id: str, errors: list[Array], what: str, most: float | None = None) -> dict[str, Any]:
+    """Return the row of a method's error on the test tasks."""
+    value, (low, high) = float(np.mean(errors)), interval(np.stack(errors))
+    asked, met = ("", None) if most is None else (f"<= {most}", value <= most)
+    return row(id, round(value, 4), f"MSE, 95% [{low:.3f}, {high:.3f}], {what}", asked, met, np.mean(errors, 1))
+
+
+def loop_step(policy: GradientPolicy, optimizer: torch.optim.Optimizer) -> Callable[..., Tensor]:
+    """Return an outer step by a loop over tasks and torch's own autograd: the mathematics of ``SupportLearner``."""
+    weights = dict(policy.network.named_parameters())
+
+    def step(*batch: Tensor) -> Tensor:
+        optimizer.zero_grad()
+        total = torch.zeros((), dtype=batch[0].dtype)
+        for support_x, support_y, query_x, query_y in zip(*batch, strict=True):
+            loss = (functional_call(policy.network, weights, (support_x,)) - support_y).square().mean()
+            slopes = torch.autograd.grad(loss, list(weights.values()), create_graph=True)
+            rate = policy.params.inner_rate
+            own = {name: weights[name] - rate * slope for name, slope in zip(weights, slopes, strict=True)}
+            loss = (functional_call(policy.network, own, (query_x,)) - query_y).square().mean() / len(batch[0])
+            loss.backward()
+            total += loss.detach()
+        optimizer.step()
+        return total
+
+    return step
+
+
+def their_step(policy: SupportPerceptron, inner_rate: float) -> Callable[..., Any]:
+    """Return parallel-metalearn's outer step of MAML from our policy's weights, which it trains in place."""
+    from metalearn.algorithms import MAML
+    from metalearn.inner_optimizers import InnerSGD
+    from metalearn.loss.base import BaseLoss
+    from metalearn.model_wrappers import MAML_Model
+
+    class MSE(BaseLoss):  # type: ignore[misc]  # the package has no types
+        def forward(
+            self, out_dict: Any, targets: Any, model_states: Any = None, **kwargs: Any
+        ) -> tuple[Tensor, Tensor]:
+            loss = (out_dict["logits"] - targets["labels"]).square().mean()
+            return loss, loss.detach()
+
+    class Plain(torch.nn.Module):
+        """A module that ignores what the package gives it beside its input."""
+
+        def __init__(self, inner: torch.nn.Module) -> None:
+            super().__init__()
+            self.inner = inner
+
+        def forward(self, x: Tensor, **kwargs: Any) -> Any:
+            return self.inner(x)
+
+    model = MAML_Model(backbone=Plain(policy.network[:-1]), head=Plain(policy.network[-1]))
+    inner = InnerSGD(
+        initial_fast_weights=model.get_fast_weights(), inner_lr=inner_rate, max_inner_steps=1, learn_lr=False
+    )
+    optimizer = torch.optim.Adam(model.parameters(), lr=TRAINING.learning_rate)
+    learner = MAML(
+        model=model, optimizer=optimizer, inner_optimizer=inner, support_loss_fn=MSE(), inner_steps=1, chunk_size=1000
+    )
+
+    def step(rate: float, *batch: Tensor) -> Any:
+        support_x, support_y, query_x, query_y = batch
+        optimizer.param_groups[0]["lr"] = rate
+        return learner.step(iter([(support_x, {"labels": support_y}, query_x, {"labels": query_y})]), training=True)
+
+    return step
+
+
+def package_rows(bank: Examples, test: Examples, seconds: float) -> list[dict[str, Any]]:
+    """Return parallel-metalearn's error after as many seconds of training, and both rates, in alternating stretches."""
+    ours, theirs = (learner_of(gradient_policy(), bank, METHODS["maml"].iterations, 0) for _ in range(2))
+    step = their_step(theirs.policy, INNER_RATE)
+    update, rate = ours.prepare(), torch.tensor(TRAINING.learning_rate)
+    rates: list[tuple[float, float]] = []
+    for _ in range(STRETCHES):
+        batches = ours.batches()
+        rates.append((timed(lambda batch: update(rate, *batch), batches), timed(lambda b: step(0.0, *b), batches)))
+    mine, other = np.median(rates, 0)
+    ratio = float(np.median([one / two for one, two in rates]))
+    count, wanted = 0, int(seconds * other)
+    for theirs.iteration in range(-(-wanted // TRAINING.updates)):
+        share = min(1.0, count / wanted)
+        for batch in theirs.batches():
+            step(TRAINING.learning_rate * 0.5 * (1 + np.cos(np.pi * share)), *batch)
+            count += 1
+    support, (x, y) = test.first(SHOTS), query(test)
+    memory = theirs.policy.adapted(*support.flat())
+    found = np.stack([theirs.policy.act({"state": x[:, i]}, memory)[0] for i in range(ASKED)], 1)
+    error = np.square(found - y).mean((1, 2))
+    return [
+        error_row("parallel-metalearn: maml", [error], f"after {count} steps in {seconds:.0f} s, seed 0"),
+        row("parallel-metalearn: rate", round(float(other)), "steps/s"),
+        row("maml: rate", round(float(mine)), "steps/s"),
+        row("maml against parallel-metalearn", round(ratio, 1), "times as many steps/s", "> 1", ratio > 1),
+    ]
+
+
+def timed(step: Callable[[tuple[Tensor, ...]], Any], batches: list[tuple[Tensor, ...]]) -> float:
+    """Return steps a second of processor time."""
+    started = time.process_time()
+    for batch in batches:
+        step(batch)
+    return len(batches) / (time.process_time() - started)
+
+
+def batching_rows(bank: Examples) -> list[dict[str, Any]]:
+    """Return how a step over all tasks at once compares with a loop over them, and how far their gradients differ."""
+    settings = {"compiled": TRAINING, "eager": TRAINING.model_copy(update={"update": "eager"})}
+    learners = {name: learner_of(gradient_policy(), bank, 1000, 0) for name in (*settings, "loop")}
+    policy = learners["loop"].policy
+    assert isinstance(policy, GradientPolicy)
+    loop, rate = loop_step(policy, torch.optim.Adam(policy.network.parameters(), 1e-4)), torch.tensor(1e-4)
+    steps = {name: learners[name].prepare() if name == "compiled" else learners[name].update for name in settings}
+    for step in steps.values():
+        step(rate, *learners["loop"].batches()[0])
+    rounds: dict[str, list[float]] = {name: [] for name in steps}
+    for i in range(STRETCHES):
+        learners["loop"].iteration = i
+        batches = learners["loop"].batches()
+        slow = timed(lambda batch: loop(*batch), batches[:10])
+        for name, step in steps.items():
+            rounds[name].append(timed(lambda batch, step=step: step(rate, *batch), batches) / slow)
+    ratios = {name: float(np.median(found)) for name, found in rounds.items()}
+    worst = gradient_difference(learners["loop"].batches()[0])
+    what = f"times as fast as a loop over {TRAINING.meta_batch} tasks"
+    return [
+        row("vmap, compiled", round(ratios["compiled"], 1), what, ">= 25", ratios["compiled"] >= 25),
+        row("vmap, eager", round(ratios["eager"], 1), what),
+        row("gradients of vmap and loop", worst, "largest relative difference, float64", "<= 1e-5", worst <= 1e-5),
+    ]
+
+
+def gradient_difference(batch: tuple[Tensor, ...]) -> float:
+    """Return the largest difference of the two ways' gradients, of the largest number in a tensor's gradient."""
+    policy = gradient_policy()
+    policy.make(0, inputs=1, outputs=1)
+    policy.double()
+    rows = [part.double() for part in batch]
+    own = {name: value.detach() for name, value in policy.named_parameters()}
+    found = torch.func.grad(lambda given: policy.query_loss(given, (rows[0], rows[1]), (rows[2], rows[3]))[0].mean())(
+        own
+    )
+    loop_step(policy, torch.optim.SGD(policy.network.parameters(), 0.0))(*rows)
+    differences = [
+        float((value.grad - found[f"network.{name}"]).abs().max() / value.grad.abs().max())
+        for name, value in policy.network.named_parameters()
+        if value.grad is not None
+    ]
+    return max(differences)
+
+
+def rows() -> list[dict[str, Any]]:
+    """Return all figures."""
+    test = collect_examples(DOMAIN, TASKS, SHOTS + ASKED, TEST_SEED)
+    results = []
+    for name, method in METHODS.items():
+        for seed in SEEDS:
+            train(method, test, seed)
+            print(name, seed, method.errors[-1].mean(), method.seconds[-1], file=sys.stderr, flush=True)
+        steps = method.iterations * TRAINING.updates
+        results.append(error_row(name, method.errors, f"{steps} steps, {TASKS} tasks", method.most))
+        longest = max(method.seconds)
+        asked, met = ("<= 30", longest <= 30) if method.most else ("", None)
+        results.append(
+            row(f"{name}: training", round(longest, 1), "s of one core, the longest", asked, met, method.seconds)
+        )
+        results.append(
+            row(f"{name}: compiling", round(min(method.compiling), 1), "s, the shortest", "", None, method.compiling)
+        )
+        before = float(np.mean(method.before))
+        results.append(
+            row(
+                f"{name}: before adaptation",
+                round(before, 3),
+                "MSE; the least possible is 3.00",
+                "",
+                None,
+                method.before,
+            )
+        )
+    bank = collect_examples(DOMAIN, TRAINING.tasks, TRAINING.support + TRAINING.query, training_episode_seed(0))
+    results += batching_rows(bank)
+    if find_spec("metalearn") is None:
+        print("parallel-metalearn is not installed: its rows are left out.", file=sys.stderr)
+        return results
+    return results + package_rows(bank, test, METHODS["maml"].seconds[0])
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    finish(rows())
