@@ -94,7 +94,7 @@ def train(method: Method, test: Examples, seed: int) -> None:
     support, (x, y) = test.first(SHOTS), query(test)
     memory = learner.policy.adapted(*support.flat())
     found = [learner.policy.act({"state": x[:, i]}, memory)[0] for i in range(ASKED)]
-    method.errors.append((np.stack(found, 1) - y).__pow__(2).mean((1, 2)))
+    method.errors.append(np.square(np.stack(found, 1) - y).mean((1, 2)))
     own = learner.policy.act({"state": x.reshape(-1, 1)})[0]
     method.before.append(float(np.square(own - y.reshape(-1, 1)).mean()))
 
@@ -117,7 +117,14 @@ def error_row(id: str, errors: list[Array], what: str, most: float | None = None
     """Return the row of a method's error on the test tasks."""
     value, (low, high) = float(np.mean(errors)), interval(np.stack(errors))
     asked, met = ("", None) if most is None else (f"<= {most}", value <= most)
-    return row(id, round(value, 4), f"MSE, 95% [{low:.3f}, {high:.3f}], {what}", asked, met, np.mean(errors, 1))
+    return row(
+        id,
+        round(value, 4),
+        f"MSE, 95% [{low:.3f}, {high:.3f}], {what}",
+        asked,
+        met,
+        [float(np.mean(one)) for one in errors],
+    )
 
 
 def loop_step(policy: GradientPolicy, optimizer: torch.optim.Optimizer) -> Callable[..., Tensor]:
@@ -265,6 +272,19 @@ def gradient_difference(batch: tuple[Tensor, ...]) -> float:
     return max(differences)
 
 
+def method_rows(name: str, method: Method) -> list[dict[str, Any]]:
+    """Return a method's error, before adaptation too, and its seconds."""
+    longest, before = max(method.seconds), float(np.mean(method.before))
+    asked, met = ("<= 30", longest <= 30) if method.most else ("", None)
+    what = f"{method.iterations * TRAINING.updates} steps, {TASKS} tasks"
+    return [
+        error_row(name, method.errors, what, method.most),
+        row(f"{name}: before adaptation", round(before, 3), "MSE; the least possible is 3.00", seeds=method.before),
+        row(f"{name}: training", round(longest, 1), "s of one core, the longest", asked, met, method.seconds),
+        row(f"{name}: compiling", round(min(method.compiling), 1), "s, the shortest", seeds=method.compiling),
+    ]
+
+
 def rows() -> list[dict[str, Any]]:
     """Return all figures."""
     test = collect_examples(DOMAIN, TASKS, SHOTS + ASKED, TEST_SEED)
@@ -273,27 +293,7 @@ def rows() -> list[dict[str, Any]]:
         for seed in SEEDS:
             train(method, test, seed)
             print(name, seed, method.errors[-1].mean(), method.seconds[-1], file=sys.stderr, flush=True)
-        steps = method.iterations * TRAINING.updates
-        results.append(error_row(name, method.errors, f"{steps} steps, {TASKS} tasks", method.most))
-        longest = max(method.seconds)
-        asked, met = ("<= 30", longest <= 30) if method.most else ("", None)
-        results.append(
-            row(f"{name}: training", round(longest, 1), "s of one core, the longest", asked, met, method.seconds)
-        )
-        results.append(
-            row(f"{name}: compiling", round(min(method.compiling), 1), "s, the shortest", "", None, method.compiling)
-        )
-        before = float(np.mean(method.before))
-        results.append(
-            row(
-                f"{name}: before adaptation",
-                round(before, 3),
-                "MSE; the least possible is 3.00",
-                "",
-                None,
-                method.before,
-            )
-        )
+        results += method_rows(name, method)
     bank = collect_examples(DOMAIN, TRAINING.tasks, TRAINING.support + TRAINING.query, training_episode_seed(0))
     results += batching_rows(bank)
     if find_spec("metalearn") is None:
