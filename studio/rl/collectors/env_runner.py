@@ -49,6 +49,11 @@ class EnvRunner:
         """Return the present observation of every simulation, (env, width) float32."""
         return torch.as_tensor(self._observation, dtype=torch.float32, device=self.device)
 
+    def restart(self) -> None:
+        """Start an episode in every simulation, all from its first step; those that were under way do not count."""
+        self._observation = self._flatten(self.world.reset()[0])
+        self.statistics.restart()
+
     def step(self, native: Array) -> Transition:
         """Make one control step under native actions (env, width)."""
         before = self.observations

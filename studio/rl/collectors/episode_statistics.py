@@ -44,6 +44,10 @@ class EpisodeStatistics:
         self.finished: deque[tuple[float, int, bool]] = deque(maxlen=max(n, LATEST))  # (return, length, success)
         self.episodes = 0
 
+    def restart(self) -> None:
+        """Forget the unfinished episodes: every simulation was reset and is at its first step."""
+        self.returns[:], self.lengths[:], self.whole[:] = 0, 0, True
+
     def count(self, reward: Array, terminated: Array, truncated: Array, info: dict[str, Any]) -> None:
         """Add the results of one step of every simulation, (env,) each."""
         self.returns += reward

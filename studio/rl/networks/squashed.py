@@ -102,13 +102,14 @@ class SquashedActorCritic(FlatPolicy):
     def act(self, observation: Any, memory: Any = None) -> tuple[Array, Any]:
         """Return the squashed means as native actions (n, outputs); there is no memory."""
         with torch.inference_mode():
-            return self.native(torch.tanh(self._distribution(observation)[0])).cpu().numpy(), memory
+            return self.native(torch.tanh(self._distribution(observation, memory)[0])).cpu().numpy(), memory
 
     def value(self, observation: Any, memory: Any = None) -> Array:
         """Return the lower critic's Q of its own action, (n,), in the scale of the rewards."""
         with torch.inference_mode():
-            actions = torch.tanh(self._distribution(observation)[0])
-            return self.q(self._inputs(observation), actions).amin(0).cpu().numpy()
+            rows = self._rows(observation, memory)
+            actions = torch.tanh(split(self.actor(rows)[0])[0])
+            return self.q(rows, actions).amin(0).cpu().numpy()
 
     def entropy(self, observation: Any, memory: Any = None) -> Array:
         """Return the entropy of the exploring action distribution, (n,), nats, with actions scaled to [−1, 1].
@@ -116,7 +117,7 @@ class SquashedActorCritic(FlatPolicy):
         It is estimated from samples with a fixed seed: a squashed normal's entropy has no closed form.
         """
         with torch.inference_mode():
-            mean, log_std = self._distribution(observation)
+            mean, log_std = self._distribution(observation, memory)
             generator = torch.Generator(mean.device).manual_seed(0)
             noise = torch.randn((ENTROPY_DRAWS, *mean.shape), generator=generator, device=mean.device)
             normal = (log_std + 0.5 * math.log(2 * math.pi * math.e)).sum(-1)
@@ -127,8 +128,12 @@ class SquashedActorCritic(FlatPolicy):
         """Return actions scaled to [−1, 1] in the world's own units."""
         return self.low + (self.high - self.low) * (actions + 1) / 2
 
-    def _distribution(self, observation: Any) -> tuple[Tensor, Tensor]:
-        return split(self.actor(self._inputs(observation))[0])
+    def _rows(self, observation: Any, memory: Any) -> Tensor:
+        """Return what actor and critics read beside an action, (n, width)."""
+        return self._inputs(observation)
+
+    def _distribution(self, observation: Any, memory: Any) -> tuple[Tensor, Tensor]:
+        return split(self.actor(self._rows(observation, memory))[0])
 
 
 def split(parameters: Tensor) -> tuple[Tensor, Tensor]:

@@ -129,7 +129,7 @@ def test_densities_integrate_to_one_and_entropy_is_theirs() -> None:
     policy = policy_of(inputs=2, outputs=1)
     seen = {"state": torch.tensor([[0.3, -0.7]]).numpy()}
     grid = torch.linspace(-6, 6, 20_001)
-    mean, log_std = policy._distribution(seen)
+    mean, log_std = policy._distribution(seen, None)
     noise = ((grid - mean) / log_std.exp()).reshape(-1, 1)
     actions, density = policy.draw(torch.tensor([[0.3, -0.7]]).expand(len(noise), 2), noise)
     p = density.exp().detach()

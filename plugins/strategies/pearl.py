@@ -1,0 +1,76 @@
+"""PEARL: a policy that acts by a latent variable of the task, which it infers in a few episodes."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from studio.contracts import Context, Policy, Problem, Requires, Shots
+from studio.experiment import Domain, Experiment
+from studio.meta.held_tasks import HeldTasks, task_seeds
+from studio.meta.hidden_context import hidden, ignore_context
+from studio.meta.latent_policy import AdaptedLatentPolicy, LatentActorCritic
+from studio.meta.pearl import PEARL
+from studio.meta.pearl_update import PEARLParams
+from studio.meta.trials import run_trials
+from studio.rl.choice import TINY_SAC
+from studio.rl.learners import check_compiler
+from studio.rl.strategy import TINY, ReinforcementStrategy
+from studio.seeds import training_episode_seed
+
+CIRCLE = {"embodiment": "point", "task": "half_circle", "control": "motor", "observation": "state"}
+
+
+class Pearl(ReinforcementStrategy):
+    """Soft actor-critic over tasks of the source's family, with an encoder that infers them from recent trials.
+
+    A shot is an episode of the new task. The first is played by a z of the prior, each later one by a z of the
+    posterior after those before it, with the actor's mean actions; the adapted policy acts by the posterior's mean.
+    """
+
+    id = "pearl"
+    title = "PEARL"
+    summary = "Infers a latent variable of a new task from a few episodes, by posterior sampling, off-policy."
+    reference = "Rakelly et al. 2019 (arXiv:1903.08254)"
+    tags = ("reinforcement", "meta-learning")
+    requires = Requires(same_spaces=True, task_family=True, evaluate_at_zero=True)
+    policies = (LatentActorCritic.id,)
+    discrete = False
+    units = PEARL.units
+    example: ClassVar[dict[str, Any]] = {
+        **TINY,
+        **dict.fromkeys(("source", "target"), CIRCLE),
+        "policy": {"id": LatentActorCritic.id, "params": {"width": 16, "encoder_width": 8, "latent": 2}},
+        "strategy": {"params": {**TINY_SAC, "task_batch": 3, "context": 8, "training_tasks": 6}},
+        "evaluation": {**TINY["evaluation"], "shots": [0, 1], "held_out": "inside"},
+    }
+    example_variants: ClassVar[dict[str, Any]] = {
+        "recurrent": {"policy.params": {"width": 16, "encoder_width": 8, "latent": 2, "encoder": "recurrent"}}
+    }
+
+    class Params(PEARLParams):
+        """Tasks, trials and SAC."""
+
+    def training_domain(self, experiment: Experiment) -> Domain:
+        return hidden(experiment.source)
+
+    def first_policy(self, context: Context[Any], world: Any) -> Any:
+        domain = context.sources[0].changed(world.domain)
+        first = training_episode_seed(context.experiment.seed)
+        seeds = task_seeds(domain, self.params.training_tasks, first)
+        self._held = HeldTasks(world, self.params.trial + self.params.extra, seeds)
+        policy = super().first_policy(context, world)
+        ignore_context(policy)
+        return policy
+
+    def learner(self, policy: Any, world: Any, plan: Experiment, log: Any) -> Any:
+        iterations, seed = plan.budget.iterations, plan.seed
+        return PEARL(policy, world, self._held, self.params, iterations=iterations, seed=seed, log=log)
+
+    def adapt(self, shots: Shots) -> Policy:
+        memory = None
+        if shots.count:
+            _, memory = run_trials(self._policy.exploring(shots.seed), shots.domain, shots.count, [shots.seed])
+        return AdaptedLatentPolicy(self._policy, memory)
+
+    def _check_learner(self, experiment: Experiment) -> list[Problem]:
+        return check_compiler(self.params, self.settings_field)

@@ -1,0 +1,100 @@
+"""Encoders of a task's context: from transitions to the posterior of a latent variable.
+
+Each reads a whole context at once, or absorbs it transition by transition into a summary of fixed width, with the same
+result. Without a transition the posterior is the prior N(0, I).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from studio.meta.posterior import normal_product
+from studio.rl.networks.squashed import Layers
+
+LEAST_DEVIATION = 1e-3  # of a factor: no single transition says more
+
+
+class FactorEncoder(nn.Module):
+    """Gives every transition a normal factor; the posterior is their product, whatever their order.
+
+    Source: Rakelly et al. 2019 (PEARL), arXiv:1903.08254, section 4.1.
+
+    Args:
+        inputs: width of a transition.
+        latent: width of the latent variable.
+        width, layers: of the hidden layers.
+    """
+
+    def __init__(self, inputs: int, latent: int, width: int, layers: int) -> None:
+        super().__init__()
+        self.latent, self.summary_width = latent, 2 * latent  # precisions, and means times precisions, summed
+        self.network = Layers([inputs, *[width] * layers, 2 * latent])
+
+    def forward(self, context: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the posterior's mean and variance, (tasks, latent).
+
+        Args:
+            context: (tasks, transitions, inputs).
+            mask: 1 where there is a transition and 0 where there is none, (tasks, transitions).
+        """
+        mean, precision = self._factors(context.flatten(0, -2))
+        shape = (*mask.shape, self.latent)
+        return normal_product(mean.view(shape), precision.view(shape) * mask[..., None])
+
+    def absorb(self, summary: Tensor, transitions: Tensor, mask: Tensor) -> Tensor:
+        """Return summaries (n, summary_width) after one transition each, (n, inputs), where the mask (n,) is 1. Zeros
+        are the summary of no transitions."""
+        mean, precision = self._factors(transitions)
+        precision = precision * mask[:, None]
+        return summary + torch.cat([precision, precision * mean], -1)
+
+    def read(self, summary: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the posterior's mean and variance, (n, latent), given summaries (n, summary_width)."""
+        precision, weighted = summary.chunk(2, -1)
+        variance = 1 / (1 + precision)
+        return variance * weighted, variance
+
+    def _factors(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Return mean and precision, (n, latent), of the factors of transitions (n, inputs)."""
+        return _normal(self.network(rows)[0])
+
+
+class RecurrentEncoder(nn.Module):
+    """Reads the transitions in their order by a GRU, whose last state gives one factor beside the prior: the recurrent
+    encoder that PEARL was compared with (section 6.4). Arguments are those of :class:`FactorEncoder`."""
+
+    def __init__(self, inputs: int, latent: int, width: int, layers: int) -> None:
+        super().__init__()
+        self.latent, self.summary_width = latent, width + 1  # the state, and whether there was a transition
+        self.core = nn.GRUCell(inputs, width)
+        self.network = Layers([*[width] * layers, 2 * latent])
+
+    def forward(self, context: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the posterior's mean and variance, (tasks, latent); see :meth:`FactorEncoder.forward`. Where there is
+        no transition there is none behind it either."""
+        core, start = self.core, context.new_zeros(1, len(context), self.core.hidden_size)
+        weights = [core.weight_ih, core.weight_hh, core.bias_ih, core.bias_hh]
+        # input, hidden state, weights, biases, layers, dropout, training, bidirectional, batch first
+        states = torch.gru(context, start, weights, True, 1, 0.0, True, False, True)[0]
+        count = mask.sum(1).long()
+        last = states[torch.arange(len(states), device=states.device), (count - 1).clamp(min=0)]
+        return self.read(torch.cat([last, (count > 0)[:, None].to(last)], -1))
+
+    def absorb(self, summary: Tensor, transitions: Tensor, mask: Tensor) -> Tensor:
+        """Return summaries after one transition each; see :meth:`FactorEncoder.absorb`."""
+        state = self.core(transitions, summary[:, :-1])
+        after = torch.cat([state, torch.ones_like(summary[:, -1:])], -1)
+        return torch.where(mask[:, None] > 0, after, summary)
+
+    def read(self, summary: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the posterior's mean and variance, (n, latent), given summaries (n, summary_width)."""
+        mean, precision = _normal(self.network(summary[:, :-1])[0])
+        return normal_product(mean[:, None], (precision * summary[:, -1:])[:, None])
+
+
+def _normal(outputs: Tensor) -> tuple[Tensor, Tensor]:
+    """Return means and precisions, (n, latent), from a network's outputs (n, 2 · latent)."""
+    mean, raw = outputs.chunk(2, -1)
+    return mean, 1 / (functional.softplus(raw) + LEAST_DEVIATION**2)

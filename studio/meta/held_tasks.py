@@ -1,0 +1,68 @@
+"""Training tasks of a family, each known by a seed, and a world whose simulations play tasks that are assigned."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+
+from studio.contracts import Ids, ResolvedDomain
+from studio.meta.trials import Trials
+from studio.rng import EpisodeRng
+from studio.sim.simulation import BatchSimulation
+from studio.sim.tasks import contexts
+from studio.sim.world import World
+
+Array = np.ndarray
+BLOCK = 64  # seeds that are looked through for each task
+
+
+def task_seeds(domain: ResolvedDomain, count: int, first: int) -> Array:
+    """Return seeds, (tasks,), each of which draws another task: another context, or other dynamics.
+
+    Args:
+        count: how many tasks at most; a domain's own contexts, or a family's members, may be fewer.
+        first: the first seed that is tried.
+    """
+    seeds = first + np.arange(BLOCK * max(count, len(domain.domain.contexts), len(domain.task.members)))
+    if not domain.task.context:
+        return seeds[:count]
+    drawn = contexts.draw(domain.task, domain.domain.contexts, EpisodeRng(seeds))
+    return seeds[np.sort(np.unique(drawn, axis=0, return_index=True)[1])][:count]
+
+
+class HeldTasks(Trials):
+    """Trials whose tasks are assigned, simulation by simulation, before the world is reset.
+
+    Args:
+        k: episodes of a trial.
+        seeds: of the tasks, (tasks,): see :func:`task_seeds`.
+    """
+
+    def __init__(self, world: World, k: int, seeds: Array) -> None:
+        self.task_seeds, self.tasks = np.asarray(seeds), np.zeros(world.num_envs, int)
+        self.rewards = np.zeros(world.num_envs, np.float32)  # of the last step, as a policy observes them
+        super().__init__(world, k)
+
+    def assign(self, tasks: Array) -> None:
+        """Let the simulations play these tasks, (num_envs,) indices, from the next reset on."""
+        self.tasks[:] = tasks
+
+    def context_seeds(self, ids: Array, seeds: Array) -> Array:
+        super().context_seeds(ids, seeds)
+        return np.asarray(self.task_seeds[self.tasks[ids]])
+
+    def on_step(self, world: BatchSimulation, ids: Ids, rewards: Array) -> None:
+        super().on_step(world, ids, rewards)
+        self.rewards[ids] = self._previous["previous_reward"][ids, 0]
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return all that the next episodes depend on beside the world's own state, copied."""
+        return {**super().state_dict(), "tasks": torch.from_numpy(self.tasks.copy())}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore what :meth:`state_dict` returned."""
+        super().load_state_dict(state)
+        self.tasks[:] = state["tasks"].cpu().numpy()

@@ -1,0 +1,155 @@
+"""One update of PEARL: SAC on transitions of several tasks, by a latent variable that the encoder infers for each.
+
+The critics' gradient trains the encoder too; the actor and its temperature read z as a constant (Rakelly et al. 2019,
+arXiv:1903.08254, algorithm 1).
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+from torch.func import functional_call, grad_and_value
+
+from studio.experiment import setting
+from studio.meta.latent_policy import LatentActorCritic
+from studio.meta.posterior import kl_to_prior
+from studio.rl.algorithms.sac import SACParams
+from studio.rl.flat import FlatParameters, adam
+from studio.rl.networks.squashed import squash
+
+DIAGNOSTICS = ("critic_loss", "actor_loss", "alpha", "entropy", "q", "kl", "posterior_std")
+Batch = dict[str, Tensor]
+
+
+class PEARLParams(SACParams):
+    """Tasks, trials and SAC."""
+
+    training_tasks: int = setting(
+        100, "Training tasks", "Tasks of the family to train on; at most those that it has.", "tasks", ge=2, le=100_000
+    )
+    trial: int = setting(
+        2,
+        "Trial",
+        "Episodes of a task in an iteration that are its context: the first by a z of the prior, the others by the "
+        "posterior after those before.",
+        "episodes",
+        ge=1,
+        le=100,
+    )
+    extra: int = setting(
+        1,
+        "Extra episodes",
+        "Episodes after them, by their posterior, that only actor and critics learn from.",
+        "episodes",
+        ge=0,
+        le=100,
+    )
+    first_actions: Literal["policy", "held"] = setting(
+        "policy",
+        "First actions",
+        "How a task is explored for the first time. policy: by the actor and the prior. held: by one random action in "
+        "each episode, which goes far where actions that are drawn anew in every step stay near.",
+    )
+    task_batch: int = setting(16, "Tasks in a batch", "Tasks of an update, drawn with replacement.", ge=1, le=1024)
+    context: int = setting(
+        64, "Context", "Transitions of a recent trial, at most, that z is inferred from.", "transitions", ge=1, le=4096
+    )
+    kl_weight: float = setting(0.1, "KL weight", "Weight of KL(q(z|c) ‖ N(0, I)).", ge=0, le=1000)
+    reward_scale: float = setting(1.0, "Reward scale", "What rewards are multiplied by.", gt=0, le=1000)
+
+
+class PEARLUpdate:
+    """One gradient update and all tensors that it changes. The policy's parameters change in place."""
+
+    def __init__(self, policy: LatentActorCritic, settings: PEARLParams) -> None:
+        self.policy, self.settings = policy, settings
+        device = policy.low.device
+        self.actor, self.critics = FlatParameters(policy.actor), FlatParameters(policy.critics)
+        self.encoder = FlatParameters(policy.encoder)
+        self.target = self.critics.vector.clone()
+        self.log_alpha = torch.tensor(settings.alpha, device=device).log()
+        chosen = settings.target_entropy
+        self.target_entropy = float(-policy.params.outputs if chosen is None else chosen)
+        self.count = torch.zeros((), device=device)
+        vectors = (self.actor.vector, self.critics.vector, self.encoder.vector, self.log_alpha)
+        self.moments = [(torch.zeros_like(v), torch.zeros_like(v)) for v in vectors]  # Adam's first and second
+
+    @property
+    def changing(self) -> list[Tensor]:
+        """Return every tensor that a step changes."""
+        moments = [tensor for pair in self.moments for tensor in pair]
+        vectors = [self.actor.vector, self.critics.vector, self.encoder.vector, self.target, self.log_alpha]
+        return [*vectors, self.count, *moments]
+
+    def step(self, batch: Batch, context: Tensor, mask: Tensor, latent_noise: Tensor, noise: Tensor) -> Tensor:
+        """Make one update; return the ``DIAGNOSTICS`` in order.
+
+        Args:
+            batch: columns of each task's transitions, (tasks, n, width), as :class:`studio.rl.algorithms.sac.SACUpdate`
+                has them.
+            context, mask: see :meth:`studio.meta.context_encoder.FactorEncoder.forward`.
+            latent_noise: standard normal, (tasks, latent).
+            noise: standard normal, (2, tasks · n, width of an action): for the next state's action and the present
+                state's.
+        """
+        rows = {name: column.flatten(0, 1) for name, column in batch.items()}
+        rewards, discounts = self.settings.reward_scale * rows["rewards"].squeeze(-1), rows["discounts"].squeeze(-1)
+        states, next_states, n = rows["observations"], rows["next_observations"], batch["rewards"].shape[1]
+        alpha = self.log_alpha.exp()
+        self.count.add_(1)
+
+        def inferred(vector: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+            """Return each transition's z, and the posteriors' mean and variance, (tasks, latent)."""
+            mean, variance = functional_call(self.policy.encoder, self.encoder.unflatten(vector), (context, mask))
+            latent = mean + variance.sqrt() * latent_noise
+            return latent.repeat_interleave(n, 0), mean, variance
+
+        latent = inferred(self.encoder.vector)[0]
+        next_actions, next_density = self._draw(self.actor.vector, torch.cat([next_states, latent], -1), noise[0])
+        next_q = self._q(self.target, torch.cat([next_states, latent, next_actions], -1)).amin(0)
+        targets = rewards + discounts * (next_q - alpha * next_density)
+
+        def critic_loss(vector: Tensor, encoder: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+            z, mean, variance = inferred(encoder)
+            values = self._q(vector, torch.cat([states, z, rows["actions"]], -1))
+            critic, kl = (values - targets).square().mean(1).sum(), kl_to_prior(mean, variance).mean()
+            return critic + self.settings.kl_weight * kl, (critic, values.mean(), kl, variance.sqrt().mean())
+
+        both = grad_and_value(critic_loss, (0, 1), has_aux=True)(self.critics.vector, self.encoder.vector)
+        gradients, (_, (critic, q, kl, deviation)) = both
+
+        def actor_loss(vector: Tensor) -> tuple[Tensor, Tensor]:
+            actions, density = self._draw(vector, torch.cat([states, latent], -1), noise[1])
+            values = self._q(self.critics.vector, torch.cat([states, latent, actions], -1)).amin(0)
+            return (alpha * density - values).mean(), density.mean()
+
+        self._apply_gradient(1, self.critics.vector, gradients[0])
+        self._apply_gradient(2, self.encoder.vector, gradients[1])
+        gradient, (actor, density) = grad_and_value(actor_loss, has_aux=True)(self.actor.vector)
+        self._apply_gradient(0, self.actor.vector, gradient)
+        if not self.settings.fixed_alpha:
+            self._apply_gradient(3, self.log_alpha, -(density + self.target_entropy))
+        self.target.lerp_(self.critics.vector, self.settings.tau)
+        return torch.stack([critic, actor, alpha, -density, q, kl, deviation])
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return all that changes."""
+        return {f"{i:02d}": tensor.clone() for i, tensor in enumerate(self.changing)}
+
+    def load_state_dict(self, state: dict[str, Any], /) -> None:
+        """Restore what :meth:`state_dict` returned."""
+        for i, tensor in enumerate(self.changing):
+            tensor.copy_(state[f"{i:02d}"])
+
+    def _draw(self, vector: Tensor, rows: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+        parameters = functional_call(self.policy.actor, self.actor.unflatten(vector), (rows,))
+        return squash(parameters[0], noise)
+
+    def _q(self, vector: Tensor, rows: Tensor) -> Tensor:
+        values: Tensor = functional_call(self.policy.critics, self.critics.unflatten(vector), (rows,))
+        return values.squeeze(-1)
+
+    def _apply_gradient(self, which: int, vector: Tensor, gradient: Tensor) -> None:
+        adam(vector, gradient, *self.moments[which], self.count, self.settings.learning_rate)

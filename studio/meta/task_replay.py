@@ -1,0 +1,99 @@
+"""Two memories of meta-training, with a ring for each task: all transitions, and the newest trials as context.
+
+What the encoder infers a task from is recent, as it is in a test; what the critics learn from is not (Rakelly et al.
+2019, arXiv:1903.08254, section 5.1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+class TaskReplay:
+    """A replay buffer for each task, (tasks, length, width): a row holds a transition's columns side by side.
+
+    Args:
+        length: how many transitions of a task it can hold.
+        widths: width of each column, in the order of a row.
+    """
+
+    def __init__(self, tasks: int, length: int, widths: Mapping[str, int], device: Any = "cpu") -> None:
+        self.widths = dict(widths)
+        self.rows = torch.zeros(tasks, length, sum(self.widths.values()), device=device)
+        self.added = torch.zeros(tasks, dtype=torch.int64, device=device)
+
+    def add(self, tasks: Sequence[int], rows: Tensor) -> None:
+        """Add transitions (time, simulations, width) of simulations that played these tasks."""
+        length = self.rows.shape[1]
+        for task, own in zip(tasks, rows.unbind(1), strict=True):
+            own = own[-length:]
+            places = (self.added[task] + torch.arange(len(own), device=own.device)) % length
+            self.rows[task, places] = own
+            self.added[task] += len(own)
+
+    def sample(self, tasks: Tensor, count: int, generator: torch.Generator) -> dict[str, Tensor]:
+        """Return the columns, (n, count, width), of transitions drawn uniformly from each of the tasks (n,)."""
+        held = self.added[tasks].clamp(max=self.rows.shape[1])
+        drawn = torch.rand(len(tasks), count, generator=generator, device=self.rows.device)
+        rows = self.rows[tasks[:, None], (drawn * held[:, None]).long()]
+        return dict(zip(self.widths, rows.split(list(self.widths.values()), -1), strict=True))
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return all but the unused part, copied to the CPU."""
+        held = int(self.added.max().clamp(max=self.rows.shape[1]))
+        return {"added": self.added.clone(), "rows": self.rows[:, :held].to("cpu", copy=True)}
+
+    def load_state_dict(self, state: Mapping[str, Any], /) -> None:
+        """Restore what :meth:`state_dict` returned."""
+        self.added.copy_(state["added"])
+        self.rows[:, : state["rows"].shape[1]] = state["rows"].to(self.rows.device)
+
+
+class RecentTrials:
+    """The newest trials of each task, (tasks, trials, time, width), transitions in their order.
+
+    Args:
+        trials: how many of each task are kept.
+        steps: of a trial.
+        width: of a transition, as an encoder reads it.
+    """
+
+    def __init__(self, tasks: int, trials: int, steps: int, width: int, device: Any = "cpu") -> None:
+        self.rows = torch.zeros(tasks, trials, steps, width, device=device)
+        self.added = torch.zeros(tasks, dtype=torch.int64, device=device)
+
+    def add(self, tasks: Sequence[int], trials: Tensor) -> None:
+        """Add a trial (time, simulations, width) of each of these tasks."""
+        for task, own in zip(tasks, trials.unbind(1), strict=True):
+            self.rows[task, self.added[task] % self.rows.shape[1]] = own
+            self.added[task] += 1
+
+    def sample(self, tasks: Tensor, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Return contexts (n, count, width) of tasks (n,), and a mask (n, count) of the transitions that there are.
+
+        Each is drawn without replacement, in its order, from the first steps of a trial, a number of them that is
+        uniform from 1 on: a policy has seen as much in a test.
+        """
+        steps, device, n = self.rows.shape[2], self.rows.device, len(tasks)
+        held = self.added[tasks].clamp(max=self.rows.shape[1])
+        drawn = torch.rand(n, 2 + steps, generator=generator, device=device)
+        trial, seen = (drawn[:, 0] * held).long(), 1 + (drawn[:, 1] * steps).long()
+        keys = drawn[:, 2:].masked_fill(torch.arange(steps, device=device) >= seen[:, None], 2.0)
+        places = keys.topk(min(count, steps), largest=False).indices
+        late = places >= seen[:, None]
+        places = places.masked_fill(late, steps).sort(-1).values
+        mask = (places < steps).float()
+        return self.rows[tasks[:, None], trial[:, None], places.clamp(max=steps - 1)], mask
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the trials, copied to the CPU."""
+        return {"added": self.added.clone(), "rows": self.rows.to("cpu", copy=True)}
+
+    def load_state_dict(self, state: Mapping[str, Any], /) -> None:
+        """Restore what :meth:`state_dict` returned."""
+        self.added.copy_(state["added"])
+        self.rows.copy_(state["rows"])

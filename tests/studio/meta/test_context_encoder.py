@@ -1,0 +1,67 @@
+"""Posteriors of a latent variable: closed forms, the order of transitions, an empty context."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch.distributions import Normal, kl_divergence
+
+from studio.meta.context_encoder import FactorEncoder, RecurrentEncoder
+from studio.meta.posterior import kl_to_prior, normal_product
+
+KINDS = [FactorEncoder, RecurrentEncoder]
+
+
+def encoder_of(kind: type) -> torch.nn.Module:
+    torch.manual_seed(0)
+    encoder: torch.nn.Module = kind(5, 2, 8, 1)
+    return encoder
+
+
+def test_normal_product_is_the_normalized_product_of_densities() -> None:
+    means, precisions = torch.tensor([[0.5], [-1.0], [2.0]]), torch.tensor([[4.0], [1.0], [0.5]])
+    mean, variance = normal_product(means, precisions)
+    grid = torch.linspace(-8, 8, 40_001, dtype=torch.float64)[:, None]
+    density = sum(Normal(m, p**-0.5).log_prob(grid) for m, p in zip(means, precisions, strict=True))
+    density = (density + Normal(0.0, 1.0).log_prob(grid)).exp()
+    density /= density.sum()
+    found = (density * grid).sum()
+    assert mean.item() == pytest.approx(found.item(), abs=1e-6)
+    assert variance.item() == pytest.approx((density * (grid - found) ** 2).sum().item(), abs=1e-6)
+
+
+def test_kl_to_prior_equals_torch_distributions() -> None:
+    mean, variance = torch.tensor([[0.3, -2.0], [0.0, 0.0]]), torch.tensor([[0.2, 3.0], [1.0, 1.0]])
+    wanted = kl_divergence(Normal(mean, variance.sqrt()), Normal(torch.zeros(2), torch.ones(2))).sum(-1)
+    torch.testing.assert_close(kl_to_prior(mean, variance), wanted)
+
+
+def test_factor_encoder_ignores_the_order_of_transitions() -> None:
+    encoder, context = encoder_of(FactorEncoder), torch.randn(3, 6, 5)
+    shuffled = encoder(context[:, torch.randperm(6)], torch.ones(3, 6))
+    for found, wanted in zip(shuffled, encoder(context, torch.ones(3, 6)), strict=True):
+        torch.testing.assert_close(found, wanted)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_encoder_of_an_empty_context_is_the_prior(kind: type) -> None:
+    encoder = encoder_of(kind)
+    for mean, variance in (
+        encoder(torch.randn(2, 4, 5), torch.zeros(2, 4)),
+        encoder.read(torch.zeros(2, encoder.summary_width)),
+    ):
+        assert torch.equal(mean, torch.zeros(2, 2)) and torch.equal(variance, torch.ones(2, 2))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_encoder_absorbs_what_it_reads_at_once(kind: type) -> None:
+    encoder, context = encoder_of(kind), torch.randn(2, 4, 5)
+    mask = torch.tensor([[1.0, 1, 1, 1], [1, 1, 0, 0]])
+    summary = torch.zeros(2, encoder.summary_width)
+    for t in range(4):
+        summary = encoder.absorb(summary, context[:, t], mask[:, t])
+    for found, wanted in zip(encoder.read(summary), encoder(context, mask), strict=True):
+        torch.testing.assert_close(found, wanted)
+    other = context.masked_fill(mask[..., None] == 0, 9.0)  # what is masked changes nothing
+    for found, wanted in zip(encoder(other, mask), encoder(context, mask), strict=True):
+        torch.testing.assert_close(found, wanted)

@@ -1,0 +1,92 @@
+"""Training tasks that are assigned to simulations, and the memories of them: nothing of one task leaks into another."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from studio.contracts import ResolvedDomain
+from studio.experiment import Domain
+from studio.meta.held_tasks import HeldTasks, task_seeds
+from studio.meta.task_replay import RecentTrials, TaskReplay
+from studio.meta.task_split import split
+from studio.registry import shared_registry
+from studio.rng import EpisodeRng
+from studio.sim.domains import resolve
+from studio.sim.tasks import contexts
+from studio.sim.world import World
+
+
+def domain_of(task: str, embodiment: str = "point", **more: object) -> ResolvedDomain:
+    plan = {"embodiment": embodiment, "task": task, "control": "motor", "observation": ["state"], **more}
+    return resolve(Domain.model_validate(plan), shared_registry())
+
+
+def drawn(domain: ResolvedDomain, seeds: np.ndarray) -> np.ndarray:
+    return contexts.draw(domain.task, domain.domain.contexts, EpisodeRng(seeds))
+
+
+@pytest.mark.parametrize(
+    ("domain", "count", "wanted"),
+    [
+        (domain_of("half_circle"), 100, 80),  # its members
+        (domain_of("half_circle"), 7, 7),
+        (domain_of("point_navigation"), 50, 50),
+        (domain_of("point_navigation", contexts=[[0.1, 0.1], [0.2, 0.2], [0.3, 0.3]]), 50, 3),
+    ],
+)
+def test_task_seeds_draw_distinct_tasks(domain: ResolvedDomain, count: int, wanted: int) -> None:
+    found = drawn(domain, task_seeds(domain, count, 1 << 32))
+    assert len(found) == len(np.unique(found, axis=0)) == wanted
+
+
+@pytest.mark.parametrize("task", ["half_circle", "point_navigation"])
+def test_task_seeds_draw_no_held_out_context(task: str) -> None:
+    domain = domain_of(task)
+    trained = {tuple(context) for context in drawn(domain, task_seeds(domain, 200, 1 << 32)).tolist()}
+    assert not trained & {tuple(context) for context in split(domain, 0).inside}
+
+
+def test_held_tasks_play_the_assigned_tasks_for_a_whole_trial() -> None:
+    domain = domain_of("half_circle_dense")
+    world = World(domain.domain, domain.new_task(), domain.embodiment, 3, 1)
+    held = HeldTasks(world, 2, task_seeds(domain, 80, 5))
+    wanted = drawn(domain, held.task_seeds)
+    for tasks in ([4, 4, 60], [7, 0, 1]):
+        held.assign(np.array(tasks))
+        world.reset()
+        for _ in range(40):
+            np.testing.assert_array_equal(world.contexts, wanted[tasks])
+            world.step(np.full((3, 2), 0.1))
+            assert ((held.rewards == 0) | (held.rewards >= 0.8)).all()  # the sparse one is what a policy observes
+
+
+def test_memories_return_transitions_of_the_asked_task_alone() -> None:
+    replay, recent, generator = TaskReplay(3, 10, {"a": 2, "b": 1}), RecentTrials(3, 2, 6, 1), torch.Generator()
+    for round in range(4):
+        tasks = [round % 3, 2]
+        rows = torch.tensor(tasks, dtype=torch.float32).expand(6, 2)[..., None]
+        replay.add(tasks, rows.repeat(1, 1, 3))
+        recent.add(tasks, rows + 10 * round)
+    asked = torch.tensor([0, 1, 2, 2])
+    batch = replay.sample(asked, 50, generator)
+    assert (batch["a"] == asked[:, None, None]).all() and (batch["b"] == asked[:, None, None]).all()
+    for _ in range(20):
+        context, mask = recent.sample(asked, 4, generator)
+        assert mask.sum(1).min() >= 1
+        assert (context[..., 0] % 10 == asked[:, None])[mask > 0].all()
+        assert ((context[2:, :, 0] >= 20) | (mask[2:] == 0)).all()  # of its two newest trials
+
+
+def test_recent_trials_sample_the_beginning_of_a_trial_in_order() -> None:
+    recent, generator = RecentTrials(1, 1, 30, 1), torch.Generator().manual_seed(0)
+    recent.add([0], torch.arange(30.0)[:, None, None])
+    lengths = []
+    for _ in range(300):
+        context, mask = recent.sample(torch.zeros(1, dtype=torch.long), 30, generator)
+        count = int(mask.sum())
+        assert torch.equal(context[0, :count, 0], torch.arange(float(count)))
+        lengths.append(count)
+    assert min(lengths) == 1 and max(lengths) == 30
+    assert abs(np.mean(lengths) - 15.5) < 2
