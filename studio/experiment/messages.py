@@ -43,6 +43,10 @@ def plain_validation(error: ValidationError, model: type[BaseModel], prefix: str
         elif kind == "value_error":
             message, _, remedy = (f"{part[:1].upper()}{part[1:]}." for part in str(context["error"]).partition("; "))
             found.append(ExperimentError(message, field, remedy if len(remedy) > 1 else ""))
+        elif kind == "too_short":
+            least = context["min_length"]
+            entries = "one entry" if least == 1 else f"{least} entries"
+            found.append(ExperimentError(f"{value} is too short a list.", field, f"Give at least {entries}."))
         else:
             # int_parsing, int_type, int_from_float and the like: what is wanted comes first
             remedy = (

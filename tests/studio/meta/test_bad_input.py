@@ -1,0 +1,72 @@
+"""What no meta-learner can do anything with is a plain problem before the start, at its field and with a remedy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+
+from studio.contracts import Problem
+from studio.errors import StudioError
+from studio.experiment import Experiment
+from studio.registry import shared_registry
+from studio.rng import EpisodeRng
+from studio.run.check import check
+
+META = {id: kind for id, kind in shared_registry().all("strategies").items() if "meta-learning" in kind.tags}
+# what is 0: the setting in the strategies that have it
+ZERO = ("inner_steps", "support", "support_episodes", "query", "episodes", "tasks", "meta_batch", "trial", "context")
+ZEROS = [(id, name) for id, kind in META.items() for name in ZERO if name in kind.Params.model_fields]
+FAMILY = [id for id, kind in META.items() if kind.requires.task_family]
+
+
+def problems(id: str, changes: Mapping[str, Any]) -> list[Problem]:
+    """What the user is told: the problems found, or the one that keeps the experiment from being read."""
+    try:
+        plan: Experiment = META[id].examples()["example"].changed(**changes)
+    except StudioError as error:
+        return [Problem(error.field, error.message, error.remedy)]
+    return check(plan, shared_registry())
+
+
+@pytest.mark.parametrize(("id", "name"), ZEROS)
+def test_none_of_what_is_adapted_to_is_a_problem(id: str, name: str) -> None:
+    (found,) = problems(id, {f"strategy.params.{name}": 0})
+    assert found.field == f"strategy.params.{name}"
+    assert found.message == "0 is out of range." and found.remedy.startswith("It must be at least ")
+
+
+@pytest.mark.parametrize("id", FAMILY)
+@pytest.mark.parametrize("copies", [1, 2])
+def test_a_family_with_one_task_is_a_problem(id: str, copies: int) -> None:
+    source = META[id].examples()["example"].source
+    task = shared_registry().get("tasks", source.task, "task")()
+    (context,) = task.family(EpisodeRng(np.array([1]))).tolist()
+    (found,) = problems(id, {"source.contexts": [context] * copies})
+    assert found.field == "source.contexts" and "only one task to learn" in found.message
+    assert found.remedy == "Give several that differ, or none for the whole family."
+
+
+@pytest.mark.parametrize("id", META)
+@pytest.mark.parametrize(
+    ("shots", "words"),
+    [([], "Give at least one entry."), ([-1], "from 0 to 100"), ([101], "from 0 to 100")],
+)
+def test_impossible_shots_are_a_problem(id: str, shots: list[int], words: str) -> None:
+    (found,) = problems(id, {"evaluation.shots": shots})
+    assert found.field == "evaluation.shots" and words in found.remedy
+
+
+def test_more_shots_than_the_target_has_episodes_are_a_problem() -> None:
+    (found,) = problems("few_shot", {"evaluation.shots": [3]})
+    assert found.field == "evaluation.shots" and "adapted to 3 episodes, and the target has 2" in found.message
+
+
+def test_a_task_that_is_no_family_is_a_problem() -> None:
+    cheetah = {"embodiment": "half_cheetah", "task": "half_cheetah", "control": "motor", "observation": "state"}
+    for id in FAMILY:
+        found = problems(id, {"source": cheetah, "target": cheetah, "evaluation.held_out": "none"})
+        assert "source.task" in [problem.field for problem in found], id
+        assert all(problem.remedy for problem in found)
