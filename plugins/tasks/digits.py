@@ -43,7 +43,7 @@ class Digits(Task):
     observations = ("image",)
     actions = 10
     goal_width = 1
-    context = ("image",)
+    context: ClassVar[tuple[str, ...]] = ("image",)
     members = _contexts(SOURCE)
     validation = _contexts(VALIDATION)
     held_out = _contexts(TEST)
@@ -92,7 +92,7 @@ class Digits(Task):
         self._labels = digit_images.mnist()[1]
         self._choice = np.full(world.num_envs, -1)
         numbers = self._numbers()
-        self._cells = np.full(digit_images.COUNT, -1)
+        self._cells = np.full(numbers.max() + 1, -1)
         self._cells[numbers] = np.arange(len(numbers))
         self._line = math.ceil(math.sqrt(len(numbers)))
 

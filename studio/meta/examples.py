@@ -14,6 +14,7 @@ from studio.sim.world import World
 
 Array = np.ndarray
 AT_ONCE = 2048  # tasks
+CYCLE = 60
 FRAMES = 8  # of an episode that are kept at most, evenly spaced
 
 
@@ -52,7 +53,8 @@ class SupportTrials:
 
     def __init__(self, domain: ResolvedDomain, seeds: Sequence[int], episodes: int, more: int = 0) -> None:
         self._seeds, self._episodes = seeds, episodes
-        self._step = max(seeds) - min(seeds) + 1
+        # 1 more than a multiple of 60, so that a task that counts through a few cases by the seed meets all in turn
+        self._step = CYCLE * -(-(max(seeds) - min(seeds)) // CYCLE) + 1
         self._world = World(domain.domain, domain.new_task(), domain.embodiment, len(seeds))
         Trials(self._world, episodes + more, observed=False)
 
@@ -96,7 +98,9 @@ def collect_examples(
     parts = []
     for start in range(0, tasks, AT_ONCE):
         count = min(AT_ONCE, tasks - start)
-        first = seed + start * (episodes + 1)  # the episodes of these tasks have the seeds up to the next ones' first
+        first = seed + 2 * start * (
+            episodes + 1
+        )  # the episodes of these tasks have the seeds up to the next ones' first
         trials = SupportTrials(domain, range(first, first + count), episodes)
         done = start * episodes
         count_up = None if tick is None else lambda played, done=done: tick(done + played, tasks * episodes)

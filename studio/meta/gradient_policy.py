@@ -33,7 +33,7 @@ class InnerLoopParams(Settings):
 
 
 class GradientPolicy(SupportPerceptron):
-    """Takes gradient steps on the mean squared error of a task's examples, with rates that may be trained too.
+    """Takes gradient steps on the mean loss of a task's examples, with rates that may be trained too.
 
     Sources: Finn et al. 2017 (MAML), arXiv:1703.03400, algorithm 2; a rate for each weight: Li et al. 2017 (Meta-SGD),
     arXiv:1707.09835.
@@ -61,7 +61,7 @@ class GradientPolicy(SupportPerceptron):
 
         def loss(given: Weights, support: tuple[Tensor, Tensor]) -> Tensor:
             found: Tensor = functional_call(self.network, dict(given), (support[0],))
-            return (found - support[1]).square().mean()
+            return self.losses(found, support[1]).mean()
 
         def adapted(*support: Tensor) -> dict[str, Tensor]:
             return adapt(weights, loss, support, self.params.inner_steps, rates, self.params.first_order)

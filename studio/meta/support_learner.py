@@ -19,7 +19,7 @@ from studio.rl.compiling import compile_update
 from studio.seeds import batch_seed
 
 BETAS, EPSILON = (0.9, 0.999), 1e-8  # of Adam
-UNITS = {"loss": "", "query_mse": "", "learning_rate": "", "tasks_per_second": "tasks/s"}
+UNITS = {"loss": "", "query_error": "", "learning_rate": "", "tasks_per_second": "tasks/s"}
 
 
 class SupportParams(Settings):
@@ -46,7 +46,8 @@ class SupportParams(Settings):
 
 class SupportLearner:
     """The outer loop. An iteration is some gradient steps, each on a new batch of tasks; what it draws depends on the
-    seed and the iteration alone. A task's episodes are dealt anew to support and query, which share none."""
+    seed and the iteration alone. A task's episodes are dealt anew to support and query, which share none: of n discrete
+    choices in rounds of n consecutive ones, in which a family for classification shows every class once."""
 
     units = UNITS
 
@@ -77,21 +78,21 @@ class SupportLearner:
         return self.settings.learning_rate * 0.5 * (1 + math.cos(math.pi * self.iteration / self.iterations))
 
     def iterate(self) -> Iterator[Metrics]:
-        """Train until the budget is spent; yield the mean loss and query MSE of each iteration."""
+        """Train until the budget is spent; yield the mean loss and query error of each iteration."""
         while self.iteration < self.iterations:
             batches = self.batches()
             step, started = self.prepare(), time.perf_counter()
             rate = torch.tensor(self.learning_rate, device=self._count.device)
             found = torch.stack([torch.stack(step(rate, *batch)) for batch in batches]).mean(0).tolist()
             seconds = time.perf_counter() - started
-            values = dict(zip(("loss", "query_mse"), found, strict=True))
+            values = dict(zip(("loss", "query_error"), found, strict=True))
             values["learning_rate"] = float(rate)
             values["tasks_per_second"] = len(batches) * self.settings.meta_batch / seconds
             self.iteration += 1
             yield Metrics(self.iteration, self.iterations, values)
 
     def update(self, rate: Tensor, *batch: Tensor) -> tuple[Tensor, Tensor]:
-        """Take one step of Adam; return the mean loss and query MSE before it.
+        """Take one step of Adam; return the mean loss and query error before it.
 
         Args:
             rate: the learning rate, ().
@@ -137,8 +138,10 @@ class SupportLearner:
         s, device = self.settings, self._actions.device
         generator = torch.Generator().manual_seed(batch_seed(self.seed, self.iteration))
         tasks = torch.randint(len(self._actions), (s.updates, s.meta_batch), generator=generator)
-        keys = torch.rand(s.updates, s.meta_batch, self._actions.shape[1], generator=generator)
-        dealt = keys.argsort(-1)[..., : s.support + s.query].to(device)
+        ways = self.policy.params.choices or 1
+        keys = torch.rand(s.updates, s.meta_batch, self._actions.shape[1] // ways, generator=generator)
+        rounds = keys.argsort(-1)[..., : (s.support + s.query) // ways, None]
+        dealt = (rounds * ways + torch.arange(ways)).flatten(2).to(device)
         rows = tasks[..., None].to(device)
         parts = [values[rows, dealt] for values in (self._observations, self._actions)]
         sides = (slice(s.support), slice(s.support, None))

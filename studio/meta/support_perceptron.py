@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
+from torch.nn.functional import adaptive_avg_pool2d, one_hot
 
 from studio.contracts import Observation
 from studio.experiment import setting
+from studio.meta.examples import Examples
 from studio.meta.hidden_context import CONTEXT_KEYS
 from studio.rl.networks.gaussian import FlatPolicy, MLPParams, flatten
 
 Array = np.ndarray
 Weights = Mapping[str, Tensor]  # of the perceptron, or all of a policy's parameters, by name
 FEWEST = 1e-4  # standard deviation: what hardly varies is not scaled up
+SIDE = 16  # px
 
 
 class SupportPerceptron(FlatPolicy):
@@ -26,7 +29,8 @@ class SupportPerceptron(FlatPolicy):
 
     The adapted weights are its memory, (n, numbers), so that every row may be of another task; without a memory it acts
     by weights of its own. It never reads the context. A subclass says in :meth:`adapt` how weights come from examples.
-    Observations and actions are scaled to mean 0 and standard deviation 1 over the training's examples.
+    Observations and actions are scaled to mean 0 and standard deviation 1 over the training's examples; an image is
+    read as ``SIDE`` × ``SIDE`` gray values, all scaled alike. Of discrete choices it gives logits.
     """
 
     reads_support = True
@@ -43,17 +47,27 @@ class SupportPerceptron(FlatPolicy):
         ignored: list[str] = setting(
             [*CONTEXT_KEYS], "Ignored", "Observation entries that the policy does not receive, such as the goal."
         )
+        choices: int = setting(
+            0, "Choices", "Number of discrete choices; 0: continuous actions.", ge=0, le=10_000, derived=True
+        )
 
     def fit_to(self, world: Any, seed: int) -> None:
         """Build the networks for a world's observations and actions; the same seed gives the same weights."""
-        self.make(seed, inputs=self._width(world), outputs=len(world.control.low))
-        self.set_ranges(world.control.low, world.control.high)
+        inputs = rows_of(world.observe([0]), self.params.ignored).shape[1]
+        self.make(seed, inputs=inputs, outputs=world.choices or len(world.control.low), choices=world.choices)
+        if not world.choices:
+            self.set_ranges(world.control.low, world.control.high)
 
-    def fit_scales(self, observations: Observation, actions: Array) -> None:
-        """Take means and standard deviations of observations (…, width), by entry, and native actions (…, outputs)."""
-        for name, rows in (("observation", flatten(observations, self.params.ignored)), ("action", actions)):
-            axes = tuple(range(rows.ndim - 1))
-            mean, std = (torch.from_numpy(f(rows, axis=axes, dtype=float)) for f in (np.mean, np.std))
+    def fit_scales(self, examples: Examples) -> None:
+        """Take means and standard deviations of examples' observations, and of their actions but for choices."""
+        rows = {"observation": rows_of(examples.observations, self.params.ignored)}
+        if not self.params.choices:
+            rows["action"] = torch.as_tensor(examples.actions)
+        for name, found in rows.items():
+            every = found.flatten(0, -2).double()
+            if name == "observation" and "image" in examples.observations:
+                every = every.flatten()[:, None]  # at the margin a pixel hardly varies
+            mean, std = every.mean(0), every.std(0)
             self.get_buffer(f"{name}_mean").copy_(mean)
             self.get_buffer(f"{name}_std").copy_(torch.where(std > FEWEST, std, 1.0))
 
@@ -70,15 +84,23 @@ class SupportPerceptron(FlatPolicy):
     def query_loss(
         self, parameters: Weights, support: tuple[Tensor, Tensor], query: tuple[Tensor, Tensor]
     ) -> tuple[Tensor, Tensor]:
-        """Return the loss on each task's query after adaptation to its support, (tasks,), and its MSE in native units,
-        (tasks,).
+        """Return the loss on each task's query after adaptation to its support, and its error in the actions' own
+        terms: the MSE in native units, or the share of wrong choices; (tasks,) each.
 
         Args:
             support: scaled observations and actions, (tasks, n, width) each; ``query``: the same.
         """
         predicted = self.predict(self.adapt(parameters, *support), query[0])
-        squares = (predicted - query[1]).square()
-        return squares.mean((1, 2)), (squares.detach() * self.action_std.square()).mean((1, 2))
+        losses, found = self.losses(predicted, query[1]).mean(1), predicted.detach()
+        if self.params.choices:
+            return losses, (found.argmax(-1) != query[1].argmax(-1)).float().mean(1)
+        return losses, ((found - query[1]) * self.action_std).square().mean((1, 2))
+
+    def losses(self, predicted: Tensor, actions: Tensor) -> Tensor:
+        """Return the squared error or the cross-entropy of each prediction, (…,), for scaled actions (…, outputs)."""
+        if self.params.choices:
+            return -(actions * predicted.log_softmax(-1)).sum(-1)
+        return (predicted - actions).square().mean(-1)
 
     def predict(self, weights: Weights, observations: Tensor) -> Tensor:
         """Return scaled actions, (tasks, n, outputs), of each task's weights for scaled observations."""
@@ -88,13 +110,15 @@ class SupportPerceptron(FlatPolicy):
         return found
 
     def scaled(self, observation: Any) -> Tensor:
-        """Return an observation's entries side by side and scaled, (…, inputs), on the policy's device."""
-        rows = torch.as_tensor(flatten(observation, self.params.ignored), dtype=torch.float32, device=self.low.device)
+        """Return an observation as the perceptron reads it, (…, inputs), on the policy's device."""
+        rows = rows_of(observation, self.params.ignored).to(self.low.device)
         return (rows - self.observation_mean) / self.observation_std
 
     def scaled_actions(self, actions: Array) -> Tensor:
-        """Return native actions, scaled, (…, outputs)."""
+        """Return native actions, scaled, (…, outputs); of choices a row with a 1 in the place of the chosen one."""
         rows = torch.as_tensor(actions, dtype=torch.float32, device=self.low.device)
+        if self.params.choices:
+            return one_hot(rows[..., 0].long(), self.params.choices).float()
         return (rows - self.action_mean) / self.action_std
 
     def adapted(self, observations: Observation, actions: Array) -> Array:
@@ -116,13 +140,16 @@ class SupportPerceptron(FlatPolicy):
                 self.network.get_parameter(name).copy_(value[0])
 
     def act(self, observation: Any, memory: Any = None) -> tuple[Array, Any]:
-        """Return native actions (n, outputs) within their range, by the memory's weights; and the memory."""
+        """Return native actions (n, outputs) within their range, or choices (n, 1), by the memory's weights; and the
+        memory."""
         with torch.inference_mode():
             rows = self.scaled(observation)
             if memory is None:
                 found = self.network(rows)
             else:
                 found = self.predict(self.weights_of(torch.as_tensor(memory).to(rows)), rows[:, None])[:, 0]
+            if self.params.choices:
+                return found.argmax(-1, keepdim=True).float().cpu().numpy(), memory
             native = (found * self.action_std + self.action_mean).clamp(self.low, self.high)
             return native.cpu().numpy(), memory
 
@@ -146,3 +173,12 @@ class SupportPerceptron(FlatPolicy):
         for name, width in (("observation", p.inputs), ("action", p.outputs)):
             self.register_buffer(f"{name}_mean", torch.zeros(width))
             self.register_buffer(f"{name}_std", torch.ones(width))
+
+
+def rows_of(observation: Any, ignored: Sequence[str]) -> Tensor:
+    """Return an observation's entries side by side, (…, width) float32; of an image (…, h, w, 3) its gray values."""
+    if not isinstance(observation, Mapping) or "image" not in observation:
+        return torch.as_tensor(flatten(observation, ignored), dtype=torch.float32)
+    image = torch.as_tensor(observation["image"])
+    gray = image.flatten(0, -4).float().mean(-1) / 255
+    return adaptive_avg_pool2d(gray[:, None], SIDE).reshape(*image.shape[:-3], SIDE * SIDE)

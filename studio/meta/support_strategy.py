@@ -12,6 +12,7 @@ from studio.meta.hidden_context import hidden
 from studio.meta.support_learner import UNITS, SupportLearner, SupportParams
 from studio.meta.support_perceptron import SupportPerceptron
 from studio.nn.snapshot import snapshot
+from studio.registry import shared_registry
 from studio.rl.learners import check_compiler
 from studio.seeds import demonstration_seed, training_episode_seed
 
@@ -57,6 +58,12 @@ class SupportStrategy(Strategy):
         if self.params.meta_batch > self.params.tasks:
             words = f"There are {self.params.tasks} tasks, fewer than a meta-batch."
             found.append(Problem(f"{self.settings_field}.tasks", words, f"Choose {self.params.meta_batch} or more."))
+        source = experiment.source
+        ways = shared_registry().get("tasks", source.task, "source.task").actions if source.control == "discrete" else 1
+        for name, count in (("support", self.params.support), ("query", self.params.query)):
+            if count % ways:
+                words = f"The family has {ways} classes, and {count} episodes are no whole number for each."
+                found.append(Problem(f"{self.settings_field}.{name}", words, f"Choose a multiple of {ways}."))
         return found
 
     def setup(self, context: Context[Any]) -> None:
@@ -69,7 +76,7 @@ class SupportStrategy(Strategy):
         self._policy.to(context.device)
         seed = training_episode_seed(plan.seed)
         examples = collect_examples(domain, params.tasks, params.support + params.query, seed, context.progress)
-        self._policy.fit_scales(examples.observations, examples.actions)
+        self._policy.fit_scales(examples)
         self._learner = SupportLearner(self._policy, examples, params, plan.budget.iterations, plan.seed, context.log)
 
     def iterate(self) -> Iterator[Metrics]:

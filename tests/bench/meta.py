@@ -38,7 +38,7 @@ from studio.sim.domains import resolve
 Array = np.ndarray
 SEEDS = (0, 1, 2)
 TASKS, SHOTS, ASKED, TEST_SEED = 600, 10, 100, 10_000
-TRAINING = SupportParams(support=SHOTS, query=10, tasks=20_000, learning_rate=0.01)
+TRAINING = SupportParams(support=SHOTS, query=10, tasks=20_000, learning_rate=0.005)
 DOMAIN = resolve(Domain.model_validate(SINUSOID), shared_registry())
 STRETCHES = 9
 INNER_RATE = 0.05
@@ -64,7 +64,7 @@ def gradient_policy(**inner_loop: Any) -> GradientPolicy:
 
 METHODS = {
     "maml": Method(gradient_policy, 1000, 0.36),
-    "meta_sgd": Method(lambda: gradient_policy(learn_rates=True, elementwise_rates=True), 900, 0.30),
+    "meta_sgd": Method(lambda: gradient_policy(learn_rates=True, elementwise_rates=True), 800, 0.30),
     "hypernetwork": Method(HypernetworkPolicy, 150),
 }
 
@@ -73,7 +73,7 @@ def learner_of(policy: SupportPerceptron, examples: Examples, iterations: int, s
     """Return the learner of a policy with fresh weights."""
     policy.make(seed, inputs=1, outputs=1)
     policy.set_ranges(np.array([-10.0]), np.array([10.0]))
-    policy.fit_scales(examples.observations, examples.actions)
+    policy.fit_scales(examples)
     return SupportLearner(policy, examples, TRAINING, iterations, seed)
 
 
@@ -91,12 +91,17 @@ def train(method: Method, test: Examples, seed: int) -> None:
     for _ in learner.iterate():
         pass
     method.seconds.append(collected + time.process_time() - started)
-    support, (x, y) = test.first(SHOTS), query(test)
-    memory = learner.policy.adapted(*support.flat())
-    found = [learner.policy.act({"state": x[:, i]}, memory)[0] for i in range(ASKED)]
-    method.errors.append(np.square(np.stack(found, 1) - y).mean((1, 2)))
+    method.errors.append(errors_of(learner.policy, test))
+    x, y = query(test)
     own = learner.policy.act({"state": x.reshape(-1, 1)})[0]
     method.before.append(float(np.square(own - y.reshape(-1, 1)).mean()))
+
+
+def errors_of(policy: SupportPerceptron, test: Examples) -> Array:
+    """Return the MSE of each test task, (tasks,), after adaptation to its support."""
+    memory, (x, y) = policy.adapted(*test.first(SHOTS).flat()), query(test)
+    found = np.stack([policy.act({"state": x[:, i]}, memory)[0] for i in range(ASKED)], 1)
+    return np.asarray(np.square(found - y).mean((1, 2)))
 
 
 def query(test: Examples) -> tuple[Array, Array]:
@@ -206,10 +211,7 @@ def package_rows(bank: Examples, test: Examples, seconds: float) -> list[dict[st
         for batch in theirs.batches():
             step(TRAINING.learning_rate * 0.5 * (1 + np.cos(np.pi * share)), *batch)
             count += 1
-    support, (x, y) = test.first(SHOTS), query(test)
-    memory = theirs.policy.adapted(*support.flat())
-    found = np.stack([theirs.policy.act({"state": x[:, i]}, memory)[0] for i in range(ASKED)], 1)
-    error = np.square(found - y).mean((1, 2))
+    error = errors_of(theirs.policy, test)
     return [
         error_row("parallel-metalearn: maml", [error], f"after {count} steps in {seconds:.0f} s, seed 0"),
         row("parallel-metalearn: rate", round(float(other)), "steps/s"),

@@ -54,7 +54,7 @@ def test_outer_gradient_agrees_with_finite_differences(steps: int) -> None:
 def test_adapted_memory_acts_as_the_weights_after_gradient_descent() -> None:
     """Each row by the weights of its own task, found here by autograd and a loop."""
     policy, given = policy_of(inner_steps=2), examples(3, 4)
-    policy.fit_scales(given.observations, given.actions)
+    policy.fit_scales(given)
     memory = policy.adapted(*given.flat())
     asked = np.linspace(-1, 1, 3, dtype=np.float32)[:, None]
     found, kept = policy.act({"state": asked}, memory)
