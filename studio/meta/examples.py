@@ -98,9 +98,8 @@ def collect_examples(
     parts = []
     for start in range(0, tasks, AT_ONCE):
         count = min(AT_ONCE, tasks - start)
-        first = seed + 2 * start * (
-            episodes + 1
-        )  # the episodes of these tasks have the seeds up to the next ones' first
+        # these tasks' episodes have seeds below the next ones' first
+        first = seed + 2 * start * (episodes + 1)
         trials = SupportTrials(domain, range(first, first + count), episodes)
         done = start * episodes
         count_up = None if tick is None else lambda played, done=done: tick(done + played, tasks * episodes)
