@@ -6,7 +6,8 @@ other points of each; intervals are over tasks and seeds. Trainings run in one t
 the first task that is drawn to the last step, without compiling, which is timed apart. The package is given the same
 tasks, scaled in the same way, the same network, meta-batch, inner and outer rates, and as many seconds.
 
-``pip install parallel-metalearn`` before, or its rows are left out.
+``pip install parallel-metalearn`` before, or its rows are left out. What a training found is kept in ``runs/bench/meta``
+and taken as it is: remove it to measure again. Words after the script's name choose one to make: ``meta.py maml 0``.
 """
 
 from __future__ import annotations
@@ -14,13 +15,14 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 import torch
 from _report import finish, row
+from _training import kept
 from torch import Tensor
 from torch.func import functional_call
 
@@ -51,10 +53,6 @@ class Method:
     policy: Callable[[], SupportPerceptron]
     iterations: int
     most: float | None = None  # MSE
-    errors: list[Array] = field(default_factory=list)  # of each seed, (tasks,)
-    before: list[float] = field(default_factory=list)  # MSE without support
-    seconds: list[float] = field(default_factory=list)
-    compiling: list[float] = field(default_factory=list)
 
 
 def gradient_policy(**inner_loop: Any) -> GradientPolicy:
@@ -77,24 +75,36 @@ def learner_of(policy: SupportPerceptron, examples: Examples, iterations: int, s
     return SupportLearner(policy, examples, TRAINING, iterations, seed)
 
 
-def train(method: Method, test: Examples, seed: int) -> None:
-    """Train a method from one seed, and note its errors and seconds."""
-    started = time.process_time()
-    count, first = TRAINING.support + TRAINING.query, training_episode_seed(seed)
-    learner = learner_of(
-        method.policy(), collect_examples(DOMAIN, TRAINING.tasks, count, first), method.iterations, seed
-    )
+def train(name: str, seed: int) -> dict[str, Any]:
+    """Train a method from one seed; return its errors on the test tasks, that before adaptation, and its seconds."""
+    method, started = METHODS[name], time.process_time()
+    examples = collect_examples(DOMAIN, TRAINING.tasks, TRAINING.support + TRAINING.query, training_episode_seed(seed))
+    learner = learner_of(method.policy(), examples, method.iterations, seed)
     collected, clock = time.process_time() - started, time.perf_counter()
     learner.prepare()
-    method.compiling.append(time.perf_counter() - clock)
-    started = time.process_time()
+    compiling, started = time.perf_counter() - clock, time.process_time()
     for _ in learner.iterate():
         pass
-    method.seconds.append(collected + time.process_time() - started)
-    method.errors.append(errors_of(learner.policy, test))
+    seconds, test = collected + time.process_time() - started, test_tasks()
     x, y = query(test)
     own = learner.policy.act({"state": x.reshape(-1, 1)})[0]
-    method.before.append(float(np.square(own - y.reshape(-1, 1)).mean()))
+    return {
+        "errors": errors_of(learner.policy, test).tolist(),
+        "before": float(np.square(own - y.reshape(-1, 1)).mean()),
+        "seconds": seconds,
+        "compiling": compiling,
+    }
+
+
+def training(name: str, seed: int) -> dict[str, Any]:
+    """Return what a training found, which is made now if it was not."""
+    found: dict[str, Any] = kept("meta", f"{name}-{seed}", lambda: train(name, seed))
+    return found
+
+
+def test_tasks() -> Examples:
+    """Return the tasks of the scores, whose first ``SHOTS`` points are the support."""
+    return collect_examples(DOMAIN, TASKS, SHOTS + ASKED, TEST_SEED)
 
 
 def errors_of(policy: SupportPerceptron, test: Examples) -> Array:
@@ -262,9 +272,11 @@ def gradient_difference(batch: tuple[Tensor, ...]) -> float:
     policy.double()
     rows = [part.double() for part in batch]
     own = {name: value.detach() for name, value in policy.named_parameters()}
-    found = torch.func.grad(lambda given: policy.query_loss(given, (rows[0], rows[1]), (rows[2], rows[3]))[0].mean())(
-        own
-    )
+
+    def loss(given: dict[str, Tensor]) -> Tensor:
+        return policy.query_loss(given, (rows[0], rows[1]), (rows[2], rows[3]))[0].mean()
+
+    found = torch.func.grad(loss)(own)
     loop_step(policy, torch.optim.SGD(policy.network.parameters(), 0.0))(*rows)
     differences = [
         float((value.grad - found[f"network.{name}"]).abs().max() / value.grad.abs().max())
@@ -274,36 +286,35 @@ def gradient_difference(batch: tuple[Tensor, ...]) -> float:
     return max(differences)
 
 
-def method_rows(name: str, method: Method) -> list[dict[str, Any]]:
+def method_rows(name: str) -> list[dict[str, Any]]:
     """Return a method's error, before adaptation too, and its seconds."""
-    longest, before = max(method.seconds), float(np.mean(method.before))
+    method, found = METHODS[name], [training(name, seed) for seed in SEEDS]
+    before, seconds, compiling = ([one[key] for one in found] for key in ("before", "seconds", "compiling"))
+    longest = max(seconds)
     asked, met = ("<= 30", longest <= 30) if method.most else ("", None)
     what = f"{method.iterations * TRAINING.updates} steps, {TASKS} tasks"
     return [
-        error_row(name, method.errors, what, method.most),
-        row(f"{name}: before adaptation", round(before, 3), "MSE; the least possible is 3.00", seeds=method.before),
-        row(f"{name}: training", round(longest, 1), "s of one core, the longest", asked, met, method.seconds),
-        row(f"{name}: compiling", round(min(method.compiling), 1), "s, the shortest", seeds=method.compiling),
+        error_row(name, [np.array(one["errors"]) for one in found], what, method.most),
+        row(f"{name}: before adaptation", round(float(np.mean(before)), 3), "MSE; at least 3.00", seeds=before),
+        row(f"{name}: training", round(longest, 1), "s of one core, the longest", asked, met, seconds),
+        row(f"{name}: compiling", round(min(compiling), 1), "s, the shortest", seeds=compiling),
     ]
 
 
 def rows() -> list[dict[str, Any]]:
     """Return all figures."""
-    test = collect_examples(DOMAIN, TASKS, SHOTS + ASKED, TEST_SEED)
-    results = []
-    for name, method in METHODS.items():
-        for seed in SEEDS:
-            train(method, test, seed)
-            print(name, seed, method.errors[-1].mean(), method.seconds[-1], file=sys.stderr, flush=True)
-        results += method_rows(name, method)
+    results = [found for name in METHODS for found in method_rows(name)]
     bank = collect_examples(DOMAIN, TRAINING.tasks, TRAINING.support + TRAINING.query, training_episode_seed(0))
     results += batching_rows(bank)
     if find_spec("metalearn") is None:
         print("parallel-metalearn is not installed: its rows are left out.", file=sys.stderr)
         return results
-    return results + package_rows(bank, test, METHODS["maml"].seconds[0])
+    return results + package_rows(bank, test_tasks(), training("maml", 0)["seconds"])
 
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    finish(rows())
+    if sys.argv[1:]:
+        training(sys.argv[1], int(sys.argv[2]))
+    else:
+        finish(rows())
