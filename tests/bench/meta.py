@@ -6,8 +6,9 @@ other points of each; intervals are over tasks and seeds. Trainings run in one t
 the first task that is drawn to the last step, without compiling, which is timed apart. The package is given the same
 tasks, scaled in the same way, the same network, meta-batch, inner and outer rates, and as many seconds.
 
-``pip install parallel-metalearn`` before, or its rows are left out. What a training found is kept in ``runs/bench/meta``
-and taken as it is: remove it to measure again. Words after the script's name choose one to make: ``meta.py maml 0``.
+``pip install parallel-metalearn`` before, or its rows are left out. What a training found is kept in
+``runs/bench/meta`` and taken as it is: remove it to measure again. Words after the script's name choose one to make:
+``meta.py maml 0``.
 """
 
 from __future__ import annotations

@@ -23,12 +23,12 @@ def domain() -> ResolvedDomain:
 
 def test_best_answer_without_examples_has_its_exact_error() -> None:
     """The mean of A sin(x − φ) over A and φ is −2.55 · (2/π) cos x, and its MSE 3.00; that of 0 is 4.25."""
-    world = make_vector(20_000, "sinusoid", "pen", threads=1, observation="state")
+    world = make_vector(5000, "sinusoid", "pen", threads=1, observation="state")
     x = world.reset(seed=0)[0]
     _, rewards, *_ = world.step(-2.55 * 2 / np.pi * np.cos(x))
-    assert rewards.mean() == pytest.approx(-3.00, abs=0.08)
+    assert rewards.mean() == pytest.approx(-3.00, abs=0.2)
     world.reset(seed=0)
-    assert world.step(np.zeros((20_000, 1)))[1].mean() == pytest.approx(-4.25, abs=0.11)
+    assert world.step(np.zeros((5000, 1)))[1].mean() == pytest.approx(-4.25, abs=0.25)
     world.close()
 
 
