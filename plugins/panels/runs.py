@@ -13,7 +13,8 @@ from widgets.runs.actions import RunActions
 from widgets.runs.list_panel import ActionBar, ListPanel
 from widgets.runs.listing import RunListing
 from widgets.runs.report import rate, summary
-from widgets.runs.table import RunFilter, RunTable
+from widgets.runs.run_filter import RunFilter
+from widgets.runs.table import RunTable
 from widgets.runs.view import RunView
 from widgets.shell.app_state import AppState
 from widgets.style import theme
@@ -46,6 +47,7 @@ class RunsPanel(ListPanel):
         self.search.setClearButtonEnabled(True)
         self.arrange(self._bar(), self.view, self.tr("No runs yet. Press Run to start the first one."))
         self.search.textChanged.connect(self.proxy.search)
+        self.search.textChanged.connect(self.view.show_found)
         self.search.textChanged.connect(self._summarize)
         self.view.selectionModel().selectionChanged.connect(lambda *_: self._summarize())
         self.listing.listed.connect(self._take_runs)
@@ -69,7 +71,7 @@ class RunsPanel(ListPanel):
         """Say how many runs there are, or what the selected ones achieved."""
         chosen = self.view.selected()
         if not chosen:
-            total, found = self.table.rowCount(), self.proxy.rowCount()
+            total, found = len(self.table.rows), len(self.proxy.runs())
             text = self.tr("1 run") if total == 1 else self.tr("%1 runs").replace("%1", str(total))
             if found != total:
                 text = self.tr("%1 of %2 runs").replace("%1", str(found)).replace("%2", str(total))
@@ -102,6 +104,7 @@ PANEL = PanelInfo(
         "Enter": "Show only the selected runs in the curves",
         "Space": "Show or hide the selected runs in the curves",
         "Double-click": "Show only this run in the curves",
+        "Right and Left": "Open and close a row of several seeds",
         "Right-click": "Everything that can be done with the selected runs",
         "Right-click on a column's head": "Choose the columns",
         "Ctrl+C": "Copy the selected runs as a Markdown table",

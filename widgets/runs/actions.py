@@ -15,8 +15,9 @@ from studio.experiment import Experiment
 from widgets.curves.overlay import Overlay, key_of
 from widgets.forms.numbers import INT_LIMIT
 from widgets.runs import report
+from widgets.runs.group import ALIVE
 from widgets.runs.report import rate
-from widgets.runs.table import ALIVE, SHOWN
+from widgets.runs.row_text import SHOWN
 from widgets.runs.view import RunView
 from widgets.shell.app_state import AppState
 from widgets.shell.opening import short_name

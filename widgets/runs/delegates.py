@@ -21,7 +21,7 @@ from PySide6.QtWidgets import QApplication, QStyle, QStyledItemDelegate, QStyleO
 
 from widgets.curves.overlay import Overlay
 from widgets.runs.report import rate
-from widgets.runs.table import INFO, PROGRESS
+from widgets.runs.table import INFO, PROGRESS, RUNS
 from widgets.style import theme
 
 Index = QModelIndex | QPersistentModelIndex
@@ -53,14 +53,17 @@ class SwatchDelegate(QStyledItemDelegate):
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         _ground(painter, option)
-        folder = index.data(INFO).folder
+        shown = Qt.CheckState(index.data(Qt.ItemDataRole.CheckStateRole))
+        runs = [run.folder for run in index.data(RUNS)]
         side = 11.0
         box = QRectF(option.rect.center().x() - side / 2 + 0.5, option.rect.center().y() - side / 2 + 0.5, side, side)
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        if self._overlay.is_shown(folder):
-            painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(self._overlay.color(folder))
+        if shown != Qt.CheckState.Unchecked:
+            color = self._overlay.color(next(folder for folder in runs if self._overlay.is_shown(folder)))
+            is_whole = shown == Qt.CheckState.Checked
+            painter.setPen(Qt.PenStyle.NoPen if is_whole else QPen(color, 1.2))
+            painter.setBrush(color if is_whole else theme.blend(color, theme.color("surface"), 0.35))
         else:
             painter.setPen(QPen(theme.color("disabled"), 1.2))
             painter.setBrush(Qt.BrushStyle.NoBrush)
@@ -68,7 +71,7 @@ class SwatchDelegate(QStyledItemDelegate):
         painter.restore()
 
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
-        return QSize(26, 22)
+        return QSize(26, option.fontMetrics.height() + 9)
 
     def editorEvent(self, event: QEvent, model: QAbstractItemModel, option: QStyleOptionViewItem, index: Index) -> bool:
         if (

@@ -7,12 +7,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QByteArray, QItemSelectionModel, QPoint, QSettings, Qt
-from PySide6.QtWidgets import QAbstractItemView, QMenu, QTableView, QWidget
+from PySide6.QtCore import QByteArray, QItemSelectionModel, QModelIndex, QPoint, QSettings, Qt
+from PySide6.QtWidgets import QAbstractItemView, QMenu, QTreeView, QWidget
 
 from widgets.curves.overlay import Overlay, key_of
 from widgets.runs.delegates import StateDelegate, SuccessDelegate, SwatchDelegate
-from widgets.runs.table import CREATED, INFO, SHOWN, STATE, STRATEGY, SUCCESS, TRAINABLE, RunFilter
+from widgets.runs.group import key_of_row
+from widgets.runs.row_text import CREATED, SHOWN, STATE, STRATEGY, SUCCESS, TRAINABLE
+from widgets.runs.run_filter import RunFilter
+from widgets.runs.table import RUNS, RunTable
 from widgets.style import theme
 
 _WIDEST = (  # a text as wide as each column's usual content
@@ -25,8 +28,9 @@ _KEPT = "runs/columns"  # in the settings
 _ALWAYS = (SHOWN, STRATEGY)  # columns that cannot be hidden
 
 
-class RunView(QTableView):
+class RunView(QTreeView):
     """Shows the sorted and searched runs, newest first; its columns are chosen by a right click on their heads.
+    Arrow keys to the right and left open and close a row of several runs.
 
     ``settings``: where columns, their order, widths and sorting are kept; None keeps nothing.
     """
@@ -35,21 +39,24 @@ class RunView(QTableView):
         self, runs: RunFilter, overlay: Overlay, parent: QWidget | None = None, settings: QSettings | None = None
     ) -> None:
         super().__init__(parent)
-        self._settings = settings
+        self._settings, self._runs = settings, runs
+        self._kept: tuple[list[Path], set[str]] = ([], set())  # selected runs and open rows, while rows are replaced
         self.setModel(runs)
+        self.setTreePosition(STRATEGY)
+        self.setIndentation(14)
+        self.setExpandsOnDoubleClick(False)
+        self.setUniformRowHeights(True)
+        self.setAllColumnsShowFocus(True)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.setSortingEnabled(True)
         self.sortByColumn(CREATED, Qt.SortOrder.DescendingOrder)
-        self.setShowGrid(False)
         self.setWordWrap(False)
         self.setTabKeyNavigation(False)
         self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.setAccessibleName(self.tr("Runs"))
-        self.verticalHeader().hide()
-        self.verticalHeader().setDefaultSectionSize(self.fontMetrics().height() + 9)
-        head = self.horizontalHeader()
+        head = self.header()
         head.setSectionsMovable(True)
         head.setHighlightSections(False)
         head.setMinimumSectionSize(24)
@@ -69,6 +76,10 @@ class RunView(QTableView):
         for moved in (head.sectionMoved, head.sectionResized, head.sortIndicatorChanged):
             moved.connect(self._keep_columns)
         theme.on_change(self, self.viewport().update)
+        table = runs.sourceModel()
+        assert isinstance(table, RunTable)
+        table.regroups.connect(self._keep_rows)
+        table.regrouped.connect(self._restore_rows)
 
     def column_menu(self) -> QMenu:
         """Return the menu of all columns, those that are shown ticked."""
@@ -85,7 +96,7 @@ class RunView(QTableView):
         return menu
 
     def _choose_columns(self, place: QPoint) -> None:
-        self.column_menu().popup(self.horizontalHeader().viewport().mapToGlobal(place))
+        self.column_menu().popup(self.header().viewport().mapToGlobal(place))
 
     def _show_column(self, column: int, shown: bool) -> None:
         self.setColumnHidden(column, not shown)
@@ -93,12 +104,13 @@ class RunView(QTableView):
 
     def _keep_columns(self, *_: object) -> None:
         if self._settings is not None:
-            self._settings.setValue(_KEPT, self.horizontalHeader().saveState())
+            self._settings.setValue(_KEPT, self.header().saveState())
 
     def selected(self) -> list[Any]:
-        """Return the selected runs, in the table's order."""
-        rows = sorted(self.selectionModel().selectedRows(SHOWN), key=lambda index: index.row())
-        return [index.data(INFO) for index in rows]
+        """Return the selected runs, in the table's order; of a row of several all that the search has found."""
+        rows = sorted(self.selectionModel().selectedRows(SHOWN), key=_place)
+        found = {key_of(run.folder): run for index in rows for run in self._runs.runs_at(index)}
+        return list(found.values())
 
     def folders(self) -> list[Path]:
         """Return the folders of the selected runs."""
@@ -107,11 +119,44 @@ class RunView(QTableView):
     def select(self, folders: Iterable[Path]) -> None:
         """Select runs by their folders."""
         wanted = {key_of(folder) for folder in folders}
-        selection, runs = self.selectionModel(), self.model()
+        selection, runs = self.selectionModel(), self._runs
         selection.clearSelection()
+        flags = QItemSelectionModel.SelectionFlag.Select | QItemSelectionModel.SelectionFlag.Rows
         for row in range(runs.rowCount()):
             index = runs.index(row, SHOWN)
-            if key_of(index.data(INFO).folder) in wanted:
-                selection.select(
-                    index, QItemSelectionModel.SelectionFlag.Select | QItemSelectionModel.SelectionFlag.Rows
-                )
+            found = {key_of(run.folder) for run in runs.runs_at(index)}
+            if found <= wanted:
+                selection.select(index, flags)
+            elif found & wanted:
+                self.expand(index)
+                for below in range(runs.rowCount(index)):
+                    child = runs.index(below, SHOWN, index)
+                    if key_of(child.data(RUNS)[0].folder) in wanted:
+                        selection.select(child, flags)
+
+    def show_found(self) -> None:
+        """Open the rows of several runs while a search is on, so that what it has found is seen."""
+        if self._runs.searches:
+            self.expandAll()
+        else:
+            self.collapseAll()
+
+    def _keep_rows(self) -> None:
+        """Note selected runs and open rows: rows are about to be replaced."""
+        runs = self._runs
+        tops = [runs.index(row, SHOWN) for row in range(runs.rowCount())]
+        self._kept = self.folders(), {key_of_row(top.data(RUNS)[0]) for top in tops if self.isExpanded(top)}
+
+    def _restore_rows(self) -> None:
+        folders, opened = self._kept
+        for row in range(self._runs.rowCount()):
+            top = self._runs.index(row, SHOWN)
+            if key_of_row(top.data(RUNS)[0]) in opened:
+                self.expand(top)
+        self.select(folders)
+
+
+def _place(index: QModelIndex) -> tuple[int, int]:
+    """Return where in the table a row is."""
+    above = index.parent()
+    return (above.row(), index.row()) if above.isValid() else (index.row(), -1)
