@@ -7,7 +7,7 @@ from typing import Any
 from studio.experiment import Experiment, setting
 from studio.meta.latent_task_actor import LATENT, LatentTaskActor
 from studio.meta.meta_gradient_strategy import MetaGradientStrategy
-from studio.meta.meta_policy_gradient import MetaGradientParams, MetaPolicyGradient
+from studio.meta.meta_policy_gradient import MetaGradientParams, MetaPolicyGradient, weights_of
 from studio.rl.strategy import TINY
 
 POINT = {"embodiment": "point", "task": "half_circle_dense", "control": "motor", "observation": "state"}
@@ -58,7 +58,7 @@ class MAESN(MetaGradientStrategy):
             p,
             iterations=plan.budget.iterations,
             seed=plan.seed,
-            names=None if p.adapt_policy else list(LATENT),
+            names=[*LATENT, *(weights_of(policy) if p.adapt_policy else ())],
             training_tasks=p.tasks,
             prior_weight=p.prior_weight,
             log=log,

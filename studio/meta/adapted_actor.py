@@ -9,11 +9,15 @@ import torch
 from torch import Tensor, nn
 
 from studio.meta.inner_loop import adapt
-from studio.meta.latent_task_actor import LATENT, drawn_latent
+from studio.meta.latent_task_actor import LATENT, drawn_latent, latent_log_prob
 from studio.meta.policy_gradient import Estimator, surrogate_loss
 from studio.meta.task_actor import Parameters, TaskActor, action_means
 from studio.meta.task_rollouts import Trajectories
 from studio.rl.networks.distributions import Normal
+
+TASK_LOG_STD = (
+    -1.0
+)  # of training tasks' latents, at first: nearer to each other than the prior's, they tell tasks apart
 
 
 class AdaptedActor(nn.Module):
@@ -50,9 +54,9 @@ class AdaptedActor(nn.Module):
         )
         self.tasks = tasks
         if tasks:
-            for name in LATENT:  # those of a new task are the prior's
-                policy.get_parameter(name).requires_grad_(False)
-                self.register_parameter(f"task_{name}", nn.Parameter(torch.zeros(tasks, policy.latent)))
+            for name, value in zip(LATENT, (0.0, TASK_LOG_STD), strict=True):
+                policy.get_parameter(name).requires_grad_(False)  # a new task's is the prior's
+                self.register_parameter(f"task_{name}", nn.Parameter(torch.full((tasks, policy.latent), value)))
 
     def start(self, parameters: Parameters, count: int, members: Tensor | None = None) -> tuple[Parameters, Parameters]:
         """Return what ``count`` tasks start from: the parameters that are adapted, stacked, and those that they share.
@@ -89,11 +93,12 @@ class AdaptedActor(nn.Module):
 
     def distributions(self, own: Parameters, shared: Parameters, trajectories: Trajectories) -> tuple[Tensor, Tensor]:
         """Return the means, (tasks, time, episodes, outputs), and log standard deviations, (tasks, outputs), of the
-        actions in trajectories under every task's own parameters."""
+        actions in trajectories under every task's own parameters; latents are made of the episodes' own noise."""
 
         def one(own: Parameters, trajectories: Trajectories) -> tuple[Tensor, Tensor]:
             parameters = {**shared, **own}
-            return self._means(parameters, trajectories), parameters["log_std"]
+            latents = drawn_latent(parameters, trajectories["noise"]) if self.policy.latent else None
+            return self._means(parameters, trajectories, latents), parameters["log_std"]
 
         return cast(tuple[Tensor, Tensor], torch.vmap(one)(dict(own), trajectories))
 
@@ -103,15 +108,27 @@ class AdaptedActor(nn.Module):
         return (0.5 * (mean.square() + (2 * log_std).exp() - 1) - log_std).sum(-1).mean()
 
     def _loss(self, parameters: Parameters, found: Trajectories) -> Tensor:
-        log_probs = Normal(self._means(parameters, found), parameters["log_std"]).log_prob(found["actions"])
-        return surrogate_loss(log_probs, found["log_probs"], found["advantages"], found["playing"], self.estimator)
+        """Return the inner loss of one task, ().
 
-    def _means(self, parameters: Parameters, found: Trajectories) -> Tensor:
-        """Return the means, (time, episodes, outputs), in one task's trajectories."""
+        A latent is the first action of its episode: its distribution is adapted by the episode's return (likelihood
+        ratio, as in the authors' code), the weights by the steps' advantages given the latent.
+        """
+        playing, losses = found["playing"], list[Tensor]()
+        if any(name not in LATENT for name in self.names):
+            means = self._means(parameters, found, found.get("latents"))
+            log_probs = Normal(means, parameters["log_std"]).log_prob(found["actions"])
+            acted, advantages = found["log_probs"], found["advantages"]
+            losses.append(surrogate_loss(log_probs, acted, advantages, playing, self.estimator))
+        if self.policy.latent:
+            log_probs = latent_log_prob(parameters, found["latents"])
+            losses.append(-((log_probs - found["latent_log_probs"]).exp() * found["episode_advantages"]).mean())
+        return torch.stack(losses).sum()
+
+    def _means(self, parameters: Parameters, found: Trajectories, latents: Tensor | None) -> Tensor:
+        """Return the means, (time, episodes, outputs), in one task's trajectories, given its latents."""
         observations = found["observations"]
-        if not self.policy.latent:
+        if latents is None:
             return action_means(parameters, observations)
-        latents = drawn_latent(parameters, found["noise"])
         return action_means(parameters, observations, latents.expand(len(observations), *latents.shape))
 
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from studio.experiment import setting
 from studio.meta.task_actor import Parameters, TaskActor
+from studio.rl.networks.distributions import Normal
 
 Array = np.ndarray
 LATENT = ("latent_mean", "latent_log_std")
@@ -73,3 +74,9 @@ def drawn_latent(parameters: Parameters, noise: Tensor) -> Tensor:
     latent)."""
     mean, log_std = (parameters[name].unsqueeze(-2) for name in LATENT)
     return mean + log_std.exp() * noise
+
+
+def latent_log_prob(parameters: Parameters, latents: Tensor) -> Tensor:
+    """Return the log density, (…, n), of latents (…, n, latent) under their distribution, of parameters (…, latent)."""
+    mean, log_std = (parameters[name].unsqueeze(-2) for name in LATENT)
+    return Normal(mean, log_std).log_prob(latents)

@@ -22,7 +22,7 @@ def task_advantages(rewards: Tensor, observations: Tensor, playing: Tensor, gamm
         playing: whether the episode was going on, (tasks, time, episodes), 0 or 1.
     """
     rewards = rewards * playing
-    values = linear_baseline(observations, _discounted(rewards, gamma), playing) * playing
+    values = linear_baseline(observations, discounted(rewards, gamma), playing) * playing
     following = torch.cat([values[:, 1:], torch.zeros_like(values[:, :1])], 1)
     earned, value, next_value = (part.transpose(0, 1) for part in (rewards, values, following))
     found = gae(earned, value, next_value, torch.zeros_like(earned), gamma, gae_lambda).transpose(0, 1)
@@ -50,10 +50,16 @@ def linear_baseline(observations: Tensor, returns: Tensor, playing: Tensor) -> T
     return (rows @ weights).view(tasks, time, episodes).to(returns.dtype)
 
 
-def _discounted(rewards: Tensor, gamma: float) -> Tensor:
+def discounted(rewards: Tensor, gamma: float) -> Tensor:
     """Return the discounted sum of the rewards from each step on."""
     returns, following = torch.empty_like(rewards), torch.zeros_like(rewards[:, 0])
     for t in reversed(range(rewards.shape[1])):
         following = rewards[:, t] + gamma * following
         returns[:, t] = following
     return returns
+
+
+def standardized(returns: Tensor) -> Tensor:
+    """Return each task's episodes' returns, (tasks, episodes), with mean 0 and deviation 1."""
+    centered = returns - returns.mean(1, keepdim=True)
+    return centered / (centered.square().mean(1, keepdim=True).sqrt() + 1e-8)

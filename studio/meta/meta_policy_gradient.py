@@ -58,16 +58,16 @@ class MetaGradientParams(InnerLoopParams):
     gae_lambda: float = setting(1.0, "λ", "λ of generalized advantage estimation (GAE).", ge=0, le=1)
     max_kl: float = setting(0.01, "Largest KL", "Bound on the KL divergence of an iteration.", "nats", gt=0, le=10)
     curvature_tasks: int = setting(
-        5,
+        20,
         "Curvature tasks",
-        "Tasks, of those in an iteration, that the KL's curvature is estimated from.",
+        "Tasks, of those in an iteration, that the KL's curvature is estimated from: fewer are faster.",
         ge=1,
         le=4096,
     )
     gradient_iterations: int = setting(
         10, "CG iterations", "Iterations of conjugate gradients for the natural gradient.", ge=1, le=1000
     )
-    damping: float = setting(1e-4, "Damping", "Multiple of the identity added to the KL's curvature.", ge=0, le=1)
+    damping: float = setting(1e-5, "Damping", "Multiple of the identity added to the KL's curvature.", ge=0, le=1)
     physics_threads: int = setting(
         0, "Physics threads", "Threads for the simulation; 0 uses every core.", "threads", ge=0, le=1024
     )
@@ -78,11 +78,17 @@ class MetaGradientParams(InnerLoopParams):
         return self.meta_batch * self.episodes
 
 
+def weights_of(policy: TaskActor) -> list[str]:
+    """Return the names of an actor's weights and biases."""
+    return [name for name, _ in policy.named_parameters() if name.startswith("actor.")]
+
+
 class MetaPolicyGradient:
     """Trains an actor, in place, so that a few steps of policy gradient adapt it to a task of the world's family.
 
     Args:
-        names: of the actor's parameters that the inner loop adapts; None: all.
+        names: of the actor's parameters that the inner loop adapts; None: the weights. The deviation of the actions
+            is not adapted: a gradient grows as it shrinks, so that a step after that one would go much too far.
         training_tasks: at most so many, with latents of their own, which the outer loop trains (see
             :class:`AdaptedActor`); 0: every iteration draws new tasks.
         prior_weight: of the divergence of these latents from the standard normal in the outer loss.
@@ -107,7 +113,7 @@ class MetaPolicyGradient:
         self.prior_weight, s = prior_weight, settings
         first = training_episode_seed(seed)
         self.training_tasks = distinct_tasks(world, training_tasks, first)  # their seeds
-        chosen = [name for name, _ in policy.named_parameters()] if names is None else names
+        chosen = weights_of(policy) if names is None else names
         rates = (s.inner_steps, s.inner_rate, s.learn_rates, s.elementwise_rates)
         self.actor = AdaptedActor(policy, chosen, *rates, s.first_order, s.estimator, len(self.training_tasks))
         self.actor.to(policy.low.device)
@@ -203,12 +209,16 @@ class MetaPolicyGradient:
         """Make a step of the outer loop; return its diagnostics."""
         s, vector = self.settings, self.flat.vector
         variable = vector.clone().requires_grad_()
-        loss = self._loss(before := self._distributions(variable, found, members), found, variable, members)
-        (gradient,) = torch.autograd.grad(loss, variable)
-        old = [(mean.detach(), log_std.detach()) for mean, log_std in before]
+        outputs = self._distributions(variable, found, members)
+        loss = self._loss(outputs, found, variable, members)
+        (gradient,) = torch.autograd.grad(loss, variable, retain_graph=True)
+        old = [(mean.detach(), log_std.detach()) for mean, log_std in outputs]
         # a training task's latent has no curvature but in its own trajectories
-        many = s.curvature_tasks if members is None else s.meta_batch
-        fisher = self._fisher([{name: part[:many] for name, part in each.items()} for each in found], members)
+        if members is None and s.curvature_tasks < s.meta_batch:
+            few = [{name: part[: s.curvature_tasks] for name, part in each.items()} for each in found]
+            fisher = self._fisher(variable, self._distributions(variable, few, None), few)
+        else:
+            fisher = self._fisher(variable, outputs, found)
 
         @torch.no_grad()
         def evaluate() -> tuple[float, float]:
@@ -217,12 +227,13 @@ class MetaPolicyGradient:
             kl = sum(float(divergence(one, other, each["playing"])) for one, other, each in pairs) / len(old)
             return float(self._loss(new, found, vector, members)), kl
 
-        step = trust_region_step(vector, gradient, fisher, evaluate, s.max_kl, s.gradient_iterations, s.damping)
+        now = float(loss.detach())
+        step = trust_region_step(vector, now, gradient, fisher, evaluate, s.max_kl, s.gradient_iterations, s.damping)
         rates = torch.cat([value.detach().reshape(-1) for value in self.actor.log_rates])
         deviation = self.actor.policy.log_std.detach().exp().mean()
         values = {"kl": step.kl, "improvement": step.improvement, "step_share": step.share}
         return values | {
-            "loss": float(loss.detach()),
+            "loss": now,
             "gradient_norm": float(gradient.norm()),
             "inner_rate": math.exp(float(rates.mean())),
             "deviation": float(deviation),
@@ -248,23 +259,27 @@ class MetaPolicyGradient:
         losses = []
         for (means, log_std), each in zip(outputs, self._scored(found), strict=True):
             log_probs = Normal(means, log_std[:, None, None]).log_prob(each["actions"])
-            losses.append(-mean_over_tasks((log_probs - each["log_probs"]).exp() * each["advantages"], each["playing"]))
+            losses.append(
+                -mean_over_tasks((log_probs - each["log_probs"]).exp() * each["true_advantages"], each["playing"])
+            )
         loss = torch.stack(losses).mean()
         if members is None or not self.prior_weight:
             return loss
         return loss + self.prior_weight * self.actor.prior_divergence(self.flat.unflatten(vector), members)
 
-    def _fisher(self, found: list[Trajectories], members: Tensor | None) -> Callable[[Tensor], Tensor]:
+    def _fisher(self, variable: Tensor, outputs: list[Pair], found: list[Trajectories]) -> Callable[[Tensor], Tensor]:
         """Return the product of the KL's Hessian with a vector: Jᵀ F J v, of the Jacobian J of the distributions'
-        parameters and their Fisher information F, which is exact where the policies are the old ones."""
-        variable = self.flat.vector.clone().requires_grad_()
-        outputs = self._distributions(variable, found, members)
-        flat = [part for pair in outputs for part in pair]
-        metrics: list[Tensor] = []
+        parameters and their Fisher information F, which is exact where the policies are the old ones.
+
+        Args:
+            variable: what the outputs of :meth:`_distributions` are a differentiable function of.
+        """
+        parts: list[Pair] = []  # the distributions' parameters, each with its Fisher information
         for (means, log_std), each in zip(outputs, self._scored(found), strict=True):
             share = each["playing"] / each["playing"].sum((1, 2), keepdim=True) / len(means) / len(outputs)
-            metrics.append((share[..., None] * (-2 * log_std).exp()[:, None, None]).expand_as(means).detach())
-            metrics.append(torch.full_like(log_std, 2 / len(means) / len(outputs)))
+            parts.append((means, (share[..., None] * (-2 * log_std).exp()[:, None, None]).detach()))
+            parts.append((log_std, torch.tensor(2 / len(means) / len(outputs))))
+        flat, metrics = zip(*[(part, metric) for part, metric in parts if part.requires_grad], strict=True)
         # J v as the derivative of Jᵀ u, which is linear in u
         dual = [torch.zeros_like(part, requires_grad=True) for part in flat]
         (pulled,) = torch.autograd.grad(flat, variable, dual, create_graph=True)

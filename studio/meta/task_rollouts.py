@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from studio.meta.latent_task_actor import drawn_latent
-from studio.meta.linear_baseline import task_advantages
+from studio.meta.latent_task_actor import drawn_latent, latent_log_prob
+from studio.meta.linear_baseline import discounted, standardized, task_advantages
 from studio.meta.task_actor import Parameters, TaskActor, action_means
 from studio.meta.task_groups import TaskGroups
 from studio.rl.networks.distributions import Normal
@@ -20,8 +20,10 @@ from studio.sim.world import World
 
 Trajectories = dict[str, Tensor]
 """Of every task, (tasks, time, episodes, …): normalized ``observations``; ``actions``, before they are clipped;
-``log_probs`` under the policy that acted; ``advantages``; ``playing``, 0 from the end of an episode on. And
-``noise``, (tasks, episodes, latent), that the episodes' latents were drawn from. A dict: ``torch.vmap`` maps it.
+``log_probs`` under the policy that acted; ``playing``, 0 from the end of an episode on; ``advantages``, by the rewards
+that a policy observes, from which a task is adapted to; ``true_advantages``, by the task's own, which training may have
+denser. Of every episode, (tasks, episodes, …): ``noise`` and, where there are latents, ``latents`` made of it,
+``latent_log_probs`` and ``episode_advantages``. A dict: ``torch.vmap`` maps it.
 """
 
 
@@ -73,7 +75,7 @@ class TaskRollouts:
         latents = drawn_latent(parameters, episode_noise) if latent else None
         deviations = parameters["log_std"].exp().unsqueeze(-2)
         raw, normalized, means = list[Tensor](), list[Tensor](), list[Tensor]()
-        actions, rewards, playing = list[Tensor](), list[Tensor](), list[Tensor]()
+        actions, rewards, observed, playing = list[Tensor](), list[Tensor](), list[Tensor](), list[Tensor]()
         active: Any = slice(None)
         while len(ids):
             seen = flatten(world.observe(slice(None)), policy.params.ignored)
@@ -83,15 +85,17 @@ class TaskRollouts:
             actions.append(means[-1] + deviations * drawn[len(actions)])
             native = policy.native(actions[-1]).flatten(0, 1).cpu().numpy()
             world.advance(native[active], active)
-            reward, alive = np.zeros(world.num_envs), np.zeros(world.num_envs, np.float32)
+            reward, shown, alive = (np.zeros(world.num_envs, np.float32) for _ in range(3))
             reward[active], alive[active] = world.reward(active), 1
+            shown[active] = world.task.observed_reward(world, active, reward[active])
             ended = world.terminated(active) | world.truncated(active)
             world.notify_step(active, reward[active])
             if ended.any():
                 succeeded = world.success(ids[ended]) if world.task.has_success else None
                 world.notify_episode_end(ids[ended], succeeded)
                 active = ids = ids[~ended]
-            rewards.append(torch.from_numpy(reward).float())
+            rewards.append(torch.from_numpy(reward))
+            observed.append(torch.from_numpy(shown))
             playing.append(torch.from_numpy(alive))
         going = torch.stack(playing).to(self.device)
         self.samples += int(going.sum())
@@ -106,8 +110,15 @@ class TaskRollouts:
             "playing": going.view(by_task).transpose(0, 1),
             "noise": episode_noise,
         }
-        earned = torch.stack(rewards).to(self.device).view(by_task).transpose(0, 1)
-        found["advantages"] = task_advantages(earned, observations, found["playing"], self.gamma, self.gae_lambda)
+        earned, given = (torch.stack(r).to(self.device).view(by_task).transpose(0, 1) for r in (rewards, observed))
+        rest = observations, found["playing"], self.gamma
+        found["advantages"] = task_advantages(given, *rest, self.gae_lambda)
+        same = torch.equal(earned, given)
+        found["true_advantages"] = found["advantages"] if same else task_advantages(earned, *rest, self.gae_lambda)
+        if latents is not None:
+            found["latents"] = latents
+            found["latent_log_probs"] = latent_log_prob(parameters, latents)
+            found["episode_advantages"] = standardized(discounted(given * found["playing"], self.gamma)[:, 0])
         return {name: part.contiguous() for name, part in found.items()}, earned.sum(1)
 
     def update_moments(self) -> None:

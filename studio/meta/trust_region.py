@@ -40,6 +40,7 @@ def conjugate_gradients(product: Product, target: Tensor, iterations: int, toler
 
 def trust_region_step(
     vector: Tensor,
+    loss: float,
     gradient: Tensor,
     fisher: Product,
     evaluate: Callable[[], tuple[float, float]],
@@ -50,7 +51,8 @@ def trust_region_step(
     """Move a vector of parameters, in place, along the natural gradient, as far as the bound on the KL allows.
 
     Args:
-        gradient: of the loss at the vector.
+        loss: at the vector.
+        gradient: of the loss there.
         fisher: product of the KL's Hessian at the vector with a vector.
         evaluate: returns loss and mean KL divergence at the vector's present values.
         max_kl: bound on the KL divergence; also the quadratic model's, by which the first try is scaled.
@@ -62,12 +64,11 @@ def trust_region_step(
     if not curvature > 0:  # no gradient, or not a number
         return Step(0.0, 0.0, 0.0)
     step = (2 * max_kl / curvature).sqrt() * direction
-    before, _ = evaluate()
     for tried in range(TRIES):
         share = SHRINK**tried
         vector.copy_(start - share * step)
-        loss, kl = evaluate()
-        if loss < before and kl <= max_kl:
-            return Step(kl, before - loss, share)
+        reached, kl = evaluate()
+        if reached < loss and kl <= max_kl:
+            return Step(kl, loss - reached, share)
     vector.copy_(start)
     return Step(0.0, 0.0, 0.0)

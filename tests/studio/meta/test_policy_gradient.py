@@ -117,10 +117,12 @@ def test_trust_region_step_keeps_within_its_bound() -> None:
 
     before, _ = evaluate()
     fisher = torch.diag(start) - torch.outer(start, start)
-    step = trust_region_step(logits, gradient, lambda v: fisher @ v, evaluate, 0.5, 10, 1e-3)
+    step = trust_region_step(logits, before, gradient, lambda v: fisher @ v, evaluate, 0.5, 10, 1e-3)
     loss, kl = evaluate()
     assert 0 < kl <= 0.5 and kl == pytest.approx(step.kl)
     assert before - loss == pytest.approx(step.improvement) and step.improvement > 0
     stuck = logits.clone()
-    assert trust_region_step(logits, gradient, lambda v: fisher @ v, lambda: (1.0, 9.0), 0.5, 10, 1e-3).share == 0
+    assert (
+        trust_region_step(logits, loss, gradient, lambda v: fisher @ v, lambda: (-9.0, 9.0), 0.5, 10, 1e-3).share == 0
+    )
     assert torch.equal(logits, stuck)
