@@ -4,7 +4,7 @@ rewards and episode ends, so that it can explore in the first episodes and explo
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from studio.contracts import Context, Metrics, Policy, Problem, Requires, Shots, Stateful
 from studio.experiment import Domain, Experiment, Settings, setting
@@ -36,7 +36,7 @@ class RL2(ReinforcementStrategy):
     reference = "Duan et al. 2016 (arXiv:1611.02779); hypernetwork head: Beck et al. 2023 (arXiv:2309.14970)"
     tags = ("reinforcement", "meta-learning")
     requires = Requires(same_spaces=True, task_family=True, evaluate_at_zero=True)
-    policies = (TrialActorCritic.id, TrialHyperActorCritic.id)
+    policies: ClassVar[tuple[str, ...]] = (TrialActorCritic.id, TrialHyperActorCritic.id)
     example = {
         **TINY,
         **dict.fromkeys(("source", "target"), POINT),
