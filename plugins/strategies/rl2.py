@@ -22,9 +22,12 @@ POINT = {"embodiment": "point", "task": "point_navigation", "control": "motor", 
 
 
 class TrialParams(Settings):
-    """The length of a trial: a mixin whose field comes first."""
+    """The length of a trial, and how exploration ends: a mixin whose fields come first."""
 
     trial: int = setting(2, "Trial", "Episodes of one task that the memory lasts over.", "episodes", ge=1, le=100)
+    anneal_entropy: bool = setting(
+        False, "Anneal entropy", "Decays the entropy weight linearly to 0 over the budget.", since=2
+    )
 
 
 class RL2(ReinforcementStrategy):
@@ -60,7 +63,12 @@ class RL2(ReinforcementStrategy):
         return policy
 
     def learner(self, policy: Any, world: Any, plan: Experiment, log: Any) -> Any:
-        given = {"trial": self.params.trial, "auxiliary": self.auxiliary(policy), "log": log}
+        given = {
+            "trial": self.params.trial,
+            "anneal_entropy": self.params.anneal_entropy,
+            "auxiliary": self.auxiliary(policy),
+            "log": log,
+        }
         return RecurrentPPO(policy, world, self.params, iterations=plan.budget.iterations, seed=plan.seed, **given)
 
     def iterate(self) -> Iterator[Metrics]:
