@@ -1,0 +1,100 @@
+"""PEARL on the sparse half circle, and on the cheetah's direction and velocity at equal environment steps.
+
+The experiments are ``assets/experiments/pearl_*.yaml``. A score is the mean return of the third episode of held-out
+tasks, after two episodes of exploration (direction has two tasks, which training plays too). Environment steps are
+those of all simulations, exploration included. The published curve is a public reproduction's, of one seed.
+Beside the half circle's figures are those of who knows the exact posterior, and holds a sample of it for an episode as
+posterior sampling does, or replaces it as soon as it is excluded.
+
+``python tests/bench/pearl.py FOLDER FAMILY SEED …`` runs what is not in the folder of runs yet, without more.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from _report import finish, row
+from _sessions import RUNS, evaluations, run_all
+
+from studio.experiment import Experiment
+from studio.meta.half_circle_posterior import returns_of_sampling
+from studio.rng import EpisodeRng
+from studio.store.runs import RunInfo
+
+ASSETS = Path(__file__).resolve().parents[2] / "assets" / "experiments"
+ORACLE = 13.37  # mean return of who knows the goal
+SHARE = 0.8  # of it, that is asked for
+# family: seeds that are run, environment steps of an iteration, and the published curve by environment steps
+SEEDS = {"half_circle": (0, 1, 2), "cheetah_direction": (0,), "cheetah_velocity": (0,)}
+STEPS = {"cheetah_direction": 2000, "cheetah_velocity": 4000}
+CURVES = {
+    "cheetah_direction": {100_000: 450.0, 200_000: 666.0, 500_000: 1063.0},
+    "cheetah_velocity": {200_000: -202.0, 500_000: -45.0},
+}
+OUTSIDE = ("half_circle", "cheetah_velocity")  # families with tasks outside of the training range
+
+
+def plans(family: str, seeds: Sequence[int]) -> list[Experiment]:
+    """Return the experiments of a family's seeds."""
+    base = Experiment.load(ASSETS / f"pearl_{family}.yaml")
+    return [base.changed(seed=seed, **{"pretraining.seed": seed}) for seed in seeds]
+
+
+def interval(low: float, high: float) -> str:
+    """Return an interval in words."""
+    return f"return, 95% [{low:.2f}, {high:.2f}]"
+
+
+def half_circle(runs: Sequence[RunInfo]) -> list[dict[str, Any]]:
+    """Return the returns of each episode over seeds, and those of the exact posterior."""
+    rows = []
+    for shots in range(3):
+        scores = [score for run in runs for score in evaluations(run) if score.get("shots") == shots and score["final"]]
+        means = [score["mean_return"] for score in scores]
+        last = shots == 2
+        low, high = min(score["low"] for score in scores), max(score["high"] for score in scores)
+        target, met = (f"≥ {SHARE * ORACLE:.2f}", min(means) >= SHARE * ORACLE) if last else ("", None)
+        rows.append(
+            row(f"half_circle, episode {shots + 1}", float(np.mean(means)), interval(low, high), target, met, means)
+        )
+    goals = np.tile(np.pi * np.arange(2, 100, 5) / 99, 100)
+    for again, name in ((False, "held for an episode"), (True, "replaced when excluded")):
+        found = returns_of_sampling(goals, 3, EpisodeRng(np.arange(len(goals))), again)[:, 2]
+        error = 1.96 * found.std() / np.sqrt(len(found))
+        label = f"half_circle, exact posterior, sample {name}, episode 3"
+        rows.append(row(label, float(found.mean()), interval(found.mean() - error, found.mean() + error)))
+    return rows
+
+
+def curve(family: str, runs: Sequence[RunInfo]) -> list[dict[str, Any]]:
+    """Return the returns at the environment steps of the published curve."""
+    rows = []
+    for steps, published in CURVES[family].items():
+        at = [s for run in runs for s in evaluations(run) if s["domain"] == "target" and is_at(s, family, steps)]
+        if at:
+            means = [score["mean_return"] for score in at]
+            low, high = min(score["low"] for score in at), max(score["high"] for score in at)
+            label, value = f"{family}, {steps // 1000} k environment steps", float(np.mean(means))
+            rows.append(row(label, value, interval(low, high), f"≥ {published:g}", value >= published, means))
+    return rows
+
+
+def is_at(score: dict[str, Any], family: str, steps: int) -> bool:
+    """Return whether a score is that of the third episode at these environment steps."""
+    return bool(score["step"] * STEPS[family] == steps and score.get("shots", 2) == 2)
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    folder = Path(sys.argv[1]) if sys.argv[1:] else RUNS / "pearl"
+    chosen = {sys.argv[2]: tuple(map(int, sys.argv[3:]))} if sys.argv[2:] else SEEDS
+    results = []
+    for family, seeds in chosen.items():
+        done = run_all(plans(family, seeds), folder)
+        results += half_circle(done) if family == "half_circle" else curve(family, done)
+    finish(results)
