@@ -73,4 +73,9 @@ class Pearl(ReinforcementStrategy):
         return AdaptedLatentPolicy(self._policy, memory)
 
     def _check_learner(self, experiment: Experiment) -> list[Problem]:
-        return check_compiler(self.params, self.settings_field)
+        params, problems = self.params, check_compiler(self.params, self.settings_field)
+        if params.capacity < 2 * params.training_tasks:
+            message = f"The replay buffer holds {params.capacity} transitions of {params.training_tasks} tasks in all."
+            remedy = f"Choose {2 * params.training_tasks} or more, or fewer tasks."
+            problems.append(Problem(f"{self.settings_field}.capacity", message, remedy))
+        return problems

@@ -23,7 +23,9 @@ from _sessions import RUNS, evaluations, run_all
 
 from studio.experiment import Experiment
 from studio.meta.half_circle_posterior import returns_of_sampling
+from studio.registry import shared_registry
 from studio.rng import EpisodeRng
+from studio.run.evaluate_run import evaluate_run
 from studio.store.runs import RunInfo
 
 ASSETS = Path(__file__).resolve().parents[2] / "assets" / "experiments"
@@ -84,6 +86,20 @@ def curve(family: str, runs: Sequence[RunInfo]) -> list[dict[str, Any]]:
     return rows
 
 
+def outside(family: str, runs: Sequence[RunInfo]) -> list[dict[str, Any]]:
+    """Return the returns of the third episode on tasks inside of the training range and outside of it."""
+    rows = []
+    for where in ("inside", "outside"):
+        found = []
+        for run in runs:
+            plan = Experiment.load(run.folder / "experiment.yaml").changed(**{"evaluation.held_out": where})
+            found.append(evaluate_run(run.folder, plan, shared_registry()))
+        words = interval(min(score.low for score in found), max(score.high for score in found))
+        means = [score.mean_return for score in found]
+        rows.append(row(f"{family}, {where} the training range", float(np.mean(means)), words, seeds=means))
+    return rows
+
+
 def is_at(score: dict[str, Any], family: str, steps: int) -> bool:
     """Return whether a score is that of the third episode at these environment steps."""
     return bool(score["step"] * STEPS[family] == steps and score.get("shots", 2) == 2)
@@ -97,4 +113,5 @@ if __name__ == "__main__":
     for family, seeds in chosen.items():
         done = run_all(plans(family, seeds), folder)
         results += half_circle(done) if family == "half_circle" else curve(family, done)
+        results += outside(family, done) if family in OUTSIDE else []
     finish(results)
