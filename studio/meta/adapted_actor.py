@@ -15,10 +15,6 @@ from studio.meta.task_actor import Parameters, TaskActor, action_means
 from studio.meta.task_rollouts import Trajectories
 from studio.rl.networks.distributions import Normal
 
-TASK_LOG_STD = (
-    -1.0
-)  # of training tasks' latents, at first: nearer to each other than the prior's, they tell tasks apart
-
 
 class AdaptedActor(nn.Module):
     """Inner steps of policy gradient on an actor's parameters, for many tasks side by side, and differentiable.
@@ -54,9 +50,9 @@ class AdaptedActor(nn.Module):
         )
         self.tasks = tasks
         if tasks:
-            for name, value in zip(LATENT, (0.0, TASK_LOG_STD), strict=True):
-                policy.get_parameter(name).requires_grad_(False)  # a new task's is the prior's
-                self.register_parameter(f"task_{name}", nn.Parameter(torch.full((tasks, policy.latent), value)))
+            for name in LATENT:  # a new task's are the prior's
+                policy.get_parameter(name).requires_grad_(False)
+                self.register_parameter(f"task_{name}", nn.Parameter(torch.zeros(tasks, policy.latent)))
 
     def start(self, parameters: Parameters, count: int, members: Tensor | None = None) -> tuple[Parameters, Parameters]:
         """Return what ``count`` tasks start from: the parameters that are adapted, stacked, and those that they share.

@@ -32,6 +32,8 @@ class LatentTaskActor(TaskActor):
 
         latent: int = setting(2, "Latent", "Width of the latent.", ge=1, le=1024)
 
+    noise_seed = 0  # of the latents that episodes begin with; a copy that is adapted to a task has its own
+
     @property
     def latent(self) -> int:
         """Return the width of the latent."""
@@ -40,12 +42,12 @@ class LatentTaskActor(TaskActor):
     def act(self, observation: Any, memory: Any = None) -> tuple[Array, Any]:
         """Return the means as native actions (n, outputs), and the latents (n, latent).
 
-        These are drawn where episodes begin: each row has its own, the same ones every time.
+        These are drawn where episodes begin: each row has its own, the same ones every time, by ``noise_seed``.
         """
         with torch.inference_mode():
             rows = self.moments(self._inputs(observation))
             if memory is None:
-                noise = torch.randn(len(rows), self.latent, generator=torch.Generator().manual_seed(0))
+                noise = torch.randn(len(rows), self.latent, generator=torch.Generator().manual_seed(self.noise_seed))
                 memory = drawn_latent(dict(self.named_parameters()), noise.to(rows)).cpu().numpy()
             rows = torch.cat([rows, torch.as_tensor(memory, device=rows.device)], -1)
             return self.native(self.actor(rows)).cpu().numpy(), memory

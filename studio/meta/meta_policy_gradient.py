@@ -18,6 +18,7 @@ from studio.contracts import Metrics
 from studio.experiment import setting
 from studio.meta.adapted_actor import AdaptedActor, divergence, mean_over_tasks
 from studio.meta.gradient_policy import InnerLoopParams
+from studio.meta.latent_task_actor import LatentTaskActor
 from studio.meta.policy_gradient import Estimator
 from studio.meta.task_actor import Parameters, TaskActor
 from studio.meta.task_groups import TRIED, distinct_tasks
@@ -53,6 +54,14 @@ class MetaGradientParams(InnerLoopParams):
     )
     every_step: bool = setting(
         False, "Score every step", "The outer loss is that after every inner step, instead of after the last alone."
+    )
+    dense_share: float = setting(
+        0.0,
+        "Dense share",
+        "Share of the training, from its beginning, in which the inner loop has the task's own rewards; after that it "
+        "has those that a policy observes, as in a test, which may be sparser.",
+        ge=0,
+        le=1,
     )
     gamma: float = setting(0.99, "γ", "Discount factor per step.", ge=0, le=1)
     gae_lambda: float = setting(1.0, "λ", "λ of generalized advantage estimation (GAE).", ge=0, le=1)
@@ -159,6 +168,8 @@ class MetaPolicyGradient:
             own = self.actor.adapted(parameters, own, shared, found, step)
         made = type(policy)(policy.params, policy.observation)
         made.load_state_dict({**policy.state_dict(), **{name: value[0] for name, value in own.items()}})
+        if isinstance(made, LatentTaskActor):
+            made.noise_seed = seed
         return made.to(policy.low.device)
 
     def state_dict(self) -> dict[str, Any]:
@@ -197,8 +208,9 @@ class MetaPolicyGradient:
         parameters = dict(self.actor.named_parameters())
         own, shared = self.actor.start(parameters, self.settings.meta_batch, members)
         found, returns = [], []
+        observed = self.iteration >= self.settings.dense_share * self.iterations
         for step in range(self.settings.inner_steps + 1):
-            trajectories, earned = self.rollouts.collect({**shared, **own})
+            trajectories, earned = self.rollouts.collect({**shared, **own}, observed)
             found.append(trajectories)
             returns.append(earned)
             if step < self.settings.inner_steps:

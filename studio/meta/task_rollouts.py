@@ -21,9 +21,9 @@ from studio.sim.world import World
 Trajectories = dict[str, Tensor]
 """Of every task, (tasks, time, episodes, …): normalized ``observations``; ``actions``, before they are clipped;
 ``log_probs`` under the policy that acted; ``playing``, 0 from the end of an episode on; ``advantages``, by the rewards
-that a policy observes, from which a task is adapted to; ``true_advantages``, by the task's own, which training may have
-denser. Of every episode, (tasks, episodes, …): ``noise`` and, where there are latents, ``latents`` made of it,
-``latent_log_probs`` and ``episode_advantages``. A dict: ``torch.vmap`` maps it.
+from which a task is adapted to; ``true_advantages``, by the task's own, which training may have denser. Of every
+episode, (tasks, episodes, …): ``noise`` and, where there are latents, ``latents`` made of it, ``latent_log_probs`` and
+``episode_advantages``. A dict: ``torch.vmap`` maps it.
 """
 
 
@@ -59,11 +59,12 @@ class TaskRollouts:
         self.groups.choose(self._seeds(self.groups.groups))
 
     @torch.no_grad()
-    def collect(self, parameters: Parameters) -> tuple[Trajectories, Tensor]:
+    def collect(self, parameters: Parameters, observed: bool = True) -> tuple[Trajectories, Tensor]:
         """Return the trajectories of an episode in every simulation, and their returns, (tasks, episodes).
 
         Args:
-            parameters: of each task's policy, stacked, (tasks, …); those that all tasks share have 1 in their place.
+            parameters: of each task's policy, stacked, (tasks, …); those that all tasks share, plain.
+            observed: adaptation has the rewards that a policy observes; else the task's own.
         """
         world, policy, horizon = self.world, self.policy, self.world.task.horizon
         shape = (self.groups.groups, self.groups.size)
@@ -75,7 +76,7 @@ class TaskRollouts:
         latents = drawn_latent(parameters, episode_noise) if latent else None
         deviations = parameters["log_std"].exp().unsqueeze(-2)
         raw, normalized, means = list[Tensor](), list[Tensor](), list[Tensor]()
-        actions, rewards, observed, playing = list[Tensor](), list[Tensor](), list[Tensor](), list[Tensor]()
+        actions, rewards, shown, playing = list[Tensor](), list[Tensor](), list[Tensor](), list[Tensor]()
         active: Any = slice(None)
         while len(ids):
             seen = flatten(world.observe(slice(None)), policy.params.ignored)
@@ -85,9 +86,9 @@ class TaskRollouts:
             actions.append(means[-1] + deviations * drawn[len(actions)])
             native = policy.native(actions[-1]).flatten(0, 1).cpu().numpy()
             world.advance(native[active], active)
-            reward, shown, alive = (np.zeros(world.num_envs, np.float32) for _ in range(3))
+            reward, seen_reward, alive = (np.zeros(world.num_envs, np.float32) for _ in range(3))
             reward[active], alive[active] = world.reward(active), 1
-            shown[active] = world.task.observed_reward(world, active, reward[active])
+            seen_reward[active] = world.task.observed_reward(world, active, reward[active])
             ended = world.terminated(active) | world.truncated(active)
             world.notify_step(active, reward[active])
             if ended.any():
@@ -95,7 +96,7 @@ class TaskRollouts:
                 world.notify_episode_end(ids[ended], succeeded)
                 active = ids = ids[~ended]
             rewards.append(torch.from_numpy(reward))
-            observed.append(torch.from_numpy(shown))
+            shown.append(torch.from_numpy(seen_reward if observed else reward))
             playing.append(torch.from_numpy(alive))
         going = torch.stack(playing).to(self.device)
         self.samples += int(going.sum())
@@ -110,7 +111,7 @@ class TaskRollouts:
             "playing": going.view(by_task).transpose(0, 1),
             "noise": episode_noise,
         }
-        earned, given = (torch.stack(r).to(self.device).view(by_task).transpose(0, 1) for r in (rewards, observed))
+        earned, given = (torch.stack(r).to(self.device).view(by_task).transpose(0, 1) for r in (rewards, shown))
         rest = observations, found["playing"], self.gamma
         found["advantages"] = task_advantages(given, *rest, self.gae_lambda)
         same = torch.equal(earned, given)

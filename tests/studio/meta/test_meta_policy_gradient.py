@@ -117,3 +117,29 @@ def test_the_curvature_is_the_hessian_of_the_divergence_through_the_inner_loop(l
     product = found._fisher(variable, found._distributions(variable, trajectories, members), trajectories)(direction)
     assert product.norm() > 1e-3
     assert (product - expected).norm() < 1e-3 * expected.norm()
+
+
+def test_a_latent_is_adapted_by_the_returns_of_its_episodes() -> None:
+    found = learner(latent=True, inner_rate=0.5)
+    members = torch.tensor([0, 1, 2])
+    parameters = {name: value.detach() for name, value in found.actor.named_parameters()}
+    own, shared = found.actor.start(parameters, 3, members)
+    trajectories, _ = found.rollouts.collect({**shared, **own})
+    generator = torch.Generator().manual_seed(0)
+    trajectories["episode_advantages"] = torch.randn(3, 2, generator=generator)
+    after = found.actor.adapted(parameters, own, shared, trajectories, 0)
+    noise, advantages = trajectories["noise"], trajectories["episode_advantages"][..., None]
+    # ∇ log N(z; m, s²) is ε / s for the mean and ε² − 1 for log s; both start from the standard normal
+    assert torch.allclose(after["latent_mean"], 0.5 * (noise * advantages).mean(1), atol=1e-6)
+    assert torch.allclose(after["latent_log_std"], 0.5 * ((noise**2 - 1) * advantages).mean(1), atol=1e-6)
+    assert after.keys() == {*LATENT}
+
+
+def test_an_inner_loop_sees_the_observed_rewards_once_the_dense_share_is_over() -> None:
+    found = learner("half_circle_dense", dense_share=0.5, inner_steps=1)
+    found._choose_tasks()
+    dense = found._collect(None)[0][0]
+    assert torch.equal(dense["advantages"], dense["true_advantages"])
+    found.iteration = 1  # of two
+    sparse = found._collect(None)[0][0]
+    assert not sparse["advantages"].any() and sparse["true_advantages"].any()  # who starts at random finds no goal
