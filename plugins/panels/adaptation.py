@@ -28,6 +28,7 @@ from widgets.adaptation.job import TaskFacts, adapting_runs
 from widgets.adaptation.palette import shot_color
 from widgets.adaptation.plane_plot import PlanePlot
 from widgets.adaptation.reward_plot import RewardPlot
+from widgets.adaptation.rings import ring_in_scene
 from widgets.adaptation.shots_plot import ShotsPlot
 from widgets.adaptation.worker import AdaptationWorker
 from widgets.curves.overlay import Overlay, key_of
@@ -303,7 +304,12 @@ class AdaptationPanel(QWidget):
             color = hue.redF(), hue.greenF(), hue.blueF(), OPACITY
             episodes.append(ShownEpisode(one.trajectory, self.tr("{0} shots").format(one.shots), color))
         title = self.tr("solid: after {0} shots").format(after[-1].shots)
-        self._stage.show(Showing(episodes, np.array(self._found.context), title))
+        points = [
+            (places, episode.color)
+            for place, (one, episode) in enumerate(zip(after, episodes, strict=True))
+            for places in (one.belief.samples, ring_in_scene(one.belief, place))
+        ]
+        self._stage.show(Showing(episodes, np.array(self._found.context), title, points))
 
     def _look(self) -> None:
         """Adapt to the task that a person asked for in the viewport."""

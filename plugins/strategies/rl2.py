@@ -4,11 +4,12 @@ rewards and episode ends, so that it can explore in the first episodes and explo
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from studio.contracts import Context, Metrics, Policy, Problem, Requires, Shots, Stateful
 from studio.experiment import Domain, Experiment, Settings, setting
 from studio.meta.hidden_context import hidden, ignore_context
+from studio.meta.trial_hypernetwork import TrialHyperActorCritic
 from studio.meta.trial_policy import AdaptedPolicy, TrialActorCritic
 from studio.meta.trial_returns import TrialReturns
 from studio.meta.trials import Trials, run_trials
@@ -21,9 +22,12 @@ POINT = {"embodiment": "point", "task": "point_navigation", "control": "motor", 
 
 
 class TrialParams(Settings):
-    """The length of a trial: a mixin whose field comes first."""
+    """The length of a trial, and how exploration ends: a mixin whose fields come first."""
 
     trial: int = setting(2, "Trial", "Episodes of one task that the memory lasts over.", "episodes", ge=1, le=100)
+    anneal_entropy: bool = setting(
+        False, "Anneal entropy", "Decays the entropy weight linearly to 0 over the budget.", since=2
+    )
 
 
 class RL2(ReinforcementStrategy):
@@ -32,10 +36,10 @@ class RL2(ReinforcementStrategy):
     id = "rl2"
     title = "RL²"
     summary = "A recurrent policy that explores a new task in a few episodes and remembers what it found."
-    reference = "Duan et al. 2016 (arXiv:1611.02779)"
+    reference = "Duan et al. 2016 (arXiv:1611.02779); hypernetwork head: Beck et al. 2023 (arXiv:2309.14970)"
     tags = ("reinforcement", "meta-learning")
     requires = Requires(same_spaces=True, task_family=True, evaluate_at_zero=True)
-    policies = (TrialActorCritic.id,)
+    policies: ClassVar[tuple[str, ...]] = (TrialActorCritic.id, TrialHyperActorCritic.id)
     example = {
         **TINY,
         **dict.fromkeys(("source", "target"), POINT),
@@ -59,7 +63,12 @@ class RL2(ReinforcementStrategy):
         return policy
 
     def learner(self, policy: Any, world: Any, plan: Experiment, log: Any) -> Any:
-        given = {"trial": self.params.trial, "auxiliary": self.auxiliary(policy), "log": log}
+        given = {
+            "trial": self.params.trial,
+            "anneal_entropy": self.params.anneal_entropy,
+            "auxiliary": self.auxiliary(policy),
+            "log": log,
+        }
         return RecurrentPPO(policy, world, self.params, iterations=plan.budget.iterations, seed=plan.seed, **given)
 
     def iterate(self) -> Iterator[Metrics]:

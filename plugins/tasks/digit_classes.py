@@ -15,22 +15,30 @@ if TYPE_CHECKING:
     from studio.rng import EpisodeRng
 
 WAYS = 5
-TURNS = 2  # a digit as it is, and turned by 90°, are two classes (after Omniglot's protocol)
-TRAINING, TEST = range(5 * TURNS), range(5 * TURNS, 10 * TURNS)  # digits 0 to 4, and 5 to 9
+PER_CLASS = 200  # images
+# A class: digit, quarter turns, whether it is mirrored. What looks the same when turned or mirrored (0, 1) has two.
+TRAINING = (
+    *((digit, turns, False) for digit in (0, 1) for turns in range(2)),
+    *((digit, turns, mirrored) for digit in (2, 3, 4) for turns in range(4) for mirrored in (False, True)),
+)
+TEST = tuple((digit, turns, False) for digit in range(5, 10) for turns in range(2))
+CLASSES = (*TRAINING, *TEST)
 TEST_TASKS = 200
 
 
 def _test_tasks() -> tuple[tuple[float, ...], ...]:
     rng = np.random.default_rng(0)
-    return tuple(tuple(map(float, rng.permutation(TEST)[:WAYS])) for _ in range(TEST_TASKS))
+    places = np.arange(len(TRAINING), len(CLASSES))
+    return tuple(tuple(rng.permutation(places)[:WAYS].astype(float).tolist()) for _ in range(TEST_TASKS))
 
 
 class DigitClasses(Digits):
     """The context names five classes; the right action is the place of the image's class among them.
 
-    Class 2d is the digit d, class 2d + 1 the same turned by 90°. Training draws from those of the digits 0 to 4,
-    held-out tasks from those of 5 to 9, which no training sees. Episodes whose seeds are consecutive show the five
-    classes in turn, each time another image, so the support of 5k episodes has k images of each class.
+    A class is a digit that is turned by quarters, and mirrored or not. Training draws from 28 classes of the digits 0
+    to 4, held-out tasks from 10 of 5 to 9, which no training sees. Episodes whose seeds are consecutive show the five
+    classes in turn, each time another image, so the support of 5k episodes has k images of each class. Taking the class
+    whose mean image is nearest succeeds in 0.57 of held-out episodes with k = 1, and in 0.78 with k = 5.
     """
 
     id = "digit_classes"
@@ -47,32 +55,34 @@ class DigitClasses(Digits):
     state_arrays: ClassVar[tuple[str, ...]] = ("_choice", "_place", "_cell")
 
     def check_context(self, context: Sequence[float]) -> list[Problem]:
-        if len({*context}) == WAYS and all(value in range(10 * TURNS) for value in context):
+        if len({*context}) == WAYS and all(value in range(len(CLASSES)) for value in context):
             return []
         words = f"{', '.join(f'{value:g}' for value in context)} are not {WAYS} different classes."
-        return [Problem("contexts", words, f"Give {WAYS} whole numbers from 0 to {10 * TURNS - 1}.")]
+        return [Problem("contexts", words, f"Give {WAYS} whole numbers from 0 to {len(CLASSES) - 1}.")]
 
     def images(self, numbers: np.ndarray) -> np.ndarray:
-        """Return images (n, 32, 32, 3) uint8: of number i < 5,000 as it is, of 5,000 + i turned by 90°."""
-        turned, place = np.divmod(numbers, digit_images.COUNT)
-        plain = digit_images.mnist()[0][place]
-        return digit_images.plain(np.where(turned[:, None, None] == 1, np.rot90(plain, 1, (1, 2)), plain))
+        """Return images (n, 32, 32, 3) uint8: of number i the image i % 200 of class i // 200."""
+        images, labels = digit_images.mnist()
+        found = np.empty((len(numbers), *images.shape[1:]), np.uint8)
+        kinds, places = np.divmod(numbers, PER_CLASS)
+        for kind, (digit, turns, mirrored) in enumerate(CLASSES):
+            rows = np.flatnonzero(kinds == kind)
+            own = images[np.flatnonzero(labels == digit)[places[rows]]]
+            found[rows] = np.rot90(own[:, :, ::-1] if mirrored else own, turns, (1, 2))
+        return digit_images.plain(found)
 
     def prepare(self, world: Simulation) -> None:
         super().prepare(world)
         self._place = np.zeros(world.num_envs, int)  # of the image's class in the context
         self._cell = np.zeros(world.num_envs, int)  # of the image on the sheet
-        self._of_digit = [np.flatnonzero(self._labels == digit) for digit in range(10)]
 
     def family(self, rng: EpisodeRng) -> np.ndarray:
         return rng.uniform(shape=(len(TRAINING),)).argsort(1)[:, :WAYS].astype(float)
 
     def reset(self, world: Simulation, ids: np.ndarray, rng: EpisodeRng) -> None:
         turn, self._place[ids] = np.divmod(rng.seeds.astype(int), WAYS)
-        classes = np.take_along_axis(world.contexts[ids], self._place[ids, None], 1)[:, 0].astype(int)
-        for row, (i, kind) in enumerate(zip(ids.tolist(), classes.tolist(), strict=True)):
-            numbers = self._of_digit[kind // TURNS]
-            self._cell[i] = numbers[turn[row] % len(numbers)] + kind % TURNS * digit_images.COUNT
+        kinds = np.take_along_axis(world.contexts[ids], self._place[ids, None], 1)[:, 0].astype(int)
+        self._cell[ids] = PER_CLASS * kinds + turn % PER_CLASS
         super().reset(world, ids, rng)
 
     def success(self, world: Simulation, ids: Ids) -> np.ndarray:
@@ -83,7 +93,7 @@ class DigitClasses(Digits):
         return self._place[ids][:, None].astype(float)
 
     def _numbers(self) -> np.ndarray:
-        return np.arange(TURNS * digit_images.COUNT)
+        return np.arange(PER_CLASS * len(CLASSES))
 
     def _image(self, world: Simulation, ids: Ids) -> np.ndarray:
         return self._cell[ids]

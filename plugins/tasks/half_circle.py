@@ -13,6 +13,7 @@ import numpy as np
 
 from plugins.tasks.point_navigation import PointNavigation
 from studio.contracts import Ids, ReferenceLine, Simulation
+from studio.meta.half_circle_posterior import HalfCirclePosterior
 
 if TYPE_CHECKING:
     import mujoco
@@ -64,6 +65,12 @@ class HalfCircle(PointNavigation):
     def reference_lines(self, context: Sequence[float]) -> Sequence[ReferenceLine]:
         return ()
 
+    def exact_posterior(self, places: np.ndarray, rewards: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+        known = HalfCirclePosterior()
+        for place, reward in zip(places, rewards, strict=True):
+            known.update(place[None, :2], reward[None])
+        return known.places, known.probabilities[0]
+
     def is_inside(self, context: Sequence[float]) -> bool:
         x, y = context
         return y >= 0 and abs(math.hypot(x, y) - 1) < NEAR
@@ -105,6 +112,9 @@ class HalfCircleDense(HalfCircle):
     def reference_lines(self, context: Sequence[float]) -> Sequence[ReferenceLine]:
         return (ReferenceLine("standing still", (-self.horizon * math.hypot(*context),)),)
 
+    def exact_posterior(self, places: np.ndarray, rewards: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+        return None
+
     def reward(self, world: Simulation, ids: Ids) -> np.ndarray:
         return -self.distance(world, ids)
 
@@ -127,6 +137,12 @@ class HalfCircleLong(HalfCircle):
 
     def family(self, rng: EpisodeRng) -> np.ndarray:
         return on_circle(rng.uniform(0, np.pi))
+
+    def exact_posterior(self, places: np.ndarray, rewards: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+        contexts = HalfCirclePosterior().places
+        near = np.linalg.norm(contexts[:, None] - places[None, :, :2], axis=-1) <= RADIUS + ROUNDING
+        possible = (near == (rewards > 0)).all(1)
+        return contexts, possible / max(1, possible.sum())
 
     def sparse_reward(self, world: Simulation, ids: Ids) -> np.ndarray:
         return (self.distance(world, ids) <= RADIUS + ROUNDING).astype(float)

@@ -146,6 +146,13 @@ class Task:
         """
         return ()
 
+    def exact_posterior(self, places: Array, rewards: Array) -> tuple[Array, Array] | None:
+        """Return contexts (n, components) and their exact posterior probabilities (n,), all alike at first, given where
+        the robot came (steps, 3), m, and the rewards there (steps,); None: it is not known. Only the contexts of
+        training are possible. A subclass with another reward must override this.
+        """
+        return None
+
     def sentences(self, context: Sequence[float], language: str, wording: str) -> Sequence[str]:
         """Return all instructions for a context in one of ``languages``, of at most 96 bytes each.
 

@@ -119,8 +119,10 @@ class DenseBlock(nn.Module):
         self.present, self.earlier = nn.Linear(width, 2 * filters), nn.Linear(width, 2 * filters, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        shifted = functional.pad(x, (0, 0, self.dilation, 0))[:, : x.shape[1]]
-        value, gate = (self.present(x) + self.earlier(shifted)).chunk(2, -1)
+        weight = torch.cat([self.present.weight, self.earlier.weight])
+        present, earlier = functional.linear(x, weight).chunk(2, -1)
+        shifted = functional.pad(earlier[:, : -self.dilation], (0, 0, min(self.dilation, x.shape[1]), 0))
+        value, gate = (present + shifted + self.present.bias).chunk(2, -1)
         return torch.cat([x, torch.tanh(value) * torch.sigmoid(gate)], -1)
 
 
@@ -132,7 +134,8 @@ class CausalAttention(nn.Module):
         self.query, self.key, self.value = nn.Linear(width, keys), nn.Linear(width, keys), nn.Linear(width, values)
 
     def forward(self, x: Tensor) -> Tensor:
-        read = functional.scaled_dot_product_attention(
-            self.query(x)[:, None], self.key(x)[:, None], self.value(x)[:, None], is_causal=True
-        )
+        parts = (self.query, self.key, self.value)
+        weight, bias = torch.cat([part.weight for part in parts]), torch.cat([part.bias for part in parts])
+        query, key, value = functional.linear(x, weight, bias)[:, None].split([len(part.bias) for part in parts], -1)
+        read = functional.scaled_dot_product_attention(query, key, value, is_causal=True)
         return torch.cat([x, read[:, 0]], -1)

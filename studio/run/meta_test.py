@@ -17,6 +17,7 @@ from studio.experiment.plans import MOST_SHOTS
 from studio.meta.task_split import split
 from studio.meta.trials import run_trials
 from studio.registry import Registry
+from studio.run.belief import Belief, belief
 from studio.run.check import strategy_of
 from studio.run.evaluate import Evaluation, bootstrap_interval, evaluate, score_of
 from studio.run.restored import RestoredStrategy, experiment_of, restored_strategy
@@ -38,15 +39,18 @@ class AfterShots:
 
     Args:
         score: over independent adaptations, whose spread its interval has.
-        trajectory: of one episode.
+        trajectory: of one episode after them.
+        belief: what it believes of the task there.
     """
 
     shots: int
     score: Evaluation
     trajectory: Trajectory
+    belief: Belief
 
     def to_dict(self) -> dict[str, Any]:
-        return {"shots": self.shots, **self.score.to_dict(), "path": self.trajectory.path.round(5).tolist()}
+        path = self.trajectory.path.round(5).tolist()
+        return {"shots": self.shots, **self.score.to_dict(), "path": path, "belief": self.belief.to_dict()}
 
 
 @dataclass(frozen=True, eq=False)
@@ -189,12 +193,17 @@ class MetaTest:
 
     def _trials(self, domain: ResolvedDomain, shots: Sequence[int], repeats: int) -> Iterator[tuple[AfterShots, ...]]:
         """Yield once: all trials are played together, and a trial's episode after n others is that after n shots."""
-        act = cast(TrialPolicy, self._policy).exploring(self._plan.seed)
-        recorder, count = TrajectoryRecorder(max(shots) + 1), repeats * EPISODES
-        seeds = range(self._plan.seed, self._plan.seed + count)
-        outcomes, _ = run_trials(act, domain, max(shots) + 1, seeds, observers=[recorder])
-        played, has_success = recorder.trajectories(), domain.task.has_success
-        yield tuple(AfterShots(n, score_of(outcomes[n], has_success), played[n]) for n in shots)
+        policy, seed, length = cast(TrialPolicy, self._policy), self._plan.seed, max(shots) + 1
+        recorder = TrajectoryRecorder(length)  # of a trial alone, as the strategy adapts to one
+        run_trials(policy.exploring(seed), domain, length, [seed], observers=[recorder])
+        outcomes, _ = run_trials(policy.exploring(seed), domain, length, range(seed, seed + repeats * EPISODES))
+        played, found = recorder.trajectories(), []
+        for count in shots:
+            adapted = self._restored.strategy.adapt(Shots(domain, count, seed))
+            known = belief(adapted, played[:count], domain, seed)
+            score = score_of(outcomes[count], domain.task.has_success)
+            found.append(AfterShots(count, score, played[count], known))
+        yield tuple(found)
 
     def _adaptations(
         self, domain: ResolvedDomain, shots: Sequence[int], repeats: int, tick: Tick
@@ -203,20 +212,20 @@ class MetaTest:
         world = World(domain.domain, domain.new_task(), domain.embodiment, EPISODES)
         recorder = TrajectoryRecorder(len(shots))
         outcomes: dict[int, list[Outcome]] = {count: [] for count in shots}
-        played: list[Trajectory] = []
+        beliefs: list[Belief] = []
         try:
             world.observers.append(recorder)
             for repeat in range(repeats):
-                seeds = range(self._plan.seed + repeat * EPISODES, self._plan.seed + (repeat + 1) * EPISODES)
+                first, support_seed = self._plan.seed + repeat * EPISODES, self._restored.experiment.seed + repeat
                 for place, count in enumerate(shots):
                     tick(repeat * len(shots) + place, repeats * len(shots))
-                    policy = self._restored.strategy.adapt(
-                        Shots(domain, count, self._restored.experiment.seed + repeat)
-                    )
+                    policy = self._restored.strategy.adapt(Shots(domain, count, support_seed))
+                    seeds = range(first, first + EPISODES)
                     outcomes[count].append(run_episodes(world, policy_actions(policy), seeds))
-                played = played or recorder.trajectories()
-                scores = [self._score(outcomes[count]) for count in shots]
-                yield tuple(AfterShots(*each) for each in zip(shots, scores, played, strict=True))
+                    if repeat == 0:
+                        beliefs.append(belief(policy, None if count else (), domain, first))
+                played, scores = recorder.trajectories(), [self._score(outcomes[count]) for count in shots]
+                yield tuple(AfterShots(*each) for each in zip(shots, scores, played, beliefs, strict=True))
         finally:
             world.close()
 

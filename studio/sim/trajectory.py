@@ -46,12 +46,15 @@ class TrajectoryRecorder(Observer):
     def __init__(self, most: int, sim: int = 0) -> None:
         self._most, self._sim, self._begun = most, sim, 0
         self._scene: Scene | None = None
+        self._made: list[Trajectory] = []  # of the episodes that have ended, when they were asked for
         self._states: list[list[tuple[Array, Array]]] = []  # (qpos, mocap positions) of each episode's steps
         self._rewards: list[list[float]] = []
 
     def trajectories(self) -> list[Trajectory]:
-        """Return the episodes so far."""
-        return [self._trajectory(*each) for each in zip(self._states, self._rewards, strict=True)]
+        """Return the episodes, once all of them have ended."""
+        known = len(self._made)
+        self._made += map(self._trajectory, self._states[known:], self._rewards[known:])
+        return self._made
 
     def on_reset(self, world: BatchSimulation, ids: Array) -> None:
         if self._sim not in ids:

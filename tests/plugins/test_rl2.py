@@ -97,9 +97,14 @@ def test_trial_policy_without_shots_observes_what_its_steps_led_to() -> None:
     assert found.low - 0.1 < policy_value(5, 10, stay) < found.high + 0.1 and found.low > 5.2
 
 
-@pytest.mark.parametrize("observation", ["state", "goal"])
-def test_rl2_never_observes_the_context(observation: str, tmp_path: Path) -> None:
-    changes = {"source.observation": observation, "target.observation": observation, "budget.iterations": 1}
+@pytest.mark.parametrize(("observation", "kind"), [("state", "trial_gru"), ("goal", "trial_hypernetwork")])
+def test_rl2_never_observes_the_context(observation: str, kind: str, tmp_path: Path) -> None:
+    changes: dict[str, Any] = {
+        "source.observation": observation,
+        "target.observation": observation,
+        "budget.iterations": 1,
+    }
+    changes["policy.id"] = kind
     policy = load_policy_folder(tiny.run(plan(**changes), tmp_path).folder / "policy")
     seen = {"state": np.zeros((1, 2), np.float32)}
     goals = [policy.act({**seen, "goal": np.full((1, 2), place, np.float32)})[0] for place in (-0.5, 0.5)]

@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import QCoreApplication, QPointF, Signal
+from PySide6.QtGui import QColor
 
 from widgets.adaptation.palette import shot_color, span
+from widgets.adaptation.rings import OUTERMOST, ring
 from widgets.features.legend_plot import LegendPlot
 from widgets.style import theme
 
 if TYPE_CHECKING:
+    from studio.run.belief import Belief
     from studio.run.meta_test import Adaptation
     from widgets.adaptation.job import TaskFacts
 
@@ -36,7 +39,13 @@ class PlanePlot(LegendPlot):
         self.view.getPlotItem().getViewBox().setAspectLocked(True)
         for side in ("left", "bottom"):
             self.view.hideAxis(side)
-        self.view.setToolTip(self.tr("Drag the goal: the run adapts to the new task at once. Gray: tasks of training"))
+        self.view.setToolTip(
+            self.tr(
+                "Drag the goal: the run adapts to the new task at once. Gray: tasks of training. Crosses: where the "
+                "policy looks by samples of its posterior. Rings: goals that the episodes so far leave possible, "
+                "the exact posterior, one ring for each number of shots"
+            )
+        )
         self._handle.sigPositionChanged.connect(self._drag)
 
     def set_facts(self, facts: TaskFacts) -> None:
@@ -70,20 +79,35 @@ class PlanePlot(LegendPlot):
             faint = theme.blend(theme.color("muted"), theme.color("plot_background"), 0.35)
             places = facts.family[:, :2]
             self.view.addItem(pg.ScatterPlotItem(*places.T, size=4, pen=None, brush=faint))
-            spread += [places, np.array([facts.first[:2]])]
-        self._reach = MARGIN * max(1e-6, float(max(np.abs(part).max() for part in spread)))
+            spread += [places, np.array([facts.first[:2]]), *(OUTERMOST * one.belief.contexts[:, :2] for one in after)]
+        self._reach = MARGIN * max(1e-6, float(max(np.abs(part).max(initial=0.0) for part in spread)))
         for place, way in enumerate(ways):
             hue = shot_color(place, len(after))
             self.view.addItem(pg.PlotDataItem(*way.T, pen=pg.mkPen(hue, width=2)))
             self.view.addItem(
                 pg.ScatterPlotItem(*way[-1:].T, size=9, pen=pg.mkPen(theme.color("plot_background")), brush=hue)
             )
+        for place, one in enumerate(after):
+            self._add_belief(one.belief, place, shot_color(place, len(after)))
         self.view.addItem(self._handle)
         self._place_handle()
         self.view.setRange(xRange=(-self._reach, self._reach), yRange=(-self._reach, self._reach), padding=0)
         shots = [span(shot_color(i, len(after)), "●", str(one.shots)) for i, one in enumerate(after)]
         goal = span(theme.color("error"), "⊕", self.tr("goal"))
-        self.legend.setText("&nbsp; ".join([goal, *([self.tr("after shots:")] if shots else []), *shots]))
+        parts = [goal, *([self.tr("after shots:")] if shots else []), *shots]
+        if any(len(one.belief.samples) for one in after):
+            parts.append(span(theme.color("muted"), "✕", self.tr("samples")))
+        if any(len(one.belief.contexts) for one in after):
+            parts.append(span(theme.color("muted"), "◠", self.tr("possible")))
+        self.legend.setText("&nbsp; ".join(parts))
+
+    def _add_belief(self, belief: Belief, place: int, hue: QColor) -> None:
+        """Draw where samples of the posterior lead to, and on a ring of its own which goals are possible."""
+        if len(belief.samples):
+            ends = belief.samples[:, :2]
+            self.view.addItem(pg.ScatterPlotItem(*ends.T, size=7, symbol="x", pen=None, brush=hue))
+        if len(places := ring(belief, place)):
+            self.view.addItem(pg.ScatterPlotItem(*places.T, size=4, pen=None, brush=hue))
 
     def _place_handle(self) -> None:
         if len(self._context) < 2:

@@ -62,9 +62,17 @@ class PPOParams(Settings):
 
 
 def ppo_loss(
-    distribution: ActionDistribution, values: Tensor, batch: dict[str, Tensor], settings: PPOParams
+    distribution: ActionDistribution,
+    values: Tensor,
+    batch: dict[str, Tensor],
+    settings: PPOParams,
+    entropy_share: float = 1.0,
 ) -> tuple[Tensor, Tensor]:
-    """Return the loss of a minibatch, (), and the ``DIAGNOSTICS`` in order, without the gradient's norm."""
+    """Return the loss of a minibatch, (), and the ``DIAGNOSTICS`` in order, without the gradient's norm.
+
+    Args:
+        entropy_share: of the entropy's weight that the settings have.
+    """
     log_ratio = distribution.log_prob(batch["actions"]) - batch["log_probs"]
     ratio = log_ratio.exp()
     advantages = (batch["advantages"] - batch["advantages"].mean()) / (batch["advantages"].std() + 1e-8)
@@ -72,7 +80,7 @@ def ppo_loss(
     policy_loss = -torch.minimum(advantages * ratio, advantages * clipped).mean()
     value_loss = (values - batch["returns"]).square().mean()
     spread = distribution.entropy()
-    loss = policy_loss + settings.value_weight * value_loss - settings.entropy_weight * spread
+    loss = policy_loss + settings.value_weight * value_loss - entropy_share * settings.entropy_weight * spread
     kl = (ratio - 1 - log_ratio).mean()  # Schulman's low-variance estimate, http://joschu.net/blog/kl-approx.html
     clip_fraction = ((ratio - 1).abs() > settings.clip).float().mean()
     return loss, torch.stack([loss, policy_loss, value_loss, spread, kl, clip_fraction]).detach()

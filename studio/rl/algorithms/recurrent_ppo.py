@@ -1,8 +1,8 @@
-"""PPO for a recurrent policy: actor and critic read the hidden state of a GRU.
+"""PPO for a recurrent policy: actor and critic read the hidden state of a GRU or an LSTM.
 
 A minibatch is the whole rollout of some simulations, unrolled from the hidden state at its start; the hidden state is
 cleared where an episode starts (Huang et al. 2022, "The 37 implementation details of proximal policy optimization",
-section on LSTMs). The update is always eager: ``torch.gru`` is faster than a compiled unrolled network.
+section on LSTMs). The update is always eager: torch's own loops are faster than a compiled unrolled network.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -29,8 +29,9 @@ Array = np.ndarray
 
 
 class RecurrentActorCritic(GaussianActorCritic):
-    """As :class:`GaussianActorCritic`, but actor and critic read the hidden state of a GRU over the episode's
-    normalized observations, the present one included (Cho et al. 2014, arXiv:1406.1078)."""
+    """As :class:`GaussianActorCritic`, but actor and critic read the hidden state of a recurrent cell over an episode's
+    normalized observations, the present one included: a GRU (Cho et al. 2014, arXiv:1406.1078) or an LSTM (Hochreiter
+    and Schmidhuber 1997), whose memory is the hidden state and the cell's state side by side."""
 
     id = "gaussian_gru"
     title = "Gaussian GRU"
@@ -42,14 +43,21 @@ class RecurrentActorCritic(GaussianActorCritic):
     class Params(GaussianActorCritic.Params):
         """Size of the memory and the networks."""
 
-        hidden: int = setting(64, "Memory", "Width of the GRU's hidden state.", ge=4, le=4096)
-        layers: int = setting(1, "Layers", "Hidden layers between the GRU and the action.", ge=0, le=8)
+        hidden: int = setting(64, "Memory", "Width of the hidden state.", ge=4, le=4096)
+        layers: int = setting(1, "Layers", "Hidden layers between the memory and the action.", ge=0, le=8)
+        cell: Literal["gru", "lstm"] = setting(
+            "gru",
+            "Cell",
+            "What updates the memory; on a CPU an lstm trains up to eight times as fast on a few long sequences.",
+            since=2,
+        )
 
     params: Params
 
     def _build(self) -> None:
         super()._build()
-        self.core = nn.GRUCell(self.params.inputs, self.params.hidden)
+        kind = nn.LSTMCell if self.params.cell == "lstm" else nn.GRUCell
+        self.core = kind(self.params.inputs, self.params.hidden)
         for weight in (self.core.weight_ih, self.core.weight_hh):
             nn.init.orthogonal_(weight)
         for bias in (self.core.bias_ih, self.core.bias_hh):
@@ -63,7 +71,7 @@ class RecurrentActorCritic(GaussianActorCritic):
     @property
     def memory_width(self) -> int:
         """Return the width of the memory, of which zeros are a new one."""
-        return self.params.hidden
+        return self.params.hidden * (2 if self.params.cell == "lstm" else 1)
 
     def remember(self, normalized: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
         """Return what actor and critic read, (n, input_width), and the new memory, (n, memory_width).
@@ -72,6 +80,9 @@ class RecurrentActorCritic(GaussianActorCritic):
             normalized: an observation, (n, inputs).
             memory: before it, (n, memory_width).
         """
+        if self.params.cell == "lstm":
+            hidden, cell = self.core(normalized, memory.chunk(2, -1))
+            return hidden, torch.cat([hidden, cell], -1)
         hidden = self.core(normalized, memory)
         return hidden, hidden
 
@@ -97,8 +108,13 @@ class RecurrentActorCritic(GaussianActorCritic):
             memory = memory.masked_fill(fresh[start].to(memory.device)[:, None], 0.0)
             # input, hidden state, weights, biases, layers, dropout, training (without it cuDNN gives no gradient),
             # bidirectional, batch first
-            part, last = torch.gru(normalized[start:end], memory[None], weights, True, 1, 0.0, True, False, False)
-            memory = last[0]
+            if self.params.cell == "lstm":
+                states = [state.contiguous()[None] for state in memory.chunk(2, -1)]
+                part, *lasts = torch.lstm(normalized[start:end], states, weights, True, 1, 0.0, True, False, False)
+                memory = torch.cat([last[0] for last in lasts], -1)
+            else:
+                part, last = torch.gru(normalized[start:end], memory[None], weights, True, 1, 0.0, True, False, False)
+                memory = last[0]
             parts.append(part)
         return torch.cat(parts)
 
@@ -215,15 +231,24 @@ class RecurrentPPO(PPO):
 
     Args:
         trial: number of episodes that memory and returns extend over.
+        anneal_entropy: the weight of the entropy decays linearly to 0 over the iterations.
     """
 
     policy: RecurrentActorCritic
     rollouts: RecurrentRollouts
 
     def __init__(
-        self, policy: RecurrentActorCritic, world: World, settings: PPOParams, *, trial: int = 1, **more: Any
+        self,
+        policy: RecurrentActorCritic,
+        world: World,
+        settings: PPOParams,
+        *,
+        trial: int = 1,
+        anneal_entropy: bool = False,
+        **more: Any,
     ) -> None:
         super().__init__(policy, world, settings, collector=partial(RecurrentRollouts, trial=trial), **more)
+        self.anneal_entropy = anneal_entropy
 
     def learn(self, rollout: RecurrentRollout, step: Callable[..., Tensor]) -> Tensor:
         """Train for the epochs of a rollout; return the mean diagnostics."""
@@ -253,9 +278,16 @@ class RecurrentPPO(PPO):
         parameters, inputs = self.flat.unflatten(vector), (batch["observations"], memory, fresh)
         distribution, values = functional_call(self.policy, parameters, inputs, strict=False)
         rows = {name: column.flatten(0, 1) for name, column in batch.items()}
-        loss, diagnostics = ppo_loss(distribution.flattened(), values.flatten(), rows, self.settings)
+        loss, diagnostics = ppo_loss(
+            distribution.flattened(), values.flatten(), rows, self.settings, self.entropy_share
+        )
         (gradient,) = torch.autograd.grad(loss, vector)
         return gradient, diagnostics
+
+    @property
+    def entropy_share(self) -> float:
+        """Return the share of the entropy's weight that is left."""
+        return 1 - self.iteration / self.iterations if self.anneal_entropy else 1.0
 
     def _step_function(self) -> Callable[..., Tensor]:
         return self.sequence_step

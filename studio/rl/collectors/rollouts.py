@@ -11,7 +11,7 @@ from torch import Tensor
 
 from studio.rl.advantages import gae
 from studio.rl.collectors.episode_statistics import EpisodeStatistics, stagger
-from studio.rl.networks.gaussian import flatten, unwrapped
+from studio.rl.networks.gaussian import flatten
 from studio.rl.reward_scale import RewardScale
 from studio.rl.states import arrays, tensors
 from studio.seeds import training_episode_seed
@@ -85,7 +85,7 @@ class RolloutCollector:
         shift, scale = policy.moments.mean.float(), policy.moments.scale()
         rewards, terminated, truncated = np.empty(shape), np.empty(shape, bool), np.empty(shape, bool)
         diverged, last = np.zeros(shape, bool), np.zeros((*shape, policy.params.inputs), np.float32)
-        normalized, features, actor = torch.empty_like(observations), [], unwrapped(policy.actor)
+        normalized, features, actor = torch.empty_like(observations), [], policy.collecting_actor()
         rows = zip(observations.unbind(), normalized.unbind(), noise.unbind(), strict=True)
         for t, (raw, scaled, drawn) in enumerate(rows):
             raw.copy_(torch.from_numpy(self._observation))

@@ -218,6 +218,10 @@ class GaussianActorCritic(FlatPolicy):
         noisy = outputs + noise
         return noisy.argmax(-1, keepdim=True).float() if self.params.choices else noisy
 
+    def collecting_actor(self) -> Callable[[Tensor], Tensor]:
+        """Return what the actor computes as a plain function, for a few rows at a time and without gradients."""
+        return unwrapped(self.actor)
+
     def outputs(self, rows: Tensor) -> Outputs:
         features = self.actor[:-1](rows)
         return Outputs(features, self.actor[-1](features))

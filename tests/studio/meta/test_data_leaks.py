@@ -27,6 +27,7 @@ FAMILY = {
     for id, kind in shared_registry().all("strategies").items()
     if "meta-learning" in kind.tags and kind.requires.task_family
 }
+TRIALS = ("rl2", "snail", "dpt")  # whose every trial is of a task drawn anew
 MEMORY = ("rl2", "snail")
 # a fixed set of training tasks comes back by design: see test_held_tasks
 TRIALS = [id for id, kind in FAMILY.items() if {"trial", "training_tasks"} & {*kind.Params.model_fields} == {"trial"}]
@@ -104,7 +105,7 @@ def test_a_policy_is_not_scored_on_the_episodes_that_it_was_adapted_to(
     assert not {*range(plan.evaluation.seed, plan.evaluation.seed + 10_000)} & {*seeds}
 
 
-@pytest.mark.parametrize("id", [id for id, kind in FAMILY.items() if "trial" in kind.Params.model_fields])
+@pytest.mark.parametrize("id", TRIALS)
 def test_a_trial_has_one_context_and_the_next_one_another(
     id: str, played: dict[tuple[int, int], list[Episode]]
 ) -> None:

@@ -101,6 +101,23 @@ def test_on_a_gpu_the_gradient_is_the_cpus() -> None:
     assert all(bool(torch.isfinite(p).all()) for _ in there.iterate() for p in there.policy.parameters())
 
 
+def test_an_lstm_unrolled_is_torchs_cell_step_by_step() -> None:
+    """Its memory is the hidden state and the cell's, both cleared where an episode starts."""
+    policy = RecurrentActorCritic(RecurrentActorCritic.Params(hidden=8, width=8, cell="lstm"))
+    policy.fit(3, -np.ones(2, np.float32), np.ones(2, np.float32), 0)
+    seen, memory, fresh = torch.randn(6, 2, 3), torch.randn(2, 16), torch.zeros(6, 2).bool()
+    fresh[2, 1] = fresh[5, 0] = True
+    hidden, cell, expected, stepped = memory[:, :8], memory[:, 8:], [], memory
+    reference = torch.nn.LSTMCell(3, 8)
+    reference.load_state_dict(policy.core.state_dict())
+    for now, new in zip(seen, ~fresh[..., None], strict=True):
+        hidden, cell = reference(now, (hidden * new, cell * new))
+        features, stepped = policy.remember(now, stepped * new)
+        torch.testing.assert_close(stepped, torch.cat([hidden, cell], -1))
+        expected.append(features)
+    torch.testing.assert_close(policy.unrolled(seen, memory, fresh), torch.stack(expected), rtol=1e-4, atol=1e-5)
+
+
 def test_gradients_flow_through_time_and_stop_at_an_episodes_beginning() -> None:
     policy = RecurrentActorCritic(RecurrentActorCritic.Params(hidden=8, width=8))
     policy.fit(3, -np.ones(2, np.float32), np.ones(2, np.float32), 0)
