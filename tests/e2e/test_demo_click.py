@@ -137,6 +137,17 @@ def settled(qtbot: Any, count: Callable[[], int], most: int) -> int:
     return count()
 
 
+def steady(qtbot: Any, count: Callable[[], int]) -> int:
+    """Wait until a count stays the same for a while; return it."""
+    last, same = -1, 0
+    while same < 4:
+        gc.collect()
+        qtbot.wait(50)
+        now = count()
+        last, same = now, same + 1 if now == last else 0
+    return last
+
+
 def test_windows_leave_no_thread_timer_or_widget_behind(qtbot: Any, runs: Path, tmp_path: Path) -> None:
     def alive(kind: type[Any]) -> int:
         return sum(1 for o in gc.get_objects() if isinstance(o, kind) and _running(o))
@@ -154,7 +165,7 @@ def test_windows_leave_no_thread_timer_or_widget_behind(qtbot: Any, runs: Path, 
         QApplication.sendPostedEvents(None, 52)  # QEvent.DeferredDelete
 
     once(0)  # what is made once for the whole program
-    before = {kind: settled(qtbot, lambda kind=kind: alive(kind), 0) for kind in (QThread, QTimer)}
+    before = {kind: steady(qtbot, lambda kind=kind: alive(kind)) for kind in (QThread, QTimer)}
     threads, windows = threading.active_count(), len(QApplication.topLevelWidgets())
     once(1)
     for kind, most in before.items():
