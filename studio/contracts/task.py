@@ -90,6 +90,7 @@ class Task:
     members: ClassVar[tuple[tuple[float, ...], ...]] = ()  # of a finite family: the contexts that training draws
     held_out: ClassVar[tuple[tuple[float, ...], ...]] = ()  # of a finite family: those kept for scores
     validation: ClassVar[tuple[tuple[float, ...], ...]] = ()  # and those kept to choose a policy by
+    dynamics: ClassVar[tuple[str, ...]] = ()  # of a family of bodies: the randomization key that each component is for
     languages: ClassVar[tuple[str, ...]] = ()  # that it gives instructions in
     placements: ClassVar[tuple[str, ...]] = ("usual",)  # where its objects may lie; those after the first: as controls
 

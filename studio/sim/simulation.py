@@ -92,7 +92,7 @@ class BatchSimulation:
         self.control = control_of(self)
         self.actions = np.zeros((num_envs, len(self.control.low)))
         self.randomizer = RandomizationManager(
-            domain, self.model, self.batch, task.control_hz, task.has_success, curriculum
+            domain, self.model, self.batch, task.control_hz, task.has_success, curriculum, task.dynamics
         )
         self.randomization = self.randomizer.values  # each simulation's present values by key, (num_envs,) or (…, 3)
         self.contexts = np.zeros((num_envs, len(task.context)))  # which of its task's family each episode is
@@ -174,7 +174,7 @@ class BatchSimulation:
         self.task.reset(self, ids, rng)
         for observer in self.observers:
             observer.on_reset(self, ids)
-        self.randomizer.reset_envs(ids, shared)
+        self.randomizer.reset_envs(ids, shared, self.context_dynamics(ids))
         self.control.hold(ids)
         self.batch.forward(ids)
 
@@ -184,7 +184,11 @@ class BatchSimulation:
 
     def draw_again(self, ids: Array) -> None:
         """Reset each simulation to the values that its episode's seed draws, undoing later changes."""
-        self.randomizer.draw(ids, self._episode_seed[ids])
+        self.randomizer.draw(ids, self._episode_seed[ids], self.context_dynamics(ids))
+
+    def context_dynamics(self, ids: Array) -> dict[str, Array]:
+        """Return the values, (n,), that the contexts of a family of bodies give the dynamics, by randomization key."""
+        return {key: self.contexts[ids, place] for place, key in enumerate(self.task.dynamics)}
 
     def set_state(self, ids: Array, qpos: Array, qvel: Array) -> None:
         """Put simulations ``ids`` into given states, (n, nq) and (n, nv), within the present episode."""

@@ -163,6 +163,9 @@ class SteeredWorld(LiveSimulation):
     def _take_context(self, context: Array) -> None:
         world = self.world
         world.contexts[0] = context
+        if dynamics := world.context_dynamics(self._ids):
+            world.randomize(self._ids, dynamics)
+            self._after_randomization()
         if self._goal_components:
             self._mocap[0][0, self._goal, : self._goal_components] = world.contexts[0, : self._goal_components]
         self._observation.forget()
@@ -206,7 +209,7 @@ class SteeredWorld(LiveSimulation):
     def _apply(self, values: RandomizationValues) -> None:
         # with the domain's own terms of single parts
         nominal = {key: randomization.NOMINAL[randomization.base_field(key)] for key in self.world.randomization}
-        shown = {**nominal, **values}
+        shown = {**nominal, **self.world.context_dynamics(self._ids), **values}
         rows = {key: np.broadcast_to(shown[key], randomization.nominal(key, 1).shape) for key in shown}
         self.world.randomize(self._ids, rows)
 

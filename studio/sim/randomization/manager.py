@@ -6,7 +6,7 @@ the simulation, and a curriculum's ranges to the world's history.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import mujoco
@@ -34,6 +34,7 @@ class RandomizationManager:
         control_hz: control steps a second, by which intervals are counted.
         has_success: whether the task has one; else a curriculum goes by the return.
         curriculum: ranges begin at the nominal values and widen, where the domain has a curriculum.
+        context: keys that every episode's context gives a value, which wins over a term of the same key.
     """
 
     state_arrays: ClassVar[tuple[str, ...]] = ("values",)
@@ -46,18 +47,20 @@ class RandomizationManager:
         control_hz: float,
         has_success: bool,
         curriculum: bool,
+        context: Sequence[str] = (),
     ) -> None:
         terms, self._count = domain.randomization, batch.nsim
         self._control_hz = control_hz
         self._physics = randomization.PhysicsRandomizer(batch, model)
         self._terms = [t for t in terms if t.resample != "once"]
         self._interval_terms = [t for t in terms if t.resample == "interval"]
-        self._drawn = {t.key for t in self._terms}
+        self._drawn = {t.key for t in self._terms} | {*context}
         self._foreign: set[str] = set()  # keys that were given by hand and that no episode draws
-        self._parted = any(t.parts for t in terms)
+        self._parted = any(t.parts for t in terms) or any(":" in key for key in context)
         self._remembered = _remembered(model)
         self.values: dict[str, Array] = {
-            key: randomization.nominal(key, self._count) for key in (*randomization.NOMINAL, *(t.key for t in terms))
+            key: randomization.nominal(key, self._count)
+            for key in (*randomization.NOMINAL, *(t.key for t in terms), *context)
         }
         self.curriculum: RangeCurriculum | None = None
         if curriculum and domain.curriculum.enabled:
@@ -68,14 +71,19 @@ class RandomizationManager:
         if self._once:
             self._apply(every, self._once)
 
-    def reset_envs(self, ids: Array, seeds: Array) -> None:
-        """New episodes: what was given by hand ends, and the terms are drawn from the seeds."""
+    def reset_envs(self, ids: Array, seeds: Array, context: Mapping[str, Array]) -> None:
+        """New episodes: what was given by hand ends, the terms are drawn from the seeds, and the episodes' contexts
+        give the values of ``context``, (n,) by key."""
         if self.curriculum is not None:
             self.curriculum.reset_envs(ids, EpisodeRng(seeds, _CURRICULUM))
-        self.draw(ids, seeds)
+        self.draw(ids, seeds, context)
 
-    def draw(self, ids: Array, seeds: Array) -> None:
-        """Reset each simulation to the values that its episode's seed draws and to its fixed ones, undoing changes."""
+    def draw(self, ids: Array, seeds: Array, context: Mapping[str, Array]) -> None:
+        """Reset each simulation to the values that its episode's seed draws and to its fixed ones, undoing changes.
+
+        Args:
+            context: values that the episodes' contexts give, (n,) by key.
+        """
         values = {
             key: self._once[key][ids] if key in self._once else randomization.nominal(key, len(ids))
             for key in self._foreign
@@ -84,7 +92,7 @@ class RandomizationManager:
             terms = self._terms if self.curriculum is None else self.curriculum.terms
             drawn = randomization.draw(terms, EpisodeRng(seeds, _EPISODE))
             values |= drawn if self.curriculum is None else self.curriculum.at_ends(ids, drawn)
-        self._apply(ids, values)
+        self._apply(ids, {**values, **context})
 
     def set_values(self, ids: Array, values: Mapping[str, Array]) -> None:
         """Give each simulation its values, (n,) or (n, 3) by key, until its next episode; other keys stay.

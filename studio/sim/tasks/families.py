@@ -1,9 +1,10 @@
-"""Families of tasks for one body: run in a direction, or at a velocity, that the context ω gives."""
+"""Families of tasks for one body: run in a direction, or at a velocity, that the context ω gives; or run forward with a
+body whose masses, friction and damping it gives."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -73,3 +74,21 @@ class Velocity(FamilyTask):
         missed = np.abs(self.speed(ids) - world.contexts[ids][:, 0])
         reward = -missed - self.effort_cost * self.effort(world, ids)
         return reward + self.healthy_reward * self.healthy(ids) if self.healthy_reward else reward
+
+
+class BodyVariants(FamilyTask):
+    """To a body's forward task, as its first base: ω scales the masses of its limbs, the friction of all its contacts
+    and the damping of its joints, each uniform in [0.6, 1.4]."""
+
+    limbs: ClassVar[Mapping[str, str]]  # the bodies, separated by commas, whose mass a component scales together
+
+    def __init_subclass__(cls) -> None:
+        cls.context = (*(f"{limb}_mass" for limb in cls.limbs), "friction", "damping")
+        cls.dynamics = (*(f"mass:{bodies}" for bodies in cls.limbs.values()), "friction", "damping")
+        cls.ranges = ((0.6, 1.4),) * len(cls.context)
+        cls.goal_width = len(cls.context)
+
+    def check_context(self, context: Sequence[float]) -> list[Problem]:
+        if all(factor > 0 for factor in context):
+            return []
+        return [Problem("", f"{min(context):g} is no factor on a mass or a friction.", "Give numbers above 0.")]
