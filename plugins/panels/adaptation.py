@@ -23,6 +23,8 @@ from PySide6.QtWidgets import (
 from studio.contracts import PanelInfo, PlayerProtocol
 from studio.errors import StudioError
 from studio.events import CheckpointSaved, Event
+from studio.viewer.steering import ANGLE
+from widgets.adaptation.answers_plot import AnswersPlot
 from widgets.adaptation.context_editor import ContextEditor
 from widgets.adaptation.job import TaskFacts, adapting_runs
 from widgets.adaptation.palette import shot_color
@@ -74,7 +76,8 @@ class AdaptationPanel(QWidget):
             ),
         }
         theme.set_icon(self.buttons["play"], "run")
-        self.editor, self.plane, self.rewards, self.shots = ContextEditor(), PlanePlot(), RewardPlot(), ShotsPlot()
+        self.editor, self.shots = ContextEditor(), ShotsPlot()
+        self.plane, self.answers, self.rewards = PlanePlot(), AnswersPlot(), RewardPlot()  # one of them is shown
         self.words, self.empty = QLabel(), QLabel()
         self._lay_out()
         self._wire()
@@ -98,8 +101,8 @@ class AdaptationPanel(QWidget):
         for button in self.buttons.values():
             head.addWidget(button)
         self.middle = QStackedWidget()
-        self.middle.addWidget(self.plane)
-        self.middle.addWidget(self.rewards)
+        for plot in (self.plane, self.answers, self.rewards):
+            self.middle.addWidget(plot)
         self.column = ScrollColumn(self.editor)
         split = QSplitter(Qt.Orientation.Horizontal)
         for widget in (self.column, self.middle, self.shots):
@@ -198,8 +201,7 @@ class AdaptationPanel(QWidget):
         self._facts = facts
         self.editor.set_facts(facts)
         self.plane.set_facts(facts)
-        names = tuple(part.name for part in facts.components)
-        self.middle.setCurrentWidget(self.plane if facts.goal or names == ("cosine", "sine") else self.rewards)
+        self.middle.setCurrentWidget(self._plot_for(facts))
         self.column.setVisible(bool(facts.components))
         self.buttons["inside"].setVisible(bool(facts.inside))
         self.buttons["outside"].setVisible(bool(facts.outside))
@@ -209,6 +211,12 @@ class AdaptationPanel(QWidget):
             button.setEnabled(True)
         self.stack.setCurrentIndex(1)
         self._edit(kept)
+
+    def _plot_for(self, facts: TaskFacts) -> QWidget:
+        """Return what shows most of a task: the plane of a goal or a direction, answers, or rewards."""
+        if facts.goal or tuple(part.name for part in facts.components) == ANGLE:
+            return self.plane
+        return self.answers if facts.domain.task.horizon == 1 else self.rewards
 
     def _take_held_out(self, which: str) -> None:
         if self._facts is None:
@@ -238,6 +246,7 @@ class AdaptationPanel(QWidget):
     def _take(self, found: Adaptation) -> None:
         self._found = found
         self.plane.set_adaptation(found)
+        self.answers.set_adaptation(found)
         self.rewards.set_adaptation(found)
         self.shots.set_adaptation(found)
         self._stage_episodes()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from plugins.tasks.half_cheetah import HalfCheetah
+from studio.contracts import ReferenceLine
 from studio.sim.tasks.families import Direction, Velocity
 
 
@@ -15,6 +18,13 @@ class HalfCheetahDirection(Direction, HalfCheetah):
     reference = "Finn, Abbeel and Levine 2017, arXiv:1703.03400, section 5.3"
     gymnasium_id = "HalfCheetahDirection-v0"
     effort_cost = 0.05
+
+    def reference_lines(self, context: Sequence[float]) -> Sequence[ReferenceLine]:
+        source = "arXiv:1703.03400, figure 5"
+        return (
+            ReferenceLine("oracle", (400.0,), source, of_family=True),
+            ReferenceLine("MAML", (0.0, 300.0), source, of_family=True),
+        )
 
 
 class HalfCheetahVelocity(Velocity, HalfCheetah):

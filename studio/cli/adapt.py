@@ -26,7 +26,7 @@ def add_parser(commands: Any) -> None:
     which.add_argument("--context", type=float, nargs="+", metavar="X", help="the task's ω (a held-out one)")
     which.add_argument("--held-out", choices=("inside", "outside"), help="all held-out tasks, in or beyond the range")
     parser.add_argument(
-        "--shots", type=int, nargs="+", default=[0, 1, 2, 3], metavar="N", help="before it is scored (0 1 2 3)"
+        "--shots", type=int, nargs="+", default=[], metavar="N", help="before it is scored (0 1 2 3 and the run's own)"
     )
     parser.add_argument("--repeats", type=int, default=10, metavar="N", help="independent adaptations (10)")
     parser.add_argument("--json", action="store_true", help="print one JSON object last, with the paths")

@@ -28,9 +28,11 @@ from studio.sim.world import World
 
 Array = np.ndarray
 Tick = Callable[[int, int], None]
-SHOTS = (0, 1, 2, 3)
+SHOTS = (0, 1, 2, 3)  # beside those that the experiment scores
+MOST_NUMBERS = 6  # of shots, unless others are asked for
 REPEATS = 10  # independent adaptations behind a score
 EPISODES = 4  # of each adapted policy
+ANSWERS = 64  # the same where an episode is a single step: it answers one question
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,12 +42,14 @@ class AfterShots:
     Args:
         score: over independent adaptations, whose spread its interval has.
         trajectory: of one episode after them.
+        ends: where the episodes of the first adaptation end, (episodes, 3), m.
         belief: what it believes of the task there.
     """
 
     shots: int
     score: Evaluation
     trajectory: Trajectory
+    ends: Array
     belief: Belief
 
     def to_dict(self) -> dict[str, Any]:
@@ -103,6 +107,12 @@ class MetaTest:
         return self._restored.step
 
     @property
+    def shots(self) -> tuple[int, ...]:
+        """Return the numbers of shots that are of interest: few ones, and the experiment's own."""
+        own = sorted({0, *self._plan.shots})
+        return tuple(own if len(own) >= len(SHOTS) else sorted({*SHOTS, *own}))[:MOST_NUMBERS]
+
+    @property
     def tasks(self) -> TaskSplit:
         """Return held-out contexts of the family, inside its range and outside it."""
         return split(self.target, self._plan.seed)
@@ -125,27 +135,29 @@ class MetaTest:
     def adapt(
         self,
         context: Sequence[float],
-        shots: Sequence[int] = SHOTS,
+        shots: Sequence[int] = (),
         repeats: int = REPEATS,
         tick: Tick = lambda done, total: None,
     ) -> Iterator[Adaptation]:
         """Yield what the strategy makes of a task: at once, then with more and more of the ``repeats`` behind it.
 
         Args:
-            shots: numbers of support episodes, gradient steps or trial episodes, as the strategy defines its shots.
+            shots: numbers of support episodes, gradient steps or trial episodes, as the strategy defines its shots;
+                none: ``self.shots``.
             repeats: independent adaptations.
             tick: called with (adaptations ended, all of them); it may raise to leave.
 
         Raises:
             ExperimentError: there is no such context.
         """
-        domain, wanted = self._task(context, max(shots)), sorted(set(shots))
+        wanted = sorted(set(shots or self.shots))
+        domain = self._task(context, wanted[-1])
         found = self._trials(domain, wanted, repeats) if self._policy.plays_trials else None
         for after in found or self._adaptations(domain, wanted, repeats, tick):
             yield Adaptation(tuple(context), self.target.task.is_inside(context), after)
 
     def held_out(
-        self, which: str, shots: Sequence[int] = SHOTS, tick: Tick = lambda done, total: None
+        self, which: str, shots: Sequence[int] = (), tick: Tick = lambda done, total: None
     ) -> dict[int, Evaluation]:
         """Return the scores over held-out tasks, by shots; their intervals are over tasks.
 
@@ -159,12 +171,13 @@ class MetaTest:
         if not contexts:
             words = f"The family of '{self.target.task.id}' has no tasks {which} its range."
             raise ExperimentError(words, "held_out", "Choose other tasks.")
+        wanted = sorted(set(shots or self.shots))
         if self._policy.plays_trials:
-            return self._held_out_trials(contexts, sorted(set(shots)))
-        parts: dict[int, list[Evaluation]] = {count: [] for count in sorted(set(shots))}
+            return self._held_out_trials(contexts, wanted)
+        parts: dict[int, list[Evaluation]] = {count: [] for count in wanted}
         for place, context in enumerate(contexts):
             tick(place, len(contexts))
-            for found in self.adapt(context, shots, repeats=1):
+            for found in self.adapt(context, wanted, repeats=1):
                 for one in found.after:
                     parts[one.shots].append(one.score)
         return {count: self._score([one.outcome for one in scores]) for count, scores in parts.items()}
@@ -202,30 +215,33 @@ class MetaTest:
             adapted = self._restored.strategy.adapt(Shots(domain, count, seed))
             known = belief(adapted, played[:count], domain, seed)
             score = score_of(outcomes[count], domain.task.has_success)
-            found.append(AfterShots(count, score, played[count], known))
+            found.append(AfterShots(count, score, played[count], played[count].path[-1:], known))
         yield tuple(found)
 
     def _adaptations(
         self, domain: ResolvedDomain, shots: Sequence[int], repeats: int, tick: Tick
     ) -> Iterator[tuple[AfterShots, ...]]:
         """Yield after each repetition: the strategy adapts to a support of its own, and its policy plays episodes."""
-        world = World(domain.domain, domain.new_task(), domain.embodiment, EPISODES)
-        recorder = TrajectoryRecorder(len(shots))
+        episodes = ANSWERS if domain.task.horizon == 1 else EPISODES
+        world = World(domain.domain, domain.new_task(), domain.embodiment, episodes)
+        recorders = [TrajectoryRecorder(len(shots), sim) for sim in range(episodes)]
         outcomes: dict[int, list[Outcome]] = {count: [] for count in shots}
         beliefs: list[Belief] = []
         try:
-            world.observers.append(recorder)
+            world.observers.extend(recorders)
             for repeat in range(repeats):
-                first, support_seed = self._plan.seed + repeat * EPISODES, self._restored.experiment.seed + repeat
+                first, support_seed = self._plan.seed + repeat * episodes, self._restored.experiment.seed + repeat
                 for place, count in enumerate(shots):
                     tick(repeat * len(shots) + place, repeats * len(shots))
                     policy = self._restored.strategy.adapt(Shots(domain, count, support_seed))
-                    seeds = range(first, first + EPISODES)
+                    seeds = range(first, first + episodes)
                     outcomes[count].append(run_episodes(world, policy_actions(policy), seeds))
                     if repeat == 0:
                         beliefs.append(belief(policy, None if count else (), domain, first))
-                played, scores = recorder.trajectories(), [self._score(outcomes[count]) for count in shots]
-                yield tuple(AfterShots(*each) for each in zip(shots, scores, played, beliefs, strict=True))
+                played = [recorder.trajectories() for recorder in recorders]
+                ends = [np.array([one[place].path[-1] for one in played]) for place in range(len(shots))]
+                scores = [self._score(outcomes[count]) for count in shots]
+                yield tuple(AfterShots(*each) for each in zip(shots, scores, played[0], ends, beliefs, strict=True))
         finally:
             world.close()
 
@@ -257,7 +273,7 @@ def adapts(experiment: Experiment, registry: Registry) -> bool:
 
 def check_request(shots: Sequence[int], repeats: int) -> None:
     """Raise ExperimentError where numbers of shots or of adaptations are out of range."""
-    if not shots or not all(0 <= count <= MOST_SHOTS for count in shots):
+    if not all(0 <= count <= MOST_SHOTS for count in shots):
         words = "A number of shots is out of range."
         raise ExperimentError(words, "shots", f"Choose numbers from 0 to {MOST_SHOTS}.")
     if repeats < 1:

@@ -53,6 +53,21 @@ def test_meta_test_plays_the_trials_of_the_restored_policy(run: Path) -> None:
     assert found.after[0].score.outcome.returns == pytest.approx(outcomes[1].returns)
 
 
+def test_meta_test_of_examples_shows_the_answers_that_are_scored(tmp_path: Path) -> None:
+    registry = shared_registry()
+    example = registry.get("strategies", "maml", "").examples()["example"]
+    short = {"budget.iterations": 1, "evaluation.episodes": 1, "evaluation.shots": [0, 5, 10, 20]}
+    run = Session(example.changed(**short), registry, Channels(), tmp_path).run()
+    test, (amplitude, phase) = MetaTest(run, registry), (2.0, 1.0)
+    assert test.target.task.id == "sinusoid" and test.shots == (0, 5, 10, 20)
+    for found in test.adapt((amplitude, phase), [0, 5], repeats=2):
+        for one in found.after:
+            x, y = 10 * one.ends[:, :2].T  # 0.1 m for each unit
+            errors = (y - amplitude * np.sin(x - phase)) ** 2
+            assert one.score.outcome.returns[: len(x)] == pytest.approx(-errors, abs=1e-4)
+    assert found.after[1].score.episodes == 2 * len(x)
+
+
 def test_adapt_command_scores_held_out_tasks(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["adapt", str(run), "--held-out", "outside", "--shots", "0", "--json"]) == 0
     printed = json.loads(capsys.readouterr().out)
