@@ -71,17 +71,25 @@ class AdaptedActor(nn.Module):
     def adapted(
         self, parameters: Parameters, own: Parameters, shared: Parameters, trajectories: Trajectories, step: int
     ) -> Parameters:
-        """Return every task's own parameters after one inner step on its trajectories, stacked."""
+        """Return every task's own parameters after one inner step on its trajectories, stacked.
+
+        A latent's distribution takes a step of the natural gradient, whose metric is 1/σ² for its mean and 2 for log σ:
+        in units of σ a step is as far after others as at first.
+        """
         place = min(step, self.steps - 1)
         rates = {n: parameters[f"log_rates.{i}"][place : place + 1].exp() for i, n in enumerate(self.names)}
 
         def one(own: Parameters, trajectories: Trajectories) -> dict[str, Tensor]:
+            scaled = dict(rates)
+            if LATENT[0] in scaled:
+                metric = {LATENT[0]: (-2 * own[LATENT[1]]).exp(), LATENT[1]: 2.0}
+                scaled |= {name: (rates[name][0] / metric[name])[None] for name in LATENT}
             return adapt(
                 own,
                 lambda given, found: self._loss({**shared, **given}, found),
                 trajectories,
                 1,
-                rates,
+                scaled,
                 self.first_order,
             )
 

@@ -4,9 +4,7 @@ the range of training.
 The experiments are ``assets/experiments/maml_point_navigation.yaml``, ``maesn_half_circle.yaml`` and
 ``maml_cheetah_direction.yaml``. A score after n steps is the mean return of policies that were adapted to one held-out
 task each, by n gradient steps on fresh episodes of it; intervals are over the tasks of all seeds. (The cheetah has two
-tasks, which training has too: it is scored on these.) The control beside the cheetah's MAML is the same learner without
-an inner loop worth the name, whose rate is a millionth: it is trained on all tasks together, then fine-tuned by as many
-gradient steps of the same kind, at the rate that is best for it.
+tasks, which training has too: it is scored on these.)
 
 ``python tests/bench/maml_rl.py FOLDER FAMILY SEED …`` runs what is not in the folder of runs yet, without more.
 """
@@ -41,10 +39,9 @@ def navigation() -> dict[str, Experiment]:
 
 
 def half_circle() -> dict[str, Experiment]:
-    """Return MAESN, and MAML on as many environment steps with the same settings of its own kind."""
+    """Return MAESN, and MAML without the latent on as many environment steps."""
     maesn = Experiment.load(ASSETS / "maesn_half_circle.yaml")
-    own = ("tasks", "prior_weight", "adapt_policy", "elementwise_rates")
-    shared = {name: value for name, value in maesn.strategy.params.items() if name not in own}
+    shared = {name: value for name, value in maesn.strategy.params.items() if name not in ("tasks", "prior_weight")}
     size = {name: value for name, value in maesn.policy.params.items() if name != "latent"}
     maml = maesn.changed(
         name="maml_half_circle",

@@ -123,15 +123,19 @@ def test_a_latent_is_adapted_by_the_returns_of_its_episodes() -> None:
     found = learner(latent=True, inner_rate=0.5)
     members = torch.tensor([0, 1, 2])
     parameters = {name: value.detach() for name, value in found.actor.named_parameters()}
+    parameters["task_latent_mean"][1], parameters["task_latent_log_std"][1] = 0.4, -0.7
     own, shared = found.actor.start(parameters, 3, members)
     trajectories, _ = found.rollouts.collect({**shared, **own})
     generator = torch.Generator().manual_seed(0)
     trajectories["episode_advantages"] = torch.randn(3, 2, generator=generator)
     after = found.actor.adapted(parameters, own, shared, trajectories, 0)
     noise, advantages = trajectories["noise"], trajectories["episode_advantages"][..., None]
-    # ∇ log N(z; m, s²) is ε / s for the mean and ε² − 1 for log s; both start from the standard normal
-    assert torch.allclose(after["latent_mean"], 0.5 * (noise * advantages).mean(1), atol=1e-6)
-    assert torch.allclose(after["latent_log_std"], 0.5 * ((noise**2 - 1) * advantages).mean(1), atol=1e-6)
+    # ∇ log N(z; m, s²) is ε / s for the mean and ε² − 1 for log s, its Fisher information 1 / s² and 2
+    deviation = own["latent_log_std"].exp()
+    mean = own["latent_mean"] + 0.5 * deviation * (noise * advantages).mean(1)
+    log_std = own["latent_log_std"] + 0.5 * ((noise**2 - 1) * advantages).mean(1) / 2
+    assert torch.allclose(after["latent_mean"], mean, atol=1e-6)
+    assert torch.allclose(after["latent_log_std"], log_std, atol=1e-6)
     assert after.keys() == {*LATENT}
 
 
