@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,6 @@ from PySide6.QtWidgets import (
 
 from studio.contracts import PanelInfo, PlayerProtocol
 from studio.errors import StudioError
-from studio.events import CheckpointSaved, Event
 from studio.viewer.steering import ANGLE
 from widgets.adaptation.answers_plot import AnswersPlot
 from widgets.adaptation.context_editor import ContextEditor
@@ -34,6 +34,7 @@ from widgets.adaptation.rings import ring_in_scene
 from widgets.adaptation.shots_plot import ShotsPlot
 from widgets.adaptation.worker import AdaptationWorker
 from widgets.curves.overlay import Overlay, key_of
+from widgets.features.job import Signature, checkpoints_of
 from widgets.forms.scroll_column import ScrollColumn
 from widgets.shell.app_state import AppState
 from widgets.shell.player_offer import PlayerOffer
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 
 LISTED = 200  # newest runs
 ASKED_MS = 100  # between two looks for a goal that was moved in the viewport
+POLL_MS = 3_000  # between two looks for checkpoints of another program's run
 OPACITY = 0.45  # of the translucent robots
 
 
@@ -58,6 +60,7 @@ class AdaptationPanel(QWidget):
         self._facts: TaskFacts | None = None
         self._found: Adaptation | None = None
         self._stage: SideBySide | None = None  # what the viewport shows, once it was asked to
+        self._read: Signature = ()  # the checkpoints that there were when the run was opened
         self._listed = dict.fromkeys(("inside", "outside"), -1)  # which held-out task was taken last
         self.run = QComboBox()
         self.run.setAccessibleName(self.tr("Run"))
@@ -142,12 +145,15 @@ class AdaptationPanel(QWidget):
         worker.busy_changed.connect(lambda _: self._say())
         app_state.runs_changed.connect(self._list)
         app_state.runs_selected.connect(self._follow)
-        app_state.events.connect(self._take_events)
         app_state.registry_ready.connect(self._list)
         app_state.running_changed.connect(lambda _: self._say())
-        self._poll = QTimer(self)
-        self._poll.setInterval(ASKED_MS)
-        self._poll.timeout.connect(self._look)
+        self._timers = [self._timer(ASKED_MS, self._look), self._timer(POLL_MS, self._look_for_checkpoints)]
+
+    def _timer(self, every: int, call: Callable[[], None]) -> QTimer:
+        timer = QTimer(self)
+        timer.setInterval(every)
+        timer.timeout.connect(call)
+        return timer
 
     # -- which run -----------------------------------------------------------------------------------------------------
 
@@ -185,13 +191,23 @@ class AdaptationPanel(QWidget):
             self._clear(self.tr("No runs of a strategy that adapts to new tasks, such as RL² or few-shot adaptation."))
         elif self._worker.run != folder:
             self._clear(self.tr("Reading the run …"))
+            self._read = ()
             self._worker.open(folder)
 
-    def _take_events(self, events: list[Event]) -> None:
-        """Go on with a run's newest checkpoint."""
-        saved = {Path(event.path).parent.parent for event in events if isinstance(event, CheckpointSaved)}
-        if self._worker.run in saved:
-            self._worker.open(self._worker.run)
+    def _look_for_checkpoints(self) -> None:
+        """Go on with the run's newest checkpoint, where there is another one than that which is shown."""
+        run, known = self._worker.run, self._read
+        if run is None or self._worker.is_busy:
+            return
+
+        def done(found: Signature) -> None:
+            if run != self._worker.run or found == known:
+                return
+            self._read = found
+            if known:
+                self._worker.open(run)
+
+        self._app_state.background(lambda: checkpoints_of(run), done)
 
     # -- which task ----------------------------------------------------------------------------------------------------
 
@@ -328,12 +344,14 @@ class AdaptationPanel(QWidget):
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
-        self._poll.start()
+        for timer in self._timers:
+            timer.start()
         self._list()
 
     def hideEvent(self, event: QHideEvent) -> None:
         super().hideEvent(event)
-        self._poll.stop()
+        for timer in self._timers:
+            timer.stop()
 
 
 PANEL = PanelInfo(

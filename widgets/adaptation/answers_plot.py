@@ -23,7 +23,9 @@ class AnswersPlot(LegendPlot):
 
     def __init__(self) -> None:
         self._found: Adaptation | None = None
-        super().__init__(pg.PlotWidget(), QCoreApplication.translate("AnswersPlot", "Answers and what is right"))
+        super().__init__(
+            pg.PlotWidget(), QCoreApplication.translate("AnswersPlot", "Answers and what is right"), wraps=True
+        )
         for side in ("left", "bottom"):
             self.view.hideAxis(side)
         self.view.setToolTip(

@@ -16,7 +16,7 @@ from widgets.style import theme
 if TYPE_CHECKING:
     from widgets.adaptation.job import TaskFacts
 
-NUMBER = 64  # px
+NUMBER = 70  # px
 
 
 class ContextEditor(QWidget):
@@ -78,7 +78,7 @@ class ContextEditor(QWidget):
         for value, slider, box in zip(context, self.sliders, self.numbers, strict=False):
             slider.set_value(value)
             with QSignalBlocker(box):
-                box.setValue(float(f"{value:.4g}"))
+                box.setValue(float(f"{value:.3g}"))
         self._say_where()
 
     def _turn(self, component: int, value: float) -> None:

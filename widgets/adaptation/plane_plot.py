@@ -35,7 +35,9 @@ class PlanePlot(LegendPlot):
         self._context: tuple[float, ...] = ()
         self._reach = 1.0  # m from the middle to what lies farthest out
         self._handle = pg.TargetItem((0, 0), size=HANDLE, movable=True)
-        super().__init__(pg.PlotWidget(), QCoreApplication.translate("PlanePlot", "Ways and goal in the plane"))
+        super().__init__(
+            pg.PlotWidget(), QCoreApplication.translate("PlanePlot", "Ways and goal in the plane"), wraps=True
+        )
         self.view.getPlotItem().getViewBox().setAspectLocked(True)
         for side in ("left", "bottom"):
             self.view.hideAxis(side)

@@ -23,7 +23,7 @@ class RewardPlot(LegendPlot):
     def __init__(self) -> None:
         self._found: Adaptation | None = None
         view = pg.PlotWidget(axisItems={"bottom": PlotAxis("bottom"), "left": PlotAxis("left")})
-        super().__init__(view, QCoreApplication.translate("RewardPlot", "Reward so far, over steps"))
+        super().__init__(view, QCoreApplication.translate("RewardPlot", "Reward so far, over steps"), wraps=True)
         view.getPlotItem().setContentsMargins(0, 4, 10, 0)
 
     def set_adaptation(self, found: Adaptation | None) -> None:

@@ -22,9 +22,10 @@ if TYPE_CHECKING:
     from studio.run.meta_test import Adaptation
 
 WIDEST = 3.0  # times the scores' own span: a reference line farther off is named in the legend alone
+DIGITS = 6  # of a reference line's value, after the point: an expert's error is what rounding makes it
 LEAST = 0.1  # of the largest score: the span that is shown at least
 GROUPS = (("task", "o", "●"), ("inside", "t1", "▲"), ("outside", "d", "◆"))  # key, pyqtgraph's mark, the legend's
-APART = 0.06  # shots between the marks of two groups
+APART = 0.015  # of the axis: between the marks of two groups
 
 
 class ShotsPlot(LegendPlot):
@@ -34,9 +35,8 @@ class ShotsPlot(LegendPlot):
         self._scores: dict[str, dict[int, Evaluation]] = {}
         self._references: Sequence[ReferenceLine] = ()
         view = pg.PlotWidget(axisItems={"bottom": PlotAxis("bottom"), "left": PlotAxis("left")})
-        super().__init__(view, QCoreApplication.translate("ShotsPlot", "Score against the number of shots"))
+        super().__init__(view, QCoreApplication.translate("ShotsPlot", "Score against the number of shots"), wraps=True)
         view.getPlotItem().setContentsMargins(0, 4, 10, 0)
-        self.legend.setWordWrap(True)
 
     def clear(self) -> None:
         """Show nothing."""
@@ -62,16 +62,18 @@ class ShotsPlot(LegendPlot):
 
     def _draw(self) -> None:
         self.view.clear()
+        counts = {count for scores in self._scores.values() for count in scores}
+        aside = APART * (max(counts) - min(counts)) if counts else 0.0
         shown = [(place, *group) for place, group in enumerate(GROUPS) if group[0] in self._scores]
         names = {"task": self.tr("this task"), "inside": self.tr("held out"), "outside": self.tr("outside the range")}
         parts = []
         for place, key, mark, sign in shown:
-            self._add(self._scores[key], theme.series(place), mark, (place - 1) * APART * (len(shown) > 1))
+            self._add(self._scores[key], theme.series(place), mark, (place - 1) * aside * (len(shown) > 1))
             parts.append(span(theme.series(place), sign, names[key]))
         if not shown:
             self.legend.setText("")
             return
-        shots = sorted({count for scores in self._scores.values() for count in scores})
+        shots = sorted(counts)
         low, high = self._range(shots)
         for place, line in enumerate(self._references):
             hue = theme.series(3 + place)
@@ -79,7 +81,7 @@ class ShotsPlot(LegendPlot):
             pen = pg.mkPen(hue, width=1.5, style=Qt.PenStyle.DashLine)
             self.view.addItem(pg.PlotDataItem(shots, values, pen=pen, connect="finite"))
             parts.append(self._named(line, hue, values, low, high))
-        self.view.setXRange(shots[0] - 0.2, shots[-1] + 0.2, padding=0)
+        self.view.setXRange(shots[0], shots[-1], padding=0.07)
         self.view.setYRange(low, high, padding=0.06)
         self.view.getAxis("bottom").setTicks([[(count, str(count)) for count in shots]])
         self.legend.setText("&nbsp; ".join(parts))
@@ -114,7 +116,7 @@ class ShotsPlot(LegendPlot):
         """Return a line's entry in the legend, with its value where it is one, and where it lies if it is not seen."""
         known = values[np.isfinite(values)]
         name = line.name.replace(" ", "&nbsp;")
-        text = f"{name}&nbsp;{number(float(known[0]))}" if len(line.scores) == 1 else name
+        text = f"{name}&nbsp;{number(round(float(known[0]), DIGITS))}" if len(line.scores) == 1 else name
         if len(known) and (known.max() < low or known.min() > high):
             text += "&nbsp;↓" if known.max() < low else "&nbsp;↑"
         return span(hue, "┄", text)

@@ -16,14 +16,16 @@ class LegendPlot(QWidget):
     Args:
         view: the plot.
         name: for screen readers.
+        wraps: whether a long legend goes on in the next line.
     """
 
-    def __init__(self, view: pg.PlotWidget, name: str) -> None:
+    def __init__(self, view: pg.PlotWidget, name: str, wraps: bool = False) -> None:
         super().__init__()
         self.legend = QLabel()
         self.legend.setTextFormat(Qt.TextFormat.RichText)
         self.legend.setFont(theme.small_font())
         self.legend.setMinimumWidth(1)
+        self.legend.setWordWrap(wraps)
         self.view = view
         adopt_menu(view)
         view.setMenuEnabled(False)

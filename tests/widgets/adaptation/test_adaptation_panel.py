@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -75,6 +76,24 @@ def test_held_out_scores_and_play_in_the_viewport(qtbot: Any, panel: AdaptationP
     qtbot.waitUntil(lambda: not panel._worker.is_busy, timeout=20_000)
     player.advance(0.01)
     assert np.allclose(player.data.mocap_pos[0, :2], panel.editor.context)
+
+
+def test_a_new_checkpoint_is_followed_and_the_task_stays(qtbot: Any, panel: AdaptationPanel) -> None:
+    panel._look_for_checkpoints()
+    qtbot.waitUntil(lambda: bool(panel._read), timeout=5_000)
+    qtbot.mouseClick(panel.buttons["inside"], Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(panel.buttons["inside"], Qt.MouseButton.LeftButton)
+    chosen = panel.editor.context
+    qtbot.waitUntil(lambda: not panel._worker.is_busy, timeout=20_000)
+    folder = panel.run.currentData() / "checkpoints"
+    shutil.copytree(folder / "adapt-00000001", folder / "adapt-00000007")
+    try:
+        panel._look_for_checkpoints()
+        qtbot.waitUntil(lambda: panel._facts is not None and panel._facts.step == 7, timeout=20_000)
+        qtbot.waitUntil(lambda: not panel._worker.is_busy, timeout=20_000)
+    finally:
+        shutil.rmtree(folder / "adapt-00000007")
+    assert panel.editor.context == chosen and "Checkpoint of step 7" in panel.words.text()
 
 
 def test_nothing_is_adapted_while_a_run_trains_here(
