@@ -2,7 +2,7 @@
 
 The experiments are those of ``assets/experiments``: ``rl2_half_circle`` (PEARL's protocol, dense reward in training,
 20 test goals, oracle 13.37) and ``rl2_maze`` over three seeds; ``rl2_cheetah_direction`` and ``rl2_cheetah_velocity``
-(PEARL's range, [0, 3] m/s) with one seed each, two million steps. Every trial is of a fresh task: a test goal, a maze
+(PEARL's range, [0, 3] m/s) with one seed each, a million steps. Every trial is of a fresh task: a test goal, a maze
 or a velocity that training never drew, or one outside of the family; the policy acts deterministically. Intervals are
 95%, from resampling seeds and trials.
 

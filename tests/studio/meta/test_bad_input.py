@@ -17,7 +17,10 @@ from studio.run.check import check
 
 META = {id: kind for id, kind in shared_registry().all("strategies").items() if "meta-learning" in kind.tags}
 # what is 0: the setting in the strategies that have it
-ZERO = ("inner_steps", "support", "support_episodes", "query", "episodes", "tasks", "meta_batch", "trial", "context")
+ZERO = (
+    "inner_steps", "support", "support_episodes", "query", "episodes", "tasks", "meta_batch", "trial", "context",
+    "training_tasks", "task_batch",
+)  # fmt: skip
 ZEROS = [(id, name) for id, kind in META.items() for name in ZERO if name in kind.Params.model_fields]
 FAMILY = [id for id, kind in META.items() if kind.requires.task_family]
 
