@@ -27,9 +27,9 @@ class Trials(TrialObserver):
     """Holds each simulation's context, and its randomized values, over ``k`` episodes of a world.
 
     From now on the world's observations hold ``previous_action`` (n, width) in native units, or one-hot (n, choices)
-    under a discrete control, ``previous_reward`` (n, 1) and ``previous_end`` (n, 1), 1 where the last step ended an
-    episode of the trial: zeros where a trial begins. A
-    trial's context is what its first episode's seed draws, so it does not depend on the other simulations; where each
+    under a discrete control, ``previous_reward`` (n, 1) as the task shows it (:meth:`Task.observed_reward`), and
+    ``previous_end`` (n, 1), 1 where the last step ended an episode of the trial: zeros where a trial begins. A trial's
+    context is what its first episode's seed draws, so it does not depend on the other simulations; where each
     episode starts is drawn from its own seed.
 
     Its state is part of a training's state, beside the world's. Raises StudioError where ``k`` is below 1, or the world
