@@ -4,7 +4,8 @@ and tasks that are batched by ``vmap`` against a loop over tasks.
 Ten points are the support, one inner step. Every method is scored on the same 600 tasks that no training draws, on 100
 other points of each; intervals are over tasks and seeds. Trainings run in one thread; seconds are of that core, from
 the first task that is drawn to the last step, without compiling, which is timed apart. The package is given the same
-tasks, scaled in the same way, the same network, meta-batch, inner and outer rates, and as many seconds.
+tasks, scaled in the same way, the same network, meta-batch and inner rate, as many seconds, and the outer rate that is
+best where the gradient is not limited.
 
 ``pip install parallel-metalearn`` before, or its rows are left out. What a training found is kept in
 ``runs/bench/meta`` and taken as it is: remove it to measure again. Words after the script's name choose one to make:
@@ -15,8 +16,8 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import Any
 
@@ -54,6 +55,12 @@ class Method:
     policy: Callable[[], SupportPerceptron]
     iterations: int
     most: float | None = None  # MSE
+    changes: Mapping[str, Any] = field(default_factory=dict)  # of ``TRAINING``
+
+    @property
+    def settings(self) -> SupportParams:
+        """Return the settings of its training."""
+        return TRAINING.changed(**self.changes)
 
 
 def gradient_policy(**inner_loop: Any) -> GradientPolicy:
@@ -62,25 +69,27 @@ def gradient_policy(**inner_loop: Any) -> GradientPolicy:
 
 
 METHODS = {
-    "maml": Method(gradient_policy, 1000, 0.36),
+    "maml": Method(gradient_policy, 1000, 0.36, {"learning_rate": 0.01, "max_gradient": 0.1}),
     "meta_sgd": Method(lambda: gradient_policy(learn_rates=True, elementwise_rates=True), 800, 0.30),
     "hypernetwork": Method(HypernetworkPolicy, 150),
 }
 
 
-def learner_of(policy: SupportPerceptron, examples: Examples, iterations: int, seed: int) -> SupportLearner:
+def learner_of(
+    policy: SupportPerceptron, examples: Examples, iterations: int, seed: int, settings: SupportParams = TRAINING
+) -> SupportLearner:
     """Return the learner of a policy with fresh weights."""
     policy.make(seed, inputs=1, outputs=1)
     policy.set_ranges(np.array([-10.0]), np.array([10.0]))
     policy.fit_scales(examples)
-    return SupportLearner(policy, examples, TRAINING, iterations, seed)
+    return SupportLearner(policy, examples, settings, iterations, seed)
 
 
 def train(name: str, seed: int) -> dict[str, Any]:
     """Train a method from one seed; return its errors on the test tasks, that before adaptation, and its seconds."""
     method, started = METHODS[name], time.process_time()
     examples = collect_examples(DOMAIN, TRAINING.tasks, TRAINING.support + TRAINING.query, training_episode_seed(seed))
-    learner = learner_of(method.policy(), examples, method.iterations, seed)
+    learner = learner_of(method.policy(), examples, method.iterations, seed, method.settings)
     collected, clock = time.process_time() - started, time.perf_counter()
     learner.prepare()
     compiling, started = time.perf_counter() - clock, time.process_time()
@@ -216,19 +225,22 @@ def package_rows(bank: Examples, test: Examples, seconds: float) -> list[dict[st
         rates.append((timed(lambda batch: update(rate, *batch), batches), timed(lambda b: step(0.0, *b), batches)))
     mine, other = np.median(rates, 0)
     ratio = float(np.median([one / two for one, two in rates]))
-    count, wanted = 0, int(seconds * other)
-    for theirs.iteration in range(-(-wanted // TRAINING.updates)):
-        share = min(1.0, count / wanted)
-        for batch in theirs.batches():
-            step(TRAINING.learning_rate * 0.5 * (1 + np.cos(np.pi * share)), *batch)
-            count += 1
-    error = errors_of(theirs.policy, test)
+    found = kept("meta", "package", lambda: package_training(theirs, step, int(seconds * other), test))
     return [
-        error_row("parallel-metalearn: maml", [error], f"after {count} steps in {seconds:.0f} s, seed 0"),
+        error_row("parallel-metalearn: maml", [np.array(found["errors"])], f"after {found['steps']} steps, seed 0"),
         row("parallel-metalearn: rate", round(float(other)), "steps/s"),
         row("maml: rate", round(float(mine)), "steps/s"),
         row("maml against parallel-metalearn", round(ratio, 1), "times as many steps/s", "> 1", ratio > 1),
     ]
+
+
+def package_training(learner: SupportLearner, step: Callable[..., Any], steps: int, test: Examples) -> dict[str, Any]:
+    """Return the package's errors on the test tasks after so many steps, whose rate falls as ours does."""
+    for learner.iteration in range(-(-steps // TRAINING.updates)):
+        share = learner.iteration * TRAINING.updates / steps
+        for batch in learner.batches():
+            step(TRAINING.learning_rate * 0.5 * (1 + np.cos(np.pi * share)), *batch)
+    return {"errors": errors_of(learner.policy, test).tolist(), "steps": steps}
 
 
 def timed(step: Callable[[tuple[Tensor, ...]], Any], batches: list[tuple[Tensor, ...]]) -> float:
