@@ -61,7 +61,7 @@ class AdaptationPanel(QWidget):
         self._found: Adaptation | None = None
         self._stage: SideBySide | None = None  # what the viewport shows, once it was asked to
         self._read: Signature = ()  # the checkpoints that there were when the run was opened
-        self._listed = dict.fromkeys(("inside", "outside"), -1)  # which held-out task was taken last
+        self._listed: dict[str, int] = {}  # which held-out task was taken last
         self.run = QComboBox()
         self.run.setAccessibleName(self.tr("Run"))
         self.run.setToolTip(self.tr("Runs of strategies that adapt to a new task, the newest first"))
@@ -215,6 +215,7 @@ class AdaptationPanel(QWidget):
         known = self._facts.components if self._facts is not None else None
         kept = self.editor.context if known == facts.components else facts.first
         self._facts = facts
+        self._listed = {"inside": 0 if facts.first in [*map(tuple, facts.inside)][:1] else -1, "outside": -1}
         self.editor.set_facts(facts)
         self.plane.set_facts(facts)
         self.middle.setCurrentWidget(self._plot_for(facts))

@@ -84,6 +84,7 @@ def test_a_new_checkpoint_is_followed_and_the_task_stays(qtbot: Any, panel: Adap
     qtbot.mouseClick(panel.buttons["inside"], Qt.MouseButton.LeftButton)
     qtbot.mouseClick(panel.buttons["inside"], Qt.MouseButton.LeftButton)
     chosen = panel.editor.context
+    assert panel._facts is not None and chosen == pytest.approx(panel._facts.inside[2])  # it begins with the first
     qtbot.waitUntil(lambda: not panel._worker.is_busy, timeout=20_000)
     folder = panel.run.currentData() / "checkpoints"
     shutil.copytree(folder / "adapt-00000001", folder / "adapt-00000007")
