@@ -13,16 +13,17 @@ import numpy as np
 
 from plugins.tasks.point_navigation import PointNavigation
 from studio.contracts import Ids, ReferenceLine, Simulation
-from studio.meta.half_circle_posterior import HalfCirclePosterior
+from studio.meta.half_circle_posterior import HalfCirclePosterior, returns_of_sampling
+from studio.rng import EpisodeRng
 
 if TYPE_CHECKING:
     import mujoco
 
     from studio.contracts import Embodiment
-    from studio.rng import EpisodeRng
 
 RADIUS = 0.2  # m from the goal within which there is a reward
 ROUNDING = 1e-9  # m: eight steps of 0.1 m toward a goal at 1 m are within the radius
+TRIALS, EPISODES = 100, 4  # of who knows the exact posterior and acts by samples of it
 NEAR = 1e-3  # m: a goal so near the half circle is on it
 GOALS = 100  # of the first protocol: evenly spaced on the half circle
 EVERY, FIRST = 5, 2  # every fifth goal, from the third on, is a test task: 20 of them, none at an end
@@ -63,7 +64,12 @@ class HalfCircle(PointNavigation):
         return on_circle(rng.uniform(-np.pi, 0))
 
     def reference_lines(self, context: Sequence[float]) -> Sequence[ReferenceLine]:
-        return ()
+        if not self.is_inside(context):
+            return ()
+        goals = np.full(TRIALS, math.atan2(context[1], context[0]))
+        returns = returns_of_sampling(goals, EPISODES, EpisodeRng(range(TRIALS))).mean(0)
+        source = f"the exact posterior, {TRIALS} trials"
+        return (ReferenceLine("posterior sampling", tuple(returns.tolist()), source),)
 
     def exact_posterior(self, places: np.ndarray, rewards: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
         known = HalfCirclePosterior()
@@ -137,6 +143,9 @@ class HalfCircleLong(HalfCircle):
 
     def family(self, rng: EpisodeRng) -> np.ndarray:
         return on_circle(rng.uniform(0, np.pi))
+
+    def reference_lines(self, context: Sequence[float]) -> Sequence[ReferenceLine]:
+        return ()
 
     def exact_posterior(self, places: np.ndarray, rewards: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
         contexts = HalfCirclePosterior().places

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from studio.contracts import Ids, Problem, Simulation, task_name
+from studio.contracts import Ids, Problem, ReferenceLine, Simulation, task_name
 from studio.sim.tasks.motor_task import MotorTask
 
 if TYPE_CHECKING:
@@ -48,6 +48,9 @@ class Sinusoid(MotorTask):
             return []
         words = f"The amplitude {context[0]:g} is beyond the pen's reach."
         return [Problem("contexts", words, f"Choose a number from {-2 * LIMIT:g} to {2 * LIMIT:g}.")]
+
+    def reference_lines(self, context: Sequence[float]) -> Sequence[ReferenceLine]:
+        return (ReferenceLine("best that knows neither", (-3.0,), of_family=True),)
 
     def build(self, spec: mujoco.MjSpec, embodiment: Embodiment) -> None:
         import mujoco

@@ -15,6 +15,7 @@ from studio.experiment import Experiment
 from studio.registry import shared_registry
 from studio.run.channels import Channels
 from studio.run.check import check
+from studio.run.meta_test import MetaTest, adapts
 from studio.run.score_adapted import score_adapted
 from studio.run.score_target import score_target
 from studio.run.session import Session
@@ -70,6 +71,18 @@ def assert_was_scored_on_the_target(trained: Trained) -> None:
     *_, score = [row for row in trained.session.evaluations if row["final"] and row["domain"] == "target"]
     assert score["episodes"] == trained.plan.evaluation.episodes and math.isfinite(score["mean_return"])
     assert score["low"] <= score["success"] <= score["high"]
+
+
+def assert_adapts_to_a_task(trained: Trained) -> None:
+    """Where it is one that adapts, its newest checkpoint can be adapted to a task, without shots and with one."""
+    if not adapts(trained.plan, shared_registry()):
+        return
+    test = MetaTest(trained.folder, shared_registry())
+    (found,) = test.adapt(test.first_context, [0, 1], repeats=1)
+    assert [one.shots for one in found.after] == [0, 1]
+    for one in found.after:
+        assert math.isfinite(one.score.mean_return) and one.score.low <= one.score.success <= one.score.high
+        assert np.isfinite(one.trajectory.path).all() and len(one.trajectory.rewards) > 0
 
 
 def assert_resumes_bit_for_bit(trained: Trained, place: Path) -> None:

@@ -15,6 +15,7 @@ from studio.registry import Registry, shared_registry
 from tests.contract.promises import (
     Trained,
     assert_acts_the_same_when_exported,
+    assert_adapts_to_a_task,
     assert_has_no_problem,
     assert_learns_in_finite_numbers,
     assert_resumes_bit_for_bit,
@@ -58,6 +59,7 @@ def test_strategy_trains_resumes_and_exports(example: Experiment, tmp_path: Path
     trained = Trained(example, tmp_path / "whole")
     assert_learns_in_finite_numbers(trained)
     assert_was_scored_on_the_target(trained)
+    assert_adapts_to_a_task(trained)
     assert_acts_the_same_when_exported(trained, tmp_path)
     assert_resumes_bit_for_bit(trained, tmp_path)
 
