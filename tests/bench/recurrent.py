@@ -2,9 +2,9 @@
 
 Two sizes: those of the studio's RL² examples (64 simulations of 200 steps, 6 epochs of minibatches of 3,200), and few
 simulations with small minibatches, as is usual there (16 of 128 steps, 10 epochs of 256). Memory and layers have 64
-units; one torch thread. Observations and rewards are normalized. Actor and critic share an LSTM; theirs then trains it
-by the actor's gradient alone, which is their fastest. Ours is timed with its GRU too. Stretches alternate in this one
-process; a rate is the median of the stretches, the ratio that of the rounds.
+units; one thread, for the simulation too. Observations and rewards are normalized. Actor and critic share an LSTM;
+theirs then trains it by the actor's gradient alone, which is their fastest. Ours is timed with its GRU too. Stretches
+alternate in this one process; a rate is the median of the stretches, the ratio that of the rounds.
 
 sb3-contrib is no part of our tests' requirements: ``pip install --no-deps sb3-contrib`` beside stable-baselines3, into
 this environment or a folder on PYTHONPATH. Without it the rows of theirs are left out, and a sentence says so.
@@ -48,7 +48,10 @@ SIZES = {"large": Sizes(64, 200, 3200, 6), "small": Sizes(16, 128, 256, 10)}
 def ours(s: Sizes, cell: Literal["gru", "lstm"]) -> Callable[[], Any]:
     """Return what makes one iteration, warmed up."""
     settings = PPOParams(simulations=s.envs, steps=s.steps, minibatch=s.minibatch, epochs=s.epochs)
-    world, policy = make_vector(s.envs, TASK, TASK), RecurrentActorCritic(RecurrentActorCritic.Params(cell=cell))
+    world, policy = (
+        make_vector(s.envs, TASK, TASK, threads=1),
+        RecurrentActorCritic(RecurrentActorCritic.Params(cell=cell)),
+    )
     assert (policy.params.hidden, policy.params.width, policy.params.layers) == (HIDDEN, HIDDEN, 1)
     policy.fit(world.single_observation_space.shape[0], world.control.low, world.control.high, 0)
     iterations = RecurrentPPO(policy, world, settings, iterations=10**6, seed=0).iterate()

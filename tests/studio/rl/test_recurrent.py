@@ -118,6 +118,15 @@ def test_an_lstm_unrolled_is_torchs_cell_step_by_step() -> None:
     torch.testing.assert_close(policy.unrolled(seen, memory, fresh), torch.stack(expected), rtol=1e-4, atol=1e-5)
 
 
+def test_the_weight_of_the_entropy_decays_over_the_iterations() -> None:
+    ppo = learner(4, entropy_weight=0.5)
+    ppo.anneal_entropy = True
+    for i, metrics in enumerate(ppo.iterate()):
+        v = metrics.values
+        bonus = v["policy_loss"] + 0.5 * v["value_loss"] - v["loss"]
+        assert bonus == pytest.approx(0.5 * (1 - i / 4) * v["entropy"], abs=1e-4)
+
+
 def test_gradients_flow_through_time_and_stop_at_an_episodes_beginning() -> None:
     policy = RecurrentActorCritic(RecurrentActorCritic.Params(hidden=8, width=8))
     policy.fit(3, -np.ones(2, np.float32), np.ones(2, np.float32), 0)
