@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import (
-    QComboBox,
     QHBoxLayout,
     QLabel,
     QPushButton,
@@ -21,33 +19,28 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from studio.contracts import PanelInfo, PlayerProtocol
+from studio.contracts import PanelInfo
 from studio.errors import StudioError
 from studio.viewer.steering import ANGLE
 from widgets.adaptation.answers_plot import AnswersPlot
 from widgets.adaptation.context_editor import ContextEditor
-from widgets.adaptation.job import TaskFacts, adapting_runs
-from widgets.adaptation.palette import shot_color
+from widgets.adaptation.job import TaskFacts
 from widgets.adaptation.plane_plot import PlanePlot
 from widgets.adaptation.reward_plot import RewardPlot
-from widgets.adaptation.rings import ring_in_scene
+from widgets.adaptation.run_choice import RunChoice
 from widgets.adaptation.shots_plot import ShotsPlot
+from widgets.adaptation.stage import AdaptationStage
 from widgets.adaptation.worker import AdaptationWorker
-from widgets.curves.overlay import Overlay, key_of
 from widgets.features.job import Signature, checkpoints_of
 from widgets.forms.scroll_column import ScrollColumn
 from widgets.shell.app_state import AppState
-from widgets.shell.player_offer import PlayerOffer
 from widgets.style import theme
 
 if TYPE_CHECKING:
-    from studio.run.meta_test import Adaptation
-    from studio.viewer.side_by_side import SideBySide
+    from studio.run.adaptation import Adaptation
 
-LISTED = 200  # newest runs
 ASKED_MS = 100  # between two looks for a goal that was moved in the viewport
 POLL_MS = 3_000  # between two looks for checkpoints of another program's run
-OPACITY = 0.45  # of the translucent robots
 
 
 class AdaptationPanel(QWidget):
@@ -55,18 +48,14 @@ class AdaptationPanel(QWidget):
 
     def __init__(self, app_state: AppState) -> None:
         super().__init__()
-        self._app_state, self._overlay = app_state, Overlay.of(app_state)
+        self._app_state = app_state
         self._worker = AdaptationWorker(app_state)
         self._facts: TaskFacts | None = None
         self._found: Adaptation | None = None
-        self._stage: SideBySide | None = None  # what the viewport shows, once it was asked to
+        self._stage = AdaptationStage(app_state)
         self._read: Signature = ()  # the checkpoints that there were when the run was opened
         self._listed: dict[str, int] = {}  # which held-out task was taken last
-        self.run = QComboBox()
-        self.run.setAccessibleName(self.tr("Run"))
-        self.run.setToolTip(self.tr("Runs of strategies that adapt to a new task, the newest first"))
-        self.run.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.run.setMinimumContentsLength(12)
+        self.run = RunChoice(app_state)
         self.buttons = {
             "inside": self._button(self.tr("Held-out task"), self.tr("Take the next task that training never draws")),
             "outside": self._button(self.tr("Outside"), self.tr("Take the next task outside the range of training")),
@@ -130,7 +119,7 @@ class AdaptationPanel(QWidget):
 
     def _wire(self) -> None:
         app_state, worker = self._app_state, self._worker
-        self.run.currentIndexChanged.connect(lambda _: self._choose())
+        self.run.chosen.connect(self._choose)
         self.editor.edited.connect(self._edit)
         self.plane.dragged.connect(self._edit)
         for which in ("inside", "outside"):
@@ -143,9 +132,6 @@ class AdaptationPanel(QWidget):
         worker.scored.connect(self.shots.set_held_out)
         worker.failed.connect(self._fail)
         worker.busy_changed.connect(lambda _: self._say())
-        app_state.runs_changed.connect(self._list)
-        app_state.runs_selected.connect(self._follow)
-        app_state.registry_ready.connect(self._list)
         app_state.running_changed.connect(lambda _: self._say())
         self._timers = [self._timer(ASKED_MS, self._look), self._timer(POLL_MS, self._look_for_checkpoints)]
 
@@ -157,35 +143,9 @@ class AdaptationPanel(QWidget):
 
     # -- which run -----------------------------------------------------------------------------------------------------
 
-    def _list(self) -> None:
-        """List the runs, in the background; the chosen one stays."""
-        if not (self._app_state.registry_is_ready and self.isVisible()):
-            return
-        folder, engine, registry = self._app_state.runs_folder, self._app_state.engine, self._app_state.registry
-        self._app_state.background(lambda: adapting_runs(engine.list_runs(folder)[:LISTED], registry), self._take_runs)
-
-    def _take_runs(self, runs: list[Any]) -> None:
-        chosen = self.run.currentData()
-        self.run.blockSignals(True)
-        self.run.clear()
-        for run in runs:
-            title = self._app_state.title_of("strategies", run.strategy)
-            self.run.addItem(self.tr("{0} · seed {1} · {2}").format(run.name, run.seed, title), key_of(run.folder))
-            self.run.setItemData(self.run.count() - 1, str(run.folder), Qt.ItemDataRole.ToolTipRole)
-        places = [self.run.findData(each) for each in (chosen, *reversed(self._overlay.shown)) if each is not None]
-        self.run.setCurrentIndex(next((place for place in places if place >= 0), 0 if runs else -1))
-        self.run.blockSignals(False)
-        self.run.setEnabled(bool(runs))
-        self._choose()
-
-    def _follow(self, folders: list[Path]) -> None:
-        """Show the run that was shown in the curves last."""
-        places = [self.run.findData(key_of(folder)) for folder in reversed(folders)]
-        if (place := next((place for place in places if place >= 0), -1)) >= 0:
-            self.run.setCurrentIndex(place)
-
-    def _choose(self) -> None:
-        folder: Path | None = self.run.currentData()
+    def _choose(self, folder: Path | None) -> None:
+        if self._worker.run != folder:
+            self._stage.leave()
         if folder is None:
             self._worker.open(None)
             self._clear(self.tr("No runs of a strategy that adapts to new tasks, such as RL² or few-shot adaptation."))
@@ -266,7 +226,7 @@ class AdaptationPanel(QWidget):
         self.answers.set_adaptation(found)
         self.rewards.set_adaptation(found)
         self.shots.set_adaptation(found)
-        self._stage_episodes()
+        self._stage.show(found)
         self._say()
 
     def _say(self) -> None:
@@ -302,52 +262,20 @@ class AdaptationPanel(QWidget):
 
     def _play(self) -> None:
         """Show the episodes side by side in the viewport, from now on those of each further adaptation too."""
-        from studio.viewer.side_by_side import SideBySide
-
-        facts = self._facts
-        if facts is None:
-            return
-        stage = self._stage = SideBySide()
-        self._stage_episodes()
-
-        def make() -> PlayerProtocol:
-            from studio.viewer.side_by_side import SideBySidePlayer  # on the render thread
-
-            return SideBySidePlayer(facts.domain, stage)
-
-        name = self.tr("adaptation of {0}").format(self.run.currentText())
-        self._app_state.player_offered.emit(PlayerOffer(name, make))
-
-    def _stage_episodes(self) -> None:
-        """Hand the episodes to the viewport."""
-        from studio.viewer.side_by_side import Showing, ShownEpisode
-
-        if self._stage is None or self._found is None:
-            return
-        after, episodes = self._found.after, []
-        for place, one in enumerate(after):
-            hue = shot_color(place, len(after))
-            color = hue.redF(), hue.greenF(), hue.blueF(), OPACITY
-            episodes.append(ShownEpisode(one.trajectory, self.tr("{0} shots").format(one.shots), color))
-        title = self.tr("solid: after {0} shots").format(after[-1].shots)
-        points = [
-            (places, episode.color)
-            for place, (one, episode) in enumerate(zip(after, episodes, strict=True))
-            for places in (one.belief.samples, ring_in_scene(one.belief, place))
-        ]
-        self._stage.show(Showing(episodes, np.array(self._found.context), title, points))
+        if self._facts is not None:
+            name = self.tr("adaptation of {0}").format(self.run.currentText())
+            self._stage.play(self._facts, self._found, name)
 
     def _look(self) -> None:
         """Adapt to the task that a person asked for in the viewport."""
-        asked = self._stage.take_asked() if self._stage is not None else None
+        asked = self._stage.take_asked()
         if asked is not None and self._facts is not None:
-            self._edit(tuple(float(value) for value in asked))
+            self._edit(asked)
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
         for timer in self._timers:
             timer.start()
-        self._list()
 
     def hideEvent(self, event: QHideEvent) -> None:
         super().hideEvent(event)

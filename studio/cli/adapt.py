@@ -13,8 +13,9 @@ from studio.files import json_text
 
 if TYPE_CHECKING:
     from studio.contracts import ReferenceLine
+    from studio.run.adaptation import Adaptation
     from studio.run.evaluate import Evaluation
-    from studio.run.meta_test import Adaptation, MetaTest
+    from studio.run.meta_test import MetaTest
 
 
 def add_parser(commands: Any) -> None:

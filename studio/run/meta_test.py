@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 
@@ -17,13 +16,14 @@ from studio.experiment.plans import MOST_SHOTS
 from studio.meta.task_split import split
 from studio.meta.trials import run_trials
 from studio.registry import Registry
+from studio.run.adaptation import Adaptation, AfterShots
 from studio.run.belief import Belief, belief
 from studio.run.check import strategy_of
 from studio.run.evaluate import Evaluation, bootstrap_interval, evaluate, score_of
 from studio.run.restored import RestoredStrategy, experiment_of, restored_strategy
 from studio.sim.rollout import Outcome, policy_actions, run_episodes
 from studio.sim.tasks.contexts import PREFIX
-from studio.sim.trajectory import Trajectory, TrajectoryRecorder
+from studio.sim.trajectory import TrajectoryRecorder
 from studio.sim.world import World
 
 Array = np.ndarray
@@ -33,49 +33,6 @@ MOST_NUMBERS = 6  # of shots, unless others are asked for
 REPEATS = 10  # independent adaptations behind a score
 EPISODES = 4  # of each adapted policy
 ANSWERS = 64  # the same where an episode is a single step: it answers one question
-
-
-@dataclass(frozen=True, eq=False)
-class AfterShots:
-    """What a strategy is on a task after some shots of it.
-
-    Args:
-        score: over independent adaptations, whose spread its interval has.
-        trajectory: of one episode after them.
-        ends: where the episodes of the first adaptation end, (episodes, 3), m.
-        belief: what it believes of the task there.
-    """
-
-    shots: int
-    score: Evaluation
-    trajectory: Trajectory
-    ends: Array
-    belief: Belief
-
-    def to_dict(self) -> dict[str, Any]:
-        path = self.trajectory.path.round(5).tolist()
-        return {"shots": self.shots, **self.score.to_dict(), "path": path, "belief": self.belief.to_dict()}
-
-
-@dataclass(frozen=True, eq=False)
-class Adaptation:
-    """A task and what a strategy is on it after each number of shots.
-
-    Args:
-        context: ω; empty: the task is of no family.
-        is_inside: whether ω is within the range of training.
-    """
-
-    context: tuple[float, ...]
-    is_inside: bool
-    after: tuple[AfterShots, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        return {
-            "context": list(self.context),
-            "inside": self.is_inside,
-            "after": [one.to_dict() for one in self.after],
-        }
 
 
 class MetaTest:

@@ -13,7 +13,7 @@ from widgets.features.legend_plot import LegendPlot
 from widgets.style import theme
 
 if TYPE_CHECKING:
-    from studio.run.meta_test import Adaptation
+    from studio.run.adaptation import Adaptation
 
 MARGIN = 1.08  # of the plot beside its outermost points
 

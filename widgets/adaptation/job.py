@@ -14,8 +14,9 @@ from studio.errors import Stopped, StudioError
 from studio.registry import Registry
 
 if TYPE_CHECKING:
+    from studio.run.adaptation import Adaptation
     from studio.run.evaluate import Evaluation
-    from studio.run.meta_test import Adaptation, MetaTest
+    from studio.run.meta_test import MetaTest
     from studio.store.runs import RunInfo
     from studio.viewer.steering import Component
 

@@ -16,8 +16,8 @@ from widgets.features.legend_plot import LegendPlot
 from widgets.style import theme
 
 if TYPE_CHECKING:
+    from studio.run.adaptation import Adaptation
     from studio.run.belief import Belief
-    from studio.run.meta_test import Adaptation
     from widgets.adaptation.job import TaskFacts
 
 MARGIN = 1.1  # of the plane beside what is shown in it

@@ -14,7 +14,7 @@ from widgets.features.legend_plot import LegendPlot
 from widgets.style import theme
 
 if TYPE_CHECKING:
-    from studio.run.meta_test import Adaptation
+    from studio.run.adaptation import Adaptation
 
 
 class RewardPlot(LegendPlot):

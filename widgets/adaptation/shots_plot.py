@@ -18,8 +18,8 @@ from widgets.features.legend_plot import LegendPlot
 from widgets.style import theme
 
 if TYPE_CHECKING:
+    from studio.run.adaptation import Adaptation
     from studio.run.evaluate import Evaluation
-    from studio.run.meta_test import Adaptation
 
 WIDEST = 3.0  # times the scores' own span: a reference line farther off is named in the legend alone
 DIGITS = 6  # of a reference line's value, after the point: an expert's error is what rounding makes it

@@ -11,7 +11,8 @@ from studio.experiment import Domain
 from studio.registry import Registry
 from studio.sim.domains import resolve
 from studio.sim.trajectory import Trajectory
-from studio.viewer.side_by_side import HOLD_SECONDS, Showing, ShownEpisode, SideBySide, SideBySidePlayer
+from studio.viewer.showing import Showing, ShownEpisode, SideBySide
+from studio.viewer.side_by_side import HOLD_SECONDS, SideBySidePlayer
 
 DOMAIN = Domain(embodiment="point", task="point_navigation", control="motor", observation="state")
 GOAL = np.array([0.2, -0.3])
