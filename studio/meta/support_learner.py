@@ -39,12 +39,6 @@ class SupportParams(Settings):
     learning_rate: float = setting(
         3e-3, "Learning rate", "Peak learning rate of the outer loop's cosine schedule (Adam).", gt=0, le=1
     )
-    max_gradient: float = setting(
-        0.0,
-        "Largest gradient",
-        "Norm that the outer loop's gradient is shortened to where it is longer; 0: none.",
-        ge=0,
-    )
     update: Literal["compiled", "eager"] = setting(
         "compiled", "Update", "compiled: needs a C++ compiler, and is about eight times as fast. eager: plain torch."
     )
@@ -116,10 +110,6 @@ class SupportLearner:
         with torch.no_grad():
             self._count += 1
             shares = [1 - beta**self._count for beta in BETAS]
-            if self.settings.max_gradient:
-                length = torch.stack([gradient.square().sum() for gradient in gradients.values()]).sum().sqrt()
-                shortened = (self.settings.max_gradient / (length + EPSILON)).clamp(max=1)
-                gradients = {name: gradient * shortened for name, gradient in gradients.items()}
             for name, first, second in zip(self._trained, self._first, self._second, strict=True):
                 gradient = gradients[name]
                 first.lerp_(gradient, 1 - BETAS[0])

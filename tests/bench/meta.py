@@ -4,8 +4,7 @@ and tasks that are batched by ``vmap`` against a loop over tasks.
 Ten points are the support, one inner step. Every method is scored on the same 600 tasks that no training draws, on 100
 other points of each; intervals are over tasks and seeds. Trainings run in one thread; seconds are of that core, from
 the first task that is drawn to the last step, without compiling, which is timed apart. The package is given the same
-tasks, scaled in the same way, the same network, meta-batch and inner rate, as many seconds, and the outer rate that is
-best where the gradient is not limited.
+tasks, scaled in the same way, the same network, meta-batch and inner and outer rate, and as many seconds.
 
 ``pip install parallel-metalearn`` before, or its rows are left out. What a training found is kept in
 ``runs/bench/meta`` and taken as it is: remove it to measure again. Words after the script's name choose one to make:
@@ -16,8 +15,8 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
 
@@ -55,12 +54,6 @@ class Method:
     policy: Callable[[], SupportPerceptron]
     iterations: int
     most: float | None = None  # MSE
-    changes: Mapping[str, Any] = field(default_factory=dict)  # of ``TRAINING``
-
-    @property
-    def settings(self) -> SupportParams:
-        """Return the settings of its training."""
-        return TRAINING.changed(**self.changes)
 
 
 def gradient_policy(**inner_loop: Any) -> GradientPolicy:
@@ -68,28 +61,27 @@ def gradient_policy(**inner_loop: Any) -> GradientPolicy:
     return GradientPolicy(GradientPolicy.Params.model_validate({"inner_rate": INNER_RATE, **inner_loop}))
 
 
-METHODS = {
-    "maml": Method(gradient_policy, 1000, 0.36, {"learning_rate": 0.01, "max_gradient": 0.1}),
+METHODS = {  # the second has a rate for each tensor, the third one for each weight
+    "maml": Method(gradient_policy, 1000, 0.36),
+    "maml_learned_rates": Method(lambda: gradient_policy(learn_rates=True), 900, 0.36),
     "meta_sgd": Method(lambda: gradient_policy(learn_rates=True, elementwise_rates=True), 800, 0.30),
     "hypernetwork": Method(HypernetworkPolicy, 150),
 }
 
 
-def learner_of(
-    policy: SupportPerceptron, examples: Examples, iterations: int, seed: int, settings: SupportParams = TRAINING
-) -> SupportLearner:
+def learner_of(policy: SupportPerceptron, examples: Examples, iterations: int, seed: int) -> SupportLearner:
     """Return the learner of a policy with fresh weights."""
     policy.make(seed, inputs=1, outputs=1)
     policy.set_ranges(np.array([-10.0]), np.array([10.0]))
     policy.fit_scales(examples)
-    return SupportLearner(policy, examples, settings, iterations, seed)
+    return SupportLearner(policy, examples, TRAINING, iterations, seed)
 
 
 def train(name: str, seed: int) -> dict[str, Any]:
     """Train a method from one seed; return its errors on the test tasks, that before adaptation, and its seconds."""
     method, started = METHODS[name], time.process_time()
     examples = collect_examples(DOMAIN, TRAINING.tasks, TRAINING.support + TRAINING.query, training_episode_seed(seed))
-    learner = learner_of(method.policy(), examples, method.iterations, seed, method.settings)
+    learner = learner_of(method.policy(), examples, method.iterations, seed)
     collected, clock = time.process_time() - started, time.perf_counter()
     learner.prepare()
     compiling, started = time.perf_counter() - clock, time.process_time()

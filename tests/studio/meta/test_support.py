@@ -72,7 +72,7 @@ def test_adapted_memory_acts_as_the_weights_after_gradient_descent() -> None:
 
 
 def test_update_is_a_step_of_torch_adam_on_the_mean_over_tasks() -> None:
-    learner = learner_of(policy_of(inner_steps=1), max_gradient=0.2)
+    learner = learner_of(policy_of(inner_steps=1))
     batch = learner.batches()[0]
     copy = policy_of(inner_steps=1)
     copy.load_state_dict(learner.policy.state_dict())
@@ -80,7 +80,6 @@ def test_update_is_a_step_of_torch_adam_on_the_mean_over_tasks() -> None:
     for _ in range(2):
         optimizer.zero_grad()
         copy.query_loss(dict(copy.named_parameters()), batch[:2], batch[2:])[0].mean().backward()
-        assert torch.nn.utils.clip_grad_norm_(copy.network.parameters(), 0.2) > 0.2
         optimizer.step()
         learner.update(torch.tensor(0.01), *batch)
     for ours, theirs in zip(learner.policy.network.parameters(), copy.network.parameters(), strict=True):
