@@ -112,13 +112,12 @@ class PEARL:
         summary = torch.zeros(n, encoder.summary_width, device=self.device)
         noise = self._normal(n, policy.params.latent)
         latent, rows, context = noise, [], []
-        first = (self.replay.added[torch.from_numpy(tasks)] == 0)[:, None]
-        first &= self.settings.first_actions == "held"
+        held = self._held(tasks)
         constant = self._uniform(n)
         for t in range(self.steps):
             states = runner.observations
             actions = policy.draw(torch.cat([states, latent], -1), self._normal(n, policy.params.outputs))[0]
-            actions = torch.where(first, constant, actions)
+            actions = torch.where(held, constant, actions)
             step = runner.step(policy.native(actions).cpu().numpy())
             discounts = self.settings.gamma * (1 - step.terminated)
             parts = [states, actions, step.rewards[:, None], step.next_observations, discounts[:, None]]
@@ -136,6 +135,13 @@ class PEARL:
         self.replay.add(tasks.tolist(), torch.stack(rows))
         self.recent.add(tasks.tolist(), torch.stack(context))
         self.samples += self.steps * n
+
+    def _held(self, tasks: np.ndarray) -> Tensor:
+        """Return which simulations, (num_envs, 1), hold one random action in each episode."""
+        share, n = self.settings.held_share, len(tasks)
+        new = self.replay.added[torch.from_numpy(tasks).to(self.device)] == 0
+        among = torch.arange(n, device=self.device) < round(share * n)
+        return (among | (new & (share > 0)))[:, None]
 
     def learn(self) -> Tensor:
         """Make an update on some of the tasks that were played; return its diagnostics."""

@@ -6,7 +6,7 @@ arXiv:1903.08254, algorithm 1).
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -46,11 +46,13 @@ class PEARLParams(SACParams):
         ge=0,
         le=100,
     )
-    first_actions: Literal["policy", "held"] = setting(
-        "policy",
-        "First actions",
-        "How a task is explored for the first time. policy: by the actor and the prior. held: by one random action in "
-        "each episode, which goes far where actions that are drawn anew in every step stay near.",
+    held_share: float = setting(
+        0.0,
+        "Held actions",
+        "Share of the simulations that explore by one random action in each episode instead of by the policy: it goes "
+        "far, where actions that are drawn anew in every step stay near. Above 0, every task is first explored so.",
+        ge=0,
+        le=1,
     )
     task_batch: int = setting(16, "Tasks in a batch", "Tasks of an update, drawn with replacement.", ge=1, le=1024)
     context: int = setting(

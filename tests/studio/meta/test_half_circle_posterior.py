@@ -7,9 +7,17 @@ import math
 import numpy as np
 import pytest
 
-from studio.meta.half_circle_posterior import RADIUS, HalfCirclePosterior, on_circle, returns_of_sampling, sparse_reward
-from studio.registry import shared_registry
+from studio.meta.half_circle_posterior import (
+    HORIZON,
+    RADIUS,
+    STEP,
+    HalfCirclePosterior,
+    on_circle,
+    returns_of_sampling,
+    sparse_reward,
+)
 from studio.rng import EpisodeRng
+from studio.sim.gymnasium_ids import make_vector
 
 
 def test_posterior_without_a_reward_excludes_an_arc() -> None:
@@ -32,10 +40,14 @@ def test_posterior_after_a_reward_has_the_two_angles_at_that_distance() -> None:
 
 
 def test_sparse_reward_is_the_tasks_own() -> None:
-    task = shared_registry().get("tasks", "half_circle")
-    assert task.horizon == 20
-    places = np.array([[0.0, 0.75], [0.0, 0.9], [0.1, 1.0]])
-    np.testing.assert_allclose(sparse_reward(places, np.array([0.0, 1.0])), [0, 0.9, 0.9])
+    world = make_vector(8, "half_circle", "point", threads=1)
+    world.reset(seed=0)
+    met = 0
+    for _ in range(world.task.horizon - 1):
+        seen, rewards, *_ = world.step(np.clip(world.contexts - world.bind("qpos"), -STEP, STEP))
+        np.testing.assert_allclose(rewards, sparse_reward(seen, world.contexts), atol=1e-6)
+        met += int((rewards > 0).sum())
+    assert met > 50 and world.task.horizon == HORIZON
 
 
 def test_posterior_sampling_finds_more_from_episode_to_episode() -> None:
