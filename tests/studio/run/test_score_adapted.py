@@ -12,6 +12,7 @@ from studio.experiment import Domain, EvaluationPlan
 from studio.meta.task_split import held_out
 from studio.nn.policy import BasePolicy
 from studio.registry import shared_registry
+from studio.run.evaluate import bootstrap_interval
 from studio.run.score_adapted import score_adapted
 from studio.sim.domains import resolve
 
@@ -49,3 +50,7 @@ def test_score_adapted_gives_every_task_a_policy_of_its_own() -> None:
     assert len({*outcome.seeds.tolist()}) == 30
     assert scores[0].mean_return == pytest.approx(-100 * np.linalg.norm(goals, axis=1).mean())
     assert scores[1].outcome.returns.min() > -2.5
+    # an interval over tasks: episodes of one task share an adaptation, and are no independent draws
+    starts = np.linspace(0, 30, 21).astype(int)
+    means = [part.mean() for part in np.split(scores[0].outcome.returns, starts[1:-1])]
+    assert (scores[0].low, scores[0].high) == bootstrap_interval(np.array(means), shares=False)
