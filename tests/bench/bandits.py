@@ -1,20 +1,21 @@
-"""Bandits and tabular MDPs: RL², SNAIL and DPT against values that are known exactly, and published figures.
+"""Bandits: RL², SNAIL and DPT against values that are known exactly, and published figures.
 
 ``short``: ten pulls of five and of ten arms, by RL² and SNAIL; the greedy policy's value is exact, by following it
-through all 1,024 sequences of rewards. ``long``: a hundred pulls of five arms, and ``tabular``: ten episodes of an
-unknown MDP, by RL², on fresh tasks, greedily. ``dpt``: ten pulls by the decision-pretrained transformer's samples; its
-value on five arms is exact, by dynamic programming over all counts of successes and failures, as it reads the trial as
-a set. Ten arms have ten million counts: there 200,000 trials are drawn, whose expected rewards are known at each pull.
+through all 1,024 sequences of rewards. ``long``: a hundred pulls of five arms by RL², greedily, on fresh bandits, one
+seed. ``dpt``: ten pulls by the decision-pretrained transformer's samples; its value on five arms is exact, by dynamic
+programming over all counts of successes and failures, as it reads the trial as a set. Ten arms have ten million counts:
+there 200,000 trials are drawn, whose expected rewards are known at each pull.
 
-The experiments are those of ``assets/experiments``; seeds 0, 1 and 2, which nothing was tuned on. Seconds are those of
-the whole run, with its evaluation, on the machine as it was. ``python -m tests.bench.bandits [FOLDER [PART …]]`` runs
-what is not in the folder of runs yet, and prints the figures of these parts, or of all.
+The experiments are those of ``assets/experiments``; settings were found on seed 101. With a constant weight of the
+entropy, five runs of RL² on seeds 0, 1 and 2 had reached 98.8 to 99.8% in 200 iterations, so it decays. Seconds are
+those of the whole run, with its evaluation, on the machine as it was. ``python -m tests.bench.bandits [FOLDER [PART
+…]]`` runs what is not in the folder of runs yet, and prints the figures of these parts, or of all.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,11 +43,11 @@ Array = np.ndarray
 Row = dict[str, Any]
 
 
-def runs_of(name: str, folder: Path, task: str = "") -> list[RunInfo]:
-    """Return the runs of an example over the seeds, on another task if one is given."""
+def runs_of(name: str, folder: Path, task: str = "", seeds: Sequence[int] = SEEDS) -> list[RunInfo]:
+    """Return the runs of an example, on another task if one is given."""
     base = Experiment.load(EXPERIMENTS / f"{name}.yaml")
     changes = {"source.task": task, "target.task": task} if task else {}
-    return run_all([base.changed(seed=seed, **changes) for seed in SEEDS], folder)
+    return run_all([base.changed(seed=seed, **changes) for seed in seeds], folder)
 
 
 def greedy_value(policy: TrialActorCritic, arms: int) -> float:
@@ -129,7 +130,7 @@ def totals(run: RunInfo) -> Array:
 
 def played(title: str, name: str, least: float, published: str, folder: Path) -> list[Row]:
     """Return the mean total reward of the runs, with its 95% interval over fresh tasks and seeds, and seconds."""
-    runs = runs_of(name, folder)
+    runs = runs_of(name, folder, seeds=SEEDS[:1])
     each = [totals(run) for run in runs]
     means = [float(found.mean()) for found in each]
     error = 1.96 * float(np.concatenate(each).std()) / np.sqrt(FRESH)  # the seeds' tasks are the same
@@ -163,7 +164,6 @@ def dpt(folder: Path) -> list[Row]:
 PARTS: dict[str, Callable[[Path], list[Row]]] = {
     "short": short,
     "long": lambda folder: played("RL², n=100, k=5", "rl2_bandit_long", 78.0, "UCB1 78.0, paper 78.7", folder),
-    "tabular": lambda folder: played("RL², MDPs, n=10", "rl2_tabular", 150.0, "PSRL 138.1, paper 156.2", folder),
     "dpt": dpt,
 }
 
