@@ -43,7 +43,7 @@ SEEDS = (0, 1, 2)
 TASKS, SHOTS, ASKED, TEST_SEED = 600, 10, 100, 10_000
 TRAINING = SupportParams(support=SHOTS, query=10, tasks=20_000, learning_rate=0.005)
 DOMAIN = resolve(Domain.model_validate(SINUSOID), shared_registry())
-STRETCHES = 9
+STRETCHES = 5
 INNER_RATE = 0.05
 
 
@@ -61,9 +61,8 @@ def gradient_policy(**inner_loop: Any) -> GradientPolicy:
     return GradientPolicy(GradientPolicy.Params.model_validate({"inner_rate": INNER_RATE, **inner_loop}))
 
 
-METHODS = {  # the second has a rate for each tensor, the third one for each weight
+METHODS = {
     "maml": Method(gradient_policy, 1000, 0.36),
-    "maml_learned_rates": Method(lambda: gradient_policy(learn_rates=True), 900, 0.36),
     "meta_sgd": Method(lambda: gradient_policy(learn_rates=True, elementwise_rates=True), 800, 0.30),
     "hypernetwork": Method(HypernetworkPolicy, 150),
 }
@@ -80,7 +79,7 @@ def learner_of(policy: SupportPerceptron, examples: Examples, iterations: int, s
 def train(name: str, seed: int) -> dict[str, Any]:
     """Train a method from one seed; return its errors on the test tasks, that before adaptation, and its seconds."""
     method, started = METHODS[name], time.process_time()
-    examples = collect_examples(DOMAIN, TRAINING.tasks, TRAINING.support + TRAINING.query, training_episode_seed(seed))
+    examples = training_tasks(seed)
     learner = learner_of(method.policy(), examples, method.iterations, seed)
     collected, clock = time.process_time() - started, time.perf_counter()
     learner.prepare()
@@ -217,7 +216,7 @@ def package_rows(bank: Examples, test: Examples, seconds: float) -> list[dict[st
         rates.append((timed(lambda batch: update(rate, *batch), batches), timed(lambda b: step(0.0, *b), batches)))
     mine, other = np.median(rates, 0)
     ratio = float(np.median([one / two for one, two in rates]))
-    found = kept("meta", "package", lambda: package_training(theirs, step, int(seconds * other), test))
+    found = kept("meta", "package", lambda: package_training(int(seconds * other), test))
     return [
         error_row("parallel-metalearn: maml", [np.array(found["errors"])], f"after {found['steps']} steps, seed 0"),
         row("parallel-metalearn: rate", round(float(other)), "steps/s"),
@@ -226,13 +225,20 @@ def package_rows(bank: Examples, test: Examples, seconds: float) -> list[dict[st
     ]
 
 
-def package_training(learner: SupportLearner, step: Callable[..., Any], steps: int, test: Examples) -> dict[str, Any]:
+def package_training(steps: int, test: Examples) -> dict[str, Any]:
     """Return the package's errors on the test tasks after so many steps, whose rate falls as ours does."""
+    learner = learner_of(gradient_policy(), training_tasks(0), METHODS["maml"].iterations, 0)
+    step = their_step(learner.policy, INNER_RATE)
     for learner.iteration in range(-(-steps // TRAINING.updates)):
         share = learner.iteration * TRAINING.updates / steps
         for batch in learner.batches():
             step(TRAINING.learning_rate * 0.5 * (1 + np.cos(np.pi * share)), *batch)
     return {"errors": errors_of(learner.policy, test).tolist(), "steps": steps}
+
+
+def training_tasks(seed: int, tasks: int = TRAINING.tasks) -> Examples:
+    """Return what a training of this seed learns from."""
+    return collect_examples(DOMAIN, tasks, TRAINING.support + TRAINING.query, training_episode_seed(seed))
 
 
 def timed(step: Callable[[tuple[Tensor, ...]], Any], batches: list[tuple[Tensor, ...]]) -> float:
@@ -309,7 +315,7 @@ def method_rows(name: str) -> list[dict[str, Any]]:
 def rows() -> list[dict[str, Any]]:
     """Return all figures."""
     results = [found for name in METHODS for found in method_rows(name)]
-    bank = collect_examples(DOMAIN, TRAINING.tasks, TRAINING.support + TRAINING.query, training_episode_seed(0))
+    bank = training_tasks(0, 2000)  # enough to time steps on
     results += batching_rows(bank)
     if find_spec("metalearn") is None:
         print("parallel-metalearn is not installed: its rows are left out.", file=sys.stderr)
