@@ -109,7 +109,7 @@ class MetaTest:
         """
         wanted = sorted(set(shots or self.shots))
         domain = self._task(context, wanted[-1])
-        found = self._trials(domain, wanted, repeats) if self._policy.plays_trials else None
+        found = self._trials(domain, wanted, repeats, tick) if self._policy.plays_trials else None
         for after in found or self._adaptations(domain, wanted, repeats, tick):
             yield Adaptation(tuple(context), self.target.task.is_inside(context), after)
 
@@ -130,7 +130,7 @@ class MetaTest:
             raise ExperimentError(words, "held_out", "Choose other tasks.")
         wanted = sorted(set(shots or self.shots))
         if self._policy.plays_trials:
-            return self._held_out_trials(contexts, wanted)
+            return self._held_out_trials(contexts, wanted, tick)
         parts: dict[int, list[Evaluation]] = {count: [] for count in wanted}
         for place, context in enumerate(contexts):
             tick(place, len(contexts))
@@ -139,11 +139,14 @@ class MetaTest:
                     parts[one.shots].append(one.score)
         return {count: self._score([one.outcome for one in scores]) for count, scores in parts.items()}
 
-    def _held_out_trials(self, contexts: Sequence[Sequence[float]], shots: Sequence[int]) -> dict[int, Evaluation]:
+    def _held_out_trials(
+        self, contexts: Sequence[Sequence[float]], shots: Sequence[int], tick: Tick
+    ) -> dict[int, Evaluation]:
         """Return the scores of trials of all held-out tasks together, each of which draws one of them."""
         act, seed = cast(TrialPolicy, self._policy).exploring(self._plan.seed), self._plan.seed
         domain = self.target.changed(self.target.domain.changed(contexts=[list(context) for context in contexts]))
-        outcomes, _ = run_trials(act, domain, max(shots) + 1, range(seed, seed + len(contexts) * EPISODES))
+        length, seeds = max(shots) + 1, range(seed, seed + len(contexts) * EPISODES)
+        outcomes, _ = run_trials(act, domain, length, seeds, lambda ended: tick(ended, length * len(seeds)))
         return {count: self._score(_by_context(outcomes[count])) for count in shots}
 
     def _task(self, context: Sequence[float], most: int) -> ResolvedDomain:
@@ -161,12 +164,16 @@ class MetaTest:
             return self.target
         return self.target.changed(domain.changed(contexts=[mine], datasets=[], episodes=max(most, domain.episodes, 1)))
 
-    def _trials(self, domain: ResolvedDomain, shots: Sequence[int], repeats: int) -> Iterator[tuple[AfterShots, ...]]:
+    def _trials(
+        self, domain: ResolvedDomain, shots: Sequence[int], repeats: int, tick: Tick
+    ) -> Iterator[tuple[AfterShots, ...]]:
         """Yield once: all trials are played together, and a trial's episode after n others is that after n shots."""
         policy, seed, length = cast(TrialPolicy, self._policy), self._plan.seed, max(shots) + 1
         recorder = TrajectoryRecorder(length)  # of a trial alone, as the strategy adapts to one
         run_trials(policy.exploring(seed), domain, length, [seed], observers=[recorder])
-        outcomes, _ = run_trials(policy.exploring(seed), domain, length, range(seed, seed + repeats * EPISODES))
+        seeds = range(seed, seed + repeats * EPISODES)
+        act = policy.exploring(seed)
+        outcomes, _ = run_trials(act, domain, length, seeds, lambda ended: tick(ended, length * len(seeds)))
         played, found = recorder.trajectories(), []
         for count in shots:
             adapted = self._restored.strategy.adapt(Shots(domain, count, seed))
