@@ -13,24 +13,28 @@ from studio.nn.character_encoder import CharacterEncoder
 from studio.nn.pretrained_text import FIELD, PretrainedEncoder, encoder_folder, token_ids
 
 CHARACTERS = "characters"
+WORDS = "words"
+LEARNED = (CHARACTERS, WORDS)  # with the policy, in any language
 
 
 def text_encoder(name: str, width: int) -> nn.Module:
     """Return an encoder of instructions, (n, 96) uint8 → (n, width).
 
     Args:
-        name: ``characters``; ``minilm``; or a folder with a Hugging Face encoder.
+        name: ``characters``; ``words``, the same but additive; ``minilm``; or a folder with a Hugging Face encoder.
 
     Raises:
         DataError: the encoder is not there.
     """
-    return CharacterEncoder(width) if name == CHARACTERS else PretrainedEncoder(name, width)
+    if name in LEARNED:
+        return CharacterEncoder(width, additive=name == WORDS)
+    return PretrainedEncoder(name, width)
 
 
 def check_text_encoder(name: str, domains: Mapping[str, ResolvedDomain]) -> list[Problem]:
     """Return why an encoder cannot read the instructions of domains that observe them: it is not there, or makes the
     same tokens of two instructions of different meaning."""
-    if name == CHARACTERS or not domains:
+    if name in LEARNED or not domains:
         return []
     try:
         folder = encoder_folder(name)
