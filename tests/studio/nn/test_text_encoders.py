@@ -11,6 +11,7 @@ import torch
 from plugins.policies.token_transformer import TokenTransformer
 from studio.errors import DataError
 from studio.instructions import encode
+from studio.nn.character_encoder import CharacterEncoder
 from studio.nn.pretrained_text import PretrainedEncoder
 from studio.nn.text_encoders import check_text_encoder, text_encoder
 from studio.registry import Registry
@@ -46,14 +47,32 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
-def test_character_encoder_tells_sentences_apart_wherever_they_stand() -> None:
+@pytest.mark.parametrize("name", ["characters", "words"])
+def test_character_encoder_tells_sentences_apart_wherever_they_stand(name: str) -> None:
     torch.manual_seed(0)
-    encoder = text_encoder("characters", 8)
+    encoder = text_encoder(name, 8)
     found = encoder(rows(SAID))
     assert found.shape == (4, 8) and torch.pdist(found).min() > 1e-3
     torch.testing.assert_close(encoder(rows(SAID[1:2])), found[1:2])  # whatever is read beside it
     found.sum().backward()
     assert all(p.grad is not None for p in encoder.parameters())
+
+
+def test_words_mean_the_same_beside_others() -> None:
+    """Only the filters that find a color answer to it, so its effect is the same beside either side."""
+    torch.manual_seed(0)
+    encoder = text_encoder("words", 8)
+    assert isinstance(encoder, CharacterEncoder)
+    with torch.no_grad():  # a filter for a letter of each of two colors, and of each of two sides
+        encoder.filters.weight.zero_()
+        encoder.filters.bias.zero_()
+        for place, letter in enumerate("GRLT"):
+            code = encoder.embedding.weight[ord(letter)]
+            encoder.filters.weight[place, :, 4] = code / code.square().sum()
+            others = [ord(c) for c in "GRLT " if c != letter]
+            encoder.filters.bias[place] = -(encoder.embedding.weight[others] @ code / code.square().sum()).max()
+    found = encoder(rows(["G L", "R L", "G T", "R T"]))
+    torch.testing.assert_close(found[0] - found[1], found[2] - found[3])
 
 
 def test_pretrained_encoder_is_frozen_and_left_out_of_the_weights(folder: Path) -> None:
@@ -113,7 +132,7 @@ def test_policy_acts_on_what_it_reads(folder: Path) -> None:
     sizes = {"width": 16, "layers": 1, "points": 4, "channels": 8}
     seen = {"image": torch.zeros(3, 32, 32, 3, dtype=torch.uint8), "joint_pos": torch.zeros(3, 7)}
     seen |= {"eef_pos": torch.zeros(3, 3), "instruction": rows([*SAID[:2], SAID[0]])}
-    for name in ("characters", str(folder)):
+    for name in ("characters", "words", str(folder)):
         torch.manual_seed(0)
         policy = TokenTransformer(TokenTransformer.Params(**sizes, text_encoder=name), "image+instruction").eval()
         policy.spaces.joint_mask[0, :7] = policy.spaces.end_effector_mask[0, :3] = True
