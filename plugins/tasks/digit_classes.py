@@ -37,8 +37,7 @@ class DigitClasses(Digits):
 
     A class is a digit that is turned by quarters, and mirrored or not. Training draws from 28 classes of the digits 0
     to 4, held-out tasks from 10 of 5 to 9, which no training sees. Episodes whose seeds are consecutive show the five
-    classes in turn, each time another image, so the support of 5k episodes has k images of each class. Taking the class
-    whose mean image is nearest succeeds in 0.57 of held-out episodes with k = 1, and in 0.78 with k = 5.
+    classes in turn, each time another image, so the support of 5k episodes has k images of each class.
     """
 
     id = "digit_classes"
