@@ -36,14 +36,14 @@ class Component:
 def components(
     task: Task, given: Sequence[Sequence[float]] = (), margin_of_places: float = 0.0
 ) -> tuple[Component, ...]:
-    """Return the components of a task's context; of no family, none.
+    """Return the components of a task's context; none of no family, or of one that says neither range nor members.
 
     Args:
         given: the domain's own contexts, which are within reach too.
         margin_of_places: how far beyond its range a component that places the goal's mark may go, as ``BEYOND``.
     """
-    found = []
-    for place, name in enumerate(task.context):
+    found: list[Component] = []
+    for place, name in enumerate(task.context if task.ranges or task.members else ()):
         few = task.members if name not in PLACE else ()  # a goal may be moved to anywhere
         choices = tuple(sorted({float(member[place]) for member in few}))
         own = [float(context[place]) for context in given]

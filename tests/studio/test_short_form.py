@@ -56,7 +56,7 @@ def test_field_assignment_is_checked() -> None:
     [
         ("target: {camera: a, cameras: [b]}", "target", "are the same setting"),
         ("source: {}\nsources: []", "", "are the same setting"),
-        ("sources: []", "sources", "[] does not fit"),
+        ("sources: []", "sources", "[] is too short a list"),
         ("target: {observation: sound}", "target.observation", "not a choice"),
         ("source: {image_size: 1}", "source.image_size", "out of range"),
         ("sources: [{}, {image_size: 1}]", "sources.1.image_size", "out of range"),

@@ -30,7 +30,7 @@ class ContextEditor(QWidget):
         self.context: tuple[float, ...] = ()
         self.sliders: list[ContextSlider] = []
         self.numbers: list[Real] = []
-        self.place = QLabel()
+        self.place = QLabel(self)
         self.place.setFont(theme.small_font())
         self.place.setWordWrap(True)
         self._grid = QGridLayout(self)
@@ -43,7 +43,7 @@ class ContextEditor(QWidget):
     def set_facts(self, facts: TaskFacts) -> None:
         """Show the components of another family."""
         self._facts = facts
-        self.place.setParent(None)
+        self._grid.removeWidget(self.place)  # it stays
         while (item := self._grid.takeAt(0)) is not None:
             if (widget := item.widget()) is not None:
                 widget.deleteLater()

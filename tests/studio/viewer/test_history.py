@@ -49,7 +49,7 @@ def every_task() -> list[dict[str, Any]]:
     found = []
     for name, task in sorted(registry.all("tasks").items()):
         robot = next((key for key, robot in robots.items() if not task().check(robot)), None)
-        if robot is None and task.id.startswith("digits"):  # their images are data of packages that are not installed
+        if robot is None and task.id.startswith("digit"):  # their images are data of packages that are not installed
             continue
         seen = "state" if "state" in task.observations else "goal"
         found.append({"embodiment": robot, "task": name, "control": task.controls[0], "observation": seen})
