@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from studio.run.evaluate import Evaluation
 
 WIDEST = 3.0  # times the scores' own span: a reference line farther off is named in the legend alone
-DIGITS = 6  # of a reference line's value, after the point: an expert's error is what rounding makes it
+DIGITS = 6  # of a reference line's value, after the point: an expert's error is what rounding makes it (and −0 is 0)
 LEAST = 0.1  # of the largest score: the span that is shown at least
 GROUPS = (("task", "o", "●"), ("inside", "t1", "▲"), ("outside", "d", "◆"))  # key, pyqtgraph's mark, the legend's
 APART = 0.015  # of the axis: between the marks of two groups
@@ -116,7 +116,7 @@ class ShotsPlot(LegendPlot):
         """Return a line's entry in the legend, with its value where it is one, and where it lies if it is not seen."""
         known = values[np.isfinite(values)]
         name = line.name.replace(" ", "&nbsp;")
-        text = f"{name}&nbsp;{number(round(float(known[0]), DIGITS))}" if len(line.scores) == 1 else name
+        text = f"{name}&nbsp;{number(round(float(known[0]), DIGITS) + 0.0)}" if len(line.scores) == 1 else name
         if len(known) and (known.max() < low or known.min() > high):
             text += "&nbsp;↓" if known.max() < low else "&nbsp;↑"
         return span(hue, "┄", text)
