@@ -60,9 +60,9 @@ class TokenTransformer(SlotPolicy):
             CHARACTERS,
             "Text encoder",
             "Reads the instruction, where it is observed. characters: a small encoder that learns with the policy, in "
-            "any language. words: the same, but what words mean adds up, so that they can be combined anew. minilm: a "
-            "pretrained English one, of the extra 'language'. Or a folder with a Hugging Face encoder. Pretrained ones "
-            "stay frozen.",
+            "any language. words: the same, but what words mean adds up, for combinations that training does not have. "
+            "minilm: a pretrained English one, of the extra 'language'. Or a folder with a Hugging Face encoder. "
+            "Pretrained ones stay frozen.",
             since=2,
         )
         instructed_channels: int = setting(

@@ -54,8 +54,8 @@ class LatentActorCritic(SquashedActorCritic):
         inference: Literal["episode", "step"] = setting(
             "episode",
             "Inference",
-            "When a trial's z is inferred anew: before each episode, as in the paper, or before each step, with the "
-            "same noise for a whole episode.",
+            "When a trial's z is inferred: before each episode, as in the paper, or before each step, with the same "
+            "noise for a whole episode.",
         )
 
     params: Params
@@ -157,10 +157,10 @@ class LatentActorCritic(SquashedActorCritic):
             noise = self._noise(states, generator)
             summary, latent = self._parts(memory)[0], noise
         else:
-            summary, latent, noise, last, begun = self._parts(memory)
+            summary, latent, noise, last, has_last = self._parts(memory)
             if isinstance(observation, Mapping) and PREVIOUS[0] in observation:
                 summary, latent, noise = self._inferred(
-                    observation, (summary, latent, noise, last, begun), states, generator
+                    observation, (summary, latent, noise, last, has_last), states, generator
                 )
         parameters = self.actor(torch.cat([states, latent], -1))[0]
         actions = self.native(torch.tanh(split(parameters)[0])).cpu().numpy()
@@ -171,18 +171,18 @@ class LatentActorCritic(SquashedActorCritic):
         self, observation: Mapping[str, Any], parts: tuple[Tensor, ...], states: Tensor, generator: Any
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Return summary, z and noise after the transition to an observation of a trial."""
-        summary, latent, noise, last, begun = parts
+        summary, latent, noise, last, has_last = parts
         action, end, reward = (
             torch.as_tensor(observation[name], dtype=torch.float32, device=states.device) for name in PREVIOUS
         )
         # where an episode has ended the state is the next one's first
-        known = begun * (1 - end) if self.params.next_state else begun
+        known = has_last * (1 - end) if self.params.next_state else has_last
         transition = self.transition(last, self.scaled(action), reward, states)
         summary = self.encoder.absorb(summary, transition, known[:, 0])
         noise = torch.where(end > 0, self._noise(states, generator), noise)
         mean, variance = self.encoder.read(summary)
-        anew = (end > 0) | torch.tensor(self.params.inference == "step", device=states.device)
-        return summary, torch.where(anew, mean + variance.sqrt() * noise, latent), noise
+        infers = (end > 0) | torch.tensor(self.params.inference == "step", device=states.device)
+        return summary, torch.where(infers, mean + variance.sqrt() * noise, latent), noise
 
     def _noise(self, states: Tensor, generator: torch.Generator | None) -> Tensor:
         shape = (len(states), self.params.latent)

@@ -50,7 +50,8 @@ class PEARLParams(SACParams):
         0.0,
         "Held actions",
         "Share of the simulations that explore by one random action in each episode instead of by the policy: it goes "
-        "far, where actions that are drawn anew in every step stay near. Above 0, every task is first explored so.",
+        "far, where actions that are drawn in every step stay near. Above 0, every task is explored like this the "
+        "first time.",
         ge=0,
         le=1,
     )

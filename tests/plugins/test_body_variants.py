@@ -69,7 +69,7 @@ def test_body_variants_have_bodies_outside_and_go_on_bit_for_bit() -> None:
     one.reset(seed=1)
     other.reset(seed=50)
     other.load_state_dict(one.state_dict())
-    for _ in range(30):  # some fall, and begin anew with other bodies
+    for _ in range(30):  # some fall, and begin again with other bodies
         assert np.array_equal(one.step(np.ones((3, 3)))[0], other.step(np.ones((3, 3)))[0])
 
 

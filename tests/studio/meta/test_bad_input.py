@@ -26,7 +26,7 @@ FAMILY = [id for id, kind in META.items() if kind.requires.task_family]
 
 
 def problems(id: str, changes: Mapping[str, Any]) -> list[Problem]:
-    """What the user is told: the problems found, or the one that keeps the experiment from being read."""
+    """Return what the user reads: the problems found, or the one that keeps the experiment from being read."""
     try:
         plan: Experiment = META[id].examples()["example"].changed(**changes)
     except StudioError as error:

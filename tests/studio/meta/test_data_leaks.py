@@ -27,7 +27,7 @@ FAMILY = {
     for id, kind in shared_registry().all("strategies").items()
     if "meta-learning" in kind.tags and kind.requires.task_family
 }
-TRIALS = ("rl2", "snail", "dpt")  # whose every trial is of a task drawn anew
+TRIALS = ("rl2", "snail", "dpt")  # whose every trial is of a newly drawn task
 MEMORY = ("rl2", "snail")
 # a fixed set of training tasks comes back by design: see test_held_tasks
 TRIALS = [id for id, kind in FAMILY.items() if {"trial", "training_tasks"} & {*kind.Params.model_fields} == {"trial"}]

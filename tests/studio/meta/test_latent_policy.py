@@ -52,15 +52,15 @@ def test_memory_holds_the_posterior_of_the_trial_so_far(encoder: str) -> None:
         np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize(("inference", "anew"), [("episode", {3, 6}), ("step", set(range(1, 8)))])
-def test_exploring_samples_anew_when_it_infers(inference: str, anew: set[int]) -> None:
+@pytest.mark.parametrize(("inference", "steps"), [("episode", {3, 6}), ("step", set(range(1, 8)))])
+def test_exploring_samples_when_it_infers(inference: str, steps: set[int]) -> None:
     policy, memory, latents = policy_of(inference=inference), None, []
     explore = policy.exploring(5)
     for entry in trial(7, {3, 6}):
         _, memory = explore(entry, memory)
         latents.append(policy._parts(memory)[1].numpy())
     changed = {i for i in range(1, 8) if not np.array_equal(latents[i], latents[i - 1])}
-    assert changed == anew and latents[0].any()  # the first is a sample of the prior
+    assert changed == steps and latents[0].any()  # the first is a sample of the prior
 
 
 def test_adapted_policy_has_the_posterior_and_acts_by_its_mean() -> None:

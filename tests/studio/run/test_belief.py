@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pytest
@@ -27,7 +29,7 @@ class Straight(BasePolicy):
         super().__init__()
         self.mean, self.deviation = mean, deviation
 
-    def act(self, observation, memory=None):  # type: ignore[no-untyped-def]
+    def act(self, observation: Mapping[str, Any], memory: Any = None) -> tuple[Array, Any]:
         return np.clip(self.mean - observation["state"], -0.1, 0.1), memory
 
     def posterior(self) -> tuple[Array, Array]:

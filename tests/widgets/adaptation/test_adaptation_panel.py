@@ -34,7 +34,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def panel(qtbot: Any, folder: Path) -> Iterator[AdaptationPanel]:
     app_state = AppState(folder)
     app_state.load_plugins()
-    made: AdaptationPanel = PANEL.factory(app_state)  # type: ignore[assignment]
+    made = PANEL.factory(app_state)
+    assert isinstance(made, AdaptationPanel)
     qtbot.addWidget(made)
     made.resize(720, 300)
     made.show()
