@@ -15,7 +15,7 @@ from studio.experiment import Settings, setting
 from studio.meta.decision_trials import DecisionBatch, DecisionCollector, DecisionTrials
 from studio.meta.trial_transformer import TrialTransformer
 from studio.meta.trials import Trials
-from studio.rl.flat import FlatParameters, adam
+from studio.rl.flat import FlatParameters, adam, clipped
 from studio.sim.world import World
 
 
@@ -110,8 +110,7 @@ class DecisionPretraining:
         asked, labels = logits[batch.asked], batch.labels[batch.asked]
         loss = functional.cross_entropy(asked, labels)
         (gradient,) = torch.autograd.grad(loss, vector)
-        norm = gradient.norm()
-        gradient = gradient * (self.settings.max_gradient_norm / (norm + 1e-6)).clamp(max=1.0)
+        gradient, norm = clipped(gradient, self.settings.max_gradient_norm)
         self.updates.add_(1)
         adam(self.flat.vector, gradient, self.first, self.second, self.updates, rate)
         logs = asked.detach().log_softmax(-1)

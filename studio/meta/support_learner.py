@@ -16,9 +16,9 @@ from studio.experiment import Settings, setting
 from studio.meta.examples import Examples
 from studio.meta.support_perceptron import SupportPerceptron
 from studio.rl.compiling import compile_update
+from studio.rl.flat import adam
 from studio.seeds import batch_seed
 
-BETAS, EPSILON = (0.9, 0.999), 1e-8  # of Adam
 UNITS = {"loss": "", "query_error": "", "learning_rate": "", "tasks_per_second": "tasks/s"}
 
 
@@ -109,13 +109,8 @@ class SupportLearner:
         gradients, found = grad(loss, has_aux=True)({name: self._parameters[name].detach() for name in self._trained})
         with torch.no_grad():
             self._count += 1
-            shares = [1 - beta**self._count for beta in BETAS]
             for name, first, second in zip(self._trained, self._first, self._second, strict=True):
-                gradient = gradients[name]
-                first.lerp_(gradient, 1 - BETAS[0])
-                second.lerp_(gradient.square(), 1 - BETAS[1])
-                size = (second / shares[1]).sqrt() + EPSILON
-                self._parameters[name].sub_(rate * (first / shares[0]) / size)
+                adam(self._parameters[name], gradients[name], first, second, self._count, rate)
         return found
 
     def state_dict(self) -> dict[str, Any]:

@@ -29,6 +29,12 @@ class FlatParameters:
         return {n: part.view(shape) for n, part, shape in zip(self.names, parts, self.shapes, strict=True)}
 
 
+def clipped(gradient: Tensor, limit: float) -> tuple[Tensor, Tensor]:
+    """Return a gradient scaled to a norm of at most ``limit``, and its norm before, ()."""
+    norm = gradient.norm()
+    return gradient * (limit / (norm + 1e-6)).clamp(max=1.0), norm
+
+
 def adam(
     vector: Tensor,
     gradient: Tensor,

@@ -20,7 +20,7 @@ from studio.rl.algorithms.on_policy import OnPolicyLearner
 from studio.rl.auxiliary import AuxiliaryLosses
 from studio.rl.collectors.rollouts import RolloutCollector
 from studio.rl.compiling import compile_update
-from studio.rl.flat import FlatParameters, adam
+from studio.rl.flat import FlatParameters, adam, clipped
 from studio.rl.networks.distributions import ActionDistribution
 from studio.rl.networks.gaussian import GaussianActorCritic
 from studio.sim.world import World
@@ -168,8 +168,7 @@ class PPO(OnPolicyLearner):
 
     def apply_gradient(self, gradient: Tensor) -> Tensor:
         """Clip a gradient and make a step of Adam, in place; return the gradient's norm before clipping, ()."""
-        norm = gradient.norm()
-        gradient = gradient * (self.settings.max_gradient_norm / (norm + 1e-6)).clamp(max=1.0)
+        gradient, norm = clipped(gradient, self.settings.max_gradient_norm)
         self.updates.add_(1)
         adam(self.flat.vector, gradient, self.first, self.second, self.updates, self.rate, EPSILON)
         return norm
