@@ -290,6 +290,7 @@ PANEL = PanelInfo(
     area="center",
     order=66,
     factory=AdaptationPanel,
+    help="meta-learning",
     reference="MAML: arXiv:1703.03400; RL²: arXiv:1611.02779; PEARL: arXiv:1903.08254",
     shortcuts={
         "Drag the goal in the plane": "Adapt to another task",

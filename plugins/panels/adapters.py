@@ -64,6 +64,7 @@ PANEL = PanelInfo(
     area="center",
     order=60,
     factory=AdaptersPanel,
+    help="adapters",
     reference="LoRA: arXiv:2106.09685; task arithmetic: arXiv:2212.04089; Eckart and Young 1936",
     shortcuts={"Double-click": "Play the adapter in the viewport"},
 )

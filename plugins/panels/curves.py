@@ -95,6 +95,7 @@ PANEL = PanelInfo(
     area="center",
     order=50,
     factory=CurvesPanel,
+    help="runs-and-files",
     shortcuts={
         "Click on a curve": "Play the nearest checkpoint in the viewport",
         "Wheel, drag": "Zoom and pan; linked plots follow",

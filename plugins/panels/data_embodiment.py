@@ -294,4 +294,5 @@ PANEL = PanelInfo(
     area="left",
     order=10,
     factory=DataEmbodimentPanel,
+    help="data-and-embodiments",
 )

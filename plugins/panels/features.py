@@ -284,6 +284,7 @@ PANEL = PanelInfo(
     area="center",
     order=65,
     factory=FeaturesPanel,
+    help="features",
     reference="Domain-adversarial training: arXiv:1505.07818; linear probes: arXiv:1610.01644",
     shortcuts={
         "Arrow keys on the slider": "Step through the checkpoints",

@@ -242,5 +242,6 @@ PANEL = PanelInfo(
     area="right",
     order=60,
     factory=IdentificationPanel,
+    help="identification",
     reference=REFERENCE,
 )

@@ -269,5 +269,6 @@ PANEL = PanelInfo(
     area="bottom",
     order=10,
     factory=LogPanel,
+    help="getting-started",
     shortcuts={"Ctrl+C": "Copy the selected lines", "Click on a line": "Show its details, if it has any"},
 )

@@ -224,6 +224,7 @@ PANEL = PanelInfo(
     area="center",
     order=55,
     factory=MatrixPanel,
+    help="comparisons-and-queue",
     shortcuts={
         "Arrow keys": "Move through the cells",
         "Enter": "Show the selected cells' runs in Runs and Curves",

@@ -140,4 +140,5 @@ PANEL = PanelInfo(
     area="right",
     order=55,
     factory=PreflightPanel,
+    help="data-and-embodiments",
 )

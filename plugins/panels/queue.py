@@ -216,6 +216,7 @@ PANEL = PanelInfo(
     area="right",
     order=51,
     factory=QueuePanel,
+    help="comparisons-and-queue",
     shortcuts={
         "Alt+Up, Alt+Down": "Run the selected runs earlier or later",
         "Space": "Skip the selected runs; a running one is stopped, and the next one starts",

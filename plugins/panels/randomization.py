@@ -282,5 +282,6 @@ PANEL = PanelInfo(
     area="right",
     order=20,
     factory=RandomizationPanel,
+    help="randomization-and-viewport",
     reference=REFERENCE,
 )

@@ -100,6 +100,7 @@ PANEL = PanelInfo(
     area="right",
     order=50,
     factory=RunsPanel,
+    help="comparisons-and-queue",
     shortcuts={
         "Enter": "Show only the selected runs in the curves",
         "Space": "Show or hide the selected runs in the curves",

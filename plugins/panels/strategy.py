@@ -269,4 +269,5 @@ PANEL = PanelInfo(
     area="left",
     order=20,
     factory=StrategyPanel,
+    help="strategies",
 )

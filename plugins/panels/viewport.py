@@ -245,5 +245,6 @@ PANEL = PanelInfo(
     area="center",
     order=10,
     factory=ViewportPanel,
+    help="randomization-and-viewport",
     shortcuts=HELP,
 )

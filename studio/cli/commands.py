@@ -13,6 +13,7 @@ from studio.cli.advise import advise
 from studio.cli.compare import compare
 from studio.cli.experiments import load_experiment
 from studio.cli.features import features
+from studio.cli.help import help_
 from studio.cli.progress import STOPPED, ProgressLine
 from studio.cli.queue import queue
 from studio.errors import DataError, ExperimentError, StudioError
@@ -248,6 +249,7 @@ COMMANDS = {
     "export": export,
     "identify": identify,
     "preflight": preflight,
+    "help": help_,
     "doctor": doctor,
     "bench": bench,
 }

@@ -12,6 +12,7 @@ from studio import __version__
 from studio.cli.adapt import add_parser as add_adapt
 from studio.cli.adapters import add_parser as add_adapters
 from studio.cli.features import add_parser as add_features
+from studio.cli.help import add_parser as add_help
 from studio.cli.queue import add_parser as add_queue
 from studio.errors import StudioError
 
@@ -153,6 +154,7 @@ def _parser() -> argparse.ArgumentParser:
     preflight.add_argument("--seed", type=int, help="the experiment's seed")
     preflight.add_argument("--write", type=Path, metavar="YAML", help="write the fixed experiment here")
 
+    add_help(commands)
     _command(commands, "doctor", "what this machine has, what is missing, and how to install it")
 
     bench = _command(commands, "bench", "measure the studio on this machine")

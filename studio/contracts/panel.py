@@ -9,7 +9,10 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class PanelInfo:
-    """A dock of the window. ``factory`` is called on the UI thread with the window's state."""
+    """A dock of the window. ``factory`` is called on the UI thread with the window's state.
+
+    ``help`` is the page of ``assets/help`` that F1 opens where this panel has the focus; empty: its keys alone.
+    """
 
     id: str
     title: str
@@ -18,4 +21,5 @@ class PanelInfo:
     order: int
     factory: Callable[..., object]
     reference: str = ""
+    help: str = ""
     shortcuts: Mapping[str, str] = field(default_factory=dict)

@@ -113,11 +113,19 @@ class Commands(QObject):
         )
         self.appearance = Appearance(self, settings)
         self.help = make(
-            self.tr("&Keys and mouse"),
-            self.tr("Keys and mouse gestures of the panel in hand, and of the window"),
-            lambda: None,  # the window knows which panel has the focus
+            self.tr("Help on this &panel"),
+            self.tr("Explain the panel in hand, with its keys and mouse gestures"),
+            lambda: None,  # these three are the window's, which knows which panel has the focus
             "",
             "F1",
+        )
+        self.contents = make(self.tr("&Contents"), self.tr("All pages of the help"), lambda: None)
+        self.keys = make(
+            self.tr("&Keys and mouse"),
+            self.tr("Keys and mouse gestures of the window and of every panel"),
+            lambda: None,
+            "",
+            "Ctrl+F1",
         )
         self.pause.setCheckable(True)
         app_state.registry_ready.connect(self._describe_examples)
@@ -154,7 +162,7 @@ class Commands(QObject):
         view.addSeparator()
         view.addMenu(self.tr("A&ppearance")).addActions([*self.appearance.actions.values()])
         view.addActions([self.palette, self.reset_layout])
-        bar.addMenu(self.tr("&Help")).addAction(self.help)
+        bar.addMenu(self.tr("&Help")).addActions([self.help, self.contents, self.keys])
 
     def fill_tool_bar(self, bar: QToolBar) -> None:
         """Put the daily commands into the tool bar."""

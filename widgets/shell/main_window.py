@@ -9,14 +9,16 @@ from typing import Any
 
 from PySide6.QtCore import QByteArray, QSettings, QSize, Qt, QTimer
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QShowEvent
-from PySide6.QtWidgets import QMainWindow, QMessageBox, QTabWidget, QToolBar, QWidget
+from PySide6.QtWidgets import QApplication, QMainWindow, QMessageBox, QTabWidget, QToolBar, QWidget
 
+from studio import help_pages
 from studio.events import Event, Failed
+from widgets.help.keys import KEYS
+from widgets.help.window import HelpWindow
 from widgets.shell import dock_layout, opening
 from widgets.shell.app_state import AppState
 from widgets.shell.commands import Commands
 from widgets.shell.dock import PanelDock
-from widgets.shell.help_sheet import HelpSheet
 from widgets.shell.notice_list import NoticeList
 from widgets.shell.offers import Offers
 from widgets.shell.pipeline_bar import PipelineBar
@@ -58,7 +60,10 @@ class MainWindow(QMainWindow):
         self.docks: dict[str, PanelDock] = {}
         self._make_docks()
         self.commands = Commands(self, app_state, self.docks, self.open_path, self.reset_layout, settings)
+        self._help: HelpWindow | None = None
         self.commands.help.triggered.connect(self.show_help)
+        self.commands.contents.triggered.connect(lambda: self.help_window().show_page(help_pages.INDEX))
+        self.commands.keys.triggered.connect(lambda: self.help_window().show_page(KEYS))
         self._make_bars()
         self.resize(SIZE)
         self._restore_layout()
@@ -85,10 +90,24 @@ class MainWindow(QMainWindow):
             self._settings.setValue("window/panels", self._panel_ids())
 
     def show_help(self) -> None:
-        """Show every key and gesture; of the panel that has the focus first."""
-        focus = self.focusWidget()
-        docks = sorted(self.docks.values(), key=lambda dock: focus is None or not dock.isAncestorOf(focus))
-        HelpSheet([dock.info for dock in docks], self.commands.all(), self).open()
+        """Show the help of the panel that has the focus; the contents where none has it."""
+        focus = QApplication.focusWidget()
+        window = self.help_window()
+        for dock in self.docks.values():
+            if focus is not None and dock.isAncestorOf(focus):
+                window.show_panel(dock.info)
+                return
+        window.show_page(help_pages.INDEX)
+
+    def help_window(self) -> HelpWindow:
+        """Return the help, raised."""
+        if self._help is None:
+            self._help = HelpWindow([dock.info for dock in self.docks.values()], self.commands.all())
+            self._help.experiment_wanted.connect(self.open_path)
+        self._help.show()
+        self._help.raise_()
+        self._help.activateWindow()
+        return self._help
 
     def show_field(self, dotted: str) -> bool:
         """Raise the panel that has the field and give the field the focus; return False where no panel has it."""
@@ -229,6 +248,8 @@ class MainWindow(QMainWindow):
             event.ignore()  # the session writes its checkpoint; the window closes when the thread has ended
             return
         self.save_layout()
+        if self._help is not None:
+            self._help.close()
         for widget in self.findChildren(QWidget):
             shut = getattr(widget, "shut_down", None)  # panels with threads of their own
             if callable(shut):

@@ -19,7 +19,6 @@ from studio.registry import Broken
 from studio.run.queue_entry import Job
 from tests.widgets.shell import fakes
 from widgets.shell.app_state import AppState
-from widgets.shell.help_sheet import HelpSheet
 from widgets.shell.main_window import MainWindow
 from widgets.shell.palette import Palette
 from widgets.shell.pipeline_state import duration
@@ -285,14 +284,20 @@ def test_device_load_is_shown(window: MainWindow) -> None:
     assert not any(label.text() for label in window.statusBar().findChildren(QLabel))
 
 
-def test_f1_lists_keys_of_the_panel_in_hand_first(qtbot: Any, window: MainWindow) -> None:
+def test_f1_opens_the_page_of_the_panel_in_hand(qtbot: Any, window: MainWindow) -> None:
     window.docks["log"].panel.view.setFocus()
     qtbot.keyClick(window, Qt.Key.Key_F1)
-    (sheet,) = window.findChildren(HelpSheet)
-    text = sheet.text.toPlainText()
-    assert sheet.isVisible() and text.startswith("Log") and "Copy the selected lines" in text
-    assert text.index("Copy the selected lines") < text.index("Run this experiment") < text.index("Curves")
-    sheet.reject()
+    assert window.help_window().isVisible() and window.help_window().page == "getting-started"
+    window.commands.keys.trigger()
+    text = window.help_window().view.toPlainText()
+    assert text.index("Run this experiment") < text.index("Copy the selected lines")
+    window.help_window().close()
+
+
+def test_an_experiment_named_in_the_help_opens(qtbot: Any, window: MainWindow) -> None:
+    window.help_window().view.link_clicked.emit("../experiments/push.yaml")
+    qtbot.waitUntil(lambda: window.app_state.experiment.name == "push")
+    window.help_window().close()
 
 
 def test_the_window_loads_neither_torch_nor_mujoco_before_its_first_frame() -> None:
