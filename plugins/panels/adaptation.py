@@ -13,7 +13,6 @@ from PySide6.QtWidgets import (
     QLabel,
     QPushButton,
     QSplitter,
-    QStackedLayout,
     QStackedWidget,
     QVBoxLayout,
     QWidget,
@@ -32,6 +31,7 @@ from widgets.adaptation.shots_plot import ShotsPlot
 from widgets.adaptation.stage import AdaptationStage
 from widgets.adaptation.worker import AdaptationWorker
 from widgets.features.job import Signature, checkpoints_of
+from widgets.forms.content_stack import ContentStack
 from widgets.forms.scroll_column import ScrollColumn
 from widgets.shell.app_state import AppState
 from widgets.style import theme
@@ -70,7 +70,7 @@ class AdaptationPanel(QWidget):
         theme.set_icon(self.buttons["play"], "run")
         self.editor, self.shots = ContextEditor(), ShotsPlot()
         self.plane, self.answers, self.rewards = PlanePlot(), AnswersPlot(), RewardPlot()  # one of them is shown
-        self.words, self.empty = QLabel(), QLabel()
+        self.words = QLabel()
         self._lay_out()
         self._wire()
 
@@ -82,10 +82,8 @@ class AdaptationPanel(QWidget):
         return button
 
     def _lay_out(self) -> None:
-        for label in (self.words, self.empty):
-            label.setWordWrap(True)
-            label.setProperty("role", "muted")
-        self.empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.words.setWordWrap(True)
+        self.words.setProperty("role", "muted")
         self.words.setFont(theme.small_font())
         head = QHBoxLayout()
         head.setSpacing(theme.SMALL)
@@ -107,14 +105,12 @@ class AdaptationPanel(QWidget):
         inner.setSpacing(theme.SMALL)
         inner.addWidget(split, 1)
         inner.addWidget(self.words)
-        self.stack = QStackedLayout()
-        self.stack.addWidget(self.empty)
-        self.stack.addWidget(shown)
+        self.stack = ContentStack(shown)
         whole = QVBoxLayout(self)
         whole.setContentsMargins(theme.MEDIUM, theme.SMALL, theme.MEDIUM, theme.SMALL)
         whole.setSpacing(theme.SMALL)
         whole.addLayout(head)
-        whole.addLayout(self.stack, 1)
+        whole.addWidget(self.stack, 1)
         self._clear(self.tr("Reading the runs …"))
 
     def _wire(self) -> None:
@@ -186,7 +182,7 @@ class AdaptationPanel(QWidget):
         self.shots.clear()
         for button in self.buttons.values():
             button.setEnabled(True)
-        self.stack.setCurrentIndex(1)
+        self.stack.show_content()
         self._edit(kept)
 
     def _plot_for(self, facts: TaskFacts) -> QWidget:
@@ -215,8 +211,7 @@ class AdaptationPanel(QWidget):
 
     def _clear(self, words: str) -> None:
         self._facts = self._found = None
-        self.empty.setText(words)
-        self.stack.setCurrentIndex(0)
+        self.stack.say(words)
         for button in self.buttons.values():
             button.setEnabled(False)
 
@@ -235,7 +230,7 @@ class AdaptationPanel(QWidget):
             waits = self.tr("This waits until no run trains here any more.")
             self.words.setText(waits)
             if self._facts is None:
-                self.empty.setText(waits)
+                self.stack.say(waits)
             return
         if self._found is None or self._facts is None:
             self.words.setText(self.tr("Adapting …"))

@@ -7,8 +7,8 @@ from functools import partial
 from html import escape
 from pathlib import Path
 
-from PySide6.QtCore import QPoint, Qt
-from PySide6.QtWidgets import QLabel, QMenu, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtCore import QPoint
+from PySide6.QtWidgets import QMenu, QVBoxLayout, QWidget
 
 from studio.contracts import PanelInfo
 from studio.experiment import Experiment
@@ -19,6 +19,7 @@ from widgets.curves.overlay import Overlay
 from widgets.curves.plot_export import PlotExport
 from widgets.curves.tool_bar import CurveToolBar
 from widgets.curves.view import CurveView
+from widgets.forms.content_stack import ContentStack
 from widgets.shell.app_state import AppState
 from widgets.style import theme
 
@@ -38,10 +39,7 @@ class CurvesPanel(QWidget):
         self.feed = RunFeed(app_state, overlay, load_run, self)
         self.exports = PlotExport(app_state, self.view)
         self.bar = CurveToolBar(self.view, self.exports)
-        self.stack = QStackedWidget()
-        self.empty = self._empty_page()
-        self.stack.addWidget(self.empty)
-        self.stack.addWidget(self.view)
+        self.stack = ContentStack(self.view)
         column = QVBoxLayout(self)
         column.setContentsMargins(theme.MEDIUM, theme.HAIR, theme.MEDIUM, theme.MEDIUM)
         column.setSpacing(theme.SMALL)
@@ -56,26 +54,17 @@ class CurvesPanel(QWidget):
         self._describe(app_state.experiment)
         self.feed.start()
 
-    def _empty_page(self) -> QLabel:
-        page = QLabel()
-        page.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        page.setTextFormat(Qt.TextFormat.RichText)
-        page.setMargin(theme.WIDE)
-        page.setProperty("role", "muted")
-        page.setWordWrap(True)
-        return page
-
     def _describe(self, experiment: Experiment) -> None:
-        """Write the experiment's question and the result to expect on the empty page."""
+        """Write the experiment's question and the result to expect in the place of curves."""
         how = self.tr("Press Run to see loss and success here, or check runs in the Runs panel to compare them.")
         words = (
             [f"<b>{escape(experiment.heading)}</b>", escape(experiment.description)] if experiment.description else []
         )
-        self.empty.setText("".join(f"<p>{part}</p>" for part in [*words, how]))
+        self.stack.sentence.setText("".join(f"<p>{part}</p>" for part in [*words, how]))
 
     def _show_runs(self, runs: list[RunData]) -> None:
         self.view.set_runs(runs)
-        self.stack.setCurrentIndex(1 if runs else 0)
+        self.stack.show_content(bool(runs))
         self.bar.setEnabled(bool(runs))
 
     def _open_menu(self, key: Key, place: QPoint) -> None:

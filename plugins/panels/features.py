@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QHideEvent, QShowEvent
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSlider, QSplitter, QStackedLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSlider, QSplitter, QVBoxLayout, QWidget
 
 from studio.contracts import PanelInfo
 from studio.errors import Stopped, StudioError
@@ -17,6 +17,7 @@ from widgets.curves.overlay import Overlay, key_of
 from widgets.features.accuracy_plot import AccuracyPlot
 from widgets.features.job import FeatureJob, Signature, checkpoints_of
 from widgets.features.scatter import FeatureScatter
+from widgets.forms.content_stack import ContentStack
 from widgets.forms.segmented import Segmented
 from widgets.shell.app_state import AppState
 from widgets.style import theme
@@ -54,7 +55,7 @@ class FeaturesPanel(QWidget):
         self.slider = QSlider(Qt.Orientation.Horizontal)
         self.slider.setAccessibleName(self.tr("Checkpoint"))
         self.slider.setToolTip(self.tr("The checkpoint that is shown; at its right end the newest one is followed"))
-        self.step, self.words, self.empty = QLabel(), QLabel(), QLabel()
+        self.step, self.words = QLabel(), QLabel()
         self.scatter, self.accuracy = FeatureScatter(), AccuracyPlot()
         self._lay_out()
         self._poll = QTimer(self)
@@ -70,10 +71,8 @@ class FeaturesPanel(QWidget):
         app_state.registry_ready.connect(self._list)
 
     def _lay_out(self) -> None:
-        for label in (self.words, self.empty):
-            label.setWordWrap(True)
-            label.setProperty("role", "muted")
-        self.empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.words.setWordWrap(True)
+        self.words.setProperty("role", "muted")
         self.words.setFont(theme.small_font())
         self.step.setFont(theme.small_font())
         self.step.setMinimumWidth(self.step.fontMetrics().horizontalAdvance("step 100,000"))
@@ -93,14 +92,12 @@ class FeaturesPanel(QWidget):
         inner.setSpacing(theme.SMALL)
         inner.addWidget(split, 1)
         inner.addWidget(self.words)
-        self.stack = QStackedLayout()
-        self.stack.addWidget(self.empty)
-        self.stack.addWidget(shown)
+        self.stack = ContentStack(shown)
         column = QVBoxLayout(self)
         column.setContentsMargins(theme.MEDIUM, theme.SMALL, theme.MEDIUM, theme.SMALL)
         column.setSpacing(theme.SMALL)
         column.addLayout(head)
-        column.addLayout(self.stack, 1)
+        column.addWidget(self.stack, 1)
         self._clear(self.tr("Reading the runs …"))
 
     # -- which run
@@ -208,8 +205,7 @@ class FeaturesPanel(QWidget):
 
     def _clear(self, words: str) -> None:
         self._found = None
-        self.empty.setText(words)
-        self.stack.setCurrentIndex(0)
+        self.stack.say(words)
         self.slider.setEnabled(False)
         self.color.setVisible(False)
         self.step.setText("")
@@ -234,7 +230,7 @@ class FeaturesPanel(QWidget):
         self.slider.setEnabled(len(steps) > 1)
         self.scatter.set_projection(found, self._names(found))
         self.accuracy.set_projection(found)
-        self.stack.setCurrentIndex(1)
+        self.stack.show_content()
         self._show(place)
 
     def _names(self, found: FeatureProjection) -> list[str]:

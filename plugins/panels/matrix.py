@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QEvent, QObject, Qt, QTimer
 from PySide6.QtGui import QAction, QGuiApplication, QHideEvent, QKeyEvent, QKeySequence, QShowEvent
-from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QMenu, QStackedLayout, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QMenu, QToolButton, QVBoxLayout, QWidget
 
 from studio.contracts import PanelInfo
+from widgets.forms.content_stack import ContentStack
 from widgets.runs.disk import fingerprint
 from widgets.shell.app_state import AppState
 from widgets.style import theme
@@ -37,20 +38,16 @@ class MatrixPanel(QWidget):
         self._fingerprint: tuple[Any, ...] | None = None
         self.model = MatrixModel(partial(app_state.title_of, "strategies"), self)
         self.view: MatrixView = MatrixView(self.model, app_state.runs_selected.emit)
-        self.summary, self.note, self.empty = QLabel(), QLabel(), QLabel(self.tr("Reading the runs …"))
-        for label in (self.summary, self.note, self.empty):
+        self.summary, self.note = QLabel(), QLabel()
+        for label in (self.summary, self.note):
             label.setProperty("role", "muted")
-        for label in (self.note, self.empty):
-            label.setWordWrap(True)
+        self.note.setWordWrap(True)
         self.note.setFont(theme.small_font())
-        self.empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.export = QToolButton()
         self.export.setText(self.tr("Export"))
         self.export.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.export.setMenu(self._menu())
-        self.stack = QStackedLayout()
-        self.stack.addWidget(self.empty)
-        self.stack.addWidget(self.view)
+        self.stack = ContentStack(self.view, self.tr("Reading the runs …"))
         head = QHBoxLayout()
         head.addWidget(self.summary, 1)
         head.addWidget(self.export)
@@ -58,7 +55,7 @@ class MatrixPanel(QWidget):
         column.setContentsMargins(theme.MEDIUM, theme.SMALL, theme.MEDIUM, theme.SMALL)
         column.setSpacing(theme.SMALL)
         column.addLayout(head)
-        column.addLayout(self.stack, 1)
+        column.addWidget(self.stack, 1)
         column.addWidget(self.note)
         self._soon, self._poll = QTimer(self), QTimer(self)
         self._soon.setSingleShot(True)
@@ -106,10 +103,11 @@ class MatrixPanel(QWidget):
         self.note.setVisible(bool(finished))
         self.export.setEnabled(bool(cells))
         single = planned < 2
-        self.empty.setText(
-            self.tr("Choose strategies, episodes and seeds under Strategy, Comparison; then press Compare.")
-        )
-        self.stack.setCurrentIndex(0 if single else 1)
+        if single:
+            words = self.tr("Choose strategies, episodes and seeds under Strategy, Comparison; then press Compare.")
+            self.stack.say(words)
+        else:
+            self.stack.show_content()
         self.summary.setVisible(not single)
 
     def _show_note(self, table: MatrixTable) -> None:
@@ -130,8 +128,7 @@ class MatrixPanel(QWidget):
 
     def _fail(self, error: Exception) -> None:
         self._over()
-        self.stack.setCurrentIndex(0)
-        self.empty.setText(str(error))
+        self.stack.say(str(error))
 
     def _over(self) -> None:
         self._is_reading = False

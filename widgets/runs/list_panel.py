@@ -6,8 +6,9 @@ from collections.abc import Iterable
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QStackedLayout, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
 
+from widgets.forms.content_stack import ContentStack
 from widgets.style import theme
 
 
@@ -34,28 +35,21 @@ class ListPanel(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.empty = QLabel()
-        self.empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self.empty.setWordWrap(True)
-        self.empty.setProperty("role", "muted")
         self.summary = QLabel()
         self.summary.setProperty("role", "muted")
         self.summary.setFont(theme.small_font(self.font()))
         self.summary.setMinimumWidth(1)  # a long summary must not widen the dock
-        self.stack = QStackedLayout()
 
     def arrange(self, bar: ActionBar, view: QWidget, empty: str) -> None:
         """Lay the panel out; ``empty`` is the sentence in the place of an empty list."""
-        self.empty.setText(empty)
-        self.stack.addWidget(self.empty)
-        self.stack.addWidget(view)
+        self.stack = ContentStack(view, empty)
         column = QVBoxLayout(self)
         column.setContentsMargins(theme.MEDIUM, theme.SMALL, theme.MEDIUM, theme.SMALL)
         column.setSpacing(theme.SMALL)
         column.addLayout(bar)
-        column.addLayout(self.stack, 1)
+        column.addWidget(self.stack, 1)
         column.addWidget(self.summary)
 
     def show_list(self, filled: bool) -> None:
         """Show the list where there is something in it, else the sentence."""
-        self.stack.setCurrentIndex(int(filled))
+        self.stack.show_content(filled)

@@ -109,7 +109,7 @@ def test_a_real_log_is_drawn(qtbot: Any, app_state: AppState, tmp_path: Path) ->
 
 
 def test_nothing_yet_is_a_friendly_sentence(panel: CurvesPanel) -> None:
-    assert panel.stack.currentIndex() == 0 and not panel.bar.isEnabled()
+    assert not panel.stack.has_content and not panel.bar.isEnabled()
 
 
 def test_a_run_is_drawn_as_it_goes(qtbot: Any, app_state: AppState, panel: CurvesPanel) -> None:
@@ -119,7 +119,7 @@ def test_a_run_is_drawn_as_it_goes(qtbot: Any, app_state: AppState, panel: Curve
     app_state.events.emit([Evaluated("adapt", "target", 90, 200, 0.34, 0.28, 0.41, 1.0, True)])
     app_state.events.emit([DeviceSample(150.0, 900.0, math.nan, math.nan)])
     plot = drawn(qtbot, panel, ("loss", "adapt"))
-    assert panel.stack.currentIndex() == 1 and plot.content.curves[0].run == folder
+    assert panel.stack.has_content and plot.content.curves[0].run == folder
     assert list(plot.content.curves[0].raw_y) == [1.0 + step for step in range(100)]
     assert ("loss", "pretrain") in panel.view.plots  # the stages stand apart
     success = drawn(qtbot, panel, (SUCCESS, "adapt")).content.curves[0]
@@ -241,7 +241,7 @@ def test_selected_runs_are_read_in_the_background_and_laid_over(
     assert [c.label for c in two.content.curves] == ["seed 0", "seed 1"]
     assert panel.view.legend.isVisible() and panel.view.legend.model.rowCount() == 2
     app_state.runs_selected.emit([])
-    assert panel.stack.currentIndex() == 0 and panel.feed.loaded == {}
+    assert not panel.stack.has_content and panel.feed.loaded == {}
 
 
 def test_the_legend_does_not_cut_names_in_a_narrow_window(qtbot: Any, app_state: AppState) -> None:
@@ -261,7 +261,7 @@ def test_the_legend_does_not_cut_names_in_a_narrow_window(qtbot: Any, app_state:
 
 def test_an_empty_panel_says_what_the_experiment_asks(panel: CurvesPanel, app_state: AppState) -> None:
     app_state.edit(title="A wall in the way", description="It goes around a wall & learns < nothing else.")
-    text = panel.empty.text()
+    text = panel.stack.sentence.text()
     assert "A wall in the way" in text and "a wall &amp; learns &lt; nothing" in text and "Press Run" in text
 
 

@@ -91,8 +91,8 @@ def test_colors_are_offered_where_they_differ(qtbot: Any, panel: FeaturesPanel) 
 def test_run_without_checkpoint_says_so(qtbot: Any, panel: FeaturesPanel, tmp_path: Path) -> None:
     shutil.rmtree(tmp_path / "runs" / "one" / "checkpoints")
     panel._look()
-    qtbot.waitUntil(lambda: panel.stack.currentIndex() == 0, timeout=20_000)
-    assert "no checkpoint yet" in panel.empty.text()
+    qtbot.waitUntil(lambda: not panel.stack.has_content, timeout=20_000)
+    assert "no checkpoint yet" in panel.stack.sentence.text()
 
 
 def test_running_mean_is_shorter_at_the_ends() -> None:

@@ -165,7 +165,7 @@ def test_an_empty_folder_says_what_to_do(qtbot: Any, app_state: AppState, disk: 
     panel = RunsPanel(app_state)
     qtbot.addWidget(panel)
     qtbot.waitUntil(lambda: app_state.is_idle)
-    assert panel.stack.currentWidget() is panel.empty and "Press Run" in panel.empty.text()
+    assert not panel.stack.has_content and "Press Run" in panel.stack.sentence.text()
 
 
 def test_a_selection_outlives_a_refresh(
