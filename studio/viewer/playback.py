@@ -11,12 +11,12 @@ from studio.contracts import Episodes, PlayerInfo, ResolvedDomain
 from studio.errors import DataError
 from studio.experiment import Domain
 from studio.sim.scene import Scene, build
-from studio.viewer.base_player import BasePlayer
+from studio.viewer.recorded_player import RecordedPlayer
 
 Array = np.ndarray
 
 
-class Playback(BasePlayer):
+class Playback(RecordedPlayer):
     """Plays episodes back on the domain they were recorded in.
 
     A frame's state is ``concat(qpos, mocap_pos)`` as the studio records it. Where a file has no states, the robot is
@@ -29,19 +29,15 @@ class Playback(BasePlayer):
         DataError: the states, or the joints, do not fit the domain's model.
     """
 
-    kind = "recorded"
-
     def __init__(
         self, episodes: Episodes, resolved: ResolvedDomain, where: str = "", names: tuple[str, ...] = ()
     ) -> None:
         task = resolved.new_task()
         scene: Scene = build(resolved.embodiment, task)
-        super().__init__(scene.model)
+        super().__init__(scene.model, float(episodes.attributes.get("control_hz", task.control_hz)))
         self.episodes, self.names = episodes, names
-        self.control_hz = float(episodes.attributes.get("control_hz", task.control_hz))
         self._qpos, self._mocap = _poses(episodes, scene, where)
         self._starts, self._lengths = episodes.starts, np.asarray(episodes.lengths, int)
-        self._at = 0.0  # s within the episode
         self.episode = 0
         self._show()
 
@@ -53,19 +49,6 @@ class Playback(BasePlayer):
         if self._at * self.control_hz >= self.length:
             self.episode = (self.episode + 1) % len(self._lengths)
             self._at = 0.0
-        self._show()
-
-    def step(self) -> None:
-        """Go one frame on."""
-        self.seek(self.frame + 1)
-
-    def back(self) -> None:
-        """Go one frame back."""
-        self.seek(self.frame - 1)
-
-    def seek(self, index: int) -> None:
-        """Go to frame ``index`` of the episode."""
-        self._at = (min(max(index, 0), self.length - 1) + 1e-6) / self.control_hz
         self._show()
 
     def reset(self, seed: int | None = None) -> None:
@@ -87,16 +70,6 @@ class Playback(BasePlayer):
     def length(self) -> int:
         """Frames of the episode."""
         return int(self._lengths[self.episode])
-
-    @property
-    def frame(self) -> int:
-        """The frame shown, from 0."""
-        return min(int(self._at * self.control_hz), self.length - 1)
-
-    @property
-    def moment(self) -> tuple[int, int, float]:
-        """(frame, frames of the episode, seconds from one to the next)."""
-        return self.frame, self.length, 1 / self.control_hz
 
     @property
     def info(self) -> PlayerInfo:

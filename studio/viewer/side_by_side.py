@@ -17,7 +17,7 @@ from studio.contracts.decorations import Color, Point
 from studio.sim.scene import build
 from studio.sim.trajectory import Trajectory
 from studio.viewer import steering
-from studio.viewer.base_player import BasePlayer
+from studio.viewer.recorded_player import RecordedPlayer
 from studio.viewer.showing import Showing, ShownEpisode, SideBySide
 
 Array = np.ndarray
@@ -26,21 +26,20 @@ PATH_LINES = 40  # of each episode, at most
 PATH_WIDTH, BALL = 0.006, 0.012  # in extents of the model
 
 
-class SideBySidePlayer(BasePlayer):
+class SideBySidePlayer(RecordedPlayer):
     """Plays what a :class:`SideBySide` holds, over and over.
 
     Args:
         resolved: the domain of the episodes.
     """
 
-    kind = "recorded"
     components: tuple[steering.Component, ...]
 
     def __init__(self, resolved: ResolvedDomain, source: SideBySide) -> None:
         task = resolved.new_task()
         scene = build(resolved.embodiment, task, hidden_dynamics=resolved.domain.hidden_dynamics)
-        super().__init__(scene.model)
-        self._source, self._control_hz = source, task.control_hz
+        super().__init__(scene.model, task.control_hz)
+        self._source = source
         self.components = steering.components(task, resolved.domain.contexts, margin_of_places=steering.BEYOND)
         self.goal_in_plane = task.goal_in_plane
         self._goal_body = _body_of_mocap(scene.model, scene.marks.start)
@@ -49,7 +48,6 @@ class SideBySidePlayer(BasePlayer):
         self.perturb = mujoco.MjvPerturb() if self._goal_components or self._names_direction() else None
         self._showing: Showing | None = None
         self._context: Array | None = None  # that a person asks for, until its episodes come
-        self._at = 0.0  # s
         self._show()
 
     # -- a player's interface ------------------------------------------------------------------------------------
@@ -58,26 +56,9 @@ class SideBySidePlayer(BasePlayer):
         """Play on; after the longest episode all begin again."""
         self._drag()
         self._at += seconds
-        if self._at > (self._longest - 1) / self._control_hz + HOLD_SECONDS:
+        if self._at > (self.length - 1) / self.control_hz + HOLD_SECONDS:
             self._at = 0.0
         self._show()
-
-    def step(self) -> None:
-        """Go one frame on."""
-        self.seek(self.frame + 1)
-
-    def back(self) -> None:
-        """Go one frame back."""
-        self.seek(self.frame - 1)
-
-    def seek(self, index: int) -> None:
-        """Go to frame ``index``."""
-        self._at = (min(max(index, 0), self._longest - 1) + 1e-6) / self._control_hz
-        self._show()
-
-    def reset(self, seed: int | None = None) -> None:
-        """Begin again."""
-        self.seek(0)
 
     def drag_at_rest(self) -> None:
         """Move the goal that the mouse holds."""
@@ -104,20 +85,10 @@ class SideBySidePlayer(BasePlayer):
         self._ask(steering.toward(self.components, self._present_context(), ahead))
 
     @property
-    def frame(self) -> int:
-        """The frame shown, from 0."""
-        return min(int(self._at * self._control_hz), self._longest - 1)
-
-    @property
-    def moment(self) -> tuple[int, int, float]:
-        """(frame, frames of the longest episode, seconds from one to the next)."""
-        return self.frame, self._longest, 1 / self._control_hz
-
-    @property
     def info(self) -> PlayerInfo:
         """time (s), step, and what the robot's own episode is."""
         title = self._showing.title if self._showing is not None else ""
-        time, step = self.frame / self._control_hz, self.frame
+        time, step = self.frame / self.control_hz, self.frame
         return {"time": time, "episode": 0, "episodes": 1, "step": step, "name": title}
 
     @property
@@ -143,7 +114,8 @@ class SideBySidePlayer(BasePlayer):
         return self._showing.episodes if self._showing is not None else ()
 
     @property
-    def _longest(self) -> int:
+    def length(self) -> int:
+        """Frames of the longest episode."""
         return max((len(one.trajectory.qpos) for one in self._episodes), default=1)
 
     def _pose(self, trajectory: Trajectory) -> Array:
@@ -192,7 +164,7 @@ class SideBySidePlayer(BasePlayer):
         if self._context is not None and self._goal_components:
             place = self.data.mocap_pos[self.model.body_mocapid[self._goal_body]]
             place[: self._goal_components] = self._context[: self._goal_components]
-        self.data.time = self.frame / self._control_hz
+        self.data.time = self.frame / self.control_hz
         mujoco.mj_forward(self.model, self.data)
 
 

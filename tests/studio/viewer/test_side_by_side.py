@@ -39,7 +39,7 @@ def source() -> SideBySide:
 
 def test_last_episode_is_the_robot_and_stays_at_its_end(source: SideBySide) -> None:
     player = SideBySidePlayer(resolve(DOMAIN, Registry()), source)
-    hz = player._control_hz
+    hz = player.control_hz
     player.seek(3)  # the robot's own episode is over
     assert player.data.qpos[0] == pytest.approx(0.4)
     (ghost,) = player.ghosts
