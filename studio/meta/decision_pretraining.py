@@ -15,7 +15,7 @@ from studio.experiment import Settings, setting
 from studio.meta.decision_trials import DecisionBatch, DecisionCollector, DecisionTrials
 from studio.meta.trial_transformer import TrialTransformer
 from studio.meta.trials import Trials
-from studio.rl.flat import FlatParameters, adam, clipped
+from studio.rl.flat import Adam, FlatParameters, clipped
 from studio.sim.world import World
 
 
@@ -74,8 +74,7 @@ class DecisionPretraining:
         self.generator = torch.Generator().manual_seed(seed)
         self.collector = DecisionCollector(world, trials, policy, settings.own, seed, self.generator)
         self.flat = FlatParameters(policy)
-        self.first, self.second = torch.zeros_like(self.flat.vector), torch.zeros_like(self.flat.vector)
-        self.updates = torch.zeros((), device=self.flat.vector.device)  # Adam's
+        self.adam = Adam(self.flat.vector)
 
     def iterate(self) -> Iterator[Metrics]:
         """Collect trials, learn, and yield the metrics of each iteration until the budget is spent."""
@@ -111,8 +110,7 @@ class DecisionPretraining:
         loss = functional.cross_entropy(asked, labels)
         (gradient,) = torch.autograd.grad(loss, vector)
         gradient, norm = clipped(gradient, self.settings.max_gradient_norm)
-        self.updates.add_(1)
-        adam(self.flat.vector, gradient, self.first, self.second, self.updates, rate)
+        self.adam.step(self.flat.vector, gradient, rate)
         logs = asked.detach().log_softmax(-1)
         accuracy, entropy = (logs.argmax(-1) == labels).float().mean(), -(logs.exp() * logs).sum(-1).mean()
         return torch.stack([loss.detach(), accuracy, entropy, norm])
@@ -122,9 +120,7 @@ class DecisionPretraining:
         return {
             "iteration": self.iteration,
             "policy": {name: value.clone() for name, value in self.policy.state_dict().items()},
-            "first": self.first.clone(),
-            "second": self.second.clone(),
-            "updates": self.updates.clone(),
+            **self.adam.state_dict(),
             "generator": self.generator.get_state(),
             "collector": self.collector.state_dict(),
         }
@@ -133,8 +129,6 @@ class DecisionPretraining:
         """Restore what :meth:`state_dict` returned."""
         self.iteration = int(state["iteration"])
         self.policy.load_state_dict(state["policy"])
-        self.first.copy_(state["first"])
-        self.second.copy_(state["second"])
-        self.updates.copy_(state["updates"])
+        self.adam.load_state_dict(state)
         self.generator.set_state(state["generator"].cpu())
         self.collector.load_state_dict(state["collector"])

@@ -25,7 +25,7 @@ from studio.contracts import TransitionScore
 from studio.experiment import Settings, setting
 from studio.nn.running_mean_std import RunningMeanStd
 from studio.rl.compiling import compile_update
-from studio.rl.flat import FlatParameters, adam
+from studio.rl.flat import Adam, FlatParameters
 from studio.rl.networks.gaussian import flatten
 
 Array = np.ndarray
@@ -177,8 +177,7 @@ class GapLearner:
         device = gap.moments.mean.device
         self.generator = torch.Generator(device).manual_seed(seed)
         self.flat = FlatParameters(gap.networks)
-        self.first, self.second = torch.zeros_like(self.flat.vector), torch.zeros_like(self.flat.vector)
-        self.updates = torch.zeros((), device=device)  # Adam's
+        self.adam = Adam(self.flat.vector)
         self._update: Callable[[Tensor], Tensor] | None = None if compile else self.update
         self._log = log
 
@@ -189,7 +188,7 @@ class GapLearner:
         noise = torch.randn(rows.shape, generator=self.generator, device=rows.device)
         inputs = self.gap.moments(rows) + self.settings.classifier_noise * noise
         if self._update is None:
-            changing = (self.flat.vector, self.first, self.second, self.updates)
+            changing = (self.flat.vector, *self.adam.tensors)
             self._update = compile_update(self.update, (torch.zeros_like(inputs),), changing, self._log)
         return self._update(inputs)
 
@@ -206,8 +205,7 @@ class GapLearner:
             return losses[0] + losses[1], torch.stack([*losses, *accuracies]).detach()
 
         gradient, (_, diagnostics) = grad_and_value(loss, has_aux=True)(self.flat.vector)
-        self.updates.add_(1)
-        adam(self.flat.vector, gradient, self.first, self.second, self.updates, self.settings.classifier_rate)
+        self.adam.step(self.flat.vector, gradient, self.settings.classifier_rate)
         return diagnostics
 
     def state_dict(self) -> dict[str, Any]:
@@ -216,15 +214,13 @@ class GapLearner:
         state: dict[str, Any] = {
             name: {key: value.clone() for key, value in part.state_dict().items()} for name, part in parts.items()
         }
-        state |= {name: getattr(self, name).clone() for name in ("first", "second", "updates")}
-        return state | {"generator": self.generator.get_state()}
+        return state | {**self.adam.state_dict(), "generator": self.generator.get_state()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore what :meth:`state_dict` returned."""
         self.gap.networks.load_state_dict(state["networks"])
         self.gap.moments.load_state_dict(state["moments"])
-        for name in ("first", "second", "updates"):
-            getattr(self, name).copy_(state[name])
+        self.adam.load_state_dict(state)
         self.generator.set_state(state["generator"].cpu())
 
 

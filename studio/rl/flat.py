@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
 
@@ -54,3 +56,35 @@ def adam(
     second.mul_(BETA2).add_((1 - BETA2) * gradient.square())
     denominator = (second / (1 - BETA2**count)).sqrt() + epsilon
     vector.sub_(rate / (1 - BETA1**count) * first / denominator)
+
+
+class Adam:
+    """Adam on one vector of parameters, with the state that training continues from.
+
+    Attributes:
+        first, second: moments of the gradient, shaped as the vector.
+        updates: how many steps were made, ().
+    """
+
+    def __init__(self, vector: Tensor) -> None:
+        self.first, self.second = torch.zeros_like(vector), torch.zeros_like(vector)
+        self.updates = torch.zeros((), device=vector.device)
+
+    @property
+    def tensors(self) -> tuple[Tensor, Tensor, Tensor]:
+        """What a step changes beside the vector."""
+        return self.first, self.second, self.updates
+
+    def step(self, vector: Tensor, gradient: Tensor, rate: Tensor | float, epsilon: float = 1e-8) -> None:
+        """Make one step of the vector, in place."""
+        self.updates.add_(1)
+        adam(vector, gradient, self.first, self.second, self.updates, rate, epsilon)
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Return copies of the moments and of the count."""
+        return {"first": self.first.clone(), "second": self.second.clone(), "updates": self.updates.clone()}
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Restore what :meth:`state_dict` returned; other entries are left alone."""
+        for mine, kept in zip(self.tensors, (state["first"], state["second"], state["updates"]), strict=True):
+            mine.copy_(kept)

@@ -17,7 +17,7 @@ from torch.nn import functional
 from studio.experiment import setting
 from studio.rl.algorithms.off_policy import Batch, OffPolicyLearner, OffPolicyParams
 from studio.rl.auxiliary import AuxiliaryLosses
-from studio.rl.flat import FlatParameters, adam
+from studio.rl.flat import Adam, FlatParameters
 from studio.rl.networks.q_policy import QPolicy
 from studio.sim.world import World
 
@@ -69,13 +69,12 @@ class DQNUpdate:
         self.policy, self.settings, self.bounds, self.auxiliary = policy, settings, bounds, auxiliary
         self.flat = FlatParameters(policy)
         self.target = self.flat.vector.clone()
-        self.first, self.second = torch.zeros_like(self.target), torch.zeros_like(self.target)  # Adam's
-        self.count = torch.zeros((), device=self.target.device)
+        self.adam = Adam(self.target)
 
     @property
     def changing(self) -> list[Tensor]:
         """Return every tensor that a step changes."""
-        return [self.flat.vector, self.target, self.first, self.second, self.count]
+        return [self.flat.vector, self.target, *self.adam.tensors]
 
     def step(self, batch: Batch) -> Tensor:
         """Make one update; return the ``DIAGNOSTICS`` in order.
@@ -98,9 +97,8 @@ class DQNUpdate:
             gradient = gradient + self.auxiliary.gradient(
                 self.policy.outputs(observations), observations, batch["actions"]
             )
-        self.count.add_(1)
-        adam(self.flat.vector, gradient, self.first, self.second, self.count, settings.learning_rate)
-        share = torch.where(self.count % settings.target_every == 0, settings.tau, 0.0)
+        self.adam.step(self.flat.vector, gradient, settings.learning_rate)
+        share = torch.where(self.adam.updates % settings.target_every == 0, settings.tau, 0.0)
         self.target.add_(share * (self.flat.vector - self.target))
         return torch.stack([value, q])
 

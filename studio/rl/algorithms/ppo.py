@@ -20,7 +20,7 @@ from studio.rl.algorithms.on_policy import OnPolicyLearner
 from studio.rl.auxiliary import AuxiliaryLosses
 from studio.rl.collectors.rollouts import RolloutCollector
 from studio.rl.compiling import compile_update
-from studio.rl.flat import FlatParameters, adam, clipped
+from studio.rl.flat import Adam, FlatParameters, clipped
 from studio.rl.networks.distributions import ActionDistribution
 from studio.rl.networks.gaussian import GaussianActorCritic
 from studio.sim.world import World
@@ -117,10 +117,9 @@ class PPO(OnPolicyLearner):
         s = settings
         self.rollouts: Any = collector(world, policy, s.steps, s.gamma, s.gae_lambda, seed, self.generator)
         self.flat = FlatParameters(policy)
-        self.first, self.second = torch.zeros_like(self.flat.vector), torch.zeros_like(self.flat.vector)
-        self.updates = torch.zeros((), device=device)  # Adam's
+        self.adam = Adam(self.flat.vector)
         self.rate = torch.zeros((), device=device)
-        self._changing = (self.flat.vector, self.first, self.second, self.updates)
+        self._changing = (self.flat.vector, *self.adam.tensors)
         self._widths = {"observations": policy.params.inputs, "actions": policy.params.outputs}
         self._widths |= {"log_probs": 1, "advantages": 1, "returns": 1}
         self._compiled: Callable[[Tensor], Tensor] | None = None
@@ -169,8 +168,7 @@ class PPO(OnPolicyLearner):
     def apply_gradient(self, gradient: Tensor) -> Tensor:
         """Clip a gradient and make a step of Adam, in place; return the gradient's norm before clipping, ()."""
         gradient, norm = clipped(gradient, self.settings.max_gradient_norm)
-        self.updates.add_(1)
-        adam(self.flat.vector, gradient, self.first, self.second, self.updates, self.rate, EPSILON)
+        self.adam.step(self.flat.vector, gradient, self.rate, EPSILON)
         return norm
 
     def state_dict(self) -> dict[str, Any]:
@@ -178,9 +176,7 @@ class PPO(OnPolicyLearner):
         return {
             "iteration": self.iteration,
             "policy": {name: value.clone() for name, value in self.policy.state_dict().items()},
-            "first": self.first.clone(),
-            "second": self.second.clone(),
-            "updates": self.updates.clone(),
+            **self.adam.state_dict(),
             "generator": self.generator.get_state(),
             "rollouts": self.rollouts.state_dict(),
             **({} if self.auxiliary is None else {"auxiliary": self.auxiliary.state_dict()}),
@@ -190,8 +186,7 @@ class PPO(OnPolicyLearner):
         """Restore what :meth:`state_dict` returned."""
         self.iteration = int(state["iteration"])
         self.policy.load_state_dict(state["policy"])
-        for name in ("first", "second", "updates"):
-            getattr(self, name).copy_(state[name])
+        self.adam.load_state_dict(state)
         self.generator.set_state(state["generator"].cpu())
         self.rollouts.load_state_dict(state["rollouts"])
         if self.auxiliary is not None:
