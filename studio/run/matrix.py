@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -81,30 +81,75 @@ class Planned:
         return self.run is not None and self.run.state == "finished"
 
 
+class _ExistingRuns:
+    """The runs under a folder by their content: of equal ones a finished one, then the newest.
+
+    Args:
+        states: only runs in one of these; None: in any.
+    """
+
+    def __init__(self, registry: Registry, folder: Path, states: tuple[str, ...] | None = None) -> None:
+        self._registry = registry
+        self._runs: dict[Any, RunInfo] = {}
+        for run in sorted(list_runs(folder), key=lambda run: run.state != "finished"):
+            if states is None or run.state in states:
+                self._runs.setdefault((run.experiment_hash, run.inputs), run)
+        finished = {run.evaluation_episodes for run in self._runs.values() if run.state == "finished"}
+        self._longer = sorted(count for count in finished if count > BATCH)
+
+    def find(self, experiment: Experiment) -> RunInfo | None:
+        """Return the run of an experiment, robots and data included; None: there is none, or it cannot be resolved.
+
+        Where the first batch of evaluation episodes is enough, a finished run that was evaluated on more of them will
+        do as well.
+        """
+        try:
+            files = tuple(sorted(input_hashes(experiment, self._registry).items()))
+            run = self._runs.get((resolved(experiment, self._registry).content_hash(), files))
+            if run is None and experiment.evaluation.episodes == BATCH:
+                for count in self._longer:
+                    longer = experiment.changed(**{"evaluation.episodes": count})
+                    found = self._runs.get((resolved(longer, self._registry).content_hash(), files))
+                    if found is not None and found.state == "finished":
+                        return found
+        except (DataError, ExperimentError):
+            return None  # the check reports what is wrong
+        return run
+
+
 def plan(experiments: Iterable[Experiment], registry: Registry, folder: Path) -> list[Planned]:
     """Return what is to be run and what has been run already under ``folder``: a finished run of the same content,
     robots and data included, counts; one that was stopped or interrupted can be resumed.
 
     Raises:
-        ExperimentError: an experiment that is not finished cannot start.
+        ExperimentError: experiments that are not finished cannot start. It names every problem that there is.
     """
-    existing: dict[Any, RunInfo] = {}
-    for run in sorted(list_runs(folder), key=lambda run: run.state != "finished"):  # of either kind the newest first
-        if run.state in ("finished", *UNFINISHED):
-            existing.setdefault((run.experiment_hash, run.inputs), run)
-    plans: list[Planned] = []
-    for experiment in experiments:
-        try:
-            files = tuple(sorted(input_hashes(experiment, registry).items()))
-            known = existing.get((resolved(experiment, registry).content_hash(), files))
-        except (DataError, ExperimentError):
-            known = None  # the check reports what is wrong
-        found = Planned(experiment, known)
-        for problem in [] if found.is_finished else check(experiment, registry):
-            message = f"'{experiment.name}' cannot start: {problem.message}"
-            raise ExperimentError(message, problem.field, problem.remedy)
-        plans.append(found)
+    existing = _ExistingRuns(registry, folder, ("finished", *UNFINISHED))
+    plans = [Planned(experiment, existing.find(experiment)) for experiment in experiments]
+    problems: dict[tuple[str, str, str], list[str]] = {}  # the names of the experiments that have it
+    for found in plans:
+        for problem in [] if found.is_finished else check(found.experiment, registry):
+            key = (problem.message, problem.field, problem.remedy)
+            problems.setdefault(key, []).append(found.experiment.name)
+    if problems:
+        raise _cannot_start(problems)
     return plans
+
+
+def _cannot_start(problems: Mapping[tuple[str, str, str], Sequence[str]]) -> ExperimentError:
+    """Return an error that says each problem (its message, field and remedy) once, and whose it is."""
+    sentences = []
+    for (message, _, _), names in problems.items():
+        more = len(names) - 1
+        others = f" and {more} {'other' if more == 1 else 'others'}" if more else ""
+        sentences.append(f"'{names[0]}'{others} cannot start: {message}")
+    if len(problems) == 1:
+        ((_, field, remedy),) = problems
+        return ExperimentError(sentences[0], field, remedy)
+    remedies = (f" {remedy} ({field})" for _, field, remedy in problems)
+    lines = "\n".join(f"- {words}{remedy}" for words, remedy in zip(sentences, remedies, strict=True))
+    message = f"Nothing was started, for {len(problems)} reasons:\n{lines}\n"
+    return ExperimentError(message, "comparison", "Change these settings, or leave those strategies out.")
 
 
 def cells_of(experiment: Experiment, registry: Registry, folder: Path) -> dict[Key, dict[int, RunInfo | None]]:
@@ -114,17 +159,10 @@ def cells_of(experiment: Experiment, registry: Registry, folder: Path) -> dict[K
     Raises:
         ExperimentError: the comparison has parameters of a strategy that is not compared.
     """
-    existing: dict[Any, RunInfo] = {}
-    for run in sorted(list_runs(folder), key=lambda run: run.state != "finished"):
-        existing.setdefault((run.experiment_hash, run.inputs), run)
+    existing = _ExistingRuns(registry, folder)
     cells: dict[Key, dict[int, RunInfo | None]] = {}
     for planned in matrix(experiment, registry):
-        cell = cells.setdefault((planned.strategy.id, planned.target.episodes), {})
-        try:
-            files = tuple(sorted(input_hashes(planned, registry).items()))
-            cell[planned.seed] = existing.get((resolved(planned, registry).content_hash(), files))
-        except (DataError, ExperimentError):
-            cell[planned.seed] = None  # the check reports what is wrong
+        cells.setdefault((planned.strategy.id, planned.target.episodes), {})[planned.seed] = existing.find(planned)
     return cells
 
 

@@ -12,10 +12,12 @@ import pytest
 
 from studio import paths
 from studio.analysis.comparison import table
+from studio.errors import ExperimentError
 from studio.experiment import Experiment
 from studio.registry import Registry
 from studio.run.channels import Channels
-from studio.run.matrix import matrix, run_all
+from studio.run.matrix import cells_of, matrix, run_all
+from studio.run.matrix import plan as planned
 from studio.run.session import Session
 from studio.store.runs import RunInfo, list_runs
 
@@ -82,3 +84,25 @@ def test_numbers_of_demonstrations_vary_only_where_there_are_any() -> None:
     assert sorted(counts) == sorted(
         [("rl_from_scratch", 5, seed) for seed in (0, 1)] + [("lora", n, seed) for n in (5, 20) for seed in (0, 1)]
     )
+
+
+def test_all_that_keeps_a_comparison_from_starting_is_said_at_once(runs: Path) -> None:
+    both = {"strategies": ["rl_from_scratch", "lora"], "seeds": [0, 1], "params": {"lora": {"rank": 0}}}
+    experiments = matrix(plan().changed(comparison=both, **{"strategy.params.gamma": 2}), Registry())
+    with pytest.raises(ExperimentError) as found:
+        planned(experiments, Registry(), runs)
+    lines = found.value.message.splitlines()
+    assert lines[0] == f"Nothing was started, for {len(lines) - 1} reasons:" and not list_runs(runs)
+    assert any("'tiny-lora-" in line and "and 1 other cannot start" in line and "rank" in line for line in lines)
+    assert any("'tiny-rl_from_scratch-" in line and "(strategy.params.gamma)" in line for line in lines)
+
+
+def test_a_run_with_a_longer_evaluation_stands_for_its_first_batch(runs: Path) -> None:
+    (done,) = ran(plan().changed(**{"evaluation.episodes": 12}), runs)
+    stopping = plan().changed(**{"evaluation.episodes": 12, "comparison.stop_when_decided": True})
+    (found,) = planned(matrix(stopping, Registry()), Registry(), runs)
+    assert found.experiment.evaluation.episodes == 10 and found.run is not None and found.run.folder == done.folder
+    (cell,) = cells_of(stopping, Registry(), runs).values()
+    assert [run.folder for run in cell.values() if run is not None] == [done.folder]
+    (other,) = planned(matrix(stopping.changed(seed=7), Registry()), Registry(), runs)
+    assert other.run is None
