@@ -86,4 +86,13 @@ class RL2(ReinforcementStrategy):
         return {**super().stateful(), "trials": self._trials, "returns": self._returns}
 
     def _check_learner(self, experiment: Experiment) -> list[Problem]:
-        return check_minibatch(self.params, self.settings_field)
+        return [*check_minibatch(self.params, self.settings_field), *self._check_shots(experiment)]
+
+    def _check_shots(self, experiment: Experiment) -> list[Problem]:
+        """Return the problem of shots behind which the policy acts later in a trial than it ever did in training."""
+        most, trial = max(experiment.evaluation.shots), self.params.trial
+        if most < trial:
+            return []
+        message = f"After {most} shots the policy acts in episode {most + 1} of a trial; it is trained on {trial}."
+        fewer = f"Ask for at most {trial - 1} shots, or set" if trial > 1 else "Score it before any shot ([0]), or set"
+        return [Problem("evaluation.shots", message, f"{fewer} {self.settings_field}.trial to {most + 1}.")]

@@ -62,6 +62,14 @@ def test_impossible_shots_are_a_problem(id: str, shots: list[int], words: str) -
     assert found.field == "evaluation.shots" and words in found.remedy
 
 
+@pytest.mark.parametrize("id", ["rl2", "snail"])
+def test_shots_beyond_the_trials_of_the_training_are_a_problem(id: str) -> None:
+    assert problems(id, {"evaluation.shots": [0, 1], "strategy.params.trial": 2}) == []
+    (found,) = problems(id, {"evaluation.shots": [0, 2], "strategy.params.trial": 2})
+    assert found.field == "evaluation.shots" and "acts in episode 3 of a trial; it is trained on 2." in found.message
+    assert found.remedy == "Ask for at most 1 shots, or set strategy.params.trial to 3."
+
+
 def test_more_shots_than_the_target_has_episodes_are_a_problem() -> None:
     (found,) = problems("few_shot", {"evaluation.shots": [3]})
     assert found.field == "evaluation.shots" and "adapted to 3 episodes, and the target has 2" in found.message
