@@ -227,7 +227,9 @@ class AdaptationPanel(QWidget):
     def _say(self) -> None:
         """Say what was found, and what is still worked on."""
         if self._app_state.is_running and self._worker.is_busy:
-            waits = self.tr("This waits until no run trains here any more.")
+            waits = self.tr(
+                "A run is training in this window. This waits, and goes on by itself when the run ends or is stopped."
+            )
             self.words.setText(waits)
             if self._facts is None:
                 self.stack.say(waits)

@@ -104,7 +104,7 @@ def test_nothing_is_adapted_while_a_run_trains_here(
     monkeypatch.setattr(AppState, "is_running", property(lambda _: True))
     before = panel._found
     qtbot.mouseClick(panel.buttons["outside"], Qt.MouseButton.LeftButton)
-    assert panel._worker.is_busy and not panel._worker._is_working and "waits until" in panel.words.text()
+    assert panel._worker.is_busy and not panel._worker._is_working and "goes on by itself" in panel.words.text()
     monkeypatch.setattr(AppState, "is_running", property(lambda _: False))
     panel._app_state.running_changed.emit(False)
     qtbot.waitUntil(lambda: panel._found is not before and not panel._worker.is_busy, timeout=20_000)
