@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from studio.contracts import Context, Metrics, Policy, Problem, Requires, Shots, Stateful
 from studio.experiment import Domain, Experiment, Settings, setting
 from studio.meta.hidden_context import hidden, ignore_context
+from studio.meta.trial_fast_weights import TrialFastWeights
 from studio.meta.trial_hypernetwork import TrialHyperActorCritic
 from studio.meta.trial_policy import AdaptedPolicy, TrialActorCritic
 from studio.meta.trial_returns import TrialReturns
@@ -36,10 +37,13 @@ class RL2(ReinforcementStrategy):
     id = "rl2"
     title = "RL²"
     summary = "A recurrent policy that explores a new task in a few episodes and remembers what it found."
-    reference = "Duan et al. 2016 (arXiv:1611.02779); hypernetwork head: Beck et al. 2023 (arXiv:2309.14970)"
+    reference = (
+        "Duan et al. 2016 (arXiv:1611.02779); hypernetwork head: Beck et al. 2023 (arXiv:2309.14970); fast weights: "
+        "Schlag et al. 2021 (arXiv:2102.11174)"
+    )
     tags = ("reinforcement", "meta-learning")
     requires = Requires(same_spaces=True, task_family=True, evaluate_at_zero=True)
-    policies: ClassVar[tuple[str, ...]] = (TrialActorCritic.id, TrialHyperActorCritic.id)
+    policies: ClassVar[tuple[str, ...]] = (TrialActorCritic.id, TrialHyperActorCritic.id, TrialFastWeights.id)
     example = {
         **TINY,
         **dict.fromkeys(("source", "target"), POINT),

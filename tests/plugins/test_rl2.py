@@ -97,7 +97,10 @@ def test_trial_policy_without_shots_observes_what_its_steps_led_to() -> None:
     assert found.low - 0.1 < policy_value(5, 10, stay) < found.high + 0.1 and found.low > 5.2
 
 
-@pytest.mark.parametrize(("observation", "kind"), [("state", "trial_gru"), ("goal", "trial_hypernetwork")])
+@pytest.mark.parametrize(
+    ("observation", "kind"),
+    [("state", "trial_gru"), ("goal", "trial_hypernetwork"), ("goal", "trial_fast_weights")],
+)
 def test_rl2_never_observes_the_context(observation: str, kind: str, tmp_path: Path) -> None:
     changes: dict[str, Any] = {
         "source.observation": observation,

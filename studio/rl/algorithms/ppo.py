@@ -66,7 +66,7 @@ def ppo_loss(
     values: Tensor,
     batch: dict[str, Tensor],
     settings: PPOParams,
-    entropy_share: float = 1.0,
+    entropy_share: Tensor | float = 1.0,
 ) -> tuple[Tensor, Tensor]:
     """Return the loss of a minibatch, (), and the ``DIAGNOSTICS`` in order, without the gradient's norm.
 

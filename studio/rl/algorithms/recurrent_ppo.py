@@ -2,7 +2,8 @@
 
 A minibatch is the whole rollout of some simulations, unrolled from the hidden state at its start; the hidden state is
 cleared where an episode starts (Huang et al. 2022, "The 37 implementation details of proximal policy optimization",
-section on LSTMs). The update is always eager: torch's own loops are faster than a compiled unrolled network.
+section on LSTMs). The update of a GRU or an LSTM is always eager: torch's own loops are faster than a compiled unrolled
+network. A policy that unrolls without a loop is compiled as PPO's is.
 """
 
 from __future__ import annotations
@@ -11,16 +12,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
+from torch.func import functional_call, grad_and_value
 
 from studio.experiment import setting
-from studio.rl.algorithms.ppo import PPO, PPOParams, ppo_loss
+from studio.rl.algorithms.ppo import EAGER_ITERATIONS, MATRICES, PPO, PPOParams, ppo_loss
 from studio.rl.collectors.rollouts import Rollout, RolloutCollector
+from studio.rl.compiling import compile_update
 from studio.rl.networks.distributions import ActionDistribution, Categorical
 from studio.rl.networks.gaussian import GaussianActorCritic
 from studio.sim.world import World
@@ -39,6 +41,7 @@ class RecurrentActorCritic(GaussianActorCritic):
     reference = "Cho et al. 2014 (arXiv:1406.1078); Heess et al. 2015 (arXiv:1512.04455)"
     algorithm = "recurrent_ppo"
     is_recurrent = True
+    unrolls_at_once: ClassVar[bool] = False  # whether :meth:`unrolled` has no loop over the steps, and can be compiled
 
     class Params(GaussianActorCritic.Params):
         """Size of the memory and the networks."""
@@ -227,7 +230,8 @@ class RecurrentRollouts(RolloutCollector):
 
 
 class RecurrentPPO(PPO):
-    """PPO whose minibatches are the rollouts of whole simulations, about ``settings.minibatch`` samples. Always eager.
+    """PPO whose minibatches are the rollouts of whole simulations, about ``settings.minibatch`` samples. Eager for a
+    policy that does not unroll at once.
 
     Args:
         trial: number of episodes that memory and returns extend over.
@@ -249,18 +253,27 @@ class RecurrentPPO(PPO):
     ) -> None:
         super().__init__(policy, world, settings, collector=partial(RecurrentRollouts, trial=trial), **more)
         self.anneal_entropy = anneal_entropy
+        self.entropy_share = torch.ones_like(self.rate)  # of the entropy's weight that is left
+        self._sequences = min(world.num_envs, max(1, settings.minibatch // settings.steps))  # in a minibatch
+
+    def prepare(self, share: float) -> Callable[..., Tensor]:
+        if self.anneal_entropy:
+            self.entropy_share.fill_(1 - self.iteration / self.iterations)
+        return super().prepare(share)
 
     def learn(self, rollout: RecurrentRollout, step: Callable[..., Tensor]) -> Tensor:
         """Train for the epochs of a rollout; return the mean diagnostics."""
         time, n = rollout.fresh.shape
         columns = {name: getattr(rollout, name).unflatten(0, (time, n)) for name in self._widths}
-        diagnostics = []
+        device, diagnostics = rollout.memory.device, []
+        fresh = rollout.fresh.to(device if self.policy.unrolls_at_once else "cpu")
         for _ in range(self.settings.epochs):
-            order = torch.randperm(n, generator=self.generator, device=rollout.memory.device)
-            for chosen in order.split(max(1, self.settings.minibatch // time)):
+            order = torch.randperm(n, generator=self.generator, device=device)
+            for chosen in order.split(self._sequences):
                 if time * len(chosen) > 1:  # the advantages of a single sample cannot be normalized
                     batch = {name: column[:, chosen] for name, column in columns.items()}
-                    diagnostics.append(step(batch, rollout.memory[chosen], rollout.fresh[:, chosen.cpu()]))
+                    make = step if len(chosen) == self._sequences else self.sequence_step  # the last may be smaller
+                    diagnostics.append(make(batch, rollout.memory[chosen], fresh[:, chosen.to(fresh.device)]))
         return torch.stack(diagnostics).mean(0)
 
     def sequence_step(self, batch: dict[str, Tensor], memory: Tensor, fresh: Tensor) -> Tensor:
@@ -274,20 +287,32 @@ class RecurrentPPO(PPO):
 
     def gradient(self, batch: dict[str, Tensor], memory: Tensor, fresh: Tensor) -> tuple[Tensor, Tensor]:
         """Return the gradient of the loss by backpropagation through time, (parameters,), and the diagnostics."""
-        vector = self.flat.vector.detach().requires_grad_()
-        parameters, inputs = self.flat.unflatten(vector), (batch["observations"], memory, fresh)
-        distribution, values = functional_call(self.policy, parameters, inputs, strict=False)
         rows = {name: column.flatten(0, 1) for name, column in batch.items()}
-        loss, diagnostics = ppo_loss(
-            distribution.flattened(), values.flatten(), rows, self.settings, self.entropy_share
-        )
-        (gradient,) = torch.autograd.grad(loss, vector)
-        return gradient, diagnostics
 
-    @property
-    def entropy_share(self) -> float:
-        """Return the share of the entropy's weight that is left."""
-        return 1 - self.iteration / self.iterations if self.anneal_entropy else 1.0
+        def loss(vector: Tensor) -> tuple[Tensor, Tensor]:
+            parameters, inputs = self.flat.unflatten(vector), (batch["observations"], memory, fresh)
+            distribution, values = functional_call(self.policy, parameters, inputs, strict=False)
+            return ppo_loss(distribution.flattened(), values.flatten(), rows, self.settings, self.entropy_share)
+
+        if self.policy.unrolls_at_once:
+            gradient, (_, diagnostics) = grad_and_value(loss, has_aux=True)(self.flat.vector)
+            return gradient, diagnostics
+        vector = self.flat.vector.detach().requires_grad_()  # torch.func would take torch's recurrent loops apart
+        value, diagnostics = loss(vector)
+        return torch.autograd.grad(value, vector)[0], diagnostics
 
     def _step_function(self) -> Callable[..., Tensor]:
-        return self.sequence_step
+        """Return the gradient step, compiled as PPO's is where the policy unrolls at once."""
+        eager = self.settings.update == "eager" or self.auxiliary is not None or self.iteration < EAGER_ITERATIONS
+        if eager or not self.policy.unrolls_at_once:
+            return self.sequence_step
+        if self._compiled is None:
+            shape, device = (self.settings.steps, self._sequences), self.rate.device
+            batch = {
+                name: torch.zeros(*shape, *((width,) if name in MATRICES else ()), device=device)
+                for name, width in self._widths.items()
+            }
+            memory = torch.zeros(self._sequences, self.policy.memory_width, device=device)
+            example = (batch, memory, torch.zeros(shape, dtype=torch.bool, device=device))
+            self._compiled = compile_update(self.sequence_step, example, self._changing, self.log)
+        return self._compiled
