@@ -6,10 +6,11 @@ import math
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
+from torch.func import functional_call, grad
 
 from studio.experiment import Settings, setting
 from studio.meta.inner_loop import adapt
+from studio.meta.one_inner_step import Layer, predict_after_one_step
 from studio.meta.support_perceptron import SupportPerceptron, Weights
 
 SPEED = 10  # rates are learned so many times as fast as weights, on whose scale their logarithms hardly move
@@ -54,10 +55,7 @@ class GradientPolicy(SupportPerceptron):
         first_order: bool = setting(False, "First order", "Whether inner gradients are constants.", derived=True)
 
     def adapt(self, parameters: Weights, observations: Tensor, actions: Tensor) -> dict[str, Tensor]:
-        weights = {name: parameters[NETWORK + name] for name in self.shapes}
-        rates = {
-            name: (SPEED * parameters[f"scaled_log_rates.{place}"]).exp() for place, name in enumerate(self.shapes)
-        }
+        weights, rates = self._weights_and_rates(parameters)
 
         def loss(given: Weights, support: tuple[Tensor, Tensor]) -> Tensor:
             found: Tensor = functional_call(self.network, dict(given), (support[0],))
@@ -69,10 +67,33 @@ class GradientPolicy(SupportPerceptron):
         found: dict[str, Tensor] = torch.vmap(adapted)(observations, actions)
         return found
 
+    def predict_adapted(self, parameters: Weights, support: tuple[Tensor, Tensor], observations: Tensor) -> Tensor:
+        if self.params.inner_steps > 1 or self.params.elementwise_rates:
+            return super().predict_adapted(parameters, support, observations)
+        weights, rates = self._weights_and_rates(parameters)
+        layers = pairs(list(weights.values()))
+        first_rates = pairs([rate[0] for rate in rates.values()])
+
+        def slopes(predicted: Tensor) -> Tensor:
+            def total(given: Tensor) -> Tensor:
+                return self.losses(given, support[1]).mean(1).sum()
+
+            return grad(total)(predicted)
+
+        return predict_after_one_step(layers, first_rates, support[0], slopes, observations, self.params.first_order)
+
     def set_inner_loop(self, settings: InnerLoopParams) -> None:
         """Take the inner loop, before the sizes are known."""
         names = InnerLoopParams.model_fields
         self.params = self.params.model_copy(update={name: settings.__dict__[name] for name in names})
+
+    def _weights_and_rates(self, parameters: Weights) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """Return the perceptron's weights, and the rates of all steps for each of them, (steps, …), by name."""
+        weights = {name: parameters[NETWORK + name] for name in self.shapes}
+        rates = {
+            name: (SPEED * parameters[f"scaled_log_rates.{place}"]).exp() for place, name in enumerate(self.shapes)
+        }
+        return weights, rates
 
     def _build(self) -> None:
         super()._build()
@@ -84,3 +105,8 @@ class GradientPolicy(SupportPerceptron):
             )
             for shape in shapes
         )
+
+
+def pairs(values: list[Tensor]) -> list[Layer]:
+    """Return weights and biases, which follow each other, by layer."""
+    return list(zip(values[::2], values[1::2], strict=True))

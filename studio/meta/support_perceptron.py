@@ -90,11 +90,15 @@ class SupportPerceptron(FlatPolicy):
         Args:
             support: scaled observations and actions, (tasks, n, width) each; ``query``: the same.
         """
-        predicted = self.predict(self.adapt(parameters, *support), query[0])
+        predicted = self.predict_adapted(parameters, support, query[0])
         losses, found = self.losses(predicted, query[1]).mean(1), predicted.detach()
         if self.params.choices:
             return losses, (found.argmax(-1) != query[1].argmax(-1)).float().mean(1)
         return losses, ((found - query[1]) * self.action_std).square().mean((1, 2))
+
+    def predict_adapted(self, parameters: Weights, support: tuple[Tensor, Tensor], observations: Tensor) -> Tensor:
+        """Return scaled actions, (tasks, n, outputs), for scaled observations after adaptation to each task."""
+        return self.predict(self.adapt(parameters, *support), observations)
 
     def losses(self, predicted: Tensor, actions: Tensor) -> Tensor:
         """Return the squared error or the cross-entropy of each prediction, (…,), for scaled actions (…, outputs)."""

@@ -22,8 +22,10 @@ class Step:
     share: float
 
 
-def conjugate_gradients(product: Product, target: Tensor, iterations: int, tolerance: float = 1e-10) -> Tensor:
-    """Return x with A x ≈ target for a positive definite A, given by its product with a vector."""
+def conjugate_gradients(
+    product: Product, target: Tensor, iterations: int, tolerance: float = 1e-10
+) -> tuple[Tensor, Tensor]:
+    """Return x with A x ≈ target, and A x itself, for a positive definite A, given by its product with a vector."""
     solution, residual = torch.zeros_like(target), target.clone()
     direction, squared = residual.clone(), residual.dot(residual)
     for _ in range(iterations):
@@ -35,7 +37,7 @@ def conjugate_gradients(product: Product, target: Tensor, iterations: int, toler
         residual = residual - length * image
         after = residual.dot(residual)
         direction, squared = residual + (after / squared) * direction, after
-    return solution
+    return solution, target - residual
 
 
 def trust_region_step(
@@ -59,8 +61,8 @@ def trust_region_step(
         damping: multiple of the identity that is added to the Hessian.
     """
     start = vector.clone()
-    direction = conjugate_gradients(lambda v: fisher(v) + damping * v, gradient, iterations)
-    curvature = direction.dot(fisher(direction) + damping * direction)
+    direction, image = conjugate_gradients(lambda v: fisher(v) + damping * v, gradient, iterations)
+    curvature = direction.dot(image)
     if not curvature > 0:  # no gradient, or not a number
         return Step(0.0, 0.0, 0.0)
     step = (2 * max_kl / curvature).sqrt() * direction

@@ -40,7 +40,7 @@ def navigation() -> dict[str, Experiment]:
 
 def half_circle() -> dict[str, Experiment]:
     """Return MAESN, and MAML without the latent on as many environment steps."""
-    maesn = Experiment.load(ASSETS / "maesn_half_circle.yaml")
+    maesn = Experiment.load(ASSETS / "maesn_half_circle_sparse.yaml")
     shared = {name: value for name, value in maesn.strategy.params.items() if name not in ("tasks", "prior_weight")}
     size = {name: value for name, value in maesn.policy.params.items() if name != "latent"}
     maml = maesn.changed(

@@ -100,8 +100,10 @@ def test_conjugate_gradients_solve_as_numpy_does() -> None:
     generator = torch.Generator().manual_seed(0)
     half = torch.randn(6, 6, generator=generator, dtype=torch.float64)
     matrix, target = half @ half.T + torch.eye(6), torch.randn(6, generator=generator, dtype=torch.float64)
-    found = conjugate_gradients(lambda v: matrix @ v, target, 6)
+    found, _ = conjugate_gradients(lambda v: matrix @ v, target, 6)
     assert found.numpy() == pytest.approx(np.linalg.solve(matrix.numpy(), target.numpy()), rel=1e-6)
+    early, image = conjugate_gradients(lambda v: matrix @ v, target, 3)
+    assert image.numpy() == pytest.approx((matrix @ early).numpy(), rel=1e-6)
 
 
 def test_trust_region_step_keeps_within_its_bound() -> None:

@@ -51,6 +51,27 @@ def test_outer_gradient_agrees_with_finite_differences(steps: int) -> None:
     assert not torch.allclose(cheaper["network.0.weight"], gradients["network.0.weight"], rtol=1e-3)
 
 
+@pytest.mark.parametrize("choices", [0, 2])
+@pytest.mark.parametrize("first_order", [False, True])
+def test_one_inner_step_predicts_as_weights_of_every_task(first_order: bool, choices: int) -> None:
+    """The shorter way of the one step has the loss, and the gradient of weights and rates, of the general one."""
+    policy = policy_of(first_order=first_order, learn_rates=True, outputs=2, choices=choices).double()
+    generator = torch.Generator().manual_seed(1)
+    rows = [torch.randn(3, n, w, dtype=torch.float64, generator=generator) for n in (4, 5) for w in (1, 2)]
+    own = {name: value.detach() for name, value in policy.named_parameters()}
+
+    def short(parameters: dict[str, Tensor]) -> Tensor:
+        return policy.losses(policy.predict_adapted(parameters, (rows[0], rows[1]), rows[2]), rows[3]).mean()
+
+    def general(parameters: dict[str, Tensor]) -> Tensor:
+        return policy.losses(policy.predict(policy.adapt(parameters, rows[0], rows[1]), rows[2]), rows[3]).mean()
+
+    (found, loss), (wanted, known) = (torch.func.grad_and_value(f)(own) for f in (short, general))
+    assert float(loss) == pytest.approx(float(known), rel=1e-10)
+    for name, gradient in wanted.items():
+        assert found[name].numpy() == pytest.approx(gradient.numpy(), rel=1e-9, abs=1e-12), name
+
+
 def test_adapted_memory_acts_as_the_weights_after_gradient_descent() -> None:
     """Each row by the weights of its own task, found here by autograd and a loop."""
     policy, given = policy_of(inner_steps=2), examples(3, 4)
