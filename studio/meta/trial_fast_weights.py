@@ -21,8 +21,9 @@ class TrialFastWeights(TrialActorCritic):
 
     An address that was learned for one state serves every trial, so the policy soon keeps a table of what each action
     gave in each state, where a GRU has to learn gates for every entry. Actor and critic read the sum of the values
-    under the present address, their mean, the logarithm of their number, and the observation. A rollout is unrolled by
-    matrix products, without a loop over its steps.
+    under the present address, by its inverse hyperbolic sine so that ratios of counts are differences, their mean, the
+    logarithm of their number, and the observation. A rollout is unrolled by matrix products, without a loop over its
+    steps.
     """
 
     id = "trial_fast_weights"
@@ -94,4 +95,4 @@ class TrialFastWeights(TrialActorCritic):
     def _read(self, read: Tensor, normalized: Tensor) -> Tensor:
         """Return what actor and critic read, (…, input_width), of what the memory gave, (…, hidden + 1)."""
         total, number = read[..., :-1], read[..., -1:]
-        return torch.cat([0.25 * total, total / (number + 1), torch.log1p(number), normalized], -1)
+        return torch.cat([total.asinh(), total / (number + 1), torch.log1p(number), normalized], -1)
