@@ -33,15 +33,15 @@ class FactorEncoder(nn.Module):
         self.network = Layers([inputs, *[width] * layers, 2 * latent])
 
     def forward(self, context: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the posterior's mean and variance, (tasks, latent).
+        """Return means and variances of posteriors, (tasks, n, latent): several for each task, by parts of its context.
 
         Args:
             context: (tasks, transitions, inputs).
-            mask: 1 where there is a transition and 0 where there is none, (tasks, transitions).
+            mask: 1 where a posterior is given the transition and 0 where it is not, (tasks, n, transitions).
         """
         mean, precision = self._factors(context.flatten(0, -2))
-        shape = (*mask.shape, self.latent)
-        return normal_product(mean.view(shape), precision.view(shape) * mask[..., None])
+        factors = torch.cat([precision, precision * mean], -1).view(*context.shape[:2], self.summary_width)
+        return self.read(mask @ factors)  # each transition is encoded once, for all of its task's posteriors
 
     def absorb(self, summary: Tensor, transitions: Tensor, mask: Tensor) -> Tensor:
         """Return summaries (n, summary_width) after one transition each, (n, inputs), where the mask (n,) is 1. Zeros
@@ -51,7 +51,7 @@ class FactorEncoder(nn.Module):
         return summary + torch.cat([precision, precision * mean], -1)
 
     def read(self, summary: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the posterior's mean and variance, (n, latent), given summaries (n, summary_width)."""
+        """Return the posterior's mean and variance, (…, latent), given summaries (…, summary_width)."""
         precision, weighted = summary.chunk(2, -1)
         variance = 1 / (1 + precision)
         return variance * weighted, variance
@@ -72,15 +72,15 @@ class RecurrentEncoder(nn.Module):
         self.network = Layers([*[width] * layers, 2 * latent])
 
     def forward(self, context: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the posterior's mean and variance, (tasks, latent); see :meth:`FactorEncoder.forward`. Where there is
-        no transition there is none behind it either."""
+        """Return means and variances of posteriors, (tasks, n, latent); see :meth:`FactorEncoder.forward`. Each is given
+        a task's first transitions: the mask is 0 behind a 0."""
         core, start = self.core, context.new_zeros(1, len(context), self.core.hidden_size)
         weights = [core.weight_ih, core.weight_hh, core.bias_ih, core.bias_hh]
         # input, hidden state, weights, biases, layers, dropout, training, bidirectional, batch first
         states = torch.gru(context, start, weights, True, 1, 0.0, True, False, True)[0]
-        count = mask.sum(1).long()
-        last = states[torch.arange(len(states), device=states.device), (count - 1).clamp(min=0)]
-        return self.read(torch.cat([last, (count > 0)[:, None].to(last)], -1))
+        count = mask.sum(-1).long()
+        last = states[torch.arange(len(states), device=states.device)[:, None], (count - 1).clamp(min=0)]
+        return self.read(torch.cat([last, (count > 0)[..., None].to(last)], -1))
 
     def absorb(self, summary: Tensor, transitions: Tensor, mask: Tensor) -> Tensor:
         """Return summaries after one transition each; see :meth:`FactorEncoder.absorb`."""
@@ -89,9 +89,12 @@ class RecurrentEncoder(nn.Module):
         return torch.where(mask[:, None] > 0, after, summary)
 
     def read(self, summary: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the posterior's mean and variance, (n, latent), given summaries (n, summary_width)."""
-        mean, precision = _normal(self.network(summary[:, :-1])[0])
-        return normal_product(mean[:, None], (precision * summary[:, -1:])[:, None])
+        """Return the posterior's mean and variance, (…, latent), given summaries (…, summary_width)."""
+        rows = summary.flatten(0, -2)
+        mean, precision = _normal(self.network(rows[:, :-1])[0])
+        mean, variance = normal_product(mean[:, None], (precision * rows[:, -1:])[:, None])
+        shape = (*summary.shape[:-1], self.latent)
+        return mean.view(shape), variance.view(shape)
 
 
 def _normal(outputs: Tensor) -> tuple[Tensor, Tensor]:

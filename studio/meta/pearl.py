@@ -69,7 +69,7 @@ class PEARL:
         self.replay = TaskReplay(
             tasks, max(2, min(settings.capacity // tasks, visits * self.steps)), widths, self.device
         )
-        self.recent = RecentTrials(tasks, -(-n // tasks), self.context_steps, policy.transition_width, self.device)
+        self.recent = RecentTrials(tasks, max(settings.recent, -(-n // tasks)), self.context_steps, policy.transition_width, self.device)
         self.update = PEARLUpdate(policy, settings)
         self._order: list[int] = []  # of the tasks that are to be collected next
         self._due = 0.0  # updates that ``update_ratio`` requires and that were not made yet
@@ -81,7 +81,8 @@ class PEARL:
             started, world = time.perf_counter(), self.env_runner.world
             diverged, before = world.diverged, self.samples
             self.collect(self.next_tasks())
-            self._due += self.settings.update_ratio * (self.samples - before)
+            self._due += self.settings.update_ratio * (self.samples - max(before, self.settings.learning_starts))
+            self._due = max(self._due, 0.0)
             count, self._due = int(self._due), self._due % 1
             diagnostics = [self.learn() for _ in range(count)]
             self.iteration += 1
@@ -112,7 +113,7 @@ class PEARL:
         summary = torch.zeros(n, encoder.summary_width, device=self.device)
         noise = self._normal(n, policy.params.latent)
         latent, rows, context = noise, [], []
-        held = self._held(tasks)
+        held = self._held(n)
         constant = self._uniform(n)
         for t in range(self.steps):
             states = runner.observations
@@ -136,12 +137,10 @@ class PEARL:
         self.recent.add(tasks.tolist(), torch.stack(context))
         self.samples += self.steps * n
 
-    def _held(self, tasks: np.ndarray) -> Tensor:
-        """Return which simulations, (num_envs, 1), hold one random action in each episode."""
-        share, n = self.settings.held_share, len(tasks)
-        new = self.replay.added[torch.from_numpy(tasks).to(self.device)] == 0
-        among = torch.arange(n, device=self.device) < round(share * n)
-        return (among | (new & (share > 0)))[:, None]
+    def _held(self, n: int) -> Tensor:
+        """Return which simulations, (n, 1), hold one random action in each episode."""
+        share = 1.0 if self.samples < self.settings.learning_starts else self.settings.held_share
+        return torch.arange(n, device=self.device)[:, None] < round(share * n)
 
     def learn(self) -> Tensor:
         """Make an update on some of the tasks that were played; return its diagnostics."""
@@ -149,9 +148,10 @@ class PEARL:
         played = torch.nonzero(self.replay.added).flatten()
         drawn = torch.randint(len(played), (settings.task_batch,), generator=self.generator, device=self.device)
         batch = self.replay.sample(played[drawn], settings.batch_size, self.generator)
-        context, mask = self.recent.sample(played[drawn], settings.context, self.generator)
+        context, mask = self.recent.sample(played[drawn], settings.context, settings.batch_size, self.generator)
         noise = self._normal(2, settings.task_batch * settings.batch_size, p.outputs)
-        arguments = batch, context, mask, self._normal(settings.task_batch, p.latent), noise
+        latent_noise = self._normal(settings.task_batch, settings.batch_size, p.latent)
+        arguments = batch, context, mask, latent_noise, noise
         step = self._step_function(arguments)
         self.updates += 1
         return step(*arguments)

@@ -46,18 +46,28 @@ class PEARLParams(SACParams):
         ge=0,
         le=100,
     )
+    learning_starts: int = setting(
+        0,
+        "Learning starts",
+        "Steps before the first update, in which all simulations hold random actions.",
+        "steps",
+        ge=0,
+        le=10_000_000,
+    )
     held_share: float = setting(
         0.0,
         "Held actions",
         "Share of the simulations that explore by one random action in each episode instead of by the policy: it goes "
-        "far, where actions that are drawn in every step stay near. Above 0, every task is explored like this the "
-        "first time.",
+        "far, where actions that are drawn in every step stay near.",
         ge=0,
         le=1,
     )
     task_batch: int = setting(16, "Tasks in a batch", "Tasks of an update, drawn with replacement.", ge=1, le=1024)
     context: int = setting(
         64, "Context", "Transitions of a recent trial, at most, that z is inferred from.", "transitions", ge=1, le=4096
+    )
+    recent: int = setting(
+        1, "Recent trials", "Trials of each task that contexts are drawn from: the newest.", "trials", ge=1, le=1000
     )
     kl_weight: float = setting(0.1, "KL weight", "Weight of KL(q(z|c) ‖ N(0, I)).", ge=0, le=1000)
     reward_scale: float = setting(1.0, "Reward scale", "What rewards are multiplied by.", gt=0, le=1000)
@@ -92,36 +102,31 @@ class PEARLUpdate:
         Args:
             batch: columns of each task's transitions, (tasks, n, width), as :class:`studio.rl.algorithms.sac.SACUpdate`
                 has them.
-            context, mask: see :meth:`studio.meta.context_encoder.FactorEncoder.forward`.
-            latent_noise: standard normal, (tasks, latent).
+            context, mask: see :meth:`studio.meta.context_encoder.FactorEncoder.forward`; a posterior for each
+                transition, so that a batch holds many.
+            latent_noise: standard normal, (tasks, n, latent).
             noise: standard normal, (2, tasks · n, width of an action): for the next state's action and the present
                 state's.
         """
         rows = {name: column.flatten(0, 1) for name, column in batch.items()}
         rewards, discounts = self.settings.reward_scale * rows["rewards"].squeeze(-1), rows["discounts"].squeeze(-1)
-        states, next_states, n = rows["observations"], rows["next_observations"], batch["rewards"].shape[1]
+        states, next_states = rows["observations"], rows["next_observations"]
         alpha = self.log_alpha.exp()
         self.count.add_(1)
 
-        def inferred(vector: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-            """Return each transition's z, and the posteriors' mean and variance, (tasks, latent)."""
-            mean, variance = functional_call(self.policy.encoder, self.encoder.unflatten(vector), (context, mask))
-            latent = mean + variance.sqrt() * latent_noise
-            return latent.repeat_interleave(n, 0), mean, variance
-
-        latent = inferred(self.encoder.vector)[0]
-        next_actions, next_density = self._draw(self.actor.vector, torch.cat([next_states, latent], -1), noise[0])
-        next_q = self._q(self.target, torch.cat([next_states, latent, next_actions], -1)).amin(0)
-        targets = rewards + discounts * (next_q - alpha * next_density)
-
         def critic_loss(vector: Tensor, encoder: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
-            z, mean, variance = inferred(encoder)
+            mean, variance = functional_call(self.policy.encoder, self.encoder.unflatten(encoder), (context, mask))
+            z = (mean + variance.sqrt() * latent_noise).flatten(0, 1)
+            latent = z.detach()
+            next_actions, next_density = self._draw(self.actor.vector, torch.cat([next_states, latent], -1), noise[0])
+            next_q = self._q(self.target, torch.cat([next_states, latent, next_actions], -1)).amin(0)
+            targets = rewards + discounts * (next_q - alpha * next_density)
             values = self._q(vector, torch.cat([states, z, rows["actions"]], -1))
             critic, kl = (values - targets).square().mean(1).sum(), kl_to_prior(mean, variance).mean()
-            return critic + self.settings.kl_weight * kl, (critic, values.mean(), kl, variance.sqrt().mean())
+            return critic + self.settings.kl_weight * kl, (latent, critic, values.mean(), kl, variance.sqrt().mean())
 
         both = grad_and_value(critic_loss, (0, 1), has_aux=True)(self.critics.vector, self.encoder.vector)
-        gradients, (_, (critic, q, kl, deviation)) = both
+        gradients, (_, (latent, critic, q, kl, deviation)) = both
 
         def actor_loss(vector: Tensor) -> tuple[Tensor, Tensor]:
             actions, density = self._draw(vector, torch.cat([states, latent], -1), noise[1])

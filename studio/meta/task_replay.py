@@ -72,22 +72,22 @@ class RecentTrials:
             self.rows[task, self.added[task] % self.rows.shape[1]] = own
             self.added[task] += 1
 
-    def sample(self, tasks: Tensor, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Return contexts (n, count, width) of tasks (n,), and a mask (n, count) of the transitions that there are.
+    def sample(self, tasks: Tensor, count: int, parts: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Return contexts (n, transitions, width) of tasks (n,), and a mask (n, parts, transitions).
 
-        Each is drawn without replacement, in its order, from the first steps of a trial, a number of them that is
-        uniform from 1 on: a policy has seen as much in a test.
+        A context is a trial's transitions, or ``count`` of them drawn without replacement, in their order. Each part of
+        it is what was seen at a moment of the trial, all of which are equally likely: 1 in the mask before it, 0 after.
         """
         steps, device, n = self.rows.shape[2], self.rows.device, len(tasks)
         held = self.added[tasks].clamp(max=self.rows.shape[1])
-        drawn = torch.rand(n, 2 + steps, generator=generator, device=device)
-        trial, seen = (drawn[:, 0] * held).long(), 1 + (drawn[:, 1] * steps).long()
-        keys = drawn[:, 2:].masked_fill(torch.arange(steps, device=device) >= seen[:, None], 2.0)
-        places = keys.topk(min(count, steps), largest=False).indices
-        late = places >= seen[:, None]
-        places = places.masked_fill(late, steps).sort(-1).values
-        mask = (places < steps).float()
-        return self.rows[tasks[:, None], trial[:, None], places.clamp(max=steps - 1)], mask
+        trial = (torch.rand(n, generator=generator, device=device) * held).long()
+        if count < steps:
+            keys = torch.rand(n, steps, generator=generator, device=device)
+            places = keys.topk(count, sorted=False).indices.sort(-1).values
+        else:
+            places = torch.arange(steps, device=device).expand(n, steps)
+        moments = torch.randint(steps + 1, (n, parts, 1), generator=generator, device=device)
+        return self.rows[tasks[:, None], trial[:, None], places], (places[:, None] < moments).float()
 
     def state_dict(self) -> dict[str, Any]:
         """Return the trials, copied to the CPU."""

@@ -39,8 +39,8 @@ def posterior_of(policy: LatentActorCritic, seen: list[dict[str, np.ndarray]]) -
         for before, after in pairwise(seen)
     ]
     with torch.no_grad():
-        mean, variance = policy.encoder(torch.tensor(np.stack(rows, 1)), torch.ones(len(rows[0]), len(rows)))
-    return mean.numpy(), variance.sqrt().numpy()
+        mean, variance = policy.encoder(torch.tensor(np.stack(rows, 1)), torch.ones(len(rows[0]), 1, len(rows)))
+    return mean[:, 0].numpy(), variance[:, 0].sqrt().numpy()
 
 
 @pytest.mark.parametrize("encoder", ["factors", "recurrent"])
