@@ -40,7 +40,16 @@ class Pearl(ReinforcementStrategy):
         **TINY,
         **dict.fromkeys(("source", "target"), CIRCLE),
         "policy": {"id": LatentActorCritic.id, "params": {"width": 16, "encoder_width": 8, "latent": 2}},
-        "strategy": {"params": {**TINY_SAC, "task_batch": 3, "context": 8, "training_tasks": 6}},
+        "strategy": {
+            "params": {
+                **TINY_SAC,
+                "task_batch": 3,
+                "context": 8,
+                "training_tasks": 6,
+                "rewarded_share": 0.5,
+                "anneal": True,
+            }
+        },
         "evaluation": {**TINY["evaluation"], "shots": [0, 1], "held_out": "inside"},
     }
     example_variants: ClassVar[dict[str, Any]] = {

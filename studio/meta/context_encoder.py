@@ -72,8 +72,8 @@ class RecurrentEncoder(nn.Module):
         self.network = Layers([*[width] * layers, 2 * latent])
 
     def forward(self, context: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """Return means and variances of posteriors, (tasks, n, latent); see :meth:`FactorEncoder.forward`. Each is given
-        a task's first transitions: the mask is 0 behind a 0."""
+        """Return means and variances of posteriors, (tasks, n, latent); see :meth:`FactorEncoder.forward`. Each is
+        given a task's first transitions: the mask is 0 behind a 0."""
         core, start = self.core, context.new_zeros(1, len(context), self.core.hidden_size)
         weights = [core.weight_ih, core.weight_hh, core.bias_ih, core.bias_hh]
         # input, hidden state, weights, biases, layers, dropout, training, bidirectional, batch first

@@ -66,10 +66,11 @@ class PEARL:
         widths = {"observations": p.inputs, "actions": p.outputs, "rewards": 1}
         widths |= {"next_observations": p.inputs, "discounts": 1}
         visits = -(-iterations * n // tasks) + 1  # of a task: they are assigned in turn
-        self.replay = TaskReplay(
-            tasks, max(2, min(settings.capacity // tasks, visits * self.steps)), widths, self.device
-        )
-        self.recent = RecentTrials(tasks, max(settings.recent, -(-n // tasks)), self.context_steps, policy.transition_width, self.device)
+        length = max(2, min(settings.capacity // tasks, visits * self.steps))
+        self.replay = TaskReplay(tasks, length, widths, self.device)
+        self.rewarded = TaskReplay(tasks, length if settings.rewarded_share else 0, widths, self.device)
+        trials = max(settings.recent, -(-n // tasks))
+        self.recent = RecentTrials(tasks, trials, self.context_steps, policy.transition_width, self.device)
         self.update = PEARLUpdate(policy, settings)
         self._order: list[int] = []  # of the tasks that are to be collected next
         self._due = 0.0  # updates that ``update_ratio`` requires and that were not made yet
@@ -84,6 +85,8 @@ class PEARL:
             self._due += self.settings.update_ratio * (self.samples - max(before, self.settings.learning_starts))
             self._due = max(self._due, 0.0)
             count, self._due = int(self._due), self._due % 1
+            if self.settings.anneal:
+                self.update.rate.fill_(self.settings.learning_rate * (1 - self.iteration / self.iterations))
             diagnostics = [self.learn() for _ in range(count)]
             self.iteration += 1
             if world.diverged > diverged:
@@ -133,7 +136,10 @@ class PEARL:
                 constant = torch.where(ended, self._uniform(n), constant)
                 mean, variance = encoder.read(summary)
                 latent = torch.where(ended | every_step, mean + variance.sqrt() * noise, latent)
-        self.replay.add(tasks.tolist(), torch.stack(rows))
+        played = torch.stack(rows)
+        self.replay.add(tasks.tolist(), played)
+        if self.settings.rewarded_share:
+            self.rewarded.add(tasks.tolist(), played, played[..., policy.params.inputs + policy.params.outputs] > 0)
         self.recent.add(tasks.tolist(), torch.stack(context))
         self.samples += self.steps * n
 
@@ -147,8 +153,13 @@ class PEARL:
         settings, p = self.settings, self.policy.params
         played = torch.nonzero(self.replay.added).flatten()
         drawn = torch.randint(len(played), (settings.task_batch,), generator=self.generator, device=self.device)
-        batch = self.replay.sample(played[drawn], settings.batch_size, self.generator)
-        context, mask = self.recent.sample(played[drawn], settings.context, settings.batch_size, self.generator)
+        tasks = played[drawn]
+        batch = self.replay.sample(tasks, settings.batch_size, self.generator)
+        if few := round(settings.rewarded_share * settings.batch_size):
+            has, rewarded = self.rewarded.added[tasks] > 0, self.rewarded.sample(tasks, few, self.generator)
+            for name, column in batch.items():
+                column[:, :few] = torch.where(has[:, None, None], rewarded[name], column[:, :few])
+        context, mask = self.recent.sample(tasks, settings.context, settings.batch_size, self.generator)
         noise = self._normal(2, settings.task_batch * settings.batch_size, p.outputs)
         latent_noise = self._normal(settings.task_batch, settings.batch_size, p.latent)
         arguments = batch, context, mask, latent_noise, noise
@@ -159,6 +170,7 @@ class PEARL:
     def stateful(self) -> Mapping[str, Stateful]:
         """Return, by name, the parts whose state training continues from, beside the policy and the counters."""
         parts: dict[str, Any] = {"update": self.update, "interaction": self.env_runner, "replay": self.replay}
+        parts |= {"rewarded": self.rewarded} if self.settings.rewarded_share else {}
         return {**parts, "recent": self.recent, "held": self.held, "returns": self.returns}
 
     def state_dict(self) -> dict[str, Any]:

@@ -62,10 +62,19 @@ class PEARLParams(SACParams):
         ge=0,
         le=1,
     )
+    rewarded_share: float = setting(
+        0.0,
+        "Rewarded share",
+        "Share of each task's transitions in an update that are drawn from those with a reward above 0, if it has any: "
+        "where rewards are sparse.",
+        ge=0,
+        le=1,
+    )
     task_batch: int = setting(16, "Tasks in a batch", "Tasks of an update, drawn with replacement.", ge=1, le=1024)
     context: int = setting(
         64, "Context", "Transitions of a recent trial, at most, that z is inferred from.", "transitions", ge=1, le=4096
     )
+    anneal: bool = setting(False, "Anneal", "Decays the learning rate linearly to 0 over the budget.")
     recent: int = setting(
         1, "Recent trials", "Trials of each task that contexts are drawn from: the newest.", "trials", ge=1, le=1000
     )
@@ -85,6 +94,7 @@ class PEARLUpdate:
         self.log_alpha = torch.tensor(settings.alpha, device=device).log()
         chosen = settings.target_entropy
         self.target_entropy = float(-policy.params.outputs if chosen is None else chosen)
+        self.rate = torch.tensor(settings.learning_rate, device=device)
         self.count = torch.zeros((), device=device)
         vectors = (self.actor.vector, self.critics.vector, self.encoder.vector, self.log_alpha)
         self.moments = [(torch.zeros_like(v), torch.zeros_like(v)) for v in vectors]  # Adam's first and second
@@ -160,4 +170,4 @@ class PEARLUpdate:
         return values.squeeze(-1)
 
     def _apply_gradient(self, which: int, vector: Tensor, gradient: Tensor) -> None:
-        adam(vector, gradient, *self.moments[which], self.count, self.settings.learning_rate)
+        adam(vector, gradient, *self.moments[which], self.count, self.rate)

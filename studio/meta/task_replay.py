@@ -26,11 +26,15 @@ class TaskReplay:
         self.rows = torch.zeros(tasks, length, sum(self.widths.values()), device=device)
         self.added = torch.zeros(tasks, dtype=torch.int64, device=device)
 
-    def add(self, tasks: Sequence[int], rows: Tensor) -> None:
-        """Add transitions (time, simulations, width) of simulations that played these tasks."""
+    def add(self, tasks: Sequence[int], rows: Tensor, chosen: Tensor | None = None) -> None:
+        """Add transitions (time, simulations, width) of simulations that played these tasks.
+
+        Args:
+            chosen: which are added, (time, simulations) bool; None: all.
+        """
         length = self.rows.shape[1]
-        for task, own in zip(tasks, rows.unbind(1), strict=True):
-            own = own[-length:]
+        for i, (task, own) in enumerate(zip(tasks, rows.unbind(1), strict=True)):
+            own = (own if chosen is None else own[chosen[:, i]])[-length:]
             places = (self.added[task] + torch.arange(len(own), device=own.device)) % length
             self.rows[task, places] = own
             self.added[task] += len(own)

@@ -78,6 +78,13 @@ def test_memories_return_transitions_of_the_asked_task_alone() -> None:
         assert (context[2:, :, 0] >= 20).all()  # of its two newest trials
 
 
+def test_replay_adds_the_chosen_transitions_alone() -> None:
+    replay, rows = TaskReplay(2, 10, {"a": 1}), torch.arange(12.0).view(6, 2, 1)  # of two simulations
+    replay.add([0, 1], rows, rows.squeeze(-1) % 3 == 0)
+    drawn = replay.sample(torch.tensor([0, 1]), 50, torch.Generator().manual_seed(0))["a"]
+    assert set(drawn[0].flatten().tolist()) == {0.0, 6.0} and set(drawn[1].flatten().tolist()) == {3.0, 9.0}
+
+
 @pytest.mark.parametrize("count", [12, 30])
 def test_recent_trials_sample_what_was_seen_at_any_moment_of_a_trial(count: int) -> None:
     recent, generator = RecentTrials(1, 1, 30, 1), torch.Generator().manual_seed(0)
