@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import (
-    QHBoxLayout,
     QLabel,
     QPushButton,
     QSplitter,
@@ -33,6 +32,7 @@ from widgets.adaptation.worker import AdaptationWorker
 from widgets.features.job import Signature, checkpoints_of
 from widgets.forms.content_stack import ContentStack
 from widgets.forms.scroll_column import ScrollColumn
+from widgets.forms.wrapping_row import WrappingRow
 from widgets.shell.app_state import AppState
 from widgets.style import theme
 
@@ -85,11 +85,7 @@ class AdaptationPanel(QWidget):
         self.words.setWordWrap(True)
         self.words.setProperty("role", "muted")
         self.words.setFont(theme.small_font())
-        head = QHBoxLayout()
-        head.setSpacing(theme.SMALL)
-        head.addWidget(self.run, 1)
-        for button in self.buttons.values():
-            head.addWidget(button)
+        head = WrappingRow(self.run, *self.buttons.values())
         self.middle = QStackedWidget()
         for plot in (self.plane, self.answers, self.rewards):
             self.middle.addWidget(plot)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from PySide6.QtGui import QShowEvent
-from PySide6.QtWidgets import QHBoxLayout, QStackedLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QStackedLayout, QVBoxLayout, QWidget
 
 from studio.contracts import PanelInfo
 from widgets.adapters.adapters_view import AdaptersView
 from widgets.adapters.targets_view import TargetsView
 from widgets.forms.segmented import Segmented
+from widgets.forms.wrapping_row import WrappingRow
 from widgets.shell.app_state import AppState
 from widgets.style import theme
 
@@ -33,11 +34,7 @@ class AdaptersPanel(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(theme.MEDIUM, theme.SMALL, theme.MEDIUM, theme.SMALL)
         column.setSpacing(theme.SMALL)
-        head = QHBoxLayout()
-        head.setSpacing(theme.MEDIUM)
-        head.addWidget(self.choice)
-        head.addWidget(self.adapters.bar, 1)
-        head.addStretch()
+        head = WrappingRow(self.choice, self.adapters.bar, spacing=theme.MEDIUM)
         column.addLayout(head)
         column.addLayout(self.stack, 1)
         self.choice.chosen.connect(self._choose)

@@ -38,6 +38,7 @@ from widgets.shell.app_state import AppState
 from widgets.style import theme
 
 CAPACITY = 5_000
+LEAST_HEIGHT = 48  # px of the list: about three lines, where the window is low
 LEVELS = ("debug", "info", "warning", "error")
 TINTS = {"debug": "muted", "info": "text", "warning": "warning", "error": "error"}
 ROLE_LEVEL = Qt.ItemDataRole.UserRole
@@ -127,6 +128,7 @@ class LogPanel(QWidget):
         self.model = LogModel()
         self.filter = LogFilter(self.model)
         self.view = QListView()
+        self.view.setMinimumHeight(LEAST_HEIGHT)
         self.view.setModel(self.filter)
         self.view.setUniformItemSizes(True)  # thousands of lines are laid out without being measured
         self.view.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)

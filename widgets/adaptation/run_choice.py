@@ -7,7 +7,7 @@ from typing import Any
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QShowEvent
-from PySide6.QtWidgets import QComboBox
+from PySide6.QtWidgets import QComboBox, QSizePolicy
 
 from widgets.adaptation.job import adapting_runs
 from widgets.curves.overlay import Overlay, key_of
@@ -28,6 +28,7 @@ class RunChoice(QComboBox):
         self.setToolTip(self.tr("Runs of strategies that adapt to a new task, the newest first"))
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.setMinimumContentsLength(12)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.currentIndexChanged.connect(lambda _: self.chosen.emit(self.currentData()))
         for changed in (app_state.runs_changed, app_state.registry_ready):
             changed.connect(self.refresh)

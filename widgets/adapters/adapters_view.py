@@ -8,7 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QMessageBox, QSplitter, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QHBoxLayout,
+    QLabel,
+    QMessageBox,
+    QSizePolicy,
+    QSplitter,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from studio.errors import Stopped
 from studio.experiment import Experiment
@@ -41,6 +50,7 @@ class AdaptersView(QWidget):
         self._asked = 0
         self.list, self.spectrum, self.pruning, self.blending = AdapterList(), SpectrumView(), PruneBar(), BlendBar()
         self.bar = QWidget()  # of the panel's head: buttons and the slider
+        self.bar.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         self.words = QLabel()
         self.words.setWordWrap(True)
         self.words.setProperty("role", "muted")

@@ -16,7 +16,7 @@ class ContentStack(QStackedWidget):
         self.sentence = QLabel(words)
         self.sentence.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.sentence.setWordWrap(True)
-        self.sentence.setMargin(theme.WIDE)
+        self.sentence.setMargin(theme.MEDIUM)
         self.sentence.setProperty("role", "muted")
         self.addWidget(self.sentence)
         self.addWidget(content)

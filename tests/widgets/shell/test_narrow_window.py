@@ -70,6 +70,16 @@ def test_a_window_of_1000_px_has_room_for_the_inspector(qtbot: Any, app_state: A
     viewport.shut_down()
 
 
+def test_the_window_with_all_its_panels_fits_1000_by_700_px(qtbot: Any, tmp_path: Path) -> None:
+    window = MainWindow(AppState(tmp_path), goes_on=False)
+    qtbot.addWidget(window)
+    window.show()
+    window.resize(1000, 700)
+    QApplication.processEvents()
+    assert (window.width(), window.height()) == (1000, 700), {n: d.minimumSizeHint() for n, d in window.docks.items()}
+    window.close()
+
+
 @pytest.fixture
 def bar(qtbot: Any) -> Iterator[ViewportBar]:
     window = QWidget()
