@@ -120,7 +120,7 @@ class StrategyPanel(QWidget):
     def _lay_out(self) -> None:
         content = QWidget()
         body = QVBoxLayout(content)
-        body.setContentsMargins(12, theme.SMALL, 12, 12)
+        body.setContentsMargins(theme.MEDIUM, theme.SMALL, theme.MEDIUM, 12)
         body.setSpacing(theme.MEDIUM)
         line = QFrame()
         line.setProperty("role", "line")

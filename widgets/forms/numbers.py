@@ -19,7 +19,7 @@ from widgets.style import theme
 
 INT_LIMIT = 2**31 - 1
 REAL_LIMIT = 1e300
-NARROW = 92  # least width of a number's field, px
+NARROW = 84  # least width of a number's field, px
 
 
 class WholeBox(QSpinBox):

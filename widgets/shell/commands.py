@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from html import escape
 from pathlib import Path
@@ -262,7 +263,14 @@ class Commands(QObject):
             self._examples_menu.clear()
             self._examples_menu.addActions(by_title)
 
-        self._app_state.background(lambda: {file: Experiment.load(file) for file in self.examples}, done)
+        def read() -> dict[Path, Experiment]:
+            found = {}
+            for file in self.examples:
+                with suppress(StudioError):  # opening it says what is wrong; the others have their titles
+                    found[file] = Experiment.load(file)
+            return found
+
+        self._app_state.background(read, done)
 
     def _save(self) -> None:
         path = self._ask_path()

@@ -48,11 +48,13 @@ class Palette(QDialog):
     def _fill(self, typed: str) -> None:
         words = typed.casefold().split()
         self.found.clear()
+        matches: list[tuple[int, QAction, str, str]] = []
         for action in self._actions:
             name = action.text().replace("&", "").rstrip("…")
             help = action.statusTip() or action.toolTip()
-            if not all(part in f"{name} {help}".casefold() for part in words):
-                continue
+            if all(part in f"{name} {help}".casefold() for part in words):
+                matches.append((_rank(name, words), action, name, help))
+        for _, action, name, help in sorted(matches, key=lambda match: match[0]):  # of one rank: the menus' order
             keys = action.shortcut().toString()
             item = QListWidgetItem(f"{name}   –   {help}" + (f"   [{keys}]" if keys else ""))
             item.setData(Qt.ItemDataRole.UserRole, action)
@@ -67,3 +69,11 @@ class Palette(QDialog):
         if action is not None and action.isEnabled():
             self.accept()
             action.trigger()
+
+
+def _rank(name: str, words: list[str]) -> int:
+    """Return where a match stands: 0 where it begins the name, 1 where it is in it, 2 in the description alone."""
+    folded = name.casefold()
+    if folded.startswith(" ".join(words)):
+        return 0
+    return 1 if all(part in folded for part in words) else 2

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from PySide6.QtWidgets import QApplication
 
 from plugins.panels.strategy import PANEL, StrategyPanel
 from plugins.policies.token_transformer import TokenTransformer
@@ -16,7 +17,9 @@ from studio.contracts import Problem
 from studio.rl.networks.gaussian import GaussianActorCritic
 from studio.rl.networks.squashed import SquashedActorCritic
 from tests.widgets.shell import fakes
+from widgets.forms.scroll_column import WIDEST, ScrollColumn
 from widgets.shell.app_state import AppState
+from widgets.style import theme
 
 
 @pytest.fixture
@@ -122,6 +125,12 @@ def test_a_value_that_the_parameters_refuse_is_told_at_once_and_not_taken(
     editor.setValue(2.0)
     assert rows(panel)["alpha"].problem.text() == ""
     assert app_state.experiment.strategy.params == {"alpha": 2.0}
+
+
+def test_a_narrow_panel_does_not_scroll_sideways(panel: StrategyPanel) -> None:
+    theme.apply(cast(QApplication, QApplication.instance()))
+    (column,) = panel.findChildren(ScrollColumn)
+    assert column.widget().minimumSizeHint().width() <= WIDEST
 
 
 @pytest.fixture

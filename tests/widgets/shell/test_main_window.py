@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from PySide6.QtCore import QSettings, Qt, QThread, QTimer
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtGui import QAction, QGuiApplication
 from PySide6.QtWidgets import QApplication, QLabel
 
 from plugins.panels import log as log_panel
@@ -276,6 +276,14 @@ def test_the_palette_finds_a_command_by_its_letters_and_triggers_it(qtbot: Any, 
     assert "version: 2" in QGuiApplication.clipboard().text()
 
 
+def test_the_palette_puts_names_before_descriptions(window: MainWindow) -> None:
+    palette = Palette(window, window.commands.all())
+    for typed, first in (("dark", "Dark"), ("run", "Run"), ("stop", "Stop"), ("layout", "Reset layout")):
+        palette.search.setText(typed)
+        assert palette.found.item(0).text().startswith(f"{first}   –"), typed
+    palette.reject()
+
+
 def test_device_load_is_shown(window: MainWindow) -> None:
     window.app_state.events.emit([DeviceSample(184.0, 812.0, float("nan"), float("nan"))])
     texts = [label.text() for label in window.statusBar().findChildren(QLabel)]
@@ -292,6 +300,18 @@ def test_f1_opens_the_page_of_the_panel_in_hand(qtbot: Any, window: MainWindow) 
     text = window.help_window().view.toPlainText()
     assert text.index("Run this experiment") < text.index("Copy the selected lines")
     window.help_window().close()
+
+
+def test_a_broken_example_does_not_keep_the_others_from_having_titles(
+    qtbot: Any, window: MainWindow, tmp_path: Path
+) -> None:
+    broken = tmp_path / "broken.yaml"
+    broken.write_text("title: [", encoding="utf-8")
+    window.commands.examples = {broken: QAction("broken", window), **window.commands.examples}
+    window.app_state.registry_ready.emit()
+    demo = next(action for file, action in window.commands.examples.items() if file.name == "demo.yaml")
+    qtbot.waitUntil(lambda: demo.text().startswith("Demo:"))
+    assert not any("YAML" in toast.text or "broken" in toast.text for toast in window.toasts.visible())
 
 
 def test_an_experiment_named_in_the_help_opens(qtbot: Any, window: MainWindow) -> None:
