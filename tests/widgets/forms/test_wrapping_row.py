@@ -28,7 +28,8 @@ def panel(qtbot: Any) -> tuple[QWidget, list[QWidget]]:
 def test_a_wide_row_is_one_line_whose_growing_widget_takes_the_rest(panel: tuple[QWidget, list[QWidget]]) -> None:
     outer, widgets = panel
     outer.resize(700, 200)
-    assert len({widget.y() for widget in widgets}) == 1
+    tops = [widget.y() for widget in widgets]
+    assert max(tops) - min(tops) < 5  # one that is lower is centered
     assert widgets[0].width() > 2 * widgets[0].sizeHint().width()
     assert widgets[-1].geometry().right() == outer.width() - 1
 
