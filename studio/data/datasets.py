@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import functools
 import re
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import get_args
@@ -24,7 +25,10 @@ from studio.sim.hidden_dynamics import hidden_dynamics_file
 
 READER_VERSION = 2  # raise it when the same file is read otherwise, so that policies cached for it are trained again
 CONTROLS = get_args(Domain.model_fields["control"].annotation)
+WAIT_S = 0.2  # between two looks whether another thread has recorded what is asked for
 COLLECTOR_VERSION = 2  # raise it when collection or simulation changes, so that cached datasets are collected again
+
+_recording: dict[Path, threading.Lock] = {}  # held by the thread that reads or records these episodes
 
 
 def demonstrations(
@@ -150,8 +154,23 @@ def model_hash(model: Path) -> str:
 
 
 def _expert_episodes(resolved: ResolvedDomain, seed: int, tick: Callable[[int, int], None] | None) -> Episodes:
+    """Return the expert's episodes, recorded once: a run and a panel may ask for them at the same time."""
+    path = cache_path(resolved, seed)
+    lock = _recording.setdefault(path, threading.Lock())
+    while not lock.acquire(timeout=WAIT_S):
+        if tick is not None:
+            tick(0, resolved.domain.episodes)  # may raise to stop
+    try:
+        return _read_or_record(resolved, seed, path, tick)
+    finally:
+        lock.release()
+
+
+def _read_or_record(
+    resolved: ResolvedDomain, seed: int, path: Path, tick: Callable[[int, int], None] | None
+) -> Episodes:
     store: Format = shared_registry().get("formats", "robomimic")()
-    path, wanted = cache_path(resolved, seed), resolved.domain.episodes
+    wanted = resolved.domain.episodes
     if path.exists():
         with contextlib.suppress(DataError):  # a damaged one is recorded again
             episodes = store.read(path, _of_expert(resolved.domain, store, path))
@@ -162,7 +181,7 @@ def _expert_episodes(resolved: ResolvedDomain, seed: int, tick: Callable[[int, i
     try:
         store.write(episodes, path)
     except OSError as error:
-        reason = "the disk is full" if disk_full(error) else error.strerror
+        reason = "the disk is full" if disk_full(error) else error.strerror or str(error)
         raise ExperimentError(
             f"The cache cannot be written ({reason}).", str(path.parent), "Free space, or set TRANSFER_STUDIO_CACHE."
         ) from None
