@@ -18,7 +18,7 @@ class FlatParameters:
 
     def __init__(self, module: nn.Module) -> None:
         named = {name: p for name, p in module.named_parameters() if p.requires_grad}
-        self.names = list(named)
+        self.names, self.parameters = list(named), list(named.values())
         self.shapes = [p.shape for p in named.values()]
         self.sizes = [p.numel() for p in named.values()]
         self.vector = torch.cat([p.detach().reshape(-1) for p in named.values()]).clone()

@@ -287,19 +287,24 @@ class RecurrentPPO(PPO):
 
     def gradient(self, batch: dict[str, Tensor], memory: Tensor, fresh: Tensor) -> tuple[Tensor, Tensor]:
         """Return the gradient of the loss by backpropagation through time, (parameters,), and the diagnostics."""
-        rows = {name: column.flatten(0, 1) for name, column in batch.items()}
+        rows, inputs = (
+            {name: column.flatten(0, 1) for name, column in batch.items()},
+            (batch["observations"], memory, fresh),
+        )
 
-        def loss(vector: Tensor) -> tuple[Tensor, Tensor]:
-            parameters, inputs = self.flat.unflatten(vector), (batch["observations"], memory, fresh)
-            distribution, values = functional_call(self.policy, parameters, inputs, strict=False)
+        def loss(distribution: ActionDistribution, values: Tensor) -> tuple[Tensor, Tensor]:
             return ppo_loss(distribution.flattened(), values.flatten(), rows, self.settings, self.entropy_share)
 
-        if self.policy.unrolls_at_once:
-            gradient, (_, diagnostics) = grad_and_value(loss, has_aux=True)(self.flat.vector)
-            return gradient, diagnostics
-        vector = self.flat.vector.detach().requires_grad_()  # torch.func would take torch's recurrent loops apart
-        value, diagnostics = loss(vector)
-        return torch.autograd.grad(value, vector)[0], diagnostics
+        if not self.policy.unrolls_at_once:  # torch.func would take torch's recurrent loops apart
+            value, diagnostics = loss(*self.policy(*inputs))
+            parts = torch.autograd.grad(value, self.flat.parameters)
+            return torch.cat([part.flatten() for part in parts]), diagnostics
+
+        def loss_of(vector: Tensor) -> tuple[Tensor, Tensor]:
+            return loss(*functional_call(self.policy, self.flat.unflatten(vector), inputs, strict=False))
+
+        gradient, (_, diagnostics) = grad_and_value(loss_of, has_aux=True)(self.flat.vector)
+        return gradient, diagnostics
 
     def _step_function(self) -> Callable[..., Tensor]:
         """Return the gradient step, compiled as PPO's is where the policy unrolls at once."""
