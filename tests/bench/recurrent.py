@@ -2,8 +2,9 @@
 
 Two sizes: those of the studio's RL² examples (64 simulations of 200 steps, 6 epochs of minibatches of 3,200), and few
 simulations with small minibatches, as is usual there (16 of 128 steps, 10 epochs of 256). Memory and layers have 64
-units; one thread, for the simulation too. Observations and rewards are normalized. Actor and critic share an LSTM;
-theirs then trains it by the actor's gradient alone, which is their fastest. Ours is timed with its GRU too. Stretches
+units. First on one thread, for the simulation too, then on two, which theirs uses for torch alone. Our simulation's
+rate, without any learning, bounds ours. Observations and rewards are normalized. Actor and critic share an LSTM; theirs
+then trains it by the actor's gradient alone, which is their fastest. Ours is timed with its GRU too. Stretches
 alternate in this one process; a rate is the median of the stretches, the ratio that of the rounds.
 
 sb3-contrib is no part of our tests' requirements: ``pip install --no-deps sb3-contrib`` beside stable-baselines3, into
@@ -28,8 +29,9 @@ from studio.rl.algorithms.ppo import PPOParams
 from studio.rl.algorithms.recurrent_ppo import RecurrentActorCritic, RecurrentPPO
 from studio.sim.gymnasium_ids import make_vector
 
-STRETCHES, HIDDEN, TARGET = 3, 64, 4.0
+STRETCHES, HIDDEN, TARGET, THREADS = 3, 64, 4.0, (1, 2)
 NAME, TASK = "HalfCheetah-v5", "half_cheetah"
+CELLS: tuple[Literal["gru", "lstm"], ...] = ("lstm", "gru")
 
 
 @dataclass(frozen=True)
@@ -45,18 +47,30 @@ class Sizes:
 SIZES = {"large": Sizes(64, 200, 3200, 6), "small": Sizes(16, 128, 256, 10)}
 
 
-def ours(s: Sizes, cell: Literal["gru", "lstm"]) -> Callable[[], Any]:
+def ours(s: Sizes, cell: Literal["gru", "lstm"], threads: int) -> Callable[[], Any]:
     """Return what makes one iteration, warmed up."""
     settings = PPOParams(simulations=s.envs, steps=s.steps, minibatch=s.minibatch, epochs=s.epochs)
-    world, policy = (
-        make_vector(s.envs, TASK, TASK, threads=1),
-        RecurrentActorCritic(RecurrentActorCritic.Params(cell=cell)),
-    )
+    world = make_vector(s.envs, TASK, TASK, threads=threads)
+    policy = RecurrentActorCritic(RecurrentActorCritic.Params(cell=cell))
     assert (policy.params.hidden, policy.params.width, policy.params.layers) == (HIDDEN, HIDDEN, 1)
     policy.fit(world.single_observation_space.shape[0], world.control.low, world.control.high, 0)
     iterations = RecurrentPPO(policy, world, settings, iterations=10**6, seed=0).iterate()
     next(iterations)
     return lambda: next(iterations)
+
+
+def simulated(s: Sizes, threads: int) -> Callable[[], Any]:
+    """Return what makes the steps of an iteration of our simulation, with actions at random."""
+    world = make_vector(s.envs, TASK, TASK, threads=threads)
+    actions = np.random.default_rng(0).uniform(-1, 1, (s.steps, s.envs, world.single_action_space.shape[0]))
+    world.reset(seed=0)
+
+    def stretch() -> None:
+        for action in actions:
+            world.step(action)
+
+    stretch()
+    return stretch
 
 
 def theirs(s: Sizes) -> Callable[[], Any]:
@@ -73,11 +87,14 @@ def theirs(s: Sizes) -> Callable[[], Any]:
     return lambda: learner.learn(samples, reset_num_timesteps=False)
 
 
-def rows() -> list[dict[str, Any]]:
+def rows(threads: int) -> list[dict[str, Any]]:
     """Return the rates and their ratios."""
-    found = []
+    torch.set_num_threads(threads)
+    found, on = [], f"{threads} thread{'s' if threads > 1 else ''}"
     for name, sizes in SIZES.items():
-        kinds = {"ours, LSTM": ours(sizes, "lstm"), "ours, GRU": ours(sizes, "gru")}
+        kinds = {f"ours, {cell.upper()}": ours(sizes, cell, threads) for cell in CELLS}
+        kinds["our simulation alone"] = simulated(sizes, threads)
+        compared = [*kinds]
         if find_spec("sb3_contrib") is None:
             print("sb3-contrib is not installed: no comparison with it.", file=sys.stderr)
         else:
@@ -88,16 +105,15 @@ def rows() -> list[dict[str, Any]]:
                 began = time.perf_counter()
                 stretch()
                 rates[kind].append(sizes.envs * sizes.steps / (time.perf_counter() - began))
+        title = f"recurrent PPO, {name} batches, {on}"
         for kind, each in rates.items():
-            unit = f"steps/s [{min(each):.0f}, {max(each):.0f}], 1 thread"
-            found.append(row(f"recurrent PPO, {name} batches: {kind}", float(np.median(each)), unit))
-        for kind in ("ours, LSTM", "ours, GRU") if "sb3-contrib" in rates else ():
+            found.append(row(f"{title}: {kind}", float(np.median(each)), f"steps/s [{min(each):.0f}, {max(each):.0f}]"))
+        for kind in compared if "sb3-contrib" in rates else ():
             times = float(np.median(np.array(rates[kind]) / np.array(rates["sb3-contrib"])))
             asked = (f">= {TARGET:g}", times >= TARGET) if kind == "ours, LSTM" else ()
-            found.append(row(f"recurrent PPO, {name} batches: {kind} against sb3-contrib", times, "times", *asked))
+            found.append(row(f"{title}: {kind} against sb3-contrib", times, "times", *asked))
     return found
 
 
 if __name__ == "__main__":
-    torch.set_num_threads(1)
-    finish(rows())
+    finish([each for threads in THREADS for each in rows(threads)])
