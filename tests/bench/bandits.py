@@ -1,11 +1,11 @@
 """Bandits and tabular MDPs: RL², SNAIL and DPT against values that are known exactly, and published figures.
 
 ``short``: ten pulls of five and of ten arms, by RL² and SNAIL; the greedy policy's value is exact, by following it
-through all 1,024 sequences of rewards. ``long``: a hundred pulls of five arms by RL², greedily, on fresh bandits, one
-seed. ``tabular``: ten episodes of random MDPs by RL² with fast weights, by sampled actions as in training, on fresh
-MDPs. ``dpt``: ten pulls by the decision-pretrained transformer's samples; its value on five arms is exact, by dynamic
-programming over all counts of successes and failures, as it reads the trial as a set. Ten arms have ten million counts:
-there 200,000 trials are drawn, whose expected rewards are known at each pull.
+through all 1,024 sequences of rewards. ``long``: a hundred pulls of five arms by RL² with fast weights, greedily, on
+fresh bandits, one seed. ``tabular``: ten episodes of random MDPs by RL² with fast weights, by sampled actions as in
+training, on fresh MDPs. ``dpt``: ten pulls by the decision-pretrained transformer's samples; its value on five arms is
+exact, by dynamic programming over all counts of successes and failures, as it reads the trial as a set. Ten arms have
+ten million counts: there 200,000 trials are drawn, whose expected rewards are known at each pull.
 
 The experiments are those of ``assets/experiments``. With a constant weight of the entropy, six runs of RL² on seeds 0,
 1 and 2 had reached 98.8 to 99.8% in 200 iterations; it decays since SNAIL learned better so on seed 101. Seconds are
@@ -168,7 +168,7 @@ def dpt(folder: Path) -> list[Row]:
 PARTS: dict[str, Callable[[Path], list[Row]]] = {
     "short": short,
     "long": lambda folder: played(
-        "RL², n=100, k=5", "rl2_bandit_long", 78.0, "UCB1 78.0, paper 78.7", folder, SEEDS[:1]
+        "RL², n=100, k=5", "rl2_bandit_fast_weights", 78.0, "UCB1 78.0, paper 78.7", folder, SEEDS[:1]
     ),
     "tabular": lambda folder: played("RL², MDPs, n=10", "rl2_tabular", 150.0, "PSRL 138.1, paper 156.2", folder, SEEDS),
     "dpt": dpt,
