@@ -41,6 +41,9 @@ class StrategyPanel(QWidget):
         self.list = QListWidget()
         self.list.setAccessibleName(self.tr("Strategies"))
         self.list.currentItemChanged.connect(self._choose)
+        self.no_match = QLabel(self.tr("No strategy has these words."))
+        self.no_match.setProperty("role", "muted")
+        self.no_match.hide()
         self.summary = QLabel()
         self.summary.setWordWrap(True)
         self.reference = QLabel()
@@ -124,7 +127,7 @@ class StrategyPanel(QWidget):
         body.setSpacing(theme.MEDIUM)
         line = QFrame()
         line.setProperty("role", "line")
-        above = (self.search, self.list, self.summary, self.reference, self.advice, self.unplaced)
+        above = (self.search, self.no_match, self.list, self.summary, self.reference, self.advice, self.unplaced)
         for widget in (*above, line, self.params["strategy"], *self.sections.values()):
             body.addWidget(widget)
         body.addStretch(1)
@@ -164,6 +167,7 @@ class StrategyPanel(QWidget):
         for row in range(self.list.count()):
             item = self.list.item(row)
             item.setHidden(not all(part in item.data(Qt.ItemDataRole.UserRole + 1) for part in parts))
+        self.no_match.setVisible(all(self.list.item(row).isHidden() for row in range(self.list.count())))
 
     def _choose(self, item: QListWidgetItem | None, _before: object = None) -> None:
         if item is None:

@@ -73,6 +73,9 @@ def test_search_looks_into_summary_and_tags(panel: StrategyPanel) -> None:
     assert shown() == ["LoRA"]
     panel.search.setText("weights learning")
     assert shown() == ["Full fine-tuning"]
+    assert not panel.no_match.isVisibleTo(panel)
+    panel.search.setText("no such words")
+    assert panel.no_match.isVisibleTo(panel)
     panel.search.setText("")
     assert len(shown()) == 2
 
