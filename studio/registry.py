@@ -111,9 +111,11 @@ class Registry:
         for broken in [*self.broken(kind), *self.broken("plugins")]:
             if broken.name == id:
                 raise ExperimentError(str(broken), field, "Fix the plugin, or choose another.")
-        choices = f"Choose one of: {', '.join(known) or 'none found'}."
         close = difflib.get_close_matches(id, known, 1)
-        remedy = f"Did you mean '{close[0]}'? {choices}" if close else choices
+        if close:  # of dozens of names the one that was meant is enough
+            remedy = f"Did you mean '{close[0]}'? `transfer-studio list {kind}` names all."
+        else:
+            remedy = f"Choose one of: {', '.join(known) or 'none found'}."
         raise ExperimentError(f"'{id}' is not among the {kind}.", field, remedy)
 
     def broken(self, kind: str | None = None) -> list[Broken]:

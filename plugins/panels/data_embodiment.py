@@ -229,7 +229,8 @@ class DataEmbodimentPanel(QWidget):
 
         def failed(error: Exception) -> None:
             if self._wanted.get(f"{role}.embodiment") == key:
-                self._settle(f"{role}.embodiment", error)
+                of_task = isinstance(error, StudioError) and error.field == "task"  # its own field says so
+                self._settle(f"{role}.embodiment", None if of_task else error)
                 column.preview.show_image(None, self.tr("No preview"))
 
         self._app_state.background(partial(_look_at, domain, self._app_state.registry), done, failed)

@@ -186,5 +186,7 @@ def test_shared_registry_is_the_same_object() -> None:
 
 
 def test_misspelled_id_is_answered_with_the_one_that_was_meant() -> None:
-    with pytest.raises(ExperimentError, match=r"Did you mean 'full_finetuning'\? Choose one of: .*lora"):
+    with pytest.raises(ExperimentError, match=r"Did you mean 'full_finetuning'\? `transfer-studio list strategies`"):
         shared_registry().get("strategies", "full_fine_tuning")
+    with pytest.raises(ExperimentError, match=r"Choose one of: .*lora"):
+        shared_registry().get("strategies", "zzz")

@@ -16,7 +16,7 @@ from plugins.formats.robomimic import Robomimic
 from plugins.panels import data_embodiment
 from plugins.panels.data_embodiment import PANEL, DataEmbodimentPanel
 from studio.contracts import Episodes, Problem
-from studio.errors import DataError
+from studio.errors import DataError, ExperimentError
 from studio.experiment.instructions import Instructions
 from tests.studio.data.broken_files import write_file
 from tests.widgets.shell import fakes
@@ -304,3 +304,19 @@ def test_controls_and_observations_follow_the_task_and_contexts_the_family(qtbot
     target = app_state.experiment.target
     assert target.observation == ["image"] and target.instructions == Instructions()
     app_state.close()
+
+
+def test_an_unknown_task_is_a_problem_of_the_task_and_not_of_the_robot(
+    qtbot: Any, panel: DataEmbodimentPanel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unknown(*_: object) -> QImage:
+        raise ExperimentError("'reachh' is not among the tasks.", "task", "Did you mean 'reach'?")
+
+    monkeypatch.setattr(data_embodiment, "render", unknown)
+    panel._app_state.edit(**{"source.camera": "another"})
+    problem = Problem("source.task", "'reachh' is not among the tasks.")
+    column = panel.columns["source"]
+    qtbot.waitUntil(lambda: column.preview._words == "No preview")
+    panel._app_state.problems = [problem]
+    panel._app_state.problems_changed.emit([problem])
+    assert column.problems["embodiment"].text() == "" and "reachh" in column.problems["task"].text()
