@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Literal
 
 import torch
@@ -38,6 +38,17 @@ class SupportParams(Settings):
     updates: int = setting(50, "Updates", "Gradient steps of the outer loop in an iteration.", "steps", ge=1, le=10_000)
     learning_rate: float = setting(
         3e-3, "Learning rate", "Peak learning rate of the outer loop's cosine schedule (Adam).", gt=0, le=1
+    )
+    gradient_limit: float = setting(
+        0.0, "Gradient limit", "Norm that a gradient of the outer loop is scaled down to where it exceeds it; 0: none.",
+        ge=0, le=1e6,
+    )  # fmt: skip
+    second_decay: float = setting(
+        0.999,
+        "Second decay",
+        "Decay of Adam's second moment. Gradients of tasks differ much in size: 0.99 forgets large ones sooner.",
+        ge=0.5,
+        lt=1,
     )
     update: Literal["compiled", "eager"] = setting(
         "compiled", "Update", "compiled: needs a C++ compiler, and is about eight times as fast. eager: plain torch."
@@ -109,9 +120,18 @@ class SupportLearner:
         gradients, found = grad(loss, has_aux=True)({name: self._parameters[name].detach() for name in self._trained})
         with torch.no_grad():
             self._count += 1
+            share, decay = self._share(gradients.values()), self.settings.second_decay
             for name, first, second in zip(self._trained, self._first, self._second, strict=True):
-                adam(self._parameters[name], gradients[name], first, second, self._count, rate)
+                parameter, gradient = self._parameters[name], gradients[name] * share
+                adam(parameter, gradient, first, second, self._count, rate, beta2=decay)
         return found
+
+    def _share(self, gradients: Iterable[Tensor]) -> Tensor | float:
+        """Return what gradients are multiplied by so that their common norm is within the limit."""
+        if not self.settings.gradient_limit:
+            return 1.0
+        norm = torch.stack([gradient.square().sum() for gradient in gradients]).sum().sqrt()
+        return (self.settings.gradient_limit / (norm + 1e-6)).clamp(max=1.0)
 
     def state_dict(self) -> dict[str, Any]:
         """Return all that training continues from."""

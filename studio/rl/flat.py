@@ -45,16 +45,18 @@ def adam(
     count: Tensor,
     rate: Tensor | float,
     epsilon: float = 1e-8,
+    beta2: float = BETA2,
 ) -> None:
     """Make one step of Adam in place (Kingma and Ba 2015, arXiv:1412.6980, algorithm 1), without synchronizing a GPU.
 
     Args:
         first, second: moments of the gradient, shaped as ``vector``; 0 before the first step.
         count: the number of this step, (): 1 for the first.
+        beta2: decay of the second moment.
     """
     first.lerp_(gradient, 1 - BETA1)
-    second.mul_(BETA2).add_((1 - BETA2) * gradient.square())
-    denominator = (second / (1 - BETA2**count)).sqrt() + epsilon
+    second.mul_(beta2).add_((1 - beta2) * gradient.square())
+    denominator = (second / (1 - beta2**count)).sqrt() + epsilon
     vector.sub_(rate / (1 - BETA1**count) * first / denominator)
 
 

@@ -4,7 +4,7 @@ and tasks that are batched by ``vmap`` against a loop over tasks.
 Ten points are the support, one inner step. Every method is scored on the same 600 tasks that no training draws, on 100
 other points of each; intervals are over tasks and seeds. Trainings run in one thread; seconds are of that core, from
 the first task that is drawn to the last step, without compiling, which is timed apart. The package is given the same
-tasks, scaled in the same way, the same network, meta-batch and inner and outer rate, and as many seconds.
+tasks, scaled in the same way, the same network, meta-batch, rates and limit of the gradient, and as many seconds.
 
 ``pip install parallel-metalearn`` before, or its rows are left out. What a training found is kept in
 ``runs/bench/meta`` and taken as it is: remove it to measure again. Words after the script's name choose one to make:
@@ -35,6 +35,7 @@ from studio.meta.support_learner import SupportLearner, SupportParams
 from studio.meta.support_perceptron import SupportPerceptron
 from studio.meta.support_strategy import SINUSOID
 from studio.registry import shared_registry
+from studio.rl.flat import BETA1
 from studio.seeds import training_episode_seed
 from studio.sim.domains import resolve
 
@@ -45,6 +46,10 @@ TRAINING = SupportParams(support=SHOTS, query=10, tasks=20_000, learning_rate=0.
 DOMAIN = resolve(Domain.model_validate(SINUSOID), shared_registry())
 STRETCHES = 5
 INNER_RATE = 0.05
+MAML_RATE = 0.03  # the one rate of its only inner step, which is not learned
+MAML_TRAINING = SupportParams(
+    support=SHOTS, query=10, tasks=8000, learning_rate=0.008, gradient_limit=0.3, second_decay=0.99
+)
 
 
 @dataclass
@@ -54,6 +59,7 @@ class Method:
     policy: Callable[[], SupportPerceptron]
     iterations: int
     most: float | None = None  # MSE
+    training: SupportParams = TRAINING
 
 
 def gradient_policy(**inner_loop: Any) -> GradientPolicy:
@@ -62,25 +68,27 @@ def gradient_policy(**inner_loop: Any) -> GradientPolicy:
 
 
 METHODS = {
-    "maml": Method(gradient_policy, 1000, 0.36),
+    "maml": Method(lambda: gradient_policy(inner_rate=MAML_RATE), 1200, 0.36, MAML_TRAINING),
     "meta_sgd": Method(lambda: gradient_policy(learn_rates=True, elementwise_rates=True), 800, 0.30),
     "hypernetwork": Method(HypernetworkPolicy, 150),
 }
 
 
-def learner_of(policy: SupportPerceptron, examples: Examples, iterations: int, seed: int) -> SupportLearner:
+def learner_of(
+    policy: SupportPerceptron, examples: Examples, iterations: int, seed: int, training: SupportParams = TRAINING
+) -> SupportLearner:
     """Return the learner of a policy with fresh weights."""
     policy.make(seed, inputs=1, outputs=1)
     policy.set_ranges(np.array([-10.0]), np.array([10.0]))
     policy.fit_scales(examples)
-    return SupportLearner(policy, examples, TRAINING, iterations, seed)
+    return SupportLearner(policy, examples, training, iterations, seed)
 
 
 def train(name: str, seed: int) -> dict[str, Any]:
     """Train a method from one seed; return its errors on the test tasks, that before adaptation, and its seconds."""
     method, started = METHODS[name], time.process_time()
-    examples = training_tasks(seed)
-    learner = learner_of(method.policy(), examples, method.iterations, seed)
+    examples = training_tasks(seed, method.training.tasks)
+    learner = learner_of(method.policy(), examples, method.iterations, seed, method.training)
     collected, clock = time.process_time() - started, time.perf_counter()
     learner.prepare()
     compiling, started = time.perf_counter() - clock, time.process_time()
@@ -192,7 +200,13 @@ def their_step(policy: SupportPerceptron, inner_rate: float) -> Callable[..., An
     inner = InnerSGD(
         initial_fast_weights=model.get_fast_weights(), inner_lr=inner_rate, max_inner_steps=1, learn_lr=False
     )
-    optimizer = torch.optim.Adam(model.parameters(), lr=TRAINING.learning_rate)
+    settings = MAML_TRAINING
+    optimizer = torch.optim.Adam(model.parameters(), settings.learning_rate, (BETA1, settings.second_decay))
+
+    def limit(*_: object) -> None:
+        torch.nn.utils.clip_grad_norm_(model.parameters(), settings.gradient_limit)
+
+    optimizer.register_step_pre_hook(limit)
     learner = MAML(
         model=model, optimizer=optimizer, inner_optimizer=inner, support_loss_fn=MSE(), inner_steps=1, chunk_size=1000
     )
@@ -207,9 +221,10 @@ def their_step(policy: SupportPerceptron, inner_rate: float) -> Callable[..., An
 
 def package_rows(bank: Examples, test: Examples, seconds: float) -> list[dict[str, Any]]:
     """Return parallel-metalearn's error after as many seconds of training, and both rates, in alternating stretches."""
-    ours, theirs = (learner_of(gradient_policy(), bank, METHODS["maml"].iterations, 0) for _ in range(2))
-    step = their_step(theirs.policy, INNER_RATE)
-    update, rate = ours.prepare(), torch.tensor(TRAINING.learning_rate)
+    maml = METHODS["maml"]
+    ours, theirs = (learner_of(maml.policy(), bank, maml.iterations, 0, maml.training) for _ in range(2))
+    step = their_step(theirs.policy, MAML_RATE)
+    update, rate = ours.prepare(), torch.tensor(maml.training.learning_rate)
     rates: list[tuple[float, float]] = []
     for _ in range(STRETCHES):
         batches = ours.batches()
@@ -227,12 +242,14 @@ def package_rows(bank: Examples, test: Examples, seconds: float) -> list[dict[st
 
 def package_training(steps: int, test: Examples) -> dict[str, Any]:
     """Return the package's errors on the test tasks after so many steps, whose rate falls as ours does."""
-    learner = learner_of(gradient_policy(), training_tasks(0), METHODS["maml"].iterations, 0)
-    step = their_step(learner.policy, INNER_RATE)
-    for learner.iteration in range(-(-steps // TRAINING.updates)):
-        share = learner.iteration * TRAINING.updates / steps
+    maml = METHODS["maml"]
+    examples = training_tasks(0, maml.training.tasks)
+    learner = learner_of(maml.policy(), examples, maml.iterations, 0, maml.training)
+    step = their_step(learner.policy, MAML_RATE)
+    for learner.iteration in range(-(-steps // maml.training.updates)):
+        share = learner.iteration * maml.training.updates / steps
         for batch in learner.batches():
-            step(TRAINING.learning_rate * 0.5 * (1 + np.cos(np.pi * share)), *batch)
+            step(maml.training.learning_rate * 0.5 * (1 + np.cos(np.pi * share)), *batch)
     return {"errors": errors_of(learner.policy, test).tolist(), "steps": steps}
 
 
@@ -303,7 +320,7 @@ def method_rows(name: str) -> list[dict[str, Any]]:
     before, seconds, compiling = ([one[key] for one in found] for key in ("before", "seconds", "compiling"))
     longest = max(seconds)
     asked, met = ("<= 30", longest <= 30) if method.most else ("", None)
-    what = f"{method.iterations * TRAINING.updates} steps, {TASKS} tasks"
+    what = f"{method.iterations * method.training.updates} steps, {TASKS} tasks"
     return [
         error_row(name, [np.array(one["errors"]) for one in found], what, method.most),
         row(f"{name}: before adaptation", round(float(np.mean(before)), 3), "MSE; at least 3.00", seeds=before),

@@ -92,15 +92,18 @@ def test_adapted_memory_acts_as_the_weights_after_gradient_descent() -> None:
         np.testing.assert_allclose(own.act({"state": asked[[task]]})[0], found[[task]], rtol=1e-4, atol=1e-5)
 
 
-def test_update_is_a_step_of_torch_adam_on_the_mean_over_tasks() -> None:
-    learner = learner_of(policy_of(inner_steps=1))
+@pytest.mark.parametrize(("limit", "decay"), [(0.0, 0.999), (0.05, 0.9)])
+def test_update_is_a_step_of_torch_adam_on_the_mean_over_tasks(limit: float, decay: float) -> None:
+    learner = learner_of(policy_of(inner_steps=1), gradient_limit=limit, second_decay=decay)
     batch = learner.batches()[0]
     copy = policy_of(inner_steps=1)
     copy.load_state_dict(learner.policy.state_dict())
-    optimizer = torch.optim.Adam(copy.network.parameters(), 0.01)
+    optimizer = torch.optim.Adam(copy.network.parameters(), 0.01, betas=(0.9, decay))
     for _ in range(2):
         optimizer.zero_grad()
         copy.query_loss(dict(copy.named_parameters()), batch[:2], batch[2:])[0].mean().backward()
+        norm = torch.nn.utils.clip_grad_norm_(copy.network.parameters(), limit or torch.inf)
+        assert norm > 0.05
         optimizer.step()
         learner.update(torch.tensor(0.01), *batch)
     for ours, theirs in zip(learner.policy.network.parameters(), copy.network.parameters(), strict=True):
