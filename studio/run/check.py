@@ -212,9 +212,12 @@ def _family(source: Domain, kind: Any, registry: Registry) -> list[Problem]:
         return []
     if task.context or any(term.observed for term in source.randomization):
         return [p.within("source") for p in contexts.degenerate_family(source, task())]
-    families = [id for id, other in registry.all("tasks").items() if other.context]
+    families = {id: other for id, other in registry.all("tasks").items() if other.context}
+    robot = registry.all("embodiments").get(source.embodiment)
+    fit = [id for id, other in families.items() if robot is not None and not other().check(robot)]
     message = f"The task '{task.id}' is not a task family, and '{kind.title}' needs one."
-    return [Problem("source.task", message, f"Choose one of: {', '.join(families)}; or observe a randomized value.")]
+    remedy = f"Choose one of: {', '.join(fit or families)}; or observe a randomized value."
+    return [Problem("source.task", message, remedy)]
 
 
 def _reinforcement(experiment: Experiment, algorithm: Algorithm) -> list[Problem]:

@@ -148,8 +148,8 @@ def _cannot_start(problems: Mapping[tuple[str, str, str], Sequence[str]]) -> Exp
         return ExperimentError(sentences[0], field, remedy)
     remedies = (f" {remedy} ({field})" for _, field, remedy in problems)
     lines = "\n".join(f"- {words}{remedy}" for words, remedy in zip(sentences, remedies, strict=True))
-    message = f"Nothing was started, for {len(problems)} reasons:\n{lines}\n"
-    return ExperimentError(message, "comparison", "Change these settings, or leave those strategies out.")
+    message = f"Nothing was started, for {len(problems)} reasons:\n{lines}\nChange this, or leave those strategies out."
+    return ExperimentError(message, "comparison")
 
 
 def cells_of(experiment: Experiment, registry: Registry, folder: Path) -> dict[Key, dict[int, RunInfo | None]]:

@@ -140,9 +140,11 @@ class AppState(QObject):
         return self._background.is_idle and self.queue.is_idle and not self._check_timer.isActive()
 
     def report(self, error: BaseException, what: str = "") -> None:
-        """Show an exception as a toast: one sentence, with the traceback behind it."""
-        sentence = str(error) if isinstance(error, StudioError) else f"{type(error).__name__}: {error}"
-        details = "".join(traceback.format_exception(error))
+        """Show an exception as a toast: one sentence, with further lines and the traceback behind it."""
+        words = str(error) if isinstance(error, StudioError) else f"{type(error).__name__}: {error}"
+        sentence, _, more = words.partition("\n")
+        trace = "".join(traceback.format_exception(error))
+        details = f"{more}\n\n{trace}" if more else trace
         self.toast.emit("error", f"{what}: {sentence}" if what else sentence, details)
 
     def load_plugins(self) -> None:

@@ -92,7 +92,8 @@ def test_all_that_keeps_a_comparison_from_starting_is_said_at_once(runs: Path) -
     with pytest.raises(ExperimentError) as found:
         planned(experiments, Registry(), runs)
     lines = found.value.message.splitlines()
-    assert lines[0] == f"Nothing was started, for {len(lines) - 1} reasons:" and not list_runs(runs)
+    assert lines[0] == f"Nothing was started, for {len(lines) - 2} reasons:" and not list_runs(runs)
+    assert lines[-1] == "Change this, or leave those strategies out."
     assert any("'tiny-lora-" in line and "and 1 other cannot start" in line and "rank" in line for line in lines)
     assert any("'tiny-rl_from_scratch-" in line and "(strategy.params.gamma)" in line for line in lines)
 

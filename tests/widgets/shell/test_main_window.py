@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QApplication, QLabel
 
 from plugins.panels import log as log_panel
 from studio.contracts import Problem
+from studio.errors import StudioError
 from studio.events import DeviceSample, Evaluated, Failed, Logged, Progress, StageChanged, StateChanged
 from studio.registry import Broken
 from studio.run.queue_entry import Job
@@ -118,6 +119,13 @@ def test_pipeline_bar_follows_the_stages(qtbot: Any, window: MainWindow) -> None
 )
 def test_durations_in_words(seconds: float, words: str) -> None:
     assert duration(seconds) == words
+
+
+def test_a_long_error_shows_its_first_line_and_the_others_among_the_details(qtbot: Any, window: MainWindow) -> None:
+    with qtbot.waitSignal(window.app_state.toast) as heard:
+        window.app_state.report(StudioError("Nothing was started, for 2 reasons:\n- one\n- another"))
+    _, sentence, details = heard.args
+    assert sentence == "Nothing was started, for 2 reasons:" and details.startswith("- one\n- another\n")
 
 
 def test_a_failure_shows_one_toast_with_its_traceback(qtbot: Any, window: MainWindow) -> None:
