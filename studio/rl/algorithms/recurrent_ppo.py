@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad_and_value
 
 from studio.experiment import setting
+from studio.nn.gru import unrolled_gru
 from studio.rl.algorithms.ppo import EAGER_ITERATIONS, MATRICES, PPO, PPOParams, ppo_loss
 from studio.rl.collectors.rollouts import Rollout, RolloutCollector
 from studio.rl.compiling import compile_update
@@ -51,7 +52,7 @@ class RecurrentActorCritic(GaussianActorCritic):
         cell: Literal["gru", "lstm"] = setting(
             "gru",
             "Cell",
-            "What updates the memory; on a CPU an lstm trains up to eight times as fast on a few long sequences.",
+            "What updates the memory; on a CPU an lstm trains several times as fast on a few long sequences.",
             since=2,
         )
 
@@ -115,6 +116,9 @@ class RecurrentActorCritic(GaussianActorCritic):
                 states = [state.contiguous()[None] for state in memory.chunk(2, -1)]
                 part, *lasts = torch.lstm(normalized[start:end], states, weights, True, 1, 0.0, True, False, False)
                 memory = torch.cat([last[0] for last in lasts], -1)
+            elif torch.is_grad_enabled() and not normalized.is_cuda:
+                part = unrolled_gru(normalized[start:end], memory, core)
+                memory = part[-1]
             else:
                 part, last = torch.gru(normalized[start:end], memory[None], weights, True, 1, 0.0, True, False, False)
                 memory = last[0]
