@@ -2,10 +2,11 @@
 
 The assumption is that features exist whose distribution is the same in both domains; the action head is reused. A
 distribution does not say which state has which features: an encoder that changes freely can match it with states
-exchanged, and the policy fails. Where colors and light differ, its first layer is enough, and leaves where things are
-as it was; where the camera stands elsewhere, its last one, which maps the points that it found. In reinforcement
-learning the target's images also depend on the policy that collects them: where it visits states that the source's
-images never show, aligning the features destroys their information (assets/experiments/visual_poor_target.yaml).
+exchanged, and the policy fails. So little of it is adapted: where colors and light differ, its first layer, which leaves
+where things are as it was; where the camera stands elsewhere, an affine map of the points that it found. In
+reinforcement learning the target's images also depend on the policy that collects them: where it visits states that the
+source's images never show, aligning the features destroys their information
+(assets/experiments/visual_poor_target.yaml).
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from studio.nn.domain_alignment import (
     reverse_gradient,
 )
 from studio.nn.feature_matching import FeatureMatching
+from studio.nn.point_placement import PointPlacement
 from studio.registry import shared_registry
 from studio.rl.algorithms.pixel_ppo import PixelParams, PixelPPO
 from studio.rl.algorithms.ppo import UNITS
@@ -95,11 +97,12 @@ class VisualDomainAdaptation(Strategy):
             "adda, mmd: a second encoder for the target, trained against a discriminator or to the least discrepancy. "
             "dann: one encoder for both, which continues to train on the source.",
         )
-        adapted_layers: Literal["all", "first", "last"] = setting(
+        adapted_layers: Literal["all", "first", "last", "points"] = setting(
             "all",
             "Adapted layers",
-            "Of the second encoder: all; the first alone, which reads the colors and leaves positions as they are; or "
-            "the last alone, which reads the positions and makes up for another camera.",
+            "Of the second encoder: all; the first alone, which reads the colors and leaves positions as they are; "
+            "the last alone, which reads the positions; or points: one affine map of its feature points, six numbers, "
+            "which makes up for another camera.",
             since=2,
         )
         target_data: Literal["own_policy", "random", "expert"] = setting(
@@ -185,6 +188,7 @@ class VisualDomainAdaptation(Strategy):
             net = Discriminator(self._policy.params.features, p.discriminator_width).to(context.device)
         self._discriminator = net
         self._learner: PixelPPO | ADDA | FeatureMatching
+        self._placement: PointPlacement | None = None
         if p.variant == "dann":
             self._domain = _Reversed(net, self._policy, p.domain_weight, self._generator)
             world = context.world(plan.source, p.simulations, p.physics_threads)
@@ -204,6 +208,8 @@ class VisualDomainAdaptation(Strategy):
             self._policy.log_std.requires_grad_(False)
             encoder, fixed = self._policy.encoder, self._source.encoder
             layers = {"all": encoder, "first": encoder.first_layer, "last": encoder.last}
+            if p.adapted_layers == "points":
+                encoder = layers["points"] = self._placement = PointPlacement(encoder)
             adapted = list(layers[p.adapted_layers].parameters())
             sizes: dict[str, Any] = {"batch": p.minibatch, "steps": p.gradient_steps, "generator": self._generator}
             if p.variant == "mmd":
@@ -218,6 +224,8 @@ class VisualDomainAdaptation(Strategy):
             source, target = self._images.collect(self._source_policy, self._policy, self.params.target_data)
             if not isinstance(self._learner, PixelPPO):
                 values = self._learner.learn(source.images, target.images)
+                if self._placement is not None:
+                    self._placement.write()
             else:
                 self._domain.images = target.images
                 values = dict(next(training).values)
@@ -233,6 +241,8 @@ class VisualDomainAdaptation(Strategy):
 
     def stateful(self) -> Mapping[str, Stateful]:
         parts: dict[str, Stateful] = {"policy": self._policy, "discriminator": self._discriminator}
+        if self._placement is not None:
+            parts["placement"] = self._placement
         return {**parts, "images": self._images, "learner": self._learner}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
