@@ -2,8 +2,8 @@
 
 The assumption is that features exist whose distribution is the same in both domains; the action head is reused. A
 distribution does not say which state has which features: an encoder that changes freely can match it with states
-exchanged, and the policy fails. So little of it is adapted: where colors and light differ, its first layer, which leaves
-where things are as it was; where the camera stands elsewhere, an affine map of the points that it found. In
+exchanged, and the policy fails. So little of it is adapted: where colors and light differ, its first layer, which
+leaves where things are as it was; where the camera stands elsewhere, an affine map of the points that it found. In
 reinforcement learning the target's images also depend on the policy that collects them: where it visits states that the
 source's images never show, aligning the features destroys their information
 (assets/experiments/visual_poor_target.yaml).
@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from studio.contracts import Batch, Metrics, Outputs, Problem, Requires, Stateful, Strategy
 from studio.experiment import Curriculum, Experiment, setting
 from studio.nn.adda import ADDA, random_rows
+from studio.nn.color_matching import color_change
 from studio.nn.domain_alignment import (
     Discriminator,
     adversarial_weight,
@@ -35,7 +36,7 @@ from studio.nn.point_placement import PointPlacement
 from studio.registry import shared_registry
 from studio.rl.algorithms.pixel_ppo import PixelParams, PixelPPO
 from studio.rl.algorithms.ppo import UNITS
-from studio.rl.collectors.images import CollectedImages, ImageCollector, PairedImages
+from studio.rl.collectors.images import Behavior, CollectedImages, ImageCollector, PairedImages
 from studio.rl.learners import check_ppo
 from studio.rl.networks.pixels import PixelActorCritic
 from studio.seeds import image_episode_seed
@@ -85,7 +86,7 @@ class VisualDomainAdaptation(Strategy):
     }
     example_variants = {
         "dann": {"strategy.params.variant": "dann"},
-        "mmd": {"strategy.params.variant": "mmd", "strategy.params.adapted_layers": "first"},
+        "mmd": {"strategy.params.variant": "mmd", "strategy.params.adapted_layers": "points"},
     }
 
     class Params(PixelParams):
@@ -105,7 +106,16 @@ class VisualDomainAdaptation(Strategy):
             "which makes up for another camera.",
             since=2,
         )
-        target_data: Literal["own_policy", "random", "expert"] = setting(
+        match_colors: bool = setting(
+            False,
+            "Match colors",
+            "Starts from a second encoder whose first layer is scaled to the target's colors: the mean and standard "
+            "deviation of red, green and blue become the source's.",
+        )
+        source_data: Behavior = setting(
+            "own_policy", "Source data", "What acts on the source while its images are collected."
+        )
+        target_data: Behavior = setting(
             "own_policy", "Target data", "What acts on the target while its images are collected."
         )
         gathered_steps: int = setting(
@@ -150,14 +160,15 @@ class VisualDomainAdaptation(Strategy):
                     Problem(f"target.{field}", message, "Choose the same for both, and vary only the appearance.")
                 )
         task = shared_registry().all("tasks").get(target.task)
-        if self.params.target_data == "expert" and task is not None and not task.has_expert:
-            message = f"The task '{target.task}' has no scripted expert."
+        for field in ("source_data", "target_data"):
+            if getattr(self.params, field) == "expert" and task is not None and not task.has_expert:
+                message = f"The task '{target.task}' has no scripted expert."
+                remedy = f"Let the policy collect its own images ({field}: own_policy)."
+                problems.append(Problem(f"strategy.params.{field}", message, remedy))
+        if self.params.match_colors and self.params.variant == "dann":
+            message = "DANN has one encoder for both domains, so its colors cannot be matched beforehand."
             problems.append(
-                Problem(
-                    "strategy.params.target_data",
-                    message,
-                    "Let the policy collect its own images (target_data: own_policy).",
-                )
+                Problem("strategy.params.match_colors", message, "Turn it off, or choose the variant mmd or adda.")
             )
         if self.params.variant == "dann":
             problems += check_ppo(self.params, "strategy.params")
@@ -221,8 +232,11 @@ class VisualDomainAdaptation(Strategy):
     def iterate(self) -> Iterator[Metrics]:
         training = self._learner.iterate() if isinstance(self._learner, PixelPPO) else iter(())
         while self._images.round < self._total:
-            source, target = self._images.collect(self._source_policy, self._policy, self.params.target_data)
+            behaviors = self.params.source_data, self.params.target_data
+            source, target = self._images.collect(self._source_policy, self._policy, behaviors)
             if not isinstance(self._learner, PixelPPO):
+                if self.params.match_colors and self._images.round == 1:
+                    self._policy.encoder.recolor(*color_change(source.images, target.images))
                 values = self._learner.learn(source.images, target.images)
                 if self._placement is not None:
                     self._placement.write()

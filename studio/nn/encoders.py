@@ -70,6 +70,17 @@ class Encoder(nn.Module):
         """What reads the colors; all that follows tells where things are."""
         return self.convolutions[0]
 
+    @torch.no_grad()
+    def recolor(self, gain: Tensor, offset: Tensor) -> None:
+        """Change the first layer so that it gives for images x what it gave for gain · x + offset, away from the edges.
+
+        Args:
+            gain, offset: (3,), of red, green and blue in [0, 1].
+        """
+        layer = self.convolutions[0]
+        layer.bias += (layer.weight * (offset + (gain - 1) / 2)[:, None, None]).sum((1, 2, 3))  # it reads x − 1/2
+        layer.weight *= gain[:, None, None]
+
     def forward(self, images: Tensor) -> Tensor:
         maps = self.convolutions(images.permute(0, 3, 1, 2).float() / 255 - 0.5)
         weights = heatmaps(maps, self.log_temperature).view_as(maps)

@@ -10,7 +10,7 @@ from studio.nn.encoders import Encoder
 
 
 class PointPlacement(nn.Module):
-    """An encoder whose feature points are moved, turned and stretched before its last layer, all by the same affine map.
+    """An encoder whose feature points go through one affine map, the same for all, before its last layer.
 
     Six numbers that can be learned without pairs of images: unlike a whole layer, they cannot exchange one state's
     features for another's (compare the affine case of Jaderberg et al. 2015, arXiv:1506.02025, section 3.2). The map is

@@ -4,8 +4,9 @@ The source: a point that learned by PPO from images to go to its goal (16 k imag
 The target: the same world in other colors and darker (assets/experiments/visual_adaptation.yaml, visual_matching.yaml),
 or seen by a camera that stands elsewhere under another lamp (visual_camera.yaml). Scored by 64 episodes' mean return on
 the target: the source's policy as it is ("before"); adapted on images that the policy gathers itself, by ADDA, by MMD
-of the encoder's first layer (of its last one for the other camera), and by DANN; and a policy trained on the target,
-the upper line ("upper").
+of the encoder's first layer (for the other camera: of an affine map of its feature points), and by DANN; and a policy
+trained on the target, the upper line ("upper"). For the other camera, "paired" says what each part of the encoder could
+do at all, fitted by least squares on images of the same states.
 
 The counter-example (visual_poor_target.yaml): a target that the source's policy can read, but with images of random
 steps, by ADDA; and its remedies, images that the policy gathers itself, or the first layer alone.
@@ -37,7 +38,9 @@ from torch import Tensor
 
 from studio.analysis.transfer_metrics import interval
 from studio.experiment import Domain, Experiment
+from studio.nn.adda import random_rows
 from studio.nn.domain_alignment import mmd, probe
+from studio.nn.point_placement import PointPlacement
 from studio.paths import assets
 from studio.registry import Registry
 from studio.rl.collectors.images import CollectedImages, ImageCollector
@@ -68,6 +71,9 @@ KINDS: dict[str, tuple[Experiment, dict[str, Any]]] = {
 # what an adaptation starts from, and a policy that learned on its target: of each target
 BEFORE = {"before": "adda", "camera_before": "camera_mmd", "counterexample_before": "counterexample"}
 UPPER = {"upper": "adda", "camera_upper": "camera_mmd"}
+# what a part of the encoder could do for the other camera, if the images of both domains came in pairs
+PAIRED = {f"camera_paired_{layers}": layers for layers in ("last", "first", "points")}
+PAIRED_STEPS, PAIRED_BATCH, PAIRED_RATE = 1000, 128, 3e-3
 REMEDIES = ("counterexample_own_policy", "counterexample_first")
 PROBES = {
     "probe": "reward",
@@ -172,10 +178,34 @@ def adapted(kind: str, seed: int) -> dict[str, float]:
     return {**scores, **values}
 
 
+def paired(layers: str, seed: int) -> dict[str, float]:
+    """A part of the encoder that was fitted by least squares to the source's features of the same states."""
+    plan = plan_of("camera_mmd", seed)
+    policy, (source, target) = trained(plan), (seen(plan.source), seen(plan.target))
+    encoder: Any = policy.encoder
+    with torch.no_grad():
+        wanted = encoder(source.images)
+    parts = {"last": encoder.last, "first": encoder.first_layer, "points": PointPlacement(encoder)}
+    net = parts["points"] if layers == "points" else encoder
+    optimizer = torch.optim.Adam(parts[layers].parameters(), PAIRED_RATE)
+    generator = torch.Generator().manual_seed(seed)
+    for _ in range(PAIRED_STEPS):
+        rows = random_rows(len(wanted), PAIRED_BATCH, generator)
+        loss = (net(target.images[rows]) - wanted[rows]).square().mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    if layers == "points":
+        net.write()
+    return {"target": score(policy, plan.target)}
+
+
 def maker(kind: str) -> Callable[[int], dict[str, float]]:
     """Return what measures a part of the work for a seed."""
     if kind in BEFORE:
         return partial(before, BEFORE[kind])
+    if kind in PAIRED:
+        return partial(paired, PAIRED[kind])
     return partial(upper, UPPER[kind]) if kind in UPPER else partial(adapted, kind)
 
 
@@ -195,7 +225,7 @@ def pieces(kind: str, make: Callable[[int], dict[str, float]], finished: bool) -
 
 def rows(finished: bool) -> list[dict[str, Any]]:
     """The table."""
-    found = {kind: pieces(kind, maker(kind), finished) for kind in (*BEFORE, *UPPER, *KINDS)}
+    found = {kind: pieces(kind, maker(kind), finished) for kind in (*BEFORE, *UPPER, *PAIRED, *KINDS)}
 
     def line(name: str, kind: str, key: str, unit: str) -> list[dict[str, Any]]:
         values = [one[key] for one in found[kind].values()]
@@ -211,14 +241,14 @@ def rows(finished: bool) -> list[dict[str, Any]]:
         name = f"{kind}: {name} against {other}"
         return [summary_row(name, gained, unit, ("", "above 0", "below 0")[sign], met)]
 
-    def closed(kind: str, start: str, end: str) -> list[dict[str, Any]]:
+    def closed(kind: str, start: str, end: str, asked: bool = True) -> list[dict[str, Any]]:
         """Return which share of the way from the source's policy to one of the target's an adaptation goes."""
         shares = [
             (one["target"] - found[start][seed]["target"]) / (found[end][seed]["target"] - found[start][seed]["target"])
             for seed, one in found[kind].items()
             if seed in found[start] and seed in found[end]
         ]
-        goal = (">= 0.5", float(np.mean(shares)) >= 0.5) if shares else ()
+        goal = (">= 0.5", float(np.mean(shares)) >= 0.5) if shares and asked else ()
         return [summary_row(f"{kind}: share of the gap closed", shares, "", *goal)] if shares else []
 
     table = []
@@ -232,6 +262,9 @@ def rows(finished: bool) -> list[dict[str, Any]]:
         table += line("distance of the features", kind, "mmd", "MMD²")
     for kind in UPPER:
         table += line("return on the target", kind, "target", "return")
+    for kind in PAIRED:
+        table += line("return on the target", kind, "target", "return")
+        table += closed(kind, "camera_before", "camera_upper", asked=False)
     for kind, (plan, _) in KINDS.items():
         start = next(before for before, like in BEFORE.items() if KINDS[like][0].target == plan.target)
         end = next((upper for upper, like in UPPER.items() if KINDS[like][0].target == plan.target), None)

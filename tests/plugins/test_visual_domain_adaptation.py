@@ -67,14 +67,15 @@ def parts(folder: Path) -> tuple[set[str], set[str]]:
     return moved, {name.split(".")[0] for name in base} - moved
 
 
-def test_adapted_layers_last_changes_the_last_layer_alone(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("layers", "changed"), [("first", "convolutions.0"), ("last", "last"), ("points", "last")])
+def test_only_the_adapted_layer_changes(layers: str, changed: str, tmp_path: Path) -> None:
     short = {"budget.iterations": 1, "pretraining.iterations": 1, "evaluation.episodes": 1}
-    made = plan(variant="mmd", adapted_layers="last").changed(**short)
+    made = plan(variant="mmd", adapted_layers=layers).changed(**short)
     session = Session(made, Registry(), Channels(), tmp_path)
     session.run()
     base, tuned = (load_policy_folder(session.folder / name).state_dict() for name in ("base", "policy"))
     assert {name for name in base if not torch.equal(base[name], tuned[name])} == {
-        "encoder.last.weight", "encoder.last.bias"
+        f"encoder.{changed}.weight", f"encoder.{changed}.bias"
     }  # fmt: skip
 
 

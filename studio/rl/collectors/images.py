@@ -73,12 +73,12 @@ class PairedImages:
         self.source, self.target, self.round = source, target, 0
 
     def collect(
-        self, source: PixelActorCritic, target: PixelActorCritic, behavior: Behavior
+        self, source: PixelActorCritic, target: PixelActorCritic, behaviors: tuple[Behavior, Behavior]
     ) -> tuple[CollectedImages, CollectedImages]:
-        """Return the images of the next round: the source policy acts on the source, ``behavior`` on the target."""
+        """Return the images of the next round: ``behaviors`` are what acts on the source and on the target."""
         images = (
-            self.source.collect(source, "own_policy", self.round),
-            self.target.collect(target, behavior, self.round),
+            self.source.collect(source, behaviors[0], self.round),
+            self.target.collect(target, behaviors[1], self.round),
         )
         self.round += 1
         return images

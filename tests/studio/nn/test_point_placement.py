@@ -1,4 +1,4 @@
-"""Feature points behind an affine map: the identity at first, what is written is what was computed, a shift is found."""
+"""Feature points behind an affine map: the identity at first, written as it was computed, and a shift is found."""
 
 from __future__ import annotations
 
