@@ -111,9 +111,10 @@ class VisualDomainAdaptation(Strategy):
             "Match colors",
             "Starts from a second encoder whose first layer is scaled to the target's colors: the mean and standard "
             "deviation of red, green and blue become the source's.",
+            since=2,
         )
         source_data: Behavior = setting(
-            "own_policy", "Source data", "What acts on the source while its images are collected."
+            "own_policy", "Source data", "What acts on the source while its images are collected.", since=2
         )
         target_data: Behavior = setting(
             "own_policy", "Target data", "What acts on the target while its images are collected."
