@@ -24,7 +24,8 @@ class Pearl(ReinforcementStrategy):
     """Soft actor-critic over tasks of the source's family, with an encoder that infers them from recent trials.
 
     A shot is an episode of the new task. The first is played by a z of the prior, each later one by a z of the
-    posterior after those before it, with the actor's mean actions; the adapted policy acts by the posterior's mean.
+    posterior after those before it, with sampled actions as in training; the adapted policy acts by the posterior's
+    mean and by mean actions.
     """
 
     id = "pearl"

@@ -91,8 +91,8 @@ class LatentActorCritic(SquashedActorCritic):
             return self._acted(observation, memory, None)
 
     def exploring(self, seed: int) -> Callable[[Any, Any], tuple[Array, Any]]:
-        """Return a function that acts as :meth:`act`, but by a z that is sampled from the posterior for each episode
-        (posterior sampling: the actions are the means)."""
+        """Return a function that acts as in training: by a z that is sampled from the posterior for each episode
+        (posterior sampling), and by sampled actions, whose transitions the encoder knows."""
         generator = torch.Generator().manual_seed(seed)
 
         def act(observation: Any, memory: Any) -> tuple[Array, Any]:
@@ -146,10 +146,10 @@ class LatentActorCritic(SquashedActorCritic):
         return torch.cat([states, latent], -1)
 
     def _acted(self, observation: Any, memory: Any, generator: torch.Generator | None) -> tuple[Array, Any]:
-        """Return native actions by the mean, and the memory after the observation.
+        """Return native actions, and the memory after the observation.
 
         Args:
-            generator: of the noise of z; None: z is the posterior's mean.
+            generator: of the noise of z and of the actions; None: both are means.
         """
         states = self._inputs(observation)
         if memory is None:
@@ -162,8 +162,9 @@ class LatentActorCritic(SquashedActorCritic):
                 summary, latent, noise = self._inferred(
                     observation, (summary, latent, noise, last, has_last), states, generator
                 )
-        parameters = self.actor(torch.cat([states, latent], -1))[0]
-        actions = self.native(torch.tanh(split(parameters)[0])).cpu().numpy()
+        mean, log_std = split(self.actor(torch.cat([states, latent], -1))[0])
+        raw = mean if generator is None else mean + log_std.exp() * _normal(mean, generator)
+        actions = self.native(torch.tanh(raw)).cpu().numpy()
         after = torch.cat([summary, latent, noise, states, torch.ones_like(states[:, :1])], -1)
         return actions, after.cpu().numpy()
 
@@ -185,8 +186,13 @@ class LatentActorCritic(SquashedActorCritic):
         return summary, torch.where(infers, mean + variance.sqrt() * noise, latent), noise
 
     def _noise(self, states: Tensor, generator: torch.Generator | None) -> Tensor:
-        shape = (len(states), self.params.latent)
-        return states.new_zeros(shape) if generator is None else torch.randn(shape, generator=generator).to(states)
+        zeros = states.new_zeros(len(states), self.params.latent)
+        return zeros if generator is None else _normal(zeros, generator)
+
+
+def _normal(like: Tensor, generator: torch.Generator) -> Tensor:
+    """Return standard normal noise of a tensor's shape, the same on every device."""
+    return torch.randn(like.shape, generator=generator).to(like)
 
 
 class AdaptedLatentPolicy(BasePolicy):

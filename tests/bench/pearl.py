@@ -32,7 +32,7 @@ ASSETS = Path(__file__).resolve().parents[2] / "assets" / "experiments"
 ORACLE = 13.37  # mean return of who knows the goal
 SHARE = 0.8  # of it, that is asked for
 # family: seeds that are run, environment steps of an iteration, and the published curve by environment steps
-SEEDS = {"half_circle": (0, 1, 2), "cheetah_direction": (101,), "cheetah_velocity": (0,)}
+SEEDS = {"half_circle": (0, 1, 2), "cheetah_direction": (0,), "cheetah_velocity": (0,)}
 STEPS = {"cheetah_direction": 2400, "cheetah_velocity": 4000}
 CURVES = {
     "cheetah_direction": {100_000: 450.0, 200_000: 666.0, 500_000: 1063.0},
