@@ -30,6 +30,7 @@ from widgets.shell.app_state import AppState
 from widgets.shell.appearance import Appearance
 from widgets.style import theme
 
+PLANNING_MS = 8_000  # that a comparison is looked at is said at most so long
 EXAMPLES = paths.assets() / "experiments"
 
 
@@ -63,7 +64,7 @@ class Commands(QObject):
         self.compare = make(
             self.tr("&Compare"),
             self.tr("Run every strategy, data size and seed of the comparison"),
-            app_state.compare,
+            self._compare,
             "compare",
             "Ctrl+F5",
         )
@@ -232,6 +233,11 @@ class Commands(QObject):
         else:
             self._app_state.pause()
         self._enable()  # the button follows the session, not the click
+
+    def _compare(self) -> None:
+        words = self.tr("Looking at what of the comparison has run, and whether the rest can start …")
+        self._window.statusBar().showMessage(words, PLANNING_MS)
+        self._app_state.compare()
 
     def _new(self) -> None:
         self._app_state.document.open(Experiment())
