@@ -16,23 +16,15 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 import torch
-from torch import Tensor, nn
 
-from studio.contracts import Batch, Metrics, Outputs, Problem, Requires, Stateful, Strategy
+from studio.contracts import Metrics, Problem, Requires, Stateful, Strategy
 from studio.experiment import Curriculum, Experiment, setting
 from studio.nn.adda import ADDA, random_rows
 from studio.nn.color_matching import color_change
-from studio.nn.domain_alignment import (
-    Discriminator,
-    adversarial_weight,
-    domain_accuracy,
-    domain_loss,
-    mmd,
-    probe,
-    reverse_gradient,
-)
+from studio.nn.domain_alignment import Discriminator, domain_accuracy, mmd, probe
 from studio.nn.feature_matching import FeatureMatching
 from studio.nn.point_placement import PointPlacement
+from studio.nn.reversed_domain_loss import ReversedDomainLoss
 from studio.registry import shared_registry
 from studio.rl.algorithms.pixel_ppo import PixelParams, PixelPPO
 from studio.rl.algorithms.ppo import UNITS
@@ -202,7 +194,7 @@ class VisualDomainAdaptation(Strategy):
         self._learner: PixelPPO | ADDA | FeatureMatching
         self._placement: PointPlacement | None = None
         if p.variant == "dann":
-            self._domain = _Reversed(net, self._policy, p.domain_weight, self._generator)
+            self._domain = ReversedDomainLoss(net, self._policy.encoder.forward, p.domain_weight, self._generator)
             world = context.world(plan.source, p.simulations, p.physics_threads)
             self._worlds.append(world)
             self._learner = PixelPPO(
@@ -291,24 +283,3 @@ class VisualDomainAdaptation(Strategy):
             "source_reward": source.rewards.mean().item(),
             "target_reward": target.rewards.mean().item(),
         }
-
-
-class _Reversed(nn.Module):
-    """The discriminator's auxiliary loss, on PPO's minibatches of the source and as many of the target's ``images``,
-    with its gradient reversed before the encoder.
-
-    Args:
-        weight: final weight of the reversed gradient.
-    """
-
-    images: Tensor
-
-    def __init__(self, net: Discriminator, policy: PixelActorCritic, weight: float, generator: torch.Generator) -> None:
-        super().__init__()
-        self.net, self.weight, self._encode, self._generator = net, weight, policy.encoder.forward, generator
-
-    def forward(self, outputs: Outputs, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
-        source, weight = outputs.features, self.weight * adversarial_weight(batch.progress)
-        target = self._encode(self.images[random_rows(len(self.images), len(source), self._generator)])
-        loss = domain_loss(*(self.net(reverse_gradient(part, weight)) for part in (source, target)))
-        return loss, {"domain_loss": loss.detach(), "domain_weight": torch.tensor(weight, dtype=torch.float64)}
