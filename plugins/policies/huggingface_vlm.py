@@ -192,7 +192,7 @@ class HuggingFaceVLM(BasePolicy):
 
     @property
     def feature_width(self) -> int:
-        return self.token_width * (self.chunk if self.params.head == "l1" else self._dimensions)
+        return self.token_width * (self.chunk if self.params.head == "l1" else self.bins.dimensions)
 
     @property
     def token_width(self) -> int:
@@ -244,13 +244,13 @@ class HuggingFaceVLM(BasePolicy):
             error = (prediction - self.bins.scaled(batch.actions, batch.embodiment)).abs()
             each = torch.where(mask, error, 0.0).sum(-1) / mask.sum(-1)
         else:
-            hidden = features.unflatten(1, (self._dimensions, -1))
+            hidden = features.unflatten(1, (self.bins.dimensions, -1))
             first = self.prompts.first_bin
             scores = self.model.get_output_embeddings()(hidden)[..., first : first + BINS]
-            wanted, real = self._dimension_bins(batch.actions, batch.embodiment)
+            wanted, real = self.bins.of_dimensions(batch.actions, batch.embodiment)
             each = cross_entropy(scores.transpose(1, 2), wanted, reduction="none")
             each = torch.where(real, each, 0.0).sum(-1) / real.sum(-1)
-            prediction = self._in_slots(centers(scores.argmax(-1)), batch.embodiment)
+            prediction = self.bins.in_slots(centers(scores.argmax(-1)), batch.embodiment)
         weight = step_weights(batch)
         loss = each.mean() if weight is None else (each * weight).sum() / weight.sum()
         return loss, Outputs(features, prediction)
@@ -267,19 +267,14 @@ class HuggingFaceVLM(BasePolicy):
 
     def decoding(self) -> dict[str, Any]:
         """Return how the model's ``generate`` is asked for the tokens of one action."""
-        return self.prompts.decoding(self._dimensions, self.model.get_output_embeddings().weight.shape[0])
-
-    @property
-    def _dimensions(self) -> int:
-        """Dimensions of the widest robot's actions."""
-        return int(self.bins.mask.sum(-1).max())
+        return self.prompts.decoding(self.bins.dimensions, self.model.get_output_embeddings().weight.shape[0])
 
     def _native(self, observation: Mapping[str, Tensor]) -> Tensor:
         """Return native actions of the first embodiment, (n, dof) or chunks (n, chunk, dof)."""
         embodiment = torch.zeros(len(observation["image"]), dtype=torch.long, device=self.bins.mask.device)
         if self.params.head == "l1":
             return self.bins.native(self._steps(self._hidden(observation, embodiment, None).flatten(1)))
-        return self.bins.native(self._in_slots(centers(self._answers(observation, embodiment)), embodiment))
+        return self.bins.native(self.bins.in_slots(centers(self._answers(observation, embodiment)), embodiment))
 
     def _steps(self, features: Tensor) -> Tensor:
         """Return what the L1 head makes of features: scaled actions (n, 32), or chunks (n, chunk, 32)."""
@@ -294,32 +289,16 @@ class HuggingFaceVLM(BasePolicy):
             count = self.chunk
         else:
             assert actions is not None, "the tokens of an action are learned from the demonstrated action"
-            answer, count = first + self._dimension_bins(actions, embodiment)[0][:, :-1], self._dimensions
+            answer, count = first + self.bins.of_dimensions(actions, embodiment)[0][:, :-1], self.bins.dimensions
         inputs = self.prompts.followed(inputs, answer)
         hidden: Tensor = self.model.base_model(**inputs, use_cache=False).last_hidden_state
         return hidden[:, -count:]
 
     def _answers(self, observation: Mapping[str, Tensor], embodiment: Tensor) -> Tensor:
         """Return the bins (n, dims) of the action tokens that the model answers with, each the likeliest."""
-        inputs, count = self.inputs(observation, embodiment), self._dimensions
+        inputs, count = self.inputs(observation, embodiment), self.bins.dimensions
         answered = self.model.generate(**inputs, **self.decoding())
         return answered[:, -count:] - self.prompts.first_bin
-
-    def _dimension_bins(self, actions: Tensor, embodiment: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the bins (n, dims) of native actions, a robot's own dimensions first, and which of them are real."""
-        order, real = self._order(embodiment)
-        return binned(self.bins.scaled(actions, embodiment)).gather(1, order), real
-
-    def _in_slots(self, values: Tensor, embodiment: Tensor) -> Tensor:
-        """Return values of dimensions (n, dims) in their slots, (n, 32), zeros elsewhere."""
-        order, real = self._order(embodiment)
-        return values.new_zeros(len(values), SLOTS).scatter_add(1, order, torch.where(real, values, 0.0))
-
-    def _order(self, embodiment: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the slot of each dimension, (n, dims), and which dimensions a sample's robot has."""
-        mask = self.bins.mask[embodiment]
-        order = (~mask).long().argsort(dim=1, stable=True)[:, : self._dimensions]
-        return order, mask.gather(1, order)
 
     def _name_of(self, module: nn.Module) -> str:
         return next(name for name, other in self.named_modules() if other is module)

@@ -69,6 +69,28 @@ class ActionBins(Tables):
         values = (scaled + 1) / 2 * (self.high[row] - self.low[row]) + self.low[row]
         return values[..., self.mask[row]]
 
+    @property
+    def dimensions(self) -> int:
+        """Dimensions of the widest robot's actions."""
+        return int(self.mask.sum(-1).max())
+
+    def of_dimensions(self, native: Tensor, embodiment: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the bins (n, dimensions) of native actions, a robot's own dimensions first, and which of them are
+        real."""
+        order, real = self._order(embodiment)
+        return binned(self.scaled(native, embodiment)).gather(1, order), real
+
+    def in_slots(self, values: Tensor, embodiment: Tensor) -> Tensor:
+        """Return values of dimensions (n, dimensions) in their slots, (n, 32), zeros elsewhere."""
+        order, real = self._order(embodiment)
+        return values.new_zeros(len(values), SLOTS).scatter_add(1, order, torch.where(real, values, 0.0))
+
+    def _order(self, embodiment: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the slot of each dimension, (n, dimensions), and which dimensions a sample's robot has."""
+        mask = self.mask[embodiment]
+        order = (~mask).long().argsort(dim=1, stable=True)[:, : self.dimensions]
+        return order, mask.gather(1, order)
+
     def forward(self, x: Tensor) -> Tensor:
         """Return the input; PEFT expects a callable module."""
         return x
