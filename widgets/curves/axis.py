@@ -10,7 +10,8 @@ import pyqtgraph as pg
 from PySide6.QtCore import QCoreApplication, QPointF, QRectF, Qt
 from PySide6.QtGui import QFont, QPainter
 
-from widgets.curves.content import EVALUATION, LOAD, LOSS, MEMORY, SUCCESS, Curve
+from widgets.curves.content import EVALUATION, LOAD, LOSS, MEMORY, SUCCESS
+from widgets.curves.curve import Curve
 from widgets.curves.groups import group_name, is_group
 from widgets.curves.tasks import metric_of, task_of
 from widgets.style import theme

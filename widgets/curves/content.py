@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 from PySide6.QtCore import QCoreApplication
 from PySide6.QtGui import QColor
 
-from widgets.curves.data import ADAPT, DEVICES, HIGH, LOW, PRETRAIN, SEPARATOR, STEP, VALUE, Axis, RunData, Series
+from widgets.curves.curve import Curve, Options, average_curve, line_curve, score_curve
+from widgets.curves.data import ADAPT, DEVICES, PRETRAIN, SEPARATOR, Axis, RunData, Series
 from widgets.curves.groups import context_of, group_of, is_group, members, tints
-from widgets.curves.seed_average import Average, Averages, whole
+from widgets.curves.seed_average import Averages, whole
 from widgets.curves.tasks import metric_of, of_task, task_of
 from widgets.style import theme
 
@@ -26,62 +26,6 @@ SEED_SHADE = 0.45  # share of a group's color that its seeds have
 RAW_UP_TO = 8  # runs; behind more of them the raw lines are a haze
 DOMAINS = ("target", "source")
 Key = tuple[str, str]  # (metric, stage); the stage of load and memory is empty
-
-
-@dataclass(frozen=True)
-class Options:
-    """How curves are drawn."""
-
-    axis: Axis = "step"
-    smoothing: float = 0.0
-    log_y: bool = False
-    link_x: bool = True
-
-
-@dataclass
-class Curve:
-    """One line of a plot. Values are finite, ``x`` ascends; with ``log`` the values are logarithms already.
-
-    The average of a group over its seeds has no run.
-    """
-
-    run: Path | None
-    label: str  # the run's
-    kind: str  # what sets it apart from the run's other lines in the plot: target, source, CPU, GPU, process
-    color: QColor
-    x: np.ndarray
-    y: np.ndarray
-    steps: np.ndarray
-    unit: str = ""
-    secondary: bool = False  # drawn lighter, or dashed
-    raw_x: np.ndarray | None = None  # what lies behind the smoothed line
-    raw_y: np.ndarray | None = None
-    low: np.ndarray | None = None  # an interval: the points are evaluations
-    high: np.ndarray | None = None
-    log: bool = False
-    group: str = ""  # that it averages, or that its run is averaged in
-    seeds: int = 0  # of the average; 0: a run
-    band: tuple[np.ndarray, np.ndarray] | None = None  # the average's interval at every point
-    reach: tuple[np.ndarray, np.ndarray] | None = None  # least and greatest of the seeds
-    is_open: bool = False  # the group's seeds are shown too
-
-    @property
-    def owner(self) -> Path | str | None:
-        """The run, or the group of an average."""
-        return self.run or self.group or None
-
-    def at(self, x: float) -> int | None:
-        """Index of the point nearest to ``x``; None beyond the ends."""
-        if not len(self.x):
-            return None
-        right = int(np.searchsorted(self.x, x))
-        left = max(0, right - 1)
-        right = min(right, len(self.x) - 1)
-        return left if abs(self.x[left] - x) <= abs(self.x[right] - x) else right
-
-    def value(self, index: int) -> float:
-        """The value as it was logged, not its logarithm."""
-        return float(10 ** self.y[index] if self.log else self.y[index])
 
 
 @dataclass
@@ -167,26 +111,26 @@ def build(
             for domain in DOMAINS:
                 series = run.scores.get((stage, metric.removeprefix(EVALUATION), domain))
                 if series is not None and len(series):
-                    content.curves.append(_scores(run, domain, series, tint, options.axis))
+                    content.curves.append(score_curve(run, domain, series, tint, options.axis))
         elif metric in (LOAD, MEMORY):
             for name, (plot, kind, unit) in DEVICES.items():
                 series = run.devices.get(name)
                 if plot == metric and series is not None and len(series):
                     content.unit = unit
-                    content.curves.append(_line(run, kind, series, tint, Options("time"), kind == "GPU", raw))
+                    content.curves.append(line_curve(run, kind, series, tint, Options("time"), kind == "GPU", raw))
         elif is_group(metric):
             names = members(metric, [name for of, name in run.metrics if of == stage])
             for name, shade in zip(names, tints(names, tint, len(runs) == 1), strict=True):
                 series = run.metrics[stage, name]
                 few = len(runs) * len(names) <= RAW_UP_TO
                 content.unit, content.log = content.unit or series.unit, options.log_y
-                content.curves.append(_line(run, context_of(name), series, shade, options, False, few))
+                content.curves.append(line_curve(run, context_of(name), series, shade, options, False, few))
         else:
             series = run.metrics.get((stage, metric))
             if series is not None and len(series):
                 content.unit = content.unit or series.unit
                 content.log = options.log_y
-                content.curves.append(_line(run, "", series, tint, options, False, raw))
+                content.curves.append(line_curve(run, "", series, tint, options, False, raw))
         if stage:
             content.checkpoints.append((tint, _checkpoints(run, stage, options.axis)))
     for curve in content.curves:
@@ -220,7 +164,7 @@ def _averages(
         if len(found) < 2:
             return None
         average = averages.of(found, options.axis, options.smoothing)
-        curve = _average(label, kind, average, shade, options.log_y)
+        curve = average_curve(label, kind, average, shade, options.log_y)
         curve.group, curve.seeds, curve.is_open, curve.secondary = runs[0].group, len(found), is_open, secondary
         curve.unit = found[0].unit
         curves.append(curve)
@@ -249,17 +193,6 @@ def _averages(
     return curves
 
 
-def _average(label: str, kind: str, of: Average, color: QColor, log: bool) -> Curve:
-    rows = [of.x, of.mean, of.low, of.high, of.least, of.greatest]
-    if log:
-        good = of.least > 0
-        rows = [row if good.all() else row[good] for row in rows]
-        rows[2] = np.maximum(rows[2], rows[4] / 10)  # an interval that reaches below zero ends a decade under the least
-        rows[1:] = [np.log10(row) for row in rows[1:]]
-    x, mean, low, high, least, greatest = rows
-    return Curve(None, label, kind, color, x, mean, x, log=log, band=(low, high), reach=(least, greatest))
-
-
 def _plots(run: RunData) -> dict[Key, None]:
     """Return the plots that have data of one run, independent of the other runs."""
     metrics: dict[Key, None] = {(group_of(metric), stage): None for stage, metric in run.metrics}
@@ -268,47 +201,6 @@ def _plots(run: RunData) -> dict[Key, None]:
 
 def _is_return(metric: str) -> bool:
     return metric in RETURNS or is_group(metric)
-
-
-def _line(
-    run: RunData, kind: str, series: Series, color: QColor, options: Options, secondary: bool, raw: bool
-) -> Curve:
-    x, y, log = series.x(options.axis), series.smoothed(options.axis, options.smoothing), options.log_y
-    steps = series.column(STEP)
-    curve = Curve(run.folder, run.label, kind, color, *_clean(x, y, log), _kept(steps, y, log), series.unit, secondary)
-    curve.log = log
-    if raw and options.smoothing > 0:
-        curve.raw_x, curve.raw_y = _clean(x, series.column(VALUE), log)
-    return curve
-
-
-def _scores(run: RunData, domain: str, series: Series, color: QColor, axis: Axis) -> Curve:
-    x, y = series.x(axis), series.column(VALUE)
-    curve = Curve(
-        run.folder, run.label, domain, color, *_clean(x, y, False), _kept(series.column(STEP), y, False), "", False
-    )
-    curve.secondary = domain == "source"
-    low, high = series.column(LOW), series.column(HIGH)
-    curve.low = _kept(np.where(np.isfinite(low), low, y), y, False)
-    curve.high = _kept(np.where(np.isfinite(high), high, y), y, False)
-    return curve
-
-
-def _keep(y: np.ndarray, log: bool) -> np.ndarray | None:
-    good = np.isfinite(y) & (y > 0) if log else np.isfinite(y)
-    return None if good.all() else good
-
-
-def _kept(values: np.ndarray, y: np.ndarray, log: bool) -> np.ndarray:
-    good = _keep(y, log)
-    return values if good is None else values[good]
-
-
-def _clean(x: np.ndarray, y: np.ndarray, log: bool) -> tuple[np.ndarray, np.ndarray]:
-    good = _keep(y, log)
-    if good is not None:
-        x, y = x[good], y[good]
-    return x, np.log10(y) if log else y
 
 
 def _checkpoints(run: RunData, stage: str, axis: Axis) -> np.ndarray:

@@ -17,7 +17,9 @@ from pyqtgraph import functions as fn
 from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPen, QPolygonF
 
-from widgets.curves.content import Content, Curve
+from widgets.curves.content import Content
+from widgets.curves.curve import Curve
+from widgets.curves.strokes import decimate, pen, polygon
 from widgets.style import theme
 
 _SMOOTH_UP_TO = 8  # curves; antialiasing more of them costs too much
@@ -26,45 +28,6 @@ _GROUP_BANDS_UP_TO = 12  # averages over seeds; of more, only those whose seeds 
 _MARKS_UP_TO = 160  # evaluations with whiskers; of more, only each run's last has them
 _POINT = 3.0  # px, radius of an evaluation's dot
 _DODGE = 7.0  # px between evaluations that would lie on each other
-
-
-def decimate(x: np.ndarray, y: np.ndarray, left: float, right: float, width: float) -> tuple[np.ndarray, np.ndarray]:
-    """The part of a curve between ``left`` and ``right``, at most two points for each of ``width`` pixel columns.
-
-    Peaks survive. Bins are counted from the curve's start, so that they don't shimmer while the view moves.
-    """
-    start = max(0, int(np.searchsorted(x, left)) - 1)
-    stop = min(len(x), int(np.searchsorted(x, right, side="right")) + 1)
-    size = int((stop - start) // max(width, 1.0))
-    if size < 3:
-        return x[start:stop], y[start:stop]
-    start = start // size * size
-    stop = min(len(x), -(-stop // size) * size)
-    edges = np.arange(start, stop, size)
-    low, high = np.minimum.reduceat(y[:stop], edges), np.maximum.reduceat(y[:stop], edges)
-    reduced = np.empty(2 * len(edges))
-    # Down in one column and up in the next: half the strokes of a line that always returns.
-    reduced[0::4], reduced[1::4] = low[0::2], high[0::2]
-    reduced[2::4], reduced[3::4] = high[1::2], low[1::2]
-    return np.repeat(x[edges], 2), reduced
-
-
-def polygon(x: np.ndarray, y: np.ndarray) -> QPolygonF:
-    """A polyline from two arrays."""
-    made = fn.create_qpolygonf(len(x))
-    if len(x):
-        view = fn.ndarray_from_qpolygonf(made)
-        view[:, 0], view[:, 1] = x, y
-    return made
-
-
-def pen(color: QColor, dashed: bool = False, width: float = 1.0) -> QPen:
-    """A pen whose width is in pixels."""
-    made = QPen(color, width)
-    made.setCosmetic(True)
-    if dashed:
-        made.setDashPattern([4.0, 3.0])
-    return made
 
 
 class CurveLayer(pg.GraphicsObject):  # type: ignore[misc]
@@ -277,45 +240,3 @@ def _dodged(curves: list[Curve], dx: float) -> list[float]:
         (groups[place].index(curve.owner) - len(groups[place]) + 1) * _DODGE * dx
         for place, curve in zip(places, curves, strict=True)
     ]
-
-
-class Cursor(pg.GraphicsObject):  # type: ignore[misc]
-    """The vertical line under the mouse, with a dot on every curve."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._x: float | None = None
-        self._dots: list[tuple[float, float, QColor]] = []
-        self.setZValue(10)
-        self.hide()
-
-    def show_at(self, x: float | None, dots: list[tuple[float, float, QColor]]) -> None:
-        """Move it; None hides it."""
-        if x is None and self._x is None:
-            return
-        self._x, self._dots = x, dots
-        self.setVisible(x is not None)  # what is hidden is not even asked to paint
-        self.update()
-
-    def boundingRect(self) -> QRectF:
-        view = self.getViewBox()
-        return QRectF(view.viewRect()) if view is not None and hasattr(view, "viewRect") else QRectF()
-
-    def viewRangeChanged(self, *_: Any) -> None:
-        self.prepareGeometryChange()
-
-    viewTransformChanged = viewRangeChanged
-
-    def paint(self, painter: QPainter, *_: Any) -> None:
-        view = self.getViewBox()
-        if self._x is None or view is None:
-            return
-        rect = view.viewRect()
-        painter.setPen(pen(theme.color("disabled"), dashed=True))
-        painter.drawLine(QPointF(self._x, rect.top()), QPointF(self._x, rect.bottom()))
-        dx, dy = rect.width() / max(view.width(), 1), rect.height() / max(view.height(), 1)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
-        painter.setPen(pen(theme.color("plot_background")))
-        for x, y, color in self._dots:
-            painter.setBrush(color)
-            painter.drawEllipse(QPointF(x, y), 3.5 * dx, 3.5 * dy)

@@ -10,7 +10,7 @@ from PySide6.QtGui import QColor, QIcon, QPainter, QPen, QPixmap
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QLabel, QTableView, QVBoxLayout, QWidget
 
 from widgets.curves.axis import clock, kind_name
-from widgets.curves.content import Curve
+from widgets.curves.curve import Curve
 from widgets.curves.plot import CurvePlot
 from widgets.style import theme
 

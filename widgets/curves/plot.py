@@ -15,8 +15,10 @@ from PySide6.QtGui import QContextMenuEvent
 from PySide6.QtWidgets import QFrame, QGraphicsItem, QLabel, QVBoxLayout
 
 from widgets.curves.axis import PlotAxis, span
-from widgets.curves.content import LOAD, SUCCESS, Content, Curve, Key
-from widgets.curves.layer import Cursor, CurveLayer
+from widgets.curves.content import LOAD, SUCCESS, Content, Key
+from widgets.curves.cursor import Cursor
+from widgets.curves.curve import Curve
+from widgets.curves.layer import CurveLayer
 from widgets.curves.plot_head import PlotHead
 from widgets.curves.plot_menu import adopt_menu
 from widgets.style import theme

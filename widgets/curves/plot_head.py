@@ -10,7 +10,8 @@ from PySide6.QtGui import QFont
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout
 
 from widgets.curves.axis import kind_name, mark_of, metric_name, number, stage_name
-from widgets.curves.content import SUCCESS, Content, Curve, Key
+from widgets.curves.content import SUCCESS, Content, Key
+from widgets.curves.curve import Curve
 from widgets.curves.groups import paler
 from widgets.curves.readout import GAP, Readout
 from widgets.style import theme

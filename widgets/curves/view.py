@@ -18,7 +18,8 @@ from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QGridLayout, QSplitter, QWidget
 
 from widgets.curves.axis import metric_name, stage_name
-from widgets.curves.content import DEFAULT_METRICS, SUCCESS, Content, Key, Options, available, build, horizontal
+from widgets.curves.content import DEFAULT_METRICS, SUCCESS, Content, Key, available, build, horizontal
+from widgets.curves.curve import Options
 from widgets.curves.data import PRETRAIN, RunData
 from widgets.curves.groups import group_of, is_group
 from widgets.curves.legend import CurveLegend

@@ -13,11 +13,12 @@ import pytest
 from studio.errors import StudioError
 from widgets.curves import export
 from widgets.curves.axis import PlotAxis, clock, number
-from widgets.curves.content import SUCCESS, Options, available, build
+from widgets.curves.content import SUCCESS, available, build
+from widgets.curves.curve import Options
 from widgets.curves.data import VALUE, RunData, Series
 from widgets.curves.feed import shorten_labels
-from widgets.curves.layer import decimate
 from widgets.curves.plot import CurvePlot
+from widgets.curves.strokes import decimate
 from widgets.style import theme
 
 

@@ -15,7 +15,8 @@ from plugins.panels.curves import CurvesPanel
 from studio.events import Evaluated, MetricsLogged, StateChanged
 from widgets.curves import export
 from widgets.curves.axis import metric_name
-from widgets.curves.content import RETURNS, SUCCESS, Options, available, build
+from widgets.curves.content import RETURNS, SUCCESS, available, build
+from widgets.curves.curve import Options
 from widgets.curves.data import RunData
 from widgets.curves.groups import context_of, group_of, members
 from widgets.curves.overlay import key_of

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from widgets.curves.content import SUCCESS, Options, build, group_label
+from widgets.curves.content import SUCCESS, build, group_label
+from widgets.curves.curve import Options
 from widgets.curves.data import RunData, Series
 from widgets.curves.feed import distinguish
 from widgets.curves.overlay import Overlay, key_of
