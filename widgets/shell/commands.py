@@ -1,4 +1,4 @@
-"""The window's commands: their actions, where they stand in menus and tool bar, and what they do."""
+"""The window's commands: their actions, and what they do."""
 
 from __future__ import annotations
 
@@ -8,18 +8,13 @@ from functools import partial
 from html import escape
 from pathlib import Path
 
-from PySide6.QtCore import QObject, QSettings, Qt
+from PySide6.QtCore import QObject, QSettings
 from PySide6.QtGui import QAction, QGuiApplication, QKeySequence
 from PySide6.QtWidgets import (
     QDockWidget,
     QFileDialog,
     QMainWindow,
     QMenu,
-    QMenuBar,
-    QSizePolicy,
-    QToolBar,
-    QToolButton,
-    QWidget,
 )
 
 from studio import paths
@@ -87,9 +82,9 @@ class Commands(QObject):
             )
             for file in sorted(EXAMPLES.glob("*.yaml"))
         }
-        self._examples_menu = QMenu(self.tr("Open an &example"), window)
-        self._examples_menu.setToolTipsVisible(True)
-        self._examples_menu.addActions([*self.examples.values()])
+        self.examples_menu = QMenu(self.tr("Open an &example"), window)
+        self.examples_menu.setToolTipsVisible(True)
+        self.examples_menu.addActions([*self.examples.values()])
         self.save = make(
             self.tr("&Save as YAML…"), self.tr("Save this experiment to a YAML file"), self._save, "save", "Ctrl+S"
         )
@@ -142,54 +137,12 @@ class Commands(QObject):
 
     def all(self) -> list[QAction]:
         """Every command, and the panels' own toggles."""
-        toggles = [dock.toggleViewAction() for dock in self._docks.values()]
-        return [*self.findChildren(QAction), *toggles]
+        return [*self.findChildren(QAction), *self.toggles]
 
-    def fill_menus(self, bar: QMenuBar) -> None:
-        """Make the menus."""
-        file = bar.addMenu(self.tr("&File"))
-        file.addActions([self.new, self.open, self.open_run])
-        file.addMenu(self._examples_menu)
-        file.addSeparator()
-        file.addActions([self.save, self.copy_line, self.copy_yaml])
-        file.addSeparator()
-        file.addAction(self.quit)
-        run = bar.addMenu(self.tr("&Run"))
-        run.addActions([self.run, self.pause, self.stop])
-        run.addSeparator()
-        run.addAction(self.compare)
-        view = bar.addMenu(self.tr("&View"))
-        for dock in self._docks.values():
-            view.addAction(dock.toggleViewAction())
-        view.addSeparator()
-        view.addMenu(self.tr("A&ppearance")).addActions([*self.appearance.actions.values()])
-        view.addActions([self.palette, self.reset_layout])
-        bar.addMenu(self.tr("&Help")).addActions([self.help, self.contents, self.keys])
-
-    def fill_tool_bar(self, bar: QToolBar) -> None:
-        """Put the daily commands into the tool bar."""
-        bar.addActions([self.run, self.pause, self.stop])
-        button = bar.widgetForAction(self.run)
-        button.setObjectName("run")  # the stylesheet paints it in the accent
-        bar.addSeparator()
-        bar.addAction(self.compare)
-        bar.addSeparator()
-        bar.addActions([self.open, self.save])
-        copy = QToolButton()
-        copy.setText(self.tr("Copy as"))
-        copy.setToolTip(self.tr("Copy the experiment as a command line or as YAML"))
-        copy.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-        copy.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
-        theme.set_icon(copy, "copy")
-        menu = QMenu(copy)
-        menu.addActions([self.copy_line, self.copy_yaml])
-        copy.setMenu(menu)
-        bar.addWidget(copy)
-        for action, name in ((self.open, self.tr("Open")), (self.save, self.tr("Save"))):
-            action.setIconText(name)
-        spring = QWidget()
-        spring.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
-        bar.addWidget(spring)
+    @property
+    def toggles(self) -> list[QAction]:
+        """The panels' own commands: each shows or hides its panel."""
+        return [dock.toggleViewAction() for dock in self._docks.values()]
 
     def _make(self, text: str, help: str, call: object, icon: str = "", keys: str = "", tint: str = "text") -> QAction:
         action = QAction(text, self)
@@ -266,8 +219,8 @@ class Commands(QObject):
                 action.setToolTip(f"<p>{escape(experiment.description)}</p>")  # rich text is wrapped
                 action.setStatusTip(self.tr("Open the example {file}").format(file=file.name))
             by_title = sorted(self.examples.values(), key=lambda action: action.text().casefold())
-            self._examples_menu.clear()
-            self._examples_menu.addActions(by_title)
+            self.examples_menu.clear()
+            self.examples_menu.addActions(by_title)
 
         def read() -> dict[Path, Experiment]:
             found = {}

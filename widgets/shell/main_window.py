@@ -15,7 +15,7 @@ from studio import help_pages
 from studio.events import Event, Failed
 from widgets.help.keys import KEYS
 from widgets.help.window import HelpWindow
-from widgets.shell import dock_layout, opening
+from widgets.shell import dock_layout, menus, opening
 from widgets.shell.app_state import AppState
 from widgets.shell.commands import Commands
 from widgets.shell.dock import PanelDock
@@ -154,9 +154,9 @@ class MainWindow(QMainWindow):
 
     def _make_bars(self) -> None:
         commands = self.commands
-        commands.fill_menus(self.menuBar())
+        menus.fill_menus(self.menuBar(), commands)
         bar = self._bar("commands", self.tr("Commands"))
-        commands.fill_tool_bar(bar)
+        menus.fill_tool_bar(bar, commands)
         problems = ProblemList(self.app_state)
         problems.field_wanted.connect(self.show_field)
         # a tool bar hides what it hides through the action it wraps the widget in
