@@ -6,8 +6,9 @@ from typing import Any
 
 from studio.experiment import Experiment, setting
 from studio.meta.latent_task_actor import LATENT, LatentTaskActor
+from studio.meta.meta_gradient_params import MetaGradientParams
 from studio.meta.meta_gradient_strategy import MetaGradientStrategy
-from studio.meta.meta_policy_gradient import MetaGradientParams, MetaPolicyGradient, weights_of
+from studio.meta.meta_policy_gradient import MetaPolicyGradient, weights_of
 from studio.rl.strategy import TINY
 
 POINT = {"embodiment": "point", "task": "half_circle_dense", "control": "motor", "observation": "state"}

@@ -9,7 +9,8 @@ from typing import Any
 from studio.contracts import Context, Policy, Problem, Requires, Shots
 from studio.experiment import Domain, Experiment
 from studio.meta.hidden_context import hidden, ignore_context
-from studio.meta.meta_policy_gradient import MetaGradientParams, MetaPolicyGradient
+from studio.meta.meta_gradient_params import MetaGradientParams
+from studio.meta.meta_policy_gradient import MetaPolicyGradient
 from studio.meta.task_actor import TaskActor
 from studio.rl.strategy import ReinforcementStrategy
 from studio.seeds import target_visit_seed

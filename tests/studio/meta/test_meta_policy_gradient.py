@@ -10,7 +10,8 @@ import torch
 
 from studio.meta.adapted_actor import divergence
 from studio.meta.latent_task_actor import LATENT, LatentTaskActor
-from studio.meta.meta_policy_gradient import MetaGradientParams, MetaPolicyGradient
+from studio.meta.meta_gradient_params import MetaGradientParams
+from studio.meta.meta_policy_gradient import MetaPolicyGradient
 from studio.meta.task_actor import TaskActor, action_means
 from studio.meta.task_groups import TaskGroups, distinct_tasks
 from studio.sim.gymnasium_ids import make_vector
@@ -103,18 +104,20 @@ def test_the_curvature_is_the_hessian_of_the_divergence_through_the_inner_loop(l
     trajectories, _ = found._collect(members)
     old = [
         (mean.detach(), log_std.detach())
-        for mean, log_std in found._distributions(found.flat.vector, trajectories, members)
+        for mean, log_std in found.outer.distributions(found.outer.flat.vector, trajectories, members)
     ]
 
     def kl(vector: torch.Tensor) -> torch.Tensor:
-        new = found._distributions(vector, trajectories, members)
+        new = found.outer.distributions(vector, trajectories, members)
         pairs = zip(old, new, trajectories[1:], strict=True)
         return torch.stack([divergence(one, other, each["playing"]) for one, other, each in pairs]).mean()
 
-    direction = torch.randn(len(found.flat.vector), generator=torch.Generator().manual_seed(0))
-    _, expected = torch.autograd.functional.hvp(kl, found.flat.vector.clone(), direction)
-    variable = found.flat.vector.clone().requires_grad_()
-    product = found._fisher(variable, found._distributions(variable, trajectories, members), trajectories)(direction)
+    direction = torch.randn(len(found.outer.flat.vector), generator=torch.Generator().manual_seed(0))
+    _, expected = torch.autograd.functional.hvp(kl, found.outer.flat.vector.clone(), direction)
+    variable = found.outer.flat.vector.clone().requires_grad_()
+    product = found.outer.fisher(variable, found.outer.distributions(variable, trajectories, members), trajectories)(
+        direction
+    )
     assert product.norm() > 1e-3
     assert (product - expected).norm() < 1e-3 * expected.norm()
 
