@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from PySide6.QtCore import QByteArray, QSettings, QSize, Qt, QTimer
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QShowEvent
@@ -46,6 +46,7 @@ class MainWindow(QMainWindow):
         self._settings = settings
         self._closing = False
         self._placed = False
+        self._is_in_use = False  # shown, and its panels in their places
         self.setWindowTitle("Transfer Studio")
         self.setWindowIcon(theme.icon("app"))
         self.setDockNestingEnabled(True)
@@ -61,6 +62,8 @@ class MainWindow(QMainWindow):
         self._make_docks()
         self.commands = Commands(self, app_state, self.docks, self.open_path, self.reset_layout, settings)
         self._help: HelpWindow | None = None
+        self._in_hand: PanelDock | None = None  # the panel that was given the focus last, or raised
+        cast(QApplication, QApplication.instance()).focusChanged.connect(self._take_in_hand)
         self.commands.help.triggered.connect(self.show_help)
         self.commands.contents.triggered.connect(lambda: self.help_window().show_page(help_pages.INDEX))
         self.commands.keys.triggered.connect(lambda: self.help_window().show_page(KEYS))
@@ -90,14 +93,11 @@ class MainWindow(QMainWindow):
             self._settings.setValue("window/panels", self._panel_ids())
 
     def show_help(self) -> None:
-        """Show the help of the panel that has the focus; the contents where none has it."""
-        focus = QApplication.focusWidget()
-        window = self.help_window()
-        for dock in self.docks.values():
-            if focus is not None and dock.isAncestorOf(focus):
-                window.show_panel(dock.info)
-                return
-        window.show_page(help_pages.INDEX)
+        """Show the help of the panel in hand; the contents where there is none."""
+        if self._in_hand is None:
+            self.help_window().show_page(help_pages.INDEX)
+        else:
+            self.help_window().show_panel(self._in_hand.info)
 
     def help_window(self) -> HelpWindow:
         """Return the help, raised."""
@@ -108,6 +108,16 @@ class MainWindow(QMainWindow):
         self._help.raise_()
         self._help.activateWindow()
         return self._help
+
+    def _take_in_hand(self, _before: QWidget | None, focus: QWidget | None) -> None:
+        for dock in self.docks.values():
+            if focus is not None and dock.isAncestorOf(focus):
+                self._in_hand = dock
+
+    def _raised(self, dock: PanelDock, shown: bool) -> None:
+        """A click on a panel's tab raises it, and leaves the focus where it was."""
+        if shown and self._is_in_use:
+            self._in_hand = dock
 
     def show_field(self, dotted: str) -> bool:
         """Raise the panel that has the field and give the field the focus; return False where no panel has it."""
@@ -125,6 +135,7 @@ class MainWindow(QMainWindow):
             dock = PanelDock(info, self.app_state)
             dock.setParent(self)
             self.docks[info.id] = dock
+            dock.visibilityChanged.connect(partial(self._raised, dock))
             if dock.broken is not None:
                 self.app_state.toast.emit("error", str(dock.broken), dock.broken.traceback)
         dock_layout.place(self, self.docks.values())
@@ -149,6 +160,10 @@ class MainWindow(QMainWindow):
         if not self._placed:  # sizes hold only once the window has its own
             self._placed = True
             QTimer.singleShot(0, self, lambda: dock_layout.size(self, self.docks.values()))
+        QTimer.singleShot(0, self, self._begin_use)
+
+    def _begin_use(self) -> None:
+        self._is_in_use = True
 
     # -- bars ----------------------------------------------------------------------------------------------------
 

@@ -19,6 +19,7 @@ from studio.events import DeviceSample, Evaluated, Failed, Logged, Progress, Sta
 from studio.registry import Broken
 from studio.run.queue_entry import Job
 from tests.widgets.shell import fakes
+from widgets.help.keys import KEYS
 from widgets.shell.app_state import AppState
 from widgets.shell.main_window import MainWindow
 from widgets.shell.palette import Palette
@@ -304,6 +305,11 @@ def test_f1_opens_the_page_of_the_panel_in_hand(qtbot: Any, window: MainWindow) 
     window.docks["log"].panel.view.setFocus()
     qtbot.keyClick(window, Qt.Key.Key_F1)
     assert window.help_window().isVisible() and window.help_window().page == "getting-started"
+    qtbot.waitUntil(lambda: window._is_in_use)
+    window.docks["runs"].hide()
+    window.docks["runs"].show()  # as a click on its tab does, which leaves the focus where it is
+    window.commands.help.trigger()
+    assert window.help_window().page == KEYS  # it has no page of its own
     window.commands.keys.trigger()
     text = window.help_window().view.toPlainText()
     assert text.index("Run this experiment") < text.index("Copy the selected lines")
