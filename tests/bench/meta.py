@@ -2,9 +2,10 @@
 and tasks that are batched by ``vmap`` against a loop over tasks.
 
 Ten points are the support, one inner step. Every method is scored on the same 600 tasks that no training draws, on 100
-other points of each; intervals are over tasks and seeds. Trainings run in one thread; seconds are of that core, from
-the first task that is drawn to the last step, without compiling, which is timed apart. The package is given the same
-tasks, scaled in the same way, the same network, meta-batch, rates and limit of the gradient, and as many seconds.
+other points of each, and on tasks outside of the ranges of training; intervals are over tasks and seeds. Trainings run
+in one thread; seconds are of that core, from the first task that is drawn to the last step, without compiling, which is
+timed apart. The package is given the same tasks, scaled in the same way, the same network, meta-batch, rates and limit
+of the gradient, and as many seconds.
 
 ``pip install parallel-metalearn`` before, or its rows are left out. What a training found is kept in
 ``runs/bench/meta`` and taken as it is: remove it to measure again. Words after the script's name choose one to make:
@@ -16,7 +17,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import Any
 
@@ -34,6 +35,7 @@ from studio.meta.hypernetwork import HypernetworkPolicy
 from studio.meta.support_learner import SupportLearner, SupportParams
 from studio.meta.support_perceptron import SupportPerceptron
 from studio.meta.support_strategy import SINUSOID
+from studio.meta.task_split import split
 from studio.registry import shared_registry
 from studio.rl.flat import BETA1
 from studio.seeds import training_episode_seed
@@ -59,7 +61,7 @@ class Method:
     policy: Callable[[], SupportPerceptron]
     iterations: int
     most: float | None = None  # MSE
-    training: SupportParams = TRAINING
+    training: SupportParams = field(default_factory=lambda: TRAINING)
 
 
 def gradient_policy(**inner_loop: Any) -> GradientPolicy:
@@ -99,6 +101,7 @@ def train(name: str, seed: int) -> dict[str, Any]:
     own = learner.policy.act({"state": x.reshape(-1, 1)})[0]
     return {
         "errors": errors_of(learner.policy, test).tolist(),
+        "outside": errors_of(learner.policy, outside_tasks()).tolist(),
         "before": float(np.square(own - y.reshape(-1, 1)).mean()),
         "seconds": seconds,
         "compiling": compiling,
@@ -114,6 +117,14 @@ def training(name: str, seed: int) -> dict[str, Any]:
 def test_tasks() -> Examples:
     """Return the tasks of the scores, whose first ``SHOTS`` points are the support."""
     return collect_examples(DOMAIN, TASKS, SHOTS + ASKED, TEST_SEED)
+
+
+def outside_tasks() -> Examples:
+    """Return as many tasks whose amplitude and phase both lie beyond the ranges of training, by up to half of their
+    widths on either side."""
+    contexts = [list(context) for context in split(DOMAIN, TEST_SEED, TASKS).outside]
+    domain = DOMAIN.changed(DOMAIN.domain.changed(contexts=contexts))
+    return collect_examples(domain, TASKS, SHOTS + ASKED, TEST_SEED)
 
 
 def errors_of(policy: SupportPerceptron, test: Examples) -> Array:
@@ -323,6 +334,7 @@ def method_rows(name: str) -> list[dict[str, Any]]:
     what = f"{method.iterations * method.training.updates} steps, {TASKS} tasks"
     return [
         error_row(name, [np.array(one["errors"]) for one in found], what, method.most),
+        error_row(f"{name}: outside the range", [np.array(one["outside"]) for one in found], what),
         row(f"{name}: before adaptation", round(float(np.mean(before)), 3), "MSE; at least 3.00", seeds=before),
         row(f"{name}: training", round(longest, 1), "s of one core, the longest", asked, met, seconds),
         row(f"{name}: compiling", round(min(compiling), 1), "s, the shortest", seeds=compiling),
