@@ -70,7 +70,7 @@ def gradient_policy(**inner_loop: Any) -> GradientPolicy:
 
 
 METHODS = {
-    "maml": Method(lambda: gradient_policy(inner_rate=MAML_RATE), 1200, 0.36, MAML_TRAINING),
+    "maml": Method(lambda: gradient_policy(inner_rate=MAML_RATE), 1000, 0.36, MAML_TRAINING),
     "meta_sgd": Method(lambda: gradient_policy(learn_rates=True, elementwise_rates=True), 800, 0.30),
     "hypernetwork": Method(HypernetworkPolicy, 150),
 }
