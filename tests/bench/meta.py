@@ -48,7 +48,7 @@ TRAINING = SupportParams(support=SHOTS, query=10, tasks=20_000, learning_rate=0.
 DOMAIN = resolve(Domain.model_validate(SINUSOID), shared_registry())
 STRETCHES = 5
 INNER_RATE = 0.05
-MAML_RATE = 0.03  # the one rate of its only inner step, which is not learned
+MAML_RATE = 0.03  # of its only inner step: "maml" has this one, "maml_rates" learns one for each tensor from it
 MAML_TRAINING = SupportParams(
     support=SHOTS, query=10, tasks=8000, learning_rate=0.008, gradient_limit=0.3, second_decay=0.99
 )
@@ -71,6 +71,7 @@ def gradient_policy(**inner_loop: Any) -> GradientPolicy:
 
 METHODS = {
     "maml": Method(lambda: gradient_policy(inner_rate=MAML_RATE), 1000, 0.36, MAML_TRAINING),
+    "maml_rates": Method(lambda: gradient_policy(inner_rate=MAML_RATE, learn_rates=True), 1000, 0.36, MAML_TRAINING),
     "meta_sgd": Method(lambda: gradient_policy(learn_rates=True, elementwise_rates=True), 800, 0.30),
     "hypernetwork": Method(HypernetworkPolicy, 150),
 }
