@@ -7,9 +7,9 @@ from html import escape
 from pathlib import Path
 from typing import Any, cast
 
-from PySide6.QtCore import QByteArray, QSettings, QSize, Qt, QTimer
+from PySide6.QtCore import QByteArray, QChildEvent, QSettings, QSize, Qt, QTimer
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QShowEvent
-from PySide6.QtWidgets import QApplication, QMainWindow, QMessageBox, QTabWidget, QToolBar, QWidget
+from PySide6.QtWidgets import QApplication, QMainWindow, QMessageBox, QTabBar, QTabWidget, QToolBar, QWidget
 
 from studio import help_pages
 from studio.events import Event, Failed
@@ -46,7 +46,6 @@ class MainWindow(QMainWindow):
         self._settings = settings
         self._closing = False
         self._placed = False
-        self._is_in_use = False  # shown, and its panels in their places
         self.setWindowTitle("Transfer Studio")
         self.setWindowIcon(theme.icon("app"))
         self.setDockNestingEnabled(True)
@@ -62,7 +61,7 @@ class MainWindow(QMainWindow):
         self._make_docks()
         self.commands = Commands(self, app_state, self.docks, self.open_path, self.reset_layout, settings)
         self._help: HelpWindow | None = None
-        self._in_hand: PanelDock | None = None  # the panel that was given the focus last, or raised
+        self._in_hand: PanelDock | None = None  # the panel that has the focus, or whose tab was clicked
         cast(QApplication, QApplication.instance()).focusChanged.connect(self._take_in_hand)
         self.commands.help.triggered.connect(self.show_help)
         self.commands.contents.triggered.connect(lambda: self.help_window().show_page(help_pages.INDEX))
@@ -109,15 +108,23 @@ class MainWindow(QMainWindow):
         self._help.activateWindow()
         return self._help
 
-    def _take_in_hand(self, _before: QWidget | None, focus: QWidget | None) -> None:
+    def _take_in_hand(self, before: QWidget | None, focus: QWidget | None) -> None:
+        if before is None and self._in_hand is not None:
+            return  # the window was activated, and the focus is where it was
         for dock in self.docks.values():
             if focus is not None and dock.isAncestorOf(focus):
                 self._in_hand = dock
 
-    def _raised(self, dock: PanelDock, shown: bool) -> None:
-        """A click on a panel's tab raises it, and leaves the focus where it was."""
-        if shown and self._is_in_use:
-            self._in_hand = dock
+    def childEvent(self, event: QChildEvent) -> None:
+        """Listen to the tabs of stacked panels, which Qt makes when it needs them: a click leaves the focus alone."""
+        super().childEvent(event)
+        bar = event.child()
+        if event.polished() and isinstance(bar, QTabBar):
+            bar.tabBarClicked.connect(partial(self._tab_clicked, bar))
+
+    def _tab_clicked(self, bar: QTabBar, index: int) -> None:
+        title = bar.tabText(index).replace("&&", "&")
+        self._in_hand = next((d for d in self.docks.values() if d.windowTitle() == title), self._in_hand)
 
     def show_field(self, dotted: str) -> bool:
         """Raise the panel that has the field and give the field the focus; return False where no panel has it."""
@@ -135,7 +142,6 @@ class MainWindow(QMainWindow):
             dock = PanelDock(info, self.app_state)
             dock.setParent(self)
             self.docks[info.id] = dock
-            dock.visibilityChanged.connect(partial(self._raised, dock))
             if dock.broken is not None:
                 self.app_state.toast.emit("error", str(dock.broken), dock.broken.traceback)
         dock_layout.place(self, self.docks.values())
@@ -160,10 +166,6 @@ class MainWindow(QMainWindow):
         if not self._placed:  # sizes hold only once the window has its own
             self._placed = True
             QTimer.singleShot(0, self, lambda: dock_layout.size(self, self.docks.values()))
-        QTimer.singleShot(0, self, self._begin_use)
-
-    def _begin_use(self) -> None:
-        self._is_in_use = True
 
     # -- bars ----------------------------------------------------------------------------------------------------
 

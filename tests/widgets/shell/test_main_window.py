@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from PySide6.QtCore import QSettings, Qt, QThread, QTimer
 from PySide6.QtGui import QAction, QGuiApplication
-from PySide6.QtWidgets import QApplication, QLabel
+from PySide6.QtWidgets import QApplication, QLabel, QTabBar
 
 from plugins.panels import log as log_panel
 from studio.contracts import Problem
@@ -305,11 +305,19 @@ def test_f1_opens_the_page_of_the_panel_in_hand(qtbot: Any, window: MainWindow) 
     window.docks["log"].panel.view.setFocus()
     qtbot.keyClick(window, Qt.Key.Key_F1)
     assert window.help_window().isVisible() and window.help_window().page == "getting-started"
-    qtbot.waitUntil(lambda: window._is_in_use)
-    window.docks["runs"].hide()
-    window.docks["runs"].show()  # as a click on its tab does, which leaves the focus where it is
+    window.tabifyDockWidget(window.docks["curves"], window.docks["runs"])
+
+    def tabs() -> QTabBar | None:
+        bars = window.findChildren(QTabBar)
+        return next((bar for bar in bars if "Runs" in {bar.tabText(i) for i in range(bar.count())}), None)
+
+    qtbot.waitUntil(lambda: tabs() is not None and tabs().isVisible())
+    bar = tabs()
+    place = next(i for i in range(bar.count()) if bar.tabText(i) == "Runs")
+    qtbot.mouseClick(bar, Qt.MouseButton.LeftButton, pos=bar.tabRect(place).center())
+    assert window.focusWidget() is window.docks["log"].panel.view  # a click on a tab leaves it alone
     window.commands.help.trigger()
-    assert window.help_window().page == KEYS  # it has no page of its own
+    assert window.help_window().page == KEYS  # the panel has no page of its own
     window.commands.keys.trigger()
     text = window.help_window().view.toPlainText()
     assert text.index("Run this experiment") < text.index("Copy the selected lines")
