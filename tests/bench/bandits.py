@@ -170,7 +170,9 @@ PARTS: dict[str, Callable[[Path], list[Row]]] = {
     "long": lambda folder: played(
         "RL², n=100, k=5", "rl2_bandit_fast_weights", 78.0, "UCB1 78.0, paper 78.7", folder, SEEDS[:1]
     ),
-    "tabular": lambda folder: played("RL², MDPs, n=10", "rl2_tabular", 150.0, "PSRL 138.1, paper 156.2", folder, SEEDS),
+    "tabular": lambda folder: played(
+        "RL², MDPs, n=10", "rl2_tabular", 150.0, "PSRL 138.1, paper 156.2", folder, SEEDS, sampled=True
+    ),
     "dpt": dpt,
 }
 
