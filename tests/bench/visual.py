@@ -243,13 +243,20 @@ def rows(finished: bool) -> list[dict[str, Any]]:
 
     def closed(kind: str, start: str, end: str, asked: bool = True) -> list[dict[str, Any]]:
         """Return which share of the way from the source's policy to one of the target's an adaptation goes."""
-        shares = [
-            (one["target"] - found[start][seed]["target"]) / (found[end][seed]["target"] - found[start][seed]["target"])
+        ways = [
+            (one["target"] - found[start][seed]["target"], found[end][seed]["target"] - found[start][seed]["target"])
             for seed, one in found[kind].items()
             if seed in found[start] and seed in found[end]
         ]
-        goal = (">= 0.5", float(np.mean(shares)) >= 0.5) if shares and asked else ()
-        return [summary_row(f"{kind}: share of the gap closed", shares, "", *goal)] if shares else []
+        if not ways:
+            return []
+        shares, table = [gained / lost for gained, lost in ways], np.array(ways)
+        goal = (">= 0.5", float(np.mean(shares)) >= 0.5) if asked else ()
+        whole, low, high = interval(lambda rows: float(rows[:, 0].sum() / rows[:, 1].sum()), table)
+        return [
+            summary_row(f"{kind}: share of the gap closed, mean over seeds", shares, "", *goal),
+            row(f"{kind}: share of the mean gap closed", whole, f"[{low:.3g}, {high:.3g}]; {len(ways)} seeds"),
+        ]
 
     table = []
     for kind in BEFORE:
