@@ -54,7 +54,8 @@ def page(id: str) -> Page:
 
 
 def search(words: str) -> Iterator[tuple[Page, str]]:
-    """Yield each page in which every word occurs, with its first line that has one of them. Case does not matter."""
+    """Yield each page that contains every word, with its first line that contains the first one. Case does not
+    matter."""
     wanted = words.casefold().split()
     for one in pages().values():
         text = plain(one.text)

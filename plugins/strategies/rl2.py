@@ -98,5 +98,9 @@ class RL2(ReinforcementStrategy):
         if most < trial:
             return []
         message = f"After {most} shots the policy acts in episode {most + 1} of a trial; it is trained on {trial}."
-        fewer = f"Ask for at most {trial - 1} shots, or set" if trial > 1 else "Score it before any shot ([0]), or set"
+        fewer = (
+            f"Ask for at most {trial - 1} shot{'s' * (trial > 2)}, or set"
+            if trial > 1
+            else "Score it before any shot ([0]), or set"
+        )
         return [Problem("evaluation.shots", message, f"{fewer} {self.settings_field}.trial to {most + 1}.")]

@@ -152,18 +152,22 @@ class VisualDomainAdaptation(Strategy):
                 problems.append(
                     Problem(f"target.{field}", message, "Choose the same for both, and vary only the appearance.")
                 )
-        task = shared_registry().all("tasks").get(target.task)
-        for field in ("source_data", "target_data"):
-            if getattr(self.params, field) == "expert" and task is not None and not task.has_expert:
+        task = shared_registry().all("tasks").get(target.task)  # both domains have the same
+        for field, behavior in (("source_data", self.params.source_data), ("target_data", self.params.target_data)):
+            if behavior == "expert" and task is not None and not task.has_expert:
                 message = f"The task '{target.task}' has no scripted expert."
                 remedy = f"Let the policy collect its own images ({field}: own_policy)."
                 problems.append(Problem(f"strategy.params.{field}", message, remedy))
-        if self.params.match_colors and self.params.variant == "dann":
-            message = "DANN has one encoder for both domains, so its colors cannot be matched beforehand."
-            problems.append(
-                Problem("strategy.params.match_colors", message, "Turn it off, or choose the variant mmd or adda.")
-            )
         if self.params.variant == "dann":
+            unused = {
+                "adapted_layers": self.params.adapted_layers != "all",
+                "match_colors": self.params.match_colors,
+                "source_data": self.params.source_data != "own_policy",
+            }
+            for field in (name for name, changed in unused.items() if changed):
+                message = f"DANN trains one encoder for both domains, as the policy acts on the source: no {field}."
+                remedy = "Leave it as it is by default, or choose the variant mmd or adda."
+                problems.append(Problem(f"strategy.params.{field}", message, remedy))
             problems += check_ppo(self.params, "strategy.params")
             if not self.params.encoder_epochs:
                 message = "DANN aligns the encoder's features, but the encoder is not trained (0 epochs)."

@@ -13,8 +13,9 @@ def add_parser(commands: Any) -> None:
     """Add the command to the command line."""
     text = "print a help page; without one, what pages there are"
     parser = commands.add_parser("help", help=text, description=text.capitalize() + ".")
-    parser.add_argument("page", nargs="?", metavar="PAGE", help="its name, such as meta-learning")
-    parser.add_argument("--search", metavar="WORDS", help="the pages in which all of these words occur")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("page", nargs="?", metavar="PAGE", help="its name, such as meta-learning")
+    which.add_argument("--search", metavar="WORDS", help="the pages in which all of these words occur")
     parser.add_argument("--json", action="store_true", help="print one JSON object last")
 
 
@@ -26,7 +27,7 @@ def help_(options: argparse.Namespace) -> int:
         print(json_text(about) if options.json else help_pages.plain(page.text).rstrip())
         return 0
     if options.search is not None:
-        found = [(page, line) for page, line in help_pages.search(options.search)]
+        found = list(help_pages.search(options.search))
     else:
         found = [(page, page.about) for page in help_pages.pages().values()]
     if options.json:

@@ -116,12 +116,12 @@ class PEARL:
         summary = torch.zeros(n, encoder.summary_width, device=self.device)
         noise = self._normal(n, policy.params.latent)
         latent, rows, context = noise, [], []
-        held = self._held(n)
+        explores = self._constant_actions(n)
         constant = self._uniform(n)
         for t in range(self.steps):
             states = runner.observations
             actions = policy.draw(torch.cat([states, latent], -1), self._normal(n, policy.params.outputs))[0]
-            actions = torch.where(held, constant, actions)
+            actions = torch.where(explores, constant, actions)
             step = runner.step(policy.native(actions).cpu().numpy())
             discounts = self.settings.gamma * (1 - step.terminated)
             parts = [states, actions, step.rewards[:, None], step.next_observations, discounts[:, None]]
@@ -143,7 +143,7 @@ class PEARL:
         self.recent.add(tasks.tolist(), torch.stack(context))
         self.samples += self.steps * n
 
-    def _held(self, n: int) -> Tensor:
+    def _constant_actions(self, n: int) -> Tensor:
         """Return which simulations, (n, 1), hold one random action in each episode."""
         share = 1.0 if self.samples < self.settings.learning_starts else self.settings.held_share
         return torch.arange(n, device=self.device)[:, None] < round(share * n)

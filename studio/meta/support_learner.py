@@ -16,7 +16,7 @@ from studio.experiment import Settings, setting
 from studio.meta.examples import Examples
 from studio.meta.support_perceptron import SupportPerceptron
 from studio.rl.compiling import compile_update
-from studio.rl.flat import adam
+from studio.rl.flat import adam, clipping
 from studio.seeds import batch_seed
 
 UNITS = {"loss": "", "query_error": "", "learning_rate": "", "tasks_per_second": "tasks/s"}
@@ -39,13 +39,12 @@ class SupportParams(Settings):
     learning_rate: float = setting(
         3e-3, "Learning rate", "Peak learning rate of the outer loop's cosine schedule (Adam).", gt=0, le=1
     )
-    gradient_limit: float = setting(
-        0.0, "Gradient limit", "Norm that a gradient of the outer loop is scaled down to where it exceeds it; 0: none.",
-        ge=0, le=1e6,
-    )  # fmt: skip
-    second_decay: float = setting(
+    max_gradient_norm: float = setting(
+        0.0, "Gradient norm", "Gradients of the outer loop are clipped to this norm; 0: they are not.", ge=0, le=1e6
+    )
+    adam_beta2: float = setting(
         0.999,
-        "Second decay",
+        "Adam's β₂",
         "Decay of Adam's second moment. Gradients of tasks differ much in size: 0.99 forgets large ones sooner.",
         ge=0.5,
         lt=1,
@@ -120,7 +119,7 @@ class SupportLearner:
         gradients, found = grad(loss, has_aux=True)({name: self._parameters[name].detach() for name in self._trained})
         with torch.no_grad():
             self._count += 1
-            share, decay = self._share(gradients.values()), self.settings.second_decay
+            share, decay = self._share(gradients.values()), self.settings.adam_beta2
             for name, first, second in zip(self._trained, self._first, self._second, strict=True):
                 parameter, gradient = self._parameters[name], gradients[name] * share
                 adam(parameter, gradient, first, second, self._count, rate, beta2=decay)
@@ -128,10 +127,10 @@ class SupportLearner:
 
     def _share(self, gradients: Iterable[Tensor]) -> Tensor | float:
         """Return what gradients are multiplied by so that their common norm is within the limit."""
-        if not self.settings.gradient_limit:
+        if not self.settings.max_gradient_norm:
             return 1.0
         norm = torch.stack([gradient.square().sum() for gradient in gradients]).sum().sqrt()
-        return (self.settings.gradient_limit / (norm + 1e-6)).clamp(max=1.0)
+        return clipping(norm, self.settings.max_gradient_norm)
 
     def state_dict(self) -> dict[str, Any]:
         """Return all that training continues from."""

@@ -41,9 +41,9 @@ class TaskReplay:
 
     def sample(self, tasks: Tensor, count: int, generator: torch.Generator) -> dict[str, Tensor]:
         """Return the columns, (n, count, width), of transitions drawn uniformly from each of the tasks (n,)."""
-        held = self.added[tasks].clamp(max=self.rows.shape[1])
+        stored = self.added[tasks].clamp(max=self.rows.shape[1])
         drawn = torch.rand(len(tasks), count, generator=generator, device=self.rows.device)
-        rows = self.rows[tasks[:, None], (drawn * held[:, None]).long()]
+        rows = self.rows[tasks[:, None], (drawn * stored[:, None]).long()]
         return dict(zip(self.widths, rows.split(list(self.widths.values()), -1), strict=True))
 
     def state_dict(self) -> dict[str, Any]:
@@ -76,22 +76,23 @@ class RecentTrials:
             self.rows[task, self.added[task] % self.rows.shape[1]] = own
             self.added[task] += 1
 
-    def sample(self, tasks: Tensor, count: int, parts: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Return contexts (n, transitions, width) of tasks (n,), and a mask (n, parts, transitions).
+    def sample(self, tasks: Tensor, count: int, prefixes: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Return contexts (n, transitions, width) of tasks (n,), and masks (n, prefixes, transitions).
 
-        A context is a trial's transitions, or ``count`` of them drawn without replacement, in their order. Each part of
-        it is what was seen at a moment of the trial, all of which are equally likely: 1 in the mask before it, 0 after.
+        A context is a recent trial's transitions, or ``count`` of them drawn without replacement, in their order. Each
+        mask is 1 for those before a time that is uniform from the trial's start, where only the prior is known, to its
+        end.
         """
         steps, device, n = self.rows.shape[2], self.rows.device, len(tasks)
-        held = self.added[tasks].clamp(max=self.rows.shape[1])
-        trial = (torch.rand(n, generator=generator, device=device) * held).long()
+        stored = self.added[tasks].clamp(max=self.rows.shape[1])
+        trial = (torch.rand(n, generator=generator, device=device) * stored).long()
         if count < steps:
             keys = torch.rand(n, steps, generator=generator, device=device)
             places = keys.topk(count, sorted=False).indices.sort(-1).values
         else:
             places = torch.arange(steps, device=device).expand(n, steps)
-        moments = torch.randint(steps + 1, (n, parts, 1), generator=generator, device=device)
-        return self.rows[tasks[:, None], trial[:, None], places], (places[:, None] < moments).float()
+        lengths = torch.randint(steps + 1, (n, prefixes, 1), generator=generator, device=device)
+        return self.rows[tasks[:, None], trial[:, None], places], (places[:, None] < lengths).float()
 
     def state_dict(self) -> dict[str, Any]:
         """Return the trials, copied to the CPU."""

@@ -16,26 +16,25 @@ class TrialFastWeights(TrialActorCritic):
     product (Schlag, Irie and Schmidhuber 2021, "Linear transformers are secretly fast weight programmers",
     arXiv:2102.11174: the sum update rule, with softmax for the addresses)::
 
-        M ← M + k ⊗ [v, 1]     k, v: linear in, and a network of, the present observation and the one before it
-        read = q M             q: linear in the present observation
+        k = softmax(W_k [x_t, x_{t-1}]),  v = MLP([x_t, x_{t-1}]),  q = softmax(W_q x_t)
+        M ← M + k ⊗ [v, 1],               (s, c) = q M
 
-    An address that was learned for one state serves every trial, so the policy soon keeps a table of what each action
-    gave in each state, where a GRU has to learn gates for every entry. Actor and critic read the sum of the values
-    under the present address, by its inverse hyperbolic sine so that ratios of counts are differences, their mean, the
-    logarithm of their number, and the observation. A rollout is unrolled by matrix products, without a loop over its
-    steps.
+    A key that was learned for one state serves every trial, so the memory can soon count what each action gave in each
+    state, where a GRU has to learn gates for every entry. Actor and critic read asinh(s), so that ratios of counts are
+    differences, the shrunk mean s / (c + 1), log(1 + c) and x_t. A rollout of T steps is masked linear attention, whose
+    scores are (T, T), without a loop over its steps.
     """
 
     id = "trial_fast_weights"
     title = "Trial fast weights"
-    summary = "Recurrent actor-critic whose memory is a table, to which each step adds at a learned address; for RL²."
+    summary = "Recurrent actor-critic with a fast-weight memory (linear attention); for RL²."
     reference = "Schlag, Irie and Schmidhuber 2021 (arXiv:2102.11174)"
-    unrolls_at_once = True
+    has_parallel_unroll = True
 
     class Params(TrialActorCritic.Params):
         """Size of the memory and the networks."""
 
-        keys: int = setting(16, "Keys", "Rows of the memory, which an address weighs.", ge=1, le=1024)
+        keys: int = setting(16, "Keys", "Rows of the memory, which queries and keys weigh.", ge=1, le=1024)
         hidden: int = setting(24, "Values", "Numbers that the memory keeps in each row.", ge=1, le=1024)
 
     params: Params
@@ -61,38 +60,38 @@ class TrialFastWeights(TrialActorCritic):
         return self.params.keys * (self.params.hidden + 1) + self.params.inputs
 
     def remember(self, normalized: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
-        matrix, before = self._unpacked(memory)
-        query, key, value = self._addressed(normalized, before)
+        matrix, before = self._split_memory(memory)
+        query, key, value = self._query_key_value(normalized, before)
         matrix = torch.addcmul(matrix, key[:, :, None], value[:, None])
         read = (query[:, :, None] * matrix).sum(1)
-        return self._read(read, normalized), torch.cat([matrix.flatten(1), normalized], 1)
+        return self._features(read, normalized), torch.cat([matrix.flatten(1), normalized], 1)
 
     def unrolled(self, normalized: Tensor, memory: Tensor, fresh: Tensor) -> Tensor:
         """Return what actor and critic read, (time, env, input_width): at once, as attention to earlier steps of the
         same trial whose scores are products of addresses."""
-        matrix, before = self._unpacked(memory)
+        matrix, before = self._split_memory(memory)
         starts = fresh.to(normalized.device)
         earlier = torch.cat([before[None], normalized[:-1]]).masked_fill(starts[..., None], 0.0)
-        query, key, value = (part.transpose(0, 1) for part in self._addressed(normalized, earlier))
+        query, key, value = (part.transpose(0, 1) for part in self._query_key_value(normalized, earlier))
         trial = starts.long().cumsum(0).t()  # (env, time): 0 is the one that the memory is of
         visible = (trial[:, :, None] == trial[:, None]).tril()
         scores = torch.bmm(query, key.transpose(1, 2)) * visible
         read = torch.bmm(scores, value)
         read = torch.baddbmm(read, query * (trial == 0)[..., None], matrix)
-        return self._read(read.transpose(0, 1), normalized)
+        return self._features(read.transpose(0, 1), normalized)
 
-    def _unpacked(self, memory: Tensor) -> tuple[Tensor, Tensor]:
+    def _split_memory(self, memory: Tensor) -> tuple[Tensor, Tensor]:
         """Return the matrix, (n, keys, hidden + 1), and the observation before, (n, inputs)."""
         matrix, before = memory.split([memory.shape[1] - self.params.inputs, self.params.inputs], 1)
         return matrix.unflatten(1, (self.params.keys, self.params.hidden + 1)), before
 
-    def _addressed(self, normalized: Tensor, before: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return the address to read from, the one to write to, (…, keys) each, and the value, (…, hidden + 1)."""
+    def _query_key_value(self, normalized: Tensor, before: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the query and the key, (…, keys) each, and the value, (…, hidden + 1)."""
         both = torch.cat([normalized, before], -1)
         value = functional.pad(self.written(both), (0, 1), value=1.0)
         return self.query(normalized).softmax(-1), self.key(both).softmax(-1), value
 
-    def _read(self, read: Tensor, normalized: Tensor) -> Tensor:
+    def _features(self, read: Tensor, normalized: Tensor) -> Tensor:
         """Return what actor and critic read, (…, input_width), of what the memory gave, (…, hidden + 1)."""
         total, number = read[..., :-1], read[..., -1:]
         return torch.cat([total.asinh(), total / (number + 1), torch.log1p(number), normalized], -1)

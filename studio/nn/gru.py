@@ -1,5 +1,5 @@
-"""A GRU over sequences on a CPU, with a backward pass of its own: two to three times as fast as torch's for few
-sequences, whose steps cost less to compute than to call."""
+"""A GRU over sequences on a CPU, with a backward pass of its own: where sequences are few, calling an operation costs
+more than computing it, and this calls fewer than torch does."""
 
 from __future__ import annotations
 
@@ -30,37 +30,37 @@ class _Steps(torch.autograd.Function):
         (time, n), width = added.shape[:2], hidden.shape[1]
         states = added.new_empty(time + 1, n, width)
         states[0] = hidden
-        gates, new, recalled = (added.new_empty(time, n, size) for size in (2 * width, width, width))
+        gates, new, hidden_new = (added.new_empty(time, n, size) for size in (2 * width, width, width))
         for_gates, for_new = (part.t().contiguous() for part in weight.split([2 * width, width]))
         to_gates, to_new = (added[..., : 2 * width] + bias[: 2 * width]), added[..., 2 * width :]
         shift, resets, updates = bias[2 * width :], gates[..., :width], gates[..., width:]
-        steps = (to_gates, to_new, states[:-1], states[1:], gates, resets, updates, new, recalled)
+        steps = (to_gates, to_new, states[:-1], states[1:], gates, resets, updates, new, hidden_new)
         for a, b, before, after, gate, r, z, made, q in zip(*(part.unbind() for part in steps), strict=True):
             torch.addmm(a, before, for_gates, out=gate).sigmoid_()
             torch.addmm(shift, before, for_new, out=q)
             torch.addcmul(b, r, q, out=made).tanh_()
             torch.lerp(made, before, z, out=after)
-        ctx.save_for_backward(states, gates, new, recalled, weight)
+        ctx.save_for_backward(states, gates, new, hidden_new, weight)
         return states[1:]
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        states, gates, new, recalled, weight = ctx.saved_tensors
+        states, gates, new, hidden_new, weight = ctx.saved_tensors
         (time, n, width), before = new.shape, states[:-1]
         r, z = gates[..., :width], gates[..., width:]
-        # how far the gradient of a hidden state moves r, z and n before their nonlinearities, and n's recalled part
+        # derivatives of a hidden state by the pre-activations of r, z, W h + b of the new part, and n
         parts = gradient.new_empty(time, n, 4, width)
         torch.mul(1 - z, 1 - new.square(), out=parts[:, :, 3])
         torch.mul(parts[:, :, 3], r, out=parts[:, :, 2])
         torch.mul((before - new) * z, 1 - z, out=parts[:, :, 1])
-        torch.mul(parts[:, :, 2] * recalled, 1 - r, out=parts[:, :, 0])
-        flowing = torch.zeros_like(gradient[0])
-        for part, own, kept in zip(*(reversed(each.unbind()) for each in (parts, gradient, z)), strict=True):
-            flowing = flowing + own
-            part.mul_(flowing[:, None])
-            flowing = torch.addmm(flowing * kept, part.view(n, 4 * width)[:, : 3 * width], weight)
+        torch.mul(parts[:, :, 2] * hidden_new, 1 - r, out=parts[:, :, 0])
+        grad_hidden = torch.zeros_like(gradient[0])
+        for part, own, z_t in zip(*(reversed(each.unbind()) for each in (parts, gradient, z)), strict=True):
+            grad_hidden = grad_hidden + own
+            part.mul_(grad_hidden[:, None])
+            grad_hidden = torch.addmm(grad_hidden * z_t, part.view(n, 4 * width)[:, : 3 * width], weight)
         rows = parts.view(time * n, 4 * width)
         recurrent = rows[:, : 3 * width]
         added = torch.cat([rows[:, : 2 * width], rows[:, 3 * width :]], 1).view(time, n, 3 * width)
-        return added, flowing, recurrent.t() @ before.reshape(-1, width), recurrent.sum(0)
+        return added, grad_hidden, recurrent.t() @ before.reshape(-1, width), recurrent.sum(0)

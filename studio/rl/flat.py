@@ -34,7 +34,12 @@ class FlatParameters:
 def clipped(gradient: Tensor, limit: float) -> tuple[Tensor, Tensor]:
     """Return a gradient scaled to a norm of at most ``limit``, and its norm before, ()."""
     norm = gradient.norm()
-    return gradient * (limit / (norm + 1e-6)).clamp(max=1.0), norm
+    return gradient * clipping(norm, limit), norm
+
+
+def clipping(norm: Tensor, limit: float) -> Tensor:
+    """Return what a gradient of this norm is multiplied by to have one of at most ``limit``, ()."""
+    return (limit / (norm + 1e-6)).clamp(max=1.0)
 
 
 def adam(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from studio.analysis.sequential import BATCH
 from studio.errors import DataError, ExperimentError
@@ -90,7 +89,7 @@ class _ExistingRuns:
 
     def __init__(self, registry: Registry, folder: Path, states: tuple[str, ...] | None = None) -> None:
         self._registry = registry
-        self._runs: dict[Any, RunInfo] = {}
+        self._runs: dict[tuple[str, tuple[tuple[str, str], ...]], RunInfo] = {}
         for run in sorted(list_runs(folder), key=lambda run: run.state != "finished"):
             if states is None or run.state in states:
                 self._runs.setdefault((run.experiment_hash, run.inputs), run)

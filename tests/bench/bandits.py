@@ -133,11 +133,12 @@ def totals(run: RunInfo, sampled: bool) -> Array:
 def played(
     title: str, name: str, least: float, published: str, folder: Path, seeds: Sequence[int], sampled: bool = False
 ) -> list[Row]:
-    """Return the mean total reward of the runs, with its 95% interval over fresh tasks and seeds, and seconds."""
+    """Return the mean total reward of the runs, with its 95% interval over fresh tasks for these seeds, without the
+    variance between seeds, and seconds."""
     runs = runs_of(name, folder, seeds=seeds)
     each = [totals(run, sampled) for run in runs]
     means = [float(found.mean()) for found in each]
-    error = 1.96 * float(np.concatenate(each).std()) / np.sqrt(FRESH)  # the seeds' tasks are the same
+    error = 1.96 * float(np.mean(each, 0).std()) / np.sqrt(FRESH)  # the seeds' tasks are the same
     unit = f"total reward ± {error:.2f} on {FRESH} fresh tasks; {published}"
     mean, seconds = float(np.mean(means)), [run.seconds for run in runs]
     return [

@@ -50,7 +50,7 @@ STRETCHES = 5
 INNER_RATE = 0.05
 MAML_RATE = 0.03  # of its only inner step: "maml" has this one, "maml_rates" learns one for each tensor from it
 MAML_TRAINING = SupportParams(
-    support=SHOTS, query=10, tasks=8000, learning_rate=0.008, gradient_limit=0.3, second_decay=0.99
+    support=SHOTS, query=10, tasks=8000, learning_rate=0.008, max_gradient_norm=0.3, adam_beta2=0.99
 )
 
 
@@ -213,10 +213,10 @@ def their_step(policy: SupportPerceptron, inner_rate: float) -> Callable[..., An
         initial_fast_weights=model.get_fast_weights(), inner_lr=inner_rate, max_inner_steps=1, learn_lr=False
     )
     settings = MAML_TRAINING
-    optimizer = torch.optim.Adam(model.parameters(), settings.learning_rate, (BETA1, settings.second_decay))
+    optimizer = torch.optim.Adam(model.parameters(), settings.learning_rate, (BETA1, settings.adam_beta2))
 
     def limit(*_: object) -> None:
-        torch.nn.utils.clip_grad_norm_(model.parameters(), settings.gradient_limit)
+        torch.nn.utils.clip_grad_norm_(model.parameters(), settings.max_gradient_norm)
 
     optimizer.register_step_pre_hook(limit)
     learner = MAML(

@@ -32,7 +32,7 @@ class Cursor(pg.GraphicsObject):  # type: ignore[misc]
 
     def boundingRect(self) -> QRectF:
         view = self.getViewBox()
-        return QRectF(view.viewRect()) if view is not None and hasattr(view, "viewRect") else QRectF()
+        return QRectF(view.viewRect()) if isinstance(view, pg.ViewBox) else QRectF()
 
     def viewRangeChanged(self, *_: Any) -> None:
         self.prepareGeometryChange()

@@ -1,4 +1,4 @@
-"""The legend beside the plots: one row for each curve of the plot in hand, with its value under the cursor."""
+"""The legend beside the plots: one row for each curve of the active plot, with its value under the cursor."""
 
 from __future__ import annotations
 

@@ -40,8 +40,8 @@ def with_keys(page: Page, panels: Iterable[PanelInfo]) -> str:
     heading = QCoreApplication.translate("help", "Keys and mouse: {panel}")
     headings = [heading.format(panel=panel.title) for panel in own]
     head, _, rest = page.text.partition("\n")
-    links = " · ".join(f"[{words}](#keys-{panel.id})" for words, panel in zip(headings, own))
-    sections = (f"## {words}\n\n{_table(panel.shortcuts)}" for words, panel in zip(headings, own))
+    links = " · ".join(f"[{words}](#keys-{panel.id})" for words, panel in zip(headings, own, strict=True))
+    sections = (f"## {words}\n\n{_table(panel.shortcuts)}" for words, panel in zip(headings, own, strict=True))
     return "\n\n".join([head, links, rest.strip("\n"), *sections]) + "\n"
 
 

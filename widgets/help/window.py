@@ -1,4 +1,4 @@
-"""The help: pages at the left, one of them at the right, words to search above. F1 opens it at the panel in hand."""
+"""The help: pages at the left, one of them at the right, words to search above. F1 opens it at the active panel."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ from widgets.shell.app_state import AppState
 from widgets.shell.appearance import Appearance
 from widgets.style import theme
 
-PLANNING_MS = 8_000  # that a comparison is looked at is said at most so long
+PLANNING_MS = 8_000  # longest time that the status bar shows the message of a comparison's checks
 EXAMPLES = paths.assets() / "experiments"
 
 
@@ -111,7 +111,7 @@ class Commands(QObject):
         self.appearance = Appearance(self, settings)
         self.help = make(
             self.tr("Help on this &panel"),
-            self.tr("Explain the panel in hand, with its keys and mouse gestures"),
+            self.tr("Explain the active panel, with its keys and mouse gestures"),
             lambda: None,  # these three are the window's, which knows which panel has the focus
             "",
             "F1",
@@ -188,7 +188,7 @@ class Commands(QObject):
         self._enable()  # the button follows the session, not the click
 
     def _compare(self) -> None:
-        words = self.tr("Looking at what of the comparison has run, and whether the rest can start …")
+        words = self.tr("Checking which runs of the comparison exist, and whether the others can start …")
         self._window.statusBar().showMessage(words, PLANNING_MS)
         self._app_state.compare()
 

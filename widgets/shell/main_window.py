@@ -61,8 +61,8 @@ class MainWindow(QMainWindow):
         self._make_docks()
         self.commands = Commands(self, app_state, self.docks, self.open_path, self.reset_layout, settings)
         self._help: HelpWindow | None = None
-        self._in_hand: PanelDock | None = None  # the panel that has the focus, or whose tab was clicked
-        cast(QApplication, QApplication.instance()).focusChanged.connect(self._take_in_hand)
+        self._active_dock: PanelDock | None = None  # the panel that has the focus, or whose tab was clicked
+        cast(QApplication, QApplication.instance()).focusChanged.connect(self._set_active_dock)
         self.commands.help.triggered.connect(self.show_help)
         self.commands.contents.triggered.connect(lambda: self.help_window().show_page(help_pages.INDEX))
         self.commands.keys.triggered.connect(lambda: self.help_window().show_page(KEYS))
@@ -92,11 +92,11 @@ class MainWindow(QMainWindow):
             self._settings.setValue("window/panels", self._panel_ids())
 
     def show_help(self) -> None:
-        """Show the help of the panel in hand; the contents where there is none."""
-        if self._in_hand is None:
+        """Show the help of the active panel; the contents where there is none."""
+        if self._active_dock is None:
             self.help_window().show_page(help_pages.INDEX)
         else:
-            self.help_window().show_panel(self._in_hand.info)
+            self.help_window().show_panel(self._active_dock.info)
 
     def help_window(self) -> HelpWindow:
         """Return the help, raised."""
@@ -108,12 +108,12 @@ class MainWindow(QMainWindow):
         self._help.activateWindow()
         return self._help
 
-    def _take_in_hand(self, before: QWidget | None, focus: QWidget | None) -> None:
-        if before is None and self._in_hand is not None:
+    def _set_active_dock(self, before: QWidget | None, focus: QWidget | None) -> None:
+        if before is None and self._active_dock is not None:
             return  # the window was activated, and the focus is where it was
         for dock in self.docks.values():
             if focus is not None and dock.isAncestorOf(focus):
-                self._in_hand = dock
+                self._active_dock = dock
 
     def childEvent(self, event: QChildEvent) -> None:
         """Listen to the tabs of stacked panels, which Qt makes when it needs them: a click leaves the focus alone."""
@@ -124,7 +124,7 @@ class MainWindow(QMainWindow):
 
     def _tab_clicked(self, bar: QTabBar, index: int) -> None:
         title = bar.tabText(index).replace("&&", "&")
-        self._in_hand = next((d for d in self.docks.values() if d.windowTitle() == title), self._in_hand)
+        self._active_dock = next((d for d in self.docks.values() if d.windowTitle() == title), self._active_dock)
 
     def show_field(self, dotted: str) -> bool:
         """Raise the panel that has the field and give the field the focus; return False where no panel has it."""

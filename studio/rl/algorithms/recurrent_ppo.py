@@ -42,7 +42,7 @@ class RecurrentActorCritic(GaussianActorCritic):
     reference = "Cho et al. 2014 (arXiv:1406.1078); Heess et al. 2015 (arXiv:1512.04455)"
     algorithm = "recurrent_ppo"
     is_recurrent = True
-    unrolls_at_once: ClassVar[bool] = False  # whether :meth:`unrolled` has no loop over the steps, and can be compiled
+    has_parallel_unroll: ClassVar[bool] = False  # whether :meth:`unrolled` has no loop over the steps
 
     class Params(GaussianActorCritic.Params):
         """Size of the memory and the networks."""
@@ -52,7 +52,7 @@ class RecurrentActorCritic(GaussianActorCritic):
         cell: Literal["gru", "lstm"] = setting(
             "gru",
             "Cell",
-            "What updates the memory; on a CPU an lstm trains several times as fast on a few long sequences.",
+            "What updates the memory; on a CPU an lstm trains about twice as fast where sequences are few.",
             since=2,
         )
 
@@ -116,7 +116,7 @@ class RecurrentActorCritic(GaussianActorCritic):
                 states = [state.contiguous()[None] for state in memory.chunk(2, -1)]
                 part, *lasts = torch.lstm(normalized[start:end], states, weights, True, 1, 0.0, True, False, False)
                 memory = torch.cat([last[0] for last in lasts], -1)
-            elif torch.is_grad_enabled() and not normalized.is_cuda:
+            elif torch.is_grad_enabled() and normalized.device.type == "cpu":
                 part = unrolled_gru(normalized[start:end], memory, core)
                 memory = part[-1]
             else:
@@ -270,14 +270,14 @@ class RecurrentPPO(PPO):
         time, n = rollout.fresh.shape
         columns = {name: getattr(rollout, name).unflatten(0, (time, n)) for name in self._widths}
         device, diagnostics = rollout.memory.device, []
-        fresh = rollout.fresh.to(device if self.policy.unrolls_at_once else "cpu")
+        fresh = rollout.fresh.to(device if self.policy.has_parallel_unroll else "cpu")
         for _ in range(self.settings.epochs):
             order = torch.randperm(n, generator=self.generator, device=device)
             for chosen in order.split(self._sequences):
                 if time * len(chosen) > 1:  # the advantages of a single sample cannot be normalized
                     batch = {name: column[:, chosen] for name, column in columns.items()}
-                    make = step if len(chosen) == self._sequences else self.sequence_step  # the last may be smaller
-                    diagnostics.append(make(batch, rollout.memory[chosen], fresh[:, chosen.to(fresh.device)]))
+                    update = step if len(chosen) == self._sequences else self.sequence_step  # the last may be smaller
+                    diagnostics.append(update(batch, rollout.memory[chosen], fresh[:, chosen.to(fresh.device)]))
         return torch.stack(diagnostics).mean(0)
 
     def sequence_step(self, batch: dict[str, Tensor], memory: Tensor, fresh: Tensor) -> Tensor:
@@ -291,15 +291,13 @@ class RecurrentPPO(PPO):
 
     def gradient(self, batch: dict[str, Tensor], memory: Tensor, fresh: Tensor) -> tuple[Tensor, Tensor]:
         """Return the gradient of the loss by backpropagation through time, (parameters,), and the diagnostics."""
-        rows, inputs = (
-            {name: column.flatten(0, 1) for name, column in batch.items()},
-            (batch["observations"], memory, fresh),
-        )
+        rows = {name: column.flatten(0, 1) for name, column in batch.items()}
+        inputs = batch["observations"], memory, fresh
 
         def loss(distribution: ActionDistribution, values: Tensor) -> tuple[Tensor, Tensor]:
             return ppo_loss(distribution.flattened(), values.flatten(), rows, self.settings, self.entropy_share)
 
-        if not self.policy.unrolls_at_once:  # torch.func would take torch's recurrent loops apart
+        if not self.policy.has_parallel_unroll:  # torch.func would take torch's recurrent loops apart
             value, diagnostics = loss(*self.policy(*inputs))
             parts = torch.autograd.grad(value, self.flat.parameters)
             return torch.cat([part.flatten() for part in parts]), diagnostics
@@ -313,7 +311,7 @@ class RecurrentPPO(PPO):
     def _step_function(self) -> Callable[..., Tensor]:
         """Return the gradient step, compiled as PPO's is where the policy unrolls at once."""
         eager = self.settings.update == "eager" or self.auxiliary is not None or self.iteration < EAGER_ITERATIONS
-        if eager or not self.policy.unrolls_at_once:
+        if eager or not self.policy.has_parallel_unroll:
             return self.sequence_step
         if self._compiled is None:
             shape, device = (self.settings.steps, self._sequences), self.rate.device

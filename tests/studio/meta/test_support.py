@@ -94,7 +94,7 @@ def test_adapted_memory_acts_as_the_weights_after_gradient_descent() -> None:
 
 @pytest.mark.parametrize(("limit", "decay"), [(0.0, 0.999), (0.05, 0.9)])
 def test_update_is_a_step_of_torch_adam_on_the_mean_over_tasks(limit: float, decay: float) -> None:
-    learner = learner_of(policy_of(inner_steps=1), gradient_limit=limit, second_decay=decay)
+    learner = learner_of(policy_of(inner_steps=1), max_gradient_norm=limit, adam_beta2=decay)
     batch = learner.batches()[0]
     copy = policy_of(inner_steps=1)
     copy.load_state_dict(learner.policy.state_dict())

@@ -301,7 +301,7 @@ def test_device_load_is_shown(window: MainWindow) -> None:
     assert not any(label.text() for label in window.statusBar().findChildren(QLabel))
 
 
-def test_f1_opens_the_page_of_the_panel_in_hand(qtbot: Any, window: MainWindow) -> None:
+def test_f1_opens_the_page_of_the_active_panel(qtbot: Any, window: MainWindow) -> None:
     window.docks["log"].panel.view.setFocus()
     qtbot.keyClick(window, Qt.Key.Key_F1)
     assert window.help_window().isVisible() and window.help_window().page == "getting-started"
