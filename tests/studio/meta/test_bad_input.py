@@ -67,7 +67,7 @@ def test_shots_beyond_the_trials_of_the_training_are_a_problem(id: str) -> None:
     assert problems(id, {"evaluation.shots": [0, 1], "strategy.params.trial": 2}) == []
     (found,) = problems(id, {"evaluation.shots": [0, 2], "strategy.params.trial": 2})
     assert found.field == "evaluation.shots" and "acts in episode 3 of a trial; it is trained on 2." in found.message
-    assert found.remedy == "Ask for at most 1 shots, or set strategy.params.trial to 3."
+    assert found.remedy == "Ask for at most 1 shot, or set strategy.params.trial to 3."
 
 
 def test_more_shots_than_the_target_has_episodes_are_a_problem() -> None:
