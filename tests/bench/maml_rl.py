@@ -30,7 +30,7 @@ from studio.store.runs import RunInfo
 ASSETS = Path(__file__).resolve().parents[2] / "assets" / "experiments"
 SHOTS = (0, 1, 2, 3)
 WANTED = {"navigation": {1: -12.0, 2: -4.0}}  # returns, by gradient steps
-SEEDS = {"navigation": (0, 1, 2), "half_circle": (0, 1, 2), "cheetah_direction": (0,)}
+SEEDS = {"navigation": (0, 1, 2), "half_circle": (0, 1, 2), "cheetah_direction": (0, 1, 2)}
 
 
 def navigation() -> dict[str, Experiment]:
