@@ -165,7 +165,7 @@ class VisualDomainAdaptation(Strategy):
                 "source_data": self.params.source_data != "own_policy",
             }
             for field in (name for name, changed in unused.items() if changed):
-                message = f"DANN trains one encoder for both domains, as the policy acts on the source: no {field}."
+                message = f"DANN trains one encoder for both domains while the policy acts: {field} has no effect."
                 remedy = "Leave it as it is by default, or choose the variant mmd or adda."
                 problems.append(Problem(f"strategy.params.{field}", message, remedy))
             problems += check_ppo(self.params, "strategy.params")
