@@ -65,9 +65,16 @@ class MetaTest:
 
     @property
     def shots(self) -> tuple[int, ...]:
-        """Return the numbers of shots that are of interest: few ones, and the experiment's own."""
+        """Return the numbers of shots that are of interest: few ones that it takes, and the experiment's own."""
         own = sorted({0, *self._plan.shots})
-        return tuple(own if len(own) >= len(SHOTS) else sorted({*SHOTS, *own}))[:MOST_NUMBERS]
+        few = [] if len(own) >= len(SHOTS) else [count for count in SHOTS if self._takes(count)]
+        return tuple(sorted({*few, *own}))[:MOST_NUMBERS]
+
+    def _takes(self, shots: int) -> bool:
+        """Return whether the strategy could be asked for so many shots in an experiment: a trial may be shorter."""
+        field = "evaluation.shots"
+        problems = self._restored.strategy.check(self._restored.experiment.changed(**{field: [shots]}))
+        return all(problem.field != field for problem in problems)
 
     @property
     def tasks(self) -> TaskSplit:

@@ -32,6 +32,7 @@ def test_meta_test_records_an_episode_after_each_number_of_shots(run: Path) -> N
     test = MetaTest(run, shared_registry())
     (found,) = test.adapt(GOAL, [0, 2], repeats=1)
     assert [one.shots for one in found.after] == [0, 2]
+    assert test.shots == (0, 1)  # no more than its trial of two episodes was trained for, unless they are asked for
     assert not found.is_inside
     assert test.target.task.is_inside((0.3, -0.4))
     for one in found.after:

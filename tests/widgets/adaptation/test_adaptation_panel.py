@@ -25,7 +25,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     registry, runs = shared_registry(), tmp_path_factory.mktemp("runs")
     example = registry.get("strategies", "rl2", "").examples()["example"]
     short = {"budget.iterations": 1, "evaluation.episodes": 1, "evaluation.shots": [0]}
-    short |= {"source.task": "half_circle", "target.task": "half_circle"}
+    short |= {"source.task": "half_circle", "target.task": "half_circle", "strategy.params.trial": 4}
     Session(example.changed(**short), registry, Channels(), runs).run()
     return runs
 
