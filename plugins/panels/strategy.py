@@ -140,11 +140,13 @@ class StrategyPanel(QWidget):
         self._fit_list()
 
     def _fit_list(self) -> None:
-        """Give the list room for whole lines."""
+        """Give the list room for whole lines, with the chosen one among them."""
         line = max(self.list.sizeHintForRow(0), self.fontMetrics().height())
         fitting = max(LIST_LINES, int(LIST_SHARE * self.height()) // line)
         lines = min(fitting, max(self.list.count(), LIST_LINES))
         self.list.setFixedHeight(lines * line + 2 * self.list.frameWidth())
+        if (chosen := self.list.currentItem()) is not None:  # to the middle: the list itself gets lower only later
+            self.list.scrollToItem(chosen, QListWidget.ScrollHint.PositionAtCenter)
 
     def _fill(self) -> None:
         self.list.blockSignals(True)

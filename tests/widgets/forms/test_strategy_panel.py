@@ -52,6 +52,17 @@ def test_the_experiments_strategy_is_chosen_with_summary_reference_and_form(pane
     assert list(rows(panel))[:2] == ["rank", "alpha"]
 
 
+def test_chosen_strategy_stays_visible_in_a_lower_panel(qtbot: Any, panel: StrategyPanel) -> None:
+    panel.list.addItems([f"Strategy {number}" for number in range(40)])
+    panel.resize(350, 900)
+    panel.list.setCurrentRow(20)
+    panel.list.scrollToItem(panel.list.item(20))
+    panel.resize(350, 300)
+    viewport = panel.list.viewport()
+    qtbot.waitUntil(lambda: viewport.height() < 200, timeout=3000)
+    assert viewport.rect().contains(panel.list.visualItemRect(panel.list.item(20)))
+
+
 def test_the_list_shows_whole_lines_for_half_of_the_panel(panel: StrategyPanel) -> None:
     panel.list.addItems([f"Strategy {number}" for number in range(14)])
     heights = []
