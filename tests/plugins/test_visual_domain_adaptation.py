@@ -161,6 +161,11 @@ def test_the_actor_sees_the_image_alone() -> None:
         ({"source.image_size": 48}, "target.image_size", "differ in size"),
         ({"strategy.params": {"variant": "gan"}}, "strategy.params.variant", "not a choice"),
         (
+            {"strategy.params": PARAMS | {"variant": "dann", "match_colors": True}},
+            "strategy.params.match_colors",
+            "has no effect",
+        ),
+        (
             {"strategy.params": PARAMS | {"steps": 2, "variant": "dann"}},
             "strategy.params.minibatch",
             "fewer than a minibatch",

@@ -85,7 +85,7 @@ _KNOWN = 400  # labels whose size is remembered
 _TIMES = (2, 5, 10, 15, 20, 30, 40, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400)  # s
 
 
-class PlotAxis(pg.AxisItem):  # type: ignore[misc]
+class PlotAxis(pg.AxisItem):  # type: ignore[misc]  # pyqtgraph has no types
     """Quiet tick labels: thousands as k, seconds as a clock. Below or at the left; no tick lines are drawn."""
 
     time = False

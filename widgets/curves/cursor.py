@@ -12,7 +12,7 @@ from widgets.curves.strokes import pen
 from widgets.style import theme
 
 
-class Cursor(pg.GraphicsObject):  # type: ignore[misc]
+class Cursor(pg.GraphicsObject):  # type: ignore[misc]  # pyqtgraph has no types
     """The vertical line under the mouse, with a dot on every curve."""
 
     def __init__(self) -> None:

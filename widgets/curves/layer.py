@@ -30,7 +30,7 @@ _POINT = 3.0  # px, radius of an evaluation's dot
 _DODGE = 7.0  # px between evaluations that would lie on each other
 
 
-class CurveLayer(pg.GraphicsObject):  # type: ignore[misc]
+class CurveLayer(pg.GraphicsObject):  # type: ignore[misc]  # pyqtgraph has no types
     """The curves of one plot; see the module."""
 
     def __init__(self, axis_y: pg.AxisItem) -> None:

@@ -27,7 +27,7 @@ _NEAR = 14.0  # px: how near a click has to be to a curve
 ROOMY = 0.75  # a vertical range is kept while what is shown fills this share of it
 
 
-class _Box(pg.ViewBox):  # type: ignore[misc]
+class _Box(pg.ViewBox):  # type: ignore[misc]  # pyqtgraph has no types
     """Wheel and drag act on x alone, unless they come from an axis or Shift is held."""
 
     def wheelEvent(self, ev: Any, axis: int | None = None) -> None:

@@ -27,6 +27,7 @@ class WrappingRow(QLayout):
     def count(self) -> int:
         return len(self._items)
 
+    # Qt ends its own loops at a null item; PySide's types leave that out
     def itemAt(self, index: int) -> QLayoutItem | None:  # type: ignore[override]
         return self._items[index] if 0 <= index < len(self._items) else None
 

@@ -123,7 +123,7 @@ class PageView(QTextBrowser):
         self.found.sort(key=QTextCursor.position)
         shade = theme.blend(theme.color("warning"), theme.color("raised"), 0.35)
         for cursor in self.found:
-            mark = QTextEdit.ExtraSelection()
+            mark = QTextEdit.ExtraSelection()  # whose two fields PySide's types leave out
             mark.cursor = cursor  # type: ignore[attr-defined]
             mark.format.setBackground(shade)  # type: ignore[attr-defined]
             marks.append(mark)
