@@ -98,17 +98,16 @@ class MatrixPanel(QWidget):
         if pairs:
             more = self.tr("%1 of %2 pairs are decided ✓").replace("%1", str(decided)).replace("%2", str(pairs))
             words += f"  ·  {more}"
-        self.summary.setText(words)
+        single = planned < 2
+        self.summary.setText("" if single else words)
         self._show_note(table)
         self.note.setVisible(bool(finished))
         self.export.setEnabled(bool(cells))
-        single = planned < 2
         if single:
             words = self.tr("Choose strategies, episodes and seeds under Strategy, Comparison; then press Compare.")
             self.stack.say(words)
         else:
             self.stack.show_content()
-        self.summary.setVisible(not single)
 
     def _show_note(self, table: MatrixTable) -> None:
         """Say in short what the marks mean, and in full in the tooltip."""
