@@ -16,7 +16,7 @@ from studio.experiment import setting
 from studio.meta.latent_policy import LatentActorCritic
 from studio.meta.posterior import kl_to_prior
 from studio.rl.algorithms.sac import SACParams
-from studio.rl.flat import FlatParameters, adam
+from studio.rl.flat import Adam, FlatParameters
 from studio.rl.networks.squashed import squash
 
 DIAGNOSTICS = ("critic_loss", "actor_loss", "alpha", "entropy", "q", "kl", "posterior_std")
@@ -95,16 +95,17 @@ class PEARLUpdate:
         chosen = settings.target_entropy
         self.target_entropy = float(-policy.params.outputs if chosen is None else chosen)
         self.rate = torch.tensor(settings.learning_rate, device=device)
-        self.count = torch.zeros((), device=device)
-        vectors = (self.actor.vector, self.critics.vector, self.encoder.vector, self.log_alpha)
-        self.moments = [(torch.zeros_like(v), torch.zeros_like(v)) for v in vectors]  # Adam's first and second
+        self.actor_adam, self.critics_adam = Adam(self.actor.vector), Adam(self.critics.vector)
+        self.encoder_adam, self.alpha_adam = Adam(self.encoder.vector), Adam(self.log_alpha)
 
     @property
     def changing(self) -> list[Tensor]:
         """Return every tensor that a step changes."""
-        moments = [tensor for pair in self.moments for tensor in pair]
+        adams = self.actor_adam, self.critics_adam, self.encoder_adam, self.alpha_adam
         vectors = [self.actor.vector, self.critics.vector, self.encoder.vector, self.target, self.log_alpha]
-        return [*vectors, self.count, *moments]
+        count, *counts = (adam.updates for adam in adams)
+        moments = [moment for adam in adams for moment in (adam.first, adam.second)]
+        return [*vectors, count, *moments, *counts]  # in the order of saved states; earlier ones had one count
 
     def step(self, batch: Batch, context: Tensor, mask: Tensor, latent_noise: Tensor, noise: Tensor) -> Tensor:
         """Make one update; return the ``DIAGNOSTICS`` in order.
@@ -122,7 +123,6 @@ class PEARLUpdate:
         rewards, discounts = self.settings.reward_scale * rows["rewards"].squeeze(-1), rows["discounts"].squeeze(-1)
         states, next_states = rows["observations"], rows["next_observations"]
         alpha = self.log_alpha.exp()
-        self.count.add_(1)
 
         def critic_loss(vector: Tensor, encoder: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
             mean, variance = functional_call(self.policy.encoder, self.encoder.unflatten(encoder), (context, mask))
@@ -143,12 +143,12 @@ class PEARLUpdate:
             values = self._q(self.critics.vector, torch.cat([states, latent, actions], -1)).amin(0)
             return (alpha * density - values).mean(), density.mean()
 
-        self._apply_gradient(1, self.critics.vector, gradients[0])
-        self._apply_gradient(2, self.encoder.vector, gradients[1])
+        self.critics_adam.step(self.critics.vector, gradients[0], self.rate)
+        self.encoder_adam.step(self.encoder.vector, gradients[1], self.rate)
         gradient, (actor, density) = grad_and_value(actor_loss, has_aux=True)(self.actor.vector)
-        self._apply_gradient(0, self.actor.vector, gradient)
+        self.actor_adam.step(self.actor.vector, gradient, self.rate)
         if not self.settings.fixed_alpha:
-            self._apply_gradient(3, self.log_alpha, -(density + self.target_entropy))
+            self.alpha_adam.step(self.log_alpha, -(density + self.target_entropy), self.rate)
         self.target.lerp_(self.critics.vector, self.settings.tau)
         return torch.stack([critic, actor, alpha, -density, q, kl, deviation])
 
@@ -159,7 +159,7 @@ class PEARLUpdate:
     def load_state_dict(self, state: dict[str, Any], /) -> None:
         """Restore what :meth:`state_dict` returned."""
         for i, tensor in enumerate(self.changing):
-            tensor.copy_(state[f"{i:02d}"])
+            tensor.copy_(state.get(f"{i:02d}", state["05"]))  # 05: the one count of earlier versions
 
     def _draw(self, vector: Tensor, rows: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
         parameters = functional_call(self.policy.actor, self.actor.unflatten(vector), (rows,))
@@ -168,6 +168,3 @@ class PEARLUpdate:
     def _q(self, vector: Tensor, rows: Tensor) -> Tensor:
         values: Tensor = functional_call(self.policy.critics, self.critics.unflatten(vector), (rows,))
         return values.squeeze(-1)
-
-    def _apply_gradient(self, which: int, vector: Tensor, gradient: Tensor) -> None:
-        adam(vector, gradient, *self.moments[which], self.count, self.rate)

@@ -16,7 +16,7 @@ from torch.func import functional_call, grad_and_value
 from studio.experiment import setting
 from studio.rl.algorithms.off_policy import Batch, OffPolicyLearner, OffPolicyParams
 from studio.rl.auxiliary import AuxiliaryLosses
-from studio.rl.flat import FlatParameters, adam
+from studio.rl.flat import Adam, FlatParameters
 from studio.rl.networks.squashed import SquashedActorCritic, squash
 from studio.sim.world import World
 
@@ -67,15 +67,17 @@ class SACUpdate:
         self.log_alpha = torch.tensor(settings.alpha, device=device).log()
         chosen = settings.target_entropy
         self.target_entropy = float(-policy.params.outputs if chosen is None else chosen)
-        self.count = torch.zeros((), device=device)
-        vectors = (self.actor.vector, self.critics.vector, self.log_alpha)
-        self.moments = [(torch.zeros_like(v), torch.zeros_like(v)) for v in vectors]  # Adam's first and second
+        self.actor_adam, self.critics_adam = Adam(self.actor.vector), Adam(self.critics.vector)
+        self.alpha_adam = Adam(self.log_alpha)
 
     @property
     def changing(self) -> list[Tensor]:
         """Return every tensor that a step changes."""
-        moments = [tensor for pair in self.moments for tensor in pair]
-        return [self.actor.vector, self.critics.vector, self.target, self.log_alpha, self.count, *moments]
+        adams = self.actor_adam, self.critics_adam, self.alpha_adam
+        vectors = [self.actor.vector, self.critics.vector, self.target, self.log_alpha]
+        count, *counts = (adam.updates for adam in adams)
+        moments = [moment for adam in adams for moment in (adam.first, adam.second)]
+        return [*vectors, count, *moments, *counts]  # in the order of saved states; earlier ones had one count
 
     def step(self, batch: Batch, noise: Tensor) -> Tensor:
         """Make one update; return the ``DIAGNOSTICS`` in order.
@@ -87,8 +89,7 @@ class SACUpdate:
         """
         rewards, discounts = batch["rewards"].squeeze(-1), batch["discounts"].squeeze(-1)
         observations, next_observations = batch["observations"], batch["next_observations"]
-        alpha = self.log_alpha.exp()
-        self.count.add_(1)
+        alpha, rate = self.log_alpha.exp(), self.settings.learning_rate
 
         next_actions, next_density = self._draw(self.actor.vector, next_observations, noise[0])
         next_q = self._q(self.target, next_observations, next_actions).amin(0)
@@ -105,15 +106,15 @@ class SACUpdate:
             values = self._q(self.critics.vector, observations, actions).amin(0)
             return (alpha * density - values).mean(), density.mean()  # equation 7
 
-        self._apply_gradient(1, self.critics.vector, gradient)
+        self.critics_adam.step(self.critics.vector, gradient, rate)
         gradient, (actor, density) = grad_and_value(actor_loss, has_aux=True)(self.actor.vector)
         if self.auxiliary is not None:
             gradient = gradient + self.auxiliary.gradient(
                 self.policy.outputs(observations), observations, batch["actions"]
             )
-        self._apply_gradient(0, self.actor.vector, gradient)
+        self.actor_adam.step(self.actor.vector, gradient, rate)
         if not self.settings.fixed_alpha:  # equation 18, for the logarithm of α
-            self._apply_gradient(2, self.log_alpha, -(density + self.target_entropy))
+            self.alpha_adam.step(self.log_alpha, -(density + self.target_entropy), rate)
         self.target.lerp_(self.critics.vector, self.settings.tau)
         return torch.stack([critic, actor, alpha, -density, q])
 
@@ -124,7 +125,7 @@ class SACUpdate:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore what :meth:`state_dict` returned."""
         for i, tensor in enumerate(self.changing):
-            tensor.copy_(state[f"{i:02d}"])
+            tensor.copy_(state.get(f"{i:02d}", state["04"]))  # 04: the one count of earlier versions
 
     def _draw(self, vector: Tensor, observations: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
         parameters = functional_call(self.policy.actor, self.actor.unflatten(vector), (observations, self.precision))
@@ -134,9 +135,6 @@ class SACUpdate:
         rows = torch.cat([observations, actions], -1)
         values = functional_call(self.policy.critics, self.critics.unflatten(vector), (rows, self.precision))
         return values.squeeze(-1)
-
-    def _apply_gradient(self, which: int, vector: Tensor, gradient: Tensor) -> None:
-        adam(vector, gradient, *self.moments[which], self.count, self.settings.learning_rate)
 
 
 class SAC(OffPolicyLearner):

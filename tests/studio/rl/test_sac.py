@@ -125,6 +125,16 @@ def test_ten_updates_are_those_of_a_plain_implementation(mode: str) -> None:
     assert torch.allclose(targets["weights.0"][1].T, reference.targets[1][0].weight, atol=2e-5)
 
 
+def test_a_state_with_one_count_for_all_moments_goes_on_alike() -> None:
+    whole, second = SACUpdate(policy_of(), SACParams()), SACUpdate(policy_of(), SACParams())
+    first, then = batch_of(), batch_of()
+    whole.step(*first)
+    state = whole.state_dict()
+    second.load_state_dict({name: state[name] for name in sorted(state)[:11]})  # what earlier versions saved
+    whole.step(*then), second.step(*then)
+    assert all(torch.equal(mine, theirs) for mine, theirs in zip(whole.changing, second.changing, strict=True))
+
+
 def test_densities_integrate_to_one_and_entropy_is_theirs() -> None:
     policy = policy_of(inputs=2, outputs=1)
     seen = {"state": torch.tensor([[0.3, -0.7]]).numpy()}
