@@ -4,8 +4,8 @@ from typing import Literal
 
 from studio.experiment import Domain, Experiment, Settings, setting
 from studio.rl.algorithms.ppo import PPOParams
-from studio.rl.algorithms.recurrent_ppo import RecurrentActorCritic
 from studio.rl.choice import AlgorithmChoice, ChosenAlgorithm
+from studio.rl.networks.recurrent import RecurrentActorCritic
 
 
 class Place(Settings):

@@ -12,7 +12,7 @@ from torch import Tensor
 from studio.contracts import Observation
 from studio.meta.trials import PREVIOUS
 from studio.nn.policy import BasePolicy
-from studio.rl.algorithms.recurrent_ppo import RecurrentActorCritic
+from studio.rl.networks.recurrent import RecurrentActorCritic
 
 Array = np.ndarray
 

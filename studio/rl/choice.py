@@ -9,9 +9,9 @@ from studio.contracts import Problem
 from studio.experiment import Experiment, Settings, setting
 from studio.rl.algorithms import ppo
 from studio.rl.algorithms import sac as soft
-from studio.rl.algorithms.recurrent_ppo import RecurrentActorCritic
 from studio.rl.learners import ALGORITHMS
 from studio.rl.networks.gaussian import GaussianActorCritic
+from studio.rl.networks.recurrent import RecurrentActorCritic
 from studio.rl.networks.squashed import SquashedActorCritic
 from studio.rl.strategy import ReinforcementStrategy
 

@@ -26,7 +26,8 @@ import torch
 from _report import finish, row
 
 from studio.rl.algorithms.ppo import PPOParams
-from studio.rl.algorithms.recurrent_ppo import RecurrentActorCritic, RecurrentPPO
+from studio.rl.algorithms.recurrent_ppo import RecurrentPPO
+from studio.rl.networks.recurrent import RecurrentActorCritic
 from studio.sim.gymnasium_ids import make_vector
 
 STRETCHES, HIDDEN, TARGET, THREADS = 3, 64, 4.0, (1, 2)

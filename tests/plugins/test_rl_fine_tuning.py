@@ -17,9 +17,9 @@ from studio.events import Logged, MetricsLogged, StageChanged
 from studio.experiment import Experiment
 from studio.registry import Registry
 from studio.rl.algorithms.ppo import PPO, PPOParams
-from studio.rl.algorithms.recurrent_ppo import RecurrentActorCritic
 from studio.rl.algorithms.sac import SAC, SACParams
 from studio.rl.networks.gaussian import GaussianActorCritic
+from studio.rl.networks.recurrent import RecurrentActorCritic
 from studio.rl.networks.squashed import SquashedActorCritic
 from studio.rl.warm_start import WarmStartParams, WarmStartSACParams, warm_start
 from studio.run import pretrain

@@ -15,12 +15,13 @@ from studio.experiment import Domain
 from studio.registry import shared_registry
 from studio.rl.algorithms.dqn import DQN, DQNParams
 from studio.rl.algorithms.ppo import PPO, PPOParams
-from studio.rl.algorithms.recurrent_ppo import RecurrentActorCritic, RecurrentPPO
+from studio.rl.algorithms.recurrent_ppo import RecurrentPPO
 from studio.rl.algorithms.sac import SAC, SACParams
 from studio.rl.auxiliary import AuxiliaryLosses
 from studio.rl.learners import Learner
 from studio.rl.networks.gaussian import GaussianActorCritic
 from studio.rl.networks.q_policy import QPolicy
+from studio.rl.networks.recurrent import RecurrentActorCritic
 from studio.rl.networks.squashed import SquashedActorCritic
 from studio.rl.strategy import ReinforcementStrategy
 from studio.sim.domains import resolve

@@ -14,8 +14,9 @@ from plugins.tasks.point_navigation import PointNavigation
 from studio.experiment import Experiment
 from studio.registry import Registry
 from studio.rl.algorithms.ppo import PPOParams, ppo_loss
-from studio.rl.algorithms.recurrent_ppo import RecurrentActorCritic, RecurrentPPO
+from studio.rl.algorithms.recurrent_ppo import RecurrentPPO
 from studio.rl.networks.distributions import Normal
+from studio.rl.networks.recurrent import RecurrentActorCritic
 from studio.run.check import check
 from studio.sim.domains import resolve
 from studio.sim.gymnasium_ids import default_domain, make_vector
