@@ -1,7 +1,7 @@
 """Small multiples: one plot for each metric and stage, sharing cursor and range, with a legend of values.
 
-Data may come as often as it likes. Plots follow it five times a second, and a person's wish twelve times; only while
-they can be seen, and less often when drawing them is dear.
+Data may come as often as it likes: plots follow it at the pace of :mod:`widgets.curves.redraw_queue`, and only while
+they can be seen.
 """
 
 from __future__ import annotations
@@ -25,15 +25,13 @@ from widgets.curves.groups import group_of, is_group
 from widgets.curves.legend import CurveLegend
 from widgets.curves.plot import CurvePlot
 from widgets.curves.plot_grid import PlotGrid
+from widgets.curves.redraw_queue import RedrawQueue
 from widgets.curves.seed_average import Averages
 from widgets.curves.tasks import metric_of
 from widgets.style import theme
 
-REDRAW_MS = 80  # after what a person did
-FOLLOW_MS = 200  # while numbers come: painting takes the interpreter from the training that makes them
 HOVER_MS = 25
 LEGEND_SHARE = 0.45  # of the view's width that the legend takes at most for names to be read whole
-_SHARE = 12.0  # drawing may take at most about a twelfth of the UI thread's time: training wants the interpreter too
 
 
 class CurveView(QWidget):
@@ -52,15 +50,11 @@ class CurveView(QWidget):
         self._keys: list[Key] = []
         self._chosen: dict[Key, bool] = {}
         self._references: dict[str, list[tuple[str, float]]] = {}
-        self._dirty: set[Key] = set()
-        self._quick = False  # a person waits for what is dirty
-        self._drawn: dict[Key, float] = {}  # when each plot was last drawn
         self._highlight: Path | None = None
         self._averages = Averages()
         self._opened: set[str] = set()  # groups whose seeds are shown
         self._focus: Key | None = None
         self._cursor: float | None = None
-        self._last_cost = 0.0
         self.grid = PlotGrid()
         self.legend = CurveLegend()
         self.legend.run_clicked.connect(self.highlight)
@@ -73,9 +67,8 @@ class CurveView(QWidget):
         column = QGridLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.splitter)
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.timeout.connect(self.redraw)
+        self._redraws = RedrawQueue(self)
+        self._redraws.due.connect(self.redraw)
         self._hover_timer = QTimer(self)
         self._hover_timer.setSingleShot(True)
         self._hover_timer.timeout.connect(self._show_cursor)
@@ -98,8 +91,8 @@ class CurveView(QWidget):
             self._rebuild()
         wanted = None if metrics is None else {group_of(metric) for metric in metrics}
         if wanted is None:
-            self._hurry()
-        self._dirty.update(key for key in self.plots if wanted is None or metric_of(key[0]) in wanted)
+            self._redraws.hurry()
+        self._redraws.add(key for key in self.plots if wanted is None or metric_of(key[0]) in wanted)
         self._schedule()
 
     def set_options(self, **changes: Any) -> None:
@@ -118,7 +111,7 @@ class CurveView(QWidget):
     @property
     def is_drawn(self) -> bool:
         """Whether every shown plot shows the latest numbers."""
-        return not self._dirty
+        return self._redraws.is_empty
 
     @property
     def candidates(self) -> list[Key]:
@@ -167,46 +160,31 @@ class CurveView(QWidget):
 
     def contents(self) -> list[Content]:
         """What the shown plots hold, as drawn: for export."""
-        self._dirty.update(self.plots)
+        self._redraws.add(self.plots)
         self.redraw(everything=True)
         return [plot.content for plot in self.plots.values()]
 
     # -- drawing
 
     def _schedule(self) -> None:
-        if self._dirty and not self._timer.isActive() and self.isVisible():
-            pace = REDRAW_MS if self._quick else FOLLOW_MS
-            self._timer.start(max(pace, int(1000 * self._last_cost * _SHARE)))
-
-    def _hurry(self) -> None:
-        """What is dirty is drawn soon, though the plots were only following a training."""
-        if not self._quick:
-            self._quick = True
-            self._timer.stop()
+        if self.isVisible():
+            self._redraws.schedule()
 
     def redraw(self, everything: bool = False) -> None:
         """Draw the plot that has waited longest for its new numbers, or all of them."""
         began = time.perf_counter()
         seen = {k: p for k, p in self.plots.items() if everything or not p.visibleRegion().isEmpty()}
-        waiting = sorted((k for k in self._dirty if k in seen), key=lambda k: self._drawn.get(k, 0.0))
-        if not everything:
-            # painting a plot takes some ms of Python: one at a time, the longest untouched first
-            waiting = waiting[:1]
-        for key in waiting:
+        drawn = self._redraws.take(seen, everything)
+        for key in drawn:
             plot = seen[key]
-            self._drawn[key] = began
             content = build(key, self.runs, self.options, self._tint, self._averages, self._opened)
             plot.set_content(content, horizontal(key, self.options.axis)[0] == "time")
             plot.set_note(self._note(key) if not content.curves else "")
-            self._dirty.discard(key)
-        if waiting:
+        if drawn:
             self._fit_x(seen)
         self._show_legend()
-        self._last_cost = time.perf_counter() - began + sum(seen[key].layer.paint_seconds for key in waiting)
-        if any(key in seen for key in self._dirty):
-            self._schedule()
-        else:
-            self._quick = False
+        painting = sum(seen[key].layer.paint_seconds for key in drawn)
+        self._redraws.drawn(time.perf_counter() - began + painting, seen)
 
     def _fit_x(self, plots: dict[Key, CurvePlot]) -> None:
         """Give plots with the same horizontal axis the same range, so that simultaneous events line up."""
@@ -242,7 +220,7 @@ class CurveView(QWidget):
     def _rebuild(self) -> None:
         wanted = [key for key in self._keys if self.is_shown(key)]
         self.plots = {key: self.plots.get(key) or self._make(key) for key in wanted}
-        self._dirty &= set(self.plots)
+        self._redraws.keep(self.plots)
         self.grid.set_plots([*self.plots.values()])
         self.plots_changed.emit()
 
@@ -254,12 +232,12 @@ class CurveView(QWidget):
         plot.clicked.connect(self._clicked)
         plot.menu_asked.connect(self.menu_asked)
         plot.uncovered.connect(self._uncovered)
-        self._dirty.add(key)
+        self._redraws.add([key])
         return plot
 
     def _uncovered(self) -> None:
-        if self._dirty:
-            self._hurry()
+        if not self._redraws.is_empty:
+            self._redraws.hurry()
             self._schedule()
 
     def resizeEvent(self, event: Any) -> None:
@@ -275,13 +253,13 @@ class CurveView(QWidget):
 
     def showEvent(self, event: Any) -> None:
         super().showEvent(event)
-        self._dirty.update(self.plots)
-        self._hurry()
+        self._redraws.add(self.plots)
+        self._redraws.hurry()
         self._schedule()
 
     def hideEvent(self, event: Any) -> None:
         super().hideEvent(event)
-        self._timer.stop()
+        self._redraws.stop()
         self._hover_timer.stop()
 
     def _restyle(self) -> None:
