@@ -6,12 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt, QTimer
+from PySide6.QtCore import QTimer
 from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import (
     QLabel,
     QPushButton,
-    QSplitter,
+    QSizePolicy,
     QStackedWidget,
     QVBoxLayout,
     QWidget,
@@ -20,8 +20,8 @@ from PySide6.QtWidgets import (
 from studio.contracts import PanelInfo
 from studio.errors import StudioError
 from studio.viewer.steering import ANGLE
-from widgets.adaptation.answers_plot import AnswersPlot
 from widgets.adaptation.context_editor import ContextEditor
+from widgets.adaptation.fit_plot import FitPlot
 from widgets.adaptation.job import TaskFacts
 from widgets.adaptation.plane_plot import PlanePlot
 from widgets.adaptation.reward_plot import RewardPlot
@@ -31,6 +31,7 @@ from widgets.adaptation.stage import AdaptationStage
 from widgets.adaptation.worker import AdaptationWorker
 from widgets.features.job import Signature, checkpoints_of
 from widgets.forms.content_stack import ContentStack
+from widgets.forms.parts import Parts
 from widgets.forms.scroll_column import ScrollColumn
 from widgets.forms.wrapping_row import WrappingRow
 from widgets.shell.app_state import AppState
@@ -40,7 +41,21 @@ if TYPE_CHECKING:
     from studio.run.adaptation import Adaptation
 
 ASKED_MS = 100  # between two looks for a goal that was moved in the viewport
+NARROW = 520  # px: below it one part of the panel is shown at a time
+LOWEST = 170  # px of what is shown: below it the panel scrolls
 POLL_MS = 3_000  # between two looks for checkpoints of another program's run
+
+
+class _Content(ContentStack):
+    """As high as there is room; plots and a sentence that wraps would ask for more."""
+
+    def __init__(self, content: QWidget) -> None:
+        super().__init__(content)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored)
+        self.setMinimumHeight(LOWEST)
+
+    def hasHeightForWidth(self) -> bool:
+        return False
 
 
 class AdaptationPanel(QWidget):
@@ -63,13 +78,11 @@ class AdaptationPanel(QWidget):
                 self.tr("Score held-out tasks"),
                 self.tr("Score all held-out tasks, inside the range of training and outside it"),
             ),
-            "play": self._button(
-                self.tr("Play"), self.tr("Show the episodes after each number of shots side by side in the viewport")
-            ),
+            "play": self._button(self.tr("Play"), ""),  # its tip depends on the task
         }
         theme.set_icon(self.buttons["play"], "run")
         self.editor, self.shots = ContextEditor(), ShotsPlot()
-        self.plane, self.answers, self.rewards = PlanePlot(), AnswersPlot(), RewardPlot()  # one of them is shown
+        self.plane, self.fit, self.rewards = PlanePlot(), FitPlot(), RewardPlot()  # one of them is shown
         self.words = QLabel()
         self._lay_out()
         self._wire()
@@ -85,33 +98,42 @@ class AdaptationPanel(QWidget):
         self.words.setWordWrap(True)
         self.words.setProperty("role", "muted")
         self.words.setFont(theme.small_font())
-        head = WrappingRow(self.run, *self.buttons.values())
         self.middle = QStackedWidget()
-        for plot in (self.plane, self.answers, self.rewards):
+        for plot in (self.plane, self.fit, self.rewards):
             self.middle.addWidget(plot)
         self.column = ScrollColumn(self.editor)
-        split = QSplitter(Qt.Orientation.Horizontal)
-        for widget in (self.column, self.middle, self.shots):
-            split.addWidget(widget)
-        split.setChildrenCollapsible(False)
-        split.setSizes([800, 900, 1000])
+        self.parts = Parts(
+            [
+                ("task", self.tr("Task"), self.tr("The task that is adapted to"), self.column, 800),
+                ("episodes", self.tr("Episodes"), self.tr("What the policy does after shots"), self.middle, 900),
+                ("scores", self.tr("Scores"), self.tr("The score against the number of shots"), self.shots, 1000),
+            ],
+            self.tr("Part of the panel"),
+            NARROW,
+        )
+        self.parts.choice.set_key("episodes")
         shown = QWidget()
         inner = QVBoxLayout(shown)
         inner.setContentsMargins(0, 0, 0, 0)
         inner.setSpacing(theme.SMALL)
-        inner.addWidget(split, 1)
+        inner.addWidget(self.parts, 1)
         inner.addWidget(self.words)
-        self.stack = ContentStack(shown)
+        self.stack = _Content(shown)
+        content = QWidget()
+        column = QVBoxLayout(content)
+        column.setContentsMargins(theme.MEDIUM, theme.SMALL, theme.MEDIUM, theme.SMALL)
+        column.setSpacing(theme.SMALL)
+        column.addLayout(WrappingRow(self.run, self.parts.choice, *self.buttons.values()))
+        column.addWidget(self.stack, 1)
         whole = QVBoxLayout(self)
-        whole.setContentsMargins(theme.MEDIUM, theme.SMALL, theme.MEDIUM, theme.SMALL)
-        whole.setSpacing(theme.SMALL)
-        whole.addLayout(head)
-        whole.addWidget(self.stack, 1)
+        whole.setContentsMargins(0, 0, 0, 0)
+        whole.addWidget(ScrollColumn(content))
         self._clear(self.tr("Reading the runs …"))
 
     def _wire(self) -> None:
         app_state, worker = self._app_state, self._worker
         self.run.chosen.connect(self._choose)
+        self.parts.arranged.connect(self._place_buttons)
         self.editor.edited.connect(self._edit)
         self.plane.dragged.connect(self._edit)
         for which in ("inside", "outside"):
@@ -171,13 +193,14 @@ class AdaptationPanel(QWidget):
         self.editor.set_facts(facts)
         self.plane.set_facts(facts)
         self.middle.setCurrentWidget(self._plot_for(facts))
-        self.column.setVisible(bool(facts.components))
-        self.buttons["inside"].setVisible(bool(facts.inside))
-        self.buttons["outside"].setVisible(bool(facts.outside))
-        self.buttons["score"].setVisible(bool(facts.inside))
+        self.parts.offer("task", bool(facts.components))
+        self.parts.offer("episodes", self._can_play(facts))
+        self._place_buttons()
         self.shots.clear()
         for button in self.buttons.values():
             button.setEnabled(True)
+        self.buttons["play"].setEnabled(self._can_play(facts))
+        self.buttons["play"].setToolTip(self._play_words(facts))
         self.stack.show_content()
         self._edit(kept)
 
@@ -185,7 +208,26 @@ class AdaptationPanel(QWidget):
         """Return what shows most of a task: the plane of a goal or a direction, answers, or rewards."""
         if facts.goal or tuple(part.name for part in facts.components) == ANGLE:
             return self.plane
-        return self.answers if facts.domain.task.horizon == 1 else self.rewards
+        return self.fit if facts.domain.task.is_regression else self.rewards
+
+    def _place_buttons(self) -> None:
+        """Show the buttons that the task has a use for, without those of a part for which there is no room."""
+        if (facts := self._facts) is not None:
+            self.buttons["inside"].setVisible(bool(facts.inside))
+            self.buttons["outside"].setVisible(bool(facts.outside))
+            self.buttons["score"].setVisible(bool(facts.inside) and self.parts.is_shown("scores"))
+            self.buttons["play"].setVisible(self.parts.is_shown("episodes") or not self._can_play(facts))
+
+    def _can_play(self, facts: TaskFacts) -> bool:
+        """Return whether an episode is something to look at: a choice that is made once is not."""
+        return facts.domain.task.horizon > 1 or facts.domain.task.is_regression
+
+    def _play_words(self, facts: TaskFacts) -> str:
+        if not self._can_play(facts):
+            return self.tr("An episode of this task is a single choice: there is nothing to play")
+        if facts.domain.task.is_regression:
+            return self.tr("Show the answers after each number of shots in the viewport, with support and true curve")
+        return self.tr("Show the episodes after each number of shots side by side in the viewport")
 
     def _take_held_out(self, which: str) -> None:
         if self._facts is None:
@@ -214,7 +256,7 @@ class AdaptationPanel(QWidget):
     def _take(self, found: Adaptation) -> None:
         self._found = found
         self.plane.set_adaptation(found)
-        self.answers.set_adaptation(found)
+        self.fit.set_adaptation(found)
         self.rewards.set_adaptation(found)
         self.shots.set_adaptation(found)
         self._stage.show(found)

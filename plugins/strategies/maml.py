@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from studio.contracts import Context, Metrics, Policy, Problem, Requires, Shots, Stateful, Strategy
+from studio.contracts import Array, Context, Metrics, Policy, Problem, Requires, Shots, Stateful, Strategy
 from studio.experiment import Experiment
 from studio.meta.gradient_policy import GradientPolicy, InnerLoopParams
 from studio.meta.meta_gradient_strategy import MetaGradientStrategy
@@ -76,6 +76,9 @@ class MAML(Strategy):
 
     def adapt(self, shots: Shots) -> Policy:
         return self._chosen.adapt(shots)
+
+    def support_places(self, shots: Shots) -> Array:
+        return self._chosen.support_places(shots)
 
     def stateful(self) -> Mapping[str, Stateful]:
         return self._chosen.stateful()

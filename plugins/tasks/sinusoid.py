@@ -40,6 +40,7 @@ class Sinusoid(MotorTask):
     observations = ("state", "goal", "image")
     has_expert = True
     goal_width = 2
+    is_regression = True
     context = ("amplitude", "phase")
     ranges: ClassVar[tuple[tuple[float, float], ...]] = ((0.1, 5.0), (0.0, np.pi))
 

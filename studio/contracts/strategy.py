@@ -6,9 +6,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
 from pydantic import BaseModel
 
 from studio.contracts.adaptation import Shots
+from studio.contracts.arrays import Array
 from studio.contracts.context import Context
 from studio.contracts.policy import Companion, Policy
 from studio.contracts.problem import Metrics, Problem
@@ -106,6 +108,11 @@ class Strategy:
         """Return the policy for a new task, after what it may use of it; by default the policy itself, zero-shot."""
         policy: Policy = self.policy()
         return policy
+
+    def support_places(self, shots: Shots) -> Array:
+        """Return where the support episodes end that :meth:`adapt` uses, (n, 3), m: of a regression, the points that
+        a curve is fitted to. By default none: they are not known."""
+        return np.empty((0, 3))
 
     def merged_policy(self) -> Any:
         """Return the policy with any adapter folded in; it loads without the strategy."""

@@ -80,6 +80,7 @@ class Task:
     observations: ClassVar[tuple[str, ...]] = ("image", "goal")
     goal_width: int = 3
     goal_in_plane: ClassVar[bool] = False  # its mark lies on a table or floor: a hand that moves it keeps it there
+    is_regression: ClassVar[bool] = False  # an episode is one step, a y for an x: the body ends there on a curve
     grips: ClassVar[bool] = False  # actions open and close the grippers too
     has_success: ClassVar[bool] = True  # False: an episode is judged by its return
     has_expert: ClassVar[bool] = True

@@ -10,6 +10,7 @@ import numpy as np
 from studio.contracts import Observation, ResolvedDomain
 from studio.meta.trials import Trials
 from studio.sim.rollout import Outcome, run_episodes
+from studio.sim.trajectory import TrajectoryRecorder
 from studio.sim.world import World
 
 Array = np.ndarray
@@ -74,6 +75,13 @@ class SupportTrials:
         stacked = {name: np.stack([part[name] for part in parts], 1) for name in parts[0]}
         actions = stacked.pop("actions")
         return Examples(stacked, actions)
+
+    def places(self) -> Array:
+        """Play the expert's episodes of the first task; return where they end, (episodes, 3), m."""
+        recorder = TrajectoryRecorder(self._episodes)
+        self._world.observers.append(recorder)
+        self.examples()
+        return np.array([one.path[-1] for one in recorder.trajectories()])
 
     def query(self, act: Callable[[World, Array, Observation | None], Array]) -> Outcome:
         """Play the next episode of every trial: it starts the same way each time this is called."""

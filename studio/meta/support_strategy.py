@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from typing import Any, ClassVar
+
+import numpy as np
 
 from studio.contracts import Context, Metrics, Policy, Problem, Requires, Shots, Stateful, Strategy
 from studio.experiment import Experiment
@@ -89,12 +92,20 @@ class SupportStrategy(Strategy):
         """Return the policy for a task after so many of the expert's episodes of it."""
         policy = snapshot(self._policy)
         if shots.count:
-            trials = SupportTrials(shots.domain, [demonstration_seed(shots.seed)], shots.count)
-            try:
+            with support_of(shots) as trials:
                 policy.start_from(policy.adapted(*trials.examples().flat()))
-            finally:
-                trials.close()
         return policy
+
+    def support_places(self, shots: Shots) -> np.ndarray:
+        if not shots.count:
+            return super().support_places(shots)
+        with support_of(shots) as trials:
+            return trials.places()
 
     def stateful(self) -> Mapping[str, Stateful]:
         return {"learner": self._learner}
+
+
+def support_of(shots: Shots) -> closing[SupportTrials]:
+    """Return the expert's episodes of a new task, still to be played."""
+    return closing(SupportTrials(shots.domain, [demonstration_seed(shots.seed)], shots.count))

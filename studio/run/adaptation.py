@@ -23,6 +23,7 @@ class AfterShots:
         trajectory: of one episode after them.
         ends: where the episodes of the first adaptation end, (episodes, 3), m.
         belief: what it believes of the task there.
+        support: where the episodes end that it was adapted to, (n, 3), m; none: they are not known.
     """
 
     shots: int
@@ -30,10 +31,13 @@ class AfterShots:
     trajectory: Trajectory
     ends: Array
     belief: Belief
+    support: Array
 
     def to_dict(self) -> dict[str, Any]:
         path = self.trajectory.path.round(5).tolist()
-        return {"shots": self.shots, **self.score.to_dict(), "path": path, "belief": self.belief.to_dict()}
+        support = self.support.round(5).tolist()
+        about = {"path": path, "support": support, "belief": self.belief.to_dict()}
+        return {"shots": self.shots, **self.score.to_dict(), **about}
 
 
 @dataclass(frozen=True, eq=False)

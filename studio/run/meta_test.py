@@ -186,7 +186,8 @@ class MetaTest:
             adapted = self._restored.strategy.adapt(Shots(domain, count, seed))
             known = belief(adapted, played[:count], domain, seed)
             score = score_of(outcomes[count], domain.task.has_success)
-            found.append(AfterShots(count, score, played[count], played[count].path[-1:], known))
+            support = np.array([one.path[-1] for one in played[:count]]).reshape(-1, 3)
+            found.append(AfterShots(count, score, played[count], played[count].path[-1:], known, support))
         yield tuple(found)
 
     def _adaptations(
@@ -197,22 +198,25 @@ class MetaTest:
         world = World(domain.domain, domain.new_task(), domain.embodiment, episodes)
         recorders = [TrajectoryRecorder(len(shots), sim) for sim in range(episodes)]
         outcomes: dict[int, list[Outcome]] = {count: [] for count in shots}
-        beliefs: list[Belief] = []
+        beliefs, supports = list[Belief](), list[Array]()
         try:
             world.observers.extend(recorders)
             for repeat in range(repeats):
                 first, support_seed = self._plan.seed + repeat * episodes, self._restored.experiment.seed + repeat
                 for place, count in enumerate(shots):
                     tick(repeat * len(shots) + place, repeats * len(shots))
-                    policy = self._restored.strategy.adapt(Shots(domain, count, support_seed))
+                    support = Shots(domain, count, support_seed)
+                    policy = self._restored.strategy.adapt(support)
                     seeds = range(first, first + episodes)
                     outcomes[count].append(run_episodes(world, policy_actions(policy), seeds))
                     if repeat == 0:
                         beliefs.append(belief(policy, None if count else (), domain, first))
+                        supports.append(self._restored.strategy.support_places(support))
                 played = [recorder.trajectories() for recorder in recorders]
                 ends = [np.array([one[place].path[-1] for one in played]) for place in range(len(shots))]
                 scores = [self._score(outcomes[count]) for count in shots]
-                yield tuple(AfterShots(*each) for each in zip(shots, scores, played[0], ends, beliefs, strict=True))
+                found = zip(shots, scores, played[0], ends, beliefs, supports, strict=True)
+                yield tuple(AfterShots(*each) for each in found)
         finally:
             world.close()
 

@@ -15,10 +15,12 @@ from widgets.shell.app_state import AppState
 from widgets.shell.player_offer import PlayerOffer
 
 if TYPE_CHECKING:
-    from studio.run.adaptation import Adaptation
+    from studio.run.adaptation import Adaptation, AfterShots
     from widgets.adaptation.job import TaskFacts
 
 OPACITY = 0.45  # of the translucent robots
+WHITE = 1.0, 1.0, 1.0, 1.0
+ABOVE = 0.01  # m: above the marks of the task
 
 
 class AdaptationStage(QObject):
@@ -63,11 +65,22 @@ class AdaptationStage(QObject):
         points = [
             (places, episode.color)
             for place, (one, episode) in enumerate(zip(after, episodes, strict=True))
-            for places in (one.belief.samples, ring_in_scene(one.belief, place))
+            for places in (one.belief.samples, ring_in_scene(one.belief, place), _answers(one))
         ]
+        points.append((_support(after[-1]), WHITE))
         self._shown.show(Showing(episodes, np.array(found.context), title, points))
 
     def take_asked(self) -> tuple[float, ...] | None:
         """Return the task that a person asked for in the viewport since the last call; None: none."""
         asked = self._shown.take_asked() if self._shown is not None else None
         return None if asked is None else tuple(float(value) for value in asked)
+
+
+def _answers(one: AfterShots) -> np.ndarray:
+    """Return all places that a policy answers with where an episode is one answer, (n, 3), m; else none."""
+    return one.ends if len(one.trajectory.rewards) == 1 else one.ends[:0]
+
+
+def _support(one: AfterShots) -> np.ndarray:
+    """Return the points that a curve is fitted to, where an episode is one answer, (n, 3), m; else none."""
+    return one.support + np.array([0, 0, ABOVE]) if len(one.trajectory.rewards) == 1 else one.support[:0]

@@ -66,7 +66,9 @@ def test_meta_test_of_examples_shows_the_answers_that_are_scored(tmp_path: Path)
             x, y = 10 * one.ends[:, :2].T  # 0.1 m for each unit
             errors = (y - amplitude * np.sin(x - phase)) ** 2
             assert one.score.outcome.returns[: len(x)] == pytest.approx(-errors, abs=1e-4)
-    assert found.after[1].score.episodes == 2 * len(x)
+    assert found.after[1].score.episodes == 2 * len(x) and len(found.after[0].support) == 0
+    x, y = 10 * found.after[1].support[:, :2].T
+    assert len({*x}) == 5 and y == pytest.approx(amplitude * np.sin(x - phase), abs=1e-6)
 
 
 def test_adapt_command_scores_held_out_tasks(run: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyqtgraph as pg
 import pytest
 from PySide6.QtCore import Qt
 
 from plugins.panels.adaptation import PANEL, AdaptationPanel
+from studio.contracts import Ball
 from studio.registry import shared_registry
 from studio.run.channels import Channels
 from studio.run.session import Session
@@ -32,6 +34,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def panel(qtbot: Any, folder: Path) -> Iterator[AdaptationPanel]:
+    yield from shown(qtbot, folder)
+
+
+def shown(qtbot: Any, folder: Path) -> Iterator[AdaptationPanel]:
+    """Yield the panel once the first task of the newest run is adapted to."""
     app_state = AppState(folder)
     app_state.load_plugins()
     made = PANEL.factory(app_state)
@@ -77,6 +84,35 @@ def test_held_out_scores_and_play_in_the_viewport(qtbot: Any, panel: AdaptationP
     qtbot.waitUntil(lambda: not panel._worker.is_busy, timeout=20_000)
     player.advance(0.01)
     assert np.allclose(player.data.mocap_pos[0, :2], panel.editor.context)
+
+
+def test_a_narrow_panel_shows_one_part_at_a_time(qtbot: Any, panel: AdaptationPanel) -> None:
+    assert panel.column.isVisible() and panel.shots.isVisible() and not panel.parts.choice.isVisible()
+    panel.resize(380, 160)
+    qtbot.waitUntil(panel.parts.choice.isVisible, timeout=2_000)
+    assert panel.plane.isVisible() and not panel.column.isVisible() and not panel.shots.isVisible()
+    assert panel.stack.height() >= 170  # the panel scrolls
+    qtbot.mouseClick(panel.parts.choice.button("scores"), Qt.MouseButton.LeftButton)
+    assert panel.shots.isVisible() and panel.buttons["score"].isVisible() and not panel.buttons["play"].isVisible()
+
+
+def test_a_regression_shows_the_fit_with_its_support(qtbot: Any, tmp_path: Path) -> None:
+    registry = shared_registry()
+    example = registry.get("strategies", "maml", "").examples()["example"]
+    short = {"budget.iterations": 1, "evaluation.episodes": 1, "evaluation.shots": [0, 1, 2, 3]}
+    Session(example.changed(**short), registry, Channels(), tmp_path).run()
+    for panel in shown(qtbot, tmp_path):
+        assert panel._found is not None and panel.middle.currentWidget() is panel.fit
+        offers: list[PlayerOffer] = []
+        panel._app_state.player_offered.connect(offers.append)
+        qtbot.mouseClick(panel.buttons["play"], Qt.MouseButton.LeftButton)
+        places = [ball.center for ball in offers[0].make().overlays if isinstance(ball, Ball)]
+        after = panel._found.after
+        answers = np.concatenate([one.ends for one in after])
+        wanted = np.concatenate([answers[:, :2], after[-1].support[:, :2]])
+        assert len(after[-1].support) == 3 and np.array(places)[:, :2] == pytest.approx(wanted)
+        (points,) = (item for item in panel.fit.view.getPlotItem().items if isinstance(item, pg.ScatterPlotItem))
+        assert np.transpose(points.getData()) == pytest.approx(after[-1].support[:, :2])
 
 
 def test_a_new_checkpoint_is_followed_and_the_task_stays(qtbot: Any, panel: AdaptationPanel) -> None:
