@@ -57,7 +57,7 @@ class DecisionPretraining:
     """
 
     units: ClassVar[dict[str, str]] = {
-        "loss": "nats", "entropy": "nats", "return": "", "samples": "steps", "gradient_norm": "",
+        "loss": "nats", "entropy": "nats", "trial_return": "", "samples": "steps", "gradient_norm": "",
     }  # fmt: skip
 
     def __init__(
@@ -86,7 +86,7 @@ class DecisionPretraining:
             self.iteration += 1
             names = ("loss", "accuracy", "entropy", "gradient_norm")
             values = dict(zip(names, found.tolist(), strict=True)) | {"samples": float(self.collector.samples)}
-            values |= {"return": trials.own_returns.mean().item()} if len(trials.own_returns) else {}
+            values |= {"trial_return": trials.own_returns.mean().item()} if len(trials.own_returns) else {}
             yield Metrics(self.iteration, self.iterations, values)
 
     def learn(self, trials: DecisionTrials, rate: float) -> Tensor:

@@ -28,7 +28,7 @@ class DecisionTrials:
     states: Tensor  # acted in, (n, time, inputs)
     labels: Tensor  # the expert's choice in each state, (n, time) long
     present: Tensor  # (n, time) bool: steps of the trial
-    own_returns: Tensor  # of the trials that the policy itself played, (own,)
+    own_returns: Tensor  # of each trial that the policy itself played, over all its episodes, (own,)
 
     def split(self, rows: Tensor, context: int, queries: int, generator: torch.Generator) -> DecisionBatch:
         """Return a batch of some trials: a random set of steps as the context, and others that are asked about.

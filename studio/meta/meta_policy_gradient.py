@@ -84,9 +84,8 @@ class MetaPolicyGradient:
             if self.rollouts.world.diverged > diverged:
                 self.log(diverged_sentence(self.rollouts.world.diverged - diverged))
             self.iteration += 1
-            values |= {f"return/after {k} step{'s' * (k != 1)}": float(r.mean()) for k, r in enumerate(returns)}
-            values |= {"return": float(returns[-1].mean()), "samples": float(self.rollouts.samples)}
-            values["diverged"] = float(self.rollouts.world.diverged)
+            values |= {f"return/gradient steps {k}": float(r.mean()) for k, r in enumerate(returns)}
+            values |= {"samples": float(self.rollouts.samples), "diverged": float(self.rollouts.world.diverged)}
             values["steps_per_second"] = (self.rollouts.samples - samples) / (time.perf_counter() - began)
             yield Metrics(self.iteration, self.iterations, values)
 

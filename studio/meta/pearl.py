@@ -59,7 +59,7 @@ class PEARL:
         self.returns = TrialReturns(world, held)
         world.observers.append(self.returns)
         ignored = [*policy.params.ignored, *PREVIOUS]
-        self.env_runner = EnvRunner(world, training_episode_seed(seed), self.device, ignored)
+        self.env_runner = EnvRunner(world, training_episode_seed(seed), self.device, ignored, held.k)
         tasks, n, horizon = len(held.task_seeds), world.num_envs, world.task.horizon
         self.steps, self.context_steps = held.k * horizon, settings.trial * horizon
         p = policy.params

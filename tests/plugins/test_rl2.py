@@ -52,6 +52,7 @@ def test_rl2_logs_returns_by_episode_of_the_trial(tmp_path: Path) -> None:
     session.run()
     logged = [event.values for event in published() if isinstance(event, MetricsLogged)]
     assert any({"return/episode 1", "return/episode 2"} <= values.keys() for values in logged)
+    assert all("return" not in values for values in logged)  # of which episode?
     assert load_policy_folder(session.folder / "policy").id == "trial_gru"
 
 

@@ -10,7 +10,7 @@ import pyqtgraph as pg
 from PySide6.QtCore import QCoreApplication, QPointF, QRectF, Qt
 from PySide6.QtGui import QFont, QPainter
 
-from widgets.curves.content import EVALUATION, LOAD, LOSS, MEMORY, SUCCESS
+from widgets.curves.content import EVALUATION, LOAD, LOSS, MEMORY, SUCCESS, TRIAL_RETURN
 from widgets.curves.curve import Curve
 from widgets.curves.groups import group_name, is_group
 from widgets.curves.tasks import metric_of, task_of
@@ -26,6 +26,7 @@ def metric_name(key: str) -> str:
         LOSS: QCoreApplication.translate("CurvePlot", "Loss"),
         SUCCESS: QCoreApplication.translate("CurvePlot", "Success"),
         f"{EVALUATION}return": QCoreApplication.translate("CurvePlot", "Evaluated return"),
+        TRIAL_RETURN: QCoreApplication.translate("CurvePlot", "Return of a trial"),
         LOAD: QCoreApplication.translate("CurvePlot", "Load"),
         MEMORY: QCoreApplication.translate("CurvePlot", "Memory"),
     }

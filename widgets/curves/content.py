@@ -20,7 +20,8 @@ from widgets.style import theme
 EVALUATION = "evaluation/"
 SUCCESS, LOAD, MEMORY, LOSS = f"{EVALUATION}success", "load", "memory", "loss"
 # by default the loss, the success, the load; and the returns, which only tasks without success have
-RETURNS = ("return", f"{EVALUATION}return")
+TRIAL_RETURN = "trial_return"
+RETURNS = ("return", TRIAL_RETURN, f"{EVALUATION}return")
 DEFAULT_METRICS = (LOSS, SUCCESS, *RETURNS, LOAD, MEMORY)
 SEED_SHADE = 0.45  # share of a group's color that its seeds have
 RAW_UP_TO = 8  # runs; behind more of them the raw lines are a haze
@@ -62,9 +63,7 @@ def available(runs: Iterable[RunData]) -> list[Key]:
             found[of_task(metric, run.task) if apart else metric, stage] = None
     if runs:  # these have their place from the start, so that nothing jumps when the first number comes
         found.update({(LOAD, ""): None, (MEMORY, ""): None})
-        if not any(
-            metric_of(metric) in RETURNS for metric, _ in found
-        ):  # a task that is judged by its return has no success
+        if not any(_is_return(metric_of(metric)) for metric, _ in found):  # else it may be judged by its return
             found[SUCCESS, ADAPT] = None
     rank = {metric: float(place) for place, metric in enumerate(DEFAULT_METRICS)}
 

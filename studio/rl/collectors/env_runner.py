@@ -36,13 +36,16 @@ class EnvRunner:
     Args:
         first_seed: the first seed of its episodes, see :mod:`studio.seeds`.
         ignored: observation entries that the policy does not receive.
+        trial: see :class:`EpisodeStatistics`.
     """
 
-    def __init__(self, world: World, first_seed: int, device: Any = "cpu", ignored: Collection[str] = ()) -> None:
+    def __init__(
+        self, world: World, first_seed: int, device: Any = "cpu", ignored: Collection[str] = (), trial: int = 1
+    ) -> None:
         self.world, self.device, self._ignored = world, torch.device(device), ignored
         self._observation = self._flatten(world.reset(seed=first_seed)[0])
         stagger(world)
-        self.statistics = EpisodeStatistics(world)
+        self.statistics = EpisodeStatistics(world, trial)
 
     @property
     def observations(self) -> Tensor:

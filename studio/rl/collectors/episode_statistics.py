@@ -36,12 +36,19 @@ class EpisodeStatistics:
     simulations, at least ``LATEST``.
 
     A truncated episode counts only if it was played from its first step: see :func:`stagger`.
+
+    Args:
+        trial: consecutive episodes of a simulation that are of one task. Means are over so many times the episodes,
+            and no return is among them: it changes within a trial, and :class:`studio.meta.trial_returns.TrialReturns`
+            has that of its first episode, of its second …
     """
 
-    def __init__(self, world: World) -> None:
-        n, self._has_success = world.num_envs, world.task.has_success
+    def __init__(self, world: World, trial: int = 1) -> None:
+        n, self._has_success, self._trial = world.num_envs, world.task.has_success, trial
         self.returns, self.lengths, self.whole = np.zeros(n), np.zeros(n, int), world.steps == 0
-        self.finished: deque[tuple[float, int, bool]] = deque(maxlen=max(n, LATEST))  # (return, length, success)
+        self.finished: deque[tuple[float, int, bool]] = deque(
+            maxlen=trial * max(n, LATEST)
+        )  # (return, length, success)
         self.episodes = 0
 
     def restart(self) -> None:
@@ -70,7 +77,7 @@ class EpisodeStatistics:
         if not self.finished:
             return {}
         returns, lengths, successes = (float(np.mean(column)) for column in zip(*self.finished, strict=True))
-        values = {"return": returns, "episode_length": lengths}
+        values = {"episode_length": lengths} if self._trial > 1 else {"return": returns, "episode_length": lengths}
         return values | {"training_success": successes} if self._has_success else values
 
     def state_dict(self) -> dict[str, Any]:

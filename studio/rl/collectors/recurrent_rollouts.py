@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from studio.rl.collectors.episode_statistics import EpisodeStatistics
 from studio.rl.collectors.rollouts import Rollout, RolloutCollector
 from studio.rl.networks.recurrent import RecurrentActorCritic
 
@@ -39,6 +40,7 @@ class RecurrentRollouts(RolloutCollector):
     def __init__(self, *given: Any, trial: int = 1, **named: Any) -> None:
         self.trial = trial
         super().__init__(*given, **named)
+        self.statistics = EpisodeStatistics(self.world, trial)
         self._memory = torch.zeros(self.world.num_envs, self.policy.memory_width, device=self.device)
         self._episode = np.zeros(self.world.num_envs, int)  # index within the trial
         self._hold_contexts()

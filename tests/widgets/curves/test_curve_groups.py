@@ -151,7 +151,7 @@ def test_the_numbers_of_every_context_are_exported(panel: CurvesPanel) -> None:
 def test_where_returns_are_scored_there_is_no_empty_plot_of_success(
     qtbot: Any, panel: CurvesPanel, app_state: AppState
 ) -> None:
-    success, returns = (SUCCESS, "adapt"), (RETURNS[1], "adapt")
+    success, returns = (SUCCESS, "adapt"), (RETURNS[-1], "adapt")
     assert success in panel.view.candidates, "nothing is known yet"
     app_state.events.emit([Evaluated("adapt", "target", 0, 8, -30.0, -40.0, -20.0, -30.0, False, measure="return")])
     qtbot.waitUntil(lambda: returns in panel.view.plots)
@@ -175,7 +175,7 @@ def test_scored_returns_have_their_intervals_and_their_time() -> None:
     for step in range(1, 11):
         run.add_metrics("adapt", step, step * 2.0, {"return": 1.0}, {})
     run.add_score("adapt", "target", 10, -30.0, -40.0, -20.0, "return")
-    (curve,) = build((RETURNS[1], "adapt"), [run], Options(axis="time"), lambda _: theme.series(0)).curves
+    (curve,) = build((RETURNS[-1], "adapt"), [run], Options(axis="time"), lambda _: theme.series(0)).curves
     assert curve.x.tolist() == [0, 20] and curve.y.tolist() == [-90, -30]
     assert curve.low is not None and curve.low.tolist() == [-100, -40]
 
@@ -190,7 +190,7 @@ def test_no_metric_is_joined_with_an_evaluation_whatever_its_name_is() -> None:
         run.add_score("adapt", "target", step, 0.5, 0.4, 0.6)
     keys = available([run])
     drawn = {key[0]: build(key, [run], Options(), lambda _: theme.series(0)).curves for key in keys}
-    assert [(c.kind, set(c.y)) for c in drawn[RETURNS[1]]] == [("target", {-1.0}), ("source", {-3.0})]
+    assert [(c.kind, set(c.y)) for c in drawn[RETURNS[-1]]] == [("target", {-1.0}), ("source", {-3.0})]
     assert [(c.kind, set(c.y)) for c in drawn[SUCCESS]] == [("target", {0.5})]
     assert all(set(drawn[name][0].y) == {7.0} for name in ("return", "target_return", "success", "target_success"))
     rows = list(csv.DictReader(export.csv_text(export.take_rows(keys, [run])).splitlines()))
