@@ -1,4 +1,4 @@
-"""``transfer-studio help``: the pages of the window's help, in the terminal."""
+"""``transfer-studio help``: the pages of the window's help, and the settings of a strategy or a policy."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import argparse
 from typing import Any
 
 from studio import help_pages
+from studio.cli.settings_help import settings_page
 from studio.files import json_text
+from studio.registry import shared_registry
 
 
 def add_parser(commands: Any) -> None:
@@ -14,7 +16,9 @@ def add_parser(commands: Any) -> None:
     text = "print a help page; without one, what pages there are"
     parser = commands.add_parser("help", help=text, description=text.capitalize() + ".")
     which = parser.add_mutually_exclusive_group()
-    which.add_argument("page", nargs="?", metavar="PAGE", help="its name, such as meta-learning")
+    which.add_argument(
+        "page", nargs="?", metavar="PAGE", help="its name, such as meta-learning; or a strategy or a policy"
+    )
     which.add_argument("--search", metavar="WORDS", help="the pages in which all of these words occur")
     parser.add_argument("--json", action="store_true", help="print one JSON object last")
 
@@ -22,7 +26,7 @@ def add_parser(commands: Any) -> None:
 def help_(options: argparse.Namespace) -> int:
     """Print a page, the pages, or those that have the words."""
     if options.page is not None:
-        page = help_pages.page(options.page)
+        page = _page(options.page)
         about = {"page": page.id, "title": page.title, "text": page.text}
         print(json_text(about) if options.json else help_pages.plain(page.text).rstrip())
         return 0
@@ -38,3 +42,9 @@ def help_(options: argparse.Namespace) -> int:
         print(f"{page.id:<{width}}  {line}")
     print("No page has all of these words." if not found else "\nRead one with: transfer-studio help PAGE")
     return 0
+
+
+def _page(id: str) -> help_pages.Page:
+    """Return a help page, or else that of a strategy or a policy."""
+    own = None if id in help_pages.pages() else settings_page(id, shared_registry())
+    return own or help_pages.page(id)

@@ -27,3 +27,13 @@ def test_help_search_finds_the_page_in_which_all_words_occur(capsys: Any) -> Non
 def test_a_misspelled_page_is_a_wrong_request_with_the_near_one(capsys: Any) -> None:
     assert main(["help", "meta-lerning"]) == 2
     assert "Did you mean 'meta-learning'?" in capsys.readouterr().err
+
+
+def test_help_prints_the_settings_of_a_strategy_and_of_a_policy(capsys: Any) -> None:
+    assert main(["help", "multi_task"]) == 0
+    text = capsys.readouterr().out
+    assert "- `algorithm` (ppo; one of ppo, sac): " in text and "\n  - `alpha` (1; above 0 to 100): " in text
+    assert "- `minibatch` (256; from 2 to 1_000_000 samples): Samples per gradient step." in text
+    assert main(["help", "gradient_mlp"]) == 0
+    text = capsys.readouterr().out
+    assert "under `policy.params`" in text and "`width`" in text and "`inner_steps`" not in text, "it is derived"
