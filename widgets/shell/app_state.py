@@ -17,22 +17,19 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from studio import paths
 from studio.contracts import Problem
 from studio.errors import ExperimentError, StudioError
-from studio.events import StateChanged
 from studio.experiment import Experiment
 from studio.registry import KINDS, Registry, shared_registry
 from studio.run.channels import Channels
 from studio.run.queue import Queue
 from studio.run.queue_entry import Job
-from widgets.runs.thread import RunThread
 from widgets.shell.background import Background
 from widgets.shell.document import Document
 from widgets.shell.engine import Engine
 from widgets.shell.folders import Folders
 from widgets.shell.opening import short_name
 from widgets.shell.queue_state import QueueState
+from widgets.shell.sessions import Sessions
 
-DRAIN_MS = 33
-PROGRESS_EVERY = 3  # ticks of the drain
 CHECK_MS = 250  # an edit is checked when the hand has rested this long
 
 
@@ -79,21 +76,14 @@ class AppState(QObject):
         self.channels = Channels()
         self.runs_folder = Path(runs_folder) if runs_folder else paths.runs()
         self.problems: list[Problem] = []
-        self.state = "idle"
         self.document = Document(self)
         self.document.experiment_changed.connect(self.experiment_changed)
-        self._thread: RunThread | None = None
         self.folders = Folders()
         self._checks = 0
         self._closed = False
-        self._subscription = self.channels.events.subscribe()
-        self._progress_version = self._tick = 0
         self._background = Background(self)
         self.queue = QueueState(Queue(self.runs_folder), self.report, self)
-        self._timer = QTimer(self)
-        self._timer.setInterval(DRAIN_MS)
-        self._timer.timeout.connect(self._drain)
-        self._timer.start()
+        self.sessions = self._connected_sessions()
         self._check_timer = QTimer(self)
         self._check_timer.setSingleShot(True)
         self._check_timer.setInterval(CHECK_MS)
@@ -171,7 +161,12 @@ class AppState(QObject):
     @property
     def is_running(self) -> bool:
         """A session is at work (paused counts)."""
-        return self._thread is not None
+        return self.sessions.is_running
+
+    @property
+    def state(self) -> str:
+        """Return the state of the present session or of the last one: see :attr:`Sessions.state`."""
+        return self.sessions.state
 
     @property
     def why_not_run(self) -> str:
@@ -218,7 +213,7 @@ class AppState(QObject):
             batch: name of the comparison that they are of.
         """
         if not self.is_running:
-            self._start(jobs, batch)
+            self.sessions.start(jobs, batch)
             return
 
         def added() -> None:
@@ -235,70 +230,32 @@ class AppState(QObject):
     def run_queue(self) -> None:
         """Run what waits in the queue."""
         if not self.is_running:
-            self._start()
-
-    def stop(self) -> None:
-        """Ask the running session to stop with a checkpoint, and hold the queue."""
-        if self._thread is not None:
-            self._set_state("stopping")
-            self._thread.stop()
-
-    def leave(self) -> None:
-        """Ask the running session to stop with a checkpoint; at the next start the queue goes on with it."""
-        if self._thread is not None:
-            self._set_state("stopping")
-            self._thread.leave()
-
-    def pause(self) -> None:
-        """Ask the running session to pause."""
-        if self._thread is not None:
-            self._thread.pause()
-
-    def unpause(self) -> None:
-        """Let a paused session go on."""
-        if self._thread is not None:
-            self._thread.unpause()
+            self.sessions.start()
 
     def close(self) -> None:
         """Stop the session, the timers and the background work, and wait for them."""
         self._closed = True
-        self._timer.stop()
         self._check_timer.stop()
-        if self._thread is not None:
-            self._thread.leave()
-            self._thread.wait()
-            self._thread = None
+        self.sessions.close()
         self.queue.close()
-        self.channels.events.unsubscribe(self._subscription)
         self._background.close()
 
-    def _start(self, jobs: Sequence[Job] = (), batch: str = "") -> None:
-        queue, open_session = self.queue.queue, self.engine.open_session
-        thread = RunThread(queue, self.registry, self.channels, self, open_session, jobs, batch)
-        thread.job_started.connect(self.job_changed)
-        thread.job_ended.connect(self._job_over)
-        thread.finished.connect(self._thread_over)
-        self._thread = thread
-        self._set_state("preparing")
-        self.running_changed.emit(True)
-        thread.start()
+    def _connected_sessions(self) -> Sessions:
+        """Return what runs the queue, whose news are everybody's."""
+        sessions = Sessions(self.queue.queue, self.registry, self.channels, self.engine.open_session, self)
+        sessions.events.connect(self.events)
+        sessions.progress.connect(self.progress)
+        sessions.running_changed.connect(self.running_changed)
+        sessions.state_changed.connect(self.state_changed)
+        sessions.job_changed.connect(self.job_changed)
+        sessions.run_changed.connect(self.runs_changed)
+        sessions.job_ended.connect(self.queue.look)
+        sessions.job_ended.connect(self.runs_changed)
+        sessions.ended.connect(self._queue_over)
+        return sessions
 
-    def _job_over(self, _folder: object) -> None:
-        self._drain()  # the session's last words come before the news that it ended
-        self.queue.look()
-        self.runs_changed.emit()
-
-    def _thread_over(self) -> None:
-        if self._closed or self._thread is None:
-            return
-        thread, self._thread = self._thread, None
-        thread.wait()
-        thread.deleteLater()
-        self._drain()
-        if self.state not in ("finished", "failed"):
-            self._set_state("stopped")
-        self.running_changed.emit(False)
-        if not thread.is_leaving:
+    def _queue_over(self, is_leaving: bool) -> None:
+        if not is_leaving:
             self.queue.change(lambda: None, self._after_queue)
 
     def _after_queue(self) -> None:
@@ -307,11 +264,6 @@ class AppState(QObject):
             self.queue_held.emit()
         elif self.queue.waiting and not self.queue.runs_elsewhere:
             self.run_queue()
-
-    def _set_state(self, state: str) -> None:
-        if state != self.state:
-            self.state = state
-            self.state_changed.emit(state)
 
     # -- what comes back -----------------------------------------------------------------------------------------
 
@@ -327,19 +279,3 @@ class AppState(QObject):
                 self.problems_changed.emit(problems)
 
         self.background(partial(self.engine.check, experiment, self.registry), done)
-
-    def _drain(self) -> None:
-        events = self._subscription.drain()
-        for event in events:
-            if isinstance(event, StateChanged):
-                if self.state != "stopping" or event.state in ("stopped", "finished", "failed"):
-                    self._set_state(event.state)
-                self.runs_changed.emit()
-        if events:
-            self.events.emit(events)
-        version, progress = self.channels.progress.get()
-        # ten times a second is enough for the eye, and every repaint costs training some of the interpreter
-        self._tick += 1
-        if version != self._progress_version and self._tick % PROGRESS_EVERY == 0:
-            self._progress_version = version
-            self.progress.emit(progress)

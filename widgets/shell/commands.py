@@ -55,7 +55,9 @@ class Commands(QObject):
         make = self._make
         self.run = make(self.tr("&Run"), self.tr("Run this experiment"), app_state.run, "run", "F5", "accent_text")
         self.pause = make(self.tr("&Pause"), self.tr("Pause or continue the run"), self._pause, "pause", "F6")
-        self.stop = make(self.tr("&Stop"), self.tr("Save a checkpoint and stop"), app_state.stop, "stop", "Shift+F5")
+        self.stop = make(
+            self.tr("&Stop"), self.tr("Save a checkpoint and stop"), app_state.sessions.stop, "stop", "Shift+F5"
+        )
         self.compare = make(
             self.tr("&Compare"),
             self.tr("Run every strategy, data size and seed of the comparison"),
@@ -182,9 +184,9 @@ class Commands(QObject):
 
     def _pause(self) -> None:
         if self._app_state.state == "paused":
-            self._app_state.unpause()
+            self._app_state.sessions.unpause()
         else:
-            self._app_state.pause()
+            self._app_state.sessions.pause()
         self._enable()  # the button follows the session, not the click
 
     def _compare(self) -> None:

@@ -261,7 +261,7 @@ class MainWindow(QMainWindow):
             if not self._closing:
                 self._closing = True
                 self.setEnabled(False)
-                self.app_state.leave()
+                self.app_state.sessions.leave()
             event.ignore()  # the session writes its checkpoint; the window closes when the thread has ended
             return
         self.save_layout()

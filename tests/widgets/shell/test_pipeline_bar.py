@@ -68,7 +68,7 @@ def test_pipeline_bar_names_the_run_and_not_what_is_edited(
     app_state.edit(**{"target.episodes": 77})
     assert "5 episodes" in bar.pipeline.headline and bar.pipeline.status.startswith("n5  ·  run 1 of 3")
     with qtbot.waitSignal(app_state.running_changed, timeout=3000):
-        app_state.stop()
+        app_state.sessions.stop()
     assert bar.pipeline.status == "n5  ·  Stopped" and "5 episodes" in bar.pipeline.headline
     folder = fakes.kept_run(tmp_path, "of_last_week", **{"target.episodes": 9})
     app_state.resume(folder)

@@ -98,7 +98,7 @@ def test_a_stopped_comparison_is_offered_and_continued(
     engine.seconds = 30
     with qtbot.waitSignal(app_state.progress, timeout=3000):
         app_state.compare()
-    app_state.stop()
+    app_state.sessions.stop()
     qtbot.waitUntil(lambda: any("2 runs wait" in toast.text for toast in window.toasts.visible()), timeout=3000)
     assert [state for _, state in states(runs)] == ["stopped", "waiting", "waiting"]
     engine.seconds = 0.01

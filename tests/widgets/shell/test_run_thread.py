@@ -52,7 +52,7 @@ def test_stop_reaches_the_session_and_holds_the_queue(
     with qtbot.waitSignal(app_state.progress, timeout=3000):
         app_state.compare()
     with qtbot.waitSignal(app_state.running_changed, timeout=3000):
-        app_state.stop()
+        app_state.sessions.stop()
         assert app_state.state == "stopping"
     assert len(engine.sessions) == 1 and app_state.state == "stopped"
     states = [entry.state for entry in app_state.queue.queue.entries()]
@@ -102,9 +102,9 @@ def test_pause_and_unpause_reach_the_session(qtbot: Any, app_state: AppState, en
     with qtbot.waitSignal(app_state.progress, timeout=3000):
         app_state.run()
     with qtbot.waitSignal(app_state.state_changed, check_params_cb=lambda s: s == "paused", timeout=3000):
-        app_state.pause()
+        app_state.sessions.pause()
     with qtbot.waitSignal(app_state.state_changed, check_params_cb=lambda s: s == "running", timeout=3000):
-        app_state.unpause()
+        app_state.sessions.unpause()
     assert engine.sessions[0].pauses == ["pause", "unpause"]
 
 
