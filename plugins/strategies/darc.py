@@ -14,13 +14,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from studio.contracts import Metrics, Problem, Stateful
+from studio.contracts import Context, Metrics, Problem, Stateful
 from studio.experiment import Domain, Experiment, Settings, setting
 from studio.rl.algorithms.off_policy import Batch
 from studio.rl.algorithms.sac import SAC, UNITS, SACParams
 from studio.rl.collectors.env_runner import EnvRunner
 from studio.rl.dynamics_gap import DIAGNOSTICS, DynamicsGap, GapLearner, GapParams
-from studio.rl.learners import check_off_policy
+from studio.rl.learners import Log, check_off_policy
 from studio.rl.networks.squashed import SquashedActorCritic
 from studio.rl.replay import Replay
 from studio.rl.strategy import TINY, ReinforcementStrategy
@@ -157,21 +157,25 @@ class DARC(ReinforcementStrategy):
         "target_visit_episode_length": "steps", "sas_loss": "nats", "sa_loss": "nats",
     }  # fmt: skip
 
+    _learner: OffDynamicsSAC
+
     class Params(DARCParams):
         """Visits to the target, the classifiers, optimization and collection."""
 
     def training_domain(self, experiment: Experiment) -> Domain:
         return experiment.source
 
-    def setup(self, context: Any) -> None:
+    def setup(self, context: Context[Any]) -> None:
         # the steps on the target are few, and a single simulation makes them as they become due
         self._target = context.world(context.experiment.target, 1, self.params.physics_threads)
         super().setup(context)
 
-    def learner(self, policy: Any, world: Any, plan: Experiment, log: Any) -> OffDynamicsSAC:
-        given = {"iterations": plan.budget.iterations, "seed": plan.seed, "log": log}
-        auxiliary = self.auxiliary(policy)
-        return OffDynamicsSAC(policy, world, self.params, target=self._target, auxiliary=auxiliary, **given)
+    def learner(self, policy: Any, world: World, plan: Experiment, log: Log) -> OffDynamicsSAC:
+        iterations, auxiliary = plan.budget.iterations, self.auxiliary(policy)
+        return OffDynamicsSAC(
+            policy, world, self.params, target=self._target, iterations=iterations, seed=plan.seed, log=log,
+            auxiliary=auxiliary,
+        )  # fmt: skip
 
     def iterate(self) -> Iterator[Metrics]:
         yield from super().iterate()

@@ -12,7 +12,9 @@ from studio.meta.hidden_context import hidden, ignore_context
 from studio.meta.trial_transformer import TrialTransformer
 from studio.meta.trials import Trials
 from studio.registry import shared_registry
+from studio.rl.learners import Learner, Log
 from studio.rl.strategy import TINY, ReinforcementStrategy
+from studio.sim.world import World
 
 BANDIT = {"embodiment": "point", "task": "bandit_5", "control": "discrete", "observation": "state"}
 
@@ -44,14 +46,14 @@ class DPT(ReinforcementStrategy):
     def training_domain(self, experiment: Experiment) -> Domain:
         return hidden(experiment.source)
 
-    def first_policy(self, context: Context[Any], world: Any) -> Any:
+    def first_policy(self, context: Context[World], world: World) -> Any:
         self._trials = Trials(world, self.params.trial)
         policy: Any = context.policy(pretrained=False)
         ignore_context(policy)
         policy.fit_to(world, context.experiment.seed)
         return policy.to(context.device)
 
-    def learner(self, policy: Any, world: Any, plan: Experiment, log: Any) -> Any:
+    def learner(self, policy: Any, world: World, plan: Experiment, log: Log) -> Learner:
         given = {"iterations": plan.budget.iterations, "seed": plan.seed}
         return DecisionPretraining(policy, world, self._trials, self.params, **given)
 

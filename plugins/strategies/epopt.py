@@ -7,7 +7,9 @@ from typing import Any
 from studio.contracts import Problem
 from studio.experiment import Domain, Experiment, RandomizationTerm
 from studio.rl.algorithms.worst_cases import WorstCaseParams, WorstCasePPO
+from studio.rl.learners import Learner, Log
 from studio.rl.strategy import ReinforcementStrategy
+from studio.sim.world import World
 
 
 class EPOpt(ReinforcementStrategy):
@@ -40,7 +42,7 @@ class EPOpt(ReinforcementStrategy):
     def terms(self, source: Domain) -> Sequence[RandomizationTerm]:
         return source.randomization
 
-    def learner(self, policy: Any, world: Any, plan: Experiment, log: Any) -> Any:
+    def learner(self, policy: Any, world: World, plan: Experiment, log: Log) -> Learner:
         iterations, auxiliary = plan.budget.iterations, self.auxiliary(policy)
         return WorstCasePPO(
             policy, world, self.params, iterations=iterations, seed=plan.seed, log=log, auxiliary=auxiliary

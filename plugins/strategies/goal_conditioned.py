@@ -16,10 +16,11 @@ from studio.rl.algorithms import dqn, sac
 from studio.rl.algorithms.dqn import DQN, DQNParams
 from studio.rl.algorithms.sac import SAC, SACParams
 from studio.rl.hindsight import HindsightParams, has_goals
-from studio.rl.learners import check_off_policy
+from studio.rl.learners import Learner, Log, check_off_policy
 from studio.rl.networks.q_policy import QPolicy
 from studio.rl.networks.squashed import SquashedActorCritic
 from studio.rl.strategy import TINY, ReinforcementStrategy
+from studio.sim.world import World
 
 _BITS = {"embodiment": "bits_8", "task": "bit_flip", "control": "discrete", "observation": "goal"}
 _ARM = {"embodiment": "franka_7dof", "task": "reach", "control": "end_effector", "observation": "goal"}
@@ -63,7 +64,7 @@ class GoalConditioned(ReinforcementStrategy):
     class Params(HindsightParams, DQNParams, SACParams):
         """Goals, hindsight, collection, optimization. The ε fields are for DQN, α and the target entropy for SAC."""
 
-    def learner(self, policy: Any, world: Any, plan: Experiment, log: Any) -> Any:
+    def learner(self, policy: Any, world: World, plan: Experiment, log: Log) -> Learner:
         p = self.params
         given = {"iterations": plan.budget.iterations, "seed": plan.seed, "log": log, "hindsight": p}
         given["auxiliary"] = self.auxiliary(policy)

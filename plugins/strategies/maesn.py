@@ -9,7 +9,9 @@ from studio.meta.latent_task_actor import LATENT, LatentTaskActor
 from studio.meta.meta_gradient_params import MetaGradientParams
 from studio.meta.meta_gradient_strategy import MetaGradientStrategy
 from studio.meta.meta_policy_gradient import MetaPolicyGradient, weights_of
+from studio.rl.learners import Log
 from studio.rl.strategy import TINY
+from studio.sim.world import World
 
 POINT = {"embodiment": "point", "task": "half_circle_dense", "control": "motor", "observation": "state"}
 
@@ -51,7 +53,7 @@ class MAESN(MetaGradientStrategy):
             True, "Elementwise rates", "Rates of its own for every number of a parameter, instead of its tensor."
         )
 
-    def learner(self, policy: Any, world: Any, plan: Experiment, log: Any) -> MetaPolicyGradient:
+    def learner(self, policy: Any, world: World, plan: Experiment, log: Log) -> MetaPolicyGradient:
         p = self.params
         return MetaPolicyGradient(
             policy,

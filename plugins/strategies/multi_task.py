@@ -9,14 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
-from studio.contracts import Metrics, Problem, Requires, Stateful
+from studio.contracts import Context, Metrics, Problem, Requires, Stateful
 from studio.experiment import Domain, Experiment, Settings, setting
 from studio.meta.hidden_context import hidden, ignore_context
 from studio.rl.algorithms.ppo import PPOParams
 from studio.rl.choice import AlgorithmChoice, ChosenAlgorithm
-from studio.rl.collectors.context_returns import ContextRecorder, components
+from studio.rl.collectors.context_returns import ContextReturns, components
 from studio.rl.strategy import TINY, TINY_PPO
 from studio.sim.tasks.contexts import context_observable
+from studio.sim.world import World
 
 _POINT = {"embodiment": "point", "task": "point_navigation", "control": "motor", "observation": "goal"}
 
@@ -54,7 +55,7 @@ class MultiTask(ChosenAlgorithm):
         source = experiment.source
         return source if self.params.context == "observed" else hidden(source)
 
-    def first_policy(self, context: Any, world: Any) -> Any:
+    def first_policy(self, context: Context[World], world: World) -> Any:
         policy = super().first_policy(context, world)
         if self.params.context == "hidden":
             ignore_context(policy)
@@ -74,18 +75,15 @@ class MultiTask(ChosenAlgorithm):
             problems.append(Problem("source.observation", message, remedy))
         return problems
 
-    def setup(self, context: Any) -> None:
+    def setup(self, context: Context[Any]) -> None:
         super().setup(context)
-        world = self._world
-        self._recorder = ContextRecorder(world, components(context.experiment.source, world.task))
-        replaced = [known for known in context.recorders if known in world.observers]
-        world.observers[:] = [self._recorder, *(known for known in world.observers if known not in replaced)]
-        context.recorders[:] = [self._recorder, *(known for known in context.recorders if known not in replaced)]
+        self._returns = ContextReturns(self._world, components(context.experiment.source, self._world.task))
+        self._world.observers.append(self._returns)
 
     def iterate(self) -> Iterator[Metrics]:
         for found in super().iterate():
-            values = {**found.values, **self._recorder.metrics()}
+            values = {**found.values, **self._returns.metrics()}
             yield Metrics(found.step, found.total, values, found.stage, found.share)
 
     def stateful(self) -> Mapping[str, Stateful]:
-        return {**super().stateful(), "contexts": self._recorder}
+        return {**super().stateful(), "contexts": self._returns}

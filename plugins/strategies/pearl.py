@@ -13,9 +13,10 @@ from studio.meta.pearl import PEARL
 from studio.meta.pearl_update import PEARLParams
 from studio.meta.trials import run_trials
 from studio.rl.choice import TINY_SAC
-from studio.rl.learners import check_compiler
+from studio.rl.learners import Learner, Log, check_compiler
 from studio.rl.strategy import TINY, ReinforcementStrategy
 from studio.seeds import training_episode_seed
+from studio.sim.world import World
 
 CIRCLE = {"embodiment": "point", "task": "half_circle", "control": "motor", "observation": "state"}
 
@@ -63,7 +64,7 @@ class Pearl(ReinforcementStrategy):
     def training_domain(self, experiment: Experiment) -> Domain:
         return hidden(experiment.source)
 
-    def first_policy(self, context: Context[Any], world: Any) -> Any:
+    def first_policy(self, context: Context[World], world: World) -> Any:
         domain = context.sources[0].changed(world.domain)
         first = training_episode_seed(context.experiment.seed)
         seeds = task_seeds(domain, self.params.training_tasks, first)
@@ -72,7 +73,7 @@ class Pearl(ReinforcementStrategy):
         ignore_context(policy)
         return policy
 
-    def learner(self, policy: Any, world: Any, plan: Experiment, log: Any) -> Any:
+    def learner(self, policy: Any, world: World, plan: Experiment, log: Log) -> Learner:
         iterations, seed = plan.budget.iterations, plan.seed
         return PEARL(policy, world, self._held, self.params, iterations=iterations, seed=seed, log=log)
 

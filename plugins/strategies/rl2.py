@@ -16,8 +16,9 @@ from studio.meta.trial_returns import TrialReturns
 from studio.meta.trials import Trials, run_trials
 from studio.rl.algorithms.ppo import PPOParams
 from studio.rl.algorithms.recurrent_ppo import RecurrentPPO
-from studio.rl.learners import check_minibatch
+from studio.rl.learners import Learner, Log, check_minibatch
 from studio.rl.strategy import TINY, TINY_PPO, ReinforcementStrategy
+from studio.sim.world import World
 
 POINT = {"embodiment": "point", "task": "point_navigation", "control": "motor", "observation": "state"}
 
@@ -58,7 +59,7 @@ class RL2(ReinforcementStrategy):
     def training_domain(self, experiment: Experiment) -> Domain:
         return hidden(experiment.source)
 
-    def first_policy(self, context: Context[Any], world: Any) -> Any:
+    def first_policy(self, context: Context[World], world: World) -> Any:
         self._trials = Trials(world, self.params.trial)
         self._returns = TrialReturns(world, self._trials)
         world.observers.append(self._returns)
@@ -66,7 +67,7 @@ class RL2(ReinforcementStrategy):
         ignore_context(policy)
         return policy
 
-    def learner(self, policy: Any, world: Any, plan: Experiment, log: Any) -> Any:
+    def learner(self, policy: Any, world: World, plan: Experiment, log: Log) -> Learner:
         given = {
             "trial": self.params.trial,
             "anneal_entropy": self.params.anneal_entropy,

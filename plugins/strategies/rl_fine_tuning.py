@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from studio.contracts import Problem, Requires
+from studio.contracts import Context, Problem, Requires
 from studio.errors import ExperimentError
 from studio.experiment import Domain, Experiment, setting
 from studio.registry import shared_registry
@@ -18,6 +18,7 @@ from studio.rl.algorithms.ppo import PPOParams
 from studio.rl.choice import AlgorithmChoice, ChosenAlgorithm
 from studio.rl.networks.gaussian import flatten
 from studio.rl.warm_start import WarmStartParams, WarmStartSACParams, check_warm_start, warm_start
+from studio.sim.world import World
 
 
 class RLFineTuning(ChosenAlgorithm):
@@ -53,9 +54,9 @@ class RLFineTuning(ChosenAlgorithm):
     def training_domain(self, experiment: Experiment) -> Domain:
         return experiment.target
 
-    def first_policy(self, context: Any, world: Any) -> Any:
-        policy = context.policy(pretrained=True)
-        inputs, outputs = flatten(world.observe([0]), policy.params.ignored).shape[1], len(world.control.low)
+    def first_policy(self, context: Context[World], world: World) -> Any:
+        policy: Any = context.policy(pretrained=True)
+        inputs, outputs = flatten(world.observe(slice(1)), policy.params.ignored).shape[1], len(world.control.low)
         if (policy.params.inputs, policy.params.outputs) != (inputs, outputs):
             raise ExperimentError(
                 f"The source policy has {policy.params.inputs} inputs and {policy.params.outputs} actions, the target "
@@ -63,7 +64,7 @@ class RLFineTuning(ChosenAlgorithm):
                 "target.task",
                 "Choose tasks with the same observation and action spaces.",
             )
-        blank = context.policy(pretrained=False)
+        blank: Any = context.policy(pretrained=False)
         blank.fit_to(world, context.experiment.seed)
         warm_start(policy, blank.to(context.device), self.params)
         return policy

@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 import torch
 
-from studio.contracts import Metrics, Problem, Requires, Stateful, Strategy
+from studio.contracts import Context, Metrics, Problem, Requires, Stateful, Strategy
 from studio.experiment import Curriculum, Experiment, setting
 from studio.nn.adda import ADDA, random_rows
 from studio.nn.color_matching import color_change
@@ -147,7 +147,7 @@ class VisualDomainAdaptation(Strategy):
                 message = f"'{self.title}' adapts image features, but the {name} does not observe images."
                 problems.append(Problem(f"{name}.observation", message, "Set the observation to image."))
         for field in SAME:
-            if getattr(source, field, None) != getattr(target, field, None):
+            if getattr(source, field) != getattr(target, field):
                 message = f"Source and target differ in {field}, not only in appearance."
                 problems.append(
                     Problem(f"target.{field}", message, "Choose the same for both, and vary only the appearance.")
@@ -176,10 +176,11 @@ class VisualDomainAdaptation(Strategy):
                 )
         return problems
 
-    def setup(self, context: Any) -> None:
+    def setup(self, context: Context[Any]) -> None:
         plan, p = context.experiment, self.params
         self._total = plan.budget.iterations
-        self._policy: PixelActorCritic = context.policy(pretrained=True)
+        policy: Any = context.policy(pretrained=True)
+        self._policy: PixelActorCritic = policy
         self._source = copy.deepcopy(self._policy).eval()  # the frozen policy of the source, beside a second encoder
         self._generator = torch.Generator(context.device).manual_seed(plan.seed)
         self._worlds = []

@@ -12,7 +12,7 @@ from studio.contracts.decorations import Ball, Decoration, Ghost, Line
 from studio.contracts.domain import ResolvedDomain
 from studio.contracts.embodiment import Embodiment, Limb
 from studio.contracts.episodes import Episodes
-from studio.contracts.panel import PanelInfo
+from studio.contracts.panel import PanelInfo, ShowsFields, ShutsDown
 from studio.contracts.player import ContextComponent, PlayerInfo, PlayerProtocol, PolicyChoice, RandomizationValues
 from studio.contracts.policy import (
     AdaptableBlock,
@@ -76,6 +76,8 @@ __all__ = [
     "Requires",
     "ResolvedDomain",
     "Shots",
+    "ShowsFields",
+    "ShutsDown",
     "Simulation",
     "SplitError",
     "Stateful",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, Protocol, runtime_checkable
 
 
 @dataclass(frozen=True)
@@ -23,3 +23,19 @@ class PanelInfo:
     reference: str = ""
     help: str = ""
     shortcuts: Mapping[str, str] = field(default_factory=dict)
+
+
+@runtime_checkable
+class ShowsFields(Protocol):
+    """A panel in which fields of the experiment are edited."""
+
+    def show_field(self, dotted: str, /) -> bool:
+        """Give a field the focus; return False where the panel does not have it."""
+
+
+@runtime_checkable
+class ShutsDown(Protocol):
+    """A panel, or a widget in one, with threads of its own."""
+
+    def shut_down(self) -> None:
+        """End them, and wait for their end: the window is being closed."""

@@ -12,6 +12,7 @@ from studio.meta.hidden_context import hidden, ignore_context
 from studio.meta.meta_gradient_params import MetaGradientParams
 from studio.meta.meta_policy_gradient import MetaPolicyGradient
 from studio.meta.task_actor import TaskActor
+from studio.rl.learners import Log
 from studio.rl.strategy import ReinforcementStrategy
 from studio.seeds import target_visit_seed
 from studio.sim.world import World
@@ -26,6 +27,7 @@ class MetaGradientStrategy(ReinforcementStrategy):
     policies = (TaskActor.id,)
     discrete = False
     units = MetaPolicyGradient.units
+    _learner: MetaPolicyGradient
 
     class Params(MetaGradientParams):
         """Tasks and trajectories, the inner loop, and the outer loop's trust region."""
@@ -33,12 +35,12 @@ class MetaGradientStrategy(ReinforcementStrategy):
     def training_domain(self, experiment: Experiment) -> Domain:
         return hidden(experiment.source)
 
-    def first_policy(self, context: Context[Any], world: Any) -> Any:
+    def first_policy(self, context: Context[World], world: World) -> Any:
         policy = super().first_policy(context, world)
         ignore_context(policy)
         return policy
 
-    def learner(self, policy: Any, world: Any, plan: Experiment, log: Any) -> MetaPolicyGradient:
+    def learner(self, policy: Any, world: World, plan: Experiment, log: Log) -> MetaPolicyGradient:
         return MetaPolicyGradient(
             policy, world, self.params, iterations=plan.budget.iterations, seed=plan.seed, log=log
         )

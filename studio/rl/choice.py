@@ -9,11 +9,12 @@ from studio.contracts import Problem
 from studio.experiment import Experiment, Settings, setting
 from studio.rl.algorithms import ppo
 from studio.rl.algorithms import sac as soft
-from studio.rl.learners import ALGORITHMS
+from studio.rl.learners import ALGORITHMS, Learner, Log
 from studio.rl.networks.gaussian import GaussianActorCritic
 from studio.rl.networks.recurrent import RecurrentActorCritic
 from studio.rl.networks.squashed import SquashedActorCritic
 from studio.rl.strategy import ReinforcementStrategy
+from studio.sim.world import World
 
 KINDS: tuple[Any, ...] = (GaussianActorCritic, RecurrentActorCritic, SquashedActorCritic)
 # policy → algorithm; a recurrent policy is trained by recurrent PPO, which is the choice "ppo" too
@@ -59,7 +60,7 @@ class ChosenAlgorithm(ReinforcementStrategy):
     def settings_field(self) -> str:
         return "strategy.params.sac" if self.params.algorithm == "sac" else "strategy.params"
 
-    def learner(self, policy: Any, world: Any, plan: Experiment, log: Any) -> Any:
+    def learner(self, policy: Any, world: World, plan: Experiment, log: Log) -> Learner:
         make, iterations, auxiliary = ALGORITHMS[policy.algorithm].make, plan.budget.iterations, self.auxiliary(policy)
         return make(policy, world, self.settings, iterations=iterations, seed=plan.seed, log=log, auxiliary=auxiliary)
 

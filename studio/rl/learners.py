@@ -16,6 +16,8 @@ from studio.rl.algorithms.recurrent_ppo import RecurrentPPO
 from studio.rl.algorithms.sac import SAC, SACParams
 from studio.rl.compiling import compiler
 
+Log = Callable[[str], None]  # writes a sentence into the run's log
+
 
 class Learner(Protocol):
     """Trains a policy in a world, iteration by iteration. Its state is complete, with worlds and replay buffers."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
-from studio.contracts import AuxiliaryLoss, Metrics, Problem, Requires, Stateful, Strategy
+from studio.contracts import AuxiliaryLoss, Context, Metrics, Problem, Requires, Stateful, Strategy
 from studio.experiment import Domain, Experiment, RandomizationTerm
 from studio.rl.algorithms.ppo import PPO, UNITS, PPOParams
-from studio.rl.learners import check_ppo
+from studio.rl.learners import Learner, Log, check_ppo
 from studio.rl.networks.gaussian import GaussianActorCritic
+from studio.sim.world import World
 
 # A hopper with a randomized torso mass, for a few rollouts of PPO.
 TINY_PPO: dict[str, Any] = {
@@ -48,6 +49,7 @@ class ReinforcementStrategy(Strategy):
     discrete: ClassVar[bool] = True  # whether it can train under a discrete control
     units = UNITS
     example: ClassVar[Mapping[str, Any]] = TINY
+    _learner: Learner
 
     class Params(PPOParams):
         """Optimization and collection."""
@@ -61,9 +63,9 @@ class ReinforcementStrategy(Strategy):
         """Return the randomization of the source in training: by default none, but observed terms stay observed."""
         return [term.model_copy(update={"probability": 0.0}) for term in source.randomization if term.observed]
 
-    def first_policy(self, context: Any, world: Any) -> Any:
+    def first_policy(self, context: Context[World], world: World) -> Any:
         """Return the policy that training starts from, on the context's device."""
-        policy = context.policy(pretrained=False)
+        policy: Any = context.policy(pretrained=False)
         policy.fit_to(world, context.experiment.seed)
         return policy.to(context.device)
 
@@ -73,7 +75,7 @@ class ReinforcementStrategy(Strategy):
         parameters."""
         return self.params
 
-    def learner(self, policy: Any, world: Any, plan: Experiment, log: Any) -> Any:
+    def learner(self, policy: Any, world: World, plan: Experiment, log: Log) -> Learner:
         """Return the learner that trains the policy in the world over the budget."""
         iterations, auxiliary = plan.budget.iterations, self.auxiliary(policy)
         return PPO(policy, world, self.settings, iterations=iterations, seed=plan.seed, log=log, auxiliary=auxiliary)
@@ -88,7 +90,7 @@ class ReinforcementStrategy(Strategy):
     def check(self, experiment: Experiment) -> list[Problem]:
         return [*self._check_policy(experiment), *self._check_domains(experiment), *self._check_learner(experiment)]
 
-    def setup(self, context: Any) -> None:
+    def setup(self, context: Context[Any]) -> None:
         plan, settings = context.experiment, self.settings
         self._world = context.world(self.training_domain(plan), settings.simulations, settings.physics_threads)
         self._policy: Any = self.first_policy(context, self._world)

@@ -12,6 +12,7 @@ from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QShowEvent
 from PySide6.QtWidgets import QApplication, QMainWindow, QMessageBox, QTabBar, QTabWidget, QToolBar, QWidget
 
 from studio import help_pages
+from studio.contracts import ShowsFields, ShutsDown
 from studio.events import Event, Failed
 from widgets.help.keys import KEYS
 from widgets.help.window import HelpWindow
@@ -129,8 +130,7 @@ class MainWindow(QMainWindow):
     def show_field(self, dotted: str) -> bool:
         """Raise the panel that has the field and give the field the focus; return False where no panel has it."""
         for dock in self.docks.values():
-            show = getattr(dock.panel, "show_field", None)
-            if show is not None and show(dotted):
+            if isinstance(dock.panel, ShowsFields) and dock.panel.show_field(dotted):
                 dock.show()
                 dock.raise_()
                 return True
@@ -268,9 +268,8 @@ class MainWindow(QMainWindow):
         if self._help is not None:
             self._help.close()
         for widget in self.findChildren(QWidget):
-            shut = getattr(widget, "shut_down", None)  # panels with threads of their own
-            if callable(shut):
-                shut()
+            if isinstance(widget, ShutsDown):
+                widget.shut_down()
         self.app_state.close()
         event.accept()
 

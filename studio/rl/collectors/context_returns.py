@@ -75,8 +75,8 @@ def components(domain: Domain, task: Task) -> list[Component]:
     return parts
 
 
-class ContextRecorder(EpisodeRecorder):
-    """Records a training's episodes with their contexts, and keeps the latest returns of each."""
+class ContextReturns(EpisodeRecorder):
+    """Keeps the latest returns of each context, of whole episodes."""
 
     def __init__(self, world: World, parts: Sequence[Component]) -> None:
         super().__init__(world.num_envs, contexts.logged(world.domain, world.task))
@@ -84,14 +84,15 @@ class ContextRecorder(EpisodeRecorder):
         self._latest: dict[str, deque[float]] = {label: deque(maxlen=LATEST) for part in parts for label in part.labels}
 
     def on_episode_end(self, world: BatchSimulation, ids: Array, successes: Array | None) -> None:
-        known = len(self._parts)
         super().on_episode_end(world, ids, successes)
-        for outcome in self._parts[known:]:
-            for part in self._components:
-                column = np.asarray(outcome.randomization[part.key]).reshape(len(outcome.returns), -1)[:, 0]
-                labels = part.labels
-                for place, value in zip(part.places(column).tolist(), outcome.returns.tolist(), strict=True):
-                    self._latest[labels[place]].append(value)
+        outcome = self.take()
+        if outcome is None:
+            return
+        for part in self._components:
+            column = np.asarray(outcome.randomization[part.key]).reshape(len(outcome.returns), -1)[:, 0]
+            labels = part.labels
+            for place, value in zip(part.places(column).tolist(), outcome.returns.tolist(), strict=True):
+                self._latest[labels[place]].append(value)
 
     def metrics(self) -> dict[str, float]:
         """Return ``return/<context>``: means over the latest episodes of each context that had any."""
