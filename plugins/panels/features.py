@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QHideEvent, QShowEvent
@@ -24,6 +24,7 @@ from widgets.style import theme
 
 if TYPE_CHECKING:
     from studio.analysis.feature_projection import FeatureProjection
+    from studio.store.runs import RunInfo
 
 POLL_MS = 3_000  # checkpoints of other programs' runs
 LISTED = 200  # newest runs
@@ -109,7 +110,7 @@ class FeaturesPanel(QWidget):
         folder, engine = self._app_state.runs_folder, self._app_state.engine
         self._app_state.background(lambda: engine.list_runs(folder)[:LISTED], self._take_runs)
 
-    def _take_runs(self, runs: list[Any]) -> None:
+    def _take_runs(self, runs: list[RunInfo]) -> None:
         chosen = self.run.currentData()
         self.run.blockSignals(True)
         self.run.clear()

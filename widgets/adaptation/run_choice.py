@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QShowEvent
@@ -12,6 +12,9 @@ from PySide6.QtWidgets import QComboBox, QSizePolicy
 from widgets.adaptation.job import adapting_runs
 from widgets.curves.overlay import Overlay, key_of
 from widgets.shell.app_state import AppState
+
+if TYPE_CHECKING:
+    from studio.store.runs import RunInfo
 
 LISTED = 200  # newest runs that are looked through
 
@@ -46,7 +49,7 @@ class RunChoice(QComboBox):
         super().showEvent(event)
         self.refresh()
 
-    def _take(self, runs: list[Any]) -> None:
+    def _take(self, runs: list[RunInfo]) -> None:
         chosen = self.currentData()
         self.blockSignals(True)
         self.clear()

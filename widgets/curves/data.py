@@ -5,13 +5,16 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from studio.errors import DataError, ExperimentError
 from studio.experiment import Experiment
 from widgets.curves.smoothing import time_weighted_ema
+
+if TYPE_CHECKING:
+    from studio.store.log_reader import LogData
 
 Axis = Literal["step", "time"]
 PRETRAIN, ADAPT = "pretrain", "adapt"
@@ -179,12 +182,12 @@ class RunData:
         cls,
         folder: Path,
         name: str,
-        log: Any,
+        log: LogData,
         checkpoints: Iterable[tuple[str, int]],
         measure: str = "success",
         task: str = "",
     ) -> RunData:
-        """Return what a run's log (``studio.store.log_reader.LogData``) and its checkpoints' (stage, step) hold."""
+        """Return what a run's log and its checkpoints' (stage, step) hold."""
         made = cls(folder, name, task)
         for (stage, metric), series in log.metrics.items():
             unit = getattr(series, "unit", "")

@@ -11,7 +11,7 @@ from typing import Any
 
 import pyqtgraph as pg
 from PySide6.QtCore import QEvent, QPointF, Qt, Signal
-from PySide6.QtGui import QContextMenuEvent
+from PySide6.QtGui import QContextMenuEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QFrame, QGraphicsItem, QLabel, QVBoxLayout
 
 from widgets.curves.axis import PlotAxis, span
@@ -282,7 +282,7 @@ class CurvePlot(QFrame):
             return True
         return super().eventFilter(watched, event)
 
-    def resizeEvent(self, event: Any) -> None:
+    def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self.note.setGeometry(self.view.geometry())
         self._show_head()
@@ -290,6 +290,6 @@ class CurvePlot(QFrame):
         self.fit_y()
         self.uncovered.emit()
 
-    def showEvent(self, event: Any) -> None:
+    def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
         self.uncovered.emit()

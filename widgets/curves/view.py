@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtGui import QColor
+from PySide6.QtGui import QColor, QHideEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QGridLayout, QSplitter, QWidget
 
 from widgets.curves.axis import metric_name, stage_name
 from widgets.curves.content import DEFAULT_METRICS, SUCCESS, Content, Key, available, build, horizontal
-from widgets.curves.curve import Options
+from widgets.curves.curve import Curve, Options
 from widgets.curves.data import PRETRAIN, RunData
 from widgets.curves.groups import group_of, is_group
 from widgets.curves.legend import CurveLegend
@@ -240,7 +240,7 @@ class CurveView(QWidget):
             self._redraws.hurry()
             self._schedule()
 
-    def resizeEvent(self, event: Any) -> None:
+    def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self._place_legend()
 
@@ -251,13 +251,13 @@ class CurveView(QWidget):
             self.legend.setVisible(wanted)
             self._show_legend()
 
-    def showEvent(self, event: Any) -> None:
+    def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
         self._redraws.add(self.plots)
         self._redraws.hurry()
         self._schedule()
 
-    def hideEvent(self, event: Any) -> None:
+    def hideEvent(self, event: QHideEvent) -> None:
         super().hideEvent(event)
         self._redraws.stop()
         self._hover_timer.stop()
@@ -296,7 +296,7 @@ class CurveView(QWidget):
         if whole:
             self.touch()
 
-    def _clicked(self, key: Key, curve: Any, step: float) -> None:
+    def _clicked(self, key: Key, curve: Curve, step: float) -> None:
         run = next((r for r in self.runs if r.folder == curve.run), None)
         chosen = run.nearest_checkpoint(key[1], step) if run is not None else None
         if run is not None and run.folder is not None and chosen is not None:

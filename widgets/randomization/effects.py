@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 import numpy as np
 from PySide6.QtCore import Qt, QTimer
-from PySide6.QtGui import QAction
+from PySide6.QtGui import QAction, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QToolButton, QVBoxLayout, QWidget
 
 from studio.errors import StudioError
@@ -97,7 +97,7 @@ class EffectView(QWidget):
         self._chosen = [str(folder) for folder in folders] or [NOW]
         self._read()
 
-    def showEvent(self, event: Any) -> None:
+    def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
         self._draw()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, QTimer, Signal
 from shiboken6 import isValid
@@ -14,6 +14,9 @@ from widgets.curves.overlay import Overlay, key_of
 from widgets.runs.disk import fingerprint
 from widgets.runs.table import RunTable
 from widgets.shell.app_state import AppState
+
+if TYPE_CHECKING:
+    from studio.store.runs import RunInfo
 
 POLL_MS = 5_000  # runs of other programs
 PROGRESS_SECONDS = 0.5  # between two drawings of the running session's progress
@@ -87,7 +90,7 @@ class RunListing(QObject):
         if not self._reading:
             self._app_state.background(lambda: fingerprint(folder), done)
 
-    def _take(self, runs: list[Any]) -> None:
+    def _take(self, runs: list[RunInfo]) -> None:
         before: dict[Path, Any] = {key_of(run.folder): run for run in self._table.rows}
         self._table.set_runs(runs)
         self._overlay.learn(runs)

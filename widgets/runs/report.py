@@ -6,9 +6,12 @@ import csv
 import io
 import math
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from widgets.curves.axis import clock
+
+if TYPE_CHECKING:
+    from studio.store.runs import RunInfo
 
 
 def rate(value: float | None, measure: str = "success") -> str:
@@ -18,7 +21,7 @@ def rate(value: float | None, measure: str = "success") -> str:
     return f"{value:.2f}" if measure == "success" else f"{value:,.4g}"
 
 
-def summary(runs: list[Any], title: Callable[[str], str] = str) -> list[tuple[str, int, float, float, float]]:
+def summary(runs: list[RunInfo], title: Callable[[str], str] = str) -> list[tuple[str, int, float, float, float]]:
     """Group runs of the same strategy and, where it differs, number of episodes.
 
     Args:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import Any
+from types import ModuleType
 
 import numpy as np
 from PySide6.QtGui import QImage
@@ -21,7 +21,7 @@ STILL_SECONDS = 0.3  # of rest, before a standing picture is drawn finely
 class FramePainter:
     """Belongs to the render thread, as the GL context of its renderer does."""
 
-    def __init__(self, mujoco: Any) -> None:
+    def __init__(self, mujoco: ModuleType) -> None:
         self.renderer = SceneRenderer()
         self.film = Film()
         self.size = (640, 480)  # device px

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from types import ModuleType
 
 import numpy as np
 
@@ -41,7 +41,7 @@ class ModelSheet:
 NO_MODEL = ModelSheet()
 
 
-def describe(player: PlayerProtocol, mujoco: Any) -> ModelSheet:
+def describe(player: PlayerProtocol, mujoco: ModuleType) -> ModelSheet:
     """Return the sheet of a player's model; on the render thread."""
     from studio.viewer.watched_fields import fields
 

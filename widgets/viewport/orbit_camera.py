@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    import mujoco
 
 FREE, FOLLOW = "free", "follow"
 _FREE_JOINT, _SLIDE = 0, 2  # MuJoCo's mjtJoint
@@ -25,7 +28,7 @@ class OrbitCamera:
         self._body = self._followed = -1
         self._extent = 1.0
 
-    def frame(self, model: Any) -> None:
+    def frame(self, model: mujoco.MjModel) -> None:
         """Look at a model as its author meant it to be seen."""
         visual, stat = model.vis.global_, model.stat
         self._extent = float(stat.extent)
@@ -44,7 +47,7 @@ class OrbitCamera:
         """Take a person's choice of mode, which holds for models shown later too."""
         self.mode, self._by_hand = mode, True
 
-    def track(self, perturb: Any) -> None:
+    def track(self, perturb: mujoco.MjvPerturb) -> None:
         """Follow the body that an ``MjvPerturb`` has selected; none: the one behind the most joints again."""
         chosen = perturb is not None and perturb.select > 0
         self._followed = int(perturb.select) if chosen else self._body
@@ -69,7 +72,7 @@ class OrbitCamera:
         """Ease to a new center over the next frames."""
         self._goal = np.array(point, float)
 
-    def advance(self, data: Any) -> bool:
+    def advance(self, data: mujoco.MjData) -> bool:
         """Take a frame's share of easing and following; return whether the view moved."""
         if self.mode == FOLLOW and self._followed >= 0:
             self._goal = np.array(data.xpos[self._followed])
@@ -83,7 +86,7 @@ class OrbitCamera:
         self.lookat = self.lookat + (EASE if self.mode != FOLLOW else FOLLOW_EASE) * step
         return True
 
-    def leave_fixed(self, model: Any, data: Any) -> None:
+    def leave_fixed(self, model: mujoco.MjModel, data: mujoco.MjData) -> None:
         """Change from one of the model's cameras to a free one with the same view."""
         if self.mode in (FREE, FOLLOW):
             return
@@ -96,7 +99,7 @@ class OrbitCamera:
         self.elevation = float(np.degrees(np.arcsin(np.clip(forward[2], -1, 1))))
         self._goal, self.mode = None, FREE
 
-    def write(self, camera: Any, model: Any, free: int, fixed: int) -> None:
+    def write(self, camera: mujoco.MjvCamera, model: mujoco.MjModel, free: int, fixed: int) -> None:
         """Write the view into an ``MjvCamera``; ``free`` and ``fixed`` are MuJoCo's camera types."""
         known = camera_names(model)
         if self.mode in known:
@@ -114,12 +117,12 @@ class OrbitCamera:
         return right, np.cross(right, forward), forward
 
 
-def camera_names(model: Any) -> list[str]:
+def camera_names(model: mujoco.MjModel) -> list[str]:
     """Return the names of the model's cameras, in order."""
     return [model.camera(i).name or f"camera {i}" for i in range(model.ncam)]
 
 
-def roaming_body(model: Any) -> int:
+def roaming_body(model: mujoco.MjModel) -> int:
     """Return the root of a robot that can leave its place, such as a walker's torso; −1: there is none."""
     for body in range(1, model.nbody):
         if int(model.body_parentid[body]) != 0 or not model.body_jntnum[body]:
@@ -134,7 +137,7 @@ def roaming_body(model: Any) -> int:
     return -1
 
 
-def moving_body(model: Any) -> int:
+def moving_body(model: mujoco.MjModel) -> int:
     """Return the body to follow: the one behind the most joints, such as a hand; −1: nothing moves."""
     best, most = -1, 0
     joints = [0] * model.nbody

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from studio.contracts import PlayerProtocol
 from widgets.viewport.model_sheet import DIRECTION
+
+if TYPE_CHECKING:
+    import mujoco
+
+    from widgets.viewport.scene_renderer import SceneRenderer
 
 PULL, TURN = "pull", "turn"
 NEAR = 0.05  # heights of the view: a press as close to the tip of an arrow takes hold of it
@@ -16,7 +22,7 @@ NEAR = 0.05  # heights of the view: a press as close to the tip of an arrow take
 class PerturbController:
     """Writes the player's ``MjvPerturb``; players that cannot be touched have none."""
 
-    def __init__(self, mujoco: Any) -> None:
+    def __init__(self, mujoco: ModuleType) -> None:
         self._mj = mujoco
         self._held = 0  # serial number of the press that is held
         self._flat = False  # in the horizontal plane, while Shift is held
@@ -24,7 +30,7 @@ class PerturbController:
         self._reach: np.ndarray | None = None  # from the arrow's foot to the hand that holds its tip, (3,) m
         self._slides = False  # what is held is a mark that follows the mouse over its plane
 
-    def select(self, player: PlayerProtocol, renderer: Any, x: float, y: float, aspect: float) -> None:
+    def select(self, player: PlayerProtocol, renderer: SceneRenderer, x: float, y: float, aspect: float) -> None:
         """Select the body under (x, y), in [0, 1] from the upper left; where there is none, the selection stays."""
         self._tip = self._at_tip(player, renderer, x, y, aspect)
         if self._tip:
@@ -45,7 +51,7 @@ class PerturbController:
         if perturb is not None:
             perturb.select = perturb.active = 0
 
-    def take(self, player: PlayerProtocol, renderer: Any, how: str, flat: bool, serial: int) -> None:
+    def take(self, player: PlayerProtocol, renderer: SceneRenderer, how: str, flat: bool, serial: int) -> None:
         """Hold the selected body, to pull or turn it.
 
         Args:
@@ -71,7 +77,7 @@ class PerturbController:
             self._mj.mjv_initPerturb(player.model, player.data, renderer.scene, perturb)
             perturb.active, self._held = wanted, serial
 
-    def drag(self, player: PlayerProtocol, renderer: Any, dx: float, dy: float) -> None:
+    def drag(self, player: PlayerProtocol, renderer: SceneRenderer, dx: float, dy: float) -> None:
         """Move what is held by a drag of (dx, dy), in heights of the view."""
         if self._reach is not None and player.aim is not None:
             foot = np.array(player.aim[0])
@@ -107,7 +113,7 @@ class PerturbController:
             return ""
         return str(player.model.body(perturb.select).name) or f"body {perturb.select}"
 
-    def _at_tip(self, player: PlayerProtocol, renderer: Any, x: float, y: float, aspect: float) -> bool:
+    def _at_tip(self, player: PlayerProtocol, renderer: SceneRenderer, x: float, y: float, aspect: float) -> bool:
         aim = player.aim
         if aim is None or renderer.scene is None:
             return False
@@ -115,14 +121,14 @@ class PerturbController:
         return depth > 0 and float(np.hypot((x - 0.5) * aspect - across / 2, 0.5 - y - up / 2)) < NEAR
 
 
-def project(scene: Any, point: np.ndarray) -> tuple[float, float, float]:
+def project(scene: mujoco.MjvScene, point: np.ndarray) -> tuple[float, float, float]:
     """Return (right, up, depth) of a point in the world, (3,): half heights of the picture from its middle, and m."""
     eye, forward, up, right, half = _eye(scene)
     depth = float((point - eye) @ forward)
     return float((point - eye) @ right / (depth * half)), float((point - eye) @ up / (depth * half)), depth
 
 
-def _eye(scene: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, float]:
+def _eye(scene: mujoco.MjvScene) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, float]:
     """Return the eye's place, its directions forward, up and right, and the tangent of half the angle of view."""
     cameras = scene.camera
     eye = (np.array(cameras[0].pos, float) + np.array(cameras[1].pos, float)) / 2
@@ -130,7 +136,7 @@ def _eye(scene: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, fl
     return eye, forward, up, np.cross(forward, up), float(cameras[0].frustum_top / cameras[0].frustum_near)
 
 
-def move_in_plane(scene: Any, point: np.ndarray, dx: float, dy: float, extent: float) -> np.ndarray:
+def move_in_plane(scene: mujoco.MjvScene, point: np.ndarray, dx: float, dy: float, extent: float) -> np.ndarray:
     """Return the move (3,), m, that keeps a point in its horizontal plane and under the mouse.
 
     Args:
@@ -146,7 +152,7 @@ def move_in_plane(scene: Any, point: np.ndarray, dx: float, dy: float, extent: f
     return np.asarray(move * min(1.0, extent / (np.linalg.norm(move) + 1e-9)))
 
 
-def slide(scene: Any, perturb: Any, dx: float, dy: float, extent: float) -> None:
+def slide(scene: mujoco.MjvScene, perturb: mujoco.MjvPerturb, dx: float, dy: float, extent: float) -> None:
     """Move what an ``MjvPerturb`` holds within its horizontal plane, so that it stays under the mouse."""
     move = move_in_plane(scene, np.array(perturb.refselpos, float), dx, dy, extent)  # where the mouse holds it
     perturb.refpos += move

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import ModuleType
 from typing import Any
 
 from studio.contracts import PlayerProtocol
@@ -16,7 +17,7 @@ PAUSING = ("step", "back", "seek", "keyframe", "pose")  # the simulation is paus
 class PlayerCommands:
     """Owns the camera and the mouse's hand. A player ignores what it cannot do."""
 
-    def __init__(self, renderer: SceneRenderer, mujoco: Any) -> None:
+    def __init__(self, renderer: SceneRenderer, mujoco: ModuleType) -> None:
         self._renderer = renderer
         self.camera = OrbitCamera()
         self.grab = PerturbController(mujoco)

@@ -3,33 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from studio.contracts import Ball, Decoration, Ghost
 
+if TYPE_CHECKING:
+    import mujoco
+
 
 class SceneExtras:
     """Adds to the scenes of one renderer."""
 
-    def __init__(self, mujoco: Any) -> None:
-        self._mj = mujoco
-        self._model: Any = None
-        self._data: Any = None  # poses the copies, one after the other
+    def __init__(self, mj: ModuleType) -> None:
+        self._mj = mj
+        self._model: mujoco.MjModel = None  # until :meth:`use`
+        self._data: mujoco.MjData = None  # poses the copies, one after the other; made when there are any
         self._ghosts: tuple[Ghost, ...] = ()  # those last drawn
         self._repeated = np.zeros((0, 0), bool)  # (copies, ngeom): what an earlier copy has in the same place
-        self._option = mujoco.MjvOption()
+        self._option = mj.MjvOption()
         self._option.sitegroup[:] = 0
-        self._no_perturb = mujoco.MjvPerturb()
-        self._geom = int(mujoco.mjtObj.mjOBJ_GEOM)
+        self._no_perturb = mj.MjvPerturb()
+        self._geom = int(mj.mjtObj.mjOBJ_GEOM)
 
-    def use(self, model: Any) -> None:
+    def use(self, model: mujoco.MjModel) -> None:
         """Copy this model from now on."""
         self._model, self._data = model, None
         self._ghosts, self._repeated = (), np.zeros((0, model.ngeom), bool)
 
-    def add_ghosts(self, scene: Any, data: Any, ghosts: Sequence[Ghost], groups: Any) -> tuple[Ghost, ...]:
+    def add_ghosts(
+        self, scene: mujoco.MjvScene, data: mujoco.MjData, ghosts: Sequence[Ghost], groups: np.ndarray
+    ) -> tuple[Ghost, ...]:
         """Add a copy of all that moves for each ghost, and return those that were added.
 
         Geoms that several of them have in the same place are drawn once: one over the other they would be opaque.
@@ -57,7 +63,7 @@ class SceneExtras:
                     shape.rgba[3] = 0.0  # a goal is in the same place in all copies
         return fitting
 
-    def add_decorations(self, scene: Any, decorations: Sequence[Decoration]) -> None:
+    def add_decorations(self, scene: mujoco.MjvScene, decorations: Sequence[Decoration]) -> None:
         """Add balls and lines, as many as there is room for."""
         geom = self._mj.mjtGeom
         for shape in decorations[: max(0, scene.maxgeom - scene.ngeom)]:

@@ -105,12 +105,12 @@ class SceneRenderer:
     def __init__(self) -> None:
         from studio.sim.render.gl import thread_context
 
-        self._mj: Any = import_module("mujoco")
+        self._mj = import_module("mujoco")
         self._gl = thread_context()
-        self._contexts: dict[tuple[int, int, int], Any] = {}
+        self._contexts: dict[tuple[int, int, int], mujoco.MjrContext] = {}
         self._sizes: dict[tuple[int, int, int], tuple[int, int]] = {}
-        self._model: Any = None
-        self._scene: Any = None
+        self._model: mujoco.MjModel = None  # until :meth:`use`, as the scene
+        self._scene: mujoco.MjvScene = None
         self._option = self._mj.MjvOption()
         self._shown = ViewOptions()
         show_options.apply(self._shown, self._mj, self._option)
@@ -118,7 +118,7 @@ class SceneRenderer:
         self._extras = SceneExtras(self._mj)
         self.ghosts: tuple[Ghost, ...] = ()  # those of the last picture
         self._pixels = np.empty((0, 0, 3), np.uint8)
-        self._rect: Any = None  # MjrRect of the pixels
+        self._rect: mujoco.MjrRect = None  # of the pixels, once there are any
         self._flags: tuple[Any, ...] = ()  # of the scene as last set
         self._floor: tuple[bytes, list[int]] | None = None  # groups shown, and where planes lie then
 
@@ -144,11 +144,11 @@ class SceneRenderer:
     def draw(
         self,
         data: mujoco.MjData,
-        camera: Any,
+        camera: mujoco.MjvCamera,
         width: int,
         height: int,
         quality: Quality,
-        perturb: Any = None,
+        perturb: mujoco.MjvPerturb | None = None,
         decorations: Sequence[Decoration] = (),
         ghosts: Sequence[Ghost] = (),
     ) -> QImage:
@@ -201,7 +201,7 @@ class SceneRenderer:
         """Free everything; call it on the thread that made the renderer."""
         self._free_contexts()
 
-    def _context(self, quality: Quality, width: int, height: int) -> Any:
+    def _context(self, quality: Quality, width: int, height: int) -> mujoco.MjrContext:
         key = (quality.shadow, quality.samples, quality.slices)
         visual = self._model.vis
         context = self._contexts.get(key)

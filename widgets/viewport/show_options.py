@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import mujoco
 
 LABELS = ("none", "body", "joint", "geom", "site", "actuator", "contactforce")  # MuJoCo's mjLABEL_…
 FRAMES = ("none", "body", "geom", "site", "world")  # MuJoCo's mjFRAME_…
@@ -71,7 +75,7 @@ _MARKS = {"jointlength": 0.4, "jointwidth": 0.012, "com": 0.03, "contactwidth": 
 _CENTER = (1.0, 0.55, 0.1, 1.0)  # color of centers of mass; MuJoCo's light gray is hard to see among gray links
 
 
-def enlarge_marks(model: Any) -> None:
+def enlarge_marks(model: mujoco.MjModel) -> None:
     """Make marks of joints, contacts and so on large enough to be seen; never smaller than the model has them."""
     model.vis.rgba.com[:] = _CENTER
     scale, unit = model.vis.scale, max(float(model.stat.extent), 1e-9) / max(float(model.stat.meansize), 1e-9)
@@ -83,7 +87,7 @@ def enlarge_marks(model: Any) -> None:
 _LABELED = {"joint": "joints", "actuator": "actuators", "contactforce": "contact_forces"}
 
 
-def apply(shown: ViewOptions, mujoco: Any, option: Any) -> None:
+def apply(shown: ViewOptions, mujoco: ModuleType, option: mujoco.MjvOption) -> None:
     """Write the options into an ``MjvOption``."""
     for toggle in TOGGLES:
         if toggle.flag:
