@@ -12,19 +12,15 @@ from PySide6.QtWidgets import (
     QLabel,
     QPushButton,
     QSizePolicy,
-    QStackedWidget,
     QVBoxLayout,
     QWidget,
 )
 
 from studio.contracts import PanelInfo
 from studio.errors import StudioError
-from studio.viewer.steering import ANGLE
 from widgets.adaptation.context_editor import ContextEditor
-from widgets.adaptation.fit_plot import FitPlot
+from widgets.adaptation.episodes_view import EpisodesView, has_episodes
 from widgets.adaptation.job import TaskFacts
-from widgets.adaptation.plane_plot import PlanePlot
-from widgets.adaptation.reward_plot import RewardPlot
 from widgets.adaptation.run_choice import RunChoice
 from widgets.adaptation.shots_plot import ShotsPlot
 from widgets.adaptation.stage import AdaptationStage
@@ -81,8 +77,7 @@ class AdaptationPanel(QWidget):
             "play": self._button(self.tr("Play"), ""),  # its tip depends on the task
         }
         theme.set_icon(self.buttons["play"], "run")
-        self.editor, self.shots = ContextEditor(), ShotsPlot()
-        self.plane, self.fit, self.rewards = PlanePlot(), FitPlot(), RewardPlot()  # one of them is shown
+        self.editor, self.episodes, self.shots = ContextEditor(), EpisodesView(), ShotsPlot()
         self.words = QLabel()
         self._lay_out()
         self._wire()
@@ -98,14 +93,11 @@ class AdaptationPanel(QWidget):
         self.words.setWordWrap(True)
         self.words.setProperty("role", "muted")
         self.words.setFont(theme.small_font())
-        self.middle = QStackedWidget()
-        for plot in (self.plane, self.fit, self.rewards):
-            self.middle.addWidget(plot)
         self.column = ScrollColumn(self.editor)
         self.parts = Parts(
             [
                 ("task", self.tr("Task"), self.tr("The task that is adapted to"), self.column, 800),
-                ("episodes", self.tr("Episodes"), self.tr("What the policy does after shots"), self.middle, 900),
+                ("episodes", self.tr("Episodes"), self.tr("What the policy does after shots"), self.episodes, 900),
                 ("scores", self.tr("Scores"), self.tr("The score against the number of shots"), self.shots, 1000),
             ],
             self.tr("Part of the panel"),
@@ -135,7 +127,7 @@ class AdaptationPanel(QWidget):
         self.run.chosen.connect(self._choose)
         self.parts.arranged.connect(self._place_buttons)
         self.editor.edited.connect(self._edit)
-        self.plane.dragged.connect(self._edit)
+        self.episodes.dragged.connect(self._edit)
         for which in ("inside", "outside"):
             self.buttons[which].clicked.connect(lambda _=False, which=which: self._take_held_out(which))
         self.buttons["score"].clicked.connect(lambda: worker.score("inside", *self._outside()))
@@ -191,24 +183,17 @@ class AdaptationPanel(QWidget):
         self._facts = facts
         self._listed = {"inside": 0 if facts.first in [*map(tuple, facts.inside)][:1] else -1, "outside": -1}
         self.editor.set_facts(facts)
-        self.plane.set_facts(facts)
-        self.middle.setCurrentWidget(self._plot_for(facts))
+        self.episodes.set_facts(facts)
         self.parts.offer("task", bool(facts.components))
-        self.parts.offer("episodes", self._can_play(facts))
+        self.parts.offer("episodes", has_episodes(facts))
         self._place_buttons()
         self.shots.clear()
         for button in self.buttons.values():
             button.setEnabled(True)
-        self.buttons["play"].setEnabled(self._can_play(facts))
+        self.buttons["play"].setEnabled(has_episodes(facts))
         self.buttons["play"].setToolTip(self._play_words(facts))
         self.stack.show_content()
         self._edit(kept)
-
-    def _plot_for(self, facts: TaskFacts) -> QWidget:
-        """Return what shows most of a task: the plane of a goal or a direction, answers, or rewards."""
-        if facts.goal or tuple(part.name for part in facts.components) == ANGLE:
-            return self.plane
-        return self.fit if facts.domain.task.is_regression else self.rewards
 
     def _place_buttons(self) -> None:
         """Show the buttons that the task has a use for, without those of a part for which there is no room."""
@@ -216,14 +201,10 @@ class AdaptationPanel(QWidget):
             self.buttons["inside"].setVisible(bool(facts.inside))
             self.buttons["outside"].setVisible(bool(facts.outside))
             self.buttons["score"].setVisible(bool(facts.inside) and self.parts.is_shown("scores"))
-            self.buttons["play"].setVisible(self.parts.is_shown("episodes") or not self._can_play(facts))
-
-    def _can_play(self, facts: TaskFacts) -> bool:
-        """Return whether an episode is something to look at: a choice that is made once is not."""
-        return facts.domain.task.horizon > 1 or facts.domain.task.is_regression
+            self.buttons["play"].setVisible(self.parts.is_shown("episodes") or not has_episodes(facts))
 
     def _play_words(self, facts: TaskFacts) -> str:
-        if not self._can_play(facts):
+        if not has_episodes(facts):
             return self.tr("An episode of this task is a single choice: there is nothing to play")
         if facts.domain.task.is_regression:
             return self.tr("Show the answers after each number of shots in the viewport, with support and true curve")
@@ -239,7 +220,7 @@ class AdaptationPanel(QWidget):
     def _edit(self, context: tuple[float, ...]) -> None:
         """Adapt to another task."""
         self.editor.set_context(context)
-        self.plane.set_context(context)
+        self.episodes.set_context(context)
         self._worker.adapt(context)
 
     def _outside(self) -> tuple[str, ...]:
@@ -255,9 +236,7 @@ class AdaptationPanel(QWidget):
 
     def _take(self, found: Adaptation) -> None:
         self._found = found
-        self.plane.set_adaptation(found)
-        self.fit.set_adaptation(found)
-        self.rewards.set_adaptation(found)
+        self.episodes.set_adaptation(found)
         self.shots.set_adaptation(found)
         self._stage.show(found)
         self._say()

@@ -55,7 +55,7 @@ def test_first_task_is_held_out_and_another_is_adapted_to(qtbot: Any, panel: Ada
     found = panel._found
     assert found is not None and panel._facts is not None
     assert found.context == pytest.approx(panel._facts.inside[0]) and [one.shots for one in found.after] == [0, 1, 2, 3]
-    assert panel.middle.currentWidget() is panel.plane and "After 3 shots: return" in panel.words.text()
+    assert panel.episodes.currentWidget() is panel.episodes.plane and "After 3 shots: return" in panel.words.text()
     assert "expert&nbsp;" in panel.shots.legend.text()
     panel.editor.numbers[0].setValue(0.9)  # not on the half circle any more
     assert "outside" in panel.editor.place.text()
@@ -64,7 +64,7 @@ def test_first_task_is_held_out_and_another_is_adapted_to(qtbot: Any, panel: Ada
     panel.editor.sliders[0].setFocus()
     qtbot.keyClick(panel.editor.sliders[0], Qt.Key.Key_Left)
     assert panel.editor.context[0] == pytest.approx(0.86)
-    panel.plane._handle.setPos(0.1, 0.2)
+    panel.episodes.plane._handle.setPos(0.1, 0.2)
     assert panel.editor.context == pytest.approx((0.1, 0.2))
     qtbot.waitUntil(lambda: not panel._worker.is_busy, timeout=20_000)
     assert panel._found.context == pytest.approx((0.1, 0.2))  # the newest task counts
@@ -90,7 +90,7 @@ def test_a_narrow_panel_shows_one_part_at_a_time(qtbot: Any, panel: AdaptationPa
     assert panel.column.isVisible() and panel.shots.isVisible() and not panel.parts.choice.isVisible()
     panel.resize(380, 160)
     qtbot.waitUntil(panel.parts.choice.isVisible, timeout=2_000)
-    assert panel.plane.isVisible() and not panel.column.isVisible() and not panel.shots.isVisible()
+    assert panel.episodes.plane.isVisible() and not panel.column.isVisible() and not panel.shots.isVisible()
     assert panel.stack.height() >= 170  # the panel scrolls
     qtbot.mouseClick(panel.parts.choice.button("scores"), Qt.MouseButton.LeftButton)
     assert panel.shots.isVisible() and panel.buttons["score"].isVisible() and not panel.buttons["play"].isVisible()
@@ -102,7 +102,7 @@ def test_a_regression_shows_the_fit_with_its_support(qtbot: Any, tmp_path: Path)
     short = {"budget.iterations": 1, "evaluation.episodes": 1, "evaluation.shots": [0, 1, 2, 3]}
     Session(example.changed(**short), registry, Channels(), tmp_path).run()
     for panel in shown(qtbot, tmp_path):
-        assert panel._found is not None and panel.middle.currentWidget() is panel.fit
+        assert panel._found is not None and panel.episodes.currentWidget() is panel.episodes.fit
         offers: list[PlayerOffer] = []
         panel._app_state.player_offered.connect(offers.append)
         qtbot.mouseClick(panel.buttons["play"], Qt.MouseButton.LeftButton)
@@ -111,7 +111,9 @@ def test_a_regression_shows_the_fit_with_its_support(qtbot: Any, tmp_path: Path)
         answers = np.concatenate([one.ends for one in after])
         wanted = np.concatenate([answers[:, :2], after[-1].support[:, :2]])
         assert len(after[-1].support) == 3 and np.array(places)[:, :2] == pytest.approx(wanted)
-        (points,) = (item for item in panel.fit.view.getPlotItem().items if isinstance(item, pg.ScatterPlotItem))
+        (points,) = (
+            item for item in panel.episodes.fit.view.getPlotItem().items if isinstance(item, pg.ScatterPlotItem)
+        )
         assert np.transpose(points.getData()) == pytest.approx(after[-1].support[:, :2])
 
 
