@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,10 +19,21 @@ if TYPE_CHECKING:
 
 Array = np.ndarray
 
-# What differs between a table and a floor, m and kg: the block's half edge and mass; how far the goal is from the
-# block; the goal's marker; how near the block's center counts.
-TABLE: dict[str, Any] = {"half": 0.03, "mass": 0.2, "away": (0.12, 0.18), "marker": 0.05, "near": 0.04, "height": 0.001}
-FLOOR: dict[str, Any] = {"half": 0.12, "mass": 8.0, "away": (0.25, 0.40), "marker": 0.17, "near": 0.10, "height": 0.005}
+
+@dataclass(frozen=True)
+class Size:
+    """What differs between a table and a floor."""
+
+    half: float  # of the block's edge, m
+    mass: float  # of the block, kg
+    away: tuple[float, float]  # how far the goal is from the block, m
+    marker: float  # radius of the goal's mark, m
+    near: float  # how near to it the block's center counts, m
+    height: float  # of the mark, m
+
+
+TABLE = Size(half=0.03, mass=0.2, away=(0.12, 0.18), marker=0.05, near=0.04, height=0.001)
+FLOOR = Size(half=0.12, mass=8.0, away=(0.25, 0.40), marker=0.17, near=0.10, height=0.005)
 FRICTION = 0.6
 RING = (0.85, 0.95)  # m from a driving base's start to the block
 OUTWARD = 1.4  # rad that a base's goal may lie off the direction away from its start: it must get behind the block
@@ -58,12 +70,12 @@ class Push(Task):
     def build(self, spec: mujoco.MjSpec, embodiment: Embodiment) -> None:
         size = self._size(embodiment)
         close_hands(spec, embodiment)
-        add_block(spec, size["half"], size["mass"], FRICTION)
-        add_marker(spec, size["marker"], size["height"])
+        add_block(spec, size.half, size.mass, FRICTION)
+        add_marker(spec, size.marker, size.height)
 
     def prepare(self, world: Simulation) -> None:
         self._block = Block(world)
-        self._near = self._size(world.embodiment)["near"]
+        self._near = self._size(world.embodiment).near
 
     def reset(self, world: Simulation, ids: Array, rng: EpisodeRng) -> None:
         size = self._size(world.embodiment)
@@ -71,12 +83,12 @@ class Push(Task):
             place = rng.uniform(-np.pi, np.pi)
             xy = rng.uniform(*RING)[:, None] * np.stack([np.cos(place), np.sin(place)], 1)
             way = place + rng.uniform(-OUTWARD, OUTWARD)
-            goal = xy + rng.uniform(*size["away"])[:, None] * np.stack([np.cos(way), np.sin(way)], 1)
+            goal = xy + rng.uniform(*size.away)[:, None] * np.stack([np.cos(way), np.sin(way)], 1)
         else:
-            xy, goal = place_on_table(rng, len(world.embodiment.limbs) == 2, *size["away"])
-        self._block.place(ids, xy, size["half"], rng.uniform(-np.pi, np.pi))
+            xy, goal = place_on_table(rng, len(world.embodiment.limbs) == 2, *size.away)
+        self._block.place(ids, xy, size.half, rng.uniform(-np.pi, np.pi))
         mocap = world.mocap()
-        mocap[ids, 0, :2], mocap[ids, 0, 2] = goal, size["height"]
+        mocap[ids, 0, :2], mocap[ids, 0, 2] = goal, size.height
 
     def goal(self, world: Simulation, ids: Ids) -> Array:
         """The block's center and the goal's, (n, 6), m."""
@@ -97,7 +109,7 @@ class Push(Task):
         return -tool - self._left(world, ids)
 
     def success(self, world: Simulation, ids: Ids) -> Array:
-        return np.asarray(self._left(world, ids) < self._size(world.embodiment)["near"])
+        return np.asarray(self._left(world, ids) < self._size(world.embodiment).near)
 
     def expert(self, world: Simulation, ids: Ids) -> Array:
         block, goal = self._block.position(ids), world.mocap()[ids, 0]
@@ -110,7 +122,7 @@ class Push(Task):
         return nearer_arm(action, goal[:, 1])
 
     @staticmethod
-    def _size(embodiment: Embodiment) -> dict[str, Any]:
+    def _size(embodiment: Embodiment) -> Size:
         return FLOOR if embodiment.kind == "base" else TABLE
 
     def _left(self, world: Simulation, ids: Ids) -> Array:

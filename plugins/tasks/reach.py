@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,11 +26,27 @@ COLORS = {
     "distractor_orange": (0.90, 0.45, 0.10, 1.0),
     "distractor_purple": (0.55, 0.20, 0.62, 1.0),
 }
-# What differs between a table and a floor, m: ball radius; where balls lie (x, y ranges, or a ring of radii around a
-# driving base); least distance between balls; how near the centre counts as a touch; a step of the end effector.
-TABLE: dict[str, Any] = {"radius": 0.035, "x": (0.30, 0.64), "y": (-0.30, 0.30), "apart": 0.09, "touch": 0.04}
-FLOOR: dict[str, Any] = {"radius": 0.12, "ring": (0.85, 1.35), "apart": 0.40, "touch": 0.14}
+
+
+@dataclass(frozen=True)
+class Size:
+    """What differs between a table and a floor, m."""
+
+    radius: float  # of a ball
+    apart: float  # least distance between two balls
+    touch: float  # how near to its center counts as a touch
+
+
+TABLE = Size(radius=0.035, apart=0.09, touch=0.04)
+FLOOR = Size(radius=0.12, apart=0.40, touch=0.14)
+X, Y = (0.30, 0.64), (-0.30, 0.30)  # m, where balls lie on a table
+RING = (0.85, 1.35)  # m, how far from a driving base's start
 MIDDLE = 0.07  # half-width of the strip before a two-armed robot where no ball lies: either arm could claim it
+
+
+def size_for(embodiment: Embodiment) -> Size:
+    """Return the sizes of a floor for a driving base, and of a table for an arm."""
+    return FLOOR if embodiment.kind == "base" else TABLE
 
 
 class Reach(Task):
@@ -54,16 +71,15 @@ class Reach(Task):
     def build(self, spec: mujoco.MjSpec, embodiment: Embodiment) -> None:
         import mujoco
 
-        size = FLOOR if embodiment.kind == "base" else TABLE
+        size = size_for(embodiment)
         for i, (name, color) in enumerate(COLORS.items()):
-            body = spec.worldbody.add_body(name=task_name(name), mocap=True, pos=[0.4, 0.1 * i, size["radius"]])
+            body = spec.worldbody.add_body(name=task_name(name), mocap=True, pos=[0.4, 0.1 * i, size.radius])
             body.add_geom(
-                type=mujoco.mjtGeom.mjGEOM_SPHERE, size=[size["radius"], 0, 0], rgba=color, contype=0, conaffinity=0
+                type=mujoco.mjtGeom.mjGEOM_SPHERE, size=[size.radius, 0, 0], rgba=color, contype=0, conaffinity=0
             )
 
     def prepare(self, world: Simulation) -> None:
-        size = FLOOR if world.embodiment.kind == "base" else TABLE
-        self._touch = size["touch"]
+        self._touch = size_for(world.embodiment).touch
 
     def reset(self, world: Simulation, ids: Array, rng: EpisodeRng) -> None:
         mocap = world.mocap()
@@ -94,8 +110,7 @@ class Reach(Task):
         return -self._distance(world, ids).min(1)
 
     def success(self, world: Simulation, ids: Ids) -> Array:
-        size = FLOOR if world.embodiment.kind == "base" else TABLE
-        return np.asarray(self._distance(world, ids).min(1) < size["touch"])
+        return np.asarray(self._distance(world, ids).min(1) < self._touch)
 
     def expert(self, world: Simulation, ids: Ids) -> Array:
         offset = self.ball(world, ids)[:, None] - world.end_effectors(ids)  # (n, limbs, 3), world frame
@@ -122,18 +137,18 @@ class Reach(Task):
         return np.concatenate([np.clip(move, -1, 1), np.clip(turn, -1, 1)[:, None]], 1)[:, None]
 
     def _place(self, embodiment: Embodiment, rng: np.random.Generator, balls: int) -> Array:
-        size = FLOOR if embodiment.kind == "base" else TABLE
+        size = size_for(embodiment)
         placed: list[Array] = []
         count = draws(f"{balls} balls")
         while len(placed) < balls:
             next(count)
             if embodiment.kind == "base":
-                angle, distance = rng.uniform(-np.pi, np.pi), rng.uniform(*size["ring"])
+                angle, distance = rng.uniform(-np.pi, np.pi), rng.uniform(*RING)
                 xy = distance * np.array([np.cos(angle), np.sin(angle)])
             else:
-                xy = np.array([rng.uniform(*size["x"]), rng.uniform(*size["y"])])
+                xy = np.array([rng.uniform(*X), rng.uniform(*Y)])
                 if len(embodiment.limbs) == 2 and abs(xy[1]) < MIDDLE:
                     continue
-            if all(np.linalg.norm(xy - other[:2]) > size["apart"] for other in placed):
-                placed.append(np.array([*xy, size["radius"]]))
+            if all(np.linalg.norm(xy - other[:2]) > size.apart for other in placed):
+                placed.append(np.array([*xy, size.radius]))
         return np.stack(placed)

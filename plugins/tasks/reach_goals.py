@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from plugins.tasks.reach import COLORS, TABLE, Reach
+from plugins.tasks.reach import COLORS, TABLE, Reach, X, Y
 from studio.contracts import Embodiment, Ids, Observation, Problem, Simulation, task_name
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class ReachGoals(Reach):
     observations = ("state", "goal")
     goal_in_plane = True
     context = ("goal_x", "goal_y")  # m
-    ranges = (TABLE["x"], TABLE["y"])
+    ranges = (X, Y)
 
     def check(self, embodiment: Embodiment) -> list[Problem]:
         if embodiment.kind != "base":
@@ -41,8 +41,8 @@ class ReachGoals(Reach):
     def build(self, spec: mujoco.MjSpec, embodiment: Embodiment) -> None:
         import mujoco
 
-        ball = spec.worldbody.add_body(name=task_name("goal"), mocap=True, pos=[0.4, 0, TABLE["radius"]])
-        size, color = [TABLE["radius"], 0, 0], COLORS["goal"]
+        ball = spec.worldbody.add_body(name=task_name("goal"), mocap=True, pos=[0.4, 0, TABLE.radius])
+        size, color = [TABLE.radius, 0, 0], COLORS["goal"]
         ball.add_geom(type=mujoco.mjtGeom.mjGEOM_SPHERE, size=size, rgba=color, contype=0, conaffinity=0)
 
     def outside(self, rng: EpisodeRng) -> np.ndarray:
@@ -55,7 +55,7 @@ class ReachGoals(Reach):
     def reset(self, world: Simulation, ids: np.ndarray, rng: EpisodeRng) -> None:
         balls = world.mocap()
         balls[ids, 0, :2] = world.contexts[ids]
-        balls[ids, 0, 2] = TABLE["radius"]
+        balls[ids, 0, 2] = TABLE.radius
 
     def observe(self, world: Simulation, ids: Ids) -> Observation:
         """Return ``state``: the places of the end effectors, (n, 3·limbs), m."""

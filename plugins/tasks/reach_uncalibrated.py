@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from plugins.tasks.reach import TABLE, Reach
+from plugins.tasks.reach import Reach, X
 from studio.contracts import Ids, Simulation
 
 Array = np.ndarray
@@ -36,7 +36,7 @@ class ReachUncalibrated(Reach):
         The camera's error turns it by ω's yaw about the middle of where the balls lie, and shifts it along x and y.
         """
         yaw, x, y = world.contexts[ids].T
-        middle = 0.0 if world.embodiment.kind == "base" else sum(TABLE["x"]) / 2
+        middle = 0.0 if world.embodiment.kind == "base" else sum(X) / 2
         ball = self.ball(world, ids)
         across, along = ball[:, 0] - middle, ball[:, 1]
         return np.stack(

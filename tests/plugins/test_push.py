@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import studio.gym  # noqa: F401  registers the ids
-from plugins.tasks.push import FLOOR, TABLE, Push
+from plugins.tasks.push import FLOOR, TABLE, Push, Size
 from studio.experiment import Domain
 from studio.registry import Registry
 from studio.run.evaluate import evaluate
@@ -34,7 +34,7 @@ def world(robot: str, n: int, **settings: Any) -> World:
     return World(domain(robot, **settings), Push(), registry().get("embodiments", robot), n, 1)
 
 
-def size(robot: str) -> dict[str, Any]:
+def size(robot: str) -> Size:
     return FLOOR if robot == "mobile_3dof" else TABLE
 
 
@@ -64,7 +64,7 @@ def test_the_expert_recovers_when_the_block_is_moved_in_mid_push(robot: str) -> 
     def act(w: World, ids: np.ndarray, _: Any) -> np.ndarray:
         if not moved["done"] and w.steps[0] == 10:
             at = int(w.model.joint("task/block").qposadr[0])
-            w.bind("qpos")[ids, at + 1] += 0.5 * size(robot)["half"]
+            w.bind("qpos")[ids, at + 1] += 0.5 * size(robot).half
             moved["done"] = True
         return w.expert(ids)
 
@@ -78,10 +78,10 @@ def test_observation_reward_and_what_is_drawn(robot: str) -> None:
     seen, _ = w.reset(seed=3)
     assert w.observation_space.contains(seen) and seen["goal"].shape == (32, 6)
     block, goal = seen["goal"][:, :3], seen["goal"][:, 3:]
-    np.testing.assert_allclose(block[:, 2], size(robot)["half"], atol=1e-6)
+    np.testing.assert_allclose(block[:, 2], size(robot).half, atol=1e-6)
     apart = np.linalg.norm((block - goal)[:, :2], axis=1)
-    low, high = size(robot)["away"]
-    assert np.all((apart > low - 1e-6) & (apart < high + 1e-6)) and low > size(robot)["near"]
+    low, high = size(robot).away
+    assert np.all((apart > low - 1e-6) & (apart < high + 1e-6)) and low > size(robot).near
     tools = w.end_effectors(np.arange(32))
     nearest = np.linalg.norm(tools - block[:, None], axis=-1).min(1)
     np.testing.assert_allclose(w.reward(np.arange(32)), -nearest - apart, atol=1e-5)

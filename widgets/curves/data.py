@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from studio.errors import DataError, ExperimentError
 from studio.experiment import Experiment
@@ -57,7 +58,7 @@ class Series:
         self.version += 1
 
     @classmethod
-    def of(cls, step: Any, seconds: Any, value: Any, unit: str = "") -> Series:
+    def of(cls, step: ArrayLike, seconds: ArrayLike, value: ArrayLike, unit: str = "") -> Series:
         """From whole arrays; where a resumed run repeats steps, the later points count."""
         step = np.asarray(step, np.float64)
         made = cls(unit, 1)
@@ -190,8 +191,7 @@ class RunData:
         """Return what a run's log and its checkpoints' (stage, step) hold."""
         made = cls(folder, name, task)
         for (stage, metric), series in log.metrics.items():
-            unit = getattr(series, "unit", "")
-            made.metrics[stage_of(stage), metric] = Series.of(series.step, series.time, series.value, unit)
+            made.metrics[stage_of(stage), metric] = Series.of(series.step, series.time, series.value, series.unit)
         for row in sorted(log.evaluations, key=lambda row: row["step"]):
             made.add_score(row["stage"], row["domain"], row["step"], row["success"], row["low"], row["high"], measure)
         devices = dict(log.devices)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QColor
@@ -15,6 +15,9 @@ from studio.experiment import Experiment
 from studio.run.queue_entry import Job
 from widgets.shell.app_state import AppState
 from widgets.style import theme
+
+if TYPE_CHECKING:
+    from studio.store.runs import RunInfo
 
 ENDED = ("finished", "stopped", "failed", "interrupted")
 
@@ -52,9 +55,9 @@ class Overlay(QObject):
         app_state.events.connect(self._take_events)
 
     @classmethod
-    def of(cls, app_state: Any) -> Overlay:
+    def of(cls, app_state: AppState) -> Overlay:
         """Return the one that all panels of this window's state share."""
-        found = app_state.findChild(cls)
+        found: Overlay | None = app_state.findChild(cls)
         return found if found is not None else cls(app_state)
 
     def is_shown(self, folder: Path) -> bool:
@@ -65,8 +68,8 @@ class Overlay(QObject):
         """The run's color; the first one for a run that has none."""
         return theme.series(self._index.get(self._slot(key_of(folder)), 0) if folder is not None else 0)
 
-    def learn(self, runs: Iterable[Any]) -> None:
-        """Take from all runs of the folder (``studio.store.runs.RunInfo``) which differ in nothing but their seeds.
+    def learn(self, runs: Iterable[RunInfo]) -> None:
+        """Take from all runs of the folder which differ in nothing but their seeds.
 
         Of those that share a seed the newest counts; only finished ones do.
         """

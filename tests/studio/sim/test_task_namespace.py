@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +109,6 @@ def test_draws_that_never_fit_end_with_a_sentence() -> None:
 def test_reach_ends_where_there_is_no_room(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     from plugins.tasks import reach
 
-    monkeypatch.setitem(reach.TABLE, "apart", 9.0)
+    monkeypatch.setattr(reach, "TABLE", dataclasses.replace(reach.TABLE, apart=9.0))
     with pytest.raises(StudioError, match="No room was found for 6 balls"):
         world_of(arm(tmp_path)).reset(seed=0)
