@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 import torch
+from torch import nn
 
 from studio.contracts import Context, Metrics, Problem, Requires, Stateful, Strategy
 from studio.experiment import Curriculum, Experiment, setting
@@ -194,38 +195,39 @@ class VisualDomainAdaptation(Strategy):
         self._images = PairedImages(*collectors)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(plan.seed)
-            net = Discriminator(self._policy.params.features, p.discriminator_width).to(context.device)
-        self._discriminator = net
-        self._learner: PixelPPO | ADDA | FeatureMatching
+            net = Discriminator(self._policy.params.features, p.discriminator_width)
+        self._discriminator = net.to(context.device)
         self._placement: PointPlacement | None = None
-        if p.variant == "dann":
-            self._domain = ReversedDomainLoss(net, self._policy.encoder.forward, p.domain_weight, self._generator)
-            world = context.world(plan.source, p.simulations, p.physics_threads)
-            self._worlds.append(world)
-            self._learner = PixelPPO(
-                self._policy,
-                world,
-                p,
-                iterations=self._total,
-                seed=plan.seed,
-                log=context.log,
-                auxiliary=[self._domain],
-            )
-        else:
-            for part in (self._policy.actor, self._policy.critic, self._policy.decoder):
-                part.requires_grad_(False)
-            self._policy.log_std.requires_grad_(False)
-            encoder, fixed = self._policy.encoder, self._source.encoder
-            layers = {"all": encoder, "first": encoder.first_layer, "last": encoder.last}
-            if p.adapted_layers == "points":
-                encoder = layers["points"] = self._placement = PointPlacement(encoder)
-            adapted = list(layers[p.adapted_layers].parameters())
-            sizes: dict[str, Any] = {"batch": p.minibatch, "steps": p.gradient_steps, "generator": self._generator}
-            if p.variant == "mmd":
-                self._learner = FeatureMatching(encoder, fixed, adapted, rate=p.alignment_rate, **sizes)
-            else:
-                rates = {"encoder_rate": p.alignment_rate, "discriminator_rate": p.discriminator_rate}
-                self._learner = ADDA(encoder, fixed, net, adapted, **rates, **sizes)
+        self._learner: PixelPPO | ADDA | FeatureMatching
+        self._learner = self._one_encoder(context) if p.variant == "dann" else self._second_encoder()
+
+    def _one_encoder(self, context: Context[Any]) -> PixelPPO:
+        """Return what trains one policy for both domains: PPO on the source, with the reversed gradient (DANN)."""
+        p, plan, encoder = self.params, context.experiment, self._policy.encoder
+        self._domain = ReversedDomainLoss(self._discriminator, encoder.forward, p.domain_weight, self._generator)
+        world = context.world(plan.source, p.simulations, p.physics_threads)
+        self._worlds.append(world)
+        losses = [self._domain]
+        return PixelPPO(
+            self._policy, world, p, iterations=self._total, seed=plan.seed, log=context.log, auxiliary=losses
+        )
+
+    def _second_encoder(self) -> ADDA | FeatureMatching:
+        """Return what trains the target's encoder, or a part of it, before the frozen rest of the policy."""
+        p, policy = self.params, self._policy
+        for part in (policy.actor, policy.critic, policy.decoder):
+            part.requires_grad_(False)
+        policy.log_std.requires_grad_(False)
+        encoder: nn.Module = policy.encoder
+        layers = {"all": encoder, "first": policy.encoder.first_layer, "last": policy.encoder.last}
+        if p.adapted_layers == "points":
+            encoder = layers["points"] = self._placement = PointPlacement(policy.encoder)
+        adapted = list(layers[p.adapted_layers].parameters())
+        sizes: dict[str, Any] = {"batch": p.minibatch, "steps": p.gradient_steps, "generator": self._generator}
+        if p.variant == "mmd":
+            return FeatureMatching(encoder, self._source.encoder, adapted, rate=p.alignment_rate, **sizes)
+        rates = {"encoder_rate": p.alignment_rate, "discriminator_rate": p.discriminator_rate}
+        return ADDA(encoder, self._source.encoder, self._discriminator, adapted, **rates, **sizes)
 
     def iterate(self) -> Iterator[Metrics]:
         training = self._learner.iterate() if isinstance(self._learner, PixelPPO) else iter(())
