@@ -146,12 +146,11 @@ class DataEmbodimentPanel(QWidget):
         self._timer.start()
 
     def _domain(self, role: str) -> Domain:
-        domain: Domain = getattr(self._app_state.experiment, role)
-        return domain
+        return self._app_state.experiment.domains[role]
 
     def _take_experiment(self, experiment: Experiment) -> None:
         for role, column in self.columns.items():
-            column.show_domain(getattr(experiment, role))
+            column.show_domain(experiment.domains[role])
         self._count_sources(experiment)
         self._show_rows()
         self._timer.start()

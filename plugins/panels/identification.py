@@ -219,7 +219,7 @@ class IdentificationPanel(QWidget):
         except StudioError as problem:
             self._say(f"{problem.message} {problem.remedy}".strip(), "problem")
             return
-        terms = terms_around(getattr(experiment, simulation), found)
+        terms = terms_around(experiment.domains[simulation], found)
         error = self._app_state.edit(**{f"{simulation}.randomization": terms})
         if error is not None:
             self._say(f"{error.message} {error.remedy}".strip(), "problem")

@@ -202,7 +202,7 @@ class RandomizationPanel(QWidget):
             self._show(experiment)
 
     def _show(self, experiment: Experiment) -> None:
-        domain = getattr(experiment, self.domain.key)
+        domain = experiment.domains[self.domain.key]
         self.rows_.show_terms(domain.randomization)
         self.rows_.show_settings(domain.curriculum)
         self.samples.set_domain(domain)

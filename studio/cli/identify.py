@@ -71,7 +71,7 @@ def identify_for(experiment: Experiment, registry: Registry, options: argparse.N
     if not explains(before, after):
         lines.append("The simulation does not explain the recordings: the intervals are not to be trusted.")
     if options.write is not None:
-        terms = terms_around(getattr(experiment, simulation), found)
+        terms = terms_around(experiment.domains[simulation], found)
         write_text(options.write, experiment.changed(**{f"{simulation}.randomization": terms}).to_yaml())
         named = [*chosen(found)]
         about["written"] = {"file": str(options.write), "domain": simulation, "fields": named}

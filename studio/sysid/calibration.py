@@ -45,9 +45,9 @@ def simulation_of(experiment: Experiment, role: str) -> str:
     Raises:
         ExperimentError: no domain simulates that robot.
     """
-    robot = getattr(experiment, role).embodiment
+    robot = experiment.domains[role].embodiment
     for name in (role, "source", "target"):
-        domain = getattr(experiment, name)
+        domain = experiment.domains[name]
         if domain.hidden_dynamics is None and domain.embodiment == robot:
             return name
     other = "source" if role == "target" else "target"
