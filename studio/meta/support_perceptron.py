@@ -29,8 +29,8 @@ class SupportPerceptron(FlatPolicy):
 
     The adapted weights are its memory, (n, numbers), so that every row may be of another task; without a memory it acts
     by weights of its own. It never reads the context. A subclass says in :meth:`adapt` how weights come from examples.
-    Observations and actions are scaled to mean 0 and standard deviation 1 over the training's examples; an image is
-    read as ``SIDE`` × ``SIDE`` gray values, all scaled alike. Of discrete choices it gives logits.
+    Observations and actions are scaled to mean 0 and a standard deviation over the training's examples, which is 1 for
+    actions; an image is read as ``SIDE`` × ``SIDE`` gray values, all scaled alike. Of discrete choices it gives logits.
     """
 
     reads_support = True
@@ -46,6 +46,15 @@ class SupportPerceptron(FlatPolicy):
         width: int = setting(40, "Width", "Width of the hidden layers.", ge=4, le=4096)
         ignored: list[str] = setting(
             [*CONTEXT_KEYS], "Ignored", "Observation entries that the policy does not receive, such as the goal."
+        )
+        input_scale: float = setting(
+            1.0,
+            "Input scale",
+            "Standard deviation that observations are scaled to. With larger inputs one gradient step of a single rate "
+            "acts more in the first layer, which is where learned rates put it on sinusoids.",
+            gt=0,
+            le=1000,
+            since=2,
         )
         choices: int = setting(
             0, "Choices", "Number of discrete choices; 0: continuous actions.", ge=0, le=10_000, derived=True
@@ -116,7 +125,7 @@ class SupportPerceptron(FlatPolicy):
     def scaled(self, observation: Any) -> Tensor:
         """Return an observation as the perceptron reads it, (…, inputs), on the policy's device."""
         rows = rows_of(observation, self.params.ignored).to(self.low.device)
-        return (rows - self.observation_mean) / self.observation_std
+        return (rows - self.observation_mean) / self.observation_std * self.params.input_scale
 
     def scaled_actions(self, actions: Array) -> Tensor:
         """Return native actions, scaled, (…, outputs); of choices a row with a 1 in the place of the chosen one."""

@@ -17,8 +17,9 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,9 +29,9 @@ from _training import kept
 from torch import Tensor
 from torch.func import functional_call
 
-from studio.experiment import Domain
+from studio.experiment import Domain, Experiment, Settings
 from studio.meta.examples import Examples, collect_examples
-from studio.meta.gradient_policy import GradientPolicy
+from studio.meta.gradient_policy import GradientPolicy, InnerLoopParams
 from studio.meta.hypernetwork import HypernetworkPolicy
 from studio.meta.support_learner import SupportLearner, SupportParams
 from studio.meta.support_perceptron import SupportPerceptron
@@ -44,36 +45,53 @@ from studio.sim.domains import resolve
 Array = np.ndarray
 SEEDS = (0, 1, 2)
 TASKS, SHOTS, ASKED, TEST_SEED = 600, 10, 100, 10_000
-TRAINING = SupportParams(support=SHOTS, query=10, tasks=20_000, learning_rate=0.005)
+TRAINING = SupportParams(support=SHOTS, query=10)
 DOMAIN = resolve(Domain.model_validate(SINUSOID), shared_registry())
 STRETCHES = 5
-INNER_RATE = 0.05
-MAML_RATE = 0.03  # of its only inner step: "maml" has this one, "maml_rates" learns one for each tensor from it
-MAML_TRAINING = SupportParams(
-    support=SHOTS, query=10, tasks=8000, learning_rate=0.008, max_gradient_norm=0.3, adam_beta2=0.99
-)
+EXPERIMENTS = Path(__file__).resolve().parents[2] / "assets" / "experiments"
 
 
 @dataclass
 class Method:
-    """What is trained, for how many iterations of ``TRAINING.updates`` steps, and what it is asked for."""
+    """What is trained, as an example's file has it, and what it is asked for."""
 
-    policy: Callable[[], SupportPerceptron]
-    iterations: int
+    name: str
     most: float | None = None  # MSE
-    training: SupportParams = field(default_factory=lambda: TRAINING)
+
+    @property
+    def plan(self) -> Experiment:
+        """Return the experiment."""
+        return Experiment.load(EXPERIMENTS / f"{self.name}.yaml")
+
+    @property
+    def training(self) -> SupportParams:
+        """Return the outer loop's settings."""
+        return SupportParams.model_validate(chosen(self.plan.strategy.params, SupportParams))
+
+    @property
+    def iterations(self) -> int:
+        """Return how many times ``training.updates`` steps are taken."""
+        return self.plan.budget.iterations
+
+    def policy(self) -> SupportPerceptron:
+        """Return the policy, before its sizes are known."""
+        plan = self.plan
+        if plan.policy.id == HypernetworkPolicy.id:
+            return HypernetworkPolicy(HypernetworkPolicy.Params.model_validate(plan.policy.params))
+        inner_loop = chosen(plan.strategy.params, InnerLoopParams)
+        return GradientPolicy(GradientPolicy.Params.model_validate({**plan.policy.params, **inner_loop}))
 
 
-def gradient_policy(**inner_loop: Any) -> GradientPolicy:
-    """Return the policy of MAML, before its sizes are known."""
-    return GradientPolicy(GradientPolicy.Params.model_validate({"inner_rate": INNER_RATE, **inner_loop}))
+def chosen(params: dict[str, Any], kind: type[Settings]) -> dict[str, Any]:
+    """Return what of a strategy's parameters belongs to these settings."""
+    return {name: value for name, value in params.items() if name in kind.model_fields}
 
 
 METHODS = {
-    "maml": Method(lambda: gradient_policy(inner_rate=MAML_RATE), 1000, 0.36, MAML_TRAINING),
-    "maml_rates": Method(lambda: gradient_policy(inner_rate=MAML_RATE, learn_rates=True), 1000, 0.36, MAML_TRAINING),
-    "meta_sgd": Method(lambda: gradient_policy(learn_rates=True, elementwise_rates=True), 800, 0.30),
-    "hypernetwork": Method(HypernetworkPolicy, 150),
+    "maml": Method("sinusoid_maml_limited", 0.36),
+    "maml_rates": Method("sinusoid_maml_rates", 0.36),
+    "meta_sgd": Method("sinusoid_meta_sgd", 0.30),
+    "hypernetwork": Method("sinusoid_hypernetwork"),
 }
 
 
@@ -184,7 +202,7 @@ def loop_step(policy: GradientPolicy, optimizer: torch.optim.Optimizer) -> Calla
     return step
 
 
-def their_step(policy: SupportPerceptron, inner_rate: float) -> Callable[..., Any]:
+def their_step(policy: SupportPerceptron) -> Callable[..., Any]:
     """Return parallel-metalearn's outer step of MAML from our policy's weights, which it trains in place."""
     from metalearn.algorithms import MAML
     from metalearn.inner_optimizers import InnerSGD
@@ -208,11 +226,15 @@ def their_step(policy: SupportPerceptron, inner_rate: float) -> Callable[..., An
         def forward(self, x: Tensor, **kwargs: Any) -> Any:
             return self.inner(x)
 
+    assert isinstance(policy, GradientPolicy)
     model = MAML_Model(backbone=Plain(policy.network[:-1]), head=Plain(policy.network[-1]))
     inner = InnerSGD(
-        initial_fast_weights=model.get_fast_weights(), inner_lr=inner_rate, max_inner_steps=1, learn_lr=False
+        initial_fast_weights=model.get_fast_weights(),
+        inner_lr=policy.params.inner_rate,
+        max_inner_steps=1,
+        learn_lr=False,
     )
-    settings = MAML_TRAINING
+    settings = METHODS["maml"].training
     optimizer = torch.optim.Adam(model.parameters(), settings.learning_rate, (BETA1, settings.adam_beta2))
 
     def limit(*_: object) -> None:
@@ -235,7 +257,7 @@ def package_rows(bank: Examples, test: Examples, seconds: float) -> list[dict[st
     """Return parallel-metalearn's error after as many seconds of training, and both rates, in alternating stretches."""
     maml = METHODS["maml"]
     ours, theirs = (learner_of(maml.policy(), bank, maml.iterations, 0, maml.training) for _ in range(2))
-    step = their_step(theirs.policy, MAML_RATE)
+    step = their_step(theirs.policy)
     update, rate = ours.prepare(), torch.tensor(maml.training.learning_rate)
     rates: list[tuple[float, float]] = []
     for _ in range(STRETCHES):
@@ -257,7 +279,7 @@ def package_training(steps: int, test: Examples) -> dict[str, Any]:
     maml = METHODS["maml"]
     examples = training_tasks(0, maml.training.tasks)
     learner = learner_of(maml.policy(), examples, maml.iterations, 0, maml.training)
-    step = their_step(learner.policy, MAML_RATE)
+    step = their_step(learner.policy)
     for learner.iteration in range(-(-steps // maml.training.updates)):
         share = learner.iteration * maml.training.updates / steps
         for batch in learner.batches():
@@ -281,7 +303,7 @@ def timed(step: Callable[[tuple[Tensor, ...]], Any], batches: list[tuple[Tensor,
 def batching_rows(bank: Examples) -> list[dict[str, Any]]:
     """Return how a step over all tasks at once compares with a loop over them, and how far their gradients differ."""
     settings = {"compiled": TRAINING, "eager": TRAINING.model_copy(update={"update": "eager"})}
-    learners = {name: learner_of(gradient_policy(), bank, 1000, 0) for name in (*settings, "loop")}
+    learners = {name: learner_of(GradientPolicy(), bank, 1000, 0) for name in (*settings, "loop")}
     policy = learners["loop"].policy
     assert isinstance(policy, GradientPolicy)
     loop, rate = loop_step(policy, torch.optim.Adam(policy.network.parameters(), 1e-4)), torch.tensor(1e-4)
@@ -307,7 +329,7 @@ def batching_rows(bank: Examples) -> list[dict[str, Any]]:
 
 def gradient_difference(batch: tuple[Tensor, ...]) -> float:
     """Return the largest difference of the two ways' gradients, of the largest number in a tensor's gradient."""
-    policy = gradient_policy()
+    policy = GradientPolicy()
     policy.make(0, inputs=1, outputs=1)
     policy.double()
     rows = [part.double() for part in batch]

@@ -72,19 +72,21 @@ def test_one_inner_step_predicts_as_weights_of_every_task(first_order: bool, cho
         assert found[name].numpy() == pytest.approx(gradient.numpy(), rel=1e-9, abs=1e-12), name
 
 
-def test_adapted_memory_acts_as_the_weights_after_gradient_descent() -> None:
+@pytest.mark.parametrize("scale", [1.0, 5.0])
+def test_adapted_memory_acts_as_the_weights_after_gradient_descent(scale: float) -> None:
     """Each row by the weights of its own task, found here by autograd and a loop."""
-    policy, given = policy_of(inner_steps=2), examples(3, 4)
+    policy, given = policy_of(inner_steps=2, input_scale=scale), examples(3, 4)
     policy.fit_scales(given)
     memory = policy.adapted(*given.flat())
     asked = np.linspace(-1, 1, 3, dtype=np.float32)[:, None]
     found, kept = policy.act({"state": asked}, memory)
     assert kept is memory
     for task in range(3):
-        own = policy_of(inner_steps=2)
+        own = policy_of(inner_steps=2, input_scale=scale)
         own.load_state_dict(policy.state_dict())
         x, y = (torch.from_numpy(rows[task]) for rows in (given.flat()[0]["state"], given.flat()[1]))
-        scaled = (x - own.observation_mean) / own.observation_std, (y - own.action_mean) / own.action_std
+        inputs = scale * (x - own.observation_mean) / own.observation_std
+        scaled = inputs, (y - own.action_mean) / own.action_std
         for _ in range(2):
             loss = (own.network(scaled[0]) - scaled[1]).square().mean()
             for weight, slope in zip(own.network.parameters(), torch.autograd.grad(loss, [*own.network.parameters()])):
