@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from studio.meta.inner_loop import adapt
 from studio.meta.latent_task_actor import LATENT, drawn_latent, latent_log_prob
-from studio.meta.policy_gradient import Estimator, surrogate_loss
+from studio.meta.meta_gradient_params import MetaGradientParams
+from studio.meta.policy_gradient import surrogate_loss
 from studio.meta.task_actor import Parameters, TaskActor, action_means
 from studio.meta.task_rollouts import Trajectories
 from studio.rl.networks.distributions import Normal
@@ -21,33 +22,25 @@ class AdaptedActor(nn.Module):
 
     Args:
         names: of the actor's parameters that are adapted.
-        steps: of the inner loop as it is trained; a longer one goes on with the last step's rates.
-        rate: what all rates start from.
-        learn_rates: whether the outer loop trains them too, those of every step for itself.
-        elementwise: every number of a parameter has rates of its own (Meta-SGD: Li et al. 2017, arXiv:1707.09835).
+        settings: the inner loop. One that is longer than in training goes on with the last step's rates and scale.
+            Rates are of every step for itself; elementwise ones, of every number of a parameter (Meta-SGD: Li et al.
+            2017, arXiv:1707.09835).
         tasks: training tasks whose latents start from distributions of their own, which the outer loop trains (MAESN:
             Gupta et al. 2018, arXiv:1802.07245); 0: all start from the actor's.
     """
 
-    def __init__(
-        self,
-        policy: TaskActor,
-        names: list[str],
-        steps: int,
-        rate: float,
-        learn_rates: bool,
-        elementwise: bool,
-        first_order: bool,
-        estimator: Estimator,
-        tasks: int = 0,
-    ) -> None:
+    advantage_scales: Tensor
+
+    def __init__(self, policy: TaskActor, names: list[str], settings: MetaGradientParams, tasks: int = 0) -> None:
         super().__init__()
-        self.policy, self.names, self.steps = policy, names, steps
-        self.first_order, self.estimator = first_order, estimator
-        shapes = [policy.get_parameter(name).shape if elementwise else () for name in names]
+        self.policy, self.names, self.settings, self.steps = policy, names, settings, settings.inner_steps
+        shapes = [policy.get_parameter(name).shape if settings.elementwise_rates else () for name in names]
+        rate, learned = math.log(settings.inner_rate), settings.learn_rates
         self.log_rates = nn.ParameterList(
-            nn.Parameter(torch.full((steps, *shape), math.log(rate)), requires_grad=learn_rates) for shape in shapes
+            nn.Parameter(torch.full((self.steps, *shape), rate), requires_grad=learned) for shape in shapes
         )
+        if settings.advantage_scale == "family":
+            self.register_buffer("advantage_scales", torch.zeros(self.steps))
         self.tasks = tasks
         if tasks:
             for name in LATENT:  # a new task's are the prior's
@@ -68,6 +61,22 @@ class AdaptedActor(nn.Module):
         shared = {n.removeprefix("policy."): v for n, v in parameters.items() if n.startswith("policy.")}
         return own, {n: v for n, v in shared.items() if f"policy.{n}" not in own_names}
 
+    def exploring(self, parameters: Parameters) -> Parameters:
+        """Return an actor's parameters for the episodes that an inner step is taken on."""
+        if not self.settings.exploration_std:
+            return parameters
+        return {**parameters, "log_std": torch.full_like(self.policy.log_std, math.log(self.settings.exploration_std))}
+
+    def update_scale(self, step: int, deviations: Tensor) -> None:
+        """Move what all tasks' advantages of an inner step are divided by half of the way to their mean deviation.
+
+        Args:
+            deviations: of each task's advantages in an iteration, (tasks,).
+        """
+        if self.settings.advantage_scale == "family":
+            scale, mean = self.advantage_scales[step], deviations.mean()
+            scale.copy_(torch.where(scale > 0, (scale + mean) / 2, mean))
+
     def adapted(
         self, parameters: Parameters, own: Parameters, shared: Parameters, trajectories: Trajectories, step: int
     ) -> Parameters:
@@ -77,6 +86,9 @@ class AdaptedActor(nn.Module):
         in units of σ a step is as far after others as at first.
         """
         place = min(step, self.steps - 1)
+        if self.settings.advantage_scale == "family":
+            shares = (trajectories["deviations"] / self.advantage_scales[place])[:, None, None]
+            trajectories = {**trajectories, "advantages": trajectories["advantages"] * shares}
         rates = {n: parameters[f"log_rates.{i}"][place : place + 1].exp() for i, n in enumerate(self.names)}
 
         def one(own: Parameters, trajectories: Trajectories) -> dict[str, Tensor]:
@@ -86,11 +98,11 @@ class AdaptedActor(nn.Module):
                 scaled |= {name: (rates[name][0] / metric[name])[None] for name in LATENT}
             return adapt(
                 own,
-                lambda given, found: self._loss({**shared, **given}, found),
+                lambda given, found: self._loss(self.exploring({**shared, **given}), found),
                 trajectories,
                 1,
                 scaled,
-                self.first_order,
+                self.settings.first_order,
             )
 
         return cast(Parameters, torch.vmap(one)(dict(own), trajectories))
@@ -122,7 +134,7 @@ class AdaptedActor(nn.Module):
             means = self._means(parameters, found, found.get("latents"))
             log_probs = Normal(means, parameters["log_std"]).log_prob(found["actions"])
             acted, advantages = found["log_probs"], found["advantages"]
-            losses.append(surrogate_loss(log_probs, acted, advantages, playing, self.estimator))
+            losses.append(surrogate_loss(log_probs, acted, advantages, playing, self.settings.estimator))
         if self.policy.latent:
             log_probs = latent_log_prob(parameters, found["latents"])
             losses.append(-((log_probs - found["latent_log_probs"]).exp() * found["episode_advantages"]).mean())

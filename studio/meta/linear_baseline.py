@@ -11,8 +11,11 @@ RIDGE = 1e-5  # of the baseline's weights, a row
 TIME_SCALE = 100.0  # steps
 
 
-def task_advantages(rewards: Tensor, observations: Tensor, playing: Tensor, gamma: float, gae_lambda: float) -> Tensor:
-    """Return normalized advantages, (tasks, time, episodes); 0 where the episode is over.
+def task_advantages(
+    rewards: Tensor, observations: Tensor, playing: Tensor, gamma: float, gae_lambda: float
+) -> tuple[Tensor, Tensor]:
+    """Return normalized advantages, (tasks, time, episodes), 0 where the episode is over; and what they were divided
+    by, (tasks,).
 
     Advantages have mean 0 and deviation 1 over each task's steps, so that an inner rate fits every scale of rewards.
 
@@ -29,7 +32,7 @@ def task_advantages(rewards: Tensor, observations: Tensor, playing: Tensor, gamm
     count = playing.sum((1, 2), keepdim=True)
     mean = (found * playing).sum((1, 2), keepdim=True) / count
     deviation = (((found - mean) * playing).square().sum((1, 2), keepdim=True) / count).sqrt()
-    return (found - mean) * playing / (deviation + 1e-8)
+    return (found - mean) * playing / (deviation + 1e-8), deviation.flatten()
 
 
 def linear_baseline(observations: Tensor, returns: Tensor, playing: Tensor) -> Tensor:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from studio.experiment import setting
 from studio.meta.gradient_policy import InnerLoopParams
 from studio.meta.policy_gradient import Estimator
@@ -24,6 +26,23 @@ class MetaGradientParams(InnerLoopParams):
         "Inner gradient",
         "low_variance: each step's probability ratio times its advantage, whose second derivative is nearly unbiased. "
         "dice: unbiased, with much more variance.",
+    )
+    advantage_scale: Literal["task", "family"] = setting(
+        "task",
+        "Advantage scale",
+        "What the inner loop divides advantages by. task: the deviation of each task's own, so that a step is as long "
+        "near the optimum as far from it. family: the mean deviation of all tasks, so that it is shorter there.",
+        since=2,
+    )
+    exploration_std: float = setting(
+        0.0,
+        "Exploration deviation",
+        "Standard deviation of the actions, whose range is [−1, 1], in episodes that an inner step is taken on. 0: the "
+        "policy's own, which training makes small where exploring costs reward: the gradient then tells which way to "
+        "go but not how far.",
+        ge=0,
+        le=10,
+        since=2,
     )
     every_step: bool = setting(
         False, "Score every step", "The outer loss is that after every inner step, instead of after the last alone."

@@ -63,8 +63,7 @@ class MetaPolicyGradient:
         first = training_episode_seed(seed)
         self.training_tasks = distinct_tasks(world, training_tasks, first)  # their seeds
         chosen = weights_of(policy) if names is None else names
-        rates = (s.inner_steps, s.inner_rate, s.learn_rates, s.elementwise_rates)
-        self.actor = AdaptedActor(policy, chosen, *rates, s.first_order, s.estimator, len(self.training_tasks))
+        self.actor = AdaptedActor(policy, chosen, s, len(self.training_tasks))
         self.actor.to(policy.low.device)
         self.generator = torch.Generator(policy.low.device).manual_seed(seed)
         first += TRIED * training_tasks
@@ -103,7 +102,7 @@ class MetaPolicyGradient:
         parameters = {name: value.detach() for name, value in self.actor.named_parameters()}
         own, shared = self.actor.start(parameters, 1)
         for step in range(steps):
-            found, _ = rollouts.collect({**shared, **own})
+            found, _ = rollouts.collect(self.actor.exploring({**shared, **own}))
             own = self.actor.adapted(parameters, own, shared, found, step)
         made = type(policy)(policy.params, policy.observation)
         made.load_state_dict({**policy.state_dict(), **{name: value[0] for name, value in own.items()}})
@@ -149,9 +148,11 @@ class MetaPolicyGradient:
         found, returns = [], []
         observed = self.iteration >= self.settings.dense_share * self.iterations
         for step in range(self.settings.inner_steps + 1):
-            trajectories, earned = self.rollouts.collect({**shared, **own}, observed)
+            last, acting = step == self.settings.inner_steps, {**shared, **own}
+            trajectories, earned = self.rollouts.collect(acting if last else self.actor.exploring(acting), observed)
             found.append(trajectories)
             returns.append(earned)
-            if step < self.settings.inner_steps:
+            if not last:
+                self.actor.update_scale(step, trajectories["deviations"])
                 own = self.actor.adapted(parameters, own, shared, trajectories, step)
         return found, returns

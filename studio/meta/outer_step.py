@@ -79,8 +79,9 @@ class OuterStep:
         outputs = []
         for step, (before, after) in enumerate(pairwise(found)):
             own = self.actor.adapted(parameters, own, shared, before, step)
-            if self.settings.every_step or step == len(found) - 2:
-                outputs.append(self.actor.distributions(own, shared, after))
+            last = step == len(found) - 2
+            if last or self.settings.every_step:
+                outputs.append(self.actor.distributions(own, shared if last else self.actor.exploring(shared), after))
         return outputs
 
     def _loss(self, outputs: list[Pair], found: list[Trajectories], vector: Tensor, members: Tensor | None) -> Tensor:

@@ -21,7 +21,8 @@ from studio.sim.world import World
 Trajectories = dict[str, Tensor]
 """Of every task, (tasks, time, episodes, …): normalized ``observations``; ``actions``, before they are clipped;
 ``log_probs`` under the policy that acted; ``playing``, 0 from the end of an episode on; ``advantages``, by the rewards
-from which a task is adapted to; ``true_advantages``, by the task's own, which training may have denser. Of every
+from which a task is adapted to; ``true_advantages``, by the task's own, which training may have denser. Of every task,
+(tasks,): ``deviations`` of the advantages before they were normalized. Of every
 episode, (tasks, episodes, …): ``noise`` and, where there are latents, ``latents`` made of it, ``latent_log_probs`` and
 ``episode_advantages``. A dict: ``torch.vmap`` maps it.
 """
@@ -113,9 +114,9 @@ class TaskRollouts:
         }
         earned, given = (torch.stack(r).to(self.device).view(by_task).transpose(0, 1) for r in (rewards, shown))
         rest = observations, found["playing"], self.gamma
-        found["advantages"] = task_advantages(given, *rest, self.gae_lambda)
+        found["advantages"], found["deviations"] = task_advantages(given, *rest, self.gae_lambda)
         same = torch.equal(earned, given)
-        found["true_advantages"] = found["advantages"] if same else task_advantages(earned, *rest, self.gae_lambda)
+        found["true_advantages"] = found["advantages"] if same else task_advantages(earned, *rest, self.gae_lambda)[0]
         if latents is not None:
             found["latents"] = latents
             found["latent_log_probs"] = latent_log_prob(parameters, latents)

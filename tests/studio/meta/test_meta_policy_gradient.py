@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.stats
 import torch
 
 from studio.meta.adapted_actor import divergence
@@ -150,3 +151,35 @@ def test_an_inner_loop_sees_the_observed_rewards_once_the_dense_share_is_over() 
     found.iteration = 1  # of two
     sparse = found._collect(None)[0][0]
     assert not sparse["advantages"].any() and sparse["true_advantages"].any()  # who starts at random finds no goal
+
+
+def test_episodes_of_an_inner_step_explore_by_a_deviation_of_their_own() -> None:
+    """The last ones, which are scored alone, have the policy's."""
+    found = learner(exploration_std=0.5)
+    found.rollouts.new_tasks()
+    trajectories, _ = found._collect(None)
+    for each, deviation in zip(trajectories, (0.5, 0.5, 1.0), strict=True):
+        # the means are nearly 0 at first
+        assert float(each["actions"].std()) == pytest.approx(deviation, rel=0.1)
+        shape = each["actions"].shape
+        wanted = scipy.stats.norm.logpdf(each["actions"], 0, deviation).sum(-1).reshape(shape[:-1])
+        np.testing.assert_allclose(each["log_probs"], wanted, atol=0.3)
+
+
+def test_steps_of_a_family_keep_the_size_of_a_tasks_advantages() -> None:
+    """Tasks that differ in nothing but the deviation of their advantages take steps as long as these."""
+    found = learner(advantage_scale="family", meta_batch=2)
+    found.rollouts.new_tasks()
+    first = found._collect(None)[0][0]
+    same = {name: part[:1].expand_as(part) for name, part in first.items()}
+    trajectories = {**same, "deviations": torch.tensor([1.0, 3.0])}
+    actor = found.actor
+    scale = actor.advantage_scales[0].clone()
+    actor.update_scale(0, trajectories["deviations"])
+    assert float(actor.advantage_scales[0]) == pytest.approx((float(scale) + 2) / 2)
+    parameters = {name: value.detach() for name, value in actor.named_parameters()}
+    own, shared = actor.start(parameters, 2)
+    adapted = actor.adapted(parameters, own, shared, trajectories, 0)
+    steps = adapted["actor.0.weight"] - own["actor.0.weight"]
+    np.testing.assert_allclose(steps[1], 3 * steps[0], rtol=1e-3, atol=1e-7)
+    assert float(steps[0].abs().max()) > 0
