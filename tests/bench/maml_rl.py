@@ -1,8 +1,8 @@
-"""MAML and MAESN from rewards: point navigation, the sparse half circle, the cheetah's direction; inside and outside of
-the range of training.
+"""MAML and MAESN from rewards: point navigation, the sparse half circle, the cheetah's direction and velocity; inside
+and outside of the range of training.
 
 The experiments are ``assets/experiments/maml_point_navigation.yaml``, ``maesn_half_circle.yaml`` and
-``maml_cheetah_direction.yaml``. A score after n steps is the mean return of policies that were adapted to one held-out
+``maml_cheetah_*.yaml``. A score after n steps is the mean return of policies that were adapted to one held-out
 task each, by n gradient steps on fresh episodes of it; intervals are over the tasks of all seeds. (The cheetah has two
 tasks, which training has too: it is scored on these.)
 
@@ -30,7 +30,7 @@ from studio.store.runs import RunInfo
 ASSETS = Path(__file__).resolve().parents[2] / "assets" / "experiments"
 SHOTS = (0, 1, 2, 3)
 WANTED = {"navigation": {1: -12.0, 2: -4.0}}  # returns, by gradient steps
-SEEDS = {"navigation": (0, 1, 2), "half_circle": (0, 1, 2), "cheetah_direction": (0, 1, 2)}
+SEEDS = dict.fromkeys(("navigation", "half_circle", "cheetah_direction", "cheetah_velocity"), (0, 1, 2))
 
 
 def navigation() -> dict[str, Experiment]:
@@ -56,8 +56,14 @@ def cheetah_direction() -> dict[str, Experiment]:
     return {"MAML": Experiment.load(ASSETS / "maml_cheetah_direction.yaml")}
 
 
+def cheetah_velocity() -> dict[str, Experiment]:
+    """Return MAML on the cheetah's velocity, in MAML's range."""
+    return {"MAML": Experiment.load(ASSETS / "maml_cheetah_velocity.yaml")}
+
+
 FAMILIES: dict[str, Callable[[], dict[str, Experiment]]] = {
     "navigation": navigation, "half_circle": half_circle, "cheetah_direction": cheetah_direction,
+    "cheetah_velocity": cheetah_velocity,
 }  # fmt: skip
 MAML_RATE = 0.3  # on the half circle
 
