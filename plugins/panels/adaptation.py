@@ -11,7 +11,6 @@ from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import (
     QLabel,
     QPushButton,
-    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
@@ -20,16 +19,16 @@ from studio.contracts import PanelInfo
 from studio.errors import StudioError
 from widgets.adaptation.context_editor import ContextEditor
 from widgets.adaptation.episodes_view import EpisodesView, has_episodes
-from widgets.adaptation.job import TaskFacts
-from widgets.adaptation.run_choice import RunChoice
+from widgets.adaptation.job import TaskFacts, adapting_runs
 from widgets.adaptation.shots_plot import ShotsPlot
 from widgets.adaptation.stage import AdaptationStage
 from widgets.adaptation.worker import AdaptationWorker
 from widgets.features.job import Signature, checkpoints_of
-from widgets.forms.content_stack import ContentStack
+from widgets.forms.content_stack import ElasticStack
 from widgets.forms.parts import Parts
 from widgets.forms.scroll_column import ScrollColumn
 from widgets.forms.wrapping_row import WrappingRow
+from widgets.runs.run_choice import RunChoice
 from widgets.shell.app_state import AppState
 from widgets.style import theme
 
@@ -40,18 +39,6 @@ ASKED_MS = 100  # between two looks for a goal that was moved in the viewport
 NARROW = 520  # px: below it one part of the panel is shown at a time
 LOWEST = 170  # px of what is shown: below it the panel scrolls
 POLL_MS = 3_000  # between two looks for checkpoints of another program's run
-
-
-class _Content(ContentStack):
-    """As high as there is room; plots and a sentence that wraps would ask for more."""
-
-    def __init__(self, content: QWidget) -> None:
-        super().__init__(content)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored)
-        self.setMinimumHeight(LOWEST)
-
-    def hasHeightForWidth(self) -> bool:
-        return False
 
 
 class AdaptationPanel(QWidget):
@@ -66,7 +53,8 @@ class AdaptationPanel(QWidget):
         self._stage = AdaptationStage(app_state)
         self._read: Signature = ()  # the checkpoints that there were when the run was opened
         self._listed: dict[str, int] = {}  # which held-out task was taken last
-        self.run = RunChoice(app_state)
+        tip = self.tr("Runs of strategies that adapt to a new task, the newest first")
+        self.run = RunChoice(app_state, tip, lambda runs: adapting_runs(runs, app_state.registry))
         self.buttons = {
             "inside": self._button(self.tr("Held-out task"), self.tr("Take the next task that training never draws")),
             "outside": self._button(self.tr("Outside"), self.tr("Take the next task outside the range of training")),
@@ -110,7 +98,7 @@ class AdaptationPanel(QWidget):
         inner.setSpacing(theme.SMALL)
         inner.addWidget(self.parts, 1)
         inner.addWidget(self.words)
-        self.stack = _Content(shown)
+        self.stack = ElasticStack(shown, LOWEST)
         content = QWidget()
         column = QVBoxLayout(content)
         column.setContentsMargins(theme.MEDIUM, theme.SMALL, theme.MEDIUM, theme.SMALL)

@@ -8,26 +8,29 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QHideEvent, QShowEvent
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSlider, QSplitter, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QSlider, QVBoxLayout, QWidget
 
 from studio.contracts import PanelInfo
 from studio.errors import Stopped, StudioError
 from studio.events import CheckpointSaved, Event
-from widgets.curves.overlay import Overlay, key_of
 from widgets.features.accuracy_plot import AccuracyPlot
 from widgets.features.job import FeatureJob, Signature, checkpoints_of
 from widgets.features.scatter import FeatureScatter
-from widgets.forms.content_stack import ContentStack
+from widgets.forms.content_stack import ElasticStack
+from widgets.forms.parts import Parts
+from widgets.forms.scroll_column import ScrollColumn
 from widgets.forms.segmented import Segmented
+from widgets.forms.wrapping_row import WrappingRow
+from widgets.runs.run_choice import RunChoice
 from widgets.shell.app_state import AppState
 from widgets.style import theme
 
 if TYPE_CHECKING:
     from studio.analysis.feature_projection import FeatureProjection
-    from studio.store.runs import RunInfo
 
 POLL_MS = 3_000  # checkpoints of other programs' runs
-LISTED = 200  # newest runs
+NARROW = 520  # px: below it one of the plots is shown at a time
+LOWEST = 170  # px of what is shown: below it the panel scrolls
 
 
 class FeaturesPanel(QWidget):
@@ -35,16 +38,13 @@ class FeaturesPanel(QWidget):
 
     def __init__(self, app_state: AppState) -> None:
         super().__init__()
-        self._app_state, self._overlay = app_state, Overlay.of(app_state)
+        self._app_state = app_state
         self._job: FeatureJob | None = None
         self._read: Signature = ()  # the checkpoints that are shown
         self._is_reading = self._read_again = False
         self._found: FeatureProjection | None = None
-        self.run = QComboBox()
-        self.run.setAccessibleName(self.tr("Run"))
-        self.run.setToolTip(self.tr("Whose features are shown; a run that starts, or is shown in Curves, is chosen"))
-        self.run.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.run.setMinimumContentsLength(12)
+        tip = self.tr("Whose features are shown; a run that starts, or is shown in Curves, is chosen")
+        self.run = RunChoice(app_state, tip, follows_live=True)
         self.color = Segmented(
             (
                 ("domain", self.tr("Domain"), self.tr("Color by domain")),
@@ -62,14 +62,11 @@ class FeaturesPanel(QWidget):
         self._poll = QTimer(self)
         self._poll.setInterval(POLL_MS)
         self._poll.timeout.connect(self._look)
-        self.run.currentIndexChanged.connect(lambda _: self._choose())
+        self.run.chosen.connect(self._choose)
         self.color.chosen.connect(self.scatter.color_by)
         self.slider.valueChanged.connect(self._show)
         self.accuracy.chosen.connect(self.slider.setValue)
-        app_state.runs_changed.connect(self._list)
-        app_state.runs_selected.connect(self._follow)
         app_state.events.connect(self._take_events)
-        app_state.registry_ready.connect(self._list)
 
     def _lay_out(self) -> None:
         self.words.setWordWrap(True)
@@ -78,63 +75,40 @@ class FeaturesPanel(QWidget):
         self.step.setFont(theme.small_font())
         self.step.setMinimumWidth(self.step.fontMetrics().horizontalAdvance("step 100,000"))
         self.step.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        head = QHBoxLayout()
-        head.setSpacing(theme.MEDIUM)
-        for widget, share in ((self.run, 2), (self.color, 0), (self.slider, 3), (self.step, 0)):
-            head.addWidget(widget, share)
-        split = QSplitter(Qt.Orientation.Horizontal)
-        split.addWidget(self.scatter)
-        split.addWidget(self.accuracy)
-        split.setChildrenCollapsible(False)
-        split.setSizes([1000, 1000])
+        self.parts = Parts(
+            [
+                ("features", self.tr("Features"), self.tr("Frames of the domains in two dimensions"), self.scatter, 1),
+                ("accuracy", self.tr("Accuracy"), self.tr("How well the domain can be named"), self.accuracy, 1),
+            ],
+            self.tr("Part of the panel"),
+            NARROW,
+        )
+        checkpoint = QWidget()
+        row = QHBoxLayout(checkpoint)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(self.slider, 1)
+        row.addWidget(self.step)
         shown = QWidget()
         inner = QVBoxLayout(shown)
         inner.setContentsMargins(0, 0, 0, 0)
         inner.setSpacing(theme.SMALL)
-        inner.addWidget(split, 1)
+        inner.addWidget(self.parts, 1)
         inner.addWidget(self.words)
-        self.stack = ContentStack(shown)
-        column = QVBoxLayout(self)
+        self.stack = ElasticStack(shown, LOWEST)
+        content = QWidget()
+        column = QVBoxLayout(content)
         column.setContentsMargins(theme.MEDIUM, theme.SMALL, theme.MEDIUM, theme.SMALL)
         column.setSpacing(theme.SMALL)
-        column.addLayout(head)
+        column.addLayout(WrappingRow(self.run, self.parts.choice, self.color, checkpoint))
         column.addWidget(self.stack, 1)
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(0, 0, 0, 0)
+        whole.addWidget(ScrollColumn(content))
         self._clear(self.tr("Reading the runs …"))
 
     # -- which run
 
-    def _list(self) -> None:
-        """List the runs, in the background; the chosen one stays."""
-        if not (self._app_state.registry_is_ready and self.isVisible()):
-            return
-        folder, engine = self._app_state.runs_folder, self._app_state.engine
-        self._app_state.background(lambda: engine.list_runs(folder)[:LISTED], self._take_runs)
-
-    def _take_runs(self, runs: list[RunInfo]) -> None:
-        chosen = self.run.currentData()
-        self.run.blockSignals(True)
-        self.run.clear()
-        for run in runs:
-            title = self._app_state.title_of("strategies", run.strategy)
-            self.run.addItem(self.tr("{0} · seed {1} · {2}").format(run.name, run.seed, title), key_of(run.folder))
-            self.run.setItemData(self.run.count() - 1, str(run.folder), Qt.ItemDataRole.ToolTipRole)
-        wanted = [self._overlay.live, chosen, *reversed(self._overlay.shown)]
-        if not self._app_state.is_running:
-            wanted = wanted[1:]
-        places = [self.run.findData(each) for each in wanted if each is not None]
-        self.run.setCurrentIndex(next((place for place in places if place >= 0), 0 if runs else -1))
-        self.run.blockSignals(False)
-        self.run.setEnabled(bool(runs))
-        self._choose()
-
-    def _follow(self, folders: list[Path]) -> None:
-        """Show the run that was shown in the curves last."""
-        places = [self.run.findData(key_of(folder)) for folder in reversed(folders)]
-        if (place := next((place for place in places if place >= 0), -1)) >= 0:
-            self.run.setCurrentIndex(place)
-
-    def _choose(self) -> None:
-        folder: Path | None = self.run.currentData()
+    def _choose(self, folder: Path | None) -> None:
         if folder is None:
             self._job = None
             self._clear(self.tr("No runs yet. A run's features are shown here from its first checkpoint on."))
@@ -267,7 +241,6 @@ class FeaturesPanel(QWidget):
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
         self._poll.start()
-        self._list()
 
     def hideEvent(self, event: QHideEvent) -> None:
         super().hideEvent(event)

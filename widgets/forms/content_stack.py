@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QLabel, QStackedWidget, QWidget
+from PySide6.QtWidgets import QLabel, QSizePolicy, QStackedWidget, QWidget
 
 from widgets.style import theme
 
@@ -34,3 +34,18 @@ class ContentStack(QStackedWidget):
         """Show a sentence in the place of the content."""
         self.sentence.setText(words)
         self.setCurrentIndex(0)
+
+
+class ElasticStack(ContentStack):
+    """As high as there is room, and at least ``lowest`` px: a panel that scrolls does so where it is lower.
+
+    Plots, and sentences that wrap, would ask a scroll area for more.
+    """
+
+    def __init__(self, content: QWidget, lowest: int) -> None:
+        super().__init__(content)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored)
+        self.setMinimumHeight(lowest)
+
+    def hasHeightForWidth(self) -> bool:
+        return False

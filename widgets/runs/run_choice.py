@@ -1,7 +1,8 @@
-"""The choice of a run whose strategy adapts to new tasks; it follows the runs folder and what the curves show."""
+"""The choice of one run, which follows the runs folder and what the curves show."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,6 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QComboBox, QSizePolicy
 
-from widgets.adaptation.job import adapting_runs
 from widgets.curves.overlay import Overlay, key_of
 from widgets.shell.app_state import AppState
 
@@ -20,15 +20,28 @@ LISTED = 200  # newest runs that are looked through
 
 
 class RunChoice(QComboBox):
-    """Lists the runs in the background, the newest first, while it is shown."""
+    """Lists the runs in the background, the newest first, while it is shown.
 
-    chosen = Signal(object)  # the run's folder; None: there is none
+    Args:
+        tip: says which runs they are.
+        kept: returns those of the runs that are listed, in the background; None: all are.
+        follows_live: whether a run that starts in the window is chosen.
+    """
 
-    def __init__(self, app_state: AppState) -> None:
+    chosen = Signal(object)  # the run's folder, also where it is the same as before; None: there is none
+
+    def __init__(
+        self,
+        app_state: AppState,
+        tip: str,
+        kept: Callable[[Sequence[RunInfo]], list[RunInfo]] | None = None,
+        follows_live: bool = False,
+    ) -> None:
         super().__init__()
         self._app_state, self._overlay = app_state, Overlay.of(app_state)
+        self._kept, self._follows_live = kept, follows_live
         self.setAccessibleName(self.tr("Run"))
-        self.setToolTip(self.tr("Runs of strategies that adapt to a new task, the newest first"))
+        self.setToolTip(tip)
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.setMinimumContentsLength(12)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
@@ -39,25 +52,31 @@ class RunChoice(QComboBox):
 
     def refresh(self) -> None:
         """List the runs again; the chosen one stays."""
-        app_state = self._app_state
+        app_state, kept = self._app_state, self._kept
         if not (app_state.registry_is_ready and self.isVisible()):
             return
-        folder, list_runs, registry = app_state.runs_folder, app_state.engine.list_runs, app_state.registry
-        app_state.background(lambda: adapting_runs(list_runs(folder)[:LISTED], registry), self._take)
+        folder, list_runs = app_state.runs_folder, app_state.engine.list_runs
+
+        def read() -> list[RunInfo]:
+            runs = list_runs(folder)[:LISTED]
+            return runs if kept is None else kept(runs)
+
+        app_state.background(read, self._take)
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
         self.refresh()
 
     def _take(self, runs: list[RunInfo]) -> None:
-        chosen = self.currentData()
+        live = self._overlay.live if self._follows_live and self._app_state.is_running else None
+        wanted = (live, self.currentData(), *reversed(self._overlay.shown))
         self.blockSignals(True)
         self.clear()
         for run in runs:
             title = self._app_state.title_of("strategies", run.strategy)
             self.addItem(self.tr("{0} · seed {1} · {2}").format(run.name, run.seed, title), key_of(run.folder))
             self.setItemData(self.count() - 1, str(run.folder), Qt.ItemDataRole.ToolTipRole)
-        places = [self.findData(each) for each in (chosen, *reversed(self._overlay.shown)) if each is not None]
+        places = [self.findData(each) for each in wanted if each is not None]
         self.setCurrentIndex(next((place for place in places if place >= 0), 0 if runs else -1))
         self.blockSignals(False)
         self.setEnabled(bool(runs))
