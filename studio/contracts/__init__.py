@@ -15,6 +15,7 @@ from studio.contracts.episodes import Episodes
 from studio.contracts.panel import PanelInfo, ShowsFields, ShutsDown
 from studio.contracts.player import ContextComponent, PlayerInfo, PlayerProtocol, PolicyChoice, RandomizationValues
 from studio.contracts.policy import (
+    Act,
     AdaptableBlock,
     Companion,
     EmbodimentSpec,
@@ -38,6 +39,7 @@ __all__ = [
     "RENAMED_ENTRIES",
     "SLOTS",
     "WHOLE",
+    "Act",
     "AdaptableBlock",
     "Array",
     "AuxiliaryLoss",

@@ -105,10 +105,19 @@ class Policy(Protocol):
         """Return what its path is colored by; None: it scores no transitions."""
 
 
+Act = Callable[[Observation, Any], tuple[Array, Any]]
+"""The ``act`` of a policy: from an observation and a memory to native actions and the memory after it."""
+
+
 class TrialPolicy(Policy, Protocol):
     """A policy whose memory lasts over the episodes of a trial: it explores in the first and uses what it found."""
 
-    def exploring(self, seed: int) -> Callable[[Observation, Any], tuple[Array, Any]]:
+    @property
+    def explores_apart(self) -> bool:
+        """Return whether episodes of exploration are apart from those that count, which ``act`` plays, as in PEARL;
+        otherwise the whole trial counts, and is played alike, as in RL²."""
+
+    def exploring(self, seed: int) -> Act:
         """Return what acts in a trial: as ``act``, with actions sampled by random numbers of their own."""
 
 

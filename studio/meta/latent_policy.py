@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from studio.contracts import Observation, Policy
+from studio.contracts import Act, Observation, Policy
 from studio.experiment import setting
 from studio.meta.context_encoder import FactorEncoder, RecurrentEncoder
 from studio.meta.trials import PREVIOUS
@@ -36,6 +36,7 @@ class LatentActorCritic(SquashedActorCritic):
     algorithm = ""  # nothing but a meta-learner trains it
     is_recurrent = True
     plays_trials = True
+    explores_apart = True
 
     class Params(SquashedActorCritic.Params):
         """Size of the networks, and how the latent variable is inferred."""
@@ -90,7 +91,7 @@ class LatentActorCritic(SquashedActorCritic):
         with torch.inference_mode():
             return self._acted(observation, memory, None)
 
-    def exploring(self, seed: int) -> Callable[[Any, Any], tuple[Array, Any]]:
+    def exploring(self, seed: int) -> Act:
         """Return a function that acts as in training: by a z that is sampled from the posterior for each episode
         (posterior sampling), and by sampled actions, whose transitions the encoder knows."""
         generator = torch.Generator().manual_seed(seed)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from studio.contracts import Observation
+from studio.contracts import Act, Observation
 from studio.meta.trials import PREVIOUS
 from studio.nn.policy import BasePolicy
 from studio.rl.networks.recurrent import RecurrentActorCritic
@@ -28,8 +28,9 @@ class TrialActorCritic(RecurrentActorCritic):
     summary = "Recurrent actor-critic whose memory lasts over the episodes of a trial; for RL²."
     reference = "Duan et al. 2016 (arXiv:1611.02779)"
     plays_trials = True
+    explores_apart = False
 
-    def exploring(self, seed: int) -> Callable[[Any, Any], tuple[Array, Any]]:
+    def exploring(self, seed: int) -> Act:
         """Return a function that acts as :meth:`act`, but samples its actions as in training."""
         generator = torch.Generator().manual_seed(seed)
 

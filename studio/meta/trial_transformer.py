@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from studio.contracts import Observation
+from studio.contracts import Act, Observation
 from studio.experiment import setting
 from studio.meta.trials import PREVIOUS
 from studio.nn.running_mean_std import RunningMeanStd
@@ -36,6 +36,7 @@ class TrialTransformer(FlatPolicy):
     reference = "Lee et al. 2023 (arXiv:2306.14892), section 3"
     is_recurrent = True
     plays_trials = True
+    explores_apart = False
     controls = ("discrete",)
 
     class Params(FlatPolicy.Params):
@@ -105,7 +106,7 @@ class TrialTransformer(FlatPolicy):
             logits, after = self._logits(observation, memory)
             return logits.argmax(-1, keepdim=True).float().cpu().numpy(), after.cpu().numpy()
 
-    def exploring(self, seed: int) -> Callable[[Observation, Any], tuple[Array, Any]]:
+    def exploring(self, seed: int) -> Act:
         """Return what acts in a trial: it samples its choices, which is posterior sampling (section 3.3)."""
         generator = torch.Generator().manual_seed(seed)
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from studio.contracts import Ids, Observation, ResolvedDomain
+from studio.contracts import Act, Ids, Observation, ResolvedDomain, TrialPolicy
 from studio.errors import StudioError
 from studio.sim.observers import Observer, TrialObserver
 from studio.sim.rollout import Outcome, run_episodes
@@ -98,17 +98,19 @@ class Trials(TrialObserver):
 
 
 def run_trials(
-    act: Callable[[Observation, Any], tuple[Array, Any]],
+    act: Act,
     domain: ResolvedDomain,
     k: int,
     seeds: Sequence[int],
     tick: Callable[[int], None] | None = None,
     observers: Sequence[Observer] = (),
+    last: Act | None = None,
 ) -> tuple[list[Outcome], Any]:
     """Play one trial for each seed, all at once, with a memory that lasts over the trial's episodes.
 
     Args:
         act: the ``act`` of a policy whose memory is an array (n, width); with sampled actions if it explores by chance.
+        last: acts in the last episode; None: ``act`` does.
         seeds: seeds of the first episodes, which draw the contexts; later episodes have seeds of their own.
         tick: called every step with the number of episodes that have ended; it may raise to leave.
         observers: look on.
@@ -118,10 +120,11 @@ def run_trials(
     """
     world = World(domain.domain, domain.new_task(), domain.embodiment, len(seeds))
     memory: Any = None
+    acting = act
 
     def actions_of(world: World, ids: Array, observation: Observation | None) -> Array:
         nonlocal memory
-        actions, after = act(observation or {}, None if memory is None else memory[ids])
+        actions, after = acting(observation or {}, None if memory is None else memory[ids])
         memory = np.array(after) if memory is None else memory
         memory[ids] = after
         return np.asarray(actions)
@@ -133,8 +136,34 @@ def run_trials(
         episodes = [[seed + step * i for seed in seeds] for i in range(k)]
         outcomes = []
         for place, each in enumerate(episodes):
+            acting = act if last is None or place < k - 1 else last
             count = None if tick is None else lambda ended, place=place: tick(place * len(seeds) + ended)
             outcomes.append(run_episodes(world, actions_of, each, tick=count))
         return outcomes, memory
     finally:
         world.close()
+
+
+def scored_trials(
+    policy: TrialPolicy,
+    domain: ResolvedDomain,
+    most: int,
+    seeds: Sequence[int],
+    seed: int,
+    tick: Callable[[int], None] | None = None,
+) -> list[Outcome]:
+    """Return what became of the episodes after 0, 1 … ``most`` others of the same task, a trial for each seed.
+
+    Args:
+        seed: of the random numbers that the policy explores by.
+        tick: called every step with the number of episodes that have ended, of ``most + 1`` for each seed; it may raise
+            to leave.
+    """
+    if not policy.explores_apart:
+        return run_trials(policy.exploring(seed), domain, most + 1, seeds, tick)[0]
+    outcomes = []
+    for shots in range(most + 1):  # episodes in which it explores; those of shorter trials are the same ones
+        ended = None if tick is None else lambda count, shots=shots: tick(shots * len(seeds) + count // (shots + 1))
+        played, _ = run_trials(policy.exploring(seed), domain, shots + 1, seeds, ended, last=policy.act)
+        outcomes.append(played[-1])
+    return outcomes

@@ -14,7 +14,7 @@ from studio.errors import DataError, ExperimentError
 from studio.experiment import Experiment
 from studio.experiment.plans import MOST_SHOTS
 from studio.meta.task_split import split
-from studio.meta.trials import run_trials
+from studio.meta.trials import run_trials, scored_trials
 from studio.registry import Registry
 from studio.run.adaptation import Adaptation, AfterShots
 from studio.run.belief import Belief, belief
@@ -150,10 +150,11 @@ class MetaTest:
         self, contexts: Sequence[Sequence[float]], shots: Sequence[int], tick: Tick
     ) -> dict[int, Evaluation]:
         """Return the scores of trials of all held-out tasks together, each of which draws one of them."""
-        act, seed = cast(TrialPolicy, self._policy).exploring(self._plan.seed), self._plan.seed
+        policy, seed = cast(TrialPolicy, self._policy), self._plan.seed
         domain = self.target.changed(self.target.domain.changed(contexts=[list(context) for context in contexts]))
         length, seeds = max(shots) + 1, range(seed, seed + len(contexts) * EPISODES)
-        outcomes, _ = run_trials(act, domain, length, seeds, lambda ended: tick(ended, length * len(seeds)))
+        total = length * len(seeds)
+        outcomes = scored_trials(policy, domain, max(shots), seeds, seed, lambda ended: tick(ended, total))
         return {count: self._score(_by_context(outcomes[count])) for count in shots}
 
     def _task(self, context: Sequence[float], most: int) -> ResolvedDomain:
@@ -176,13 +177,14 @@ class MetaTest:
     ) -> Iterator[tuple[AfterShots, ...]]:
         """Yield once: all trials are played together, and a trial's episode after n others is that after n shots."""
         policy, seed, length = cast(TrialPolicy, self._policy), self._plan.seed, max(shots) + 1
-        recorder = TrajectoryRecorder(length)  # of a trial alone, as the strategy adapts to one
-        run_trials(policy.exploring(seed), domain, length, [seed], observers=[recorder])
-        seeds = range(seed, seed + repeats * EPISODES)
-        act = policy.exploring(seed)
-        outcomes, _ = run_trials(act, domain, length, seeds, lambda ended: tick(ended, length * len(seeds)))
-        played, found = recorder.trajectories(), []
+        seeds, found = range(seed, seed + repeats * EPISODES), []
+        total = length * len(seeds)
+        outcomes = scored_trials(policy, domain, max(shots), seeds, seed, lambda ended: tick(ended, total))
+        last = policy.act if policy.explores_apart else None
         for count in shots:
+            recorder = TrajectoryRecorder(count + 1)  # of a trial alone, as the strategy adapts to one
+            run_trials(policy.exploring(seed), domain, count + 1, [seed], observers=[recorder], last=last)
+            played = recorder.trajectories()
             adapted = self._restored.strategy.adapt(Shots(domain, count, seed))
             known = belief(adapted, played[:count], domain, seed)
             score = score_of(outcomes[count], domain.task.has_success)

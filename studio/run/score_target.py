@@ -9,7 +9,7 @@ from studio.contracts import Policy, ResolvedDomain, SupportPolicy, TrialPolicy
 from studio.experiment import EvaluationPlan
 from studio.meta.examples import SupportTrials
 from studio.meta.task_split import held_out
-from studio.meta.trials import run_trials
+from studio.meta.trials import scored_trials
 from studio.run.evaluate import Evaluation, evaluate, score_of
 from studio.sim.rollout import MAX_AT_ONCE, Outcome, policy_actions
 
@@ -28,8 +28,9 @@ def score_target(
     """Return the policy's scores after 0, 1 … shots, up to the largest of ``plan.shots``: the last one is its score.
 
     A policy whose memory lasts over a trial plays trials: its score after n shots is that of the episode that follows n
-    others of the same task. One that reads support is adapted to the scripted expert's n first episodes of each task;
-    its own episode starts the same way after any number of them. Any other plays episodes of their own.
+    others of the same task, in which it explores. One that reads support is adapted to the scripted expert's n first
+    episodes of each task; its own episode starts the same way after any number of them. Any other plays episodes of
+    their own.
 
     Args:
         episodes: behind each score.
@@ -43,11 +44,11 @@ def score_target(
     if not policy.plays_trials:  # one that does observes what its last step led to, in its first episode too
         return [evaluate(policy, domain, episodes, seed, tick)]
     length = max(plan.shots) + 1
-    act, parts = cast(TrialPolicy, policy).exploring(seed), []
+    parts = []
     for start in range(0, episodes, MAX_AT_ONCE):
         count = None if tick is None else lambda ended, start=start: tick(start + ended // length, episodes)
         seeds = range(seed + start, seed + min(start + MAX_AT_ONCE, episodes))
-        parts.append(run_trials(act, domain, length, seeds, count)[0])
+        parts.append(scored_trials(cast(TrialPolicy, policy), domain, length - 1, seeds, seed, count))
     return [score_of(Outcome.joined(place), domain.task.has_success) for place in zip(*parts, strict=True)]
 
 

@@ -80,6 +80,7 @@ def test_trial_policy_without_shots_observes_what_its_steps_led_to() -> None:
 
     class Stay(BasePolicy):
         plays_trials = True
+        explores_apart = False
 
         def exploring(self, seed: int) -> Any:
             def act(seen: Any, memory: Any) -> tuple[np.ndarray, np.ndarray]:

@@ -11,7 +11,8 @@ import torch
 from studio.errors import StudioError
 from studio.meta.trial_policy import AdaptedPolicy, TrialActorCritic
 from studio.meta.trial_returns import TrialReturns
-from studio.meta.trials import Trials, run_trials
+from studio.meta.trials import Trials, run_trials, scored_trials
+from studio.nn.policy import BasePolicy
 from studio.registry import shared_registry
 from studio.rl.algorithms.ppo import PPOParams
 from studio.rl.algorithms.recurrent_ppo import RecurrentPPO
@@ -235,6 +236,42 @@ def test_unknown_previous_entries_count_as_their_mean() -> None:
     }
     np.testing.assert_allclose(policy.act({"state": plain})[0], policy.act({"state": plain, **rows})[0], atol=1e-6)
     assert np.array_equal(policy.act(plain)[0], policy.act({"state": plain})[0])
+
+
+class _Explorer(BasePolicy):
+    """Explores by going left for good; the episodes that count stay where they are."""
+
+    plays_trials = True
+    explores_apart = True
+
+    def act(self, observation: Any, memory: Any = None) -> tuple[np.ndarray, np.ndarray]:
+        n = len(observation["state"])
+        seen = np.zeros((n, 1), np.float32) if memory is None else memory
+        return np.zeros((n, 2), np.float32), seen + observation["previous_end"]
+
+    def exploring(self, seed: int) -> Any:
+        def act(observation: Any, memory: Any) -> tuple[np.ndarray, np.ndarray]:
+            still, after = self.act(observation, memory)
+            return still - np.float32([0.1, 0]), after
+
+        return act
+
+
+@pytest.mark.parametrize("apart", [True, False])
+def test_what_is_scored_after_shots_is_what_the_policy_does_with_them(
+    apart: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Standing still costs the distance of the goal at every step, by closed form; exploring costs other rewards."""
+    monkeypatch.setattr(_Explorer, "explores_apart", apart)
+    domain = resolve(point_world(1).domain, shared_registry())
+    goal, ended = (0.3, -0.4), list[int]()
+    one = domain.changed(domain.domain.changed(contexts=[goal]))
+    outcomes = scored_trials(_Explorer(), one, 2, [3, 4], 0, ended.append)
+    steps = np.arange(1, HORIZON + 1)
+    wanted = -0.5 * HORIZON if apart else -np.hypot(0.1 * steps + goal[0], goal[1]).sum()
+    for outcome in outcomes:
+        assert outcome.returns == pytest.approx([wanted, wanted], rel=1e-5)
+    assert len(outcomes) == 3 and ended == sorted(ended) and ended[-1] <= 3 * 2
 
 
 def test_exploring_samples_around_the_actions_by_its_own_chance() -> None:
