@@ -6,9 +6,7 @@ import argparse
 from typing import Any
 
 from studio import help_pages
-from studio.cli.settings_help import settings_page
 from studio.files import json_text
-from studio.registry import shared_registry
 
 
 def add_parser(commands: Any) -> None:
@@ -46,5 +44,9 @@ def help_(options: argparse.Namespace) -> int:
 
 def _page(id: str) -> help_pages.Page:
     """Return a help page, or else that of a strategy or a policy."""
-    own = None if id in help_pages.pages() else settings_page(id, shared_registry())
-    return own or help_pages.page(id)
+    if id in help_pages.pages():
+        return help_pages.page(id)
+    from studio.cli.settings_help import settings_page  # with pydantic, which --help does without
+    from studio.registry import shared_registry
+
+    return settings_page(id, shared_registry()) or help_pages.page(id)
