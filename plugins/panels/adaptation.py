@@ -173,13 +173,11 @@ class AdaptationPanel(QWidget):
         self.editor.set_facts(facts)
         self.episodes.set_facts(facts)
         self.parts.offer("task", bool(facts.components))
-        self.parts.offer("episodes", has_episodes(facts))
         self._place_buttons()
         self.shots.clear()
         for button in self.buttons.values():
             button.setEnabled(True)
-        self.buttons["play"].setEnabled(has_episodes(facts))
-        self.buttons["play"].setToolTip(self._play_words(facts))
+        self._offer_play(facts)
         self.stack.show_content()
         self._edit(kept)
 
@@ -190,6 +188,11 @@ class AdaptationPanel(QWidget):
             self.buttons["outside"].setVisible(bool(facts.outside))
             self.buttons["score"].setVisible(bool(facts.inside) and self.parts.is_shown("scores"))
             self.buttons["play"].setVisible(self.parts.is_shown("episodes") or not has_episodes(facts))
+
+    def _offer_play(self, facts: TaskFacts) -> None:
+        self.parts.offer("episodes", has_episodes(facts))
+        self.buttons["play"].setEnabled(has_episodes(facts))
+        self.buttons["play"].setToolTip(self._play_words(facts))
 
     def _play_words(self, facts: TaskFacts) -> str:
         if not has_episodes(facts):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,11 @@ from PySide6.QtCore import Qt
 
 from plugins.panels.adaptation import PANEL, AdaptationPanel
 from studio.contracts import Ball
+from studio.experiment import Domain
 from studio.registry import shared_registry
 from studio.run.channels import Channels
 from studio.run.session import Session
+from studio.sim.domains import resolve
 from widgets.shell.app_state import AppState
 from widgets.shell.player_offer import PlayerOffer
 
@@ -115,6 +118,15 @@ def test_a_regression_shows_the_fit_with_its_support(qtbot: Any, tmp_path: Path)
             item for item in panel.episodes.fit.view.getPlotItem().items if isinstance(item, pg.ScatterPlotItem)
         )
         assert np.transpose(points.getData()) == pytest.approx(after[-1].support[:, :2])
+
+
+def test_play_is_not_offered_where_an_episode_is_a_single_choice(qtbot: Any, panel: AdaptationPanel) -> None:
+    assert panel._facts is not None and panel.buttons["play"].isEnabled()
+    digits = Domain(embodiment="reader", task="digit_classes", control="discrete", observation="image", camera="eye")
+    panel._facts = replace(panel._facts, domain=resolve(digits, shared_registry()))
+    panel._offer_play(panel._facts)
+    assert not panel.buttons["play"].isEnabled() and "a single choice" in panel.buttons["play"].toolTip()
+    assert not panel.episodes.isVisible() and panel.shots.isVisible()
 
 
 def test_a_new_checkpoint_is_followed_and_the_task_stays(qtbot: Any, panel: AdaptationPanel) -> None:
