@@ -2,10 +2,11 @@
 
 ``short``: ten pulls of five and of ten arms, by RL² and SNAIL; the greedy policy's value is exact, by following it
 through all 1,024 sequences of rewards. ``long``: a hundred pulls of five arms by RL² with fast weights, greedily, on
-fresh bandits, one seed. ``tabular``: ten episodes of random MDPs by RL² with fast weights, by sampled actions as in
-training, on fresh MDPs. ``dpt``: ten pulls by the decision-pretrained transformer's samples; its value on five arms is
-exact, by dynamic programming over all counts of successes and failures, as it reads the trial as a set. Ten arms have
-ten million counts: there 200,000 trials are drawn, whose expected rewards are known at each pull.
+fresh bandits, one seed. ``rules``: what known rules earn there; the published figures are of few bandits. ``tabular``:
+ten episodes of random MDPs by RL² with fast weights, by sampled actions as in training, on fresh MDPs. ``dpt``: ten
+pulls by the decision-pretrained transformer's samples; its value on five arms is exact, by dynamic programming over all
+counts of successes and failures, as it reads the trial as a set. Ten arms have ten million counts: there 200,000 trials
+are drawn, whose expected rewards are known at each pull.
 
 The experiments are those of ``assets/experiments``. With a constant weight of the entropy, six runs of RL² on seeds 0,
 1 and 2 had reached 98.8 to 99.8% in 200 iterations; it decays since SNAIL learned better so on seed 101. Seconds are
@@ -36,7 +37,7 @@ from tests.bench._report import finish, row
 from tests.bench._sessions import RUNS, run_all
 
 SEEDS = (0, 1, 2)
-PULLS = 10
+PULLS, LONG = 10, 100
 EXPERIMENTS = Path(__file__).resolve().parents[2] / "assets" / "experiments"
 TRIALS = 200_000  # of DPT on ten arms
 FRESH, AT_ONCE, FIRST = 20_000, 2_000, 50_000_000  # tasks of a score, and the first one's seed
@@ -87,12 +88,12 @@ def probabilities_of(policy: TrialTransformer) -> Callable[[Array], Array]:
     return probabilities
 
 
-def drawn_value(arms: int, probabilities: Callable[[Array], Array]) -> tuple[float, float]:
+def drawn_value(arms: int, probabilities: Callable[[Array], Array], pulls: int = PULLS) -> tuple[float, float]:
     """Return the mean expected reward of trials drawn from the prior, and the half of its 95% interval."""
     rng, each = np.random.default_rng(0), []
     for _ in range(TRIALS // 10_000):
         counts, expected, rows = np.zeros((10_000, arms, 2), int), np.zeros(10_000), np.arange(10_000)
-        for _ in range(PULLS):
+        for _ in range(pulls):
             shares, chances = probabilities(counts), (1 + counts[..., 0]) / (2 + counts.sum(-1))
             expected += (shares * chances).sum(1)
             arm = np.minimum((rng.random((len(rows), 1)) > shares.cumsum(1)).sum(1), arms - 1)
@@ -116,6 +117,58 @@ def short(folder: Path) -> list[Row]:
                 row(f"{title}, n=10, k={arms}: a run", max(seconds), "s, the longest", "<= 120", None, seconds)
             )
     return found
+
+
+def ucb1(constant: float) -> Callable[[Array], Array]:
+    """Return the probabilities of UCB1's choices by counts: the largest mean + √(c log t / n)."""
+
+    def probabilities(counts: Array) -> Array:
+        number = counts.sum(-1)
+        bonus = np.sqrt(constant * np.log(number.sum(1, keepdims=True) + 1) / np.maximum(number, 1))
+        index = np.where(number > 0, counts[..., 0] / np.maximum(number, 1) + bonus, np.inf)
+        return np.eye(counts.shape[1])[index.argmax(1)]
+
+    return probabilities
+
+
+def thompson() -> Callable[[Array], Array]:
+    """Return the choices of Thompson sampling by counts, drawn: a 1 for the chosen arm."""
+    rng = np.random.default_rng(1)
+    return lambda counts: np.eye(counts.shape[1])[rng.beta(1 + counts[..., 0], 1 + counts[..., 1]).argmax(1)]
+
+
+def gittins(pulls: int) -> Callable[[Array], Array]:
+    """Return the choices by the finite-horizon Gittins index, a 1 for the chosen arm.
+
+    The index of an arm with m pulls left is the largest certain reward a pull, on a grid of 401, that going on with the
+    arm is at least worth as much as: V(s, f, m) = max(λ m, p (1 + V(s+1, f, m−1)) + (1 − p) V(s, f+1, m−1)).
+    """
+    certain = np.linspace(0, 1, 401)
+    s, f = np.arange(pulls + 1)[:, None], np.arange(pulls + 1)
+    chance = ((1 + s) / (2 + s + f))[..., None]
+    index, value = np.zeros((pulls + 1,) * 3), np.zeros((pulls + 1, pulls + 1, len(certain)))
+    for left in range(1, pulls + 1):
+        n = pulls + 1 - left
+        going_on = chance[:n, :n] * (1 + value[1 : n + 1, :n]) + (1 - chance[:n, :n]) * value[:n, 1 : n + 1]
+        index[left, :n, :n] = certain[(going_on >= left * certain - 1e-12).sum(-1) - 1]
+        value[:n, :n] = np.maximum(going_on, left * certain)
+
+    def probabilities(counts: Array) -> Array:
+        left = pulls - counts[0].sum()
+        return np.eye(counts.shape[1])[index[left, counts[..., 0], counts[..., 1]].argmax(1)]
+
+    return probabilities
+
+
+def indices() -> list[Row]:
+    """Return what known rules earn in a hundred pulls of five arms, which is compared with RL²'s."""
+    rules = {"Thompson sampling": thompson(), "finite-horizon Gittins index": gittins(LONG)}
+    rules |= {f"UCB1, c = {constant:g}": ucb1(constant) for constant in (0.03, 0.05, 0.07, 0.1, 0.15, 0.2)}
+    found = {name: drawn_value(5, rule, LONG) for name, rule in rules.items()}
+    return [
+        row(f"n=100, k=5: {name}", value, f"total reward ± {half:.2f} on {TRIALS} drawn bandits")
+        for name, (value, half) in found.items()
+    ]
 
 
 def totals(run: RunInfo, sampled: bool) -> Array:
@@ -171,6 +224,7 @@ PARTS: dict[str, Callable[[Path], list[Row]]] = {
     "long": lambda folder: played(
         "RL², n=100, k=5", "rl2_bandit_fast_weights", 78.0, "UCB1 78.0, paper 78.7", folder, SEEDS[:1]
     ),
+    "rules": lambda folder: indices(),
     "tabular": lambda folder: played(
         "RL², MDPs, n=10", "rl2_tabular", 150.0, "PSRL 138.1, paper 156.2", folder, SEEDS, sampled=True
     ),
