@@ -50,7 +50,7 @@ class MAML(Strategy):
             "policy": {"id": TaskActor.id, "params": {"width": 8}},
             "strategy.params": {
                 "meta_batch": 3, "episodes": 2, "inner_steps": 2, "learn_rates": True, "every_step": True,
-                "physics_threads": 1,
+                "exploration_std": 0.5, "advantage_scale": "family", "physics_threads": 1,
             },
             "evaluation.held_out": "inside",
         }

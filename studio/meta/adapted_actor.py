@@ -87,7 +87,8 @@ class AdaptedActor(nn.Module):
         """
         place = min(step, self.steps - 1)
         if self.settings.advantage_scale == "family":
-            shares = (trajectories["deviations"] / self.advantage_scales[place])[:, None, None]
+            # all of a sparse task's advantages may be 0
+            shares = (trajectories["deviations"] / (self.advantage_scales[place] + 1e-8))[:, None, None]
             trajectories = {**trajectories, "advantages": trajectories["advantages"] * shares}
         rates = {n: parameters[f"log_rates.{i}"][place : place + 1].exp() for i, n in enumerate(self.names)}
 
