@@ -63,6 +63,9 @@ class PEARL:
         tasks, n, horizon = len(held.task_seeds), world.num_envs, world.task.horizon
         self.steps, self.context_steps = held.k * horizon, settings.trial * horizon
         p = policy.params
+        # z is inferred before each step of a trial or, as in the paper, from whole episodes
+        first, every = (0, 1) if p.inference == "step" else (horizon, horizon)
+        self.times = torch.arange(first, self.context_steps + 1, every, device=self.device)
         widths = {"observations": p.inputs, "actions": p.outputs, "rewards": 1}
         widths |= {"next_observations": p.inputs, "discounts": 1}
         visits = -(-iterations * n // tasks) + 1  # of a task: they are assigned in turn
@@ -159,7 +162,7 @@ class PEARL:
             has, rewarded = self.rewarded.added[tasks] > 0, self.rewarded.sample(tasks, few, self.generator)
             for name, column in batch.items():
                 column[:, :few] = torch.where(has[:, None, None], rewarded[name], column[:, :few])
-        context, mask = self.recent.sample(tasks, settings.context, settings.batch_size, self.generator)
+        context, mask = self.recent.sample(tasks, settings.context, self.times, settings.batch_size, self.generator)
         noise = self._normal(2, settings.task_batch * settings.batch_size, p.outputs)
         latent_noise = self._normal(settings.task_batch, settings.batch_size, p.latent)
         arguments = batch, context, mask, latent_noise, noise

@@ -76,12 +76,14 @@ class RecentTrials:
             self.rows[task, self.added[task] % self.rows.shape[1]] = own
             self.added[task] += 1
 
-    def sample(self, tasks: Tensor, count: int, prefixes: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    def sample(
+        self, tasks: Tensor, count: int, times: Tensor, prefixes: int, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
         """Return contexts (n, transitions, width) of tasks (n,), and masks (n, prefixes, transitions).
 
         A context is a recent trial's transitions, or ``count`` of them drawn without replacement, in their order. Each
-        mask is 1 for those before a time that is uniform from the trial's start, where only the prior is known, to its
-        end.
+        mask is 1 for those before one of the ``times``, (k,), steps from the trial's start, which are as likely as each
+        other.
         """
         steps, device, n = self.rows.shape[2], self.rows.device, len(tasks)
         stored = self.added[tasks].clamp(max=self.rows.shape[1])
@@ -91,8 +93,8 @@ class RecentTrials:
             places = keys.topk(count, sorted=False).indices.sort(-1).values
         else:
             places = torch.arange(steps, device=device).expand(n, steps)
-        lengths = torch.randint(steps + 1, (n, prefixes, 1), generator=generator, device=device)
-        return self.rows[tasks[:, None], trial[:, None], places], (places[:, None] < lengths).float()
+        drawn = torch.randint(len(times), (n, prefixes, 1), generator=generator, device=device)
+        return self.rows[tasks[:, None], trial[:, None], places], (places[:, None] < times[drawn]).float()
 
     def state_dict(self) -> dict[str, Any]:
         """Return the trials, copied to the CPU."""

@@ -73,7 +73,7 @@ def test_memories_return_transitions_of_the_asked_task_alone() -> None:
     batch = replay.sample(asked, 50, generator)
     assert (batch["a"] == asked[:, None, None]).all() and (batch["b"] == asked[:, None, None]).all()
     for _ in range(20):
-        context, _ = recent.sample(asked, 4, 1, generator)
+        context, _ = recent.sample(asked, 4, torch.arange(7), 1, generator)
         assert (context[..., 0] % 10 == asked[:, None]).all()
         assert (context[2:, :, 0] >= 20).all()  # of its two newest trials
 
@@ -89,8 +89,17 @@ def test_replay_adds_the_chosen_transitions_alone() -> None:
 def test_recent_trials_sample_what_was_seen_at_any_moment_of_a_trial(count: int) -> None:
     recent, generator = RecentTrials(1, 1, 30, 1), torch.Generator().manual_seed(0)
     recent.add([0], torch.arange(30.0)[:, None, None])
-    context, mask = recent.sample(torch.zeros(20, dtype=torch.long), count, 50, generator)
+    context, mask = recent.sample(torch.zeros(20, dtype=torch.long), count, torch.arange(31), 50, generator)
     assert (context[:, 1:] > context[:, :-1]).all() and context.unique().numel() == 30  # in order, and any of them
     assert (mask[..., 1:] <= mask[..., :-1]).all()  # what comes later is not seen
     seen = mask.sum(-1)
     assert seen.min() == 0 and seen.max() == count and abs(seen.mean() - count / 2) < count / 20
+
+
+def test_contexts_are_whole_episodes_where_a_latent_is_inferred_before_each() -> None:
+    recent, generator = RecentTrials(1, 1, 30, 1), torch.Generator().manual_seed(0)
+    recent.add([0], torch.arange(30.0)[:, None, None])
+    times = torch.tensor([10, 20, 30])
+    context, mask = recent.sample(torch.zeros(8, dtype=torch.long), 30, times, 50, generator)
+    ends = context[:, None, :, 0].mul(mask).amax(-1) + 1
+    assert set(ends.flatten().tolist()) == {10.0, 20.0, 30.0}
