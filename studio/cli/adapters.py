@@ -257,9 +257,9 @@ def _measure(
         return []
     from studio.cli.progress import ShareLine
     from studio.registry import shared_registry
-    from studio.run.adapter_loss import action_loss, experiment_of, recorded_states, success_of
+    from studio.run.adapter_loss import action_loss, adapter_experiment, recorded_states, success_of
 
-    experiment, registry, lines = experiment_of(folder), shared_registry(), []
+    experiment, registry, lines = adapter_experiment(folder), shared_registry(), []
     if options.actions:
         found = action_loss(policies[0][1], policies[-1][1], recorded_states(experiment, registry))
         about["actions"] = found.to_dict()

@@ -62,14 +62,14 @@ class SupportPerceptron(FlatPolicy):
 
     def fit_to(self, world: Any, seed: int) -> None:
         """Build the networks for a world's observations and actions; the same seed gives the same weights."""
-        inputs = rows_of(world.observe([0]), self.params.ignored).shape[1]
+        inputs = flat_observation(world.observe([0]), self.params.ignored).shape[1]
         self.make(seed, inputs=inputs, outputs=world.choices or len(world.control.low), choices=world.choices)
         if not world.choices:
             self.set_ranges(world.control.low, world.control.high)
 
     def fit_scales(self, examples: Examples) -> None:
         """Take means and standard deviations of examples' observations, and of their actions but for choices."""
-        rows = {"observation": rows_of(examples.observations, self.params.ignored)}
+        rows = {"observation": flat_observation(examples.observations, self.params.ignored)}
         if not self.params.choices:
             rows["action"] = torch.as_tensor(examples.actions)
         for name, found in rows.items():
@@ -124,7 +124,7 @@ class SupportPerceptron(FlatPolicy):
 
     def scaled(self, observation: Any) -> Tensor:
         """Return an observation as the perceptron reads it, (…, inputs), on the policy's device."""
-        rows = rows_of(observation, self.params.ignored).to(self.low.device)
+        rows = flat_observation(observation, self.params.ignored).to(self.low.device)
         return (rows - self.observation_mean) / self.observation_std * self.params.input_scale
 
     def scaled_actions(self, actions: Array) -> Tensor:
@@ -188,7 +188,7 @@ class SupportPerceptron(FlatPolicy):
             self.register_buffer(f"{name}_std", torch.ones(width))
 
 
-def rows_of(observation: Any, ignored: Sequence[str]) -> Tensor:
+def flat_observation(observation: Any, ignored: Sequence[str]) -> Tensor:
     """Return an observation's entries side by side, (…, width) float32; of an image (…, h, w, 3) its gray values."""
     if not isinstance(observation, Mapping) or "image" not in observation:
         return torch.as_tensor(flatten(observation, ignored), dtype=torch.float32)

@@ -38,7 +38,7 @@ class ActionLoss:
         return asdict(self)
 
 
-def experiment_of(folder: Path) -> Experiment:
+def adapter_experiment(folder: Path) -> Experiment:
     """Return the experiment of an adapter's folder. Raises DataError where it has none."""
     file = folder / "experiment.yaml"
     if not file.is_file():

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import dataclasses
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -90,6 +91,15 @@ def score_of(outcome: Outcome, has_success: bool) -> Evaluation:
     low, high = bootstrap_interval(values, shares=has_success)
     measure, mean_return = "success" if has_success else "return", float(outcome.returns.mean())
     return Evaluation(len(values), float(values.mean()), low, high, mean_return, outcome, measure)
+
+
+def score_of_groups(groups: Sequence[Outcome], has_success: bool) -> Evaluation:
+    """Return the score of all groups' episodes; its interval is over groups, whose episodes share an adaptation."""
+    from studio.sim.rollout import Outcome
+
+    means = np.array([(group.successes if has_success else group.returns).mean() for group in groups])
+    low, high = bootstrap_interval(means, shares=has_success)
+    return dataclasses.replace(score_of(Outcome.joined(groups), has_success), low=low, high=high)
 
 
 def bootstrap_interval(values: np.ndarray, seed: int = 0, shares: bool = True) -> tuple[float, float]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import cast
@@ -19,8 +18,8 @@ from studio.registry import Registry
 from studio.run.adaptation import Adaptation, AfterShots
 from studio.run.belief import Belief, belief
 from studio.run.check import strategy_of
-from studio.run.evaluate import Evaluation, bootstrap_interval, evaluate, score_of
-from studio.run.restored import RestoredStrategy, experiment_of, restored_strategy
+from studio.run.evaluate import Evaluation, evaluate, score_of, score_of_groups
+from studio.run.restored import RestoredStrategy, restored_strategy, run_experiment
 from studio.sim.rollout import Outcome, policy_actions, run_episodes
 from studio.sim.tasks.contexts import PREFIX
 from studio.sim.trajectory import TrajectoryRecorder
@@ -46,7 +45,7 @@ class MetaTest:
     """
 
     def __init__(self, run: Path, registry: Registry, tick: Tick = lambda done, total: None) -> None:
-        if not adapts(experiment_of(run), registry):
+        if not adapts(run_experiment(run), registry):
             words = "The run's strategy does not adapt to a new task: its policy stays as it is."
             raise DataError(words, str(run), "Choose a run of a meta-learning strategy, such as rl2 or few_shot.")
         self._restored: RestoredStrategy = restored_strategy(run, registry, tick)
@@ -223,12 +222,7 @@ class MetaTest:
             world.close()
 
     def _score(self, parts: Sequence[Outcome]) -> Evaluation:
-        """Return the score of groups of episodes, whose interval is over the groups."""
-        has_success = self.target.task.has_success
-        score = score_of(Outcome.joined(parts), has_success)
-        means = np.array([(part.successes if has_success else part.returns).mean() for part in parts])
-        low, high = bootstrap_interval(means, shares=has_success)
-        return dataclasses.replace(score, low=low, high=high)
+        return score_of_groups(parts, self.target.task.has_success)
 
 
 def _by_context(outcome: Outcome) -> list[Outcome]:

@@ -43,7 +43,7 @@ def restored_strategy(
         DataError: the folder is no run, it has no training state yet, or the state is of another experiment.
         ExperimentError: something that the experiment names is missing here.
     """
-    experiment = experiment_of(run)
+    experiment = run_experiment(run)
     kind, params = strategy_of(experiment, registry)
     found = latest_state(run, "adapt")
     if found is None:
@@ -72,7 +72,7 @@ def restored_strategy(
     return RestoredStrategy(experiment, strategy, target, step)
 
 
-def experiment_of(run: Path) -> Experiment:
+def run_experiment(run: Path) -> Experiment:
     """Return a run's experiment. Raises DataError where the folder is no run."""
     if not (run / "experiment.yaml").is_file():
         raise DataError("There is no run in this folder.", str(run), "Name the folder of a run.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 
 import numpy as np
@@ -10,7 +9,7 @@ import numpy as np
 from studio.contracts import ResolvedDomain, Shots, Strategy
 from studio.experiment import EvaluationPlan
 from studio.meta.task_split import held_out, single_tasks
-from studio.run.evaluate import Evaluation, bootstrap_interval, evaluate, score_of
+from studio.run.evaluate import Evaluation, evaluate, score_of_groups
 from studio.sim.rollout import Outcome
 
 
@@ -42,12 +41,5 @@ def score_adapted(
 
             policy = strategy.adapt(Shots(task, count, seed))
             parts.append(evaluate(policy, task, end - start, plan.seed + start, counted).outcome)
-        found[count] = _score(parts, target.task.has_success)
+        found[count] = score_of_groups(parts, target.task.has_success)
     return found
-
-
-def _score(parts: list[Outcome], has_success: bool) -> Evaluation:
-    """Return the score of all tasks' episodes; its interval is over tasks, whose episodes share an adaptation."""
-    means = np.array([(part.successes if has_success else part.returns).mean() for part in parts])
-    low, high = bootstrap_interval(means, shares=has_success)
-    return dataclasses.replace(score_of(Outcome.joined(parts), has_success), low=low, high=high)

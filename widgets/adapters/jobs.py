@@ -55,7 +55,7 @@ def playable(folders: Sequence[Path], registry: Registry) -> tuple[BlendedPolicy
         DataError: the adapters are of different bases or robots.
     """
     from studio.nn.blended_policy import BlendedPolicy
-    from studio.run.adapter_loss import experiment_of
+    from studio.run.adapter_loss import adapter_experiment
     from studio.store.adapter_files import check_one_base
     from studio.store.adapters import open_adapter
 
@@ -63,7 +63,7 @@ def playable(folders: Sequence[Path], registry: Registry) -> tuple[BlendedPolicy
     check_one_base(opened)
     first = opened[0]
     policy = BlendedPolicy(first.base, [one.policy for one in opened], [1.0] + [0.0] * (len(opened) - 1))
-    return policy, first, experiment_of(first.folder)
+    return policy, first, adapter_experiment(first.folder)
 
 
 def write_pruned(folder: Path, rank: int, to: Path, registry: Registry) -> Path:
@@ -104,25 +104,25 @@ def trash(folders: Sequence[Path]) -> None:
 
 def pruning_actions(adapted: Adapted, found: Sequence[Spectrum], rank: int, registry: Registry) -> ActionLoss:
     """Return how pruning to a rank changes the actions on the target's recorded states."""
-    from studio.run.adapter_loss import action_loss, experiment_of, recorded_states
+    from studio.run.adapter_loss import action_loss, adapter_experiment, recorded_states
     from studio.store.adapter_files import pruned, ranks_for
 
     policy, _ = pruned(adapted, ranks_for(found, rank))
-    return action_loss(adapted.policy, policy, recorded_states(experiment_of(adapted.folder), registry))
+    return action_loss(adapted.policy, policy, recorded_states(adapter_experiment(adapted.folder), registry))
 
 
 def pruning_success(
     adapted: Adapted, found: Sequence[Spectrum], rank: int, registry: Registry, keep_on: Callable[[], bool]
 ) -> tuple[Evaluation, Evaluation]:
     """Return the scores before and after pruning to a rank, on the same seeds. Raises Stopped where it shall end."""
-    from studio.run.adapter_loss import experiment_of, success_of
+    from studio.run.adapter_loss import adapter_experiment, success_of
     from studio.store.adapter_files import pruned, ranks_for
 
     def tick(_done: int, _total: int) -> None:
         if not keep_on():
             raise Stopped
 
-    experiment = experiment_of(adapted.folder)
+    experiment = adapter_experiment(adapted.folder)
     policy, _ = pruned(adapted, ranks_for(found, rank))
     episodes = experiment.evaluation.episodes
     before, after = (success_of(one, experiment, registry, episodes, tick) for one in (adapted.policy, policy))
