@@ -69,7 +69,6 @@ class RL2(ReinforcementStrategy):
 
     def learner(self, policy: Any, world: World, plan: Experiment, log: Log) -> Learner:
         given = {
-            "trial": self.params.trial,
             "anneal_entropy": self.params.anneal_entropy,
             "auxiliary": self.auxiliary(policy),
             "log": log,

@@ -33,6 +33,11 @@ class TaskGroups(TrialObserver):
         self.seeds = np.zeros(groups, int)
         world.hold_trials(self)
 
+    @property
+    def episode(self) -> Array:
+        """Return that every episode is the first of its trial, (num_envs,)."""
+        return np.zeros(self.groups * self.size, int)
+
     def choose(self, seeds: Sequence[int] | Array) -> None:
         """From the next reset on each group's context and randomized values are those that its seed, of (groups,),
         draws."""

@@ -37,6 +37,11 @@ class TrialObserver(Observer):
 
     k: int  # episodes of a trial
 
+    @property
+    def episode(self) -> Array:
+        """Return the index of each simulation's episode within its trial, (num_envs,), from 0."""
+        raise NotImplementedError
+
     def restart(self) -> None:
         """All simulations are about to be reset together: nothing of the episodes before goes on."""
         raise NotImplementedError

@@ -96,8 +96,6 @@ class BatchSimulation:
         )
         self.randomization = self.randomizer.values  # each simulation's present values by key, (num_envs,) or (…, 3)
         self.contexts = np.zeros((num_envs, len(task.context)))  # which of its task's family each episode is
-        # where the next episode has the context of the last, whatever its seed draws: within a trial
-        self.keeps_context = np.zeros(num_envs, bool)
         self.observers: list[Observer] = [] if self.curriculum is None else [self.curriculum]
         self.trials: TrialObserver | None = None  # which episodes share one context; None: each has its own
         # the goal (g,) that a learner set itself in a simulation, in place of the task's; None: it sets none
@@ -168,9 +166,8 @@ class BatchSimulation:
         if self.task.context:
             drawn = contexts.draw(self.task, self.domain.contexts, rng)  # in any case: what is drawn after it stays
             if self.trials is not None:
-                self.contexts[ids] = contexts.draw(self.task, self.domain.contexts, EpisodeRng(shared))
-            else:
-                self.contexts[ids] = np.where(self.keeps_context[ids][:, None], self.contexts[ids], drawn)
+                drawn = contexts.draw(self.task, self.domain.contexts, EpisodeRng(shared))
+            self.contexts[ids] = drawn
         self.task.reset(self, ids, rng)
         for observer in self.observers:
             observer.on_reset(self, ids)

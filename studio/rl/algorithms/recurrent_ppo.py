@@ -9,7 +9,6 @@ network. A policy that unrolls without a loop is compiled as PPO's is.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import torch
@@ -29,7 +28,6 @@ class RecurrentPPO(PPO):
     policy that does not unroll at once.
 
     Args:
-        trial: number of episodes that memory and returns extend over.
         anneal_entropy: the weight of the entropy decays linearly to 0 over the iterations.
     """
 
@@ -42,11 +40,10 @@ class RecurrentPPO(PPO):
         world: World,
         settings: PPOParams,
         *,
-        trial: int = 1,
         anneal_entropy: bool = False,
         **more: Any,
     ) -> None:
-        super().__init__(policy, world, settings, collector=partial(RecurrentRollouts, trial=trial), **more)
+        super().__init__(policy, world, settings, collector=RecurrentRollouts, **more)
         self.anneal_entropy = anneal_entropy
         self.entropy_share = torch.ones_like(self.rate)  # of the entropy's weight that is left
         self._sequences = min(world.num_envs, max(1, settings.minibatch // settings.steps))  # in a minibatch

@@ -25,25 +25,25 @@ class RecurrentRollout(Rollout):
 
 
 class RecurrentRollouts(RolloutCollector):
-    """Collects with a memory that lasts for a trial (Duan et al. 2016, RL², arXiv:1611.02779).
+    """Collects with a memory that lasts for a trial of the world, or for an episode where it has no trials (Duan et al.
+    2016, RL², arXiv:1611.02779).
 
-    Within a trial the task's context is held, and returns continue into the next episode. A rollout whose length is a
-    multiple of a trial's longest consists of whole trials, as far as no episode ends early: simulations then start
-    together, and the network is unrolled over long sequences.
-
-    Args:
-        trial: number of episodes of a trial.
+    Within a trial returns continue into the next episode. A rollout whose length is a multiple of a trial's longest
+    consists of whole trials, as far as no episode ends early: simulations then start together, and the network is
+    unrolled over long sequences.
     """
 
     policy: RecurrentActorCritic
 
-    def __init__(self, *given: Any, trial: int = 1, **named: Any) -> None:
-        self.trial = trial
+    def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
-        self.statistics = EpisodeStatistics(self.world, trial)
+        self.statistics = EpisodeStatistics(self.world, self.trial)
         self._memory = torch.zeros(self.world.num_envs, self.policy.memory_width, device=self.device)
-        self._episode = np.zeros(self.world.num_envs, int)  # index within the trial
-        self._hold_contexts()
+
+    @property
+    def trial(self) -> int:
+        """Return how many episodes memory and returns extend over."""
+        return 1 if self.world.trials is None else self.world.trials.k
 
     @property
     def staggered(self) -> bool:
@@ -59,15 +59,13 @@ class RecurrentRollouts(RolloutCollector):
         return RecurrentRollout(**vars(super().collect()), memory=before, fresh=self._fresh)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return all that the next rollout depends on but the policy and the generator."""
-        own = {"memory": self._memory.clone(), "episode": torch.from_numpy(self._episode.copy())}
-        return super().state_dict() | own
+        """Return all that the next rollout depends on but the policy, the generator and the world's trials."""
+        return super().state_dict() | {"memory": self._memory.clone()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore what :meth:`state_dict` returned."""
         super().load_state_dict(state)
-        self._memory, self._episode = state["memory"].to(self.device), state["episode"].cpu().numpy().copy()
-        self._hold_contexts()
+        self._memory = state["memory"].to(self.device)
 
     def _features(self, normalized: Tensor) -> Tensor:
         features, self._memory = self.policy.remember(normalized, self._memory)
@@ -80,18 +78,12 @@ class RecurrentRollouts(RolloutCollector):
 
     def _ends(self, t: int, terminated: Array, truncated: Array) -> tuple[Array, Array]:
         """Return where trials end, and clear the memory there."""
-        ended = terminated | truncated
-        self._episode[ended] += 1
-        over = ended & (self._episode >= self.trial)
-        self._episode[over] = 0
-        self._hold_contexts()
+        over = terminated | truncated
+        if self.world.trials is not None:  # the next episodes have begun
+            over &= self.world.trials.episode == 0
         if over.any():
             fresh = torch.from_numpy(over)
             self._memory = self._memory.masked_fill(fresh.to(self.device)[:, None], 0.0)
             if t + 1 < self.length:
                 self._fresh[t + 1] = fresh
         return terminated & over, truncated & over
-
-    def _hold_contexts(self) -> None:
-        """Make the world keep the context of every simulation whose trial continues after its present episode."""
-        self.world.keeps_context[:] = self._episode + 1 < self.trial

@@ -143,9 +143,9 @@ def test_memory_survives_episode_ends_within_a_trial_only() -> None:
     """What the collector remembers is cleared exactly where the trial's context is drawn again."""
     torch.set_num_threads(1)
     world = point_world(2)
-    trials = Trials(world, 2)
+    Trials(world, 2)
     settings = PPOParams(update="eager", steps=2 * HORIZON + 10, minibatch=2 * HORIZON + 10, epochs=1)
-    ppo = RecurrentPPO(policy_for(world), world, settings, iterations=1, seed=0, trial=trials.k)
+    ppo = RecurrentPPO(policy_for(world), world, settings, iterations=1, seed=0)
     contexts: list[np.ndarray] = [world.contexts.copy()]
     real = world.step
 

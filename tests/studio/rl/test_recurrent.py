@@ -12,6 +12,7 @@ import torch
 
 from plugins.tasks.point_navigation import PointNavigation
 from studio.experiment import Experiment
+from studio.meta.trials import Trials
 from studio.registry import Registry
 from studio.rl.algorithms.ppo import PPOParams, ppo_loss
 from studio.rl.algorithms.recurrent_ppo import RecurrentPPO
@@ -36,8 +37,10 @@ def policy_for(world: Any, **params: Any) -> RecurrentActorCritic:
 def learner(iterations: int, sims: int = 8, trial: int = 1, **settings: Any) -> RecurrentPPO:
     torch.set_num_threads(1)
     world = make_vector(sims, "hopper", "hopper", threads=1)
+    if trial > 1:
+        Trials(world, trial, observed=False)
     given = {"update": "eager", "steps": 16, "minibatch": 32, "epochs": 2} | settings
-    return RecurrentPPO(policy_for(world), world, PPOParams(**given), iterations=iterations, seed=0, trial=trial)
+    return RecurrentPPO(policy_for(world), world, PPOParams(**given), iterations=iterations, seed=0)
 
 
 def found(ppo: RecurrentPPO) -> list[dict[str, float]]:
@@ -138,16 +141,23 @@ def test_gradients_flow_through_time_and_stop_at_an_episodes_beginning() -> None
     assert (gradient[:2] == 0).all() and (gradient[2:].abs().sum(-1) > 0).all()
 
 
+def owners(ppo: RecurrentPPO) -> list[Any]:
+    """Return all that keep state: the learner, and the world's trials."""
+    trials = ppo.rollouts.world.trials
+    return [ppo] if trials is None else [ppo, trials]
+
+
 @pytest.mark.parametrize("trial", [1, 3])
 def test_it_resumes_to_the_bit(trial: int) -> None:
     whole = learner(6, trial=trial)
-    every, kept = [], {}
+    every, kept = [], list[Any]()
     for metrics in whole.iterate():
         every.append({k: v for k, v in metrics.values.items() if k != "steps_per_second"})
         if metrics.step == 3:
-            kept = whole.state_dict()
+            kept = [owner.state_dict() for owner in owners(whole)]
     again = learner(6, trial=trial)
-    again.load_state_dict(kept)
+    for owner, state in zip(owners(again), kept, strict=True):
+        owner.load_state_dict(state)
     assert found(again) == every[3:] and torch.equal(again.flat.vector, whole.flat.vector)
 
 
@@ -213,29 +223,6 @@ def test_a_trial_is_remembered_across_its_episodes_and_returns_go_on() -> None:
     assert inside.any() and torch.allclose(carried[inside], wanted[:-1][inside], atol=1e-5)  # nothing was cut off there
     cut = torch.from_numpy(third[:-1])
     assert not torch.allclose(carried[cut], wanted[:-1][cut], atol=1e-2)
-
-
-def test_context_is_held_for_a_trial_and_no_longer() -> None:
-    torch.set_num_threads(1)
-    world = make_vector(4, "point_navigation", "point", threads=1)
-    world.task.horizon = 5
-    policy = policy_for(world)
-    settings = PPOParams(update="eager", steps=40, minibatch=40, epochs=1)
-    contexts: list[np.ndarray] = []
-    ends: list[np.ndarray] = []
-    real = world.step
-
-    def step(actions: Any) -> Any:
-        contexts.append(world.contexts.copy())
-        answer = real(actions)
-        ends.append(answer[2] | answer[3])
-        return answer
-
-    world.step = step
-    RecurrentPPO(policy, world, settings, iterations=1, seed=0, trial=3).rollouts.collect()
-    ended, changed = np.array(ends)[:-1], (np.diff(np.array(contexts), axis=0) != 0).any(-1)
-    third = ended & (ended.cumsum(0) % 3 == 0)
-    assert third.sum() > 4 and np.array_equal(changed, third)
 
 
 def test_a_world_that_diverges_is_counted_and_training_goes_on() -> None:
