@@ -1,7 +1,7 @@
 """MAML and MAESN from rewards: point navigation, the sparse half circle, the cheetah's direction and velocity; inside
 and outside of the range of training.
 
-The experiments are ``assets/experiments/maml_point_navigation.yaml``, ``maesn_half_circle.yaml`` and
+The experiments are ``assets/experiments/maml_point_navigation.yaml``, ``maesn_half_circle_sparse.yaml`` and
 ``maml_cheetah_*.yaml``. A score after n steps is the mean return of policies that were adapted to one held-out
 task each, by n gradient steps on fresh episodes of it; intervals are over the tasks of all seeds. (The cheetah has two
 tasks, which training has too: it is scored on these.)

@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from _report import finish, row
+from _report import finish, row, seed_interval
 from _training import kept
 from torch import Tensor
 from torch.func import functional_call
@@ -158,18 +158,9 @@ def query(test: Examples) -> tuple[Array, Array]:
     return test.observations["state"][:, SHOTS:, 0], test.actions[:, SHOTS:, 0]
 
 
-def interval(errors: Array) -> tuple[float, float]:
-    """Return the 95% bootstrap interval of the mean of errors (seeds, tasks); both are drawn again."""
-    rng = np.random.default_rng(0)
-    seeds, tasks = errors.shape
-    means = [errors[rng.integers(seeds, size=seeds)][:, rng.integers(tasks, size=tasks)].mean() for _ in range(4000)]
-    low, high = np.quantile(means, [0.025, 0.975])
-    return float(low), float(high)
-
-
 def error_row(id: str, errors: list[Array], what: str, most: float | None = None) -> dict[str, Any]:
     """Return the row of a method's error on the test tasks."""
-    value, (low, high) = float(np.mean(errors)), interval(np.stack(errors))
+    value, (low, high) = float(np.mean(errors)), seed_interval(np.stack(errors))
     asked, met = ("", None) if most is None else (f"<= {most}", value <= most)
     return row(
         id,
