@@ -33,7 +33,7 @@ class LatentActorCritic(SquashedActorCritic):
     title = "Latent MLP"
     summary = "Squashed Gaussian actor-critic that infers a latent variable of its task; for PEARL."
     reference = "Rakelly et al. 2019 (arXiv:1903.08254)"
-    algorithm = ""  # nothing but a meta-learner trains it
+    algorithm = ""  # a meta-learner alone trains it
     is_recurrent = True
     plays_trials = True
     explores_apart = True

@@ -29,7 +29,8 @@ class BasePolicy(nn.Module):
     has_features: ClassVar[bool] = False  # that can be looked at: see studio.contracts.FeaturePolicy
     controls: ClassVar[tuple[str, ...]] = ()  # that it can act in; empty: any
     loss_unit: ClassVar[str] = "MSE"  # of its cloning loss
-    algorithm: ClassVar[str] = ""  # the key in studio.rl.learners of what trains it; empty: it is cloned
+    is_cloned: ClassVar[bool] = True  # learns from batches: see studio.contracts.TrainablePolicy
+    algorithm: ClassVar[str] = ""  # the key in studio.rl.learners of what trains it as a source policy; empty: none
     params: Any = None
 
     @property

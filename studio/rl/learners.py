@@ -83,5 +83,5 @@ ALGORITHMS = {
 
 
 def algorithm_of(policy: BasePolicy | type[BasePolicy] | None) -> Algorithm | None:
-    """Return what trains a policy, or the policies of a class; None where it learns from demonstrations."""
+    """Return what trains a policy, or the policies of a class; None where no algorithm here does."""
     return ALGORITHMS.get(policy.algorithm) if policy is not None else None

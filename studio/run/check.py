@@ -36,8 +36,9 @@ def learns_from_demonstrations(experiment: Experiment, registry: Registry) -> di
         ExperimentError: there is no such strategy.
     """
     kind = registry.get("strategies", experiment.strategy.id, "strategy.id")
-    reinforced = algorithm_of(registry.all("policies").get(experiment.policy.id))
-    cloned = kind.requires.source_policy and experiment.pretraining.checkpoint is None and reinforced is None
+    policy = registry.all("policies").get(experiment.policy.id)
+    cloned = policy is None or policy.is_cloned
+    cloned = cloned and kind.requires.source_policy and experiment.pretraining.checkpoint is None
     learns = dict.fromkeys(experiment.domains, cloned or kind.requires.source_data)
     return learns | {"target": kind.requires.target_data}
 
@@ -137,9 +138,9 @@ def _demonstrations(experiment: Experiment, kind: Any, registry: Registry) -> li
     problems = []
     policy = registry.all("policies").get(experiment.policy.id)
     reinforced = algorithm_of(policy)
-    if kind.requires.demonstrations and reinforced is not None:
-        message = f"'{experiment.policy.id}' is for reinforcement learning; '{kind.title}' learns from demonstrations."
-        cloned = [id for id, other in registry.all("policies").items() if algorithm_of(other) is None]
+    if kind.requires.demonstrations and policy is not None and not policy.is_cloned:
+        message = f"'{policy.id}' cannot be trained by behavior cloning."
+        cloned = [id for id, other in registry.all("policies").items() if other.is_cloned]
         problems.append(Problem("policy.id", message, f"Choose {' or '.join(cloned)}."))
     if kind.requires.source_policy and reinforced is not None:
         problems += _reinforcement(experiment, reinforced)
@@ -148,7 +149,8 @@ def _demonstrations(experiment: Experiment, kind: Any, registry: Registry) -> li
     for name, domain in experiment.domains.items():
         if wanted[name] and controls and domain.control not in controls:
             message = f"'{experiment.policy.id}' cannot act under the control '{domain.control}' of the {name}."
-            fit = [id for id, other in registry.all("policies").items() if domain.control in other.controls]
+            fits = registry.all("policies").items()
+            fit = [id for id, other in fits if other.is_cloned and domain.control in other.controls]
             remedy = f"Choose {' or '.join(fit)}." if fit else "Choose a reinforcement-learning strategy."
             problems.append(Problem("policy.id", message, remedy))
         if domain.curriculum.enabled and kind.requires.demonstrations:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from studio.contracts import Problem
 from studio.experiment import Domain
 from studio.registry import Registry
-from studio.rl.learners import algorithm_of
 from studio.run.spaces import observed_terms, spaces_of
 
 
@@ -17,7 +16,7 @@ def misfit(policy: str, trained: Domain, domain: Domain, registry: Registry) -> 
     Raises:
         ExperimentError: a task, an embodiment or the policy is unknown.
     """
-    bound = algorithm_of(registry.get("policies", policy, "policy.id")) is None  # to slots and statistics of its robot
+    bound = registry.get("policies", policy, "policy.id").is_cloned  # to slots and statistics of its robot
     names = ["observation", *(["embodiment", "control"] if bound else [])]
     if domain.observes("image") and trained.observes("image"):
         names.append("image_size")

@@ -30,7 +30,7 @@ def test_ranges_grow_with_the_strength_and_replace_the_source_s_own() -> None:
     [
         ({"target.embodiment": "ur5_6dof"}, "target.embodiment", "keeps the embodiment"),
         ({"source.observation": "goal", "target.observation": "goal"}, "source.observation", "no images to vary"),
-        ({"policy": {"id": "gaussian_mlp"}}, "policy.id", "is for reinforcement learning"),
+        ({"policy": {"id": "gaussian_mlp"}}, "policy.id", "cannot be trained by behavior cloning"),
         ({"source.dataset": "a.hdf5"}, "source.dataset", "cannot be rendered"),
     ],
 )

@@ -64,6 +64,7 @@ class ReinforcementPolicy(BasePolicy):
     """
 
     id: ClassVar[str]
+    is_cloned = False
     sizes: ClassVar[tuple[str, ...]] = ("inputs", "outputs")  # fields of ``Params`` that are 0 while it is blank
     low: Tensor
     high: Tensor
@@ -94,9 +95,7 @@ class ReinforcementPolicy(BasePolicy):
     def bind(self, *domain: Any, **settings: Any) -> None:
         """Raise ExperimentError: behavior cloning needs another network."""
         raise ExperimentError(
-            f"'{self.id}' is for reinforcement learning; this strategy learns from demonstrations.",
-            "policy.id",
-            "Choose token_transformer.",
+            f"'{self.id}' cannot be trained by behavior cloning.", "policy.id", "Choose token_transformer."
         )
 
     def load_state_dict(self, state: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:

@@ -113,3 +113,13 @@ def test_sizes_of_images_matter_where_both_see_images() -> None:
 def test_unsupported_setting_is_a_problem(change: dict[str, Any], field: str, words: str) -> None:
     problems = check(tiny.experiment(**change), registry())
     assert [p for p in problems if p.field == field and words in p.message and p.remedy]
+
+
+@pytest.mark.parametrize("strategy", ["lora", "full_finetuning"])
+@pytest.mark.parametrize("policy", ["gaussian_mlp", "gradient_mlp", "latent_mlp", "trial_transformer"])
+def test_cloning_asks_for_a_policy_that_can_be_cloned(strategy: str, policy: str) -> None:
+    pen = {"embodiment": "pen", "task": "sinusoid", "control": "motor", "observation": "state"}
+    problems = check(Experiment(source=pen, target=pen, strategy={"id": strategy}, policy={"id": policy}), registry())
+    (remedy,) = [p.remedy for p in problems if p.field == "policy.id" and "behavior cloning" in p.message]
+    cloned = {"token_transformer", "mlp", "huggingface_vlm", "image_classifier"}
+    assert {*remedy.removeprefix("Choose ").rstrip(".").split(" or ")} == cloned
