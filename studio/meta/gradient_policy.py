@@ -84,8 +84,8 @@ class GradientPolicy(SupportPerceptron):
 
     def set_inner_loop(self, settings: InnerLoopParams) -> None:
         """Take the inner loop, before the sizes are known."""
-        names = InnerLoopParams.model_fields
-        self.params = self.params.model_copy(update={name: settings.__dict__[name] for name in names})
+        own = settings.model_dump(include=set(InnerLoopParams.model_fields))
+        self.params = self.params.model_copy(update=own)
 
     def _weights_and_rates(self, parameters: Weights) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """Return the perceptron's weights, and the rates of all steps for each of them, (steps, …), by name."""

@@ -133,7 +133,7 @@ class DynamicsGap:
 
     def about(self) -> dict[str, Any]:
         """Return what :meth:`made` needs beside the tensors: numbers and strings."""
-        settings = {name: getattr(self._settings, name) for name in GapParams.model_fields}
+        settings = self._settings.model_dump(include=set(GapParams.model_fields))
         low, high = self._low.tolist(), self._high.tolist()
         return {"observation": self._observation, "low": low, "high": high, "ignored": list(self._ignored), **settings}
 

@@ -75,13 +75,17 @@ class Replay:
     def state_dict(self) -> dict[str, Any]:
         """Return all but the unused part, copied to the CPU."""
         held = min(self.time, self.length)
-        kept = {name: getattr(self, name)[:held].to("cpu", copy=True) for name in ("rows", "_began", "_ended")}
-        return {"time": self.time, "start": self._start.clone(), **{n.strip("_"): v for n, v in kept.items()}}
+        kept = {name: tensor[:held].to("cpu", copy=True) for name, tensor in self._stored().items()}
+        return {"time": self.time, "start": self._start.clone(), **kept}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore what :meth:`state_dict` returned."""
         self.time = int(state["time"])
         self._start.copy_(state["start"])
-        for name in ("rows", "_began", "_ended"):
-            kept = state[name.strip("_")]
-            getattr(self, name)[: len(kept)] = kept.to(self.rows.device)
+        for name, tensor in self._stored().items():
+            kept = state[name]
+            tensor[: len(kept)] = kept.to(self.rows.device)
+
+    def _stored(self) -> dict[str, Tensor]:
+        """Return what each slot holds, (length, envs, …), by the names of a saved state."""
+        return {"rows": self.rows, "began": self._began, "ended": self._ended}

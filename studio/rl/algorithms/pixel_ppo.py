@@ -131,7 +131,8 @@ class PixelPPO(OnPolicyLearner):
     def step(self, rollout: PixelRollout, rows: Tensor) -> Tensor:
         """Make a gradient step of actor and critic on some rows of a rollout; return the diagnostics."""
         policy, features = self.policy, rollout.features[rows]
-        batch = {name: getattr(rollout, name)[rows] for name in COLUMNS}
+        columns = rollout.columns()
+        batch = {name: columns[name][rows] for name in COLUMNS}
         values = policy.state_value(features, rollout.observations[rows])
         loss, diagnostics = ppo_loss(Normal(policy.actor(features), policy.log_std), values, batch, self.settings)
         self.optimizer.zero_grad(set_to_none=True)

@@ -134,7 +134,8 @@ class PPO(OnPolicyLearner):
         return self.rate.item()
 
     def learn(self, rollout: Any, step: Callable[..., Tensor]) -> Tensor:
-        columns = [getattr(rollout, name) for name in self._widths]
+        found = rollout.columns()
+        columns = [found[name] for name in self._widths]
         packed = torch.cat([c if c.ndim == 2 else c[:, None] for c in columns], 1)
         diagnostics = []
         for _ in range(self.settings.epochs):

@@ -56,7 +56,8 @@ class RecurrentPPO(PPO):
     def learn(self, rollout: RecurrentRollout, step: Callable[..., Tensor]) -> Tensor:
         """Train for the epochs of a rollout; return the mean diagnostics."""
         time, n = rollout.fresh.shape
-        columns = {name: getattr(rollout, name).unflatten(0, (time, n)) for name in self._widths}
+        found = rollout.columns()
+        columns = {name: found[name].unflatten(0, (time, n)) for name in self._widths}
         device, diagnostics = rollout.memory.device, []
         fresh = rollout.fresh.to(device if self.policy.has_parallel_unroll else "cpu")
         for _ in range(self.settings.epochs):

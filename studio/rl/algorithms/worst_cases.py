@@ -93,6 +93,9 @@ class WorstRollout(Rollout):
     critic_obs: Tensor
     critic_return: Tensor
 
+    def columns(self) -> dict[str, Tensor]:
+        return {**super().columns(), "critic_obs": self.critic_obs, "critic_return": self.critic_return}
+
 
 class Episodes:
     """One whole episode of each simulation, played by the exploring policy.

@@ -13,7 +13,6 @@ from studio.sim.world import World
 
 Array = np.ndarray
 LATEST = 20  # least number of episodes that a mean is over
-_ARRAYS = ("returns", "lengths", "whole")
 
 
 def stagger(world: World) -> None:
@@ -82,7 +81,7 @@ class EpisodeStatistics:
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state."""
-        arrays = {name: torch.from_numpy(getattr(self, name).copy()) for name in _ARRAYS}
+        arrays = {name: torch.from_numpy(array.copy()) for name, array in self._unfinished().items()}
         return {
             **arrays,
             "finished": [[float(part) for part in each] for each in self.finished],
@@ -91,8 +90,12 @@ class EpisodeStatistics:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore what :meth:`state_dict` returned."""
-        for name in _ARRAYS:
-            setattr(self, name, state[name].cpu().numpy().copy())
+        for name, array in self._unfinished().items():
+            array[:] = state[name].cpu().numpy()
         self.finished.clear()
         self.finished.extend((float(r), int(k), bool(s)) for r, k, s in state["finished"])
         self.episodes = int(state["count"])
+
+    def _unfinished(self) -> dict[str, Array]:
+        """Return what is known of the episodes under way, (env,) each, by the names of a saved state."""
+        return {"returns": self.returns, "lengths": self.lengths, "whole": self.whole}

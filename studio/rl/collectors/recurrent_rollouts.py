@@ -56,7 +56,7 @@ class RecurrentRollouts(RolloutCollector):
         before = self._memory
         self._memories: list[Tensor] = []  # after each step
         self._fresh = torch.zeros(self.length, len(before), dtype=torch.bool)
-        return RecurrentRollout(**vars(super().collect()), memory=before, fresh=self._fresh)
+        return RecurrentRollout(**super().collect().columns(), memory=before, fresh=self._fresh)
 
     def state_dict(self) -> dict[str, Any]:
         """Return all that the next rollout depends on but the policy, the generator and the world's trials."""

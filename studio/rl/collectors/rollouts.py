@@ -31,6 +31,17 @@ class Rollout:
     advantages: Tensor
     returns: Tensor  # of the normalized rewards: the critic's targets
 
+    def columns(self) -> dict[str, Tensor]:
+        """Return what each sample has, (time · env, …), by name."""
+        return {
+            "observations": self.observations,
+            "actions": self.actions,
+            "log_probs": self.log_probs,
+            "values": self.values,
+            "advantages": self.advantages,
+            "returns": self.returns,
+        }
+
 
 class RolloutCollector:
     """Collects rollouts from a world. Observations and rewards are normalized by the statistics of earlier ones.
