@@ -10,10 +10,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from studio.experiment import setting
-from studio.meta.trial_policy import TrialActorCritic
+from studio.meta.trial_policy import CellFreeActorCritic
 
 
-class SnailActorCritic(TrialActorCritic):
+class SnailActorCritic(CellFreeActorCritic):
     """As :class:`TrialActorCritic`, but actor and critic read the network of Mishra et al. 2018 (arXiv:1707.03141,
     section 3) over all steps of the trial so far. Its memory is these steps' observations and their number."""
 
@@ -22,7 +22,7 @@ class SnailActorCritic(TrialActorCritic):
     summary = "Actor-critic that attends to all earlier steps of a trial; for SNAIL."
     reference = "Mishra et al. 2018 (arXiv:1707.03141), sections 3 and 5.2"
 
-    class Params(TrialActorCritic.Params):
+    class Params(CellFreeActorCritic.Params):
         """Size of the network."""
 
         filters: int = setting(16, "Filters", "Filters of each temporal convolution.", ge=1, le=1024)
@@ -31,7 +31,7 @@ class SnailActorCritic(TrialActorCritic):
         )
 
     params: Params
-    sizes = (*TrialActorCritic.sizes, "length")
+    sizes = (*CellFreeActorCritic.sizes, "length")
 
     def fit_to(self, world: Any, seed: int) -> None:
         episodes = 1 if world.trials is None else world.trials.k
@@ -41,7 +41,6 @@ class SnailActorCritic(TrialActorCritic):
     def _build(self) -> None:
         self.network = Snail(self.params.inputs, self.params.hidden, self.params.filters, self.params.length)
         super()._build()
-        del self.core
 
     @property
     def input_width(self) -> int:

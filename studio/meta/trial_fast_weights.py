@@ -7,11 +7,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from studio.experiment import setting
-from studio.meta.trial_policy import TrialActorCritic
+from studio.meta.trial_policy import CellFreeActorCritic
 from studio.rl.networks.gaussian import network
 
 
-class TrialFastWeights(TrialActorCritic):
+class TrialFastWeights(CellFreeActorCritic):
     """As :class:`TrialActorCritic`, but the memory is a matrix M, (keys, values + 1), to which every step adds an outer
     product (Schlag, Irie and Schmidhuber 2021, "Linear transformers are secretly fast weight programmers",
     arXiv:2102.11174: the sum update rule, with softmax for the addresses)::
@@ -31,7 +31,7 @@ class TrialFastWeights(TrialActorCritic):
     reference = "Schlag, Irie and Schmidhuber 2021 (arXiv:2102.11174)"
     has_parallel_unroll = True
 
-    class Params(TrialActorCritic.Params):
+    class Params(CellFreeActorCritic.Params):
         """Size of the memory and the networks."""
 
         keys: int = setting(16, "Keys", "Rows of the memory, which queries and keys weigh.", ge=1, le=1024)
@@ -41,7 +41,6 @@ class TrialFastWeights(TrialActorCritic):
 
     def _build(self) -> None:
         super()._build()
-        del self.core
         p = self.params
         self.query, self.key = nn.Linear(p.inputs, p.keys), nn.Linear(2 * p.inputs, p.keys)
         for layer in (self.query, self.key):

@@ -15,7 +15,7 @@ from studio.rl.networks.gaussian import network
 
 
 class TrialHyperActorCritic(TrialActorCritic):
-    """As :class:`TrialActorCritic`, but the GRU's hidden state is no input of the actor: a hypernetwork makes the
+    """As :class:`TrialActorCritic`, but the memory's hidden state is no input of the actor: a hypernetwork makes the
     actor's weights of it, and the actor reads the present observation. The critic reads both."""
 
     id = "trial_hypernetwork"
@@ -44,8 +44,8 @@ class TrialHyperActorCritic(TrialActorCritic):
         return self.params.hidden + self.params.inputs
 
     def remember(self, normalized: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
-        hidden = self.core(normalized, memory)
-        return torch.cat([hidden, normalized], -1), hidden
+        hidden, after = super().remember(normalized, memory)
+        return torch.cat([hidden, normalized], -1), after
 
     def unrolled(self, normalized: Tensor, memory: Tensor, fresh: Tensor) -> Tensor:
         return torch.cat([super().unrolled(normalized, memory, fresh), normalized], -1)

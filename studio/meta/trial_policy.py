@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from studio.contracts import Act, Observation
+from studio.contracts import Act, Observation, Problem, ResolvedDomain
+from studio.experiment import setting
 from studio.meta.trials import PREVIOUS
 from studio.nn.policy import BasePolicy
 from studio.rl.networks.recurrent import RecurrentActorCritic
@@ -51,6 +52,26 @@ class TrialActorCritic(RecurrentActorCritic):
         widths = dict.fromkeys(PREVIOUS, 1) | {"previous_action": self.params.choices or self.params.outputs}
         missing = {name: np.full((n, width), np.nan, np.float32) for name, width in widths.items()}
         return torch.nan_to_num(super()._normalized({**entries, **missing}), nan=0.0)
+
+
+class CellFreeActorCritic(TrialActorCritic):
+    """Base of the policies for trials whose memory is not a recurrent cell's: a subclass says what it remembers."""
+
+    class Params(TrialActorCritic.Params):
+        """Size of the memory and the networks."""
+
+        cell: Literal["gru", "lstm"] = setting("gru", "Cell", "It has none.", since=2, derived=True)
+
+    @classmethod
+    def check(cls, params: Any, domains: Mapping[str, ResolvedDomain]) -> list[Problem]:
+        if params.cell == "gru":
+            return []
+        message = f"The memory of '{cls.id}' has no cell, so this setting has no effect."
+        return [Problem("policy.params.cell", message, "Leave it out, or choose trial_gru or trial_hypernetwork.")]
+
+    def _build(self) -> None:
+        super()._build()
+        del self.core  # only now: what is drawn after it stays what it was
 
 
 class AdaptedPolicy(BasePolicy):

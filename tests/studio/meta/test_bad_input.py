@@ -81,3 +81,11 @@ def test_a_task_that_is_no_family_is_a_problem() -> None:
         found = problems(id, {"source": cheetah, "target": cheetah, "evaluation.held_out": "none"})
         assert "source.task" in [problem.field for problem in found], id
         assert all(problem.remedy for problem in found)
+
+
+@pytest.mark.parametrize("id", ["trial_gru", "trial_hypernetwork", "trial_fast_weights", "trial_snail"])
+def test_a_cell_where_the_memory_has_none_is_a_problem(id: str) -> None:
+    strategy = "snail" if id == "trial_snail" else "rl2"
+    found = problems(strategy, {"policy.id": id, "policy.params": {"cell": "lstm"}, "evaluation.shots": [0]})
+    has_cell = id in ("trial_gru", "trial_hypernetwork")
+    assert [problem.field for problem in found] == ([] if has_cell else ["policy.params.cell"])

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
+import pytest
 import torch
 from torch import nn
 
@@ -31,13 +34,14 @@ def test_first_weights_are_the_same_for_every_memory_and_then_learn_from_it() ->
     assert made.generator.weight.grad is not None and made.generator.weight.grad.abs().max() > 1e-3
 
 
-def test_hypernetwork_policy_unrolled_is_the_policy_step_by_step() -> None:
-    policy = TrialHyperActorCritic(TrialHyperActorCritic.Params(width=8, hidden=6, base_width=4))
+@pytest.mark.parametrize("cell", ["gru", "lstm"])
+def test_hypernetwork_policy_unrolled_is_the_policy_step_by_step(cell: Literal["gru", "lstm"]) -> None:
+    policy = TrialHyperActorCritic(TrialHyperActorCritic.Params(width=8, hidden=6, base_width=4, cell=cell))
     policy.fit(3, -np.ones(2, np.float32), np.ones(2, np.float32), 0)
     nn.init.normal_(policy.actor.generator.weight)
     seen, fresh = torch.randn(9, 2, 3), torch.zeros(9, 2, dtype=torch.bool)
     fresh[4, 1] = True
-    memory = start = torch.randn(2, 6)
+    memory = start = torch.randn(2, policy.memory_width)
     distribution, values = policy(seen, start, fresh)
     for t in range(9):
         memory = memory.masked_fill(fresh[t][:, None], 0.0)
