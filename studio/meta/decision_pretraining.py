@@ -49,7 +49,8 @@ class DecisionPretraining:
     """Trains a :class:`TrialTransformer` in place (Lee et al. 2023, arXiv:2306.14892, algorithm 1).
 
     With unlimited tasks its distribution of the best action becomes the posterior given the context. A gradient step's
-    contexts have a size that is drawn uniformly, from none to all but one step of a trial.
+    contexts have a size that is drawn uniformly, from none to all but one step of a trial; all are the same share of
+    their trials.
 
     Args:
         iterations: over which the learning rate is annealed.

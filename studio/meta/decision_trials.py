@@ -35,15 +35,18 @@ class DecisionTrials:
 
         Args:
             rows: which trials, (batch,).
-            context: transitions of each, as far as a trial has so many.
+            context: transitions of a trial of ``time`` steps, fewer than these; a shorter one has as large a share of
+                its own, so that there is a step of each to ask about.
         """
-        present = self.present[rows]
+        present, each = self.present[rows], rows[:, None]
         keys = torch.rand(present.shape, generator=generator, device=generator.device).to(present.device)
-        steps = (keys + ~present).argsort(1)[:, : context + queries]  # those of the trial first, in random order
-        known, asked, each = steps[:, :context], steps[:, context:], rows[:, None]
+        steps = (keys + ~present).argsort(1)  # those of the trial first, in random order
+        time, places = present.shape[1], torch.arange(present.shape[1], device=present.device)
+        sizes = context * present.sum(1, keepdim=True) // time  # of each trial's context
+        known, asked = steps[:, :context], steps.gather(1, sizes + places[: min(queries, time - context)])
         return DecisionBatch(
             self.transitions[each, known],
-            self.present[each, known],
+            places[:context] < sizes,
             self.states[each, asked],
             self.labels[each, asked],
             self.present[each, asked],

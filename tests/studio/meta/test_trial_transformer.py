@@ -61,9 +61,13 @@ def test_decision_batches_ask_about_steps_that_are_not_in_the_context() -> None:
     found.transitions[..., 16], found.labels = steps, steps.long()
     found.present[0, 7:] = False  # a trial that ended early
     batch = found.split(torch.tensor([0, 3]), 5, 4, collector.generator)
-    context, asked = batch.context[..., 16].tolist(), batch.labels.tolist()
-    assert all(len({*known, *unknown}) == 9 for known, unknown in zip(context, asked, strict=True))
-    assert batch.present.all() and batch.asked.tolist() == [[True, True, False, False], [True] * 4]
+    contexts, labels = batch.context[..., 16], batch.labels
+    known = [context[there].tolist() for context, there in zip(contexts, batch.present, strict=True)]
+    assert [len(steps) for steps in known] == [5 * 7 // 20, 5] and batch.asked.all()
+    assert [len({*seen, *asked}) for seen, asked in zip(known, labels.tolist(), strict=True)] == [5, 9]
+    found.present[:, 1:] = False  # all ended at once: their only step is asked about
+    batch = found.split(torch.arange(4), 19, 4, collector.generator)
+    assert not batch.present.any() and batch.labels.tolist() == [[0]] * 4 and batch.asked.all()
 
 
 def test_decision_trials_have_the_experts_labels_and_a_task_for_each() -> None:
