@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -75,9 +75,9 @@ class Adaptable(nn.Module):
             )
         return losses.mean(), Outputs(features, prediction)
 
-    def adapted(self, policy: TrainablePolicy, support: Batch) -> Any:
+    def adapted(self, policy: TrainablePolicy, support: Batch) -> TrainablePolicy:
         """Return a copy of a policy with this one's parameters, adapted to all rows of a support."""
-        made = cast(Any, copy.deepcopy(policy))
+        made = copy.deepcopy(policy)
         inner = _PolicyLoss(made)
         with sdpa_kernel(SDPBackend.MATH):
             found = self._adapted(inner, {n: v.detach() for n, v in inner.named_parameters()}, _entries(support), True)
@@ -113,7 +113,7 @@ class _PolicyLoss(nn.Module):
 
     def __init__(self, policy: TrainablePolicy) -> None:
         super().__init__()
-        self.policy: Any = policy
+        self.policy = policy
 
     def forward(self, entries: Entries) -> tuple[Tensor, Tensor, Tensor]:
         loss, outputs = self.policy.loss(Batch(**entries))

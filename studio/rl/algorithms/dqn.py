@@ -135,7 +135,9 @@ class DQN(OffPolicyLearner):
     diagnostics = DIAGNOSTICS
     action_width = 1
     relabels_jointly = True
+    policy: QPolicy
     settings: DQNParams
+    update: DQNUpdate
 
     def __init__(
         self,

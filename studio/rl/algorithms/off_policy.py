@@ -55,7 +55,7 @@ class OffPolicyParams(Settings):
     )
 
 
-class Update(Protocol):
+class Update(Stateful, Protocol):
     """One gradient update of a learner, and all tensors that it changes."""
 
     @property
@@ -66,17 +66,11 @@ class Update(Protocol):
     def step(self) -> Callable[..., Tensor]:
         """Return the function (batch, …) → diagnostics that makes an update."""
 
-    def state_dict(self) -> dict[str, Any]: ...
-
-    def load_state_dict(self, state: dict[str, Any], /) -> None: ...
-
 
 class OffPolicyLearner(ABC):
     """Train a policy in a world from a replay buffer. The policy's parameters change in place.
 
     Args:
-        settings: with ``samples``, ``update_ratio``, ``batch_size``, ``capacity``, ``learning_starts``, ``gamma`` and
-            ``update``.
         iterations: number of iterations, of ``settings.samples`` environment steps each.
         log: receives sentences for the run's log.
         hindsight: learn to reach goals, by relabeling; None: learn from the world's rewards.
@@ -88,13 +82,16 @@ class OffPolicyLearner(ABC):
     diagnostics: ClassVar[tuple[str, ...]]  # names of what an update returns
     action_width: int  # of a stored action
     relabels_jointly: ClassVar[bool] = False  # whether the batches of consecutive updates are relabeled in one call
-    update: Any  # an Update: the subclass's own has more
+    # subclasses declare their own kinds of these
+    policy: ReinforcementPolicy
+    settings: OffPolicyParams
+    update: Update
 
     def __init__(
         self,
         policy: ReinforcementPolicy,
         world: World,
-        settings: Any,
+        settings: OffPolicyParams,
         *,
         iterations: int,
         seed: int,
@@ -102,8 +99,7 @@ class OffPolicyLearner(ABC):
         hindsight: HindsightParams | None = None,
         auxiliary: Sequence[AuxiliaryLoss] = (),
     ) -> None:
-        self.policy: Any = policy
-        self.settings, self.iterations, self.log = settings, iterations, log
+        self.policy, self.settings, self.iterations, self.log = policy, settings, iterations, log
         self.iteration, self.updates = 0, 0
         self.device = policy.low.device
         self.generator = torch.Generator(self.device).manual_seed(seed)
@@ -129,8 +125,7 @@ class OffPolicyLearner(ABC):
 
     def featured_network(self) -> nn.Module:
         """Return the network whose features the auxiliary losses train."""
-        network: nn.Module = self.policy
-        return network
+        return self.policy
 
     @abstractmethod
     def choose(self, observations: Tensor) -> Tensor:
@@ -243,8 +238,7 @@ class OffPolicyLearner(ABC):
     def _step_function(self) -> Callable[..., Tensor]:
         """Return the update: eager at first, then compiled if the settings ask for it."""
         if self.settings.update == "eager" or self.auxiliary is not None or self.updates < EAGER_UPDATES:
-            step: Callable[..., Tensor] = self.update.step
-            return step
+            return self.update.step
         if self._compiled is None:
             size = self.settings.batch_size
             batch = {name: torch.zeros(size, width, device=self.device) for name, width in self.replay.widths.items()}

@@ -5,13 +5,17 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from torch import Tensor
 
 from studio.contracts import Metrics
 from studio.rl.auxiliary import AuxiliaryLosses
 from studio.rl.collectors.episode_statistics import diverged_sentence
+from studio.rl.collectors.rollouts import Rollout, RolloutCollector
+
+if TYPE_CHECKING:
+    from studio.rl.algorithms.ppo import PPOParams
 
 
 class OnPolicyLearner(ABC):
@@ -20,8 +24,8 @@ class OnPolicyLearner(ABC):
 
     units: ClassVar[Mapping[str, str]]
     diagnostics: ClassVar[tuple[str, ...]]  # names of what :meth:`learn` returns
-    settings: Any  # with ``anneal``
-    rollouts: Any  # a collector, with ``world``, ``samples`` and ``statistics``
+    settings: PPOParams
+    rollouts: RolloutCollector
     iteration: int
     iterations: int
     log: Callable[[str], None]
@@ -33,14 +37,15 @@ class OnPolicyLearner(ABC):
 
     @abstractmethod
     def learn(self, rollout: Any, step: Callable[..., Tensor]) -> Tensor:
-        """Train for the epochs of a rollout; return the mean diagnostics."""
+        """Train for the epochs of a rollout, as the learner's own collector returns it; return the mean
+        diagnostics."""
 
     @property
     @abstractmethod
     def learning_rate(self) -> float:
         """Return the present learning rate."""
 
-    def collect(self) -> Any:
+    def collect(self) -> Rollout:
         """Return the rollout that an iteration learns from."""
         return self.rollouts.collect()
 
@@ -62,7 +67,7 @@ class OnPolicyLearner(ABC):
             values["steps_per_second"] = (self.rollouts.samples - samples) / (time.perf_counter() - started)
             yield Metrics(self.iteration, self.iterations, values)
 
-    def _metrics(self, rollout: Any, diagnostics: Tensor) -> dict[str, float]:
+    def _metrics(self, rollout: Rollout, diagnostics: Tensor) -> dict[str, float]:
         values = dict(zip(self.diagnostics, diagnostics.tolist(), strict=True))
         values |= self.rollouts.statistics.metrics()
         error = (rollout.returns - rollout.values).var() / (rollout.returns.var() + 1e-8)

@@ -81,6 +81,7 @@ class PixelPPO(OnPolicyLearner):
 
     units = UNITS
     diagnostics = (*DIAGNOSTICS, "state_loss")
+    settings: PixelParams
     auxiliary: AuxiliaryLosses
 
     def __init__(

@@ -115,7 +115,7 @@ class PPO(OnPolicyLearner):
         device = policy.low.device
         self.generator = torch.Generator(device).manual_seed(seed)
         s = settings
-        self.rollouts: Any = collector(world, policy, s.steps, s.gamma, s.gae_lambda, seed, self.generator)
+        self.rollouts = collector(world, policy, s.steps, s.gamma, s.gae_lambda, seed, self.generator)
         self.flat = FlatParameters(policy)
         self.adam = Adam(self.flat.vector)
         self.rate = torch.zeros((), device=device)

@@ -142,7 +142,9 @@ class SAC(OffPolicyLearner):
 
     units = UNITS
     diagnostics = DIAGNOSTICS
+    policy: SquashedActorCritic
     settings: SACParams
+    update: SACUpdate
 
     def __init__(self, policy: SquashedActorCritic, world: World, settings: SACParams, **more: Any) -> None:
         self.action_width = policy.params.outputs
@@ -153,8 +155,7 @@ class SAC(OffPolicyLearner):
 
     def featured_network(self) -> nn.Module:
         """Return the actor."""
-        actor: nn.Module = self.policy.actor
-        return actor
+        return self.policy.actor
 
     def choose(self, observations: Tensor) -> Tensor:
         """Return actions (env, width) in [−1, 1]: uniform until learning starts, unless the policy was trained before,
@@ -163,13 +164,11 @@ class SAC(OffPolicyLearner):
         if self.settings.random_start and self.samples < self.settings.learning_starts:
             return torch.rand(shape, generator=self.generator, device=self.device) * 2 - 1
         noise = torch.randn(shape, generator=self.generator, device=self.device)
-        actions: Tensor = self.policy.draw(observations, noise)[0]
-        return actions
+        return self.policy.draw(observations, noise)[0]
 
     def native(self, actions: Tensor) -> Tensor:
         """Return actions in the world's own ranges."""
-        native: Tensor = self.policy.native(actions)
-        return native
+        return self.policy.native(actions)
 
     def update_arguments(self, count: int) -> list[tuple[Tensor, ...]]:
         """Return the noise of each update, (2, batch, width)."""
