@@ -29,7 +29,7 @@ class TrialFastWeights(CellFreeActorCritic):
     title = "Trial fast weights"
     summary = "Recurrent actor-critic with a fast-weight memory (linear attention); for RL²."
     reference = "Schlag, Irie and Schmidhuber 2021 (arXiv:2102.11174)"
-    has_parallel_unroll = True
+    can_compile_unroll = True
 
     class Params(CellFreeActorCritic.Params):
         """Size of the memory and the networks."""

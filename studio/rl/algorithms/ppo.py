@@ -56,8 +56,8 @@ class PPOParams(Settings):
     update: Literal["compiled", "eager"] = setting(
         "compiled",
         "Update",
-        "compiled is about twice as fast after a few seconds of compilation, and needs a C++ compiler; recurrent "
-        "policies always run eager.",
+        "compiled is about twice as fast after a few seconds of compilation, and needs a C++ compiler; GRU, LSTM "
+        "and SNAIL policies always run eager.",
     )
 
 

@@ -3,7 +3,7 @@
 A minibatch is the whole rollout of some simulations, unrolled from the hidden state at its start; the hidden state is
 cleared where an episode starts (Huang et al. 2022, "The 37 implementation details of proximal policy optimization",
 section on LSTMs). The update of a GRU or an LSTM is always eager: torch's own loops are faster than a compiled unrolled
-network. A policy that unrolls without a loop is compiled as PPO's is.
+network. Fast weights, which unroll without a loop, are compiled as PPO's policies are.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from studio.sim.world import World
 
 class RecurrentPPO(PPO):
     """PPO whose minibatches are the rollouts of whole simulations, about ``settings.minibatch`` samples. Eager for a
-    policy that does not unroll at once.
+    policy whose unrolling is not compiled.
 
     Args:
         anneal_entropy: the weight of the entropy decays linearly to 0 over the iterations.
@@ -59,7 +59,7 @@ class RecurrentPPO(PPO):
         found = rollout.columns()
         columns = {name: found[name].unflatten(0, (time, n)) for name in self._widths}
         device, diagnostics = rollout.memory.device, []
-        fresh = rollout.fresh.to(device if self.policy.has_parallel_unroll else "cpu")
+        fresh = rollout.fresh.to(device if self.policy.can_compile_unroll else "cpu")
         for _ in range(self.settings.epochs):
             order = torch.randperm(n, generator=self.generator, device=device)
             for chosen in order.split(self._sequences):
@@ -86,7 +86,7 @@ class RecurrentPPO(PPO):
         def loss(distribution: ActionDistribution, values: Tensor) -> tuple[Tensor, Tensor]:
             return ppo_loss(distribution.flattened(), values.flatten(), rows, self.settings, self.entropy_share)
 
-        if not self.policy.has_parallel_unroll:  # torch.func would take torch's recurrent loops apart
+        if not self.policy.can_compile_unroll:  # torch.func would take torch's recurrent loops apart
             value, diagnostics = loss(*self.policy(*inputs))
             parts = torch.autograd.grad(value, self.flat.parameters)
             return torch.cat([part.flatten() for part in parts]), diagnostics
@@ -98,9 +98,9 @@ class RecurrentPPO(PPO):
         return gradient, diagnostics
 
     def _step_function(self) -> Callable[..., Tensor]:
-        """Return the gradient step, compiled as PPO's is where the policy unrolls at once."""
+        """Return the gradient step, compiled as PPO's is where the policy can be."""
         eager = self.settings.update == "eager" or self.auxiliary is not None or self.iteration < EAGER_ITERATIONS
-        if eager or not self.policy.has_parallel_unroll:
+        if eager or not self.policy.can_compile_unroll:
             return self.sequence_step
         if self._compiled is None:
             shape, device = (self.settings.steps, self._sequences), self.rate.device

@@ -28,7 +28,7 @@ class RecurrentActorCritic(GaussianActorCritic):
     reference = "Cho et al. 2014 (arXiv:1406.1078); Heess et al. 2015 (arXiv:1512.04455)"
     algorithm = "recurrent_ppo"
     is_recurrent = True
-    has_parallel_unroll: ClassVar[bool] = False  # whether :meth:`unrolled` has no loop over the steps
+    can_compile_unroll: ClassVar[bool] = False  # whether the update may be compiled, :meth:`unrolled` included
 
     class Params(GaussianActorCritic.Params):
         """Size of the memory and the networks."""
