@@ -16,10 +16,12 @@ from studio.meta.trial_returns import TrialReturns
 from studio.meta.trials import Trials, run_trials
 from studio.rl.algorithms.ppo import PPOParams
 from studio.rl.algorithms.recurrent_ppo import RecurrentPPO
-from studio.rl.learners import Learner, Log, check_minibatch
+from studio.rl.learners import Learner, Log, check_compiler, check_minibatch
 from studio.rl.strategy import TINY, TINY_PPO, ReinforcementStrategy
 from studio.sim.world import World
 
+KINDS = TrialActorCritic, TrialHyperActorCritic, TrialFastWeights
+COMPILED = {kind.id for kind in KINDS if kind.can_compile_unroll}
 POINT = {"embodiment": "point", "task": "point_navigation", "control": "motor", "observation": "state"}
 
 
@@ -44,7 +46,7 @@ class RL2(ReinforcementStrategy):
     )
     tags = ("reinforcement", "meta-learning")
     requires = Requires(same_spaces=True, task_family=True, evaluate_at_zero=True)
-    policies: ClassVar[tuple[str, ...]] = (TrialActorCritic.id, TrialHyperActorCritic.id, TrialFastWeights.id)
+    policies: ClassVar[tuple[str, ...]] = tuple(kind.id for kind in KINDS)
     example = {
         **TINY,
         **dict.fromkeys(("source", "target"), POINT),
@@ -90,7 +92,9 @@ class RL2(ReinforcementStrategy):
         return {**super().stateful(), "trials": self._trials, "returns": self._returns}
 
     def _check_learner(self, experiment: Experiment) -> list[Problem]:
-        return [*check_minibatch(self.params, self.settings_field), *self._check_shots(experiment)]
+        params, field = self.params, self.settings_field
+        compiler = check_compiler(params, field) if experiment.policy.id in COMPILED else []
+        return [*compiler, *check_minibatch(params, field), *self._check_shots(experiment)]
 
     def _check_shots(self, experiment: Experiment) -> list[Problem]:
         """Return the problem of shots behind which the policy acts later in a trial than it ever did in training."""

@@ -18,6 +18,7 @@ from studio.meta.task_split import split
 from studio.nn.policy import BasePolicy
 from studio.registry import shared_registry
 from studio.run.channels import Channels
+from studio.run.check import check
 from studio.run.context import SessionContext
 from studio.run.evaluate_run import evaluate_run
 from studio.run.score_target import score_target
@@ -73,6 +74,15 @@ def test_rl2_is_scored_over_trials_on_held_out_tasks(tmp_path: Path) -> None:
     assert set(episodes.randomization["context:goal_x"][scored]) <= held_out
     again = evaluate_run(session.folder, asked, shared_registry())
     assert again.success == pytest.approx(second["success"], rel=1e-3)
+
+
+def test_fast_weights_need_a_compiler_unless_their_update_is_eager(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    asked = plan(**{"strategy.params.minibatch": 64, "policy.id": "trial_fast_weights"})
+    fields = [p.field for p in check(asked, shared_registry())]
+    assert fields == ["strategy.params.update"]
+    assert check(asked.changed(**{"strategy.params.update": "eager"}), shared_registry()) == []
+    assert check(asked.changed(**{"policy.id": "trial_gru"}), shared_registry()) == []
 
 
 def test_trial_policy_without_shots_observes_what_its_steps_led_to() -> None:

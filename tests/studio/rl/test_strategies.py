@@ -124,7 +124,7 @@ def test_without_a_compiler_the_compiled_update_is_refused(monkeypatch: pytest.M
 
 def test_behavior_cloning_with_this_policy_is_refused(runs: Path) -> None:
     wrong = tiny.experiment("from_scratch", policy={"id": "gaussian_mlp"})
-    with pytest.raises(ExperimentError, match="reinforcement learning"):
+    with pytest.raises(ExperimentError, match="behavior cloning"):
         tiny.run(wrong, runs)
 
 
