@@ -178,6 +178,6 @@ def test_the_policy_acts_greedily_and_refuses_what_it_cannot_do() -> None:
         QPolicy().fit(4, -np.ones(2), np.ones(2), 0)
     with pytest.raises(ExperimentError, match="discrete"):
         QPolicy().fit(4, -np.ones(1), np.ones(1), 0)
-    with pytest.raises(ExperimentError, match="demonstrations"):
+    with pytest.raises(ExperimentError, match="behavior cloning"):
         QPolicy().bind()
     assert algorithm_of(policy) is ALGORITHMS["dqn"]
