@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,9 +12,8 @@ from torch.func import functional_call
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from studio.contracts import Batch, Outputs, TrainablePolicy
-from studio.meta.inner_loop import adapt
+from studio.meta.inner_loop import adapt, rate_of, scaled_log_rates
 
-SPEED = 10  # rates are learned so many times as fast as weights, on whose scale their logarithms hardly move
 Entries = dict[str, Any]  # of a batch: observations (by entry), actions, domain, embodiment
 
 
@@ -55,11 +53,8 @@ class Adaptable(nn.Module):
             if not any(_inside(name, module) for name in inner):
                 raise ValueError(f"the policy has no parameter in '{module}'")
         self.names = [name for name in inner if not modules or any(_inside(name, module) for module in modules)]
-        shapes = [inner[name].shape if elementwise else () for name in self.names]
-        self.scaled_log_rates = nn.ParameterList(
-            nn.Parameter(torch.full((steps, *shape), math.log(rate) / SPEED), requires_grad=learn_rates)
-            for shape in shapes
-        )
+        shapes = [inner[name].shape if elementwise else torch.Size() for name in self.names]
+        self.scaled_log_rates = scaled_log_rates(shapes, steps, rate, learn_rates)
 
     def loss(self, batch: Batch) -> tuple[Tensor, Outputs]:
         """Return the query's loss after adaptation to the support, (), the mean over tasks, with the query's outputs.
@@ -96,7 +91,7 @@ class Adaptable(nn.Module):
     ) -> dict[str, Tensor]:
         """Return all parameters, of which those that are adapted are found by the inner loop."""
         kept = {name: value for name, value in parameters.items() if name not in self.names}
-        rates = {n: (SPEED * v).exp() for n, v in zip(self.names, self.scaled_log_rates, strict=True)}
+        rates = {n: rate_of(v) for n, v in zip(self.names, self.scaled_log_rates, strict=True)}
         found = adapt(
             {name: parameters[name] for name in self.names},
             lambda given, rows: functional_call(inner, {**kept, **given}, (rows,))[0],

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.func import functional_call, grad
 
 from studio.experiment import Settings, setting
-from studio.meta.inner_loop import adapt
+from studio.meta.inner_loop import adapt, rate_of, scaled_log_rates
 from studio.meta.one_inner_step import Layer, predict_after_one_step
 from studio.meta.support_perceptron import SupportPerceptron, Weights
 
-SPEED = 10  # rates are learned so many times as fast as weights, on whose scale their logarithms hardly move
 NETWORK = "network."  # before a weight's name among the policy's parameters
 
 
@@ -90,21 +87,14 @@ class GradientPolicy(SupportPerceptron):
     def _weights_and_rates(self, parameters: Weights) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """Return the perceptron's weights, and the rates of all steps for each of them, (steps, …), by name."""
         weights = {name: parameters[NETWORK + name] for name in self.shapes}
-        rates = {
-            name: (SPEED * parameters[f"scaled_log_rates.{place}"]).exp() for place, name in enumerate(self.shapes)
-        }
+        rates = {name: rate_of(parameters[f"scaled_log_rates.{place}"]) for place, name in enumerate(self.shapes)}
         return weights, rates
 
     def _build(self) -> None:
         super()._build()
         p = self.params
-        shapes = [shape if p.elementwise_rates else () for shape in self.shapes.values()]
-        self.scaled_log_rates = nn.ParameterList(
-            nn.Parameter(
-                torch.full((p.inner_steps, *shape), math.log(p.inner_rate) / SPEED), requires_grad=p.learn_rates
-            )
-            for shape in shapes
-        )
+        shapes = [shape if p.elementwise_rates else torch.Size() for shape in self.shapes.values()]
+        self.scaled_log_rates = scaled_log_rates(shapes, p.inner_steps, p.inner_rate, p.learn_rates)
 
 
 def pairs(values: list[Tensor]) -> list[Layer]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+SPEED = 10  # rates are learned so many times as fast as weights, on whose scale their logarithms hardly move
 S = TypeVar("S")  # a support set: a tensor, or dicts, lists and tuples of them
 Parameters = Mapping[str, Tensor]
 
@@ -30,7 +32,8 @@ def adapt(
         loss: of parameters on a support set, (). It must use the parameters that it is given
             (``torch.func.functional_call``).
         steps: gradient steps, at least 1.
-        rate: of all parameters; or for each one, by its name, the rates of the steps, (steps,).
+        rate: of all parameters; or for each one, by its name, the rates of the steps: (steps,), or (steps, *shape) with
+            one of every number.
         first_order: treat the inner gradients as constants, which saves the second derivatives.
 
     Raises:
@@ -47,3 +50,20 @@ def adapt(
         for name, value in current.items():
             current[name] = value - (rate if isinstance(rate, float) else rate[name][step]) * gradients[name]
     return current
+
+
+def scaled_log_rates(shapes: Iterable[torch.Size], steps: int, rate: float, learned: bool) -> nn.ParameterList:
+    """Return what the rates of an inner loop are learned as, (steps, *shape) for each shape; see :func:`rate_of`.
+
+    Args:
+        shapes: of the rates of a step: a parameter's own, or that of a scalar for one rate of all its numbers.
+        rate: what all rates start from.
+        learned: whether the outer loop trains them.
+    """
+    start = math.log(rate) / SPEED
+    return nn.ParameterList(nn.Parameter(torch.full((steps, *shape), start), requires_grad=learned) for shape in shapes)
+
+
+def rate_of(scaled_log: Tensor) -> Tensor:
+    """Return the rates that one of :func:`scaled_log_rates` stands for, of the same shape."""
+    return (SPEED * scaled_log).exp()
