@@ -9,7 +9,7 @@ from studio.experiment import Domain, Experiment
 from studio.meta.held_tasks import HeldTasks, task_seeds
 from studio.meta.hidden_context import hidden, ignore_context
 from studio.meta.latent_policy import AdaptedLatentPolicy, LatentActorCritic
-from studio.meta.pearl import PEARL
+from studio.meta.pearl import PEARLLearner
 from studio.meta.pearl_update import PEARLParams
 from studio.meta.trials import run_trials
 from studio.rl.choice import TINY_SAC
@@ -37,7 +37,7 @@ class Pearl(ReinforcementStrategy):
     requires = Requires(same_spaces=True, task_family=True, evaluate_at_zero=True)
     policies = (LatentActorCritic.id,)
     discrete = False
-    units = PEARL.units
+    units = PEARLLearner.units
     example: ClassVar[dict[str, Any]] = {
         **TINY,
         **dict.fromkeys(("source", "target"), CIRCLE),
@@ -75,7 +75,7 @@ class Pearl(ReinforcementStrategy):
 
     def learner(self, policy: Any, world: World, plan: Experiment, log: Log) -> Learner:
         iterations, seed = plan.budget.iterations, plan.seed
-        return PEARL(policy, world, self._held, self.params, iterations=iterations, seed=seed, log=log)
+        return PEARLLearner(policy, world, self._held, self.params, iterations=iterations, seed=seed, log=log)
 
     def adapt(self, shots: Shots) -> Policy:
         memory = None

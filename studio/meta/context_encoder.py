@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from studio.meta.posterior import normal_product
-from studio.rl.networks.squashed import Layers
+from studio.rl.networks.squashed import MLPEnsemble
 
 LEAST_DEVIATION = 1e-3  # of a factor: no single transition says more
 
@@ -30,7 +30,7 @@ class FactorEncoder(nn.Module):
     def __init__(self, inputs: int, latent: int, width: int, layers: int) -> None:
         super().__init__()
         self.latent, self.summary_width = latent, 2 * latent  # precisions, and means times precisions, summed
-        self.network = Layers([inputs, *[width] * layers, 2 * latent])
+        self.network = MLPEnsemble([inputs, *[width] * layers, 2 * latent])
 
     def forward(self, context: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """Return means and variances of posteriors, (tasks, n, latent): several for each task, by parts of its context.
@@ -69,7 +69,7 @@ class RecurrentEncoder(nn.Module):
         super().__init__()
         self.latent, self.summary_width = latent, width + 1  # the state, and whether there was a transition
         self.core = nn.GRUCell(inputs, width)
-        self.network = Layers([*[width] * layers, 2 * latent])
+        self.network = MLPEnsemble([*[width] * layers, 2 * latent])
 
     def forward(self, context: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """Return means and variances of posteriors, (tasks, n, latent); see :meth:`FactorEncoder.forward`. Each is

@@ -15,7 +15,7 @@ from studio.meta.context_encoder import FactorEncoder, RecurrentEncoder
 from studio.meta.trials import PREVIOUS
 from studio.nn.policy import BasePolicy
 from studio.rl.networks.gaussian import flatten
-from studio.rl.networks.squashed import Layers, SquashedActorCritic, split
+from studio.rl.networks.squashed import MLPEnsemble, SquashedActorCritic, split
 
 Array = np.ndarray
 
@@ -64,8 +64,8 @@ class LatentActorCritic(SquashedActorCritic):
     def _build(self) -> None:
         p = self.params
         hidden = [p.width] * p.layers
-        self.actor = Layers([p.inputs + p.latent, *hidden, 2 * p.outputs])
-        self.critics = Layers([p.inputs + p.latent + p.outputs, *hidden, 1], networks=2)
+        self.actor = MLPEnsemble([p.inputs + p.latent, *hidden, 2 * p.outputs])
+        self.critics = MLPEnsemble([p.inputs + p.latent + p.outputs, *hidden, 1], networks=2)
         kind = FactorEncoder if p.encoder == "factors" else RecurrentEncoder
         self.encoder = kind(self.transition_width, p.latent, p.encoder_width, p.encoder_layers)
         self._add_ranges()

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from studio.contracts import Metrics
-from studio.meta.adapted_actor import AdaptedActor
 from studio.meta.latent_task_actor import LatentTaskActor
+from studio.meta.meta_actor import MetaActor
 from studio.meta.meta_gradient_params import MetaGradientParams
 from studio.meta.outer_step import OuterStep
 from studio.meta.task_actor import TaskActor
@@ -39,7 +39,7 @@ class MetaPolicyGradient:
         names: of the actor's parameters that the inner loop adapts; None: the weights. The deviation of the actions
             is not adapted: a gradient grows as it shrinks, so that a step after that one would go much too far.
         training_tasks: at most so many, with latents of their own, which the outer loop trains (see
-            :class:`AdaptedActor`); 0: every iteration draws new tasks.
+            :class:`MetaActor`); 0: every iteration draws new tasks.
         prior_weight: of the divergence of these latents from the standard normal in the outer loss.
     """
 
@@ -63,7 +63,7 @@ class MetaPolicyGradient:
         first = training_episode_seed(seed)
         self.training_tasks = distinct_tasks(world, training_tasks, first)  # their seeds
         chosen = weights_of(policy) if names is None else names
-        self.actor = AdaptedActor(policy, chosen, s, len(self.training_tasks))
+        self.actor = MetaActor(policy, chosen, s, len(self.training_tasks))
         self.actor.to(policy.low.device)
         self.generator = torch.Generator(policy.low.device).manual_seed(seed)
         first += TRIED * training_tasks
@@ -102,7 +102,7 @@ class MetaPolicyGradient:
         parameters = {name: value.detach() for name, value in self.actor.named_parameters()}
         own, shared = self.actor.start(parameters, 1)
         for step in range(steps):
-            found, _ = rollouts.collect(self.actor.exploring({**shared, **own}))
+            found, _ = rollouts.collect(self.actor.exploration_parameters({**shared, **own}))
             own = self.actor.adapted(parameters, own, shared, found, step)
         made = type(policy)(policy.params, policy.observation)
         made.load_state_dict({**policy.state_dict(), **{name: value[0] for name, value in own.items()}})
@@ -149,7 +149,9 @@ class MetaPolicyGradient:
         observed = self.iteration >= self.settings.dense_share * self.iterations
         for step in range(self.settings.inner_steps + 1):
             last, acting = step == self.settings.inner_steps, {**shared, **own}
-            trajectories, earned = self.rollouts.collect(acting if last else self.actor.exploring(acting), observed)
+            trajectories, earned = self.rollouts.collect(
+                acting if last else self.actor.exploration_parameters(acting), observed
+            )
             found.append(trajectories)
             returns.append(earned)
             if not last:

@@ -12,7 +12,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from studio.meta.adapted_actor import AdaptedActor, divergence, mean_over_tasks
+from studio.meta.meta_actor import MetaActor, divergence, mean_over_tasks
 from studio.meta.meta_gradient_params import MetaGradientParams
 from studio.meta.task_actor import Parameters
 from studio.meta.task_rollouts import Trajectories
@@ -30,7 +30,7 @@ class OuterStep:
         prior_weight: of the divergence of the training tasks' latents from the standard normal in the loss.
     """
 
-    def __init__(self, actor: AdaptedActor, settings: MetaGradientParams, prior_weight: float) -> None:
+    def __init__(self, actor: MetaActor, settings: MetaGradientParams, prior_weight: float) -> None:
         self.actor, self.settings, self.prior_weight = actor, settings, prior_weight
         self.flat = FlatParameters(actor)
 
@@ -81,7 +81,9 @@ class OuterStep:
             own = self.actor.adapted(parameters, own, shared, before, step)
             last = step == len(found) - 2
             if last or self.settings.every_step:
-                outputs.append(self.actor.distributions(own, shared if last else self.actor.exploring(shared), after))
+                outputs.append(
+                    self.actor.distributions(own, shared if last else self.actor.exploration_parameters(shared), after)
+                )
         return outputs
 
     def _loss(self, outputs: list[Pair], found: list[Trajectories], vector: Tensor, members: Tensor | None) -> Tensor:

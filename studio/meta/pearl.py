@@ -31,7 +31,7 @@ from studio.seeds import training_episode_seed
 from studio.sim.world import World
 
 
-class PEARL:
+class PEARLLearner:
     """Train a latent policy in a world whose simulations play assigned tasks. Its parameters change in place.
 
     Args:

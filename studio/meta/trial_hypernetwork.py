@@ -36,7 +36,7 @@ class TrialHyperActorCritic(TrialActorCritic):
         super()._build()
         p = self.params
         widths = [p.inputs, p.base_width, p.base_width, p.choices or p.outputs]
-        self.actor = Hypernetwork(p.hidden, widths)  # type: ignore[assignment]  # called as the other is
+        self.actor = GeneratedMLP(p.hidden, widths)  # type: ignore[assignment]  # called as the other is
 
     @property
     def input_width(self) -> int:
@@ -58,7 +58,7 @@ class TrialHyperActorCritic(TrialActorCritic):
         return Outputs(rows[..., : self.params.hidden], self.actor(rows))
 
 
-class Hypernetwork(nn.Module):
+class GeneratedMLP(nn.Module):
     """A tanh network of widths ``widths``, whose weights and biases are a linear function of a context.
 
     At first they are the same for every context, those of an orthogonally initialized network ("bias-HyperInit" of Beck

@@ -12,7 +12,7 @@ from studio.contracts import Outputs
 from studio.errors import ExperimentError
 from studio.experiment import setting
 from studio.rl.networks.gaussian import FlatPolicy, MLPParams
-from studio.rl.networks.squashed import Layers
+from studio.rl.networks.squashed import MLPEnsemble
 
 Array = np.ndarray
 
@@ -48,7 +48,7 @@ class QPolicy(FlatPolicy):
 
     def _build(self) -> None:
         p = self.params
-        self.q = Layers([p.inputs, *[p.width] * p.layers, p.outputs])
+        self.q = MLPEnsemble([p.inputs, *[p.width] * p.layers, p.outputs])
         self.register_buffer("low", torch.zeros(1))
 
     def forward(self, observations: Tensor) -> Tensor:

@@ -19,7 +19,7 @@ LOG_STD_LOW, LOG_STD_HIGH = -20.0, 2.0
 ENTROPY_DRAWS = 16  # samples per entropy estimate
 
 
-class Layers(nn.Module):
+class MLPEnsemble(nn.Module):
     """Several networks of the same shape: each layer of all of them is one batched product, (networks, n, width).
 
     ReLU between the layers; weights are initialized as ``nn.Linear`` does.
@@ -81,8 +81,8 @@ class SquashedActorCritic(FlatPolicy):
     def _build(self) -> None:
         p = self.params
         hidden = [p.width] * p.layers
-        self.actor = Layers([p.inputs, *hidden, 2 * p.outputs])
-        self.critics = Layers([p.inputs + p.outputs, *hidden, 1], networks=2)
+        self.actor = MLPEnsemble([p.inputs, *hidden, 2 * p.outputs])
+        self.critics = MLPEnsemble([p.inputs + p.outputs, *hidden, 1], networks=2)
         self._add_ranges()
 
     def draw(

@@ -9,8 +9,8 @@ import pytest
 import scipy.stats
 import torch
 
-from studio.meta.adapted_actor import divergence
 from studio.meta.latent_task_actor import LATENT, LatentTaskActor
+from studio.meta.meta_actor import divergence
 from studio.meta.meta_gradient_params import MetaGradientParams
 from studio.meta.meta_policy_gradient import MetaPolicyGradient
 from studio.meta.task_actor import TaskActor, action_means

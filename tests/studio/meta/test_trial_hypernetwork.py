@@ -9,12 +9,12 @@ import pytest
 import torch
 from torch import nn
 
-from studio.meta.trial_hypernetwork import Hypernetwork, TrialHyperActorCritic
+from studio.meta.trial_hypernetwork import GeneratedMLP, TrialHyperActorCritic
 
 
 def test_generated_network_is_the_one_with_these_weights() -> None:
     torch.manual_seed(0)
-    made = Hypernetwork(3, [4, 5, 2])
+    made = GeneratedMLP(3, [4, 5, 2])
     nn.init.normal_(made.generator.weight)
     rows = torch.randn(6, 7)
     for row, found in zip(rows, made(rows), strict=True):
@@ -26,7 +26,7 @@ def test_generated_network_is_the_one_with_these_weights() -> None:
 
 def test_first_weights_are_the_same_for_every_memory_and_then_learn_from_it() -> None:
     torch.manual_seed(0)
-    made, seen = Hypernetwork(3, [4, 8, 2]), torch.randn(1, 4)
+    made, seen = GeneratedMLP(3, [4, 8, 2]), torch.randn(1, 4)
     contexts = torch.randn(2, 3)
     one, other = made(torch.cat([contexts, seen.expand(2, 4)], 1))
     assert torch.equal(one, other) and one.abs().max() < 0.1

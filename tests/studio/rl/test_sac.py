@@ -12,7 +12,7 @@ from torch import distributions, nn
 from studio.errors import StudioError
 from studio.rl.algorithms.sac import SAC, SACParams, SACUpdate
 from studio.rl.compiling import compile_update, compiler
-from studio.rl.networks.squashed import Layers, SquashedActorCritic
+from studio.rl.networks.squashed import MLPEnsemble, SquashedActorCritic
 from studio.rl.replay import Replay
 from studio.sim.gymnasium_ids import make_vector
 
@@ -57,7 +57,7 @@ class Reference:
         self.optimizers = [torch.optim.Adam(p, 3e-4) for p in (self.actor.parameters(), critics, [self.log_alpha])]
 
     @staticmethod
-    def _networks(layers: Layers) -> list[nn.Sequential]:
+    def _networks(layers: MLPEnsemble) -> list[nn.Sequential]:
         made = []
         for which in range(layers.weights[0].shape[0]):
             parts: list[nn.Module] = []

@@ -17,7 +17,7 @@ from studio.meta.task_rollouts import Trajectories
 from studio.rl.networks.distributions import Normal
 
 
-class AdaptedActor(nn.Module):
+class MetaActor(nn.Module):
     """Inner steps of policy gradient on an actor's parameters, for many tasks side by side, and differentiable.
 
     Args:
@@ -61,7 +61,7 @@ class AdaptedActor(nn.Module):
         shared = {n.removeprefix("policy."): v for n, v in parameters.items() if n.startswith("policy.")}
         return own, {n: v for n, v in shared.items() if f"policy.{n}" not in own_names}
 
-    def exploring(self, parameters: Parameters) -> Parameters:
+    def exploration_parameters(self, parameters: Parameters) -> Parameters:
         """Return an actor's parameters for the episodes that an inner step is taken on."""
         if not self.settings.exploration_std:
             return parameters
@@ -99,7 +99,7 @@ class AdaptedActor(nn.Module):
                 scaled |= {name: (rates[name][0] / metric[name])[None] for name in LATENT}
             return adapt(
                 own,
-                lambda given, found: self._loss(self.exploring({**shared, **given}), found),
+                lambda given, found: self._loss(self.exploration_parameters({**shared, **given}), found),
                 trajectories,
                 1,
                 scaled,
@@ -153,7 +153,7 @@ def divergence(old: tuple[Tensor, Tensor], new: tuple[Tensor, Tensor], playing: 
     """Return KL(old ‖ new) of normal distributions over actions, (), the mean over each task's steps and all tasks.
 
     Args:
-        old, new: as :meth:`AdaptedActor.distributions` returns them.
+        old, new: as :meth:`MetaActor.distributions` returns them.
         playing: (tasks, time, episodes), 0 or 1.
     """
     (mean, log_std), (new_mean, new_log_std) = old, new
