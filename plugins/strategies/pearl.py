@@ -44,7 +44,7 @@ class Pearl(ReinforcementStrategy):
         "policy": {"id": LatentActorCritic.id, "params": {"width": 16, "encoder_width": 8, "latent": 2}},
         "strategy": {
             "params": {
-                **TINY_SAC,
+                **{name: value for name, value in TINY_SAC.items() if name != "samples"},
                 "task_batch": 3,
                 "context": 8,
                 "training_tasks": 6,
@@ -85,6 +85,9 @@ class Pearl(ReinforcementStrategy):
 
     def _check_learner(self, experiment: Experiment) -> list[Problem]:
         params, problems = self.params, check_compiler(self.params, self.settings_field)
+        if params.samples != PEARLParams.model_fields["samples"].default:
+            message = "An iteration is what each simulation plays of one task, so samples has no effect."
+            problems.append(Problem(f"{self.settings_field}.samples", message, "Leave it out."))
         if params.capacity < 2 * params.training_tasks:
             message = f"The replay buffer holds {params.capacity} transitions of {params.training_tasks} tasks in all."
             remedy = f"Choose {2 * params.training_tasks} or more, or fewer tasks."

@@ -23,7 +23,7 @@ from studio.meta.task_replay import RecentTrials, TaskReplay
 from studio.meta.trial_returns import TrialReturns
 from studio.meta.trials import PREVIOUS
 from studio.rl.algorithms.off_policy import EAGER_UPDATES
-from studio.rl.algorithms.sac import UNITS
+from studio.rl.algorithms.sac import EMULATED_BF16, UNITS, has_bf16
 from studio.rl.collectors.env_runner import EnvRunner
 from studio.rl.collectors.episode_statistics import diverged_sentence
 from studio.rl.compiling import compile_update
@@ -74,6 +74,8 @@ class PEARLLearner:
         self.rewarded = TaskReplay(tasks, length if settings.rewarded_share else 0, widths, self.device)
         trials = max(settings.recent, -(-n // tasks))
         self.recent = RecentTrials(tasks, trials, self.context_steps, policy.transition_width, self.device)
+        if settings.precision == "bf16" and not has_bf16(self.device):
+            self.log(EMULATED_BF16)
         self.update = PEARLUpdate(policy, settings)
         self._order: list[int] = []  # of the tasks that are to be collected next
         self._due = 0.0  # updates that ``update_ratio`` requires and that were not made yet

@@ -46,6 +46,15 @@ class PEARLParams(SACParams):
         ge=0,
         le=100,
     )
+    samples: int = setting(
+        1000,
+        "Samples",
+        "Not used: an iteration is what each simulation plays of one task.",
+        "steps",
+        ge=1,
+        le=1_000_000,
+        derived=True,
+    )
     learning_starts: int = setting(
         0,
         "Learning starts",
@@ -87,6 +96,7 @@ class PEARLUpdate:
 
     def __init__(self, policy: LatentActorCritic, settings: PEARLParams) -> None:
         self.policy, self.settings = policy, settings
+        self.precision = torch.bfloat16 if settings.precision == "bf16" else torch.float32  # of actor and critics
         device = policy.low.device
         self.actor, self.critics = FlatParameters(policy.actor), FlatParameters(policy.critics)
         self.encoder = FlatParameters(policy.encoder)
@@ -162,9 +172,10 @@ class PEARLUpdate:
             tensor.copy_(state.get(f"{i:02d}", state["05"]))  # 05: the one count of earlier versions
 
     def _draw(self, vector: Tensor, rows: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
-        parameters = functional_call(self.policy.actor, self.actor.unflatten(vector), (rows,))
+        parameters = functional_call(self.policy.actor, self.actor.unflatten(vector), (rows, self.precision))
         return squash(parameters[0], noise)
 
     def _q(self, vector: Tensor, rows: Tensor) -> Tensor:
-        values: Tensor = functional_call(self.policy.critics, self.critics.unflatten(vector), (rows,))
+        given = rows, self.precision
+        values: Tensor = functional_call(self.policy.critics, self.critics.unflatten(vector), given)
         return values.squeeze(-1)

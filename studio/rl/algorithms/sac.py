@@ -24,6 +24,7 @@ UNITS = {
     "return": "", "episode_length": "steps", "samples": "steps", "steps_per_second": "steps/s", "entropy": "nats",
     "diverged": "simulations", "updates": "steps", "alpha": "",
 }  # fmt: skip
+EMULATED_BF16 = "This processor emulates bf16, which is many times slower than fp32. Choose fp32."
 DIAGNOSTICS = ("critic_loss", "actor_loss", "alpha", "entropy", "q")
 
 
@@ -150,7 +151,7 @@ class SAC(OffPolicyLearner):
         self.action_width = policy.params.outputs
         super().__init__(policy, world, settings, **more)
         if settings.precision == "bf16" and not has_bf16(self.device):
-            self.log("This processor emulates bf16, which is many times slower than fp32. Choose fp32.")
+            self.log(EMULATED_BF16)
         self.update = SACUpdate(policy, settings, self.auxiliary)
 
     def featured_network(self) -> nn.Module:

@@ -89,3 +89,9 @@ def test_a_cell_where_the_memory_has_none_is_a_problem(id: str) -> None:
     found = problems(strategy, {"policy.id": id, "policy.params": {"cell": "lstm"}, "evaluation.shots": [0]})
     has_cell = id in ("trial_gru", "trial_hypernetwork")
     assert [problem.field for problem in found] == ([] if has_cell else ["policy.params.cell"])
+
+
+def test_a_setting_that_pearl_does_not_read_is_a_problem() -> None:
+    assert problems("pearl", {"strategy.params.samples": 1000}) == []  # as files of before have it
+    (found,) = problems("pearl", {"strategy.params.samples": 500})
+    assert found.field == "strategy.params.samples" and "has no effect" in found.message
