@@ -6,11 +6,12 @@ from typing import Any, ClassVar
 
 from studio.contracts import Context, Policy, Problem, Requires, Shots
 from studio.experiment import Domain, Experiment
-from studio.meta.held_tasks import HeldTasks, task_seeds
+from studio.meta.held_tasks import HeldTasks
 from studio.meta.hidden_context import hidden, ignore_context
 from studio.meta.latent_policy import AdaptedLatentPolicy, LatentActorCritic
 from studio.meta.pearl import PEARLLearner
 from studio.meta.pearl_update import PEARLParams
+from studio.meta.task_seeds import task_seeds
 from studio.meta.trials import run_trials
 from studio.rl.choice import TINY_SAC
 from studio.rl.learners import Learner, Log, check_compiler
@@ -65,9 +66,8 @@ class Pearl(ReinforcementStrategy):
         return hidden(experiment.source)
 
     def first_policy(self, context: Context[World], world: World) -> Any:
-        domain = context.sources[0].changed(world.domain)
         first = training_episode_seed(context.experiment.seed)
-        seeds = task_seeds(domain, self.params.training_tasks, first)
+        seeds = task_seeds(world.domain, world.task, self.params.training_tasks, first)
         self._held = HeldTasks(world, self.params.trial + self.params.extra, seeds)
         policy = super().first_policy(context, world)
         ignore_context(policy)

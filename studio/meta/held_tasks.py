@@ -8,29 +8,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from studio.contracts import Ids, ResolvedDomain
+from studio.contracts import Ids
 from studio.meta.trials import Trials
-from studio.rng import EpisodeRng
 from studio.sim.simulation import BatchSimulation
-from studio.sim.tasks import contexts
 from studio.sim.world import World
 
 Array = np.ndarray
-BLOCK = 64  # seeds that are looked through for each task
-
-
-def task_seeds(domain: ResolvedDomain, count: int, first: int) -> Array:
-    """Return seeds, (tasks,), each of which draws another task: another context, or other dynamics.
-
-    Args:
-        count: how many tasks at most; a domain's own contexts, or a family's members, may be fewer.
-        first: the first seed that is tried.
-    """
-    seeds = first + np.arange(BLOCK * max(count, len(domain.domain.contexts), len(domain.task.members)))
-    if not domain.task.context:
-        return seeds[:count]
-    drawn = contexts.draw(domain.task, domain.domain.contexts, EpisodeRng(seeds))
-    return seeds[np.sort(np.unique(drawn, axis=0, return_index=True)[1])][:count]
 
 
 class HeldTasks(Trials):
@@ -38,7 +21,7 @@ class HeldTasks(Trials):
 
     Args:
         k: episodes of a trial.
-        seeds: of the tasks, (tasks,): see :func:`task_seeds`.
+        seeds: of the tasks, (tasks,): see :mod:`studio.meta.task_seeds`.
     """
 
     def __init__(self, world: World, k: int, seeds: Array) -> None:

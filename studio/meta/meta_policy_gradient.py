@@ -18,8 +18,8 @@ from studio.meta.meta_actor import MetaActor
 from studio.meta.meta_gradient_params import MetaGradientParams
 from studio.meta.outer_step import OuterStep
 from studio.meta.task_actor import TaskActor
-from studio.meta.task_groups import TRIED, distinct_tasks
 from studio.meta.task_rollouts import TaskRollouts, Trajectories
+from studio.meta.task_seeds import TRIED, task_seeds
 from studio.rl.collectors.episode_statistics import diverged_sentence
 from studio.seeds import training_episode_seed
 from studio.sim.world import World
@@ -61,7 +61,7 @@ class MetaPolicyGradient:
         self.settings, self.iterations, self.iteration, self.log = settings, iterations, 0, log
         s = settings
         first = training_episode_seed(seed)
-        self.training_tasks = distinct_tasks(world, training_tasks, first)  # their seeds
+        self.training_tasks = task_seeds(world.domain, world.task, training_tasks, first)
         chosen = weights_of(policy) if names is None else names
         self.actor = MetaActor(policy, chosen, s, len(self.training_tasks))
         self.actor.to(policy.low.device)

@@ -9,13 +9,10 @@ import numpy as np
 import torch
 
 from studio.contracts import Ids, Observation
-from studio.rng import EpisodeRng
 from studio.sim.observers import TrialObserver
-from studio.sim.tasks import contexts
 from studio.sim.world import World
 
 Array = np.ndarray
-TRIED = 32  # seeds for each task that is looked for: one of a hundred is missed once in e^32 times
 
 
 class TaskGroups(TrialObserver):
@@ -61,17 +58,3 @@ class TaskGroups(TrialObserver):
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore what :meth:`state_dict` returned."""
         self.seeds[:] = state["seeds"].cpu().numpy()
-
-
-def distinct_tasks(world: World, count: int, first: int) -> Array:
-    """Return seeds that draw different contexts of a world's domain: ``count``, or as many as the family has tasks.
-
-    Args:
-        first: of the ``TRIED`` · ``count`` seeds that are tried.
-    """
-    seeds = np.arange(first, first + TRIED * count)
-    if not world.task.context:  # what differs are the randomized values
-        return seeds[:count]
-    drawn = contexts.draw(world.task, world.domain.contexts, EpisodeRng(seeds))
-    _, places = np.unique(drawn, axis=0, return_index=True)
-    return seeds[np.sort(places)[:count]]

@@ -8,8 +8,9 @@ import torch
 
 from studio.contracts import ResolvedDomain
 from studio.experiment import Domain
-from studio.meta.held_tasks import HeldTasks, task_seeds
+from studio.meta.held_tasks import HeldTasks
 from studio.meta.task_replay import RecentTrials, TaskReplay
+from studio.meta.task_seeds import task_seeds
 from studio.meta.task_split import split
 from studio.registry import shared_registry
 from studio.rng import EpisodeRng
@@ -37,21 +38,23 @@ def drawn(domain: ResolvedDomain, seeds: np.ndarray) -> np.ndarray:
     ],
 )
 def test_task_seeds_draw_distinct_tasks(domain: ResolvedDomain, count: int, wanted: int) -> None:
-    found = drawn(domain, task_seeds(domain, count, 1 << 32))
+    found = drawn(domain, task_seeds(domain.domain, domain.task, count, 1 << 32))
     assert len(found) == len(np.unique(found, axis=0)) == wanted
 
 
 @pytest.mark.parametrize("task", ["half_circle", "point_navigation"])
 def test_task_seeds_draw_no_held_out_context(task: str) -> None:
     domain = domain_of(task)
-    trained = {tuple(context) for context in drawn(domain, task_seeds(domain, 200, 1 << 32)).tolist()}
+    trained = {
+        tuple(context) for context in drawn(domain, task_seeds(domain.domain, domain.task, 200, 1 << 32)).tolist()
+    }
     assert not trained & {tuple(context) for context in split(domain, 0).inside}
 
 
 def test_held_tasks_play_the_assigned_tasks_for_a_whole_trial() -> None:
     domain = domain_of("half_circle_dense")
     world = World(domain.domain, domain.new_task(), domain.embodiment, 3, 1)
-    held = HeldTasks(world, 2, task_seeds(domain, 80, 5))
+    held = HeldTasks(world, 2, task_seeds(domain.domain, domain.task, 80, 5))
     wanted = drawn(domain, held.task_seeds)
     for tasks in ([4, 4, 60], [7, 0, 1]):
         held.assign(np.array(tasks))

@@ -14,7 +14,7 @@ from studio.meta.meta_actor import divergence
 from studio.meta.meta_gradient_params import MetaGradientParams
 from studio.meta.meta_policy_gradient import MetaPolicyGradient
 from studio.meta.task_actor import TaskActor, action_means
-from studio.meta.task_groups import TaskGroups, distinct_tasks
+from studio.meta.task_groups import TaskGroups
 from studio.sim.gymnasium_ids import make_vector
 from studio.sim.observers import Observer
 
@@ -81,13 +81,6 @@ def test_groups_hold_their_tasks_until_others_are_chosen() -> None:
     groups.choose([8, 8, 8])
     world.reset(seed=300)
     assert len({*map(tuple, world.contexts.tolist())}) == 1
-
-
-def test_distinct_tasks_are_all_of_a_finite_family() -> None:
-    world = make_vector(1, "half_circle", "point", threads=1)
-    seeds = distinct_tasks(world, 200, 0)
-    assert len(seeds) == 80 == len(world.task.members)
-    assert len(distinct_tasks(world, 7, 0)) == 7
 
 
 def test_stacked_parameters_act_as_a_loop_over_the_tasks() -> None:
