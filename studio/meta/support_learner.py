@@ -56,8 +56,8 @@ class SupportParams(Settings):
 
 class SupportLearner:
     """The outer loop. An iteration is some gradient steps, each on a new batch of tasks; what it draws depends on the
-    seed and the iteration alone. A task's episodes are split at random into support and query, which share none: with n
-    discrete choices in rounds of n consecutive ones, in which a family for classification shows every class once."""
+    seed and the iteration alone. A task's episodes are split at random into support and query, which never share an
+    episode. For classification, episodes are drawn in rounds that show each class once."""
 
     units = UNITS
 

@@ -41,7 +41,7 @@ class Trials(TrialObserver):
 
     def __init__(self, world: World, k: int, observed: bool = True) -> None:
         if k < 1:
-            raise StudioError(f"A trial of {k} episodes is none.", "trial", "Choose one episode or more.")
+            raise StudioError(f"A trial needs at least one episode; it has {k}.", "trial", "Choose one or more.")
         n, self._choices = world.num_envs, world.choices
         self.k, self._observed, self._seeds = k, observed, np.zeros(n, int)
         self._episode = np.full(n, k - 1)  # index within the trial; the next reset starts a trial

@@ -133,7 +133,8 @@ class MetaTest:
         contexts = self.tasks.inside if which == "inside" else self.tasks.outside
         if not contexts:
             words = f"The family of '{self.target.task.id}' has no tasks {which} its range."
-            raise ExperimentError(words, "held_out", "Choose other tasks.")
+            other = "outside" if which == "inside" else "inside"
+            raise ExperimentError(words, "held_out", f"Choose {other}.")
         wanted = sorted(set(shots or self.shots))
         if self._policy.plays_trials:
             return self._held_out_trials(contexts, wanted, tick)

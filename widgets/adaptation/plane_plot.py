@@ -1,4 +1,4 @@
-"""The plane in which a goal lies: ways after each number of shots, tasks of training, and the goal to be dragged."""
+"""The plane in which a goal lies: paths after each number of shots, tasks of training, and the goal to be dragged."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class PlanePlot(LegendPlot):
         self._reach = 1.0  # m from the middle to what lies farthest out
         self._handle = pg.TargetItem((0, 0), size=HANDLE, movable=True)
         super().__init__(
-            pg.PlotWidget(), QCoreApplication.translate("PlanePlot", "Ways and goal in the plane"), wraps=True
+            pg.PlotWidget(), QCoreApplication.translate("PlanePlot", "Paths and goal in the plane"), wraps=True
         )
         self.view.getPlotItem().getViewBox().setAspectLocked(True)
         for side in ("left", "bottom"):
@@ -61,7 +61,7 @@ class PlanePlot(LegendPlot):
         self._place_handle()
 
     def set_adaptation(self, found: Adaptation) -> None:
-        """Show the ways of an adaptation."""
+        """Show the paths of an adaptation."""
         self._found = found
         self._draw()
 
@@ -75,19 +75,19 @@ class PlanePlot(LegendPlot):
         if facts is None:
             return
         after = found.after if found is not None else ()
-        ways = [one.trajectory.path[:, :2] for one in after]
-        spread = [np.zeros((1, 2)), *ways]
+        paths = [one.trajectory.path[:, :2] for one in after]
+        spread = [np.zeros((1, 2)), *paths]
         if not self._is_angle:
             faint = theme.blend(theme.color("muted"), theme.color("plot_background"), 0.35)
             places = facts.family[:, :2]
             self.view.addItem(pg.ScatterPlotItem(*places.T, size=4, pen=None, brush=faint))
             spread += [places, np.array([facts.first[:2]]), *(OUTERMOST * one.belief.contexts[:, :2] for one in after)]
         self._reach = MARGIN * max(1e-6, float(max(np.abs(part).max(initial=0.0) for part in spread)))
-        for place, way in enumerate(ways):
+        for place, path in enumerate(paths):
             hue = shot_color(place, len(after))
-            self.view.addItem(pg.PlotDataItem(*way.T, pen=pg.mkPen(hue, width=2)))
+            self.view.addItem(pg.PlotDataItem(*path.T, pen=pg.mkPen(hue, width=2)))
             self.view.addItem(
-                pg.ScatterPlotItem(*way[-1:].T, size=9, pen=pg.mkPen(theme.color("plot_background")), brush=hue)
+                pg.ScatterPlotItem(*path[-1:].T, size=9, pen=pg.mkPen(theme.color("plot_background")), brush=hue)
             )
         for place, one in enumerate(after):
             self._add_belief(one.belief, place, shot_color(place, len(after)))

@@ -1,4 +1,4 @@
-"""Shows adaptations in the viewport: their episodes side by side, ways, samples of the posterior, possible goals."""
+"""Shows adaptations in the viewport: their episodes side by side, paths, samples of the posterior, possible goals."""
 
 from __future__ import annotations
 

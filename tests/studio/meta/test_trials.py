@@ -123,7 +123,7 @@ def test_trials_resume_to_the_bit() -> None:
 
 def test_a_world_has_one_kind_of_trials() -> None:
     world = point_world()
-    with pytest.raises(StudioError, match="0 episodes"):
+    with pytest.raises(StudioError, match="at least one episode; it has 0"):
         Trials(world, 0)
     Trials(world, 2)
     with pytest.raises(StudioError, match="trials already"):
