@@ -15,7 +15,7 @@ from studio.sim.world import World
 
 Array = np.ndarray
 AT_ONCE = 2048  # tasks
-CYCLE = 60
+CYCLE = 60  # a multiple of the numbers of cases (2 to 6, 10, 12) that a task may count through by the seed
 FRAMES = 8  # of an episode that are kept at most, evenly spaced
 
 
@@ -54,7 +54,7 @@ class SupportTrials:
 
     def __init__(self, domain: ResolvedDomain, seeds: Sequence[int], episodes: int, more: int = 0) -> None:
         self._seeds, self._episodes = seeds, episodes
-        # 1 more than a multiple of 60, so that a task that counts through a few cases by the seed meets all in turn
+        # 1 more than a multiple of the cycle: a task that counts through its cases by the seed meets all in turn
         self._step = CYCLE * -(-(max(seeds) - min(seeds)) // CYCLE) + 1
         self._world = World(domain.domain, domain.new_task(), domain.embodiment, len(seeds))
         Trials(self._world, episodes + more, observed=False)

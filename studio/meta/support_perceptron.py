@@ -20,7 +20,7 @@ from studio.rl.networks.gaussian import FlatPolicy, MLPParams, flatten
 
 Array = np.ndarray
 Weights = Mapping[str, Tensor]  # of the perceptron, or all of a policy's parameters, by name
-FEWEST = 1e-4  # standard deviation: what hardly varies is not scaled up
+LEAST_STD = 1e-4  # what hardly varies is not scaled up
 SIDE = 16  # px
 
 
@@ -78,7 +78,7 @@ class SupportPerceptron(FlatPolicy):
                 every = every.flatten()[:, None]  # at the margin a pixel hardly varies
             mean, std = every.mean(0), every.std(0)
             self.get_buffer(f"{name}_mean").copy_(mean)
-            self.get_buffer(f"{name}_std").copy_(torch.where(std > FEWEST, std, 1.0))
+            self.get_buffer(f"{name}_std").copy_(torch.where(std > LEAST_STD, std, 1.0))
 
     def adapt(self, parameters: Weights, observations: Tensor, actions: Tensor) -> dict[str, Tensor]:
         """Return the perceptron's weights for each task, by name, (tasks, …); a function of the parameters.
