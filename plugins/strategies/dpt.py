@@ -58,8 +58,6 @@ class DPT(ReinforcementStrategy):
         return DecisionPretraining(policy, world, self._trials, self.params, **given)
 
     def _check_learner(self, experiment: Experiment) -> list[Problem]:
-        p = experiment.policy.params
-        heads, width = p.get("heads", 4), p.get("width", 32)
         if experiment.source.control != "discrete":
             words = f"'{self.title}' predicts one of several choices, and the actions are continuous."
             return [Problem("source.task", words, "Choose a task with discrete control, such as bandit_5.")]
@@ -67,7 +65,4 @@ class DPT(ReinforcementStrategy):
         if task is not None and not task.has_expert:
             words = f"The task '{task.id}' has no scripted expert, whose actions are what is predicted."
             return [Problem("source.task", words, "Choose one that has, such as bandit_5 or tabular_mdp.")]
-        if width % heads:
-            words = f"The width of {width} cannot be divided among {heads} heads."
-            return [Problem("policy.params.heads", words, "Choose a number that divides the width.")]
         return []

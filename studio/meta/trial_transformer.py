@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from studio.contracts import Act, Observation
+from studio.contracts import Act, Observation, Problem, ResolvedDomain
 from studio.experiment import setting
 from studio.meta.trials import PREVIOUS
 from studio.nn.running_mean_std import RunningMeanStd
@@ -51,6 +51,13 @@ class TrialTransformer(FlatPolicy):
 
     params: Params
     sizes = ("outputs", "length")  # without a state, as of a bandit, there are no inputs
+
+    @classmethod
+    def check(cls, params: Any, domains: Mapping[str, ResolvedDomain]) -> list[Problem]:
+        if params.width % params.heads == 0:
+            return []
+        words = f"The width of {params.width} cannot be divided among {params.heads} heads."
+        return [Problem("policy.params.heads", words, "Choose a number that divides the width.")]
 
     def fit_to(self, world: Any, seed: int) -> None:
         """Build the network for the observations, choices and trials of a world; the same seed gives the same

@@ -95,3 +95,9 @@ def test_a_setting_that_pearl_does_not_read_is_a_problem() -> None:
     assert problems("pearl", {"strategy.params.samples": 1000}) == []  # as files of before have it
     (found,) = problems("pearl", {"strategy.params.samples": 500})
     assert found.field == "strategy.params.samples" and "has no effect" in found.message
+
+
+@pytest.mark.parametrize(("params", "words"), [({"heads": 5}, "cannot be divided among 5 heads"), ({"heads": "x"}, "")])
+def test_heads_that_do_not_divide_a_transformers_width_are_a_problem(params: dict[str, Any], words: str) -> None:
+    (found,) = problems("dpt", {"policy.params": params})
+    assert found.field == "policy.params.heads" and words in found.message and found.remedy
