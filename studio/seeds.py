@@ -6,11 +6,16 @@ is given a range of its own here; nothing else adds to a seed or shifts it.
 
 from __future__ import annotations
 
+import json
+import zlib
+from collections.abc import Sequence
+
 LAST_SEED = 2_000_000_000  # of an experiment: so every seed made of it fits 64 bits
 DEMONSTRATIONS = 1_000_000  # seeds set aside for the demonstrations of one experiment's seed
 
 _TRAINING = 32  # bits: training episodes lie above every evaluation's and demonstration's
 _TARGET_VISITS = 1 << 20  # between the seeds of a training and of its visits to the target
+_SHOTS = 1 << 21  # between the seeds of a training and of what its policy is adapted to
 _SELECTION = 3 << 30  # above the training episodes and the images of a seed
 _IMAGES = 1 << 30  # between the training episodes of a seed and each collection of images
 
@@ -28,6 +33,12 @@ def training_episode_seed(seed: int) -> int:
 def target_visit_seed(seed: int) -> int:
     """Return the first seed of the episodes in which a training on the source visits the target."""
     return training_episode_seed(seed + _TARGET_VISITS)
+
+
+def shot_seed(seed: int, contexts: Sequence[Sequence[float]]) -> int:
+    """Return the first seed of the episodes in which a policy is adapted to the task with these contexts: tasks that
+    are adapted to with the same seed have episodes of their own."""
+    return training_episode_seed(seed + _SHOTS) + (zlib.crc32(json.dumps(contexts).encode()) >> 1)
 
 
 def image_episode_seed(seed: int, collection: int) -> int:

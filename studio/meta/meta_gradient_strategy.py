@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import zlib
 from typing import Any
 
 from studio.contracts import Context, Policy, Problem, Requires, Shots
@@ -14,7 +12,7 @@ from studio.meta.meta_policy_gradient import MetaPolicyGradient
 from studio.meta.task_actor import TaskActor
 from studio.rl.learners import Log
 from studio.rl.strategy import ReinforcementStrategy
-from studio.seeds import target_visit_seed
+from studio.seeds import shot_seed
 from studio.sim.world import World
 
 
@@ -49,11 +47,9 @@ class MetaGradientStrategy(ReinforcementStrategy):
         if not shots.count:
             return super().adapt(shots)
         domain, settings = shots.domain, self.params
-        # tasks that are adapted to with the same seed have episodes of their own
-        own = zlib.crc32(json.dumps(domain.domain.contexts).encode())
         world = World(domain.domain, domain.new_task(), domain.embodiment, settings.episodes, settings.physics_threads)
         try:
-            return self._learner.adapted(world, shots.count, target_visit_seed(shots.seed) + own)
+            return self._learner.adapted(world, shots.count, shot_seed(shots.seed, domain.domain.contexts))
         finally:
             world.close()
 

@@ -25,12 +25,18 @@ def test_uses_of_one_seed_keep_apart() -> None:
             seeds.selection_seed(seed),
             seeds.training_episode_seed(seed + 1),
             seeds.target_visit_seed(seed),
+            seeds.shot_seed(seed, []),
         ]
         assert all(later - earlier >= seeds.DEMONSTRATIONS for earlier, later in pairwise(firsts))
 
 
+def test_tasks_that_are_adapted_to_have_episodes_of_their_own() -> None:
+    firsts = sorted(seeds.shot_seed(3, [[place / 10]]) for place in range(20))
+    assert all(later - earlier > 1000 for earlier, later in pairwise(firsts))
+
+
 def test_every_seed_of_the_last_experiment_fits_64_bits() -> None:
     last = seeds.LAST_SEED
-    firsts = (seeds.batch_seed(last, 0), seeds.target_visit_seed(last), seeds.image_episode_seed(last, 2))
+    firsts = (seeds.batch_seed(last, 0), seeds.shot_seed(last, [[0.5]]), seeds.image_episode_seed(last, 2))
     assert max(firsts) + 2**32 < 2**63
     assert seeds.training_episode_seed(0) > last
