@@ -3,15 +3,15 @@ samples of that prediction, which is posterior sampling."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from studio.contracts import Context, Problem, Requires
+from studio.contracts import Context, Problem, Requires, ResolvedDomain
 from studio.experiment import Domain, Experiment, setting
 from studio.meta.decision_pretraining import DecisionParams, DecisionPretraining
 from studio.meta.hidden_context import hidden, ignore_context
 from studio.meta.trial_transformer import TrialTransformer
 from studio.meta.trials import Trials
-from studio.registry import shared_registry
 from studio.rl.learners import Learner, Log
 from studio.rl.strategy import TINY, ReinforcementStrategy
 from studio.sim.world import World
@@ -61,8 +61,11 @@ class DPT(ReinforcementStrategy):
         if experiment.source.control != "discrete":
             words = f"'{self.title}' predicts one of several choices, and the actions are continuous."
             return [Problem("source.task", words, "Choose a task with discrete control, such as bandit_5.")]
-        task = shared_registry().all("tasks").get(experiment.source.task)
-        if task is not None and not task.has_expert:
-            words = f"The task '{task.id}' has no scripted expert, whose actions are what is predicted."
-            return [Problem("source.task", words, "Choose one that has, such as bandit_5 or tabular_mdp.")]
         return []
+
+    def check_domains(self, experiment: Experiment, domains: Mapping[str, ResolvedDomain]) -> list[Problem]:
+        task = domains["source"].task
+        if task.has_expert:
+            return []
+        words = f"The task '{task.id}' has no scripted expert, whose actions are what is predicted."
+        return [Problem("source.task", words, "Choose one that has, such as bandit_5 or tabular_mdp.")]

@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from studio.contracts import Array, Context, Metrics, Policy, Problem, Requires, Shots, Stateful, Strategy
+from studio.contracts import (
+    Array,
+    Context,
+    Metrics,
+    Policy,
+    Problem,
+    Requires,
+    ResolvedDomain,
+    Shots,
+    Stateful,
+    Strategy,
+)
 from studio.experiment import Experiment
 from studio.meta.gradient_policy import GradientPolicy, InnerLoopParams
 from studio.meta.meta_gradient_strategy import MetaGradientStrategy
@@ -62,6 +73,9 @@ class MAML(Strategy):
 
     def check(self, experiment: Experiment) -> list[Problem]:
         return self._learning(experiment).check(experiment)
+
+    def check_domains(self, experiment: Experiment, domains: Mapping[str, ResolvedDomain]) -> list[Problem]:
+        return self._learning(experiment).check_domains(experiment, domains)
 
     def setup(self, context: Context[Any]) -> None:
         self._chosen = self._learning(context.experiment)

@@ -20,8 +20,8 @@ class Shots:
     Args:
         domain: the new task.
         count: how many support episodes, gradient steps or trial episodes, as the strategy defines its shots.
-        seed: of the support, in a range where no evaluation's episodes are. A trial policy's support are the first
-            episodes of the trial that begins with this very seed, as an evaluation plays it.
+        seed: of the support, whose episodes no evaluation plays. A trial policy's is an exception: the first episodes
+            of the trial that begins with this seed, as an evaluation plays it.
     """
 
     domain: ResolvedDomain

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from studio.contracts.adaptation import Shots
 from studio.contracts.arrays import Array
 from studio.contracts.context import Context
+from studio.contracts.domain import ResolvedDomain
 from studio.contracts.policy import Companion, Policy
 from studio.contracts.problem import Metrics, Problem
 from studio.contracts.requires import Requires
@@ -71,6 +72,15 @@ class Strategy:
 
     def check(self, experiment: Experiment) -> list[Problem]:
         """Return why this experiment cannot run with this strategy; empty if it can."""
+        return []
+
+    def check_domains(self, experiment: Experiment, domains: Mapping[str, ResolvedDomain]) -> list[Problem]:
+        """Return why it cannot run with the tasks of the experiment's domains; empty if it can. It is asked where
+        nothing else was found.
+
+        Args:
+            domains: by their names, as :attr:`Experiment.domains` has them.
+        """
         return []
 
     def training_source(self, source: Domain) -> Domain:

@@ -8,14 +8,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from studio.contracts import Context, Metrics, Policy, Problem, Requires, Shots, Stateful, Strategy
+from studio.contracts import Context, Metrics, Policy, Problem, Requires, ResolvedDomain, Shots, Stateful, Strategy
 from studio.experiment import Experiment
 from studio.meta.examples import SupportTrials, collect_examples
 from studio.meta.hidden_context import hidden
 from studio.meta.support_learner import UNITS, SupportLearner, SupportParams
 from studio.meta.support_perceptron import SupportPerceptron
 from studio.nn.snapshot import snapshot
-from studio.registry import shared_registry
 from studio.rl.learners import check_compiler
 from studio.seeds import demonstration_seed, training_episode_seed
 
@@ -61,8 +60,11 @@ class SupportStrategy(Strategy):
         if self.params.meta_batch > self.params.tasks:
             words = f"There are {self.params.tasks} tasks, fewer than a meta-batch."
             found.append(Problem(f"{self.settings_field}.tasks", words, f"Choose {self.params.meta_batch} or more."))
-        source = experiment.source
-        ways = shared_registry().get("tasks", source.task, "source.task").actions if source.control == "discrete" else 1
+        return found
+
+    def check_domains(self, experiment: Experiment, domains: Mapping[str, ResolvedDomain]) -> list[Problem]:
+        source, found = domains["source"], []
+        ways = source.task.actions if source.domain.control == "discrete" else 1
         for name, count in (("support", self.params.support), ("query", self.params.query)):
             if count % ways:
                 words = f"The family has {ways} classes, and {count} episodes are no whole number for each."

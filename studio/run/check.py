@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from studio.contracts import RENAMED_ENTRIES, Problem
+from studio.contracts import RENAMED_ENTRIES, Problem, ResolvedDomain, Strategy
 from studio.errors import StudioError
 from studio.experiment import Domain, Experiment
 from studio.meta.task_split import held_out
@@ -64,6 +64,8 @@ def check(experiment: Experiment, registry: Registry) -> list[Problem]:
             if not problems:
                 problems += attempt("policy.params.ignored", lambda: _ignored(experiment, registry)) or []
             problems += unsupported(experiment, kind, registry.all("policies"))
+            if not problems:
+                problems += attempt("strategy.id", lambda: _strategy(strategy, experiment, registry)) or []
             if not problems:
                 problems += attempt("policy.params", lambda: _policy(experiment, registry)) or []
             if not problems:
@@ -189,9 +191,18 @@ def _policy(experiment: Experiment, registry: Registry) -> list[Problem]:
     """Return what the policy itself finds wrong."""
     kind = registry.get("policies", experiment.policy.id, "policy.id")
     params = check_params(kind, experiment.policy.params, "policy.params")
-    domains = {name: resolve(domain, registry) for name, domain in experiment.domains.items()}
-    found: list[Problem] = kind.check(params, domains)
+    found: list[Problem] = kind.check(params, _resolved(experiment, registry))
     return found
+
+
+def _strategy(strategy: Strategy, experiment: Experiment, registry: Registry) -> list[Problem]:
+    """Return what the strategy finds wrong with the tasks of the domains."""
+    return strategy.check_domains(experiment, _resolved(experiment, registry))
+
+
+def _resolved(experiment: Experiment, registry: Registry) -> dict[str, ResolvedDomain]:
+    """Return the experiment's domains with their tasks and embodiments."""
+    return {name: resolve(domain, registry) for name, domain in experiment.domains.items()}
 
 
 def _ignored(experiment: Experiment, registry: Registry) -> list[Problem]:

@@ -101,3 +101,12 @@ def test_a_setting_that_pearl_does_not_read_is_a_problem() -> None:
 def test_heads_that_do_not_divide_a_transformers_width_are_a_problem(params: dict[str, Any], words: str) -> None:
     (found,) = problems("dpt", {"policy.params": params})
     assert found.field == "policy.params.heads" and words in found.message and found.remedy
+
+
+@pytest.mark.parametrize(("id", "name"), [("maml", "support"), ("hypernetwork", "query")])
+def test_examples_that_do_not_show_each_class_are_a_problem(id: str, name: str) -> None:
+    digits = {"embodiment": "reader", "task": "digit_classes", "control": "discrete", "camera": "eye"}
+    fitting = {"source": digits, "target": digits, "strategy.params.support": 5, "strategy.params.query": 10}
+    assert problems(id, fitting | {"evaluation.shots": [0]}) == []
+    (found,) = problems(id, fitting | {"evaluation.shots": [0], f"strategy.params.{name}": 7})
+    assert found.field == f"strategy.params.{name}" and "classes" in found.message and found.remedy
