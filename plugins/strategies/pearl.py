@@ -22,7 +22,7 @@ from studio.sim.world import World
 CIRCLE = {"embodiment": "point", "task": "half_circle", "control": "motor", "observation": "state"}
 
 
-class Pearl(ReinforcementStrategy):
+class PEARL(ReinforcementStrategy):
     """Soft actor-critic over tasks of the source's family, with an encoder that infers them from recent trials.
 
     A shot is an episode of the new task. The first is played by a z of the prior, each later one by a z of the
