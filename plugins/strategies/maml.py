@@ -72,7 +72,15 @@ class MAML(Strategy):
         From rewards: episodes, advantages and the outer loop's trust region."""
 
     def check(self, experiment: Experiment) -> list[Problem]:
-        return self._learning(experiment).check(experiment)
+        learning = self._learning(experiment)
+        used, found = type(learning).Params.model_fields, learning.check(experiment)
+        for name, value in self.params:
+            if name not in used and value != type(self).Params.model_fields[name].default:
+                message = f"'{experiment.policy.id}' learns from {learning.learns_from}, so {name} has no effect."
+                found.append(
+                    Problem(f"{self.settings_field}.{name}", message, "Leave it out, or choose another policy.")
+                )
+        return found
 
     def check_domains(self, experiment: Experiment, domains: Mapping[str, ResolvedDomain]) -> list[Problem]:
         return self._learning(experiment).check_domains(experiment, domains)
@@ -97,7 +105,7 @@ class MAML(Strategy):
     def stateful(self) -> Mapping[str, Stateful]:
         return self._chosen.stateful()
 
-    def _learning(self, experiment: Experiment) -> Strategy:
+    def _learning(self, experiment: Experiment) -> FromRewards | FromLabels:
         """Return what learns as the policy says."""
         from_rewards = experiment.policy.id == TaskActor.id
         return FromRewards(self.params) if from_rewards else FromLabels(self.params)
@@ -108,6 +116,7 @@ class FromLabels(SupportStrategy):
 
     title = MAML.title
     policies = (GradientPolicy.id, TaskActor.id)
+    learns_from = "examples"
 
     class Params(SupportParams, InnerLoopParams):
         """The inner loop, the tasks, and the outer loop."""
@@ -124,3 +133,4 @@ class FromRewards(MetaGradientStrategy):
 
     title = MAML.title
     policies = (TaskActor.id,)
+    learns_from = "rewards"

@@ -110,3 +110,17 @@ def test_examples_that_do_not_show_each_class_are_a_problem(id: str, name: str) 
     assert problems(id, fitting | {"evaluation.shots": [0]}) == []
     (found,) = problems(id, fitting | {"evaluation.shots": [0], f"strategy.params.{name}": 7})
     assert found.field == f"strategy.params.{name}" and "classes" in found.message and found.remedy
+
+
+@pytest.mark.parametrize(
+    ("policy", "name", "value", "source"),
+    [("gradient_mlp", "advantage_scale", "family", "examples"), ("task_mlp", "query", 7, "rewards")],
+)
+def test_a_setting_of_the_other_way_to_learn_is_a_problem_of_maml(
+    policy: str, name: str, value: Any, source: str
+) -> None:
+    plans = [plan for plan in META["maml"].examples().values() if plan.policy.id == policy]
+    for plan in plans:
+        (found,) = check(plan.changed(**{f"strategy.params.{name}": value}), shared_registry())
+        assert found.field == f"strategy.params.{name}" and f"learns from {source}" in found.message
+    assert plans
