@@ -328,7 +328,7 @@ def test_killed_while_the_source_policy_is_trained(
         ({"pretraining.params": {"simulations": 0}}, "pretraining.params.simulations", "out of range"),
         ({"pretraining.params": {"steps": 1, "simulations": 4}}, "pretraining.params.minibatch", "fewer than"),
         ({"pretraining.params": {"speed": 1}}, "pretraining.params.speed", "no such setting"),
-        ({"strategy": {"id": "lora"}}, "policy.id", "learns from demonstrations"),
+        ({"strategy": {"id": "lora"}}, "policy.id", "cannot be trained by behavior cloning"),
         ({"strategy.params": {"algorithm": "sac"}}, "policy.id", "SAC does not train"),
         *(
             ({"strategy.params": {"algorithm": "sac", field: value}}, f"strategy.params.{field}", "SAC")

@@ -25,6 +25,7 @@ def clumsy(unable: Any) -> Any:
         horizon = 15
 
         def prepare(self, world: Any) -> None:
+            super().prepare(world)
             self.fails = np.zeros(world.num_envs, bool)
 
         def reset(self, world: Any, ids: Any, draws: Any) -> None:
