@@ -10,6 +10,8 @@ import json
 import zlib
 from collections.abc import Sequence
 
+import numpy as np
+
 LAST_SEED = 2_000_000_000  # of an experiment: so every seed made of it fits 64 bits
 DEMONSTRATIONS = 1_000_000  # seeds set aside for the demonstrations of one experiment's seed
 
@@ -20,9 +22,15 @@ _SELECTION = 3 << 30  # above the training episodes and the images of a seed
 _IMAGES = 1 << 30  # between the training episodes of a seed and each collection of images
 
 
+def torch_seed(seed: int) -> int:
+    """Return what seeds a generator of torch: on a CPU it reads the lower 32 bits alone, by which seeds of different
+    experiments do not differ. Smaller seeds stay as they are."""
+    return seed if seed < 1 << 32 else int(np.random.SeedSequence(seed).generate_state(1)[0])
+
+
 def batch_seed(seed: int, iteration: int) -> int:
-    """Return the seed of the batch of one iteration: the same for a run that was resumed."""
-    return (seed << 32) + iteration
+    """Return what seeds torch's generator for the batch of one iteration: the same for a run that was resumed."""
+    return torch_seed((seed << 32) + iteration)
 
 
 def training_episode_seed(seed: int) -> int:

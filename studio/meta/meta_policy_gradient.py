@@ -21,7 +21,7 @@ from studio.meta.task_actor import TaskActor
 from studio.meta.task_rollouts import TaskRollouts, Trajectories
 from studio.meta.task_seeds import TRIED, task_seeds
 from studio.rl.collectors.episode_statistics import diverged_sentence
-from studio.seeds import training_episode_seed
+from studio.seeds import torch_seed, training_episode_seed
 from studio.sim.world import World
 
 UNITS = {"samples": "steps", "steps_per_second": "steps/s", "kl": "nats", "diverged": "simulations"}
@@ -95,7 +95,8 @@ class MetaPolicyGradient:
             world: ``settings.episodes`` simulations of the task.
             seed: of the first episode; they count up.
         """
-        policy, generator = self.actor.policy, torch.Generator(self.generator.device).manual_seed(seed)
+        policy, generator = self.actor.policy, torch.Generator(self.generator.device)
+        generator.manual_seed(torch_seed(seed))
         s = self.settings
         rollouts = TaskRollouts(world, policy, 1, s.gamma, s.gae_lambda, seed, generator)
         rollouts.new_tasks()
@@ -107,7 +108,7 @@ class MetaPolicyGradient:
         made = type(policy)(policy.params, policy.observation)
         made.load_state_dict({**policy.state_dict(), **{name: value[0] for name, value in own.items()}})
         if isinstance(made, LatentTaskActor):
-            made.noise_seed = seed
+            made.noise_seed = torch_seed(seed)
         return made.to(policy.low.device)
 
     def state_dict(self) -> dict[str, Any]:

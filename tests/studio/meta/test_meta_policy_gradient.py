@@ -15,6 +15,7 @@ from studio.meta.meta_gradient_params import MetaGradientParams
 from studio.meta.meta_policy_gradient import MetaPolicyGradient
 from studio.meta.task_actor import TaskActor, action_means
 from studio.meta.task_groups import TaskGroups
+from studio.seeds import shot_seed
 from studio.sim.gymnasium_ids import make_vector
 from studio.sim.observers import Observer
 
@@ -176,3 +177,15 @@ def test_steps_of_a_family_keep_the_size_of_a_tasks_advantages() -> None:
     steps = adapted["actor.0.weight"] - own["actor.0.weight"]
     np.testing.assert_allclose(steps[1], 3 * steps[0], rtol=1e-3, atol=1e-7)
     assert float(steps[0].abs().max()) > 0
+
+
+def test_adaptations_with_other_seeds_differ() -> None:
+    """Also where the seeds have the same lower 32 bits, and episodes that start alike."""
+    found = learner()
+
+    def first_weight(seed: int) -> torch.Tensor:
+        world = make_vector(2, "point_navigation", "point", threads=1)
+        weight: torch.Tensor = found.adapted(world, 1, shot_seed(seed, [[0.1, 0.1]])).actor[0].weight
+        return weight
+
+    assert not torch.equal(first_weight(0), first_weight(1))
