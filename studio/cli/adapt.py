@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from studio.errors import ExperimentError
 from studio.files import json_text
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--shots", type=int, nargs="+", default=[], metavar="N", help="before it is scored (0 1 2 3 and the run's own)"
     )
-    parser.add_argument("--repeats", type=int, default=10, metavar="N", help="independent adaptations (10)")
+    parser.add_argument("--repeats", type=int, metavar="N", help="independent adaptations to one task (10)")
     parser.add_argument("--json", action="store_true", help="print one JSON object last, with the paths")
 
 
@@ -37,9 +38,13 @@ def adapt(options: argparse.Namespace) -> int:
     """Print the scores after each number of shots."""
     from studio.cli.progress import ShareLine
     from studio.registry import shared_registry
-    from studio.run.meta_test import MetaTest, check_request
+    from studio.run.meta_test import REPEATS, MetaTest, check_request
 
-    check_request(options.shots, options.repeats)
+    if options.held_out and options.repeats is not None:
+        words = "Every held-out task is adapted to once."
+        raise ExperimentError(words, "repeats", "Leave --repeats out, or name one task by --context.")
+    repeats = REPEATS if options.repeats is None else options.repeats
+    check_request(options.shots, repeats)
     line = ShareLine("adapt")
     test = MetaTest(options.folder, shared_registry())
 
@@ -53,7 +58,7 @@ def adapt(options: argparse.Namespace) -> int:
         print(json_text({**about, **_held_out(options.held_out, scores)}) if options.json else _lines(scores.items()))
         return 0
     context = test.first_context if options.context is None else options.context
-    *_, found = test.adapt(context, options.shots, options.repeats, tick)
+    *_, found = test.adapt(context, options.shots, repeats, tick)
     lines = test.references(context)
     line.clear()
     if options.json:

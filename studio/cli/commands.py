@@ -66,12 +66,15 @@ def evaluate(options: argparse.Namespace) -> int:
     """Score a run's policy on another experiment's target."""
     from studio.cli.progress import ShareLine
     from studio.registry import shared_registry
-    from studio.run.evaluate_run import evaluate_run
+    from studio.run.evaluate_run import evaluate_run, leaves_out_shots
 
     experiment = load_experiment(options.on, options.set)
     line = ShareLine("evaluate")
     result = evaluate_run(options.folder, experiment, shared_registry(), lambda done, total: line(done / total))
     line.clear()
+    if leaves_out_shots(options.folder, experiment, shared_registry()):
+        words = "This is the score before any shot. transfer-studio adapt scores the run after shots of a task."
+        print(f"transfer-studio: {words}", file=sys.stderr)
     target = experiment.target
     if options.json:
         about = {"run": str(options.folder), "experiment": str(options.on), "seed": experiment.evaluation.seed}

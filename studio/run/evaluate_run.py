@@ -44,3 +44,11 @@ def evaluate_run(
     plan = experiment.evaluation
     policy = load_policy(run, registry=registry)
     return score_target(policy, resolve(experiment.target, registry), plan, plan.episodes, plan.seed, tick)[-1]
+
+
+def leaves_out_shots(run: Path, experiment: Experiment, registry: Registry) -> bool:
+    """Return whether an experiment asks for a score after shots that :func:`evaluate_run` of a run does not give: its
+    policy is adapted by its strategy alone, not by what it observes."""
+    trained = Experiment.load(Path(run) / "experiment.yaml")
+    kind = registry.get("policies", trained.policy.id, "policy.id")
+    return experiment.evaluation.uses_shots and not (kind.plays_trials or kind.reads_support)

@@ -165,6 +165,9 @@ class MetaTest:
         if len(context) != len(task.context):
             words = f"A context of '{task.id}' has {len(task.context)} numbers, and there are {len(context)}."
             raise ExperimentError(words, "context", f"Give {', '.join(task.context)}.")
+        if not np.isfinite(context).all():
+            words = "A number of the context is not finite."
+            raise ExperimentError(words, "context", f"Give numbers for {', '.join(task.context)}.")
         if problems := task.check_context(context):
             raise ExperimentError(problems[0].message, "context", problems[0].remedy)
         mine = [float(value) for value in context]

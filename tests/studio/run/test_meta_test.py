@@ -10,9 +10,11 @@ import pytest
 
 from studio.cli.main import main
 from studio.errors import DataError, ExperimentError
+from studio.experiment import Experiment
 from studio.meta.trials import run_trials
 from studio.registry import shared_registry
 from studio.run.channels import Channels
+from studio.run.evaluate_run import leaves_out_shots
 from studio.run.meta_test import EPISODES, MetaTest
 from studio.run.session import Session
 
@@ -88,3 +90,17 @@ def test_meta_test_refuses_what_it_cannot_adapt(run: Path, tmp_path: Path) -> No
     with pytest.raises(DataError, match="does not adapt"):
         MetaTest(tmp_path, shared_registry())
     assert main(["adapt", str(run), "--shots", "-1"]) == 2
+    assert main(["adapt", str(run), "--held-out", "inside", "--repeats", "3"]) == 2
+    assert main(["adapt", str(run), "--context", "nan", "0"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("policy", "shots", "wanted"), [("task_mlp", [3], True), ("task_mlp", [0], False), ("trial_gru", [1], False)]
+)
+def test_a_score_without_the_shots_that_are_asked_for_is_known(
+    tmp_path: Path, policy: str, shots: list[int], wanted: bool
+) -> None:
+    file = tmp_path / "experiment.yaml"
+    file.write_text(f"name: plain\npolicy: {{id: {policy}}}\n", encoding="utf-8")
+    asked = Experiment.load(file).changed(**{"evaluation.shots": shots})
+    assert leaves_out_shots(tmp_path, asked, shared_registry()) is wanted
