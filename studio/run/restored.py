@@ -45,7 +45,10 @@ def restored_strategy(
     """
     experiment = run_experiment(run)
     kind, params = strategy_of(experiment, registry)
-    found = latest_state(run, "adapt")
+    damaged: list[str] = []
+    found = latest_state(run, "adapt", damaged.append)
+    if found is None and damaged:
+        raise DataError(damaged[0], str(run), "Restore the checkpoint from a copy, or run the experiment again.")
     if found is None:
         raise DataError("The run has no training state yet.", str(run), "Let it reach its first checkpoint.")
     step, state = found

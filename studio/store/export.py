@@ -6,6 +6,8 @@ import os
 import shutil
 from pathlib import Path
 
+from safetensors import SafetensorError, safe_open
+
 from studio.errors import DataError
 from studio.files import disk_full
 
@@ -17,7 +19,8 @@ def export_run(run: Path, to: Path, merged: bool = False) -> Path:
     ``base_model``; the whole (merged) policy otherwise, or where asked.
 
     Raises:
-        DataError: the run has no result yet, or ``to`` exists and is not empty, or cannot be written.
+        DataError: the run has no result yet, a file of its weights is damaged, or ``to`` exists and is not empty, or
+            cannot be written.
     """
     run, to = Path(run), Path(to)
     if not (run / "experiment.yaml").is_file():
@@ -30,6 +33,8 @@ def export_run(run: Path, to: Path, merged: bool = False) -> Path:
         parts = ["policy"]
     else:
         parts = ["adapter"] if (run / "adapter" / "base_model").exists() else ["adapter", "base"]
+    for part in parts:
+        _check_weights(run / part)
     whole = to.resolve()
     temporary = whole.with_name(f".{whole.name}.{os.getpid()}.tmp")
     try:
@@ -44,3 +49,13 @@ def export_run(run: Path, to: Path, merged: bool = False) -> Path:
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return to
+
+
+def _check_weights(folder: Path) -> None:
+    """Raise DataError where the header of a file of weights cannot be read, or does not fit the file's length."""
+    for file in sorted(folder.rglob("*.safetensors")):
+        try:
+            with safe_open(file, "pt"):
+                pass
+        except (OSError, SafetensorError):
+            raise DataError("The weights are damaged.", str(file), "Restore the file, or train again.") from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -92,6 +93,14 @@ def test_meta_test_refuses_what_it_cannot_adapt(run: Path, tmp_path: Path) -> No
     assert main(["adapt", str(run), "--shots", "-1"]) == 2
     assert main(["adapt", str(run), "--held-out", "inside", "--repeats", "3"]) == 2
     assert main(["adapt", str(run), "--context", "nan", "0"]) == 2
+
+
+def test_a_run_whose_checkpoints_are_damaged_says_so(run: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(run, tmp_path / "run")
+    for file in (copy / "checkpoints").rglob("state.*"):
+        file.write_bytes(b"no state")
+    with pytest.raises(DataError, match="is damaged"):
+        MetaTest(copy, shared_registry())
 
 
 @pytest.mark.parametrize(

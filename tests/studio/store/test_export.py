@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -152,6 +153,15 @@ def test_export_into_an_empty_folder_and_never_into_a_full_one(finished: dict[st
     with pytest.raises(DataError, match="cannot be written"):
         export_run(finished["lora"], file / "below")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["empty", "file", "full"]
+
+
+def test_export_of_damaged_weights_is_refused(finished: dict[str, Path], tmp_path: Path) -> None:
+    run = shutil.copytree(finished["full_finetuning"], tmp_path / "run")
+    (weights,) = (run / "policy").glob("*.safetensors")
+    weights.write_bytes(weights.read_bytes()[:-1])
+    with pytest.raises(DataError, match="weights are damaged"):
+        export_run(run, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_export_of_what_is_no_finished_run(tmp_path: Path) -> None:
