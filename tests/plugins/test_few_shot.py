@@ -103,7 +103,7 @@ def test_meta_loss_of_two_tasks_is_the_mean_of_each_alone(policy: TokenTransform
 
 def test_adapted_policy_fits_its_support_better_than_the_start(policy: TokenTransformer) -> None:
     policy.float()
-    adaptable = Adaptable(policy, steps=5, rate=0.05)
+    adaptable = Adaptable(policy, steps=5, rate=0.01)
     rows = batches(policy, per_batch=1).batch(0)
     support = rows.replace(
         observations={name: value[0] for name, value in rows.observations.items()},
@@ -111,7 +111,7 @@ def test_adapted_policy_fits_its_support_better_than_the_start(policy: TokenTran
     )
     before = {name: value.clone() for name, value in policy.state_dict().items()}
     adapted = adaptable.adapted(policy, support)
-    assert adapted.loss(support)[0] < 0.95 * policy.loss(support)[0]
+    assert adapted.loss(support)[0] < 0.5 * policy.loss(support)[0]
     torch.testing.assert_close(policy.state_dict(), before)
 
 
