@@ -67,6 +67,7 @@ class RunGroup:
         scored = self._scored or self.runs
         return replace(
             self.newest,
+            measure=scored[0].measure,  # the newest may have no score, nor its measure, yet
             success=_mean(run.success for run in scored),
             low=math.nan,
             high=math.nan,

@@ -13,6 +13,7 @@ from PySide6.QtCore import Qt
 from plugins.panels.runs import RunsPanel
 from tests.widgets.runs.fake_disk import choose, names
 from widgets.curves.overlay import Overlay
+from widgets.runs.group import RunGroup
 from widgets.runs.row_text import SEED, SHOWN, STATE, SUCCESS
 from widgets.runs.table import INFO
 from widgets.shell.app_state import AppState
@@ -103,3 +104,12 @@ def test_progress_is_shown_on_the_row_of_seeds(app_state: AppState, seeds: RunsP
     folder = app_state.runs_folder / "f"
     seeds.table.set_progress(folder, "adapt", 0.5)
     assert cell(seeds, 0, STATE) == cell(seeds, 0, STATE, 1) == "adapt 50%" and cell(seeds, 0, STATE, 2) == "finished"
+
+
+def test_a_row_of_returns_is_one_also_where_the_newest_run_has_no_score(disk: dict[str, Any]) -> None:
+    """A return has no natural scale, so no bar is drawn for it."""
+    first = replace(disk["runs"][0], measure="return", success=-27.0, low=-30.0, high=-24.0, created=1.0)
+    nan = math.nan
+    newest = replace(first, measure="success", state="stopped", success=nan, low=nan, high=nan, created=2.0)
+    found = RunGroup([first, newest])
+    assert found.newest is newest and found.mean.measure == "return" and found.mean.success == -27.0
