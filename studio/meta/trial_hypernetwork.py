@@ -36,7 +36,7 @@ class TrialHyperActorCritic(TrialActorCritic):
         super()._build()
         p = self.params
         widths = [p.inputs, p.base_width, p.base_width, p.choices or p.outputs]
-        self.actor = GeneratedMLP(p.hidden, widths)  # type: ignore[assignment]  # called as the other is
+        self.actor = GeneratedMLP(p.hidden, widths)
 
     @property
     def input_width(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,7 +30,7 @@ class Observer:
         number of steps. ``successes`` (n,) bool; None where the task has no success."""
 
 
-class TrialObserver(Observer):
+class TrialObserver(Observer, ABC):
     """An observer that decides which episodes are of one task, and adds to what a policy observes.
 
     A world has at most one; see :meth:`studio.sim.world.World.hold_trials`.
@@ -38,19 +39,19 @@ class TrialObserver(Observer):
     k: int  # episodes of a trial
 
     @property
+    @abstractmethod
     def episode(self) -> Array:
         """Return the index of each simulation's episode within its trial, (num_envs,), from 0."""
-        raise NotImplementedError
 
+    @abstractmethod
     def restart(self) -> None:
         """All simulations are about to be reset together: nothing of the episodes before goes on."""
-        raise NotImplementedError
 
+    @abstractmethod
     def context_seeds(self, ids: Array, seeds: Array) -> Array:
         """Return the seeds, (n,), that contexts and randomized values of new episodes are drawn from; ``seeds`` (n,)
         are the episodes' own. Called once for each reset."""
-        raise NotImplementedError
 
+    @abstractmethod
     def observe(self, ids: Ids) -> Observation:
         """Return what is added to the observation, entries of (n, width)."""
-        raise NotImplementedError

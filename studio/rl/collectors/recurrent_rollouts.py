@@ -79,7 +79,7 @@ class RecurrentRollouts(RolloutCollector):
     def _ends(self, t: int, terminated: Array, truncated: Array) -> tuple[Array, Array]:
         """Return where trials end, and clear the memory there."""
         over = terminated | truncated
-        if self.world.trials is not None:  # the next episodes have begun
+        if self.world.trials is not None:  # it counts the episodes that follow already: 0 is a new trial's
             over &= self.world.trials.episode == 0
         if over.any():
             fresh = torch.from_numpy(over)

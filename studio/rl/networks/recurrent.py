@@ -43,6 +43,7 @@ class RecurrentActorCritic(GaussianActorCritic):
         )
 
     params: Params
+    actor: nn.Module  # from what is remembered to the parameters of the action's distribution
 
     def _build(self) -> None:
         super()._build()
