@@ -2,44 +2,31 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import QCoreApplication
 
+from widgets.adaptation.episodes_plot import EpisodesPlot
 from widgets.adaptation.palette import shot_color, span
-from widgets.features.legend_plot import LegendPlot
 from widgets.style import theme
-
-if TYPE_CHECKING:
-    from studio.run.adaptation import Adaptation
 
 MARGIN = 1.08  # of the plot beside its outermost points
 
 
-class FitPlot(LegendPlot):
+class FitPlot(EpisodesPlot):
     """x and y are places in the scene: the task's marks lie on the true curve, and every episode ends at an answer."""
 
     def __init__(self) -> None:
-        self._found: Adaptation | None = None
-        super().__init__(
-            pg.PlotWidget(), QCoreApplication.translate("FitPlot", "Fitted curves and the true one"), wraps=True
-        )
+        super().__init__(pg.PlotWidget(), QCoreApplication.translate("FitPlot", "Fitted curves and the true one"))
         for side in ("left", "bottom"):
             self.view.hideAxis(side)
         self.view.setToolTip(
             self.tr("What the policy answers for each x after so many shots, against the true curve (gray)")
         )
 
-    def set_adaptation(self, found: Adaptation | None) -> None:
-        """Show the answers of an adaptation; None: nothing."""
-        self._found = found
-        self._draw()
-
     def _draw(self) -> None:
         self.view.clear()
-        after = self._found.after if self._found is not None else ()
+        after = self.after
         if not after:
             self.legend.setText("")
             return
@@ -58,8 +45,7 @@ class FitPlot(LegendPlot):
         half, middle = MARGIN * np.ptp(points, 0) / 2 + 1e-9, (points.max(0) + points.min(0)) / 2
         x, y = ((at - side, at + side) for at, side in zip(middle.tolist(), half.tolist(), strict=True))
         self.view.setRange(xRange=x, yRange=y, padding=0)
-        shots = [span(shot_color(i, len(after)), "▬", str(one.shots)) for i, one in enumerate(after)]
-        self.legend.setText("&nbsp; ".join([*parts, self.tr("after shots:"), *shots]))
+        self.legend.setText("&nbsp; ".join([*parts, self.tr("after shots:"), *self._shot_names()]))
 
     def _add_curve(self, places: np.ndarray, pen: pg.mkPen) -> None:
         ordered = places[places[:, 0].argsort()]
