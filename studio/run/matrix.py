@@ -16,6 +16,7 @@ from studio.run.queue_entry import Job
 from studio.run.session import Session
 from studio.store.input_hashes import input_hashes
 from studio.store.resolve import resolved
+from studio.store.restore import check_resumable
 from studio.store.runs import RunInfo, list_runs, read_run
 
 UNFINISHED = ("stopped", "interrupted")
@@ -118,13 +119,14 @@ class _ExistingRuns:
 
 def plan(experiments: Iterable[Experiment], registry: Registry, folder: Path) -> list[Planned]:
     """Return what is to be run and what has been run already under ``folder``: a finished run of the same content,
-    robots and data included, counts; one that was stopped or interrupted can be resumed.
+    robots and data included, counts; one that was stopped or interrupted can be resumed, unless all its checkpoints are
+    damaged.
 
     Raises:
         ExperimentError: experiments that are not finished cannot start. It names every problem that there is.
     """
     existing = _ExistingRuns(registry, folder, ("finished", *UNFINISHED))
-    plans = [Planned(experiment, existing.find(experiment)) for experiment in experiments]
+    plans = [Planned(experiment, _usable(existing.find(experiment))) for experiment in experiments]
     problems: dict[tuple[str, str, str], list[str]] = {}  # the names of the experiments that have it
     for found in plans:
         for problem in [] if found.is_finished else check(found.experiment, registry):
@@ -133,6 +135,16 @@ def plan(experiments: Iterable[Experiment], registry: Registry, folder: Path) ->
     if problems:
         raise _cannot_start(problems)
     return plans
+
+
+def _usable(run: RunInfo | None) -> RunInfo | None:
+    """Return a run that is finished or can be resumed; None where it needs a new run beside it."""
+    if run is not None and run.state != "finished":
+        try:
+            check_resumable(run.folder)
+        except DataError:
+            return None
+    return run
 
 
 def _cannot_start(problems: Mapping[tuple[str, str, str], Sequence[str]]) -> ExperimentError:

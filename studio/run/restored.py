@@ -14,7 +14,7 @@ from studio.run import devices
 from studio.run.check import strategy_of
 from studio.run.context import SessionContext
 from studio.sim.domains import resolve
-from studio.store.checkpoint import latest_state
+from studio.store.restore import latest_state
 
 
 @dataclass(frozen=True)
@@ -40,15 +40,12 @@ def restored_strategy(
         tick: called with (done, total) while demonstrations are made that are not in the cache; it may raise to leave.
 
     Raises:
-        DataError: the folder is no run, it has no training state yet, or the state is of another experiment.
+        DataError: the folder is no run, it has no readable training state, or the state is of another experiment.
         ExperimentError: something that the experiment names is missing here.
     """
     experiment = run_experiment(run)
     kind, params = strategy_of(experiment, registry)
-    damaged: list[str] = []
-    found = latest_state(run, "adapt", damaged.append)
-    if found is None and damaged:
-        raise DataError(damaged[0], str(run), "Restore the checkpoint from a copy, or run the experiment again.")
+    found = latest_state(run, "adapt")
     if found is None:
         raise DataError("The run has no training state yet.", str(run), "Let it reach its first checkpoint.")
     step, state = found

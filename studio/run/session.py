@@ -38,6 +38,7 @@ from studio.store.input_hashes import input_hashes
 from studio.store.log_writer import package_versions
 from studio.store.policies import load_policy_folder, save_policy
 from studio.store.resolve import resolved
+from studio.store.restore import check_resumable
 from studio.store.runs import new_folder, read_status
 
 
@@ -68,7 +69,7 @@ class Session:
                 schedules, such as the learning rate's, then follow the new budget from where the run stands.
 
         Raises:
-            DataError: the folder is no such run, or its last training state was deleted.
+            DataError: the folder is no such run, or its last training state was deleted, or none of them can be read.
             ExperimentError: its experiment.yaml was changed into something invalid, or ``iterations`` is too few.
         """
         folder = Path(folder)
@@ -78,6 +79,7 @@ class Session:
             raise DataError("The run is finished; there is nothing to resume.", str(folder), remedy)
         if status["state"] in ("preparing", "running", "paused"):
             raise DataError("The run is still active.", str(folder), "Stop it first.")
+        check_resumable(folder)
         experiment = Experiment.load(folder / "experiment.yaml")
         if iterations is not None:
             experiment = lengthened(folder, experiment, iterations, finished=status["state"] == "finished")

@@ -20,8 +20,9 @@ from studio.run.pretrain import Pretraining
 from studio.run.reporter import Reporter
 from studio.run.scoring import Scores
 from studio.store.base_weights import BaseWeights, base_of
-from studio.store.checkpoint import restore, rng_state, save_checkpoint
+from studio.store.checkpoint import rng_state, save_checkpoint
 from studio.store.policies import save_policy
+from studio.store.restore import restore
 from studio.store.runs import interim_evaluations
 
 if TYPE_CHECKING:

@@ -28,6 +28,10 @@ KEPT = 4  # newest checkpoints of a stage whose training state is kept, to resum
 TENSOR, FLOAT, BASE = "$tensor", "$float", "$base"
 
 
+class DamagedCheckpoint(DataError):
+    """The files of a checkpoint cannot be read."""
+
+
 def save_state(folder: Path, state: dict[str, Any], base: BaseWeights | None = None) -> None:
     """Write a state into an existing folder; what ``base`` holds already, bit for bit, is only referred to."""
     tensors: dict[str, torch.Tensor] = {}
@@ -43,7 +47,12 @@ def save_state(folder: Path, state: dict[str, Any], base: BaseWeights | None = N
 
 
 def load_state(folder: Path) -> dict[str, Any]:
-    """Read what :func:`save_state` wrote. Raises DataError where it, or the run's base, is missing or damaged."""
+    """Read what :func:`save_state` wrote.
+
+    Raises:
+        DamagedCheckpoint: it is missing or damaged.
+        DataError: the run's base is.
+    """
     try:
         skeleton = json.loads((folder / "state.json").read_text(encoding="utf-8"))
         tensors = load_file(folder / "state.safetensors")
@@ -54,7 +63,8 @@ def load_state(folder: Path) -> dict[str, Any]:
         restored: dict[str, Any] = _fill(skeleton, tensors)
         return restored
     except (OSError, ValueError, KeyError, SafetensorError) as error:
-        raise DataError(f"The checkpoint is damaged ({error}).", str(folder), "Resume from an earlier one.") from None
+        words = f"The checkpoint is damaged ({error})."
+        raise DamagedCheckpoint(words, str(folder), "Resume from an earlier one.") from None
 
 
 def save_checkpoint(
@@ -111,42 +121,6 @@ def list_checkpoints(run: Path) -> list[tuple[str, int, Path]]:
         if step.isdigit() and not folder.name.startswith("."):
             found.append((stage, int(step), folder))
     return sorted(found, key=lambda item: (item[0] != "pretrain", item[0], item[1]))
-
-
-def latest_state(
-    run: Path, stage: str, say: Callable[[str], object] = lambda text: None
-) -> tuple[int, dict[str, Any]] | None:
-    """Return step and state of a stage's newest readable checkpoint, or None; damaged ones are skipped, and logged."""
-    for found, step, folder in reversed(list_checkpoints(run)):
-        if found == stage and (folder / "state.json").exists():
-            try:
-                return step, load_state(folder)
-            except DataError:
-                say(f"The checkpoint {folder.name} is damaged and was skipped.")
-    return None
-
-
-def restore(run: Path, stage: str, training: Any, say: Callable[[str], object]) -> tuple[int, dict[str, Any]] | None:
-    """Restore a training and the random numbers from the stage's newest readable checkpoint.
-
-    Return its step and state, or None where there is none. Raises DataError where it belongs to another training.
-    """
-    found = latest_state(run, stage, say)
-    if found is None:
-        say(f"There is no {stage} checkpoint to resume from; {stage} starts at step 0.")
-        return None
-    step, state = found
-    try:
-        training.load_state_dict(state["training"])
-        set_rng_state(state["rng"])
-    except torch.OutOfMemoryError:
-        raise
-    except (KeyError, TypeError, ValueError, RuntimeError):
-        words = f"The checkpoint at step {step} does not belong to the training that experiment.yaml describes."
-        remedy = "Restore experiment.yaml (log.h5 has its text), or start a new run."
-        raise DataError(words, str(run), remedy) from None
-    say(f"Resumed {stage} at step {step}.")
-    return found
 
 
 def rng_state() -> dict[str, torch.Tensor]:

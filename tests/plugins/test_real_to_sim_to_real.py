@@ -20,7 +20,7 @@ from studio.run.channels import Channels
 from studio.run.check import check
 from studio.run.session import Session
 from studio.sim.domains import resolve
-from studio.store.checkpoint import latest_state
+from studio.store.restore import latest_state
 from studio.sysid import read_recordings, record, write_recordings
 
 REGISTRY = Registry()

@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 import torch
 
+from studio.cli.main import main
 from studio.errors import DataError
 from studio.events import Logged
 from studio.registry import Registry
+from studio.run import matrix
 from studio.run.channels import Channels
 from studio.run.session import Session
 from studio.store.checkpoint import list_checkpoints, load_state, save_state
@@ -125,15 +127,23 @@ def test_a_corrupted_newest_checkpoint_falls_back_to_the_one_before(
     assert_same(folder, finished["lora"])
 
 
-def test_resume_without_a_readable_checkpoint_starts_at_step_0(
-    finished: dict[str, Path], failed: Path, tmp_path: Path
+def test_a_run_with_damaged_checkpoints_alone_is_refused_and_left_as_it_is(
+    failed: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    folder = tmp_path / "run"
+    folder = tmp_path / "runs" / "run"
     shutil.copytree(failed, folder)
     for state in (folder / "checkpoints").glob("adapt-*/state.safetensors"):
-        state.unlink()
-    assert "There is no adapt checkpoint to resume from; adapt starts at step 0." in resumed(folder)
-    assert_same(folder, finished["lora"])
+        state.write_bytes(state.read_bytes()[:-100])
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    assert main(["resume", str(folder)]) == 2
+    said = capfd.readouterr().err
+    assert "All checkpoints of the stage adapt are damaged (adapt-00000010, adapt-00000009" in said
+    assert str(folder / "checkpoints") in said and "Restore it from a copy, or start a new run" in said
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+    status = json.loads((folder / "run.json").read_text()) | {"state": "stopped"}
+    (folder / "run.json").write_text(json.dumps(status))
+    (planned,) = matrix.plan([tiny.experiment("lora")], Registry(), folder.parent)
+    assert planned.run is None  # a comparison makes a new run of it
 
 
 def test_a_checkpoint_of_another_experiment_is_one_sentence(failed: Path, tmp_path: Path) -> None:
