@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from studio.experiment import Domain
-from studio.rl.networks.gaussian import FlatPolicy
+from studio.rl.networks.policy import FlatPolicy
 
 CONTEXT_KEYS = ("goal", "dynamics_params")  # observation entries that hold ω
 

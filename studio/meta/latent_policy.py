@@ -14,7 +14,7 @@ from studio.experiment import setting
 from studio.meta.context_encoder import FactorEncoder, RecurrentEncoder
 from studio.meta.trials import PREVIOUS
 from studio.nn.policy import BasePolicy
-from studio.rl.networks.gaussian import flatten
+from studio.rl.networks.observations import flatten
 from studio.rl.networks.squashed import MLPEnsemble, SquashedActorCritic, split
 
 Array = np.ndarray

@@ -16,7 +16,8 @@ from studio.contracts import Observation
 from studio.experiment import setting
 from studio.meta.examples import Examples
 from studio.meta.hidden_context import CONTEXT_KEYS
-from studio.rl.networks.gaussian import FlatPolicy, MLPParams, flatten
+from studio.rl.networks.observations import flatten
+from studio.rl.networks.policy import FlatPolicy, MLPParams
 
 Array = np.ndarray
 Weights = Mapping[str, Tensor]  # of the perceptron, or all of a policy's parameters, by name

@@ -13,7 +13,8 @@ from studio.contracts import Outputs
 from studio.experiment import setting
 from studio.nn.running_mean_std import RunningMeanStd
 from studio.rl.networks.distributions import normal_entropy
-from studio.rl.networks.gaussian import FlatPolicy, MLPParams, network
+from studio.rl.networks.mlp import network
+from studio.rl.networks.policy import FlatPolicy, MLPParams
 
 Array = np.ndarray
 Parameters = Mapping[str, Tensor]

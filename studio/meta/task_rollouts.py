@@ -14,7 +14,7 @@ from studio.meta.linear_baseline import discounted, standardized, task_advantage
 from studio.meta.task_actor import Parameters, TaskActor, action_means
 from studio.meta.task_groups import TaskGroups
 from studio.rl.networks.distributions import Normal
-from studio.rl.networks.gaussian import flatten
+from studio.rl.networks.observations import flatten
 from studio.rl.states import arrays, tensors
 from studio.sim.world import World
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from studio.contracts import Outputs
 from studio.experiment import setting
 from studio.meta.trial_policy import TrialActorCritic
-from studio.rl.networks.gaussian import network
+from studio.rl.networks.mlp import network
 
 
 class TrialHyperActorCritic(TrialActorCritic):

@@ -16,7 +16,8 @@ from studio.meta.trials import PREVIOUS
 from studio.nn.running_mean_std import RunningMeanStd
 from studio.nn.transformer import Block
 from studio.rl.networks.distributions import Categorical, gumbel
-from studio.rl.networks.gaussian import FlatPolicy, entry_names
+from studio.rl.networks.observations import entry_names
+from studio.rl.networks.policy import FlatPolicy
 
 Array = np.ndarray
 

@@ -26,7 +26,7 @@ from studio.experiment import Settings, setting
 from studio.nn.running_mean_std import RunningMeanStd
 from studio.rl.compiling import compile_update
 from studio.rl.flat import Adam, FlatParameters
-from studio.rl.networks.gaussian import flatten
+from studio.rl.networks.observations import flatten
 
 Array = np.ndarray
 COLUMNS = ("observations", "actions", "next_observations")  # of a batch of transitions

@@ -18,7 +18,7 @@ from torch import Tensor
 from studio.contracts import Task
 from studio.experiment import Settings, setting
 from studio.rl.collectors.env_runner import EnvRunner, Transition
-from studio.rl.networks.gaussian import entry_names
+from studio.rl.networks.observations import entry_names
 from studio.rl.replay import Replay
 from studio.sim.world import World
 

@@ -16,7 +16,8 @@ from studio.experiment import Domain
 from studio.files import write_text
 from studio.registry import Registry
 from studio.rl.algorithms.ppo import PPO, PPOParams
-from studio.rl.networks.gaussian import GaussianActorCritic, flatten
+from studio.rl.networks.gaussian import GaussianActorCritic
+from studio.rl.networks.observations import flatten
 from studio.sim.domains import embodiment_of, task_of
 from studio.sim.rollout import policy_actions, run_episodes
 from studio.sim.world import World

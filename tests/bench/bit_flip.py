@@ -26,7 +26,7 @@ from _training import RUNS, kept
 from studio.analysis import transfer_metrics as measures
 from studio.rl.algorithms.dqn import DQN, DQNParams
 from studio.rl.hindsight import HindsightParams, pursue
-from studio.rl.networks.gaussian import flatten
+from studio.rl.networks.observations import flatten
 from studio.rl.networks.q_policy import QPolicy
 from studio.sim.gymnasium_ids import make_vector
 from studio.sim.rollout import policy_actions, run_episodes

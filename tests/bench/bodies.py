@@ -24,7 +24,8 @@ from _report import finish, row
 from studio.analysis.transfer_metrics import interval, iqm
 from studio.experiment import RandomizationTerm
 from studio.rl.algorithms.ppo import PPO, PPOParams
-from studio.rl.networks.gaussian import GaussianActorCritic, flatten
+from studio.rl.networks.gaussian import GaussianActorCritic
+from studio.rl.networks.observations import flatten
 from studio.rng import EpisodeRng
 from studio.sim.gymnasium_ids import make_vector
 from studio.sim.randomization import fields as randomization

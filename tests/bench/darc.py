@@ -28,7 +28,7 @@ from studio.experiment import Domain
 from studio.registry import Registry
 from studio.rl.algorithms.sac import SAC, SACParams
 from studio.rl.dynamics_gap import DynamicsGap, GapLearner, GapParams, exact_delta
-from studio.rl.networks.gaussian import flatten
+from studio.rl.networks.observations import flatten
 from studio.rl.networks.squashed import SquashedActorCritic
 from studio.run.evaluate import evaluate
 from studio.sim.domains import embodiment_of, resolve, task_of

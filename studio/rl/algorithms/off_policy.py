@@ -20,7 +20,7 @@ from studio.rl.collectors.env_runner import EnvRunner, Transition
 from studio.rl.collectors.episode_statistics import diverged_sentence
 from studio.rl.compiling import compile_update
 from studio.rl.hindsight import GoalRunner, Hindsight, HindsightParams
-from studio.rl.networks.gaussian import ReinforcementPolicy
+from studio.rl.networks.policy import ReinforcementPolicy
 from studio.rl.replay import Replay
 from studio.seeds import training_episode_seed
 from studio.sim.world import World

@@ -15,7 +15,7 @@ from studio.experiment import setting
 from studio.rl.advantages import gae
 from studio.rl.algorithms.ppo import PPO, PPOParams, ppo_loss
 from studio.rl.collectors.rollouts import Rollout
-from studio.rl.networks.gaussian import flatten
+from studio.rl.networks.observations import flatten
 
 Array = np.ndarray
 UNITS = {**PPO.units, "worst_return": "", "return_10": "", "learned_from": "steps"}

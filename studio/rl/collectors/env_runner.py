@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from studio.rl.collectors.episode_statistics import EpisodeStatistics, stagger
-from studio.rl.networks.gaussian import flatten
+from studio.rl.networks.observations import flatten
 from studio.rl.states import arrays, tensors
 from studio.sim.world import World
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from studio.rl.advantages import gae
 from studio.rl.collectors.episode_statistics import EpisodeStatistics, stagger
-from studio.rl.networks.gaussian import flatten
+from studio.rl.networks.observations import flatten
 from studio.rl.reward_scale import RewardScale
 from studio.rl.states import arrays, tensors
 from studio.seeds import training_episode_seed

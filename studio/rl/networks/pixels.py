@@ -14,7 +14,8 @@ from studio.experiment import Settings, setting
 from studio.nn.encoders import Encoder
 from studio.nn.running_mean_std import RunningMeanStd
 from studio.rl.networks.distributions import normal_entropy
-from studio.rl.networks.gaussian import ReinforcementPolicy, network
+from studio.rl.networks.mlp import network
+from studio.rl.networks.policy import ReinforcementPolicy
 
 Array = np.ndarray
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from studio.contracts import Outputs
 from studio.errors import ExperimentError
 from studio.experiment import setting
-from studio.rl.networks.gaussian import FlatPolicy, MLPParams
+from studio.rl.networks.policy import FlatPolicy, MLPParams
 from studio.rl.networks.squashed import MLPEnsemble
 
 Array = np.ndarray

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from studio.contracts import Outputs
-from studio.rl.networks.gaussian import FlatPolicy
+from studio.rl.networks.policy import FlatPolicy
 
 Array = np.ndarray
 LOG_STD_LOW, LOG_STD_HIGH = -20.0, 2.0

@@ -17,7 +17,9 @@ from studio.rl.advantages import gae
 from studio.rl.algorithms.ppo import PPOParams, ppo_loss
 from studio.rl.flat import FlatParameters
 from studio.rl.networks.distributions import Categorical, Normal, gumbel, normal_entropy
-from studio.rl.networks.gaussian import GaussianActorCritic, flatten, unwrapped
+from studio.rl.networks.gaussian import GaussianActorCritic
+from studio.rl.networks.mlp import unwrapped
+from studio.rl.networks.observations import flatten
 
 TIME, ENVS, GAMMA, LAMBDA = 12, 5, 0.97, 0.9
 

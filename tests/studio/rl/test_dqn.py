@@ -13,7 +13,7 @@ from studio.errors import ExperimentError
 from studio.rl.algorithms.dqn import DQN, DQNParams, DQNUpdate
 from studio.rl.hindsight import HindsightParams
 from studio.rl.learners import ALGORITHMS, algorithm_of
-from studio.rl.networks.gaussian import flatten
+from studio.rl.networks.observations import flatten
 from studio.rl.networks.q_policy import QPolicy
 from studio.sim.gymnasium_ids import make_vector
 

@@ -12,7 +12,7 @@ from scipy.stats import chisquare
 from studio.registry import Registry
 from studio.rl.collectors.env_runner import EnvRunner
 from studio.rl.hindsight import GoalRunner, Goals, Hindsight, HindsightParams, has_goals
-from studio.rl.networks.gaussian import flatten
+from studio.rl.networks.observations import flatten
 from studio.rl.replay import Replay
 from studio.sim.gymnasium_ids import make_vector
 from studio.sim.world import World
