@@ -69,7 +69,7 @@ class OffDynamicsSAC(SAC):
         self, policy: SquashedActorCritic, world: World, settings: DARCParams, *, target: World, seed: int, **more: Any
     ) -> None:
         super().__init__(policy, world, settings, seed=seed, **more)
-        device, ignored = policy.low.device, policy.params.ignored
+        device, ignored = policy.device, policy.params.ignored
         self.target_env = EnvRunner(target, target_visit_seed(seed), device, ignored)
         visits = self.iterations * settings.samples // settings.source_steps + 2 * target.num_envs
         self.target_replay = Replay(min(settings.capacity, visits), target.num_envs, self.replay.widths, device)

@@ -89,7 +89,7 @@ class DecisionCollector:
     def collect(self) -> DecisionTrials:
         """Return the next trial of every simulation."""
         world, policy, n, time = self.world, self.policy, self.world.num_envs, self.length
-        device, choices = policy.low.device, policy.params.outputs
+        device, choices = policy.device, policy.params.outputs
         behavior = self._behavior(n, choices)
         act, memory = policy.exploring(int(torch.randint(2**62, (), generator=self.generator))), None
         observation = world.reset()[0]

@@ -128,7 +128,7 @@ class LatentActorCritic(SquashedActorCritic):
         return [self.encoder.summary_width, p.latent, p.latent, p.inputs, 1]
 
     def _parts(self, memory: Any) -> tuple[Tensor, ...]:
-        rows = torch.as_tensor(memory, dtype=torch.float32, device=self.low.device)
+        rows = torch.as_tensor(memory, dtype=torch.float32, device=self.device)
         return rows.split(self._widths, -1)
 
     def state(self, observation: Any) -> Array:
@@ -139,7 +139,7 @@ class LatentActorCritic(SquashedActorCritic):
         return self.state(world.observe([0])).shape[1]
 
     def _inputs(self, observation: Any) -> Tensor:
-        return torch.as_tensor(self.state(observation), dtype=torch.float32, device=self.low.device)
+        return torch.as_tensor(self.state(observation), dtype=torch.float32, device=self.device)
 
     def _rows(self, observation: Any, memory: Any) -> Tensor:
         states = self._inputs(observation)

@@ -64,8 +64,8 @@ class MetaPolicyGradient:
         self.training_tasks = task_seeds(world.domain, world.task, training_tasks, first)
         chosen = weights_of(policy) if names is None else names
         self.actor = MetaActor(policy, chosen, s, len(self.training_tasks))
-        self.actor.to(policy.low.device)
-        self.generator = torch.Generator(policy.low.device).manual_seed(seed)
+        self.actor.to(policy.device)
+        self.generator = torch.Generator(policy.device).manual_seed(seed)
         first += TRIED * training_tasks
         self.rollouts = TaskRollouts(world, policy, s.meta_batch, s.gamma, s.gae_lambda, first, self.generator)
         self.outer = OuterStep(self.actor, s, prior_weight)
@@ -109,7 +109,7 @@ class MetaPolicyGradient:
         made.load_state_dict({**policy.state_dict(), **{name: value[0] for name, value in own.items()}})
         if isinstance(made, LatentTaskActor):
             made.noise_seed = torch_seed(seed)
-        return made.to(policy.low.device)
+        return made.to(policy.device)
 
     def state_dict(self) -> dict[str, Any]:
         """Return all that training continues from, the actor's parameters and statistics included."""

@@ -54,7 +54,7 @@ class PEARLLearner:
     ) -> None:
         self.policy, self.held, self.settings, self.iterations, self.log = policy, held, settings, iterations, log
         self.iteration, self.updates, self.samples = 0, 0, 0
-        self.device = policy.low.device
+        self.device = policy.device
         self.generator = torch.Generator(self.device).manual_seed(seed)
         self.returns = TrialReturns(world, held)
         world.observers.append(self.returns)

@@ -97,7 +97,7 @@ class PEARLUpdate:
     def __init__(self, policy: LatentActorCritic, settings: PEARLParams) -> None:
         self.policy, self.settings = policy, settings
         self.precision = torch.bfloat16 if settings.precision == "bf16" else torch.float32  # of actor and critics
-        device = policy.low.device
+        device = policy.device
         self.actor, self.critics = FlatParameters(policy.actor), FlatParameters(policy.critics)
         self.encoder = FlatParameters(policy.encoder)
         self.target = self.critics.vector.clone()

@@ -125,12 +125,12 @@ class SupportPerceptron(FlatPolicy):
 
     def scaled(self, observation: Any) -> Tensor:
         """Return an observation as the perceptron reads it, (…, inputs), on the policy's device."""
-        rows = flat_observation(observation, self.params.ignored).to(self.low.device)
+        rows = flat_observation(observation, self.params.ignored).to(self.device)
         return (rows - self.observation_mean) / self.observation_std * self.params.input_scale
 
     def scaled_actions(self, actions: Array) -> Tensor:
         """Return native actions, scaled, (…, outputs); of choices a row with a 1 in the place of the chosen one."""
-        rows = torch.as_tensor(actions, dtype=torch.float32, device=self.low.device)
+        rows = torch.as_tensor(actions, dtype=torch.float32, device=self.device)
         if self.params.choices:
             return one_hot(rows[..., 0].long(), self.params.choices).float()
         return (rows - self.action_mean) / self.action_std

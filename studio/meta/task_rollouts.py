@@ -50,7 +50,7 @@ class TaskRollouts:
     ) -> None:
         self.world, self.policy, self.generator = world, policy, generator
         self.groups = TaskGroups(world, tasks)
-        self.gamma, self.gae_lambda, self.device = gamma, gae_lambda, policy.low.device
+        self.gamma, self.gae_lambda, self.device = gamma, gae_lambda, policy.device
         self.next_seed = seed
         self.samples = 0  # environment steps so far
         self._seen: list[Tensor] = []  # raw observations since the last update of the statistics

@@ -133,7 +133,7 @@ class TrialTransformer(FlatPolicy):
 
     def _logits(self, observation: Any, memory: Any) -> tuple[Tensor, Tensor]:
         """Return the logits, (n, choices), and the memory after the observation."""
-        device, length = self.low.device, self.params.length
+        device, length = self.device, self.params.length
         state = torch.from_numpy(self.state(observation)).to(device)
         n = len(state)
         if memory is None:

@@ -101,7 +101,7 @@ class OffPolicyLearner(ABC):
     ) -> None:
         self.policy, self.settings, self.iterations, self.log = policy, settings, iterations, log
         self.iteration, self.updates = 0, 0
-        self.device = policy.low.device
+        self.device = policy.device
         self.generator = torch.Generator(self.device).manual_seed(seed)
         inputs = policy.params.inputs
         widths = {"observations": inputs, "actions": self.action_width, "rewards": 1}

@@ -98,7 +98,7 @@ class PixelPPO(OnPolicyLearner):
         self.policy, self.settings, self.iterations, self.log = policy, settings, iterations, log
         self.iteration, self.seed, s = 0, seed, settings
         self.auxiliary = AuxiliaryLosses(auxiliary, policy.encoder, 0.0)
-        self.generator = torch.Generator(policy.low.device).manual_seed(seed)
+        self.generator = torch.Generator(policy.device).manual_seed(seed)
         self.rollouts = PixelRollouts(world, policy, s.steps, s.gamma, s.gae_lambda, seed, self.generator)
         self.head = [*policy.actor.parameters(), *policy.critic.parameters(), policy.log_std]
         self.optimizer = torch.optim.Adam(self.head, eps=1e-5, fused=True)

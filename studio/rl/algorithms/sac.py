@@ -62,7 +62,7 @@ class SACUpdate:
     ) -> None:
         self.policy, self.settings, self.auxiliary = policy, settings, auxiliary
         self.precision = torch.bfloat16 if settings.precision == "bf16" else torch.float32
-        device = policy.low.device
+        device = policy.device
         self.actor, self.critics = FlatParameters(policy.actor), FlatParameters(policy.critics)
         self.target = self.critics.vector.clone()
         self.log_alpha = torch.tensor(settings.alpha, device=device).log()

@@ -40,7 +40,7 @@ class ImageCollector:
     @torch.no_grad()
     def collect(self, policy: PixelActorCritic, behavior: Behavior, index: int) -> CollectedImages:
         """Return the images of round ``index``, from 0; the policy acts with its exploration."""
-        world, device = self.world, policy.low.device
+        world, device = self.world, policy.device
         observation, _ = world.reset(seed=self.seed + index * world.num_envs)
         images, rewards, states = [], [], []
         for _ in range(self.steps):
@@ -55,7 +55,7 @@ class ImageCollector:
     def _act(self, policy: PixelActorCritic, behavior: Behavior, observation: dict[str, Any]) -> np.ndarray:
         if behavior == "expert":
             return self.world.expert(slice(None))
-        device, shape = policy.low.device, (self.world.num_envs, policy.params.outputs)
+        device, shape = policy.device, (self.world.num_envs, policy.params.outputs)
         noise = torch.randn(shape, generator=self.generator, device=device)
         if behavior == "random":
             return policy.native(noise).cpu().numpy()

@@ -68,7 +68,7 @@ class RolloutCollector:
         self.world, self.length, self.seed, self.generator = world, length, seed, generator
         self.policy: Any = policy  # a GaussianActorCritic; subclasses declare their own type
         self.gamma, self.gae_lambda = gamma, gae_lambda
-        self.device = policy.low.device
+        self.device = policy.device
         self.reward_scale = RewardScale(policy.rewards, world.num_envs, gamma)
         self.restart()
         self.statistics = EpisodeStatistics(world)

@@ -91,7 +91,7 @@ class PixelActorCritic(ReinforcementPolicy):
 
     def tensors(self, observation: Mapping[str, Any]) -> dict[str, Tensor]:
         """Return the images, (n, h, w, 3) uint8, on the policy's device."""
-        return {"image": torch.as_tensor(np.ascontiguousarray(observation["image"]), device=self.low.device)}
+        return {"image": torch.as_tensor(np.ascontiguousarray(observation["image"]), device=self.device)}
 
     def features(self, batch: Batch) -> Tensor:
         """Return the encoder's features, (n, features)."""

@@ -56,6 +56,11 @@ class ReinforcementPolicy(BasePolicy):
         if all(getattr(self.params, size) for size in self.sizes):
             self._build()
 
+    @property
+    def device(self) -> torch.device:
+        """Return the device of its weights; not of a blank one, which has none."""
+        return self.low.device
+
     def set_ranges(self, low: Array, high: Array) -> None:
         """Take the range of continuous actions, (width,) each."""
         self.low.copy_(torch.as_tensor(low))
@@ -94,7 +99,7 @@ class ReinforcementPolicy(BasePolicy):
     def _inputs(self, observation: Any) -> Tensor:
         """Return the network's input for an observation, (n, inputs) float32 on the policy's device."""
         rows = flatten(observation, self.params.ignored)
-        return torch.as_tensor(rows, dtype=torch.float32, device=self.low.device)
+        return torch.as_tensor(rows, dtype=torch.float32, device=self.device)
 
 
 class FlatPolicy(ReinforcementPolicy):
