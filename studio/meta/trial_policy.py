@@ -64,10 +64,12 @@ class CellFreeActorCritic(TrialActorCritic):
 
     @classmethod
     def check(cls, params: Any, domains: Mapping[str, ResolvedDomain]) -> list[Problem]:
+        problems = super().check(params, domains)
         if params.cell == "gru":
-            return []
+            return problems
         message = f"The memory of '{cls.id}' has no cell, so this setting has no effect."
-        return [Problem("policy.params.cell", message, "Leave it out, or choose trial_gru or trial_hypernetwork.")]
+        remedy = "Leave it out, or choose trial_gru or trial_hypernetwork."
+        return [*problems, Problem("policy.params.cell", message, remedy)]
 
     def _build(self) -> None:
         super()._build()

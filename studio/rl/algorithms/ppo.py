@@ -27,7 +27,7 @@ from studio.sim.world import World
 
 EAGER_ITERATIONS = 1  # before compiling, so that the first metrics appear at once; fixed, for reproducibility
 EPSILON = 1e-5  # Adam's
-MATRICES = ("observations", "actions", "critic_obs")  # columns of a rollout with several numbers per sample
+MATRICES = ("observations", "actions", "critic_obs", "contexts")  # columns of a rollout with several numbers per sample
 UNITS = {
     "return": "", "episode_length": "steps", "samples": "steps", "steps_per_second": "steps/s", "entropy": "nats",
     "kl": "nats", "diverged": "simulations",

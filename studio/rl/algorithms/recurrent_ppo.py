@@ -44,6 +44,8 @@ class RecurrentPPO(PPO):
         **more: Any,
     ) -> None:
         super().__init__(policy, world, settings, collector=RecurrentRollouts, **more)
+        if policy.params.context:
+            self._widths |= {"contexts": policy.params.context}
         self.anneal_entropy = anneal_entropy
         self.entropy_share = torch.ones_like(self.rate)  # of the entropy's weight that is left
         self._sequences = min(world.num_envs, max(1, settings.minibatch // settings.steps))  # in a minibatch
@@ -81,7 +83,7 @@ class RecurrentPPO(PPO):
     def gradient(self, batch: dict[str, Tensor], memory: Tensor, fresh: Tensor) -> tuple[Tensor, Tensor]:
         """Return the gradient of the loss by backpropagation through time, (parameters,), and the diagnostics."""
         rows = {name: column.flatten(0, 1) for name, column in batch.items()}
-        inputs = batch["observations"], memory, fresh
+        inputs = batch["observations"], memory, fresh, batch.get("contexts")
 
         def loss(distribution: ActionDistribution, values: Tensor) -> tuple[Tensor, Tensor]:
             return ppo_loss(distribution.flattened(), values.flatten(), rows, self.settings, self.entropy_share)

@@ -18,10 +18,15 @@ Array = np.ndarray
 
 @dataclass
 class RecurrentRollout(Rollout):
-    """A rollout with the memory before it, (env, memory_width), and where it is cleared, (time, env) bool."""
+    """A rollout with the memory before it, (env, memory_width), where it is cleared, (time, env) bool, and the
+    normalized contexts of the tasks, (time · env, context), whose width is 0 if the critic does not read them."""
 
     memory: Tensor
     fresh: Tensor
+    contexts: Tensor
+
+    def columns(self) -> dict[str, Tensor]:
+        return {**super().columns(), "contexts": self.contexts}
 
 
 class RecurrentRollouts(RolloutCollector):
@@ -55,8 +60,14 @@ class RecurrentRollouts(RolloutCollector):
         """Return the next ``length`` steps of every simulation."""
         before = self._memory
         self._memories: list[Tensor] = []  # after each step
+        self._contexts: list[Array] = []  # of each step
         self._fresh = torch.zeros(self.length, len(before), dtype=torch.bool)
-        return RecurrentRollout(**super().collect().columns(), memory=before, fresh=self._fresh)
+        found = super().collect().columns()
+        contexts = np.concatenate(self._contexts)
+        normalized = self._normalized_contexts(contexts)
+        if self.policy.params.context:
+            self.policy.contexts.update(torch.from_numpy(contexts).to(self.device))
+        return RecurrentRollout(**found, memory=before, fresh=self._fresh, contexts=normalized)
 
     def state_dict(self) -> dict[str, Any]:
         """Return all that the next rollout depends on but the policy, the generator and the world's trials."""
@@ -70,11 +81,26 @@ class RecurrentRollouts(RolloutCollector):
     def _features(self, normalized: Tensor) -> Tensor:
         features, self._memory = self.policy.remember(normalized, self._memory)
         self._memories.append(self._memory)
+        self._contexts.append(self.world.contexts.copy())
         return features
 
     def _next_features(self, normalized: Tensor, after: Tensor | None) -> Tensor:
         memory = self._memories[-1] if after is None else torch.stack(self._memories)[after]
-        return self.policy.remember(normalized, memory)[0]
+        contexts = self.world.contexts if after is None else np.stack(self._contexts)[after.cpu().numpy()]
+        return self._critic_inputs(self.policy.remember(normalized, memory)[0], contexts)
+
+    def _values(self, features: Tensor, last: Array, bootstrapped: Array) -> tuple[Tensor, Tensor]:
+        return super()._values(self._critic_inputs(features, np.stack(self._contexts)), last, bootstrapped)
+
+    def _critic_inputs(self, features: Tensor, contexts: Array) -> Tensor:
+        return self.policy.critic_inputs(features, self._normalized_contexts(contexts))
+
+    def _normalized_contexts(self, contexts: Array) -> Tensor:
+        """Return contexts (…, width of ω) as the critic reads them; of width 0 if it does not."""
+        if not self.policy.params.context:
+            return torch.empty(*contexts.shape[:-1], 0, device=self.device)
+        normalized: Tensor = self.policy.contexts(torch.from_numpy(contexts).float().to(self.device))
+        return normalized
 
     def _ends(self, t: int, terminated: Array, truncated: Array) -> tuple[Array, Array]:
         """Return where trials end, and clear the memory there."""

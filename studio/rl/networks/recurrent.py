@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any, ClassVar, Literal
 
@@ -9,10 +10,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from studio.contracts import Problem, ResolvedDomain
 from studio.experiment import setting
 from studio.nn.gru import unrolled_gru
+from studio.nn.running_mean_std import RunningMeanStd
 from studio.rl.networks.distributions import ActionDistribution, Categorical
-from studio.rl.networks.gaussian import GaussianActorCritic
+from studio.rl.networks.gaussian import GaussianActorCritic, network
 
 Array = np.ndarray
 
@@ -20,7 +23,12 @@ Array = np.ndarray
 class RecurrentActorCritic(GaussianActorCritic):
     """As :class:`GaussianActorCritic`, but actor and critic read the hidden state of a recurrent cell over an episode's
     normalized observations, the present one included: a GRU (Cho et al. 2014, arXiv:1406.1078) or an LSTM (Hochreiter
-    and Schmidhuber 1997), whose memory is the hidden state and the cell's state side by side."""
+    and Schmidhuber 1997), whose memory is the hidden state and the cell's state side by side.
+
+    In training the critic may read the context ω of the task as well, which the simulation knows and the policy has to
+    find out: V(h, ω), whose policy gradient is unbiased (Baisero and Amato 2022, "Unbiased asymmetric reinforcement
+    learning under partial observability", arXiv:2105.11674). Then advantages hold no luck with the task.
+    """
 
     id = "gaussian_gru"
     title = "Gaussian GRU"
@@ -41,12 +49,46 @@ class RecurrentActorCritic(GaussianActorCritic):
             "What updates the memory; on a CPU an lstm trains about twice as fast where sequences are few.",
             since=2,
         )
+        critic: Literal["memory", "memory_and_task"] = setting(
+            "memory",
+            "Critic",
+            "What the critic reads: the memory, or in training also the context of the task, which the policy never "
+            "observes. Advantages are then less noisy.",
+            since=2,
+        )
+        context: int = setting(
+            0, "Context", "Width of the context that the critic reads.", ge=0, le=10_000, derived=True, since=2
+        )
 
     params: Params
     actor: nn.Module  # from what is remembered to the parameters of the action's distribution
 
+    @classmethod
+    def check(cls, params: Any, domains: Mapping[str, ResolvedDomain]) -> list[Problem]:
+        if params.critic == "memory":
+            return []
+        tasks = {field: domain.task for field, domain in domains.items()}
+        field, remedy = "policy.params.critic", "Choose memory."
+        for task in tasks.values():
+            if not task.context:
+                words = f"Every episode of '{task.id}' is the same task: it has no context that the critic could read."
+                return [Problem(field, words, remedy)]
+        if len({len(task.context) for task in tasks.values()}) == 1:
+            return []
+        numbers = " and ".join(f"{len(task.context)} numbers in {name}" for name, task in tasks.items())
+        return [Problem(field, f"The critic cannot read contexts of {numbers}.", remedy)]
+
+    def fit_to(self, world: Any, seed: int) -> None:
+        if self.params.critic == "memory_and_task":
+            self.params = self.params.model_copy(update={"context": world.contexts.shape[1]})
+        super().fit_to(world, seed)
+
     def _build(self) -> None:
         super()._build()
+        if self.params.context:
+            widths = [self.input_width + self.params.context, *[self.params.width] * self.params.layers, 1]
+            self.critic = network(widths, 1.0)
+            self.contexts = RunningMeanStd(self.params.context)
         kind = nn.LSTMCell if self.params.cell == "lstm" else nn.GRUCell
         self.core = kind(self.params.inputs, self.params.hidden)
         for weight in (self.core.weight_ih, self.core.weight_hh):
@@ -78,11 +120,22 @@ class RecurrentActorCritic(GaussianActorCritic):
         return hidden, hidden
 
     def forward(  # type: ignore[override]  # it takes sequences, where a policy without memory takes rows
-        self, normalized: Tensor, memory: Tensor, fresh: Tensor
+        self, normalized: Tensor, memory: Tensor, fresh: Tensor, context: Tensor | None = None
     ) -> tuple[ActionDistribution, Tensor]:
-        """Return the distributions of the actions and the values, (time, env); see :meth:`unrolled`."""
+        """Return the distributions of the actions and the values, (time, env); see :meth:`unrolled` and
+        :meth:`critic_inputs`."""
         hidden = self.unrolled(normalized, memory, fresh)
-        return self.distribution(self.actor(hidden)), self.critic(hidden).squeeze(-1)
+        values = self.critic(self.critic_inputs(hidden, context))
+        return self.distribution(self.actor(hidden)), values.squeeze(-1)
+
+    def critic_inputs(self, features: Tensor, context: Tensor | None) -> Tensor:
+        """Return what the critic reads: the features, (…, input_width), and if it reads the task the normalized
+        context, (…, context); None: the average task's."""
+        if not self.params.context:
+            return features
+        if context is None:
+            context = features.new_zeros(*features.shape[:-1], self.params.context)
+        return torch.cat([features, context], -1)
 
     def unrolled(self, normalized: Tensor, memory: Tensor, fresh: Tensor) -> Tensor:
         """Return what actor and critic read after each observation, (time, env, input_width).
@@ -121,9 +174,10 @@ class RecurrentActorCritic(GaussianActorCritic):
 
     def value(self, observation: Any, memory: Any = None) -> Array:
         """Return the critic's V, (n,), in the scale of the normalized rewards, for an observation and the memory before
-        it."""
+        it; that of the average task if it reads the task."""
         with torch.inference_mode():
-            return self.critic(self._remembered(observation, memory)[0]).squeeze(-1).cpu().numpy()
+            features = self._remembered(observation, memory)[0]
+            return self.critic(self.critic_inputs(features, None)).squeeze(-1).cpu().numpy()
 
     def entropy(self, observation: Any, memory: Any = None) -> Array:
         """Return the entropy of the exploring action distribution, (n,), nats."""
