@@ -6,8 +6,6 @@ arXiv:1903.08254, algorithm 1).
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
 from torch.func import functional_call, grad_and_value
@@ -15,9 +13,8 @@ from torch.func import functional_call, grad_and_value
 from studio.experiment import setting
 from studio.meta.latent_policy import LatentActorCritic
 from studio.meta.posterior import kl_to_prior
-from studio.rl.algorithms.sac import SACParams
+from studio.rl.algorithms.sac import SACNetworks, SACParams
 from studio.rl.flat import Adam, FlatParameters
-from studio.rl.networks.squashed import squash
 
 DIAGNOSTICS = ("critic_loss", "actor_loss", "alpha", "entropy", "q", "kl", "posterior_std")
 Batch = dict[str, Tensor]
@@ -91,31 +88,28 @@ class PEARLParams(SACParams):
     reward_scale: float = setting(1.0, "Reward scale", "What rewards are multiplied by.", gt=0, le=1000)
 
 
-class PEARLUpdate:
-    """One gradient update and all tensors that it changes. The policy's parameters change in place."""
+class PEARLUpdate(SACNetworks):
+    """One gradient update of SAC's networks and of the encoder.
+
+    ``rate`` is the learning rate of all that is trained, which may change between updates.
+    """
+
+    policy: LatentActorCritic
+    settings: PEARLParams
 
     def __init__(self, policy: LatentActorCritic, settings: PEARLParams) -> None:
-        self.policy, self.settings = policy, settings
-        self.precision = torch.bfloat16 if settings.precision == "bf16" else torch.float32  # of actor and critics
-        device = policy.device
-        self.actor, self.critics = FlatParameters(policy.actor), FlatParameters(policy.critics)
+        super().__init__(policy, settings)
         self.encoder = FlatParameters(policy.encoder)
-        self.target = self.critics.vector.clone()
-        self.log_alpha = torch.tensor(settings.alpha, device=device).log()
-        chosen = settings.target_entropy
-        self.target_entropy = float(-policy.params.outputs if chosen is None else chosen)
-        self.rate = torch.tensor(settings.learning_rate, device=device)
-        self.actor_adam, self.critics_adam = Adam(self.actor.vector), Adam(self.critics.vector)
-        self.encoder_adam, self.alpha_adam = Adam(self.encoder.vector), Adam(self.log_alpha)
+        self.encoder_adam = Adam(self.encoder.vector)
+        self.rate = torch.tensor(settings.learning_rate, device=policy.device)
 
     @property
-    def changing(self) -> list[Tensor]:
-        """Return every tensor that a step changes."""
-        adams = self.actor_adam, self.critics_adam, self.encoder_adam, self.alpha_adam
-        vectors = [self.actor.vector, self.critics.vector, self.encoder.vector, self.target, self.log_alpha]
-        count, *counts = (adam.updates for adam in adams)
-        moments = [moment for adam in adams for moment in (adam.first, adam.second)]
-        return [*vectors, count, *moments, *counts]  # in the order of saved states; earlier ones had one count
+    def vectors(self) -> list[Tensor]:
+        return [self.actor.vector, self.critics.vector, self.encoder.vector, self.target, self.log_alpha]
+
+    @property
+    def adams(self) -> list[Adam]:
+        return [self.actor_adam, self.critics_adam, self.encoder_adam, self.alpha_adam]
 
     def step(self, batch: Batch, context: Tensor, mask: Tensor, latent_noise: Tensor, noise: Tensor) -> Tensor:
         """Make one update; return the ``DIAGNOSTICS`` in order.
@@ -138,19 +132,22 @@ class PEARLUpdate:
             mean, variance = functional_call(self.policy.encoder, self.encoder.unflatten(encoder), (context, mask))
             z = (mean + variance.sqrt() * latent_noise).flatten(0, 1)
             latent = z.detach()
-            next_actions, next_density = self._draw(self.actor.vector, torch.cat([next_states, latent], -1), noise[0])
-            next_q = self._q(self.target, torch.cat([next_states, latent, next_actions], -1)).amin(0)
+            next_inputs = torch.cat([next_states, latent], -1)
+            next_actions, next_density = self.draw(self.actor.vector, next_inputs, noise[0])
+            next_q = self.q(self.target, next_inputs, next_actions).amin(0)
             targets = rewards + discounts * (next_q - alpha * next_density)
-            values = self._q(vector, torch.cat([states, z, rows["actions"]], -1))
+            values = self.q(vector, torch.cat([states, z], -1), rows["actions"])
             critic, kl = (values - targets).square().mean(1).sum(), kl_to_prior(mean, variance).mean()
             return critic + self.settings.kl_weight * kl, (latent, critic, values.mean(), kl, variance.sqrt().mean())
 
         both = grad_and_value(critic_loss, (0, 1), has_aux=True)(self.critics.vector, self.encoder.vector)
         gradients, (_, (latent, critic, q, kl, deviation)) = both
 
+        inputs = torch.cat([states, latent], -1)
+
         def actor_loss(vector: Tensor) -> tuple[Tensor, Tensor]:
-            actions, density = self._draw(vector, torch.cat([states, latent], -1), noise[1])
-            values = self._q(self.critics.vector, torch.cat([states, latent, actions], -1)).amin(0)
+            actions, density = self.draw(vector, inputs, noise[1])
+            values = self.q(self.critics.vector, inputs, actions).amin(0)
             return (alpha * density - values).mean(), density.mean()
 
         self.critics_adam.step(self.critics.vector, gradients[0], self.rate)
@@ -161,21 +158,3 @@ class PEARLUpdate:
             self.alpha_adam.step(self.log_alpha, -(density + self.target_entropy), self.rate)
         self.target.lerp_(self.critics.vector, self.settings.tau)
         return torch.stack([critic, actor, alpha, -density, q, kl, deviation])
-
-    def state_dict(self) -> dict[str, Any]:
-        """Return all that changes."""
-        return {f"{i:02d}": tensor.clone() for i, tensor in enumerate(self.changing)}
-
-    def load_state_dict(self, state: dict[str, Any], /) -> None:
-        """Restore what :meth:`state_dict` returned."""
-        for i, tensor in enumerate(self.changing):
-            tensor.copy_(state.get(f"{i:02d}", state["05"]))  # 05: the one count of earlier versions
-
-    def _draw(self, vector: Tensor, rows: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
-        parameters = functional_call(self.policy.actor, self.actor.unflatten(vector), (rows, self.precision))
-        return squash(parameters[0], noise)
-
-    def _q(self, vector: Tensor, rows: Tensor) -> Tensor:
-        given = rows, self.precision
-        values: Tensor = functional_call(self.policy.critics, self.critics.unflatten(vector), given)
-        return values.squeeze(-1)

@@ -54,31 +54,73 @@ def has_bf16(device: torch.device) -> bool:
     return any(has for name, has in torch.cpu.get_capabilities().items() if name.endswith("bf16"))
 
 
-class SACUpdate:
-    """One gradient update of SAC and all tensors that it changes. The policy's parameters change in place."""
+class SACNetworks:
+    """Actor, critics, target critics and temperature with their optimizers: all that an update of SAC changes. The
+    policy's parameters change in place."""
 
-    def __init__(
-        self, policy: SquashedActorCritic, settings: SACParams, auxiliary: AuxiliaryLosses | None = None
-    ) -> None:
-        self.policy, self.settings, self.auxiliary = policy, settings, auxiliary
+    def __init__(self, policy: SquashedActorCritic, settings: SACParams) -> None:
+        self.policy, self.settings = policy, settings
         self.precision = torch.bfloat16 if settings.precision == "bf16" else torch.float32
-        device = policy.device
         self.actor, self.critics = FlatParameters(policy.actor), FlatParameters(policy.critics)
         self.target = self.critics.vector.clone()
-        self.log_alpha = torch.tensor(settings.alpha, device=device).log()
+        self.log_alpha = torch.tensor(settings.alpha, device=policy.device).log()
         chosen = settings.target_entropy
         self.target_entropy = float(-policy.params.outputs if chosen is None else chosen)
         self.actor_adam, self.critics_adam = Adam(self.actor.vector), Adam(self.critics.vector)
         self.alpha_adam = Adam(self.log_alpha)
 
     @property
+    def vectors(self) -> list[Tensor]:
+        """Return the parameters, those of the target critics and log α, in the order of saved states."""
+        return [self.actor.vector, self.critics.vector, self.target, self.log_alpha]
+
+    @property
+    def adams(self) -> list[Adam]:
+        """Return the state of each optimizer, in the order of saved states."""
+        return [self.actor_adam, self.critics_adam, self.alpha_adam]
+
+    @property
     def changing(self) -> list[Tensor]:
         """Return every tensor that a step changes."""
-        adams = self.actor_adam, self.critics_adam, self.alpha_adam
-        vectors = [self.actor.vector, self.critics.vector, self.target, self.log_alpha]
-        count, *counts = (adam.updates for adam in adams)
-        moments = [moment for adam in adams for moment in (adam.first, adam.second)]
-        return [*vectors, count, *moments, *counts]  # in the order of saved states; earlier ones had one count
+        count, *counts = (adam.updates for adam in self.adams)
+        moments = [moment for adam in self.adams for moment in (adam.first, adam.second)]
+        return [*self.vectors, count, *moments, *counts]  # in the order of saved states; earlier ones had one count
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return all that changes."""
+        return {f"{i:02d}": tensor.clone() for i, tensor in enumerate(self.changing)}
+
+    def load_state_dict(self, state: dict[str, Any], /) -> None:
+        """Restore what :meth:`state_dict` returned."""
+        count = state[f"{len(self.vectors):02d}"]  # the first of the counts: in earlier versions the only one
+        for i, tensor in enumerate(self.changing):
+            tensor.copy_(state.get(f"{i:02d}", count))
+
+    def draw(self, vector: Tensor, observations: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+        """Return actions in [−1, 1] (n, width) and log densities (n,) of an actor with these parameters.
+
+        Args:
+            observations: what the actor reads, (n, inputs).
+            noise: standard normal, (n, width).
+        """
+        parameters = functional_call(self.policy.actor, self.actor.unflatten(vector), (observations, self.precision))
+        return squash(parameters[0], noise)
+
+    def q(self, vector: Tensor, observations: Tensor, actions: Tensor) -> Tensor:
+        """Return the Q-values, (2, n), of actions in [−1, 1], by critics with these parameters."""
+        rows = torch.cat([observations, actions], -1)
+        values = functional_call(self.policy.critics, self.critics.unflatten(vector), (rows, self.precision))
+        return values.squeeze(-1)
+
+
+class SACUpdate(SACNetworks):
+    """One gradient update of SAC."""
+
+    def __init__(
+        self, policy: SquashedActorCritic, settings: SACParams, auxiliary: AuxiliaryLosses | None = None
+    ) -> None:
+        super().__init__(policy, settings)
+        self.auxiliary = auxiliary
 
     def step(self, batch: Batch, noise: Tensor) -> Tensor:
         """Make one update; return the ``DIAGNOSTICS`` in order.
@@ -92,19 +134,19 @@ class SACUpdate:
         observations, next_observations = batch["observations"], batch["next_observations"]
         alpha, rate = self.log_alpha.exp(), self.settings.learning_rate
 
-        next_actions, next_density = self._draw(self.actor.vector, next_observations, noise[0])
-        next_q = self._q(self.target, next_observations, next_actions).amin(0)
+        next_actions, next_density = self.draw(self.actor.vector, next_observations, noise[0])
+        next_q = self.q(self.target, next_observations, next_actions).amin(0)
         targets = rewards + discounts * (next_q - alpha * next_density)  # equation 3
 
         def critic_loss(vector: Tensor) -> tuple[Tensor, Tensor]:
-            values = self._q(vector, observations, batch["actions"])
+            values = self.q(vector, observations, batch["actions"])
             return 0.5 * (values - targets).square().mean(1).sum(), values.mean()  # equation 5, of both critics
 
         gradient, (critic, q) = grad_and_value(critic_loss, has_aux=True)(self.critics.vector)
 
         def actor_loss(vector: Tensor) -> tuple[Tensor, Tensor]:
-            actions, density = self._draw(vector, observations, noise[1])
-            values = self._q(self.critics.vector, observations, actions).amin(0)
+            actions, density = self.draw(vector, observations, noise[1])
+            values = self.q(self.critics.vector, observations, actions).amin(0)
             return (alpha * density - values).mean(), density.mean()  # equation 7
 
         self.critics_adam.step(self.critics.vector, gradient, rate)
@@ -118,24 +160,6 @@ class SACUpdate:
             self.alpha_adam.step(self.log_alpha, -(density + self.target_entropy), rate)
         self.target.lerp_(self.critics.vector, self.settings.tau)
         return torch.stack([critic, actor, alpha, -density, q])
-
-    def state_dict(self) -> dict[str, Any]:
-        """Return all that changes."""
-        return {f"{i:02d}": tensor.clone() for i, tensor in enumerate(self.changing)}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore what :meth:`state_dict` returned."""
-        for i, tensor in enumerate(self.changing):
-            tensor.copy_(state.get(f"{i:02d}", state["04"]))  # 04: the one count of earlier versions
-
-    def _draw(self, vector: Tensor, observations: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
-        parameters = functional_call(self.policy.actor, self.actor.unflatten(vector), (observations, self.precision))
-        return squash(parameters[0], noise)
-
-    def _q(self, vector: Tensor, observations: Tensor, actions: Tensor) -> Tensor:
-        rows = torch.cat([observations, actions], -1)
-        values = functional_call(self.policy.critics, self.critics.unflatten(vector), (rows, self.precision))
-        return values.squeeze(-1)
 
 
 class SAC(OffPolicyLearner):
