@@ -7,31 +7,28 @@ in a test.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from studio.contracts import Metrics, Stateful
+from studio.contracts import Stateful
 from studio.meta.held_tasks import HeldTasks
 from studio.meta.latent_policy import LatentActorCritic
 from studio.meta.pearl_update import DIAGNOSTICS, PEARLParams, PEARLUpdate
 from studio.meta.task_replay import RecentTrials, TaskReplay
 from studio.meta.trial_returns import TrialReturns
 from studio.meta.trials import PREVIOUS
-from studio.rl.algorithms.off_policy import EAGER_UPDATES
+from studio.rl.algorithms.off_policy import OffPolicyLearner
 from studio.rl.algorithms.sac import EMULATED_BF16, UNITS, has_bf16
 from studio.rl.collectors.env_runner import EnvRunner
-from studio.rl.collectors.episode_statistics import diverged_sentence
-from studio.rl.compiling import compile_update
 from studio.seeds import training_episode_seed
 from studio.sim.world import World
 
 
-class PEARLLearner:
+class PEARLLearner(OffPolicyLearner):
     """Train a latent policy in a world whose simulations play assigned tasks. Its parameters change in place.
 
     Args:
@@ -40,6 +37,10 @@ class PEARLLearner:
     """
 
     units: ClassVar[dict[str, str]] = {**UNITS, "kl": "nats"}
+    diagnostics = DIAGNOSTICS
+    policy: LatentActorCritic
+    settings: PEARLParams
+    update: PEARLUpdate
 
     def __init__(
         self,
@@ -52,10 +53,8 @@ class PEARLLearner:
         seed: int,
         log: Callable[[str], None] = lambda text: None,
     ) -> None:
-        self.policy, self.held, self.settings, self.iterations, self.log = policy, held, settings, iterations, log
-        self.iteration, self.updates, self.samples = 0, 0, 0
-        self.device = policy.device
-        self.generator = torch.Generator(self.device).manual_seed(seed)
+        super().__init__(policy, settings, iterations, seed, log)
+        self.held, self._samples = held, 0
         self.returns = TrialReturns(world, held)
         world.observers.append(self.returns)
         ignored = [*policy.params.ignored, *PREVIOUS]
@@ -78,30 +77,25 @@ class PEARLLearner:
             self.log(EMULATED_BF16)
         self.update = PEARLUpdate(policy, settings)
         self._order: list[int] = []  # of the tasks that are to be collected next
-        self._due = 0.0  # updates that ``update_ratio`` requires and that were not made yet
-        self._compiled: Callable[..., Tensor] | None = None
 
-    def iterate(self) -> Iterator[Metrics]:
-        """Collect, learn, and yield the metrics of each iteration until the budget is spent."""
-        while self.iteration < self.iterations:
-            started, world = time.perf_counter(), self.env_runner.world
-            diverged, before = world.diverged, self.samples
-            self.collect(self.next_tasks())
-            self._due += self.settings.update_ratio * (self.samples - max(before, self.settings.learning_starts))
-            self._due = max(self._due, 0.0)
-            count, self._due = int(self._due), self._due % 1
-            if self.settings.anneal:
-                self.update.rate.fill_(self.settings.learning_rate * (1 - self.iteration / self.iterations))
-            diagnostics = [self.learn() for _ in range(count)]
-            self.iteration += 1
-            if world.diverged > diverged:
-                self.log(diverged_sentence(world.diverged - diverged))
-            values = self.env_runner.metrics() | self.returns.metrics()
-            values |= {"samples": float(self.samples), "updates": float(self.updates)}
-            if diagnostics:
-                values |= dict(zip(DIAGNOSTICS, torch.stack(diagnostics).mean(0).tolist(), strict=True))
-            values["steps_per_second"] = (self.samples - before) / (time.perf_counter() - started)
-            yield Metrics(self.iteration, self.iterations, values)
+    @property
+    def samples(self) -> int:
+        return self._samples
+
+    @property
+    def can_compile(self) -> bool:
+        return self.policy.params.encoder != "recurrent"
+
+    def progress_values(self) -> dict[str, float]:
+        return self.returns.metrics()
+
+    def play_and_update(self) -> list[Tensor]:
+        before = self.samples
+        self.collect(self.next_tasks())
+        count = self.due_updates(max(0, self.samples - max(before, self.settings.learning_starts)))
+        if self.settings.anneal:
+            self.update.rate.fill_(self.settings.learning_rate * (1 - self.iteration / self.iterations))
+        return [self.learn() for _ in range(count)]
 
     def next_tasks(self) -> np.ndarray:
         """Return the tasks that the simulations play next, (num_envs,): each comes as often as any other."""
@@ -146,7 +140,7 @@ class PEARLLearner:
         if self.settings.rewarded_share:
             self.rewarded.add(tasks.tolist(), played, played[..., policy.params.inputs + policy.params.outputs] > 0)
         self.recent.add(tasks.tolist(), torch.stack(context))
-        self.samples += self.steps * n
+        self._samples += self.steps * n
 
     def _constant_actions(self, n: int) -> Tensor:
         """Return which simulations, (n, 1), hold one random action in each episode."""
@@ -167,38 +161,22 @@ class PEARLLearner:
         context, mask = self.recent.sample(tasks, settings.context, self.times, settings.batch_size, self.generator)
         noise = self._normal(2, settings.task_batch * settings.batch_size, p.outputs)
         latent_noise = self._normal(settings.task_batch, settings.batch_size, p.latent)
-        arguments = batch, context, mask, latent_noise, noise
-        step = self._step_function(arguments)
-        self.updates += 1
-        return step(*arguments)
+        return self.make_update(batch, context, mask, latent_noise, noise)
 
     def stateful(self) -> Mapping[str, Stateful]:
         """Return, by name, the parts whose state training continues from, beside the policy and the counters."""
-        parts: dict[str, Any] = {"update": self.update, "interaction": self.env_runner, "replay": self.replay}
+        parts: dict[str, Stateful] = {**super().stateful(), "replay": self.replay}
         parts |= {"rewarded": self.rewarded} if self.settings.rewarded_share else {}
         return {**parts, "recent": self.recent, "held": self.held, "returns": self.returns}
 
     def state_dict(self) -> dict[str, Any]:
-        """Return everything that training continues from, the policy included."""
-        return {
-            "counters": {"iteration": self.iteration, "updates": self.updates, "samples": self.samples},
-            "owed": self._due,
-            "order": list(self._order),
-            "policy": {name: value.clone() for name, value in self.policy.state_dict().items()},
-            "generator": self.generator.get_state(),
-            **{name: part.state_dict() for name, part in self.stateful().items()},
-        }
+        state = super().state_dict()
+        counters = {"iteration": state.pop("iteration"), "updates": state.pop("updates"), "samples": self.samples}
+        return {**state, "counters": counters, "order": list(self._order)}
 
     def load_state_dict(self, state: dict[str, Any], /) -> None:
-        """Restore what :meth:`state_dict` returned."""
-        counters = state["counters"]
-        self.iteration, self.updates = int(counters["iteration"]), int(counters["updates"])
-        self.samples, self._due = int(counters["samples"]), float(state["owed"])
-        self._order = [int(task) for task in state["order"]]
-        self.policy.load_state_dict(state["policy"])
-        self.generator.set_state(state["generator"].cpu())
-        for name, part in self.stateful().items():
-            part.load_state_dict(state[name])
+        super().load_state_dict({**state, **state["counters"]})
+        self._samples, self._order = int(state["counters"]["samples"]), [int(task) for task in state["order"]]
 
     def _normal(self, *shape: int) -> Tensor:
         return torch.randn(shape, generator=self.generator, device=self.device)
@@ -206,12 +184,3 @@ class PEARLLearner:
     def _uniform(self, n: int) -> Tensor:
         """Return random actions, (n, outputs), uniform in [−1, 1]."""
         return torch.rand(n, self.policy.params.outputs, generator=self.generator, device=self.device) * 2 - 1
-
-    def _step_function(self, example: tuple[Any, ...]) -> Callable[..., Tensor]:
-        """Return the update: eager at first, then compiled if the settings ask for it and the encoder has no GRU."""
-        recurrent = self.policy.params.encoder == "recurrent"
-        if self.settings.update == "eager" or recurrent or self.updates < EAGER_UPDATES:
-            return self.update.step
-        if self._compiled is None:
-            self._compiled = compile_update(self.update.step, example, self.update.changing, self.log)
-        return self._compiled

@@ -15,7 +15,8 @@ from torch.func import functional_call, grad_and_value
 from torch.nn import functional
 
 from studio.experiment import setting
-from studio.rl.algorithms.off_policy import Batch, OffPolicyLearner, OffPolicyParams
+from studio.rl.algorithms.off_policy import Batch, OffPolicyParams
+from studio.rl.algorithms.stepwise import StepwiseLearner
 from studio.rl.auxiliary import AuxiliaryLosses
 from studio.rl.flat import Adam, FlatParameters
 from studio.rl.networks.q_policy import QPolicy
@@ -123,9 +124,9 @@ class DQNUpdate:
         return values
 
 
-class DQN(OffPolicyLearner):
+class DQN(StepwiseLearner):
     """Train a policy by double deep Q-learning in a world with discrete control; see
-    :class:`studio.rl.algorithms.off_policy.OffPolicyLearner`.
+    :class:`studio.rl.algorithms.stepwise.StepwiseLearner`.
 
     Args:
         bounds: see :class:`DQNUpdate`.
@@ -171,5 +172,4 @@ class DQN(OffPolicyLearner):
         return actions
 
     def progress_values(self) -> dict[str, float]:
-        """Return the probability of a random action."""
-        return {"epsilon": self.epsilon}
+        return {"epsilon": self.epsilon} | super().progress_values()

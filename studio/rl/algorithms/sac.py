@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad_and_value
 
 from studio.experiment import setting
-from studio.rl.algorithms.off_policy import Batch, OffPolicyLearner, OffPolicyParams
+from studio.rl.algorithms.off_policy import Batch, OffPolicyParams
+from studio.rl.algorithms.stepwise import StepwiseLearner
 from studio.rl.auxiliary import AuxiliaryLosses
 from studio.rl.flat import Adam, FlatParameters
 from studio.rl.networks.squashed import SquashedActorCritic, squash
@@ -162,8 +163,8 @@ class SACUpdate(SACNetworks):
         return torch.stack([critic, actor, alpha, -density, q])
 
 
-class SAC(OffPolicyLearner):
-    """Train a policy by soft actor-critic; see :class:`studio.rl.algorithms.off_policy.OffPolicyLearner`."""
+class SAC(StepwiseLearner):
+    """Train a policy by soft actor-critic; see :class:`studio.rl.algorithms.stepwise.StepwiseLearner`."""
 
     units = UNITS
     diagnostics = DIAGNOSTICS
@@ -199,7 +200,3 @@ class SAC(OffPolicyLearner):
         """Return the noise of each update, (2, batch, width)."""
         shape = (count, 2, self.settings.batch_size, self.action_width)
         return [(part,) for part in torch.randn(shape, generator=self.generator, device=self.device)]
-
-    def example_arguments(self) -> tuple[Tensor, ...]:
-        """Return noise of an update's shape."""
-        return (torch.zeros(2, self.settings.batch_size, self.action_width, device=self.device),)
