@@ -5,6 +5,7 @@ Neither side waits for the other. Readers poll at their own pace; publishing cos
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections import deque
@@ -147,7 +148,7 @@ class DeviceSample(Event):
 @dataclass(frozen=True)
 class Progress:
     """Where the session is: step of the stage's ``total`` (0: not known yet), fraction of the stage and of the whole,
-    seconds left (NaN while unknown)."""
+    seconds left of the whole and of the stage (NaN while unknown)."""
 
     stage: str
     step: int
@@ -155,6 +156,7 @@ class Progress:
     stage_fraction: float
     fraction: float
     seconds_left: float
+    stage_seconds_left: float = math.nan
 
 
 class Subscription:

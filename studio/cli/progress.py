@@ -121,7 +121,11 @@ class ProgressLine:
             return
         filled = round(20 * progress.fraction)
         bar = "█" * filled + "·" * (20 - filled)
-        left = "" if math.isnan(progress.seconds_left) else f"  {progress.seconds_left:.0f} s left"
+        left = ""
+        if math.isfinite(progress.seconds_left):
+            left = f"  {progress.seconds_left:.0f} s left"
+        elif math.isfinite(progress.stage_seconds_left):
+            left = f"  {progress.stage_seconds_left:.0f} s left in this stage"
         count = f"[{self._index + 1}/{self.total}] " if self.total > 1 else ""
         steps = f" {progress.step}/{progress.total}" if progress.total else ""
         line = f"{count}{self._name}  {bar} {progress.stage}{steps}{left}"

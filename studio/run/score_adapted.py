@@ -10,6 +10,7 @@ from studio.contracts import ResolvedDomain, Shots, Strategy
 from studio.experiment import EvaluationPlan
 from studio.meta.task_split import held_out, single_tasks
 from studio.run.evaluate import Evaluation, evaluate, score_of_groups
+from studio.run.tally import Tally
 from studio.sim.rollout import Outcome
 
 
@@ -26,20 +27,16 @@ def score_adapted(
 
     Args:
         seed: of the shots.
-        tick: called every step with (episodes ended, episodes); it may raise to leave.
+        tick: called every step with (episodes ended, episodes), of all numbers of shots; it may raise to leave.
     """
     tasks = single_tasks(held_out(target, plan.held_out, plan.seed), plan.seed)[: plan.episodes]
     starts = np.linspace(0, plan.episodes, len(tasks) + 1).astype(int).tolist()
-    found = {}
-    for count in sorted(set(plan.shots)):
+    found, counts = dict[int, Evaluation](), sorted(set(plan.shots))
+    tally = Tally(tick or (lambda done, total: None), len(counts) * plan.episodes)
+    for count in counts:
         parts: list[Outcome] = []
         for task, start, end in zip(tasks, starts, starts[1:], strict=False):
-
-            def counted(ended: int, wanted: int, start: int = start) -> None:
-                if tick is not None:
-                    tick(start + ended, plan.episodes)
-
-            policy = strategy.adapt(Shots(task, count, seed))
-            parts.append(evaluate(policy, task, end - start, plan.seed + start, counted).outcome)
+            policy, ticked = strategy.adapt(Shots(task, count, seed)), tally.piece(end - start)
+            parts.append(evaluate(policy, task, end - start, plan.seed + start, ticked).outcome)
         found[count] = score_of_groups(parts, target.task.has_success)
     return found

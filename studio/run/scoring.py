@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from studio.contracts import ResolvedDomain, Shots, Strategy
@@ -16,6 +16,7 @@ from studio.run.evaluate import Evaluation, evaluate
 from studio.run.reporter import Reporter
 from studio.run.score_adapted import score_adapted
 from studio.run.score_target import score_target
+from studio.run.tally import Tally, Tick
 from studio.sim.domains import resolve
 from studio.store.policies import fit_to_source
 
@@ -26,6 +27,7 @@ class Scores:
     def __init__(self, experiment: Experiment, registry: Registry, reporter: Reporter) -> None:
         self._experiment, self._registry, self._reporter = experiment, registry, reporter
         self.evaluations: list[dict[str, Any]] = []
+        self._tally = Tally(reporter.count, 0)  # of the final evaluation
 
     def is_due(self, strategy: Strategy | None, step: int, total: int) -> bool:
         """Whether the policy of a step is to be scored: before the first one only where it acts untrained."""
@@ -40,7 +42,12 @@ class Scores:
 
     def score_interim(self, strategy: Strategy, step: int) -> None:
         """Evaluate the policy on the target while it trains."""
-        self._score(strategy, "target", step, self._experiment.evaluation.short_episodes, final=False)
+        plan, clock = self._experiment.evaluation, self._reporter.clock
+        start = clock.seconds
+        self._score(strategy, "target", step, plan.short_episodes, final=False)
+        if not plan.uses_shots:  # else the final one adapts, which this one did not
+            each = (clock.seconds - start) / plan.short_episodes
+            self._reporter.pipeline.expect("evaluate", each * self._final_episodes(strategy))
 
     def score_final(self, strategy: Strategy, chosen: Any = None) -> None:
         """Evaluate the result on the target, and on the source where it is known there.
@@ -49,10 +56,23 @@ class Scores:
         """
         plan, step = self._experiment.evaluation, self._experiment.budget.iterations
         before = len(self.evaluations)
+        self._tally = Tally(self._reporter.count, self._final_episodes(strategy))
         self._score(strategy, "target", step, plan.episodes, final=True, chosen=chosen)
         if plan.source_episodes:
             self._score(strategy, "source", step, plan.source_episodes, final=True, chosen=chosen)
         self._score_conditions(strategy, step, chosen, before)
+
+    def _final_episodes(self, strategy: Strategy) -> int:
+        """Return how many episodes the final evaluation has, conditions and source included."""
+        plan = self._experiment.evaluation
+        of_source = plan.source_episodes if self._fits_source(strategy) else 0
+        return plan.episodes * (1 + len(plan.conditions)) + of_source
+
+    def _fits_source(self, strategy: Strategy) -> bool:
+        """Whether the policy can act on the source: it descends from a policy of it, or one network fits both."""
+        assert self._reporter.folder is not None
+        descends = (self._reporter.folder / "base").exists()
+        return strategy.acts_on_source and (descends or strategy.requires.same_spaces)
 
     def _score_conditions(self, strategy: Strategy, step: int, chosen: Any, place: int) -> None:
         """Evaluate the result on the target under each of the evaluation's conditions.
@@ -64,7 +84,8 @@ class Scores:
         target = resolve(self._experiment.target, self._registry)
         for condition in plan.conditions:
             changed = under(target, condition)
-            result = score_target(policy, changed, plan, plan.episodes, plan.seed, reporter.count)[-1]
+            tick = self._tally.piece(plan.episodes)
+            result = score_target(policy, changed, plan, plan.episodes, plan.seed, tick)[-1]
             row = {"domain": "target", "step": step, "final": True, "condition": condition}
             rows.append(row | result.to_dict())
             found[condition] = result.success
@@ -87,15 +108,15 @@ class Scores:
         assert reporter.folder is not None
         base = reporter.folder / "base"
         descends = name == "source" and base.exists()
-        if name == "source" and not (strategy.acts_on_source and (descends or strategy.requires.same_spaces)):
-            return  # the policy does not fit the source
+        if name == "source" and not self._fits_source(strategy):
+            return
         if chosen is None:
             chosen = strategy.merged_policy() if descends else strategy.policy()
         policy: Any = snapshot(chosen)
         if descends:
             fit_to_source(policy, base, self._registry)
         # a short evaluation in the middle of a training is no progress of its own
-        tick = reporter.count if final else lambda ended, wanted: reporter.clock.tick()
+        tick = self._tally.piece(episodes) if final else lambda ended, wanted: reporter.clock.tick()
         stage = "evaluate" if final else reporter.pipeline.stage
         row = {"domain": name, "step": step, "final": final}
         if name == "source":
@@ -125,15 +146,15 @@ class Scores:
             reporter.status.note(measure=result.measure, **{prefix + key: value for key, value in values.items()})
             reporter.status.put(evaluations=[*self.evaluations])
 
-    def _after_support(
-        self, strategy: Strategy, target: ResolvedDomain, tick: Callable[[int, int], None]
-    ) -> dict[int, Evaluation]:
+    def _after_support(self, strategy: Strategy, target: ResolvedDomain, tick: Tick) -> dict[int, Evaluation]:
         """Return the scores by the number of support episodes that a policy was adapted to: the target's first ones."""
         plan, seed = self._experiment.evaluation, self._experiment.seed
-        return {
-            count: evaluate(strategy.adapt(Shots(target, count, seed)), target, plan.episodes, plan.seed, tick)
-            for count in sorted(set(plan.shots))
-        }
+        counts = sorted(set(plan.shots))
+        tally, found = Tally(tick, len(counts) * plan.episodes), {}
+        for count in counts:
+            policy, ticked = strategy.adapt(Shots(target, count, seed)), tally.piece(plan.episodes)
+            found[count] = evaluate(policy, target, plan.episodes, plan.seed, ticked)
+        return found
 
     def _report_trials(self, results: Sequence[Evaluation], step: int) -> None:
         """Publish the mean return of a trial's first episode, of its second …, as metrics."""

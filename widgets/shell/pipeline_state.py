@@ -96,6 +96,9 @@ class PipelineState(QObject):
                 parts.append(self.tr("step {step} / {total}").format(step=progress.step, total=progress.total))
             if math.isfinite(progress.seconds_left):
                 parts.append(self.tr("{time} left").format(time=duration(progress.seconds_left)))
+            elif math.isfinite(progress.stage_seconds_left):
+                of_stage = self.tr("{time} left in this stage")
+                parts.append(of_stage.format(time=duration(progress.stage_seconds_left)))
         if self.score is not None and self.state == "finished":
             score = self.score
             scored = self.tr("success on the target {value:.2f} ({low:.2f}–{high:.2f})")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -76,6 +77,10 @@ def test_the_progress_line_is_not_torn_and_comes_back(monkeypatch: pytest.Monkey
     def act(channels: Channels) -> None:
         channels.progress.set(Progress("adapt", 0, 0, 0.0, 0.5, 80.0))
         tiny.wait_for(lambda: "adapt  80 s left" in terminal.lines()[-1], 5)  # how many steps is not known yet
+        channels.progress.set(Progress("adapt", 320, 800, 0.4, 0.5, 80.0))
+        tiny.wait_for(lambda: "adapt 320/800" in terminal.lines()[-1], 5)
+        channels.progress.set(Progress("adapt", 321, 800, 0.4, 0.5, math.nan, 60.0))  # the evaluation is not known
+        tiny.wait_for(lambda: "adapt 321/800  60 s left in this stage" in terminal.lines()[-1], 5)
         channels.progress.set(Progress("adapt", 320, 800, 0.4, 0.5, 80.0))
         tiny.wait_for(lambda: "adapt 320/800" in terminal.lines()[-1], 5)
         channels.events.publish(Logged("warning", "It diverged."))

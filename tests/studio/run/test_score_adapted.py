@@ -42,7 +42,9 @@ def test_score_adapted_gives_every_task_a_policy_of_its_own() -> None:
         Domain(embodiment="point", task="point_navigation", control="motor", observation=["state"]), shared_registry()
     )
     plan = EvaluationPlan(episodes=30, shots=[0, 1], held_out="inside")
-    scores = score_adapted(_Told(), target, plan, seed=0)
+    ticks: list[tuple[int, int]] = []
+    scores = score_adapted(_Told(), target, plan, 0, lambda done, total: ticks.append((done, total)))
+    assert ticks == sorted(ticks) and ticks[-1] == (58, 60)  # one count over both numbers of shots
     outcome = scores[1].outcome
     goals = np.stack([outcome.randomization[f"context:{name}"] for name in ("goal_x", "goal_y")], 1)
     contexts = held_out(target, "inside", plan.seed).domain.contexts

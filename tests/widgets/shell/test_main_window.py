@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -103,8 +104,10 @@ def test_pipeline_bar_follows_the_stages(qtbot: Any, window: MainWindow) -> None
     assert looks == {"source": "done", "pretrain": "cached", "adapt": "active", "evaluate": "idle", "export": "idle"}
     assert pipeline.stages["adapt"].fraction == 0.4
     app_state.state_changed.emit("running")
-    assert "step 320 / 800" in pipeline.status and "1 min 20 s left" in pipeline.status
+    assert "step 320 / 800" in pipeline.status and pipeline.status.endswith("1 min 20 s left")
     assert "Adapt 40%" in bar.accessibleDescription()
+    app_state.progress.emit(Progress("adapt", 400, 800, 0.5, 0.5, math.nan, 90.0))
+    assert pipeline.status.endswith("1 min 30 s left in this stage")
     app_state.events.emit([Failed("It broke.", "", "", "")])
     assert pipeline.stages["adapt"].look == "failed"
     app_state.events.emit([Evaluated("evaluate", "target", 800, 200, 0.78, 0.72, 0.84, 0.0, True)])
