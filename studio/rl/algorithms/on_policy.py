@@ -12,7 +12,7 @@ from torch import Tensor
 from studio.contracts import Metrics
 from studio.rl.auxiliary import AuxiliaryLosses
 from studio.rl.collectors.episode_statistics import diverged_sentence
-from studio.rl.collectors.rollouts import Rollout, RolloutCollector
+from studio.rl.collectors.rollouts import ActorCritic, Collector, Rollout
 
 if TYPE_CHECKING:
     from studio.rl.algorithms.ppo import PPOParams
@@ -25,7 +25,7 @@ class OnPolicyLearner(ABC):
     units: ClassVar[Mapping[str, str]]
     diagnostics: ClassVar[tuple[str, ...]]  # names of what :meth:`learn` returns
     settings: PPOParams
-    rollouts: RolloutCollector
+    rollouts: Collector[ActorCritic]
     iteration: int
     iterations: int
     log: Callable[[str], None]

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from studio.rl.collectors.rollouts import Rollout, RolloutCollector
+from studio.rl.collectors.rollouts import Collector, Rollout
 from studio.rl.networks.distributions import Normal
 from studio.rl.networks.pixels import PixelActorCritic, goals, privileged
 
@@ -24,10 +24,8 @@ class PixelRollout(Rollout):
     features: Tensor  # computed while acting
 
 
-class PixelRollouts(RolloutCollector):
+class PixelRollouts(Collector[PixelActorCritic]):
     """Collects from a world that observes images; the critic reads the simulation's state."""
-
-    policy: PixelActorCritic
 
     @torch.no_grad()
     def collect(self) -> PixelRollout:

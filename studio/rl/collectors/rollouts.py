@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from studio.nn.running_mean_std import RunningMeanStd
 from studio.rl.advantages import gae
 from studio.rl.collectors.episode_statistics import EpisodeStatistics, stagger
+from studio.rl.networks.gaussian import GaussianActorCritic
 from studio.rl.networks.observations import flatten
 from studio.rl.reward_scale import RewardScale
 from studio.rl.states import arrays, tensors
@@ -43,8 +46,22 @@ class Rollout:
         }
 
 
-class RolloutCollector:
-    """Collects rollouts from a world. Observations and rewards are normalized by the statistics of earlier ones.
+class ActorCritic(Protocol):
+    """What a collector reads of every policy with a critic."""
+
+    rewards: RunningMeanStd  # of discounted returns: the scale of the critic's values
+
+    @property
+    def device(self) -> torch.device:
+        """Return the device of its weights."""
+
+
+P = TypeVar("P", bound=ActorCritic, covariant=True)
+
+
+class Collector(ABC, Generic[P]):
+    """Collects rollouts of a policy from a world. Observations and rewards are normalized by the statistics of earlier
+    ones.
 
     Simulations start at different times of an episode, so that they don't all end together, if ``staggered``. The
     return of a truncated episode is bootstrapped by the value of its last state, that of a diverged one by the value of
@@ -55,10 +72,12 @@ class RolloutCollector:
         generator: draws the exploration noise.
     """
 
+    _observation: Array  # the present one of every simulation, (env, width), as the critic reads it
+
     def __init__(
         self,
         world: World,
-        policy: Any,
+        policy: P,
         length: int,
         gamma: float,
         gae_lambda: float,
@@ -66,13 +85,21 @@ class RolloutCollector:
         generator: torch.Generator,
     ) -> None:
         self.world, self.length, self.seed, self.generator = world, length, seed, generator
-        self.policy: Any = policy  # a GaussianActorCritic; subclasses declare their own type
+        self.policy = policy
         self.gamma, self.gae_lambda = gamma, gae_lambda
         self.device = policy.device
         self.reward_scale = RewardScale(policy.rewards, world.num_envs, gamma)
         self.restart()
         self.statistics = EpisodeStatistics(world)
         self.samples = 0  # environment steps so far, over all simulations
+
+    @abstractmethod
+    def collect(self) -> Rollout:
+        """Return the next ``length`` steps of every simulation."""
+
+    @abstractmethod
+    def _keep(self, observation: Any) -> None:
+        """Keep what the next step reads of a world's observation."""
 
     @property
     def staggered(self) -> bool:
@@ -84,6 +111,44 @@ class RolloutCollector:
         self._keep(self.world.reset(seed=training_episode_seed(self.seed))[0])
         if self.staggered:
             stagger(self.world)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return all that the next rollout depends on but the policy and the generator."""
+        return {
+            "world": tensors(self.world.state_dict()),
+            "rewards": self.reward_scale.state_dict(),
+            "observation": torch.from_numpy(self._observation.copy()),
+            "statistics": self.statistics.state_dict(),
+            "samples": self.samples,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore what :meth:`state_dict` returned."""
+        self.world.load_state_dict(arrays(state["world"]))
+        self.reward_scale.load_state_dict(state["rewards"])
+        self._observation = state["observation"].cpu().numpy().copy()
+        self.statistics.load_state_dict(state["statistics"])
+        self.samples = int(state["samples"])
+
+    def _advantages(
+        self,
+        rewards: Array,
+        values: Tensor,
+        next_values: Tensor,
+        terminated: Array,
+        truncated: Array,
+        diverged: Array,
+    ) -> Tensor:
+        """Return advantages, (time, env); where a simulation diverged the next value is that before the step."""
+        next_values = torch.where(torch.from_numpy(diverged).to(self.device), values, next_values)
+        next_values = next_values.masked_fill(torch.from_numpy(terminated).to(self.device), 0.0)
+        ended = torch.from_numpy(terminated | truncated).to(self.device)
+        scaled = self.reward_scale(torch.from_numpy(rewards).to(self.device), ended)
+        return gae(scaled, values, next_values, ended, self.gamma, self.gae_lambda)
+
+
+class RolloutCollector(Collector[GaussianActorCritic]):
+    """Collects rollouts of a policy on flattened observations."""
 
     @torch.no_grad()
     def collect(self) -> Rollout:
@@ -133,24 +198,6 @@ class RolloutCollector:
         env) bool; None: the present ones of all simulations."""
         return normalized
 
-    def state_dict(self) -> dict[str, Any]:
-        """Return all that the next rollout depends on but the policy and the generator."""
-        return {
-            "world": tensors(self.world.state_dict()),
-            "rewards": self.reward_scale.state_dict(),
-            "observation": torch.from_numpy(self._observation.copy()),
-            "statistics": self.statistics.state_dict(),
-            "samples": self.samples,
-        }
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore what :meth:`state_dict` returned."""
-        self.world.load_state_dict(arrays(state["world"]))
-        self.reward_scale.load_state_dict(state["rewards"])
-        self._observation = state["observation"].cpu().numpy().copy()
-        self.statistics.load_state_dict(state["statistics"])
-        self.samples = int(state["samples"])
-
     def _ends(self, t: int, terminated: Array, truncated: Array) -> tuple[Array, Array]:
         """Return where returns end at step ``t`` of the rollout, (env,) bool each, given where episodes ended: here at
         the ends of episodes."""
@@ -173,19 +220,3 @@ class RolloutCollector:
             final = policy.moments(torch.from_numpy(last).to(self.device)[where])
             next_values[where] = policy.critic(self._next_features(final, where)).squeeze(-1)
         return values, next_values
-
-    def _advantages(
-        self,
-        rewards: Array,
-        values: Tensor,
-        next_values: Tensor,
-        terminated: Array,
-        truncated: Array,
-        diverged: Array,
-    ) -> Tensor:
-        """Return advantages, (time, env); where a simulation diverged the next value is that before the step."""
-        next_values = torch.where(torch.from_numpy(diverged).to(self.device), values, next_values)
-        next_values = next_values.masked_fill(torch.from_numpy(terminated).to(self.device), 0.0)
-        ended = torch.from_numpy(terminated | truncated).to(self.device)
-        scaled = self.reward_scale(torch.from_numpy(rewards).to(self.device), ended)
-        return gae(scaled, values, next_values, ended, self.gamma, self.gae_lambda)
