@@ -1,4 +1,4 @@
-"""Supervised pretraining of decisions: from a context to the expert's action, by cross-entropy."""
+"""Supervised pretraining of decisions: from a trial's transitions to the expert's action, by cross-entropy."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class DecisionParams(Settings):
     epochs: int = setting(2, "Epochs", "Passes over the trials of an iteration.", ge=1, le=1000)
     minibatch: int = setting(512, "Minibatch", "Trials in a gradient step.", "trials", ge=1, le=65_536)
     queries: int = setting(
-        1, "Queries", "States of each trial that a gradient step asks about; none is in the context.", ge=1, le=1000
+        1, "Queries", "States of each trial that a gradient step asks about; none is in the support.", ge=1, le=1000
     )
     own: float = setting(
         0.0,
@@ -48,9 +48,9 @@ class DecisionParams(Settings):
 class DecisionPretraining:
     """Trains a :class:`TrialTransformer` in place (Lee et al. 2023, arXiv:2306.14892, algorithm 1).
 
-    With unlimited tasks its distribution of the best action becomes the posterior given the context. A gradient step's
-    contexts have a size that is drawn uniformly, from none to all but one step of a trial; all are the same share of
-    their trials.
+    With unlimited tasks its distribution of the best action becomes the posterior given the support. A gradient step's
+    support has a size that is drawn uniformly, from none to all but one step of a trial; it is the same share of each
+    of its trials.
 
     Args:
         iterations: over which the learning rate is annealed.
@@ -97,15 +97,15 @@ class DecisionPretraining:
         for _ in range(self.settings.epochs):
             order = torch.randperm(n, generator=self.generator).to(trials.present.device)
             for rows in order.split(self.settings.minibatch):
-                context = int(torch.randint(time, (), generator=self.generator))
-                batch = trials.split(rows, context, self.settings.queries, self.generator)
+                support = int(torch.randint(time, (), generator=self.generator))
+                batch = trials.split(rows, support, self.settings.queries, self.generator)
                 diagnostics.append(self.step(batch, rate))
         return torch.stack(diagnostics).mean(0)
 
     def step(self, batch: DecisionBatch, rate: float) -> Tensor:
         """Make a gradient step in place; return loss, accuracy, entropy and the gradient's norm, (4,)."""
         vector = self.flat.vector.detach().requires_grad_()
-        inputs = (batch.context, batch.present, batch.states)
+        inputs = (batch.support, batch.present, batch.states)
         logits = functional_call(self.policy, self.flat.unflatten(vector), inputs, strict=False)
         asked, labels = logits[batch.asked], batch.labels[batch.asked]
         loss = functional.cross_entropy(asked, labels)

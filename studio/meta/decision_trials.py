@@ -30,23 +30,23 @@ class DecisionTrials:
     present: Tensor  # (n, time) bool: steps of the trial
     own_returns: Tensor  # of each trial that the policy itself played, over all its episodes, (own,)
 
-    def split(self, rows: Tensor, context: int, queries: int, generator: torch.Generator) -> DecisionBatch:
-        """Return a batch of some trials: a random set of steps as the context, and others that are asked about.
+    def split(self, rows: Tensor, support: int, queries: int, generator: torch.Generator) -> DecisionBatch:
+        """Return a batch of some trials: a random set of steps as the support, and others that are asked about.
 
         Args:
             rows: which trials, (batch,).
-            context: transitions of a trial of ``time`` steps, fewer than these; a shorter one has as large a share of
+            support: transitions of a trial of ``time`` steps, fewer than these; a shorter one has as large a share of
                 its own, so that there is a step of each to ask about.
         """
         present, each = self.present[rows], rows[:, None]
         keys = torch.rand(present.shape, generator=generator, device=generator.device).to(present.device)
         steps = (keys + ~present).argsort(1)  # those of the trial first, in random order
         time, places = present.shape[1], torch.arange(present.shape[1], device=present.device)
-        sizes = context * present.sum(1, keepdim=True) // time  # of each trial's context
-        known, asked = steps[:, :context], steps.gather(1, sizes + places[: min(queries, time - context)])
+        sizes = support * present.sum(1, keepdim=True) // time  # of each trial's support
+        known, asked = steps[:, :support], steps.gather(1, sizes + places[: min(queries, time - support)])
         return DecisionBatch(
             self.transitions[each, known],
-            places[:context] < sizes,
+            places[:support] < sizes,
             self.states[each, asked],
             self.labels[each, asked],
             self.present[each, asked],
@@ -55,9 +55,10 @@ class DecisionTrials:
 
 @dataclass
 class DecisionBatch:
-    """Contexts, and the states that are asked about, of which none is a context's step. See :class:`DecisionTrials`."""
+    """The support of each trial, and the states that are asked about, of which none is of the support; see
+    :class:`DecisionTrials`."""
 
-    context: Tensor  # (batch, transitions, token_width)
+    support: Tensor  # (batch, transitions, token_width)
     present: Tensor  # (batch, transitions) bool
     states: Tensor  # (batch, queries, inputs)
     labels: Tensor  # (batch, queries)
@@ -69,8 +70,8 @@ class DecisionCollector:
 
     In each trial actions are drawn from a distribution that knows nothing of the task: a mixture, in random parts, of
     one drawn from a flat Dirichlet distribution and of a single choice (appendix A.3). In a share of the trials the
-    policy itself acts by its samples, which depend on the task through the context alone: so the label's distribution
-    given a context is the posterior in either case, and contexts that the policy will meet become likely.
+    policy itself acts by its samples, which depend on the task through the support alone: so the label's distribution
+    given the support is the posterior in either case, and what the policy will meet becomes likely.
 
     Args:
         own: the share of trials that the policy plays.

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from studio.contracts import Act, Observation, Policy
 from studio.experiment import setting
-from studio.meta.context_encoder import FactorEncoder, RecurrentEncoder
+from studio.meta.task_encoder import FactorEncoder, RecurrentEncoder
 from studio.meta.trials import PREVIOUS
 from studio.nn.policy import BasePolicy
 from studio.rl.networks.observations import flatten
@@ -25,7 +25,7 @@ class LatentActorCritic(SquashedActorCritic):
     encoder has a normal posterior given the transitions (s, a, r) of a trial so far.
 
     In a trial z is the posterior's mean, or sampled while it explores; where there is no trial, as in the viewer, it
-    stays as it is. Its memory, (n, width), holds the context's summary, z, its noise, the last state and whether there
+    stays as it is. Its memory, (n, width), holds the support's summary, z, its noise, the last state and whether there
     was one.
     """
 
@@ -109,13 +109,13 @@ class LatentActorCritic(SquashedActorCritic):
             return mean.cpu().numpy(), variance.sqrt().cpu().numpy()
 
     def memory_of(self, latent: Array) -> Array:
-        """Return the memory, (n, width), that holds values of the latent variable (n, latent) and no context."""
+        """Return the memory, (n, width), that holds values of the latent variable (n, latent) and no support."""
         memory = np.zeros((len(latent), sum(self._widths)), np.float32)
         memory[:, self._widths[0] : self._widths[0] + self.params.latent] = latent
         return memory
 
     def settled(self, memory: Array) -> Array:
-        """Return the memory, (n, width), that keeps the context of another and starts an episode by its posterior's
+        """Return the memory, (n, width), that keeps the support of another and starts an episode by its posterior's
         mean."""
         kept = self.memory_of(self.posterior(memory)[0])
         kept[:, : self._widths[0]] = memory[:, : self._widths[0]]

@@ -60,11 +60,11 @@ class PEARLLearner(OffPolicyLearner):
         ignored = [*policy.params.ignored, *PREVIOUS]
         self.env_runner = EnvRunner(world, training_episode_seed(seed), self.device, ignored, held.k)
         tasks, n, horizon = len(held.task_seeds), world.num_envs, world.task.horizon
-        self.steps, self.context_steps = held.k * horizon, settings.trial * horizon
+        self.steps, self.support_steps = held.k * horizon, settings.trial * horizon
         p = policy.params
         # z is inferred before each step of a trial or, as in the paper, from whole episodes
         first, every = (0, 1) if p.inference == "step" else (horizon, horizon)
-        self.times = torch.arange(first, self.context_steps + 1, every, device=self.device)
+        self.times = torch.arange(first, self.support_steps + 1, every, device=self.device)
         widths = {"observations": p.inputs, "actions": p.outputs, "rewards": 1}
         widths |= {"next_observations": p.inputs, "discounts": 1}
         visits = -(-iterations * n // tasks) + 1  # of a task: they are assigned in turn
@@ -72,7 +72,7 @@ class PEARLLearner(OffPolicyLearner):
         self.replay = TaskReplay(tasks, length, widths, self.device)
         self.rewarded = TaskReplay(tasks, length if settings.rewarded_share else 0, widths, self.device)
         trials = max(settings.recent, -(-n // tasks))
-        self.recent = RecentTrials(tasks, trials, self.context_steps, policy.transition_width, self.device)
+        self.recent = RecentTrials(tasks, trials, self.support_steps, policy.transition_width, self.device)
         if settings.precision == "bf16" and not has_bf16(self.device):
             self.log(EMULATED_BF16)
         self.update = PEARLUpdate(policy, settings)
@@ -114,7 +114,7 @@ class PEARLLearner(OffPolicyLearner):
         n, every_step = len(tasks), policy.params.inference == "step"
         summary = torch.zeros(n, encoder.summary_width, device=self.device)
         noise = self._normal(n, policy.params.latent)
-        latent, rows, context = noise, [], []
+        latent, rows, support = noise, [], []
         explores = self._constant_actions(n)
         constant = self._uniform(n)
         for t in range(self.steps):
@@ -125,10 +125,10 @@ class PEARLLearner(OffPolicyLearner):
             discounts = self.settings.gamma * (1 - step.terminated)
             parts = [states, actions, step.rewards[:, None], step.next_observations, discounts[:, None]]
             rows.append(torch.cat(parts, -1))
-            if t < self.context_steps:
+            if t < self.support_steps:
                 observed = torch.as_tensor(self.held.rewards, device=self.device)[:, None]
-                context.append(policy.transition(states, actions, observed, step.next_observations))
-                summary = encoder.absorb(summary, context[-1], torch.ones(n, device=self.device))
+                support.append(policy.transition(states, actions, observed, step.next_observations))
+                summary = encoder.absorb(summary, support[-1], torch.ones(n, device=self.device))
             ended = step.ended[:, None]
             if every_step or bool(ended.any()):
                 noise = torch.where(ended, self._normal(n, policy.params.latent), noise)
@@ -139,7 +139,7 @@ class PEARLLearner(OffPolicyLearner):
         self.replay.add(tasks.tolist(), played)
         if self.settings.rewarded_share:
             self.rewarded.add(tasks.tolist(), played, played[..., policy.params.inputs + policy.params.outputs] > 0)
-        self.recent.add(tasks.tolist(), torch.stack(context))
+        self.recent.add(tasks.tolist(), torch.stack(support))
         self._samples += self.steps * n
 
     def _constant_actions(self, n: int) -> Tensor:
@@ -158,10 +158,10 @@ class PEARLLearner(OffPolicyLearner):
             has, rewarded = self.rewarded.added[tasks] > 0, self.rewarded.sample(tasks, few, self.generator)
             for name, column in batch.items():
                 column[:, :few] = torch.where(has[:, None, None], rewarded[name], column[:, :few])
-        context, mask = self.recent.sample(tasks, settings.context, self.times, settings.batch_size, self.generator)
+        support, mask = self.recent.sample(tasks, settings.context, self.times, settings.batch_size, self.generator)
         noise = self._normal(2, settings.task_batch * settings.batch_size, p.outputs)
         latent_noise = self._normal(settings.task_batch, settings.batch_size, p.latent)
-        return self.make_update(batch, context, mask, latent_noise, noise)
+        return self.make_update(batch, support, mask, latent_noise, noise)
 
     def stateful(self) -> Mapping[str, Stateful]:
         """Return, by name, the parts whose state training continues from, beside the policy and the counters."""

@@ -29,7 +29,7 @@ class PEARLParams(SACParams):
     trial: int = setting(
         2,
         "Trial",
-        "Episodes of a task in an iteration that are its context: the first by a z of the prior, the others by the "
+        "Episodes of a task in an iteration that are its support: the first by a z of the prior, the others by the "
         "posterior after those before.",
         "episodes",
         ge=1,
@@ -78,11 +78,11 @@ class PEARLParams(SACParams):
     )
     task_batch: int = setting(16, "Tasks in a batch", "Tasks of an update, drawn with replacement.", ge=1, le=1024)
     context: int = setting(
-        64, "Context", "Transitions of a recent trial, at most, that z is inferred from.", "transitions", ge=1, le=4096
+        64, "Support", "Transitions of a recent trial, at most, that z is inferred from.", "transitions", ge=1, le=4096
     )
     anneal: bool = setting(False, "Anneal", "Decays the learning rate linearly to 0 over the budget.")
     recent: int = setting(
-        1, "Recent trials", "Trials of each task that contexts are drawn from: the newest.", "trials", ge=1, le=1000
+        1, "Recent trials", "Trials of each task that the support is drawn from: the newest.", "trials", ge=1, le=1000
     )
     kl_weight: float = setting(0.1, "KL weight", "Weight of KL(q(z|c) ‖ N(0, I)).", ge=0, le=1000)
     reward_scale: float = setting(1.0, "Reward scale", "What rewards are multiplied by.", gt=0, le=1000)
@@ -111,13 +111,13 @@ class PEARLUpdate(SACNetworks):
     def adams(self) -> list[Adam]:
         return [self.actor_adam, self.critics_adam, self.encoder_adam, self.alpha_adam]
 
-    def step(self, batch: Batch, context: Tensor, mask: Tensor, latent_noise: Tensor, noise: Tensor) -> Tensor:
+    def step(self, batch: Batch, support: Tensor, mask: Tensor, latent_noise: Tensor, noise: Tensor) -> Tensor:
         """Make one update; return the ``DIAGNOSTICS`` in order.
 
         Args:
             batch: columns of each task's transitions, (tasks, n, width), as :class:`studio.rl.algorithms.sac.SACUpdate`
                 has them.
-            context, mask: see :meth:`studio.meta.context_encoder.FactorEncoder.forward`; a posterior for each
+            support, mask: see :meth:`studio.meta.task_encoder.FactorEncoder.forward`; a posterior for each
                 transition, so that a batch holds many.
             latent_noise: standard normal, (tasks, n, latent).
             noise: standard normal, (2, tasks · n, width of an action): for the next state's action and the present
@@ -129,7 +129,7 @@ class PEARLUpdate(SACNetworks):
         alpha = self.log_alpha.exp()
 
         def critic_loss(vector: Tensor, encoder: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
-            mean, variance = functional_call(self.policy.encoder, self.encoder.unflatten(encoder), (context, mask))
+            mean, variance = functional_call(self.policy.encoder, self.encoder.unflatten(encoder), (support, mask))
             z = (mean + variance.sqrt() * latent_noise).flatten(0, 1)
             latent = z.detach()
             next_inputs = torch.cat([next_states, latent], -1)

@@ -1,4 +1,4 @@
-"""Two memories of meta-training, with a ring for each task: all transitions, and the newest trials as context.
+"""Two memories of meta-training, with a ring for each task: all transitions, and the newest trials as support.
 
 What the encoder infers a task from is recent, as it is in a test; what the critics learn from is not (Rakelly et al.
 2019, arXiv:1903.08254, section 5.1).
@@ -79,9 +79,9 @@ class RecentTrials:
     def sample(
         self, tasks: Tensor, count: int, times: Tensor, prefixes: int, generator: torch.Generator
     ) -> tuple[Tensor, Tensor]:
-        """Return contexts (n, transitions, width) of tasks (n,), and masks (n, prefixes, transitions).
+        """Return the support of each of the tasks (n,), (n, transitions, width), and masks (n, prefixes, transitions).
 
-        A context is a recent trial's transitions, or ``count`` of them drawn without replacement, in their order. Each
+        It is a recent trial's transitions, or ``count`` of them drawn without replacement, in their order. Each
         mask is 1 for those before one of the ``times``, (k,), steps from the trial's start, which are as likely as each
         other.
         """

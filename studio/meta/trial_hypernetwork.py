@@ -59,26 +59,26 @@ class TrialHyperActorCritic(TrialActorCritic):
 
 
 class GeneratedMLP(nn.Module):
-    """A tanh network of widths ``widths``, whose weights and biases are a linear function of a context.
+    """A tanh network of widths ``widths``, whose weights and biases are a linear function of a hidden state.
 
-    At first they are the same for every context, those of an orthogonally initialized network ("bias-HyperInit" of Beck
-    et al. 2022, arXiv:2210.11348, section 4).
+    At first they are the same for every hidden state, those of an orthogonally initialized network ("bias-HyperInit" of
+    Beck et al. 2022, arXiv:2210.11348, section 4).
     """
 
-    def __init__(self, context: int, widths: list[int]) -> None:
+    def __init__(self, hidden: int, widths: list[int]) -> None:
         super().__init__()
-        self.context, self.shapes = context, [(m, n) for n, m in pairwise(widths)]
+        self.hidden, self.shapes = hidden, [(m, n) for n, m in pairwise(widths)]
         layers = [layer for layer in network(widths, 0.01) if isinstance(layer, nn.Linear)]
         start = torch.cat([part.detach().flatten() for layer in layers for part in (layer.weight, layer.bias)])
-        self.generator = nn.Linear(context, len(start))
+        self.generator = nn.Linear(hidden, len(start))
         with torch.no_grad():
             self.generator.weight.zero_()
             self.generator.bias.copy_(start)
 
     def forward(self, rows: Tensor) -> Tensor:
-        """Return the outputs, (…, widths[-1]), for contexts and inputs side by side, (…, context + widths[0])."""
-        context, x = rows[..., : self.context], rows[..., self.context :]
-        made, place = self.generator(context), 0
+        """Return the outputs, (…, widths[-1]), for hidden states and inputs side by side, (…, hidden + widths[0])."""
+        hidden, x = rows[..., : self.hidden], rows[..., self.hidden :]
+        made, place = self.generator(hidden), 0
         for i, (m, n) in enumerate(self.shapes):
             weight = made[..., place : place + m * n].unflatten(-1, (m, n))
             bias = made[..., place + m * n : place + m * n + m]

@@ -80,9 +80,9 @@ def probabilities_of(policy: TrialTransformer) -> Callable[[Array], Array]:
         cells = np.repeat(cells, counts.reshape(-1).astype(int)).reshape(n, -1)  # arm, and whether it failed
         pulled = np.eye(arms, dtype=np.float32)[cells // 2]
         end, reward = np.zeros((*cells.shape, 1), np.float32), (cells[..., None] % 2 == 0).astype(np.float32)
-        context = torch.from_numpy(np.concatenate([pulled, end, reward], -1))
+        support = torch.from_numpy(np.concatenate([pulled, end, reward], -1))
         with torch.inference_mode():
-            logits = policy(context, torch.ones(cells.shape, dtype=torch.bool), torch.zeros(n, 1, 0))[:, 0]
+            logits = policy(support, torch.ones(cells.shape, dtype=torch.bool), torch.zeros(n, 1, 0))[:, 0]
             return logits.double().softmax(-1).numpy()
 
     return probabilities

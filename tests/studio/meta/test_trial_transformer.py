@@ -23,13 +23,13 @@ def trials_of(world: World, k: int) -> tuple[TrialTransformer, Trials]:
 
 def test_trial_transformer_reads_a_set() -> None:
     policy = TrialTransformer(PARAMS.model_copy(update={"inputs": 3, "outputs": 4, "length": 6}))
-    context, states = torch.randn(2, 6, policy.token_width), torch.randn(2, 2, 3)
+    support, states = torch.randn(2, 6, policy.token_width), torch.randn(2, 2, 3)
     present = torch.tensor([[1, 1, 1, 1, 0, 0], [1, 0, 1, 0, 1, 1]]).bool()
-    found, order = policy(context, present, states), torch.randperm(6)
-    torch.testing.assert_close(policy(context[:, order], present[:, order], states), found)
-    torch.testing.assert_close(policy(context + 9 * ~present[..., None], present, states), found)
-    torch.testing.assert_close(policy(context[:1, :4], present[:1, :4], states[:1, 1:]), found[:1, 1:])
-    assert (policy(torch.cat([context, context[:, :1]], 1), torch.ones(2, 7).bool(), states) - found).abs().max() > 1e-4
+    found, order = policy(support, present, states), torch.randperm(6)
+    torch.testing.assert_close(policy(support[:, order], present[:, order], states), found)
+    torch.testing.assert_close(policy(support + 9 * ~present[..., None], present, states), found)
+    torch.testing.assert_close(policy(support[:1, :4], present[:1, :4], states[:1, 1:]), found[:1, 1:])
+    assert (policy(torch.cat([support, support[:, :1]], 1), torch.ones(2, 7).bool(), states) - found).abs().max() > 1e-4
 
 
 def test_trial_transformer_remembers_the_transitions_of_a_trial() -> None:
@@ -43,15 +43,15 @@ def test_trial_transformer_remembers_the_transitions_of_a_trial() -> None:
         seen, reward, terminated, truncated, _ = world.step(action)
         over = (terminated | truncated)[:, None]
         kept.append(np.concatenate([state, np.eye(5)[action[:, 0]], over, reward[:, None], ~over * seen["state"]], 1))
-    context = torch.from_numpy(np.stack(kept, 1)).float()
-    logits = policy(context, torch.ones(3, 15).bool(), torch.from_numpy(seen["state"])[:, None])[:, 0]
+    support = torch.from_numpy(np.stack(kept, 1)).float()
+    logits = policy(support, torch.ones(3, 15).bool(), torch.from_numpy(seen["state"])[:, None])[:, 0]
     np.testing.assert_array_equal(policy.act(seen, memory)[0][:, 0], logits.argmax(-1).numpy())
     entropy = torch.distributions.Categorical(logits=logits).entropy()
     np.testing.assert_allclose(policy.entropy(seen, memory), entropy.detach().numpy(), rtol=1e-4)
-    assert context[:, 9, 15].all() and not context[:, 9, 17:].any()
+    assert support[:, 9, 15].all() and not support[:, 9, 17:].any()
 
 
-def test_decision_batches_ask_about_steps_that_are_not_in_the_context() -> None:
+def test_decision_batches_ask_about_steps_that_are_not_in_the_support() -> None:
     world = make_vector(4, MDP, "point", threads=1)
     policy, trials = trials_of(world, 2)
     collector = DecisionCollector(world, trials, policy, 0.5, 0, torch.Generator().manual_seed(0))
@@ -61,8 +61,8 @@ def test_decision_batches_ask_about_steps_that_are_not_in_the_context() -> None:
     found.transitions[..., 16], found.labels = steps, steps.long()
     found.present[0, 7:] = False  # a trial that ended early
     batch = found.split(torch.tensor([0, 3]), 5, 4, collector.generator)
-    contexts, labels = batch.context[..., 16], batch.labels
-    known = [context[there].tolist() for context, there in zip(contexts, batch.present, strict=True)]
+    supports, labels = batch.support[..., 16], batch.labels
+    known = [support[there].tolist() for support, there in zip(supports, batch.present, strict=True)]
     assert [len(steps) for steps in known] == [5 * 7 // 20, 5] and batch.asked.all()
     assert [len({*seen, *asked}) for seen, asked in zip(known, labels.tolist(), strict=True)] == [5, 9]
     found.present[:, 1:] = False  # all ended at once: their only step is asked about

@@ -1,6 +1,6 @@
-"""Encoders of a task's context: from transitions to the posterior of a latent variable.
+"""Encoders of a task: from the transitions of its support to the posterior of a latent variable.
 
-Each reads a whole context at once, or absorbs it transition by transition into a summary of fixed width, with the same
+Each reads a whole support at once, or absorbs it transition by transition into a summary of fixed width, with the same
 result. Without a transition the posterior is the prior N(0, I).
 """
 
@@ -32,15 +32,16 @@ class FactorEncoder(nn.Module):
         self.latent, self.summary_width = latent, 2 * latent  # precisions, and means times precisions, summed
         self.network = MLPEnsemble([inputs, *[width] * layers, 2 * latent])
 
-    def forward(self, context: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """Return means and variances of posteriors, (tasks, n, latent): several for each task, by parts of its context.
+    def forward(self, support: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Return means and variances of posteriors, (tasks, n, latent): several for each task, by parts of its
+        support.
 
         Args:
-            context: (tasks, transitions, inputs).
+            support: (tasks, transitions, inputs).
             mask: 1 where a posterior is given the transition and 0 where it is not, (tasks, n, transitions).
         """
-        mean, precision = self._factors(context.flatten(0, -2))
-        factors = torch.cat([precision, precision * mean], -1).view(*context.shape[:2], self.summary_width)
+        mean, precision = self._factors(support.flatten(0, -2))
+        factors = torch.cat([precision, precision * mean], -1).view(*support.shape[:2], self.summary_width)
         return self.read(mask @ factors)  # each transition is encoded once, for all of its task's posteriors
 
     def absorb(self, summary: Tensor, transitions: Tensor, mask: Tensor) -> Tensor:
@@ -71,13 +72,13 @@ class RecurrentEncoder(nn.Module):
         self.core = nn.GRUCell(inputs, width)
         self.network = MLPEnsemble([*[width] * layers, 2 * latent])
 
-    def forward(self, context: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, support: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """Return means and variances of posteriors, (tasks, n, latent); see :meth:`FactorEncoder.forward`. Each is
         given a task's first transitions: the mask is 0 behind a 0."""
-        core, start = self.core, context.new_zeros(1, len(context), self.core.hidden_size)
+        core, start = self.core, support.new_zeros(1, len(support), self.core.hidden_size)
         weights = [core.weight_ih, core.weight_hh, core.bias_ih, core.bias_hh]
         # input, hidden state, weights, biases, layers, dropout, training, bidirectional, batch first
-        states = torch.gru(context, start, weights, True, 1, 0.0, True, False, True)[0]
+        states = torch.gru(support, start, weights, True, 1, 0.0, True, False, True)[0]
         count = mask.sum(-1).long()
         last = states[torch.arange(len(states), device=states.device)[:, None], (count - 1).clamp(min=0)]
         return self.read(torch.cat([last, (count > 0)[..., None].to(last)], -1))

@@ -1,4 +1,4 @@
-"""Posteriors of a latent variable: closed forms, the order of transitions, an empty context."""
+"""Posteriors of a latent variable: closed forms, the order of transitions, an empty support."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch.distributions import Normal, kl_divergence
 
-from studio.meta.context_encoder import FactorEncoder, RecurrentEncoder
 from studio.meta.posterior import kl_to_prior, normal_product
+from studio.meta.task_encoder import FactorEncoder, RecurrentEncoder
 
 KINDS = [FactorEncoder, RecurrentEncoder]
 
@@ -37,14 +37,14 @@ def test_kl_to_prior_equals_torch_distributions() -> None:
 
 
 def test_factor_encoder_ignores_the_order_of_transitions() -> None:
-    encoder, context = encoder_of(FactorEncoder), torch.randn(3, 6, 5)
-    shuffled = encoder(context[:, torch.randperm(6)], torch.ones(3, 1, 6))
-    for found, wanted in zip(shuffled, encoder(context, torch.ones(3, 1, 6)), strict=True):
+    encoder, support = encoder_of(FactorEncoder), torch.randn(3, 6, 5)
+    shuffled = encoder(support[:, torch.randperm(6)], torch.ones(3, 1, 6))
+    for found, wanted in zip(shuffled, encoder(support, torch.ones(3, 1, 6)), strict=True):
         torch.testing.assert_close(found, wanted)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_encoder_of_an_empty_context_is_the_prior(kind: type) -> None:
+def test_encoder_of_an_empty_support_is_the_prior(kind: type) -> None:
     encoder = encoder_of(kind)
     for mean, variance in (
         encoder(torch.randn(2, 4, 5), torch.zeros(2, 3, 4)),
@@ -55,12 +55,12 @@ def test_encoder_of_an_empty_context_is_the_prior(kind: type) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_encoder_absorbs_what_it_reads_at_once(kind: type) -> None:
-    encoder, context = encoder_of(kind), torch.randn(2, 4, 5)
+    encoder, support = encoder_of(kind), torch.randn(2, 4, 5)
     mask = torch.tensor([[1.0, 1, 1, 1], [1, 1, 0, 0], [0, 0, 0, 0]])
-    mean, variance = encoder(context, mask.expand(2, 3, 4))
+    mean, variance = encoder(support, mask.expand(2, 3, 4))
     for part, seen in enumerate(mask):
         summary = torch.zeros(2, encoder.summary_width)
         for t in range(4):
-            summary = encoder.absorb(summary, context[:, t], seen[t].expand(2))
+            summary = encoder.absorb(summary, support[:, t], seen[t].expand(2))
         for found, wanted in zip(encoder.read(summary), (mean[:, part], variance[:, part]), strict=True):
             torch.testing.assert_close(found, wanted)
