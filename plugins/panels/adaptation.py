@@ -20,6 +20,7 @@ from studio.errors import StudioError
 from widgets.adaptation.context_editor import ContextEditor
 from widgets.adaptation.episodes_view import EpisodesView, has_episodes
 from widgets.adaptation.job import TaskFacts, adapting_runs
+from widgets.adaptation.score_button import ScoreButton
 from widgets.adaptation.shots_plot import ShotsPlot
 from widgets.adaptation.stage import AdaptationStage
 from widgets.adaptation.worker import AdaptationWorker
@@ -55,13 +56,11 @@ class AdaptationPanel(QWidget):
         self._listed: dict[str, int] = {}  # which held-out task was taken last
         tip = self.tr("Runs of strategies that adapt to a new task, the newest first")
         self.run = RunChoice(app_state, tip, lambda runs: adapting_runs(runs, app_state.registry))
+        self.score = ScoreButton(self._worker)
         self.buttons = {
             "inside": self._button(self.tr("Held-out task"), self.tr("Take the next task that training never draws")),
             "outside": self._button(self.tr("Outside"), self.tr("Take the next task outside the range of training")),
-            "score": self._button(
-                self.tr("Score held-out tasks"),
-                self.tr("Score all held-out tasks, inside the range of training and outside it"),
-            ),
+            "score": self.score,
             "play": self._button(self.tr("Play"), ""),  # its tip depends on the task
         }
         theme.set_icon(self.buttons["play"], "run")
@@ -118,7 +117,6 @@ class AdaptationPanel(QWidget):
         self.episodes.dragged.connect(self._edit)
         for which in ("inside", "outside"):
             self.buttons[which].clicked.connect(lambda _=False, which=which: self._take_held_out(which))
-        self.buttons["score"].clicked.connect(lambda: worker.score("inside", *self._outside()))
         self.buttons["play"].clicked.connect(self._play)
         worker.opened.connect(self._take_facts)
         worker.referenced.connect(self.shots.set_references)
@@ -172,6 +170,7 @@ class AdaptationPanel(QWidget):
         self._listed = {"inside": 0 if facts.first in [*map(tuple, facts.inside)][:1] else -1, "outside": -1}
         self.editor.set_facts(facts)
         self.episodes.set_facts(facts)
+        self.score.groups = ("inside", "outside") if facts.outside else ("inside",)
         self.parts.offer("task", bool(facts.components))
         self._place_buttons()
         self.shots.clear()
@@ -214,9 +213,6 @@ class AdaptationPanel(QWidget):
         self.episodes.set_context(context)
         self._worker.adapt(context)
 
-    def _outside(self) -> tuple[str, ...]:
-        return ("outside",) if self._facts is not None and self._facts.outside else ()
-
     # -- showing -------------------------------------------------------------------------------------------------------
 
     def _clear(self, words: str) -> None:
@@ -251,7 +247,12 @@ class AdaptationPanel(QWidget):
         text = words.format(
             last.shots, score.measure, score.success, score.low, score.high, score.episodes, f"{self._facts.step:,}"
         )
-        self.words.setText(f"{text} {self.tr('Adapting further …')}" if self._worker.is_busy else text)
+        share = self._worker.scored_share
+        if share is not None:
+            text = self.tr("Scoring held-out tasks: {0}. {1}").format(f"{share:.0%}", text)
+        elif self._worker.is_busy:
+            text = f"{text} {self.tr('Adapting further …')}"
+        self.words.setText(text)
 
     def _fail(self, error: Exception) -> None:
         words = self.tr("This run cannot be adapted.")
@@ -272,7 +273,9 @@ class AdaptationPanel(QWidget):
             self._stage.play(self._facts, self._found, name)
 
     def _look(self) -> None:
-        """Adapt to the task that a person asked for in the viewport."""
+        """Show how far the scoring is, and adapt to the task that a person asked for in the viewport."""
+        if self._worker.scored_share is not None:
+            self._say()
         asked = self._stage.take_asked()
         if asked is not None and self._facts is not None:
             self._edit(asked)

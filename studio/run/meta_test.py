@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -20,13 +20,13 @@ from studio.run.belief import Belief, belief
 from studio.run.check import strategy_of
 from studio.run.evaluate import Evaluation, evaluate, score_of, score_of_groups
 from studio.run.restored import RestoredStrategy, restored_strategy, run_experiment
+from studio.run.tally import Tally, Tick
 from studio.sim.rollout import Outcome, policy_actions, run_episodes
 from studio.sim.tasks.contexts import PREFIX
 from studio.sim.trajectory import TrajectoryRecorder
 from studio.sim.world import World
 
 Array = np.ndarray
-Tick = Callable[[int, int], None]
 SHOTS = (0, 1, 2, 3)  # beside those that the experiment scores
 MOST_NUMBERS = 6  # of shots, unless others are asked for
 REPEATS = 10  # independent adaptations behind a score
@@ -126,6 +126,7 @@ class MetaTest:
 
         Args:
             which: ``"inside"`` the family's range, or ``"outside"``.
+            tick: called with (done, total), whatever is counted; it may raise to leave.
 
         Raises:
             ExperimentError: the family has no such tasks.
@@ -139,9 +140,9 @@ class MetaTest:
         if self._policy.plays_trials:
             return self._held_out_trials(contexts, wanted, tick)
         parts: dict[int, list[Evaluation]] = {count: [] for count in wanted}
-        for place, context in enumerate(contexts):
-            tick(place, len(contexts))
-            for found in self.adapt(context, wanted, repeats=1):
+        tally = Tally(tick, len(contexts) * len(wanted))
+        for context in contexts:
+            for found in self.adapt(context, wanted, 1, tally.piece(len(wanted))):
                 for one in found.after:
                     parts[one.shots].append(one.score)
         return {count: self._score([one.outcome for one in scores]) for count, scores in parts.items()}

@@ -91,10 +91,19 @@ class AdaptationJob:
         """Return the scores with more adaptations behind them than before; None: these were all."""
         return next(self._results, None)
 
-    def held_out(self, which: str) -> dict[int, Evaluation]:
-        """Return the scores over held-out tasks, ``inside`` or ``outside`` the range of training."""
+    def held_out(self, which: str, seen: Callable[[float], None]) -> dict[int, Evaluation]:
+        """Return the scores over held-out tasks, ``inside`` or ``outside`` the range of training.
+
+        Args:
+            seen: called with the share that is done; it may raise to leave.
+        """
         assert self._test is not None, "the job is not open"
-        return self._test.held_out(which, tick=self._tick)
+
+        def tick(done: int, total: int) -> None:
+            self._tick(done, total)
+            seen(done / total)
+
+        return self._test.held_out(which, tick=tick)
 
     def _tick(self, _done: int, _total: int) -> None:
         if not self._keep_on():

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Signal
 
 from studio.errors import Stopped
 from widgets.adaptation.job import AdaptationJob, TaskFacts
 from widgets.shell.app_state import AppState
+
+if TYPE_CHECKING:
+    from studio.run.evaluate import Evaluation
 
 
 class AdaptationWorker(QObject):
@@ -32,7 +36,9 @@ class AdaptationWorker(QObject):
         self._job: AdaptationJob | None = None
         self._is_open = self._is_working = self._goes_on = False
         self._context: tuple[float, ...] | None = None  # that is to be adapted to next
-        self._held_out: list[str] = []  # that are to be scored next
+        self._held_out: list[str] = []  # that are being scored, and to be scored next
+        self._share = 0.0  # of the first of them; written by the thread that scores
+        self._asked = 0  # how many were asked for
         app_state.running_changed.connect(lambda _: self._work())
 
     @property
@@ -45,6 +51,12 @@ class AdaptationWorker(QObject):
         """Whether something is worked on, or waits."""
         waits = not self._is_open or self._context is not None or self._goes_on or bool(self._held_out)
         return self._job is not None and (self._is_working or waits)
+
+    @property
+    def scored_share(self) -> float | None:
+        """How much of the held-out tasks that were asked for is scored; None: none are being scored."""
+        waiting = len(self._held_out)
+        return (self._asked - waiting + self._share) / self._asked if waiting else None
 
     def open(self, run: Path | None) -> None:
         """Work on a run from now on, from its newest checkpoint; None: on nothing."""
@@ -61,7 +73,12 @@ class AdaptationWorker(QObject):
 
     def score(self, *which: str) -> None:
         """Score held-out tasks: ``inside``, ``outside``."""
-        self._held_out = [*which]
+        self._held_out, self._asked, self._share = [*which], len(which), 0.0
+        self._work()
+
+    def cancel_score(self) -> None:
+        """Score no held-out tasks any more."""
+        self._held_out = []
         self._work()
 
     def _is_wanted(self, run: Path) -> bool:
@@ -78,8 +95,8 @@ class AdaptationWorker(QObject):
             context, self._context, self._goes_on = self._context, None, True
             self._do(job, lambda: (job.start(context), job.next()), self._take_first)
         elif self._held_out:
-            which = self._held_out.pop(0)
-            self._do(job, lambda: job.held_out(which), lambda scores: self.scored.emit(which, scores))
+            asked, self._share = self._held_out, 0.0
+            self._do(job, lambda: job.held_out(asked[0], partial(self._see, asked)), partial(self._take_scores, asked))
         elif self._goes_on:
             self._do(job, job.next, self._take_next)
 
@@ -95,13 +112,25 @@ class AdaptationWorker(QObject):
         def failed(error: Exception) -> None:
             self._is_working = False
             if job is self._job and not isinstance(error, Stopped):
-                self._goes_on = False
+                self._goes_on, self._held_out = False, []
                 if not self._is_open:
                     self._job = None
                 self.failed.emit(error)
             self._work()
 
         self._app_state.background(work, done, failed)
+
+    def _see(self, asked: list[str], share: float) -> None:
+        """Take how much is scored, on the thread that scores. Raises Stopped where it was canceled."""
+        if asked is not self._held_out:
+            raise Stopped
+        self._share = share
+
+    def _take_scores(self, asked: list[str], scores: dict[int, Evaluation]) -> None:
+        if asked is self._held_out:
+            which = asked.pop(0)
+            self._share = 0.0
+            self.scored.emit(which, scores)
 
     def _take_facts(self, facts: TaskFacts) -> None:
         self._is_open = True

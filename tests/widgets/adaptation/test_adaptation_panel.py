@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from studio.contracts import Ball
 from studio.experiment import Domain
 from studio.registry import shared_registry
 from studio.run.channels import Channels
+from studio.run.evaluate import Evaluation
 from studio.run.session import Session
 from studio.sim.domains import resolve
 from widgets.shell.app_state import AppState
@@ -87,6 +89,34 @@ def test_held_out_scores_and_play_in_the_viewport(qtbot: Any, panel: AdaptationP
     qtbot.waitUntil(lambda: not panel._worker.is_busy, timeout=20_000)
     player.advance(0.01)
     assert np.allclose(player.data.mocap_pos[0, :2], panel.editor.context)
+
+
+def test_scoring_tells_how_far_it_is_and_can_be_stopped(
+    qtbot: Any, panel: AdaptationPanel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job, go_on, ended = panel._worker._job, threading.Event(), threading.Event()
+    assert job is not None
+
+    def held_out(which: str, seen: Callable[[float], None]) -> dict[int, Evaluation]:
+        seen(0.5)
+        go_on.wait(20)
+        try:
+            seen(0.6)
+        finally:
+            ended.set()
+        return {}
+
+    monkeypatch.setattr(job, "held_out", held_out)
+    score = panel.buttons["score"]
+    qtbot.mouseClick(score, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: "Scoring held-out tasks: 25%." in panel.words.text(), timeout=5_000)  # of two groups
+    assert score.text() == "Stop scoring" and score.isEnabled()
+    qtbot.mouseClick(score, Qt.MouseButton.LeftButton)
+    go_on.set()
+    assert ended.wait(20) and panel._worker.scored_share is None
+    qtbot.waitUntil(lambda: not panel._worker.is_busy, timeout=5_000)
+    assert score.text() == "Score held-out tasks" and "Scoring" not in panel.words.text()
+    assert [*panel.shots._scores] == ["task"]  # nothing of it is shown
 
 
 def test_a_narrow_panel_shows_one_part_at_a_time(qtbot: Any, panel: AdaptationPanel) -> None:
