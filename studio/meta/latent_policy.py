@@ -37,6 +37,7 @@ class LatentActorCritic(SquashedActorCritic):
     is_recurrent = True
     plays_trials = True
     explores_apart = True
+    infers_task = True
 
     class Params(SquashedActorCritic.Params):
         """Size of the networks, and how the latent variable is inferred."""

@@ -35,6 +35,7 @@ class SupportPerceptron(FlatPolicy):
     """
 
     reads_support = True
+    infers_task = True
     loss_unit = "MSE"
     observation_mean: Tensor
     observation_std: Tensor

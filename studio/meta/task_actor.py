@@ -31,6 +31,7 @@ class TaskActor(FlatPolicy):
     title = "Task MLP"
     summary = "Actor MLP on the state whose weights a few gradient steps adapt to a task; for MAML from rewards."
     reference = "Finn et al. 2017 (arXiv:1703.03400), section 5.3"
+    infers_task = True
 
     class Params(MLPParams):
         """Size of the network."""

@@ -30,6 +30,8 @@ class TrialActorCritic(RecurrentActorCritic):
     reference = "Duan et al. 2016 (arXiv:1611.02779)"
     plays_trials = True
     explores_apart = False
+    infers_task = True
+    needs_observation = False
 
     def exploring(self, seed: int) -> Act:
         """Return a function that acts as :meth:`act`, but samples its actions as in training."""

@@ -38,6 +38,8 @@ class TrialTransformer(FlatPolicy):
     is_recurrent = True
     plays_trials = True
     explores_apart = False
+    infers_task = True
+    needs_observation = False
     controls = ("discrete",)
 
     class Params(FlatPolicy.Params):

@@ -21,6 +21,8 @@ class BasePolicy(nn.Module):
     is_recurrent: ClassVar[bool] = False
     plays_trials: ClassVar[bool] = False  # see studio.contracts.TrialPolicy
     reads_support: ClassVar[bool] = False  # see studio.contracts.SupportPolicy
+    infers_task: ClassVar[bool] = False  # the strategies that train it hide the context ω from it
+    needs_observation: ClassVar[bool] = True  # at least an entry of a task's: what a trial adds is not enough
     reads_instructions: ClassVar[bool] = False
     entries: ClassVar[tuple[str, ...]] = ()  # of an observation, that it can read; empty: all but instructions
     is_transformer: ClassVar[bool] = False  # whether prompts, and parts of blocks, can be added to it

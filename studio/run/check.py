@@ -7,6 +7,7 @@ from typing import Any
 from studio.contracts import RENAMED_ENTRIES, Problem, ResolvedDomain, Strategy
 from studio.errors import StudioError
 from studio.experiment import Domain, Experiment
+from studio.meta.hidden_context import CONTEXT_KEYS
 from studio.meta.task_split import held_out
 from studio.registry import Registry
 from studio.rl.learners import Algorithm, algorithm_of
@@ -207,15 +208,19 @@ def _resolved(experiment: Experiment, registry: Registry) -> dict[str, ResolvedD
 
 def _ignored(experiment: Experiment, registry: Registry) -> list[Problem]:
     """Return why a policy cannot ignore what ``policy.params.ignored`` names."""
-    names = [RENAMED_ENTRIES.get(name, name) for name in experiment.policy.params.get("ignored") or ()]
-    if not names or algorithm_of(registry.all("policies").get(experiment.policy.id)) is None:
+    names = {RENAMED_ENTRIES.get(name, name) for name in experiment.policy.params.get("ignored") or ()}
+    if not names:
         return []
-    parts, _ = spaces_of(experiment.source, registry)
-    unknown = [name for name in names if name not in parts]
-    if not unknown and set(parts) - set(names):
+    kind = registry.get("policies", experiment.policy.id, "policy.id")
+    present = list(spaces_of(experiment.source, registry)[0])
+    unknown = sorted(names - {*present, *kind.Params().ignored})  # what it ignores by default need not be there
+    entries = [name for name in present if not (kind.infers_task and name in CONTEXT_KEYS)]
+    blind = kind.needs_observation and not experiment.source.observes("image") and names.issuperset(entries)
+    if not unknown and not blind:
         return []
     message = f"The observation has no entry '{unknown[0]}'." if unknown else "The policy would observe nothing."
-    return [Problem("policy.params.ignored", message, f"The entries are: {', '.join(parts)}; leave it at least one.")]
+    remedy = f"The entries are: {', '.join(entries)}; leave it at least one."
+    return [Problem("policy.params.ignored", message, remedy)]
 
 
 def _family(source: Domain, kind: Any, registry: Registry) -> list[Problem]:

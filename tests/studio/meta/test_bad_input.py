@@ -53,6 +53,27 @@ def test_a_family_with_one_task_is_a_problem(id: str, copies: int) -> None:
     assert found.remedy == "Give several that differ, or none for the whole family."
 
 
+@pytest.mark.parametrize(
+    ("id", "entry", "ignored", "words"),
+    [
+        ("pearl", "state", ["nonsense"], "no entry 'nonsense'"),
+        ("pearl", "state", ["state"], "would observe nothing"),
+        ("pearl", "goal", ["state"], "would observe nothing"),  # the goal is hidden from it
+        ("pearl", "goal", ["goal"], ""),
+        ("maml", "state", ["goal"], ""),  # as it does by default
+        ("maml", "state", ["goal", "state"], "would observe nothing"),
+        ("dpt", "state", ["state"], ""),  # it reads what was chosen and what it earned
+    ],
+)
+def test_a_meta_policy_ignores_entries_that_there_are_and_not_all(
+    id: str, entry: str, ignored: list[str], words: str
+) -> None:
+    observed = {f"{role}.observation": entry for role in ("source", "target")}
+    found = problems(id, {**observed, "policy.params.ignored": ignored})
+    assert [p.field for p in found] == ["policy.params.ignored"] * bool(words)
+    assert all(words in p.message for p in found)
+
+
 @pytest.mark.parametrize("id", META)
 @pytest.mark.parametrize(
     ("shots", "words"),
