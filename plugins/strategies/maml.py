@@ -19,8 +19,8 @@ from studio.contracts import (
 )
 from studio.experiment import Experiment
 from studio.meta.gradient_policy import GradientPolicy, InnerLoopParams
+from studio.meta.meta_gradient_params import MetaGradientParams
 from studio.meta.meta_gradient_strategy import MetaGradientStrategy
-from studio.meta.meta_policy_gradient import MetaGradientParams
 from studio.meta.support_learner import SupportParams
 from studio.meta.support_strategy import TINY, SupportStrategy
 from studio.meta.task_actor import TaskActor

@@ -25,12 +25,13 @@ from _training import RUNS, kept
 
 from studio.analysis import transfer_metrics as measures
 from studio.rl.algorithms.dqn import DQN, DQNParams
-from studio.rl.hindsight import HindsightParams, pursue
+from studio.rl.hindsight import HindsightParams
 from studio.rl.networks.observations import flatten
 from studio.rl.networks.q_policy import QPolicy
 from studio.sim.gymnasium_ids import make_vector
 from studio.sim.rollout import policy_actions, run_episodes
-from studio.store.checkpoint import latest_state, save_checkpoint
+from studio.store.checkpoint import save_checkpoint
+from studio.store.restore import latest_state
 
 EVERY = 5  # iterations, of 1000 steps each
 CHECKS, FINAL = range(8_000_000, 8_000_100), range(9_000_000, 9_000_500)  # seeds that no training meets
@@ -65,9 +66,14 @@ def train(name: str, seed: int, limit: float = math.inf) -> dict[str, Any]:
     policy = QPolicy(QPolicy.Params(layers=1), "goal")
     policy.fit(flatten(world.observe([0])).shape[1], world.control.low, world.control.high, seed)
     learner = DQN(
-        policy, world, settings, iterations=kind.thousands, seed=seed, bounds=(-1 / (1 - settings.gamma), 0.0)
+        policy,
+        world,
+        settings,
+        iterations=kind.thousands,
+        seed=seed,
+        bounds=(-1 / (1 - settings.gamma), 0.0),
+        hindsight=HindsightParams(her=kind.her, goals=kind.goals),
     )
-    pursue(learner, world, HindsightParams(her=kind.her, goals=kind.goals), seed)
     curve: list[float] = []
     if (found := latest_state(folder, "adapt")) is not None:
         learner.load_state_dict(found[1]["learner"])

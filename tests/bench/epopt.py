@@ -27,7 +27,8 @@ from studio.rl.algorithms.worst_cases import WorstCaseParams, WorstCasePPO
 from studio.rl.networks.gaussian import GaussianActorCritic
 from studio.sim.gymnasium_ids import make_vector
 from studio.sim.rollout import policy_actions, run_episodes
-from studio.store.checkpoint import latest_state, save_checkpoint
+from studio.store.checkpoint import save_checkpoint
+from studio.store.restore import latest_state
 
 SEEDS = range(5)
 SAMPLES = 1_500_000

@@ -23,7 +23,7 @@ from studio.contracts import Metrics
 from studio.rl.algorithms.dqn import DQN, DQNParams
 from studio.rl.algorithms.ppo import PPO, PPOParams
 from studio.rl.algorithms.sac import SAC, SACParams
-from studio.rl.hindsight import HindsightParams, pursue
+from studio.rl.hindsight import HindsightParams
 from studio.rl.networks.gaussian import GaussianActorCritic
 from studio.rl.networks.q_policy import QPolicy
 from studio.rl.networks.squashed import SquashedActorCritic
@@ -58,8 +58,8 @@ def dqn() -> tuple[Iterator[Metrics], int]:
     world = make_vector(settings.simulations, "bit_flip", "bits_8")
     policy = QPolicy(QPolicy.Params(width=64), "goal")
     policy.fit(16, world.control.low, world.control.high, 0)
-    learner = DQN(policy, world, settings, iterations=-(-STEPS // settings.samples), seed=0)
-    pursue(learner, world, HindsightParams(goals="self_generated"), 0)
+    iterations, goals = -(-STEPS // settings.samples), HindsightParams(goals="self_generated")
+    learner = DQN(policy, world, settings, iterations=iterations, seed=0, hindsight=goals)
     return learner.iterate(), settings.samples
 
 

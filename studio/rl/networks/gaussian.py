@@ -13,10 +13,7 @@ from studio.contracts import Outputs
 from studio.experiment import setting
 from studio.nn.running_mean_std import RunningMeanStd
 from studio.rl.networks.distributions import ActionDistribution, Categorical, Normal, gumbel, normal_entropy
-from studio.rl.networks.mlp import (
-    network as network,  # also under its former name, for plugins that import it from here
-)
-from studio.rl.networks.mlp import unwrapped
+from studio.rl.networks.mlp import network, unwrapped
 from studio.rl.networks.observations import flatten
 from studio.rl.networks.policy import FlatPolicy, MLPParams
 

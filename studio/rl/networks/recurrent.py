@@ -15,7 +15,8 @@ from studio.experiment import setting
 from studio.nn.gru import unrolled_gru
 from studio.nn.running_mean_std import RunningMeanStd
 from studio.rl.networks.distributions import ActionDistribution, Categorical
-from studio.rl.networks.gaussian import GaussianActorCritic, network
+from studio.rl.networks.gaussian import GaussianActorCritic
+from studio.rl.networks.mlp import network
 
 Array = np.ndarray
 
