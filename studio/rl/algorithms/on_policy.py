@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
 
 from torch import Tensor
 
@@ -18,14 +18,17 @@ if TYPE_CHECKING:
     from studio.rl.algorithms.ppo import PPOParams
 
 
-class OnPolicyLearner(ABC):
-    """Trains a policy on one rollout after the other; see :mod:`studio.rl.algorithms.ppo` and
-    :mod:`studio.rl.algorithms.pixel_ppo`."""
+R = TypeVar("R", bound=Rollout)
+
+
+class OnPolicyLearner(ABC, Generic[R]):
+    """Trains a policy on one rollout after the other, of the kind that its collector returns; see
+    :mod:`studio.rl.algorithms.ppo` and :mod:`studio.rl.algorithms.pixel_ppo`."""
 
     units: ClassVar[Mapping[str, str]]
     diagnostics: ClassVar[tuple[str, ...]]  # names of what :meth:`learn` returns
     settings: PPOParams
-    rollouts: Collector[ActorCritic]
+    rollouts: Collector[ActorCritic, R]
     iteration: int
     iterations: int
     log: Callable[[str], None]
@@ -36,16 +39,15 @@ class OnPolicyLearner(ABC):
         """Set the learning rates to a share of their initial values; return the gradient step of this iteration."""
 
     @abstractmethod
-    def learn(self, rollout: Any, step: Callable[..., Tensor]) -> Tensor:
-        """Train for the epochs of a rollout, as the learner's own collector returns it; return the mean
-        diagnostics."""
+    def learn(self, rollout: R, step: Callable[..., Tensor]) -> Tensor:
+        """Train for the epochs of a rollout; return the mean diagnostics."""
 
     @property
     @abstractmethod
     def learning_rate(self) -> float:
         """Return the present learning rate."""
 
-    def collect(self) -> Rollout:
+    def collect(self) -> R:
         """Return the rollout that an iteration learns from."""
         return self.rollouts.collect()
 

@@ -68,7 +68,7 @@ class PixelPPOParams(PixelParams):
     )
 
 
-class PixelPPO(OnPolicyLearner):
+class PixelPPO(OnPolicyLearner[PixelRollout]):
     """Trains a policy in a world that observes images. The policy's parameters change in place.
 
     Args:

@@ -24,7 +24,7 @@ class PixelRollout(Rollout):
     features: Tensor  # computed while acting
 
 
-class PixelRollouts(Collector[PixelActorCritic]):
+class PixelRollouts(Collector[PixelActorCritic, PixelRollout]):
     """Collects from a world that observes images; the critic reads the simulation's state."""
 
     @torch.no_grad()

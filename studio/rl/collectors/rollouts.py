@@ -57,9 +57,10 @@ class ActorCritic(Protocol):
 
 
 P = TypeVar("P", bound=ActorCritic, covariant=True)
+R = TypeVar("R", bound=Rollout, covariant=True)
 
 
-class Collector(ABC, Generic[P]):
+class Collector(ABC, Generic[P, R]):
     """Collects rollouts of a policy from a world. Observations and rewards are normalized by the statistics of earlier
     ones.
 
@@ -94,7 +95,7 @@ class Collector(ABC, Generic[P]):
         self.samples = 0  # environment steps so far, over all simulations
 
     @abstractmethod
-    def collect(self) -> Rollout:
+    def collect(self) -> R:
         """Return the next ``length`` steps of every simulation."""
 
     @abstractmethod
@@ -147,7 +148,7 @@ class Collector(ABC, Generic[P]):
         return gae(scaled, values, next_values, ended, self.gamma, self.gae_lambda)
 
 
-class RolloutCollector(Collector[GaussianActorCritic]):
+class RolloutCollector(Collector[GaussianActorCritic, Rollout]):
     """Collects rollouts of a policy on flattened observations."""
 
     @torch.no_grad()
