@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol, TypedDict
 
 from studio.contracts.arrays import Array
-from studio.contracts.decorations import Decoration, Ghost, Point
+from studio.contracts.decorations import Color, Decoration, Ghost, Point
 from studio.contracts.policy import Policy
 
 if TYPE_CHECKING:
@@ -174,6 +174,14 @@ class PlayerProtocol(Protocol):
     @property
     def ghosts(self) -> Sequence[Ghost]:
         """Translucent copies of the robot in other poses."""
+
+    @property
+    def named_colors(self) -> Sequence[tuple[str, Color]]:
+        """What else the legend names, below the ghosts: each name with its color."""
+
+    @property
+    def places(self) -> Array | None:
+        """Places that the view is to hold, (n, 3) m: the same object until there are others; None: it may choose."""
 
     @property
     def legend(self) -> tuple[str, float] | None:

@@ -8,7 +8,7 @@ from types import MappingProxyType
 import mujoco
 import numpy as np
 
-from studio.contracts.decorations import Decoration, Ghost, Point
+from studio.contracts.decorations import Color, Decoration, Ghost, Point
 from studio.contracts.player import ContextComponent, PlayerInfo, PlayerProtocol, PolicyChoice, RandomizationValues
 
 Array = np.ndarray
@@ -117,6 +117,14 @@ class BasePlayer(PlayerProtocol):
     @property
     def ghosts(self) -> Sequence[Ghost]:
         return ()
+
+    @property
+    def named_colors(self) -> Sequence[tuple[str, Color]]:
+        return ()
+
+    @property
+    def places(self) -> Array | None:
+        return None
 
     @property
     def legend(self) -> tuple[str, float] | None:

@@ -30,12 +30,14 @@ class Showing:
         context: of the task; empty: of no family.
         title: what the robot's own episode is called.
         points: places to mark, (n, 3), m, and their color.
+        goal: name of the goal in the legend; empty: it is not named.
     """
 
     episodes: Sequence[ShownEpisode]
     context: Array
     title: str
     points: Sequence[tuple[Array, Color]] = ()
+    goal: str = ""
 
 
 class SideBySide:

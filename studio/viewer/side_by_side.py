@@ -43,11 +43,13 @@ class SideBySidePlayer(RecordedPlayer):
         self.components = steering.components(task, resolved.domain.contexts, margin_of_places=steering.BEYOND)
         self.goal_in_plane = task.goal_in_plane
         self._goal_body = _body_of_mocap(scene.model, scene.marks.start)
+        self._goal_mark = int(scene.model.body_mocapid[self._goal_body])
         self._goal_components = steering.goal_components(task) if self._goal_body else 0
         self._root = scene.moving_body
         self.perturb = mujoco.MjvPerturb() if self._goal_components or self._names_direction() else None
         self._showing: Showing | None = None
         self._context: Array | None = None  # that a person asks for, until its episodes come
+        self._places: Array | None = None
         self._show()
 
     # -- a player's interface ------------------------------------------------------------------------------------
@@ -107,6 +109,20 @@ class SideBySidePlayer(RecordedPlayer):
             found += [Ball(_point(place), BALL * extent, color) for place in places]
         return found
 
+    @property
+    def named_colors(self) -> Sequence[tuple[str, Color]]:
+        """The robot's own episode, and the goal."""
+        showing = self._showing
+        if showing is None or not showing.episodes:
+            return ()
+        own, goal = showing.episodes[-1], self._goal_color()
+        return [(own.label, own.color), *([(showing.goal, goal)] if showing.goal and goal is not None else [])]
+
+    @property
+    def places(self) -> Array | None:
+        """All places of the episodes, of what is marked, and of the goal."""
+        return self._places
+
     # -- inside --------------------------------------------------------------------------------------------------
 
     @property
@@ -137,6 +153,20 @@ class SideBySidePlayer(RecordedPlayer):
         at = float(x), float(y), float(z)
         return steering.arrow(self.components, self._present_context(), at, float(self.model.stat.extent))
 
+    def _goal_color(self) -> Color | None:
+        """Return the color of the goal's mark, or of the arrow to the goal; None: nothing shows it."""
+        geom = int(self.model.body_geomadr[self._goal_body])
+        if self._goal_components and geom >= 0:
+            red, green, blue, opacity = self.model.geom_rgba[geom]
+            return float(red), float(green), float(blue), float(opacity)
+        arrow = self._arrow()
+        return arrow[0].color if arrow else None
+
+    def _find_places(self, showing: Showing) -> Array:
+        marks = [one.trajectory.mocap[:, self._goal_mark] for one in showing.episodes] if self._goal_components else []
+        paths = [one.trajectory.path for one in showing.episodes]
+        return np.concatenate([*paths, *marks, *(places for places, _ in showing.points), np.zeros((0, 3))])
+
     def _ask(self, context: Array) -> None:
         self._context = context
         self._source.ask(context)
@@ -148,7 +178,7 @@ class SideBySidePlayer(RecordedPlayer):
             return
         mujoco.mjv_applyPerturbPose(self.model, self.data, perturb, 1)
         context, count = self._present_context().copy(), self._goal_components
-        context[:count] = self.data.mocap_pos[self.model.body_mocapid[self._goal_body], :count]
+        context[:count] = self.data.mocap_pos[self._goal_mark, :count]
         self._ask(context)
 
     def _show(self) -> None:
@@ -157,12 +187,15 @@ class SideBySidePlayer(RecordedPlayer):
             self._showing = showing
             held = self.perturb is not None and self.perturb.active
             self._context = self._context if held else None
+            places = self._find_places(showing) if showing is not None else None
+            if places is None or self._places is None or not np.array_equal(places, self._places):
+                self._places = places
         if self._episodes:
             own = self._episodes[-1].trajectory
             self.data.qpos[:] = self._pose(own)
             self.data.mocap_pos[:] = own.mocap[min(self.frame, len(own.mocap) - 1)]
         if self._context is not None and self._goal_components:
-            place = self.data.mocap_pos[self.model.body_mocapid[self._goal_body]]
+            place = self.data.mocap_pos[self._goal_mark]
             place[: self._goal_components] = self._context[: self._goal_components]
         self.data.time = self.frame / self.control_hz
         mujoco.mj_forward(self.model, self.data)

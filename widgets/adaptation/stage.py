@@ -60,15 +60,21 @@ class AdaptationStage(QObject):
         for place, one in enumerate(after):
             hue = shot_color(place, len(after))
             color = hue.redF(), hue.greenF(), hue.blueF(), OPACITY
-            episodes.append(ShownEpisode(one.trajectory, self.tr("{0} shots").format(one.shots), color))
-        title = self.tr("solid: after {0} shots").format(after[-1].shots)
+            words = self._shots(one)
+            if place == len(after) - 1:
+                words = self.tr("{0}, solid").format(words)
+            episodes.append(ShownEpisode(one.trajectory, words, color))
+        title = self.tr("solid: after {0}").format(self._shots(after[-1]))
         points = [
             (places, episode.color)
             for place, (one, episode) in enumerate(zip(after, episodes, strict=True))
             for places in (one.belief.samples, ring_in_scene(one.belief, place), _answers(one))
         ]
         points.append((_support(after[-1]), WHITE))
-        self._shown.show(Showing(episodes, np.array(found.context), title, points))
+        self._shown.show(Showing(episodes, np.array(found.context), title, points, self.tr("goal")))
+
+    def _shots(self, one: AfterShots) -> str:
+        return self.tr("1 shot") if one.shots == 1 else self.tr("{0} shots").format(one.shots)
 
     def take_asked(self) -> tuple[float, ...] | None:
         """Return the task that a person asked for in the viewport since the last call; None: none."""

@@ -10,6 +10,7 @@ import numpy as np
 from PySide6.QtGui import QImage
 
 from studio.contracts import Ghost
+from studio.contracts.decorations import Color
 from widgets.viewport.field_watcher import Reading
 from widgets.viewport.model_sheet import NO_MODEL, ModelSheet
 from widgets.viewport.orbit_camera import FREE
@@ -47,4 +48,5 @@ class Frame:
     # of a recorded episode, or a policy's evaluations of its steps: the same object until there are more
     traces: Mapping[str, np.ndarray] | None = None
     ghosts: tuple[Ghost, ...] = ()  # that the picture shows
+    named_colors: tuple[tuple[str, Color], ...] = ()  # that the legend names below the ghosts
     legend: tuple[str, float] | None = None  # of the colored path: what it shows, and how much has the full color

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 FREE, FOLLOW = "free", "follow"
 _FREE_JOINT, _SLIDE = 0, 2  # MuJoCo's mjtJoint
 NEAR = (0.5, 3.0)  # distance of the eye from a robot that leaves its place: extents of its world, and m at least
+FARTHEST = 50  # extents from what is looked at
+FIT_AT_MOST = 4.0  # times the distance of the first view
+INSIDE = 0.85  # of half the picture: where a place counts as well inside
 EASE, FOLLOW_EASE = 0.35, 0.15  # share of the way to a new center that a frame takes; while following
 
 
@@ -27,6 +30,9 @@ class OrbitCamera:
         self._goal: np.ndarray | None = None  # the center it eases to
         self._body = self._followed = -1
         self._extent = 1.0
+        self._framed = self.lookat, self.distance  # as the model is first seen
+        self._moved = False  # a person has chosen what is seen
+        self._roams = False  # the robot leaves its place
 
     def frame(self, model: mujoco.MjModel) -> None:
         """Look at a model as its author meant it to be seen."""
@@ -36,12 +42,47 @@ class OrbitCamera:
         root = roaming_body(model)
         self.distance = 1.5 * self._extent if root < 0 else max(NEAR[0] * self._extent, NEAR[1])
         self.azimuth, self.elevation = float(visual.azimuth), float(visual.elevation)
-        self._goal = None
+        self._framed, self._moved = (self.lookat, self.distance), False
+        self._goal, self._roams = None, root >= 0
         self._body = self._followed = moving_body(model) if root < 0 else root
         if not self._by_hand:
             self.mode = FREE if root < 0 else FOLLOW
         if self.mode not in (FREE, FOLLOW) and self.mode not in camera_names(model):
             self.mode = FREE
+
+    def fit(self, places: np.ndarray, model: mujoco.MjModel, aspect: float) -> None:
+        """See the model as at first; where a place would be outside the picture, their middle from farther off.
+
+        Where that would be so far that nothing is recognized, what moves is followed. Nothing changes where a person
+        has moved the view or chosen to follow, nor with a robot that leaves its place, which is followed already.
+
+        Args:
+            places: (n, 3), m.
+            aspect: width of the picture by its height.
+        """
+        chosen = self.mode == FOLLOW and self._by_hand
+        if self._moved or self._roams or chosen or self.mode not in (FREE, FOLLOW):
+            return
+        half = np.tan(np.radians(float(model.vis.global_.fovy)) / 2)
+        self.lookat, self.distance = self._framed
+        self._goal, self.mode = None, FREE
+        if self._holds(places, half, aspect):
+            return
+        self.lookat, most = (places.min(0) + places.max(0)) / 2, FIT_AT_MOST * self.distance
+        while not self._holds(places, half, aspect) and self.distance < most:
+            self.distance *= 1.1
+        if self.distance >= most and not self._by_hand:
+            self.lookat, self.distance = self._framed
+            self.mode = FOLLOW
+
+    def _holds(self, places: np.ndarray, half: float, aspect: float) -> bool:
+        """Return whether all places are well inside a picture; ``half``: its height by twice the distance."""
+        right, up, forward = self.axes()
+        ahead = places - (self.lookat - self.distance * forward)
+        depth = ahead @ forward
+        aside, above = np.abs(ahead @ right), np.abs(ahead @ up)
+        inside = (depth > 0) & (above < INSIDE * half * depth) & (aside < INSIDE * half * aspect * depth)
+        return bool(inside.all())
 
     def choose(self, mode: str) -> None:
         """Take a person's choice of mode, which holds for models shown later too."""
@@ -62,15 +103,16 @@ class OrbitCamera:
         right, up, _ = self.axes()
         scale = 0.83 * self.distance  # what a 45° view sees over its height
         self.lookat = self.lookat - scale * (dx * right - dy * up)
-        self._goal = None
+        self._goal, self._moved = None, True
 
     def zoom(self, notches: float) -> None:
         """Come closer by so many notches of the wheel."""
-        self.distance = float(np.clip(self.distance * 0.9**notches, 0.02 * self._extent, 50 * self._extent))
+        self.distance = float(np.clip(self.distance * 0.9**notches, 0.02 * self._extent, FARTHEST * self._extent))
+        self._moved = True
 
     def center(self, point: np.ndarray) -> None:
         """Ease to a new center over the next frames."""
-        self._goal = np.array(point, float)
+        self._goal, self._moved = np.array(point, float), True
 
     def advance(self, data: mujoco.MjData) -> bool:
         """Take a frame's share of easing and following; return whether the view moved."""
@@ -97,7 +139,7 @@ class OrbitCamera:
         self.lookat = position + self.distance * forward
         self.azimuth = float(np.degrees(np.arctan2(forward[1], forward[0]))) % 360
         self.elevation = float(np.degrees(np.arcsin(np.clip(forward[2], -1, 1))))
-        self._goal, self.mode = None, FREE
+        self._goal, self.mode, self._moved = None, FREE, True
 
     def write(self, camera: mujoco.MjvCamera, model: mujoco.MjModel, free: int, fixed: int) -> None:
         """Write the view into an ``MjvCamera``; ``free`` and ``fixed`` are MuJoCo's camera types."""

@@ -7,7 +7,7 @@ import time
 from PySide6.QtCore import QObject, QPoint, QPointF, QRect, QRectF, Qt, QTimer
 from PySide6.QtGui import QFontMetrics, QImage, QPainter, QPen
 
-from studio.contracts import Ghost
+from studio.contracts.decorations import Color
 from widgets.style import theme
 from widgets.viewport import chip_texts, color_legend, ghost_legend, glass
 from widgets.viewport.canvas import Canvas
@@ -36,7 +36,7 @@ class Overlays(QObject):
         self._training = False
         self._pace_box = QRect()
         self._inset: QImage | None = None
-        self._legends: tuple[tuple[str, float] | None, tuple[Ghost, ...]] = (None, ())
+        self._legends: tuple[object, ...] = ()  # what they were last drawn from
         self._banner = ""
         self._drawn: tuple[object, ...] | None = None  # what the chips were drawn from
         self._steady: tuple[object, ...] = ()
@@ -71,7 +71,7 @@ class Overlays(QObject):
         if frame.inset is not self._inset:
             self._inset = frame.inset
             self._canvas.show_inset(frame.inset, self._inset_box())
-        if (frame.legend, frame.ghosts) != self._legends:
+        if (frame.legend, *_named(frame)) != self._legends:
             self._show_legends()
         # numbers that change in every frame are updated a few times a second; whatever else changes is shown at once
         late = time.monotonic() - self._written > NUMBERS_S
@@ -136,7 +136,8 @@ class Overlays(QObject):
         return QRectF(width - side - theme.MEDIUM - 1, height - side - theme.MEDIUM - 1, side, side)
 
     def _show_legends(self) -> None:
-        self._legends = colored, ghosts = self.frame.legend, self.frame.ghosts
+        colored, names = self.frame.legend, _named(self.frame)
+        self._legends = colored, *names
         ratio, low = self._canvas.devicePixelRatioF(), self._canvas.height() - theme.MEDIUM
         path = None if colored is None else color_legend.picture(*colored, ratio)
         self._canvas.show_legend(path, QPointF(theme.MEDIUM, low))
@@ -144,7 +145,7 @@ class Overlays(QObject):
             low -= round(path.height() / ratio) + theme.SMALL
         taken = self._inset_box().width() if self._inset is not None else 0
         widest = round(self._canvas.width() - taken) - 3 * theme.MEDIUM
-        labels = ghost_legend.picture(ghosts, widest, ratio) if ghosts else None
+        labels = ghost_legend.picture(names, widest, ratio)
         self._canvas.show_ghost_legend(labels, QPointF(theme.MEDIUM, low))
 
     def _show_banner(self) -> None:
@@ -175,3 +176,8 @@ class Overlays(QObject):
     def _end_flash(self) -> None:
         self._canvas.show_flash(None)
         self.write_chips()
+
+
+def _named(frame: Frame) -> list[tuple[str, Color]]:
+    """Return names and colors of the ghosts that have a name, and of what is shown beside them."""
+    return [*((ghost.label, ghost.color) for ghost in frame.ghosts if ghost.label), *frame.named_colors]

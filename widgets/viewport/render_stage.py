@@ -11,7 +11,7 @@ from typing import Any
 
 from PySide6.QtGui import QImage
 
-from studio.contracts import PlayerProtocol, PolicyChoice, RandomizationValues
+from studio.contracts import Array, PlayerProtocol, PolicyChoice, RandomizationValues
 from widgets.viewport.frame import Frame
 from widgets.viewport.frame_painter import FramePainter
 from widgets.viewport.frame_readings import FrameReadings
@@ -55,6 +55,7 @@ class Stage:
         self._message = ""  # of the last failure
         self._models = 0
         self._last = 0.0  # when the player was last advanced
+        self._fitted: Array | None = None  # the places that the view was last fitted to
         self._names: tuple[str, ...] = ()
         self._sheet = NO_MODEL
 
@@ -105,7 +106,7 @@ class Stage:
             case "camera":
                 self.camera.choose(value)
             case "size":
-                self.painter.size = value
+                self.painter.size, self._fitted = value, None
             case "inset":
                 self.painter.shows_inset = value
             case "show":
@@ -145,6 +146,7 @@ class Stage:
         self.readings.watcher.use(player)
         self.painter.use(player)
         self.camera.frame(player.model)
+        self._fitted = None
         self._last = 0.0
         if self._preview:
             player.randomize(self._preview)
@@ -225,6 +227,7 @@ class Stage:
         """
         assert self.player is not None, "there is nothing to draw"
         began = time.perf_counter()
+        self._fit_view(self.player)
         image = self.painter.paint_next(self.player, self.camera, still=not moved and not self.dirty)
         if moved and self.moving:
             self._pace.picture(began)
@@ -232,6 +235,15 @@ class Stage:
         self.dirty = False
         self.painter.paint_inset(self.player)
         return self.frame(image)
+
+    def _fit_view(self, player: PlayerProtocol) -> None:
+        """Bring places that a player wants to be seen into the picture, once for each set of them."""
+        places = player.places
+        held = player.perturb is not None and player.perturb.active  # what the mouse drags must not move under it
+        if places is not self._fitted and not held:
+            self._fitted = places
+            if places is not None and len(places):
+                self.camera.fit(places, player.model, self.painter.aspect)
 
     def paint(self, quality: Quality) -> QImage:
         """Return a picture of the present view; there must be a player."""
@@ -260,6 +272,7 @@ class Stage:
                 "selected": self._commands.grab.name(player),
                 "legend": player.legend,
                 "ghosts": painter.renderer.ghosts,
+                "named_colors": tuple(player.named_colors),
                 **self.readings.read(player, self._models, self._supply.policy, self.moving),
             }
         return Frame(

@@ -31,9 +31,9 @@ def source() -> SideBySide:
     made = SideBySide()
     episodes = [
         ShownEpisode(straight(4, 0.1), "0 shots", (1, 0, 0, 1)),
-        ShownEpisode(straight(2, 0.2), "1 shots", (0, 1, 0, 1)),
+        ShownEpisode(straight(2, 0.2), "1 shot", (0, 1, 0, 1)),
     ]
-    made.show(Showing(episodes, GOAL, "after 1 shot"))
+    made.show(Showing(episodes, GOAL, "after 1 shot", goal="goal"))
     return made
 
 
@@ -51,6 +51,27 @@ def test_last_episode_is_the_robot_and_stays_at_its_end(source: SideBySide) -> N
     assert player.frame == 4
     player.advance(HOLD_SECONDS)
     assert player.frame == 0
+
+
+def test_legend_names_the_robots_own_episode_and_the_goal(source: SideBySide) -> None:
+    player = SideBySidePlayer(resolve(DOMAIN, Registry()), source)
+    (own, goal) = player.named_colors
+    assert own == ("1 shot", (0, 1, 0, 1)) and goal[0] == "goal"
+    assert goal[1] == pytest.approx((0.86, 0.12, 0.12, 1))  # as the task draws it
+    first = player.places
+    assert (
+        first is not None
+        and first.max(0) == pytest.approx([0.4, 0, 0])
+        and first.min(0)[:2] == pytest.approx([0, -0.3])
+    )
+    showing = source.showing()
+    assert showing is not None
+    source.show(Showing(showing.episodes, GOAL, "more behind the scores", goal="goal"))
+    player.advance(0.01)
+    assert player.places is first  # the view is fitted once
+    source.show(Showing([ShownEpisode(straight(4, 9.0), "0 shots", (1, 0, 0, 1))], GOAL, ""))
+    player.advance(0.01)
+    assert player.places is not None and player.places.max(0) == pytest.approx([36, 0, 0])
 
 
 def test_a_goal_that_the_mouse_moves_is_asked_for(source: SideBySide) -> None:

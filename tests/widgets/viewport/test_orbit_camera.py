@@ -29,6 +29,36 @@ def test_camera_orbits_zooms_pans_and_leaves_a_fixed_one() -> None:
     np.testing.assert_allclose(camera.lookat - camera.distance * forward, eye, atol=1e-6)
 
 
+def test_view_is_fitted_to_places_until_a_person_moves_it() -> None:
+    model, camera = FakePlayer().model, OrbitCamera()
+    camera.frame(model)
+    home = camera.lookat, camera.distance
+    near, far = np.array([[0.0, 0, 0], [0.2, 0.1, 0]]), np.array([[0.0, 0, 0], [2.5, 0.4, 0]])
+    camera.fit(near, model, 1.5)
+    assert (camera.lookat, camera.distance) == home
+    camera.fit(far, model, 1.5)
+    scene, picture = mujoco.MjvCamera(), mujoco.MjvScene(model, 100)
+    camera.write(scene, model, mujoco.mjtCamera.mjCAMERA_FREE.value, mujoco.mjtCamera.mjCAMERA_FIXED.value)
+    data = mujoco.MjData(model)
+    mujoco.mj_forward(model, data)
+    mujoco.mjv_updateScene(model, data, mujoco.MjvOption(), None, scene, 7, picture)
+    eye = picture.camera[0]  # of MuJoCo's own frustum
+    right = np.cross(eye.forward, eye.up)
+    for place in far - np.array(eye.pos):
+        depth = place @ eye.forward / eye.frustum_near
+        assert abs(place @ eye.up) < depth * eye.frustum_top and abs(place @ right) < 1.5 * depth * eye.frustum_top
+    camera.fit(near, model, 1.5)
+    assert (camera.lookat, camera.distance) == home
+    camera.fit(100 * far, model, 1.5)
+    assert camera.mode == FOLLOW and camera.distance == home[1]
+    camera.fit(far, model, 1.5)
+    assert camera.mode == FREE and camera.distance > home[1]
+    camera.fit(near, model, 1.5)
+    camera.zoom(1)
+    camera.fit(far, model, 1.5)
+    assert camera.distance == pytest.approx(0.9 * home[1])
+
+
 def test_camera_follows_the_selected_body() -> None:
     player = FakePlayer()
     camera = OrbitCamera()

@@ -211,8 +211,8 @@ def test_ghosts_are_shown_beside_the_robot_they_are_of(held: Held) -> None:
 
 
 def test_the_legend_of_ghosts_fits_its_room(qapp: object) -> None:
-    ghosts = [Ghost(np.zeros(1), (0.2, 0.6, 1.0, 0.4), label) for label in ("1: mass 0.8 ×", "2: " + 20 * "mass ", "")]
-    legend, without = (ghost_legend.picture(some, 200, 1.0) for some in (ghosts, ghosts[2:]))
+    entries = [(name, (0.2, 0.6, 1.0, 0.4)) for name in ("1: mass 0.8 ×", "2: " + 20 * "mass ")]
+    legend, without = (ghost_legend.picture(some, 200, 1.0) for some in (entries, []))
     assert legend is not None and 150 < legend.width() <= 200 and without is None
 
 
