@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from studio.meta.hypernetwork import HypernetworkPolicy
+from studio.meta.hypernetwork_policy import HypernetworkPolicy
 from studio.meta.support_strategy import TINY, SupportStrategy
 
 

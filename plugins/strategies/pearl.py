@@ -6,14 +6,14 @@ from typing import Any, ClassVar
 
 from studio.contracts import Context, Policy, Problem, Requires, Shots
 from studio.experiment import Domain, Experiment
-from studio.meta.held_tasks import HeldTasks
+from studio.meta.assigned_trials import AssignedTrials
 from studio.meta.hidden_context import hidden, ignore_context
 from studio.meta.latent_policy import AdaptedLatentPolicy, LatentActorCritic
 from studio.meta.pearl import PEARLLearner
 from studio.meta.pearl_update import PEARLParams
 from studio.meta.task_seeds import task_seeds
 from studio.meta.trials import run_trials
-from studio.rl.choice import TINY_SAC
+from studio.rl.algorithm_choice import TINY_SAC
 from studio.rl.learners import Learner, Log, check_compiler
 from studio.rl.strategy import TINY, ReinforcementStrategy
 from studio.seeds import training_episode_seed
@@ -68,14 +68,14 @@ class PEARL(ReinforcementStrategy):
     def first_policy(self, context: Context[World], world: World) -> Any:
         first = training_episode_seed(context.experiment.seed)
         seeds = task_seeds(world.domain, world.task, self.params.training_tasks, first)
-        self._held = HeldTasks(world, self.params.trial + self.params.extra, seeds)
+        self._trials = AssignedTrials(world, self.params.trial + self.params.extra, seeds)
         policy = super().first_policy(context, world)
         ignore_context(policy)
         return policy
 
     def learner(self, policy: Any, world: World, plan: Experiment, log: Log) -> Learner:
         iterations, seed = plan.budget.iterations, plan.seed
-        return PEARLLearner(policy, world, self._held, self.params, iterations=iterations, seed=seed, log=log)
+        return PEARLLearner(policy, world, self._trials, self.params, iterations=iterations, seed=seed, log=log)
 
     def adapt(self, shots: Shots) -> Policy:
         memory = None

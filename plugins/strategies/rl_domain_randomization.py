@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from studio.contracts import Problem
 from studio.experiment import Domain, Experiment, RandomizationTerm
+from studio.rl.algorithm_choice import AlgorithmChoice, ChosenAlgorithm
 from studio.rl.algorithms.ppo import PPOParams
-from studio.rl.choice import AlgorithmChoice, ChosenAlgorithm
 
 
 class RLDomainRandomization(ChosenAlgorithm):

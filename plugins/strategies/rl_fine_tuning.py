@@ -14,8 +14,8 @@ from studio.contracts import Context, Problem, Requires
 from studio.errors import ExperimentError
 from studio.experiment import Domain, Experiment, setting
 from studio.registry import shared_registry
+from studio.rl.algorithm_choice import AlgorithmChoice, ChosenAlgorithm
 from studio.rl.algorithms.ppo import PPOParams
-from studio.rl.choice import AlgorithmChoice, ChosenAlgorithm
 from studio.rl.networks.observations import flatten
 from studio.rl.warm_start import WarmStartParams, WarmStartSACParams, check_warm_start, warm_start
 from studio.sim.world import World

@@ -3,8 +3,8 @@
 from typing import Literal
 
 from studio.experiment import Domain, Experiment, Settings, setting
+from studio.rl.algorithm_choice import AlgorithmChoice, ChosenAlgorithm
 from studio.rl.algorithms.ppo import PPOParams
-from studio.rl.choice import AlgorithmChoice, ChosenAlgorithm
 from studio.rl.networks.recurrent import RecurrentActorCritic
 
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from studio.contracts import Stateful
-from studio.meta.held_tasks import HeldTasks
+from studio.meta.assigned_trials import AssignedTrials
 from studio.meta.latent_policy import LatentActorCritic
 from studio.meta.pearl_update import DIAGNOSTICS, PEARLParams, PEARLUpdate
 from studio.meta.task_replay import RecentTrials, TaskReplay
@@ -46,7 +46,7 @@ class PEARLLearner(OffPolicyLearner):
         self,
         policy: LatentActorCritic,
         world: World,
-        held: HeldTasks,
+        trials: AssignedTrials,
         settings: PEARLParams,
         *,
         iterations: int,
@@ -54,13 +54,13 @@ class PEARLLearner(OffPolicyLearner):
         log: Callable[[str], None] = lambda text: None,
     ) -> None:
         super().__init__(policy, settings, iterations, seed, log)
-        self.held, self._samples = held, 0
-        self.returns = TrialReturns(world, held)
+        self.trials, self._samples = trials, 0
+        self.returns = TrialReturns(world, trials)
         world.observers.append(self.returns)
         ignored = [*policy.params.ignored, *PREVIOUS]
-        self.env_runner = EnvRunner(world, training_episode_seed(seed), self.device, ignored, held.k)
-        tasks, n, horizon = len(held.task_seeds), world.num_envs, world.task.horizon
-        self.steps, self.support_steps = held.k * horizon, settings.trial * horizon
+        self.env_runner = EnvRunner(world, training_episode_seed(seed), self.device, ignored, trials.k)
+        tasks, n, horizon = len(trials.task_seeds), world.num_envs, world.task.horizon
+        self.steps, self.support_steps = trials.k * horizon, settings.trial * horizon
         p = policy.params
         # z is inferred before each step of a trial or, as in the paper, from whole episodes
         first, every = (0, 1) if p.inference == "step" else (horizon, horizon)
@@ -71,8 +71,8 @@ class PEARLLearner(OffPolicyLearner):
         length = max(2, min(settings.capacity // tasks, visits * self.steps))
         self.replay = TaskReplay(tasks, length, widths, self.device)
         self.rewarded = TaskReplay(tasks, length if settings.rewarded_share else 0, widths, self.device)
-        trials = max(settings.recent, -(-n // tasks))
-        self.recent = RecentTrials(tasks, trials, self.support_steps, policy.transition_width, self.device)
+        recent = max(settings.recent, -(-n // tasks))
+        self.recent = RecentTrials(tasks, recent, self.support_steps, policy.transition_width, self.device)
         if settings.precision == "bf16" and not has_bf16(self.device):
             self.log(EMULATED_BF16)
         self.update = PEARLUpdate(policy, settings)
@@ -99,7 +99,7 @@ class PEARLLearner(OffPolicyLearner):
 
     def next_tasks(self) -> np.ndarray:
         """Return the tasks that the simulations play next, (num_envs,): each comes as often as any other."""
-        n, tasks = self.env_runner.world.num_envs, len(self.held.task_seeds)
+        n, tasks = self.env_runner.world.num_envs, len(self.trials.task_seeds)
         while len(self._order) < n:
             self._order += torch.randperm(tasks, generator=self.generator, device=self.device).tolist()
         chosen, self._order = self._order[:n], self._order[n:]
@@ -109,7 +109,7 @@ class PEARLLearner(OffPolicyLearner):
     def collect(self, tasks: np.ndarray) -> None:
         """Play a trial of each of the tasks, (num_envs,), and the extra episodes, and store their transitions."""
         policy, runner, encoder = self.policy, self.env_runner, self.policy.encoder
-        self.held.assign(tasks)
+        self.trials.assign(tasks)
         runner.restart()
         n, every_step = len(tasks), policy.params.inference == "step"
         summary = torch.zeros(n, encoder.summary_width, device=self.device)
@@ -126,7 +126,7 @@ class PEARLLearner(OffPolicyLearner):
             parts = [states, actions, step.rewards[:, None], step.next_observations, discounts[:, None]]
             rows.append(torch.cat(parts, -1))
             if t < self.support_steps:
-                observed = torch.as_tensor(self.held.rewards, device=self.device)[:, None]
+                observed = torch.as_tensor(self.trials.rewards, device=self.device)[:, None]
                 support.append(policy.transition(states, actions, observed, step.next_observations))
                 summary = encoder.absorb(summary, support[-1], torch.ones(n, device=self.device))
             ended = step.ended[:, None]
@@ -167,7 +167,7 @@ class PEARLLearner(OffPolicyLearner):
         """Return, by name, the parts whose state training continues from, beside the policy and the counters."""
         parts: dict[str, Stateful] = {**super().stateful(), "replay": self.replay}
         parts |= {"rewarded": self.rewarded} if self.settings.rewarded_share else {}
-        return {**parts, "recent": self.recent, "held": self.held, "returns": self.returns}
+        return {**parts, "recent": self.recent, "held": self.trials, "returns": self.returns}
 
     def state_dict(self) -> dict[str, Any]:
         state = super().state_dict()

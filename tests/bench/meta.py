@@ -32,7 +32,7 @@ from torch.func import functional_call
 from studio.experiment import Domain, Experiment, Settings
 from studio.meta.examples import Examples, collect_examples
 from studio.meta.gradient_policy import GradientPolicy, InnerLoopParams
-from studio.meta.hypernetwork import HypernetworkPolicy
+from studio.meta.hypernetwork_policy import HypernetworkPolicy
 from studio.meta.support_learner import SupportLearner, SupportParams
 from studio.meta.support_perceptron import SupportPerceptron
 from studio.meta.support_strategy import SINUSOID

@@ -16,7 +16,7 @@ from studio.sim.world import World
 Array = np.ndarray
 
 
-class HeldTasks(Trials):
+class AssignedTrials(Trials):
     """Trials whose tasks are assigned, simulation by simulation, before the world is reset.
 
     Args:

@@ -8,7 +8,7 @@ import torch
 
 from studio.contracts import ResolvedDomain
 from studio.experiment import Domain
-from studio.meta.held_tasks import HeldTasks
+from studio.meta.assigned_trials import AssignedTrials
 from studio.meta.task_replay import RecentTrials, TaskReplay
 from studio.meta.task_seeds import task_seeds
 from studio.meta.task_split import split
@@ -51,18 +51,18 @@ def test_task_seeds_draw_no_held_out_context(task: str) -> None:
     assert not trained & {tuple(context) for context in split(domain, 0).inside}
 
 
-def test_held_tasks_play_the_assigned_tasks_for_a_whole_trial() -> None:
+def test_assigned_trials_play_their_task_for_a_whole_trial() -> None:
     domain = domain_of("half_circle_dense")
     world = World(domain.domain, domain.new_task(), domain.embodiment, 3, 1)
-    held = HeldTasks(world, 2, task_seeds(domain.domain, domain.task, 80, 5))
-    wanted = drawn(domain, held.task_seeds)
+    trials = AssignedTrials(world, 2, task_seeds(domain.domain, domain.task, 80, 5))
+    wanted = drawn(domain, trials.task_seeds)
     for tasks in ([4, 4, 60], [7, 0, 1]):
-        held.assign(np.array(tasks))
+        trials.assign(np.array(tasks))
         world.reset()
         for _ in range(40):
             np.testing.assert_array_equal(world.contexts, wanted[tasks])
             world.step(np.full((3, 2), 0.1))
-            assert ((held.rewards == 0) | (held.rewards >= 0.8)).all()  # the sparse one is what a policy observes
+            assert ((trials.rewards == 0) | (trials.rewards >= 0.8)).all()  # the sparse one is what a policy observes
 
 
 def test_memories_return_transitions_of_the_asked_task_alone() -> None:
