@@ -102,10 +102,11 @@ class ShotsPlot(LegendPlot):
         """Return the values between which is shown: all scores, and the reference lines that are not far off."""
         ends = [end for scores in self._scores.values() for one in scores.values() for end in (one.low, one.high)]
         low, high = min(ends), max(ends)
-        room = max(high - low, LEAST * max(abs(low), abs(high), 1e-9))
-        middle = (low + high) / 2
-        low, high = min(low, middle - room / 2), max(high, middle + room / 2)
         found = [[v for v in map(line.after, shots) if math.isfinite(v)] for line in self._references]
+        room, middle = max(high - low, LEAST * max(abs(low), abs(high))), (low + high) / 2
+        if room == 0:  # all scores are 0, which has no size of its own
+            room = max((abs(v) for values in found for v in values), default=0.0) or 1.0
+        low, high = min(low, middle - room / 2), max(high, middle + room / 2)
         for values in sorted(filter(None, found), key=lambda values: max(abs(v - middle) for v in values)):
             wider = min(low, *values), max(high, *values)
             if wider[1] - wider[0] <= WIDEST * room:

@@ -15,13 +15,15 @@ import pytest
 from PySide6.QtCore import Qt
 
 from plugins.panels.adaptation import PANEL, AdaptationPanel
-from studio.contracts import Ball
+from studio.contracts import Ball, ReferenceLine
 from studio.experiment import Domain
 from studio.registry import shared_registry
 from studio.run.channels import Channels
-from studio.run.evaluate import Evaluation
+from studio.run.evaluate import Evaluation, score_of
 from studio.run.session import Session
 from studio.sim.domains import resolve
+from studio.sim.rollout import Outcome
+from widgets.adaptation.shots_plot import ShotsPlot
 from widgets.shell.app_state import AppState
 from widgets.shell.player_offer import PlayerOffer
 
@@ -117,6 +119,23 @@ def test_scoring_tells_how_far_it_is_and_can_be_stopped(
     qtbot.waitUntil(lambda: not panel._worker.is_busy, timeout=5_000)
     assert score.text() == "Score held-out tasks" and "Scoring" not in panel.words.text()
     assert [*panel.shots._scores] == ["task"]  # nothing of it is shown
+
+
+def test_scores_of_zero_have_an_axis_with_ticks(qtbot: Any) -> None:
+    plot = ShotsPlot()
+    qtbot.addWidget(plot)
+    plot.resize(300, 200)
+    plot.show()
+    none = Outcome(*(np.zeros(4) for _ in range(4)), {})
+    plot.set_held_out("inside", {count: score_of(none, has_success=False) for count in (0, 1)})
+
+    def labels() -> list[str]:
+        axis, (low, high) = plot.view.getAxis("left"), plot.view.getPlotItem().viewRange()[1]
+        return [text for _, texts in axis.levels(low, high, 150.0)[:1] for text in texts]
+
+    assert "0.0" in labels() and 3 <= len({*labels()}) <= 12
+    plot.set_references([ReferenceLine("oracle", (12.7,))])
+    assert plot.view.getPlotItem().viewRange()[1][1] > 12.7 and "↑" not in plot.legend.text()
 
 
 def test_a_narrow_panel_shows_one_part_at_a_time(qtbot: Any, panel: AdaptationPanel) -> None:
