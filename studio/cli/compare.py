@@ -31,6 +31,7 @@ class _Comparison:
         to_decide: comparisons whose pairs stop as soon as they are decided.
         cells: runs of comparisons that are not run now, by strategy and episodes, and by seed.
         unread: sentences about folders that hold no run.
+        unfinished: sentences about runs that have no final score.
         decisions: what was decided, as rows.
     """
 
@@ -39,6 +40,7 @@ class _Comparison:
     to_decide: list[Experiment] = field(default_factory=list)
     cells: dict[tuple[str, int], dict[int, RunInfo | None]] = field(default_factory=dict)
     unread: list[str] = field(default_factory=list)
+    unfinished: list[str] = field(default_factory=list)
     decisions: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -94,6 +96,7 @@ def _gather(options: argparse.Namespace, registry: Registry) -> _Comparison:
         else:
             found.planned += matrix(experiment, registry)
             found.to_decide += [experiment] if experiment.comparison.stop_when_decided else []
+    found.unfinished = [_why_left_out(run) for run in found.runs if run.state != "finished"]
     return found
 
 
@@ -131,7 +134,7 @@ def _print(compared: _Comparison, style: str) -> None:
 
     rows, (transfer, left_out) = table(compared.runs), transfer_table(compared.runs)
     groups, replaced = grouped(compared.runs)
-    missing = compared.unread + replaced
+    missing = compared.unread + compared.unfinished + replaced
     for sentence in missing:
         print(sentence, file=sys.stderr)
     if style == "json":
@@ -144,10 +147,25 @@ def _print(compared: _Comparison, style: str) -> None:
             cells[label, group.episodes] = {run.seed: run for run in group.runs}
         print(as_markdown(matrix_table(cells)))
         _print_decisions(compared.decisions)
-    else:
+    elif rows or style != "table":  # else the sentences above are all there is to say
         print(format_table(rows, style))
         if style == "table":
             _print_more(rows, compared.decisions, transfer, left_out)
+
+
+def _why_left_out(run: RunInfo) -> str:
+    """Return why a run is in no row, and what to do about it."""
+    from studio.store.runs import read_status
+
+    resume = f"Finish it with: transfer-studio resume {run.folder}"
+    if run.state == "failed":
+        said = read_status(run.folder).get("error", {})
+        why = f"it failed. {said.get('message', '')} {said.get('remedy', '')}".strip()
+    elif run.state in ("stopped", "interrupted"):
+        why = f"it was {run.state} before its final score. {resume}"
+    else:
+        why = "it is not finished. Wait for its end."
+    return f"{run.folder.name} is left out: {why}"
 
 
 def _print_decisions(decisions: list[dict[str, Any]]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -136,6 +137,27 @@ def test_run_compare_inspect_and_export_give_their_shapes(
     assert (status, json.loads(out)) == (0, {"exported": str(tmp_path / "out")})
     assert refused(capfd, "export", run["run"], "--to", tmp_path / "out")["field"] == str(tmp_path / "out")
     assert refused(capfd, "resume", run["run"])["error"].startswith("The run is finished")
+
+
+@pytest.mark.parametrize(
+    ("state", "why"),
+    [
+        ("interrupted", "it was interrupted before its final score. Finish it with: transfer-studio resume"),
+        ("failed", "it failed. The disk is full. Free space."),
+    ],
+)
+def test_comparing_an_unfinished_run_says_why_there_is_no_table(
+    state: str, why: str, finished: dict[str, Path], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(finished["lora"], folder, ignore=shutil.ignore_patterns("checkpoints"))
+    status = json.loads((folder / "run.json").read_text())
+    status |= {"state": state, "error": {"message": "The disk is full.", "field": "", "remedy": "Free space."}}
+    (folder / "run.json").write_text(json.dumps(status))
+    code, out, err = answered(capfd, "compare", folder)
+    assert code == 1 and out == ""
+    (line,) = err.splitlines()
+    assert line.startswith(f"run is left out: {why}")
 
 
 def test_inspect_knows_what_a_run_is_made_of(finished: dict[str, Path], capfd: pytest.CaptureFixture[str]) -> None:
