@@ -2,7 +2,7 @@
 
 ``short``: ten pulls of five and of ten arms, by RL² and SNAIL; the greedy policy's value is exact, by following it
 through all 1,024 sequences of rewards. ``long``: a hundred pulls of five arms by RL² with fast weights, greedily, on
-fresh bandits, one seed. ``rules``: what known rules earn there; the published figures are of few bandits. ``tabular``:
+fresh bandits. ``rules``: what known rules earn there; the published figures are of few bandits. ``tabular``:
 ten episodes of random MDPs by RL² with fast weights, by sampled actions as in training, on fresh MDPs. ``dpt``: ten
 pulls by the decision-pretrained transformer's samples; its value on five arms is exact, by dynamic programming over all
 counts of successes and failures, as it reads the trial as a set. Ten arms have ten million counts: there 200,000 trials
@@ -17,7 +17,7 @@ those of the whole run, with its evaluation, on the machine as it was. ``python 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -39,17 +39,17 @@ from tests.bench._sessions import RUNS, run_all
 SEEDS = (0, 1, 2)
 PULLS, LONG = 10, 100
 EXPERIMENTS = Path(__file__).resolve().parents[2] / "assets" / "experiments"
-TRIALS = 200_000  # of DPT on ten arms
-FRESH, AT_ONCE, FIRST = 20_000, 2_000, 50_000_000  # tasks of a score, and the first one's seed
+TRIALS = 200_000  # of DPT on ten arms, and of the rules
+FRESH, FRESH_LONG, AT_ONCE, FIRST = 20_000, 200_000, 2_000, 50_000_000  # tasks of a score, and the first one's seed
 Array = np.ndarray
 Row = dict[str, Any]
 
 
-def runs_of(name: str, folder: Path, task: str = "", seeds: Sequence[int] = SEEDS) -> list[RunInfo]:
+def runs_of(name: str, folder: Path, task: str = "") -> list[RunInfo]:
     """Return the runs of an example, on another task if one is given."""
     base = Experiment.load(EXPERIMENTS / f"{name}.yaml")
     changes = {"source.task": task, "target.task": task} if task else {}
-    return run_all([base.changed(seed=seed, **changes) for seed in seeds], folder)
+    return run_all([base.changed(seed=seed, **changes) for seed in SEEDS], folder)
 
 
 def greedy_value(policy: TrialActorCritic, arms: int) -> float:
@@ -171,12 +171,12 @@ def indices() -> list[Row]:
     ]
 
 
-def totals(run: RunInfo, sampled: bool) -> Array:
-    """Return the total rewards in fresh trials, (FRESH,), of the policy's likeliest actions, or of sampled ones."""
+def totals(run: RunInfo, sampled: bool, tasks: int) -> Array:
+    """Return the total rewards in fresh trials, (tasks,), of the policy's likeliest actions, or of sampled ones."""
     plan, policy = Experiment.load(run.folder / "experiment.yaml"), load_policy(run.folder)
     domain, episodes = resolve(plan.target, shared_registry()), plan.strategy.params["trial"]
     parts = []
-    for first in range(FIRST, FIRST + FRESH, AT_ONCE):
+    for first in range(FIRST, FIRST + tasks, AT_ONCE):
         act = policy.exploring(first) if sampled else policy.act
         outcomes, _ = run_trials(act, domain, episodes, range(first, first + AT_ONCE))
         parts.append(sum(outcome.returns for outcome in outcomes))
@@ -184,15 +184,15 @@ def totals(run: RunInfo, sampled: bool) -> Array:
 
 
 def played(
-    title: str, name: str, least: float, published: str, folder: Path, seeds: Sequence[int], sampled: bool = False
+    title: str, name: str, least: float, published: str, folder: Path, tasks: int, sampled: bool = False
 ) -> list[Row]:
     """Return the mean total reward of the runs, with its 95% interval over fresh tasks for these seeds, without the
     variance between seeds, and seconds."""
-    runs = runs_of(name, folder, seeds=seeds)
-    each = [totals(run, sampled) for run in runs]
+    runs = runs_of(name, folder)
+    each = [totals(run, sampled, tasks) for run in runs]
     means = [float(found.mean()) for found in each]
-    error = 1.96 * float(np.mean(each, 0).std()) / np.sqrt(FRESH)  # the seeds' tasks are the same
-    unit = f"total reward ± {error:.2f} on {FRESH} fresh tasks; {published}"
+    error = 1.96 * float(np.mean(each, 0).std()) / np.sqrt(tasks)  # the seeds' tasks are the same
+    unit = f"total reward ± {error:.2f} on {tasks} fresh tasks; {published}"
     mean, seconds = float(np.mean(means)), [run.seconds for run in runs]
     return [
         row(title, mean, unit, f">= {least:g}", mean >= least, means),
@@ -222,11 +222,11 @@ def dpt(folder: Path) -> list[Row]:
 PARTS: dict[str, Callable[[Path], list[Row]]] = {
     "short": short,
     "long": lambda folder: played(
-        "RL², n=100, k=5", "rl2_bandit_fast_weights", 78.0, "UCB1 78.0, paper 78.7", folder, SEEDS[:1]
+        "RL², n=100, k=5", "rl2_bandit_fast_weights", 78.0, "UCB1 78.0, paper 78.7", folder, FRESH_LONG
     ),
     "rules": lambda folder: indices(),
     "tabular": lambda folder: played(
-        "RL², MDPs, n=10", "rl2_tabular", 150.0, "PSRL 138.1, paper 156.2", folder, SEEDS, sampled=True
+        "RL², MDPs, n=10", "rl2_tabular", 150.0, "PSRL 138.1, paper 156.2", folder, FRESH, sampled=True
     ),
     "dpt": dpt,
 }

@@ -2,7 +2,8 @@
 
 The experiments are ``assets/experiments/pearl_*.yaml``. A score is the mean return of the third episode of held-out
 tasks, after two episodes of exploration (direction has two tasks, which training plays too). Environment steps are
-those of all simulations, exploration included. The published curve is a public reproduction's, of one seed.
+those of all simulations, exploration included. The published curve is a public reproduction's, of one seed; ours are
+scored by their checkpoints on the same episodes, in which each direction is asked for equally often.
 Beside the half circle's figures are those of who knows the exact posterior, and holds a sample of it for an episode as
 posterior sampling does, or replaces it as soon as it is excluded.
 
@@ -19,7 +20,7 @@ from typing import Any
 import numpy as np
 import torch
 from _report import finish, row, seed_interval
-from _sessions import RUNS, evaluations, run_all
+from _sessions import RUNS, run_all
 
 from studio.experiment import Experiment
 from studio.meta.half_circle_posterior import HalfCirclePosterior, returns_of_sampling
@@ -33,7 +34,7 @@ from studio.run.score_target import score_target
 from studio.sim.domains import resolve
 from studio.sim.observers import Observer
 from studio.sim.world import World
-from studio.store.checkpoint import load_policy
+from studio.store.checkpoint import list_checkpoints, load_policy
 from studio.store.runs import RunInfo
 
 ASSETS = Path(__file__).resolve().parents[2] / "assets" / "experiments"
@@ -41,7 +42,7 @@ ORACLE = 13.37  # mean return of who knows the goal
 TRIALS = 200  # whose search is measured
 SHARE = 0.8  # of it, that is asked for
 # family: seeds that are run, environment steps of an iteration, and the published curve by environment steps
-SEEDS = {"half_circle": (0, 1, 2, 3, 4), "cheetah_direction": (0,), "cheetah_velocity": (0,)}
+SEEDS = {"half_circle": (0, 1, 2, 3, 4), "cheetah_direction": (0, 1, 2), "cheetah_velocity": (0,)}
 STEPS = {"cheetah_direction": 2400, "cheetah_velocity": 4000}
 CURVES = {
     "cheetah_direction": {100_000: 450.0, 200_000: 666.0, 500_000: 1063.0},
@@ -81,11 +82,13 @@ def half_circle(runs: Sequence[RunInfo]) -> list[dict[str, Any]]:
     return rows
 
 
-def trial_scores(run: RunInfo) -> list[Evaluation]:
-    """Return a run's scores of the first, second and third episode of held-out tasks."""
+def trial_scores(run: RunInfo, step: int | None = None) -> list[Evaluation]:
+    """Return a run's scores of the first, second and third episode of held-out tasks; by a checkpoint's policy if its
+    step is given."""
     plan = Experiment.load(run.folder / "experiment.yaml")
     evaluation, target = plan.evaluation, resolve(plan.target, shared_registry())
-    return score_target(load_policy(run.folder), target, evaluation, evaluation.episodes, evaluation.seed)
+    policy = load_policy(run.folder, step)
+    return score_target(policy, target, evaluation, evaluation.episodes, evaluation.seed)
 
 
 class _Belief(Observer):
@@ -111,24 +114,15 @@ def possible_share(run: RunInfo) -> float:
 
 
 def curve(family: str, runs: Sequence[RunInfo]) -> list[dict[str, Any]]:
-    """Return the returns at the last score that had no more environment steps than the published one."""
+    """Return the returns by the last checkpoints that had no more environment steps than the published scores."""
     rows = []
     for steps, published in CURVES[family].items():
-        at = [score for run in runs if (score := last_score(run, steps // STEPS[family])) is not None]
-        if at:
-            means = [score["mean_return"] for score in at]
-            low, high = (float(np.mean([score[end] for score in at])) for end in ("low", "high"))  # of a seed
-            had = at[0]["step"] * STEPS[family]
-            label, value = f"{family}, {steps // 1000} k environment steps (scored at {had})", float(np.mean(means))
-            rows.append(row(label, value, interval(low, high), f"≥ {published:g}", value >= published, means))
+        step = max(step for _, step, _ in list_checkpoints(runs[0].folder) if step * STEPS[family] <= steps)
+        returns = np.stack([trial_scores(run, step)[2].outcome.returns for run in runs])
+        label = f"{family}, {steps // 1000} k environment steps (scored at {step * STEPS[family]})"
+        words, value = interval(*seed_interval(returns)), float(returns.mean())
+        rows.append(row(label, value, words, f"≥ {published:g}", value >= published, returns.mean(1)))
     return rows
-
-
-def last_score(run: RunInfo, most: int) -> dict[str, Any] | None:
-    """Return a run's last score of a third episode after at most so many iterations; None: it ended long before."""
-    scores = [s for s in evaluations(run) if s["domain"] == "target" and s.get("shots", 2) == 2]
-    found = [score for score in scores if score["step"] <= most]
-    return found[-1] if scores[-1]["step"] >= 0.8 * most else None
 
 
 def outside(family: str, runs: Sequence[RunInfo]) -> list[dict[str, Any]]:

@@ -25,14 +25,15 @@ import numpy as np
 import torch
 from _report import finish, row
 
-from studio.rl.algorithms.ppo import PPOParams
+from studio.meta.trial_fast_weights import TrialFastWeights
+from studio.rl.algorithms.ppo import EAGER_ITERATIONS, PPOParams
 from studio.rl.algorithms.recurrent_ppo import RecurrentPPO
 from studio.rl.networks.recurrent import RecurrentActorCritic
 from studio.sim.gymnasium_ids import make_vector
 
 STRETCHES, HIDDEN, TARGET, THREADS = 3, 64, 4.0, (1, 2)
 NAME, TASK = "HalfCheetah-v5", "half_cheetah"
-CELLS: tuple[Literal["gru", "lstm"], ...] = ("lstm", "gru")
+KEYS = 4  # rows of the fast weights, of HIDDEN values each
 
 
 @dataclass(frozen=True)
@@ -48,16 +49,23 @@ class Sizes:
 SIZES = {"large": Sizes(64, 200, 3200, 6), "small": Sizes(16, 128, 256, 10)}
 
 
-def ours(s: Sizes, cell: Literal["gru", "lstm"], threads: int) -> Callable[[], Any]:
-    """Return what makes one iteration, warmed up."""
+def ours(s: Sizes, policy: RecurrentActorCritic, threads: int) -> Callable[[], Any]:
+    """Return what makes one iteration, warmed up and compiled."""
     settings = PPOParams(simulations=s.envs, steps=s.steps, minibatch=s.minibatch, epochs=s.epochs)
     world = make_vector(s.envs, TASK, TASK, threads=threads)
-    policy = RecurrentActorCritic(RecurrentActorCritic.Params(cell=cell))
     assert (policy.params.hidden, policy.params.width, policy.params.layers) == (HIDDEN, HIDDEN, 1)
     policy.fit(world.single_observation_space.shape[0], world.control.low, world.control.high, 0)
     iterations = RecurrentPPO(policy, world, settings, iterations=10**6, seed=0).iterate()
-    next(iterations)
+    for _ in range(EAGER_ITERATIONS + 1):
+        next(iterations)
     return lambda: next(iterations)
+
+
+def policies() -> dict[str, RecurrentActorCritic]:
+    """Return our recurrent policies by name, blank."""
+    cells: tuple[Literal["lstm", "gru"], ...] = ("lstm", "gru")
+    made = {cell.upper(): RecurrentActorCritic(RecurrentActorCritic.Params(cell=cell)) for cell in cells}
+    return {**made, "fast weights": TrialFastWeights(TrialFastWeights.Params(keys=KEYS, hidden=HIDDEN))}
 
 
 def simulated(s: Sizes, threads: int) -> Callable[[], Any]:
@@ -93,7 +101,7 @@ def rows(threads: int) -> list[dict[str, Any]]:
     torch.set_num_threads(threads)
     found, on = [], f"{threads} thread{'s' if threads > 1 else ''}"
     for name, sizes in SIZES.items():
-        kinds = {f"ours, {cell.upper()}": ours(sizes, cell, threads) for cell in CELLS}
+        kinds = {f"ours, {kind}": ours(sizes, policy, threads) for kind, policy in policies().items()}
         kinds["our simulation alone"] = simulated(sizes, threads)
         compared = [*kinds]
         if find_spec("sb3_contrib") is None:
