@@ -11,6 +11,9 @@ import torch
 from torch import nn
 
 from studio.experiment import Domain, Experiment
+from studio.meta.snail import SnailActorCritic
+from studio.meta.trial_fast_weights import TrialFastWeights
+from studio.meta.trial_hypernetwork import TrialHyperActorCritic
 from studio.meta.trial_policy import TrialActorCritic
 from studio.meta.trials import Trials
 from studio.registry import shared_registry
@@ -49,21 +52,22 @@ class FirstOfContext(nn.Module):
         return inputs[..., -2:-1]
 
 
-def learner(task: str = "bandit_5", **settings: Any) -> RecurrentPPO:
+def learner(task: str = "bandit_5", kind: type[TrialActorCritic] = TrialActorCritic, **settings: Any) -> RecurrentPPO:
     torch.set_num_threads(1)
     control = "discrete" if task.startswith("bandit") else "motor"
     domain = Domain(embodiment="point", task=task, control=control, observation=["state"])
     found = resolve(domain, shared_registry())
     world = World(domain, found.new_task(), found.embodiment, SIMULATIONS)
     Trials(world, 2)
-    policy = TrialActorCritic(TrialActorCritic.Params(width=16, hidden=16, critic="memory_and_task"))
+    policy = kind(kind.Params(width=16, hidden=16, critic="memory_and_task"))
     policy.fit_to(world, 0)
     given = {"update": "eager", "steps": STEPS, "minibatch": 50, "epochs": 2, "gamma": 1.0} | settings
     return RecurrentPPO(policy, world, PPOParams(**given), iterations=4, seed=0)
 
 
-def test_the_critic_reads_the_context_of_each_step_normalized() -> None:
-    ppo = learner()
+@pytest.mark.parametrize("kind", [TrialActorCritic, TrialHyperActorCritic, TrialFastWeights, SnailActorCritic])
+def test_the_critic_reads_the_context_of_each_step_normalized(kind: type[TrialActorCritic]) -> None:
+    ppo = learner(kind=kind)
     ppo.collect()  # so that there are statistics, and a trial is under way
     seen = Seen()
     ppo.rollouts.world.observers.append(seen)
@@ -119,6 +123,8 @@ def test_training_goes_on_to_the_bit_after_it_was_saved() -> None:
         owner.load_state_dict(state)
     assert [metrics.values["loss"] for metrics in again.iterate()] == every[2:]
     assert torch.equal(again.flat.vector, whole.flat.vector)
+    of_context = [ppo.policy.critic[0].weight[:, -ARMS:] for ppo in (whole, learner())]
+    assert not torch.allclose(*of_context), "the updates should have read the contexts"
 
 
 @pytest.mark.parametrize(
