@@ -181,10 +181,6 @@ class DARC(ReinforcementStrategy):
         yield from super().iterate()
         self._target.close()
 
-    def delta_reward(self, observation: Any, action: Any, next_observation: Any) -> Any:
-        """Return Δr of transitions, (n,) nats, which colors the policy's path in the viewer."""
-        return self._learner.gap.transition_score(observation, action, next_observation)
-
     def check(self, experiment: Experiment) -> list[Problem]:
         problems, steps = super().check(experiment), experiment.budget.iterations * self.params.samples
         if steps <= self.params.warm_up:

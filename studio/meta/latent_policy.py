@@ -171,7 +171,11 @@ class LatentActorCritic(SquashedActorCritic):
         return actions, after.cpu().numpy()
 
     def _inferred(
-        self, observation: Mapping[str, Any], parts: tuple[Tensor, ...], states: Tensor, generator: Any
+        self,
+        observation: Mapping[str, Any],
+        parts: tuple[Tensor, ...],
+        states: Tensor,
+        generator: torch.Generator | None,
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Return summary, z and noise after the transition to an observation of a trial."""
         summary, latent, noise, last, has_last = parts

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from studio.experiment import setting
-from studio.meta.task_actor import Parameters, TaskActor
+from studio.meta.inner_loop import Parameters
+from studio.meta.task_actor import TaskActor
 from studio.rl.networks.distributions import Normal
 
 Array = np.ndarray

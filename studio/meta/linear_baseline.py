@@ -40,6 +40,10 @@ def linear_baseline(observations: Tensor, returns: Tensor, playing: Tensor) -> T
     squares and powers of the time, fitted to its returns by ridge regression.
 
     Source: Duan et al. 2016 (arXiv:1604.06778), supplement, section 2: the "linear feature baseline".
+
+    Args:
+        observations, playing: as :func:`task_advantages` has them.
+        returns: from each step on, (tasks, time, episodes).
     """
     tasks, time, episodes, _ = observations.shape
     moment = torch.arange(time, device=returns.device, dtype=torch.float64).div(TIME_SCALE)[:, None, None]
@@ -54,7 +58,7 @@ def linear_baseline(observations: Tensor, returns: Tensor, playing: Tensor) -> T
 
 
 def discounted(rewards: Tensor, gamma: float) -> Tensor:
-    """Return the discounted sum of the rewards from each step on."""
+    """Return the discounted sum of the rewards, (tasks, time, …), from each step on."""
     returns, following = torch.empty_like(rewards), torch.zeros_like(rewards[:, 0])
     for t in reversed(range(rewards.shape[1])):
         following = rewards[:, t] + gamma * following

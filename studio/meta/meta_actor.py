@@ -8,11 +8,11 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from studio.meta.inner_loop import adapt
+from studio.meta.inner_loop import Parameters, adapt
 from studio.meta.latent_task_actor import LATENT, drawn_latent, latent_log_prob
 from studio.meta.meta_gradient_params import MetaGradientParams
 from studio.meta.policy_gradient import surrogate_loss
-from studio.meta.task_actor import Parameters, TaskActor, action_means
+from studio.meta.task_actor import TaskActor, action_means
 from studio.meta.task_rollouts import Trajectories
 from studio.rl.networks.distributions import Normal
 

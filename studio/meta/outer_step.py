@@ -12,9 +12,9 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
+from studio.meta.inner_loop import Parameters
 from studio.meta.meta_actor import MetaActor, divergence, mean_over_tasks
 from studio.meta.meta_gradient_params import MetaGradientParams
-from studio.meta.task_actor import Parameters
 from studio.meta.task_rollouts import Trajectories
 from studio.meta.trust_region import trust_region_step
 from studio.rl.flat import FlatParameters

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,13 +10,13 @@ from torch import Tensor, nn
 
 from studio.contracts import Outputs
 from studio.experiment import setting
+from studio.meta.inner_loop import Parameters
 from studio.nn.running_mean_std import RunningMeanStd
 from studio.rl.networks.distributions import normal_entropy
 from studio.rl.networks.mlp import network
 from studio.rl.networks.policy import FlatPolicy, MLPParams
 
 Array = np.ndarray
-Parameters = Mapping[str, Tensor]
 
 
 class TaskActor(FlatPolicy):

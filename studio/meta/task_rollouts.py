@@ -9,9 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from studio.meta.inner_loop import Parameters
 from studio.meta.latent_task_actor import drawn_latent, latent_log_prob
 from studio.meta.linear_baseline import discounted, standardized, task_advantages
-from studio.meta.task_actor import Parameters, TaskActor, action_means
+from studio.meta.task_actor import TaskActor, action_means
 from studio.meta.task_groups import TaskGroups
 from studio.rl.networks.distributions import Normal
 from studio.rl.networks.observations import flatten
@@ -19,12 +20,16 @@ from studio.rl.states import arrays, tensors
 from studio.sim.world import World
 
 Trajectories = dict[str, Tensor]
-"""Of every task, (tasks, time, episodes, …): normalized ``observations``; ``actions``, before they are clipped;
-``log_probs`` under the policy that acted; ``playing``, 0 from the end of an episode on; ``advantages``, by the rewards
-from which a task is adapted to; ``true_advantages``, by the task's own, which training may have denser. Of every task,
-(tasks,): ``deviations`` of the advantages before they were normalized. Of every
-episode, (tasks, episodes, …): ``noise`` and, where there are latents, ``latents`` made of it, ``latent_log_probs`` and
-``episode_advantages``. A dict: ``torch.vmap`` maps it.
+"""By name, of every task and step, (tasks, time, episodes, …): normalized ``observations``; ``actions``, before they
+are clipped; ``log_probs`` under the policy that acted; ``playing``, 0 from the end of an episode on; ``advantages``, by
+the rewards that a task is adapted by; ``true_advantages``, by the task's own, which training may have denser.
+
+Of every task, (tasks,): ``deviations`` of the advantages before they were normalized.
+
+Of every episode, (tasks, episodes, …): ``noise`` and, where there are latents, ``latents`` made of it,
+``latent_log_probs`` and ``episode_advantages``.
+
+A dict, which ``torch.vmap`` maps.
 """
 
 

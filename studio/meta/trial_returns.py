@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -59,6 +59,7 @@ class TrialReturns(Observer):
             returns.extend(float(value) for value in saved)
 
 
-def by_episode(name: str, returns: Any) -> dict[str, float]:
-    """Return means by the episode's index in its trial, named ``name/episode 1`` and so on; none for an empty row."""
+def by_episode(name: str, returns: Iterable[Array]) -> dict[str, float]:
+    """Return the mean of each row, (n,) for each episode of a trial, as ``name/episode 1`` and so on; none for an empty
+    row."""
     return {f"{name}/episode {i}": float(np.mean(row)) for i, row in enumerate(returns, 1) if len(row)}

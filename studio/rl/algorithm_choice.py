@@ -11,12 +11,13 @@ from studio.rl.algorithms import ppo
 from studio.rl.algorithms import sac as soft
 from studio.rl.learners import ALGORITHMS, Learner, Log
 from studio.rl.networks.gaussian import GaussianActorCritic
+from studio.rl.networks.policy import FlatPolicy
 from studio.rl.networks.recurrent import RecurrentActorCritic
 from studio.rl.networks.squashed import SquashedActorCritic
 from studio.rl.strategy import ReinforcementStrategy
 from studio.sim.world import World
 
-KINDS: tuple[Any, ...] = (GaussianActorCritic, RecurrentActorCritic, SquashedActorCritic)
+KINDS: tuple[type[FlatPolicy], ...] = (GaussianActorCritic, RecurrentActorCritic, SquashedActorCritic)
 # policy → algorithm; a recurrent policy is trained by recurrent PPO, which is the choice "ppo" too
 POLICIES = {kind.id: "sac" if kind.algorithm == "sac" else "ppo" for kind in KINDS}
 

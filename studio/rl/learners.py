@@ -42,7 +42,15 @@ class Algorithm:
     check: Callable[[Any, str, int], list[Problem]]  # (settings, their dotted field, iterations)
 
 
-def check_compiler(settings: Any, field: str) -> list[Problem]:
+class CompilableParams(Protocol):
+    """Settings of a learner whose update may be compiled."""
+
+    @property
+    def update(self) -> str:
+        """Return whether it is ``compiled`` or ``eager``."""
+
+
+def check_compiler(settings: CompilableParams, field: str) -> list[Problem]:
     """Return the problem that the update is to be compiled and there is no compiler, where that is so."""
     if settings.update != "compiled" or compiler():
         return []

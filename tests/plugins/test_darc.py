@@ -72,7 +72,7 @@ def test_the_policys_transition_scores_are_the_delta_reward() -> None:
     assert {"delta_reward", "sas_accuracy", "sa_accuracy", "sas_loss", "sa_loss", "target_samples"} <= found[-1].keys()
     rows = np.zeros((3, 4), np.float32), np.ones((3, 4)), np.full((3, 4), 0.1, np.float32)
     scores = made.policy().transition_scores()
-    np.testing.assert_array_equal(made.delta_reward(*rows), scores.transition_score(*rows))
+    np.testing.assert_array_equal(made._learner.gap.transition_score(*rows), scores.transition_score(*rows))
 
 
 def test_a_session_runs_it_headless(runs: Path) -> None:
@@ -141,7 +141,7 @@ def test_a_move_by_the_broken_motor_is_unlike_the_target() -> None:
     seen = world.observe(slice(None))
     actions = np.array([[1, 0, 0, 0], [-1, 0, 0, 0], [0, 0, 1, 0], [0, 1, 0, 0]], float)
     world.advance(actions, slice(None))
-    delta = made.delta_reward(seen, actions, world.observe(slice(None)))
+    delta = learner.gap.transition_score(seen, actions, world.observe(slice(None)))
     assert delta[:2].max() < -1.5 and delta[2:].min() > delta[:2].max() + 1
 
 

@@ -27,9 +27,8 @@ FAMILY = {
     for id, kind in shared_registry().all("strategies").items()
     if "meta-learning" in kind.tags and kind.requires.task_family
 }
-TRIALS = ("rl2", "snail", "dpt")  # whose every trial is of a newly drawn task
 MEMORY = ("rl2", "snail")
-# a fixed set of training tasks comes back by design: see test_assigned_trials
+# whose every trial is of a newly drawn task; a fixed set of training tasks comes back: see test_assigned_trials
 TRIALS = [id for id, kind in FAMILY.items() if {"trial", "training_tasks"} & {*kind.Params.model_fields} == {"trial"}]
 # of finitely many tasks, so that training meets each of them many times
 SPARSE = {"embodiment": "point", "task": "half_circle", "control": "motor", "observation": "state"}
