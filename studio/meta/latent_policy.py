@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
@@ -16,6 +16,9 @@ from studio.meta.trials import PREVIOUS
 from studio.nn.policy import BasePolicy
 from studio.rl.networks.observations import flatten
 from studio.rl.networks.squashed import MLPEnsemble, SquashedActorCritic, split
+
+if TYPE_CHECKING:
+    from studio.sim.world import World
 
 Array = np.ndarray
 
@@ -136,8 +139,8 @@ class LatentActorCritic(SquashedActorCritic):
         """Return the state alone, (n, inputs): what a trial adds to an observation is the encoder's."""
         return flatten(observation, [*self.params.ignored, *PREVIOUS])
 
-    def _width(self, world: Any) -> int:
-        return self.state(world.observe([0])).shape[1]
+    def _width(self, world: World) -> int:
+        return self.state(world.observe(slice(1))).shape[1]
 
     def _inputs(self, observation: Any) -> Tensor:
         return torch.as_tensor(self.state(observation), dtype=torch.float32, device=self.device)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +11,9 @@ from torch.nn import functional
 
 from studio.experiment import setting
 from studio.meta.trial_policy import CellFreeActorCritic
+
+if TYPE_CHECKING:
+    from studio.sim.world import World
 
 
 class SnailActorCritic(CellFreeActorCritic):
@@ -33,7 +36,7 @@ class SnailActorCritic(CellFreeActorCritic):
     params: Params
     sizes = (*CellFreeActorCritic.sizes, "length")
 
-    def fit_to(self, world: Any, seed: int) -> None:
+    def fit_to(self, world: World, seed: int) -> None:
         episodes = 1 if world.trials is None else world.trials.k
         self.params = self.params.model_copy(update={"length": episodes * world.task.horizon})
         super().fit_to(world, seed)

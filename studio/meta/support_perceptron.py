@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -18,6 +18,9 @@ from studio.meta.examples import Examples
 from studio.meta.hidden_context import CONTEXT_KEYS
 from studio.rl.networks.observations import flatten
 from studio.rl.networks.policy import FlatPolicy, MLPParams
+
+if TYPE_CHECKING:
+    from studio.sim.world import World
 
 Array = np.ndarray
 Weights = Mapping[str, Tensor]  # of the perceptron, or all of a policy's parameters, by name
@@ -62,9 +65,9 @@ class SupportPerceptron(FlatPolicy):
             0, "Choices", "Number of discrete choices; 0: continuous actions.", ge=0, le=10_000, derived=True
         )
 
-    def fit_to(self, world: Any, seed: int) -> None:
+    def fit_to(self, world: World, seed: int) -> None:
         """Build the networks for a world's observations and actions; the same seed gives the same weights."""
-        inputs = flat_observation(world.observe([0]), self.params.ignored).shape[1]
+        inputs = flat_observation(world.observe(slice(1)), self.params.ignored).shape[1]
         self.make(seed, inputs=inputs, outputs=world.choices or len(world.control.low), choices=world.choices)
         if not world.choices:
             self.set_ranges(world.control.low, world.control.high)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -15,6 +15,9 @@ from studio.nn.running_mean_std import RunningMeanStd
 from studio.rl.networks.distributions import normal_entropy
 from studio.rl.networks.mlp import network
 from studio.rl.networks.policy import FlatPolicy, MLPParams
+
+if TYPE_CHECKING:
+    from studio.sim.world import World
 
 Array = np.ndarray
 
@@ -45,7 +48,7 @@ class TaskActor(FlatPolicy):
         """Return the width of the latent that the network reads beside the observation: 0, there is none."""
         return 0
 
-    def fit_to(self, world: Any, seed: int) -> None:
+    def fit_to(self, world: World, seed: int) -> None:
         """Build the network for a world's observations and actions; the same seed gives the same weights."""
         low, high = world.control.low, world.control.high
         self.make(seed, inputs=self._width(world), outputs=len(low))

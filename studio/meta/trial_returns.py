@@ -11,6 +11,7 @@ import numpy as np
 from studio.contracts import Ids
 from studio.meta.trials import Trials
 from studio.sim.observers import Observer
+from studio.sim.simulation import BatchSimulation
 from studio.sim.world import World
 
 Array = np.ndarray
@@ -28,14 +29,14 @@ class TrialReturns(Observer):
         self._returns, self._lengths = np.zeros(world.num_envs), np.zeros(world.num_envs, int)
         self._latest: list[deque[float]] = [deque(maxlen=max(LATEST, world.num_envs)) for _ in range(trials.k)]
 
-    def on_reset(self, world: Any, ids: Array) -> None:
+    def on_reset(self, world: BatchSimulation, ids: Array) -> None:
         self._returns[ids], self._lengths[ids] = 0, 0
 
-    def on_step(self, world: Any, ids: Ids, rewards: Array) -> None:
+    def on_step(self, world: BatchSimulation, ids: Ids, rewards: Array) -> None:
         self._returns[ids] += rewards
         self._lengths[ids] += 1
 
-    def on_episode_end(self, world: Any, ids: Array, successes: Array | None) -> None:
+    def on_episode_end(self, world: BatchSimulation, ids: Array, successes: Array | None) -> None:
         for i in ids[self._lengths[ids] == world.steps[ids]].tolist():
             self._latest[self._trials.episode[i]].append(float(self._returns[i]))
 

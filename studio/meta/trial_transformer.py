@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -18,6 +18,9 @@ from studio.nn.transformer import Block
 from studio.rl.networks.distributions import Categorical, gumbel
 from studio.rl.networks.observations import entry_names
 from studio.rl.networks.policy import FlatPolicy
+
+if TYPE_CHECKING:
+    from studio.sim.world import World
 
 Array = np.ndarray
 
@@ -62,11 +65,11 @@ class TrialTransformer(FlatPolicy):
         words = f"The width of {params.width} cannot be divided among {params.heads} heads."
         return [Problem("policy.params.heads", words, "Choose a number that divides the width.")]
 
-    def fit_to(self, world: Any, seed: int) -> None:
+    def fit_to(self, world: World, seed: int) -> None:
         """Build the network for the observations, choices and trials of a world; the same seed gives the same
         weights."""
         episodes = 1 if world.trials is None else world.trials.k
-        width = self.state(world.observe([0])).shape[1]
+        width = self.state(world.observe(slice(1))).shape[1]
         self.make(seed, inputs=width, outputs=world.choices, length=episodes * world.task.horizon)
 
     def _build(self) -> None:

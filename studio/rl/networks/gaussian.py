@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -16,6 +16,9 @@ from studio.rl.networks.distributions import ActionDistribution, Categorical, No
 from studio.rl.networks.mlp import network, unwrapped
 from studio.rl.networks.observations import flatten
 from studio.rl.networks.policy import FlatPolicy, MLPParams
+
+if TYPE_CHECKING:
+    from studio.sim.world import World
 
 Array = np.ndarray
 
@@ -53,7 +56,7 @@ class GaussianActorCritic(FlatPolicy):
             since=2,
         )
 
-    def fit_to(self, world: Any, seed: int) -> None:
+    def fit_to(self, world: World, seed: int) -> None:
         self.fit(self._width(world), world.control.low, world.control.high, seed, world.choices)
 
     def fit(self, inputs: int, low: Array, high: Array, seed: int, choices: int = 0) -> None:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from studio.contracts import Batch
+from studio.contracts import Batch, Ids
 from studio.experiment import Settings, setting
 from studio.nn.encoders import Encoder
 from studio.nn.running_mean_std import RunningMeanStd
 from studio.rl.networks.distributions import normal_entropy
 from studio.rl.networks.mlp import network
 from studio.rl.networks.policy import ReinforcementPolicy
+
+if TYPE_CHECKING:
+    from studio.sim.world import World
 
 Array = np.ndarray
 
@@ -68,9 +71,9 @@ class PixelActorCritic(ReinforcementPolicy):
         self.make(seed, image=image, state=state, outputs=len(low))
         self.set_ranges(low, high)
 
-    def fit_to(self, world: Any, seed: int) -> None:
+    def fit_to(self, world: World, seed: int) -> None:
         """Call :meth:`fit` with the sizes and ranges of a world that observes images."""
-        width = privileged(world.observe([0]), goals(world, [0])).shape[1]
+        width = privileged(world.observe(slice(1)), goals(world, slice(1))).shape[1]
         self.fit(world.domain.image_size, width, world.control.low, world.control.high, seed)
 
     def _build(self) -> None:
@@ -128,7 +131,7 @@ def privileged(observation: Mapping[str, Any], goal: Array) -> Array:
     return np.concatenate([*parts, goal], 1).astype(np.float32)
 
 
-def goals(world: Any, ids: Any = slice(None)) -> Array:
+def goals(world: World, ids: Ids = slice(None)) -> Array:
     """Return the goals of a world's simulations, (n, goal_width); for a task without goals (n, 0)."""
     if "goal" not in world.task.observations:
         return np.empty((len(world.env_indices(ids)), 0))

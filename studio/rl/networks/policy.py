@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import torch
@@ -15,6 +15,9 @@ from studio.experiment import Settings, setting
 from studio.nn.fingerprint import Fingerprint
 from studio.nn.policy import BasePolicy
 from studio.rl.networks.observations import flatten
+
+if TYPE_CHECKING:
+    from studio.sim.world import World
 
 Array = np.ndarray
 
@@ -108,10 +111,10 @@ class FlatPolicy(ReinforcementPolicy):
     class Params(MLPParams):
         """Size of the networks."""
 
-    def fit_to(self, world: Any, seed: int) -> None:
+    def fit_to(self, world: World, seed: int) -> None:
         """Build the networks for a world's observations and actions; the same seed gives the same weights."""
         self.fit(self._width(world), world.control.low, world.control.high, seed)
 
-    def _width(self, world: Any) -> int:
+    def _width(self, world: World) -> int:
         """Return the width of a world's observations, without the entries that are ignored."""
-        return int(flatten(world.observe([0]), self.params.ignored).shape[1])
+        return int(flatten(world.observe(slice(1)), self.params.ignored).shape[1])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import pairwise
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -17,6 +17,9 @@ from studio.nn.running_mean_std import RunningMeanStd
 from studio.rl.networks.distributions import ActionDistribution, Categorical
 from studio.rl.networks.gaussian import GaussianActorCritic
 from studio.rl.networks.mlp import network
+
+if TYPE_CHECKING:
+    from studio.sim.world import World
 
 Array = np.ndarray
 
@@ -79,7 +82,7 @@ class RecurrentActorCritic(GaussianActorCritic):
         numbers = " and ".join(f"{len(task.context)} numbers in {name}" for name, task in tasks.items())
         return [Problem(field, f"The critic cannot read contexts of {numbers}.", remedy)]
 
-    def fit_to(self, world: Any, seed: int) -> None:
+    def fit_to(self, world: World, seed: int) -> None:
         if self.params.critic == "memory_and_task":
             self.params = self.params.model_copy(update={"context": world.contexts.shape[1]})
         super().fit_to(world, seed)
