@@ -6,9 +6,11 @@ import argparse
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from studio.cli.parser import numbers
 from studio.errors import ExperimentError
 from studio.files import json_text
 
@@ -25,7 +27,7 @@ def add_parser(commands: Any) -> None:
     parser = commands.add_parser("adapt", help=text, description=text.capitalize() + ".")
     parser.add_argument("folder", type=Path, metavar="RUN_DIR")
     which = parser.add_mutually_exclusive_group()
-    which.add_argument("--context", type=float, nargs="+", metavar="X", help="the task's ω (a held-out one)")
+    which.add_argument("--context", type=numbers, nargs="+", metavar="X", help="the task's ω (a held-out one)")
     which.add_argument("--held-out", choices=("inside", "outside"), help="all held-out tasks, in or beyond the range")
     parser.add_argument(
         "--shots", type=int, nargs="+", default=[], metavar="N", help="before it is scored (0 1 2 3 and the run's own)"
@@ -57,7 +59,7 @@ def adapt(options: argparse.Namespace) -> int:
         line.clear()
         print(json_text({**about, **_held_out(options.held_out, scores)}) if options.json else _lines(scores.items()))
         return 0
-    context = test.first_context if options.context is None else options.context
+    context = test.first_context if options.context is None else [*chain(*options.context)]
     *_, found = test.adapt(context, options.shots, repeats, tick)
     lines = test.references(context)
     line.clear()

@@ -13,6 +13,7 @@ from studio.cli.adapt import add_parser as add_adapt
 from studio.cli.adapters import add_parser as add_adapters
 from studio.cli.features import add_parser as add_features
 from studio.cli.help import add_parser as add_help
+from studio.cli.parser import CommandParser, readable
 from studio.cli.queue import add_parser as add_queue
 from studio.errors import StudioError
 
@@ -21,7 +22,12 @@ KINDS = ("strategies", "policies", "tasks", "embodiments", "formats", "panels")
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command. Return 0 done, 1 the run failed, 2 the request was wrong, 130 interrupted."""
-    options = _parser().parse_args(arguments)
+    words = sys.argv[1:] if arguments is None else arguments
+    try:
+        options = _parser().parse_args(readable(words))
+    except StudioError as error:
+        _print_error(error, "--json" in words)
+        return 2
     from studio.cli import commands
 
     try:
@@ -55,7 +61,7 @@ def _print_error(error: StudioError, as_json: bool) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="transfer-studio", description="Transfer learning of robot policies. Without a command: the window."
     )
     parser.set_defaults(json=False)

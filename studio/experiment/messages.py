@@ -10,9 +10,14 @@ from pydantic import BaseModel, ValidationError
 from studio.errors import ExperimentError
 from studio.experiment.short_form import item_model, long_names, short_path
 
+LISTS: dict[object, str] = {
+    list[int]: "Give a list of whole numbers, such as [0, 1]", list[float]: "Give a list of numbers, such as [0.5, 1]",
+    list[str]: "Give a list of names, such as [one, two]",
+}  # fmt: skip
 WANTED = {
     "int": "Give a whole number", "float": "Give a number", "bool": "Give true or false", "string": "Give a text",
     "list": "Give a list", "dict": "Give names with values", "model": "Give names with values",
+    "finite": "Give a finite number", "path": "Give a path",
 }  # fmt: skip
 
 
@@ -47,11 +52,23 @@ def plain_validation(error: ValidationError, model: type[BaseModel], prefix: str
             least = context["min_length"]
             entries = "one entry" if least == 1 else f"{least} entries"
             found.append(ExperimentError(f"{value} is too short a list.", field, f"Give at least {entries}."))
+        elif kind == "string_too_short":
+            found.append(ExperimentError("The text is empty.", field, "Give a text."))
+        elif kind == "string_too_long":
+            remedy = f"Use at most {context['max_length']} characters."
+            found.append(ExperimentError(f"{value} is too long a text.", field, remedy))
+        elif kind == "missing":
+            found.append(ExperimentError("The setting is missing.", field, "Give it a value."))
         else:
             # int_parsing, int_type, int_from_float and the like: what is wanted comes first
             remedy = (
                 item["msg"] if kind.endswith(("_short", "_long")) else WANTED.get(kind.partition("_")[0], item["msg"])
             )
+            *parents, last = item["loc"]
+            if kind == "list_type":
+                remedy = LISTS.get(_annotation(model, item["loc"]), remedy)
+            elif last == 0 and not field.endswith(".0"):  # one value in place of a list
+                remedy = LISTS.get(_annotation(model, tuple(parents)), remedy)
             if kind == "string_pattern_mismatch":  # of names alone
                 remedy = "Use letters, digits, '.', '-' and '_'"
             found.append(ExperimentError(f"{value} does not fit.", field, f"{remedy}."))
@@ -66,6 +83,18 @@ def first_of(error: ValidationError, model: type[BaseModel]) -> ExperimentError:
         rest = "; ".join(f"{e.field}: {e.message}" for e in found[1:])
         return ExperimentError(first.message, first.field, f"{first.remedy} Also wrong: {rest}".strip())
     return first
+
+
+def _annotation(model: type[BaseModel], loc: tuple[int | str, ...]) -> object:
+    """Return the type of the field at a place; None where it is none of a model."""
+    *parents, name = loc
+    for part in parents:
+        inner = (
+            None if isinstance(part, int) or part not in model.model_fields else item_model(model.model_fields[part])
+        )
+        model = inner or model
+    field = model.model_fields.get(str(name))
+    return None if field is None else field.annotation
 
 
 def _keys(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:

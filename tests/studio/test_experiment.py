@@ -236,7 +236,11 @@ def test_a_preset_stands_for_its_terms() -> None:
         ("target.episodes=2.5", "Give a whole number."),
         ("evaluation=5", "Give names with values."),
         ("name=[1]", "Give a text."),
-        ("comparison.seeds=3", "Give a list."),
+        ("comparison.seeds=3", "Give a list of whole numbers, such as [0, 1]."),
+        ("evaluation.shots=three", "Give a list of whole numbers, such as [0, 1]."),
+        ("comparison.strategies=lora", "Give a list of names, such as [one, two]."),
+        ("pretraining.learning_rate=.nan", "Give a finite number."),
+        ("target.dataset=3", "Give a path."),
     ],
 )
 def test_a_value_of_another_kind_is_told_what_is_wanted(override: str, remedy: str, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ import h5py
 import numpy as np
 import pytest
 
-from studio.cli.main import main
+from studio.cli.main import _parser, main
+from studio.cli.parser import readable
 from studio.store.runs import read_run
 from tests import tiny
 from tests.studio.data.broken_files import write_file
@@ -71,11 +73,15 @@ def test_python_m_studio_is_the_same_program() -> None:
 
 
 def test_wrong_usage_exits_2(capfd: pytest.CaptureFixture[str]) -> None:
-    for arguments in (["run"], ["list", "nothing"], ["nothing"], ["export", "somewhere"]):
-        with pytest.raises(SystemExit) as end:
-            main(arguments)
-        assert end.value.code == 2
-    assert "Traceback" not in capfd.readouterr().err
+    for arguments in (["run"], ["list", "nothing"], ["nothing"], ["adapt", "somewhere", "--context", "a,b"]):
+        refused(capfd, *arguments)
+    assert "usage" not in capfd.readouterr().err
+
+
+def test_a_context_may_have_commas_and_begin_with_a_minus() -> None:
+    for given in (["--context", "-0.1,0.3"], ["--context=-0.1,0.3"], ["--context", "-0.1", "0.3"]):
+        options = _parser().parse_args(readable(["adapt", "somewhere", *given, "--repeats", "2"]))
+        assert [*chain(*options.context)] == [-0.1, 0.3] and options.repeats == 2
 
 
 # -- results -------------------------------------------------------------------------------------------------------
