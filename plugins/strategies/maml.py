@@ -115,7 +115,7 @@ class FromLabels(SupportStrategy):
     """Adapts to labeled examples."""
 
     title = MAML.title
-    policies = (GradientPolicy.id, TaskActor.id)
+    policies = (GradientPolicy.id, TaskActor.id)  # the second is for FromRewards, and named where another is chosen
     learns_from = "examples"
 
     class Params(SupportParams, InnerLoopParams):

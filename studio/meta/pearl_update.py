@@ -13,11 +13,11 @@ from torch.func import functional_call, grad_and_value
 from studio.experiment import setting
 from studio.meta.latent_policy import LatentActorCritic
 from studio.meta.posterior import kl_to_prior
+from studio.rl.algorithms.off_policy import Batch
 from studio.rl.algorithms.sac import SACNetworks, SACParams
 from studio.rl.flat import Adam, FlatParameters
 
 DIAGNOSTICS = ("critic_loss", "actor_loss", "alpha", "entropy", "q", "kl", "posterior_std")
-Batch = dict[str, Tensor]
 
 
 class PEARLParams(SACParams):

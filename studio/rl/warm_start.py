@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from studio.contracts import Problem
 from studio.experiment import Settings, setting
 from studio.nn.running_mean_std import RunningMeanStd
 from studio.rl.algorithms.sac import SACParams
+from studio.rl.networks.gaussian import GaussianActorCritic
+from studio.rl.networks.squashed import SquashedActorCritic
+
+Startable = GaussianActorCritic | SquashedActorCritic  # what PPO and SAC train, with a memory or without
 
 
 class WarmStartSACParams(SACParams):
@@ -77,11 +81,10 @@ def check_warm_start(p: WarmStartParams, layers: int, soft: bool) -> list[Proble
     return [Problem(f"strategy.params.{field}", message, remedy) for field, message, remedy in problems]
 
 
-def warm_start(policy: Any, blank: Any, p: WarmStartParams) -> None:
+def warm_start(policy: Startable, blank: Startable, p: WarmStartParams) -> None:
     """Turn a source policy, in place, into the one that training on the target starts from.
 
     Args:
-        policy: ``gaussian_mlp``, ``gaussian_gru`` or ``squashed_mlp``.
         blank: a new policy of the same kind and widths, whose parameters replace those that are reset.
     """
     soft = policy.algorithm == "sac"
@@ -118,7 +121,7 @@ def warm_start(policy: Any, blank: Any, p: WarmStartParams) -> None:
             parameter.requires_grad_(False)
 
 
-def _layers(network: Any) -> list[list[Tensor]]:
+def _layers(network: nn.Module) -> list[list[Tensor]]:
     """Return weights and biases of each layer of one network, or of several side by side."""
     parameters = dict(network.named_parameters())
     if "weights.0" in parameters:
