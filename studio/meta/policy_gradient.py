@@ -8,8 +8,9 @@ right to the first order alone, such as log π · A, whose Hessian lacks E[∇lo
   every term of a step with itself, also E[∇log π ∇log πᵀ A], and leaves out the products of different steps' gradients:
   a small bias, none at all for one-step tasks, and much less variance (Rothfuss et al. 2019, ProMP, arXiv:1810.06784,
   section 5). It is the default: with a few dozen trajectories a task the variance is what hurts.
-- ``dice``: the magic box of all actions so far, with baseline (Farquhar et al. 2019, Loaded DiCE, arXiv:1909.10549,
-  with λ = γ-discounted advantages): unbiased derivatives of every order.
+- ``dice``: each advantage times the magic box of all actions so far less that of those before: an undecayed sum of
+  log π, as Loaded DiCE's with λ = 1 (Farquhar et al. 2019, arXiv:1909.10549), on advantages by GAE. To derivatives of
+  every order it adds no bias of its own; GAE's bias, from its critic and its own λ, stays.
 
 The pre-adaptation policy's influence on which trajectories it samples, whose score times the return after the
 adaptation would be a further term (E-MAML: Stadie et al. 2018, arXiv:1803.01118), is left out, as in MAML.
