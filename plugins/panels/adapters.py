@@ -34,7 +34,7 @@ class AdaptersPanel(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(theme.MEDIUM, theme.SMALL, theme.MEDIUM, theme.SMALL)
         column.setSpacing(theme.SMALL)
-        head = WrappingRow(self.choice, self.adapters.bar, spacing=theme.MEDIUM)
+        head = WrappingRow(self.choice, self.adapters.parts.choice, self.adapters.bar, spacing=theme.MEDIUM)
         column.addLayout(head)
         column.addLayout(self.stack, 1)
         self.choice.chosen.connect(self._choose)
@@ -43,6 +43,7 @@ class AdaptersPanel(QWidget):
     def _choose(self, key: str) -> None:
         self.stack.setCurrentIndex(key == "targets")
         self.adapters.bar.setVisible(key == "adapters")
+        self.adapters.parts.choice.setVisible(key == "adapters" and self.adapters.parts.is_narrow)
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)

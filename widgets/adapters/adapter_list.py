@@ -31,9 +31,9 @@ class AdapterList(QTreeWidget):
         self.setAccessibleName(self.tr("Adapters"))
         self.header().setStretchLastSection(False)
         self.header().setSectionResizeMode(0, self.header().ResizeMode.Stretch)
-        self.header().setMinimumSectionSize(40)
-        for column, text in enumerate(("AdaLoRA m", "Rank m", "Success m"), 1):
-            self.setColumnWidth(column, self.fontMetrics().horizontalAdvance(text))
+        for column in (1, 2, 3):
+            self.header().setSectionResizeMode(column, self.header().ResizeMode.ResizeToContents)
+        self.header().setMinimumSectionSize(self.fontMetrics().horizontalAdvance("Adapter mm"))
         self.itemSelectionChanged.connect(self._note_order)
 
     def set_adapters(self, infos: Sequence[AdapterInfo]) -> None:

@@ -7,13 +7,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QMessageBox,
     QSizePolicy,
-    QSplitter,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -26,6 +24,7 @@ from widgets.adapters.adapter_list import AdapterList
 from widgets.adapters.blend_bar import BlendBar
 from widgets.adapters.prune_bar import PruneBar
 from widgets.adapters.spectrum_view import SpectrumView
+from widgets.forms.parts import Parts
 from widgets.forms.scroll_column import ScrollColumn
 from widgets.shell.app_state import AppState
 from widgets.shell.policy_offer import PolicyOffer
@@ -36,11 +35,12 @@ if TYPE_CHECKING:
     from studio.nn.updates import Spectrum
     from studio.store.adapters import Adapted, AdapterInfo
 
+NARROW = 520  # px: below it one part of the panel is shown at a time
 MADE = "adapters"  # the folder in the runs folder, as studio.store.adapters names it
 
 
 class AdaptersView(QWidget):
-    """The list at the left, the spectrum of the selected one at the right, what moves the robot below."""
+    """The list at the left, the spectrum of the selected one at the right, where there is room for both."""
 
     def __init__(self, app_state: AppState) -> None:
         super().__init__()
@@ -96,14 +96,18 @@ class AdaptersView(QWidget):
         for widget in (self.words, self.pruning.ruler, self.spectrum, self.pruning):
             inner.addWidget(widget)
         inner.addStretch(1)
-        self.split = QSplitter(Qt.Orientation.Horizontal)
-        self.split.addWidget(self.list)
-        self.split.addWidget(ScrollColumn(right))
-        self.split.setChildrenCollapsible(False)
-        self.split.setSizes([1000, 1000])
+        spectrum = ScrollColumn(right)
+        self.parts = Parts(
+            [
+                ("list", self.tr("List"), self.tr("The adapters that there are"), self.list, 1000),
+                ("spectrum", self.tr("Spectrum"), self.tr("What the selected adapter changes"), spectrum, 1000),
+            ],
+            self.tr("Part of the panel"),
+            NARROW,
+        )
         whole = QVBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)
-        whole.addWidget(self.split)
+        whole.addWidget(self.parts)
 
     def _wire(self) -> None:
         self._app_state.runs_changed.connect(self.refresh)
@@ -123,6 +127,9 @@ class AdaptersView(QWidget):
     # -- what is shown -------------------------------------------------------------------------------------------------
 
     def _take(self, infos: list[AdapterInfo]) -> None:
+        if bool(infos) != self.parts.is_offered("list"):
+            self.parts.offer("list", bool(infos))
+            self.parts.choice.set_key("list" if infos else "spectrum")
         self.list.set_adapters(infos)
         if not infos:
             words = self.tr("No adapter yet. A run of LoRA, AdaLoRA or PEFT adapters leaves one here when it ends.")

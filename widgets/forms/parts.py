@@ -40,7 +40,11 @@ class Parts(QWidget):
 
     def is_shown(self, key: str) -> bool:
         """Return whether a part is shown, or will be with the panel."""
-        return self._offered[key] and (not self._is_narrow or self.choice.key == key)
+        return self._offered[key] and (not self.is_narrow or self.choice.key == key)
+
+    def is_offered(self, key: str) -> bool:
+        """Return whether there is something to show in a part."""
+        return self._offered[key]
 
     def offer(self, key: str, offered: bool) -> None:
         """Say whether there is something to show in a part."""
@@ -55,11 +59,12 @@ class Parts(QWidget):
         self._arrange()
 
     def _arrange(self) -> None:
-        self.choice.setVisible(self._is_narrow and sum(self._offered.values()) > 1)
+        self.choice.setVisible(self.is_narrow and sum(self._offered.values()) > 1)
         for key, widget in self._widgets.items():
             widget.setVisible(self.is_shown(key))
         self.arranged.emit()
 
     @property
-    def _is_narrow(self) -> bool:
+    def is_narrow(self) -> bool:
+        """Whether one part is shown at a time."""
         return self.width() < self._narrow

@@ -60,6 +60,20 @@ def test_spectrum_and_pruned_adapter(qtbot: Any, app_state: AppState, panel: Ada
     assert (tmp_path / "adapters" / "one-rank2" / "adapter" / "adapter_model.safetensors").exists()
 
 
+def test_a_narrow_panel_shows_the_list_with_its_columns_whole(qtbot: Any, panel: AdaptersPanel) -> None:
+    view = panel.adapters
+    assert view.list.isVisible() and view.spectrum.parentWidget().isVisible() and not view.parts.choice.isVisible()
+    panel.resize(380, 200)
+    qtbot.waitUntil(view.parts.choice.isVisible, timeout=2_000)
+    header = view.list.header()
+    qtbot.waitUntil(lambda: 0 < header.length() <= view.list.viewport().width(), timeout=5_000)
+    assert all(header.sectionSize(column) >= header.sectionSizeHint(column) for column in range(4))
+    click(qtbot, view.parts.choice.button("spectrum"))
+    assert view.words.isVisible() and not view.list.isVisible()
+    click(qtbot, panel.choice.button("targets"))
+    assert not view.parts.choice.isVisible()
+
+
 def test_slider_blends_the_policy_that_is_played(qtbot: Any, app_state: AppState, panel: AdaptersPanel) -> None:
     view = panel.adapters
     select(qtbot, panel, 0)
