@@ -24,7 +24,7 @@ from _sessions import RUNS, evaluations, run_all
 from studio.experiment import Experiment
 from studio.registry import shared_registry
 from studio.run.evaluate import bootstrap_interval
-from studio.run.meta_test import MetaTest
+from studio.run.meta_test import REPEATS, MetaTest
 from studio.store.runs import RunInfo
 
 ASSETS = Path(__file__).resolve().parents[2] / "assets" / "experiments"
@@ -103,6 +103,18 @@ def outside(label: str, runs: Sequence[RunInfo]) -> list[dict[str, Any]]:
     return rows
 
 
+def by_direction(label: str, runs: Sequence[RunInfo]) -> list[dict[str, Any]]:
+    """Return the returns before and after a step of each of the cheetah's two tasks."""
+    rows = []
+    for name, context in (("forward", (1.0,)), ("backward", (-1.0,))):
+        last = [list(MetaTest(run.folder, shared_registry()).adapt(context, (0, 1)))[-1] for run in runs]
+        for shots in (0, 1):
+            means = [float(found.after[shots].score.outcome.returns.mean()) for found in last]
+            unit = f"return, {REPEATS} adaptations of each seed"
+            rows.append(row(f"{label}, {name}, after {shots} steps", float(np.mean(means)), unit, seeds=means))
+    return rows
+
+
 def seconds(label: str, runs: Sequence[RunInfo]) -> dict[str, Any]:
     """Return how long a training took."""
     times = [run.seconds for run in runs]
@@ -116,8 +128,7 @@ def figures(family: str, seeds: Sequence[int], folder: Path) -> list[dict[str, A
         runs = run_all([plan.changed(seed=seed, **{"pretraining.seed": seed}) for seed in seeds], folder)
         label = f"{family}, {method}"
         rows += [*inside(label, family, runs), seconds(label, runs)]
-        if family != "cheetah_direction":
-            rows += outside(label, runs)
+        rows += by_direction(label, runs) if family == "cheetah_direction" else outside(label, runs)
         print(*rows, sep="\n", file=sys.stderr, flush=True)
     return rows
 

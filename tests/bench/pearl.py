@@ -75,10 +75,11 @@ def half_circle(runs: Sequence[RunInfo]) -> list[dict[str, Any]]:
     rows.append(row("half_circle, left to search", float(np.mean(left)), words, seeds=left))
     goals = np.tile(np.pi * np.arange(2, 100, 5) / 99, 100)
     for again, name in ((False, "held for an episode"), (True, "replaced when excluded")):
-        found = returns_of_sampling(goals, 3, EpisodeRng(np.arange(len(goals))), again)[:, 2]
-        error = 1.96 * found.std() / np.sqrt(len(found))
-        label = f"half_circle, exact posterior, sample {name}, episode 3"
-        rows.append(row(label, float(found.mean()), interval(found.mean() - error, found.mean() + error)))
+        found = returns_of_sampling(goals, 3, EpisodeRng(np.arange(len(goals))), again)
+        for episode, each in enumerate(found.T, 1):
+            error = 1.96 * each.std() / np.sqrt(len(each))
+            label = f"half_circle, exact posterior, sample {name}, episode {episode}"
+            rows.append(row(label, float(each.mean()), interval(each.mean() - error, each.mean() + error)))
     return rows
 
 
