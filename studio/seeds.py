@@ -1,7 +1,13 @@
-"""Which seeds each use of an experiment's seed may take, so that no two of them ever draw the same.
+"""Which seeds of episodes each use of an experiment's seed may take, so that no two of them ever play the same.
 
 Evaluation episodes have the seeds from ``evaluation.seed`` on, at most ``LAST_SEED`` plus their count. Every other use
 is given a range of its own here; nothing else adds to a seed or shifts it.
+
+Torch's generators are apart from that. New weights and the generators of the learners (PPO, the off-policy ones, DPT,
+policy gradient of meta-learning), which draw their noise and the order of their minibatches, are all seeded with the
+plain seed: the first noise is made of the same random numbers as the weights. That is harmless. No weight is chosen by
+the noise, each of the two is distributed as it should be over seeds, they meet in other places and in another order,
+and no episode is drawn from either. Other seeds there would change every figure that was published.
 """
 
 from __future__ import annotations
