@@ -10,6 +10,7 @@ from studio.contracts import Context, Problem, Requires, ResolvedDomain
 from studio.experiment import Domain, Experiment, setting
 from studio.meta.decision_pretraining import DecisionParams, DecisionPretraining
 from studio.meta.hidden_context import hidden, ignore_context
+from studio.meta.trial_shots import check_trial_shots
 from studio.meta.trial_transformer import TrialTransformer
 from studio.meta.trials import Trials
 from studio.rl.learners import Learner, Log
@@ -61,7 +62,7 @@ class DPT(ReinforcementStrategy):
         if experiment.source.control != "discrete":
             words = f"'{self.title}' predicts one of several choices, and the actions are continuous."
             return [Problem("source.task", words, "Choose a task with discrete control, such as bandit_5.")]
-        return []
+        return check_trial_shots(experiment, self.params.trial, self.settings_field)
 
     def check_domains(self, experiment: Experiment, domains: Mapping[str, ResolvedDomain]) -> list[Problem]:
         task = domains["source"].task

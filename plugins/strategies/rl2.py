@@ -13,6 +13,7 @@ from studio.meta.trial_fast_weights import TrialFastWeights
 from studio.meta.trial_hypernetwork import TrialHyperActorCritic
 from studio.meta.trial_policy import AdaptedPolicy, TrialActorCritic
 from studio.meta.trial_returns import TrialReturns
+from studio.meta.trial_shots import check_trial_shots
 from studio.meta.trials import Trials, run_trials
 from studio.rl.algorithms.ppo import PPOParams
 from studio.rl.algorithms.recurrent_ppo import RecurrentPPO
@@ -94,17 +95,5 @@ class RL2(ReinforcementStrategy):
     def _check_learner(self, experiment: Experiment) -> list[Problem]:
         params, field = self.params, self.settings_field
         compiler = check_compiler(params, field) if experiment.policy.id in COMPILED else []
-        return [*compiler, *check_minibatch(params, field), *self._check_shots(experiment)]
-
-    def _check_shots(self, experiment: Experiment) -> list[Problem]:
-        """Return the problem of shots behind which the policy acts later in a trial than it ever did in training."""
-        most, trial = max(experiment.evaluation.shots), self.params.trial
-        if most < trial:
-            return []
-        message = f"After {most} shots the policy acts in episode {most + 1} of a trial; it is trained on {trial}."
-        fewer = (
-            f"Ask for at most {trial - 1} shot{'s' * (trial > 2)}, or set"
-            if trial > 1
-            else "Score it before any shot ([0]), or set"
-        )
-        return [Problem("evaluation.shots", message, f"{fewer} {self.settings_field}.trial to {most + 1}.")]
+        shots = check_trial_shots(experiment, params.trial, field)
+        return [*compiler, *check_minibatch(params, field), *shots]
