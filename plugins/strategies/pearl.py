@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from studio.contracts import Context, Policy, Problem, Requires, Shots
+from studio.contracts import Context, Policy, Problem, Requires, ResolvedDomain, Shots
 from studio.experiment import Domain, Experiment
 from studio.meta.assigned_trials import AssignedTrials
 from studio.meta.hidden_context import hidden, ignore_context
@@ -14,7 +15,7 @@ from studio.meta.pearl_update import PEARLParams
 from studio.meta.task_seeds import task_seeds
 from studio.meta.trials import run_trials
 from studio.rl.algorithm_choice import TINY_SAC
-from studio.rl.learners import Learner, Log, check_compiler
+from studio.rl.learners import Learner, Log, check_compiler, check_learning_starts
 from studio.rl.strategy import TINY, ReinforcementStrategy
 from studio.seeds import training_episode_seed
 from studio.sim.world import World
@@ -93,3 +94,8 @@ class PEARL(ReinforcementStrategy):
             remedy = f"Choose {2 * params.training_tasks} or more, or fewer tasks."
             problems.append(Problem(f"{self.settings_field}.capacity", message, remedy))
         return problems
+
+    def check_domains(self, experiment: Experiment, domains: Mapping[str, ResolvedDomain]) -> list[Problem]:
+        params, horizon = self.params, domains["source"].task.horizon
+        steps = experiment.budget.iterations * params.simulations * (params.trial + params.extra) * horizon
+        return check_learning_starts(params, self.settings_field, steps)

@@ -10,6 +10,7 @@ from studio.contracts import Metrics, Problem
 from studio.experiment import Settings
 from studio.nn.policy import BasePolicy
 from studio.rl.algorithms.dqn import DQN, DQNParams
+from studio.rl.algorithms.off_policy import OffPolicyParams
 from studio.rl.algorithms.pixel_ppo import PixelPPO, PixelPPOParams
 from studio.rl.algorithms.ppo import PPO, PPOParams
 from studio.rl.algorithms.recurrent_ppo import RecurrentPPO
@@ -55,7 +56,7 @@ def check_compiler(settings: CompilableParams, field: str) -> list[Problem]:
     if settings.update != "compiled" or compiler():
         return []
     message = "There is no C++ compiler to compile the update with."
-    return [Problem(f"{field}.update", message, "Install one (g++), or choose eager, which is about half as fast.")]
+    return [Problem(f"{field}.update", message, "Install one (g++), or choose eager, which is slower.")]
 
 
 def check_minibatch(settings: PPOParams, field: str, iterations: int = 0) -> list[Problem]:
@@ -74,11 +75,16 @@ def check_ppo(settings: PPOParams, field: str, iterations: int = 0) -> list[Prob
 
 def check_off_policy(settings: SACParams | DQNParams, field: str, iterations: int) -> list[Problem]:
     """Return why a learner with a replay buffer cannot train with these settings."""
-    problems, steps = check_compiler(settings, field), iterations * settings.samples
-    if steps <= settings.learning_starts:
-        message = f"Learning starts after {settings.learning_starts} steps, but the training has only {steps} steps."
-        problems.append(Problem(f"{field}.learning_starts", message, "Start learning earlier, or train longer."))
-    return problems
+    starts = check_learning_starts(settings, field, iterations * settings.samples)
+    return [*check_compiler(settings, field), *starts]
+
+
+def check_learning_starts(settings: OffPolicyParams, field: str, steps: int) -> list[Problem]:
+    """Return the problem that a training of so many steps ends before the first update, where that is so."""
+    if steps > settings.learning_starts:
+        return []
+    message = f"Learning starts after {settings.learning_starts} steps, but the training has only {steps} steps."
+    return [Problem(f"{field}.learning_starts", message, "Start learning earlier, or train longer.")]
 
 
 ALGORITHMS = {

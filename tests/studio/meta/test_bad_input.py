@@ -84,7 +84,7 @@ def test_impossible_shots_are_a_problem(id: str, shots: list[int], words: str) -
     assert found.field == "evaluation.shots" and words in found.remedy
 
 
-@pytest.mark.parametrize("id", ["rl2", "snail"])
+@pytest.mark.parametrize("id", ["rl2", "snail", "dpt"])
 def test_shots_beyond_the_trials_of_the_training_are_a_problem(id: str) -> None:
     assert problems(id, {"evaluation.shots": [0, 1], "strategy.params.trial": 2}) == []
     (found,) = problems(id, {"evaluation.shots": [0, 2], "strategy.params.trial": 2})
@@ -117,6 +117,13 @@ def test_a_setting_that_pearl_does_not_read_is_a_problem() -> None:
     assert problems("pearl", {"strategy.params.samples": 1000}) == []  # as files of before have it
     (found,) = problems("pearl", {"strategy.params.samples": 500})
     assert found.field == "strategy.params.samples" and "has no effect" in found.message
+
+
+def test_pearl_that_ends_before_it_learns_is_a_problem() -> None:
+    steps = 8 * 4 * (2 + 1) * 20  # iterations, simulations, episodes of a trial, horizon
+    assert problems("pearl", {"strategy.params.learning_starts": steps - 1}) == []
+    (found,) = problems("pearl", {"strategy.params.learning_starts": steps})
+    assert found.field == "strategy.params.learning_starts" and f"only {steps} steps" in found.message
 
 
 @pytest.mark.parametrize(("params", "words"), [({"heads": 5}, "cannot be divided among 5 heads"), ({"heads": "x"}, "")])
@@ -153,3 +160,25 @@ def test_a_setting_of_the_other_way_to_learn_is_a_problem_of_maml(
         (found,) = check(plan.changed(**{f"strategy.params.{name}": value}), shared_registry())
         assert found.field == f"strategy.params.{name}" and f"learns from {source}" in found.message
     assert plans
+
+
+@pytest.mark.parametrize(("id", "name"), [("maml", "gradient_mlp"), ("pearl", "latent_mlp")])
+def test_without_a_compiler_no_factor_is_promised_that_another_learner_has(
+    id: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.delenv("CXX", raising=False)
+    plans = [plan for plan in META[id].examples().values() if plan.policy.id == name]
+    (found,) = check(plans[0].changed(**{"strategy.params.update": "compiled"}), shared_registry())
+    assert found.field == "strategy.params.update"
+    assert found.remedy == "Install one (g++), or choose eager, which is slower."
+
+
+@pytest.mark.parametrize(("name", "value"), [("advantage_scale", "family"), ("estimator", "dice")])
+def test_a_setting_of_the_policys_inner_loop_is_a_problem_of_maesn_that_adapts_the_latent_alone(
+    name: str, value: str
+) -> None:
+    changes = {f"strategy.params.{name}": value}
+    assert problems("maesn", {**changes, "strategy.params.adapt_policy": True}) == []
+    (found,) = problems("maesn", changes)
+    assert found.field == f"strategy.params.{name}" and "has no effect" in found.message and found.remedy
