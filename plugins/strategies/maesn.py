@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
+from studio.contracts import Problem
 from studio.experiment import Experiment, setting
 from studio.meta.latent_task_actor import LATENT, LatentTaskActor
 from studio.meta.meta_gradient_params import MetaGradientParams
@@ -13,6 +15,7 @@ from studio.rl.learners import Log
 from studio.rl.strategy import TINY
 from studio.sim.world import World
 
+OF_POLICY = ("advantage_scale", "estimator")  # read where the inner loop changes the policy
 POINT = {"embodiment": "point", "task": "half_circle_dense", "control": "motor", "observation": "state"}
 
 
@@ -66,3 +69,13 @@ class MAESN(MetaGradientStrategy):
             prior_weight=p.prior_weight,
             log=log,
         )
+
+    def _check_learner(self, experiment: Experiment) -> list[Problem]:
+        return [*super()._check_learner(experiment), *self._without_effect()]
+
+    def _without_effect(self) -> Iterator[Problem]:
+        field, fields = self.settings_field, self.Params.model_fields
+        for name, value in self.params:
+            if name in OF_POLICY and not self.params.adapt_policy and value != fields[name].default:
+                message = f"The inner loop changes the latent alone, so {name} has no effect."
+                yield Problem(f"{field}.{name}", message, f"Leave it out, or turn {field}.adapt_policy on.")
