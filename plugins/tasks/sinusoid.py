@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from studio.contracts import Ids, Problem, ReferenceLine, Simulation, task_name
+from studio.meta.task_split import BEYOND
 from studio.sim.tasks.motor_task import MotorTask
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 LIMIT = 5.0  # of |x|
 UNIT = 0.1  # m on the sheet
 POINTS = 41  # of the curve, that the viewport shows
+ROUNDING = 1e-9  # of a phase's sine
 
 
 class Sinusoid(MotorTask):
@@ -27,6 +30,8 @@ class Sinusoid(MotorTask):
     The reward is the negative squared error, so a mean return is a negative MSE. A is uniform in [0.1, 5] and φ in
     [0, π]. Of policies that know neither, 0 everywhere has an MSE of 4.25, and the best one 3.00 (both exact). In the
     viewport red dots are the curve, and the pen stands at the answer.
+
+    Curves outside have larger amplitudes, and phases that no curve of training has.
     """
 
     id = "sinusoid"
@@ -43,6 +48,23 @@ class Sinusoid(MotorTask):
     is_regression = True
     context = ("amplitude", "phase")
     ranges: ClassVar[tuple[tuple[float, float], ...]] = ((0.1, 5.0), (0.0, np.pi))
+
+    def outside(self, rng: EpisodeRng) -> np.ndarray:
+        """Return amplitudes above the range, and phases on either side of theirs, by up to half of the widths.
+
+        Amplitudes below the range would not do: −A sin(x − φ) = A sin(x − φ ± π) is a curve of training's.
+        """
+        low, high = np.array(self.ranges).T
+        share = rng.uniform(-BEYOND, BEYOND, (2,))
+        share[:, 0] = np.abs(share[:, 0])
+        return np.where(share < 0, low, high) + share * (high - low)
+
+    def is_inside(self, context: Sequence[float]) -> bool:
+        """Return whether training draws the curve, which other amplitudes and phases may give too."""
+        amplitude, phase = context
+        (least, most), _ = self.ranges
+        sine = math.sin(phase) if amplitude > 0 else -math.sin(phase)
+        return least <= abs(amplitude) <= most and sine >= -ROUNDING
 
     def check_context(self, context: Sequence[float]) -> list[Problem]:
         if abs(context[0]) <= 2 * LIMIT:

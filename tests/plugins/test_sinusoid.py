@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from plugins.tasks.sinusoid import sinusoid
 from studio.contracts import ResolvedDomain
 from studio.experiment import Domain
 from studio.meta.examples import SupportTrials
 from studio.meta.support_strategy import SINUSOID
+from studio.meta.task_split import split
 from studio.registry import shared_registry
 from studio.sim.domains import resolve
 from studio.sim.gymnasium_ids import make_vector
@@ -30,6 +32,22 @@ def test_best_answer_without_examples_has_its_exact_error() -> None:
     world.reset(seed=0)
     assert world.step(np.zeros((5000, 1)))[1].mean() == pytest.approx(-4.25, abs=0.25)
     world.close()
+
+
+def test_no_curve_outside_is_one_of_training(domain: ResolvedDomain) -> None:
+    """A sin(x − φ) = p sin x − q cos x, where training has q ≥ 0 and 0.1² ≤ p² + q² ≤ 5²."""
+    x, found = np.linspace(-5, 5, 50), split(domain, 3, 200)
+    basis = np.stack([np.sin(x), -np.cos(x)], 1)
+
+    def is_of_training(contexts: Array) -> Array:
+        p, q = np.linalg.lstsq(basis, sinusoid(contexts, x).T)[0]
+        return np.asarray((q >= -1e-9) & (np.hypot(p, q) >= 0.1 - 1e-9) & (np.hypot(p, q) <= 5 + 1e-9))
+
+    inside, outside = np.array(found.inside), np.array(found.outside)
+    assert is_of_training(inside).all() and not is_of_training(outside).any() and len(outside) == 200
+    anywhere = np.random.default_rng(0).uniform([-7.45, -6], [7.45, 10], (300, 2))
+    for contexts in (inside, outside, anywhere, np.array([[5.0, np.pi], [-2.0, -np.pi], [0.1, 0.0]])):
+        assert [domain.task.is_inside(one) for one in contexts.tolist()] == is_of_training(contexts).tolist()
 
 
 def test_support_and_query_are_of_one_task_and_share_no_episode(domain: ResolvedDomain) -> None:
