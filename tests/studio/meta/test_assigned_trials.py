@@ -42,6 +42,17 @@ def test_task_seeds_draw_distinct_tasks(domain: ResolvedDomain, count: int, want
     assert len(found) == len(np.unique(found, axis=0)) == wanted
 
 
+@pytest.mark.parametrize(("high", "resample", "wanted"), [(2.0, "reset", 200), (1.0, "reset", 80), (2.0, "once", 80)])
+def test_task_seeds_of_a_finite_family_draw_several_bodies_of_a_context(
+    high: float, resample: str, wanted: int
+) -> None:
+    term = {"field": "mass", "low": 1.0, "high": high, "resample": resample}
+    domain = domain_of("half_circle", randomization=[term])
+    seeds = task_seeds(domain.domain, domain.task, 200, 1 << 32)
+    counts = np.unique(drawn(domain, seeds), axis=0, return_counts=True)[1]
+    assert len(np.unique(seeds)) == wanted and len(counts) == 80 and np.ptp(counts) <= 1
+
+
 @pytest.mark.parametrize("task", ["half_circle", "point_navigation"])
 def test_task_seeds_draw_no_held_out_context(task: str) -> None:
     domain = domain_of(task)
