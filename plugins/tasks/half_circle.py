@@ -56,7 +56,8 @@ class HalfCircle(PointNavigation):
     horizon = 20
     observations = ("state", "goal")
     context = ("goal_x", "goal_y")
-    ranges = ((-1.0, 1.0), (-1.0, 1.0))  # how far a hand may move the goal
+    ranges = ((-1.0, 1.0), (0.0, 1.0))
+    reach = ((-1.0, 1.0), (-1.0, 1.0))
     members = _contexts([i for i in range(GOALS) if i % EVERY != FIRST])
     held_out: ClassVar[tuple[tuple[float, ...], ...]] = _contexts([*range(FIRST, GOALS, EVERY)])
 
@@ -79,7 +80,7 @@ class HalfCircle(PointNavigation):
 
     def is_inside(self, context: Sequence[float]) -> bool:
         x, y = context
-        return y >= 0 and abs(math.hypot(x, y) - 1) < NEAR
+        return y >= -NEAR and abs(math.hypot(x, y) - 1) < NEAR
 
     def build(self, spec: mujoco.MjSpec, embodiment: Embodiment) -> None:
         import mujoco

@@ -87,7 +87,8 @@ class Task:
     contact_forces: ClassVar[bool] = False  # it reads them
     actions: int = 0  # under control "discrete": how many there are to choose from; known once its world is made
     context: ClassVar[tuple[str, ...]] = ()  # of a family of tasks: the names of ω's components
-    ranges: ClassVar[tuple[tuple[float, float], ...]] = ()  # of each component, where the family draws it uniformly
+    ranges: ClassVar[tuple[tuple[float, float], ...]] = ()  # of each component: training's lie in it
+    reach: ClassVar[tuple[tuple[float, float], ...]] = ()  # how far a hand may move each; empty: as ``ranges``
     members: ClassVar[tuple[tuple[float, ...], ...]] = ()  # of a finite family: the contexts that training draws
     held_out: ClassVar[tuple[tuple[float, ...], ...]] = ()  # of a finite family: those kept for scores
     validation: ClassVar[tuple[tuple[float, ...], ...]] = ()  # and those kept to choose a policy by
@@ -119,7 +120,8 @@ class Task:
         """Bind fields and make arrays; called once, when the task's world has been made."""
 
     def family(self, rng: EpisodeRng) -> Array:
-        """Return a context for each episode, (n, components), drawn from the whole family."""
+        """Return a context for each episode, (n, components), drawn from the whole family: one of its members, or
+        uniform in ``ranges``."""
         if self.members:
             return np.asarray(self.members, float)[(rng.uniform() * len(self.members)).astype(int)]
         low, high = np.array(self.ranges, float).T

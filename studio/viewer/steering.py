@@ -47,16 +47,20 @@ def components(
         few = task.members if name not in PLACE else ()  # a goal may be moved to anywhere
         choices = tuple(sorted({float(member[place]) for member in few}))
         own = [float(context[place]) for context in given]
-        low, high = task.ranges[place] if task.ranges else (min(choices), max(choices))
+        low, high = _reach(task)[place] if task.ranges else (min(choices), max(choices))
         beyond = margin_of_places if name in PLACE else BEYOND
         margin = 0.0 if choices or not _may_leave(task) else beyond * (high - low)
         found.append(Component(name, min(low - margin, *own, low), max(high + margin, *own, high), choices))
     return tuple(found)
 
 
+def _reach(task: Task) -> tuple[tuple[float, float], ...]:
+    return task.reach or task.ranges
+
+
 def _may_leave(task: Task) -> bool:
-    """Return whether contexts beyond a family's ranges are possible: no probability is above 1."""
-    low, high = np.array(task.ranges, float).T
+    """Return whether contexts beyond a hand's reach are possible: no probability is above 1."""
+    low, high = np.array(_reach(task), float).T
     return not any(task.check_context(end) for end in (low - BEYOND * (high - low), high + BEYOND * (high - low)))
 
 

@@ -45,6 +45,12 @@ def test_rewards_of_the_half_circle_protocols(name: str) -> None:
     assert world.task.horizon == (60 if name == "half_circle_long" else 20)
 
 
+def test_every_goal_of_training_has_its_reference_line() -> None:
+    for goal in (HalfCircle.members[0], HalfCircle.members[-1]):  # the last one's y is −3e-16
+        (line,) = HalfCircle().reference_lines(goal)
+        assert 0 < line.scores[0] < line.scores[-1] < best_return(np.array(goal))
+
+
 @pytest.mark.parametrize("name", ["half_circle", "half_circle_long"])
 def test_half_circle_tasks_inside_and_outside(name: str) -> None:
     registry = shared_registry()
@@ -58,5 +64,9 @@ def test_half_circle_tasks_inside_and_outside(name: str) -> None:
     world = make_vector(1000, name, "point", threads=1)
     world.reset(seed=0)
     drawn = {tuple(goal) for goal in world.contexts.tolist()}
+    assert all(world.task.is_inside(goal) for goal in (*drawn, *found.inside, *HalfCircle.members))
+    assert not any(world.task.is_inside(goal) for goal in found.outside)
+    low, high = np.array(world.task.ranges).T
+    assert (low - 1e-9 <= world.contexts).all() and (world.contexts <= high + 1e-9).all() and low[1] == 0
     assert not drawn & {tuple(goal) for goal in inside.tolist()}
     assert len(drawn) == (1000 if name == "half_circle_long" else 80)

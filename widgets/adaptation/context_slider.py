@@ -10,6 +10,7 @@ from widgets.style import theme
 
 SIDE, GROOVE = 8.0, 4.0  # px left and right of the groove, and its height
 KNOB = 6.0  # px
+ROUNDING = 1e-9  # of the whole groove
 STEPS = 100  # of the arrow keys, from end to end
 
 
@@ -66,7 +67,8 @@ class ContextSlider(QWidget):
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(theme.blend(theme.color("accent"), theme.color("surface"), 0.55))
         painter.drawRoundedRect(QRectF(left, groove.top(), right - left, GROOVE), GROOVE / 2, GROOVE / 2)
-        is_inside = self._inside[0] <= self._value <= self._inside[1]
+        rounding = ROUNDING * (self._high - self._low)
+        is_inside = self._inside[0] - rounding <= self._value <= self._inside[1] + rounding
         painter.setBrush(theme.color("accent" if is_inside else "warning"))
         painter.setPen(QPen(theme.color("text" if self.hasFocus() else "surface"), 1.5))
         painter.drawEllipse(QPointF(self._x(self._value), middle), KNOB, KNOB)

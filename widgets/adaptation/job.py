@@ -29,7 +29,7 @@ class TaskFacts:
 
     Args:
         components: of ω, and how far a person may change each.
-        ranges: of training, of each component.
+        ranges: that training's lie in, of each component.
         family: contexts that training may draw, (n, components).
         goal: how many components place the goal in the plane; 0: the goal is not a place there.
         inside, outside: held-out contexts.
@@ -75,7 +75,7 @@ class AdaptationJob:
         task, tasks = test.target.task, test.tasks
         components = steering.components(task, test.target.domain.contexts, margin_of_places=steering.BEYOND)
         family = task.family(EpisodeRng(range(FAMILY))) if task.context else np.zeros((0, 0))
-        ranges = task.ranges or tuple((part.low, part.high) for part in components)
+        ranges = (task.ranges or _ends(task.members or family))[: len(components)]
         goal = steering.goal_components(task) if task.goal_in_plane else 0
         return TaskFacts(
             test.target, components, ranges, family, goal, tasks.inside, tasks.outside, test.first_context, test.step
@@ -108,6 +108,11 @@ class AdaptationJob:
     def _tick(self, _done: int, _total: int) -> None:
         if not self._keep_on():
             raise Stopped
+
+
+def _ends(contexts: Sequence[Sequence[float]] | np.ndarray) -> tuple[tuple[float, float], ...]:
+    """Return the least and the greatest value of each component."""
+    return tuple((min(column), max(column)) for column in np.asarray(contexts, float).T.tolist())
 
 
 def adapting_runs(runs: Sequence[RunInfo], registry: Registry) -> list[RunInfo]:

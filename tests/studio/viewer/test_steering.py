@@ -40,6 +40,17 @@ def test_a_component_beyond_its_range_and_one_of_few_values() -> None:
     assert components(Task()) == () and goal_components(Velocity()) == 0
 
 
+class UpperHalf(Task):
+    context = ("goal_x", "goal_y")
+    ranges: ClassVar[tuple[tuple[float, float], ...]] = ((-1.0, 1.0), (0.0, 1.0))
+    reach: ClassVar[tuple[tuple[float, float], ...]] = ((-1.0, 1.0), (-1.0, 1.0))
+
+
+def test_a_hand_may_reach_farther_than_training() -> None:
+    assert [(part.low, part.high) for part in components(UpperHalf())] == [(-1, 1), (-1, 1)]
+    assert [(part.low, part.high) for part in components(UpperHalf(), margin_of_places=0.5)] == [(-2, 2), (-2, 2)]
+
+
 def test_an_angles_cosine_and_sine_fit_to_each_other() -> None:
     parts = components(Angle())
     made = with_component(parts, np.array([0.6, -0.8]), 0, 0.0)

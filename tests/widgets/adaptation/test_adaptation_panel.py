@@ -64,6 +64,10 @@ def test_first_task_is_held_out_and_another_is_adapted_to(qtbot: Any, panel: Ada
     assert found.context == pytest.approx(panel._facts.inside[0]) and [one.shots for one in found.after] == [0, 1, 2, 3]
     assert panel.episodes.currentWidget() is panel.episodes.plane and "After 3 shots: return" in panel.words.text()
     assert "expert&nbsp;" in panel.shots.legend.text()
+    assert [box.toolTip() for box in panel.editor.numbers] == [
+        "goal x: training draws -1 … 1",
+        "goal y: training draws 0 … 1",
+    ]
     panel.editor.numbers[0].setValue(0.9)  # not on the half circle any more
     assert "outside" in panel.editor.place.text()
     qtbot.waitUntil(lambda: panel._found is not found, timeout=20_000)
