@@ -58,6 +58,7 @@ class Maze(MotorTask):
     has_success = True
     has_expert = True
     context = ("number",)
+    whole = ("number",)
     ranges = ((0.0, MEMBERS - 1.0),)
 
     def family(self, rng: EpisodeRng) -> Array:
@@ -66,7 +67,7 @@ class Maze(MotorTask):
     def check_context(self, context: Sequence[float]) -> list[Problem]:
         if context[0] == int(context[0]) and 0 <= context[0] < MEMBERS:
             return []
-        words = f"There is no maze with the number {context[0]:g}."
+        words = f"There is no maze with the number {context[0]:.15g}."
         return [Problem("contexts", words, f"Give a whole number from 0 to {MEMBERS - 1}.")]
 
     def build(self, spec: mujoco.MjSpec, embodiment: Embodiment) -> None:
@@ -137,7 +138,7 @@ class Maze(MotorTask):
         new = rows[world.contexts[rows, 0] != self._known[rows]]
         if len(new):
             self._known[new] = world.contexts[new, 0]
-            self._walls[new], self._goal[new] = mazes(np.clip(self._known[new], 0, MEMBERS - 1))
+            self._walls[new], self._goal[new] = mazes(self._known[new])
             self._open[new] = open_moves(self._walls[new])
             self._show(new)
         return rows

@@ -46,6 +46,7 @@ class TabularMdp(MotorTask):
     actions = ACTIONS
     goal_width = 1
     context = ("number",)
+    whole = ("number",)
     ranges = ((0.0, MEMBERS - 1.0),)
     state_arrays: ClassVar[tuple[str, ...]] = ("_state", "_reward", "_left")
 
@@ -55,7 +56,7 @@ class TabularMdp(MotorTask):
     def check_context(self, context: Sequence[float]) -> list[Problem]:
         if context[0] == int(context[0]) and 0 <= context[0] < MEMBERS:
             return []
-        words = f"There is no MDP with the number {context[0]:g}."
+        words = f"There is no MDP with the number {context[0]:.15g}."
         return [Problem("contexts", words, f"Give a whole number from 0 to {MEMBERS - 1}.")]
 
     def build(self, spec: mujoco.MjSpec, embodiment: Embodiment) -> None:
@@ -117,8 +118,7 @@ class TabularMdp(MotorTask):
         new = rows[world.contexts[rows, 0] != self._known[rows]]
         if len(new):
             self._known[new] = world.contexts[new, 0]
-            numbers = np.clip(self._known[new], 0, MEMBERS - 1)  # a person may turn the context to anything in between
-            self._transitions[new], self._rewards[new] = tables(numbers)
+            self._transitions[new], self._rewards[new] = tables(self._known[new])
         return rows
 
     def _show(self, ids: Ids) -> None:

@@ -76,8 +76,9 @@ def _held_out(which: str, scores: dict[int, Evaluation]) -> dict[str, Any]:
 
 def _text(test: MetaTest, found: Adaptation, references: Iterable[ReferenceLine]) -> str:
     """Return the task, a line for each number of shots, and what to compare them with."""
-    names = test.target.task.context
-    parts = [f"{name} {value:.4g}" for name, value in zip(names, found.context, strict=True)]
+    task = test.target.task
+    named = zip(task.context, found.context, strict=True)
+    parts = [f"{name} {value:.0f}" if name in task.whole else f"{name} {value:.4g}" for name, value in named]
     where = "inside" if found.is_inside else "outside"
     head = [f"{', '.join(parts)} ({where} the range of training)"] if parts else []
     known = [_reference(line, [one.shots for one in found.after]) for line in references]

@@ -89,6 +89,7 @@ class Task:
     context: ClassVar[tuple[str, ...]] = ()  # of a family of tasks: the names of ω's components
     ranges: ClassVar[tuple[tuple[float, float], ...]] = ()  # of each component: training's lie in it
     reach: ClassVar[tuple[tuple[float, float], ...]] = ()  # how far a hand may move each; empty: as ``ranges``
+    whole: ClassVar[tuple[str, ...]] = ()  # the names of those components that are whole numbers
     members: ClassVar[tuple[tuple[float, ...], ...]] = ()  # of a finite family: the contexts that training draws
     held_out: ClassVar[tuple[tuple[float, ...], ...]] = ()  # of a finite family: those kept for scores
     validation: ClassVar[tuple[tuple[float, ...], ...]] = ()  # and those kept to choose a policy by

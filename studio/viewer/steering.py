@@ -19,18 +19,21 @@ BEYOND = 0.5  # of a family's range: how far a person may go beyond either end, 
 
 @dataclass(frozen=True)
 class Component:
-    """One component of ω: its name, how far a person may change it, and the values it takes where those are few."""
+    """One component of ω: its name, how far a person may change it, and the values it takes: few ones, or whole
+    numbers alone, or any."""
 
     name: str
     low: float
     high: float
     choices: tuple[float, ...] = ()
+    is_whole: bool = False
 
     def nearest(self, value: float) -> float:
         """Return the value within reach that is nearest to a person's."""
         if self.choices:
             return min(self.choices, key=lambda choice: abs(choice - value))
-        return min(max(value, self.low), self.high)
+        near = min(max(value, self.low), self.high)
+        return float(round(near)) if self.is_whole else near
 
 
 def components(
@@ -50,7 +53,8 @@ def components(
         low, high = _reach(task)[place] if task.ranges else (min(choices), max(choices))
         beyond = margin_of_places if name in PLACE else BEYOND
         margin = 0.0 if choices or not _may_leave(task) else beyond * (high - low)
-        found.append(Component(name, min(low - margin, *own, low), max(high + margin, *own, high), choices))
+        low, high = min(low - margin, *own, low), max(high + margin, *own, high)
+        found.append(Component(name, low, high, choices, name in task.whole))
     return tuple(found)
 
 

@@ -10,13 +10,13 @@ from PySide6.QtCore import QSignalBlocker, Signal
 from PySide6.QtWidgets import QGridLayout, QLabel, QWidget
 
 from widgets.adaptation.context_slider import ContextSlider
-from widgets.forms.numbers import Real, explain_at
+from widgets.forms.numbers import Real, Whole, explain_at
 from widgets.style import theme
 
 if TYPE_CHECKING:
     from widgets.adaptation.job import TaskFacts
 
-NUMBER = 70  # px
+NUMBER, WHOLE = 70, 130  # px: ten digits of a whole number have room
 
 
 class ContextEditor(QWidget):
@@ -29,7 +29,7 @@ class ContextEditor(QWidget):
         self._facts: TaskFacts | None = None
         self.context: tuple[float, ...] = ()
         self.sliders: list[ContextSlider] = []
-        self.numbers: list[Real] = []
+        self.numbers: list[Real | Whole] = []
         self.place = QLabel(self)
         self.place.setFont(theme.small_font())
         self.place.setWordWrap(True)
@@ -50,13 +50,13 @@ class ContextEditor(QWidget):
         self.sliders, self.numbers = [], []
         for row, (part, inside) in enumerate(zip(facts.components, facts.ranges, strict=True)):
             words = part.name.replace("_", " ")
-            tip = self.tr("{0}: training draws {1:.4g} … {2:.4g}").format(words, *inside)
+            ends = [f"{end:,.0f}" if part.is_whole else f"{end:.4g}" for end in inside]
+            tip = self.tr("{0}: training draws {1} … {2}").format(words, *ends)
             slider = ContextSlider(part.low, part.high, inside, words)
             slider.setToolTip(tip)
             slider.turned.connect(partial(self._turn, row))
-            box = Real(part.low, part.high)
-            box.setMinimumWidth(NUMBER)
-            box.setMaximumWidth(NUMBER)
+            box = Whole(part.low, part.high) if part.is_whole else Real(part.low, part.high)
+            box.setFixedWidth(WHOLE if part.is_whole else NUMBER)
             box.setAccessibleName(words)
             box.setToolTip(tip)
             explain_at(box)
@@ -78,7 +78,7 @@ class ContextEditor(QWidget):
         for value, slider, box in zip(context, self.sliders, self.numbers, strict=False):
             slider.set_value(value)
             with QSignalBlocker(box):
-                box.setValue(float(f"{value:.3g}"))
+                box.set_value(value if isinstance(box, Whole) else f"{value:.3g}")
         self._say_where()
 
     def _turn(self, component: int, value: float) -> None:

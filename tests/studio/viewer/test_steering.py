@@ -40,6 +40,16 @@ def test_a_component_beyond_its_range_and_one_of_few_values() -> None:
     assert components(Task()) == () and goal_components(Velocity()) == 0
 
 
+@pytest.mark.parametrize("name", ["maze", "tabular_mdp"])
+def test_a_number_that_a_hand_turns_is_one_of_the_family(name: str) -> None:
+    task = Registry().get("tasks", name, "task")()
+    (number,) = components(task)
+    for turned in (0.07 * number.high, 0.4 + number.high, -3.2):
+        context = with_component((number,), np.array([5.0]), 0, turned)
+        assert task.check_context(context.tolist()) == [] and abs(context[0] - turned) < 4
+    assert "number 123456789.5." in task.check_context([123456789.5])[0].message
+
+
 class UpperHalf(Task):
     context = ("goal_x", "goal_y")
     ranges: ClassVar[tuple[tuple[float, float], ...]] = ((-1.0, 1.0), (0.0, 1.0))
