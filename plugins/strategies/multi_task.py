@@ -13,7 +13,7 @@ from studio.contracts import Context, Metrics, Problem, Requires, Stateful
 from studio.experiment import Domain, Experiment, Settings, setting
 from studio.meta.hidden_context import hidden, ignore_context
 from studio.rl.algorithm_choice import AlgorithmChoice, ChosenAlgorithm
-from studio.rl.algorithms.ppo import PPOParams
+from studio.rl.algorithms.ppo_params import PPOParams
 from studio.rl.collectors.context_returns import ContextReturns, components
 from studio.rl.strategy import TINY, TINY_PPO
 from studio.sim.tasks.contexts import context_observable

@@ -15,7 +15,7 @@ from studio.meta.trial_policy import AdaptedPolicy, TrialActorCritic
 from studio.meta.trial_returns import TrialReturns
 from studio.meta.trial_shots import check_trial_shots
 from studio.meta.trials import Trials, run_trials
-from studio.rl.algorithms.ppo import PPOParams
+from studio.rl.algorithms.ppo_params import PPOParams
 from studio.rl.algorithms.recurrent_ppo import RecurrentPPO
 from studio.rl.learners import Learner, Log, check_compiler, check_minibatch
 from studio.rl.strategy import TINY, TINY_PPO, ReinforcementStrategy

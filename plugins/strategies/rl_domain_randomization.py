@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from studio.contracts import Problem
 from studio.experiment import Domain, Experiment, RandomizationTerm
 from studio.rl.algorithm_choice import AlgorithmChoice, ChosenAlgorithm
-from studio.rl.algorithms.ppo import PPOParams
+from studio.rl.algorithms.ppo_params import PPOParams
 
 
 class RLDomainRandomization(ChosenAlgorithm):

@@ -15,7 +15,7 @@ from studio.errors import ExperimentError
 from studio.experiment import Domain, Experiment, setting
 from studio.registry import shared_registry
 from studio.rl.algorithm_choice import AlgorithmChoice, ChosenAlgorithm
-from studio.rl.algorithms.ppo import PPOParams
+from studio.rl.algorithms.ppo_params import PPOParams
 from studio.rl.networks.observations import flatten
 from studio.rl.warm_start import WarmStartParams, WarmStartSACParams, check_warm_start, warm_start
 from studio.sim.world import World

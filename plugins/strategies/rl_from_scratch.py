@@ -4,7 +4,7 @@ from typing import Literal
 
 from studio.experiment import Domain, Experiment, Settings, setting
 from studio.rl.algorithm_choice import AlgorithmChoice, ChosenAlgorithm
-from studio.rl.algorithms.ppo import PPOParams
+from studio.rl.algorithms.ppo_params import PPOParams
 from studio.rl.networks.recurrent import RecurrentActorCritic
 
 

@@ -12,7 +12,8 @@ from studio.nn.policy import BasePolicy
 from studio.rl.algorithms.dqn import DQN, DQNParams
 from studio.rl.algorithms.off_policy import OffPolicyParams
 from studio.rl.algorithms.pixel_ppo import PixelPPO, PixelPPOParams
-from studio.rl.algorithms.ppo import PPO, PPOParams
+from studio.rl.algorithms.ppo import PPO
+from studio.rl.algorithms.ppo_params import PPOParams
 from studio.rl.algorithms.recurrent_ppo import RecurrentPPO
 from studio.rl.algorithms.sac import SAC, SACParams
 from studio.rl.compiling import compiler

@@ -7,7 +7,8 @@ from typing import Any, ClassVar
 
 from studio.contracts import AuxiliaryLoss, Context, Metrics, Problem, Requires, Stateful, Strategy
 from studio.experiment import Domain, Experiment, RandomizationTerm
-from studio.rl.algorithms.ppo import PPO, UNITS, PPOParams
+from studio.rl.algorithms.ppo import PPO, UNITS
+from studio.rl.algorithms.ppo_params import PPOParams
 from studio.rl.learners import Learner, Log, check_ppo
 from studio.rl.networks.gaussian import GaussianActorCritic
 from studio.sim.world import World

@@ -15,7 +15,8 @@ from studio.contracts import Task
 from studio.experiment import Domain
 from studio.files import write_text
 from studio.registry import Registry
-from studio.rl.algorithms.ppo import PPO, PPOParams
+from studio.rl.algorithms.ppo import PPO
+from studio.rl.algorithms.ppo_params import PPOParams
 from studio.rl.networks.gaussian import GaussianActorCritic
 from studio.rl.networks.observations import flatten
 from studio.sim.domains import embodiment_of, task_of

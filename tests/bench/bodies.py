@@ -23,7 +23,8 @@ from _report import finish, row
 
 from studio.analysis.transfer_metrics import interval, iqm
 from studio.experiment import RandomizationTerm
-from studio.rl.algorithms.ppo import PPO, PPOParams
+from studio.rl.algorithms.ppo import PPO
+from studio.rl.algorithms.ppo_params import PPOParams
 from studio.rl.networks.gaussian import GaussianActorCritic
 from studio.rl.networks.observations import flatten
 from studio.rng import EpisodeRng

@@ -22,7 +22,8 @@ from _training import RUNS, TRAININGS, kept
 
 from studio.analysis.transfer_metrics import interval
 from studio.experiment.randomization import RandomizationTerm, expand
-from studio.rl.algorithms.ppo import PPO, PPOParams
+from studio.rl.algorithms.ppo import PPO
+from studio.rl.algorithms.ppo_params import PPOParams
 from studio.rl.algorithms.worst_cases import WorstCaseParams, WorstCasePPO
 from studio.rl.networks.gaussian import GaussianActorCritic
 from studio.sim.gymnasium_ids import make_vector

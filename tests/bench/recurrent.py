@@ -26,7 +26,8 @@ import torch
 from _report import finish, row
 
 from studio.meta.trial_fast_weights import TrialFastWeights
-from studio.rl.algorithms.ppo import EAGER_ITERATIONS, PPOParams
+from studio.rl.algorithms.ppo import EAGER_ITERATIONS
+from studio.rl.algorithms.ppo_params import PPOParams
 from studio.rl.algorithms.recurrent_ppo import RecurrentPPO
 from studio.rl.networks.recurrent import RecurrentActorCritic
 from studio.sim.gymnasium_ids import make_vector

@@ -82,7 +82,8 @@ def theirs_sac(task: str, seed: int) -> Any:
 
 def our_learner(task: str, seed: int, steps: int) -> Any:
     """Our PPO on a new policy."""
-    from studio.rl.algorithms.ppo import PPO, PPOParams
+    from studio.rl.algorithms.ppo import PPO
+    from studio.rl.algorithms.ppo_params import PPOParams
     from studio.rl.networks.gaussian import GaussianActorCritic
     from studio.sim.gymnasium_ids import make_vector
 

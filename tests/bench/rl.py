@@ -30,7 +30,8 @@ from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
 from studio.cores import cores
 from studio.rl.algorithms.off_policy import EAGER_UPDATES
-from studio.rl.algorithms.ppo import PPO, PPOParams
+from studio.rl.algorithms.ppo import PPO
+from studio.rl.algorithms.ppo_params import PPOParams
 from studio.rl.algorithms.sac import SAC, SACParams, has_bf16
 from studio.rl.networks.gaussian import GaussianActorCritic
 from studio.rl.networks.squashed import SquashedActorCritic

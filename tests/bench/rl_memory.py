@@ -21,7 +21,8 @@ from _report import finish, row
 
 from studio.contracts import Metrics
 from studio.rl.algorithms.dqn import DQN, DQNParams
-from studio.rl.algorithms.ppo import PPO, PPOParams
+from studio.rl.algorithms.ppo import PPO
+from studio.rl.algorithms.ppo_params import PPOParams
 from studio.rl.algorithms.sac import SAC, SACParams
 from studio.rl.hindsight import HindsightParams
 from studio.rl.networks.gaussian import GaussianActorCritic

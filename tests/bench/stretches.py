@@ -15,7 +15,8 @@ from _training import TRAININGS, kept
 from returns import STEPS, score
 
 from studio.analysis.transfer_metrics import interval, iqm
-from studio.rl.algorithms.ppo import PPO, PPOParams
+from studio.rl.algorithms.ppo import PPO
+from studio.rl.algorithms.ppo_params import PPOParams
 from studio.rl.networks.gaussian import GaussianActorCritic
 from studio.sim.gymnasium_ids import make_vector
 

@@ -17,7 +17,7 @@ from _report import finish, row
 from _training import kept
 from returns import SEEDS, our_learner, score, theirs_ppo
 
-from studio.rl.algorithms.ppo import PPOParams
+from studio.rl.algorithms.ppo_params import PPOParams
 
 TASK, STEPS, EVERY = "half_cheetah", 300_000, 5  # EVERY: iterations between two scores
 MOST = 2_000_000  # steps of ours, after which it is said not to reach it

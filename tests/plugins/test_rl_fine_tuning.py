@@ -16,7 +16,8 @@ from studio import paths
 from studio.events import Logged, MetricsLogged, StageChanged
 from studio.experiment import Experiment
 from studio.registry import Registry
-from studio.rl.algorithms.ppo import PPO, PPOParams
+from studio.rl.algorithms.ppo import PPO
+from studio.rl.algorithms.ppo_params import PPOParams
 from studio.rl.algorithms.sac import SAC, SACParams
 from studio.rl.networks.gaussian import GaussianActorCritic
 from studio.rl.networks.recurrent import RecurrentActorCritic

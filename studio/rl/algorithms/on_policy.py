@@ -5,18 +5,15 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
+from typing import ClassVar, Generic, TypeVar
 
 from torch import Tensor
 
 from studio.contracts import Metrics
+from studio.rl.algorithms.ppo_params import PPOParams
 from studio.rl.auxiliary import AuxiliaryLosses
 from studio.rl.collectors.episode_statistics import diverged_sentence
 from studio.rl.collectors.rollouts import ActorCritic, Collector, Rollout
-
-if TYPE_CHECKING:
-    from studio.rl.algorithms.ppo import PPOParams
-
 
 R = TypeVar("R", bound=Rollout)
 

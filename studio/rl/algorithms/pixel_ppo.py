@@ -19,7 +19,8 @@ from studio.contracts import AuxiliaryLoss, Metrics
 from studio.experiment import setting
 from studio.rl.algorithms.encoder_training import EncoderTraining
 from studio.rl.algorithms.on_policy import OnPolicyLearner
-from studio.rl.algorithms.ppo import DIAGNOSTICS, UNITS, PPOParams, ppo_loss
+from studio.rl.algorithms.ppo import DIAGNOSTICS, UNITS, ppo_loss
+from studio.rl.algorithms.ppo_params import PPOParams
 from studio.rl.auxiliary import AuxiliaryLosses
 from studio.rl.collectors.images import ImageCollector
 from studio.rl.collectors.pixel_rollouts import PixelRollout, PixelRollouts

@@ -15,7 +15,8 @@ import torch
 from torch import Tensor
 from torch.func import functional_call, grad_and_value
 
-from studio.rl.algorithms.ppo import EAGER_ITERATIONS, MATRICES, PPO, PPOParams, ppo_loss
+from studio.rl.algorithms.ppo import EAGER_ITERATIONS, MATRICES, PPO, ppo_loss
+from studio.rl.algorithms.ppo_params import PPOParams
 from studio.rl.collectors.recurrent_rollouts import RecurrentRollout, RecurrentRollouts
 from studio.rl.compiling import compile_update
 from studio.rl.networks.distributions import ActionDistribution

@@ -13,7 +13,8 @@ from torch.func import functional_call
 
 from studio.experiment import setting
 from studio.rl.advantages import gae
-from studio.rl.algorithms.ppo import PPO, PPOParams, ppo_loss
+from studio.rl.algorithms.ppo import PPO, ppo_loss
+from studio.rl.algorithms.ppo_params import PPOParams
 from studio.rl.collectors.rollouts import Rollout
 from studio.rl.networks.observations import flatten
 

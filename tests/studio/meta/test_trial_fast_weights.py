@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from studio.meta.trial_fast_weights import TrialFastWeights
-from studio.rl.algorithms.ppo import PPOParams
+from studio.rl.algorithms.ppo_params import PPOParams
 from studio.rl.algorithms.recurrent_ppo import RecurrentPPO
 from studio.sim.gymnasium_ids import make_vector
 

@@ -14,7 +14,7 @@ from studio.meta.trial_returns import TrialReturns
 from studio.meta.trials import Trials, run_trials, scored_trials
 from studio.nn.policy import BasePolicy
 from studio.registry import shared_registry
-from studio.rl.algorithms.ppo import PPOParams
+from studio.rl.algorithms.ppo_params import PPOParams
 from studio.rl.algorithms.recurrent_ppo import RecurrentPPO
 from studio.sim.domains import resolve
 from studio.sim.gymnasium_ids import make_vector

@@ -17,7 +17,7 @@ from studio.meta.trial_hypernetwork import TrialHyperActorCritic
 from studio.meta.trial_policy import TrialActorCritic
 from studio.meta.trials import Trials
 from studio.registry import shared_registry
-from studio.rl.algorithms.ppo import PPOParams
+from studio.rl.algorithms.ppo_params import PPOParams
 from studio.rl.algorithms.recurrent_ppo import RecurrentPPO
 from studio.run.check import check
 from studio.sim.domains import resolve

@@ -14,7 +14,8 @@ from studio.contracts import Batch, Outputs
 from studio.experiment import Domain
 from studio.registry import shared_registry
 from studio.rl.algorithms.dqn import DQN, DQNParams
-from studio.rl.algorithms.ppo import PPO, PPOParams
+from studio.rl.algorithms.ppo import PPO
+from studio.rl.algorithms.ppo_params import PPOParams
 from studio.rl.algorithms.recurrent_ppo import RecurrentPPO
 from studio.rl.algorithms.sac import SAC, SACParams
 from studio.rl.auxiliary import AuxiliaryLosses

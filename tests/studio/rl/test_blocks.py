@@ -14,7 +14,8 @@ from stable_baselines3.common.buffers import RolloutBuffer
 
 from studio.nn.running_mean_std import RunningMeanStd
 from studio.rl.advantages import gae
-from studio.rl.algorithms.ppo import PPOParams, ppo_loss
+from studio.rl.algorithms.ppo import ppo_loss
+from studio.rl.algorithms.ppo_params import PPOParams
 from studio.rl.flat import FlatParameters
 from studio.rl.networks.distributions import Categorical, Normal, gumbel, normal_entropy
 from studio.rl.networks.gaussian import GaussianActorCritic

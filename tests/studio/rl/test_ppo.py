@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from studio.registry import Registry
-from studio.rl.algorithms.ppo import PPO, PPOParams
+from studio.rl.algorithms.ppo import PPO
+from studio.rl.algorithms.ppo_params import PPOParams
 from studio.rl.collectors.rollouts import RolloutCollector
 from studio.rl.compiling import compiler
 from studio.rl.networks.gaussian import GaussianActorCritic

@@ -14,7 +14,8 @@ from plugins.tasks.point_navigation import PointNavigation
 from studio.experiment import Experiment
 from studio.meta.trials import Trials
 from studio.registry import Registry
-from studio.rl.algorithms.ppo import PPOParams, ppo_loss
+from studio.rl.algorithms.ppo import ppo_loss
+from studio.rl.algorithms.ppo_params import PPOParams
 from studio.rl.algorithms.recurrent_ppo import RecurrentPPO
 from studio.rl.networks.distributions import Normal
 from studio.rl.networks.recurrent import RecurrentActorCritic

@@ -15,7 +15,7 @@ from studio.experiment.hashing import RUNS
 from studio.experiment.settings import mark
 from studio.registry import Registry
 from studio.rl import learners
-from studio.rl.algorithms.ppo import PPOParams
+from studio.rl.algorithms.ppo_params import PPOParams
 from studio.run import matrix, pretrain
 from studio.store.resolve import resolved
 from studio.store.runs import read_run
