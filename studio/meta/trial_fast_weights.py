@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from studio.experiment import setting
 from studio.meta.trial_policy import CellFreeActorCritic
-from studio.rl.networks.gaussian import network
+from studio.rl.networks.mlp import network
 
 
 class TrialFastWeights(CellFreeActorCritic):

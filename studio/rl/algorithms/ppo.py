@@ -18,7 +18,7 @@ from studio.contracts import AuxiliaryLoss
 from studio.rl.algorithms.on_policy import OnPolicyLearner
 from studio.rl.algorithms.ppo_params import PPOParams
 from studio.rl.auxiliary import AuxiliaryLosses
-from studio.rl.collectors.rollouts import RolloutCollector
+from studio.rl.collectors.rollouts import Rollout, RolloutCollector
 from studio.rl.compiling import compile_update
 from studio.rl.flat import Adam, FlatParameters, clipped
 from studio.rl.networks.distributions import ActionDistribution
@@ -60,7 +60,7 @@ def ppo_loss(
     return loss, torch.stack([loss, policy_loss, value_loss, spread, kl, clip_fraction]).detach()
 
 
-class PPO(OnPolicyLearner):
+class PPO(OnPolicyLearner[Rollout]):
     """Trains a policy in a world. The policy's parameters change in place.
 
     Args:
@@ -86,7 +86,7 @@ class PPO(OnPolicyLearner):
     ) -> None:
         self.policy, self.settings, self.iterations, self.log = policy, settings, iterations, log
         self.iteration = 0
-        device = policy.low.device
+        device = policy.device
         self.generator = torch.Generator(device).manual_seed(seed)
         s = settings
         self.rollouts = collector(world, policy, s.steps, s.gamma, s.gae_lambda, seed, self.generator)
@@ -107,7 +107,7 @@ class PPO(OnPolicyLearner):
     def learning_rate(self) -> float:
         return self.rate.item()
 
-    def learn(self, rollout: Any, step: Callable[..., Tensor]) -> Tensor:
+    def learn(self, rollout: Rollout, step: Callable[..., Tensor]) -> Tensor:
         found = rollout.columns()
         columns = [found[name] for name in self._widths]
         packed = torch.cat([c if c.ndim == 2 else c[:, None] for c in columns], 1)

@@ -18,6 +18,7 @@ from torch.func import functional_call, grad_and_value
 from studio.rl.algorithms.ppo import EAGER_ITERATIONS, MATRICES, PPO, ppo_loss
 from studio.rl.algorithms.ppo_params import PPOParams
 from studio.rl.collectors.recurrent_rollouts import RecurrentRollout, RecurrentRollouts
+from studio.rl.collectors.rollouts import Rollout
 from studio.rl.compiling import compile_update
 from studio.rl.networks.distributions import ActionDistribution
 from studio.rl.networks.recurrent import RecurrentActorCritic
@@ -56,8 +57,9 @@ class RecurrentPPO(PPO):
             self.entropy_share.fill_(1 - self.iteration / self.iterations)
         return super().prepare(share)
 
-    def learn(self, rollout: RecurrentRollout, step: Callable[..., Tensor]) -> Tensor:
+    def learn(self, rollout: Rollout, step: Callable[..., Tensor]) -> Tensor:
         """Train for the epochs of a rollout; return the mean diagnostics."""
+        assert isinstance(rollout, RecurrentRollout)  # what its collector returns
         time, n = rollout.fresh.shape
         found = rollout.columns()
         columns = {name: found[name].unflatten(0, (time, n)) for name in self._widths}
