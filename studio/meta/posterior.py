@@ -6,17 +6,18 @@ import torch
 from torch import Tensor
 
 
-def normal_product(means: Tensor, precisions: Tensor, dim: int = -2) -> tuple[Tensor, Tensor]:
-    """Return mean and variance, (…, latent), of the prior N(0, I) times normal factors along ``dim``.
+def normal_product(precision: Tensor, weighted: Tensor) -> tuple[Tensor, Tensor]:
+    """Return mean and variance, (…, latent), of the prior N(0, I) times normal factors, given what they sum up to.
 
-    The order of the factors does not matter, and without any it is the prior. Source: Rakelly et al. 2019,
-    arXiv:1903.08254, section 4.1, whose product leaves the prior out.
+    The order of the factors does not matter, and without any, as of zeros, it is the prior. Source: Rakelly et al.
+    2019, arXiv:1903.08254, section 4.1, whose product leaves the prior out.
 
     Args:
-        means, precisions: of the factors, (…, factors, latent); a factor of precision 0 says nothing.
+        precision: sum of the factors' precisions, (…, latent).
+        weighted: sum of their means times their precisions, (…, latent).
     """
-    variance = 1 / (1 + precisions.sum(dim))
-    return variance * (precisions * means).sum(dim), variance
+    variance = 1 / (1 + precision)
+    return variance * weighted, variance
 
 
 def kl_to_prior(mean: Tensor, variance: Tensor) -> Tensor:

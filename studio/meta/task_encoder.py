@@ -53,9 +53,7 @@ class FactorEncoder(nn.Module):
 
     def read(self, summary: Tensor) -> tuple[Tensor, Tensor]:
         """Return the posterior's mean and variance, (…, latent), given summaries (…, summary_width)."""
-        precision, weighted = summary.chunk(2, -1)
-        variance = 1 / (1 + precision)
-        return variance * weighted, variance
+        return normal_product(*summary.chunk(2, -1))
 
     def _factors(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """Return mean and precision, (n, latent), of the factors of transitions (n, inputs)."""
@@ -93,7 +91,8 @@ class RecurrentEncoder(nn.Module):
         """Return the posterior's mean and variance, (…, latent), given summaries (…, summary_width)."""
         rows = summary.flatten(0, -2)
         mean, precision = _normal(self.network(rows[:, :-1])[0])
-        mean, variance = normal_product(mean[:, None], (precision * rows[:, -1:])[:, None])
+        precision = precision * rows[:, -1:]
+        mean, variance = normal_product(precision, precision * mean)
         shape = (*summary.shape[:-1], self.latent)
         return mean.view(shape), variance.view(shape)
 

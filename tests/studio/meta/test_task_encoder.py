@@ -20,7 +20,7 @@ def encoder_of(kind: type) -> torch.nn.Module:
 
 def test_normal_product_is_the_normalized_product_of_densities() -> None:
     means, precisions = torch.tensor([[0.5], [-1.0], [2.0]]), torch.tensor([[4.0], [1.0], [0.5]])
-    mean, variance = normal_product(means, precisions)
+    mean, variance = normal_product(precisions.sum(0), (precisions * means).sum(0))
     grid = torch.linspace(-8, 8, 40_001, dtype=torch.float64)[:, None]
     density = sum(Normal(m, p**-0.5).log_prob(grid) for m, p in zip(means, precisions, strict=True))
     density = (density + Normal(0.0, 1.0).log_prob(grid)).exp()
