@@ -13,7 +13,14 @@ import numpy as np
 
 from plugins.tasks.point_navigation import PointNavigation
 from studio.contracts import Ids, ReferenceLine, Simulation
-from studio.meta.half_circle_posterior import HalfCirclePosterior, returns_of_sampling
+from studio.meta.half_circle_posterior import (
+    RADIUS,
+    ROUNDING,
+    HalfCirclePosterior,
+    on_circle,
+    returns_of_sampling,
+    sparse_reward,
+)
 from studio.rng import EpisodeRng
 
 if TYPE_CHECKING:
@@ -21,17 +28,10 @@ if TYPE_CHECKING:
 
     from studio.contracts import Embodiment
 
-RADIUS = 0.2  # m from the goal within which there is a reward
-ROUNDING = 1e-9  # m: eight steps of 0.1 m toward a goal at 1 m are within the radius
 TRIALS, EPISODES = 100, 4  # of who knows the exact posterior and acts by samples of it
 NEAR = 1e-3  # m: a goal so near the half circle is on it
 GOALS = 100  # of the first protocol: evenly spaced on the half circle
 EVERY, FIRST = 5, 2  # every fifth goal, from the third on, is a test task: 20 of them, none at an end
-
-
-def on_circle(angles: np.ndarray) -> np.ndarray:
-    """Return the places on the unit circle at ``angles`` (n,), rad, as (n, 2), m."""
-    return np.stack([np.cos(angles), np.sin(angles)], -1)
 
 
 def _contexts(numbers: list[int]) -> tuple[tuple[float, ...], ...]:
@@ -100,8 +100,7 @@ class HalfCircle(PointNavigation):
 
     def sparse_reward(self, world: Simulation, ids: Ids) -> np.ndarray:
         """Return 1 − d within the radius, and 0 elsewhere, (n,)."""
-        distance = self.distance(world, ids)
-        return np.where(distance <= RADIUS + ROUNDING, 1 - distance, 0.0)
+        return sparse_reward(self.distance(world, ids))
 
     def reward(self, world: Simulation, ids: Ids) -> np.ndarray:
         return self.sparse_reward(world, ids)

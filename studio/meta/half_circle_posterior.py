@@ -1,4 +1,4 @@
-"""The exact posterior of the sparse half circle: where the goal can be, given the places that were visited.
+"""The sparse half circle's reward, and its exact posterior: where the goal can be, given the places visited.
 
 Rewards have no noise, so every angle is either consistent with all of them or excluded: without a reward the goal is
 more than ``RADIUS`` away, and a reward says how far it is.
@@ -12,7 +12,8 @@ from studio.rng import EpisodeRng
 
 Array = np.ndarray
 RADIUS, STEP, HORIZON = 0.2, 0.1, 20  # of the first protocol: m, m along each axis, steps
-ROUNDING = 1e-6  # m: observations are float32
+ROUNDING = 1e-9  # m: eight steps of 0.1 m toward a goal at 1 m are within the radius
+OBSERVED_ROUNDING = 1e-6  # m: of places that were observed, as float32
 
 
 def on_circle(angles: Array) -> Array:
@@ -20,22 +21,20 @@ def on_circle(angles: Array) -> Array:
     return np.stack([np.cos(angles), np.sin(angles)], -1)
 
 
-def sparse_reward(places: Array, goals: Array) -> Array:
-    """Return 1 − d within ``RADIUS`` of the goal and 0 elsewhere, (…), for places and goals (…, 2)."""
-    distance = np.linalg.norm(places - goals, axis=-1)
+def sparse_reward(distance: Array) -> Array:
+    """Return 1 − d within ``RADIUS`` of the goal and 0 elsewhere, (…), at distances d (…), m."""
     return np.where(distance <= RADIUS + ROUNDING, 1 - distance, 0.0)
 
 
 class HalfCirclePosterior:
-    """Posterior probabilities of the goal's angle, on a grid or for a family's own goals, equally likely at first.
+    """Posterior probabilities of the goal's angle, on a grid of 720, equally likely at first.
 
     Args:
-        angles: that are possible, (n,), rad, in ascending order; None: a grid of 720 on the half circle.
         rows: of independent posteriors.
     """
 
-    def __init__(self, angles: Array | None = None, rows: int = 1) -> None:
-        self.angles = (np.arange(720) + 0.5) * np.pi / 720 if angles is None else np.asarray(angles)
+    def __init__(self, rows: int = 1) -> None:
+        self.angles = (np.arange(720) + 0.5) * np.pi / 720
         self.places = on_circle(self.angles)
         self.possible = np.ones((rows, len(self.angles)), bool)
         self._spacing = float(np.diff(self.angles).max())
@@ -52,8 +51,8 @@ class HalfCirclePosterior:
         """
         distance = np.linalg.norm(self.places - places[:, None], axis=-1)
         reach = np.linalg.norm(places, axis=1, keepdims=True)  # m that the distance changes by at most, for each rad
-        missed = np.abs(distance - (1 - rewards[:, None])) > reach * self._spacing / 2 + ROUNDING
-        contradicted = np.where(rewards[:, None] > 0, missed, distance <= RADIUS + ROUNDING)
+        missed = np.abs(distance - (1 - rewards[:, None])) > reach * self._spacing / 2 + OBSERVED_ROUNDING
+        contradicted = np.where(rewards[:, None] > 0, missed, distance <= RADIUS + OBSERVED_ROUNDING)
         self.possible &= ~contradicted
 
 
@@ -73,7 +72,7 @@ def returns_of_sampling(goals: Array, episodes: int, rng: EpisodeRng, again: boo
         chosen = (count > (share * count[:, -1])[:, None]).argmax(1)
         for _ in range(HORIZON):
             places += np.clip(belief.places[chosen] - places, -STEP, STEP)
-            rewards = sparse_reward(places, targets)
+            rewards = sparse_reward(np.linalg.norm(places - targets, axis=-1))
             belief.update(places, rewards)
             returns[:, episode] += rewards
             if again:
