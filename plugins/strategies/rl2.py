@@ -6,15 +6,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
-from studio.contracts import Context, Metrics, Policy, Problem, Requires, Shots, Stateful
+from studio.contracts import Context, Metrics, Problem, Requires, Stateful
 from studio.experiment import Domain, Experiment, Settings, setting
 from studio.meta.hidden_context import hidden, ignore_context
 from studio.meta.trial_fast_weights import TrialFastWeights
 from studio.meta.trial_hypernetwork import TrialHyperActorCritic
-from studio.meta.trial_policy import AdaptedPolicy, TrialActorCritic
+from studio.meta.trial_policy import TrialActorCritic
 from studio.meta.trial_returns import TrialReturns
 from studio.meta.trial_shots import check_trial_shots
-from studio.meta.trials import Trials, run_trials
+from studio.meta.trials import Trials
 from studio.rl.algorithms.ppo_params import PPOParams
 from studio.rl.algorithms.recurrent_ppo import RecurrentPPO
 from studio.rl.learners import Learner, Log, check_compiler, check_minibatch
@@ -82,12 +82,6 @@ class RL2(ReinforcementStrategy):
         for found in super().iterate():
             values = {**found.values, **self._returns.metrics()}
             yield Metrics(found.step, found.total, values, found.stage, found.share)
-
-    def adapt(self, shots: Shots) -> Policy:
-        if not shots.count:
-            return super().adapt(shots)
-        _, memory = run_trials(self._policy.exploring(shots.seed), shots.domain, shots.count, [shots.seed])
-        return AdaptedPolicy(self._policy, memory)
 
     def stateful(self) -> Mapping[str, Stateful]:
         return {**super().stateful(), "trials": self._trials, "returns": self._returns}

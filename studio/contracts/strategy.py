@@ -115,7 +115,8 @@ class Strategy:
         return features
 
     def adapt(self, shots: Shots) -> Policy:
-        """Return the policy for a new task, after what it may use of it; by default the policy itself, zero-shot."""
+        """Return the policy for a new task, after what it may use of it; by default the policy itself: zero-shot, or
+        one that plays trials, whose memory adapts it while it acts."""
         policy: Policy = self.policy()
         return policy
 

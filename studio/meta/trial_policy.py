@@ -9,10 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from studio.contracts import Act, Observation, Problem, ResolvedDomain
+from studio.contracts import Act, Problem, ResolvedDomain
 from studio.experiment import setting
 from studio.meta.trials import PREVIOUS
-from studio.nn.policy import BasePolicy
 from studio.rl.networks.recurrent import RecurrentActorCritic
 
 Array = np.ndarray
@@ -76,35 +75,3 @@ class CellFreeActorCritic(TrialActorCritic):
     def _build(self) -> None:
         super()._build()
         del self.core  # only now: what is drawn after it stays what it was
-
-
-class AdaptedPolicy(BasePolicy):
-    """A recurrent policy that starts every episode with the memory of earlier episodes of the task.
-
-    Args:
-        memory: the hidden state after those episodes, (1, width).
-    """
-
-    is_recurrent = True
-
-    def __init__(self, policy: RecurrentActorCritic, memory: Array) -> None:
-        super().__init__()
-        self.inner, self.params = policy, policy.params
-        self._memory = memory
-
-    def act(self, observation: Observation, memory: Any = None) -> tuple[Array, Any]:
-        """Return native actions (n, outputs) and the new memory (n, width)."""
-        return self.inner.act(observation, self._initialized(observation, memory))
-
-    def value(self, observation: Observation, memory: Any = None) -> Array:
-        """Return the critic's V, (n,), given the memory before the observation."""
-        return self.inner.value(observation, self._initialized(observation, memory))
-
-    def entropy(self, observation: Observation, memory: Any = None) -> Array:
-        """Return the entropy of the exploring action distribution, (n,), nats."""
-        return self.inner.entropy(observation, self._initialized(observation, memory))
-
-    def _initialized(self, observation: Observation, memory: Any) -> Any:
-        if memory is not None:
-            return memory
-        return np.repeat(self._memory, len(next(iter(observation.values()))), 0)

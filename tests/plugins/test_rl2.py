@@ -8,9 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from plugins.strategies.rl2 import RL2
 from plugins.strategies.snail import BANDIT
-from studio.contracts import Shots
 from studio.events import MetricsLogged
 from studio.experiment import Domain, EvaluationPlan, Experiment
 from studio.meta.exact_bandits import policy_value
@@ -19,7 +17,6 @@ from studio.nn.policy import BasePolicy
 from studio.registry import shared_registry
 from studio.run.channels import Channels
 from studio.run.check import check
-from studio.run.context import SessionContext
 from studio.run.evaluate_run import evaluate_run
 from studio.run.score_target import score_target
 from studio.run.session import Session
@@ -124,18 +121,3 @@ def test_rl2_never_observes_the_context(observation: str, kind: str, tmp_path: P
     seen = {"state": np.zeros((1, 2), np.float32)}
     goals = [policy.act({**seen, "goal": np.full((1, 2), place, np.float32)})[0] for place in (-0.5, 0.5)]
     assert policy.params.inputs == 2 + 2 + 1 + 1 and np.array_equal(*goals)
-
-
-def test_rl2_adapts_by_the_episodes_of_its_shots() -> None:
-    experiment, registry = plan(), shared_registry()
-    domain = resolve(experiment.source, registry)
-    context = SessionContext(
-        experiment, registry, "cpu", [domain], domain, None, False, lambda done, total: None, lambda sentence: None
-    )
-    strategy = RL2(RL2.Params(**experiment.strategy.params))
-    strategy.setup(context)
-    policy, seen = strategy.policy(), {"state": np.zeros((2, 2), np.float32)}
-    assert strategy.adapt(Shots(domain, 0, 5)) is policy
-    memories = [strategy.adapt(Shots(domain, count, 5)).act(seen)[1] for count in (1, 2)]
-    assert memories[0].shape == (2, 16) and not np.allclose(*memories)
-    assert not np.allclose(memories[0], policy.act(seen)[1])

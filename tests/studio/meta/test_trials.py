@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from studio.errors import StudioError
-from studio.meta.trial_policy import AdaptedPolicy, TrialActorCritic
+from studio.meta.trial_policy import TrialActorCritic
 from studio.meta.trial_returns import TrialReturns
 from studio.meta.trials import Trials, run_trials, scored_trials
 from studio.nn.policy import BasePolicy
@@ -204,19 +204,6 @@ def test_run_trials_keeps_memory_and_context() -> None:
         world.notify_episode_end(np.zeros(1, int), None)
         assert total == pytest.approx(returns[episode, 0], rel=1e-4)
     np.testing.assert_allclose(remembered[0], memory[0], atol=1e-4)
-
-
-def test_a_warmed_policy_begins_with_what_it_remembers() -> None:
-    world = point_world(2)
-    Trials(world, 2)
-    policy = policy_for(world)
-    plain = {"state": np.zeros((2, 2), np.float32)}
-    memory = np.random.default_rng(0).normal(size=(1, 8)).astype(np.float32)
-    warmed = AdaptedPolicy(policy, memory)
-    action, after = warmed.act(plain)
-    wanted, _ = policy.act(plain, np.repeat(memory, 2, 0))
-    assert np.array_equal(action, wanted) and not np.array_equal(action, policy.act(plain)[0])
-    assert np.array_equal(warmed.act(plain, after)[0], policy.act(plain, after)[0])
 
 
 def test_unknown_previous_entries_count_as_their_mean() -> None:
