@@ -245,7 +245,7 @@ class AdaptationPanel(QWidget):
         words = self.tr("After {0}: {1} {2:.3f} [{3:.3f}, {4:.3f}] over {5} episodes. Checkpoint of step {6}.")
         shots = self.tr("1 shot") if last.shots == 1 else self.tr("{0} shots").format(last.shots)
         score, step = last.score, f"{self._facts.step:,}"
-        text = words.format(shots, score.measure, score.success, score.low, score.high, score.episodes, step)
+        text = words.format(shots, score.measure, score.score, score.low, score.high, score.episodes, step)
         share = self._worker.scored_share
         if share is not None:
             text = self.tr("Scoring held-out tasks: {0}. {1}").format(f"{share:.0%}", text)

@@ -96,5 +96,5 @@ def _lines(scores: Iterable[tuple[int, Evaluation]]) -> str:
     for count, score in scores:
         if not lines:
             lines.append(f"{'shots':>5}  {score.measure} [95%]")
-        lines.append(f"{count:>5}  {score.success:.3f} [{score.low:.3f}, {score.high:.3f}]")
+        lines.append(f"{count:>5}  {score.score:.3f} [{score.low:.3f}, {score.high:.3f}]")
     return "\n".join(lines)

@@ -274,7 +274,7 @@ def _measure(
             score = success_of(policy, experiment, registry, options.evaluate, partial(_tick, line))
             line.clear()
             about["success"][name] = score.to_dict()
-            lines.append(f"{name}: {score.measure} {score.success:.3f} [{score.low:.3f}, {score.high:.3f}]")
+            lines.append(f"{name}: {score.measure} {score.score:.3f} [{score.low:.3f}, {score.high:.3f}]")
     return lines
 
 

@@ -82,7 +82,7 @@ def evaluate(options: argparse.Namespace) -> int:
         print(json_text(about | result.to_dict()))
     else:
         print(
-            f"{target.task} on {target.embodiment}: {result.measure} {result.success:.3f} "
+            f"{target.task} on {target.embodiment}: {result.measure} {result.score:.3f} "
             f"[{result.low:.3f}, {result.high:.3f}] over {result.episodes} episodes"
         )
     return 0

@@ -49,7 +49,7 @@ class BestPolicy:
             lambda ended, wanted: reporter.clock.tick(),
             choosing=True,
         )
-        value, measure = result.success, result.measure
+        value, measure = result.score, result.measure
         if recorder is not None:
             information, score = recorder.mutual_information(), value
             values = {"selection_score": score, "selection_information": information}

@@ -22,12 +22,12 @@ RESAMPLES = 10_000
 class Evaluation:
     """A score with its 95% interval, and the episodes behind it.
 
-    ``success``, ``low`` and ``high`` are of the ``measure``: the share of successes, or the mean return where the task
+    ``score``, ``low`` and ``high`` are of the ``measure``: the share of successes, or the mean return where the task
     has no success.
     """
 
     episodes: int
-    success: float
+    score: float
     low: float
     high: float
     mean_return: float
@@ -35,9 +35,10 @@ class Evaluation:
     measure: str = "success"
 
     def to_dict(self) -> dict[str, float | str]:
+        """Return plain data; the score's key is ``success``, whatever its measure, as saved runs have it."""
         return {
             "episodes": self.episodes,
-            "success": self.success,
+            "success": self.score,
             "low": self.low,
             "high": self.high,
             "mean_return": self.mean_return,
@@ -46,10 +47,10 @@ class Evaluation:
 
     def events(self, stage: str, domain: str, step: int, seed: int, final: bool) -> tuple[Evaluated, EpisodesEnded]:
         """Return the events that publish it: the score, then its episodes."""
-        score = self.success, self.low, self.high, self.mean_return
+        values = self.score, self.low, self.high, self.mean_return
         found = self.outcome
         return (
-            Evaluated(stage, domain, step, self.episodes, *score, final, seed, self.measure),
+            Evaluated(stage, domain, step, self.episodes, *values, final, seed, self.measure),
             EpisodesEnded(
                 domain, step, found.seeds, found.returns, found.lengths, found.successes, found.randomization
             ),

@@ -93,7 +93,7 @@ class MetaTest:
         if not task.has_expert or any(line.name == EXPERT for line in lines):
             return lines
         score = evaluate("expert", self._task(context, 0), EPISODES, self._plan.seed)
-        return ReferenceLine(EXPERT, (score.success,), f"{EPISODES} episodes"), *lines
+        return ReferenceLine(EXPERT, (score.score,), f"{EPISODES} episodes"), *lines
 
     def adapt(
         self,

@@ -88,9 +88,9 @@ class Scores:
             result = score_target(policy, changed, plan, plan.episodes, plan.seed, tick)[-1]
             row = {"domain": "target", "step": step, "final": True, "condition": condition}
             rows.append(row | result.to_dict())
-            found[condition] = result.success
+            found[condition] = result.score
             reporter.say(
-                f"Target, {condition.replace(JOINED, ' and ')}: {result.measure} {result.success:.3f} "
+                f"Target, {condition.replace(JOINED, ' and ')}: {result.measure} {result.score:.3f} "
                 f"[{result.low:.3f}, {result.high:.3f}]."
             )
         self.evaluations[place:place] = rows
@@ -141,7 +141,7 @@ class Scores:
         for event in result.events(stage, name, step, plan.seed, final):
             reporter.publish(event)
         if final:
-            values = {"success": result.success, "low": result.low, "high": result.high, "return": result.mean_return}
+            values = {"success": result.score, "low": result.low, "high": result.high, "return": result.mean_return}
             prefix = "" if name == "target" else "source_"
             reporter.status.note(measure=result.measure, **{prefix + key: value for key, value in values.items()})
             reporter.status.put(evaluations=[*self.evaluations])

@@ -35,15 +35,13 @@ def main() -> None:
     for name, domain in (("source", experiment.source), ("target", experiment.target)):
         expert = evaluate("expert", resolve(domain, registry), 200, experiment.evaluation.seed)
         rows.append(
-            row(f"expert on the {name}", expert.success, "share of 200 episodes", ">= 0.99", expert.success >= 0.99)
+            row(f"expert on the {name}", expert.score, "share of 200 episodes", ">= 0.99", expert.score >= 0.99)
         )
     folder = pretrain.find(experiment, registry)
     assert folder is not None
     source, seed = resolve(experiment.source, registry), experiment.evaluation.seed
     base = evaluate(load_policy_folder(folder, registry), source, 200, seed)
-    rows.append(
-        row("source policy on its source", base.success, "share of 200 episodes", ">= 0.9", base.success >= 0.9)
-    )
+    rows.append(row("source policy on its source", base.score, "share of 200 episodes", ">= 0.9", base.score >= 0.9))
     at = {(r["strategy"], r["episodes"]): r for r in table}
     for strategy in ("full_finetuning", "lora"):
         gap = at[(strategy, 50)]["success"] - at[("from_scratch", 50)]["success"]

@@ -129,7 +129,7 @@ def outcome(kind: str, case: str, seed: int) -> dict[str, float]:
         found = {}
         for name, domain in zip(("source", "target"), domains(case), strict=True):
             result = evaluate(policy, resolve(domain, Registry()), EPISODES, EPISODE_SEED)
-            found |= {name: result.mean_return, f"{name}_success": result.success}
+            found |= {name: result.mean_return, f"{name}_success": result.score}
         return found
 
     found: dict[str, float] = kept(BENCH, f"{case}-{kind}-{seed}".replace(" ", "_"), make)

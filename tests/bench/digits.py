@@ -48,9 +48,7 @@ def scores(method: str, seed: int) -> dict[str, dict[str, float]]:
     # where an earlier step is published, the last one has no test score of its own yet
     policy, target = load_policy(session.folder, last), resolve(session.experiment.target, shared_registry())
     evaluation = session.experiment.evaluation
-    found[str(last)]["test"] = score_target(policy, target, evaluation, evaluation.episodes, evaluation.seed)[
-        -1
-    ].success
+    found[str(last)]["test"] = score_target(policy, target, evaluation, evaluation.episodes, evaluation.seed)[-1].score
     return found
 
 

@@ -67,7 +67,7 @@ def expert(task: str) -> float:
     from studio.run.evaluate import evaluate
     from studio.sim.domains import resolve
 
-    return evaluate("expert", resolve(plan_of(task, {}, 0).target, Registry()), 200, 10_000).success
+    return evaluate("expert", resolve(plan_of(task, {}, 0).target, Registry()), 200, 10_000).score
 
 
 def main(tasks: list[str]) -> None:

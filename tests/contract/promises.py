@@ -81,7 +81,7 @@ def assert_adapts_to_a_task(trained: Trained) -> None:
     (found,) = test.adapt(test.first_context, [0, 1], repeats=1)
     assert [one.shots for one in found.after] == [0, 1]
     for one in found.after:
-        assert math.isfinite(one.score.mean_return) and one.score.low <= one.score.success <= one.score.high
+        assert math.isfinite(one.score.mean_return) and one.score.low <= one.score.score <= one.score.high
         assert np.isfinite(one.trajectory.path).all() and len(one.trajectory.rewards) > 0
 
 
@@ -120,7 +120,7 @@ def assert_acts_the_same_when_exported(trained: Trained, place: Path) -> None:
     else:
         *_, score = score_target(policy, target, evaluation, evaluation.episodes, evaluation.seed)
     row = rows[-1]
-    assert (score.success, score.mean_return) == pytest.approx((row["success"], row["mean_return"]), rel=1e-3)
+    assert (score.score, score.mean_return) == pytest.approx((row["success"], row["mean_return"]), rel=1e-3)
 
 
 class _Unadapted(Strategy):

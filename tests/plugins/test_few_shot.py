@@ -186,4 +186,4 @@ def test_uncalibrated_camera_turns_and_shifts_the_ball_and_the_expert_still_reac
         np.testing.assert_allclose(observation["goal"], np.column_stack([measured, ball[:, 2]]), atol=1e-6)
     finally:
         world.close()
-    assert evaluate("expert", domain, 4, 1).success == 1
+    assert evaluate("expert", domain, 4, 1).score == 1

@@ -55,7 +55,7 @@ def said(**settings: Any) -> list[str]:
 
 @pytest.mark.parametrize("task", TASKS)
 def test_expert_brings_the_named_block_to_the_named_pad(task: str) -> None:
-    assert evaluate("expert", resolve(domain(task=task), registry()), 24, 10_000).success >= 0.95
+    assert evaluate("expert", resolve(domain(task=task), registry()), 24, 10_000).score >= 0.95
 
 
 def test_only_the_right_block_on_the_right_pad_is_a_success() -> None:

@@ -49,7 +49,7 @@ def world(robot: str, n: int, **settings: Any) -> World:
 @pytest.mark.parametrize("control", ["end_effector", "joint"])
 def test_the_expert_puts_the_block_on_the_goal(robot: str, control: str) -> None:
     found = evaluate("expert", resolve(domain(robot, control=control), registry()), 20, 10_000)
-    assert found.success == 1.0
+    assert found.score == 1.0
 
 
 def test_the_expert_finds_back_when_it_is_disturbed() -> None:

@@ -41,7 +41,7 @@ def size(robot: str) -> Size:
 @pytest.mark.parametrize("robot", ROBOTS)
 def test_the_expert_pushes_the_block_onto_the_goal(robot: str) -> None:
     found = evaluate("expert", resolve(domain(robot), registry()), 20, 10_000)
-    assert found.success == 1.0
+    assert found.score == 1.0
 
 
 @pytest.mark.parametrize("robot", ROBOTS)

@@ -24,7 +24,7 @@ def test_goals_inside_and_outside_are_hidden_and_within_reach(arm: str) -> None:
         chosen = held_out(domain, which, 5)
         goals = np.array(chosen.domain.contexts)
         assert ((goals >= low) & (goals <= high)).all(1).all() == (which == "inside")
-        assert evaluate("expert", chosen, 10, 5).success == 1
+        assert evaluate("expert", chosen, 10, 5).score == 1
     world = World(domain.domain, domain.new_task(), domain.embodiment, 2, 1)
     Trials(world, 2)
     seen, _ = world.reset(seed=1)

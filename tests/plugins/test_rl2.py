@@ -70,7 +70,7 @@ def test_rl2_is_scored_over_trials_on_held_out_tasks(tmp_path: Path) -> None:
     held_out = {x for x, _ in split(resolve(asked.target, shared_registry()), asked.evaluation.seed).inside}
     assert set(episodes.randomization["context:goal_x"][scored]) <= held_out
     again = evaluate_run(session.folder, asked, shared_registry())
-    assert again.success == pytest.approx(second["success"], rel=1e-3)
+    assert again.score == pytest.approx(second["success"], rel=1e-3)
 
 
 def test_fast_weights_need_a_compiler_unless_their_update_is_eager(monkeypatch: pytest.MonkeyPatch) -> None:

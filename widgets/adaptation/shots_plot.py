@@ -89,7 +89,7 @@ class ShotsPlot(LegendPlot):
 
     def _add(self, scores: dict[int, Evaluation], hue: QColor, mark: str, aside: float) -> None:
         shots = np.array(sorted(scores), float) + aside
-        values, low, high = np.array([(one.success, one.low, one.high) for _, one in sorted(scores.items())]).T
+        values, low, high = np.array([(one.score, one.low, one.high) for _, one in sorted(scores.items())]).T
         pen = pg.mkPen(hue, width=1)
         bars = pg.ErrorBarItem(x=shots, y=values, top=high - values, bottom=values - low, beam=0, pen=pen)
         self.view.addItem(bars)

@@ -279,7 +279,7 @@ class AdaptersView(QWidget):
     def _measure_success(self) -> None:
         def words(found: Any) -> str:
             text = self.tr("Rank {rank}: {measure} {before} before, {after} after ({episodes} episodes, same seeds).")
-            before, after = (f"{one.success:.3f} [{one.low:.3f}, {one.high:.3f}]" for one in found)
+            before, after = (f"{one.score:.3f} [{one.low:.3f}, {one.high:.3f}]" for one in found)
             measure, episodes = found[0].measure, found[0].episodes
             return text.format(rank=rank, measure=measure, before=before, after=after, episodes=episodes)
 

@@ -105,7 +105,7 @@ class RunActions(QObject):
         app_state.toast.emit("info", words, "")
 
         def done(found: Any) -> None:
-            digits = (rate(value, found.measure) for value in (found.success, found.low, found.high))
+            digits = (rate(value, found.measure) for value in (found.score, found.low, found.high))
             words = self.tr("{run}, {place}: {measure} {score} [{low}, {high}] over {count} episodes.")
             names = dict(zip(("score", "low", "high"), digits, strict=True))
             words = words.format(run=folder.name, place=place, measure=found.measure, count=found.episodes, **names)

@@ -84,7 +84,7 @@ def test_keep_best_publishes_the_best_by_selection(runs: Path) -> None:
         assert (session.folder / file).read_bytes() == (session.folder / "best" / file).read_bytes()
     chosen = load_policy(session.folder)
     again = evaluate(chosen, resolve(plan.target, REGISTRY), 3, selection_seed(plan.seed))
-    assert again.success == pytest.approx(best["score"])
+    assert again.score == pytest.approx(best["score"])
     seeds = set(read_episodes(session.folder).seed.tolist())
     assert not seeds & {selection_seed(plan.seed) + i for i in range(3)}
 

@@ -72,8 +72,8 @@ def test_advance_leaves_other_simulations_as_they_are() -> None:
 def test_the_expert_succeeds_in_at_least_99_of_100_episodes(robot: str, control: str) -> None:
     domain = Domain(embodiment=robot, control=control, observation="goal")
     found = evaluate("expert", resolve(domain, REGISTRY), 100, 10_000)
-    assert found.success >= 0.99
-    assert found.low <= found.success <= found.high
+    assert found.score >= 0.99
+    assert found.low <= found.score <= found.high
 
 
 @pytest.mark.parametrize("robot", ROBOTS)

@@ -57,7 +57,7 @@ def functions(disk: dict[str, Any]) -> Engine:
 
     def score_run(folder: Path, experiment: Experiment, registry: Any, keep_on: Any) -> Any:
         disk["scored"] = (folder.name, experiment.target.task, keep_on())
-        return SimpleNamespace(success=0.5, low=0.4, high=0.6, measure="success", episodes=200)
+        return SimpleNamespace(score=0.5, low=0.4, high=0.6, measure="success", episodes=200)
 
     return Engine(list_runs=list_runs, export_runs=export_runs, trash=trash, score_run=score_run)
 
