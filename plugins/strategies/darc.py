@@ -125,7 +125,7 @@ class OffDynamicsSAC(SAC):
         return values
 
 
-class DARC(ReinforcementStrategy):
+class DARC(ReinforcementStrategy[SquashedActorCritic]):
     """SAC on the source, with its own randomization, and rewards corrected for the target's dynamics."""
 
     id = "darc"
@@ -170,7 +170,7 @@ class DARC(ReinforcementStrategy):
         self._target = context.world(context.experiment.target, 1, self.params.physics_threads)
         super().setup(context)
 
-    def learner(self, policy: Any, world: World, plan: Experiment, log: Log) -> OffDynamicsSAC:
+    def learner(self, policy: SquashedActorCritic, world: World, plan: Experiment, log: Log) -> OffDynamicsSAC:
         iterations, auxiliary = plan.budget.iterations, self.auxiliary(policy)
         return OffDynamicsSAC(
             policy, world, self.params, target=self._target, iterations=iterations, seed=plan.seed, log=log,

@@ -4,7 +4,6 @@ samples of that prediction, which is posterior sampling."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from studio.contracts import Context, Problem, Requires, ResolvedDomain
 from studio.experiment import Domain, Experiment, setting
@@ -20,7 +19,7 @@ from studio.sim.world import World
 BANDIT = {"embodiment": "point", "task": "bandit_5", "control": "discrete", "observation": "state"}
 
 
-class DPT(ReinforcementStrategy):
+class DPT(ReinforcementStrategy[TrialTransformer]):
     """Supervised pretraining on tasks of the source's family; the policy never observes the context."""
 
     id = "dpt"
@@ -47,14 +46,15 @@ class DPT(ReinforcementStrategy):
     def training_domain(self, experiment: Experiment) -> Domain:
         return hidden(experiment.source)
 
-    def first_policy(self, context: Context[World], world: World) -> Any:
+    def first_policy(self, context: Context[World], world: World) -> TrialTransformer:
         self._trials = Trials(world, self.params.trial)
-        policy: Any = context.policy(pretrained=False)
+        policy = context.policy(pretrained=False)
+        assert isinstance(policy, TrialTransformer)
         ignore_context(policy)
         policy.fit_to(world, context.experiment.seed)
         return policy.to(context.device)
 
-    def learner(self, policy: Any, world: World, plan: Experiment, log: Log) -> Learner:
+    def learner(self, policy: TrialTransformer, world: World, plan: Experiment, log: Log) -> Learner:
         given = {"iterations": plan.budget.iterations, "seed": plan.seed}
         return DecisionPretraining(policy, world, self._trials, self.params, **given)
 

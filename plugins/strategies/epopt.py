@@ -2,17 +2,17 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 from studio.contracts import Problem
 from studio.experiment import Domain, Experiment, RandomizationTerm
 from studio.rl.algorithms.worst_cases import WorstCaseParams, WorstCasePPO
 from studio.rl.learners import Learner, Log
+from studio.rl.networks.gaussian import GaussianActorCritic
 from studio.rl.strategy import ReinforcementStrategy
 from studio.sim.world import World
 
 
-class EPOpt(ReinforcementStrategy):
+class EPOpt(ReinforcementStrategy[GaussianActorCritic]):
     """PPO on the fraction ε of episodes with the lowest returns under the source's randomization, after a warm-up."""
 
     id = "epopt"
@@ -42,7 +42,7 @@ class EPOpt(ReinforcementStrategy):
     def terms(self, source: Domain) -> Sequence[RandomizationTerm]:
         return source.randomization
 
-    def learner(self, policy: Any, world: World, plan: Experiment, log: Log) -> Learner:
+    def learner(self, policy: GaussianActorCritic, world: World, plan: Experiment, log: Log) -> Learner:
         iterations, auxiliary = plan.budget.iterations, self.auxiliary(policy)
         return WorstCasePPO(
             policy, world, self.params, iterations=iterations, seed=plan.seed, log=log, auxiliary=auxiliary

@@ -17,6 +17,7 @@ from studio.rl.algorithms.dqn import DQN, DQNParams
 from studio.rl.algorithms.sac import SAC, SACParams
 from studio.rl.hindsight import HindsightParams, has_goals
 from studio.rl.learners import Learner, Log, check_off_policy
+from studio.rl.networks.policy import FlatPolicy
 from studio.rl.networks.q_policy import QPolicy
 from studio.rl.networks.squashed import SquashedActorCritic
 from studio.rl.strategy import TINY, ReinforcementStrategy
@@ -30,7 +31,7 @@ _PARAMS: dict[str, Any] = {
 }  # fmt: skip
 
 
-class GoalConditioned(ReinforcementStrategy):
+class GoalConditioned(ReinforcementStrategy[FlatPolicy]):
     """Double DQN where the control is discrete, SAC elsewhere, on the source's or self-generated goals; scored on the
     target's."""
 
@@ -64,7 +65,7 @@ class GoalConditioned(ReinforcementStrategy):
     class Params(HindsightParams, DQNParams, SACParams):
         """Goals, hindsight, collection, optimization. The ε fields are for DQN, α and the target entropy for SAC."""
 
-    def learner(self, policy: Any, world: World, plan: Experiment, log: Log) -> Learner:
+    def learner(self, policy: FlatPolicy, world: World, plan: Experiment, log: Log) -> Learner:
         p = self.params
         given = {"iterations": plan.budget.iterations, "seed": plan.seed, "log": log, "hindsight": p}
         given["auxiliary"] = self.auxiliary(policy)

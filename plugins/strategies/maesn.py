@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from studio.contracts import Problem
 from studio.experiment import Experiment, setting
@@ -11,6 +10,7 @@ from studio.meta.latent_task_actor import LATENT, LatentTaskActor
 from studio.meta.meta_gradient_params import MetaGradientParams
 from studio.meta.meta_gradient_strategy import MetaGradientStrategy
 from studio.meta.meta_policy_gradient import MetaPolicyGradient, weights_of
+from studio.meta.task_actor import TaskActor
 from studio.rl.learners import Log
 from studio.rl.strategy import TINY
 from studio.sim.world import World
@@ -56,7 +56,7 @@ class MAESN(MetaGradientStrategy):
             True, "Elementwise rates", "Rates of its own for every number of a parameter, instead of its tensor."
         )
 
-    def learner(self, policy: Any, world: World, plan: Experiment, log: Log) -> MetaPolicyGradient:
+    def learner(self, policy: TaskActor, world: World, plan: Experiment, log: Log) -> MetaPolicyGradient:
         p = self.params
         return MetaPolicyGradient(
             policy,

@@ -15,6 +15,7 @@ from studio.meta.hidden_context import hidden, ignore_context
 from studio.rl.algorithm_choice import AlgorithmChoice, ChosenAlgorithm
 from studio.rl.algorithms.ppo_params import PPOParams
 from studio.rl.collectors.context_returns import ContextReturns, components
+from studio.rl.networks.policy import FlatPolicy
 from studio.rl.strategy import TINY, TINY_PPO
 from studio.sim.tasks.contexts import context_observable
 from studio.sim.world import World
@@ -55,7 +56,7 @@ class MultiTask(ChosenAlgorithm):
         source = experiment.source
         return source if self.params.context == "observed" else hidden(source)
 
-    def first_policy(self, context: Context[World], world: World) -> Any:
+    def first_policy(self, context: Context[World], world: World) -> FlatPolicy:
         policy = super().first_policy(context, world)
         if self.params.context == "hidden":
             ignore_context(policy)

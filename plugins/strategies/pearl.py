@@ -23,7 +23,7 @@ from studio.sim.world import World
 CIRCLE = {"embodiment": "point", "task": "half_circle", "control": "motor", "observation": "state"}
 
 
-class PEARL(ReinforcementStrategy):
+class PEARL(ReinforcementStrategy[LatentActorCritic]):
     """Soft actor-critic over tasks of the source's family, with an encoder that infers them from recent trials.
 
     A shot is an episode of the new task. The first is played by a z of the prior, each later one by a z of the
@@ -66,7 +66,7 @@ class PEARL(ReinforcementStrategy):
     def training_domain(self, experiment: Experiment) -> Domain:
         return hidden(experiment.source)
 
-    def first_policy(self, context: Context[World], world: World) -> Any:
+    def first_policy(self, context: Context[World], world: World) -> LatentActorCritic:
         first = training_episode_seed(context.experiment.seed)
         seeds = task_seeds(world.domain, world.task, self.params.training_tasks, first)
         self._trials = AssignedTrials(world, self.params.trial + self.params.extra, seeds)
@@ -74,7 +74,7 @@ class PEARL(ReinforcementStrategy):
         ignore_context(policy)
         return policy
 
-    def learner(self, policy: Any, world: World, plan: Experiment, log: Log) -> Learner:
+    def learner(self, policy: LatentActorCritic, world: World, plan: Experiment, log: Log) -> Learner:
         iterations, seed = plan.budget.iterations, plan.seed
         return PEARLLearner(policy, world, self._trials, self.params, iterations=iterations, seed=seed, log=log)
 

@@ -4,7 +4,7 @@ rewards and episode ends, so that it can explore in the first episodes and explo
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from studio.contracts import Context, Metrics, Problem, Requires, Stateful
 from studio.experiment import Domain, Experiment, Settings, setting
@@ -35,7 +35,7 @@ class TrialParams(Settings):
     )
 
 
-class RL2(ReinforcementStrategy):
+class RL2(ReinforcementStrategy[TrialActorCritic]):
     """Recurrent PPO over trials of the source's family; the policy never observes the context."""
 
     id = "rl2"
@@ -62,7 +62,7 @@ class RL2(ReinforcementStrategy):
     def training_domain(self, experiment: Experiment) -> Domain:
         return hidden(experiment.source)
 
-    def first_policy(self, context: Context[World], world: World) -> Any:
+    def first_policy(self, context: Context[World], world: World) -> TrialActorCritic:
         self._trials = Trials(world, self.params.trial)
         self._returns = TrialReturns(world, self._trials)
         world.observers.append(self._returns)
@@ -70,7 +70,7 @@ class RL2(ReinforcementStrategy):
         ignore_context(policy)
         return policy
 
-    def learner(self, policy: Any, world: World, plan: Experiment, log: Log) -> Learner:
+    def learner(self, policy: TrialActorCritic, world: World, plan: Experiment, log: Log) -> Learner:
         given = {
             "anneal_entropy": self.params.anneal_entropy,
             "auxiliary": self.auxiliary(policy),

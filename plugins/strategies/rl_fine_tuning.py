@@ -17,7 +17,7 @@ from studio.registry import shared_registry
 from studio.rl.algorithm_choice import AlgorithmChoice, ChosenAlgorithm
 from studio.rl.algorithms.ppo_params import PPOParams
 from studio.rl.networks.observations import flatten
-from studio.rl.warm_start import WarmStartParams, WarmStartSACParams, check_warm_start, warm_start
+from studio.rl.warm_start import Startable, WarmStartParams, WarmStartSACParams, check_warm_start, warm_start
 from studio.sim.world import World
 
 
@@ -54,8 +54,9 @@ class RLFineTuning(ChosenAlgorithm):
     def training_domain(self, experiment: Experiment) -> Domain:
         return experiment.target
 
-    def first_policy(self, context: Context[World], world: World) -> Any:
-        policy: Any = context.policy(pretrained=True)
+    def first_policy(self, context: Context[World], world: World) -> Startable:
+        policy = context.policy(pretrained=True)
+        assert isinstance(policy, Startable)
         inputs, outputs = flatten(world.observe(slice(1)), policy.params.ignored).shape[1], len(world.control.low)
         if (policy.params.inputs, policy.params.outputs) != (inputs, outputs):
             raise ExperimentError(
@@ -64,7 +65,8 @@ class RLFineTuning(ChosenAlgorithm):
                 "target.task",
                 "Choose tasks with the same observation and action spaces.",
             )
-        blank: Any = context.policy(pretrained=False)
+        blank = context.policy(pretrained=False)
+        assert isinstance(blank, Startable)
         blank.fit_to(world, context.experiment.seed)
         warm_start(policy, blank.to(context.device), self.params)
         return policy

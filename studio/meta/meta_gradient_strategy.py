@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from studio.contracts import Context, Policy, Problem, Requires, Shots
 from studio.experiment import Domain, Experiment
 from studio.meta.hidden_context import hidden, ignore_context
@@ -16,7 +14,7 @@ from studio.seeds import shot_seed
 from studio.sim.world import World
 
 
-class MetaGradientStrategy(ReinforcementStrategy):
+class MetaGradientStrategy(ReinforcementStrategy[TaskActor]):
     """Meta-trains an actor on the source's family, whose context it never observes. A shot is a gradient step, on
     episodes of the new task that no evaluation has."""
 
@@ -33,12 +31,12 @@ class MetaGradientStrategy(ReinforcementStrategy):
     def training_domain(self, experiment: Experiment) -> Domain:
         return hidden(experiment.source)
 
-    def first_policy(self, context: Context[World], world: World) -> Any:
+    def first_policy(self, context: Context[World], world: World) -> TaskActor:
         policy = super().first_policy(context, world)
         ignore_context(policy)
         return policy
 
-    def learner(self, policy: Any, world: World, plan: Experiment, log: Log) -> MetaPolicyGradient:
+    def learner(self, policy: TaskActor, world: World, plan: Experiment, log: Log) -> MetaPolicyGradient:
         return MetaPolicyGradient(
             policy, world, self.params, iterations=plan.budget.iterations, seed=plan.seed, log=log
         )

@@ -48,9 +48,9 @@ class SupportStrategy(Strategy):
 
     def first_policy(self, context: Context[Any]) -> SupportPerceptron:
         """Return the policy that training starts from, still without sizes."""
-        policy: Any = context.policy(pretrained=False)
-        made: SupportPerceptron = policy
-        return made
+        policy = context.policy(pretrained=False)
+        assert isinstance(policy, SupportPerceptron)  # as :attr:`policies` says
+        return policy
 
     def check(self, experiment: Experiment) -> list[Problem]:
         if experiment.policy.id not in self.policies:
@@ -87,7 +87,7 @@ class SupportStrategy(Strategy):
     def iterate(self) -> Iterator[Metrics]:
         return self._learner.iterate()
 
-    def policy(self) -> Any:
+    def policy(self) -> SupportPerceptron:
         return self._policy
 
     def adapt(self, shots: Shots) -> Policy:

@@ -39,7 +39,7 @@ class AlgorithmChoice(Settings):
     sac: soft.SACParams = setting(soft.SACParams(), "SAC", "Parameters of SAC, used if it is the algorithm.")
 
 
-class ChosenAlgorithm(ReinforcementStrategy):
+class ChosenAlgorithm(ReinforcementStrategy[FlatPolicy]):
     """A strategy whose parameters choose PPO or SAC: its ``Params`` derive from ``PPOParams`` and
     :class:`AlgorithmChoice`."""
 
@@ -61,7 +61,7 @@ class ChosenAlgorithm(ReinforcementStrategy):
     def settings_field(self) -> str:
         return "strategy.params.sac" if self.params.algorithm == "sac" else "strategy.params"
 
-    def learner(self, policy: Any, world: World, plan: Experiment, log: Log) -> Learner:
+    def learner(self, policy: FlatPolicy, world: World, plan: Experiment, log: Log) -> Learner:
         make, iterations, auxiliary = ALGORITHMS[policy.algorithm].make, plan.budget.iterations, self.auxiliary(policy)
         return make(policy, world, self.settings, iterations=iterations, seed=plan.seed, log=log, auxiliary=auxiliary)
 

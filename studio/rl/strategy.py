@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic, TypeVar, cast
 
 from studio.contracts import AuxiliaryLoss, Context, Metrics, Problem, Requires, Stateful, Strategy
 from studio.experiment import Domain, Experiment, RandomizationTerm
@@ -11,6 +11,7 @@ from studio.rl.algorithms.ppo import PPO, UNITS
 from studio.rl.algorithms.ppo_params import PPOParams
 from studio.rl.learners import Learner, Log, check_ppo
 from studio.rl.networks.gaussian import GaussianActorCritic
+from studio.rl.networks.policy import FlatPolicy
 from studio.sim.world import World
 
 # A hopper with a randomized torso mass, for a few rollouts of PPO.
@@ -34,8 +35,12 @@ TINY: dict[str, Any] = {
 }
 
 
-class ReinforcementStrategy(Strategy):
-    """Trains one policy in one world; an iteration is a rollout and its update. A subclass chooses the parts:
+P = TypeVar("P", bound=FlatPolicy)
+
+
+class ReinforcementStrategy(Strategy, Generic[P]):
+    """Trains one policy, of the type P, in one world; an iteration is a rollout and its update. A subclass chooses the
+    parts:
 
     - :meth:`training_domain`: the domain of that world. By default the source, randomized by :meth:`terms`.
     - :meth:`first_policy`: the initial policy. By default a new one of the world's sizes; a strategy that requires a
@@ -64,9 +69,9 @@ class ReinforcementStrategy(Strategy):
         """Return the randomization of the source in training: by default none, but observed terms stay observed."""
         return [term.model_copy(update={"probability": 0.0}) for term in source.randomization if term.observed]
 
-    def first_policy(self, context: Context[World], world: World) -> Any:
+    def first_policy(self, context: Context[World], world: World) -> P:
         """Return the policy that training starts from, on the context's device."""
-        policy: Any = context.policy(pretrained=False)
+        policy = cast(P, context.policy(pretrained=False))  # :attr:`policies` are of this type
         policy.fit_to(world, context.experiment.seed)
         return policy.to(context.device)
 
@@ -76,12 +81,13 @@ class ReinforcementStrategy(Strategy):
         parameters."""
         return self.params
 
-    def learner(self, policy: Any, world: World, plan: Experiment, log: Log) -> Learner:
+    def learner(self, policy: P, world: World, plan: Experiment, log: Log) -> Learner:
         """Return the learner that trains the policy in the world over the budget."""
+        assert isinstance(policy, GaussianActorCritic)  # what PPO trains
         iterations, auxiliary = plan.budget.iterations, self.auxiliary(policy)
         return PPO(policy, world, self.settings, iterations=iterations, seed=plan.seed, log=log, auxiliary=auxiliary)
 
-    def auxiliary(self, policy: Any) -> Sequence[AuxiliaryLoss]:
+    def auxiliary(self, policy: P) -> Sequence[AuxiliaryLoss]:
         """Return losses that are added to the learner's own; see :class:`studio.rl.auxiliary.AuxiliaryLosses`.
 
         A loss with parameters of its own is a ``torch.nn.Module``: the learner trains and saves them.
@@ -94,14 +100,14 @@ class ReinforcementStrategy(Strategy):
     def setup(self, context: Context[Any]) -> None:
         plan, settings = context.experiment, self.settings
         self._world = context.world(self.training_domain(plan), settings.simulations, settings.physics_threads)
-        self._policy: Any = self.first_policy(context, self._world)
+        self._policy = self.first_policy(context, self._world)
         self._learner = self.learner(self._policy, self._world, plan, context.log)
 
     def iterate(self) -> Iterator[Metrics]:
         yield from self._learner.iterate()
         self._world.close()
 
-    def policy(self) -> Any:
+    def policy(self) -> P:
         return self._policy
 
     def stateful(self) -> Mapping[str, Stateful]:

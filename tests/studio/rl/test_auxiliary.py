@@ -119,10 +119,10 @@ def test_gradient_is_that_of_autograd_on_the_flat_parameters() -> None:
 
 
 def test_strategy_hands_its_losses_to_its_learner(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Small(ReinforcementStrategy):
+    class Small(ReinforcementStrategy[GaussianActorCritic]):
         id = "small"
 
-        def auxiliary(self, policy: Any) -> Sequence[Any]:
+        def auxiliary(self, policy: GaussianActorCritic) -> Sequence[Any]:
             return [StatePrediction(policy.params.inputs, 1.0)]
 
     strategy, plan = Small(PPOParams(**ON_POLICY)), Small.examples()["example"]
