@@ -139,8 +139,8 @@ def test_tasks() -> Examples:
 
 
 def outside_tasks() -> Examples:
-    """Return as many tasks whose amplitude and phase both lie beyond the ranges of training, by up to half of their
-    widths on either side."""
+    """Return as many tasks whose amplitudes are above training's, by up to half of the range's width, and whose phases
+    no curve of training has."""
     contexts = [list(context) for context in split(DOMAIN, TEST_SEED, TASKS).outside]
     domain = DOMAIN.changed(DOMAIN.domain.changed(contexts=contexts))
     return collect_examples(domain, TASKS, SHOTS + ASKED, TEST_SEED)
