@@ -10,7 +10,7 @@ are drawn, whose expected rewards are known at each pull.
 
 The experiments are those of ``assets/experiments``. With a constant weight of the entropy, six runs of RL² on seeds 0,
 1 and 2 had reached 98.8 to 99.8% in 200 iterations; it decays since SNAIL learned better so on seed 101. Seconds are
-those of the whole run, with its evaluation, on the machine as it was. ``python -m tests.bench.bandits [FOLDER [PART
+those of the whole run, with its evaluation, on the machine as it was. ``python tests/bench/bandits.py [FOLDER [PART
 …]]`` runs what is not in the folder of runs yet, and prints the figures of these parts, or of all.
 """
 
@@ -23,6 +23,8 @@ from typing import Any
 
 import numpy as np
 import torch
+from _report import finish, row
+from _sessions import RUNS, run_all
 
 from studio.experiment import Experiment
 from studio.meta.exact_bandits import counts_value, optimal_value, policy_value, thompson_value
@@ -33,8 +35,6 @@ from studio.registry import shared_registry
 from studio.sim.domains import resolve
 from studio.store.checkpoint import load_policy
 from studio.store.runs import RunInfo
-from tests.bench._report import finish, row
-from tests.bench._sessions import RUNS, run_all
 
 SEEDS = (0, 1, 2)
 PULLS, LONG = 10, 100

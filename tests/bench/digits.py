@@ -14,6 +14,8 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+from _report import finish, row
+from _training import RUNS, kept
 
 from studio.experiment import Experiment
 from studio.paths import assets
@@ -23,8 +25,6 @@ from studio.run.score_target import score_target
 from studio.run.session import Session
 from studio.sim.domains import resolve
 from studio.store.checkpoint import load_policy
-from tests.bench._report import finish, row
-from tests.bench._training import RUNS, kept
 
 METHODS = ("source_only", "mmd", "from_scratch", "dann", "coral")
 SEEDS = range(5)

@@ -19,6 +19,9 @@ import sys
 
 import numpy as np
 import torch
+from _report import finish, row
+from _training import RUNS, kept
+from digits import SEEDS, interval
 
 from plugins.tasks import digit_images
 from plugins.tasks.digits import TEST, VALIDATION, DigitsBlended, DigitsBlendedPartial
@@ -30,9 +33,6 @@ from studio.registry import shared_registry
 from studio.run.channels import Channels
 from studio.run.session import Session
 from studio.store.policies import load_policy_folder
-from tests.bench._report import finish, row
-from tests.bench._training import RUNS, kept
-from tests.bench.digits import SEEDS, interval
 
 CASES = {
     "no alignment": ("source_only", DigitsBlended.id),

@@ -9,7 +9,7 @@ of the source policy without a map. Success over 100 episodes; three seeds.
 The probe: a linear classifier of the four robots by the trained policy's features, fitted on half of 20 new episodes of
 each robot and scored on the other half; chance is 0.25.
 
-``python -m tests.bench.embodiments [FOLDER]`` runs what is not in the folder of runs yet, and prints the figures.
+``python tests/bench/embodiments.py [FOLDER]`` runs what is not in the folder of runs yet, and prints the figures.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from typing import Any
 
 import numpy as np
 import torch
+from _report import finish
+from _sessions import RUNS, evaluations, run_all, success
 
 from studio.contracts import Batch
 from studio.data.batches import BatchSampler, Mixed
@@ -31,8 +33,6 @@ from studio.registry import shared_registry
 from studio.sim.domains import resolve
 from studio.store.policies import load_policy_folder
 from studio.store.runs import RunInfo
-from tests.bench._report import finish
-from tests.bench._sessions import RUNS, evaluations, run_all, success
 
 ROBOTS = ("franka_7dof", "ur5_6dof", "bimanual_14dof", "mobile_3dof")
 TRAININGS = (

@@ -6,7 +6,7 @@ target is a UR5e with a new camera, another one for every seed. Both methods lea
 on as many frames: ``few_shot`` by its meta-training, ``full_finetuning`` by the cloning of all sources at once. Then
 both are given the target's demonstrations, the same ones. Fine-tuning is scored after each of ``STEPS`` gradient steps.
 
-``python -m tests.bench.few_shot [FOLDER]`` runs what is not in the folder of runs yet, and prints the figures.
+``python tests/bench/few_shot.py [FOLDER]`` runs what is not in the folder of runs yet, and prints the figures.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from typing import Any
 
 import numpy as np
 import torch
+from _report import finish
+from _sessions import RUNS, evaluations, run_all, success
 
 from studio.experiment import Experiment
 from studio.store.runs import RunInfo
-from tests.bench._report import finish
-from tests.bench._sessions import RUNS, evaluations, run_all, success
 
 SHOTS = (1, 5, 10)
 STEPS = (25, 200)  # of fine-tuning

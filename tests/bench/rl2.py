@@ -6,7 +6,7 @@ The experiments are those of ``assets/experiments``: ``rl2_half_circle`` (PEARL'
 or a velocity that training never drew, or one outside of the family; the policy acts deterministically. Intervals are
 95%, from resampling seeds and trials.
 
-``python -m tests.bench.rl2 [FOLDER [NAME…]]`` runs what is not in the folder of runs yet, of some experiments alone if
+``python tests/bench/rl2.py [FOLDER [NAME…]]`` runs what is not in the folder of runs yet, of some experiments alone if
 they are named, and prints the figures.
 """
 
@@ -19,6 +19,8 @@ from typing import Any
 
 import numpy as np
 import torch
+from _report import finish, row
+from _sessions import RUNS, run_all
 
 from plugins.tasks.maze import START, distances, mazes, open_moves
 from studio.contracts import ResolvedDomain
@@ -30,8 +32,6 @@ from studio.sim.domains import resolve
 from studio.sim.rollout import Outcome
 from studio.store.checkpoint import load_policy
 from studio.store.runs import RunInfo
-from tests.bench._report import finish, row
-from tests.bench._sessions import RUNS, run_all
 
 EXPERIMENTS = Path(__file__).resolve().parents[2] / "assets" / "experiments"
 SEEDS = {"half_circle": (0, 1, 2), "maze": (0,), "cheetah_direction": (0,), "cheetah_velocity": (0,)}

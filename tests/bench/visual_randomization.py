@@ -4,7 +4,7 @@
 all of the strategy's variations, with neither them nor augmentation, and with augmentation of the images alone. Success
 over 200 episodes.
 
-``python -m tests.bench.visual_randomization [FOLDER]`` runs what is not in the folder of runs yet, and prints the rows.
+``python tests/bench/visual_randomization.py [FOLDER]`` runs what is not in the folder of runs yet, and prints the rows.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from _report import finish
+from _sessions import RUNS, run_all, success
 
 from studio.experiment import Experiment
-from tests.bench._report import finish
-from tests.bench._sessions import RUNS, run_all, success
 
 SEEDS = (0, 1, 2)
 EXAMPLE = Path(__file__).resolve().parents[2] / "assets" / "experiments" / "visual_randomization.yaml"
