@@ -7,6 +7,7 @@ import numpy as np
 from studio.contracts import ResolvedDomain, TaskSplit
 from studio.errors import ExperimentError
 from studio.rng import EpisodeRng
+from studio.seeds import selection_seed
 
 STREAM = 7  # the random stream of held-out contexts
 HELD_OUT = 20  # held-out tasks inside the training range, and as many outside
@@ -41,14 +42,15 @@ def held_out(domain: ResolvedDomain, which: str, seed: int, choosing: bool = Fal
     Args:
         which: ``"inside"`` the family's range or ``"outside"``; ``"none"``: the domain as it is.
         seed: of the evaluation.
-        choosing: a policy is to be chosen, not scored: where the family keeps contexts for that, they are taken.
+        choosing: a policy is to be chosen, not scored: it has the contexts that the family keeps for that, or others
+            than those of the score where they are drawn.
 
     Raises:
         ExperimentError: the family has no such contexts, or the domain chooses its own and the family keeps none.
     """
     if which == "none":
         return domain
-    task, found = domain.task, split(domain, seed)
+    task, found = domain.task, split(domain, selection_seed(seed) if choosing else seed)
     contexts = found.inside if which == "inside" else found.outside
     words, remedy = "", "Set it to none."
     if not task.context:

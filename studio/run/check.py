@@ -72,7 +72,7 @@ def check(experiment: Experiment, registry: Registry) -> list[Problem]:
             if not problems:
                 problems += check_conditions(experiment, registry.get("tasks", experiment.target.task, "task")())
             if not problems:
-                attempt("evaluation.held_out", lambda: _held_out(experiment, registry))
+                problems += attempt("evaluation.held_out", lambda: _held_out(experiment, registry)) or []
             problems += _demonstrations(experiment, kind, registry)
             if kind.requires.source_policy and not problems:
                 problems += attempt("pretraining.checkpoint", lambda: check_checkpoint(experiment, registry)) or []
@@ -118,9 +118,20 @@ def _seeds(experiment: Experiment, registry: Registry) -> list[Problem]:
     return []
 
 
-def _held_out(experiment: Experiment, registry: Registry) -> None:
-    """Raise ExperimentError where the target has no such held-out tasks."""
-    held_out(resolve(experiment.target, registry), experiment.evaluation.held_out, experiment.evaluation.seed)
+def _held_out(experiment: Experiment, registry: Registry) -> list[Problem]:
+    """Return the problem of a best policy that would be chosen on the held-out tasks that it is scored on.
+
+    Raises:
+        ExperimentError: the target has no such held-out tasks.
+    """
+    target, plan = resolve(experiment.target, registry), experiment.evaluation
+    scored, chosen = (held_out(target, plan.held_out, plan.seed, choosing) for choosing in (False, True))
+    if plan.held_out == "none" or not plan.keep_best:
+        return []
+    if not {tuple(context) for context in scored.domain.contexts} & {tuple(c) for c in chosen.domain.contexts}:
+        return []
+    words = f"The family of '{target.task.id}' keeps no tasks to choose the best policy on beside those of the score."
+    return [Problem("evaluation.keep_best", words, "Turn it off, or set evaluation.held_out to none.")]
 
 
 def _selection(experiment: Experiment, registry: Registry) -> list[Problem]:

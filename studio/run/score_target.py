@@ -36,7 +36,7 @@ def score_target(
         episodes: behind each score.
         seed: of the first episode; they count up.
         tick: called every step with (episodes ended, episodes); it may raise to leave.
-        choosing: a policy is to be chosen: on other held-out tasks, where the family keeps some for that.
+        choosing: a policy is to be chosen: on other held-out tasks than those of the score.
     """
     domain = held_out(target, plan.held_out, plan.seed, choosing)
     if plan.uses_shots and policy.reads_support:

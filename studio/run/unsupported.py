@@ -48,6 +48,9 @@ def unsupported(
             yield from _trials(experiment, trial_policies)
         elif not kind.requires.task_family:
             yield from _support(experiment)
+        elif experiment.evaluation.keep_best and chosen is not None and not chosen.reads_support:
+            message = f"The best policy would be chosen before any shot, and what '{title}' makes of shots is scored."
+            yield Problem("evaluation.keep_best", message, "Turn it off, or set evaluation.shots to 0.")
 
 
 def _trials(experiment: Experiment, trial_policies: Collection[str]) -> Iterator[Problem]:

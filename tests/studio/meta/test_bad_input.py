@@ -182,3 +182,19 @@ def test_a_setting_of_the_policys_inner_loop_is_a_problem_of_maesn_that_adapts_t
     assert problems("maesn", {**changes, "strategy.params.adapt_policy": True}) == []
     (found,) = problems("maesn", changes)
     assert found.field == f"strategy.params.{name}" and "has no effect" in found.message and found.remedy
+
+
+@pytest.mark.parametrize("id", ["maml", "maesn"])
+def test_a_best_policy_that_is_chosen_before_the_shots_that_it_is_scored_after_is_a_problem(id: str) -> None:
+    *_, plan = META[id].examples().values()  # of MAML that from rewards
+    best = {"evaluation.every": 4, "evaluation.keep_best": True, "evaluation.held_out": "none"}
+    assert check(plan.changed(**best, **{"evaluation.shots": [0]}), shared_registry()) == []
+    (found,) = check(plan.changed(**best, **{"evaluation.shots": [0, 1]}), shared_registry())
+    assert found.field == "evaluation.keep_best" and "before any shot" in found.message and found.remedy
+
+
+def test_a_best_policy_that_is_chosen_on_the_tasks_of_the_score_is_a_problem() -> None:
+    best = {"evaluation.every": 4, "evaluation.keep_best": True}
+    assert problems("pearl", {**best, "evaluation.held_out": "outside"}) == []  # drawn: others for each
+    (found,) = problems("pearl", {**best, "evaluation.held_out": "inside"})  # the goals that the half circle keeps
+    assert found.field == "evaluation.keep_best" and "keeps no tasks" in found.message and found.remedy

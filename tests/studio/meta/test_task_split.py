@@ -27,6 +27,13 @@ def test_held_out_tasks_are_those_of_the_split() -> None:
         assert ((np.abs(found) <= 0.5) == (which == "inside")).all() and len(found) == 20
 
 
+def test_the_best_policy_is_chosen_on_other_tasks_than_it_is_scored_on() -> None:
+    points = family("point_navigation", "point")
+    for which in ("inside", "outside"):
+        scored, chosen = (held_out(points, which, 3, choosing).domain.contexts for choosing in (False, True))
+        assert len(chosen) == len(scored) == 20 and not {*map(tuple, chosen)} & {*map(tuple, scored)}
+
+
 @pytest.mark.parametrize(
     ("domain", "which", "words"),
     [
