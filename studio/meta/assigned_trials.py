@@ -26,6 +26,7 @@ class AssignedTrials(Trials):
 
     def __init__(self, world: World, k: int, seeds: Array) -> None:
         self.task_seeds, self.tasks = np.asarray(seeds), np.zeros(world.num_envs, int)
+        self._begun = np.zeros(world.num_envs, int)  # episodes since the tasks were assigned
         self.rewards = np.zeros(world.num_envs, np.float32)  # of the last step, as a policy observes them
         super().__init__(world, k)
 
@@ -33,8 +34,19 @@ class AssignedTrials(Trials):
         """Let the simulations play these tasks, (num_envs,) indices, from the next reset on."""
         self.tasks[:] = tasks
 
+    @property
+    def episode(self) -> Array:
+        """Return the index of each simulation's episode within its trial, (num_envs,); ``k`` where the trial is over:
+        where episodes end early, a simulation plays on until all trials are over."""
+        return np.minimum(self._begun - 1, self.k)
+
+    def restart(self) -> None:
+        super().restart()
+        self._begun[:] = 0
+
     def context_seeds(self, ids: Array, seeds: Array) -> Array:
         super().context_seeds(ids, seeds)
+        self._begun[ids] += 1
         return np.asarray(self.task_seeds[self.tasks[ids]])
 
     def on_step(self, world: BatchSimulation, ids: Ids, rewards: Array) -> None:

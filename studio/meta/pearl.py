@@ -64,7 +64,7 @@ class PEARLLearner(OffPolicyLearner):
         p = policy.params
         # z is inferred before each step of a trial or, as in the paper, from whole episodes
         first, every = (0, 1) if p.inference == "step" else (horizon, horizon)
-        self.times = torch.arange(first, self.support_steps + 1, every, device=self.device)
+        times = torch.arange(first, self.support_steps + 1, every)
         widths = {"observations": p.inputs, "actions": p.outputs, "rewards": 1}
         widths |= {"next_observations": p.inputs, "discounts": 1}
         visits = -(-iterations * n // tasks) + 1  # of a task: they are assigned in turn
@@ -72,7 +72,7 @@ class PEARLLearner(OffPolicyLearner):
         self.replay = TaskReplay(tasks, length, widths, self.device)
         self.rewarded = TaskReplay(tasks, length if settings.rewarded_share else 0, widths, self.device)
         recent = max(settings.recent, -(-n // tasks))
-        self.recent = RecentTrials(tasks, recent, self.support_steps, policy.transition_width, self.device)
+        self.recent = RecentTrials(tasks, recent, self.support_steps, policy.transition_width, times, self.device)
         if settings.precision == "bf16" and not has_bf16(self.device):
             self.log(EMULATED_BF16)
         self.update = PEARLUpdate(policy, settings)
@@ -114,11 +114,12 @@ class PEARLLearner(OffPolicyLearner):
         n, every_step = len(tasks), policy.params.inference == "step"
         summary = torch.zeros(n, encoder.summary_width, device=self.device)
         noise = self._normal(n, policy.params.latent)
-        latent, rows, support = noise, [], []
+        latent, rows, support, places = noise, list[Tensor](), list[Tensor](), list[Tensor]()
         explores = self._constant_actions(n)
         constant = self._uniform(n)
         for t in range(self.steps):
-            states = runner.observations
+            states, place = runner.observations, torch.as_tensor(self.trials.episode, device=self.device)
+            places.append(place)
             actions = policy.draw(torch.cat([states, latent], -1), self._normal(n, policy.params.outputs))[0]
             actions = torch.where(explores, constant, actions)
             step = runner.step(policy.native(actions).cpu().numpy())
@@ -128,19 +129,32 @@ class PEARLLearner(OffPolicyLearner):
             if t < self.support_steps:
                 observed = torch.as_tensor(self.trials.rewards, device=self.device)[:, None]
                 support.append(policy.transition(states, actions, observed, step.next_observations))
-                summary = encoder.absorb(summary, support[-1], torch.ones(n, device=self.device))
+                summary = encoder.absorb(summary, support[-1], (place < self.settings.trial).float())
             ended = step.ended[:, None]
             if every_step or bool(ended.any()):
                 noise = torch.where(ended, self._normal(n, policy.params.latent), noise)
                 constant = torch.where(ended, self._uniform(n), constant)
                 mean, variance = encoder.read(summary)
                 latent = torch.where(ended | every_step, mean + variance.sqrt() * noise, latent)
-        played = torch.stack(rows)
-        self.replay.add(tasks.tolist(), played)
+        played, episodes = torch.stack(rows), torch.stack(places)
+        counted = episodes < self.trials.k
+        self.replay.add(tasks.tolist(), played, counted)
         if self.settings.rewarded_share:
-            self.rewarded.add(tasks.tolist(), played, played[..., policy.params.inputs + policy.params.outputs] > 0)
-        self.recent.add(tasks.tolist(), torch.stack(support))
+            rewarded = played[..., policy.params.inputs + policy.params.outputs] > 0
+            self.rewarded.add(tasks.tolist(), played, counted & rewarded)
+        self.recent.add(tasks.tolist(), torch.stack(support), self._moments(episodes))
         self._samples += self.steps * n
+
+    def _moments(self, episodes: Tensor) -> Tensor:
+        """Return the times at which z may be inferred in each trial, in steps from its start, (num_envs, moments).
+
+        Args:
+            episodes: index of each step's episode in its trial, (time, num_envs).
+        """
+        ends = torch.stack([(episodes <= i).sum(0) for i in range(self.settings.trial)], 1)
+        if self.policy.params.inference != "step":
+            return ends
+        return ends[:, -1:] * torch.arange(self.support_steps + 1, device=self.device) // self.support_steps
 
     def _constant_actions(self, n: int) -> Tensor:
         """Return which simulations, (n, 1), hold one random action in each episode."""
@@ -158,7 +172,7 @@ class PEARLLearner(OffPolicyLearner):
             has, rewarded = self.rewarded.added[tasks] > 0, self.rewarded.sample(tasks, few, self.generator)
             for name, column in batch.items():
                 column[:, :few] = torch.where(has[:, None, None], rewarded[name], column[:, :few])
-        support, mask = self.recent.sample(tasks, settings.context, self.times, settings.batch_size, self.generator)
+        support, mask = self.recent.sample(tasks, settings.context, settings.batch_size, self.generator)
         noise = self._normal(2, settings.task_batch * settings.batch_size, p.outputs)
         latent_noise = self._normal(settings.task_batch, settings.batch_size, p.latent)
         return self.make_update(batch, support, mask, latent_noise, noise)

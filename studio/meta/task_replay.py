@@ -62,45 +62,56 @@ class RecentTrials:
 
     Args:
         trials: how many of each task are kept.
-        steps: of a trial.
+        steps: of a trial, at most.
         width: of a transition, as an encoder reads it.
+        times: at which the support of a trial that is not cut short may end, in steps from its start, (moments,).
     """
 
-    def __init__(self, tasks: int, trials: int, steps: int, width: int, device: Any = "cpu") -> None:
+    def __init__(self, tasks: int, trials: int, steps: int, width: int, times: Tensor, device: Any = "cpu") -> None:
+        self.times = times.to(device).repeat(tasks, trials, 1)
         self.rows = torch.zeros(tasks, trials, steps, width, device=device)
         self.added = torch.zeros(tasks, dtype=torch.int64, device=device)
 
-    def add(self, tasks: Sequence[int], trials: Tensor) -> None:
-        """Add a trial (time, simulations, width) of each of these tasks."""
-        for task, own in zip(tasks, trials.unbind(1), strict=True):
-            self.rows[task, self.added[task] % self.rows.shape[1]] = own
+    def add(self, tasks: Sequence[int], trials: Tensor, times: Tensor) -> None:
+        """Add a trial (time, simulations, width) of each of these tasks.
+
+        Args:
+            times: steps from each trial's start to its moments, (simulations, moments); what is behind the last of
+                them is no part of the trial.
+        """
+        for task, own, moments in zip(tasks, trials.unbind(1), times, strict=True):
+            place = self.added[task] % self.rows.shape[1]
+            self.rows[task, place, : len(own)], self.times[task, place] = own, moments
             self.added[task] += 1
 
-    def sample(
-        self, tasks: Tensor, count: int, times: Tensor, prefixes: int, generator: torch.Generator
-    ) -> tuple[Tensor, Tensor]:
+    def sample(self, tasks: Tensor, count: int, prefixes: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Return the support of each of the tasks (n,), (n, transitions, width), and masks (n, prefixes, transitions).
 
         It is a recent trial's transitions, or ``count`` of them drawn without replacement, in their order. Each
-        mask is 1 for those before one of the ``times``, (k,), steps from the trial's start, which are as likely as each
-        other.
+        mask is 1 for those before one of the trial's moments, which are as likely as each other.
         """
         steps, device, n = self.rows.shape[2], self.rows.device, len(tasks)
         stored = self.added[tasks].clamp(max=self.rows.shape[1])
         trial = (torch.rand(n, generator=generator, device=device) * stored).long()
+        times = self.times[tasks, trial]
         if count < steps:
             keys = torch.rand(n, steps, generator=generator, device=device)
+            keys = keys.masked_fill(torch.arange(steps, device=device) >= times[:, -1:], -1.0)
             places = keys.topk(count, sorted=False).indices.sort(-1).values
         else:
             places = torch.arange(steps, device=device).expand(n, steps)
-        drawn = torch.randint(len(times), (n, prefixes, 1), generator=generator, device=device)
-        return self.rows[tasks[:, None], trial[:, None], places], (places[:, None] < times[drawn]).float()
+        drawn = torch.randint(times.shape[1], (n, prefixes, 1), generator=generator, device=device)
+        ends = times.gather(1, drawn[..., 0])[..., None]
+        return self.rows[tasks[:, None], trial[:, None], places], (places[:, None] < ends).float()
 
     def state_dict(self) -> dict[str, Any]:
         """Return the trials, copied to the CPU."""
-        return {"added": self.added.clone(), "rows": self.rows.to("cpu", copy=True)}
+        rows, times = self.rows.to("cpu", copy=True), self.times.to("cpu", copy=True)
+        return {"added": self.added.clone(), "rows": rows, "times": times}
 
     def load_state_dict(self, state: Mapping[str, Any], /) -> None:
         """Restore what :meth:`state_dict` returned."""
         self.added.copy_(state["added"])
         self.rows.copy_(state["rows"])
+        if "times" in state:  # not in those of earlier versions
+            self.times.copy_(state["times"])

@@ -38,7 +38,8 @@ class TrialReturns(Observer):
 
     def on_episode_end(self, world: BatchSimulation, ids: Array, successes: Array | None) -> None:
         for i in ids[self._lengths[ids] == world.steps[ids]].tolist():
-            self._latest[self._trials.episode[i]].append(float(self._returns[i]))
+            if self._trials.episode[i] < self._trials.k:  # not behind a trial's end
+                self._latest[self._trials.episode[i]].append(float(self._returns[i]))
 
     def metrics(self) -> dict[str, float]:
         """Return ``return/episode 1`` and so on: means of the latest returns, where there are any."""

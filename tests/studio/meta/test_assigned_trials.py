@@ -77,17 +77,21 @@ def test_assigned_trials_play_their_task_for_a_whole_trial() -> None:
 
 
 def test_memories_return_transitions_of_the_asked_task_alone() -> None:
-    replay, recent, generator = TaskReplay(3, 10, {"a": 2, "b": 1}), RecentTrials(3, 2, 6, 1), torch.Generator()
+    replay, recent, generator = (
+        TaskReplay(3, 10, {"a": 2, "b": 1}),
+        RecentTrials(3, 2, 6, 1, torch.arange(7)),
+        torch.Generator(),
+    )
     for round in range(4):
         tasks = [round % 3, 2]
         rows = torch.tensor(tasks, dtype=torch.float32).expand(6, 2)[..., None]
         replay.add(tasks, rows.repeat(1, 1, 3))
-        recent.add(tasks, rows + 10 * round)
+        recent.add(tasks, rows + 10 * round, torch.arange(7).expand(2, 7))
     asked = torch.tensor([0, 1, 2, 2])
     batch = replay.sample(asked, 50, generator)
     assert (batch["a"] == asked[:, None, None]).all() and (batch["b"] == asked[:, None, None]).all()
     for _ in range(20):
-        context, _ = recent.sample(asked, 4, torch.arange(7), 1, generator)
+        context, _ = recent.sample(asked, 4, 1, generator)
         assert (context[..., 0] % 10 == asked[:, None]).all()
         assert (context[2:, :, 0] >= 20).all()  # of its two newest trials
 
@@ -101,9 +105,9 @@ def test_replay_adds_the_chosen_transitions_alone() -> None:
 
 @pytest.mark.parametrize("count", [12, 30])
 def test_recent_trials_sample_what_was_seen_at_any_moment_of_a_trial(count: int) -> None:
-    recent, generator = RecentTrials(1, 1, 30, 1), torch.Generator().manual_seed(0)
-    recent.add([0], torch.arange(30.0)[:, None, None])
-    context, mask = recent.sample(torch.zeros(20, dtype=torch.long), count, torch.arange(31), 50, generator)
+    recent, generator = RecentTrials(1, 1, 30, 1, torch.arange(31)), torch.Generator().manual_seed(0)
+    recent.add([0], torch.arange(30.0)[:, None, None], torch.arange(31)[None])
+    context, mask = recent.sample(torch.zeros(20, dtype=torch.long), count, 50, generator)
     assert (context[:, 1:] > context[:, :-1]).all() and context.unique().numel() == 30  # in order, and any of them
     assert (mask[..., 1:] <= mask[..., :-1]).all()  # what comes later is not seen
     seen = mask.sum(-1)
@@ -111,9 +115,8 @@ def test_recent_trials_sample_what_was_seen_at_any_moment_of_a_trial(count: int)
 
 
 def test_contexts_are_whole_episodes_where_a_latent_is_inferred_before_each() -> None:
-    recent, generator = RecentTrials(1, 1, 30, 1), torch.Generator().manual_seed(0)
-    recent.add([0], torch.arange(30.0)[:, None, None])
-    times = torch.tensor([10, 20, 30])
-    context, mask = recent.sample(torch.zeros(8, dtype=torch.long), 30, times, 50, generator)
+    recent, generator = RecentTrials(1, 1, 30, 1, torch.arange(10, 31, 10)), torch.Generator().manual_seed(0)
+    recent.add([0], torch.arange(30.0)[:, None, None], torch.tensor([[10, 20, 30]]))
+    context, mask = recent.sample(torch.zeros(8, dtype=torch.long), 30, 50, generator)
     ends = context[:, None, :, 0].mul(mask).amax(-1) + 1
     assert set(ends.flatten().tolist()) == {10.0, 20.0, 30.0}
