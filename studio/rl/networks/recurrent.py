@@ -79,12 +79,12 @@ class RecurrentActorCritic(GaussianActorCritic):
                 return [Problem(field, words, remedy)]
         if len({len(task.context) for task in tasks.values()}) == 1:
             return []
-        numbers = " and ".join(f"{len(task.context)} numbers in {name}" for name, task in tasks.items())
-        return [Problem(field, f"The critic cannot read contexts of {numbers}.", remedy)]
+        widths = " and ".join(f"{len(task.context)} in the {name}" for name, task in tasks.items())
+        return [Problem(field, f"The critic reads one number of values of a context: there are {widths}.", remedy)]
 
     def fit_to(self, world: World, seed: int) -> None:
-        if self.params.critic == "memory_and_task":
-            self.params = self.params.model_copy(update={"context": world.contexts.shape[1]})
+        width = world.contexts.shape[1] if self.params.critic == "memory_and_task" else 0
+        self.params = self.params.model_copy(update={"context": width})
         super().fit_to(world, seed)
 
     def _build(self) -> None:

@@ -127,10 +127,17 @@ def test_training_goes_on_to_the_bit_after_it_was_saved() -> None:
     assert not torch.allclose(*of_context), "the updates should have read the contexts"
 
 
+def test_a_width_of_the_context_that_was_given_by_hand_has_no_effect() -> None:
+    for critic, width in (("memory", 0), ("memory_and_task", ARMS)):
+        policy = TrialActorCritic(TrialActorCritic.Params(width=16, hidden=16, critic=critic, context=7))
+        policy.fit_to(learner().rollouts.world, 0)
+        assert policy.params.context == width
+
+
 @pytest.mark.parametrize(
     ("domains", "words"),
     [
-        ({"target.task": "bandit_10"}, "contexts of 10 numbers in target and 5 numbers in source"),
+        ({"target.task": "bandit_10"}, "there are 10 in the target and 5 in the source"),
         (
             {f"{domain}.{part}": value for domain in ("source", "target") for part, value in HOPPER.items()},
             "'hopper' is the same task",
