@@ -90,8 +90,13 @@ def score_of(outcome: Outcome, has_success: bool) -> Evaluation:
     """Return the score of episodes: the share of successes, or the mean return where their task has no success."""
     values = outcome.successes.astype(float) if has_success else outcome.returns
     low, high = bootstrap_interval(values, shares=has_success)
-    measure, mean_return = "success" if has_success else "return", float(outcome.returns.mean())
-    return Evaluation(len(values), float(values.mean()), low, high, mean_return, outcome, measure)
+    mean_return = float(outcome.returns.mean())
+    return Evaluation(len(values), float(values.mean()), low, high, mean_return, outcome, measure_of(has_success))
+
+
+def measure_of(has_success: bool) -> str:
+    """Return what a score is of: success, or the return where the task has no success."""
+    return "success" if has_success else "return"
 
 
 def score_of_groups(groups: Sequence[Outcome], has_success: bool) -> Evaluation:

@@ -12,13 +12,14 @@ from studio.meta.trial_returns import by_episode
 from studio.nn.snapshot import snapshot
 from studio.registry import Registry
 from studio.run.conditions import JOINED, under
-from studio.run.evaluate import Evaluation, evaluate
+from studio.run.evaluate import Evaluation, evaluate, measure_of
 from studio.run.reporter import Reporter
 from studio.run.score_adapted import score_adapted
 from studio.run.score_target import score_target
 from studio.run.tally import Tally, Tick
 from studio.sim.domains import resolve
 from studio.store.policies import fit_to_source
+from studio.store.runs import interim_evaluations
 
 
 class Scores:
@@ -28,6 +29,12 @@ class Scores:
         self._experiment, self._registry, self._reporter = experiment, registry, reporter
         self.evaluations: list[dict[str, Any]] = []
         self._tally = Tally(reporter.count, 0)  # of the final evaluation
+
+    def restore(self, step: int) -> None:
+        """Take up the interim scores that a resumed run has up to a step."""
+        folder, target = self._reporter.folder, resolve(self._experiment.target, self._registry)
+        assert folder is not None
+        self.evaluations = interim_evaluations(folder, step, measure_of(target.task.has_success))
 
     def is_due(self, strategy: Strategy | None, step: int, total: int) -> bool:
         """Whether the policy of a step is to be scored: before the first one only where it acts untrained."""
@@ -137,13 +144,12 @@ class Scores:
                 self.evaluations += [row | {"shots": n} | scores[n].to_dict() for n in plan.shots if n < most]
                 row["shots"] = most
         self.evaluations.append(row | result.to_dict())
-        reporter.status.note(measure=result.measure)  # so that a run that is stopped has its numbers read all the same
         for event in result.events(stage, name, step, plan.seed, final):
             reporter.publish(event)
         if final:
             values = {"success": result.score, "low": result.low, "high": result.high, "return": result.mean_return}
             prefix = "" if name == "target" else "source_"
-            reporter.status.note(measure=result.measure, **{prefix + key: value for key, value in values.items()})
+            reporter.status.note(**{prefix + key: value for key, value in values.items()})
             reporter.status.put(evaluations=[*self.evaluations])
 
     def _after_support(self, strategy: Strategy, target: ResolvedDomain, tick: Tick) -> dict[int, Evaluation]:

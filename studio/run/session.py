@@ -26,6 +26,7 @@ from studio.run.channels import Channels
 from studio.run.check import check, strategy_of
 from studio.run.clock import Clock
 from studio.run.context import SessionContext
+from studio.run.evaluate import measure_of
 from studio.run.failures import normalize_disk_error
 from studio.run.lengthen import lengthened
 from studio.run.pipeline import Pipeline
@@ -177,6 +178,8 @@ class Session:
         strategy: Strategy = kind(params)
         sources = tuple(resolve(strategy.training_source(domain), self.registry) for domain in plan.sources)
         target = resolve(plan.target, self.registry)
+        # the run table and the comparison read it, of a resumed run before its next score too
+        reporter.status.note(measure=measure_of(target.task.has_success))
         for robot in dict.fromkeys(domain.embodiment for domain in (*sources, target)):
             for change in robot.changes:
                 reporter.say(f"{robot.title}: {change}")

@@ -23,7 +23,6 @@ from studio.store.base_weights import BaseWeights, base_of
 from studio.store.checkpoint import rng_state, save_checkpoint
 from studio.store.policies import save_policy
 from studio.store.restore import restore
-from studio.store.runs import interim_evaluations
 
 if TYPE_CHECKING:
     from studio.sim.episode_recorder import EpisodeRecorder
@@ -182,7 +181,7 @@ class TrainingLoop:
         reporter.clock.offset += max(0.0, float(state["seconds"]) - reporter.clock.seconds)
         self._start = reporter.clock.seconds - float(state["stage_seconds"])
         if stage == "adapt":
-            self._scores.evaluations = interim_evaluations(reporter.folder, step)
+            self._scores.restore(step)
         if state.get("way", reporter.pipeline.stage) != reporter.pipeline.stage:
             reporter.enter(state["way"])
         return step, int(state.get("total", planned))

@@ -211,11 +211,15 @@ def trash(folder: Path) -> None:
         raise DataError(words, str(folder), "Delete the folder by hand.") from None
 
 
-def interim_evaluations(folder: Path, step: int) -> list[dict[str, Any]]:
-    """Return a run's interim scores up to a step as ``run.json`` has them, from its log; the later of two of a step."""
+def interim_evaluations(folder: Path, step: int, measure: str) -> list[dict[str, Any]]:
+    """Return a run's interim scores up to a step as ``run.json`` has them, from its log; the later of two of a step.
+
+    Args:
+        measure: what they are of, which the log does not say: ``success`` or ``return``, by the target's task.
+    """
     from studio.store.log_reader import read_log  # it loads h5py, which the window's first frame does not wait for
 
-    measure, found = read_run(folder).measure, {}
+    found = {}
     for row in read_log(folder).evaluations:
         if row["step"] <= step and not row["final"]:
             kept = {name: row[name] for name in ("domain", "step", "final", "episodes", "success", "low", "high")}

@@ -107,10 +107,13 @@ def test_reinforcement_is_lengthened_and_keeps_its_best(strategy: str, policy: s
     )  # fmt: skip
     session = tiny.run(plan, runs, REGISTRY)
     assert json.loads((session.folder / "best" / "best.json").read_text())["step"] in (0, 2, 4)
+    before = [row for row in session.evaluations if not row["final"]]
     longer = Session.resume(session.folder, REGISTRY, Channels(), iterations=6)
     published = tiny.listen(longer)
     longer.run()
     assert [event.step for event in published() if type(event).__name__ == "MetricsLogged"] == [5, 6]
+    assert {row["measure"] for row in before} == {"return"}  # a hopper has no success
+    assert longer.evaluations[: len(before)] == before
     assert load_policy(session.folder) is not None
 
 
