@@ -8,7 +8,7 @@ from typing import cast
 
 import numpy as np
 
-from studio.contracts import EXPERT, Policy, ReferenceLine, ResolvedDomain, Shots, TaskSplit, TrialPolicy
+from studio.contracts import EXPERT, Policy, Problem, ReferenceLine, ResolvedDomain, Shots, TaskSplit, TrialPolicy
 from studio.errors import DataError, ExperimentError
 from studio.experiment import Experiment
 from studio.experiment.plans import MOST_SHOTS
@@ -65,15 +65,22 @@ class MetaTest:
     @property
     def shots(self) -> tuple[int, ...]:
         """Return the numbers of shots that are of interest: few ones that it takes, and the experiment's own."""
-        own = sorted({0, *self._plan.shots})
-        few = [] if len(own) >= len(SHOTS) else [count for count in SHOTS if self._takes(count)]
-        return tuple(sorted({*few, *own}))[:MOST_NUMBERS]
+        own = {0, *self._plan.shots}
+        few = own if len(own) >= len(SHOTS) else {*SHOTS, *own}
+        return tuple(count for count in sorted(few) if not self._problems([count]))[:MOST_NUMBERS]
 
-    def _takes(self, shots: int) -> bool:
-        """Return whether the strategy could be asked for so many shots in an experiment: a trial may be shorter."""
+    def _problems(self, shots: Sequence[int]) -> list[Problem]:
+        """Return why the strategy could not be asked for such shots in an experiment: a trial may be shorter."""
         field = "evaluation.shots"
-        problems = self._restored.strategy.check(self._restored.experiment.changed(**{field: [shots]}))
-        return all(problem.field != field for problem in problems)
+        problems = self._restored.strategy.check(self._restored.experiment.changed(**{field: [*shots]}))
+        return [problem for problem in problems if problem.field == field]
+
+    def _wanted(self, shots: Sequence[int]) -> list[int]:
+        """Return the numbers of shots in order; none: ``self.shots``. Raises ExperimentError: it takes fewer."""
+        wanted = sorted(set(shots or self.shots))
+        for problem in self._problems(wanted):
+            raise ExperimentError(problem.message, "shots", problem.remedy)
+        return wanted
 
     @property
     def tasks(self) -> TaskSplit:
@@ -111,9 +118,9 @@ class MetaTest:
             tick: called with (adaptations ended, all of them); it may raise to leave.
 
         Raises:
-            ExperimentError: there is no such context.
+            ExperimentError: there is no such context, or the strategy takes fewer shots.
         """
-        wanted = sorted(set(shots or self.shots))
+        wanted = self._wanted(shots)
         domain = self._task(context, wanted[-1])
         found = self._trials(domain, wanted, repeats, tick) if self._policy.plays_trials else None
         for after in found or self._adaptations(domain, wanted, repeats, tick):
@@ -129,14 +136,14 @@ class MetaTest:
             tick: called with (done, total), whatever is counted; it may raise to leave.
 
         Raises:
-            ExperimentError: the family has no such tasks.
+            ExperimentError: the family has no such tasks, or the strategy takes fewer shots.
         """
         contexts = self.tasks.inside if which == "inside" else self.tasks.outside
         if not contexts:
             words = f"The family of '{self.target.task.id}' has no tasks {which} its range."
             other = "outside" if which == "inside" else "inside"
             raise ExperimentError(words, "held_out", f"Choose {other}.")
-        wanted = sorted(set(shots or self.shots))
+        wanted = self._wanted(shots)
         if self._policy.plays_trials:
             return self._held_out_trials(contexts, wanted, tick)
         parts: dict[int, list[Evaluation]] = {count: [] for count in wanted}

@@ -13,8 +13,9 @@ from studio.cli.main import main
 from studio.errors import DataError, ExperimentError
 from studio.experiment import Experiment
 from studio.meta.trials import run_trials
-from studio.registry import shared_registry
+from studio.registry import Registry, shared_registry
 from studio.run.channels import Channels
+from studio.run.check import check
 from studio.run.evaluate_run import leaves_out_shots
 from studio.run.meta_test import EPISODES, MetaTest
 from studio.run.session import Session
@@ -33,9 +34,9 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_meta_test_records_an_episode_after_each_number_of_shots(run: Path) -> None:
     test = MetaTest(run, shared_registry())
-    (found,) = test.adapt(GOAL, [0, 2], repeats=1)
-    assert [one.shots for one in found.after] == [0, 2]
-    assert test.shots == (0, 1)  # no more than its trial of two episodes was trained for, unless they are asked for
+    (found,) = test.adapt(GOAL, [1, 0], repeats=1)
+    assert [one.shots for one in found.after] == [0, 1]
+    assert test.shots == (0, 1)  # no more than its trial of two episodes was trained for
     assert not found.is_inside
     assert test.target.task.is_inside((0.3, -0.4))
     for one in found.after:
@@ -93,6 +94,16 @@ def test_meta_test_refuses_what_it_cannot_adapt(run: Path, tmp_path: Path) -> No
     assert main(["adapt", str(run), "--shots", "-1"]) == 2
     assert main(["adapt", str(run), "--held-out", "inside", "--repeats", "3"]) == 2
     assert main(["adapt", str(run), "--context", "nan", "0"]) == 2
+
+
+def test_adapt_refuses_the_shots_that_an_experiment_may_not_ask_for(run: Path) -> None:
+    (wanted,) = check(Experiment.load(run / "experiment.yaml").changed(**{"evaluation.shots": [0, 5]}), Registry())
+    assert "it is trained on 2" in wanted.message
+    test = MetaTest(run, shared_registry())
+    for asked in (lambda: test.held_out("inside", [0, 5]), lambda: next(test.adapt(GOAL, [0, 5]))):
+        with pytest.raises(ExperimentError) as refused:
+            asked()
+        assert (refused.value.message, refused.value.remedy) == (wanted.message, wanted.remedy)
 
 
 def test_a_run_whose_checkpoints_are_damaged_says_so(run: Path, tmp_path: Path) -> None:
