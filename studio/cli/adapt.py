@@ -6,11 +6,10 @@ import argparse
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from studio.cli.parser import numbers
+from studio.cli.parser import NumberList
 from studio.errors import ExperimentError
 from studio.files import json_text
 
@@ -27,10 +26,15 @@ def add_parser(commands: Any) -> None:
     parser = commands.add_parser("adapt", help=text, description=text.capitalize() + ".")
     parser.add_argument("folder", type=Path, metavar="RUN_DIR")
     which = parser.add_mutually_exclusive_group()
-    which.add_argument("--context", type=numbers, nargs="+", metavar="X", help="the task's ω (a held-out one)")
+    which.add_argument("--context", action=NumberList, metavar="X", help="the task's ω (a held-out one)")
     which.add_argument("--held-out", choices=("inside", "outside"), help="all held-out tasks, in or beyond the range")
     parser.add_argument(
-        "--shots", type=int, nargs="+", default=[], metavar="N", help="before it is scored (0 1 2 3 and the run's own)"
+        "--shots",
+        action=NumberList,
+        kind=int,
+        default=[],
+        metavar="N",
+        help="before it is scored (0 1 2 3 and the run's own)",
     )
     parser.add_argument("--repeats", type=int, metavar="N", help="independent adaptations to one task (10)")
     parser.add_argument("--json", action="store_true", help="print one JSON object last, with the paths")
@@ -59,7 +63,7 @@ def adapt(options: argparse.Namespace) -> int:
         line.clear()
         print(json_text({**about, **_held_out(options.held_out, scores)}) if options.json else _lines(scores.items()))
         return 0
-    context = test.first_context if options.context is None else [*chain(*options.context)]
+    context = test.first_context if options.context is None else options.context
     *_, found = test.adapt(context, options.shots, repeats, tick)
     lines = test.references(context)
     line.clear()

@@ -13,7 +13,7 @@ from studio.cli.adapt import add_parser as add_adapt
 from studio.cli.adapters import add_parser as add_adapters
 from studio.cli.features import add_parser as add_features
 from studio.cli.help import add_parser as add_help
-from studio.cli.parser import CommandParser, readable
+from studio.cli.parser import CommandParser, NumberList, readable
 from studio.cli.queue import add_parser as add_queue
 from studio.errors import StudioError
 
@@ -87,8 +87,9 @@ def _parser() -> argparse.ArgumentParser:
     compare.add_argument("sources", type=Path, nargs="+", metavar="RUN_OR_YAML")
     _settings(compare)
     compare.add_argument("--strategies", nargs="+", metavar="ID", help="only these strategies")
-    compare.add_argument("--episodes", type=int, nargs="+", metavar="N", help="only these numbers of target episodes")
-    compare.add_argument("--seeds", type=int, nargs="+", metavar="N", help="only these seeds")
+    episodes = "only these numbers of target episodes"
+    compare.add_argument("--episodes", action=NumberList, kind=int, metavar="N", help=episodes)
+    compare.add_argument("--seeds", action=NumberList, kind=int, metavar="N", help="only these seeds")
     compare.add_argument("--no-run", action="store_true", help="start nothing: tabulate what has been run of it")
     compare.add_argument(
         "--stop-when-decided",

@@ -8,7 +8,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ import pytest
 
 from studio.cli.main import _parser, main
 from studio.cli.parser import readable
+from studio.errors import ExperimentError
 from studio.store.runs import read_run
 from tests import tiny
 from tests.studio.data.broken_files import write_file
@@ -78,10 +78,37 @@ def test_wrong_usage_exits_2(capfd: pytest.CaptureFixture[str]) -> None:
     assert "usage" not in capfd.readouterr().err
 
 
-def test_a_context_may_have_commas_and_begin_with_a_minus() -> None:
-    for given in (["--context", "-0.1,0.3"], ["--context=-0.1,0.3"], ["--context", "-0.1", "0.3"]):
-        options = _parser().parse_args(readable(["adapt", "somewhere", *given, "--repeats", "2"]))
-        assert [*chain(*options.context)] == [-0.1, 0.3] and options.repeats == 2
+@pytest.mark.parametrize("given", [["-0.1,3"], ["-0.1", "3"], ["-0.1,", "3"], ["-0.1 , 3"], ["-1e-1", "3"]])
+def test_lists_of_numbers_have_spaces_or_commas(given: list[str]) -> None:
+    options = _parser().parse_args(readable(["adapt", "somewhere", "--context", *given, "--repeats", "2"]))
+    assert options.context == [-0.1, 3] and options.repeats == 2
+
+
+def test_shots_are_given_as_a_context_is() -> None:
+    for given in (["0,1,5"], ["0", "1", "5"], ["0,", "1, 5"]):
+        assert _parser().parse_args(readable(["adapt", "somewhere", "--shots", *given])).shots == [0, 1, 5]
+
+
+@pytest.mark.parametrize(
+    ("option", "text"),
+    [
+        ("--context", "-0.1;0.3"),
+        ("--context", "0.1; 0.2"),
+        ("--context", "0.1,,0.2"),
+        ("--context", "0.1,"),
+        ("--context", "-a,b"),
+        ("--shots", "0;1"),
+        ("--shots", "0,,1"),
+        ("--shots", "0,1.5"),
+        ("--shots", ""),
+    ],
+)
+def test_what_is_no_list_of_numbers_is_told_how_to_write_one(option: str, text: str) -> None:
+    named = "whole numbers" if option == "--shots" else "numbers"
+    with pytest.raises(ExperimentError) as caught:
+        _parser().parse_args(readable(["adapt", "somewhere", option, text]))
+    assert (caught.value.field, caught.value.message) == (option, f"'{text}' is no list of {named}.")
+    assert caught.value.remedy.startswith(f"Give {named} with spaces or commas between them")
 
 
 # -- results -------------------------------------------------------------------------------------------------------
