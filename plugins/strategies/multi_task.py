@@ -64,7 +64,8 @@ class MultiTask(ChosenAlgorithm):
 
     def check(self, experiment: Experiment) -> list[Problem]:
         problems, source = super().check(experiment), experiment.source
-        if source.observes("state") and not context_observable(source):
+        blind = source.observes("state") and not context_observable(source)
+        if blind and self.params.context == "observed":
             message = (
                 "The policy observes neither the task's context nor a randomized value, so it cannot distinguish "
                 "the tasks."

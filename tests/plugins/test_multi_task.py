@@ -104,6 +104,17 @@ def test_a_hidden_context_is_neither_trained_on_nor_seen(source: dict[str, Any],
     assert session.evaluations[-1]["episodes"] == 6  # scored where the target would tell the context
 
 
+def test_a_context_that_is_not_observed_may_be_hidden_on_purpose(runs: Path) -> None:
+    blind = plan(POINT | {"observation": "state"}, **{"budget.iterations": 1})
+    (problem,) = check(blind, Registry())
+    assert problem.remedy.endswith("set context to hidden.")
+    remedied = blind.changed(**{"strategy.params.context": "hidden"})
+    assert check(remedied, Registry()) == []
+    session = Session(remedied, Registry(), Channels(), runs)
+    session.run()
+    assert load_policy_folder(session.folder / "policy").params.inputs == 2  # its position, and no goal
+
+
 def test_hiding_the_context_hides_no_less_than_was_hidden_already(runs: Path) -> None:
     arm = {"embodiment": "franka_7dof", "task": "reach", "observation": "goal"}
     term = {"field": "mass", "low": 0.5, "high": 1.5, "observed": True}
