@@ -171,7 +171,8 @@ class MetaTest:
         if not task.context:
             return self.target
         if len(context) != len(task.context):
-            words = f"A context of '{task.id}' has {len(task.context)} numbers, and there are {len(context)}."
+            width = f"{len(task.context)} number{'s' * (len(task.context) != 1)}"
+            words = f"A context of '{task.id}' has {width}, not {len(context)}."
             raise ExperimentError(words, "context", f"Give {', '.join(task.context)}.")
         if not np.isfinite(context).all():
             words = "A number of the context is not finite."

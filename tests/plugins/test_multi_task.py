@@ -159,7 +159,7 @@ def test_a_policy_acts_alike_whatever_it_ignores() -> None:
         (body(low=1.5, high=1.5), {}, "source.randomization", "only one task to learn"),
         (body(probability=0), {}, "source.randomization", "only one task to learn"),
         (body(low=1, high=1, probability=0.5), {}, "source.randomization", "only one task to learn"),
-        (POINT | {"contexts": [[0.1]]}, {}, "source.contexts.0", "has 2"),
+        (POINT | {"contexts": [[0.1]]}, {}, "source.contexts.0", "[0.1] has 1 number; "),
         (POINT, {"strategy.params": {"context": "secret"}}, "strategy.params.context", "not a choice"),
     ],
 )

@@ -57,7 +57,8 @@ def problems(domain: Domain, task: Task) -> list[Problem]:
     width, found = len(task.context), []
     for place, context in enumerate(domain.contexts):
         if len(context) != width:
-            words = f"The context {_words(context)} has {len(context)} numbers; a context of '{task.id}' has {width}."
+            count = f"{len(context)} number{'s' * (len(context) != 1)}"
+            words = f"The context {_words(context)} has {count}; a context of '{task.id}' has {width}."
             found.append(Problem(f"contexts.{place}", words, f"Give {', '.join(task.context)}."))
         else:
             found += [Problem(f"contexts.{place}", p.message, p.remedy) for p in task.check_context(context)]

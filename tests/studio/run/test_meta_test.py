@@ -85,7 +85,7 @@ def test_adapt_command_scores_held_out_tasks(run: Path, capsys: pytest.CaptureFi
 
 def test_meta_test_refuses_what_it_cannot_adapt(run: Path, tmp_path: Path) -> None:
     test = MetaTest(run, shared_registry())
-    with pytest.raises(ExperimentError, match="has 2 numbers, and there are 1"):
+    with pytest.raises(ExperimentError, match="has 2 numbers, not 1"):
         next(test.adapt((0.1,)))
     plain = tmp_path / "experiment.yaml"
     plain.write_text("name: plain\n", encoding="utf-8")  # behavior cloning
