@@ -41,6 +41,11 @@ class Reporter:
         assert self.folder is not None, "the run has no folder yet"
         self._log = RunLog(self.folder / "log.h5", self.channels.events, experiment)
 
+    def flush_log(self) -> None:
+        """Write what was published so far into the run log."""
+        if self._log is not None:
+            self._log.flush()
+
     def watch_devices(self) -> None:
         """Start to sample CPU, memory and GPU."""
         self._sampler = devices.Sampler(self._sampled)

@@ -157,6 +157,7 @@ class TrainingLoop:
         }
         base = None if strategy is None else self._base_weights(reporter.folder)
         write = None if strategy is None else partial(save_policy, strategy.merged_policy(), base=base)
+        reporter.flush_log()  # what goes on from the checkpoint takes the scores before it from there
         try:
             path = save_checkpoint(reporter.folder, stage, step, state, write, base)
         except OSError as error:

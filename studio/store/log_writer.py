@@ -26,12 +26,13 @@ from studio.store.log_reader import opened
 from studio.store.log_tables import PACKED, SCHEMA, TABLES, UNITS, columns_of
 
 FLUSH_SECONDS = 1.0
+PATIENCE = 5.0  # s that a checkpoint waits for the log, on a disk that hardly answers
 ROOM = 1024 * 1024  # bytes that must be free before the log is written
 PACKAGES = ("torch", "mujoco", "numpy", "h5py", "peft", "gymnasium", "transfer-studio")
 
 
 class RunLog:
-    """Writes a session's events to ``log.h5`` from a thread of its own. Nothing waits for it.
+    """Writes a session's events to ``log.h5`` from a thread of its own. Nothing but ``flush`` waits for it.
 
     Args:
         path: the file. An existing one is continued.
@@ -43,7 +44,7 @@ class RunLog:
         self._events = events
         self._path, self._experiment = path, experiment
         self._subscription = events.subscribe()
-        self._commands: queue.Queue[str] = queue.Queue()
+        self._commands: queue.Queue[threading.Event | None] = queue.Queue()  # None: close; else set when written
         self._ready = threading.Event()
         self._failure: OSError | DataError | None = None
         self._thread = threading.Thread(target=self._write, name="run log", daemon=True)
@@ -54,9 +55,15 @@ class RunLog:
 
     def close(self) -> None:
         """Write what is left and close the file."""
-        self._commands.put("close")
+        self._commands.put(None)
         self._thread.join()
         self._events.unsubscribe(self._subscription)
+
+    def flush(self) -> None:
+        """Write what was published so far, so that it outlasts a kill from now on."""
+        written = threading.Event()
+        self._commands.put(written)
+        written.wait(PATIENCE)
 
     def _write(self) -> None:
         try:
@@ -70,8 +77,10 @@ class RunLog:
         closing = False
         with file:
             while not closing:
+                written = None
                 try:
-                    closing = self._commands.get(timeout=FLUSH_SECONDS) == "close"
+                    written = self._commands.get(timeout=FLUSH_SECONDS)
+                    closing = written is None
                 except queue.Empty:
                     closing = False
                 try:
@@ -83,6 +92,8 @@ class RunLog:
                         text = f"The run log cannot be written ({error}). Free disk space."
                         self._events.publish(Logged("error", text))
                         reported = True
+                if written is not None:
+                    written.set()
 
 
 def _need_room(path: Path) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from studio.errors import DataError
-from studio.events import EpisodesEnded, Events, Logged, MetricsLogged
+from studio.events import CheckpointSaved, EpisodesEnded, Event, Events, Logged, MetricsLogged
 from studio.experiment import Experiment
 from studio.registry import Registry
 from studio.run.channels import Channels
@@ -127,6 +127,29 @@ def test_a_value_that_does_not_fit_is_told_and_the_rest_is_written(tmp_path: Pat
     log.close()
     assert read_log(tmp_path).metrics[("adapt", "loss")].step.tolist() == [1, 3]
     assert logged[0].level == "error"
+
+
+def test_what_comes_before_a_checkpoint_is_in_the_log_when_there_is_one(
+    runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A kill right after a checkpoint loses nothing that came before it."""
+    monkeypatch.setattr("studio.store.log_writer.FLUSH_SECONDS", 60.0)  # the log writes nothing by itself
+    plan = tiny.experiment("lora", **{"evaluation.every": 3, "evaluation.short_episodes": 1})
+    session = Session(plan, Registry(), Channels(), runs)
+    publish = session.channels.events.publish
+    found: dict[int, tuple[int, list[int]]] = {}
+
+    def look(event: Event) -> None:
+        publish(event)
+        if isinstance(event, CheckpointSaved) and event.stage == "adapt":
+            log = read_log(session.folder)
+            found[event.step] = log.metrics["adapt", "loss"].step[-1], [row["step"] for row in log.evaluations]
+
+    session.channels.events.publish = look  # type: ignore[method-assign]
+    session.run()
+    assert found and all(
+        at == step and scored == [3 * i for i in range(1, 4) if 3 * i <= step] for step, (at, scored) in found.items()
+    )
 
 
 def test_long_text_of_any_language_is_kept(tmp_path: Path, experiment: Experiment) -> None:
