@@ -201,7 +201,8 @@ def _report(session: Any, as_json: bool) -> int:
             shots = f" after {row['shots']} {'episode' if row['shots'] == 1 else 'episodes'}" if "shots" in row else ""
             under = f", {row['condition'].replace('+', ' and ')}" if "condition" in row else ""
             print(
-                f"{row['domain']}{under} at step {row['step']}{shots}: {row['measure']} {row['success']:.3f} "
+                f"{row['domain']}{under} at step {session.scored_step(row)}{shots}: "
+                f"{row['measure']} {row['success']:.3f} "
                 f"[{row['low']:.3f}, {row['high']:.3f}] over {row['episodes']} episodes"
             )
         print(f"{session.state}: {session.folder}")

@@ -61,12 +61,22 @@ class BestPolicy:
             self._kept = {"step": step, "score": value, "measure": measure}
             self._save(strategy)
 
+    @property
+    def step(self) -> int:
+        """Return the step of the best policy."""
+        assert self._kept is not None, "no policy was scored"
+        return int(self._kept["step"])
+
     def policy(self) -> Any:
         """Return the best policy, and log which one it is."""
         assert self._kept is not None, "no policy was scored"
-        step, measure, score = (self._kept[name] for name in ("step", "measure", "score"))
-        self._reporter.say(f"The best policy is that of step {step} ({measure} {score:.3f} on the selection episodes).")
-        self._reporter.status.note(best_step=step)
+        measure, score, plan = self._kept["measure"], self._kept["score"], self._experiment.evaluation
+        most = max(plan.shots)
+        shots = f" after {most} {'shot' if most == 1 else 'shots'}" if plan.uses_shots else ""
+        self._reporter.say(
+            f"The best policy is that of step {self.step} ({measure} {score:.3f}{shots} on the selection episodes)."
+        )
+        self._reporter.status.note(best_step=self.step)
         return load_policy_folder(self._folder / "policy", self._registry)
 
     def publish_artifacts(self, run: Path) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 import shutil
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,7 @@ class Session:
         self.experiment, self.registry, self.channels = experiment, registry, channels
         self._parent = Path(runs_folder)
         self._resumed = self._lengthened = False
+        self._best: BestPolicy | None = None
         self.clock = Clock()
         self._reporter = Reporter(channels, self.clock)
         self._scores = Scores(experiment, registry, self._reporter)
@@ -104,6 +106,10 @@ class Session:
     def evaluations(self) -> list[dict[str, Any]]:
         """The scores so far, as run.json has them."""
         return self._scores.evaluations
+
+    def scored_step(self, row: Mapping[str, Any]) -> int:
+        """Return the step of the policy that a row of the scores is of: a final one is of the best policy, if kept."""
+        return self._best.step if self._best is not None and row["final"] else int(row["step"])
 
     def stop(self) -> None:
         """Ask the session to end with a checkpoint; it can be resumed."""
@@ -171,7 +177,7 @@ class Session:
         torch.set_num_threads(plan.budget.threads or cores())
         kind, params = strategy_of(plan, self.registry)
         reporter.pipeline = Pipeline(kind.stages)
-        best = BestPolicy(plan, self.registry, reporter) if plan.evaluation.keep_best else None
+        best = self._best = BestPolicy(plan, self.registry, reporter) if plan.evaluation.keep_best else None
         loop = TrainingLoop(plan, reporter, self._scores, self._resumed, best)
         reporter.set_state("running")
         reporter.enter("source")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,9 @@ from studio.experiment import Experiment
 from studio.registry import shared_registry
 from studio.run.channels import Channels
 from studio.run.check import check
-from studio.run.evaluate import evaluate
+from studio.run.evaluate import Evaluation, evaluate
 from studio.run.evaluate_run import evaluate_run
+from studio.run.score_target import score_target
 from studio.run.session import Session
 from studio.seeds import selection_seed
 from studio.sim.domains import resolve
@@ -115,6 +117,37 @@ def test_reinforcement_is_lengthened_and_keeps_its_best(strategy: str, policy: s
     assert {row["measure"] for row in before} == {"return"}  # a hopper has no success
     assert longer.evaluations[: len(before)] == before
     assert load_policy(session.folder) is not None
+
+
+def test_final_scores_name_the_step_of_the_best_policy(
+    runs: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A best policy of step 1 of 2 in trials; run.json has the training's last step, by which episodes are found."""
+    calls: list[int] = []
+
+    def worse_and_worse(*given: Any, **more: Any) -> list[Evaluation]:
+        calls.append(1)
+        return [replace(found, score=-float(len(calls))) for found in score_target(*given, **more)]
+
+    monkeypatch.setattr("studio.run.best.score_target", worse_and_worse)
+    world = {"embodiment": "point", "task": "point_navigation", "control": "motor", "observation": "state"}
+    plan = Experiment.from_dict(
+        {
+            "name": "tiny", "source": world, "target": world,
+            "policy": {"id": "trial_gru", "params": {"width": 16, "hidden": 16}},
+            "strategy": {"id": "rl2", "params": PPO | {"steps": 64, "minibatch": 128}},
+            "budget": {"iterations": 2, "checkpoint_every": 2, "threads": 1}, "device": "cpu",
+            "evaluation": {"episodes": 2, "source_episodes": 0, "every": 1, "short_episodes": 2, "keep_best": True,
+                           "shots": [0, 1]},
+        }
+    )  # fmt: skip
+    assert main(["run", str(tiny.write(plan, runs)), "--out", str(runs)]) == 0
+    said, folder = capfd.readouterr(), tiny.only_run(runs)
+    step = json.loads((folder / "best" / "best.json").read_text())["step"]
+    assert step < 2 and f"The best policy is that of step {step} (return -1.000 after 1 shot on" in said.err
+    assert [f"target at step {step} after {shots}" in said.out for shots in ("0 episodes", "1 episode")] == [True, True]
+    final = [row for row in json.loads((folder / "run.json").read_text())["evaluations"] if row["final"]]
+    assert [row["step"] for row in final] == [2, 2]
 
 
 @pytest.mark.parametrize(
