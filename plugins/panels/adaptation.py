@@ -23,6 +23,7 @@ from widgets.adaptation.job import TaskFacts, adapting_runs
 from widgets.adaptation.score_button import ScoreButton
 from widgets.adaptation.shots_plot import ShotsPlot
 from widgets.adaptation.stage import AdaptationStage
+from widgets.adaptation.veil import Veil
 from widgets.adaptation.worker import AdaptationWorker
 from widgets.features.job import Signature, checkpoints_of
 from widgets.forms.content_stack import ElasticStack
@@ -51,6 +52,7 @@ class AdaptationPanel(QWidget):
         self._worker = AdaptationWorker(app_state)
         self._facts: TaskFacts | None = None
         self._found: Adaptation | None = None
+        self._failure = ""  # why there is no result of the task that was asked for last
         self._stage = AdaptationStage(app_state)
         self._read: Signature = ()  # the checkpoints that there were when the run was opened
         self._listed: dict[str, int] = {}  # which held-out task was taken last
@@ -65,6 +67,7 @@ class AdaptationPanel(QWidget):
         }
         theme.set_icon(self.buttons["play"], "run")
         self.editor, self.episodes, self.shots = ContextEditor(), EpisodesView(), ShotsPlot()
+        self.veils = [Veil(self.episodes), Veil(self.shots)]
         self.words = QLabel()
         self._lay_out()
         self._wire()
@@ -91,13 +94,8 @@ class AdaptationPanel(QWidget):
             NARROW,
         )
         self.parts.choice.set_key("episodes")
-        shown = QWidget()
-        inner = QVBoxLayout(shown)
-        inner.setContentsMargins(0, 0, 0, 0)
-        inner.setSpacing(theme.SMALL)
-        inner.addWidget(self.parts, 1)
-        inner.addWidget(self.words)
-        self.stack = ElasticStack(shown, LOWEST)
+        self.words.setContentsMargins(theme.MEDIUM, 0, theme.MEDIUM, theme.SMALL)
+        self.stack = ElasticStack(self.parts, LOWEST)
         content = QWidget()
         column = QVBoxLayout(content)
         column.setContentsMargins(theme.MEDIUM, theme.SMALL, theme.MEDIUM, theme.SMALL)
@@ -106,7 +104,9 @@ class AdaptationPanel(QWidget):
         column.addWidget(self.stack, 1)
         whole = QVBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)
-        whole.addWidget(ScrollColumn(content))
+        whole.setSpacing(0)
+        whole.addWidget(ScrollColumn(content), 1)
+        whole.addWidget(self.words)  # seen wherever the panel is scrolled to
         self._clear(self.tr("Reading the runs …"))
 
     def _wire(self) -> None:
@@ -178,6 +178,7 @@ class AdaptationPanel(QWidget):
             button.setEnabled(True)
         self._offer_play(facts)
         self.stack.show_content()
+        self.words.show()
         self._edit(kept)
 
     def _place_buttons(self) -> None:
@@ -190,10 +191,15 @@ class AdaptationPanel(QWidget):
 
     def _offer_play(self, facts: TaskFacts) -> None:
         self.parts.offer("episodes", has_episodes(facts))
-        self.buttons["play"].setEnabled(has_episodes(facts))
+        self._allow_play(facts)
+
+    def _allow_play(self, facts: TaskFacts) -> None:
+        self.buttons["play"].setEnabled(has_episodes(facts) and not self._worker.is_awaited)
         self.buttons["play"].setToolTip(self._play_words(facts))
 
     def _play_words(self, facts: TaskFacts) -> str:
+        if self._worker.is_awaited:
+            return self._awaited_words()
         if not has_episodes(facts):
             return self.tr("An episode of this task is a single choice: there is nothing to play")
         if facts.domain.task.is_regression:
@@ -211,6 +217,7 @@ class AdaptationPanel(QWidget):
         """Adapt to another task."""
         self.editor.set_context(context)
         self.episodes.set_context(context)
+        self._failure = ""
         self._worker.adapt(context)
 
     # -- showing -------------------------------------------------------------------------------------------------------
@@ -218,6 +225,7 @@ class AdaptationPanel(QWidget):
     def _clear(self, words: str) -> None:
         self._facts = self._found = None
         self.stack.say(words)
+        self.words.hide()
         for button in self.buttons.values():
             button.setEnabled(False)
 
@@ -228,8 +236,16 @@ class AdaptationPanel(QWidget):
         self._stage.show(found)
         self._say()
 
+    def _awaited_words(self) -> str:
+        """Return what the result of the task that was asked for last waits for."""
+        return self.tr("Waiting for the training run …") if self._app_state.is_running else self.tr("Adapting …")
+
     def _say(self) -> None:
-        """Say what was found, and what is still worked on."""
+        """Say what was found, and what is still worked on; dim it where another task is asked for."""
+        for veil in self.veils:
+            veil.say(self._awaited_words() if self._worker.is_awaited else "")
+        if self._facts is not None:
+            self._allow_play(self._facts)
         if self._app_state.is_running and self._worker.is_busy:
             waits = self.tr(
                 "A run is training in this window. This waits, and goes on by itself when the run ends or is stopped."
@@ -238,8 +254,8 @@ class AdaptationPanel(QWidget):
             if self._facts is None:
                 self.stack.say(waits)
             return
-        if self._found is None or self._facts is None:
-            self.words.setText(self.tr("Adapting …"))
+        if self._failure or self._found is None or self._facts is None or self._worker.is_awaited:
+            self.words.setText(self._failure or self._awaited_words())
             return
         last = self._found.after[-1]
         words = self.tr("After {0}: {1} {2:.3f} [{3:.3f}, {4:.3f}] over {5} episodes. Checkpoint of step {6}.")
@@ -258,8 +274,12 @@ class AdaptationPanel(QWidget):
         text = f"{error.message} {error.remedy}" if isinstance(error, StudioError) else words
         if self._facts is None:
             self._clear(text)
-        else:
-            self.words.setText(text)
+        elif not self._worker.is_awaited:
+            self._failure = text
+            if self._found is not None:  # what is shown is of this task
+                self.editor.set_context(self._found.context)
+                self.episodes.set_context(self._found.context)
+            self._say()
         if not isinstance(error, StudioError):
             self._app_state.report(error, words)
 

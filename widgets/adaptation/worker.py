@@ -36,6 +36,7 @@ class AdaptationWorker(QObject):
         self._job: AdaptationJob | None = None
         self._is_open = self._is_working = self._goes_on = False
         self._context: tuple[float, ...] | None = None  # that is to be adapted to next
+        self._begins = False  # the newest context is worked on, and has no result yet
         self._held_out: list[str] = []  # that are being scored, and to be scored next
         self._share = 0.0  # of the first of them; written by the thread that scores
         self._asked = 0  # how many were asked for
@@ -53,6 +54,11 @@ class AdaptationWorker(QObject):
         return self._job is not None and (self._is_working or waits)
 
     @property
+    def is_awaited(self) -> bool:
+        """Whether the context that was asked for last has no result yet: what was emitted is another one's."""
+        return self._job is not None and (self._context is not None or self._begins)
+
+    @property
     def scored_share(self) -> float | None:
         """How much of the held-out tasks that were asked for is scored; None: none are being scored."""
         waiting = len(self._held_out)
@@ -62,7 +68,7 @@ class AdaptationWorker(QObject):
         """Work on a run from now on, from its newest checkpoint; None: on nothing."""
         registry = self._app_state.registry
         self._job = None if run is None else AdaptationJob(run, registry, lambda: self._is_wanted(run))
-        self._is_open = self._goes_on = False
+        self._is_open = self._goes_on = self._begins = False
         self._context, self._held_out = None, []
         self._work()
 
@@ -92,7 +98,7 @@ class AdaptationWorker(QObject):
         if not self._is_open:
             self._do(job, job.open, self._take_facts)
         elif self._context is not None:
-            context, self._context, self._goes_on = self._context, None, True
+            context, self._context, self._goes_on, self._begins = self._context, None, True, True
             self._do(job, lambda: (job.start(context), job.next()), self._take_first)
         elif self._held_out:
             asked, self._share = self._held_out, 0.0
@@ -112,7 +118,7 @@ class AdaptationWorker(QObject):
         def failed(error: Exception) -> None:
             self._is_working = False
             if job is self._job and not isinstance(error, Stopped):
-                self._goes_on, self._held_out = False, []
+                self._goes_on, self._begins, self._held_out = False, False, []
                 if not self._is_open:
                     self._job = None
                 self.failed.emit(error)
@@ -121,8 +127,11 @@ class AdaptationWorker(QObject):
         self._app_state.background(work, done, failed)
 
     def _see(self, asked: list[str], share: float) -> None:
-        """Take how much is scored, on the thread that scores. Raises Stopped where it was canceled."""
-        if asked is not self._held_out:
+        """Take how much is scored, on the thread that scores.
+
+        Raises Stopped where it was canceled, or where a person waits for another task: the group is then begun anew.
+        """
+        if asked is not self._held_out or self._context is not None:
             raise Stopped
         self._share = share
 
@@ -138,6 +147,7 @@ class AdaptationWorker(QObject):
 
     def _take_first(self, result: Any) -> None:
         references, first = result
+        self._begins = False
         self.referenced.emit(references)
         self._take_next(first)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from PySide6.QtCore import Qt
 
 from plugins.panels.adaptation import PANEL, AdaptationPanel
 from studio.contracts import Ball, ReferenceLine
+from studio.errors import DataError
 from studio.experiment import Domain
 from studio.registry import shared_registry
 from studio.run.channels import Channels
@@ -211,3 +212,58 @@ def test_nothing_is_adapted_while_a_run_trains_here(
     monkeypatch.setattr(AppState, "is_running", property(lambda _: False))
     panel._app_state.running_changed.emit(False)
     qtbot.waitUntil(lambda: panel._found is not before and not panel._worker.is_busy, timeout=20_000)
+
+
+def test_a_result_of_another_task_is_dimmed_and_not_played(
+    qtbot: Any, panel: AdaptationPanel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job, go_on, play = panel._worker._job, threading.Event(), panel.buttons["play"]
+    assert job is not None and panel._found is not None
+    start, before = job.start, panel._found.context
+
+    def slow_start(context: Sequence[float]) -> tuple[ReferenceLine, ...]:
+        assert go_on.wait(20)
+        if context[0] == 0.3:
+            raise DataError("There is no such task.", "context", "Choose another one.")
+        return start(context)
+
+    monkeypatch.setattr(job, "start", slow_start)
+    assert not any(veil.isVisible() for veil in panel.veils) and play.isEnabled()
+    panel.episodes.plane._handle.setPos(0.1, 0.2)
+    assert all(veil.isVisible() and veil.words == "Adapting …" for veil in panel.veils)
+    assert panel.words.text() == "Adapting …" and not play.isEnabled()
+    panel.episodes.plane._handle.setPos(0.3, 0.2)
+    seen = list[tuple[tuple[float, ...], bool]]()
+    panel._worker.adapted.connect(lambda found: seen.append((found.context, play.isEnabled())))
+    go_on.set()
+    qtbot.waitUntil(lambda: not panel._worker.is_busy, timeout=20_000)
+    assert seen and {context for context, _ in seen} == {(0.1, 0.2)} and not any(enabled for _, enabled in seen)
+    assert before != (0.1, 0.2) == panel.editor.context  # of what is shown, as the newest task failed
+    assert not any(veil.isVisible() for veil in panel.veils) and play.isEnabled()
+    assert "There is no such task." in panel.words.text()
+    panel.editor.sliders[0].turned.emit(0.2)
+    qtbot.waitUntil(lambda: not panel._worker.is_busy, timeout=20_000)
+    assert "After 3 shots" in panel.words.text() and play.isEnabled()
+
+
+def test_scoring_gives_way_to_another_task(qtbot: Any, panel: AdaptationPanel, monkeypatch: pytest.MonkeyPatch) -> None:
+    job, begun = panel._worker._job, list[str]()
+    assert job is not None
+
+    def held_out(which: str, seen: Callable[[float], None]) -> dict[int, Evaluation]:
+        begun.append(which)
+        for _ in range(2_000 if len(begun) == 1 else 1):
+            seen(0.5)
+            threading.Event().wait(0.01)
+        return {}
+
+    monkeypatch.setattr(job, "held_out", held_out)
+    taken = list[str]()
+    panel._worker.scored.connect(lambda which, _: taken.append(which))
+    panel._worker.adapted.connect(lambda found: taken.append(str(found.context[0])))
+    monkeypatch.setattr(panel.shots, "set_held_out", lambda which, scores: None)
+    panel._worker.score("inside", "outside")
+    qtbot.waitUntil(lambda: bool(begun), timeout=5_000)
+    panel.episodes.plane._handle.setPos(0.1, 0.2)
+    qtbot.waitUntil(lambda: not panel._worker.is_busy, timeout=20_000)
+    assert begun == ["inside", "inside", "outside"] and taken[:3] == ["0.1", "inside", "outside"]
