@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+from typing import get_args
 
 from pydantic import BaseModel, ValidationError
 
@@ -13,6 +14,7 @@ from studio.experiment.short_form import item_model, long_names, short_path
 LISTS: dict[object, str] = {
     list[int]: "Give a list of whole numbers, such as [0, 1]", list[float]: "Give a list of numbers, such as [0.5, 1]",
     list[str]: "Give a list of names, such as [one, two]",
+    list[list[float]]: "Give a list of lists of numbers, such as [[0.5, 1], [0, 2]]",
 }  # fmt: skip
 WANTED = {
     "int": "Give a whole number", "float": "Give a number", "bool": "Give true or false", "string": "Give a text",
@@ -68,7 +70,12 @@ def plain_validation(error: ValidationError, model: type[BaseModel], prefix: str
             if kind == "list_type":
                 remedy = LISTS.get(_annotation(model, item["loc"]), remedy)
             elif last == 0 and not field.endswith(".0"):  # one value in place of a list
-                remedy = LISTS.get(_annotation(model, tuple(parents)), remedy)
+                if not isinstance(item["input"], list):
+                    remedy = LISTS.get(_annotation(model, tuple(parents)), remedy)
+                elif field.endswith(f".{parents[-1]}"):  # a list in a list
+                    field += ".0"
+                else:  # a list under the name of one
+                    remedy += f", or a list as '{parents[-1]}'"
             if kind == "string_pattern_mismatch":  # of names alone
                 remedy = "Use letters, digits, '.', '-' and '_'"
             found.append(ExperimentError(f"{value} does not fit.", field, f"{remedy}."))
@@ -86,8 +93,10 @@ def first_of(error: ValidationError, model: type[BaseModel]) -> ExperimentError:
 
 
 def _annotation(model: type[BaseModel], loc: tuple[int | str, ...]) -> object:
-    """Return the type of the field at a place; None where it is none of a model."""
+    """Return the type of the field at a place, or of an entry of it; None where it is none of a model."""
     *parents, name = loc
+    if isinstance(name, int):
+        return next(iter(get_args(_annotation(model, tuple(parents)))), None)
     for part in parents:
         inner = (
             None if isinstance(part, int) or part not in model.model_fields else item_model(model.model_fields[part])

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Self
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 from pydantic.fields import FieldInfo
+from pydantic_core import PydanticCustomError
 
 from studio.errors import ExperimentError
 from studio.experiment.short_form import all_shortened, lengthened, long_names, long_path, short_dotted, shortened
+
+_NUMBERS: dict[object, Literal["int_type", "float_type", "list_type"]] = {
+    int: "int_type", int | None: "int_type", float: "float_type", float | None: "float_type",
+    list[int]: "list_type", list[float]: "list_type", list[list[float]]: "list_type",
+}  # fmt: skip
 
 
 def setting(
@@ -60,6 +66,15 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", validate_assignment=True, allow_inf_nan=False)
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth_for_numbers(cls, value: Any, info: ValidationInfo) -> Any:
+        """Refuse true and false where numbers are wanted: pydantic takes them for 1 and 0."""
+        kind = _NUMBERS.get(cls.model_fields[info.field_name or ""].annotation) if _holds_truth(value) else None
+        if kind is not None:
+            raise PydanticCustomError(kind, "a number is wanted")
+        return value
+
     @model_validator(mode="before")
     @classmethod
     def _present_names(cls, raw: Any) -> Any:
@@ -95,6 +110,10 @@ class Settings(BaseModel):
     @classmethod
     def _lengthened(cls, raw: Any) -> Any:
         return lengthened(cls, raw) if isinstance(raw, dict) else raw
+
+
+def _holds_truth(value: Any) -> bool:
+    return isinstance(value, bool) or (isinstance(value, list | tuple) and any(map(_holds_truth, value)))
 
 
 def assign(model: type[BaseModel], raw: dict[str, Any], dotted: str, value: Any) -> None:

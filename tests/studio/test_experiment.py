@@ -251,6 +251,35 @@ def test_a_value_of_another_kind_is_told_what_is_wanted(override: str, remedy: s
     assert "does not fit" in caught.value.message and caught.value.remedy == remedy
 
 
+@pytest.mark.parametrize(
+    ("text", "field", "message", "remedy"),
+    [
+        ("evaluation: {shots: [[0, 1]]}", "evaluation.shots.0", "[0, 1] does not fit.", "Give a whole number."),
+        (
+            "evaluation: {shots: [0, true]}",
+            "evaluation.shots",
+            "[0, true] does not fit.",
+            "Give a list of whole numbers",
+        ),
+        ("evaluation: {shots: [true]}", "evaluation.shots", "[true] does not fit.", "Give a list of whole numbers"),
+        ("target: {episodes: true}", "target.episodes", "true does not fit.", "Give a whole number."),
+        ("target: {contexts: [0.1]}", "target.contexts.0", "0.1 does not fit.", "Give a list of numbers, such as"),
+        ("target: {contexts: 0.1}", "target.contexts", "0.1 does not fit.", "Give a list of lists of numbers, such as"),
+        (
+            "target: {camera: [a, b]}",
+            "target.camera",
+            '["a", "b"] does not fit.',
+            "Give a text, or a list as 'cam",
+        ),
+    ],
+)
+def test_what_is_no_list_of_numbers_is_named_and_told_of_what(text: str, field: str, message: str, remedy: str) -> None:
+    with pytest.raises(ExperimentError) as caught:
+        Experiment.from_yaml(text)
+    assert (caught.value.field, caught.value.message) == (field, message)
+    assert caught.value.remedy.startswith(remedy)
+
+
 def test_earlier_names_are_read_and_hashed() -> None:
     """Files of before say ``moment`` and ``stand_in``; their hashes stay."""
     term = {"field": "mass", "low": 0.5, "high": 1.5}
