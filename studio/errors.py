@@ -35,5 +35,9 @@ class DataError(StudioError):
     """A dataset, model, run or adapter on disk is missing, broken or does not fit."""
 
 
+class CompilingError(StudioError):
+    """An update was not compiled: the compiler refuses it, or has ended before it was done."""
+
+
 class Stopped(Exception):
     """A person asked the session to stop. Not an error: the run is checkpointed and can be resumed."""

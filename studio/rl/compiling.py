@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import BrokenExecutor
 from types import FunctionType, MethodType
 from typing import Any
 
@@ -15,7 +17,7 @@ from torch import Tensor
 from torch.utils._pytree import tree_map_only
 
 from studio import paths
-from studio.errors import StudioError
+from studio.errors import CompilingError
 
 
 def compiler() -> str:
@@ -51,7 +53,7 @@ def compile_update(
         changing: all tensors that the method changes. They are restored after the trial calls.
 
     Raises:
-        StudioError: compiling failed: no Triton on a GPU, or a C++ compiler without headers.
+        CompilingError: no Triton on a GPU, a C++ compiler without headers; or a compiler that was ended from outside.
     """
     log("Compiling the update. This takes some seconds the first time and about one second later.")
     started = time.perf_counter()
@@ -63,16 +65,33 @@ def compile_update(
         update(*example)
     except torch.OutOfMemoryError:
         raise
-    except RuntimeError as error:  # the base class of what torch's compilers raise
+    except (RuntimeError, ConnectionError, EOFError) as error:  # what torch's compilers raise, and their processes
+        if _was_ended(error):
+            words = "The compiler was ended before the update was compiled."
+            raise CompilingError(words, "update", "Resume the run, or choose eager.") from error
         reason = str(error).strip().partition("\n")[0].rstrip(".")
         remedy = "Choose eager, or install what torch.compile needs: a C++ compiler, and Triton on a GPU."
-        raise StudioError(f"The update cannot be compiled ({reason}).", "update", remedy) from error
+        raise CompilingError(f"The update cannot be compiled ({reason}).", "update", remedy) from error
     if changing[0].is_cuda:
         update = _captured(update, example)
     for tensor, value in zip(changing, before, strict=True):
         tensor.copy_(value)
     log(f"Compiled in {time.perf_counter() - started:.1f} s.")
     return update
+
+
+def _was_ended(error: BaseException) -> bool:
+    """Whether an error comes from the end of a compiling process, by a signal, and not from what it says."""
+    found: BaseException | None = error
+    for _ in range(100):  # causes may form a circle
+        if found is None:
+            break
+        if isinstance(found, (ConnectionError, EOFError, BrokenExecutor)):  # of the pipe to torch's compiling processes
+            return True
+        if isinstance(found, subprocess.CalledProcessError) and found.returncode < 0:
+            return True
+        found = found.__cause__ or found.__context__
+    return False
 
 
 def _captured(function: Callable[..., Any], example: tuple[Any, ...]) -> Callable[..., Any]:

@@ -29,6 +29,10 @@ class Clock:
     def paused(self) -> bool:
         return self._pause.is_set()
 
+    @property
+    def stopping(self) -> bool:
+        return self._stop.is_set()
+
     def stop(self) -> None:
         self._stop.set()
 

@@ -16,7 +16,7 @@ from typing import Any
 from studio import paths
 from studio.contracts import Problem, Strategy, check_methods
 from studio.cores import cores
-from studio.errors import DataError, ExperimentError, Stopped
+from studio.errors import CompilingError, DataError, ExperimentError, Stopped
 from studio.events import Exported
 from studio.experiment import Experiment
 from studio.files import write_text
@@ -131,15 +131,22 @@ class Session:
             self._run()
             reporter.set_state("finished")
         except Stopped:
-            reporter.say(f"Stopped. Resume with: transfer-studio resume {self.folder}")
-            reporter.set_state("stopped")
+            self._say_stopped()
         except Exception as failure:
+            # Ctrl-C reaches the compiler's processes too, and may end them before the session gets to its stop
+            if isinstance(failure, CompilingError) and self.clock.stopping:
+                self._say_stopped()
+                return self.folder
             error = normalize_disk_error(failure, reporter.folder or self._parent)
             reporter.fail(error)
             raise error from error.__cause__
         finally:
             reporter.close()
         return self.folder
+
+    def _say_stopped(self) -> None:
+        self._reporter.say(f"Stopped. Resume with: transfer-studio resume {self.folder}")
+        self._reporter.set_state("stopped")
 
     def _open(self) -> None:
         """Check the experiment, and make the run's folder with what describes it."""

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import distributions, nn
 
-from studio.errors import StudioError
+from studio.errors import CompilingError, StudioError
 from studio.rl.algorithms.sac import SAC, SACParams, SACUpdate
 from studio.rl.compiling import compile_update, compiler
 from studio.rl.networks.squashed import MLPEnsemble, SquashedActorCritic
@@ -252,3 +252,17 @@ def test_what_cannot_compile_though_it_is_there_is_one_sentence(
             "update: The update cannot be compiled (TritonMissing: there is no Triton). "
         )
         assert "\n" not in str(caught.value) and "eager" in caught.value.remedy
+
+
+def test_a_compiler_that_was_ended_is_not_one_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*given: Any) -> Any:
+        raise BrokenPipeError(32, "Broken pipe")  # as torch's compiling processes leave it, whom Ctrl-C reaches too
+
+    def compiled(method: Any, cpp: bool) -> Any:
+        return torch.compile(method, backend=broken)
+
+    monkeypatch.setattr("studio.rl.compiling.compiled", compiled)
+    update = SACUpdate(policy_of(), SACParams())
+    with pytest.raises(CompilingError, match="ended before") as caught:
+        compile_update(update.step, batch_of(), update.changing)
+    assert "install" not in str(caught.value) and "Resume" in caught.value.remedy

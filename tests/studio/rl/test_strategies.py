@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from studio.errors import ExperimentError
 from studio.events import MetricsLogged
 from studio.experiment import Experiment
 from studio.registry import Registry
+from studio.rl.compiling import compiler
 from studio.run.channels import Channels
 from studio.run.check import check
 from studio.run.session import Session
@@ -164,3 +166,18 @@ def test_without_a_source_policy_it_is_scored_on_the_source_too(runs: Path) -> N
     assert [row["domain"] for row in session.evaluations] == ["target", "source"]
     run = read_run(session.folder)
     assert run.source_success == session.evaluations[1]["success"] != run.success
+
+
+@pytest.mark.skipif(not compiler(), reason="there is no C++ compiler")
+def test_a_stop_while_the_update_compiles_is_a_stop(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C ends the compiler's processes before the session sees that it is to stop."""
+    session = Session(plan("rl_from_scratch", **{"strategy.params.update": "compiled"}), Registry(), Channels(), runs)
+
+    def interrupted(*given: Any) -> Any:
+        session.stop()
+        raise RuntimeError("InductorError: Broken pipe") from BrokenPipeError(32, "Broken pipe")
+
+    monkeypatch.setattr("studio.rl.compiling.compiled", lambda method, cpp: interrupted)
+    session.run()
+    status = json.loads((session.folder / "run.json").read_text())
+    assert status["state"] == "stopped" and "error" not in status
