@@ -112,7 +112,7 @@ def test_what_is_new_at_its_default_leaves_hashes_alone() -> None:
 @pytest.mark.parametrize(
     ("target", "field", "words", "remedy"),
     [
-        (POINT | {"contexts": [[0.1, 0.2], [0.3]]}, "target.contexts.1", "has 1 numbers", "goal_x, goal_y"),
+        (POINT | {"contexts": [[0.1, 0.2], [0.3]]}, "target.contexts.1", "has 1 number;", "goal_x, goal_y"),
         (HOPPER | {"contexts": [[1.0]]}, "target.contexts", "not a task family", "Leave the contexts empty"),
         (HOPPER | {"control": "discrete"}, "target.control", "no control 'discrete'", "motor"),
     ],
