@@ -31,7 +31,7 @@ class RecurrentActorCritic(GaussianActorCritic):
 
     In training the critic may read the context ω of the task as well, which the simulation knows and the policy has to
     find out: V(h, ω), whose policy gradient is unbiased (Baisero and Amato 2022, "Unbiased asymmetric reinforcement
-    learning under partial observability", arXiv:2105.11674). Then advantages hold no luck with the task.
+    learning under partial observability", arXiv:2105.11674). Advantages then no longer depend on luck with the task.
     """
 
     id = "gaussian_gru"
@@ -56,8 +56,8 @@ class RecurrentActorCritic(GaussianActorCritic):
         critic: Literal["memory", "memory_and_task"] = setting(
             "memory",
             "Critic",
-            "What the critic reads: the memory, or in training also the context of the task, which the policy never "
-            "observes. Advantages are then less noisy.",
+            "What the critic reads: the memory, or in training also the context of the task, even where the policy "
+            "does not observe it. Advantages are then less noisy.",
             since=2,
         )
         context: int = setting(
