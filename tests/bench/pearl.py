@@ -42,7 +42,7 @@ ORACLE = 13.37  # mean return of who knows the goal
 TRIALS = 200  # whose search is measured
 SHARE = 0.8  # of it, that is asked for
 # family: seeds that are run, environment steps of an iteration, and the published curve by environment steps
-SEEDS = {"half_circle": (0, 1, 2, 3, 4), "cheetah_direction": (0, 1, 2), "cheetah_velocity": (0, 1)}
+SEEDS = {"half_circle": (0, 1, 2, 3, 4), "cheetah_direction": (0, 1, 2), "cheetah_velocity": (0, 1, 2)}
 STEPS = {"cheetah_direction": 2400, "cheetah_velocity": 4000}
 CURVES = {
     "cheetah_direction": {100_000: 450.0, 200_000: 666.0, 500_000: 1063.0},
