@@ -16,8 +16,8 @@ WEIGHTS = {"source": 0.10, "pretrain": 0.55, "adapt": 0.2, "evaluate": 0.14, "ex
 class Pipeline:
     """Turns a stage's own progress into the run's progress and the time left.
 
-    The time left is measured, never taken from the weights: how long a stage takes that has not begun is known only
-    where :meth:`expect` was told.
+    The time left is estimated from the duration of the stage's own steps. For a stage that has not started there is an
+    estimate only after :meth:`expect` has been given one.
     """
 
     def __init__(self, own: Sequence[str] = ()) -> None:

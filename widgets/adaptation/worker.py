@@ -129,7 +129,7 @@ class AdaptationWorker(QObject):
     def _see(self, asked: list[str], share: float) -> None:
         """Take how much is scored, on the thread that scores.
 
-        Raises Stopped where it was canceled, or where a person waits for another task: the group is then begun anew.
+        Raises Stopped if it was canceled or another task is requested, after which the group is scored again.
         """
         if asked is not self._held_out or self._context is not None:
             raise Stopped

@@ -145,7 +145,7 @@ def test_what_comes_before_a_checkpoint_is_in_the_log_when_there_is_one(
             log = read_log(session.folder)
             found[event.step] = log.metrics["adapt", "loss"].step[-1], [row["step"] for row in log.evaluations]
 
-    session.channels.events.publish = look  # type: ignore[method-assign]
+    monkeypatch.setattr(session.channels.events, "publish", look)
     session.run()
     assert found and all(
         at == step and scored == [3 * i for i in range(1, 4) if 3 * i <= step] for step, (at, scored) in found.items()

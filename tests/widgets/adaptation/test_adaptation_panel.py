@@ -247,12 +247,12 @@ def test_a_result_of_another_task_is_dimmed_and_not_played(
 
 
 def test_scoring_gives_way_to_another_task(qtbot: Any, panel: AdaptationPanel, monkeypatch: pytest.MonkeyPatch) -> None:
-    job, begun = panel._worker._job, list[str]()
+    job, started = panel._worker._job, list[str]()
     assert job is not None
 
     def held_out(which: str, seen: Callable[[float], None]) -> dict[int, Evaluation]:
-        begun.append(which)
-        for _ in range(2_000 if len(begun) == 1 else 1):
+        started.append(which)
+        for _ in range(2_000 if len(started) == 1 else 1):
             seen(0.5)
             threading.Event().wait(0.01)
         return {}
@@ -263,7 +263,7 @@ def test_scoring_gives_way_to_another_task(qtbot: Any, panel: AdaptationPanel, m
     panel._worker.adapted.connect(lambda found: taken.append(str(found.context[0])))
     monkeypatch.setattr(panel.shots, "set_held_out", lambda which, scores: None)
     panel._worker.score("inside", "outside")
-    qtbot.waitUntil(lambda: bool(begun), timeout=5_000)
+    qtbot.waitUntil(lambda: bool(started), timeout=5_000)
     panel.episodes.plane._handle.setPos(0.1, 0.2)
     qtbot.waitUntil(lambda: not panel._worker.is_busy, timeout=20_000)
-    assert begun == ["inside", "inside", "outside"] and taken[:3] == ["0.1", "inside", "outside"]
+    assert started == ["inside", "inside", "outside"] and taken[:3] == ["0.1", "inside", "outside"]
